@@ -1,0 +1,56 @@
+"""What an agent asks of the device, and what comes back: the border between the agents and whoever owns the socket."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+
+class Outcome(StrEnum):
+    """How a device call ended. Every call ends in exactly one of these."""
+
+    ANSWERED = "answered"
+    ERROR = "error"
+    DENIED = "denied"
+    DEADLINE = "deadline"
+    CANCELLED = "cancelled"
+    DEVICE_OFFLINE = "device_offline"
+    DEVICE_GONE = "device_gone"
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceCall:
+    """One of the twenty device tools (`list_tasks`, `delete_note`, ...) with its arguments."""
+
+    tool: str
+    args: Mapping[str, Any]
+    requires_approval: bool = False
+    deadline_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceResult:
+    """`data` with `ANSWERED`; otherwise `code` and `message` say what went wrong, for the model to read."""
+
+    outcome: Outcome
+    data: Any = None
+    code: str = ""
+    message: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return self.outcome is Outcome.ANSWERED
+
+
+class DeviceExecutor(Protocol):
+    """Runs calls on one person's device for one request."""
+
+    async def execute(self, call: DeviceCall) -> DeviceResult:
+        """Run `call` and return its one result.
+
+        Never raises for what the device, the person or the network does; raises only `trio.Cancelled`, after the
+        device has been told to withdraw the call.
+        """
+        ...

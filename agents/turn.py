@@ -1,0 +1,38 @@
+"""One request as the agents see it: what came in, and what accumulates while it is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from agents.device import DeviceExecutor
+from agents.tool_results import ToolResults
+from streaming.chat import Message, Usage
+from streaming.frames import WsMutationRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a popup was opened on. `item` is the entity's data as the device has it, when `id` was resolved."""
+
+    type: Literal["task", "project", "note", "checkpoint"]
+    id: str | None = None
+    item: Mapping[str, Any] | None = None
+
+
+@dataclass(slots=True)
+class Turn:
+    """A request in progress. The last four fields are filled as the answer is made; the server reads them at its end."""
+
+    message: str
+    mode: Literal["home", "popup"]
+    device: DeviceExecutor
+    history: Sequence[Message] = ()
+    scope: Scope | None = None
+    memory: Mapping[str, Any] = field(default_factory=dict)
+    now_ms: int = 0
+    tool_results: ToolResults = field(default_factory=ToolResults)
+    mutations: list[WsMutationRecord] = field(default_factory=list)
+    usage: Usage = field(default_factory=Usage)
+    routed_by: Literal["scope", "model", "keywords"] | None = None

@@ -1,0 +1,121 @@
+"""The blocks a model may write, as pydantic models: what a `BlockReady` event carries.
+
+Field names are the Electron components' own (`chartType`, `dueDate`). Text blocks have no model: their content is
+reported as it comes.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from math import isfinite
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Cell = str | int | float | bool | None
+
+
+class BlockType(StrEnum):
+    """Every value of a block's `type`."""
+
+    TEXT = "text"
+    CHART = "chart"
+    TABLE = "table"
+    TIMELINE = "timeline"
+    ENTITY_REF = "entity_ref"
+
+
+class ChartType(StrEnum):
+    """The shadcn/ui chart components of the client."""
+
+    AREA = "area"
+    BAR = "bar"
+    LINE = "line"
+    PIE = "pie"
+    RADAR = "radar"
+    RADIAL = "radial"
+
+
+class Entity(StrEnum):
+    """What lives on the device."""
+
+    TASK = "task"
+    PROJECT = "project"
+    NOTE = "note"
+    CHECKPOINT = "checkpoint"
+
+
+class _Block(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class ChartSeries(_Block):
+    """One entry of a chart's `config`, as shadcn's ChartConfig has it."""
+
+    label: str
+    color: str
+
+
+class ChartBlock(_Block):
+    """`data` has one object a point; every key of `config` names a numeric series in it."""
+
+    type: Literal[BlockType.CHART]
+    chartType: ChartType  # noqa: N815 - the component's own name
+    title: str
+    data: Annotated[list[dict[str, Cell]], Field(min_length=1)]
+    config: dict[str, ChartSeries]
+
+    @model_validator(mode="after")
+    def _series_are_numeric(self) -> Self:
+        if not self.config:
+            raise ValueError("config names no series")
+        for key in self.config:
+            values = [point[key] for point in self.data if key in point]
+            if not values:
+                raise ValueError(f"config key {key!r} occurs in no row of data")
+            for value in values:
+                if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+                    raise ValueError(f"series {key!r} has a value that is not a finite number")
+        return self
+
+
+class TableBlock(_Block):
+    """Every row is as long as `headers`."""
+
+    type: Literal[BlockType.TABLE]
+    headers: Annotated[list[str], Field(min_length=1)]
+    rows: list[list[Cell]]
+
+    @model_validator(mode="after")
+    def _rows_fit(self) -> Self:
+        for number, row in enumerate(self.rows):
+            if len(row) != len(self.headers):
+                raise ValueError(f"row {number} has {len(row)} cells for {len(self.headers)} headers")
+        return self
+
+
+class TimelineCheckpoint(BaseModel):
+    """One bar of the Gantt chart; `date` is in epoch milliseconds. Further fields pass through."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    id: str
+    title: str
+    date: int
+
+
+class TimelineBlock(_Block):
+    type: Literal[BlockType.TIMELINE]
+    checkpoints: list[TimelineCheckpoint]
+
+
+class EntityRefBlock(_Block):
+    """A reference that the server resolves from this request's tool results; never the model's own copy of the data."""
+
+    type: Literal[BlockType.ENTITY_REF]
+    entity: Entity
+    ids: list[str] | None = None
+
+
+Block = ChartBlock | TableBlock | TimelineBlock | EntityRefBlock
+JsonObject = dict[str, Any]

@@ -1,0 +1,73 @@
+"""What the parser reports. Events are frozen, small and carry no reference to the parser.
+
+Order, for one block index: `BlockOpened`, then any number of `TextDelta` (text blocks), then at most one of
+`BlockReady` (other blocks) or `BlockRejected`. Indexes rise by one per block that the model opened.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from parser.blocks import Block, BlockType
+
+
+class RejectReason(StrEnum):
+    """Why a block was not accepted. The values are stable: they are metric labels and log fields."""
+
+    INVALID_JSON = "invalid_json"
+    UNFINISHED = "unfinished"
+    MISSING_TYPE = "missing_type"
+    UNKNOWN_TYPE = "unknown_type"
+    DUPLICATE_TYPE = "duplicate_type"
+    INVALID_FIELD = "invalid_field"
+    INVALID_NUMBER = "invalid_number"
+    UNKNOWN_CHART_TYPE = "unknown_chart_type"
+    TOO_LARGE = "too_large"
+    TOO_DEEP = "too_deep"
+    TOO_MANY_ROWS = "too_many_rows"
+    TOO_MANY_COLUMNS = "too_many_columns"
+    TOO_MANY_POINTS = "too_many_points"
+    STRING_TOO_LONG = "string_too_long"
+
+
+@dataclass(frozen=True, slots=True)
+class BlockOpened:
+    """A block's type is known. `index` counts every block of the stream, from 0."""
+
+    index: int
+    type: BlockType
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """The next characters of text block `index`, decoded. Never empty."""
+
+    index: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class BlockReady:
+    """Block `index` is whole and valid."""
+
+    index: int
+    block: Block
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRejected:
+    """Block `index` was refused or left unfinished; the parser goes on with the next one.
+
+    `offset` is the number of characters fed before the one at which the fault was seen; `excerpt` is at most 80
+    characters of the source up to there; `detail` is a sentence for a person.
+    """
+
+    index: int
+    reason: RejectReason
+    offset: int
+    excerpt: str
+    detail: str
+
+
+Event = BlockOpened | TextDelta | BlockReady | BlockRejected

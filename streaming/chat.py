@@ -1,0 +1,145 @@
+"""The neutral shapes of a conversation with a model. A dialect turns these into a provider's JSON and back.
+
+No provider's vocabulary goes past `streaming/dialects/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool as the model sees it. `parameters` is a JSON Schema of type object."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A whole tool call. `arguments` is the JSON text the model wrote; it may be invalid."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn. `tool_calls` only with role assistant; `tool_call_id` only with role tool."""
+
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """One call of a model. `response_schema` is a JSON Schema that constrains the answer, where the dialect can."""
+
+    messages: tuple[Message, ...]
+    tools: tuple[ToolSpec, ...] = ()
+    max_tokens: int | None = None
+    temperature: float | None = None
+    stop: tuple[str, ...] = ()
+    response_schema: Mapping[str, Any] | None = None
+    response_schema_name: str = "answer"
+
+
+@dataclass(slots=True)
+class Usage:
+    """Tokens, summed over the model calls of one request."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+    def add(self, input_tokens: int, output_tokens: int) -> None:
+        self.input_tokens += input_tokens
+        self.output_tokens += output_tokens
+
+
+class FinishReason(StrEnum):
+    """Why the model stopped."""
+
+    STOP = "stop"
+    LENGTH = "length"
+    TOOL_CALLS = "tool_calls"
+    CONTENT_FILTER = "content_filter"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class ContentDelta:
+    """The next characters of the answer. Never empty."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningDelta:
+    """The next characters of the model's reasoning; never shown as the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """A piece of tool call number `index`. `id` and `name` come once; `arguments` pieces are concatenated."""
+
+    index: int
+    id: str | None = None
+    name: str | None = None
+    arguments: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UsageDelta:
+    """Token counts of this call so far: a later one replaces an earlier one."""
+
+    input_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class FinishDelta:
+    reason: FinishReason
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorDelta:
+    """An error the provider reported inside the stream."""
+
+    message: str
+    code: str | None = None
+    retryable: bool = False
+
+
+Delta = ContentDelta | ReasoningDelta | ToolCallDelta | UsageDelta | FinishDelta | ErrorDelta
+
+
+@dataclass(slots=True)
+class ToolCallAssembler:
+    """Concatenates `ToolCallDelta` pieces; `calls()` gives them in the order in which they were opened."""
+
+    _parts: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+    def add(self, delta: ToolCallDelta) -> None:
+        part = self._parts.setdefault(delta.index, {"id": None, "name": None, "arguments": []})
+        part["id"] = part["id"] or delta.id
+        part["name"] = part["name"] or delta.name
+        if delta.arguments:
+            part["arguments"].append(delta.arguments)
+
+    def calls(self) -> list[ToolCall]:
+        """The calls that were named. A call without an id gets one that is unique within this answer."""
+        return [
+            ToolCall(part["id"] or f"call_{index}", part["name"], "".join(part["arguments"]))
+            for index, part in self._parts.items()
+            if part["name"]
+        ]
