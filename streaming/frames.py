@@ -53,7 +53,7 @@ Optional = Annotated[T | None, Field(default=None, exclude_if=lambda value: valu
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
 class _ServerFrame(_Model):
@@ -321,11 +321,19 @@ SERVER_FRAME: TypeAdapter[ServerFrame] = TypeAdapter(ServerFrame)
 
 
 class FrameError(Exception):
-    """An inbound frame that is not one of ours. `code` and the message go back to the client as an `error` frame."""
+    """An inbound frame that is not one of ours. All three go back to the client as an `error` frame.
 
-    def __init__(self, code: ErrorCode, message: str) -> None:
+    `request_id` is the frame's own, when it could be read: a client can tell which of its requests was refused.
+    """
+
+    def __init__(self, code: ErrorCode, message: str, request_id: UUID | None = None) -> None:
         super().__init__(message)
         self.code = code
+        self.request_id = request_id
+
+
+class _Correlation(_Model):
+    request_id: UUID | None = None
 
 
 def decode_client_frame(text: str | bytes) -> ClientFrame:
@@ -333,17 +341,23 @@ def decode_client_frame(text: str | bytes) -> ClientFrame:
     try:
         return CLIENT_FRAME.validate_json(text)
     except ValidationError as error:
-        raise _frame_error(error) from None
+        code, message = _explain(error)
+    try:
+        request_id = _Correlation.model_validate_json(text).request_id
+    except ValidationError:
+        request_id = None
+    raise FrameError(code, message, request_id)
 
 
-def _frame_error(error: ValidationError) -> FrameError:
+def _explain(error: ValidationError) -> tuple[ErrorCode, str]:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     match first["type"]:
         case "union_tag_invalid":
-            return FrameError(ErrorCode.UNKNOWN_TYPE, "This frame type is not one a client may send.")
+            return ErrorCode.UNKNOWN_TYPE, "This frame type is not one a client may send."
         case "union_tag_not_found":
-            return FrameError(ErrorCode.INVALID_FRAME, "A frame is a JSON object with a `type`.")
+            return ErrorCode.INVALID_FRAME, "A frame is a JSON object with a `type`."
         case "json_invalid":
-            return FrameError(ErrorCode.INVALID_FRAME, "A frame is one JSON object; this text is not JSON.")
-    place = ".".join(str(part) for part in first["loc"][1:]) or "the frame"
-    return FrameError(ErrorCode.INVALID_FRAME, f"{first['loc'][0] if first['loc'] else 'frame'}: {place}: {first['msg']}")
+            return ErrorCode.INVALID_FRAME, "A frame is one JSON object; this text is not JSON."
+    # The first part of the place is the frame's type: the union's tag.
+    place = ".".join(str(part) for part in first["loc"])
+    return ErrorCode.INVALID_FRAME, f"{place or 'frame'}: {first['msg']}"

@@ -1,0 +1,230 @@
+"""Which devices are connected, and running tools on them.
+
+`DeviceRegistry` knows each user's connected devices; `RemoteDevice` is one request's view of one of them, the agents'
+`DeviceExecutor`. A user's devices are looked up by that user's id and nothing else, so no call crosses users.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+from uuid import UUID, uuid4
+
+import structlog
+import trio
+
+from agents.device import DeviceCall, DeviceResult, Outcome
+from server.metrics import Metrics
+from server.pending import DeviceGone, PendingReplies
+from streaming.frames import (
+    Entity,
+    ServerFrame,
+    WsDataRequest,
+    WsDataResponse,
+    WsMutationRecord,
+    WsServerMutation,
+    WsToolCall,
+    WsToolCancel,
+    WsToolResult,
+)
+
+log = structlog.get_logger(__name__)
+
+_OFFLINE: Final = DeviceResult(
+    Outcome.DEVICE_OFFLINE, code="device_offline", message="No device of this person is connected."
+)
+_GONE: Final = DeviceResult(Outcome.DEVICE_GONE, code="device_gone", message="The device disconnected before it answered.")
+_DEADLINE: Final = DeviceResult(Outcome.DEADLINE, code="deadline", message="The device did not answer in time.")
+
+
+class DeviceLink(Protocol):
+    """A connected device as the registry sees it: the session implements this."""
+
+    @property
+    def user_id(self) -> UUID: ...
+
+    @property
+    def device_id(self) -> UUID: ...
+
+    @property
+    def tool_replies(self) -> PendingReplies[WsToolResult]: ...
+
+    @property
+    def data_replies(self) -> PendingReplies[WsDataResponse]: ...
+
+    def send_control(self, frame: ServerFrame) -> None:
+        """Queue a frame that does not wait behind text. Never blocks, never raises."""
+        ...
+
+    def replace(self) -> None:
+        """A newer socket of the same device took over: close this one."""
+        ...
+
+    def drain(self) -> None:
+        """The server is stopping: finish what runs, then close."""
+        ...
+
+
+class DeviceRegistry:
+    """The connected devices, by user and device, the latest last."""
+
+    def __init__(self) -> None:
+        self._links: dict[UUID, dict[UUID, DeviceLink]] = {}
+        self._empty = trio.Event()
+        self._empty.set()
+
+    def __len__(self) -> int:
+        return sum(len(links) for links in self._links.values())
+
+    def add(self, link: DeviceLink) -> None:
+        """Register a device; an older socket of the same device is told that it is replaced."""
+        links = self._links.setdefault(link.user_id, {})
+        older = links.pop(link.device_id, None)
+        links[link.device_id] = link
+        if older is not None:
+            older.replace()
+
+    def remove(self, link: DeviceLink) -> None:
+        """Take a device out, unless a newer socket has already taken its place."""
+        links = self._links.get(link.user_id, {})
+        if links.get(link.device_id) is link:
+            del links[link.device_id]
+            if not links:
+                del self._links[link.user_id]
+
+    def find(self, user_id: UUID, device_id: UUID | None = None) -> DeviceLink | None:
+        """The named device of this user, or the one that connected last; None when it is not connected."""
+        links = self._links.get(user_id)
+        if not links:
+            return None
+        return links.get(device_id) if device_id is not None else next(reversed(links.values()))
+
+    def all(self) -> list[DeviceLink]:
+        return [link for links in self._links.values() for link in links.values()]
+
+    def announce(
+        self,
+        user_id: UUID,
+        mutation: WsMutationRecord,
+        *,
+        origin: UUID | None,
+        request_id: UUID | None = None,
+    ) -> None:
+        """Tell this user's devices, all but `origin`, that something changed."""
+        frame = WsServerMutation(
+            **mutation.model_dump(exclude_none=True), origin_device_id=origin, request_id=request_id
+        )
+        for device_id, link in self._links.get(user_id, {}).items():
+            if device_id != origin:
+                link.send_control(frame)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolTimeouts:
+    """Seconds a device has for one call, by whether the person must approve it."""
+
+    call_s: float
+    approval_s: float
+
+
+class RemoteDevice:
+    """One request's device: the agents' `DeviceExecutor`, and the source of a popup's scope.
+
+    The device is looked up at each call: one that reconnected in between serves the next call.
+    """
+
+    def __init__(
+        self,
+        registry: DeviceRegistry,
+        user_id: UUID,
+        device_id: UUID | None,
+        request_id: UUID,
+        timeouts: ToolTimeouts,
+        metrics: Metrics,
+    ) -> None:
+        self._registry = registry
+        self._user_id = user_id
+        self._device_id = device_id
+        self._request_id = request_id
+        self._timeouts = timeouts
+        self._metrics = metrics
+
+    @property
+    def device_id(self) -> UUID | None:
+        """The device that calls go to now; None when it is not connected."""
+        link = self._link()
+        return None if link is None else link.device_id
+
+    def _link(self) -> DeviceLink | None:
+        return self._registry.find(self._user_id, self._device_id)
+
+    async def execute(self, call: DeviceCall) -> DeviceResult:
+        """Run `call` on the device; see `agents.device.DeviceExecutor`."""
+        outcome = Outcome.CANCELLED
+        try:
+            result = await self._execute(call)
+            outcome = result.outcome
+        finally:
+            self._metrics.tool_called(call.tool, outcome.value)
+        return result
+
+    async def _execute(self, call: DeviceCall) -> DeviceResult:
+        link = self._link()
+        if link is None:
+            return _OFFLINE
+        default = self._timeouts.approval_s if call.requires_approval else self._timeouts.call_s
+        deadline_s = default if call.deadline_s is None else call.deadline_s
+        call_id = uuid4()
+        with link.tool_replies.expect(call_id) as reply:
+            link.send_control(
+                WsToolCall(
+                    call_id=call_id,
+                    request_id=self._request_id,
+                    tool=call.tool,
+                    args=dict(call.args),
+                    deadline_ms=int(deadline_s * 1000),
+                    requires_approval=call.requires_approval,
+                )
+            )
+            try:
+                with trio.move_on_after(deadline_s):
+                    return _result(await reply.wait())
+            except DeviceGone:
+                return _GONE
+            except trio.Cancelled:
+                link.send_control(WsToolCancel(call_id=call_id))
+                raise
+        link.send_control(WsToolCancel(call_id=call_id))
+        return _DEADLINE
+
+    async def fetch(self, entity: Entity, identity: str) -> Mapping[str, Any] | DeviceResult:
+        """One item of the device's data, or the result that says why it could not be had."""
+        link = self._link()
+        if link is None:
+            return _OFFLINE
+        data_id = uuid4()
+        with link.data_replies.expect(data_id) as reply:
+            link.send_control(
+                WsDataRequest(data_id=data_id, request_id=self._request_id, entity=entity, id=identity)
+            )
+            try:
+                with trio.move_on_after(self._timeouts.call_s):
+                    answer = await reply.wait()
+                    if answer.error is not None:
+                        return DeviceResult(Outcome.ERROR, code=answer.error.code, message=answer.error.message)
+                    if not answer.items:
+                        return DeviceResult(Outcome.ERROR, code="not_found", message="The device has no such item.")
+                    return answer.items[0]
+            except DeviceGone:
+                return _GONE
+        return _DEADLINE
+
+
+def _result(frame: WsToolResult) -> DeviceResult:
+    if frame.ok:
+        return DeviceResult(Outcome.ANSWERED, data=frame.data)
+    if frame.error is None:
+        return DeviceResult(Outcome.ERROR, code="error", message="The device gave no reason.")
+    outcome = Outcome.DENIED if frame.error.code == "denied" else Outcome.ERROR
+    return DeviceResult(outcome, code=frame.error.code, message=frame.error.message)

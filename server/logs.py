@@ -1,0 +1,52 @@
+"""Structured logs: for people on a terminal, JSON lines otherwise. Request and session ids come from contextvars.
+
+Modules log with `structlog.get_logger(__name__)`; libraries that use `logging` come out in the same form.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Literal
+
+import structlog
+from structlog.typing import Processor
+
+
+def configure_logging(level: str, log_format: Literal["auto", "console", "json"]) -> None:
+    """Send all logs of `level` and above to standard error. Called once, by the command line."""
+    console = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    if console:
+        # Both renderers would print local variables in tracebacks if left to themselves: messages, keys and all.
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+        render: list[Processor] = [renderer]
+    else:
+        tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        render = [structlog.processors.ExceptionRenderer(tracebacks), structlog.processors.JSONRenderer()]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    # These say per request, at INFO or DEBUG, what our own logs say better; httpx also writes whole URLs.
+    for noisy in ("httpx", "httpcore", "hypercorn.access", "trio-websocket", "wsproto"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)

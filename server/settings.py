@@ -1,0 +1,213 @@
+"""Every setting of the server: `TESSERA_*` environment variables, validated at start, all mistakes reported at once."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from memory.keys import check_master_key
+
+PREFIX: Final = "TESSERA_"
+
+
+class SettingsError(Exception):
+    """The environment does not make a valid configuration. `mistakes` has one line per setting, naming it."""
+
+    def __init__(self, mistakes: list[str]) -> None:
+        super().__init__("; ".join(mistakes))
+        self.mistakes = mistakes
+
+
+def parse_bind(value: str) -> tuple[str, int]:
+    """`127.0.0.1:8000` or `[::1]:8000` as (host, port). Raises ValueError with a sentence that says what is expected."""
+    host, separator, port = value.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = str(ipaddress.IPv6Address(host[1:-1]))
+    if not separator or not host or not port.isdecimal() or int(port) > 65535:
+        raise ValueError("must be HOST:PORT, such as 127.0.0.1:8000")
+    return host, int(port)
+
+
+def _check_bind(value: str) -> str:
+    parse_bind(value)
+    return value
+
+
+Bind = Annotated[str, AfterValidator(_check_bind)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class Settings(BaseSettings):
+    """The configuration. Field descriptions are what `--help` prints; the variable is `TESSERA_` and the upper-case name."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
+
+    # Where it listens and keeps things
+    http_bind: Bind = Field("127.0.0.1:8000", description="HOST:PORT of the REST listener")
+    ws_bind: Bind = Field("127.0.0.1:8765", description="HOST:PORT of the device socket listener")
+    state_dir: Path = Field(Path(".state"), description="folder of the embedded database and the generated master key")
+    database_url: SecretStr | None = Field(None, description="PostgreSQL URL; unset: an embedded PostgreSQL is started")
+    database_pool_size: int = Field(10, ge=1, le=500, description="connections at most")
+    master_keys: Annotated[list[SecretStr], NoDecode] = Field(
+        default_factory=list, description="Fernet keys, comma separated; the first encrypts, all decrypt"
+    )
+
+    # The model
+    model_url: str | None = Field(None, description="base URL of the model's API; unset: the built-in demo model")
+    model_key: SecretStr | None = Field(None, description="API key, sent in a header only")
+    model_name: str | None = Field(None, description="model that answers")
+    router_model_name: str | None = Field(None, description="model that classifies intent; unset: the one that answers")
+    model_dialect: Literal["openai-chat"] = Field("openai-chat", description="wire format of the model's API")
+    model_connect_timeout_s: Seconds = Field(10, description="to connect to the model")
+    model_first_token_timeout_s: Seconds = Field(60, description="from the request to the first bytes")
+    model_idle_timeout_s: Seconds = Field(30, description="between two reads of the stream")
+    model_max_output_tokens: int = Field(4096, ge=1, description="asked of the model per call")
+    router_timeout_s: Seconds = Field(5, description="for classifying intent; then keywords decide")
+
+    # The demo model
+    demo_pace_s: float = Field(0.02, ge=0, le=10, description="demo model: seconds between tokens")
+    demo_replay: Path | None = Field(None, description="demo model: answer with this recorded .sse file, byte for byte")
+    demo_replay_chunk: int = Field(64, ge=1, description="demo model: bytes per write of a replay")
+
+    # Limits
+    max_frame_bytes: int = Field(1_048_576, ge=1024, description="of one inbound frame")
+    max_message_chars: int = Field(20_000, ge=1, description="of one chat message")
+    max_concurrent_requests: int = Field(8, ge=1, le=1000, description="per device socket")
+    max_frames_per_s: float = Field(50, gt=0, description="sustained inbound frames per second and socket")
+    max_frames_burst: int = Field(200, ge=1, description="inbound frames at once")
+    outbox_bytes: int = Field(262_144, ge=4096, description="queued per socket before its requests wait")
+    outbox_stall_s: Seconds = Field(30, description="a full outbox that makes no progress so long closes with 4008")
+    request_timeout_s: Seconds = Field(300, description="of one request, tools included")
+    tool_timeout_s: Seconds = Field(30, description="of one tool call on the device")
+    approval_timeout_s: Seconds = Field(120, description="of one tool call that the person must approve")
+    max_tool_rounds: int = Field(6, ge=1, le=50, description="model rounds with tools per request")
+    max_tool_calls: int = Field(24, ge=1, le=500, description="tool calls per request")
+
+    # Sessions
+    heartbeat_s: Seconds = Field(25, description="between pings; two silent intervals close with 4000")
+    hello_timeout_s: Seconds = Field(10, description="for device_hello to arrive")
+    access_token_ttl_s: int = Field(3600, ge=60, le=2_592_000, description="lifetime of an access token")
+    drain_grace_s: float = Field(2.5, ge=0, le=600, description="running requests get after SIGTERM")
+
+    # Logs
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="lowest level that is logged")
+    log_format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal, else json")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what `load_settings` hands in: the environment is read there, once, so that tests need not change it."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
+
+    @field_validator("master_keys", mode="before")
+    @classmethod
+    def _split_keys(cls, value: Any) -> Any:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("master_keys")
+    @classmethod
+    def _keys_are_keys(cls, value: list[SecretStr]) -> list[SecretStr]:
+        for number, key in enumerate(value, start=1):
+            try:
+                check_master_key(key.get_secret_value())
+            except ValueError:
+                raise ValueError(f"key {number} is not a Fernet key (32 bytes, URL-safe base64)") from None
+        return value
+
+    @field_validator("model_url")
+    @classmethod
+    def _model_url_is_http(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_url_is_postgres(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("must begin with postgresql://")
+        return value
+
+    @field_validator("demo_replay")
+    @classmethod
+    def _replay_exists(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_file():
+            raise ValueError("no such file")
+        return value
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        mistakes = []
+        if self.model_url is not None and self.model_name is None:
+            mistakes.append(f"{PREFIX}MODEL_NAME: must be set when {PREFIX}MODEL_URL is")
+        if self.model_url is None:
+            mistakes += [
+                f"{PREFIX}{name}: has no use without {PREFIX}MODEL_URL"
+                for name, value in (
+                    ("MODEL_KEY", self.model_key),
+                    ("MODEL_NAME", self.model_name),
+                    ("ROUTER_MODEL_NAME", self.router_model_name),
+                )
+                if value is not None
+            ]
+        elif self.demo_replay is not None:
+            mistakes.append(f"{PREFIX}DEMO_REPLAY: has no use with {PREFIX}MODEL_URL")
+        if self.http_bind == self.ws_bind and parse_bind(self.http_bind)[1] != 0:
+            mistakes.append(f"{PREFIX}WS_BIND: must differ from {PREFIX}HTTP_BIND")
+        if mistakes:
+            raise SettingsError(mistakes)
+        return self
+
+
+def load_settings(environ: Mapping[str, str]) -> Settings:
+    """The settings in `environ`. Raises `SettingsError` that names every mistake; values are never repeated in it."""
+    given = {name.upper(): value for name, value in environ.items() if name.upper().startswith(PREFIX) and value != ""}
+    known = {PREFIX + name.upper(): name for name in Settings.model_fields}
+    mistakes = []
+    for name in sorted(given.keys() - known.keys()):
+        close = difflib.get_close_matches(name, known, n=1)
+        mistakes.append(f"{name}: no such setting" + (f"; did you mean {close[0]}?" if close else ""))
+    try:
+        settings = Settings(**{known[name]: value for name, value in given.items() if name in known})  # type: ignore[arg-type]  # strings, for pydantic to read
+    except ValidationError as error:
+        mistakes += [
+            f"{PREFIX}{str(fault['loc'][0]).upper()}: {_sentence(fault['msg'])}"
+            for fault in error.errors(include_url=False, include_input=False, include_context=False)
+        ]
+    except SettingsError as error:
+        mistakes += error.mistakes
+    if mistakes:
+        raise SettingsError(mistakes)
+    return settings
+
+
+def _sentence(message: str) -> str:
+    return message.removeprefix("Value error, ").removeprefix("Input ")
+
+
+def describe_settings() -> str:
+    """Every variable with its default and meaning, a line each, for `--help`."""
+    lines = [
+        f"  {PREFIX}{name.upper():<30} {field.description} [{_default(field)}]"
+        for name, field in Settings.model_fields.items()
+    ]
+    return "\n".join(lines)
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.get_default(call_default_factory=True, validated_data={})
+    return "unset" if value is None or value == [] else str(value)

@@ -1,0 +1,167 @@
+"""The device socket over trio-websocket: the one module of the server that names that library.
+
+Each connection runs behind its own border, so that nothing a peer sends, and no fault of the library, reaches the
+listener or another socket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final
+from urllib.parse import urlsplit
+
+import structlog
+import trio
+from trio_websocket import (
+    ConnectionClosed,
+    ConnectionRejected,
+    HandshakeError,
+    WebSocketConnection,
+    WebSocketRequest,
+    wrap_server_stream,
+)
+
+from server.socket import DeviceSocket, SocketClosed
+
+DEVICE_PATH: Final = "/api/v1/ws/device"
+_ABNORMAL: Final = 1006
+_UPGRADE_TIMEOUT_S: Final = 10.0
+_CLOSE_TIMEOUT_S: Final = 2.0
+# What a peer was still sending when we closed is read and dropped, so that the kernel does not answer it with a reset
+# that would overtake our close frame.
+_DRAIN_TIMEOUT_S: Final = 1.0
+_RECEIVE_BYTES: Final = 16 * 1024
+
+log = structlog.get_logger(__name__)
+
+SocketHandler = Callable[[DeviceSocket], Awaitable[None]]
+
+
+class TrioWebSocket:
+    """A `DeviceSocket` over one accepted trio-websocket connection."""
+
+    def __init__(self, connection: WebSocketConnection, peer: str, bearer_token: str | None) -> None:
+        self._connection = connection
+        self._peer = peer
+        self._bearer_token = bearer_token
+
+    def __repr__(self) -> str:
+        return f"TrioWebSocket(peer={self._peer!r})"
+
+    @property
+    def peer(self) -> str:
+        return self._peer
+
+    @property
+    def bearer_token(self) -> str | None:
+        return self._bearer_token
+
+    async def receive(self) -> str:
+        try:
+            message = await self._connection.get_message()
+        except ConnectionClosed as error:
+            raise _closed(error) from None
+        return message if isinstance(message, str) else ""
+
+    async def send(self, text: str) -> None:
+        try:
+            await self._connection.send_message(text)
+        except ConnectionClosed as error:
+            raise _closed(error) from None
+
+    async def ping(self) -> None:
+        try:
+            await self._connection.ping()
+        except ConnectionClosed as error:
+            raise _closed(error) from None
+
+    async def close(self, code: int, reason: str) -> None:
+        with trio.move_on_after(_CLOSE_TIMEOUT_S):
+            await self._connection.aclose(code, reason)
+
+
+def _closed(error: ConnectionClosed) -> SocketClosed:
+    # The library gives a CloseReason, or None when the TCP connection went away without one.
+    if error.reason is None:
+        return SocketClosed(_ABNORMAL)
+    return SocketClosed(error.reason.code, error.reason.reason or "")
+
+
+async def serve_device_sockets(
+    handler: SocketHandler,
+    host: str,
+    port: int,
+    *,
+    max_message_bytes: int,
+    task_status: trio.TaskStatus[tuple[str, int]] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Accept device sockets at `DEVICE_PATH` until cancelled; `handler` runs once per socket, in a task of its own.
+
+    Reports the bound `(host, port)` when listening. Raises OSError when the address can't be bound. Messages over
+    `max_message_bytes` close their socket with 1009.
+    """
+    listeners = await trio.open_tcp_listeners(port, host=host)
+    address = listeners[0].socket.getsockname()
+    serve = partial(_serve_connection, handler, max_message_bytes)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(trio.serve_listeners, serve, listeners)
+        task_status.started((address[0], address[1]))
+
+
+async def _serve_connection(handler: SocketHandler, max_message_bytes: int, stream: trio.SocketStream) -> None:
+    try:
+        async with trio.open_nursery() as nursery:
+            socket = await _upgrade(nursery, stream, max_message_bytes)
+            if socket is not None:
+                await handler(socket)
+                await _drain(stream)
+            nursery.cancel_scope.cancel()
+    # The border between one socket and the listener: whatever failed here has ended this socket and ends no other.
+    except* Exception:
+        log.exception("socket_failed")
+    finally:
+        await trio.aclose_forcefully(stream)
+
+
+async def _upgrade(nursery: trio.Nursery, stream: trio.SocketStream, max_message_bytes: int) -> TrioWebSocket | None:
+    """The opening handshake of RFC 6455. None when the peer was not a WebSocket client of ours; it has been answered."""
+    request: WebSocketRequest | None = None
+    with trio.move_on_after(_UPGRADE_TIMEOUT_S):
+        try:
+            request = await wrap_server_stream(
+                nursery, stream, max_message_size=max_message_bytes, receive_buffer_size=_RECEIVE_BYTES
+            )
+            if urlsplit(request.path).path != DEVICE_PATH:
+                await request.reject(404, extra_headers=[(b"Content-Length", b"0")])
+                return None
+            connection = await request.accept()
+        except (ConnectionClosed, ConnectionRejected, HandshakeError, trio.BrokenResourceError):
+            return None
+        return TrioWebSocket(connection, _peer(stream), _bearer(request))
+    return None
+
+
+def _peer(stream: trio.SocketStream) -> str:
+    try:
+        host, port = stream.socket.getpeername()[:2]
+    except OSError:  # it is gone already
+        return "unknown"
+    return f"{host}:{port}"
+
+
+def _bearer(request: WebSocketRequest) -> str | None:
+    for name, value in request.headers:
+        if name.lower() == b"authorization" and value[:7].lower() == b"bearer ":
+            return str(value[7:].decode("ascii", "replace").strip())
+    return None
+
+
+async def _drain(stream: trio.SocketStream) -> None:
+    with trio.move_on_after(_DRAIN_TIMEOUT_S):
+        try:
+            while await stream.receive_some(_RECEIVE_BYTES):
+                pass
+        except (trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError):
+            return
+
