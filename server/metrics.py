@@ -1,0 +1,156 @@
+"""What the server counts, for Prometheus. Every label has a bounded set of values, whatever a client or a model sends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Final, Literal, Protocol
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.process_collector import ProcessCollector
+
+from streaming.codes import CloseCode
+
+CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
+OTHER: Final = "other"
+
+DEVICE_TOOLS: Final = frozenset(
+    [
+        *(f"list_{entities}" for entities in ("tasks", "projects", "notes", "checkpoints")),
+        *(
+            f"{verb}_{entity}"
+            for verb in ("get", "create", "update", "delete")
+            for entity in ("task", "project", "note", "checkpoint")
+        ),
+    ]
+)
+# The close codes of RFC 6455 that a peer may send or a library may report, besides ours.
+_CLOSE_CODES: Final = frozenset(CloseCode) | {1001, 1002, 1003, 1005, 1006, 1007, 1010, 1011, 1012, 1013, 1014, 1015}
+_HTTP_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_FIRST_TOKEN_BUCKETS_S: Final = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 20, 60)
+_DURATION_BUCKETS_S: Final = (0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300)
+
+Mode = Literal["home", "popup"]
+RequestOutcome = Literal["completed", "cancelled", "failed"]
+
+
+class PoolStats(Protocol):
+    """A connection pool at one moment."""
+
+    @property
+    def size(self) -> int:
+        """Connections open, in use or not."""
+        ...
+
+    @property
+    def idle(self) -> int:
+        """Connections that nobody uses."""
+        ...
+
+    @property
+    def waiting(self) -> int:
+        """Tasks that wait for a connection."""
+        ...
+
+
+class Metrics:
+    """The server's counters, in a registry of their own. Each method is one thing that happened. Not async, never raises."""
+
+    def __init__(self, *, tools: Collection[str] = DEVICE_TOOLS) -> None:
+        self._tools = frozenset(tools)
+        self._registry = registry = CollectorRegistry()
+        ProcessCollector(namespace="tessera", registry=registry)
+        self._requests = Counter(
+            "tessera_requests", "Chat requests ended, by outcome.", ["mode", "outcome"], registry=registry
+        )
+        self._running = Gauge("tessera_requests_running", "Chat requests in progress.", ["mode"], registry=registry)
+        self._tokens = Counter("tessera_tokens", "Model tokens, by direction.", ["direction"], registry=registry)
+        self._sessions = Gauge("tessera_sessions", "Device sessions past their handshake.", registry=registry)
+        self._closed = Counter("tessera_sockets_closed", "Device sockets closed, by code.", ["code"], registry=registry)
+        self._tool_calls = Counter(
+            "tessera_tool_calls", "Calls of device tools, by outcome.", ["tool", "outcome"], registry=registry
+        )
+        self._rejected = Counter(
+            "tessera_blocks_rejected", "Blocks of a model that were skipped.", ["reason"], registry=registry
+        )
+        self._first_token = Histogram(
+            "tessera_first_token_seconds",
+            "From a request's acceptance to its first text or block.",
+            ["mode"],
+            buckets=_FIRST_TOKEN_BUCKETS_S,
+            registry=registry,
+        )
+        self._duration = Histogram(
+            "tessera_request_duration_seconds",
+            "From a request's acceptance to its end.",
+            ["mode"],
+            buckets=_DURATION_BUCKETS_S,
+            registry=registry,
+        )
+        self._stalls = Counter(
+            "tessera_outbox_stalls", "Times a full outbox made a request wait for its client.", registry=registry
+        )
+        self._http = Counter(
+            "tessera_http_requests", "HTTP requests answered.", ["method", "route", "status"], registry=registry
+        )
+        for mode in ("home", "popup"):  # so that the series are there, at 0, before the first request
+            self._running.labels(mode)
+            for outcome in ("completed", "cancelled", "failed"):
+                self._requests.labels(mode, outcome)
+
+    def request_started(self, mode: Mode) -> None:
+        """A chat request was accepted; `request_ended` follows exactly once."""
+        self._running.labels(mode).inc()
+
+    def request_ended(self, mode: Mode, outcome: RequestOutcome, duration_s: float) -> None:
+        self._running.labels(mode).dec()
+        self._requests.labels(mode, outcome).inc()
+        self._duration.labels(mode).observe(duration_s)
+
+    def first_token(self, mode: Mode, elapsed_s: float) -> None:
+        """The first text or block of a request went out, `elapsed_s` after it was accepted."""
+        self._first_token.labels(mode).observe(elapsed_s)
+
+    def tokens_used(self, input_tokens: int, output_tokens: int) -> None:
+        """As the provider reported them; a negative count from it is taken as 0."""
+        self._tokens.labels("input").inc(max(0, input_tokens))
+        self._tokens.labels("output").inc(max(0, output_tokens))
+
+    def session_opened(self) -> None:
+        self._sessions.inc()
+
+    def session_closed(self) -> None:
+        self._sessions.dec()
+
+    def socket_closed(self, code: int) -> None:
+        """A device socket closed. Codes outside the protocol and RFC 6455 count as `other`."""
+        self._closed.labels(str(int(code)) if code in _CLOSE_CODES else OTHER).inc()
+
+    def tool_called(self, tool: str, outcome: str) -> None:
+        """A device tool's call ended. `outcome` is an `agents.device.Outcome`; an unknown tool counts as `other`."""
+        self._tool_calls.labels(tool if tool in self._tools else OTHER, outcome).inc()
+
+    def block_rejected(self, reason: str) -> None:
+        """A block was skipped. `reason` is one of the parser's or the formatter's own, never text of the model's."""
+        self._rejected.labels(reason).inc()
+
+    def outbox_stalled(self) -> None:
+        self._stalls.inc()
+
+    def http_answered(self, method: str, route: str | None, status: int) -> None:
+        """`route` is the rule that matched, not the path that was asked for; None when none did."""
+        self._http.labels(method if method in _HTTP_METHODS else OTHER, route or "unmatched", str(status)).inc()
+
+    def watch_pool(self, stats: Callable[[], PoolStats]) -> None:
+        """Read the database pool's gauges from `stats` whenever the metrics are read. Called at most once."""
+        for name, help_text, read in (
+            ("size", "Database connections open.", lambda: stats().size),
+            ("idle", "Database connections unused.", lambda: stats().idle),
+            ("waiting", "Tasks waiting for a database connection.", lambda: stats().waiting),
+        ):
+            gauge = Gauge(f"tessera_database_pool_{name}", help_text, registry=self._registry)
+            gauge.set_function(read)
+
+    def render(self) -> bytes:
+        """Everything, in Prometheus's text format; `CONTENT_TYPE` goes with it."""
+        return generate_latest(self._registry)
