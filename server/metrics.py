@@ -1,4 +1,4 @@
-"""What the server counts, for Prometheus. Every label has a bounded set of values, whatever a client or a model sends."""
+"""What the server counts, for Prometheus. No label takes more values than the code has, whatever anybody sends."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class PoolStats(Protocol):
 
 
 class Metrics:
-    """The server's counters, in a registry of their own. Each method is one thing that happened. Not async, never raises."""
+    """The server's counters, in a registry of their own. Each method is one thing that happened; none blocks."""
 
     def __init__(self, *, tools: Collection[str] = DEVICE_TOOLS) -> None:
         self._tools = frozenset(tools)
