@@ -10,7 +10,7 @@ class ErrorCode(StrEnum):
 
     INVALID_FRAME = "invalid_frame"
     UNKNOWN_TYPE = "unknown_type"
-    NOT_READY = "not_ready"
+    ALREADY_READY = "already_ready"
     DUPLICATE_REQUEST = "duplicate_request"
     UNKNOWN_REQUEST = "unknown_request"
     UNKNOWN_CALL = "unknown_call"
@@ -22,8 +22,7 @@ class ErrorCode(StrEnum):
     MODEL_UNAVAILABLE = "model_unavailable"
     MODEL_ERROR = "model_error"
     MODEL_TIMEOUT = "model_timeout"
-    TOOL_LIMIT = "tool_limit"
-    DEVICE_OFFLINE = "device_offline"
+    REQUEST_TIMEOUT = "request_timeout"
     SCOPE_NOT_FOUND = "scope_not_found"
     INTERNAL = "internal"
 

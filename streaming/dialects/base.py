@@ -1,0 +1,113 @@
+"""What a provider dialect is: requests out, payloads in, nothing that waits.
+
+A dialect is one sans-IO file. `streaming/llm.py` owns the HTTP; it knows no provider's vocabulary.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Protocol
+
+from streaming.chat import ChatRequest, Delta, ErrorDelta
+from streaming.sse import ServerSentEvent
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_RETRYABLE = re.compile(
+    r"rate_?limit|overload|server_?error|internal|unavailable|timeout|capacity|^(408|429|5\d\d)$", re.IGNORECASE
+)
+
+
+class PayloadDecoder(Protocol):
+    """Reads one response. It never raises for what the provider sends: faults are `ErrorDelta`s."""
+
+    def feed(self, event: ServerSentEvent) -> list[Delta]:
+        """The deltas of one event, in order."""
+        ...
+
+    def close(self) -> list[Delta]:
+        """The response ended: the last deltas.
+
+        Over the whole response there is exactly one `FinishDelta`, or at least one `ErrorDelta`: a stream that was cut
+        before the provider said that the answer was over ends in `ErrorDelta` code `cut`.
+        """
+        ...
+
+    @property
+    def finished(self) -> bool:
+        """The model has stopped: a `FinishDelta` was given. Usage may still follow."""
+        ...
+
+    @property
+    def complete(self) -> bool:
+        """The provider said that nothing more follows."""
+        ...
+
+
+class Dialect(Protocol):
+    """One provider's HTTP API, as far as a streamed chat needs it."""
+
+    @property
+    def name(self) -> str:
+        """As the settings name it."""
+        ...
+
+    @property
+    def path(self) -> str:
+        """The resource below the model's base URL, with its leading slash."""
+        ...
+
+    def headers(self, key: str | None) -> Mapping[str, str]:
+        """The request's headers, with the key when there is one."""
+        ...
+
+    def body(self, request: ChatRequest, model: str) -> bytes:
+        """The request's JSON, asking for a stream."""
+        ...
+
+    def decoder(self) -> PayloadDecoder:
+        """A decoder for one response."""
+        ...
+
+
+class WellFormedText:
+    """Joins surrogate pairs that a provider cut between two payloads; a lone surrogate becomes U+FFFD.
+
+    JSON may spell half a pair as an escape, and a token may end there. Such a string cannot be encoded as UTF-8, so it
+    must not get past the dialect.
+    """
+
+    def __init__(self) -> None:
+        self._high = ""
+
+    def feed(self, text: str) -> str:
+        """The well-formed text so far not returned; a high surrogate at the end waits for its other half."""
+        if not self._high and text.isascii():
+            return text
+        text = self._high + text
+        self._high = ""
+        if text and "\ud800" <= text[-1] <= "\udbff":
+            text, self._high = text[:-1], text[-1]
+        return well_formed(text)
+
+    def close(self) -> str:
+        """U+FFFD for a half that waited in vain, else nothing."""
+        rest, self._high = self._high, ""
+        return "\ufffd" if rest else ""
+
+
+def well_formed(text: str) -> str:
+    """`text` with escaped surrogate pairs joined and lone surrogates replaced by U+FFFD."""
+    if text.isascii() or _SURROGATE.search(text) is None:
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def provider_error(message: object, *codes: object) -> ErrorDelta:
+    """An `ErrorDelta` from what a provider gave as message and as codes; the first usable code names the error."""
+    names = [str(code) for code in codes if isinstance(code, str | int) and not isinstance(code, bool) and code != ""]
+    return ErrorDelta(
+        message=well_formed(message) if isinstance(message, str) else "",
+        code=well_formed(names[0]) if names else None,
+        retryable=any(_RETRYABLE.search(name) for name in names),
+    )

@@ -1,0 +1,146 @@
+"""Server-sent events, decoded from bytes as they come: the WHATWG algorithm, sans-IO.
+
+https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+
+Two things go beyond it, because model servers do them: `SseDecoder.close` hands out the event that an ended stream left
+unfinished (WHATWG discards it), and an `error:` line, which WHATWG ignores as an unknown field, is kept in
+`ServerSentEvent.error`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_BOM = b"\xef\xbb\xbf"
+_CR, _LF = 0x0D, 0x0A
+_DIGITS = frozenset(b"0123456789")
+_MAX_RETRY_DIGITS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSentEvent:
+    """One dispatched event. `data` joins the event's `data` lines by line feeds; `id` is the last event id so far.
+
+    `error` is the value of a non-standard `error:` line, and only then may there have been no `data` line.
+    """
+
+    data: str = ""
+    event: str = "message"
+    id: str = ""
+    error: str | None = None
+
+
+class SseEventTooLargeError(Exception):
+    """One event, or one line, is larger than the decoder allows."""
+
+    def __init__(self, max_event_bytes: int) -> None:
+        super().__init__(f"a server-sent event is larger than {max_event_bytes} bytes")
+
+
+class SseDecoder:
+    """Bytes in, events out. Bytes may be cut anywhere; an event is out as soon as its blank line is in.
+
+    Never raises for what the peer sends. The one fault there is, an event of more than `max_event_bytes`, is recorded
+    in `error`; the events before it are still returned, and everything after it is ignored.
+    """
+
+    def __init__(self, *, max_event_bytes: int = 1 << 20) -> None:
+        self.error: SseEventTooLargeError | None = None
+        self.retry_ms: int | None = None
+        self._max = max_event_bytes
+        self._line = bytearray()
+        self._after_cr = False
+        self._at_start = True
+        self._data: list[str] = []
+        self._size = 0
+        self._event = ""
+        self._id = ""
+        self._last_id = ""
+        self._error_field: str | None = None
+
+    def feed(self, chunk: bytes) -> list[ServerSentEvent]:
+        """The events that `chunk` completes, in order."""
+        if not chunk or self.error is not None:
+            return []
+        if self._after_cr and chunk[0] == _LF:
+            chunk = chunk[1:]
+        # A CR ends its line at once; the LF of a CRLF that was cut in two is dropped when it comes.
+        self._after_cr = chunk[-1] == _CR if chunk else False
+        events: list[ServerSentEvent] = []
+        # bytes.splitlines knows CR, LF and CRLF and nothing else, which is what the grammar wants.
+        for line in chunk.splitlines(keepends=True):
+            if line[-1] not in (_LF, _CR):
+                self._line += line
+                self._check_size(len(self._line))
+                break
+            line = line.rstrip(b"\r\n")
+            if self._line:
+                line = bytes(self._line) + line
+                self._line.clear()
+            if not self._check_size(len(line)):
+                break
+            self._take_line(line, events)
+        return events
+
+    def close(self) -> ServerSentEvent | None:
+        """The stream ended: what it left unfinished, as if a blank line had followed.
+
+        WHATWG discards this event. It may be cut inside its last line; None when nothing was left.
+        """
+        if self.error is not None:
+            return None
+        events: list[ServerSentEvent] = []
+        if self._line:
+            line = bytes(self._line)
+            self._line.clear()
+            self._take_line(line, events)
+        self._dispatch(events)
+        return events[0] if events else None
+
+    def _check_size(self, line_bytes: int) -> bool:
+        if self._size + line_bytes <= self._max:
+            return True
+        self.error = SseEventTooLargeError(self._max)
+        self._line.clear()
+        self._data.clear()
+        return False
+
+    def _take_line(self, line: bytes, events: list[ServerSentEvent]) -> None:
+        if self._at_start:
+            self._at_start = False
+            line = line.removeprefix(_BOM)
+        if not line:
+            self._dispatch(events)
+            return
+        name, _, raw = line.partition(b":")
+        if raw.startswith(b" "):
+            raw = raw[1:]
+        # A line end never falls inside a UTF-8 sequence, so decoding by line equals decoding the stream.
+        if name == b"data":
+            self._data.append(raw.decode("utf-8", "replace"))
+            self._size += len(line) + 1
+        else:
+            self._take_rare_field(name, raw)
+
+    def _take_rare_field(self, name: bytes, raw: bytes) -> None:
+        match name:
+            case b"event":
+                self._event = raw.decode("utf-8", "replace")
+            case b"id" if b"\0" not in raw:
+                self._id = raw.decode("utf-8", "replace")
+            case b"error":
+                self._error_field = raw.decode("utf-8", "replace")
+            # No server means more than a few digits of milliseconds, and int() refuses thousands of them.
+            case b"retry" if raw and len(raw) <= _MAX_RETRY_DIGITS and _DIGITS.issuperset(raw):
+                self.retry_ms = int(raw)
+
+    def _dispatch(self, events: list[ServerSentEvent]) -> None:
+        self._last_id = self._id
+        if self._data or self._error_field is not None:
+            events.append(
+                ServerSentEvent("\n".join(self._data), self._event or "message", self._last_id, self._error_field)
+            )
+            self._data.clear()
+        self._size = 0
+        self._event = ""
+        self._error_field = None
