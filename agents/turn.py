@@ -23,7 +23,7 @@ class Scope:
 
 @dataclass(slots=True)
 class Turn:
-    """A request in progress. The last four fields are filled as the answer is made; the server reads them at its end."""
+    """A request in progress. The last four fields are filled while it is answered; the server reads them at its end."""
 
     message: str
     mode: Literal["home", "popup"]

@@ -1,0 +1,82 @@
+"""An agent answering one request: call the model, run the tools it asks for, until it answers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from agents.limits import AgentLimits
+from agents.model import Model, Reply
+from agents.prompting import opening_messages
+from agents.registry import AgentSpec
+from agents.tool_results import ToolResults
+from agents.tool_rounds import ToolRounds
+from agents.tools.device_access import DeviceAccess
+from agents.turn import Turn
+from streaming.chat import ChatRequest
+from streaming.codes import ErrorCode
+from streaming.llm import ModelError
+
+# Stands between what the model wrote beside a tool round and what it writes after it.
+_ROUND_BREAK = "\n\n"
+
+
+class ChatAgent:
+    """One agent at work on one turn. What the tools returned and changed accumulates in `turn`."""
+
+    def __init__(self, model: Model, turn: Turn, spec: AgentSpec, limits: AgentLimits | None = None) -> None:
+        self._model = model
+        self._turn = turn
+        self._spec = spec
+        self._limits = limits or AgentLimits()
+
+    def __repr__(self) -> str:
+        return f"<ChatAgent {self._spec.name} mode={self._turn.mode}>"
+
+    @property
+    def name(self) -> str:
+        return self._spec.name
+
+    @property
+    def tool_results(self) -> ToolResults:
+        """What the tools returned in this request: `entity_ref` blocks resolve from it."""
+        return self._turn.tool_results
+
+    async def handle(self) -> str:
+        """The whole answer. Raises `ModelError`."""
+        return await self._tool_loop()
+
+    def handle_stream(self) -> AsyncGenerator[str, None]:
+        """The answer's text as it is written. Iterate it inside `contextlib.aclosing`. Raises `ModelError`."""
+        return self._tool_loop_stream()
+
+    async def _tool_loop(self) -> str:
+        async with aclosing(self._tool_loop_stream()) as tokens:
+            return "".join([token async for token in tokens])
+
+    async def _tool_loop_stream(self) -> AsyncGenerator[str, None]:
+        """Text is yielded as it comes, that beside a tool round too; tools run between the model's calls."""
+        turn = self._turn
+        messages = opening_messages(self._spec.name, turn, self._limits)
+        rounds = ToolRounds(self._spec.tools, DeviceAccess(turn), self._limits)
+        specs = tuple(tool.spec() for tool in self._spec.tools)
+        pause = ""
+        while True:
+            offered = specs if rounds.open else ()
+            request = ChatRequest(tuple(messages), tools=offered, max_tokens=self._limits.answer_tokens)
+            reply, before = Reply(), pause
+            try:
+                async with self._model.stream(request) as batches:
+                    async for batch in batches:
+                        if text := reply.feed(batch):
+                            yield before + text
+                            before, pause = "", _ROUND_BREAK
+            finally:
+                reply.charge(turn.usage)
+            # Calls for tools that were not offered are not run: the bound is the server's, not the model's.
+            calls = reply.tool_calls() if offered else []
+            if not calls:
+                break
+            messages += await rounds.run(reply.text, calls)
+        if not pause and not turn.mutations:
+            raise ModelError(ErrorCode.MODEL_ERROR, "The model gave an empty answer.", retryable=True)

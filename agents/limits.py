@@ -1,0 +1,31 @@
+"""The bounds of one request's agent work. The server fills them from its settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class AgentLimits:
+    """What one request may cost. Characters are Python characters; a bound on tokens is the model's own."""
+
+    max_rounds: int = 8
+    """Model calls that may ask for tools; the one after them is given none and must answer."""
+    max_calls: int = 32
+    """Tool calls over all rounds; those past it are answered with an error that says so."""
+    tool_time_s: float = 240.0
+    """Seconds spent waiting for tools over all rounds, the person's approvals included."""
+    result_chars: int = 16_000
+    """Length of one tool result as the model reads it."""
+    total_result_chars: int = 120_000
+    """Length of all tool results of the request together."""
+    history_chars: int = 24_000
+    """Length of the conversation history given to the model, counted from its newest message."""
+    quoted_chars: int = 12_000
+    """Length of each piece of quoted data (the recalled memory, the popup's item)."""
+    answer_tokens: int | None = None
+    """`max_tokens` of the calls that may answer; None leaves it to the provider."""
+    router_deadline_s: float = 4.0
+    router_tokens: int = 64
+    router_history: int = 4
+    """Messages of the history that the router reads."""

@@ -1,0 +1,92 @@
+"""The language model as the agents see it, and the reply of one call as it comes in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from streaming.chat import (
+    ChatRequest,
+    ContentDelta,
+    Delta,
+    FinishDelta,
+    FinishReason,
+    ToolCall,
+    ToolCallAssembler,
+    ToolCallDelta,
+    Usage,
+    UsageDelta,
+)
+
+
+class Model(Protocol):
+    """One configured model; `streaming.llm.ChatModel` is one. Failures raise `streaming.llm.ModelError`."""
+
+    def stream(self, request: ChatRequest) -> AbstractAsyncContextManager[AsyncIterator[Sequence[Delta]]]:
+        """Call the model; the iterator gives the deltas of one network read at a time. Leaving closes the call.
+
+        The context must hold no cancel scope or nursery open while its body runs: agents yield from inside it.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """Which model does what. The router's may be a cheaper one."""
+
+    answer: Model
+    router: Model
+
+
+@dataclass(slots=True)
+class Reply:
+    """What one model call has said so far."""
+
+    finish: FinishReason | None = None
+    _text: list[str] = field(default_factory=list)
+    _assembler: ToolCallAssembler = field(default_factory=ToolCallAssembler)
+    _usage: UsageDelta | None = None
+
+    @property
+    def text(self) -> str:
+        return "".join(self._text)
+
+    def feed(self, batch: Sequence[Delta]) -> str:
+        """Take one batch; returns the answer's text in it, "" when there is none. Reasoning is dropped."""
+        new: list[str] = []
+        for delta in batch:
+            match delta:
+                case ContentDelta():
+                    new.append(delta.text)
+                case ToolCallDelta():
+                    self._assembler.add(delta)
+                case UsageDelta():
+                    self._usage = delta
+                case FinishDelta():
+                    self.finish = delta.reason
+        text = "".join(new)
+        if text:
+            self._text.append(text)
+        return text
+
+    def tool_calls(self) -> list[ToolCall]:
+        return self._assembler.calls()
+
+    def charge(self, usage: Usage) -> None:
+        """Add what this call has cost, as far as the provider said; once, when the call has ended in any way."""
+        if self._usage is not None:
+            usage.add(self._usage.input_tokens, self._usage.output_tokens)
+
+
+async def read_reply(model: Model, request: ChatRequest, usage: Usage) -> Reply:
+    """Call `model` and wait for its whole reply. `usage` is charged on every path, also when cancelled."""
+    reply = Reply()
+    try:
+        async with model.stream(request) as batches:
+            async for batch in batches:
+                reply.feed(batch)
+    finally:
+        reply.charge(usage)
+    return reply

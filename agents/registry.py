@@ -1,0 +1,60 @@
+"""The four agents, as a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from agents.tools.tasks import TASK_TOOLS
+from agents.tools.tool import Tool
+from agents.tools.verbs import ENTITIES, read_tools, write_tools
+from streaming.frames import Entity
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSpec:
+    """What makes an agent: its entity, its tools, and `prompts/<name>.md`. `purpose` is for the router."""
+
+    name: str
+    entity: Entity
+    purpose: str
+    tools: tuple[Tool[Any], ...]
+
+
+def _tools(entity: Entity, *own: Tool[Any]) -> tuple[Tool[Any], ...]:
+    """All verbs of the agent's entity, its own tools, and the lists of the other entities, to read names from."""
+    others = [read_tools(other)[0] for other in ENTITIES if other != entity]
+    return (*read_tools(entity), *write_tools(entity), *own, *others)
+
+
+_SPECS = (
+    AgentSpec(
+        "task_agent",
+        "task",
+        "Tasks and to-dos: what to do today or next, what is due or overdue, who does what, priorities, and creating, "
+        "changing, finishing or deleting tasks. Also a day's or week's plan.",
+        _tools("task", *TASK_TOOLS),
+    ),
+    AgentSpec(
+        "project_agent",
+        "project",
+        "Projects and clients: which there are, their status and progress, and creating or changing projects.",
+        _tools("project"),
+    ),
+    AgentSpec(
+        "note_agent",
+        "note",
+        "Notes: writing something down, finding, reading, summarising or changing notes.",
+        _tools("note"),
+    ),
+    AgentSpec(
+        "checkpoint_agent",
+        "checkpoint",
+        "Checkpoints: milestones and deadlines on a project's timeline or Gantt chart, approving and moving them.",
+        _tools("checkpoint"),
+    ),
+)
+
+AGENTS: dict[str, AgentSpec] = {spec.name: spec for spec in _SPECS}
+BY_ENTITY: dict[Entity, AgentSpec] = {spec.entity: spec for spec in _SPECS}
+DEFAULT_AGENT = "task_agent"

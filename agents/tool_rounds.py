@@ -1,0 +1,123 @@
+"""The tool calls of one request: each round side by side, within the request's bounds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import structlog
+import trio
+
+from agents.limits import AgentLimits
+from agents.tools.device_access import DeviceAccess
+from agents.tools.error import ToolError
+from agents.tools.rendering import render_result
+from agents.tools.tool import Tool
+from streaming.chat import Message, ToolCall
+
+_LEAST_RESULT_CHARS = 200
+log = structlog.get_logger(__name__)
+
+
+class ToolRounds:
+    """Runs rounds of calls and counts what they cost. One object serves one request."""
+
+    def __init__(self, tools: Iterable[Tool[Any]], access: DeviceAccess, limits: AgentLimits) -> None:
+        self._tools = {tool.name: tool for tool in tools}
+        self._access = access
+        self._limits = limits
+        self._rounds = 0
+        self._calls = 0
+        self._seconds = 0.0
+        self._chars = 0
+        self._ids: set[str] = set()
+
+    @property
+    def open(self) -> bool:
+        """Whether another round may be asked for. When not, the model has to answer with what it has."""
+        return (
+            self._rounds < self._limits.max_rounds
+            and self._calls < self._limits.max_calls
+            and self._seconds < self._limits.tool_time_s
+        )
+
+    async def run(self, text: str, calls: Sequence[ToolCall]) -> list[Message]:
+        """Run one round: the assistant's message (`text` and `calls`), then one result message per call, in order.
+
+        The device receives the calls in the order in which the model wrote them; they then run side by side.
+        Cancelling cancels every call that is still out.
+        """
+        calls = [self._with_own_id(call) for call in calls]
+        self._rounds += 1
+        allowed = self._limits.max_calls - self._calls
+        self._calls += len(calls)
+        began = trio.current_time()
+        deadline = began + self._limits.tool_time_s - self._seconds
+        results: list[Any] = [_over_limit() for _ in calls]
+        turn_of = trio.Event()
+        turn_of.set()
+        async with trio.open_nursery() as nursery:
+            for number, call in enumerate(calls[:allowed]):
+                # trio starts tasks in no particular order: each lets the next one begin as it begins itself.
+                next_turn = trio.Event()
+                nursery.start_soon(self._run_one, call, deadline, turn_of, next_turn, results, number)
+                turn_of = next_turn
+        self._seconds += trio.current_time() - began
+        asked = Message("assistant", text, tool_calls=tuple(_replayable(call) for call in calls))
+        return [asked, *(self._message(call, result) for call, result in zip(calls, results, strict=True))]
+
+    async def _run_one(
+        self,
+        call: ToolCall,
+        deadline: float,
+        may_begin: trio.Event,
+        begun: trio.Event,
+        results: list[Any],
+        number: int,
+    ) -> None:
+        await may_begin.wait()
+        begun.set()
+        results[number] = await self._result(call, deadline)
+
+    async def _result(self, call: ToolCall, deadline: float) -> Any:
+        tool = self._tools.get(call.name)
+        if tool is None:
+            names = ", ".join(self._tools) or "none"
+            return ToolError("unknown_tool", f"There is no tool {call.name[:100]!r}. The tools are: {names}.")
+        try:
+            with trio.move_on_at(deadline):
+                return await tool.invoke(self._access, call.arguments)
+        except ToolError as error:
+            log.debug("tool failed", tool=tool.name, code=error.code)
+            return error
+        return ToolError("deadline", "This request's time for tools is over; the device may or may not have acted.")
+
+    def _message(self, call: ToolCall, result: Any) -> Message:
+        left = max(self._limits.total_result_chars - self._chars, _LEAST_RESULT_CHARS)
+        content = render_result(result, min(self._limits.result_chars, left))
+        self._chars += len(content)
+        return Message("tool", content, tool_call_id=call.id)
+
+    def _with_own_id(self, call: ToolCall) -> ToolCall:
+        """`call` under an id that no other call of this request has: some models number from 0 in every round."""
+        identity, number = call.id, 1
+        while identity in self._ids:
+            number += 1
+            identity = f"{call.id}_{number}"
+        self._ids.add(identity)
+        return call if identity == call.id else replace(call, id=identity)
+
+
+def _replayable(call: ToolCall) -> ToolCall:
+    """`call` as the history shows it: servers that parse past arguments fail on text that is not a JSON object."""
+    try:
+        valid = isinstance(json.loads(call.arguments), dict)
+    except (ValueError, RecursionError):
+        valid = False
+    return call if valid else replace(call, arguments="{}")
+
+
+def _over_limit() -> ToolError:
+    return ToolError("tool_limit", "This request may make no more tool calls. Answer with what you have.")

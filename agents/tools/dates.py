@@ -1,0 +1,64 @@
+"""Dates between the model, which reads and writes ISO 8601, and the device, which has epoch milliseconds."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, WithJsonSchema
+
+_MILLISECONDS = re.compile(r"-?\d{11,15}")
+# Epoch seconds would fall below this; they are refused, not guessed at. 1e11 ms is in 1973.
+_LEAST_MS = 100_000_000_000
+_MOST_MS = 253_402_300_799_999
+
+
+def to_epoch_ms(value: Any) -> int:
+    """Epoch milliseconds of an ISO 8601 date (midnight UTC) or date-time (UTC unless it says), or of milliseconds.
+
+    Raises ValueError with a sentence for the model.
+    """
+    if isinstance(value, str):
+        text = value.strip()
+        if _MILLISECONDS.fullmatch(text):
+            value = int(text)
+        else:
+            return _from_iso(text)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and _LEAST_MS <= value <= _MOST_MS:
+        return value
+    raise ValueError("give an ISO 8601 date such as 2026-03-09, or a date-time such as 2026-03-09T14:30:00Z")
+
+
+def _from_iso(text: str) -> int:
+    try:
+        # A date alone also parses as a date-time, at midnight.
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(
+            "give an ISO 8601 date such as 2026-03-09, or a date-time such as 2026-03-09T14:30:00Z"
+        ) from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return round(moment.timestamp() * 1000)
+
+
+def iso_utc(epoch_ms: float) -> str | None:
+    """`2026-03-09` for a UTC midnight, else `2026-03-09T14:30Z`; None when it is no date of the years 1 to 9999."""
+    try:
+        moment = datetime.fromtimestamp(epoch_ms / 1000, UTC)
+    except (OverflowError, OSError, ValueError):
+        return None
+    if moment.time() == time():
+        return date.isoformat(moment)
+    return moment.strftime("%Y-%m-%dT%H:%MZ")
+
+
+EpochMs = Annotated[
+    int,
+    BeforeValidator(to_epoch_ms),
+    WithJsonSchema({"type": "string", "description": "ISO 8601 date or date-time, UTC unless it says otherwise."}),
+]
+"""A date argument: the model writes ISO 8601, the tool receives epoch milliseconds."""

@@ -1,0 +1,86 @@
+"""The device's five verbs for one request: each call is made, its answer checked, and what it tells is kept.
+
+This is the one place where a request's tool results and mutations are recorded, so a tool cannot forget to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from agents.device import DeviceCall
+from agents.tools.error import ToolError
+from agents.turn import Turn
+from streaming.frames import Entity, MutationOp, WsMutationRecord
+
+PLURALS: dict[Entity, str] = {"task": "tasks", "project": "projects", "note": "notes", "checkpoint": "checkpoints"}
+
+Item = dict[str, Any]
+
+
+class DeviceAccess:
+    """Runs device calls for `turn`. Every method raises `ToolError` when the call has no usable answer."""
+
+    def __init__(self, turn: Turn) -> None:
+        self._turn = turn
+
+    async def list_items(self, entity: Entity, args: Mapping[str, Any]) -> Item:
+        """`{"items": [...], "truncated"?: true}`; `args` as PROTOCOL has them: `filter`, `text`, `limit`."""
+        data = await self._answer(DeviceCall(f"list_{PLURALS[entity]}", args))
+        items = data.get("items") if isinstance(data, Mapping) else None
+        if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
+            raise _malformed("a list of items")
+        kept = [dict(item) for item in items]
+        self._turn.tool_results.add(entity, kept)
+        return {"items": kept, "truncated": True} if data.get("truncated") is True else {"items": kept}
+
+    async def get_item(self, entity: Entity, identity: str) -> Item:
+        item = _item(await self._answer(DeviceCall(f"get_{entity}", {"id": identity})))
+        self._turn.tool_results.add(entity, [item])
+        return item
+
+    async def create_item(self, entity: Entity, data: Mapping[str, Any]) -> Item:
+        """The new item, with its id."""
+        item = _item(await self._answer(DeviceCall(f"create_{entity}", {"data": dict(data)})))
+        self._turn.tool_results.add(entity, [item])
+        self._record("create", entity, str(item["id"]), item)
+        return item
+
+    async def update_item(self, entity: Entity, identity: str, data: Mapping[str, Any]) -> Item:
+        """The whole item as it is now."""
+        answer = await self._answer(DeviceCall(f"update_{entity}", {"id": identity, "data": dict(data)}))
+        try:
+            item = _item(answer)
+        except ToolError:
+            # The device said that it did it: the change counts, though its new state is not known.
+            self._record("update", entity, identity, None)
+            raise
+        self._turn.tool_results.add(entity, [item])
+        self._record("update", entity, identity, item)
+        return item
+
+    async def delete_item(self, entity: Entity, identity: str) -> Item:
+        """`{"id": identity}`. The device asks the person first."""
+        await self._answer(DeviceCall(f"delete_{entity}", {"id": identity}, requires_approval=True))
+        self._turn.tool_results.remove(entity, identity)
+        self._record("delete", entity, identity, None)
+        return {"id": identity, "deleted": True}
+
+    async def _answer(self, call: DeviceCall) -> Any:
+        result = await self._turn.device.execute(call)
+        if not result.ok:
+            raise ToolError.of(result)
+        return result.data
+
+    def _record(self, op: MutationOp, entity: Entity, identity: str, data: Item | None) -> None:
+        self._turn.mutations.append(WsMutationRecord(op=op, entity=entity, id=identity, data=data))
+
+
+def _item(data: Any) -> Item:
+    if not isinstance(data, Mapping) or not isinstance(data.get("id"), str | int) or isinstance(data["id"], bool):
+        raise _malformed("an item with an id")
+    return dict(data)
+
+
+def _malformed(wanted: str) -> ToolError:
+    return ToolError("malformed_result", f"The device said it succeeded, but did not send back {wanted}.")

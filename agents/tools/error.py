@@ -1,0 +1,29 @@
+"""A tool call that failed, as a value the model reads."""
+
+from __future__ import annotations
+
+from agents.device import DeviceResult, Outcome
+
+_SENTENCES: dict[Outcome, str] = {
+    Outcome.ANSWERED: "",
+    Outcome.ERROR: "The device could not do this.",
+    Outcome.DENIED: "The person refused this action. Do not try it again.",
+    Outcome.DEADLINE: "The device did not answer in time; it may or may not have acted.",
+    Outcome.CANCELLED: "The call was withdrawn before the device answered.",
+    Outcome.DEVICE_OFFLINE: "None of the person's devices is connected, so nothing was read or changed. Say so.",
+    Outcome.DEVICE_GONE: "The device disconnected before it answered; it may or may not have acted.",
+}
+
+
+class ToolError(Exception):
+    """The call's one result is this error. `code` and `message` go to the model; neither may hold a secret."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+
+    @classmethod
+    def of(cls, result: DeviceResult) -> ToolError:
+        """The failure of a device call that did not end in an answer."""
+        return cls(result.code or result.outcome.value, result.message or _SENTENCES[result.outcome])

@@ -1,0 +1,204 @@
+"""The arguments of the five verbs over the four entities: which fields a model may set, clear and filter by.
+
+Status and priority values are the words the tools teach the model; the device may return others, which pass through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from agents.tools.dates import EpochMs
+from agents.tools.error import ToolError
+from agents.tools.tool import ToolArgs
+
+Identity = Annotated[str, Field(max_length=200, description="The id, as a tool returned it.")]
+Title = Annotated[str, Field(min_length=1, max_length=500)]
+Body = Annotated[str, Field(max_length=100_000)]
+TaskStatus = Literal["todo", "in_progress", "done"]
+TaskPriority = Literal["low", "medium", "high"]
+ProjectStatus = Literal["active", "on_hold", "completed"]
+
+
+class ById(ToolArgs):
+    """Names one item."""
+
+    id: Identity
+
+
+class ListArgs(ToolArgs):
+    """Filters; all that are given must hold."""
+
+    # Argument -> (field of the device's item, end of its range). Every other argument of a subclass is a field's value.
+    RANGES: ClassVar[Mapping[str, tuple[str, str]]] = {}
+
+    text: Annotated[str | None, Field(max_length=500, description="Words to find in the item's text.")] = None
+    limit: Annotated[int, Field(ge=1, le=500)] = 200
+
+    def device_args(self) -> dict[str, Any]:
+        """The `args` of the device's list tool."""
+        given = self.model_dump(by_alias=True, exclude_none=True, exclude={"text", "limit"})
+        wanted: dict[str, Any] = {}
+        for name, value in given.items():
+            if name in self.RANGES:
+                field, end = self.RANGES[name]
+                wanted.setdefault(field, {})[end] = value
+            else:
+                wanted[name] = value
+        args: dict[str, Any] = {"limit": self.limit}
+        if wanted:
+            args["filter"] = wanted
+        if self.text:
+            args["text"] = self.text
+        return args
+
+
+class CreateArgs(ToolArgs):
+    """The new item's fields."""
+
+    # What every item that an agent creates bears, whatever the model says.
+    FIXED: ClassVar[Mapping[str, Any]] = {}
+
+    def device_data(self) -> dict[str, Any]:
+        return {**self.model_dump(by_alias=True, exclude_none=True), **self.FIXED}
+
+
+class UpdateArgs(ToolArgs):
+    """The fields to change. Subclasses declare `clear`, the names of the fields to empty."""
+
+    def device_data(self) -> dict[str, Any]:
+        """The changed fields, cleared ones as null. Raises `ToolError` when nothing would change."""
+        data = self.model_dump(by_alias=True, exclude_none=True)
+        del data["id"]
+        cleared = data.pop("clear", [])
+        if both := [name for name in cleared if name in data]:
+            raise ToolError("invalid_arguments", f"clear: {both[0]} is also given a value")
+        if not data and not cleared:
+            raise ToolError(
+                "invalid_arguments", "Give at least one field to change; to empty a field, name it in clear."
+            )
+        return data | dict.fromkeys(cleared)
+
+
+# ---- task -----------------------------------------------------------------------------------------------------------
+
+
+class TaskFields(ToolArgs):
+    title: Title | None = None
+    description: Body | None = None
+    status: TaskStatus | None = None
+    priority: TaskPriority | None = None
+    assignee: Annotated[str | None, Field(max_length=200)] = None
+    due_date: EpochMs | None = None
+    project_id: Identity | None = None
+
+
+class ListTasks(ListArgs):
+    RANGES: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "dueBefore": ("dueDate", "before"),
+        "dueAfter": ("dueDate", "after"),
+    }
+
+    status: TaskStatus | None = None
+    priority: TaskPriority | None = None
+    assignee: Annotated[str | None, Field(max_length=200)] = None
+    project_id: Identity | None = None
+    due_before: EpochMs | None = None
+    due_after: EpochMs | None = None
+
+
+class CreateTask(TaskFields, CreateArgs):
+    title: Title
+
+
+class UpdateTask(TaskFields, UpdateArgs):
+    id: Identity
+    clear: list[Literal["description", "priority", "assignee", "dueDate", "projectId"]] | None = None
+
+
+# ---- project --------------------------------------------------------------------------------------------------------
+
+
+class ProjectFields(ToolArgs):
+    name: Title | None = None
+    description: Body | None = None
+    client_id: Identity | None = None
+    status: ProjectStatus | None = None
+
+
+class ListProjects(ListArgs):
+    status: ProjectStatus | None = None
+    client_id: Identity | None = None
+
+
+class CreateProject(ProjectFields, CreateArgs):
+    name: Title
+
+
+class UpdateProject(ProjectFields, UpdateArgs):
+    id: Identity
+    clear: list[Literal["description", "clientId"]] | None = None
+
+
+# ---- note -----------------------------------------------------------------------------------------------------------
+
+
+class NoteFields(ToolArgs):
+    title: Title | None = None
+    content: Body | None = None
+    project_id: Identity | None = None
+
+
+class ListNotes(ListArgs):
+    RANGES: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "createdBefore": ("createdAt", "before"),
+        "createdAfter": ("createdAt", "after"),
+    }
+
+    project_id: Identity | None = None
+    created_before: EpochMs | None = None
+    created_after: EpochMs | None = None
+
+
+class CreateNote(NoteFields, CreateArgs):
+    title: Title
+
+
+class UpdateNote(NoteFields, UpdateArgs):
+    id: Identity
+    clear: list[Literal["content", "projectId"]] | None = None
+
+
+# ---- checkpoint -----------------------------------------------------------------------------------------------------
+
+
+class CheckpointFields(ToolArgs):
+    title: Title | None = None
+    date: EpochMs | None = None
+    project_id: Identity | None = None
+    is_approved: bool | None = None
+
+
+class ListCheckpoints(ListArgs):
+    RANGES: ClassVar[Mapping[str, tuple[str, str]]] = {"dateBefore": ("date", "before"), "dateAfter": ("date", "after")}
+
+    project_id: Identity | None = None
+    is_approved: bool | None = None
+    date_before: EpochMs | None = None
+    date_after: EpochMs | None = None
+
+
+class CreateCheckpoint(CreateArgs):
+    # A checkpoint that an agent makes is a suggestion; approving it is the person's own step.
+    FIXED: ClassVar[Mapping[str, Any]] = {"isAiSuggested": True, "isApproved": False}
+
+    title: Title
+    date: EpochMs
+    project_id: Identity | None = None
+
+
+class UpdateCheckpoint(CheckpointFields, UpdateArgs):
+    id: Identity
+    clear: list[Literal["projectId"]] | None = None

@@ -1,0 +1,83 @@
+"""A tool's result as the model reads it: compact JSON, bounded in length, with dates in words beside the numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from agents.tools.dates import iso_utc
+from agents.tools.error import ToolError
+
+DATE_FIELDS = frozenset({"date", "dueDate", "createdAt", "updatedAt", "completedAt", "startDate", "endDate"})
+_CUT = "... [cut]"
+
+
+def render_result(result: Any, max_chars: int) -> str:
+    """`result` (a tool's data, or the `ToolError` it ended in) as at most about `max_chars` characters.
+
+    A list of items loses whole items from its end, and a `note` says how many are shown; of anything else the long
+    strings are cut. What is left is still JSON, unless a single item has more fields than fit.
+    """
+    if isinstance(result, ToolError):
+        message = _shorten(result.message, max_chars)
+        return _dump({"error": {"code": result.code[:100], "message": message}})
+    if isinstance(result, Mapping) and isinstance(items := result.get("items"), list):
+        return _render_items(items, max_chars, more=result.get("truncated") is True)
+    return _render_one(result, max_chars)
+
+
+def _render_items(items: list[Any], max_chars: int, *, more: bool) -> str:
+    shown: list[str] = []
+    left = max_chars
+    for item in items:
+        text = _render_one(item, max_chars // 2)
+        if shown and len(text) + 1 > left:
+            break
+        shown.append(text)
+        left -= len(text) + 1
+    fields = [f'"items":[{",".join(shown)}]']
+    if more:
+        fields.append('"truncated":true')
+    if len(shown) < len(items):
+        note = f"{len(shown)} of {len(items)} items shown here, for length; narrow the filter to see the others."
+        fields.append(f'"note":{_dump(note)}')
+    return "{" + ",".join(fields) + "}"
+
+
+def _render_one(item: Any, max_chars: int) -> str:
+    item = with_iso_dates(item)
+    text = _dump(item)
+    if len(text) <= max_chars:
+        return text
+    if isinstance(item, Mapping):
+        # Halving ends: strings of one character are left alone.
+        longest = max_chars // 2
+        while len(text) > max_chars and longest > 16:
+            text = _dump({key: _shorten(value, longest) for key, value in item.items()})
+            longest //= 2
+    return text if len(text) <= max_chars else text[:max_chars] + _CUT
+
+
+def with_iso_dates(item: Any) -> Any:
+    """`item` with `<field>_iso` beside each date that is a number: models misread epoch milliseconds."""
+    if not isinstance(item, Mapping):
+        return item
+    readable: dict[str, Any] = {}
+    for key, value in item.items():
+        readable[key] = value
+        if key in DATE_FIELDS and isinstance(value, int | float) and not isinstance(value, bool):
+            day = iso_utc(value)
+            if day is not None:
+                readable[f"{key}_iso"] = day
+    return readable
+
+
+def _shorten(value: Any, most: int) -> Any:
+    if isinstance(value, str) and len(value) > most:
+        return value[:most] + _CUT
+    return value
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)

@@ -1,0 +1,107 @@
+"""What a tool is: a name and a description, checked arguments, and a coroutine that works through the device."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from agents.tools.device_access import DeviceAccess
+from agents.tools.error import ToolError
+from streaming.chat import ToolSpec
+
+_NAMED_FAULTS = 5
+
+
+class ToolArgs(BaseModel):
+    """Arguments as a model writes them: camelCase names, the device's own.
+
+    Models fill what they do not use with null or "", so both count as absent; a field is emptied by naming it in
+    `clear`. An argument that is not declared is refused by name, which teaches the model more than dropping it would.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, coerce_numbers_to_str=True, str_strip_whitespace=True
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_absent(cls, data: Any) -> Any:
+        if data is None:
+            return {}
+        if isinstance(data, Mapping):
+            return {key: value for key, value in data.items() if value is not None and value != ""}
+        return data
+
+
+A = TypeVar("A", bound=ToolArgs)
+
+
+@dataclass(frozen=True, slots=True)
+class Tool(Generic[A]):
+    """One tool of an agent. `run` returns the data for the model, JSON-able, or raises `ToolError`."""
+
+    name: str
+    description: str
+    args: type[A]
+    run: Callable[[DeviceAccess, A], Awaitable[Any]]
+
+    def spec(self) -> ToolSpec:
+        """The tool as the model sees it."""
+        return ToolSpec(self.name, self.description, parameters_schema(self.args))
+
+    async def invoke(self, access: DeviceAccess, arguments: str) -> Any:
+        """Check `arguments`, the JSON text that the model wrote, and run. Raises `ToolError`."""
+        return await self.run(access, self._parse(arguments))
+
+    def _parse(self, arguments: str) -> A:
+        try:
+            return self.args.model_validate_json(arguments.strip() or "{}")
+        except ValidationError as error:
+            raise ToolError("invalid_arguments", _faults(error)) from None
+
+
+def _faults(error: ValidationError) -> str:
+    """The faults by field, without the values."""
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    if faults[0]["type"] == "json_invalid":
+        return "The arguments are not valid JSON; write one JSON object."
+    named = [
+        f"{'.'.join(str(part) for part in fault['loc']) or 'arguments'}: {fault['msg'].removeprefix('Value error, ')}"
+        for fault in faults[:_NAMED_FAULTS]
+    ]
+    if len(faults) > _NAMED_FAULTS:
+        named.append(f"and {len(faults) - _NAMED_FAULTS} more")
+    return "; ".join(named)
+
+
+class _ParametersSchema(GenerateJsonSchema):
+    """Schemas without titles, nulls and defaults: a model reads them in every call, and absent says the same."""
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        inner = self.generate_inner(schema["schema"])
+        if schema.get("default") is not None:
+            inner = {**inner, "default": self.encode_default(schema["default"])}
+        return inner
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - pydantic's signature
+        return False
+
+
+def parameters_schema(args: type[ToolArgs]) -> Mapping[str, Any]:
+    """The JSON Schema of a tool's arguments: an object with its properties, no more."""
+    schema = args.model_json_schema(schema_generator=_ParametersSchema)
+    return {
+        "type": "object",
+        "properties": schema.get("properties", {}),
+        "required": schema.get("required", []),
+        "additionalProperties": False,
+    }

@@ -1,0 +1,96 @@
+"""The device's five verbs as tools of each entity, made from one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from agents.tools.device_access import PLURALS, DeviceAccess
+from agents.tools.fields import (
+    ById,
+    CreateArgs,
+    CreateCheckpoint,
+    CreateNote,
+    CreateProject,
+    CreateTask,
+    ListArgs,
+    ListCheckpoints,
+    ListNotes,
+    ListProjects,
+    ListTasks,
+    UpdateArgs,
+    UpdateCheckpoint,
+    UpdateNote,
+    UpdateProject,
+    UpdateTask,
+)
+from agents.tools.tool import Tool
+from streaming.frames import Entity
+
+
+@dataclass(frozen=True, slots=True)
+class EntityFields:
+    """The argument models of one entity's list, create and update."""
+
+    list_args: type[ListArgs]
+    create_args: type[CreateArgs]
+    update_args: type[UpdateArgs]
+
+
+ENTITIES: dict[Entity, EntityFields] = {
+    "task": EntityFields(ListTasks, CreateTask, UpdateTask),
+    "project": EntityFields(ListProjects, CreateProject, UpdateProject),
+    "note": EntityFields(ListNotes, CreateNote, UpdateNote),
+    "checkpoint": EntityFields(ListCheckpoints, CreateCheckpoint, UpdateCheckpoint),
+}
+
+
+def read_tools(entity: Entity) -> tuple[Tool[Any], ...]:
+    """List and get: they change nothing."""
+    plural = PLURALS[entity]
+
+    async def run_list(access: DeviceAccess, args: ListArgs) -> Any:
+        return await access.list_items(entity, args.device_args())
+
+    async def run_get(access: DeviceAccess, args: ById) -> Any:
+        return await access.get_item(entity, args.id)
+
+    return (
+        Tool(
+            f"list_{plural}",
+            f"List the person's {plural}, all of them or those that match every filter given.",
+            ENTITIES[entity].list_args,
+            run_list,
+        ),
+        Tool(f"get_{entity}", f"Get one {entity} by its id, with all of its fields.", ById, run_get),
+    )
+
+
+def write_tools(entity: Entity) -> tuple[Tool[Any], ...]:
+    """Create, update and delete."""
+    fields = ENTITIES[entity]
+
+    async def run_create(access: DeviceAccess, args: CreateArgs) -> Any:
+        return await access.create_item(entity, args.device_data())
+
+    async def run_update(access: DeviceAccess, args: Any) -> Any:
+        return await access.update_item(entity, args.id, args.device_data())
+
+    async def run_delete(access: DeviceAccess, args: ById) -> Any:
+        return await access.delete_item(entity, args.id)
+
+    return (
+        Tool(f"create_{entity}", f"Create a {entity}. Returns it with its id.", fields.create_args, run_create),
+        Tool(
+            f"update_{entity}",
+            f"Change fields of one {entity}; those left out stay as they are. Returns the whole {entity}.",
+            fields.update_args,
+            run_update,
+        ),
+        Tool(
+            f"delete_{entity}",
+            f"Delete one {entity}. The person is asked to approve it first, and may refuse.",
+            ById,
+            run_delete,
+        ),
+    )
