@@ -1,0 +1,65 @@
+"""How a device answers the server: a tool call by its tool, a data request by the list or get tool of the entity."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import trio
+
+from streaming.frames import WsDataRequest, WsDataResponse, WsToolCall, WsToolError, WsToolResult
+
+Tool = Callable[[Mapping[str, Any]], Awaitable[Any]]
+Tools = Mapping[str, Tool]
+Approve = Callable[[WsToolCall], Awaitable[bool]]
+
+
+class ToolError(Exception):
+    """A tool cannot do what it was asked; `code` and `message` go back to the model."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+async def answer_tool_call(call: WsToolCall, tools: Tools, approve: Approve | None) -> WsToolResult | None:
+    """Run `call`, asking the person first where it needs approval. None when its deadline passed: it is too late."""
+    with trio.move_on_after(call.deadline_ms / 1000):
+        if call.requires_approval and not (approve is not None and await approve(call)):
+            return _failed(call, "denied", "The person refused.")
+        data, error = await _run(tools, call.tool, call.args)
+        if error is not None:
+            return WsToolResult(call_id=call.call_id, ok=False, error=error)
+        return WsToolResult(call_id=call.call_id, ok=True, data=data, error=None)
+    return None
+
+
+async def answer_data_request(request: WsDataRequest, tools: Tools) -> WsDataResponse:
+    """Look up what a popup was opened on: one item by its id, or those that match the filter."""
+    if request.id is not None:
+        data, error = await _run(tools, f"get_{request.entity}", {"id": request.id})
+        items = [data]
+    else:
+        data, error = await _run(tools, f"list_{request.entity}s", {"filter": request.filter or {}})
+        items = data["items"] if error is None else []
+    if error is not None:
+        return WsDataResponse(data_id=request.data_id, items=None, error=error)
+    return WsDataResponse(data_id=request.data_id, items=items, error=None)
+
+
+async def _run(tools: Tools, name: str, args: Mapping[str, Any]) -> tuple[Any, WsToolError | None]:
+    tool = tools.get(name)
+    if tool is None:
+        return None, WsToolError(code="unknown_tool", message=f"This device has no tool {name}.")
+    try:
+        return await tool(args), None
+    except ToolError as error:
+        return None, WsToolError(code=error.code, message=error.message)
+    # A tool's own mistake is one failed call, not the end of the device. (Cancelled is a BaseException.)
+    except Exception as error:  # noqa: BLE001 - the border between the device and its tools
+        return None, WsToolError(code="tool_failed", message=f"{name} failed with {type(error).__name__}.")
+
+
+def _failed(call: WsToolCall, code: str, message: str) -> WsToolResult:
+    return WsToolResult(call_id=call.call_id, ok=False, error=WsToolError(code=code, message=message))

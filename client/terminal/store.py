@@ -1,0 +1,186 @@
+"""The data of a device: tasks, projects, notes and checkpoints in one JSON file, or in memory alone.
+
+Plain synchronous calls; `client.terminal.tools` runs `save` in a worker thread. Dates are epoch milliseconds in the
+file, and in comparisons also ISO 8601 strings.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from math import isfinite
+from pathlib import Path
+from typing import Any, get_args
+from uuid import uuid4
+
+from streaming.frames import Entity, MutationOp
+
+Item = dict[str, Any]
+ENTITIES: tuple[Entity, ...] = get_args(Entity)
+DEFAULT_LIMIT = 200
+NAME_FIELD: Mapping[str, str] = {"task": "title", "project": "name", "note": "title", "checkpoint": "title"}
+DEFAULTS: Mapping[str, Item] = {
+    "task": {"status": "todo", "priority": "medium", "assignee": None, "dueDate": None, "projectId": None},
+    "project": {"clientId": None, "status": "active"},
+    "note": {"content": "", "projectId": None},
+    "checkpoint": {"projectId": None, "isAiSuggested": False, "isApproved": True},
+}
+
+
+class NotFoundError(LookupError):
+    """No item of this entity has this id."""
+
+
+class InvalidDataError(ValueError):
+    """An item that the store will not keep; the message says what is wrong."""
+
+
+class DeviceStore:
+    """Items by entity and id, in the order in which they were made. `path` None keeps them in memory only."""
+
+    def __init__(self, path: Path | None = None, items: Mapping[str, list[Item]] | None = None) -> None:
+        self.path = path
+        given = items or {}
+        self._items: dict[str, dict[str, Item]] = {
+            entity: {str(item["id"]): dict(item) for item in given.get(entity, ())} for entity in ENTITIES
+        }
+
+    @classmethod
+    def load(cls, path: Path, sample: Mapping[str, list[Item]]) -> DeviceStore:
+        """The store kept at `path`, or a new one holding `sample`. Raises `InvalidDataError`."""
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return cls(path, sample)
+        except ValueError as error:
+            raise InvalidDataError(f"{path} is not JSON: {error}") from None
+        if not isinstance(content, dict) or not all(_is_list_of_items(content.get(entity, [])) for entity in ENTITIES):
+            raise InvalidDataError(f"{path} does not hold lists of items under {', '.join(ENTITIES)}")
+        return cls(path, content)
+
+    def save(self) -> None:
+        """Write the file as a whole or not at all. Does nothing in memory."""
+        if self.path is None:
+            return
+        content = {entity: list(items.values()) for entity, items in self._items.items()}
+        write_atomically(self.path, json.dumps(content, ensure_ascii=False, indent=1))
+
+    def list(
+        self,
+        entity: str,
+        filter: Mapping[str, Any] | None = None,  # noqa: A002 - the protocol's own word
+        text: str | None = None,
+        limit: int | None = None,
+    ) -> tuple[list[Item], bool]:
+        """The items that match, and whether the limit left some out.
+
+        A filter names values, or `after` (that moment or later) and `before` (earlier than it). `text` is words that
+        all occur somewhere in the item's strings, whatever their case.
+        """
+        words = (text or "").casefold().split()
+        found = [
+            dict(item)
+            for item in self._items[entity].values()
+            if all(_matches(item.get(field), wanted) for field, wanted in (filter or {}).items())
+            and _mentions(item, words)
+        ]
+        bound = DEFAULT_LIMIT if limit is None else max(0, limit)
+        return found[:bound], len(found) > bound
+
+    def get(self, entity: str, id: str) -> Item:  # noqa: A002 - the protocol's own word
+        """A copy of one item. Raises `NotFoundError`."""
+        return dict(self._existing(entity, id))
+
+    def create(self, entity: str, data: Mapping[str, Any], *, now_ms: int) -> Item:
+        """Keep a new item, with an id of its own. Raises `InvalidDataError` without a title (a project's `name`)."""
+        item: Item = {"id": f"{entity}-{uuid4().hex[:8]}", **DEFAULTS[entity]}
+        if entity == "note":
+            item["createdAt"] = now_ms
+        item |= {field: value for field, value in data.items() if field != "id"}
+        self._check(entity, item)
+        self._items[entity][item["id"]] = item
+        return dict(item)
+
+    def update(self, entity: str, id: str, data: Mapping[str, Any]) -> Item:  # noqa: A002
+        """Change fields and return the whole item. Raises `NotFoundError` and `InvalidDataError`."""
+        item = self._existing(entity, id) | {field: value for field, value in data.items() if field != "id"}
+        self._check(entity, item)
+        self._items[entity][id] = item
+        return dict(item)
+
+    def delete(self, entity: str, id: str) -> None:  # noqa: A002
+        """Forget an item. Raises `NotFoundError`."""
+        self._existing(entity, id)
+        del self._items[entity][id]
+
+    def apply(self, op: MutationOp, entity: Entity, id: str, data: Mapping[str, Any] | None) -> None:  # noqa: A002
+        """Take over what another device did. It may say the same thing twice, or speak of what is not here."""
+        if op == "delete":
+            self._items[entity].pop(id, None)
+        else:
+            self._items[entity][id] = self._items[entity].get(id, {}) | dict(data or {}) | {"id": id}
+
+    def _existing(self, entity: str, id: str) -> Item:  # noqa: A002
+        try:
+            return self._items[entity][id]
+        except KeyError:
+            raise NotFoundError(f"There is no {entity} with the id {id}.") from None
+
+    @staticmethod
+    def _check(entity: str, item: Item) -> None:
+        name = item.get(NAME_FIELD[entity])
+        if not isinstance(name, str) or not name.strip():
+            raise InvalidDataError(f"A {entity} needs a {NAME_FIELD[entity]}.")
+        if entity == "checkpoint" and to_epoch_ms(item.get("date")) is None:
+            raise InvalidDataError("A checkpoint needs a date: epoch milliseconds or ISO 8601.")
+
+
+def to_epoch_ms(value: object) -> int | None:
+    """Epoch milliseconds of a number of them or of an ISO 8601 string (UTC unless it says otherwise); else None."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return int(value) if isfinite(value) else None
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def write_atomically(path: Path, text: str, mode: int = 0o600) -> None:
+    """Replace `path` by a file with this text, made beside it, so that a crash leaves the old one or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _matches(value: object, wanted: object) -> bool:
+    if not isinstance(wanted, Mapping):
+        return value == wanted
+    moment = to_epoch_ms(value)
+    before, after = to_epoch_ms(wanted.get("before")), to_epoch_ms(wanted.get("after"))
+    return moment is not None and (before is None or moment < before) and (after is None or moment >= after)
+
+
+def _mentions(item: Item, words: list[str]) -> bool:
+    text = " ".join(value for value in item.values() if isinstance(value, str)).casefold()
+    return all(word in text for word in words)
+
+
+def _is_list_of_items(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, dict) and "id" in item for item in value)

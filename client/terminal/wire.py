@@ -1,0 +1,184 @@
+"""One WebSocket to the server: frames in, frames out, nothing answered on its own (but WebSocket pings).
+
+`open_connection` gives a `Connection`; `client.terminal.connection` builds a device on top. This module alone names
+the WebSocket library.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from urllib.parse import SplitResult, urlsplit
+
+import trio
+from pydantic import BaseModel, ValidationError
+from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection, wrap_client_stream
+
+from streaming.frames import SERVER_FRAME, ServerFrame
+
+MAX_FRAME_BYTES = 16 * 2**20
+NO_CLOSE_CODE = 1006
+Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
+
+
+class ConnectionLostError(Exception):
+    """The socket is closed. `code` is the close code, 1006 when there was none."""
+
+    def __init__(self, code: int, reason: str = "") -> None:
+        super().__init__(f"connection closed with {code}" + (f": {reason}" if reason else ""))
+        self.code = code
+        self.reason = reason
+
+
+class ConnectError(Exception):
+    """No WebSocket came to be: nothing listens there, the upgrade was refused, or it took too long."""
+
+
+class ProtocolError(Exception):
+    """The server sent a frame that the protocol does not allow."""
+
+
+class Connection:
+    """Whole frames over one WebSocket. `send_*` is used by one task at a time; `receive` by one other.
+
+    A cancelled send leaves the socket unusable, because half a frame may be out.
+    """
+
+    def __init__(self, socket: WebSocketConnection, stream: Stream) -> None:
+        self._socket = socket
+        self._stream = stream
+        self._seq: int | None = None
+
+    async def send_raw(self, text: str) -> None:
+        """Send one text message as it is. Raises `ConnectionLostError`."""
+        with _lost():
+            await self._socket.send_message(text)
+
+    async def send_bytes(self, data: bytes) -> None:
+        """Send one binary message, which no frame of the protocol is. Raises `ConnectionLostError`."""
+        with _lost():
+            await self._socket.send_message(data)
+
+    async def send(self, frame: BaseModel) -> None:
+        """Send one frame. Raises `ConnectionLostError`."""
+        await self.send_raw(frame.model_dump_json())
+
+    async def receive_raw(self) -> str:
+        """The next message, as text. Raises `ConnectionLostError`, but not before what came ahead of the close."""
+        with _lost():
+            message = await self._socket.get_message()
+        return message if isinstance(message, str) else message.decode(errors="replace")
+
+    async def receive(self) -> ServerFrame:
+        """The next frame of a type that this client knows; newer types are passed over.
+
+        Raises `ConnectionLostError`, and `ProtocolError` for a frame that does not validate or whose `seq` does not
+        follow the one before.
+        """
+        while True:
+            text = await self.receive_raw()
+            try:
+                frame = SERVER_FRAME.validate_json(text)
+            except ValidationError as error:
+                if error.errors(include_url=False)[0]["type"] == "union_tag_invalid":
+                    self._seq = None if self._seq is None else self._seq + 1
+                    continue
+                raise ProtocolError(f"the server sent a frame that does not validate: {error}") from None
+            if self._seq is not None and frame.seq != self._seq + 1:
+                raise ProtocolError(f"the server sent seq {frame.seq} after {self._seq}")
+            self._seq = frame.seq
+            return frame
+
+    async def ping(self) -> None:
+        """Send a WebSocket ping and wait for its pong. Raises `ConnectionLostError`."""
+        with _lost():
+            await self._socket.ping()
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Send the close frame and wait for the peer's. Safe to call twice."""
+        await self._socket.aclose(code, reason or None)
+
+    async def vanish(self) -> None:
+        """Close the TCP connection without a word, as a device does that loses its network."""
+        await trio.aclose_forcefully(self._stream)
+
+
+@asynccontextmanager
+async def open_connection(
+    url: str, *, bearer: str | None = None, connect_timeout_s: float = 10, close_timeout_s: float = 2
+) -> AsyncIterator[Connection]:
+    """Connect to a `ws:` or `wss:` URL; leaving the block closes the socket within `close_timeout_s`.
+
+    `bearer` goes into the upgrade request's Authorization header. Raises `ConnectError`; an exception of the block
+    passes through as it is, not in a group.
+    """
+    headers = [(b"authorization", f"Bearer {bearer}".encode())] if bearer else []
+    parts = urlsplit(url)
+    if parts.scheme not in {"ws", "wss"} or not parts.hostname:
+        raise ConnectError(f"{url!r} is not a ws: or wss: URL")
+    resource = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    deadline = trio.current_time() + connect_timeout_s
+    with alone():
+        async with trio.open_nursery() as nursery:
+            with _connecting(url, deadline):
+                stream = await _open_stream(parts)
+            try:
+                with _connecting(url, deadline):
+                    socket = await wrap_client_stream(
+                        nursery, stream, parts.netloc, resource, extra_headers=headers, max_message_size=MAX_FRAME_BYTES
+                    )
+                connection = Connection(socket, stream)
+                try:
+                    yield connection
+                finally:
+                    with trio.CancelScope(shield=True, deadline=trio.current_time() + close_timeout_s):
+                        await connection.close()
+            finally:
+                await trio.aclose_forcefully(stream)
+                nursery.cancel_scope.cancel()
+
+
+async def _open_stream(parts: SplitResult) -> Stream:
+    secure = parts.scheme == "wss"
+    host = parts.hostname or ""
+    tcp = await trio.open_tcp_stream(host, parts.port or (443 if secure else 80))
+    return trio.SSLStream(tcp, ssl.create_default_context(), server_hostname=host) if secure else tcp
+
+
+@contextmanager
+def _connecting(url: str, deadline: float) -> Iterator[None]:
+    try:
+        with trio.fail_at(deadline):
+            yield
+    except trio.TooSlowError:
+        raise ConnectError(f"{url} did not answer in time") from None
+    except OSError as error:
+        raise ConnectError(f"{url} cannot be reached: {error.strerror or error}") from None
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Let an exception that is alone in a nursery's group out of it, and name a refused upgrade `ConnectError`."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        only: BaseException = group
+        while isinstance(only, BaseExceptionGroup) and len(only.exceptions) == 1:
+            only = only.exceptions[0]
+        if isinstance(only, HandshakeError):
+            raise ConnectError(f"the server refused the WebSocket: {only}") from None
+        if only is group:
+            raise
+        raise only from only.__cause__
+
+
+@contextmanager
+def _lost() -> Iterator[None]:
+    try:
+        yield
+    except ConnectionClosed as error:
+        reason = error.reason
+        if reason is None:
+            raise ConnectionLostError(NO_CLOSE_CODE) from None
+        raise ConnectionLostError(int(reason.code), reason.reason or "") from None

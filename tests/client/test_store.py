@@ -1,0 +1,192 @@
+"""The device's store and its twenty tools."""
+
+from __future__ import annotations
+
+import json
+import stat
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from client.terminal.calls import ToolError
+from client.terminal.sample import sample_items
+from client.terminal.store import DeviceStore, InvalidDataError, to_epoch_ms
+from client.terminal.tools import DeviceTools
+from streaming.frames import WsServerMutation
+
+NOW = datetime(2025, 3, 14, 15, 30, tzinfo=UTC)
+NOW_MS = 1_741_966_200_000
+DAY_MS = 86_400_000
+MIDNIGHT_MS = 1_741_910_400_000
+TODAY = ["t-1", "t-2", "t-3"]
+
+
+@pytest.fixture
+def store() -> DeviceStore:
+    return DeviceStore(items=sample_items(NOW))
+
+
+@pytest.fixture
+def tools(store: DeviceStore) -> DeviceTools:
+    return DeviceTools(store, now_ms=lambda: NOW_MS)
+
+
+def ids(items: list[dict[str, Any]]) -> list[str]:
+    return [item["id"] for item in items]
+
+
+def test_there_are_the_protocols_twenty_tools(tools: DeviceTools) -> None:
+    verbs = ("list_{}s", "get_{}", "create_{}", "update_{}", "delete_{}")
+    entities = ("task", "project", "note", "checkpoint")
+    assert set(tools.table()) == {verb.format(entity) for verb in verbs for entity in entities}
+
+
+@pytest.mark.parametrize(
+    ("entity", "args", "found"),
+    [
+        ("task", {"filter": {"status": "in_progress"}}, ["t-2", "t-6", "t-10"]),
+        ("task", {"filter": {"status": "todo", "projectId": "p-tide"}}, ["t-7", "t-8"]),
+        ("task", {"filter": {"dueDate": {"before": MIDNIGHT_MS}, "status": "todo"}}, ["t-4", "t-5"]),
+        ("task", {"filter": {"dueDate": {"after": MIDNIGHT_MS, "before": MIDNIGHT_MS + DAY_MS}}}, TODAY),
+        ("task", {"filter": {"dueDate": {"after": "2025-03-14", "before": "2025-03-15T00:00:00Z"}}}, TODAY),
+        ("task", {"filter": {"dueDate": None}}, ["t-11"]),
+        ("task", {"text": "PILOT users"}, ["t-7", "t-13"]),
+        ("task", {"filter": {"colour": "red"}}, []),
+        ("project", {"filter": {"status": "archived"}}, ["p-archive"]),
+        ("note", {"text": "export button"}, ["n-3"]),
+        ("checkpoint", {"filter": {"isApproved": False}}, ["k-4"]),
+        ("checkpoint", {"filter": {"date": {"before": NOW_MS}}}, ["k-1"]),
+    ],
+)
+async def test_lists_filter(tools: DeviceTools, entity: str, args: dict[str, Any], found: list[str]) -> None:
+    answer = await tools.table()[f"list_{entity}s"](args)
+    assert ids(answer["items"]) == found
+    assert answer["truncated"] is False
+
+
+@pytest.mark.parametrize(
+    ("limit", "count", "truncated"), [(0, 0, True), (5, 5, True), (14, 14, False), (99, 14, False)]
+)
+async def test_a_limit_says_that_it_cut(tools: DeviceTools, limit: int, count: int, truncated: bool) -> None:
+    answer = await tools.table()["list_tasks"]({"limit": limit})
+    assert (len(answer["items"]), answer["truncated"]) == (count, truncated)
+
+
+async def test_an_item_is_made_changed_and_deleted(tools: DeviceTools) -> None:
+    table = tools.table()
+    made = await table["create_task"]({"data": {"title": "Water the plants", "id": "mine", "mood": "green"}})
+    assert made["id"] != "mine"
+    assert (made["status"], made["priority"], made["mood"]) == ("todo", "medium", "green")
+    changed = await table["update_task"]({"id": made["id"], "data": {"status": "done", "id": "other"}})
+    assert changed == made | {"status": "done"}
+    assert await table["get_task"]({"id": made["id"]}) == changed
+    assert await table["delete_task"]({"id": made["id"]}) == {"id": made["id"]}
+    with pytest.raises(ToolError, match=made["id"]):
+        await table["get_task"]({"id": made["id"]})
+
+
+async def test_a_note_knows_when_it_was_made(tools: DeviceTools) -> None:
+    assert (await tools.table()["create_note"]({"data": {"title": "Now"}}))["createdAt"] == NOW_MS
+
+
+@pytest.mark.parametrize(
+    ("tool", "args", "code"),
+    [
+        ("get_task", {"id": "t-99"}, "not_found"),
+        ("update_note", {"id": "t-1", "data": {}}, "not_found"),
+        ("delete_project", {"id": "nothing"}, "not_found"),
+        ("get_task", {}, "invalid_args"),
+        ("get_task", {"id": 7}, "invalid_args"),
+        ("list_tasks", {"limit": "ten"}, "invalid_args"),
+        ("list_tasks", {"filter": []}, None),
+        ("list_tasks", {"filter": ["status"]}, "invalid_args"),
+        ("list_tasks", {"text": 5}, "invalid_args"),
+        ("create_task", {}, "invalid_args"),
+        ("create_task", {"data": {}}, "invalid_args"),
+        ("create_task", {"data": {"title": "  "}}, "invalid_args"),
+        ("create_project", {"data": {"title": "no name"}}, "invalid_args"),
+        ("create_checkpoint", {"data": {"title": "no date"}}, "invalid_args"),
+        ("create_checkpoint", {"data": {"title": "when", "date": "soon"}}, "invalid_args"),
+        ("update_task", {"id": "t-1", "data": {"title": ""}}, "invalid_args"),
+    ],
+)
+async def test_wrong_arguments(tools: DeviceTools, tool: str, args: dict[str, Any], code: str | None) -> None:
+    before = json.dumps(tools.store.list("task"))
+    if code is None:
+        await tools.table()[tool](args)
+    else:
+        with pytest.raises(ToolError) as caught:
+            await tools.table()[tool](args)
+        assert caught.value.code == code
+    assert json.dumps(tools.store.list("task")) == before
+
+
+async def test_what_another_device_did_is_taken_over(tools: DeviceTools) -> None:
+    def change(op: str, identity: str, data: dict[str, Any] | None = None) -> WsServerMutation:
+        return WsServerMutation.model_validate({"op": op, "entity": "task", "id": identity, "data": data})
+
+    await tools.apply(change("update", "t-1", {"status": "done"}))
+    await tools.apply(change("create", "t-new", {"title": "From the phone"}))
+    await tools.apply(change("create", "t-new", {"title": "From the phone"}))
+    await tools.apply(change("delete", "t-2"))
+    await tools.apply(change("delete", "t-2"))
+    assert tools.store.get("task", "t-1")["status"] == "done"
+    assert tools.store.get("task", "t-1")["title"] == "Send the signed contract to Marta"
+    assert tools.store.get("task", "t-new") == {"title": "From the phone", "id": "t-new"}
+    assert "t-2" not in ids(tools.store.list("task")[0])
+
+
+async def test_changes_are_on_disk_before_the_tool_answers(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "device.json"
+    tools = DeviceTools(DeviceStore.load(path, sample_items(NOW)))
+    assert not path.exists()
+    made = await tools.table()["create_project"]({"data": {"name": "Ünïcode"}})
+    again = DeviceStore.load(path, {})
+    assert again.get("project", made["id"]) == made
+    assert len(again.list("task")[0]) == 14
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [file.name for file in path.parent.iterdir()] == ["device.json"]
+
+
+def test_a_failed_save_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "device.json"
+    store = DeviceStore.load(path, sample_items(NOW))
+    store.save()
+    kept = path.read_text()
+    store.apply("create", "task", "bad", {"title": object()})
+    with pytest.raises(TypeError):
+        store.save()
+    assert path.read_text() == kept
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    "content", ["not json", "[]", '{"task": 5}', '{"task": [1]}', '{"task": [{"title": "no id"}]}']
+)
+def test_a_file_of_another_kind_is_refused_and_kept(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "device.json"
+    path.write_text(content)
+    with pytest.raises(InvalidDataError, match=r"device\.json"):
+        DeviceStore.load(path, {})
+    assert path.read_text() == content
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (NOW_MS, NOW_MS),
+        (1.5, 1),
+        ("2025-03-14T15:30:00Z", NOW_MS),
+        ("2025-03-14T16:30:00+01:00", NOW_MS),
+        ("2025-03-14", MIDNIGHT_MS),
+        ("tomorrow", None),
+        (None, None),
+        (True, None),
+        (float("inf"), None),
+        (float("nan"), None),
+    ],
+)
+def test_dates(value: object, expected: int | None) -> None:
+    assert to_epoch_ms(value) == expected
