@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents.tools.dates import iso_utc, to_epoch_ms
+
+MARCH_9 = 1_773_014_400_000
+
+
+@pytest.mark.parametrize(
+    ("value", "epoch_ms"),
+    [
+        ("2026-03-09", MARCH_9),
+        (" 2026-03-09 ", MARCH_9),
+        ("2026-03-09T00:00", MARCH_9),
+        ("2026-03-09T00:00:00Z", MARCH_9),
+        ("2026-03-09T02:00:00+02:00", MARCH_9),
+        ("2026-03-09T00:00:00.250Z", MARCH_9 + 250),
+        (MARCH_9, MARCH_9),
+        (float(MARCH_9), MARCH_9),
+        (str(MARCH_9), MARCH_9),
+    ],
+)
+def test_dates_a_model_writes(value: Any, epoch_ms: int) -> None:
+    assert to_epoch_ms(value) == epoch_ms
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["tomorrow", "", "2026-13-01", "09/03/2026", 20260309, 1_773_014_400, True, 1.5, None, [], 10**30, "9" * 15],
+)
+def test_what_is_not_a_date_is_refused_with_an_example(value: Any) -> None:
+    with pytest.raises(ValueError, match="2026-03-09"):
+        to_epoch_ms(value)
+
+
+@pytest.mark.parametrize(
+    ("epoch_ms", "text"),
+    [
+        (MARCH_9, "2026-03-09"),
+        (MARCH_9 + 52_200_000, "2026-03-09T14:30Z"),
+        (float(MARCH_9), "2026-03-09"),
+        (0, "1970-01-01"),
+        (1e300, None),
+        (float("nan"), None),
+        (float("inf"), None),
+    ],
+)
+def test_dates_a_model_reads(epoch_ms: float, text: str | None) -> None:
+    assert iso_utc(epoch_ms) == text
+
+
+@given(st.integers(min_value=100_000_000_000 // 60_000 + 1, max_value=253_402_300_799_999 // 60_000))
+def test_what_the_model_reads_it_may_write_back(minute: int) -> None:
+    text = iso_utc(minute * 60_000)
+    assert text is not None
+    assert to_epoch_ms(text) == minute * 60_000

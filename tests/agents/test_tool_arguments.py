@@ -1,0 +1,86 @@
+"""What a model may write as arguments, and what it is told when it errs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from agents.registry import AGENTS
+from agents.tools.device_access import DeviceAccess
+from agents.tools.error import ToolError
+from agents.tools.tool import Tool
+from tests.agents.fakes import ScriptedDevice, make_turn
+
+TOOLS: dict[str, Tool[Any]] = {tool.name: tool for spec in AGENTS.values() for tool in spec.tools}
+
+
+async def fault_of(tool: str, arguments: str) -> str:
+    device = ScriptedDevice()
+    with pytest.raises(ToolError) as caught:
+        await TOOLS[tool].invoke(DeviceAccess(make_turn(device)), arguments)
+    assert caught.value.code == "invalid_arguments"
+    assert device.calls == []
+    return caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "fault"),
+    [
+        ("list_tasks", '{"status":"late"}', "status: Input should be 'todo', 'in_progress' or 'done'"),
+        ("list_tasks", '{"dueBefore":"soon"}', "dueBefore: give an ISO 8601 date"),
+        ("list_tasks", '{"limit":0}', "limit: Input should be greater than or equal to 1"),
+        ("list_tasks", '{"limit":501}', "limit: Input should be less than or equal to 500"),
+        ("list_tasks", '{"colour":"red"}', "colour: Extra inputs are not permitted"),
+        ("get_task", "{}", "id: Field required"),
+        ("get_task", "", "id: Field required"),
+        ("get_task", '{"id":""}', "id: Field required"),
+        ("create_task", '{"title":"  "}', "title: String should have at least 1 character"),
+        ("create_task", '{"title":null}', "title: Field required"),
+        ("update_task", '{"id":"t1"}', "Give at least one field to change"),
+        ("update_task", '{"id":"t1","title":null}', "Give at least one field to change"),
+        ("update_task", '{"id":"t1","dueDate":"2026-03-09","clear":["dueDate"]}', "clear: dueDate is also given"),
+        ("update_task", '{"id":"t1","clear":["title"]}', "clear.0: Input should be"),
+        ("create_checkpoint", '{"title":"Beta"}', "date: Field required"),
+        ("create_checkpoint", '{"title":"Beta","date":"2026-03-09","isApproved":true}', "isApproved: Extra inputs"),
+        ("list_tasks", '{"status"', "not valid JSON"),
+        ("list_tasks", '["todo"]', "Input should be an object"),
+        ("list_tasks", '"todo"', "Input should be an object"),
+        ("list_tasks", '{"a":' * 5000, "not valid JSON"),
+        ("list_tasks", '{"limit":' + "9" * 6000 + "}", "not valid JSON"),
+        ("list_tasks", '{"text":"\\ud83d"}', "not valid JSON"),
+        ("list_tasks", '{"text":"\ud83d"}', "unicode"),
+    ],
+)
+async def test_wrong_arguments_are_named(tool: str, arguments: str, fault: str) -> None:
+    assert fault in await fault_of(tool, arguments)
+
+
+async def test_a_fault_does_not_repeat_the_value_and_many_faults_are_counted() -> None:
+    many = json.dumps({f"secret{n}": "s3cr3t" for n in range(9)})
+    message = await fault_of("list_tasks", many)
+    assert "s3cr3t" not in message
+    assert message.endswith("and 4 more")
+
+
+@pytest.mark.parametrize("arguments", ["", "  ", "{}", "null", '{"status":null,"text":""}'])
+async def test_absent_arguments_in_all_the_ways_models_leave_them_out(arguments: str) -> None:
+    device = ScriptedDevice()
+    with pytest.raises(ToolError, match="not_found"):
+        await TOOLS["list_tasks"].invoke(DeviceAccess(make_turn(device)), arguments)
+    assert [call.args for call in device.calls] == [{"limit": 200}]
+
+
+@pytest.mark.parametrize("tool", TOOLS.values(), ids=TOOLS.keys())
+def test_the_schema_is_a_plain_object_of_described_properties(tool: Tool[Any]) -> None:
+    spec = tool.spec()
+    assert (spec.name, spec.description) == (tool.name, tool.description)
+    text = json.dumps(spec.parameters)
+    assert set(spec.parameters) == {"type", "properties", "required", "additionalProperties"}
+    # What a provider's strict reader or a small model stumbles over.
+    for word in ("$ref", "$defs", "anyOf", '"null"', '"title": "'):
+        assert word not in text
+    aliases = {field.alias or name for name, field in tool.args.model_fields.items()}
+    assert set(spec.parameters["properties"]) == aliases
+    assert set(spec.parameters["required"]) <= aliases
