@@ -17,6 +17,7 @@ import trio
 from agents.device import DeviceCall, DeviceResult, Outcome
 from server.metrics import Metrics
 from server.pending import DeviceGone, PendingReplies
+from streaming.codes import CloseCode
 from streaming.frames import (
     Entity,
     ServerFrame,
@@ -57,8 +58,8 @@ class DeviceLink(Protocol):
         """Queue a frame that does not wait behind text. Never blocks, never raises."""
         ...
 
-    def replace(self) -> None:
-        """A newer socket of the same device took over: close this one."""
+    def close(self, code: CloseCode, reason: str) -> None:
+        """End the session; its requests are cancelled."""
         ...
 
     def drain(self) -> None:
@@ -71,8 +72,6 @@ class DeviceRegistry:
 
     def __init__(self) -> None:
         self._links: dict[UUID, dict[UUID, DeviceLink]] = {}
-        self._empty = trio.Event()
-        self._empty.set()
 
     def __len__(self) -> int:
         return sum(len(links) for links in self._links.values())
@@ -83,7 +82,7 @@ class DeviceRegistry:
         older = links.pop(link.device_id, None)
         links[link.device_id] = link
         if older is not None:
-            older.replace()
+            older.close(CloseCode.REPLACED, "this device connected again")
 
     def remove(self, link: DeviceLink) -> None:
         """Take a device out, unless a newer socket has already taken its place."""

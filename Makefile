@@ -1,0 +1,52 @@
+# `make help` lists the targets. Everything runs in a virtual environment that the first target makes.
+SHELL := /bin/sh
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: run chat test check fmt schema migrate rollback bench clean help
+
+run: $(STAMP)  ## start the server on embedded defaults and print where to connect
+	@exec $(BIN)/python -m server run
+
+chat: $(STAMP)  ## open a terminal client against the running server
+	@exec $(BIN)/python -m client.terminal
+
+test: $(STAMP)  ## run the test suite
+	$(BIN)/python -m pytest
+
+check: $(STAMP)  ## lint, formatting and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+fmt: $(STAMP)  ## format, and mend what the linter can
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+schema: $(STAMP)  ## write the protocol's JSON Schema and AsyncAPI document to docs/protocol
+	$(BIN)/python -m streaming.schema docs/protocol
+
+migrate: $(STAMP)  ## apply the migrations to the database of the settings
+	$(BIN)/python -m server migrate
+
+rollback: $(STAMP)  ## undo the latest migration
+	$(BIN)/python -m server rollback
+
+bench: $(STAMP)  ## run the benchmarks
+	$(BIN)/python -m bench
+
+clean:  ## remove the virtual environment and caches; the state directory stays
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov dist build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# Installed again when the dependencies change. A half-made environment has no stamp and is completed.
+$(STAMP): pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $(STAMP)

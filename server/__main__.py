@@ -1,0 +1,144 @@
+"""`python -m server`: run the server, or look after its configuration and database."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from importlib.metadata import version
+from typing import Final
+
+import structlog
+import trio
+
+from server.banner import banner
+from server.database import database_url
+from server.logs import configure_logging
+from server.main import Running, serve
+from server.settings import Settings, SettingsError, describe_settings, load_settings
+from server.state import prepare_state_dir
+from sql.errors import DatabaseUnavailable
+from sql.migrate import MigrationError, migrate, rollback
+
+log = structlog.get_logger(__name__)
+
+_FAILED: Final = 1
+_BAD_SETTINGS: Final = 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit status: 0 done, 1 failed, 2 wrong arguments or settings."""
+    options = _parser().parse_args(arguments)
+    command: Callable[[Settings], Awaitable[None]] = options.run
+    status = 0
+    try:
+        settings = load_settings(os.environ)
+        configure_logging(settings.log_level, settings.log_format)
+        trio.run(command, settings)
+    except* SettingsError as group:
+        status = _BAD_SETTINGS
+        _report(_mistakes(group))
+    # What an operator can mend gets a sentence; anything else is a fault of ours and keeps its traceback.
+    except* (OSError, DatabaseUnavailable, MigrationError) as group:
+        status = status or _FAILED
+        for error in _leaves(group):
+            print(f"tessera: {error}", file=sys.stderr)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m server",
+        description="Tessera: the server of a multi-agent productivity app. Without a command it runs the server.",
+        epilog="settings (environment variables) [default]:\n" + describe_settings(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=version("tessera-server"))
+    parser.set_defaults(run=_run)
+    commands = parser.add_subparsers(title="commands", metavar="")
+    for name, command, help_text in (
+        ("run", _run, "run the server until SIGTERM or Ctrl-C"),
+        ("check-config", _check_config, "validate the settings and print them, without secrets"),
+        ("migrate", _migrate, "apply the migrations that the database lacks"),
+        ("rollback", _rollback, "undo the latest migration"),
+    ):
+        commands.add_parser(name, help=help_text, description=help_text).set_defaults(run=command)
+    return parser
+
+
+async def _run(settings: Settings) -> None:
+    stop = trio.Event()
+    async with trio.open_nursery() as nursery:
+        # Opened before anything else is: a signal during the start stops it too.
+        await nursery.start(_stop_on_signal, stop, nursery.cancel_scope)
+        running: Running = await nursery.start(_serve, settings, stop, nursery.cancel_scope)
+        print(banner(running), flush=True)
+        if running.generated_key_file is not None:
+            log.warning(
+                "master_key_generated",
+                file=str(running.generated_key_file),
+                advice="set TESSERA_MASTER_KEYS in production and keep it apart from the database's backups",
+            )
+
+
+async def _serve(
+    settings: Settings, stop: trio.Event, scope: trio.CancelScope, task_status: trio.TaskStatus[Running]
+) -> None:
+    await serve(settings, stop=stop, task_status=task_status)
+    scope.cancel()
+
+
+async def _stop_on_signal(
+    stop: trio.Event, scope: trio.CancelScope, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    """The first signal drains; a second one stops at once."""
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        task_status.started()
+        async for number in signals:
+            if stop.is_set():
+                scope.cancel()
+                return
+            log.info("stopping", signal=signal.Signals(number).name)
+            stop.set()
+
+
+async def _check_config(settings: Settings) -> None:
+    for name, value in settings.model_dump().items():
+        print(f"{name} = {value}")
+
+
+async def _migrate(settings: Settings) -> None:
+    prepare_state_dir(settings.state_dir)
+    async with database_url(settings) as (url, description):
+        applied = await migrate(url)
+    print(f"{description}: " + (f"applied {', '.join(applied)}" if applied else "nothing to apply"))
+
+
+async def _rollback(settings: Settings) -> None:
+    prepare_state_dir(settings.state_dir)
+    async with database_url(settings) as (url, description):
+        undone = await rollback(url)
+    print(f"{description}: " + (f"undid {', '.join(undone)}" if undone else "nothing to undo"))
+
+
+def _report(mistakes: list[str]) -> None:
+    print("These settings can't be used:", file=sys.stderr)
+    for mistake in mistakes:
+        print(f"  {mistake}", file=sys.stderr)
+
+
+def _mistakes(group: BaseExceptionGroup[SettingsError]) -> list[str]:
+    return [mistake for error in _leaves(group) if isinstance(error, SettingsError) for mistake in error.mistakes]
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for error in group.exceptions:
+        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

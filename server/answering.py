@@ -1,0 +1,280 @@
+"""One chat request from its acceptance to its end: route, run the agent, format, count, report.
+
+The device socket and the REST fallback share it: they differ only in where frames go and which device serves tools.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Final, Literal
+from uuid import UUID
+
+import structlog
+import trio
+
+from agents.device import DeviceResult
+from agents.orchestrator import Orchestrator
+from agents.registry import BY_ENTITY
+from agents.turn import Scope, Turn
+from server.answer import ChatInput, Emit, RequestRefused
+from server.devices import DeviceRegistry, RemoteDevice, ToolTimeouts
+from server.metrics import Metrics
+from server.request_ids import RequestIds
+from streaming.codes import ErrorCode
+from streaming.frames import ServerFrame, WsFailure, WsStreamEnd, WsUsage
+from streaming.home import HomeFormatter
+from streaming.llm import ModelError
+from streaming.popup import PopupFormatter
+
+log = structlog.get_logger(__name__)
+
+Status = Literal["completed", "cancelled", "failed"]
+
+_INTERNAL: Final = WsFailure(
+    code=ErrorCode.INTERNAL, message="The server failed to answer; the fault is logged.", retryable=True
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerLimits:
+    """`request_s` bounds a whole request in seconds; `per_user` is how many REST requests of one user run at once."""
+
+    request_s: float
+    per_user: int
+    max_message_chars: int
+
+
+class Answering:
+    """Accepts requests and answers them. Implements `server.answer.ChatRunner` for the REST fallback."""
+
+    def __init__(
+        self,
+        orchestrator: Orchestrator,
+        registry: DeviceRegistry,
+        metrics: Metrics,
+        timeouts: ToolTimeouts,
+        limits: AnswerLimits,
+        wall_clock: Callable[[], float],
+    ) -> None:
+        self._orchestrator = orchestrator
+        self._registry = registry
+        self._metrics = metrics
+        self._timeouts = timeouts
+        self._limits = limits
+        self._wall_clock = wall_clock
+        self._ids = RequestIds()
+        self._without_socket: Counter[UUID] = Counter()
+        self._draining = False
+
+    def drain(self) -> None:
+        """Accept no further request."""
+        self._draining = True
+
+    def accept(self, chat: ChatInput) -> Answer:
+        """Take the request, or raise `RequestRefused`. The caller must `close` the answer, whatever happens to it."""
+        if self._draining:
+            raise RequestRefused(ErrorCode.SERVER_DRAINING, "The server is stopping; try again.", retryable=True)
+        if len(chat.message) > self._limits.max_message_chars:
+            raise RequestRefused(
+                ErrorCode.MESSAGE_TOO_LONG, f"A message has at most {self._limits.max_message_chars} characters."
+            )
+        if not self._ids.accept(chat.user_id, chat.request_id, trio.current_time()):
+            raise RequestRefused(ErrorCode.DUPLICATE_REQUEST, "This request id is in use or was used lately.")
+        device = RemoteDevice(
+            self._registry, chat.user_id, chat.device_id, chat.request_id, self._timeouts, self._metrics
+        )
+        turn = Turn(
+            message=chat.message,
+            mode=chat.mode,
+            device=device,
+            history=chat.history,
+            scope=Scope(chat.scope.type, chat.scope.id) if chat.scope else None,
+            now_ms=int(self._wall_clock() * 1000),
+        )
+        return Answer(self._orchestrator, self._registry, self._metrics, self._ids, self._limits, chat, device, turn)
+
+    async def run(self, request: ChatInput, *, emit: Emit) -> WsStreamEnd:
+        """Answer a request that came without a socket; see `server.answer.ChatRunner`."""
+        if self._without_socket[request.user_id] >= self._limits.per_user:
+            raise RequestRefused(
+                ErrorCode.TOO_MANY_REQUESTS, f"At most {self._limits.per_user} requests run at once.", retryable=True
+            )
+        answer = self.accept(request)
+        self._without_socket[request.user_id] += 1
+        status: Status = "cancelled"
+        try:
+            status = await answer.run(emit)
+        finally:
+            self._without_socket[request.user_id] -= 1
+            if not self._without_socket[request.user_id]:
+                del self._without_socket[request.user_id]
+            answer.close(status)
+        return answer.end(status)
+
+
+class Answer:
+    """One accepted request. `run` once, then `end` for its last frame and `close`."""
+
+    def __init__(
+        self,
+        orchestrator: Orchestrator,
+        registry: DeviceRegistry,
+        metrics: Metrics,
+        ids: RequestIds,
+        limits: AnswerLimits,
+        chat: ChatInput,
+        device: RemoteDevice,
+        turn: Turn,
+    ) -> None:
+        self._orchestrator = orchestrator
+        self._registry = registry
+        self._metrics = metrics
+        self._ids = ids
+        self._limits = limits
+        self._chat = chat
+        self._device = device
+        self._turn = turn
+        self._announced = 0
+        self._failure: WsFailure | None = None
+        self._started = trio.current_time()
+        self._first_token_seen = False
+        if chat.mode == "popup":
+            self._formatter: HomeFormatter | PopupFormatter = PopupFormatter(chat.request_id)
+        else:
+            self._formatter = HomeFormatter(chat.request_id, turn.tool_results.resolve)
+
+    async def run(self, emit: Emit) -> Literal["completed", "failed"]:
+        """Answer, giving each frame but the last to `emit`. Only cancellation and what `emit` raises come out."""
+        emitting = _Emitting(emit)
+        try:
+            with trio.fail_after(self._limits.request_s):
+                await self._answer(emitting)
+        except ModelError as error:
+            self._failure = WsFailure(code=error.code, message=str(error), retryable=error.retryable)
+            log.warning("request_failed", code=error.code, reason=str(error))
+        except _RequestFailed as failed:
+            self._failure = failed.failure
+            log.info("request_failed", code=failed.failure.code)
+        except trio.TooSlowError:
+            self._failure = WsFailure(
+                code=ErrorCode.REQUEST_TIMEOUT,
+                message=f"The answer took longer than {self._limits.request_s:g} s.",
+                retryable=True,
+            )
+            log.warning("request_failed", code=ErrorCode.REQUEST_TIMEOUT)
+        # The border of one request: a fault ends this request with `failed` and touches no other. What the caller's
+        # own `emit` raised is the caller's to handle.
+        except Exception as error:
+            if emitting.raised is error:
+                raise
+            self._failure = _INTERNAL
+            log.exception("request_failed", code=ErrorCode.INTERNAL)
+        finally:
+            self._announce_mutations()
+        return "completed" if self._failure is None else "failed"
+
+    async def _answer(self, emit: Emit) -> None:
+        started = False
+        scope = self._turn.scope
+        if scope is not None:
+            # The domain is known without a model, and is a popup's first frame: also before the device is asked.
+            for frame in self._formatter.start(BY_ENTITY[scope.type].name):
+                await emit(frame)
+            started = True
+            await self._resolve_scope(scope)
+        async with aclosing(self._orchestrator.orchestrate_v3_stream(self._turn)) as tokens:
+            async for agent_name, token in tokens:
+                if not started:
+                    for frame in self._formatter.start(agent_name):
+                        await emit(frame)
+                    started = True
+                if not token:
+                    continue
+                if not self._first_token_seen:
+                    self._first_token_seen = True
+                    self._metrics.first_token(self._chat.mode, trio.current_time() - self._started)
+                for frame in self._formatter.feed(token):
+                    await emit(frame)
+                self._announce_mutations()
+        for frame in self._formatter.close():
+            await emit(frame)
+
+    async def _resolve_scope(self, scope: Scope) -> None:
+        if scope.id is None:
+            return
+        found = await self._device.fetch(scope.type, scope.id)
+        if isinstance(found, DeviceResult):
+            if found.code == "not_found":
+                raise _RequestFailed(
+                    WsFailure(
+                        code=ErrorCode.SCOPE_NOT_FOUND,
+                        message=f"The device has no {scope.type} with this id.",
+                        retryable=False,
+                    )
+                )
+            # The agent can still ask for the item by its tools, or say that the device is away.
+            log.info("scope_unresolved", outcome=found.outcome)
+            return
+        self._turn.scope = Scope(scope.type, scope.id, found)
+        self._turn.tool_results.add(scope.type, [found])
+
+    def _announce_mutations(self) -> None:
+        for mutation in self._turn.mutations[self._announced :]:
+            self._registry.announce(
+                self._chat.user_id, mutation, origin=self._device.device_id, request_id=self._chat.request_id
+            )
+        self._announced = len(self._turn.mutations)
+
+    def end(self, status: Status) -> WsStreamEnd:
+        """The request's last frame."""
+        usage = self._turn.usage
+        return WsStreamEnd(
+            request_id=self._chat.request_id,
+            status=status,
+            mutations=list(self._turn.mutations),
+            usage=WsUsage(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens),
+            error=self._failure if status == "failed" else None,
+        )
+
+    def close(self, status: Status) -> None:
+        """Release the id and record the outcome."""
+        self._ids.finish(self._chat.user_id, self._chat.request_id, trio.current_time())
+        usage = self._turn.usage
+        self._metrics.request_ended(self._chat.mode, status, trio.current_time() - self._started)
+        self._metrics.tokens(usage.input_tokens, usage.output_tokens)
+        for rejected in self._formatter.rejected:
+            self._metrics.block_rejected(rejected.reason)
+            log.info("block_rejected", block=rejected.index, reason=rejected.reason)
+        log.info(
+            "request_ended",
+            mode=self._chat.mode,
+            status=status,
+            routed_by=self._turn.routed_by,
+            seconds=round(trio.current_time() - self._started, 3),
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+        )
+
+
+class _RequestFailed(Exception):
+    def __init__(self, failure: WsFailure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+class _Emitting:
+    """Remembers what the caller's `emit` raised, to tell it from a fault of ours."""
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+        self.raised: Exception | None = None
+
+    async def __call__(self, frame: ServerFrame) -> None:
+        try:
+            await self._emit(frame)
+        except Exception as error:
+            self.raised = error
+            raise

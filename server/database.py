@@ -1,0 +1,44 @@
+"""The server's database: the one of the settings, or an embedded PostgreSQL, migrated and with a pool on it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from server.settings import Settings
+from sql.embedded import embedded_postgres
+from sql.migrate import migrate
+from sql.pool import Pool, open_pool
+
+_EMBEDDED_FOLDER: Final = "postgres"
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """An open pool on a migrated database, and how the banner names it."""
+
+    pool: Pool
+    description: str
+
+
+@asynccontextmanager
+async def database_url(settings: Settings) -> AsyncIterator[tuple[str, str]]:
+    """(connection string, description) of the database; an embedded PostgreSQL runs as long as the block does."""
+    if settings.database_url is not None:
+        # The description must not hold the password: it is printed and logged.
+        yield settings.database_url.get_secret_value(), "PostgreSQL of TESSERA_DATABASE_URL"
+        return
+    folder = settings.state_dir / _EMBEDDED_FOLDER
+    async with embedded_postgres(folder) as url:
+        yield url, f"embedded PostgreSQL in {folder}"
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[Database]:
+    """Start or reach the database, apply the migrations, open the pool. Raises what those raise."""
+    async with database_url(settings) as (url, description):
+        await migrate(url)
+        async with open_pool(url, max_size=settings.database_pool_size) as pool:
+            yield Database(pool, description)

@@ -1,0 +1,197 @@
+"""The composition of the server: what is opened, in which order, who is given what, and how it all ends.
+
+Nothing here decides anything about a request; every part is opened here and handed down.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import httpx
+import structlog
+import trio
+
+from agents.limits import AgentLimits
+from agents.orchestrator import Orchestrator
+from memory.keys import KeyRing
+from server.accounts import Accounts
+from server.answering import Answering, AnswerLimits
+from server.auth import TOKEN_LABEL, Passwords, Tokens
+from server.database import Database, open_database
+from server.devices import DeviceRegistry, ToolTimeouts
+from server.gate import DeviceGate
+from server.metrics import Metrics
+from server.models import OpenModels, open_models
+from server.rest.app import build_app
+from server.rest.serve import serve_rest
+from server.rest.services import RestLimits, RestServices
+from server.session import SessionLimits
+from server.settings import Settings, parse_bind
+from server.state import master_keys, prepare_state_dir
+from server.websocket import DEVICE_PATH, serve_device_sockets
+from sql.statements import Statements
+
+log = structlog.get_logger(__name__)
+
+# Argon2 takes 64 MiB and a core for tens of milliseconds: as many at once as any machine carries.
+_PASSWORD_THREADS: Final = 2
+# What is left after the grace period gets this long to send its close frame or its last bytes.
+_CLOSE_TIMEOUT_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Where a started server is reached, and what it uses."""
+
+    ws_url: str
+    rest_url: str
+    model: str
+    database: str
+    generated_key_file: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    answering: Answering
+    gate: DeviceGate
+    registry: DeviceRegistry
+    rest: RestServices
+
+
+async def serve(
+    settings: Settings, *, stop: trio.Event, task_status: trio.TaskStatus[Running] = trio.TASK_STATUS_IGNORED
+) -> None:
+    """Run the server until `stop` is set, then drain and return.
+
+    Raises `OSError` when an address can't be bound or the database can't be reached, and
+    `server.settings.SettingsError` when the kept master key can't be used.
+    """
+    prepare_state_dir(settings.state_dir)
+    keys, key_file = master_keys(settings)
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(open_database(settings))
+        # One client for all model calls, so that connections to the model stay open between requests.
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
+        client = await stack.enter_async_context(httpx.AsyncClient(limits=limits))
+        async with trio.open_nursery() as nursery:
+            models = await open_models(settings, client, nursery)
+            parts = _compose(settings, KeyRing(keys), database, models)
+            ws_address = await nursery.start(
+                partial(
+                    serve_device_sockets,
+                    parts.gate.serve,
+                    *parse_bind(settings.ws_bind),
+                    max_message_bytes=settings.max_frame_bytes,
+                )
+            )
+            rest_done = trio.Event()
+            rest_address = await nursery.start(_serve_rest, parts.rest, settings.http_bind, stop.wait, rest_done)
+            task_status.started(
+                Running(
+                    ws_url=f"ws://{_host_port(ws_address)}{DEVICE_PATH}",
+                    rest_url=f"http://{_host_port(rest_address)}",
+                    model=models.description,
+                    database=database.description,
+                    generated_key_file=key_file,
+                )
+            )
+            await stop.wait()
+            await _drain(parts, rest_done, settings.drain_grace_s)
+            nursery.cancel_scope.cancel()
+    log.info("stopped")
+
+
+def _compose(settings: Settings, keyring: KeyRing, database: Database, models: OpenModels) -> _Parts:
+    metrics = Metrics()
+    metrics.watch_pool(database.pool.stats)
+    registry = DeviceRegistry()
+    answering = Answering(
+        Orchestrator(
+            models.models,
+            AgentLimits(
+                max_rounds=settings.max_tool_rounds,
+                max_calls=settings.max_tool_calls,
+                tool_time_s=settings.request_timeout_s,
+                answer_tokens=settings.model_max_output_tokens,
+                router_deadline_s=settings.router_timeout_s,
+            ),
+        ),
+        registry,
+        metrics,
+        ToolTimeouts(settings.tool_timeout_s, settings.approval_timeout_s),
+        AnswerLimits(settings.request_timeout_s, settings.max_concurrent_requests, settings.max_message_chars),
+        wall_clock=time.time,
+    )
+    tokens = Tokens(keyring.derive(TOKEN_LABEL), lifetime_s=settings.access_token_ttl_s)
+    passwords = Passwords(trio.CapacityLimiter(_PASSWORD_THREADS))
+    accounts = Accounts(database.pool, Statements.load(), passwords, keyring)
+    gate = DeviceGate(
+        accounts=accounts,
+        answering=answering,
+        registry=registry,
+        tokens=tokens,
+        metrics=metrics,
+        limits=SessionLimits(
+            max_frame_bytes=settings.max_frame_bytes,
+            max_concurrent_requests=settings.max_concurrent_requests,
+            max_message_chars=settings.max_message_chars,
+            frames_per_s=settings.max_frames_per_s,
+            frames_burst=settings.max_frames_burst,
+            outbox_bytes=settings.outbox_bytes,
+            outbox_stall_s=settings.outbox_stall_s,
+            heartbeat_s=settings.heartbeat_s,
+        ),
+        hello_timeout_s=settings.hello_timeout_s,
+        wall_clock=time.time,
+    )
+    rest = RestServices(
+        accounts=accounts,
+        tokens=tokens,
+        metrics=metrics,
+        readiness=partial(_readiness, database),
+        chat=answering,
+        limits=RestLimits(max_body_bytes=settings.max_frame_bytes, max_message_chars=settings.max_message_chars),
+    )
+    return _Parts(answering, gate, registry, rest)
+
+
+async def _serve_rest(
+    services: RestServices,
+    bind: str,
+    stopped: Callable[[], Awaitable[None]],
+    done: trio.Event,
+    task_status: trio.TaskStatus[tuple[str, int]],
+) -> None:
+    try:
+        await serve_rest(build_app(services), bind, shutdown_trigger=stopped, task_status=task_status)
+    finally:
+        done.set()
+
+
+async def _drain(parts: _Parts, rest_done: trio.Event, grace_s: float) -> None:
+    """Let what runs finish for `grace_s`, then close what is still open."""
+    log.info("draining", sessions=len(parts.registry), grace_s=grace_s)
+    parts.answering.drain()
+    parts.gate.drain()
+    with trio.move_on_after(grace_s):
+        await parts.gate.closed()
+        await rest_done.wait()
+    parts.gate.close_all()
+    with trio.move_on_after(_CLOSE_TIMEOUT_S):
+        await parts.gate.closed()
+        await rest_done.wait()
+
+
+async def _readiness(database: Database) -> Mapping[str, str | None]:
+    return {"database": await database.fault()}
+
+
+def _host_port(address: tuple[str, int]) -> str:
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

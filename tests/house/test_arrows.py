@@ -1,0 +1,147 @@
+"""The house as DESIGN has it: which folder may import which, what stays free of I/O, and how long a file may be."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+ARROWS = {
+    "parser": set(),
+    "streaming": {"parser"},
+    "sql": set(),
+    "memory": {"sql"},
+    "agents": {"streaming", "parser"},
+    "server": {"agents", "memory", "streaming", "sql"},
+    "client": {"streaming"},
+}
+FOLDERS = sorted(ARROWS)
+
+# Modules that do no I/O: tables in, tables out. They are tested at every split point and fuzzed, which needs no loop.
+SANS_IO = [
+    "parser/*.py",
+    "memory/keys.py",
+    "streaming/chat.py",
+    "streaming/codes.py",
+    "streaming/dialects/*.py",
+    "streaming/frames.py",
+    "streaming/home.py",
+    "streaming/popup.py",
+    "streaming/schema.py",
+    "streaming/sse.py",
+    "agents/keywords.py",
+    "agents/tool_results.py",
+    "server/rate_limit.py",
+    "server/request_ids.py",
+]
+IO_LIBRARIES = {"trio", "httpx", "psycopg", "trio_websocket", "hypercorn", "quart_trio", "asyncio", "socket"}
+
+PARSER_MAY_IMPORT = {"ijson", "pydantic", "parser"}
+MAX_LINES = 320
+VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base_utils"}
+
+
+def python_files(*folders: str) -> list[Path]:
+    return sorted(
+        path for folder in folders for path in (ROOT / folder).rglob("*.py") if "node_modules" not in path.parts
+    )
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Top-level names of every module that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} has a relative import"
+            assert node.module is not None
+            yield node.module.split(".")[0]
+
+
+def relative(paths: list[Path]) -> list[str]:
+    return [str(path.relative_to(ROOT)) for path in paths]
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_folder_imports_only_what_its_arrows_allow(folder: str) -> None:
+    files = python_files(folder)
+    assert files
+    allowed = ARROWS[folder] | {folder}
+    wrong = {
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in files
+        for name in imported(path)
+        if name in ARROWS.keys() | {"tests", "bench"} and name not in allowed
+    }
+    assert not wrong
+
+
+@pytest.mark.parametrize("pattern", SANS_IO)
+def test_a_module_without_io_has_no_async_and_no_io_library(pattern: str) -> None:
+    files = [path for path in sorted(ROOT.glob(pattern)) if path.name != "__main__.py"]
+    assert files, "no file matches: the table is stale"
+    for path in files:
+        tree = ast.parse(path.read_text())
+        asynchronous = [
+            node.lineno
+            for node in ast.walk(tree)
+            if isinstance(node, ast.AsyncFunctionDef | ast.AsyncFor | ast.AsyncWith | ast.Await)
+        ]
+        assert not asynchronous, f"{path.relative_to(ROOT)} is asynchronous at lines {asynchronous}"
+        assert not IO_LIBRARIES.intersection(imported(path)), path.relative_to(ROOT)
+
+
+def test_the_parser_needs_only_the_standard_library_ijson_and_pydantic() -> None:
+    import sys
+
+    for path in python_files("parser"):
+        foreign = set(imported(path)) - set(sys.stdlib_module_names) - PARSER_MAY_IMPORT
+        assert not foreign, f"{path.relative_to(ROOT)} imports {foreign}"
+
+
+def test_one_module_of_the_server_names_the_websocket_library() -> None:
+    users = [path for path in python_files(*FOLDERS) if "trio_websocket" in imported(path) and "client" not in path.parts]
+    assert relative(users) == ["server/websocket.py"]
+
+
+def test_psycopg_stays_in_sql() -> None:
+    users = [path for path in python_files(*FOLDERS) if "psycopg" in imported(path)]
+    assert {path.relative_to(ROOT).parts[0] for path in users} == {"sql"}
+
+
+def test_no_module_runs_on_asyncio() -> None:
+    assert not [path for path in python_files(*FOLDERS) if "asyncio" in imported(path)]
+
+
+@pytest.mark.parametrize("path", relative(python_files(*FOLDERS)))
+def test_a_file_can_be_read_in_one_sitting(path: str) -> None:
+    lines = (ROOT / path).read_text().count("\n")
+    assert lines <= MAX_LINES, f"{lines} lines"
+
+
+def test_no_file_has_a_name_that_says_nothing() -> None:
+    assert not [path for path in python_files(*FOLDERS, "tests") if path.stem in VAGUE_NAMES]
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    silent = [path for path in python_files(*FOLDERS) if path.read_text().strip() and not docstring(path)]
+    assert not relative(silent)
+
+
+def docstring(path: Path) -> str | None:
+    return ast.get_docstring(ast.parse(path.read_text()))
+
+
+@pytest.mark.parametrize("text", ["async def f(): ...", "import trio", "from trio import Event"])
+def test_the_checks_see_what_they_look_for(text: str, tmp_path: Path) -> None:
+    sample = tmp_path / "sample.py"
+    sample.write_text(text)
+    tree = ast.parse(text)
+    found = IO_LIBRARIES.intersection(imported(sample)) or any(
+        isinstance(node, ast.AsyncFunctionDef) for node in ast.walk(tree)
+    )
+    assert found
