@@ -1,0 +1,369 @@
+"""`ChatModel` against a real server on loopback: answers, failures, deadlines, and that connections really close."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import httpx
+import pytest
+import trio
+from pydantic import SecretStr
+
+from streaming.chat import (
+    ChatRequest,
+    ContentDelta,
+    Delta,
+    FinishDelta,
+    FinishReason,
+    Message,
+    ToolSpec,
+    Usage,
+)
+from streaming.codes import ErrorCode
+from streaming.llm import ChatModel, ModelConfig
+from streaming.model_error import ModelError
+from tests import model_server
+from tests.model_server import (
+    Close,
+    Head,
+    Mark,
+    ModelServer,
+    Never,
+    Send,
+    Step,
+    Wait,
+    chunk,
+    end,
+    error_status,
+    open_model_server,
+    sse,
+    text,
+    text_stream,
+    tool_calls,
+)
+
+KEY = "sk-very-secret-0123456789"
+PROMPT = "the prompt nobody may see"
+REQUEST = ChatRequest((Message("user", PROMPT),))
+
+ModelFactory = Callable[..., ChatModel]
+
+
+@pytest.fixture
+async def server(nursery: trio.Nursery) -> AsyncIterator[ModelServer]:
+    async with open_model_server(nursery) as server:
+        yield server
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    # Plain HTTP on loopback: neither a proxy of the environment nor a TLS context is wanted.
+    async with httpx.AsyncClient(trust_env=False, verify=False, timeout=None) as client:  # noqa: S501, S113
+        yield client
+
+
+@pytest.fixture
+def model(server: ModelServer, client: httpx.AsyncClient) -> ModelFactory:
+    def build(**settings: Any) -> ChatModel:
+        settings = {"name": "test", "url": server.url, "key": SecretStr(KEY), **settings}
+        return ChatModel(client, ModelConfig(**settings))
+
+    return build
+
+
+async def collect(model: ChatModel, into: list[Delta]) -> None:
+    async with model.stream(REQUEST) as batches:
+        async for batch in batches:
+            assert batch
+            into += batch
+
+
+def texts(deltas: list[Delta]) -> list[str]:
+    return [delta.text for delta in deltas if isinstance(delta, ContentDelta)]
+
+
+async def test_a_whole_answer(server: ModelServer, model: ModelFactory) -> None:
+    server.reply(text_stream("Good morning, Zoë", usage=(12, 5)))
+    completion = await model().complete(REQUEST)
+    assert completion.text == "Good morning, Zoë"
+    assert completion.finish is FinishReason.STOP
+    assert completion.usage == Usage(12, 5)
+    assert completion.tool_calls == ()
+    request = server.requests[0]
+    assert request.path == "/v1/chat/completions"
+    assert request.headers["authorization"] == f"Bearer {KEY}"
+    assert request.headers["accept-encoding"] == "identity"
+    assert KEY not in json.dumps(request.body)
+
+
+async def test_tool_calls_and_their_arguments(server: ModelServer, model: ModelFactory) -> None:
+    server.reply(tool_calls(("list_tasks", {"limit": 3}), ("get_note", {"id": "n1"})))
+    tools = (ToolSpec("list_tasks", "Lists tasks.", {"type": "object"}),)
+    completion = await model().complete(ChatRequest(REQUEST.messages, tools=tools))
+    assert [(call.id, call.name, json.loads(call.arguments)) for call in completion.tool_calls] == [
+        ("call_0", "list_tasks", {"limit": 3}),
+        ("call_1", "get_note", {"id": "n1"}),
+    ]
+    assert completion.finish is FinishReason.TOOL_CALLS
+    assert server.requests[0].body["tools"][0]["function"]["name"] == "list_tasks"
+
+
+async def test_deltas_come_while_the_answer_is_written(server: ModelServer, model: ModelFactory) -> None:
+    seen_first, go_on = trio.Event(), trio.Event()
+    server.reply([*text("one"), Wait(go_on), *text("two"), *end()])
+    received: list[str] = []
+    async with model().stream(REQUEST) as batches:
+        async for batch in batches:
+            received += texts(batch)
+            if not go_on.is_set():
+                assert received == ["one"]
+                seen_first.set()
+                go_on.set()
+    assert seen_first.is_set()
+    assert received == ["one", "two"]
+
+
+async def test_the_connection_is_used_again(server: ModelServer, model: ModelFactory) -> None:
+    server.reply(text_stream("a"), text_stream("b"))
+    assert (await model().complete(REQUEST)).text == "a"
+    assert (await model().complete(REQUEST)).text == "b"
+    assert len(server.connections) == 1
+
+
+async def test_done_ends_the_answer_though_the_body_stays_open(
+    server: ModelServer, model: ModelFactory, autojump_clock: trio.testing.MockClock
+) -> None:
+    server.reply([*text("all"), *end(), Never()])
+    assert (await model().complete(REQUEST)).text == "all"
+    await server.requests[0].connection.closed.wait()
+
+
+async def test_a_finish_without_done_or_end_is_a_whole_answer(
+    server: ModelServer, model: ModelFactory, autojump_clock: trio.testing.MockClock
+) -> None:
+    server.reply([*text("all"), chunk({}, "stop"), Never()])
+    started = trio.current_time()
+    assert (await model().complete(REQUEST)).text == "all"
+    assert trio.current_time() - started < 10
+
+
+async def test_a_document_instead_of_a_stream(server: ModelServer, model: ModelFactory) -> None:
+    message = {"role": "assistant", "content": "at once"}
+    document = {
+        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 3, "completion_tokens": 2},
+    }
+    server.reply([Head(content_type="application/json"), Send(json.dumps(document).encode())])
+    completion = await model().complete(REQUEST)
+    assert (completion.text, completion.usage) == ("at once", Usage(3, 2))
+
+
+# ---- leaving early --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tokens", [(), ("one", "two")], ids=["before the first token", "mid-stream"])
+async def test_cancelling_closes_the_connection(
+    server: ModelServer, model: ModelFactory, nursery: trio.Nursery, tokens: tuple[str, ...]
+) -> None:
+    written = trio.Event()
+    server.reply([Head(), *text(*tokens), Mark(written), Never()])
+    received: list[Delta] = []
+    scope = trio.CancelScope()
+
+    async def ask() -> None:
+        with scope:
+            await collect(model(), received)
+
+    async with trio.open_nursery() as asking:
+        asking.start_soon(ask)
+        await written.wait()
+        await trio.testing.wait_all_tasks_blocked()
+        scope.cancel()
+    assert scope.cancelled_caught
+    assert texts(received) == list(tokens)
+    await server.requests[0].connection.closed.wait()
+
+
+async def test_cancelling_before_the_head(server: ModelServer, model: ModelFactory) -> None:
+    server.reply([Never()])
+    async with trio.open_nursery() as asking:
+        asking.start_soon(collect, model(), [])
+        request = await server.wait_request()
+        asking.cancel_scope.cancel()
+    await request.connection.closed.wait()
+
+
+async def test_leaving_the_iteration_closes_the_connection(server: ModelServer, model: ModelFactory) -> None:
+    server.reply([*text("one", "two"), Never()])
+    async with model().stream(REQUEST) as batches:
+        async for _ in batches:
+            break
+    await server.requests[0].connection.closed.wait()
+
+
+async def test_an_error_of_the_consumer_closes_the_connection(server: ModelServer, model: ModelFactory) -> None:
+    server.reply([*text("one"), Never()])
+
+    async def fail_at_the_first_batch() -> None:
+        async with model().stream(REQUEST) as batches:
+            async for _ in batches:
+                raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail_at_the_first_batch()
+    await server.requests[0].connection.closed.wait()
+
+
+async def test_never_iterating_closes_the_connection(server: ModelServer, model: ModelFactory) -> None:
+    server.reply([*text("one"), Never()])
+    async with model().stream(REQUEST):
+        pass
+    await server.requests[0].connection.closed.wait()
+
+
+# ---- failures -------------------------------------------------------------------------------------------------------
+
+GARBAGE = {"error": {"message": f"no {PROMPT} for {KEY}", "code": KEY}}
+
+
+@pytest.mark.parametrize(
+    ("reply", "code", "retryable", "says"),
+    [
+        (error_status(401, GARBAGE), ErrorCode.MODEL_ERROR, False, "HTTP 401"),
+        (error_status(404), ErrorCode.MODEL_ERROR, False, "HTTP 404"),
+        (
+            error_status(400, {"error": {"message": PROMPT, "code": "context_length_exceeded"}}),
+            ErrorCode.MODEL_ERROR,
+            False,
+            "context_length_exceeded",
+        ),
+        (error_status(429, {"error": "slow down"}), ErrorCode.MODEL_UNAVAILABLE, True, "HTTP 429"),
+        (error_status(503, {}), ErrorCode.MODEL_UNAVAILABLE, True, "HTTP 503"),
+        (error_status(302, headers={"location": "http://127.0.0.1:1/"}), ErrorCode.MODEL_ERROR, False, "HTTP 302"),
+        ([Head(500, "text/html"), Send(b"<h1>" + b"x" * 100_000)], ErrorCode.MODEL_UNAVAILABLE, True, "HTTP 500"),
+        ([Head(400), Send(b'{"error"'), Close()], ErrorCode.MODEL_ERROR, False, "HTTP 400"),
+        ([Close()], ErrorCode.MODEL_ERROR, True, "broke"),
+        ([Head(), Close()], ErrorCode.MODEL_ERROR, True, "broke"),
+        ([*text("so"), Close()], ErrorCode.MODEL_ERROR, True, "broke"),
+        (text("so"), ErrorCode.MODEL_ERROR, True, "broke off"),
+        ([*text("so"), sse(GARBAGE), *end()], ErrorCode.MODEL_ERROR, False, "failed while answering."),
+        (
+            [*text("so"), sse({"error": {"message": PROMPT, "type": "server_error"}})],
+            ErrorCode.MODEL_ERROR,
+            True,
+            "server_error",
+        ),
+        ([*text("so"), sse("{not json")], ErrorCode.MODEL_ERROR, True, "invalid_payload"),
+        ([*text("so"), Send(b"data: " + b"x" * 5000)], ErrorCode.MODEL_ERROR, False, "too_large"),
+        ([*text("so"), *([Send(b": " + b"x" * 900 + b"\n")] * 20)], ErrorCode.MODEL_ERROR, False, "too_large"),
+    ],
+)
+async def test_failures(
+    server: ModelServer, model: ModelFactory, reply: list[Step], code: ErrorCode, retryable: bool, says: str
+) -> None:
+    server.reply(reply)
+    received: list[Delta] = []
+    with pytest.raises(ModelError) as raised:
+        await collect(model(max_event_bytes=4000, max_response_bytes=16_000), received)
+    error = raised.value
+    assert (error.code, error.retryable) == (code, retryable)
+    assert says in error.message
+    assert texts(received) == (["so"] if reply[0] == model_server.chunk({"content": "so"}) else [])
+    shown = "".join(traceback.format_exception(error)) + repr(error) + repr(error.__context__)
+    assert KEY not in shown
+    assert PROMPT not in shown
+
+
+async def test_nobody_listens(client: httpx.AsyncClient) -> None:
+    with trio.socket.socket() as unused:
+        await unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+        model = ChatModel(client, ModelConfig("test", f"http://127.0.0.1:{port}/v1"))
+        with pytest.raises(ModelError) as raised:
+            await model.complete(REQUEST)
+    assert (raised.value.code, raised.value.retryable) == (ErrorCode.MODEL_UNAVAILABLE, True)
+
+
+async def test_an_unusable_url(client: httpx.AsyncClient) -> None:
+    model = ChatModel(client, ModelConfig("test", "gopher://example.org/v1"))
+    with pytest.raises(ModelError) as raised:
+        await model.complete(REQUEST)
+    assert (raised.value.code, raised.value.retryable) == (ErrorCode.MODEL_UNAVAILABLE, False)
+
+
+# ---- deadlines ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected_s", "received_text"),
+    [
+        ([Never()], 20, []),
+        ([Head(), Never()], 20, []),
+        ([Head(400, "application/json"), Never()], 5, []),
+        ([*text("one"), Never()], 7, ["one"]),
+        ([Send(b": keep-alive\n\n"), Never()], 20, []),
+    ],
+    ids=["no head", "no body", "refusal without a body", "idle", "keep-alive is no token"],
+)
+async def test_deadlines(
+    server: ModelServer,
+    model: ModelFactory,
+    autojump_clock: trio.testing.MockClock,
+    reply: list[Step],
+    expected_s: float,
+    received_text: list[str],
+) -> None:
+    # The clock may jump only while this task waits for the model, not while the loopback carries bytes.
+    autojump_clock.autojump_threshold = 0.05
+    server.reply(reply)
+    received: list[Delta] = []
+    started = trio.current_time()
+    with pytest.raises(ModelError) as raised:
+        await collect(model(first_token_timeout_s=20, idle_timeout_s=7), received)
+    assert raised.value.code is (ErrorCode.MODEL_ERROR if expected_s == 5 else ErrorCode.MODEL_TIMEOUT)
+    assert trio.current_time() - started == pytest.approx(expected_s, abs=0.01)
+    assert texts(received) == received_text
+    await server.requests[0].connection.closed.wait()
+
+
+async def test_a_slow_consumer_is_not_a_slow_model(
+    server: ModelServer, model: ModelFactory, autojump_clock: trio.testing.MockClock
+) -> None:
+    autojump_clock.autojump_threshold = 0.05
+    go_on = trio.Event()
+    server.reply([*text("one"), Wait(go_on), *text("two"), *end()])
+    received: list[str] = []
+    async with model(idle_timeout_s=7).stream(REQUEST) as batches:
+        async for batch in batches:
+            received += texts(batch)
+            await trio.sleep(100)
+            go_on.set()
+    assert received == ["one", "two"]
+
+
+# ---- secrecy --------------------------------------------------------------------------------------------------------
+
+
+def test_reprs_show_neither_key_nor_url() -> None:
+    config = ModelConfig("test", "http://user:password@example.org/v1", SecretStr(KEY))
+    shown = repr(config) + repr(ChatModel(httpx.AsyncClient(), config)) + str(config)
+    assert KEY not in shown
+    assert "password" not in shown
+    assert "'test'" in shown
+
+
+@pytest.mark.parametrize("key", ["two words", "new\nline", "ключ", "tab\t"])
+def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(key: str) -> None:
+    with pytest.raises(ValueError, match="visible ASCII") as raised:
+        ModelConfig("test", "http://example.org/v1", SecretStr(key))
+    assert key not in str(raised.value)
+
+
+async def test_finish_is_given_once(server: ModelServer, model: ModelFactory) -> None:
+    server.reply([*text("a"), chunk({}, "stop"), chunk({}, "length"), sse("[DONE]")])
+    received: list[Delta] = []
+    await collect(model(), received)
+    assert [delta for delta in received if isinstance(delta, FinishDelta)] == [FinishDelta(FinishReason.STOP)]
