@@ -1,0 +1,249 @@
+"""A psycopg connection on Trio.
+
+psycopg's protocol core does no waiting itself; `AsyncConnection` adds an asyncio lock and asyncio waits. This subclass
+puts Trio's in their place, and adds what cancellation needs there: in Trio a cancelled scope stays cancelled, so
+whatever must still be said to the server (a cancel request, `ROLLBACK`, the end of a pipeline) is said under a shield
+with a deadline, and when that does not work out the connection is closed. After a cancellation a connection is usable
+or closed, never in between.
+
+It leans on private names of psycopg, which `tests/sql/test_psycopg_names.py` lists and checks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Any, Self, TypeVar, cast
+
+import psycopg
+import trio
+from psycopg import generators, pq
+from psycopg._conninfo_attempts import conninfo_attempts
+from psycopg._pipeline_async import AsyncPipeline
+from psycopg.abc import AdaptContext, ConnParam, PQGen
+from psycopg.adapt import AdaptersMap
+from psycopg.conninfo import make_conninfo, timeout_from_conninfo
+from psycopg.errors import CancellationTimeout, ConnectionTimeout, _WaitTimeout
+from psycopg.rows import AsyncRowFactory, Row, TupleRow, tuple_row
+from psycopg.transaction import AsyncTransaction
+
+from sql.blocks import TrioPipeline, TrioTransaction
+from sql.timeouts import CANCEL_RETRY_S, CLEANUP_TIMEOUT_S
+from sql.waiting import WaitTimeout, drive, drive_connecting
+
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
+
+ACTIVE = pq.TransactionStatus.ACTIVE
+COPYING = (pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_OUT, pq.ExecStatus.COPY_BOTH)
+
+
+class TrioConnection(psycopg.AsyncConnection[Row]):
+    """One connection to PostgreSQL, with psycopg's `AsyncConnection` interface, used from Trio.
+
+    One task at a time works on a connection (others wait for its lock). A cancelled query is cancelled on the server.
+    `notifies()` and `Cursor.stream()` are async generators: consume them under `contextlib.aclosing`.
+    """
+
+    def __init__(self, pgconn: pq.abc.PGconn, row_factory: AsyncRowFactory[Row] | None = None) -> None:
+        super().__init__(pgconn, row_factory or cast("AsyncRowFactory[Row]", tuple_row))
+        # psycopg declares an asyncio.Lock and only ever says `async with` to it.
+        self.lock = cast("Any", trio.Lock())
+
+    @classmethod
+    async def connect(
+        cls,
+        conninfo: str = "",
+        *,
+        autocommit: bool = False,
+        prepare_threshold: int | None = 5,
+        context: AdaptContext | None = None,
+        row_factory: AsyncRowFactory[Row] | None = None,
+        cursor_factory: type[psycopg.AsyncCursor[Row]] | None = None,
+        **kwargs: ConnParam,
+    ) -> Self:
+        """Connect, trying each host and address in turn, each for at most `connect_timeout` seconds.
+
+        Raises `psycopg.OperationalError` with every attempt's reason.
+        """
+        psycopg.capabilities.has_cancel_safe(check=True)
+        params = await cls._get_connection_params(conninfo, **kwargs)
+        timeout_s = timeout_from_conninfo(params)
+        # It may resolve host names, which blocks.
+        attempts = await trio.to_thread.run_sync(conninfo_attempts, params, abandon_on_cancel=True)
+        failures: list[psycopg.Error] = []
+        for attempt in attempts:
+            try:
+                with trio.fail_after(timeout_s):
+                    connection = await drive_connecting(cls._connect_gen(make_conninfo("", **attempt)))
+            except trio.TooSlowError:
+                where = attempt.get("hostaddr") or attempt.get("host")
+                failures.append(ConnectionTimeout(f"no answer from {where} within {timeout_s} s"))
+            except psycopg.Error as error:
+                failures.append(error)
+            else:
+                connection._autocommit = autocommit
+                connection.prepare_threshold = prepare_threshold
+                if row_factory:
+                    connection.row_factory = row_factory
+                if cursor_factory:
+                    connection.cursor_factory = cursor_factory
+                if context:
+                    connection._adapters = AdaptersMap(context.adapters)
+                return connection
+        if len(failures) == 1:
+            raise failures[0].with_traceback(None)
+        raise type(failures[-1])("every attempt to connect failed:\n" + "\n".join(f"- {error}" for error in failures))
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+    ) -> None:
+        """Commit what is open when the block ended normally, and close. Closing is what rolls back otherwise."""
+        try:
+            if exc_val is None and not self.closed:
+                await self.commit()
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Close the connection at once; safe to call again. A task that waits on it gets `OperationalError`."""
+        self._closed = True
+        self.discard()
+
+    def discard(self) -> None:
+        """Close without a word to the server; `broken` is true afterwards unless `close` was called."""
+        if self.pgconn.status != pq.ConnStatus.BAD:
+            # Trio must forget the descriptor before libpq closes it, for its number will be given out again.
+            trio.lowlevel.notify_closing(self.pgconn.socket)
+        self.pgconn.finish()
+
+    async def wait(self, gen: PQGen[T], interval: float = 0.0, timeout: float | None = None) -> T:  # noqa: ARG002, ASYNC109
+        """Run one of psycopg's generators to its end. Cancelled, it leaves the connection settled or closed."""
+        try:
+            return await drive(gen, self.pgconn.socket, timeout_s=timeout)
+        except WaitTimeout:
+            raise _WaitTimeout("wait timeout expired") from None
+        except Exception:
+            raise
+        except BaseException:
+            # Cancelled (alone or in a group), or Ctrl-C: the server may be busy with a query nobody waits for.
+            if self.pgconn.transaction_status == ACTIVE:
+                await self.settle(gen)
+            raise
+
+    async def settle(self, gen: PQGen[Any]) -> None:
+        """Stop what the server is doing and consume what it still sends, `gen` first; else close the connection.
+
+        Shielded, and takes `CLEANUP_TIMEOUT_S` at most. A transaction stays open (and is failed by then).
+        """
+        with trio.move_on_after(CLEANUP_TIMEOUT_S, shield=True):
+            while True:
+                # One request at a time, each answered before the next step: one still on its way when this is over
+                # would cancel somebody else's query.
+                await self._try_cancel(timeout=CLEANUP_TIMEOUT_S)
+                with trio.move_on_after(CANCEL_RETRY_S) as attempt:
+                    await self._drain(gen)
+                if not attempt.cancelled_caught:
+                    return
+        logger.warning("a cancelled query did not end within %s s: its connection is closed", CLEANUP_TIMEOUT_S)
+        self.discard()
+
+    async def _drain(self, gen: PQGen[Any]) -> None:
+        """Drive `gen` to its end, then collect what results remain outside a pipeline or a `COPY`."""
+        # Border: whatever the abandoned operation raises (first of all "query canceled") has no one to go to.
+        with contextlib.suppress(Exception):
+            await drive(gen, self.pgconn.socket)
+        if self.pgconn.transaction_status == ACTIVE and self.pgconn.pipeline_status == pq.PipelineStatus.OFF:
+            try:
+                await drive(_remaining_results(self.pgconn), self.pgconn.socket)
+            except psycopg.Error:
+                self.discard()
+
+    async def cancel_safe(self, *, timeout: float = 30.0) -> None:  # noqa: ASYNC109
+        """Ask the server to cancel the current query; return when it has the request.
+
+        Raises `CancellationTimeout` after `timeout` seconds (0: never). The query itself ends with `QueryCanceled`.
+        """
+        if not self._should_cancel():
+            return
+        try:
+            with trio.fail_after(timeout or float("inf")):
+                await drive_connecting(self._cancel_gen())
+        except trio.TooSlowError:
+            raise CancellationTimeout("the cancel request was not taken in time") from None
+
+    async def _try_cancel(self, *, timeout: float = CLEANUP_TIMEOUT_S) -> None:  # noqa: ASYNC109
+        # psycopg calls it where a stream or a COPY is abandoned, so in a cancelled scope as well.
+        with trio.CancelScope(shield=True):
+            try:
+                await self.cancel_safe(timeout=timeout)
+            except psycopg.Error as error:
+                logger.warning("a query could not be cancelled: %s", error)
+
+    @contextlib.contextmanager
+    def finishing(self, timeout_s: float, *, otherwise: str | None = None) -> Iterator[trio.CancelScope]:
+        """Shield a block that must not be cut in half. After `timeout_s` seconds the connection is closed.
+
+        `otherwise` is the message of the `OperationalError` raised then; without it the timeout is only logged.
+        """
+        with trio.move_on_after(timeout_s, shield=True) as scope:
+            yield scope
+        if scope.cancelled_caught:
+            logger.warning("the end of a block did not reach the server within %s s: connection closed", timeout_s)
+            self.discard()
+            if otherwise is not None:
+                raise psycopg.OperationalError(otherwise)
+
+    @asynccontextmanager
+    async def transaction(
+        self, savepoint_name: str | None = None, force_rollback: bool = False
+    ) -> AsyncIterator[AsyncTransaction]:
+        """Run the block in a transaction, or in a savepoint of the one it is in.
+
+        The block can be cancelled, its beginning and end cannot: a block that ended normally was committed when this
+        returns; one that raised, `Cancelled` included, was rolled back. When the server does not answer in time the
+        connection is closed, and a lost `COMMIT` raises `OperationalError`.
+        """
+        transaction = TrioTransaction(self, savepoint_name, force_rollback)
+        if self._pipeline:
+            async with self.pipeline(), transaction, self.pipeline():
+                yield transaction
+        else:
+            async with transaction:
+                yield transaction
+
+    @asynccontextmanager
+    async def pipeline(self) -> AsyncIterator[AsyncPipeline]:
+        """Send the block's queries without waiting for their results one by one. May be nested."""
+        self._check_connection_ok()
+        pipeline = self._pipeline = self._pipeline or TrioPipeline(self)
+        try:
+            async with pipeline:
+                yield pipeline
+        finally:
+            if pipeline.level == 0:
+                self._pipeline = None
+
+    @asynccontextmanager
+    async def _pipeline_nolock(self) -> AsyncIterator[AsyncPipeline]:
+        # executemany() makes its own pipeline, while it holds the lock.
+        pipeline = self._pipeline = TrioPipeline(self, _no_lock=True)
+        try:
+            async with pipeline:
+                yield pipeline
+        finally:
+            self._pipeline = None
+
+
+def _remaining_results(pgconn: pq.abc.PGconn) -> PQGen[None]:
+    """Fetch and drop results until the server is done, or is in a `COPY`, which psycopg ends itself."""
+    while (result := (yield from generators.fetch(pgconn))) is not None:
+        if result.status in COPYING:
+            return
+
+
+Connection = TrioConnection[TupleRow]
+"""A connection whose rows are tuples, the default."""

@@ -1,0 +1,155 @@
+"""Bring a database's tables up to date, from plain SQL files, one pair of `.up.sql` and `.down.sql` per migration.
+
+Each migration runs in a transaction of its own, together with the row of `schema_migrations` that records it. A
+session-level advisory lock makes runners wait for one another, so any number of servers may start at once. Statements
+that refuse to run in a transaction (`CREATE INDEX CONCURRENTLY`) cannot be migrations.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import LiteralString
+
+import psycopg
+
+from sql.connection import Connection, TrioConnection
+
+logger = logging.getLogger(__name__)
+
+FOLDER = Path(__file__).with_name("migrations")
+LOCK_KEY = 0x7465737365726100  # "tessera", as a bigint: the advisory lock that runners share
+LOCK_TIMEOUT_S = 60
+
+
+class MigrationError(Exception):
+    """The files and the database disagree, or a migration failed; the database is as it was before that migration."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """A pair of files: `name` is what their names share, such as `0001_users`."""
+
+    name: str
+    up: bytes
+    down: bytes
+
+    @property
+    def checksum(self) -> bytes:
+        """SHA-256 of the way up, which tells when an applied file was changed."""
+        return hashlib.sha256(self.up).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationStatus:
+    """One migration, and when it was applied to the database, if it was."""
+
+    name: str
+    applied_at: datetime.datetime | None
+
+
+def read_migrations(folder: Path = FOLDER) -> list[Migration]:
+    """The migrations of `folder` in their order. Raises `MigrationError` when one is incomplete or empty."""
+    found: dict[str, dict[str, bytes]] = {}
+    for path in sorted(folder.glob("*.sql")):
+        name, _, direction = path.name.removesuffix(".sql").rpartition(".")
+        if direction not in {"up", "down"}:
+            raise MigrationError(f"{path.name} is named neither .up.sql nor .down.sql")
+        found.setdefault(name, {})[direction] = path.read_bytes().strip()
+    for number, (name, directions) in enumerate(found.items(), start=1):
+        if not name.startswith(f"{number:04}_"):
+            raise MigrationError(f"{name} should be number {number:04}")
+        if missing := {"up", "down"} - {direction for direction, text in directions.items() if text}:
+            raise MigrationError(f"{name} has no {' and no '.join(sorted(missing))} file, or an empty one")
+    return [Migration(name, directions["up"], directions["down"]) for name, directions in found.items()]
+
+
+async def migrate(conninfo: str, migrations: Sequence[Migration] | None = None) -> list[str]:
+    """Apply what is not yet applied and return the names of that, in order.
+
+    Raises `MigrationError`, and `psycopg.OperationalError` when the database cannot be reached.
+    """
+    migrations = read_migrations() if migrations is None else migrations
+    names = []
+    async with _locked(conninfo) as connection:
+        applied = await _applied(connection, migrations)
+        for migration in migrations[len(applied) :]:
+            await _run(
+                connection,
+                migration.name,
+                migration.up,
+                "INSERT INTO schema_migrations (name, checksum) VALUES (%s, %s)",
+                [migration.name, migration.checksum],
+            )
+            names.append(migration.name)
+            logger.info("migration %s applied", migration.name)
+    return names
+
+
+async def rollback(conninfo: str, steps: int = 1, migrations: Sequence[Migration] | None = None) -> list[str]:
+    """Undo the last `steps` migrations and return their names, the last applied first. Raises like `migrate`."""
+    migrations = read_migrations() if migrations is None else migrations
+    names = []
+    async with _locked(conninfo) as connection:
+        applied = await _applied(connection, migrations)
+        for migration in list(reversed(migrations[: len(applied)]))[:steps]:
+            query = "DELETE FROM schema_migrations WHERE name = %s"
+            await _run(connection, migration.name, migration.down, query, [migration.name])
+            names.append(migration.name)
+            logger.info("migration %s undone", migration.name)
+    return names
+
+
+async def status(conninfo: str, migrations: Sequence[Migration] | None = None) -> list[MigrationStatus]:
+    """Every known migration and when it was applied. Changes nothing but for making `schema_migrations`."""
+    migrations = read_migrations() if migrations is None else migrations
+    async with _locked(conninfo) as connection:
+        applied = await _applied(connection, migrations)
+    times = [*applied, *[None] * (len(migrations) - len(applied))]
+    return [MigrationStatus(migration.name, time) for migration, time in zip(migrations, times, strict=True)]
+
+
+@asynccontextmanager
+async def _locked(conninfo: str) -> AsyncIterator[Connection]:
+    """A connection that alone may migrate this database; the lock ends with the connection."""
+    async with await TrioConnection.connect(conninfo, autocommit=True) as connection:
+        await connection.execute(f"SET lock_timeout = '{LOCK_TIMEOUT_S}s'".encode())
+        try:
+            await connection.execute("SELECT pg_advisory_lock(%s)", [LOCK_KEY])
+        except psycopg.errors.LockNotAvailable:
+            raise MigrationError(f"another migration has been running for {LOCK_TIMEOUT_S} s") from None
+        await connection.execute(
+            "CREATE TABLE IF NOT EXISTS schema_migrations ("
+            " name text PRIMARY KEY, checksum bytea NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
+        )
+        yield connection
+
+
+async def _applied(connection: Connection, migrations: Sequence[Migration]) -> list[datetime.datetime]:
+    """When the applied migrations were applied, in order; they are the first ones of `migrations`, unchanged."""
+    cursor = await connection.execute("SELECT name, checksum, applied_at FROM schema_migrations ORDER BY name")
+    rows = await cursor.fetchall()
+    if len(rows) > len(migrations):
+        raise MigrationError(f"the database has migrations this version does not know: {rows[len(migrations)][0]}")
+    for (name, checksum, _), migration in zip(rows, migrations, strict=False):
+        if name != migration.name:
+            raise MigrationError(f"the database has {name} where this version has {migration.name}")
+        if bytes(checksum) != migration.checksum:
+            raise MigrationError(f"{name} was changed after it had been applied: add a new migration instead")
+    return [applied_at for _, _, applied_at in rows]
+
+
+async def _run(connection: Connection, name: str, script: bytes, record: LiteralString, values: list[object]) -> None:
+    """Run a script and its record in one transaction."""
+    try:
+        async with connection.transaction():
+            # Without parameters psycopg takes several statements at once.
+            await connection.execute(script)
+            await connection.execute(record, values)
+    except psycopg.DatabaseError as error:
+        raise MigrationError(f"{name} failed and was undone: {error}") from error

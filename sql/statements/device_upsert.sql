@@ -1,0 +1,9 @@
+-- Notes that a device of the user is here now, and what client it runs. Gives one row: whether it is new.
+INSERT INTO devices (user_id, device_id, client_name, client_version, client_platform)
+VALUES (%(user_id)s, %(device_id)s, %(client_name)s, %(client_version)s, %(client_platform)s)
+ON CONFLICT (user_id, device_id) DO UPDATE
+SET client_name = excluded.client_name,
+    client_version = excluded.client_version,
+    client_platform = excluded.client_platform,
+    last_seen_at = now()
+RETURNING created_at = last_seen_at AS is_new;

@@ -1,0 +1,106 @@
+"""Drive psycopg's I/O generators on Trio: they say which readiness they need, these functions wait for it.
+
+psycopg writes its protocol as generators that yield `Wait` ("I would block until the socket is readable/writable") and
+are sent `Ready` back. A generator that is sent nothing asks for the same again, so one that was left half-way, by a
+cancellation, can be driven on later.
+"""
+
+from __future__ import annotations
+
+import math
+import select
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import trio
+from psycopg import OperationalError
+from psycopg.abc import PQGen, PQGenConn
+from psycopg.waiting import Ready, Wait
+
+T = TypeVar("T")
+
+
+class WaitTimeout(Exception):
+    """The generator did not finish in the time it was given; it can be driven on."""
+
+
+async def drive(gen: PQGen[T], fileno: int, *, timeout_s: float | None = None) -> T:
+    """Run `gen` to its end on the socket `fileno` and return its value.
+
+    Raises `WaitTimeout` after `timeout_s` seconds; what has already arrived by then is still taken, so a timeout of 0
+    polls once. A cancellation leaves `gen` suspended. Raises `OperationalError` when the socket is closed meanwhile.
+    """
+    with trio.move_on_after(math.inf if timeout_s is None else timeout_s):
+        try:
+            wanted = next(gen)
+            while True:
+                ready = _ready_now(fileno, wanted) if timeout_s is not None else 0
+                wanted = gen.send(ready or await _until_ready(fileno, wanted))
+        except StopIteration as done:
+            value: T = done.value
+            return value
+    raise WaitTimeout
+
+
+async def drive_connecting(gen: PQGenConn[T]) -> T:
+    """Like `drive`, for generators that name their socket at every step: connecting and cancelling."""
+    try:
+        fileno, wanted = next(gen)
+        while True:
+            fileno, wanted = gen.send(await _until_ready(fileno, wanted))
+    except StopIteration as done:
+        value: T = done.value
+        return value
+
+
+async def _until_ready(fileno: int, wanted: Wait) -> int:
+    """Wait until `fileno` is ready for any of what is `wanted`; always a checkpoint."""
+    try:
+        if wanted == Wait.R:
+            await trio.lowlevel.wait_readable(fileno)
+            return Ready.R
+        # A socket is writable nearly always, and asking is much cheaper than waiting for it.
+        if ready := _ready_now(fileno, wanted):
+            await trio.lowlevel.checkpoint()
+            return ready
+        if wanted == Wait.W:
+            await trio.lowlevel.wait_writable(fileno)
+            return Ready.W
+        return await _until_either(fileno)
+    except (OSError, trio.ClosedResourceError) as error:
+        raise OperationalError("the connection's socket is closed") from error
+
+
+async def _until_either(fileno: int) -> int:
+    """Wait until `fileno` is readable or writable: libpq's send buffer is full, and the server may be talking too."""
+    ready = 0
+
+    async def note(wait: Callable[[int], Awaitable[None]], flag: Ready) -> None:
+        nonlocal ready
+        await wait(fileno)
+        ready |= flag
+        nursery.cancel_scope.cancel()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(note, trio.lowlevel.wait_readable, Ready.R)
+        nursery.start_soon(note, trio.lowlevel.wait_writable, Ready.W)
+    return ready
+
+
+def _ready_now(fileno: int, wanted: Wait) -> int:
+    """What of `wanted` the socket is ready for at this moment, as `Ready` flags; 0 for nothing."""
+    poll = select.poll()
+    poll.register(fileno, (select.POLLIN if wanted & Wait.R else 0) | (select.POLLOUT if wanted & Wait.W else 0))
+    ready = 0
+    for _, events in poll.poll(0):
+        # An error or a hang-up is news too: the next read or write reports it.
+        if events & ~select.POLLOUT and wanted & Wait.R:
+            ready |= Ready.R
+        if events & ~select.POLLIN and wanted & Wait.W:
+            ready |= Ready.W
+    return ready
+
+
+def has_news(fileno: int) -> bool:
+    """Whether an idle connection's socket has something to read, its end included."""
+    return bool(_ready_now(fileno, Wait.R))
