@@ -63,7 +63,6 @@ class Metrics:
         self._requests = Counter(
             "tessera_requests", "Chat requests ended, by outcome.", ["mode", "outcome"], registry=registry
         )
-        self._running = Gauge("tessera_requests_running", "Chat requests in progress.", ["mode"], registry=registry)
         self._tokens = Counter("tessera_tokens", "Model tokens, by direction.", ["direction"], registry=registry)
         self._sessions = Gauge("tessera_sessions", "Device sessions past their handshake.", registry=registry)
         self._closed = Counter("tessera_sockets_closed", "Device sockets closed, by code.", ["code"], registry=registry)
@@ -94,16 +93,11 @@ class Metrics:
             "tessera_http_requests", "HTTP requests answered.", ["method", "route", "status"], registry=registry
         )
         for mode in ("home", "popup"):  # so that the series are there, at 0, before the first request
-            self._running.labels(mode)
             for outcome in ("completed", "cancelled", "failed"):
                 self._requests.labels(mode, outcome)
 
-    def request_started(self, mode: Mode) -> None:
-        """A chat request was accepted; `request_ended` follows exactly once."""
-        self._running.labels(mode).inc()
-
     def request_ended(self, mode: Mode, outcome: RequestOutcome, duration_s: float) -> None:
-        self._running.labels(mode).dec()
+        """An accepted chat request ended, `duration_s` after it was accepted."""
         self._requests.labels(mode, outcome).inc()
         self._duration.labels(mode).observe(duration_s)
 
@@ -111,7 +105,7 @@ class Metrics:
         """The first text or block of a request went out, `elapsed_s` after it was accepted."""
         self._first_token.labels(mode).observe(elapsed_s)
 
-    def tokens_used(self, input_tokens: int, output_tokens: int) -> None:
+    def tokens(self, input_tokens: int, output_tokens: int) -> None:
         """As the provider reported them; a negative count from it is taken as 0."""
         self._tokens.labels("input").inc(max(0, input_tokens))
         self._tokens.labels("output").inc(max(0, output_tokens))

@@ -1,0 +1,1 @@
+"""The HTTP listener: accounts, chat without a socket, health, metrics and the OpenAPI document."""

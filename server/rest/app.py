@@ -1,0 +1,72 @@
+"""The quart-trio application: the routes put together, each request logged and counted."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
+from uuid import uuid4
+
+import structlog
+import trio
+from quart import Response, request
+from quart_trio import QuartTrio
+
+from server.rest import auth, chat, ops
+from server.rest.connection import RestConnection, RestRequest
+from server.rest.errors import install_error_handlers
+from server.rest.openapi import Operation, openapi_document
+from server.rest.services import RestServices
+
+log = structlog.get_logger(__name__)
+
+OPERATIONS: Final[tuple[Operation, ...]] = (*auth.OPERATIONS, *chat.OPERATIONS, *ops.OPERATIONS)
+_RESPONSE_TIMEOUT_S: Final = 30.0
+
+
+class RestApp(QuartTrio):
+    """Gives each request the nursery it runs in. No static files, no CORS, no cookies."""
+
+    request_class = RestRequest
+    asgi_http_class = RestConnection
+
+
+def build_app(services: RestServices) -> QuartTrio:
+    """The application over `services`. It keeps no state but its rate limits, so a process may build several."""
+    app = RestApp("server.rest", static_folder=None)
+    app.config.update(
+        MAX_CONTENT_LENGTH=services.limits.max_body_bytes,
+        BODY_TIMEOUT=services.limits.body_timeout_s,
+        RESPONSE_TIMEOUT=_RESPONSE_TIMEOUT_S,
+    )
+    # `//healthz` is not a path of ours; a redirect would be an answer without our error body.
+    app.url_map.merge_slashes = False
+    install_error_handlers(app)
+    app.register_blueprint(auth.auth_routes(services, trio.current_time))
+    app.register_blueprint(chat.chat_routes(services))
+    app.register_blueprint(ops.ops_routes(services, lambda: openapi_document(OPERATIONS, version=_version())))
+
+    @app.before_request
+    async def bind_request_id() -> None:
+        # Each request runs in a task of its own, so the binding ends with it.
+        structlog.contextvars.bind_contextvars(http_request_id=uuid4().hex)
+
+    @app.after_request
+    async def account(response: Response) -> Response:
+        route = request.url_rule.rule if request.url_rule is not None else None
+        services.metrics.http_answered(request.method, route, response.status_code)
+        log.debug("http_request", method=request.method, route=route, status=response.status_code)
+        request_id = structlog.contextvars.get_contextvars().get("http_request_id")
+        if request_id is not None:
+            response.headers["X-Request-Id"] = request_id
+        response.headers.setdefault("Cache-Control", "no-store")
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
+
+    return app
+
+
+def _version() -> str:
+    try:
+        return version("tessera-server")
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        return "0"

@@ -1,0 +1,68 @@
+"""Reading a request: its JSON body, validated once, and who sent it."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+from quart import request
+
+from server.auth import Identity, TokenExpired, TokenInvalid, Tokens
+from server.rest.errors import ApiError, unauthorized
+
+M = TypeVar("M", bound=BaseModel)
+
+
+async def read_body(model: type[M]) -> M:
+    """The current request's body as `model`.
+
+    Raises `ApiError`: 415 when it is not sent as JSON, 422 with a sentence that names the field, never its value.
+    Werkzeug's 413 and 408 come out as they are.
+    """
+    if request.mimetype != "application/json":
+        raise ApiError(415, "unsupported_media_type", "Send the body as Content-Type: application/json.")
+    data: bytes = await request.get_data(cache=False, as_text=False, parse_form_data=False)
+    try:
+        return model.model_validate_json(data)
+    except ValidationError as error:
+        raise ApiError(422, "invalid_body", _sentence(error)) from None
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    if first["type"] == "json_invalid":
+        return "The body is not JSON."
+    place = ".".join(str(part) for part in first["loc"]) or "the body"
+    return f"{place}: {first['msg'].removeprefix('Value error, ')}"
+
+
+def bearer_identity(tokens: Tokens) -> Identity:
+    """Who sent the current request. Raises `ApiError` 401 with a challenge that says what is wrong with the token."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise unauthorized("This call needs Authorization: Bearer and an access token; log in to get one.")
+    try:
+        return tokens.verify(token.strip())
+    except TokenExpired as error:
+        challenge = 'error="invalid_token", error_description="expired"'
+        raise unauthorized(f"{error} Log in again.", code="token_expired", challenge=challenge) from None
+    except TokenInvalid as error:
+        raise unauthorized(f"{error} Log in again.", challenge='error="invalid_token"') from None
+
+
+def client_address() -> str:
+    """What the current request's sender is limited by: its IPv4 address, or the /64 that its IPv6 address is in.
+
+    Forwarding headers are not believed: behind a proxy, every client has the proxy's address.
+    """
+    client = request.scope.get("client")
+    try:
+        address = ipaddress.ip_address(str(client[0]).partition("%")[0] if client else "")
+    except ValueError:
+        return "unknown"
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return str(ipaddress.IPv6Network((address, 64), strict=False))
+    return str(address)

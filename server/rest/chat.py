@@ -1,0 +1,119 @@
+"""`POST /api/v1/chat`: the answer pipeline without a socket, as one JSON body or as server-sent events."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal, Self, cast
+from uuid import UUID, uuid4
+
+import structlog
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from quart import Blueprint, Response, request
+
+from server.answer import ChatInput
+from server.rest.answers import AnswerCollector, ChatAnswer
+from server.rest.bodies import bearer_identity, read_body
+from server.rest.connection import RestRequest
+from server.rest.errors import ApiError, ChatErrorBody, ChatFailed, json_response
+from server.rest.openapi import Answer, Operation
+from server.rest.services import RestServices
+from server.rest.sse import sse_response
+from streaming.chat import Message
+from streaming.codes import ErrorCode
+from streaming.frames import ServerFrame, WsHistoryMessage, WsScope
+
+JSON: Final = "application/json"
+EVENT_STREAM: Final = "text/event-stream"
+
+
+class ChatBody(BaseModel):
+    """A chat request. `scope` says what a popup was opened on; it goes with mode popup and only with it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    message: str = Field(min_length=1)
+    conversation_history: list[WsHistoryMessage] = Field(default_factory=list, max_length=200)
+    mode: Literal["home", "popup"] = "home"
+    scope: WsScope | None = None
+    device_id: UUID | None = Field(default=None, description="Runs the tools; left out: the device that came last.")
+    session_id: Annotated[str, Field(max_length=200)] | None = Field(default=None, description="Chat session.")
+    request_id: UUID | None = Field(default=None, description="A retry with the same id runs nothing.")
+
+    @model_validator(mode="after")
+    def _scope_fits_mode(self) -> Self:
+        if (self.mode == "popup") != (self.scope is not None):
+            raise ValueError("scope goes with mode popup, and mode popup needs a scope")
+        return self
+
+    def to_input(self, user_id: UUID) -> ChatInput:
+        return ChatInput(
+            request_id=self.request_id or uuid4(),
+            user_id=user_id,
+            message=self.message,
+            mode=self.mode,
+            history=tuple(Message(turn.role, turn.content) for turn in self.conversation_history),
+            scope=self.scope,
+            session_id=self.session_id,
+            device_id=self.device_id,
+        )
+
+
+CHAT: Final = Operation(
+    method="POST",
+    path="/api/v1/chat",
+    name="chat",
+    summary="Ask the agents",
+    description=(
+        "Answers once the answer is complete, as JSON; or, with `Accept: text/event-stream`, as it is made: each event's"
+        " `data` is a server frame of the device protocol, `event` its type and `id` its `seq`, and the last is"
+        " `stream_end`. Tools run on the user's connected device. Closing the connection cancels the request."
+    ),
+    tag="chat",
+    body=ChatBody,
+    authenticated=True,
+    answers={200: Answer("The answer.", ChatAnswer, (EVENT_STREAM,))},
+    refusals={
+        401: "No valid access token.",
+        404: "The device does not have what the scope names.",
+        408: "The body did not arrive in time.",
+        409: "This request_id is in use or was used lately.",
+        413: "The body or the message is too long.",
+        415: "The body is not sent as JSON.",
+        422: "The body is malformed.",
+        429: "Too many requests of this user at once.",
+        500: "The server failed.",
+        502: "The model failed.",
+        503: "The model or the server is not available, or the request was cancelled.",
+        504: "The model or the whole request took too long.",
+    },
+    error_models={404: ChatErrorBody, 500: ChatErrorBody, 502: ChatErrorBody, 503: ChatErrorBody, 504: ChatErrorBody},
+)
+OPERATIONS: Final = (CHAT,)
+
+
+def chat_routes(services: RestServices) -> Blueprint:
+    """The routes of this file."""
+    routes = Blueprint("chat", __name__)
+
+    @routes.route(CHAT.path, methods=[CHAT.method])
+    async def chat() -> Response:
+        identity = bearer_identity(services.tokens)
+        body = await read_body(ChatBody)
+        if len(body.message) > (most := services.limits.max_message_chars):
+            raise ApiError(413, ErrorCode.MESSAGE_TOO_LONG, f"A message has at most {most} characters.")
+        chat_input = body.to_input(identity.user_id)
+        structlog.contextvars.bind_contextvars(request_id=str(chat_input.request_id))
+        if request.accept_mimetypes.best_match([JSON, EVENT_STREAM], default=JSON) == EVENT_STREAM:
+            nursery = cast("RestRequest", request).nursery
+            keep_alive_s = services.limits.sse_keep_alive_s
+            return await sse_response(services.chat, chat_input, nursery, keep_alive_s=keep_alive_s)
+        collector = AnswerCollector()
+
+        async def emit(frame: ServerFrame) -> None:
+            collector.add(frame)
+
+        end = await services.chat.run(chat_input, emit=emit)
+        if end.status != "completed":
+            raise ChatFailed(end)
+        return json_response(collector.answer(end))
+
+    return routes

@@ -1,0 +1,30 @@
+"""One HTTP request's nursery, handed to the route that answers it."""
+
+from __future__ import annotations
+
+import trio
+from hypercorn.typing import ASGISendCallable
+from quart import Request
+from quart_trio.asgi import TrioASGIHTTPConnection
+from quart_trio.wrappers import TrioRequest
+
+
+class RestRequest(TrioRequest):
+    """A request whose `nursery` ends with it.
+
+    Tasks that a route starts there outlive the route and serve the response's body. They are cancelled when the
+    client disconnects, and when the response has been sent.
+    """
+
+    nursery: trio.Nursery
+
+
+class RestConnection(TrioASGIHTTPConnection):
+    """quart-trio runs each request in a nursery of its own; this gives the request a reference to it."""
+
+    async def handle_request(  # type: ignore[override]  # as quart-trio overrides it, with the nursery
+        self, nursery: trio.Nursery, request: Request, send: ASGISendCallable
+    ) -> None:
+        if isinstance(request, RestRequest):
+            request.nursery = nursery
+        await super().handle_request(nursery, request, send)

@@ -1,0 +1,159 @@
+"""How a refusal looks over HTTP: `{"error": {"code", "message", "retryable"}}` with the status that fits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Final
+from uuid import UUID
+
+import structlog
+from pydantic import BaseModel, Field
+from quart import Response
+from quart_trio import QuartTrio
+from werkzeug.exceptions import HTTPException
+
+from server.answer import RequestRefused
+from streaming.codes import ErrorCode
+from streaming.frames import WsMutationRecord, WsStreamEnd
+
+log = structlog.get_logger(__name__)
+
+STATUS_OF: Final[Mapping[ErrorCode, int]] = {
+    ErrorCode.INVALID_FRAME: 422,
+    ErrorCode.UNKNOWN_TYPE: 422,
+    ErrorCode.ALREADY_READY: 409,
+    ErrorCode.DUPLICATE_REQUEST: 409,
+    ErrorCode.UNKNOWN_REQUEST: 404,
+    ErrorCode.UNKNOWN_CALL: 404,
+    ErrorCode.TOO_MANY_REQUESTS: 429,
+    ErrorCode.MESSAGE_TOO_LONG: 413,
+    ErrorCode.RATE_LIMITED: 429,
+    ErrorCode.UNAUTHORIZED: 401,
+    ErrorCode.SERVER_DRAINING: 503,
+    ErrorCode.MODEL_UNAVAILABLE: 503,
+    ErrorCode.MODEL_ERROR: 502,
+    ErrorCode.MODEL_TIMEOUT: 504,
+    ErrorCode.REQUEST_TIMEOUT: 504,
+    ErrorCode.SCOPE_NOT_FOUND: 404,
+    ErrorCode.INTERNAL: 500,
+}
+"""The HTTP status of each code that the answer pipeline may end with."""
+
+# What the framework itself refuses, in our words: code, message, retryable.
+_HTTP_ERRORS: Final[Mapping[int, tuple[str, str, bool]]] = {
+    400: ("bad_request", "The request could not be read.", False),
+    404: ("not_found", "There is nothing at this path; GET /openapi.json lists what there is.", False),
+    405: ("method_not_allowed", "This path does not take this method; see the Allow header.", False),
+    408: ("body_timeout", "The request's body did not arrive in time.", True),
+    413: ("body_too_large", "The request's body is larger than this server reads.", False),
+}
+_KEPT_HEADERS: Final = ("Allow", "Retry-After")
+
+
+class ErrorDetail(BaseModel):
+    """`code` is stable, for programs; `message` is a sentence for people."""
+
+    code: str
+    message: str
+    retryable: bool
+
+
+class ErrorBody(BaseModel):
+    """The body of every answer whose status is 400 or above."""
+
+    error: ErrorDetail
+
+
+class ChatErrorBody(ErrorBody):
+    """A chat request that was accepted and did not complete. `mutations` is what it had already changed."""
+
+    request_id: UUID
+    mutations: list[WsMutationRecord] = Field(default_factory=list)
+
+
+class ApiError(Exception):
+    """Ends a request with `status` and an error body; raised by routes, rendered by the app's error handler."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        retryable: bool = False,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.detail = ErrorDetail(code=code, message=message, retryable=retryable)
+        self.headers = dict(headers or {})
+
+    def body(self) -> ErrorBody:
+        return ErrorBody(error=self.detail)
+
+
+class ChatFailed(ApiError):
+    """The request was accepted and ended as `end` says, which is not `completed`."""
+
+    def __init__(self, end: WsStreamEnd) -> None:
+        if end.error is not None:
+            super().__init__(
+                STATUS_OF[end.error.code], end.error.code, end.error.message, retryable=end.error.retryable
+            )
+        else:
+            super().__init__(503, "cancelled", "The request was cancelled before it was answered.", retryable=True)
+        self._end = end
+
+    def body(self) -> ErrorBody:
+        return ChatErrorBody(error=self.detail, request_id=self._end.request_id, mutations=self._end.mutations)
+
+
+def unauthorized(message: str, *, code: str = ErrorCode.UNAUTHORIZED, challenge: str = "") -> ApiError:
+    """A 401 with the challenge of RFC 6750; `challenge` is its `error="..."` part, if any."""
+    header = 'Bearer realm="tessera"' + (f", {challenge}" if challenge else "")
+    return ApiError(401, code, message, headers={"WWW-Authenticate": header})
+
+
+def rate_limited(wait_s: float) -> ApiError:
+    """A 429 that says when to come back."""
+    seconds = max(1, math.ceil(wait_s))
+    return ApiError(
+        429,
+        ErrorCode.RATE_LIMITED,
+        f"Too many attempts; try again in {seconds} s.",
+        retryable=True,
+        headers={"Retry-After": str(seconds)},
+    )
+
+
+def json_response(body: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """`body` as JSON; fields that a model leaves out when None are left out."""
+    return Response(body.model_dump_json(), status, dict(headers or {}), content_type="application/json")
+
+
+def install_error_handlers(app: QuartTrio) -> None:
+    """Give every failure of a route, the framework's own too, the one shape."""
+
+    @app.errorhandler(ApiError)
+    async def refused(error: ApiError) -> Response:
+        return json_response(error.body(), error.status, error.headers)
+
+    @app.errorhandler(RequestRefused)
+    async def not_accepted(error: RequestRefused) -> Response:
+        refusal = ApiError(STATUS_OF[error.code], error.code, str(error), retryable=error.retryable)
+        return json_response(refusal.body(), refusal.status)
+
+    @app.errorhandler(HTTPException)
+    async def http_error(error: HTTPException) -> Response:
+        status = error.code or 500
+        code, message, retryable = _HTTP_ERRORS.get(status, (f"http_{status}", error.name + ".", False))
+        kept = {name: value for name, value in error.get_headers() if name in _KEPT_HEADERS}
+        return json_response(ApiError(status, code, message, retryable=retryable).body(), status, kept)
+
+    @app.errorhandler(Exception)
+    async def fault(error: Exception) -> Response:
+        # The border of one HTTP request. The message stays in the log: it may name what the caller must not see.
+        log.error("http_request_failed", exc_info=error)
+        failure = ApiError(500, ErrorCode.INTERNAL, "The server failed to answer; the fault is logged.", retryable=True)
+        return json_response(failure.body(), failure.status)

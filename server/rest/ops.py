@@ -1,0 +1,109 @@
+"""For those who run the server: liveness, readiness, metrics, and the OpenAPI document."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict
+from quart import Blueprint, Response
+
+from server.metrics import CONTENT_TYPE
+from server.rest.errors import ErrorBody, ErrorDetail, json_response
+from server.rest.openapi import Answer, Operation
+from server.rest.services import RestServices
+
+
+class Health(BaseModel):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Ready(BaseModel):
+    """Every check passed."""
+
+    status: Literal["ready"] = "ready"
+    checks: dict[str, Literal["ok"]]
+
+
+class NotReady(ErrorBody):
+    """`checks` has `ok` or what is wrong, by name."""
+
+    checks: dict[str, str]
+
+
+class OpenApi(BaseModel):
+    """An OpenAPI 3.1 document."""
+
+    model_config = ConfigDict(extra="allow")
+
+    openapi: Literal["3.1.0"]
+
+
+HEALTH: Final = Operation(
+    method="GET",
+    path="/healthz",
+    name="healthz",
+    summary="Is the process alive?",
+    tag="operations",
+    answers={200: Answer("It is.", Health)},
+)
+READY: Final = Operation(
+    method="GET",
+    path="/readyz",
+    name="readyz",
+    summary="Can the server do its work?",
+    tag="operations",
+    answers={200: Answer("It can.", Ready)},
+    refusals={503: "It cannot; `checks` says which check failed."},
+    error_models={503: NotReady},
+)
+METRICS: Final = Operation(
+    method="GET",
+    path="/metrics",
+    name="metrics",
+    summary="Counters, for Prometheus",
+    tag="operations",
+    answers={200: Answer("Prometheus's text format.", media_types=("text/plain",))},
+)
+OPENAPI: Final = Operation(
+    method="GET",
+    path="/openapi.json",
+    name="openapi",
+    summary="This document",
+    tag="operations",
+    answers={200: Answer("The OpenAPI document.", OpenApi)},
+)
+OPERATIONS: Final = (HEALTH, READY, METRICS, OPENAPI)
+
+
+def ops_routes(services: RestServices, document: Callable[[], dict[str, Any]]) -> Blueprint:
+    """The routes of this file. `document` makes the OpenAPI document; it is called once, here."""
+    routes = Blueprint("ops", __name__)
+    openapi_json = json.dumps(document(), ensure_ascii=False, separators=(",", ":")).encode()
+
+    @routes.route(HEALTH.path, methods=[HEALTH.method])
+    async def healthz() -> Response:
+        return json_response(Health())
+
+    @routes.route(READY.path, methods=[READY.method])
+    async def readyz() -> Response:
+        outcomes = await services.readiness()
+        failed = [name for name, fault in outcomes.items() if fault is not None]
+        if not failed:
+            return json_response(Ready(checks=dict.fromkeys(outcomes, "ok")))
+        detail = ErrorDetail(code="not_ready", message=f"Not ready: {', '.join(failed)}.", retryable=True)
+        checks = {name: fault or "ok" for name, fault in outcomes.items()}
+        return json_response(NotReady(error=detail, checks=checks), 503)
+
+    @routes.route(METRICS.path, methods=[METRICS.method])
+    async def metrics() -> Response:
+        return Response(services.metrics.render(), 200, content_type=CONTENT_TYPE)
+
+    @routes.route(OPENAPI.path, methods=[OPENAPI.method])
+    async def openapi() -> Response:
+        return Response(openapi_json, 200, content_type="application/json")
+
+    return routes

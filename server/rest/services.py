@@ -1,0 +1,40 @@
+"""What the REST routes are given: everything they reach outside their own folder."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from server.accounts import Accounts
+from server.answer import ChatRunner
+from server.auth import Tokens
+from server.metrics import Metrics
+
+Readiness = Callable[[], Awaitable[Mapping[str, str | None]]]
+"""Each check by name: None when it passed, else a sentence that says what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class RestLimits:
+    """Bounds on what one caller can ask for. Rates are per second; bursts are what a rested caller may do at once."""
+
+    max_body_bytes: int = 1_048_576
+    body_timeout_s: float = 10.0
+    max_message_chars: int = 20_000
+    auth_address_rate_per_s: float = 0.5
+    auth_address_burst: int = 30
+    auth_email_rate_per_s: float = 0.1
+    auth_email_burst: int = 10
+    sse_keep_alive_s: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class RestServices:
+    """`readiness` runs the checks of `/readyz`; `chat` is the answer pipeline that the device sockets use too."""
+
+    accounts: Accounts
+    tokens: Tokens
+    metrics: Metrics
+    readiness: Readiness
+    chat: ChatRunner
+    limits: RestLimits = field(default_factory=RestLimits)
