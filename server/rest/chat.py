@@ -36,7 +36,7 @@ class ChatBody(BaseModel):
     scope: WsScope | None = None
     device_id: UUID | None = Field(default=None, description="Runs the tools; left out: the device that came last.")
     session_id: Annotated[str, Field(max_length=200)] | None = Field(default=None, description="Chat session.")
-    request_id: UUID | None = Field(default=None, description="A retry with the same id runs nothing.")
+    request_id: UUID | None = Field(default=None, description="A retry of the same id runs nothing")
 
     @model_validator(mode="after")
     def _scope_fits_mode(self) -> Self:
