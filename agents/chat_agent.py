@@ -15,7 +15,7 @@ from agents.tools.device_access import DeviceAccess
 from agents.turn import Turn
 from streaming.chat import ChatRequest
 from streaming.codes import ErrorCode
-from streaming.llm import ModelError
+from streaming.model_error import ModelError
 
 # Stands between what the model wrote beside a tool round and what it writes after it.
 _ROUND_BREAK = "\n\n"

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 _WORD = re.compile(r"[^\W_]+")
 
-# Singular words and their weights. 3: names the entity; 2: belongs to it; 1: leans to it.
+# Singular words and their weights. 3: names the entity; 2: belongs to it; 1: leans to it. A project is named as often
+# to say whose tasks or milestones are meant, so it weighs less than they do.
 WORDS: Mapping[str, Mapping[str, int]] = {
     "task_agent": {
         "task": 3, "todo": 3, "reminder": 3, "errand": 3, "chore": 3, "remind": 2, "overdue": 2, "priority": 2,
@@ -17,7 +18,7 @@ WORDS: Mapping[str, Mapping[str, int]] = {
         "backlog": 2,
     },
     "project_agent": {
-        "project": 3, "client": 3, "customer": 2, "portfolio": 2, "progress": 1, "engagement": 1, "budget": 1,
+        "project": 2, "client": 3, "customer": 2, "portfolio": 2, "progress": 1, "engagement": 1, "budget": 1,
         "stakeholder": 1,
     },
     "note_agent": {
@@ -50,11 +51,11 @@ def score(message: str) -> dict[str, int]:
     }
 
 
-def best_agent(message: str) -> str | None:
-    """The agent with the most points, the earlier of the table on a tie; None when no word speaks for any."""
+def best_agent(message: str, least: int = 1) -> str | None:
+    """The agent with the most points, the earlier of the table on a tie; None when none has `least`."""
     points = score(message)
     agent = max(points, key=points.__getitem__)
-    return agent if points[agent] else None
+    return agent if points[agent] >= least else None
 
 
 def _singular(word: str) -> str:

@@ -22,7 +22,7 @@ from streaming.chat import (
 
 
 class Model(Protocol):
-    """One configured model; `streaming.llm.ChatModel` is one. Failures raise `streaming.llm.ModelError`."""
+    """One configured model; `streaming.llm.ChatModel` is one. Failures raise `streaming.model_error.ModelError`."""
 
     def stream(self, request: ChatRequest) -> AbstractAsyncContextManager[AsyncIterator[Sequence[Delta]]]:
         """Call the model; the iterator gives the deltas of one network read at a time. Leaving closes the call.

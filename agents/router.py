@@ -17,7 +17,10 @@ from agents.prompting import prompt
 from agents.registry import AGENTS, BY_ENTITY, DEFAULT_AGENT
 from agents.turn import Scope
 from streaming.chat import ChatRequest, Message, Usage
-from streaming.llm import ModelError
+from streaming.model_error import ModelError
+
+# Points of a message that says by itself what it is about; below, earlier messages may say it better.
+_NAMES_ITS_MATTER = 2
 
 log = structlog.get_logger(__name__)
 
@@ -96,12 +99,11 @@ def named_agent(answer: str) -> str | None:
 
 
 def _by_keywords(message: str, history: Sequence[Message]) -> str:
-    """By the message; when it says nothing ("and the next one?"), by what the person said before, newest first."""
+    """By the message; when it names nothing ("and the next one?"), by what the person said before, newest first."""
     for text in (message, *(earlier.content for earlier in reversed(history) if earlier.role == "user")):
-        agent = best_agent(text)
-        if agent is not None:
+        if agent := best_agent(text, least=_NAMES_ITS_MATTER):
             return agent
-    return DEFAULT_AGENT
+    return best_agent(message) or DEFAULT_AGENT
 
 
 def _instructions() -> str:

@@ -1,0 +1,316 @@
+"""The tool loop, over real HTTP to a scripted model server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from agents.chat_agent import ChatAgent
+from agents.limits import AgentLimits
+from agents.prompting import opening_messages
+from agents.registry import AGENTS
+from agents.turn import Turn
+from streaming.chat import Usage
+from streaming.codes import ErrorCode
+from streaming.llm import ChatModel
+from streaming.model_error import ModelError
+from tests.agents.fakes import ScriptedDevice, answered, make_turn, open_model
+from tests.model_server import Close, Mark, ModelServer, Never, Wait, chunk, end, error_status, sse, text, text_stream
+from tests.model_server import tool_calls as asks
+
+TASKS = answered({"items": [{"id": "t1", "title": "Send the offer"}, {"id": "t2", "title": "Call Ada"}]})
+SPEC = AGENTS["task_agent"]
+
+
+@pytest.fixture
+async def models(nursery: trio.Nursery) -> AsyncIterator[tuple[ModelServer, ChatModel]]:
+    async with open_model(nursery) as pair:
+        yield pair
+
+
+Models = tuple[ModelServer, ChatModel]
+
+
+def usage_chunk(input_tokens: int, output_tokens: int) -> Any:
+    return sse({"choices": [], "usage": {"prompt_tokens": input_tokens, "completion_tokens": output_tokens}})
+
+
+def tool_messages(server: ModelServer, request: int) -> list[dict[str, Any]]:
+    return [message for message in server.requests[request].body["messages"] if message["role"] == "tool"]
+
+
+async def tokens_of(agent: ChatAgent) -> list[str]:
+    async with aclosing(agent.handle_stream()) as tokens:
+        return [token async for token in tokens]
+
+
+async def test_an_answer_without_tools_streams_token_by_token(models: Models) -> None:
+    server, model = models
+    seen: list[str] = []
+    gates = [trio.Event(), trio.Event()]
+    server.reply([chunk({"content": "Good "}), Wait(gates[0]), chunk({"content": "day"}), Wait(gates[1]), *end()])
+    turn = make_turn(message="hello")
+    async with aclosing(ChatAgent(model, turn, SPEC).handle_stream()) as tokens:
+        async for token in tokens:
+            seen.append(token)
+            # The rest has not been sent yet: what is here was not waiting for it.
+            gates[len(seen) - 1].set()
+    assert seen == ["Good ", "day"]
+    body = server.requests[0].body
+    assert [message["content"] for message in body["messages"]] == [
+        message.content for message in opening_messages("task_agent", turn, AgentLimits())
+    ]
+    assert [tool["function"]["name"] for tool in body["tools"]] == [tool.name for tool in SPEC.tools]
+
+
+async def test_a_tool_round_and_then_the_answer(models: Models) -> None:
+    server, model = models
+    server.reply(
+        asks(("list_tasks", {"status": "todo"}), ("complete_task", {"id": "t1"}), usage=(100, 20)),
+        text_stream("Two tasks.", usage=(150, 30)),
+    )
+    done = {"id": "t1", "title": "Send the offer", "status": "done"}
+    device = ScriptedDevice({"list_tasks": TASKS, "update_task": answered(done)})
+    turn = make_turn(device)
+    agent = ChatAgent(model, turn, SPEC)
+
+    assert await agent.handle() == "Two tasks."
+
+    assert [call.tool for call in device.calls] == ["list_tasks", "update_task"]
+    assert agent.tool_results is turn.tool_results
+    assert {item["id"] for item in agent.tool_results.resolve("task")} == {"t1", "t2"}
+    assert agent.tool_results.resolve("task", ["t1"]) == [done]
+    assert [(mutation.op, mutation.id) for mutation in turn.mutations] == [("update", "t1")]
+    assert turn.usage == Usage(250, 50)
+    *_, asked, first, second = server.requests[1].body["messages"]
+    assert [call["id"] for call in asked["tool_calls"]] == ["call_0", "call_1"]
+    assert [message["tool_call_id"] for message in (first, second)] == ["call_0", "call_1"]
+    assert json.loads(first["content"]) == TASKS.data
+    assert json.loads(second["content"]) == done
+
+
+async def test_results_go_back_in_call_order_though_they_finish_in_reverse(models: Models) -> None:
+    server, model = models
+    names = ["list_tasks", "list_projects", "list_notes"]
+    server.reply(asks(*((name, {}) for name in names)), text_stream("Done."))
+    gates = {name: trio.Event() for name in names}
+    device = ScriptedDevice({name: answered({"items": [{"id": name}]}) for name in names}, gates)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ChatAgent(model, make_turn(device), SPEC).handle)
+        await server.wait_request(0)
+        while len(device.calls) < 3:
+            await wait_all_tasks_blocked()
+        for name in reversed(names):
+            gates[name].set()
+            await wait_all_tasks_blocked()
+    assert device.finished == names[::-1]
+    assert [json.loads(message["content"])["items"][0]["id"] for message in tool_messages(server, 1)] == names
+
+
+async def test_text_beside_a_tool_round_is_streamed_before_the_tools_run(models: Models) -> None:
+    server, model = models
+    server.reply([*text("Let me look."), *asks(("list_tasks", {}))], text_stream("Two tasks."))
+    device = ScriptedDevice({"list_tasks": TASKS})
+    async with aclosing(ChatAgent(model, make_turn(device), SPEC).handle_stream()) as tokens:
+        assert await anext(tokens) == "Let me look."
+        assert device.calls == []
+        rest = [token async for token in tokens]
+    assert "".join(rest) == "\n\nTwo tasks."
+    assert server.requests[1].body["messages"][2]["content"] == "Let me look."
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "said"),
+    [
+        ("list_tasks", '{"status":"late"}', "status: Input should be"),
+        ("list_tasks", '{"status":', "not valid JSON"),
+        ("drop_tables", "{}", "There is no tool 'drop_tables'"),
+    ],
+)
+async def test_a_wrong_call_costs_a_round_and_not_the_request(
+    models: Models, name: str, arguments: str, said: str
+) -> None:
+    server, model = models
+    wrong = {"index": 0, "id": "c", "type": "function", "function": {"name": name, "arguments": arguments}}
+    server.reply(
+        [chunk({"tool_calls": [wrong]}), *end("tool_calls")], asks(("list_tasks", {}), prefix="d"), text_stream("Two.")
+    )
+    device = ScriptedDevice({"list_tasks": TASKS})
+    assert await ChatAgent(model, make_turn(device), SPEC).handle() == "Two."
+    assert len(device.calls) == 1
+    assert said in tool_messages(server, 1)[0]["content"]
+    assert "error" not in json.loads(tool_messages(server, 2)[1]["content"])
+
+
+async def test_a_model_that_loops_on_tools_is_made_to_answer(models: Models) -> None:
+    server, model = models
+
+    def looping(request: Any) -> Any:
+        return asks(("list_tasks", {})) if "tools" in request.body else text_stream("Enough.")
+
+    server.fallback = looping
+    device = ScriptedDevice({"list_tasks": TASKS})
+    assert await ChatAgent(model, make_turn(device), SPEC, AgentLimits(max_rounds=3)).handle() == "Enough."
+    assert len(device.calls) == 3
+    assert len(server.requests) == 4
+    assert len(tool_messages(server, 3)) == 3
+
+
+async def test_tools_that_were_not_offered_are_not_run(models: Models) -> None:
+    server, model = models
+    server.fallback = [*text("Again. "), *asks(("list_tasks", {}))]
+    device = ScriptedDevice({"list_tasks": TASKS})
+    answer = await ChatAgent(model, make_turn(device), SPEC, AgentLimits(max_rounds=1)).handle()
+    assert answer == "Again. \n\nAgain. "
+    assert len(device.calls) == 1
+
+
+async def test_the_bound_on_calls_is_the_requests(models: Models) -> None:
+    server, model = models
+    server.reply(asks(("list_tasks", {}), ("list_notes", {}), ("list_projects", {})), text_stream("So."))
+    device = ScriptedDevice({"list_tasks": TASKS})
+    await ChatAgent(model, make_turn(device), SPEC, AgentLimits(max_calls=2)).handle()
+    assert [call.tool for call in device.calls] == ["list_tasks", "list_notes"]
+    assert json.loads(tool_messages(server, 1)[2]["content"])["error"]["code"] == "tool_limit"
+    assert "tools" not in server.requests[1].body
+
+
+async def test_what_was_done_and_spent_before_the_model_failed_is_kept(models: Models) -> None:
+    server, model = models
+    server.reply(
+        asks(("create_task", {"title": "x"}), usage=(100, 20)),
+        [chunk({"content": "I made"}), usage_chunk(50, 5), Close()],
+    )
+    turn = make_turn(ScriptedDevice({"create_task": answered({"id": "t1"})}))
+    async with aclosing(ChatAgent(model, turn, SPEC).handle_stream()) as tokens:
+        assert await anext(tokens) == "I made"
+        with pytest.raises(ModelError) as caught:
+            await anext(tokens)
+    assert caught.value.code is ErrorCode.MODEL_ERROR
+    assert turn.usage == Usage(150, 25)
+    assert [mutation.id for mutation in turn.mutations] == ["t1"]
+
+
+async def test_a_refused_request_is_a_model_error(models: Models) -> None:
+    server, model = models
+    server.reply(error_status(503))
+    with pytest.raises(ModelError) as caught:
+        await ChatAgent(model, make_turn(), SPEC).handle()
+    assert caught.value.code is ErrorCode.MODEL_UNAVAILABLE
+
+
+async def test_an_empty_answer_is_a_model_error(models: Models) -> None:
+    server, model = models
+    server.reply(asks(("list_tasks", {})), end())
+    with pytest.raises(ModelError, match="empty answer") as caught:
+        await ChatAgent(model, make_turn(ScriptedDevice({"list_tasks": TASKS})), SPEC).handle()
+    assert caught.value.retryable
+
+
+async def test_an_empty_answer_after_a_change_is_none(models: Models) -> None:
+    server, model = models
+    server.reply(asks(("create_task", {"title": "x"})), end())
+    turn = make_turn(ScriptedDevice({"create_task": answered({"id": "t1"})}))
+    assert await tokens_of(ChatAgent(model, turn, SPEC)) == []
+    assert len(turn.mutations) == 1
+
+
+async def run_cancelled(turn: Turn, model: ChatModel, ready: Any) -> None:
+    """Start the agent, and cancel it when `ready` returns."""
+    async with trio.open_nursery() as nursery:
+        scope = trio.CancelScope()
+
+        @nursery.start_soon
+        async def run() -> None:
+            with scope:
+                await ChatAgent(model, turn, SPEC).handle()
+
+        await ready()
+        scope.cancel()
+    assert scope.cancelled_caught
+
+
+async def test_cancelling_during_tools_withdraws_all_of_them(models: Models) -> None:
+    server, model = models
+    names = ["list_tasks", "list_projects", "list_notes"]
+    server.reply(asks(*((name, {}) for name in names), usage=(100, 20)))
+    device = ScriptedDevice(gates={name: trio.Event() for name in names})
+    turn = make_turn(device)
+
+    async def three_are_out() -> None:
+        await server.wait_request(0)
+        while len(device.calls) < 3:
+            await wait_all_tasks_blocked()
+        await wait_all_tasks_blocked()
+
+    await run_cancelled(turn, model, three_are_out)
+    assert sorted(device.withdrawn) == sorted(names)
+    assert turn.usage == Usage(100, 20)
+    assert len(server.requests) == 1
+
+
+async def test_cancelling_before_the_first_token_closes_the_connection(models: Models) -> None:
+    server, model = models
+    server.reply([Never()])
+    turn = make_turn()
+
+    async def asked() -> None:
+        await server.wait_request(0)
+
+    await run_cancelled(turn, model, asked)
+    await server.connections[0].closed.wait()
+    assert turn.usage == Usage()
+
+
+async def test_cancelling_mid_answer_closes_the_connection_and_counts_what_was_reported(models: Models) -> None:
+    server, model = models
+    # Providers that report usage as they go have said this much when the cancel comes.
+    server.reply([usage_chunk(40, 1), chunk({"content": "Good "}), Never()])
+    turn = make_turn()
+    got = trio.Event()
+    scope = trio.CancelScope()
+    async with trio.open_nursery() as nursery:
+
+        @nursery.start_soon
+        async def run() -> None:
+            with scope:
+                async with aclosing(ChatAgent(model, turn, SPEC).handle_stream()) as tokens:
+                    async for _ in tokens:
+                        got.set()
+
+        await got.wait()
+        scope.cancel()
+    await server.connections[0].closed.wait()
+    assert scope.cancelled_caught
+    assert turn.usage == Usage(40, 1)
+
+
+async def test_a_reader_that_leaves_early_closes_the_connection(models: Models) -> None:
+    server, model = models
+    server.reply([chunk({"content": "Good "}), Never()])
+    async with aclosing(ChatAgent(model, make_turn(), SPEC).handle_stream()) as tokens:
+        assert await anext(tokens) == "Good "
+    await server.connections[0].closed.wait()
+
+
+async def test_a_slow_reader_holds_the_model_back(models: Models) -> None:
+    server, model = models
+    sent_all = trio.Event()
+    piece = chunk({"content": "x" * 60_000})
+    server.reply([*([piece] * 400), Mark(sent_all), *end()])
+    async with aclosing(ChatAgent(model, make_turn(), SPEC).handle_stream()) as tokens:
+        await anext(tokens)
+        await wait_all_tasks_blocked()
+        # 24 MB fit in no socket buffer: the server is still sending because nothing reads ahead.
+        assert not sent_all.is_set()
+
+
+def test_repr_shows_no_message() -> None:
+    agent = ChatAgent(None, make_turn(message="secret"), SPEC)  # type: ignore[arg-type]  # never asked
+    assert repr(agent) == "<ChatAgent task_agent mode=home>"

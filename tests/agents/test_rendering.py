@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agents.tools.error import ToolError
+from agents.tools.rendering import render_result
+
+MARCH_9 = 1_773_014_400_000
+
+
+@pytest.mark.parametrize(
+    ("result", "text"),
+    [
+        ({"id": "t1", "title": "Zürich"}, '{"id":"t1","title":"Zürich"}'),
+        (
+            {"id": "t1", "dueDate": MARCH_9, "points": 3},
+            '{"id":"t1","dueDate":1773014400000,"dueDate_iso":"2026-03-09","points":3}',
+        ),
+        ({"id": "t1", "dueDate": "2026-03-09"}, '{"id":"t1","dueDate":"2026-03-09"}'),
+        ({"id": "t1", "dueDate": None, "date": True}, '{"id":"t1","dueDate":null,"date":true}'),
+        ({"id": "t1", "date": 1e300}, '{"id":"t1","date":1e+300}'),
+        ({"items": []}, '{"items":[]}'),
+        (
+            {"items": [{"id": "c1", "date": MARCH_9}], "truncated": True},
+            '{"items":[{"id":"c1","date":1773014400000,"date_iso":"2026-03-09"}],"truncated":true}',
+        ),
+        (ToolError("denied", "No."), '{"error":{"code":"denied","message":"No."}}'),
+    ],
+)
+def test_a_result_is_compact_json(result: Any, text: str) -> None:
+    assert render_result(result, 10_000) == text
+
+
+def test_a_long_list_loses_whole_items_and_says_so() -> None:
+    items = [{"id": str(number), "title": "x" * 80} for number in range(100)]
+    rendered = json.loads(render_result({"items": items}, 1000))
+    assert 5 < len(rendered["items"]) < 15
+    assert rendered["items"] == items[: len(rendered["items"])]
+    assert rendered["note"].startswith(f"{len(rendered['items'])} of 100 items")
+
+
+def test_a_long_note_is_cut_inside_its_text() -> None:
+    rendered = json.loads(render_result({"id": "n1", "title": "Long", "content": "word " * 10_000}, 1000))
+    assert (rendered["id"], rendered["title"]) == ("n1", "Long")
+    assert rendered["content"].endswith("[cut]")
+
+
+def test_a_long_error_is_cut() -> None:
+    text = render_result(ToolError("c" * 5000, "m" * 5000), 1000)
+    assert len(text) < 1200
+    assert json.loads(text)["error"]["message"].endswith("[cut]")
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=400),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=20), inner, max_size=5),
+    max_leaves=30,
+)
+objects = st.dictionaries(st.sampled_from(["id", "title", "date", "dueDate", "content", "x"]), values, max_size=6)
+
+
+@settings(max_examples=40)
+@given(objects | st.fixed_dictionaries({"items": st.lists(objects, max_size=20)}) | values, st.integers(200, 2000))
+def test_whatever_the_device_sent_the_text_is_bounded(result: Any, most: int) -> None:
+    text = render_result(result, most)
+    # The note, the brackets and the mark of a cut come on top.
+    assert 0 < len(text) <= most + 150

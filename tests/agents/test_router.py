@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from agents.limits import AgentLimits
+from agents.registry import AGENTS
+from agents.router import Intent, answer_schema, classify_intent, named_agent
+from agents.turn import Scope
+from streaming.chat import Message, Usage
+from streaming.frames import Entity
+from streaming.llm import ChatModel
+from tests.agents.fakes import open_model
+from tests.model_server import Close, ModelServer, Never, Step, end, error_status, text_stream
+
+Models = tuple[ModelServer, ChatModel]
+
+
+@pytest.fixture
+async def models(nursery: trio.Nursery) -> AsyncIterator[Models]:
+    async with open_model(nursery) as pair:
+        yield pair
+
+
+@pytest.mark.parametrize("name", AGENTS)
+async def test_the_model_decides(models: Models, name: str) -> None:
+    server, model = models
+    server.reply(text_stream(json.dumps({"agent": name}), usage=(30, 6)))
+    usage = Usage(1, 1)
+    assert await classify_intent(model, "hm?", usage=usage) == Intent(name, "model")
+    assert usage == Usage(31, 7)
+
+
+async def test_the_call_is_small_and_held_to_the_names(models: Models) -> None:
+    server, model = models
+    server.reply(text_stream('{"agent":"note_agent"}'))
+    history = [Message("user", f"earlier {number}") for number in range(9)]
+    await classify_intent(model, "and that one?", history, usage=Usage(), limits=AgentLimits(router_history=2))
+    body = server.requests[0].body
+    system, *rest = body["messages"]
+    assert [message["content"] for message in rest] == ["earlier 7", "earlier 8", "and that one?"]
+    assert all(f"- {spec.name}: {spec.purpose}" in system["content"] for spec in AGENTS.values())
+    assert body["response_format"]["json_schema"]["schema"] == answer_schema()
+    assert answer_schema()["properties"]["agent"]["enum"] == list(AGENTS)
+    assert "tools" not in body
+    assert body["temperature"] == 0
+    assert AgentLimits().router_tokens in body.values()
+
+
+@pytest.mark.parametrize("type_", ["task", "project", "note", "checkpoint"])
+async def test_a_popups_scope_decides_without_a_call(models: Models, type_: Entity) -> None:
+    server, model = models
+    scope = Scope(type_)
+    intent = await classify_intent(model, "delete all my tasks and notes", usage=Usage(), scope=scope)
+    assert intent == Intent(f"{type_}_agent", "scope")
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        error_status(500),
+        error_status(401),
+        [Close()],
+        text_stream("I cannot say."),
+        text_stream('{"agent":"music_agent"}'),
+        text_stream("task_agent or note_agent"),
+        end("length"),
+    ],
+    ids=["500", "401", "cut", "prose", "unknown", "two", "empty"],
+)
+async def test_keywords_decide_when_the_model_does_not(models: Models, reply: list[Step]) -> None:
+    server, model = models
+    server.reply(reply)
+    assert await classify_intent(model, "show my notes", usage=Usage()) == Intent("note_agent", "keywords")
+
+
+async def test_a_late_model_costs_the_deadline_and_no_more(models: Models, mock_clock: MockClock) -> None:
+    server, model = models
+    server.reply([Never()])
+    intents: list[Intent] = []
+    async with trio.open_nursery() as nursery:
+
+        @nursery.start_soon
+        async def route() -> None:
+            intents.append(await classify_intent(model, "show my notes", usage=Usage()))
+
+        await server.wait_request(0)
+        mock_clock.jump(AgentLimits().router_deadline_s + 0.1)
+    assert intents == [Intent("note_agent", "keywords")]
+    await server.connections[0].closed.wait()
+
+
+async def test_cancelling_is_not_a_fallback(models: Models) -> None:
+    server, model = models
+    server.reply([Never()])
+    with trio.CancelScope() as scope:
+        async with trio.open_nursery() as nursery:
+
+            @nursery.start_soon
+            async def route() -> None:
+                await classify_intent(model, "show my notes", usage=Usage())
+
+            await server.wait_request(0)
+            scope.cancel()
+    assert scope.cancelled_caught
+
+
+@pytest.mark.parametrize(
+    ("message", "history", "agent"),
+    [
+        ("and the next one?", [Message("user", "show my notes")], "note_agent"),
+        ("and the next one?", [Message("assistant", "Here are your notes.")], "task_agent"),
+        ("why?", [Message("user", "approve the milestone"), Message("user", "show my notes")], "note_agent"),
+        ("hello", [], "task_agent"),
+    ],
+)
+async def test_keywords_look_back_when_the_message_says_nothing(
+    models: Models, message: str, history: list[Message], agent: str
+) -> None:
+    server, model = models
+    server.reply(error_status(500))
+    assert (await classify_intent(model, message, history, usage=Usage())).agent_name == agent
+
+
+@pytest.mark.parametrize(
+    ("answer", "agent"),
+    [
+        ('{"agent":"task_agent"}', "task_agent"),
+        ('```json\n{"agent": "note_agent"}\n```', "note_agent"),
+        ("project_agent", "project_agent"),
+        ("The best is **checkpoint_agent**.", "checkpoint_agent"),
+        ("task_agent task_agent", "task_agent"),
+        ("task_agent, note_agent", None),
+        ("my_task_agent_2", None),
+        ("", None),
+    ],
+)
+def test_named_agent(answer: str, agent: str | None) -> None:
+    assert named_agent(answer) == agent
