@@ -32,7 +32,7 @@ def new_master_key() -> str:
 
 
 def check_master_key(key: str) -> str:
-    """Give `key` back when it is one: 32 random bytes as URL-safe base64. Raises `ValueError`, without the key in it."""
+    """Give `key` back when it is 32 random bytes in URL-safe base64. Raises `ValueError`, never with the key in it."""
     try:
         raw = base64.b64decode(key.encode("ascii"), altchars=b"-_", validate=True)
     except (UnicodeEncodeError, binascii.Error):

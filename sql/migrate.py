@@ -7,7 +7,7 @@ that refuse to run in a transaction (`CREATE INDEX CONCURRENTLY`) cannot be migr
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import hashlib
 import logging
 from collections.abc import AsyncIterator, Sequence
@@ -50,7 +50,7 @@ class MigrationStatus:
     """One migration, and when it was applied to the database, if it was."""
 
     name: str
-    applied_at: datetime.datetime | None
+    applied_at: dt.datetime | None
 
 
 def read_migrations(folder: Path = FOLDER) -> list[Migration]:
@@ -130,7 +130,7 @@ async def _locked(conninfo: str) -> AsyncIterator[Connection]:
         yield connection
 
 
-async def _applied(connection: Connection, migrations: Sequence[Migration]) -> list[datetime.datetime]:
+async def _applied(connection: Connection, migrations: Sequence[Migration]) -> list[dt.datetime]:
     """When the applied migrations were applied, in order; they are the first ones of `migrations`, unchanged."""
     cursor = await connection.execute("SELECT name, checksum, applied_at FROM schema_migrations ORDER BY name")
     rows = await cursor.fetchall()

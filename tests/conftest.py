@@ -1,0 +1,38 @@
+"""Fixtures that more than one folder of tests uses."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from sql.pool import Pool, open_pool
+from tests.database import new_database, running_server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The session's PostgreSQL server: a superuser's conninfo. Not to be used with `autojump_clock`, which outruns I/O."""
+    with running_server() as conninfo:
+        yield conninfo
+
+
+@pytest.fixture
+def database(postgres: str) -> Iterator[str]:
+    """The conninfo of a fresh database with all migrations applied, dropped afterwards."""
+    with new_database(postgres) as conninfo:
+        yield conninfo
+
+
+@pytest.fixture
+def empty_database(postgres: str) -> Iterator[str]:
+    """The conninfo of a fresh database with nothing in it."""
+    with new_database(postgres, template="template1") as conninfo:
+        yield conninfo
+
+
+@pytest.fixture
+async def pool(database: str) -> AsyncIterator[Pool]:
+    """A pool of at most four connections to a fresh migrated database."""
+    async with open_pool(database, max_size=4) as pool:
+        yield pool

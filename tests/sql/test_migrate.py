@@ -1,0 +1,152 @@
+"""Migrations: up, down and up again, by one runner or several at once, and every way the files can be wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+import pytest
+import trio
+
+from sql.connection import TrioConnection
+from sql.migrate import Migration, MigrationError, migrate, read_migrations, rollback, status
+
+ONE = Migration("0001_one", b"CREATE TABLE one (i int); INSERT INTO one VALUES (1);", b"DROP TABLE one")
+TWO = Migration("0002_two", b"CREATE TABLE two (i int)", b"DROP TABLE two")
+
+
+async def tables(conninfo: str) -> dict[str, list[tuple[str, str]]]:
+    """The public tables' columns and their types."""
+    query = (
+        "SELECT table_name, column_name, data_type FROM information_schema.columns"
+        " WHERE table_schema = 'public' ORDER BY table_name, ordinal_position"
+    )
+    found: dict[str, list[tuple[str, str]]] = {}
+    async with await TrioConnection.connect(conninfo) as connection:
+        async for table, column, kind in await connection.execute(query):
+            found.setdefault(table, []).append((column, kind))
+    return found
+
+
+async def test_up_down_up(empty_database: str) -> None:
+    names = [migration.name for migration in read_migrations()]
+    assert await migrate(empty_database) == names
+    first = await tables(empty_database)
+    assert first["users"] == [
+        ("user_id", "uuid"),
+        ("email", "text"),
+        ("password_hash", "text"),
+        ("encryption_key", "bytea"),
+        ("created_at", "timestamp with time zone"),
+    ]
+    assert "devices" in first
+    assert await migrate(empty_database) == []
+
+    assert await rollback(empty_database, steps=len(names)) == names[::-1]
+    assert list(await tables(empty_database)) == ["schema_migrations"]
+    assert await rollback(empty_database) == []
+
+    assert await migrate(empty_database) == names
+    assert await tables(empty_database) == first
+
+
+async def test_every_primary_key_starts_with_the_user(database: str) -> None:
+    query = (
+        "SELECT conrelid::regclass::text, attname FROM pg_constraint JOIN pg_attribute"
+        " ON attrelid = conrelid AND attnum = conkey[1] WHERE contype = 'p' AND connamespace = 'public'::regnamespace"
+    )
+    async with await TrioConnection.connect(database) as connection:
+        first_columns = dict(await (await connection.execute(query)).fetchall())
+    assert first_columns.pop("schema_migrations") == "name"
+    assert set(first_columns.values()) == {"user_id"}
+
+
+async def test_runners_at_once_apply_each_migration_once(empty_database: str) -> None:
+    applied: list[list[str]] = []
+
+    async def run() -> None:
+        applied.append(await migrate(empty_database, [ONE, TWO]))
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(5):
+            nursery.start_soon(run)
+    assert sorted(applied) == [[], [], [], [], ["0001_one", "0002_two"]]
+    async with await TrioConnection.connect(empty_database) as connection:
+        assert await (await connection.execute("SELECT count(*) FROM one")).fetchone() == (1,)
+
+
+async def test_rollback_undoes_the_last_steps_only(empty_database: str) -> None:
+    await migrate(empty_database, [ONE, TWO])
+    assert await rollback(empty_database, migrations=[ONE, TWO]) == ["0002_two"]
+    one, two = await status(empty_database, [ONE, TWO])
+    assert one.applied_at is not None
+    assert two.applied_at is None
+    assert await migrate(empty_database, [ONE, TWO]) == ["0002_two"]
+
+
+async def test_a_failing_migration_leaves_no_trace_and_keeps_those_before_it(empty_database: str) -> None:
+    broken = Migration("0002_two", b"CREATE TABLE two (i int); SELECT 1/0;", b"DROP TABLE two")
+    with pytest.raises(MigrationError, match="0002_two failed and was undone: division by zero"):
+        await migrate(empty_database, [ONE, broken])
+    assert set(await tables(empty_database)) == {"one", "schema_migrations"}
+    assert await migrate(empty_database, [ONE, TWO]) == ["0002_two"]
+
+
+async def test_a_cancelled_migration_leaves_no_trace_and_no_lock(empty_database: str) -> None:
+    slow = Migration("0001_one", b"CREATE TABLE one (i int); SELECT pg_sleep(60);", b"DROP TABLE one")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(migrate, empty_database, [slow])
+        async with await TrioConnection.connect(empty_database, autocommit=True) as observer:
+            asleep = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%%pg_sleep(60)%%' AND pid <> %s"
+            while await (await observer.execute(asleep, [observer.info.backend_pid])).fetchone() == (0,):
+                await trio.lowlevel.checkpoint()
+        nursery.cancel_scope.cancel()
+    assert await migrate(empty_database, [ONE]) == ["0001_one"]
+
+
+@pytest.mark.parametrize(
+    ("files", "complaint"),
+    [
+        ([Migration("0001_one", b"CREATE TABLE one (i bigint)", b"DROP TABLE one"), TWO], "0001_one was changed after"),
+        ([ONE], "does not know: 0002_two"),
+        ([ONE, Migration("0002_other", b"SELECT 1", b"SELECT 1")], "the database has 0002_two where .* has 0002_other"),
+    ],
+)
+async def test_files_that_disagree_with_the_database(
+    empty_database: str, files: list[Migration], complaint: str
+) -> None:
+    await migrate(empty_database, [ONE, TWO])
+    for operation in (
+        migrate(empty_database, files),
+        rollback(empty_database, 1, files),
+        status(empty_database, files),
+    ):
+        with pytest.raises(MigrationError, match=complaint):
+            await operation
+    assert set(await tables(empty_database)) == {"one", "two", "schema_migrations"}
+
+
+async def test_an_unreachable_database_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(psycopg.OperationalError, match="connection"):
+        await migrate(f"host={tmp_path}")
+
+
+@pytest.mark.parametrize(
+    ("files", "complaint"),
+    [
+        ({"0001_a.up.sql": "SELECT 1"}, "0001_a has no down file"),
+        ({"0001_a.down.sql": "SELECT 1"}, "0001_a has no up file"),
+        ({"0001_a.up.sql": " \n", "0001_a.down.sql": "SELECT 1"}, "0001_a has no up file, or an empty one"),
+        ({"0001_a.sql": "SELECT 1"}, "named neither"),
+        ({"0002_a.up.sql": "SELECT 1", "0002_a.down.sql": "SELECT 1"}, "0002_a should be number 0001"),
+        (
+            {f"0001_{name}.{way}.sql": "SELECT 1" for name in "ab" for way in ("up", "down")},
+            "0001_b should be number 0002",
+        ),
+    ],
+)
+def test_files_that_are_wrong(tmp_path: Path, files: dict[str, str], complaint: str) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(MigrationError, match=complaint):
+        read_migrations(tmp_path)
