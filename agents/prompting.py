@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 from agents.limits import AgentLimits
-from agents.turn import Turn
+from agents.turn import Scope, Turn
 from streaming.chat import Message
 
 
@@ -27,7 +27,7 @@ def opening_messages(agent_name: str, turn: Turn, limits: AgentLimits) -> list[M
     if turn.memory:
         parts.append("What is remembered about this person:\n" + quote("memory", turn.memory, limits.quoted_chars))
     if turn.scope is not None:
-        parts.append(_scope(turn, limits.quoted_chars))
+        parts.append(_scope(turn.scope, limits.quoted_chars))
     return [
         Message("system", "\n\n".join(parts)),
         *recent(turn.history, limits.history_chars),
@@ -60,13 +60,8 @@ def _today(now_ms: int) -> str:
     return f"Now it is {now:%A} {now:%Y-%m-%d}, {now:%H:%M} UTC ({now_ms} in epoch milliseconds)."
 
 
-def _scope(turn: Turn, max_chars: int) -> str:
-    assert turn.scope is not None  # noqa: S101 - the caller looked
-    scope = turn.scope
-    if scope.item is not None:
-        return f"The person has this {scope.type} open and asks about it:\n" + quote(scope.type, scope.item, max_chars)
-    if scope.id is not None:
-        return f"The person has one {scope.type} open and asks about it:\n" + quote(
-            scope.type, {"id": scope.id}, max_chars
-        )
-    return f"The person asks from the view of their {scope.type} items."
+def _scope(scope: Scope, max_chars: int) -> str:
+    if scope.item is None and scope.id is None:
+        return f"The person asks from the view of their {scope.type} items."
+    item = {"id": scope.id} if scope.item is None else scope.item
+    return f"The person has this {scope.type} open and asks about it:\n" + quote(scope.type, item, max_chars)

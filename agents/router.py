@@ -73,12 +73,12 @@ async def _ask(model: Model, message: str, history: Sequence[Message], usage: Us
             reply = await read_reply(model, request, usage)
             named = named_agent(reply.text)
             if named is None:
-                log.info("router fell back on keywords", reason="the answer names no agent")
+                log.info("router_fell_back", reason="no_agent_named")
             return named
     except ModelError as error:
-        log.info("router fell back on keywords", reason=error.code.value)
+        log.info("router_fell_back", reason=error.code.value)
         return None
-    log.info("router fell back on keywords", reason="deadline")
+    log.info("router_fell_back", reason="deadline")
     return None
 
 

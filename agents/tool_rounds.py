@@ -90,7 +90,7 @@ class ToolRounds:
             with trio.move_on_at(deadline):
                 return await tool.invoke(self._access, call.arguments)
         except ToolError as error:
-            log.debug("tool failed", tool=tool.name, code=error.code)
+            log.debug("tool_failed", tool=tool.name, code=error.code)
             return error
         return ToolError("deadline", "This request's time for tools is over; the device may or may not have acted.")
 

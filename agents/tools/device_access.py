@@ -35,7 +35,7 @@ class DeviceAccess:
         return {"items": kept, "truncated": True} if data.get("truncated") is True else {"items": kept}
 
     async def get_item(self, entity: Entity, identity: str) -> Item:
-        item = _item(await self._answer(DeviceCall(f"get_{entity}", {"id": identity})))
+        item = _item(await self._answer(DeviceCall(f"get_{entity}", {"id": identity})), identity)
         self._turn.tool_results.add(entity, [item])
         return item
 
@@ -50,7 +50,7 @@ class DeviceAccess:
         """The whole item as it is now."""
         answer = await self._answer(DeviceCall(f"update_{entity}", {"id": identity, "data": dict(data)}))
         try:
-            item = _item(answer)
+            item = _item(answer, identity)
         except ToolError:
             # The device said that it did it: the change counts, though its new state is not known.
             self._record("update", entity, identity, None)
@@ -76,9 +76,13 @@ class DeviceAccess:
         self._turn.mutations.append(WsMutationRecord(op=op, entity=entity, id=identity, data=data))
 
 
-def _item(data: Any) -> Item:
-    if not isinstance(data, Mapping) or not isinstance(data.get("id"), str | int) or isinstance(data["id"], bool):
+def _item(data: Any, identity: str | None = None) -> Item:
+    """`data` when it is an item, and the one that was asked for where `identity` says which."""
+    found = data.get("id") if isinstance(data, Mapping) else None
+    if not isinstance(found, str | int) or isinstance(found, bool):
         raise _malformed("an item with an id")
+    if identity is not None and str(found) != identity:
+        raise _malformed("the item that was asked for")
     return dict(data)
 
 

@@ -25,5 +25,16 @@ class ToolError(Exception):
 
     @classmethod
     def of(cls, result: DeviceResult) -> ToolError:
-        """The failure of a device call that did not end in an answer."""
-        return cls(result.code or result.outcome.value, result.message or _SENTENCES[result.outcome])
+        """The failure of a device call that did not end in an answer.
+
+        The device words its own errors, and a refusal may bear the person's reason. The other outcomes are not the
+        device's to explain: the sentence says what the model should make of them.
+        """
+        sentence = _SENTENCES[result.outcome]
+        match result.outcome:
+            case Outcome.ERROR:
+                return cls(result.code or "error", result.message or sentence)
+            case Outcome.DENIED if result.message:
+                return cls("denied", f"{sentence} The device adds: {result.message}")
+            case outcome:
+                return cls(outcome.value, sentence)

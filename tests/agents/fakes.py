@@ -12,10 +12,11 @@ import trio
 from agents.device import DeviceCall, DeviceResult, Outcome
 from agents.turn import Turn
 from streaming.llm import ChatModel, ModelConfig, open_http_client
-from tests.model_server import ModelServer, open_model_server
+from tests.model_server import ModelServer, Send, open_model_server, sse
 
 NOW_MS = 1_773_014_400_000  # Monday 2026-03-09, midnight UTC
 
+Models = tuple[ModelServer, ChatModel]
 Answer = DeviceResult | Callable[[Mapping[str, Any]], DeviceResult]
 
 
@@ -51,10 +52,15 @@ class ScriptedDevice:
 
 
 @asynccontextmanager
-async def open_model(nursery: trio.Nursery) -> AsyncIterator[tuple[ModelServer, ChatModel]]:
+async def open_model(nursery: trio.Nursery) -> AsyncIterator[Models]:
     """A scripted model server on loopback, and the model that asks it."""
     async with open_model_server(nursery) as server, open_http_client() as client:
         yield server, ChatModel(client, ModelConfig("test", server.url))
+
+
+def usage_chunk(input_tokens: int, output_tokens: int) -> Send:
+    """Usage as some providers report it, with every chunk."""
+    return sse({"choices": [], "usage": {"prompt_tokens": input_tokens, "completion_tokens": output_tokens}})
 
 
 def make_turn(device: ScriptedDevice | None = None, message: str = "what is due?", **fields: Any) -> Turn:

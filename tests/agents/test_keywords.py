@@ -23,6 +23,8 @@ from agents.registry import AGENTS
         ("approve the beta checkpoint", "checkpoint_agent"),
         ("draw me a timeline", "checkpoint_agent"),
         ("TASKS!", "task_agent"),
+        ("what are the groceries?", "note_agent"),
+        ("sort out the priorities", "task_agent"),
     ],
 )
 def test_messages_that_say_what_they_are_about(message: str, agent: str) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
@@ -17,8 +18,8 @@ from tests.agents.fakes import make_turn
 LIMITS = AgentLimits()
 
 
-def system_of(**fields: object) -> str:
-    first = opening_messages("task_agent", make_turn(**fields), LIMITS)[0]  # type: ignore[arg-type]  # test fields
+def system_of(**fields: Any) -> str:
+    first = opening_messages("task_agent", make_turn(**fields), LIMITS)[0]
     assert first.role == "system"
     return first.content
 

@@ -50,6 +50,11 @@ def test_a_long_note_is_cut_inside_its_text() -> None:
     assert rendered["content"].endswith("[cut]")
 
 
+@pytest.mark.parametrize("result", [{"id": "x", "deep": [["y" * 5000]]}, ["y" * 5000], "y" * 5000])
+def test_what_cannot_be_shortened_inside_is_cut_at_its_end(result: Any) -> None:
+    assert render_result(result, 1000).endswith("[cut]")
+
+
 def test_a_long_error_is_cut() -> None:
     text = render_result(ToolError("c" * 5000, "m" * 5000), 1000)
     assert len(text) < 1200

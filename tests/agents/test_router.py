@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 
 import pytest
 import trio
@@ -13,17 +12,8 @@ from agents.router import Intent, answer_schema, classify_intent, named_agent
 from agents.turn import Scope
 from streaming.chat import Message, Usage
 from streaming.frames import Entity
-from streaming.llm import ChatModel
-from tests.agents.fakes import open_model
-from tests.model_server import Close, ModelServer, Never, Step, end, error_status, text_stream
-
-Models = tuple[ModelServer, ChatModel]
-
-
-@pytest.fixture
-async def models(nursery: trio.Nursery) -> AsyncIterator[Models]:
-    async with open_model(nursery) as pair:
-        yield pair
+from tests.agents.fakes import Models
+from tests.model_server import Close, Never, Step, end, error_status, text_stream
 
 
 @pytest.mark.parametrize("name", AGENTS)

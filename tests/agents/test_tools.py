@@ -241,6 +241,15 @@ async def test_a_malformed_item_is_a_tool_error(tool: str, arguments: str, chang
     assert turn.mutations == expected
 
 
+@pytest.mark.parametrize(("tool", "arguments"), [("get_task", '{"id":"t1"}'), ("complete_task", '{"id":"t1"}')])
+async def test_another_item_than_the_one_asked_for_is_a_tool_error(tool: str, arguments: str) -> None:
+    other = answered({"id": "t2", "title": "Other"})
+    turn = make_turn(ScriptedDevice({"get_task": other, "update_task": other}))
+    with pytest.raises(ToolError, match="malformed_result"):
+        await TOOLS[tool].invoke(DeviceAccess(turn), arguments)
+    assert turn.tool_results.resolve("task") == []
+
+
 @pytest.mark.parametrize("data", [None, [], {"id": "other"}])
 async def test_a_deletion_counts_whatever_the_device_sends_back(data: Any) -> None:
     turn = make_turn(ScriptedDevice({"delete_task": answered(data)}))
