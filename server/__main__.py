@@ -19,6 +19,7 @@ from server.logs import configure_logging
 from server.main import Running, serve
 from server.settings import Settings, SettingsError, describe_settings, load_settings
 from server.state import prepare_state_dir
+from sql.embedded import EmbeddedPostgresError
 from sql.errors import DatabaseUnavailable
 from sql.migrate import MigrationError, migrate, rollback
 
@@ -41,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
         status = _BAD_SETTINGS
         _report(_mistakes(group))
     # What an operator can mend gets a sentence; anything else is a fault of ours and keeps its traceback.
-    except* (OSError, DatabaseUnavailable, MigrationError) as group:
+    except* (OSError, DatabaseUnavailable, EmbeddedPostgresError, MigrationError) as group:
         status = status or _FAILED
         for error in _leaves(group):
             print(f"tessera: {error}", file=sys.stderr)

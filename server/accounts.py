@@ -9,6 +9,7 @@ from email_validator import EmailNotValidError, validate_email
 
 from memory.keys import KeyRing
 from server.auth import Passwords
+from sql.errors import UnknownReference
 from sql.pool import Pool
 from sql.statements import Statements
 from streaming.frames import WsClientInfo
@@ -22,6 +23,13 @@ class EmailTaken(Exception):
 
     def __init__(self) -> None:
         super().__init__("There is an account with this e-mail already; log in instead.")
+
+
+class UnknownUser(Exception):
+    """There is no such user any more."""
+
+    def __init__(self) -> None:
+        super().__init__("This account no longer exists.")
 
 
 class BadCredentials(Exception):
@@ -76,7 +84,7 @@ class Accounts:
         """The id of the user with this e-mail and password. Raises `BadCredentials`, after the same work either way."""
         async with self._pool.connection() as connection:
             row = await (await connection.execute(self._statements["user_by_email"], {"email": email})).fetchone()
-        user_id, stored = (row[0], row[1]) if row is not None else (None, None)
+        user_id, stored = (row[0], row[2]) if row is not None else (None, None)
         check = await self._passwords.check(password, stored)
         if not check.ok or user_id is None:
             raise BadCredentials
@@ -87,14 +95,26 @@ class Accounts:
         found: UUID = user_id
         return found
 
-    async def touch_device(self, user_id: UUID, device_id: UUID, client: WsClientInfo) -> None:
-        """Record that this device of the user's is here now, and what it runs."""
+    async def touch_device(self, user_id: UUID, device_id: UUID, client: WsClientInfo) -> bool:
+        """Record that this device of the user's is here now, and what it runs. Returns whether it is new.
+
+        Raises `UnknownUser` when there is no such user (any more).
+        """
         values = {
             "user_id": user_id,
             "device_id": device_id,
-            "client_name": client.name,
-            "client_version": client.version,
-            "client_platform": client.platform,
+            "client_name": _text(client.name),
+            "client_version": _text(client.version),
+            "client_platform": _text(client.platform),
         }
         async with self._pool.connection() as connection:
-            await connection.execute(self._statements["device_upsert"], values)
+            try:
+                row = await (await connection.execute(self._statements["device_upsert"], values)).fetchone()
+            except UnknownReference:
+                raise UnknownUser from None
+        return bool(row and row[0])
+
+
+def _text(value: str) -> str:
+    # PostgreSQL's text holds any character but this one, and a device may send it.
+    return value.replace("\x00", "")

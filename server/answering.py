@@ -26,7 +26,7 @@ from server.request_ids import RequestIds
 from streaming.codes import ErrorCode
 from streaming.frames import ServerFrame, WsFailure, WsStreamEnd, WsUsage
 from streaming.home import HomeFormatter
-from streaming.llm import ModelError
+from streaming.model_error import ModelError
 from streaming.popup import PopupFormatter
 
 log = structlog.get_logger(__name__)
@@ -196,11 +196,11 @@ class Answer:
                 if not self._first_token_seen:
                     self._first_token_seen = True
                     self._metrics.first_token(self._chat.mode, trio.current_time() - self._started)
-                for frame in self._formatter.feed(token):
-                    await emit(frame)
+                for part in self._formatter.feed(token):
+                    await emit(part)
                 self._announce_mutations()
-        for frame in self._formatter.close():
-            await emit(frame)
+        for part in self._formatter.close():
+            await emit(part)
 
     async def _resolve_scope(self, scope: Scope) -> None:
         if scope.id is None:
@@ -245,7 +245,8 @@ class Answer:
         usage = self._turn.usage
         self._metrics.request_ended(self._chat.mode, status, trio.current_time() - self._started)
         self._metrics.tokens(usage.input_tokens, usage.output_tokens)
-        for rejected in self._formatter.rejected:
+        # A popup is text only: what it drops is no fault of a block.
+        for rejected in self._formatter.rejected if isinstance(self._formatter, HomeFormatter) else ():
             self._metrics.block_rejected(rejected.reason)
             log.info("block_rejected", block=rejected.index, reason=rejected.reason)
         log.info(

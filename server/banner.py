@@ -17,4 +17,6 @@ def banner(running: Running) -> str:
         ("try it", "make chat"),
         ("stop", "Ctrl-C"),
     )
-    return "\n".join([f"Tessera {version('tessera-server')} is ready", *(f"  {name:<14} {text}" for name, text in rows)])
+    return "\n".join(
+        [f"Tessera {version('tessera-server')} is ready", *(f"  {name:<14} {text}" for name, text in rows)]
+    )

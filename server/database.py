@@ -22,6 +22,12 @@ class Database:
     pool: Pool
     description: str
 
+    async def fault(self) -> str | None:
+        """None when the database answers; for `/readyz`. Raises what the pool raises."""
+        async with self.pool.connection() as connection:
+            await connection.execute("SELECT 1")
+        return None
+
 
 @asynccontextmanager
 async def database_url(settings: Settings) -> AsyncIterator[tuple[str, str]]:

@@ -35,7 +35,9 @@ log = structlog.get_logger(__name__)
 _OFFLINE: Final = DeviceResult(
     Outcome.DEVICE_OFFLINE, code="device_offline", message="No device of this person is connected."
 )
-_GONE: Final = DeviceResult(Outcome.DEVICE_GONE, code="device_gone", message="The device disconnected before it answered.")
+_GONE: Final = DeviceResult(
+    Outcome.DEVICE_GONE, code="device_gone", message="The device disconnected before it answered."
+)
 _DEADLINE: Final = DeviceResult(Outcome.DEADLINE, code="deadline", message="The device did not answer in time.")
 
 
@@ -204,9 +206,7 @@ class RemoteDevice:
             return _OFFLINE
         data_id = uuid4()
         with link.data_replies.expect(data_id) as reply:
-            link.send_control(
-                WsDataRequest(data_id=data_id, request_id=self._request_id, entity=entity, id=identity)
-            )
+            link.send_control(WsDataRequest(data_id=data_id, request_id=self._request_id, entity=entity, id=identity))
             try:
                 with trio.move_on_after(self._timeouts.call_s):
                     answer = await reply.wait()

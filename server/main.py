@@ -6,14 +6,13 @@ Nothing here decides anything about a request; every part is opened here and han
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-import httpx
 import structlog
 import trio
 
@@ -29,6 +28,7 @@ from server.gate import DeviceGate
 from server.metrics import Metrics
 from server.models import OpenModels, open_models
 from server.rest.app import build_app
+from server.rest.readiness import ReadinessChecks
 from server.rest.serve import serve_rest
 from server.rest.services import RestLimits, RestServices
 from server.session import SessionLimits
@@ -36,6 +36,7 @@ from server.settings import Settings, parse_bind
 from server.state import master_keys, prepare_state_dir
 from server.websocket import DEVICE_PATH, serve_device_sockets
 from sql.statements import Statements
+from streaming.llm import open_http_client
 
 log = structlog.get_logger(__name__)
 
@@ -77,8 +78,7 @@ async def serve(
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(settings))
         # One client for all model calls, so that connections to the model stay open between requests.
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
-        client = await stack.enter_async_context(httpx.AsyncClient(limits=limits))
+        client = await stack.enter_async_context(open_http_client())
         async with trio.open_nursery() as nursery:
             models = await open_models(settings, client, nursery)
             parts = _compose(settings, KeyRing(keys), database, models)
@@ -154,7 +154,7 @@ def _compose(settings: Settings, keyring: KeyRing, database: Database, models: O
         accounts=accounts,
         tokens=tokens,
         metrics=metrics,
-        readiness=partial(_readiness, database),
+        readiness=ReadinessChecks({"database": database.fault}),
         chat=answering,
         limits=RestLimits(max_body_bytes=settings.max_frame_bytes, max_message_chars=settings.max_message_chars),
     )
@@ -169,7 +169,7 @@ async def _serve_rest(
     task_status: trio.TaskStatus[tuple[str, int]],
 ) -> None:
     try:
-        await serve_rest(build_app(services), bind, shutdown_trigger=stopped, task_status=task_status)
+        await serve_rest(build_app(services), parse_bind(bind), shutdown_trigger=stopped, task_status=task_status)
     finally:
         done.set()
 
@@ -186,10 +186,6 @@ async def _drain(parts: _Parts, rest_done: trio.Event, grace_s: float) -> None:
     with trio.move_on_after(_CLOSE_TIMEOUT_S):
         await parts.gate.closed()
         await rest_done.wait()
-
-
-async def _readiness(database: Database) -> Mapping[str, str | None]:
-    return {"database": await database.fault()}
 
 
 def _host_port(address: tuple[str, int]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -12,7 +12,7 @@ import trio
 from agents.model import Models
 from server.demo.serve import DemoConfig, serve_demo_model
 from server.settings import PREFIX, Settings
-from streaming.dialects.openai_chat import OpenAiChat
+from streaming.dialects import DIALECTS
 from streaming.llm import ChatModel, ModelConfig
 
 _DEMO_NAME: Final = "tessera-demo"
@@ -43,7 +43,7 @@ async def open_models(settings: Settings, client: httpx.AsyncClient, nursery: tr
         name=name,
         url=url,
         key=settings.model_key,
-        dialect=OpenAiChat(),
+        dialect=DIALECTS[settings.model_dialect],
         connect_timeout_s=settings.model_connect_timeout_s,
         first_token_timeout_s=settings.model_first_token_timeout_s,
         idle_timeout_s=settings.model_idle_timeout_s,
@@ -51,5 +51,5 @@ async def open_models(settings: Settings, client: httpx.AsyncClient, nursery: tr
     answer = ChatModel(client, config)
     router = answer
     if settings.router_model_name is not None:
-        router = ChatModel(client, config.named(settings.router_model_name))
+        router = ChatModel(client, replace(config, name=settings.router_model_name))
     return OpenModels(Models(answer=answer, router=router), description)

@@ -15,17 +15,19 @@ from uuid import UUID, uuid4
 import structlog
 import trio
 
-from server.answer import ChatInput, RequestRefused
+from server.answer import RequestRefused
 from server.answering import Answer, Answering, Status
-from server.auth import TokenExpired, TokenInvalid, Tokens
+from server.auth import Tokens
+from server.chat_input import chat_input
 from server.devices import DeviceRegistry
+from server.expiry import Expiry, RefreshRefused
 from server.handshake import Hello
+from server.heartbeat import Heartbeat
 from server.metrics import Metrics
 from server.pending import PendingReplies
 from server.rate_limit import TokenBucket
 from server.socket import DeviceSocket, SocketClosed
 from server.writer import write_frames
-from streaming.chat import Message
 from streaming.codes import CloseCode, ErrorCode
 from streaming.frames import (
     ClientFrame,
@@ -55,7 +57,6 @@ from streaming.outbox import Outbox, OutboxOverflow
 log = structlog.get_logger(__name__)
 
 _FLUSH_TIMEOUT_S: Final = 2.0
-_EXPIRY_WARNING_S: Final = 60.0
 # A socket that goes on sending this many frames over its rate is closed with 1008.
 _MAX_RATE_VIOLATIONS: Final = 1000
 
@@ -94,23 +95,21 @@ class Session:
         self.data_replies = PendingReplies[WsDataResponse]()
         self._socket = socket
         self._hello = hello
-        self._identity = hello.identity
+        self._expiry = Expiry(hello.identity, tokens, wall_clock)
         self._answering = answering
         self._registry = registry
-        self._tokens = tokens
         self._metrics = metrics
         self._limits = limits
-        self._wall_clock = wall_clock
         self._outbox = Outbox(max_bytes=limits.outbox_bytes)
-        self._rate = TokenBucket(limits.frames_per_s, limits.frames_burst, now=trio.current_time())
+        self._rate = TokenBucket(limits.frames_per_s, limits.frames_burst)
         self._rate_violations = 0
         self._requests: dict[UUID, trio.CancelScope] = {}
-        self._last_heard = trio.current_time()
-        self._refreshed = trio.Event()
+        self._heartbeat = Heartbeat(socket, limits.heartbeat_s)
         self._written = trio.Event()
         self._draining = False
-        self._closing: tuple[CloseCode, str] | None = None
-        self._nursery: trio.Nursery | None = None
+        self._closing: tuple[int, str] | None = None
+        # Everything that ends with the session, but the writer and the heartbeat.
+        self._scope = trio.CancelScope()
 
     def __repr__(self) -> str:
         return f"Session({self.session_id}, requests={len(self._requests)}, closing={self._closing})"
@@ -119,7 +118,7 @@ class Session:
 
     @property
     def user_id(self) -> UUID:
-        return self._identity.user_id
+        return self._hello.identity.user_id
 
     @property
     def device_id(self) -> UUID:
@@ -146,8 +145,7 @@ class Session:
         """End the session with `code`; the first one counts. Requests are cancelled and get no `stream_end`."""
         if self._closing is None:
             self._closing = (code, reason)
-            if self._nursery is not None:
-                self._nursery.cancel_scope.cancel()
+            self._scope.cancel()
 
     # ---- its life ---------------------------------------------------------------------------------------------------
 
@@ -181,14 +179,12 @@ class Session:
         async with trio.open_nursery() as outer:
             outer.start_soon(self._write)
             # Not in the inner nursery: a cancelled send would break the socket before the close frame is sent.
-            outer.start_soon(self._heartbeat)
-            async with trio.open_nursery() as nursery:
-                self._nursery = nursery
-                if self._closing is not None:
-                    nursery.cancel_scope.cancel()
-                nursery.start_soon(self._read)
-                nursery.start_soon(self._watch_outbox)
-                nursery.start_soon(self._watch_expiry)
+            outer.start_soon(self._heartbeat.run, self._peer_silent, self._peer_closed)
+            with self._scope:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._read, nursery)
+                    nursery.start_soon(self._watch_outbox)
+                    nursery.start_soon(self._watch_expiry)
             self._outbox.close()
             with trio.move_on_after(_FLUSH_TIMEOUT_S):
                 await self._written.wait()
@@ -202,60 +198,29 @@ class Session:
         finally:
             self._written.set()
 
+    def _peer_silent(self) -> None:
+        self.close(CloseCode.HEARTBEAT_LOST, "nothing heard for two heartbeats")
+
     def _peer_closed(self, closed: SocketClosed) -> None:
         self._closing = self._closing or (closed.code, closed.reason)
-        if self._nursery is not None:
-            self._nursery.cancel_scope.cancel()
-
-    async def _heartbeat(self) -> None:
-        """Ping every interval; close a peer from which nothing, not even a pong, came for two."""
-        async with trio.open_nursery() as pings:
-            while True:
-                await trio.sleep(self._limits.heartbeat_s)
-                if trio.current_time() - self._last_heard >= 2 * self._limits.heartbeat_s:
-                    self.close(CloseCode.HEARTBEAT_LOST, "nothing heard for two heartbeats")
-                    return
-                pings.start_soon(self._ping)
-
-    async def _ping(self) -> None:
-        try:
-            await self._socket.ping()
-        except SocketClosed as closed:
-            self._peer_closed(closed)
-        else:
-            self._last_heard = trio.current_time()
+        self._scope.cancel()
 
     async def _watch_outbox(self) -> None:
-        while True:
-            stalled_s = self._outbox.stalled_for(trio.current_time())
-            if stalled_s >= self._limits.outbox_stall_s:
-                self._metrics.outbox_stalled()
-                self.close(CloseCode.TOO_SLOW, "the client does not read")
-                return
-            await trio.sleep(max(self._limits.outbox_stall_s - stalled_s, 0.01))
+        await self._outbox.wait_stalled(self._limits.outbox_stall_s)
+        self._metrics.outbox_stalled()
+        self.close(CloseCode.TOO_SLOW, "the client does not read")
 
     async def _watch_expiry(self) -> None:
-        """Warn a minute before the token ends and close when it has; `auth_refresh` starts over."""
-        while True:
-            self._refreshed = trio.Event()
-            left_s = self._identity.expires_at - self._wall_clock()
-            with trio.move_on_after(max(left_s - _EXPIRY_WARNING_S, 0)):
-                await self._refreshed.wait()
-                continue
-            self.send_control(WsAuthExpiring(in_s=round(max(self._identity.expires_at - self._wall_clock(), 0), 1)))
-            with trio.move_on_after(max(self._identity.expires_at - self._wall_clock(), 0)):
-                await self._refreshed.wait()
-                continue
-            self.close(CloseCode.TOKEN_EXPIRED, "the token has expired")
-            return
+        await self._expiry.watch(lambda in_s: self.send_control(WsAuthExpiring(in_s=in_s)))
+        self.close(CloseCode.TOKEN_EXPIRED, "the token has expired")
 
     # ---- frames in --------------------------------------------------------------------------------------------------
 
-    async def _read(self) -> None:
+    async def _read(self, nursery: trio.Nursery) -> None:
         try:
             while True:
                 text = await self._socket.receive()
-                self._last_heard = trio.current_time()
+                self._heartbeat.heard()
                 if not self._within_rate():
                     continue
                 try:
@@ -263,12 +228,12 @@ class Session:
                 except FrameError as error:
                     self._refuse(error.code, str(error), error.request_id)
                     continue
-                self._dispatch(frame)
+                self._dispatch(frame, nursery)
         except SocketClosed as closed:
             self._peer_closed(closed)
 
     def _within_rate(self) -> bool:
-        if self._rate.take(self._last_heard):
+        if self._rate.take(trio.current_time()):
             return True
         self._rate_violations += 1
         if self._rate_violations >= _MAX_RATE_VIOLATIONS:
@@ -282,10 +247,10 @@ class Session:
     ) -> None:
         self.send_control(WsError(code=code, message=message, retryable=retryable, request_id=request_id))
 
-    def _dispatch(self, frame: ClientFrame) -> None:
+    def _dispatch(self, frame: ClientFrame, nursery: trio.Nursery) -> None:
         match frame:
             case WsHomeRequest() | WsPopupRequest():
-                self._accept(frame)
+                self._accept(frame, nursery)
             case WsCancel(request_id=request_id):
                 scope = self._requests.get(request_id)
                 if scope is None:
@@ -304,25 +269,16 @@ class Session:
             case WsPing():
                 self.send_control(WsPong())
             case WsAuthRefresh(token=token):
-                self._refresh(token)
+                try:
+                    self._expiry.refresh(token)
+                except RefreshRefused as refused:
+                    self._refuse(ErrorCode.UNAUTHORIZED, str(refused))
             case WsDeviceHello():
                 self._refuse(ErrorCode.ALREADY_READY, "This socket has said hello already.")
 
-    def _refresh(self, token: str) -> None:
-        try:
-            identity = self._tokens.verify(token)
-        except (TokenExpired, TokenInvalid):
-            self._refuse(ErrorCode.UNAUTHORIZED, "The new token is not valid; the session goes on with the old one.")
-            return
-        if identity.user_id != self.user_id:
-            self._refuse(ErrorCode.UNAUTHORIZED, "The new token is another user's.")
-            return
-        self._identity = identity
-        self._refreshed.set()
-
     # ---- requests ---------------------------------------------------------------------------------------------------
 
-    def _accept(self, frame: WsHomeRequest | WsPopupRequest) -> None:
+    def _accept(self, frame: WsHomeRequest | WsPopupRequest, nursery: trio.Nursery) -> None:
         request_id = frame.request_id or uuid4()
         if len(self._requests) >= self._limits.max_concurrent_requests:
             self._refuse(
@@ -332,17 +288,7 @@ class Session:
                 retryable=True,
             )
             return
-        home = isinstance(frame, WsHomeRequest)
-        chat = ChatInput(
-            request_id=request_id,
-            user_id=self.user_id,
-            message=frame.message,
-            mode="home" if home else "popup",
-            history=tuple(Message(turn.role, turn.content) for turn in frame.conversation_history) if home else (),
-            scope=None if home else frame.scope,
-            session_id=frame.session_id if home else None,
-            device_id=self.device_id,
-        )
+        chat = chat_input(frame, request_id, self.user_id, self.device_id)
         try:
             answer = self._answering.accept(chat)
         except RequestRefused as refused:
@@ -350,8 +296,7 @@ class Session:
             return
         # The scope exists before the task runs, so that a cancel that follows at once finds it.
         scope = self._requests[request_id] = trio.CancelScope()
-        assert self._nursery is not None
-        self._nursery.start_soon(self._answer, request_id, answer, scope)
+        nursery.start_soon(self._answer, request_id, answer, scope)
 
     async def _answer(self, request_id: UUID, answer: Answer, scope: trio.CancelScope) -> None:
         status: Status = "cancelled"

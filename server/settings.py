@@ -26,7 +26,7 @@ class SettingsError(Exception):
 
 
 def parse_bind(value: str) -> tuple[str, int]:
-    """`127.0.0.1:8000` or `[::1]:8000` as (host, port). Raises ValueError with a sentence that says what is expected."""
+    """`127.0.0.1:8000` or `[::1]:8000` as (host, port). Raises ValueError that says what is expected."""
     host, separator, port = value.rpartition(":")
     if host.startswith("[") and host.endswith("]"):
         host = str(ipaddress.IPv6Address(host[1:-1]))
@@ -45,7 +45,7 @@ Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
 class Settings(BaseSettings):
-    """The configuration. Field descriptions are what `--help` prints; the variable is `TESSERA_` and the upper-case name."""
+    """The configuration. A field's variable is `TESSERA_` and its upper-case name; `--help` prints its description."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
 
@@ -126,6 +126,14 @@ class Settings(BaseSettings):
                 check_master_key(key.get_secret_value())
             except ValueError:
                 raise ValueError(f"key {number} is not a Fernet key (32 bytes, URL-safe base64)") from None
+        return value
+
+    @field_validator("model_key")
+    @classmethod
+    def _model_key_fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
+        text = value.get_secret_value() if value is not None else ""
+        if not (text.isascii() and all(character.isprintable() and character != " " for character in text)):
+            raise ValueError("must consist of visible ASCII characters")
         return value
 
     @field_validator("model_url")

@@ -125,7 +125,7 @@ async def _serve_connection(handler: SocketHandler, max_message_bytes: int, stre
 
 
 async def _upgrade(nursery: trio.Nursery, stream: trio.SocketStream, max_message_bytes: int) -> TrioWebSocket | None:
-    """The opening handshake of RFC 6455. None when the peer was not a WebSocket client of ours; it has been answered."""
+    """The opening handshake of RFC 6455. None when the peer was not a client of ours; it has been answered."""
     request: WebSocketRequest | None = None
     with trio.move_on_after(_UPGRADE_TIMEOUT_S):
         try:
@@ -164,4 +164,3 @@ async def _drain(stream: trio.SocketStream) -> None:
                 pass
         except (trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError):
             return
-

@@ -1,0 +1,33 @@
+"""A chat frame as the answer pipeline takes it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from server.answer import ChatInput
+from streaming.chat import Message
+from streaming.frames import WsHomeRequest, WsPopupRequest
+
+
+def chat_input(frame: WsHomeRequest | WsPopupRequest, request_id: UUID, user_id: UUID, device_id: UUID) -> ChatInput:
+    """`frame` under `request_id`, asked by the user's device `device_id`, which also serves its tools."""
+    match frame:
+        case WsHomeRequest():
+            return ChatInput(
+                request_id=request_id,
+                user_id=user_id,
+                message=frame.message,
+                mode="home",
+                history=tuple(Message(turn.role, turn.content) for turn in frame.conversation_history),
+                session_id=frame.session_id,
+                device_id=device_id,
+            )
+        case WsPopupRequest():
+            return ChatInput(
+                request_id=request_id,
+                user_id=user_id,
+                message=frame.message,
+                mode="popup",
+                scope=frame.scope,
+                device_id=device_id,
+            )
