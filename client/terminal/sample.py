@@ -10,7 +10,7 @@ _TASKS = (
     ("Send the signed contract to Marta", "todo", "high", "me", 0, "p-harbour"),
     ("Review the landing page copy", "in_progress", "high", "me", 0, "p-harbour"),
     ("Call the print shop about paper stock", "todo", "medium", "me", 0, "p-atlas"),
-    ("Fix the broken image export", "todo", "urgent", "Noor", -2, "p-atlas"),
+    ("Fix the broken image export", "todo", "high", "Noor", -2, "p-atlas"),
     ("Write the invoice for September", "todo", "high", "me", -1, None),
     ("Prepare the demo for Thursday", "in_progress", "high", "me", 2, "p-tide"),
     ("Collect feedback from the pilot users", "todo", "medium", "Noor", 3, "p-tide"),
@@ -26,7 +26,7 @@ _PROJECTS = (
     ("p-harbour", "Harbour website", "c-harbour", "active"),
     ("p-atlas", "Atlas print catalogue", "c-atlas", "active"),
     ("p-tide", "Tide app pilot", "c-tide", "active"),
-    ("p-archive", "Winter campaign", "c-harbour", "archived"),
+    ("p-archive", "Winter campaign", "c-harbour", "completed"),
 )
 # title, made days ago, project, content
 _NOTES = (

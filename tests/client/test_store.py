@@ -54,7 +54,7 @@ def test_there_are_the_protocols_twenty_tools(tools: DeviceTools) -> None:
         ("task", {"filter": {"dueDate": None}}, ["t-11"]),
         ("task", {"text": "PILOT users"}, ["t-7", "t-13"]),
         ("task", {"filter": {"colour": "red"}}, []),
-        ("project", {"filter": {"status": "archived"}}, ["p-archive"]),
+        ("project", {"filter": {"status": "completed"}}, ["p-archive"]),
         ("note", {"text": "export button"}, ["n-3"]),
         ("checkpoint", {"filter": {"isApproved": False}}, ["k-4"]),
         ("checkpoint", {"filter": {"date": {"before": NOW_MS}}}, ["k-1"]),

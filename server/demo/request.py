@@ -1,0 +1,171 @@
+"""What a chat completions request asks, reduced to what the rules look at."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+_NOW = re.compile(r"\((\d{11,14}) in epoch milliseconds\)")
+_OPEN_ITEM = re.compile(r'<data name="(task|project|note|checkpoint)">\n(.*?)\n</data>', re.DOTALL)
+_BLOCKS = "JSON array of blocks"
+
+
+class InvalidRequestError(ValueError):
+    """The body is not a chat completions request; the message says where."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """One tool call of this turn with its answer. `error` is (code, message); `data` is None with it."""
+
+    tool: str
+    arguments: Mapping[str, Any]
+    data: Any
+    error: tuple[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class DemoRequest:
+    """`tools` are the parameter schemas by name; `results` are those since the last message of the person.
+
+    `wants_blocks` is whether the system prompt asks for Tessera's blocks; `open_item` is the entity and the data of
+    the item that a popup was opened on.
+    """
+
+    model: str
+    question: str
+    earlier: tuple[str, ...]
+    tools: Mapping[str, Mapping[str, Any]]
+    results: tuple[ToolResult, ...]
+    schema: Mapping[str, Any] | None
+    wants_blocks: bool
+    open_item: tuple[str, Mapping[str, Any]] | None
+    now_ms: int | None
+    stream: bool
+    include_usage: bool
+    max_tokens: int | None
+    prompt_tokens: int
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+
+class _Function(_Model):
+    name: str
+    arguments: str = ""
+    parameters: dict[str, Any] | None = None
+
+
+class _Call(_Model):
+    id: str = ""
+    function: _Function
+
+
+class _Message(_Model):
+    role: str
+    content: str | list[dict[str, Any]] | None = None
+    tool_calls: list[_Call] | None = None
+    tool_call_id: str | None = None
+
+    @property
+    def text(self) -> str:
+        if isinstance(self.content, list):
+            return "".join(str(part.get("text", "")) for part in self.content)
+        return self.content or ""
+
+
+class _Tool(_Model):
+    function: _Function
+
+
+class _StreamOptions(_Model):
+    include_usage: bool = False
+
+
+class _Body(_Model):
+    model: str = "tessera-demo"
+    messages: list[_Message] = Field(min_length=1)
+    tools: list[_Tool] | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    response_format: dict[str, Any] | None = None
+    stream: bool = False
+    stream_options: _StreamOptions | None = None
+    max_tokens: int | None = Field(None, ge=1)
+    max_completion_tokens: int | None = Field(None, ge=1)
+
+
+def parse_request(text: str | bytes) -> DemoRequest:
+    """Read the body of a request. Raises `InvalidRequestError`."""
+    try:
+        body = _Body.model_validate_json(text)
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in fault["loc"]) or "body"
+        raise InvalidRequestError(f"{place}: {fault['msg']}") from None
+    asked = max((number for number, message in enumerate(body.messages) if message.role == "user"), default=-1)
+    system = "\n\n".join(message.text for message in body.messages if message.role in {"system", "developer"})
+    now = _NOW.search(system)
+    usable = [] if body.tool_choice == "none" else body.tools or []
+    return DemoRequest(
+        model=body.model,
+        question=body.messages[asked].text if asked >= 0 else "",
+        earlier=tuple(m.text for m in reversed(body.messages[: max(asked, 0)]) if m.role == "user"),
+        tools={tool.function.name: tool.function.parameters or {} for tool in usable},
+        results=tuple(_results(body.messages[asked + 1 :])),
+        schema=_schema(body.response_format),
+        wants_blocks=_BLOCKS in system,
+        open_item=_open_item(system),
+        now_ms=int(now[1]) if now else None,
+        stream=body.stream,
+        include_usage=body.stream_options is not None and body.stream_options.include_usage,
+        max_tokens=body.max_completion_tokens or body.max_tokens,
+        prompt_tokens=1 + sum(len(message.text) for message in body.messages) // 4,
+    )
+
+
+def _results(messages: Sequence[_Message]) -> list[ToolResult]:
+    calls = {call.id: call.function for message in messages for call in message.tool_calls or ()}
+    results = []
+    for message in messages:
+        function = calls.get(message.tool_call_id or "") if message.role == "tool" else None
+        if function is not None:
+            arguments = _json(function.arguments)
+            data, error = _outcome(_json(message.text))
+            results.append(ToolResult(function.name, arguments if isinstance(arguments, dict) else {}, data, error))
+    return results
+
+
+def _outcome(data: Any) -> tuple[Any, tuple[str, str] | None]:
+    if data is None:
+        return None, ("unreadable", "The result is not JSON, or was cut.")
+    if isinstance(data, dict) and "error" in data:
+        error = data["error"]
+        if isinstance(error, dict):
+            return None, (str(error.get("code", "error")), str(error.get("message", "")))
+        return None, ("error", str(error))
+    return data, None
+
+
+def _schema(response_format: dict[str, Any] | None) -> Mapping[str, Any] | None:
+    wrapped = (response_format or {}).get("json_schema")
+    schema = wrapped.get("schema") if isinstance(wrapped, dict) else None
+    return schema if isinstance(schema, dict) else None
+
+
+def _open_item(system: str) -> tuple[str, Mapping[str, Any]] | None:
+    found = _OPEN_ITEM.search(system)
+    item = _json(found[2]) if found else None
+    return (found[1], item) if found and isinstance(item, dict) else None
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
