@@ -49,7 +49,7 @@ Entity = Literal["task", "project", "note", "checkpoint"]
 Domain = Literal["tasks", "checkpoints", "notes", "projects"]
 MutationOp = Literal["create", "update", "delete"]
 # Optional fields are left out of the JSON when they are None; nulls inside data stay.
-Optional = Annotated[T | None, Field(default=None, exclude_if=lambda value: value is None)]
+Optional = Annotated[T | None, Field(exclude_if=lambda value: value is None)]
 
 
 class _Model(BaseModel):
@@ -114,7 +114,7 @@ class WsMutationRecord(_Model):
     op: MutationOp
     entity: Entity
     id: str
-    data: Optional[dict[str, Any]]
+    data: Optional[dict[str, Any]] = None
 
 
 # ---- client to server -----------------------------------------------------------------------------------------------
@@ -122,24 +122,24 @@ class WsMutationRecord(_Model):
 
 class WsDeviceHello(_Model):
     type: Literal[WsFrameType.DEVICE_HELLO] = WsFrameType.DEVICE_HELLO
-    token: Optional[Annotated[str, Field(max_length=8192)]]
+    token: Optional[Annotated[str, Field(max_length=8192)]] = None
     device_id: UUID
     protocol_versions: list[int] = Field(min_length=1, max_length=16)
     client: WsClientInfo
-    resume: Optional[WsResume]
+    resume: Optional[WsResume] = None
 
 
 class WsHomeRequest(_Model):
     type: Literal[WsFrameType.HOME_REQUEST] = WsFrameType.HOME_REQUEST
-    request_id: Optional[UUID]
+    request_id: Optional[UUID] = None
     message: str = Field(min_length=1)
     conversation_history: list[WsHistoryMessage] = Field(default_factory=list, max_length=200)
-    session_id: Optional[Annotated[str, Field(max_length=200)]]
+    session_id: Optional[Annotated[str, Field(max_length=200)]] = None
 
 
 class WsPopupRequest(_Model):
     type: Literal[WsFrameType.POPUP_REQUEST] = WsFrameType.POPUP_REQUEST
-    request_id: Optional[UUID]
+    request_id: Optional[UUID] = None
     message: str = Field(min_length=1)
     scope: WsScope
 
@@ -156,14 +156,14 @@ class WsToolResult(_Model):
     call_id: UUID
     ok: bool
     data: Any = None
-    error: Optional[WsToolError]
+    error: Optional[WsToolError] = None
 
 
 class WsDataResponse(_Model):
     type: Literal[WsFrameType.DATA_RESPONSE] = WsFrameType.DATA_RESPONSE
     data_id: UUID
-    items: Optional[Annotated[list[dict[str, Any]], Field(max_length=10_000)]]
-    error: Optional[WsToolError]
+    items: Optional[Annotated[list[dict[str, Any]], Field(max_length=10_000)]] = None
+    error: Optional[WsToolError] = None
 
 
 class WsClientMutation(_Model):
@@ -173,7 +173,7 @@ class WsClientMutation(_Model):
     op: MutationOp
     entity: Entity
     id: str = Field(min_length=1, max_length=200)
-    data: Optional[dict[str, Any]]
+    data: Optional[dict[str, Any]] = None
 
 
 class WsPing(_Model):
@@ -244,8 +244,8 @@ class WsStreamEnd(_ServerFrame):
     request_id: UUID
     status: Literal["completed", "cancelled", "failed"]
     mutations: list[WsMutationRecord] = Field(default_factory=list)
-    usage: Optional[WsUsage]
-    error: Optional[WsFailure]
+    usage: Optional[WsUsage] = None
+    error: Optional[WsFailure] = None
 
 
 class WsToolCall(_ServerFrame):
@@ -268,8 +268,8 @@ class WsDataRequest(_ServerFrame):
     data_id: UUID
     request_id: UUID
     entity: Entity
-    id: Optional[str]
-    filter: Optional[dict[str, Any]]
+    id: Optional[str] = None
+    filter: Optional[dict[str, Any]] = None
 
 
 class WsServerMutation(_ServerFrame):
@@ -279,9 +279,9 @@ class WsServerMutation(_ServerFrame):
     op: MutationOp
     entity: Entity
     id: str
-    data: Optional[dict[str, Any]]
-    request_id: Optional[UUID]
-    origin_device_id: Optional[UUID]
+    data: Optional[dict[str, Any]] = None
+    request_id: Optional[UUID] = None
+    origin_device_id: Optional[UUID] = None
 
 
 class WsPong(_ServerFrame):
@@ -298,7 +298,7 @@ class WsError(_ServerFrame):
     code: ErrorCode
     message: str
     retryable: bool = False
-    request_id: Optional[UUID]
+    request_id: Optional[UUID] = None
 
 
 ServerFrame = Annotated[

@@ -1,0 +1,251 @@
+"""What waits to be sent on one device socket: bounded in bytes, control before data, text merged while it waits.
+
+Request tasks put frames, the socket's writer task alone takes them. A full outbox makes the request tasks wait, so they
+stop reading the model: backpressure reaches all the way. Everything here is atomic with respect to cancellation: a
+cancelled `put` has enqueued nothing, a cancelled `take` has taken nothing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from io import StringIO
+from uuid import UUID
+
+import trio
+
+from streaming.frames import ServerFrame, WsStreamBlock, WsStreamEnd, WsStreamText
+
+DataFrame = WsStreamText | WsStreamBlock | WsStreamEnd
+"""The frames of an answer: what the data lane carries."""
+
+# The JSON of a `stream_text` around its text: type, id, block, seq.
+_ENVELOPE_BYTES = 160
+
+
+class OutboxOverflow(Exception):  # noqa: N818 - the name of the condition, as trio names its own
+    """More control frames wait than the outbox allows: the peer reads too slowly or asks too fast."""
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    """A place in the data lane. Once text was merged into it, `merged` holds the whole text."""
+
+    frame: DataFrame
+    size: int
+    merged: StringIO | None = None
+
+    def merge(self, frame: WsStreamText, other: WsStreamText, size: int) -> None:
+        if self.merged is None:
+            self.merged = StringIO()
+            self.merged.write(frame.chunk)
+        self.merged.write(other.chunk)
+        self.size += size
+
+    def to_frame(self) -> DataFrame:
+        if self.merged is None:
+            return self.frame
+        return self.frame.model_copy(update={"chunk": self.merged.getvalue()})
+
+
+@dataclass(slots=True, eq=False)
+class _Putter:
+    """A task that waits for room for `entry`."""
+
+    task: trio.lowlevel.Task
+    entry: _Entry
+    refused: bool = False
+
+
+class Outbox:
+    """Frames on their way to one device.
+
+    `max_bytes` bounds the data lane; a frame larger than that goes through when the lane is empty. `max_control` bounds
+    the control lane, in frames.
+    """
+
+    def __init__(self, max_bytes: int = 256 * 1024, max_control: int = 1024) -> None:
+        self._max_bytes = max_bytes
+        self._max_control = max_control
+        self._control: deque[ServerFrame] = deque()
+        self._data: deque[_Entry] = deque()
+        # The latest entry of each request while it is text that is still queued: where the next piece may be merged.
+        self._open_text: dict[UUID, _Entry] = {}
+        self._putters: deque[_Putter] = deque()
+        self._bytes = 0
+        self._closed = False
+        self._reader: trio.lowlevel.Task | None = None
+        self._full_since: float | None = None
+        self._became_full = trio.Event()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "open"
+        return (
+            f"<Outbox {state}: {self._bytes} bytes in {len(self._data)} frames, "
+            f"{len(self._control)} control frames, {len(self._putters)} waiting>"
+        )
+
+    @property
+    def queued_bytes(self) -> int:
+        """About how many bytes of JSON the data lane holds."""
+        return self._bytes
+
+    @property
+    def full_since(self) -> float | None:
+        """Since when, on trio's clock, puts wait and the writer has taken nothing; None when none wait."""
+        return self._full_since
+
+    async def put(self, frame: DataFrame) -> None:
+        """Queue `frame` behind all data, or merge it into its block's text that is still queued.
+
+        Waits while the data lane is full, in the order in which tasks came. Raises `trio.ClosedResourceError` when the
+        outbox is closed, before or during the wait.
+        """
+        await trio.lowlevel.checkpoint_if_cancelled()
+        self._check_open()
+        entry = _Entry(frame, _size(frame))
+        if not self._putters and self._fits(entry):
+            self._enqueue(entry)
+            await trio.lowlevel.cancel_shielded_checkpoint()
+            return
+        putter = _Putter(trio.lowlevel.current_task(), entry)
+        self._putters.append(putter)
+        if self._full_since is None:
+            self._full_since = trio.current_time()
+            self._became_full.set()
+
+        def abort(_: trio.lowlevel.RaiseCancelT) -> trio.lowlevel.Abort:
+            self._putters.remove(putter)
+            # One that waited behind this frame may fit.
+            self._admit()
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        await trio.lowlevel.wait_task_rescheduled(abort)
+        if putter.refused:
+            raise trio.ClosedResourceError("the outbox was closed")
+
+    def put_control(self, frame: ServerFrame) -> None:
+        """Queue `frame` before all data. Never waits.
+
+        Raises `OutboxOverflow` when `max_control` frames wait already, `trio.ClosedResourceError` when closed.
+        """
+        self._check_open()
+        if len(self._control) >= self._max_control:
+            raise OutboxOverflow
+        self._control.append(frame)
+        self._wake_reader()
+
+    async def take(self) -> ServerFrame:
+        """The next frame to send; waits for one. For one task only.
+
+        A call says that the frame taken before was sent: it is the progress that `full_since` speaks of. Raises
+        `trio.EndOfChannel` when the outbox is closed and empty.
+        """
+        if self._reader is not None:
+            raise trio.BusyResourceError("an outbox has one reader")
+        await trio.lowlevel.checkpoint_if_cancelled()
+        self._note_progress()
+        while not self._control and not self._data:
+            if self._closed:
+                raise trio.EndOfChannel
+            self._reader = trio.lowlevel.current_task()
+
+            def abort(_: trio.lowlevel.RaiseCancelT) -> trio.lowlevel.Abort:
+                self._reader = None
+                return trio.lowlevel.Abort.SUCCEEDED
+
+            await trio.lowlevel.wait_task_rescheduled(abort)
+        frame = self._control.popleft() if self._control else self._dequeue()
+        await trio.lowlevel.cancel_shielded_checkpoint()
+        return frame
+
+    async def wait_stalled(self, seconds: float) -> None:
+        """Return when the outbox has been full, and nothing was taken from it, for `seconds`."""
+        while True:
+            if self._full_since is None:
+                self._became_full = trio.Event()
+                await self._became_full.wait()
+            elif trio.current_time() >= (deadline := self._full_since + seconds):
+                await trio.lowlevel.checkpoint()
+                return
+            else:
+                await trio.sleep_until(deadline)
+
+    def discard_request(self, request_id: UUID) -> None:
+        """Drop the text and blocks of `request_id` that were not taken; its `stream_end` stays, if it is there."""
+        kept: deque[_Entry] = deque()
+        for entry in self._data:
+            if entry.frame.request_id == request_id and not isinstance(entry.frame, WsStreamEnd):
+                self._bytes -= entry.size
+            else:
+                kept.append(entry)
+        self._data = kept
+        self._open_text.pop(request_id, None)
+        self._admit()
+
+    def close(self) -> None:
+        """Take no more frames. What is queued can still be taken; tasks that wait to put are woken with an error."""
+        self._closed = True
+        putters, self._putters = self._putters, deque()
+        for putter in putters:
+            putter.refused = True
+            trio.lowlevel.reschedule(putter.task)
+        self._full_since = None
+        self._wake_reader()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise trio.ClosedResourceError("the outbox is closed")
+
+    def _fits(self, entry: _Entry) -> bool:
+        return not self._data or self._bytes + entry.size <= self._max_bytes
+
+    def _enqueue(self, entry: _Entry) -> None:
+        frame = entry.frame
+        if isinstance(frame, WsStreamText):
+            last = self._open_text.get(frame.request_id)
+            if last is not None and isinstance(last.frame, WsStreamText) and last.frame.block == frame.block:
+                last.merge(last.frame, frame, entry.size)
+                self._bytes += entry.size
+                return
+            self._open_text[frame.request_id] = entry
+            entry.size += _ENVELOPE_BYTES
+        else:
+            self._open_text.pop(frame.request_id, None)
+        self._bytes += entry.size
+        self._data.append(entry)
+        self._wake_reader()
+
+    def _dequeue(self) -> ServerFrame:
+        entry = self._data.popleft()
+        self._bytes -= entry.size
+        request_id = entry.frame.request_id
+        if self._open_text.get(request_id) is entry:
+            del self._open_text[request_id]
+        self._admit()
+        self._note_progress()
+        return entry.to_frame()
+
+    def _admit(self) -> None:
+        """Queue what waits, in order, as far as there is room."""
+        while self._putters and self._fits(self._putters[0].entry):
+            putter = self._putters.popleft()
+            self._enqueue(putter.entry)
+            trio.lowlevel.reschedule(putter.task)
+        if not self._putters:
+            self._full_since = None
+
+    def _note_progress(self) -> None:
+        self._full_since = trio.current_time() if self._putters else None
+
+    def _wake_reader(self) -> None:
+        if self._reader is not None:
+            task, self._reader = self._reader, None
+            trio.lowlevel.reschedule(task)
+
+
+def _size(frame: DataFrame) -> int:
+    """About how many bytes `frame` adds; text may be merged, so its envelope is counted later."""
+    if isinstance(frame, WsStreamText):
+        return len(frame.chunk) if frame.chunk.isascii() else len(frame.chunk.encode())
+    return len(frame.model_dump_json())

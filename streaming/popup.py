@@ -1,0 +1,64 @@
+"""A popup answer: text only. The agent's name alone says the domain; no model is asked about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from uuid import UUID
+
+from parser import BlockParser
+from parser.events import Event, TextDelta
+from streaming.frames import Domain, WsPopupDomain, WsStreamText
+
+DOMAINS: Mapping[str, Domain] = MappingProxyType(
+    {
+        "task_agent": "tasks",
+        "checkpoint_agent": "checkpoints",
+        "note_agent": "notes",
+        "project_agent": "projects",
+    }
+)
+"""What each agent's popup is about."""
+
+
+class NoPopupDomainError(LookupError):
+    """An agent that no popup belongs to was asked to answer one."""
+
+    def __init__(self, agent_name: str) -> None:
+        super().__init__(f"agent {agent_name!r} has no popup domain; the agents that have are {', '.join(DOMAINS)}")
+
+
+class PopupFormatter:
+    """Turns the text of one answer into its frames. What the model writes as blocks is unwrapped: text blocks give
+    their content, other blocks nothing, so that no JSON is ever shown.
+    """
+
+    def __init__(self, request_id: UUID) -> None:
+        self._request_id = request_id
+        self._parser = BlockParser()
+
+    def start(self, agent_name: str) -> list[WsPopupDomain]:
+        """The first frame of the answer. Raises `NoPopupDomainError`."""
+        try:
+            domain = DOMAINS[agent_name]
+        except KeyError:
+            raise NoPopupDomainError(agent_name) from None
+        return [WsPopupDomain(request_id=self._request_id, domain=domain)]
+
+    def feed(self, token: str) -> list[WsStreamText]:
+        """The frames that `token` gives; adjacent text of one block in one frame."""
+        return self._frames(self._parser.feed(token))
+
+    def close(self) -> list[WsStreamText]:
+        """The answer ended, or was cut: the last frames."""
+        return self._frames(self._parser.close())
+
+    def _frames(self, events: Sequence[Event]) -> list[WsStreamText]:
+        texts: dict[int, list[str]] = {}
+        for event in events:
+            if isinstance(event, TextDelta):
+                texts.setdefault(event.index, []).append(event.text)
+        return [
+            WsStreamText(request_id=self._request_id, block=index, chunk="".join(pieces))
+            for index, pieces in texts.items()
+        ]
