@@ -53,7 +53,9 @@ Optional = Annotated[T | None, Field(exclude_if=lambda value: value is None)]
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", hide_input_in_errors=True, json_schema_serialization_defaults_required=True
+    )
 
 
 class _ServerFrame(_Model):

@@ -23,7 +23,7 @@ DataFrame = WsStreamText | WsStreamBlock | WsStreamEnd
 _ENVELOPE_BYTES = 160
 
 
-class OutboxOverflow(Exception):  # noqa: N818 - the name of the condition, as trio names its own
+class OutboxOverflow(Exception):
     """More control frames wait than the outbox allows: the peer reads too slowly or asks too fast."""
 
 
