@@ -136,7 +136,8 @@ class OpenAIChatDecoder:
         text = event.data if event.error is None else event.error
         if text.strip() == _DONE:
             self.complete = True
-            return self._end()
+            # Some servers never give a finish reason; `[DONE]` says as much.
+            return self._finish(FinishReason.STOP)
         if not text.strip():
             return []
         is_error = event.error is not None or event.event == "error"
@@ -168,15 +169,9 @@ class OpenAIChatDecoder:
         deltas.append(self._fail(ErrorDelta("The stream ended before the answer did.", "cut", retryable=True)))
         return deltas
 
-    def _end(self) -> list[Delta]:
-        if self.finished or self._failed:
-            return []
-        # Some servers never give a finish reason; `[DONE]` says as much.
-        return self._finish(FinishReason.STOP)
-
     def _finish(self, reason: FinishReason) -> list[Delta]:
         deltas = self._flush()
-        if not self.finished:
+        if not self.finished and not self._failed:
             self.finished = True
             # Some servers say `stop` after tool calls.
             if reason is FinishReason.STOP and self._calls.count:
