@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from server.demo.dates import moment_ms
@@ -61,7 +62,7 @@ def progress_chart(projects: Sequence[Item], items: Items, chart: str) -> Block:
     return {"type": "chart", "chartType": chart, "title": "Tasks by project", "data": data, "config": config}
 
 
-def table_block(entity: str, chosen: Sequence[Item], items: Items) -> Block:
+def table_block(entity: str, chosen: Sequence[Item], items: Items, today: date) -> Block:
     """The fields of each item that a person would look for."""
     rows: list[Row]
     if entity == "task":
@@ -72,7 +73,7 @@ def table_block(entity: str, chosen: Sequence[Item], items: Items) -> Block:
         ]
     elif entity == "project":
         headers = ["Project", "Status", "Open tasks", "Done", "Next checkpoint"]
-        rows = [_project_row(item, items) for item in chosen]
+        rows = [_project_row(item, items, today) for item in chosen]
     elif entity == "note":
         headers = ["Note", "Written", "Project"]
         rows = [[title(item), _day(entity, item), items.project_name(item)] for item in chosen]
@@ -99,15 +100,17 @@ def timeline_block(entity: str, chosen: Sequence[Item]) -> Block | None:
     return {"type": "timeline", "checkpoints": points} if points else None
 
 
-def _project_row(project: Item, items: Items) -> Row:
+def _project_row(project: Item, items: Items, today: date) -> Row:
     own = [task for task in items.of("task") if str(task.get("projectId")) == str(project["id"])]
     done = sum(is_done(task) for task in own)
     ahead = sorted(
         (day, title(item))
         for item in items.of("checkpoint")
-        if str(item.get("projectId")) == str(project["id"]) and (day := item_day("checkpoint", item)) is not None
+        if str(item.get("projectId")) == str(project["id"])
+        and (day := item_day("checkpoint", item)) is not None
+        and day >= today
     )
-    coming = f"{ahead[-1][1]} ({ahead[-1][0]})" if ahead else None
+    coming = f"{ahead[0][1]} ({ahead[0][0]})" if ahead else None
     return [title(project), _word(project, "status"), len(own) - done, done, coming]
 
 

@@ -134,15 +134,19 @@ def _by_status(wish: Wish, tasks: list[Item]) -> tuple[list[Item], str]:
 
 def _summary(wish: Wish, chosen: _Chosen, items: Items, today: date) -> str:
     entity, found = chosen.entity, chosen.items
-    about = f" that mention “{wish.search}”" if wish.search else ""
+    about = f" with “{wish.search}” in {'it' if len(found) == 1 else 'them'}" if wish.search else ""
     when = f" for {wish.span.name}" if wish.span is not None else ""
     if wish.span is not None and wish.span.name == "overdue":
         when = " that are overdue"
-    text = f"You have {counted(len(found), f'{chosen.label}{entity}')}{about}{when}"
+    text = "I recognise nothing in that but a wish to see something; “help” says what I can do. " if wish.vague else ""
+    text += f"You have {counted(len(found), f'{chosen.label}{entity}')}{about}{when}"
     if entity == "task" and found and wish.span is not None and wish.span.name != "overdue":
         late = sum((day := item_day("task", item)) is not None and day < today for item in found)
         text += f", {late} of them overdue" if late else ""
     text += "." if not found else f": {names(found, entity, today)}."
+    if wish.overview:
+        others = [counted(len(items.of(other)), other) for other in items.by_entity if other != entity]
+        text += f" There are also {', '.join(others)}." if others else ""
     if entity == "project":
         done = sum(is_done(task) for task in items.of("task"))
         text += f" {done} of their {len(items.of('task'))} tasks are done." if items.of("task") else ""
@@ -158,7 +162,7 @@ def _blocks(wish: Wish, chosen: _Chosen, items: Items, today: date) -> list[Bloc
         if wish.chart is not None or wish.overview or wish.group or (plain and (wish.span or entity == "project")):
             blocks.append(_chart(wish, chosen, items))
         if wish.table or wish.overview or (plain and (entity == "project" or _is_long(wish))):
-            blocks.append(table_block(entity, found, items))
+            blocks.append(table_block(entity, found, items, today))
         if not asked:
             blocks.append(entity_block(entity, found))
     if wish.timeline or wish.overview or (plain and (wish.span is not None or entity == "checkpoint")):

@@ -73,9 +73,9 @@ def is_done(item: Item) -> bool:
     return item.get("status") in {"done", "completed"}
 
 
-def urgency(item: Item) -> tuple[date, int]:
-    """Sorts tasks: by due date, those without one last, then by priority."""
-    return item_day("task", item) or date.max, _PRIORITIES.get(str(item.get("priority")), 2)
+def urgency(item: Item) -> tuple[bool, date, int]:
+    """Sorts tasks: open ones first, by due date, those without one last, then by priority."""
+    return is_done(item), item_day("task", item) or date.max, _PRIORITIES.get(str(item.get("priority")), 2)
 
 
 def find_by_name(items: Sequence[Item], name: str) -> list[Item]:

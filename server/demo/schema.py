@@ -18,7 +18,20 @@ _FACTS: Mapping[str, str] = {
     "priority": "priority", "status": "status", "id": "id", "projectid": "project_id", "isapproved": "is_approved",
 }  # fmt: skip
 _LEANINGS: Mapping[str, tuple[str, ...]] = {
-    "task": ("due", "overdue", "today", "tomorrow", "week", "finish", "done", "priority", "urgent", "remind", "do"),
+    "task": (
+        "due",
+        "overdue",
+        "today",
+        "tomorrow",
+        "week",
+        "finish",
+        "done",
+        "priority",
+        "urgent",
+        "remind",
+        "do",
+        "doing",
+    ),
     "project": ("customer", "progress", "portfolio"),
     "note": ("write", "wrote", "written", "jot", "remember", "idea", "meeting", "search", "find"),
     "checkpoint": ("launch", "approve", "reschedule", "phase", "gantt"),
@@ -77,7 +90,8 @@ def constrained_answer(schema: Mapping[str, Any], messages: Sequence[str]) -> An
 def best_option(options: Sequence[Any], messages: Sequence[str]) -> Any:
     """The option whose words the first of `messages` that says anything speaks for most; without one, the first."""
     for message in messages:
-        words = [_singular(word) for word in re.findall(r"[a-z]+(?:-[a-z]+)*", message.lower())]
+        lowered = message.lower().replace("in progress", "doing").replace("to do", "todo")
+        words = [_singular(word) for word in re.findall(r"[a-z]+(?:-[a-z]+)*", lowered)]
         points = [_points(str(option), words) for option in options]
         if max(points) > 0:
             return options[points.index(max(points))]

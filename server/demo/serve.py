@@ -6,8 +6,9 @@ A client that goes away ends its answer: quart-trio cancels the request's task, 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import trio
@@ -46,7 +47,11 @@ async def serve_demo_model(
     Raises OSError when the address cannot be had or the replay cannot be read.
     """
     recorded = await trio.Path(config.replay).read_bytes() if config.replay is not None else None
-    app = build_demo_app(config, recorded, wall_clock)
+    writes = None
+    if recorded is not None:
+        size = config.replay_chunk
+        writes = [recorded[at : at + size] for at in range(0, len(recorded), size)]
+    app = build_demo_app(writes, partial(trio.sleep, config.pace_s), wall_clock)
     async with trio.open_nursery() as nursery:
         host, port = await nursery.start(_serve, app, config.bind)
         task_status.started(f"http://{f'[{host}]' if ':' in host else host}:{port}/v1")
@@ -56,8 +61,10 @@ async def _serve(app: QuartTrio, bind: str, task_status: trio.TaskStatus[tuple[s
     await serve_rest(app, bind, shutdown_trigger=trio.sleep_forever, task_status=task_status)
 
 
-def build_demo_app(config: DemoConfig, recorded: bytes | None, wall_clock: Callable[[], float]) -> QuartTrio:
-    """The application; `recorded` takes the place of every streaming answer."""
+def build_demo_app(
+    recorded: Sequence[bytes] | None, pause: Callable[[], Awaitable[None]], wall_clock: Callable[[], float]
+) -> QuartTrio:
+    """The application. Before each write of a stream comes a `pause`; `recorded` replaces the writes of every one."""
     app = QuartTrio("server.demo")
     app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY_BYTES
 
@@ -69,11 +76,10 @@ def build_demo_app(config: DemoConfig, recorded: bytes | None, wall_clock: Calla
     async def chat_completions() -> Response | dict[str, object]:
         asked = parse_request(await request.get_data(as_text=False))
         if asked.stream and recorded is not None:
-            size = config.replay_chunk
-            return _stream((recorded[at : at + size] for at in range(0, len(recorded), size)), config.pace_s)
+            return _stream(recorded, pause)
         now = wall_clock()
         completion = Completion(asked, respond(asked, now_ms=int(now * 1000)), created=int(now))
-        return _stream(completion.events(), config.pace_s) if asked.stream else completion.whole()
+        return _stream(completion.events(), pause) if asked.stream else completion.whole()
 
     @app.errorhandler(InvalidRequestError)
     async def invalid(error: InvalidRequestError) -> tuple[dict[str, object], int]:
@@ -86,10 +92,10 @@ def build_demo_app(config: DemoConfig, recorded: bytes | None, wall_clock: Calla
     return app
 
 
-def _stream(writes: Iterable[bytes], pace_s: float) -> Response:
+def _stream(writes: Iterable[bytes], pause: Callable[[], Awaitable[None]]) -> Response:
     async def body() -> AsyncIterator[bytes]:
         for data in writes:
-            await trio.sleep(pace_s)
+            await pause()
             yield data
 
     response = Response(body(), content_type="text/event-stream", headers={"Cache-Control": "no-cache"})

@@ -51,14 +51,15 @@ _COMMAND = re.compile(
     re.IGNORECASE,
 )
 _ASIDE = re.compile(
-    r"\b(?:as )?(?:not done|done|complete|completed|finished|open|todo)\s*$"
-    r"|\b(?:with |at )?(?:high|medium|low|top) priority\b|\burgent(?:ly)?\b|\bplease\b|\btask\s*$"
-    r"|\b(?:in|for|to|under) (?:the )?(?:project\s+.+|[\w' -]+ project)$",
+    r"\b(?:with |at )?(?:high|medium|low|top) priority\b|\burgent(?:ly)?\b|\bplease\b"
+    r"|\b(?:in|for|to|under) (?:the )?(?:project\s+.+|[\w'-]+(?: [\w'-]+)? project)$",
     re.IGNORECASE,
 )
-_PROJECT = re.compile(
-    r"\b(?:in|for|to|under|of) (?:the )?(?:project\s+(?P<after>[^,.?!]+)|(?P<before>[\w' -]+?) project\b)",
-    re.IGNORECASE,
+# What may follow the name of an item that exists: "mark it as done", "delete the pilot task".
+_AFTER_NAME = re.compile(r"\b(?:as )?(?:not done|done|completed?|finished|open|todo|task)\s*$", re.IGNORECASE)
+_PROJECTS = (
+    re.compile(r"\b(?:in|for|to|under|of) (?:the )?project\s+([^,.?!]+)", re.IGNORECASE),
+    re.compile(r"\b(?:in|for|under|of) the ([\w' -]+?) project\b", re.IGNORECASE),
 )
 _SEARCH = re.compile(
     r"\b(?:about|mention(?:s|ing)?|containing|search(?: (?:my |the |all )*\w+)? for"
@@ -102,6 +103,12 @@ class Wish:
     group: str | None
     approve: bool
 
+    @property
+    def vague(self) -> bool:
+        """Whether no word said what to list."""
+        said = (self.entity, self.span, self.search, self.status, self.priority, self.chart, self.group)
+        return self.verb == "list" and not any((*said, self.table, self.timeline, self.overview))
+
 
 def read_wish(message: str, today: date) -> Wish:
     """Read `message`, whatever it is; what cannot be understood is a wish to list."""
@@ -110,8 +117,8 @@ def read_wish(message: str, today: date) -> Wish:
     verb = next((verb for verb, pattern in _VERBS if re.search(pattern, text, re.IGNORECASE)), _LIST)
     nouns = [entity for match in _NOUN.finditer(text) for entity, word in match.groupdict().items() if word]
     found = find_day(text, today)
-    name = "" if verb in {"list", "help"} else _name(text, found[1] if found else None)
-    project = _PROJECT.search(text)
+    name = "" if verb in {"list", "help"} else _name(verb, text, found[1] if found else None)
+    project = next((match[1].strip() for pattern in _PROJECTS if (match := pattern.search(text))), None)
     chart = _CHART.search(text)
     return Wish(
         verb=verb,
@@ -120,7 +127,7 @@ def read_wish(message: str, today: date) -> Wish:
         this=name.lower() in {"this", "it", "that", ""},
         day=found[0] if found else None,
         priority=_priority(lowered),
-        project=((project["after"] or project["before"]).strip() if project else None),
+        project=project,
         span=find_span(text, today),
         search=_search(text) if verb == "list" else None,
         status=_status(lowered),
@@ -144,7 +151,7 @@ def _entity(verb: Verb, nouns: list[str], lowered: str) -> str | None:
     return "task" if verb in {"complete", "reopen"} else None
 
 
-def _name(text: str, day_words: str | None) -> str:
+def _name(verb: Verb, text: str, day_words: str | None) -> str:
     if quoted := _QUOTED.search(text):
         return next(group for group in quoted.groups() if group).strip()
     called = _CALLED.search(text)
@@ -154,6 +161,8 @@ def _name(text: str, day_words: str | None) -> str:
     name = name.strip(" .!?,:;")
     for _ in range(3):
         name = _ASIDE.sub(" ", name).strip(" .!?,:;")
+        if verb != "create":
+            name = _AFTER_NAME.sub(" ", name).strip(" .!?,:;")
     return " ".join(name.split())
 
 

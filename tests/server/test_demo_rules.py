@@ -1,0 +1,376 @@
+"""The demo model's rules: which tools it asks for, and answers made of what they returned."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.demo.dates import find_day, find_span
+from server.demo.model import respond
+from server.demo.request import InvalidRequestError, parse_request
+from server.demo.schema import constrained_answer, fill_arguments, missing_arguments
+from server.demo.sentences import DISCLOSURE
+from server.demo.wish import read_wish
+from tests.server.demo_conversation import BLOCK_MODELS, DATA, DAY_MS, NOON_MS, NOW_MS, talk
+
+FRIDAY = date(2025, 3, 14)
+AGENTS = ["task_agent", "project_agent", "note_agent", "checkpoint_agent"]
+
+
+@pytest.mark.parametrize(
+    ("message", "agent"),
+    [
+        ("what should I do today?", "task_agent"),
+        ("what's in progress?", "task_agent"),
+        ("How are my projects doing?", "project_agent"),
+        ("search my notes for export", "note_agent"),
+        ("write down that Ann called", "note_agent"),
+        ("show the milestones", "checkpoint_agent"),
+        ("timeline, please", "checkpoint_agent"),
+        ("xyzzy", "task_agent"),
+    ],
+)
+def test_intents_are_told_by_words(message: str, agent: str) -> None:
+    schema = {"type": "object", "properties": {"agent": {"type": "string", "enum": AGENTS}}, "required": ["agent"]}
+    body = {
+        "messages": [{"role": "system", "content": "notes"}, {"role": "user", "content": message}],
+        "response_format": {"type": "json_schema", "json_schema": {"name": "intent", "schema": schema}},
+    }
+    assert json.loads(respond(parse_request(json.dumps(body)), now_ms=0).text) == {"agent": agent}
+
+
+def test_an_empty_message_is_classified_by_what_came_before() -> None:
+    schema = {"type": "object", "properties": {"x": {"enum": AGENTS}}}
+    assert constrained_answer(schema, ("and then?", "which notes are there?", "tasks")) == {"x": "note_agent"}
+
+
+@pytest.mark.parametrize(
+    ("schema", "answer"),
+    [
+        ({"enum": ["cat", "dog"]}, "dog"),
+        ({"type": "object", "properties": {"pet": {"type": "string", "enum": ["cat", "dog"]}}}, {"pet": "dog"}),
+        ({"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "array"}}}, {"a": 0, "b": []}),
+        ({"const": 5}, 5),
+        ({"type": "boolean"}, False),
+        ({"type": "null"}, None),
+        ({}, ""),
+    ],
+)
+def test_any_small_schema_gets_an_answer_that_fits(schema: dict[str, Any], answer: object) -> None:
+    assert constrained_answer(schema, ("I like dogs",)) == answer
+
+
+@pytest.mark.parametrize(
+    ("message", "agent", "rounds"),
+    [
+        ("what should I do today?", "task_agent", [["list_tasks", "list_projects", "list_checkpoints"]]),
+        ("give me an overview", "task_agent", [["list_tasks", "list_projects", "list_notes", "list_checkpoints"]]),
+        ("create a task called Water the plants", "task_agent", [["create_task"]]),
+        ("add a task to call Eve in project Harbour", "task_agent", [["list_projects"], ["create_task"]]),
+        ("finish Call Ann", "task_agent", [["list_tasks"], ["complete_task"]]),
+        ("mark call bob as done", "task_agent", [["list_tasks"], ["complete_task"]]),
+        ("reopen Old thing", "task_agent", [["list_tasks"], ["reopen_task"]]),
+        ('delete the task "Pay the rent"', "task_agent", [["list_tasks"], ["delete_task"]]),
+        ("move Pay the rent to tomorrow", "task_agent", [["list_tasks"], ["update_task"]]),
+        ("approve Beta", "checkpoint_agent", [["list_checkpoints"], ["update_checkpoint"]]),
+        ("how are my projects?", "project_agent", [["list_projects", "list_tasks", "list_checkpoints"]]),
+        ("find notes about paper", "note_agent", [["list_notes"]]),
+        ("delete call", "task_agent", [["list_tasks"]]),
+        ("delete nothing of the kind", "task_agent", [["list_tasks"]]),
+        ("delete it", "task_agent", [["list_tasks"]]),
+        ("create a checkpoint Gamma", "checkpoint_agent", []),
+        ("create a task", "task_agent", []),
+        ("help", "task_agent", []),
+    ],
+)
+def test_tools_are_asked_for_once_and_in_order(message: str, agent: str, rounds: list[list[str]]) -> None:
+    assert talk(message, agent).names == rounds
+
+
+@pytest.mark.parametrize(
+    ("agent", "message", "arguments"),
+    [
+        (
+            "task_agent",
+            "create a task called Water the plants due tomorrow",
+            {"title": "Water the plants", "dueDate": "2025-03-15"},
+        ),
+        ("task_agent", "remind me to buy milk on monday", {"title": "buy milk", "dueDate": "2025-03-17"}),
+        (
+            "task_agent",
+            "add a high priority task to call Eve in project Harbour",
+            {"title": "call Eve", "priority": "high", "projectId": "p1"},
+        ),
+        ("task_agent", "Please add an urgent task: fix the roof", {"title": "fix the roof", "priority": "high"}),
+        ("note_agent", "create a note saying Ann likes tea", {"title": "Ann likes tea", "content": "Ann likes tea"}),
+        ("project_agent", "create a project called Nova", {"name": "Nova"}),
+        ("checkpoint_agent", "add a milestone 'Gamma' on 2025-04-01", {"title": "Gamma", "date": "2025-04-01"}),
+        ("task_agent", "finish Call Ann", {"id": "t2"}),
+        ("task_agent", "delete the task pay rent", {"id": "t1"}),
+        ("task_agent", "move Pay the rent to next week", {"id": "t1", "dueDate": "2025-03-17"}),
+        ("task_agent", "set Pay the rent to low priority", {"id": "t1", "priority": "low"}),
+        ("checkpoint_agent", "approve Beta", {"id": "k1", "isApproved": True}),
+        ("note_agent", "search my notes for paper", {"text": "paper"}),
+    ],
+)
+def test_arguments_are_read_from_the_message(agent: str, message: str, arguments: dict[str, Any]) -> None:
+    assert talk(message, agent).calls[-1][-1][1] == arguments
+
+
+def test_arguments_follow_the_offered_schema() -> None:
+    nested = {
+        "type": "object",
+        "properties": {
+            "data": {
+                "type": "object",
+                "properties": {
+                    "title": {"type": "string"},
+                    "due_date": {"type": "integer"},
+                    "mood": {"type": "string"},
+                },
+                "required": ["title", "mood"],
+            }
+        },
+        "required": ["data"],
+    }
+    filled = fill_arguments(nested, {"name": "Tea", "day": FRIDAY})
+    assert filled == {"data": {"title": "Tea", "due_date": NOON_MS - DAY_MS // 2}}
+    assert missing_arguments(nested, filled) == ["mood"]
+    assert fill_arguments({"properties": {"priority": {"enum": ["p1", "p2"]}}}, {"priority": "high"}) == {}
+
+
+def test_today_is_text_a_chart_task_rows_and_a_timeline() -> None:
+    answer = talk("what should I do today?")
+    assert [block["type"] for block in answer.blocks] == ["text", "chart", "entity_ref", "timeline"]
+    assert answer.text.startswith(DISCLOSURE)
+    assert "2 open tasks for today, 1 of them overdue" in answer.text
+    assert answer.block("chart")["data"] == [{"priority": "high", "count": 1}, {"priority": "medium", "count": 1}]
+    assert answer.block("entity_ref") == {"type": "entity_ref", "entity": "task", "ids": ["t1", "t2"]}
+    assert [point["id"] for point in answer.block("timeline")["checkpoints"]] == ["k1", "k2"]
+    assert answer.block("timeline")["checkpoints"][0]["date"] == DATA["checkpoint"][1]["date"]
+
+
+@pytest.mark.parametrize("kind", ["area", "bar", "line", "pie", "radar", "radial"])
+def test_every_chart_type_can_be_asked_for(kind: str) -> None:
+    chart = talk(f"{kind} chart of tasks by status").block("chart")
+    assert chart["chartType"] == kind
+    assert chart["data"] == [
+        {"status": "to do", "count": 3},
+        {"status": "in progress", "count": 1},
+        {"status": "done", "count": 1},
+    ]
+
+
+def test_tables_have_the_devices_values() -> None:
+    table = talk("table of open tasks").block("table")
+    assert table["headers"] == ["Task", "Due", "Priority", "Status", "Project"]
+    assert table["rows"] == [
+        ["Pay the rent", "2025-03-13", "high", "to do", None],
+        ["Call Ann", "2025-03-14", "medium", "to do", "Harbour"],
+        ["Call Bob", "2025-03-15", "high", "in progress", "Harbour"],
+        ["Some day", None, "low", "to do", None],
+    ]
+
+
+def test_projects_show_their_progress() -> None:
+    answer = talk("how are my projects doing?", "project_agent")
+    assert answer.block("chart")["data"] == [
+        {"project": "Harbour", "open": 2, "done": 0},
+        {"project": "Atlas", "open": 0, "done": 1},
+    ]
+    assert answer.block("table")["rows"] == [
+        ["Harbour", "active", 2, 0, "Beta (2025-03-16)"],
+        ["Atlas", "completed", 0, 1, None],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("message", "ids"),
+    [
+        ("what is overdue?", ["t1"]),
+        ("what is due tomorrow?", ["t3"]),
+        ("my tasks this week", ["t1", "t2", "t3"]),
+        ("tasks in the next 2 days", ["t2", "t3"]),
+        ("finished tasks", ["t4"]),
+        ("what am I working on?", ["t3"]),
+        ("high priority tasks", ["t1", "t3"]),
+        ("tasks", ["t1", "t2", "t3", "t5", "t4"]),
+    ],
+)
+def test_lists_choose_what_was_asked_for(message: str, ids: list[str]) -> None:
+    assert talk(message).block("entity_ref")["ids"] == ids
+
+
+def test_nothing_found_is_said_and_nothing_is_invented() -> None:
+    answer = talk("what should I do today?", data={entity: [] for entity in DATA})
+    assert [block["type"] for block in answer.blocks] == ["text"]
+    assert "no open tasks" in answer.text
+
+
+def test_a_change_is_reported_from_the_tools_result() -> None:
+    answer = talk("finish Call Ann")
+    assert "marked as done the task “Call Ann”" in answer.text
+    assert answer.block("entity_ref")["ids"] == ["t2"]
+    deleted = talk("delete Call Ann")
+    assert "deleted the task “Call Ann”" in deleted.text
+    assert len(deleted.blocks) == 1
+
+
+def test_several_that_could_be_meant_are_asked_about() -> None:
+    answer = talk("delete call")
+    assert "Which one?" in answer.text
+    assert answer.block("entity_ref")["ids"] == ["t2", "t3"]
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("denied", "You refused to let me delete task, so nothing was changed."),
+        ("device_offline", "None of your devices is connected"),
+        ("device_gone", "disconnected before it answered"),
+        ("deadline", "did not answer in time"),
+        ("not_found", "I could not delete task: No (not_found)."),
+    ],
+)
+def test_a_failed_tool_is_said_plainly(code: str, said: str) -> None:
+    answer = talk("delete Call Ann", failing={"delete_task": code})
+    assert said in answer.text
+    assert "I have" not in answer.text
+
+
+def test_an_offline_device_is_not_asked_again() -> None:
+    failing = dict.fromkeys(("list_tasks", "list_projects", "list_checkpoints"), "device_offline")
+    answer = talk("what should I do today?", failing=failing)
+    assert len(answer.calls) == 1
+    assert "None of your devices is connected" in answer.text
+    assert len(answer.blocks) == 1
+
+
+def test_one_failed_list_does_not_hide_the_others() -> None:
+    answer = talk("what should I do today?", failing={"list_checkpoints": "deadline"})
+    assert answer.block("entity_ref")["ids"] == ["t1", "t2"]
+    assert "did not answer in time" in answer.text
+
+
+def test_popups_get_plain_text() -> None:
+    answer = talk("what should I do today?", mode="popup").answer
+    assert answer.startswith(DISCLOSURE)
+    assert "\n- Pay the rent (due yesterday)\n- Call Ann (due today)" in answer
+    assert "{" not in answer
+
+
+def test_the_open_item_of_a_popup_is_what_this_means() -> None:
+    system = f'The person has this task open:\n<data name="task">\n{json.dumps(DATA["task"][1])}\n</data>'
+    assert "This task is “Call Ann” (due today)." in talk("what is this?", mode="popup", system=system).answer
+    assert talk("finish this", mode="popup", system=system).calls == [[("complete_task", {"id": "t2"})]]
+
+
+def test_a_cut_list_is_said_to_be_cut() -> None:
+    body = {
+        "messages": [
+            {"role": "system", "content": "A JSON array of blocks."},
+            {"role": "user", "content": "tasks"},
+            {"role": "assistant", "tool_calls": [{"id": "1", "function": {"name": "list_tasks", "arguments": "{}"}}]},
+            {"role": "tool", "tool_call_id": "1", "content": '{"items":[{"id":"t1","title":"A"}],"truncated":true}'},
+        ]
+    }
+    assert "only a part" in respond(parse_request(json.dumps(body)), now_ms=NOW_MS).text
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "not json", "[1]", "5", '{"items":5}', '{"items":[1,{"id":null},{"id":"a"}]}', '{"id":{},"dueDate":{}}'],
+)
+def test_malformed_results_never_break_the_answer(content: str) -> None:
+    call = {"id": "1", "function": {"name": "list_tasks", "arguments": "{"}}
+    for message in ("what should I do today?", "line chart of tasks", "finish a", "overview"):
+        body = {
+            "messages": [
+                {"role": "system", "content": "A JSON array of blocks."},
+                {"role": "user", "content": message},
+                {"role": "assistant", "tool_calls": [call]},
+                {"role": "tool", "tool_call_id": "1", "content": content},
+                {"role": "tool", "tool_call_id": "unknown", "content": content},
+            ]
+        }
+        blocks = json.loads(respond(parse_request(json.dumps(body)), now_ms=NOW_MS).text)
+        for block in blocks[1:]:
+            BLOCK_MODELS[block["type"]].model_validate(block)
+
+
+_VALUES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=8))
+_FIELDS = ["id", "title", "name", "status", "priority", "dueDate", "date", "projectId"]
+_ITEMS = st.lists(st.dictionaries(st.sampled_from(_FIELDS), _VALUES), max_size=5)
+_VOCABULARY = """show my tasks today overdue week chart pie by project day table timeline create delete finish it a note
+called in for about " ' due next monday high priority overview move"""
+_WORDS = st.lists(st.sampled_from(_VOCABULARY.split()), max_size=9)
+
+
+@given(words=_WORDS, items=_ITEMS)
+def test_whatever_is_asked_and_returned_the_blocks_are_valid(words: list[str], items: list[dict[str, Any]]) -> None:
+    data = dict.fromkeys(DATA, items)
+    agent = "checkpoint_agent" if len(words) % 2 else "task_agent"
+    assert talk(" ".join(words), agent, data=data).text.startswith(DISCLOSURE)
+
+
+@given(st.text())
+def test_any_message_is_read(message: str) -> None:
+    wish = read_wish(message, FRIDAY)
+    assert wish.verb == "list" or wish.verb in {"create", "complete", "reopen", "delete", "change", "help"}
+
+
+@pytest.mark.parametrize(
+    ("text", "day", "words"),
+    [
+        ("pay by 2025-04-01 please", date(2025, 4, 1), "by 2025-04-01"),
+        ("due today", date(2025, 3, 14), "due today"),
+        ("tomorrow", date(2025, 3, 15), "tomorrow"),
+        ("on friday", date(2025, 3, 21), "on friday"),
+        ("next saturday", date(2025, 3, 15), "next saturday"),
+        ("in 3 days", date(2025, 3, 17), "in 3 days"),
+        ("in two weeks", date(2025, 3, 28), "in two weeks"),
+        ("by the end of the month", date(2025, 3, 31), "by the end of the month"),
+        ("end of week", date(2025, 3, 16), "end of week"),
+        ("next week", date(2025, 3, 17), "next week"),
+    ],
+)
+def test_days(text: str, day: date, words: str) -> None:
+    assert find_day(text, FRIDAY) == (day, words)
+
+
+@pytest.mark.parametrize("text", ["", "2025-13-45", "someday", "the mondayish thing"])
+def test_no_day(text: str) -> None:
+    assert find_day(text, FRIDAY) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "end"),
+    [
+        ("today", date(2025, 3, 14), date(2025, 3, 15)),
+        ("this week", date(2025, 3, 10), date(2025, 3, 17)),
+        ("next week", date(2025, 3, 17), date(2025, 3, 24)),
+        ("this month", date(2025, 3, 1), date(2025, 4, 1)),
+        ("the next 10 days", date(2025, 3, 14), date(2025, 3, 24)),
+        ("overdue", None, date(2025, 3, 14)),
+    ],
+)
+def test_spans(text: str, first: date | None, end: date) -> None:
+    span = find_span(text, FRIDAY)
+    assert span is not None
+    assert (span.first, span.end) == (first, end)
+    assert not span.covers(end)
+    assert not span.covers(None)
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [("", "body"), ("[]", "body"), ("{}", "messages"), ('{"messages":[]}', "messages"), ('{"messages":[{}]}', "role")],
+)
+def test_a_body_that_is_no_request_is_named(body: str, named: str) -> None:
+    with pytest.raises(InvalidRequestError, match=named):
+        parse_request(body)
