@@ -8,21 +8,20 @@ async with open_device(url, token, tools=tools, on_approval=ask) as device:
 
 from __future__ import annotations
 
-import math
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
 import trio
 from pydantic import BaseModel
 
-from client.terminal.answer import Answer, RequestRefusedError
-from client.terminal.calls import Approve, Tools, answer_data_request, answer_tool_call
+from client.terminal.answer import Answer
+from client.terminal.calls import Approve, Tools
+from client.terminal.link import Link, OnMutation
 from client.terminal.wire import Connection, ConnectionLostError, ProtocolError, alone, open_connection
-from streaming.codes import ErrorCode
 from streaming.frames import (
+    PROTOCOL_VERSION,
     Entity,
     MutationOp,
     ServerFrame,
@@ -30,58 +29,25 @@ from streaming.frames import (
     WsCancel,
     WsClientInfo,
     WsClientMutation,
-    WsDataRequest,
     WsDeviceHello,
     WsDeviceReady,
-    WsError,
     WsHistoryMessage,
     WsHomeRequest,
     WsPing,
-    WsPong,
-    WsPopupDomain,
     WsPopupRequest,
     WsScope,
-    WsServerMutation,
-    WsStreamBlock,
-    WsStreamEnd,
-    WsStreamStart,
-    WsStreamText,
-    WsToolCall,
-    WsToolCancel,
 )
 
 CLIENT = WsClientInfo(name="tessera-terminal", version="0.1.0", platform="terminal")
-MAX_UNREAD = 1000
-OnMutation = Callable[[WsServerMutation], Awaitable[None]]
 
 
 class Device:
     """A connected device. Any task may call it; what sends raises `ConnectionLostError` once it is closed."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        ready: WsDeviceReady,
-        nursery: trio.Nursery,
-        tools: Tools,
-        on_approval: Approve | None,
-        on_mutation: OnMutation | None,
-    ) -> None:
+    def __init__(self, connection: Connection, link: Link, ready: WsDeviceReady) -> None:
         self.ready = ready
         self._connection = connection
-        self._nursery = nursery
-        self._tools = tools
-        self._on_approval = on_approval
-        self._on_mutation = on_mutation
-        self._answers: dict[UUID, Answer] = {}
-        self._chosen_ids: set[UUID] = set()
-        self._calls: dict[UUID, trio.CancelScope] = {}
-        self._pongs: deque[trio.Event] = deque()
-        self._outgoing, self._to_send = trio.open_memory_channel[str](0)
-        self._changes, self._to_apply = trio.open_memory_channel[WsServerMutation](math.inf)
-        self._notices, self._unread = trio.open_memory_channel[ServerFrame](MAX_UNREAD)
-        self._closed = trio.Event()
-        self._loss: ConnectionLostError | ProtocolError | None = None
+        self._link = link
 
     # ---- asking -----------------------------------------------------------------------------------------------------
 
@@ -94,23 +60,18 @@ class Device:
         request_id: UUID | None = None,
     ) -> Answer:
         """Ask on the home screen: the answer has text, charts, tables, timelines and entity references."""
-        answer = self._open_answer(request_id)
-        await self._ask(
-            answer,
-            WsHomeRequest(
-                request_id=answer.request_id,
-                message=message,
-                conversation_history=list(history),
-                session_id=session_id,
+        return await self._ask(
+            request_id,
+            lambda identity: WsHomeRequest(
+                request_id=identity, message=message, conversation_history=list(history), session_id=session_id
             ),
         )
-        return answer
 
     async def popup(self, message: str, scope: WsScope, *, request_id: UUID | None = None) -> Answer:
         """Ask in a popup opened on `scope`: the answer is text only."""
-        answer = self._open_answer(request_id)
-        await self._ask(answer, WsPopupRequest(request_id=answer.request_id, message=message, scope=scope))
-        return answer
+        return await self._ask(
+            request_id, lambda identity: WsPopupRequest(request_id=identity, message=message, scope=scope)
+        )
 
     async def cancel(self, request_id: UUID) -> None:
         """Ask the server to stop a request."""
@@ -125,15 +86,15 @@ class Device:
     async def ping(self) -> None:
         """Send a `ping` frame and wait for its `pong`. Raises `ConnectionLostError`."""
         event = trio.Event()
-        self._pongs.append(event)
+        self._link.pongs.append(event)
         try:
             await self.send(WsPing())
         except BaseException:
-            self._pongs.remove(event)
+            self._link.pongs.remove(event)
             raise
         await event.wait()
-        if self._loss is not None:
-            raise self._loss
+        if self._link.loss is not None:
+            raise self._link.loss
 
     async def refresh(self, token: str) -> None:
         """Lengthen the session by a new access token."""
@@ -144,10 +105,7 @@ class Device:
 
         The newest thousand are kept. Raises `ConnectionLostError` or `ProtocolError` when there will be no more.
         """
-        try:
-            return await self._unread.receive()
-        except trio.EndOfChannel:
-            raise self._loss or ConnectionLostError(1000) from None
+        return await self._link.receive()
 
     async def send(self, frame: BaseModel) -> None:
         """Send any frame. Returns when the socket's writer has taken it; cancelled before that, nothing is sent."""
@@ -155,17 +113,14 @@ class Device:
 
     async def send_raw(self, text: str) -> None:
         """Send any text message, a valid frame or not."""
-        try:
-            await self._outgoing.send(text)
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            raise self._loss or ConnectionLostError(1000) from None
+        await self._link.send_raw(text)
 
     async def wait_closed(self) -> ConnectionLostError | ProtocolError:
         """Wait until the socket is closed and return why."""
-        await self._closed.wait()
-        if self._loss is None:
+        await self._link.closed.wait()
+        if self._link.loss is None:
             raise RuntimeError("closed without a reason")
-        return self._loss
+        return self._link.loss
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close the socket now; leaving the `open_device` block does so too."""
@@ -175,122 +130,15 @@ class Device:
         """Lose the network: the TCP connection ends without a close frame."""
         await self._connection.vanish()
 
-    # ---- inside -----------------------------------------------------------------------------------------------------
-
-    def _open_answer(self, request_id: UUID | None) -> Answer:
-        if request_id in self._answers:
-            raise ValueError(f"request {request_id} is running already")
+    async def _ask(self, request_id: UUID | None, ask: Callable[[UUID], BaseModel]) -> Answer:
         answer = Answer(request_id or uuid4(), self.cancel)
-        self._answers[answer.request_id] = answer
-        if request_id is not None:
-            self._chosen_ids.add(request_id)
-        return answer
-
-    async def _ask(self, answer: Answer, frame: BaseModel) -> None:
+        self._link.expect(answer, chosen_id=request_id is not None)
         try:
-            await self.send(frame)
+            await self.send(ask(answer.request_id))
         except BaseException:
-            self._answers.pop(answer.request_id, None)
+            self._link.forget(answer)
             raise
-
-    async def run_writer(self) -> None:
-        """Send what the tasks hand over, one frame at a time; the only task that sends."""
-        with self._to_send, suppress(ConnectionLostError, trio.ClosedResourceError):  # the reader learns why, and tells
-            async for text in self._to_send:
-                await self._connection.send_raw(text)
-
-    async def run_reader(self) -> None:
-        """Receive until the socket closes, then end everything that waits for it."""
-        try:
-            while True:
-                self._dispatch(await self._connection.receive())
-        except ConnectionLostError as error:
-            self._end(error)
-        except ProtocolError as error:
-            self._end(error)
-            await self._connection.close(1002)
-
-    async def run_mutations(self) -> None:
-        """Tell the application what other devices changed, one change after the other."""
-        if self._on_mutation is not None:
-            async for change in self._to_apply:
-                await self._on_mutation(change)
-
-    def hang_up(self) -> None:
-        """Take no more frames to send; the writer ends when it has sent those it has."""
-        self._outgoing.close()
-
-    def _end(self, loss: ConnectionLostError | ProtocolError) -> None:
-        self._loss = loss
-        for answer in self._answers.values():
-            answer.fail(loss)
-        self._answers.clear()
-        for scope in self._calls.values():
-            scope.cancel()
-        for event in self._pongs:
-            event.set()
-        self._to_send.close()
-        self._notices.close()
-        self._closed.set()
-
-    def _dispatch(self, frame: ServerFrame) -> None:
-        match frame:
-            case WsToolCall():
-                self._nursery.start_soon(self._run_call, frame)
-            case WsToolCancel():
-                if (scope := self._calls.get(frame.call_id)) is not None:
-                    scope.cancel()
-            case WsDataRequest():
-                self._nursery.start_soon(self._answer_data, frame)
-            case WsPong() if self._pongs:
-                self._pongs.popleft().set()
-            case WsServerMutation() if self._on_mutation is not None:
-                self._changes.send_nowait(frame)
-            case WsError() if (answer := self._refused(frame)) is not None:
-                del self._answers[answer.request_id]
-                answer.fail(RequestRefusedError(frame))
-            case WsStreamStart() | WsPopupDomain() | WsStreamText() | WsStreamBlock() | WsStreamEnd() if (
-                running := self._answers.get(frame.request_id)
-            ) is not None:
-                if isinstance(frame, WsStreamEnd):
-                    del self._answers[frame.request_id]
-                running.deliver(frame)
-            case _:
-                self._notice(frame)
-
-    def _refused(self, frame: WsError) -> Answer | None:
-        """The answer that this error ends: one that has not begun. An error about a running one is only news."""
-        answer = self._answers.get(frame.request_id) if frame.request_id is not None else None
-        if answer is None or answer.begun or frame.code is ErrorCode.UNKNOWN_REQUEST:
-            return None
-        if frame.code is ErrorCode.DUPLICATE_REQUEST and answer.request_id not in self._chosen_ids:
-            return None  # an id made up here is new: the duplicate is somebody's second use of it
         return answer
-
-    def _notice(self, frame: ServerFrame) -> None:
-        try:
-            self._notices.send_nowait(frame)
-        except trio.WouldBlock:
-            self._unread.receive_nowait()
-            self._notices.send_nowait(frame)
-
-    async def _run_call(self, call: WsToolCall) -> None:
-        with trio.CancelScope() as scope:
-            self._calls[call.call_id] = scope
-            try:
-                if (result := await answer_tool_call(call, self._tools, self._on_approval)) is not None:
-                    await self._reply(result)
-            finally:
-                del self._calls[call.call_id]
-
-    async def _answer_data(self, request: WsDataRequest) -> None:
-        await self._reply(await answer_data_request(request, self._tools))
-
-    async def _reply(self, frame: BaseModel) -> None:
-        try:
-            await self.send(frame)
-        except (ConnectionLostError, ProtocolError):
-            return  # nobody is left to hear the result
 
 
 @asynccontextmanager
@@ -318,7 +166,7 @@ async def open_device(
             WsDeviceHello(
                 token=None if bearer else token,
                 device_id=device_id or uuid4(),
-                protocol_versions=[3],
+                protocol_versions=[PROTOCOL_VERSION],
                 client=client_info,
                 resume=None,
             )
@@ -328,15 +176,15 @@ async def open_device(
             raise ProtocolError(f"the server answered the hello with {ready.type}")
         with alone():
             async with trio.open_nursery() as nursery:
-                device = Device(connection, ready, nursery, tools or {}, on_approval, on_mutation)
-                nursery.start_soon(device.run_reader)
-                nursery.start_soon(device.run_mutations)
+                link = Link(connection, nursery, tools or {}, on_approval, on_mutation)
+                nursery.start_soon(link.run_reader)
+                nursery.start_soon(link.run_mutations)
                 writer_done = trio.Event()
-                nursery.start_soon(_run_then_set, device.run_writer, writer_done)
+                nursery.start_soon(_run_then_set, link.run_writer, writer_done)
                 try:
-                    yield device
+                    yield Device(connection, link, ready)
                 finally:
-                    device.hang_up()
+                    link.hang_up()
                     with trio.CancelScope(shield=True, deadline=trio.current_time() + close_timeout_s):
                         await writer_done.wait()
                     nursery.cancel_scope.cancel()

@@ -256,6 +256,29 @@ async def test_a_withdrawn_call_is_stopped_and_not_answered() -> None:
         await device.receive()
 
 
+async def test_a_call_withdrawn_in_the_same_breath_is_stopped_too() -> None:
+    running: set[int] = set()
+
+    async def endless(args: Mapping[str, Any]) -> Any:
+        running.add(args["number"])
+        try:
+            await trio.sleep_forever()
+        finally:
+            running.remove(args["number"])
+
+    async def script(peer: Peer) -> None:
+        for number in range(10):
+            asked = call("endless", {"number": number})
+            await peer.send(asked, WsToolCancel(call_id=asked.call_id))
+        await peer.send(call("echo", {}))
+        assert (await peer.expect(WsToolResult)).data == {"echo": {}}
+        await peer.send(WsAuthExpiring(in_s=1))
+
+    async with open_peer(script) as url, open_device(url, "t", tools={"endless": endless, "echo": echo}) as device:
+        await device.receive()
+        assert not running
+
+
 async def test_a_call_past_its_deadline_is_not_answered() -> None:
     async def endless(args: Mapping[str, Any]) -> Any:
         await trio.sleep_forever()
