@@ -3,3 +3,27 @@
 The parser does no I/O and imports nothing of ours: feed it the text a model writes, as it comes, and act on the
 events. See `parser.events` for what comes out and `parser.blocks` for what a valid block is.
 """
+
+from parser.block_parser import BlockParser
+from parser.blocks import Block, BlockType, ChartBlock, ChartType, Entity, EntityRefBlock, TableBlock, TimelineBlock
+from parser.events import BlockOpened, BlockReady, BlockRejected, Event, RejectReason, TextDelta
+from parser.limits import Limits
+
+__all__ = [
+    "Block",
+    "BlockOpened",
+    "BlockParser",
+    "BlockReady",
+    "BlockRejected",
+    "BlockType",
+    "ChartBlock",
+    "ChartType",
+    "Entity",
+    "EntityRefBlock",
+    "Event",
+    "Limits",
+    "RejectReason",
+    "TableBlock",
+    "TextDelta",
+    "TimelineBlock",
+]

@@ -20,6 +20,7 @@ class RejectReason(StrEnum):
     MISSING_TYPE = "missing_type"
     UNKNOWN_TYPE = "unknown_type"
     DUPLICATE_TYPE = "duplicate_type"
+    DUPLICATE_CONTENT = "duplicate_content"
     INVALID_FIELD = "invalid_field"
     INVALID_NUMBER = "invalid_number"
     UNKNOWN_CHART_TYPE = "unknown_chart_type"

@@ -1,0 +1,222 @@
+"""One block that the model has opened: its head, its content or structure, and what is skipped once it is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from pydantic import ValidationError
+
+from parser.assembly import Assembly
+from parser.blocks import Block, BlockType, ChartBlock, EntityRefBlock, TableBlock, TimelineBlock
+from parser.events import BlockOpened, BlockReady, BlockRejected, Event, RejectReason, TextDelta
+from parser.faults import INVALID_JSON, Fault
+from parser.limits import Limits
+from parser.locating import locate
+from parser.recovery import Recovery
+from parser.states import Signal, State
+from parser.strings import StringDecoder, StringEnd
+
+_MODELS: Mapping[BlockType, type[Block]] = {
+    BlockType.CHART: ChartBlock,
+    BlockType.TABLE: TableBlock,
+    BlockType.TIMELINE: TimelineBlock,
+    BlockType.ENTITY_REF: EntityRefBlock,
+}
+_STEP = 4_096  # characters pushed at once, so that what follows a block's end in a huge chunk is not copied again
+_EXCERPT = 80
+
+Step = tuple[int, Signal | None]
+"""How far the text was taken, and what happened there."""
+
+
+class OpenBlock:
+    """Reads block `index` from its `{` on. `take` is called until it gives `BLOCK_END`, `WRAPPER` or `BLOCK_SEEN`."""
+
+    __slots__ = ("_decoder", "_recent", "_recovery", "assembly", "duplicate_keys", "index", "limits")
+
+    def __init__(self, index: int, limits: Limits) -> None:
+        self.index = index
+        self.limits = limits
+        self.assembly = Assembly(limits)
+        self.duplicate_keys = 0
+        self._decoder = StringDecoder()
+        self._recent: list[str] = []  # of a text block: the last characters, whose content is kept nowhere else
+        self._recovery: Recovery | None = None
+
+    def take(self, state: State, text: str, position: int, base: int, events: list[Event]) -> Step:
+        """Read on in `text`, whose first character has the offset `base`, and add to `events`."""
+        return _READERS[state](self, text, position, base, events)
+
+    def unfinished(self, offset: int) -> BlockRejected:
+        """The event for an answer that ends in this block."""
+        return self._rejected(
+            Fault(RejectReason.UNFINISHED, "The answer ended inside the block."), offset, self._tail()
+        )
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether the reader is inside a member, where nothing can come of a token before a bracket closes."""
+        return self.assembly.depth > 1 and not self.assembly.strings.stalled
+
+    @property
+    def next_block(self) -> str:
+        """With `BLOCK_SEEN`: the characters of the next block that have been taken."""
+        return self._recovery.next_block if self._recovery else ""
+
+    # ---- readers, one per state -------------------------------------------------------------------------------------
+
+    def _head(self, text: str, position: int, base: int, events: list[Event]) -> Step:
+        assembly = self.assembly
+        end = self._end_of_piece(text, position) if assembly.source else len(text)
+        step = self._push(text, position, end, base, events)
+        if assembly.wrapper:
+            after_array = text.find("[", position, end) + 1
+            if assembly.wrapper == "[":
+                return after_array, Signal.WRAPPER
+            return text.find("{", max(after_array, position), end), Signal.WRAPPER
+        if step[1] is None and assembly.type is not None:
+            return step[0], self._typed(assembly.type, events)
+        return step
+
+    def _members(self, text: str, position: int, base: int, events: list[Event]) -> Step:
+        assembly = self.assembly
+        if assembly.open_key == "content" and not assembly.in_string:
+            quote = text.find('"', position, position + _STEP)
+            if quote == position:
+                return self._open_content(text, position, base, events)
+            end = quote if quote > position else min(len(text), position + _STEP)
+        else:
+            end = self._end_of_piece(text, position)
+        return self._push(text, position, end, base, events)
+
+    def _text(self, text: str, position: int, base: int, events: list[Event]) -> Step:
+        if (
+            '"' not in text
+            and "\\" not in text
+            and text.isprintable()
+            and len(text) <= _EXCERPT
+            and not position
+            and not self._decoder.kept
+        ):
+            # Nearly every token: nothing to decode, nothing to cut.
+            events.append(TextDelta(self.index, text))
+            self._remember(text)
+            return len(text), None
+        decoded, end, ended = self._decoder.decode(text, position)
+        if decoded:
+            events.append(TextDelta(self.index, decoded))
+        self._remember(text[position:end])
+        if ended is StringEnd.OPEN:
+            return end, None
+        if ended is StringEnd.CLOSED:
+            return end, Signal.STRING_END
+        tail = self._tail()
+        events.append(self._rejected(INVALID_JSON, base + end, tail + text[end]))
+        self._recovery = Recovery(self.assembly.brackets, tail, inside=True, broken=True)
+        return end, Signal.BROKEN
+
+    def _structure(self, text: str, position: int, base: int, events: list[Event]) -> Step:
+        return self._push(text, position, min(len(text), position + _STEP), base, events)
+
+    def _skip(self, text: str, position: int, _base: int, _events: list[Event]) -> Step:
+        if self._recovery is None:  # only a wrapper's end is skipped without a fault
+            self._recovery = Recovery(["}"], "", inside=False, broken=False)
+        return self._recovery.scan(text, position)
+
+    # ---- parts ------------------------------------------------------------------------------------------------------
+
+    def _end_of_piece(self, text: str, position: int) -> int:
+        """After the next closing quote, so that a key or a type is seen before what follows it is pushed."""
+        if not self.assembly.in_string:
+            position_in = text.find('"', position) + 1
+            end = self.assembly.strings.end_of_string(text, position_in) if position_in else len(text)
+        else:
+            end = self.assembly.strings.end_of_string(text, position)
+        return min(end, position + _STEP)
+
+    def _push(self, text: str, position: int, end: int, base: int, events: list[Event]) -> Step:
+        assembly = self.assembly
+        before = len(assembly.source)
+        assembly.push(text[position:end])
+        if assembly.fault is not None:
+            return self._refuse(text, position, end, before, base, events)
+        self.duplicate_keys = assembly.duplicate_keys
+        end -= assembly.surplus
+        if self._recent:
+            self._remember(text[position:end])
+        if assembly.done:
+            self._validate(base + end - 1, events)
+            return end, Signal.BLOCK_END
+        return end, None
+
+    def _typed(self, block_type: BlockType, events: list[Event]) -> Signal:
+        events.append(BlockOpened(self.index, block_type))
+        if block_type is not BlockType.TEXT:
+            return Signal.TYPE_OTHER
+        self._remember(self.assembly.source[-4 * _EXCERPT :].decode(errors="ignore"))
+        if content := self.assembly.members.get("content"):
+            events.append(TextDelta(self.index, content))
+        return Signal.TYPE_TEXT
+
+    def _open_content(self, text: str, position: int, base: int, events: list[Event]) -> Step:
+        self._remember('"')
+        before = len(self.assembly.source)
+        self.assembly.push('""')
+        if self.assembly.fault is not None:
+            return self._refuse(text, position, position + 1, before, base, events)
+        return position + 1, Signal.CONTENT
+
+    def _validate(self, offset: int, events: list[Event]) -> None:
+        assembly = self.assembly
+        if assembly.type is None:
+            fault = Fault(RejectReason.MISSING_TYPE, "The block has no type.")
+        elif assembly.type is BlockType.TEXT:
+            if "content" in assembly.members:
+                return
+            fault = Fault(RejectReason.INVALID_FIELD, "content: a text block has one.")
+        else:
+            try:
+                block = _MODELS[assembly.type].model_validate(assembly.members)
+            except ValidationError as error:
+                first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+                place = ".".join(str(part) for part in first["loc"][:4]) or "block"
+                fault = Fault(RejectReason.INVALID_FIELD, f"{place}: {first['msg']}")
+            else:
+                events.append(BlockReady(self.index, block))
+                return
+        events.append(self._rejected(fault, offset, self._tail()))
+
+    def _refuse(self, text: str, position: int, end: int, before: int, base: int, events: list[Event]) -> Step:
+        """Report the fault that the last push found, at the character where it is however the text was cut."""
+        prefix = self.assembly.source[:before].decode()
+        located = locate(self.limits, prefix, text[position:end])
+        at = position + located.at
+        source = ("".join(self._recent) or prefix) + text[position : at + 1]
+        events.append(self._rejected(located.fault, base + at, source))
+        broken = located.fault.reason is RejectReason.INVALID_JSON
+        self._recovery = Recovery(located.brackets, source[:-1], inside=located.in_string, broken=broken)
+        self.duplicate_keys = located.duplicate_keys
+        return at, Signal.BROKEN if broken else Signal.REFUSED
+
+    def _rejected(self, fault: Fault, offset: int, source: str) -> BlockRejected:
+        return BlockRejected(self.index, fault.reason, offset, source[-_EXCERPT:], fault.detail)
+
+    def _remember(self, text: str) -> None:
+        recent = self._recent
+        recent.append(text if len(text) <= _EXCERPT else text[-_EXCERPT:])
+        if len(recent) > 4 * _EXCERPT:
+            recent[: 3 * _EXCERPT] = []
+
+    def _tail(self) -> str:
+        return "".join(self._recent) or self.assembly.source[-4 * _EXCERPT :].decode(errors="ignore")
+
+
+_READERS: Mapping[State, Callable[[OpenBlock, str, int, int, list[Event]], Step]] = {
+    State.HEAD: OpenBlock._head,
+    State.MEMBERS: OpenBlock._members,
+    State.TEXT: OpenBlock._text,
+    State.STRUCTURE: OpenBlock._structure,
+    State.SKIP: OpenBlock._skip,
+    State.RESYNC: OpenBlock._skip,
+    State.WRAPPER_END: OpenBlock._skip,
+}

@@ -1,0 +1,57 @@
+"""Feeding a parser in every way, and comparing what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from random import Random
+
+from parser import BlockParser, Event, Limits, TextDelta
+
+
+def merged(events: Iterable[Event]) -> list[Event]:
+    """The events with adjacent text deltas of one block joined: what must not depend on how the text was cut."""
+    out: list[Event] = []
+    for event in events:
+        last = out[-1] if out else None
+        if isinstance(event, TextDelta) and isinstance(last, TextDelta) and last.index == event.index:
+            out[-1] = TextDelta(event.index, last.text + event.text)
+        else:
+            out.append(event)
+    return out
+
+
+def parse(chunks: Iterable[str], limits: Limits | None = None) -> list[Event]:
+    """All events of an answer that came in `chunks`, merged."""
+    parser = BlockParser(limits)
+    events = [event for chunk in chunks for event in parser.feed(chunk)]
+    return merged(events + parser.close())
+
+
+def single_splits(text: str) -> Iterator[list[str]]:
+    """`text` in two pieces, cut at every place."""
+    for cut in range(1, len(text)):
+        yield [text[:cut], text[cut:]]
+
+
+def random_splits(text: str, seed: int, longest: int = 8) -> list[str]:
+    """`text` in pieces of 1 to `longest` characters."""
+    random = Random(seed)
+    chunks: list[str] = []
+    at = 0
+    while at < len(text):
+        size = random.randint(1, longest)
+        chunks.append(text[at : at + size])
+        at += size
+    return chunks
+
+
+def assert_same_however_cut(text: str, limits: Limits | None = None, *, single: bool = True) -> list[Event]:
+    """Feed `text` whole, by character, at random splits and (`single`) at every split; returns the events."""
+    whole = parse([text], limits)
+    assert parse(text, limits) == whole
+    for seed in range(3):
+        assert parse(random_splits(text, seed), limits) == whole
+    if single:
+        for chunks in single_splits(text):
+            assert parse(chunks, limits) == whole, chunks
+    return whole
