@@ -56,6 +56,8 @@ class ModelConfig:
         key = self.key.get_secret_value() if self.key is not None else ""
         if not (key.isascii() and all(character.isprintable() and character != " " for character in key)):
             raise ValueError("a model key consists of visible ASCII characters")
+        if not _is_web_url(self.url):
+            raise ValueError("a model URL begins with http:// or https:// and names a host")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,14 @@ class Completion:
     tool_calls: tuple[ToolCall, ...]
     finish: FinishReason
     usage: Usage
+
+
+def _is_web_url(url: str) -> bool:
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        return False
+    return parsed.scheme in ("http", "https") and bool(parsed.host)
 
 
 def open_http_client() -> httpx.AsyncClient:
@@ -244,8 +254,6 @@ def _failure(error: httpx.HTTPError) -> ModelError:
             return ModelError(ErrorCode.MODEL_TIMEOUT, "The model's server did not answer in time.", retryable=True)
         case httpx.ConnectError():
             return ModelError(ErrorCode.MODEL_UNAVAILABLE, "The model's server cannot be reached.", retryable=True)
-        case httpx.UnsupportedProtocol() | httpx.LocalProtocolError():
-            return ModelError(ErrorCode.MODEL_UNAVAILABLE, "The model's URL or key is not usable.", retryable=False)
         case _:
             return ModelError(ErrorCode.MODEL_ERROR, "The connection to the model broke. Try again.", retryable=True)
 

@@ -23,7 +23,7 @@ from streaming.chat import (
     Usage,
 )
 from streaming.codes import ErrorCode
-from streaming.llm import ChatModel, ModelConfig
+from streaming.llm import ChatModel, ModelConfig, open_http_client
 from streaming.model_error import ModelError
 from tests import model_server
 from tests.model_server import (
@@ -86,7 +86,8 @@ def texts(deltas: list[Delta]) -> list[str]:
 
 
 async def test_a_whole_answer(server: ModelServer, model: ModelFactory) -> None:
-    server.reply(text_stream("Good morning, Zoë", usage=(12, 5)))
+    server.reply([chunk({"reasoning_content": "A greeting."}), *text_stream("Good morning, Zoë", usage=(12, 5))])
+    assert model().name == "test"
     completion = await model().complete(REQUEST)
     assert completion.text == "Good morning, Zoë"
     assert completion.finish is FinishReason.STOP
@@ -287,11 +288,45 @@ async def test_nobody_listens(client: httpx.AsyncClient) -> None:
     assert (raised.value.code, raised.value.retryable) == (ErrorCode.MODEL_UNAVAILABLE, True)
 
 
-async def test_an_unusable_url(client: httpx.AsyncClient) -> None:
-    model = ChatModel(client, ModelConfig("test", "gopher://example.org/v1"))
-    with pytest.raises(ModelError) as raised:
-        await model.complete(REQUEST)
-    assert (raised.value.code, raised.value.retryable) == (ErrorCode.MODEL_UNAVAILABLE, False)
+@pytest.mark.parametrize(
+    "url", ["gopher://example.org/v1", "example.org/v1", "http://", "http://[::1", "", "http:///v1"]
+)
+def test_an_unusable_url_is_refused_at_once(url: str) -> None:
+    with pytest.raises(ValueError, match="http:// or https://"):
+        ModelConfig("test", url)
+
+
+async def test_a_connection_that_breaks_after_the_finish_cost_nothing(server: ModelServer, model: ModelFactory) -> None:
+    server.reply([*text("all"), chunk({}, "stop"), Close()])
+    assert (await model().complete(REQUEST)).text == "all"
+
+
+async def test_a_document_that_is_too_large(server: ModelServer, model: ModelFactory) -> None:
+    server.reply([Head(content_type="application/json"), *([Send(b" " * 4000)] * 3)])
+    with pytest.raises(ModelError, match="too_large"):
+        await model(max_response_bytes=10_000).complete(REQUEST)
+
+
+async def test_more_answers_at_once_than_httpx_allows_by_itself(
+    server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    go_on = trio.Event()
+    server.fallback = [*text("a"), Wait(go_on), *end()]
+    finished = []
+
+    async with open_http_client() as client:
+        model = ChatModel(client, ModelConfig("test", server.url))
+
+        async def ask() -> None:
+            finished.append((await model.complete(REQUEST)).text)
+
+        async with trio.open_nursery() as asking:
+            for _ in range(110):
+                asking.start_soon(ask)
+            await server.wait_request(109)
+            go_on.set()
+    assert finished == ["a"] * 110
 
 
 # ---- deadlines ------------------------------------------------------------------------------------------------------

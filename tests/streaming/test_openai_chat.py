@@ -208,6 +208,11 @@ RESPONSES: dict[str, tuple[list[dict[str, Any] | str], list[Delta]]] = {
         ],
         [ContentDelta("\N{GRINNING FACE}"), STOP],
     ),
+    "half a pair of reasoning": (
+        ['{"choices":[{"delta":{"reasoning":"\\ud83d"}}]}', delta("stop")],
+        [ReasoningDelta("\ufffd"), STOP],
+    ),
+    "a choice with nothing in it": ([{"choices": [5, {"index": 0}]}, delta("stop")], [STOP]),
     "half a pair at the end": (
         ['{"choices":[{"delta":{"content":"\\ud83d"}}]}', "[DONE]"],
         [ContentDelta("\ufffd"), STOP],
