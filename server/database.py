@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from server.settings import Settings
 from sql.embedded import embedded_postgres
-from sql.migrate import migrate
+from sql.migrate import Migration, migrate, pending, read_migrations
 from sql.pool import Pool, open_pool
 
 _EMBEDDED_FOLDER: Final = "postgres"
@@ -21,12 +21,13 @@ class Database:
 
     pool: Pool
     description: str
+    migrations: Sequence[Migration]
 
     async def fault(self) -> str | None:
-        """None when the database answers; for `/readyz`. Raises what the pool raises."""
+        """None when the database answers and has every migration, for `/readyz`. Raises what the pool raises."""
         async with self.pool.connection() as connection:
-            await connection.execute("SELECT 1")
-        return None
+            missing = await pending(connection, self.migrations)
+        return f"migrations are not applied: {', '.join(missing)}" if missing else None
 
 
 @asynccontextmanager
@@ -45,6 +46,7 @@ async def database_url(settings: Settings) -> AsyncIterator[tuple[str, str]]:
 async def open_database(settings: Settings) -> AsyncIterator[Database]:
     """Start or reach the database, apply the migrations, open the pool. Raises what those raise."""
     async with database_url(settings) as (url, description):
-        await migrate(url)
+        migrations = read_migrations()
+        await migrate(url, migrations)
         async with open_pool(url, max_size=settings.database_pool_size) as pool:
-            yield Database(pool, description)
+            yield Database(pool, description, migrations)

@@ -11,7 +11,8 @@ import trio
 from server.auth import Identity, TokenExpired, TokenInvalid, Tokens
 from server.socket import DeviceSocket
 from streaming.codes import CloseCode
-from streaming.frames import PROTOCOL_VERSION, FrameError, WsClientInfo, WsDeviceHello, decode_client_frame
+from streaming.frames import PROTOCOL_VERSION, WsClientInfo, WsDeviceHello
+from streaming.inbound import FrameError, decode_client_frame
 
 VERSIONS: Final = (PROTOCOL_VERSION,)
 

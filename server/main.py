@@ -42,6 +42,7 @@ log = structlog.get_logger(__name__)
 
 # Argon2 takes 64 MiB and a core for tens of milliseconds: as many at once as any machine carries.
 _PASSWORD_THREADS: Final = 2
+_TOOL_SHARE: Final = 0.8
 # What is left after the grace period gets this long to send its close frame or its last bytes.
 _CLOSE_TIMEOUT_S: Final = 1.0
 
@@ -117,7 +118,8 @@ def _compose(settings: Settings, keyring: KeyRing, database: Database, models: O
             AgentLimits(
                 max_rounds=settings.max_tool_rounds,
                 max_calls=settings.max_tool_calls,
-                tool_time_s=settings.request_timeout_s,
+                # Less than the whole, so that time is left to answer with what the tools gave.
+                tool_time_s=settings.request_timeout_s * _TOOL_SHARE,
                 answer_tokens=settings.model_max_output_tokens,
                 router_deadline_s=settings.router_timeout_s,
             ),
@@ -169,7 +171,7 @@ async def _serve_rest(
     task_status: trio.TaskStatus[tuple[str, int]],
 ) -> None:
     try:
-        await serve_rest(build_app(services), parse_bind(bind), shutdown_trigger=stopped, task_status=task_status)
+        await serve_rest(build_app(services), bind, shutdown_trigger=stopped, task_status=task_status)
     finally:
         done.set()
 

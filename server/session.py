@@ -31,7 +31,6 @@ from server.writer import write_frames
 from streaming.codes import CloseCode, ErrorCode
 from streaming.frames import (
     ClientFrame,
-    FrameError,
     ServerFrame,
     WsAuthExpiring,
     WsAuthRefresh,
@@ -50,8 +49,8 @@ from streaming.frames import (
     WsStreamBlock,
     WsStreamText,
     WsToolResult,
-    decode_client_frame,
 )
+from streaming.inbound import FrameError, decode_client_frame
 from streaming.outbox import Outbox, OutboxOverflow
 
 log = structlog.get_logger(__name__)

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from memory.keys import check_master_key
+from sql.conninfo import check_conninfo
 
 PREFIX: Final = "TESSERA_"
 
@@ -146,8 +147,8 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _database_url_is_postgres(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
-            raise ValueError("must begin with postgresql://")
+        if value is not None:
+            check_conninfo(value.get_secret_value())
         return value
 
     @field_validator("demo_replay")

@@ -114,6 +114,13 @@ async def status(conninfo: str, migrations: Sequence[Migration] | None = None) -
     return [MigrationStatus(migration.name, time) for migration, time in zip(migrations, times, strict=True)]
 
 
+async def pending(connection: Connection, migrations: Sequence[Migration]) -> list[str]:
+    """Names of `migrations` that the database of an open connection lacks. Takes no lock and changes nothing."""
+    cursor = await connection.execute("SELECT name FROM schema_migrations")
+    applied = {name for (name,) in await cursor.fetchall()}
+    return [migration.name for migration in migrations if migration.name not in applied]
+
+
 @asynccontextmanager
 async def _locked(conninfo: str) -> AsyncIterator[Connection]:
     """A connection that alone may migrate this database; the lock ends with the connection."""

@@ -1,6 +1,6 @@
 """Every frame of the device protocol, version 3: frozen pydantic models, discriminated by `type`.
 
-`decode_client_frame` is the one validation of an inbound frame; `ServerFrame` models are what the server sends, with
+`streaming.inbound` validates inbound frames; `ServerFrame` models are what the server sends, with
 `seq` stamped by the socket's writer. The JSON Schema, the AsyncAPI document and the clients' types are generated from
 this module.
 """
@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from streaming.codes import ErrorCode
 
@@ -91,7 +91,7 @@ class WsScope(_Model):
     """What a popup was opened on: an entity kind (singular) and, when it is about one item, its id."""
 
     type: Entity
-    id: str | None = Field(default=None, max_length=200)
+    id: Optional[Annotated[str, Field(max_length=200)]] = None
 
 
 class WsUsage(_Model):
@@ -320,46 +320,3 @@ ServerFrame = Annotated[
     Field(discriminator="type"),
 ]
 SERVER_FRAME: TypeAdapter[ServerFrame] = TypeAdapter(ServerFrame)
-
-
-class FrameError(Exception):
-    """An inbound frame that is not one of ours. All three go back to the client as an `error` frame.
-
-    `request_id` is the frame's own, when it could be read: a client can tell which of its requests was refused.
-    """
-
-    def __init__(self, code: ErrorCode, message: str, request_id: UUID | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.request_id = request_id
-
-
-class _Correlation(_Model):
-    request_id: UUID | None = None
-
-
-def decode_client_frame(text: str | bytes) -> ClientFrame:
-    """Validate one inbound frame. Raises `FrameError` with a sentence that names the field, never the value."""
-    try:
-        return CLIENT_FRAME.validate_json(text)
-    except ValidationError as error:
-        code, message = _explain(error)
-    try:
-        request_id = _Correlation.model_validate_json(text).request_id
-    except ValidationError:
-        request_id = None
-    raise FrameError(code, message, request_id)
-
-
-def _explain(error: ValidationError) -> tuple[ErrorCode, str]:
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    match first["type"]:
-        case "union_tag_invalid":
-            return ErrorCode.UNKNOWN_TYPE, "This frame type is not one a client may send."
-        case "union_tag_not_found":
-            return ErrorCode.INVALID_FRAME, "A frame is a JSON object with a `type`."
-        case "json_invalid":
-            return ErrorCode.INVALID_FRAME, "A frame is one JSON object; this text is not JSON."
-    # The first part of the place is the frame's type: the union's tag.
-    place = ".".join(str(part) for part in first["loc"])
-    return ErrorCode.INVALID_FRAME, f"{place or 'frame'}: {first['msg']}"

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import trio
@@ -48,11 +48,12 @@ class ScriptedModel:
             steps = self._scripts.popleft()
         self.open += 1
         try:
-            yield self._run(steps)
+            async with aclosing(self._run(steps)) as batches:
+                yield batches
         finally:
             self.open -= 1
 
-    async def _run(self, steps: Sequence[Step]) -> AsyncIterator[Sequence[Delta]]:
+    async def _run(self, steps: Sequence[Step]) -> AsyncGenerator[Sequence[Delta], None]:
         for step in steps:
             await trio.lowlevel.checkpoint()
             match step:

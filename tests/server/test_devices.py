@@ -22,9 +22,7 @@ USER = uuid4()
 class Link:
     """A connected device that records what it is sent, and answers calls by `on_call`."""
 
-    def __init__(
-        self, user_id: UUID = USER, on_call: Callable[[WsToolCall], WsToolResult | None] | None = None
-    ) -> None:
+    def __init__(self, user_id: UUID = USER, on_call: Callable[[WsToolCall], WsToolResult] | None = None) -> None:
         self.user_id = user_id
         self.device_id = uuid4()
         self.tool_replies = PendingReplies[WsToolResult]()
@@ -36,9 +34,7 @@ class Link:
     def send_control(self, frame: ServerFrame) -> None:
         self.sent.append(frame)
         if isinstance(frame, WsToolCall) and self._on_call is not None:
-            answer = self._on_call(frame)
-            if answer is not None:
-                assert self.tool_replies.answer(frame.call_id, answer)
+            assert self.tool_replies.answer(frame.call_id, self._on_call(frame))
 
     def close(self, code: CloseCode, reason: str) -> None:
         self.closed = code

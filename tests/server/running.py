@@ -1,0 +1,119 @@
+"""The whole server in a test: real listeners on free ports, a real database, a scripted model server over HTTP."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+from uuid import UUID, uuid4
+
+import trio
+from cryptography.fernet import Fernet
+
+from client.terminal.calls import Approve, Tools
+from client.terminal.connection import Device, OnMutation, open_device
+from client.terminal.rest import SignIn, register
+from server.main import Running, serve
+from server.settings import load_settings
+from tests.model_server import ModelServer, ReceivedRequest, Step, open_model_server, text_stream
+
+PASSWORD = "correct horse battery"
+AnswerScript = Callable[[ReceivedRequest], list[Step]]
+
+
+class Tessera:
+    """A running server, its scripted model, and shortcuts to accounts and devices."""
+
+    def __init__(self, running: Running, model: ModelServer, stop: trio.Event) -> None:
+        self.running = running
+        self.model = model
+        self.stop = stop
+
+    @property
+    def ws_url(self) -> str:
+        return self.running.ws_url
+
+    @property
+    def rest_url(self) -> str:
+        return self.running.rest_url
+
+    async def account(self) -> SignIn:
+        return await register(self.rest_url, f"{uuid4().hex}@example.com", PASSWORD)
+
+    @asynccontextmanager
+    async def device(
+        self,
+        account: SignIn | None = None,
+        *,
+        device_id: UUID | None = None,
+        tools: Tools | None = None,
+        on_approval: Approve | None = None,
+        on_mutation: OnMutation | None = None,
+    ) -> AsyncIterator[Device]:
+        account = account or await self.account()
+        async with open_device(
+            self.ws_url,
+            account.access_token,
+            device_id=device_id,
+            tools=tools,
+            on_approval=on_approval,
+            on_mutation=on_mutation,
+        ) as device:
+            yield device
+
+    def script(self, answer: AnswerScript, agent: str = "task_agent") -> None:
+        """Answer every routing call with `agent`, and every other call with `answer(request)`."""
+
+        def reply(request: ReceivedRequest) -> list[Step]:
+            if is_routing(request):
+                return text_stream(json.dumps({"agent": agent}))
+            return answer(request)
+
+        self.model.fallback = reply
+
+    def answers(self) -> list[ReceivedRequest]:
+        """The model calls that were not for routing, as they came."""
+        return [request for request in self.model.requests if not is_routing(request)]
+
+
+def is_routing(request: ReceivedRequest) -> bool:
+    return "response_format" in request.body
+
+
+def last_user_message(request: ReceivedRequest) -> str:
+    return next(str(message["content"]) for message in reversed(request.body["messages"]) if message["role"] == "user")
+
+
+def tool_messages(request: ReceivedRequest) -> list[str]:
+    return [str(message["content"]) for message in request.body["messages"] if message["role"] == "tool"]
+
+
+def text_block(*words: str) -> list[Step]:
+    """A whole answer of one text block, a token per word."""
+    return text_stream('[{"type":"text","content":"', *words, '"}]', usage=(7, len(words)))
+
+
+@asynccontextmanager
+async def open_tessera(database: str, **settings: Any) -> AsyncIterator[Tessera]:
+    """Run the server on `database`, whatever the environment says; leaving drains it."""
+    with tempfile.TemporaryDirectory(prefix="tessera-state-") as state:
+        async with trio.open_nursery() as nursery, open_model_server(nursery) as model:
+            environment = {
+                "TESSERA_STATE_DIR": state,
+                "TESSERA_DATABASE_URL": database,
+                "TESSERA_MASTER_KEYS": Fernet.generate_key().decode(),
+                "TESSERA_HTTP_BIND": "127.0.0.1:0",
+                "TESSERA_WS_BIND": "127.0.0.1:0",
+                "TESSERA_MODEL_URL": model.url,
+                "TESSERA_MODEL_NAME": "scripted",
+            }
+            environment |= {f"TESSERA_{name.upper()}": str(value) for name, value in settings.items()}
+            stop = trio.Event()
+            running = await nursery.start(partial(serve, load_settings(environment), stop=stop))
+            try:
+                yield Tessera(running, model, stop)
+            finally:
+                stop.set()

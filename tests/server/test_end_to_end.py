@@ -1,0 +1,437 @@
+"""A device, the server and a model over real sockets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+import trio
+
+from client.terminal.answer import RequestRefusedError
+from client.terminal.connection import Device, open_device
+from client.terminal.wire import ConnectError, Connection, ConnectionLostError, open_connection
+from streaming.codes import CloseCode, ErrorCode
+from streaming.frames import WsError, WsPopupDomain, WsScope, WsStreamStart, WsStreamText
+from tests.model_server import Close, Never, ReceivedRequest, Step, Wait, error_status, text, text_stream, tool_calls
+from tests.server.memory_house import hello
+from tests.server.running import Tessera, last_user_message, open_tessera, text_block, tool_messages
+
+TASKS = [
+    {"id": "t1", "title": "Write the report", "status": "todo", "dueDate": 1_790_000_000_000},
+    {"id": "t2", "title": "Call Ann", "status": "done"},
+]
+
+
+async def list_tasks(args: Mapping[str, Any]) -> Any:
+    return {"items": TASKS}
+
+
+async def first_text(answer: Any) -> WsStreamText:
+    async for frame in answer:
+        if isinstance(frame, WsStreamText):
+            return frame
+    raise AssertionError("no text came")
+
+
+async def test_connect_ask_and_see_text_stream(database: str) -> None:
+    async with open_tessera(database) as tessera, tessera.device() as device:
+        go_on = trio.Event()
+        tessera.script(lambda _: [*text('[{"type":"text","content":"Good '), Wait(go_on), *text_stream('day"}]')])
+        answer = await device.home("hello")
+        frames = [await anext(answer), await anext(answer)]
+        # The first word is here while the model is still writing.
+        assert isinstance(frames[0], WsStreamStart)
+        assert isinstance(frames[1], WsStreamText)
+        assert frames[1].chunk == "Good "
+        go_on.set()
+        end = await answer.finish()
+        assert (answer.text, end.status) == ("Good day", "completed")
+
+
+async def test_a_home_request_with_a_tool_round_trip(database: str) -> None:
+    def model(request: ReceivedRequest) -> list[Step]:
+        if not tool_messages(request):
+            return tool_calls(("list_tasks", {"status": "todo"}), usage=(50, 5))
+        assert "Write the report" in tool_messages(request)[0]
+        blocks = [
+            {"type": "text", "content": "Two tasks:"},
+            {"type": "entity_ref", "entity": "task"},
+            {"type": "table", "headers": ["Title", "Status"], "rows": [["Call Ann", "done"]]},
+            {"type": "chart", "chartType": "nonsense", "title": "?", "data": [], "config": {}},
+            {"type": "text", "content": "That is all."},
+        ]
+        return text_stream(json.dumps(blocks), usage=(100, 20))
+
+    async with open_tessera(database) as tessera, tessera.device(tools={"list_tasks": list_tasks}) as device:
+        tessera.script(model)
+        answer = await device.home("what should I do?")
+        end = await answer.finish()
+        assert end.status == "completed"
+        assert end.usage is not None
+        assert (end.usage.input_tokens, end.usage.output_tokens) == (150, 25)
+        assert answer.text.startswith("Two tasks:")
+        assert answer.text.endswith("That is all.")
+        reference, table = answer.blocks
+        assert (reference.block, reference.block_type, reference.data["items"]) == (1, "entity_ref", TASKS)
+        assert (table.block, table.data) == (2, {"headers": ["Title", "Status"], "rows": [["Call Ann", "done"]]})
+
+
+async def test_a_popup_is_text_only_and_names_its_domain_first(database: str) -> None:
+    async def project(args: Mapping[str, Any]) -> Any:
+        return {"id": args["id"], "name": "Orion", "status": "active"}
+
+    async with open_tessera(database) as tessera, tessera.device(tools={"get_project": project}) as device:
+        tessera.script(lambda _: text_stream("Orion is ", "on track."))
+        answer = await device.popup("how is it?", WsScope(type="project", id="p1"))
+        first = await anext(answer)
+        assert isinstance(first, WsPopupDomain)
+        assert first.domain == "projects"
+        assert (await answer.finish()).status == "completed"
+        assert (answer.text, answer.blocks) == ("Orion is on track.", [])
+        (asked,) = tessera.model.requests
+        assert "Orion" in json.dumps(asked.body["messages"]), "the scope was not resolved before the model was asked"
+
+
+async def test_eight_requests_interleave_and_each_keeps_its_order(database: str) -> None:
+    turns = [trio.Event() for _ in range(4)]
+
+    def model(request: ReceivedRequest) -> list[Step]:
+        name = last_user_message(request).split()[-1]
+        steps: list[Step] = [*text('[{"type":"text","content":"')]
+        for turn, event in enumerate(turns):
+            steps += [Wait(event), *text(f"{name}:{turn} ")]
+        return [*steps, *text_stream('"}]')]
+
+    async with open_tessera(database) as tessera, tessera.device() as device:
+        tessera.script(model)
+        answers = {f"r{number}": await device.home(f"say r{number}") for number in range(8)}
+        seen: dict[str, list[int]] = {name: [] for name in answers}
+        # Each turn is let through only when all eight have shown the one before: none waits for another to end.
+        for event in turns:
+            event.set()
+            for name, answer in answers.items():
+                seen[name].append((await first_text(answer)).seq)
+        for name, answer in answers.items():
+            assert (await answer.finish()).status == "completed"
+            assert answer.text == "".join(f"{name}:{turn} " for turn in range(4))
+        assert all(numbers == sorted(numbers) for numbers in seen.values())
+        order = sorted((number, name) for name, numbers in seen.items() for number in numbers)
+        assert len({name for _, name in order[:8]}) == 8
+
+
+@pytest.mark.parametrize("tokens", [0, 3])
+async def test_a_cancel_closes_the_model_connection_before_the_end_is_sent(database: str, tokens: int) -> None:
+    async with open_tessera(database) as tessera, tessera.device() as device:
+        tessera.script(lambda _: [*text('[{"type":"text","content":"', *["word "] * tokens), Never()])
+        answer = await device.home("hello")
+        if tokens:
+            await first_text(answer)
+        else:
+            await anext(answer)
+        while not tessera.answers():
+            await tessera.model.wait_request(len(tessera.model.requests))
+        connection = tessera.answers()[0].connection
+        assert not connection.closed.is_set()
+        await answer.cancel()
+        end = await answer.finish()
+        assert end.status == "cancelled"
+        with trio.fail_after(5):
+            await connection.closed.wait()
+        # Nothing of the request follows its end, and its id is no longer known.
+        await device.cancel(answer.request_id)
+        notice = await device.receive()
+        assert isinstance(notice, WsError)
+        assert notice.code is ErrorCode.UNKNOWN_REQUEST
+
+
+async def test_a_client_that_vanishes_in_mid_stream_leaves_nothing_running(database: str) -> None:
+    async with open_tessera(database) as tessera:
+        tessera.script(lambda _: [*text('[{"type":"text","content":"word '), Never()])
+        async with tessera.device() as device:
+            await first_text(await device.home("hello"))
+            connection = tessera.answers()[0].connection
+            await device.vanish()
+        with trio.fail_after(5):
+            await connection.closed.wait()
+        async with tessera.device() as device:
+            tessera.script(lambda _: text_block("still ", "here"))
+            assert (await (await device.home("hello")).finish()).status == "completed"
+
+
+async def test_a_failed_request_leaves_its_sibling_untouched(database: str) -> None:
+    go_on = trio.Event()
+
+    def model(request: ReceivedRequest) -> list[Step]:
+        if "break" in last_user_message(request):
+            return [*text('[{"type":"text","content":"half '), Close()]
+        return [*text('[{"type":"text","content":"Slow '), Wait(go_on), *text_stream('but whole"}]')]
+
+    async with open_tessera(database) as tessera, tessera.device() as device:
+        tessera.script(model)
+        slow = await device.home("take your time")
+        await first_text(slow)
+        broken = await device.home("break")
+        end = await broken.finish()
+        assert end.status == "failed"
+        assert end.error is not None
+        assert end.error.code is ErrorCode.MODEL_ERROR
+        assert broken.text == "half "
+        go_on.set()
+        assert (await slow.finish()).status == "completed"
+        assert slow.text == "Slow but whole"
+
+
+async def test_a_model_that_refuses_is_a_failed_request(database: str) -> None:
+    async with open_tessera(database) as tessera, tessera.device() as device:
+        tessera.script(lambda _: error_status(429, {"error": {"message": "slow down", "code": "rate_limit_exceeded"}}))
+        end = await (await device.home("hello")).finish()
+        assert (end.status, end.error and end.error.code) == ("failed", ErrorCode.MODEL_UNAVAILABLE)
+        assert end.error is not None
+        assert end.error.retryable
+        assert "slow down" not in end.error.message
+
+
+async def test_approvals_are_asked_of_the_person(database: str) -> None:
+    deleted: list[str] = []
+
+    async def delete_task(args: Mapping[str, Any]) -> Any:
+        deleted.append(str(args["id"]))
+        return {"id": args["id"]}
+
+    async def refuse(call: Any) -> bool:
+        assert call.requires_approval
+        return False
+
+    def model(request: ReceivedRequest) -> list[Step]:
+        if results := tool_messages(request):
+            return text_block("refused " if "denied" in results[0] else "gone ")
+        return tool_calls(("delete_task", {"id": "t1"}))
+
+    async with open_tessera(database) as tessera:
+        tessera.script(model)
+        async with tessera.device(tools={"delete_task": delete_task}, on_approval=refuse) as device:
+            answer = await device.home("delete it")
+            end = await answer.finish()
+        assert (answer.text, end.mutations, deleted) == ("refused ", [], [])
+
+
+# ---- the door -------------------------------------------------------------------------------------------------------
+
+
+async def refused_hello(tessera: Tessera, token: str | None) -> ConnectionLostError:
+    with pytest.raises(ConnectionLostError) as lost:
+        async with open_device(tessera.ws_url, token):
+            raise AssertionError("the server let it in")
+    return lost.value
+
+
+async def test_a_wrong_token_is_sent_away(database: str) -> None:
+    async with open_tessera(database) as tessera:
+        assert (await refused_hello(tessera, "forged")).code == CloseCode.UNAUTHORIZED
+        assert (await refused_hello(tessera, None)).code == CloseCode.UNAUTHORIZED
+
+
+async def test_a_token_in_the_upgrade_request_is_enough(database: str) -> None:
+    async with open_tessera(database) as tessera:
+        token = (await tessera.account()).access_token
+        async with open_device(tessera.ws_url, token, bearer=True) as device:
+            await device.ping()
+
+
+async def close_code(connection: Connection) -> int:
+    with pytest.raises(ConnectionLostError) as lost:
+        await read_all(connection)
+    return lost.value.code
+
+
+async def read_all(connection: Connection) -> None:
+    with trio.fail_after(10):
+        while True:
+            await connection.receive_raw()
+
+
+async def test_a_socket_that_does_not_say_hello_is_closed(database: str) -> None:
+    async with (
+        open_tessera(database, hello_timeout_s=0.1) as tessera,
+        open_connection(tessera.ws_url) as socket,
+    ):
+        assert await close_code(socket) == CloseCode.HELLO_TIMEOUT
+
+
+async def test_a_first_frame_that_is_no_hello_breaks_the_protocol(database: str) -> None:
+    async with (
+        open_tessera(database) as tessera,
+        open_connection(tessera.ws_url) as socket,
+    ):
+        await socket.send_raw('{"type":"ping"}')
+        assert await close_code(socket) == CloseCode.PROTOCOL_BROKEN
+
+
+async def test_an_oversized_frame_closes_with_1009_and_nobody_else_notices(database: str) -> None:
+    async with open_tessera(database, max_frame_bytes=2048) as tessera, tessera.device() as other:
+        token = (await tessera.account()).access_token
+        async with open_connection(tessera.ws_url) as socket:
+            await socket.send_raw(json.dumps(hello(token)))
+            ready = json.loads(await socket.receive_raw())
+            assert ready["limits"]["max_frame_bytes"] == 2048
+            await socket.send_raw(json.dumps({"type": "home_request", "message": "x" * 100_000}))
+            assert await close_code(socket) == CloseCode.MESSAGE_TOO_BIG
+        await other.ping()
+
+
+@pytest.mark.parametrize("frame", ["not json", '{"type":"home_request"}', '{"type":"no_such_type"}', b"\x00\x01"])
+async def test_a_malformed_frame_is_answered_and_the_socket_stays_open(database: str, frame: str | bytes) -> None:
+    async with open_tessera(database) as tessera:
+        token = (await tessera.account()).access_token
+        async with open_connection(tessera.ws_url) as socket:
+            await socket.send_raw(json.dumps(hello(token)))
+            await socket.receive_raw()
+            await (socket.send_raw(frame) if isinstance(frame, str) else socket.send_bytes(frame))
+            assert json.loads(await socket.receive_raw())["type"] == "error"
+            await socket.send_raw('{"type":"ping"}')
+            assert json.loads(await socket.receive_raw())["type"] == "pong"
+
+
+async def test_a_peer_that_speaks_no_websocket_harms_nobody(database: str) -> None:
+    async with open_tessera(database) as tessera, tessera.device() as device:
+        address = tessera.ws_url.removeprefix("ws://").split("/")[0].split(":")
+        for garbage in (b"\x16\x03\x01\x02\x00\x01\x00", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\r\n\r\n"):
+            stream = await trio.open_tcp_stream(address[0], int(address[1]))
+            async with stream:
+                await stream.send_all(garbage)
+                with trio.move_on_after(0.2):
+                    await stream.receive_some()
+        await device.ping()
+
+
+async def test_another_path_is_not_found(database: str) -> None:
+    async with open_tessera(database) as tessera:
+        with pytest.raises(ConnectError, match="404"):
+            async with open_connection(tessera.ws_url.replace("/device", "/other")):
+                raise AssertionError("the server let it in")
+
+
+async def test_a_request_that_is_refused_says_why(database: str) -> None:
+    async with open_tessera(database, max_message_chars=10) as tessera, tessera.device() as device:
+        with pytest.raises(RequestRefusedError) as refused:
+            await (await device.home("longer than ten")).finish()
+        assert refused.value.code is ErrorCode.MESSAGE_TOO_LONG
+
+
+# ---- REST -----------------------------------------------------------------------------------------------------------
+
+
+async def chat(tessera: Tessera, token: str, accept: str = "application/json", **body: Any) -> httpx.Response:
+    async with httpx.AsyncClient(timeout=30) as client:
+        return await client.post(
+            f"{tessera.rest_url}/api/v1/chat",
+            json=body,
+            headers={"Authorization": f"Bearer {token}", "Accept": accept},
+        )
+
+
+def list_then_refer(request: ReceivedRequest) -> list[Step]:
+    results = tool_messages(request)
+    if not results:
+        return tool_calls(("list_tasks", {}))
+    if "device_offline" in results[0] or "no device" in results[0].lower():
+        return text_block("Your device is offline.")
+    return text_stream('[{"type":"entity_ref","entity":"task"}]')
+
+
+async def test_rest_runs_tools_on_the_connected_device(database: str) -> None:
+    async with open_tessera(database) as tessera:
+        tessera.script(list_then_refer)
+        account = await tessera.account()
+        async with tessera.device(account, tools={"list_tasks": list_tasks}):
+            response = await chat(tessera, account.access_token, message="what is due?")
+        assert response.status_code == 200
+        body = response.json()
+        assert body["agent"] == "task_agent"
+        assert [(block["type"], block.get("items")) for block in body["blocks"]] == [("entity_ref", TASKS)]
+
+
+async def test_rest_without_a_device_says_that_it_is_offline(database: str) -> None:
+    async with open_tessera(database) as tessera:
+        tessera.script(list_then_refer)
+        stranger = await tessera.account()
+        async with tessera.device(stranger, tools={"list_tasks": list_tasks}):
+            response = await chat(tessera, (await tessera.account()).access_token, message="what is due?")
+        assert response.json()["blocks"] == [{"block": 0, "type": "text", "content": "Your device is offline."}]
+
+
+async def test_rest_streams_the_very_frames(database: str) -> None:
+    async with open_tessera(database) as tessera:
+        tessera.script(lambda _: text_block("one ", "two"))
+        token = (await tessera.account()).access_token
+        response = await chat(tessera, token, accept="text/event-stream", message="hello")
+        data = [line.removeprefix("data: ") for line in response.text.splitlines() if line.startswith("data: ")]
+        frames = [json.loads(line) for line in data]
+        assert frames[0]["type"] == "stream_start"
+        assert frames[-1]["type"] == "stream_end"
+        assert "".join(frame["chunk"] for frame in frames if frame["type"] == "stream_text") == "one two"
+        assert [frame["seq"] for frame in frames] == list(range(1, len(frames) + 1))
+
+
+async def test_health_readiness_and_metrics(database: str) -> None:
+    async with open_tessera(database) as tessera, tessera.device() as device:
+        tessera.script(lambda _: text_block("hi"))
+        await (await device.home("hello")).finish()
+        async with httpx.AsyncClient(base_url=tessera.rest_url) as client:
+            assert (await client.get("/healthz")).status_code == 200
+            assert (await client.get("/readyz")).status_code == 200
+            metrics = (await client.get("/metrics")).text
+            assert "/api/v1/chat" in (await client.get("/openapi.json")).json()["paths"]
+        assert any("completed" in line and "home" in line for line in metrics.splitlines())
+
+
+# ---- stopping -------------------------------------------------------------------------------------------------------
+
+
+async def drained(device: Device) -> int | None:
+    lost = await device.wait_closed()
+    assert isinstance(lost, ConnectionLostError)
+    return lost.code
+
+
+async def test_draining_lets_a_running_request_finish(database: str) -> None:
+    go_on = trio.Event()
+    async with (
+        open_tessera(database, drain_grace_s=60) as tessera,
+        tessera.device() as idle,
+        tessera.device() as busy,
+    ):
+        tessera.script(lambda _: [*text('[{"type":"text","content":"last '), Wait(go_on), *text_stream('words"}]')])
+        answer = await busy.home("hello")
+        await first_text(answer)
+        tessera.stop.set()
+        assert await drained(idle) == CloseCode.DRAINING
+        with pytest.raises(RequestRefusedError) as refused:
+            await (await busy.home("one more")).finish()
+        assert refused.value.code is ErrorCode.SERVER_DRAINING
+        go_on.set()
+        end = await answer.finish()
+        assert (answer.text, end.status) == ("last words", "completed")
+        assert await drained(busy) == CloseCode.DRAINING
+
+
+async def test_draining_ends_what_does_not_end(database: str) -> None:
+    async with open_tessera(database, drain_grace_s=0) as tessera, tessera.device() as device:
+        tessera.script(lambda _: [*text('[{"type":"text","content":"word '), Never()])
+        await first_text(await device.home("hello"))
+        tessera.stop.set()
+        assert await drained(device) == CloseCode.DRAINING
+
+
+async def test_the_same_request_id_runs_once_over_both_ways_in(database: str) -> None:
+    async with open_tessera(database) as tessera:
+        tessera.script(lambda _: text_block("once"))
+        account, request_id = await tessera.account(), uuid4()
+        async with tessera.device(account) as device:
+            await (await device.home("hello", request_id=request_id)).finish()
+        response = await chat(tessera, account.access_token, message="hello", request_id=str(request_id))
+        assert (response.status_code, response.json()["error"]["code"]) == (409, "duplicate_request")
