@@ -49,6 +49,11 @@ class Device:
         self._connection = connection
         self._link = link
 
+    @property
+    def loss(self) -> ConnectionLostError | ProtocolError | None:
+        """Why the socket closed; None while it is open."""
+        return self._link.loss
+
     # ---- asking -----------------------------------------------------------------------------------------------------
 
     async def home(

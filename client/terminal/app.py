@@ -1,0 +1,109 @@
+"""The terminal client as a whole: sign in, connect, then one question or a conversation."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import trio
+from rich.console import Console
+
+from client.terminal.account import DeviceAccount, load_or_create_account
+from client.terminal.connection import open_device
+from client.terminal.prompt import Prompt
+from client.terminal.render import Renderer
+from client.terminal.rest import RestError, login_or_register
+from client.terminal.sample import sample_items
+from client.terminal.session import HELP, Session, approver
+from client.terminal.store import DeviceStore, InvalidDataError
+from client.terminal.tools import DeviceTools
+from client.terminal.wire import ConnectError, ConnectionLostError, ProtocolError, alone
+
+EXIT_OK, EXIT_FAILED, EXIT_UNREACHABLE, EXIT_INTERRUPTED = 0, 1, 2, 130
+_EXIT_BY_STATUS = {"completed": EXIT_OK, "cancelled": EXIT_INTERRUPTED}
+_CLOSE_ADVICE = {
+    4000: "The connection was lost; start again.",
+    4001: "The server is shutting down; start again in a moment.",
+    4008: "This terminal read too slowly; start again.",
+    4501: "The server does not accept this sign-in.",
+    4502: "The sign-in has expired; start again.",
+    4510: "Another terminal has connected as this device. A --state directory of its own makes it another device.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to do. Without `email`, the account kept in the state directory is used, made on first use."""
+
+    url: str
+    rest: str
+    state: Path
+    email: str | None = None
+    password: str | None = None
+    message: str | None = None
+    approve_everything: bool = False
+
+
+async def run(options: Options, console: Console, prompt: Prompt | None, *, interactive: bool) -> int:
+    """Run to the end; the exit code. `prompt` None: only `options.message` is asked. What goes wrong is shown."""
+    renderer = Renderer(console)
+    try:
+        return await _run(options, renderer, prompt, interactive=interactive)
+    except RestError as error:
+        renderer.error(f"Signing in failed: {error.message} ({error.status})")
+    except httpx.TransportError as error:
+        renderer.error(f"{options.rest} cannot be reached ({type(error).__name__}). Is the server running? `make run`")
+    except (ConnectError, InvalidDataError, ProtocolError) as error:
+        renderer.error(str(error))
+    except ConnectionLostError as error:
+        renderer.error(_CLOSE_ADVICE.get(error.code, f"The server closed the connection ({error.code})."))
+        return EXIT_FAILED
+    return EXIT_UNREACHABLE
+
+
+async def _run(options: Options, renderer: Renderer, prompt: Prompt | None, *, interactive: bool) -> int:
+    kept = await trio.to_thread.run_sync(load_or_create_account, options.state / "account.json")
+    account = DeviceAccount(options.email or kept.email, options.password or kept.password, kept.device_id)
+    store = await trio.to_thread.run_sync(DeviceStore.load, options.state / "device.json", sample_items())
+    tools = DeviceTools(store)
+    await tools.save()
+    signed_in = await login_or_register(options.rest, account.email, account.password)
+    approve = approver(renderer, prompt, everything=options.approve_everything)
+    async with open_device(
+        options.url,
+        signed_in.access_token,
+        device_id=account.device_id,
+        tools=tools.table(),
+        on_approval=approve,
+        on_mutation=tools.apply,
+    ) as device:
+        session = Session(device, tools, renderer, prompt, "> " if interactive else "")
+        if interactive and options.message is None:
+            renderer.note(f"Connected to {options.url} as {account.email}.\n{HELP}")
+        with alone():
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(session.show_notices)
+                await nursery.start(_watch_interrupts, session)
+                if prompt is not None:
+                    nursery.start_soon(prompt.run)
+                code = await _converse(session, options.message)
+                nursery.cancel_scope.cancel()
+        if device.loss is not None:
+            raise device.loss
+    return code
+
+
+async def _converse(session: Session, message: str | None) -> int:
+    if message is not None:
+        return _EXIT_BY_STATUS.get(await session.ask_once(message), EXIT_FAILED)
+    await session.converse()
+    return EXIT_OK
+
+
+async def _watch_interrupts(session: Session, task_status: trio.TaskStatus[None]) -> None:
+    with trio.open_signal_receiver(signal.SIGINT) as signals:
+        task_status.started()
+        async for _ in signals:
+            await session.interrupt()

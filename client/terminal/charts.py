@@ -1,0 +1,100 @@
+"""Charts in characters: bars for what compares, a line of columns for what runs along, shares for parts of a whole."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from client.terminal.plain import clean
+
+_COLORS = ("blue", "green", "magenta", "yellow", "cyan", "red")
+_BARS = "▏▎▍▌▋▊▉█"
+_COLUMNS = "▁▂▃▄▅▆▇█"
+_ASCII_COLUMNS = "_.-=+*#@"
+_RUNNING = {"line", "area"}
+_SHARES = {"pie", "radial"}
+
+
+def chart(data: Mapping[str, Any], *, width: int, plain: bool) -> RenderableType:
+    """A `chart` block's data within `width` columns. `plain` keeps to ASCII. Values that are no numbers count as 0."""
+    points = [point for point in data.get("data") or [] if isinstance(point, Mapping)]
+    config = data.get("config")
+    series = list(config) if isinstance(config, Mapping) else []
+    label_key = next((key for point in points for key in point if key not in series), None)
+    labels = [clean(point.get(label_key, "")) for point in points]
+    kind = data.get("chartType")
+    heading = Text(clean(data.get("title") or "Chart"), style="bold")
+    parts: list[RenderableType] = [heading]
+    for number, key in enumerate(series):
+        values = [_number(point.get(key)) for point in points]
+        style = _style(config, key, number)
+        if len(series) > 1:
+            parts.append(Text(_label(config, key), style=style))
+        if kind in _RUNNING and len(points) > 1:
+            parts.append(_columns(labels, values, style, width, plain=plain))
+        else:
+            parts.append(_bars(labels, values, style, width, shares=kind in _SHARES, plain=plain))
+    return Group(*parts)
+
+
+def _bars(
+    labels: Sequence[str], values: Sequence[float], style: str, width: int, *, shares: bool, plain: bool
+) -> RenderableType:
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(justify="right", max_width=max(8, width // 3), overflow="ellipsis", no_wrap=True)
+    grid.add_column()
+    grid.add_column(no_wrap=True)
+    label_width = min(max((len(label) for label in labels), default=0), max(8, width // 3))
+    room = max(5, width - label_width - 16)
+    most = max((abs(value) for value in values), default=0) or 1
+    total = sum(abs(value) for value in values) or 1
+    for label, value in zip(labels, values, strict=True):
+        number = f"{value:g}" + (f" ({abs(value) / total:.0%})" if shares else "")
+        bar = _bar(abs(value) / most, room, plain=plain)
+        grid.add_row(label, Text(bar, style="red" if value < 0 else style), number)
+    return grid
+
+
+def _bar(share: float, room: int, *, plain: bool) -> str:
+    if plain:
+        return "#" * max(round(share * room), share > 0)
+    eighths = max(round(share * room * 8), share > 0)
+    return "█" * (eighths // 8) + (_BARS[eighths % 8 - 1] if eighths % 8 else "")
+
+
+def _columns(labels: Sequence[str], values: Sequence[float], style: str, width: int, *, plain: bool) -> RenderableType:
+    steps = _ASCII_COLUMNS if plain else _COLUMNS
+    low, high = min(0.0, *values), max(values)
+    reach = (high - low) or 1
+    each = max(1, min(6, (width - 2) // len(values)))
+    line = "".join(steps[min(7, int((value - low) / reach * 7.999))] * each for value in values)
+    grid = Table.grid()
+    grid.add_column(overflow="fold")
+    grid.add_row(Text(line, style=style))
+    grid.add_row(Text(f"{labels[0]} .. {labels[-1]}   least {min(values):g}, most {high:g}", style="dim"))
+    return grid
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        return 0
+    return value
+
+
+def _label(config: Any, key: str) -> str:
+    entry = config.get(key)
+    return clean(entry.get("label") or key) if isinstance(entry, Mapping) else clean(key)
+
+
+def _style(config: Any, key: str, number: int) -> str:
+    entry = config.get(key)
+    color = entry.get("color") if isinstance(entry, Mapping) else None
+    if isinstance(color, str) and re.fullmatch(r"#[0-9a-fA-F]{6}", color):
+        return color
+    return _COLORS[number % len(_COLORS)]

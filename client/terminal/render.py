@@ -1,0 +1,119 @@
+"""An answer in the terminal, frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+
+from rich.console import Console
+from rich.text import Text
+
+from client.terminal.answer import AnswerFrame
+from client.terminal.blocks import block, entity_rows
+from client.terminal.plain import clean
+from client.terminal.store import DeviceStore
+from streaming.frames import (
+    WsMutationRecord,
+    WsPopupDomain,
+    WsStreamBlock,
+    WsStreamEnd,
+    WsStreamStart,
+    WsStreamText,
+    WsToolCall,
+)
+
+_DONE = {"create": "created", "update": "changed", "delete": "deleted"}
+
+
+def utc_today() -> date:
+    """The day by which dates are named."""
+    return datetime.now(UTC).date()
+
+
+class Renderer:
+    """Prints to `console`; knows whether the cursor is in the middle of a line. Text appears as it comes."""
+
+    def __init__(self, console: Console, today: Callable[[], date] = utc_today) -> None:
+        self._console = console
+        self._today = today
+        self._plain = not console.encoding.lower().startswith("utf")
+        self._mid_line = False
+        self._block: int | None = None
+
+    def frame(self, frame: AnswerFrame) -> None:
+        """Show one frame of an answer."""
+        match frame:
+            case WsStreamStart():
+                self.note(frame.agent)
+            case WsPopupDomain():
+                self.note(frame.domain)
+            case WsStreamText():
+                self._text(frame)
+            case WsStreamBlock():
+                self._next_block(frame.block)
+                width = self._console.width
+                self._console.print(
+                    block(frame.block_type, frame.data, today=self._today(), width=width, plain=self._plain)
+                )
+            case WsStreamEnd():
+                self._end(frame)
+
+    def note(self, text: str) -> None:
+        """A line beside the matter."""
+        self._fresh_line()
+        self._console.print(Text(clean(text), style="dim"))
+
+    def error(self, text: str) -> None:
+        """A line that says what went wrong."""
+        self._fresh_line()
+        self._console.print(Text(clean(text), style="bold red"))
+
+    def approval(self, call: WsToolCall) -> str:
+        """Show what is to be approved; returns the question to ask."""
+        self._fresh_line()
+        shown = ", ".join(f"{clean(name)} {clean(value)}" for name, value in call.args.items())
+        self._console.print(Text(f"Tessera wants to run {clean(call.tool)}: {shown}", style="yellow"))
+        return "Allow it? [y/N] "
+
+    def items(self, entity: str, store: DeviceStore) -> None:
+        """The device's own items of one entity."""
+        self._fresh_line()
+        found, _ = store.list(entity)
+        self._console.print(entity_rows(entity, found, today=self._today(), plain=self._plain))
+
+    def _text(self, frame: WsStreamText) -> None:
+        self._next_block(frame.block)
+        chunk = clean(frame.chunk)
+        if self._plain:
+            chunk = chunk.encode(self._console.encoding, "replace").decode(self._console.encoding)
+        self._console.out(chunk, end="", highlight=False)
+        self._console.file.flush()
+        self._mid_line = not chunk.endswith("\n") if chunk else self._mid_line
+
+    def _next_block(self, index: int) -> None:
+        if index != self._block:
+            self._fresh_line()
+            self._block = index
+
+    def _end(self, frame: WsStreamEnd) -> None:
+        self._fresh_line()
+        self._block = None
+        for mutation in frame.mutations:
+            self.note(_change(mutation))
+        if frame.status == "cancelled":
+            self.note("cancelled")
+        elif frame.status == "failed":
+            failure = frame.error
+            said = f"{failure.message} ({failure.code})" if failure else "The request failed."
+            self.error(said + (" Trying again may help." if failure and failure.retryable else ""))
+
+    def _fresh_line(self) -> None:
+        if self._mid_line:
+            self._console.out("")
+            self._mid_line = False
+
+
+def _change(mutation: WsMutationRecord) -> str:
+    data = mutation.data or {}
+    name = data.get("title") or data.get("name") or mutation.id
+    return f"{_DONE[mutation.op]} {mutation.entity}: {name}"

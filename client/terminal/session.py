@@ -1,0 +1,153 @@
+"""One sitting at the terminal: questions, answers, approvals, and what Ctrl-C means at each moment."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import trio
+
+from client.terminal.answer import Answer, RequestRefusedError
+from client.terminal.connection import Device
+from client.terminal.prompt import Prompt
+from client.terminal.render import Renderer
+from client.terminal.tools import DeviceTools
+from client.terminal.wire import ConnectionLostError, ProtocolError
+from streaming.frames import WsError, WsHistoryMessage, WsScope, WsToolCall
+
+HELP = """Ask anything about your tasks, projects, notes and checkpoints; "help" asks the model what it can do.
+/tasks /projects /notes /checkpoints    what this device holds
+/popup ENTITY[:ID] MESSAGE              ask as from a popup, e.g. /popup task:t-1 what is this?
+/done TASK_ID                           finish a task here, and tell your other devices
+/help  /quit                            Ctrl-C stops an answer, twice at the prompt it leaves"""
+_REMEMBERED = 20
+_LISTS = {"/tasks": "task", "/projects": "project", "/notes": "note", "/checkpoints": "checkpoint"}
+
+
+class Session:
+    """The conversation over one connected device. One answer runs at a time."""
+
+    def __init__(
+        self, device: Device, tools: DeviceTools, renderer: Renderer, prompt: Prompt | None, question: str = "> "
+    ) -> None:
+        self._device = device
+        self._tools = tools
+        self._renderer = renderer
+        self._prompt = prompt
+        self._question = question
+        self._history: list[WsHistoryMessage] = []
+        self._running: Answer | None = None
+        self._warned = False
+        self._left = trio.CancelScope()
+
+    async def ask(self, message: str) -> str:
+        """Ask on the home screen and show the answer; its status, or `refused`."""
+        history = self._history[-_REMEMBERED:]
+        status, text = await self._show(lambda: self._device.home(message, history=history))
+        if status == "completed" and text:
+            self._history += [
+                WsHistoryMessage(role="user", content=message),
+                WsHistoryMessage(role="assistant", content=text),
+            ]
+        return status
+
+    async def ask_once(self, message: str) -> str:
+        """As `ask`; `cancelled` when Ctrl-C came twice."""
+        with self._left:
+            return await self.ask(message)
+        return "cancelled"
+
+    async def converse(self) -> None:
+        """Prompt and answer until the input ends, `/quit`, or Ctrl-C twice."""
+        if self._prompt is None:
+            raise RuntimeError("a conversation needs a prompt")
+        with self._left:
+            while (line := await self._prompt.ask(self._question)) is not None:
+                self._warned = False
+                line = line.strip()
+                if line in {"/quit", "/exit"}:
+                    return
+                if line:
+                    await self._take(line)
+
+    async def interrupt(self) -> None:
+        """Ctrl-C: stop the answer that runs; at the prompt, or when the answer does not stop, leave the second time."""
+        if self._warned:
+            self._left.cancel()
+            return
+        self._warned = True
+        if self._running is not None:
+            with suppress(ConnectionLostError, ProtocolError):  # whoever reads the answer hears of it
+                await self._running.cancel()
+        else:
+            self._renderer.note("Ctrl-C again leaves.")
+
+    async def show_notices(self) -> None:
+        """Show errors that belong to no answer, as they come; when the connection ends, so does the conversation."""
+        with suppress(ConnectionLostError, ProtocolError):
+            while True:
+                frame = await self._device.receive()
+                if isinstance(frame, WsError):
+                    self._renderer.error(f"{frame.message} ({frame.code})")
+        if self._running is None:
+            self._left.cancel()
+
+    async def _take(self, line: str) -> None:
+        command, _, rest = line.partition(" ")
+        if command in _LISTS:
+            self._renderer.items(_LISTS[command], self._tools.store)
+        elif command == "/popup":
+            await self._popup(rest.strip())
+        elif command == "/done":
+            await self._done(rest.strip())
+        elif command.startswith("/"):
+            self._renderer.note(HELP)
+        else:
+            await self.ask(line)
+
+    async def _popup(self, rest: str) -> None:
+        target, _, message = rest.partition(" ")
+        entity, _, identity = target.partition(":")
+        if entity not in _LISTS.values() or not message.strip():
+            self._renderer.note(HELP)
+            return
+        scope = WsScope.model_validate({"type": entity, "id": identity or None})
+        await self._show(lambda: self._device.popup(message.strip(), scope))
+
+    async def _done(self, identity: str) -> None:
+        try:
+            item = self._tools.store.update("task", identity, {"status": "done"})
+        except LookupError as error:
+            self._renderer.error(str(error))
+            return
+        await self._tools.save()
+        await self._device.mutate("update", "task", identity, item)
+        self._renderer.note(f"done: {item['title']}")
+
+    async def _show(self, ask: Callable[[], Awaitable[Answer]]) -> tuple[str, str]:
+        answer = self._running = await ask()
+        try:
+            async for frame in answer:
+                self._renderer.frame(frame)
+        except RequestRefusedError as error:
+            self._renderer.error(f"{error.frame.message} ({error.code})")
+            return "refused", ""
+        finally:
+            self._running = None
+            self._warned = False
+        return (answer.end.status if answer.end is not None else "failed"), answer.text
+
+
+def approver(renderer: Renderer, prompt: Prompt | None, *, everything: bool) -> Callable[[WsToolCall], Awaitable[bool]]:
+    """Decides on calls that need approval: yes to `everything`, else what the person says, else no."""
+
+    async def approve(call: WsToolCall) -> bool:
+        question = renderer.approval(call)
+        if everything:
+            return True
+        if prompt is None:
+            renderer.note("Refused: there is nobody to ask. --yes allows everything.")
+            return False
+        return ((await prompt.ask(question)) or "").strip().lower() in {"y", "yes"}
+
+    return approve
