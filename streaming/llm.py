@@ -81,10 +81,14 @@ def _is_web_url(url: str) -> bool:
 def open_http_client() -> httpx.AsyncClient:
     """A client fit for model streams: as many connections as there are answers, and no time limits but `ChatModel`'s.
 
-    httpx by itself allows 100 connections; the 101st answer would wait for another to end.
+    httpx by itself allows 100 connections; the 101st answer would wait for another to end. The environment's proxies
+    are used, though not for this machine's own addresses, where a local model listens.
     """
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=32, keepalive_expiry=30.0)
-    return httpx.AsyncClient(limits=limits, timeout=None, follow_redirects=False)  # noqa: S113 - ChatModel has deadlines
+    return httpx.AsyncClient(
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=32, keepalive_expiry=30.0),
+        timeout=None,  # noqa: S113 - ChatModel has deadlines of its own
+        mounts={f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")},
+    )
 
 
 class ChatModel:

@@ -310,7 +310,10 @@ async def test_a_document_that_is_too_large(server: ModelServer, model: ModelFac
 async def test_more_answers_at_once_than_httpx_allows_by_itself(
     server: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    # Nor is a proxy of the environment asked for what is on this machine: nobody listens at this one.
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
     go_on = trio.Event()
     server.fallback = [*text("a"), Wait(go_on), *end()]
     finished = []
