@@ -1,13 +1,16 @@
-"""Transaction and pipeline blocks that are always left, in a cancelled scope too."""
+"""Transactions, pipelines and server-side cursors that are always ended, in a cancelled scope too."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from psycopg import pq
+import psycopg
+from psycopg import AsyncServerCursor, pq
 from psycopg._pipeline_async import AsyncPipeline
+from psycopg.rows import Row
 from psycopg.transaction import AsyncTransaction
 
 from sql.timeouts import CLEANUP_TIMEOUT_S, COMMIT_TIMEOUT_S
@@ -52,13 +55,31 @@ class TrioTransaction(AsyncTransaction):
         if self.pgconn.status != pq.ConnStatus.OK:
             self.status = self.Status.FAILED
             return False
-        return await self._conn.wait(self._exit_gen(type(error) if error else None, error, None))
+        swallow = await self._conn.wait(self._exit_gen(type(error) if error else None, error, None))
+        if self._conn._pipeline:
+            # In a pipeline that was only queued.
+            try:
+                await self._conn.wait(self._conn._pipeline._sync_gen())
+            except psycopg.Error as another:
+                if error is None:
+                    raise
+                logger.debug("a transaction that failed had further errors: %s", type(another).__name__)
+        return swallow
 
 
 class TrioPipeline(AsyncPipeline):
     """A pipeline that is always left: cancelled, its queries are cancelled and their results consumed."""
 
     _conn: TrioConnection[Any]
+
+    async def __aenter__(self) -> Self:
+        level = self.level
+        try:
+            return await super().__aenter__()
+        except BaseException:
+            # Settling has run the rest of entering, which counted a level that nobody will leave.
+            self.level = level
+            raise
 
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
@@ -75,7 +96,7 @@ class TrioPipeline(AsyncPipeline):
                     elif isinstance(exc_val, Exception):
                         await self._conn.wait(self._exit_gen())
                     elif not self._conn.closed:
-                        await self._conn.settle(self._exit_gen())
+                        await self._conn.settle(self._exit_gen(), resume=False)
         except BaseException as another:
             error = error or another
             if another is error or not isinstance(another, Exception):
@@ -85,3 +106,25 @@ class TrioPipeline(AsyncPipeline):
             self._exit(error)
             if self.level == 0 and self.pgconn.pipeline_status != pq.PipelineStatus.OFF:
                 self._conn.discard()
+            if error is not None:
+                await self._forget_prepared_statements()
+
+    async def _forget_prepared_statements(self) -> None:
+        """Prepare all statements anew: psycopg counts those as prepared that it queued behind one which failed."""
+        if self.pgconn.transaction_status in {pq.TransactionStatus.IDLE, pq.TransactionStatus.INTRANS}:
+            self._conn._prepared.clear()
+            with self._conn.finishing(CLEANUP_TIMEOUT_S), contextlib.suppress(psycopg.Error):
+                async with self._lock:
+                    await self._conn.wait(self._conn._prepared.maintain_gen(self._conn))
+        # In a failed transaction the server takes no such command, and rolling back does the same.
+
+
+class TrioServerCursor(AsyncServerCursor[Row]):
+    """A server-side cursor that is always closed on the server."""
+
+    _conn: TrioConnection[Any]
+
+    async def close(self) -> None:
+        """Close the cursor; shielded, for leaving its block does this in a cancelled scope too."""
+        with self._conn.finishing(CLEANUP_TIMEOUT_S):
+            await super().close()

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from types import TracebackType
@@ -30,7 +31,7 @@ from psycopg.errors import CancellationTimeout, ConnectionTimeout, _WaitTimeout
 from psycopg.rows import AsyncRowFactory, Row, TupleRow, tuple_row
 from psycopg.transaction import AsyncTransaction
 
-from sql.blocks import TrioPipeline, TrioTransaction
+from sql.blocks import TrioPipeline, TrioServerCursor, TrioTransaction
 from sql.timeouts import CANCEL_RETRY_S, CLEANUP_TIMEOUT_S
 from sql.waiting import WaitTimeout, drive, drive_connecting
 
@@ -38,7 +39,6 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 ACTIVE = pq.TransactionStatus.ACTIVE
-COPYING = (pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_OUT, pq.ExecStatus.COPY_BOTH)
 
 
 class TrioConnection(psycopg.AsyncConnection[Row]):
@@ -52,6 +52,7 @@ class TrioConnection(psycopg.AsyncConnection[Row]):
         super().__init__(pgconn, row_factory or cast("AsyncRowFactory[Row]", tuple_row))
         # psycopg declares an asyncio.Lock and only ever says `async with` to it.
         self.lock = cast("Any", trio.Lock())
+        self.server_cursor_factory = TrioServerCursor
 
     @classmethod
     async def connect(
@@ -131,57 +132,61 @@ class TrioConnection(psycopg.AsyncConnection[Row]):
         except BaseException:
             # Cancelled (alone or in a group), or Ctrl-C: the server may be busy with a query nobody waits for.
             if self.pgconn.transaction_status == ACTIVE:
-                await self.settle(gen)
+                await self.settle(gen, resume=True)
             raise
 
-    async def settle(self, gen: PQGen[Any]) -> None:
+    async def settle(self, gen: PQGen[Any], *, resume: bool) -> None:
         """Stop what the server is doing and consume what it still sends, `gen` first; else close the connection.
 
-        Shielded, and takes `CLEANUP_TIMEOUT_S` at most. A transaction stays open (and is failed by then).
+        `resume` when `gen` has been driven before. Shielded, and takes `CLEANUP_TIMEOUT_S` at most. A transaction stays
+        open (and is failed by then).
         """
-        with trio.move_on_after(CLEANUP_TIMEOUT_S, shield=True):
-            while True:
-                # One request at a time, each answered before the next step: one still on its way when this is over
-                # would cancel somebody else's query.
-                await self._try_cancel(timeout=CLEANUP_TIMEOUT_S)
+        with trio.move_on_after(CLEANUP_TIMEOUT_S, shield=True) as scope:
+            while not self.closed:
+                await self._try_cancel(timeout=max(CANCEL_RETRY_S, scope.deadline - trio.current_time()))
                 with trio.move_on_after(CANCEL_RETRY_S) as attempt:
-                    await self._drain(gen)
+                    await self._drain(gen, resume=resume)
                 if not attempt.cancelled_caught:
                     return
+                resume = True
+        if self.closed:
+            return
         logger.warning("a cancelled query did not end within %s s: its connection is closed", CLEANUP_TIMEOUT_S)
         self.discard()
 
-    async def _drain(self, gen: PQGen[Any]) -> None:
-        """Drive `gen` to its end, then collect what results remain outside a pipeline or a `COPY`."""
+    async def _drain(self, gen: PQGen[Any], *, resume: bool) -> None:
+        """Drive `gen` to its end, then collect what results remain, outside a pipeline; close if that does not help."""
         # Border: whatever the abandoned operation raises (first of all "query canceled") has no one to go to.
         with contextlib.suppress(Exception):
-            await drive(gen, self.pgconn.socket)
-        if self.pgconn.transaction_status == ACTIVE and self.pgconn.pipeline_status == pq.PipelineStatus.OFF:
-            try:
+            await drive(gen, self.pgconn.socket, resume=resume)
+        if self.pgconn.pipeline_status != pq.PipelineStatus.OFF:
+            return
+        if self.pgconn.transaction_status == ACTIVE:
+            with contextlib.suppress(psycopg.Error):
                 await drive(_remaining_results(self.pgconn), self.pgconn.socket)
-            except psycopg.Error:
-                self.discard()
+        if self.pgconn.transaction_status == ACTIVE:
+            self.discard()
 
     async def cancel_safe(self, *, timeout: float = 30.0) -> None:  # noqa: ASYNC109
         """Ask the server to cancel the current query; return when it has the request.
 
-        Raises `CancellationTimeout` after `timeout` seconds (0: never). The query itself ends with `QueryCanceled`.
+        Shielded: a request left on its way could arrive later and cancel another query. For the same reason the
+        connection is closed, and `CancellationTimeout` raised, when that takes longer than `timeout` seconds (0: no
+        limit). The query itself ends with `QueryCanceled`, if the request was in time.
         """
         if not self._should_cancel():
             return
-        try:
-            with trio.fail_after(timeout or float("inf")):
-                await drive_connecting(self._cancel_gen())
-        except trio.TooSlowError:
-            raise CancellationTimeout("the cancel request was not taken in time") from None
+        with trio.move_on_after(timeout or math.inf, shield=True) as scope:
+            await drive_connecting(self._cancel_gen())
+        if scope.cancelled_caught:
+            self.discard()
+            raise CancellationTimeout(f"the server did not take a cancel request within {timeout:g} s")
 
     async def _try_cancel(self, *, timeout: float = CLEANUP_TIMEOUT_S) -> None:  # noqa: ASYNC109
-        # psycopg calls it where a stream or a COPY is abandoned, so in a cancelled scope as well.
-        with trio.CancelScope(shield=True):
-            try:
-                await self.cancel_safe(timeout=timeout)
-            except psycopg.Error as error:
-                logger.warning("a query could not be cancelled: %s", error)
+        try:
+            await self.cancel_safe(timeout=timeout)
+        except psycopg.Error as error:
+            logger.warning("a query could not be cancelled: %s", error)
 
     @contextlib.contextmanager
     def finishing(self, timeout_s: float, *, otherwise: str | None = None) -> Iterator[trio.CancelScope]:
@@ -209,7 +214,9 @@ class TrioConnection(psycopg.AsyncConnection[Row]):
         """
         transaction = TrioTransaction(self, savepoint_name, force_rollback)
         if self._pipeline:
-            async with self.pipeline(), transaction, self.pipeline():
+            # What was queued before belongs outside; what is queued inside must have its answers before COMMIT.
+            await self._pipeline.sync()
+            async with transaction, self.pipeline():
                 yield transaction
         else:
             async with transaction:
@@ -239,10 +246,13 @@ class TrioConnection(psycopg.AsyncConnection[Row]):
 
 
 def _remaining_results(pgconn: pq.abc.PGconn) -> PQGen[None]:
-    """Fetch and drop results until the server is done, or is in a `COPY`, which psycopg ends itself."""
+    """Fetch and drop results, and end a `COPY`, until the server is done. Raises what it says to that."""
     while (result := (yield from generators.fetch(pgconn))) is not None:
-        if result.status in COPYING:
-            return
+        if result.status == pq.ExecStatus.COPY_IN:
+            yield from generators.copy_end(pgconn, b"the copy was cancelled")
+        elif result.status == pq.ExecStatus.COPY_OUT:
+            while isinstance((yield from generators.copy_from(pgconn)), memoryview):
+                pass
 
 
 Connection = TrioConnection[TupleRow]

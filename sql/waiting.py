@@ -1,8 +1,8 @@
 """Drive psycopg's I/O generators on Trio: they say which readiness they need, these functions wait for it.
 
 psycopg writes its protocol as generators that yield `Wait` ("I would block until the socket is readable/writable") and
-are sent `Ready` back. A generator that is sent nothing asks for the same again, so one that was left half-way, by a
-cancellation, can be driven on later.
+are sent `Ready` back. A generator that is sent `Ready.NONE` asks for the same again, so one that was left half-way, by
+a cancellation, can be driven on later.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ class WaitTimeout(Exception):
     """The generator did not finish in the time it was given; it can be driven on."""
 
 
-async def drive(gen: PQGen[T], fileno: int, *, timeout_s: float | None = None) -> T:
-    """Run `gen` to its end on the socket `fileno` and return its value.
+async def drive(gen: PQGen[T], fileno: int, *, timeout_s: float | None = None, resume: bool = False) -> T:
+    """Run `gen` to its end on the socket `fileno` and return its value; `resume` when it was left half-way before.
 
     Raises `WaitTimeout` after `timeout_s` seconds; what has already arrived by then is still taken, so a timeout of 0
     polls once. A cancellation leaves `gen` suspended. Raises `OperationalError` when the socket is closed meanwhile.
     """
     with trio.move_on_after(math.inf if timeout_s is None else timeout_s):
         try:
-            wanted = next(gen)
+            wanted = gen.send(Ready.NONE) if resume else next(gen)
             while True:
                 ready = _ready_now(fileno, wanted) if timeout_s is not None else 0
                 wanted = gen.send(ready or await _until_ready(fileno, wanted))
@@ -43,7 +43,10 @@ async def drive(gen: PQGen[T], fileno: int, *, timeout_s: float | None = None) -
 
 
 async def drive_connecting(gen: PQGenConn[T]) -> T:
-    """Like `drive`, for generators that name their socket at every step: connecting and cancelling."""
+    """Like `drive`, for generators that name their socket at every step: connecting and cancelling.
+
+    A cancellation closes `gen`, and with it the socket it had opened.
+    """
     try:
         fileno, wanted = next(gen)
         while True:
@@ -51,6 +54,8 @@ async def drive_connecting(gen: PQGenConn[T]) -> T:
     except StopIteration as done:
         value: T = done.value
         return value
+    finally:
+        gen.close()
 
 
 async def _until_ready(fileno: int, wanted: Wait) -> int:

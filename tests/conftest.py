@@ -12,7 +12,7 @@ from tests.database import new_database, running_server
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """The session's PostgreSQL server: a superuser's conninfo. Not to be used with `autojump_clock`, which outruns I/O."""
+    """The session's PostgreSQL server: a superuser's conninfo. Not for `autojump_clock`, which outruns I/O."""
     with running_server() as conninfo:
         yield conninfo
 

@@ -56,7 +56,7 @@ async def test_every_primary_key_starts_with_the_user(database: str) -> None:
         " ON attrelid = conrelid AND attnum = conkey[1] WHERE contype = 'p' AND connamespace = 'public'::regnamespace"
     )
     async with await TrioConnection.connect(database) as connection:
-        first_columns = dict(await (await connection.execute(query)).fetchall())
+        first_columns: dict[str, str] = dict(await (await connection.execute(query)).fetchall())
     assert first_columns.pop("schema_migrations") == "name"
     assert set(first_columns.values()) == {"user_id"}
 
