@@ -38,7 +38,7 @@ def build_app(services: RestServices) -> QuartTrio:
         BODY_TIMEOUT=services.limits.body_timeout_s,
         RESPONSE_TIMEOUT=_RESPONSE_TIMEOUT_S,
     )
-    # `//healthz` is not a path of ours; a redirect would be an answer without our error body.
+    # A doubled slash is another path: a redirect would be an answer without our error body.
     app.url_map.merge_slashes = False
     install_error_handlers(app)
     app.register_blueprint(auth.auth_routes(services, trio.current_time))

@@ -34,7 +34,7 @@ def _sentence(error: ValidationError) -> str:
     if first["type"] == "json_invalid":
         return "The body is not JSON."
     place = ".".join(str(part) for part in first["loc"]) or "the body"
-    return f"{place}: {first['msg'].removeprefix('Value error, ')}"
+    return f"{place}: {first['msg'].removeprefix('Value error, ').removesuffix('.')}."
 
 
 def bearer_identity(tokens: Tokens) -> Identity:

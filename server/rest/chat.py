@@ -63,8 +63,8 @@ CHAT: Final = Operation(
     name="chat",
     summary="Ask the agents",
     description=(
-        "Answers once the answer is complete, as JSON; or, with `Accept: text/event-stream`, as it is made: each event's"
-        " `data` is a server frame of the device protocol, `event` its type and `id` its `seq`, and the last is"
+        "Answers once the answer is complete, as JSON; or, with `Accept: text/event-stream`, as it is made: the `data`"
+        " of each event is a server frame of the device protocol, `event` its type and `id` its `seq`, and the last is"
         " `stream_end`. Tools run on the user's connected device. Closing the connection cancels the request."
     ),
     tag="chat",

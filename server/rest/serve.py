@@ -1,8 +1,8 @@
 """Hypercorn on trio, as a task of the caller's nursery.
 
-Hypercorn's own `serve` shields each write from cancellation without a limit, so one client that stops reading keeps
-the process from ending; and it reports no bound address for port 0 that a program can use. This runs the same
-connection handler with listeners of trio's, and a limit on writes.
+Hypercorn's own `serve` shields each write from cancellation without a limit, so that one client that stops reading
+keeps the process from ending, and bounds no number of connections. This runs the same connection handler with trio's
+listeners and those limits.
 """
 
 from __future__ import annotations
@@ -41,9 +41,11 @@ class ServeLimits:
 
 
 class Connection(TCPServer):
-    """One client's connection: Hypercorn's handler with writes that end.
+    """One client's connection: Hypercorn's handler, with writes that end and closing that happens.
 
-    A write that is cancelled or takes longer than `write_s` leaves half a message behind, so it closes the connection.
+    quart-trio cancels a request's task as soon as its response is complete, which is while that task tells the
+    connection to close or to go idle. What Hypercorn does then must not be cut short, or the connection would stay
+    open with nobody to time it out.
     """
 
     def __init__(
@@ -60,22 +62,35 @@ class Connection(TCPServer):
         self._write_s = write_s
 
     async def protocol_send(self, event: Event) -> None:
-        if not isinstance(event, RawData):
-            await super().protocol_send(event)
-            return
-        sent = False
+        match event:
+            case RawData():
+                await self._write(event.data)
+            case Closed():
+                await self._close()
+                await self.protocol.handle(event)
+            case _:
+                with trio.CancelScope(shield=True):  # starts or stops the idle timer; waits for nothing
+                    await super().protocol_send(event)
+
+    async def _write(self, data: bytes) -> None:
+        # A write that was cancelled or took too long leaves half a message behind: nothing may follow it.
+        written = False
         try:
             async with self.send_lock:
                 with trio.move_on_after(self._write_s):
-                    await self._socket_stream.send_all(event.data)
-                    sent = True
+                    await self._socket_stream.send_all(data)
+                    written = True
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            pass
+            pass  # the client is gone, as the handler is told below
         finally:
-            if not sent:
+            if not written:
                 self._socket_stream.socket.close()
-        if not sent:
+        if not written:
             await self.protocol.handle(Closed())
+
+    async def _close(self) -> None:
+        with trio.CancelScope(shield=True):  # a shutdown and a close, neither of which waits
+            await super()._close()
 
 
 async def serve_rest(

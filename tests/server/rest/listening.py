@@ -1,0 +1,116 @@
+"""A REST application on a real listener, and answer pipelines that tests script."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any, cast
+from uuid import UUID
+
+import httpx
+import trio
+from quart_trio import QuartTrio
+
+from server.accounts import Accounts
+from server.answer import ChatInput, Emit
+from server.auth import Tokens
+from server.metrics import Metrics
+from server.rest.app import build_app
+from server.rest.serve import ServeLimits, serve_rest
+from server.rest.services import RestLimits, RestServices
+from streaming.frames import WsFailure, WsStreamEnd, WsStreamStart, WsStreamText
+
+USER = UUID("11111111-2222-4333-8444-555555555555")
+REQUEST = UUID("99999999-2222-4333-8444-555555555555")
+KEY = b"k" * 32
+
+Script = Callable[[ChatInput, Emit], Awaitable[WsStreamEnd]]
+
+
+class ScriptedRunner:
+    """A `ChatRunner` that does what the test says, and tells how each run went."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self.inputs: list[ChatInput] = []
+        self.started = trio.Event()
+        self.cancelled = trio.Event()
+
+    async def run(self, request: ChatInput, *, emit: Emit) -> WsStreamEnd:
+        self.inputs.append(request)
+        self.started.set()
+        try:
+            return await self._script(request, emit)
+        except trio.Cancelled:
+            self.cancelled.set()
+            raise
+
+
+def end(chat: ChatInput, status: Any = "completed", error: WsFailure | None = None, **more: Any) -> WsStreamEnd:
+    return WsStreamEnd(request_id=chat.request_id, status=status, error=error, **more)
+
+
+async def say_hello(chat: ChatInput, emit: Emit) -> WsStreamEnd:
+    """The least answer there is."""
+    await emit(WsStreamStart(request_id=chat.request_id, agent="task_agent"))
+    await emit(WsStreamText(request_id=chat.request_id, block=0, chunk="hello"))
+    return end(chat)
+
+
+async def all_well() -> Mapping[str, str | None]:
+    return {"database": None, "model": None}
+
+
+def make_services(
+    script: Script | ScriptedRunner = say_hello,
+    *,
+    accounts: Accounts | None = None,
+    limits: RestLimits | None = None,
+    readiness: Callable[[], Awaitable[Mapping[str, str | None]]] = all_well,
+    tokens: Tokens | None = None,
+) -> RestServices:
+    return RestServices(
+        # Most tests never get as far as an account.
+        accounts=accounts or cast("Accounts", object()),
+        tokens=tokens or Tokens([KEY]),
+        metrics=Metrics(),
+        readiness=readiness,
+        chat=script if isinstance(script, ScriptedRunner) else ScriptedRunner(script),
+        limits=limits or RestLimits(),
+    )
+
+
+@asynccontextmanager
+async def listening(app: QuartTrio | RestServices, limits: ServeLimits | None = None) -> AsyncIterator[tuple[str, int]]:
+    """Serve `app` on a free port of loopback, and give its address."""
+    served = build_app(app) if isinstance(app, RestServices) else app
+    async with trio.open_nursery() as nursery:
+        serve = partial(
+            serve_rest, served, "127.0.0.1:0", shutdown_trigger=trio.sleep_forever, limits=limits or ServeLimits()
+        )
+        yield await nursery.start(serve)
+        nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def client_of(
+    services: RestServices, *, user: UUID | None = USER, limits: ServeLimits | None = None
+) -> AsyncIterator[httpx.AsyncClient]:
+    """An HTTP client of a server over `services`, logged in as `user`."""
+    headers = {} if user is None else {"Authorization": f"Bearer {services.tokens.issue(user)[0]}"}
+    async with (
+        listening(services, limits) as (host, port),
+        httpx.AsyncClient(base_url=f"http://{host}:{port}", headers=headers, timeout=10) as client,
+    ):
+        yield client
+
+
+async def raw_exchange(address: tuple[str, int], request: bytes) -> bytes:
+    """Send `request` and read until the server closes."""
+    async with await trio.open_tcp_stream(*address) as stream:
+        await stream.send_all(request)
+        received = b""
+        async for chunk in stream:
+            received += chunk
+        return received
