@@ -83,8 +83,18 @@ class Server:
         self.process.send_signal(number)
         assert self.process.wait(START_S) == 0, self.errors.read_text()
         seconds = time.monotonic() - began
-        assert not [pid for pid in family if psutil.pid_exists(pid)]
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        assert not [pid for pid in family if is_running(pid)]
         return seconds
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process still runs. One that has ended and that nobody has waited for is over all the same."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def postmasters(folder: Path) -> list[int]:
