@@ -1,8 +1,7 @@
 """Every frame of the device protocol, version 3: frozen pydantic models, discriminated by `type`.
 
-`streaming.inbound` validates inbound frames; `ServerFrame` models are what the server sends, with
-`seq` stamped by the socket's writer. The JSON Schema, the AsyncAPI document and the clients' types are generated from
-this module.
+`streaming.inbound` validates what clients send; the socket's writer stamps `seq` on what the server sends. The JSON
+Schema, the AsyncAPI document and the clients' types are generated from this module.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, Field, TypeAdapter
 
 from streaming.codes import ErrorCode
 
@@ -52,10 +51,8 @@ MutationOp = Literal["create", "update", "delete"]
 Optional = Annotated[T | None, Field(exclude_if=lambda value: value is None)]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="ignore", hide_input_in_errors=True, json_schema_serialization_defaults_required=True
-    )
+class _Model(BaseModel, frozen=True, hide_input_in_errors=True, json_schema_serialization_defaults_required=True):
+    """Unknown fields are ignored."""
 
 
 class _ServerFrame(_Model):
