@@ -14,7 +14,8 @@ import trio
 from cryptography.fernet import Fernet
 
 from client.terminal.calls import Approve, Tools
-from client.terminal.connection import Device, OnMutation, open_device
+from client.terminal.connection import Device, open_device
+from client.terminal.link import OnMutation
 from client.terminal.rest import SignIn, register
 from server.main import Running, serve
 from server.settings import load_settings
