@@ -31,6 +31,8 @@ def chart(data: Mapping[str, Any], *, width: int, plain: bool) -> RenderableType
     kind = data.get("chartType")
     heading = Text(clean(data.get("title") or "Chart"), style="bold")
     parts: list[RenderableType] = [heading]
+    # One scale for all series, so that their bars compare.
+    most = max((abs(_number(point.get(key))) for point in points for key in series), default=0) or 1
     for number, key in enumerate(series):
         values = [_number(point.get(key)) for point in points]
         style = _style(config, key, number)
@@ -39,12 +41,12 @@ def chart(data: Mapping[str, Any], *, width: int, plain: bool) -> RenderableType
         if kind in _RUNNING and len(points) > 1:
             parts.append(_columns(labels, values, style, width, plain=plain))
         else:
-            parts.append(_bars(labels, values, style, width, shares=kind in _SHARES, plain=plain))
+            parts.append(_bars(labels, values, style, width, most, shares=kind in _SHARES, plain=plain))
     return Group(*parts)
 
 
 def _bars(
-    labels: Sequence[str], values: Sequence[float], style: str, width: int, *, shares: bool, plain: bool
+    labels: Sequence[str], values: Sequence[float], style: str, width: int, most: float, *, shares: bool, plain: bool
 ) -> RenderableType:
     grid = Table.grid(padding=(0, 1))
     grid.add_column(justify="right", max_width=max(8, width // 3), overflow="ellipsis", no_wrap=True)
@@ -52,7 +54,6 @@ def _bars(
     grid.add_column(no_wrap=True)
     label_width = min(max((len(label) for label in labels), default=0), max(8, width // 3))
     room = max(5, width - label_width - 16)
-    most = max((abs(value) for value in values), default=0) or 1
     total = sum(abs(value) for value in values) or 1
     for label, value in zip(labels, values, strict=True):
         number = f"{value:g}" + (f" ({abs(value) / total:.0%})" if shares else "")

@@ -216,7 +216,7 @@ def test_a_change_is_reported_from_the_tools_result() -> None:
     answer = talk("finish Call Ann")
     assert "marked as done the task “Call Ann”" in answer.text
     assert answer.block("entity_ref")["ids"] == ["t2"]
-    deleted = talk("delete Call Ann")
+    deleted = talk("delete the ann task")
     assert "deleted the task “Call Ann”" in deleted.text
     assert len(deleted.blocks) == 1
 
@@ -230,11 +230,11 @@ def test_several_that_could_be_meant_are_asked_about() -> None:
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("denied", "You refused to let me delete task, so nothing was changed."),
+        ("denied", "You refused to let me delete the task, so nothing was changed."),
         ("device_offline", "None of your devices is connected"),
         ("device_gone", "disconnected before it answered"),
         ("deadline", "did not answer in time"),
-        ("not_found", "I could not delete task: No (not_found)."),
+        ("not_found", "I could not delete the task: No (not_found)."),
     ],
 )
 def test_a_failed_tool_is_said_plainly(code: str, said: str) -> None:
