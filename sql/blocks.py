@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 class TrioTransaction(AsyncTransaction):
-    """A transaction whose beginning and end are shielded; see `TrioConnection.transaction`."""
+    """A transaction whose end is shielded; see `TrioConnection.transaction`."""
 
     _conn: TrioConnection[Any]
 
@@ -30,10 +30,11 @@ class TrioTransaction(AsyncTransaction):
         async with self._conn.lock:
             self._check_enter()
             try:
-                with self._conn.finishing(CLEANUP_TIMEOUT_S, otherwise="BEGIN was not answered in time"):
-                    await self._conn.wait(self._enter_gen())
+                await self._conn.wait(self._enter_gen())
             except BaseException as error:
-                await self._finish(error)
+                # Settled, it may have begun all the same.
+                with self._conn.finishing(CLEANUP_TIMEOUT_S):
+                    await self._finish(error)
                 raise
         return self
 

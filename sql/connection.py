@@ -208,9 +208,9 @@ class TrioConnection(psycopg.AsyncConnection[Row]):
     ) -> AsyncIterator[AsyncTransaction]:
         """Run the block in a transaction, or in a savepoint of the one it is in.
 
-        The block can be cancelled, its beginning and end cannot: a block that ended normally was committed when this
-        returns; one that raised, `Cancelled` included, was rolled back. When the server does not answer in time the
-        connection is closed, and a lost `COMMIT` raises `OperationalError`.
+        The block can be cancelled, its end cannot: a block that ended normally was committed when this returns; one
+        that raised, `Cancelled` included, was rolled back. When the server does not answer in time the connection is
+        closed, and a lost `COMMIT` raises `OperationalError`.
         """
         transaction = TrioTransaction(self, savepoint_name, force_rollback)
         if self._pipeline:

@@ -69,6 +69,8 @@ class Pooled:
             return False
         if connection._num_transactions or connection._pipeline is not None or not connection.autocommit:
             return False
+        if pgconn.pipeline_status != pq.PipelineStatus.OFF:
+            return False
         try:
             # A server that went away has said so, and ended the stream.
             while pgconn.status == pq.ConnStatus.OK and has_news(pgconn.socket):
