@@ -34,7 +34,9 @@ def error_of(response: httpx.Response, status: int) -> dict[str, Any]:
     return error
 
 
-@pytest.mark.parametrize("path", ["/", "/nothing", "/api/v1/chat/", "/api//v1/auth/login", "/static/x", "/%ff%00", "/../etc"])
+@pytest.mark.parametrize(
+    "path", ["/", "/nothing", "/api/v1/chat/", "/api//v1/auth/login", "/static/x", "/%ff%00", "/../etc"]
+)
 async def test_nothing_there(path: str) -> None:
     async with listening(make_services()) as address:
         answer = await raw_exchange(address, f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
