@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from client.terminal.plain import clean
+from client.terminal.plain import clean, listed
 
 _COLORS = ("blue", "green", "magenta", "yellow", "cyan", "red")
 _BARS = "▏▎▍▌▋▊▉█"
@@ -23,12 +23,12 @@ _SHARES = {"pie", "radial"}
 
 def chart(data: Mapping[str, Any], *, width: int, plain: bool) -> RenderableType:
     """A `chart` block's data within `width` columns. `plain` keeps to ASCII. Values that are no numbers count as 0."""
-    points = [point for point in data.get("data") or [] if isinstance(point, Mapping)]
+    points = [point for point in listed(data.get("data")) if isinstance(point, Mapping)]
     config = data.get("config")
     series = list(config) if isinstance(config, Mapping) else []
     label_key = next((key for point in points for key in point if key not in series), None)
     labels = [clean(point.get(label_key, "")) for point in points]
-    kind = data.get("chartType")
+    kind = str(data.get("chartType"))
     heading = Text(clean(data.get("title") or "Chart"), style="bold")
     parts: list[RenderableType] = [heading]
     # One scale for all series, so that their bars compare.
