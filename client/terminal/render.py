@@ -76,6 +76,10 @@ class Renderer:
         self._console.print(Text(f"Tessera wants to run {clean(call.tool)}: {shown}", style="yellow"))
         return "Allow it? [y/N] "
 
+    def left_open(self) -> None:
+        """The cursor stays behind something that was printed: what comes next begins a line."""
+        self._mid_line = True
+
     def items(self, entity: str, store: DeviceStore) -> None:
         """The device's own items of one entity."""
         self._fresh_line()

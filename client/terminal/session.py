@@ -151,6 +151,11 @@ def approver(
         if prompt is None:
             renderer.note("Refused: there is nobody to ask. --yes allows everything.")
             return False
-        return ((await prompt.ask(question)) or "").strip().lower() in {"y", "yes"}
+        try:
+            line = await prompt.ask(question)
+        except trio.Cancelled:
+            renderer.left_open()  # nobody will press Enter after the question
+            raise
+        return (line or "").strip().lower() in {"y", "yes"}
 
     return approve

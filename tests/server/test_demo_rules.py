@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.device import DeviceCall, DeviceResult, Outcome
+from agents.limits import AgentLimits
+from agents.prompting import opening_messages
+from agents.turn import Scope, Turn
 from server.demo.dates import find_day, find_span
 from server.demo.model import respond
 from server.demo.request import InvalidRequestError, parse_request
@@ -268,6 +272,22 @@ def test_the_open_item_of_a_popup_is_what_this_means() -> None:
     system = f'The person has this task open:\n<data name="task">\n{json.dumps(DATA["task"][1])}\n</data>'
     assert "This task is “Call Ann” (due today)." in talk("what is this?", mode="popup", system=system).answer
     assert talk("finish this", mode="popup", system=system).calls == [[("complete_task", {"id": "t2"})]]
+
+
+@pytest.mark.parametrize("mode", ["home", "popup"])
+def test_the_agents_prompts_are_understood(mode: Literal["home", "popup"]) -> None:
+    scope = Scope("note", "n1", DATA["note"][0]) if mode == "popup" else None
+    turn = Turn("what is this?", mode, _NoDevice(), scope=scope, memory={"core": ["task"]}, now_ms=NOW_MS)
+    opening = opening_messages("note_agent", turn, AgentLimits())
+    body = {"messages": [{"role": message.role, "content": message.content} for message in opening]}
+    request = parse_request(json.dumps(body))
+    assert (request.question, request.now_ms, request.wants_blocks) == ("what is this?", NOW_MS, mode == "home")
+    assert request.open_item == (("note", DATA["note"][0]) if mode == "popup" else None)
+
+
+class _NoDevice:
+    async def execute(self, call: DeviceCall) -> DeviceResult:
+        return DeviceResult(Outcome.DEVICE_OFFLINE)
 
 
 def test_a_cut_list_is_said_to_be_cut() -> None:
