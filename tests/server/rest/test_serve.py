@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import socket
 from functools import partial
 
 import httpx
@@ -60,6 +61,24 @@ async def test_it_says_which_port_it_got_and_gives_it_back() -> None:
     async with trio.open_nursery() as nursery:
         serve = partial(serve_rest, build_app(make_services()), f"{host}:{port}", shutdown_trigger=trio.sleep_forever)
         assert await nursery.start(serve) == (host, port)
+        nursery.cancel_scope.cancel()
+
+
+def has_ipv6_loopback() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not has_ipv6_loopback(), reason="this machine has no IPv6 loopback")
+async def test_over_ipv6() -> None:
+    async with trio.open_nursery() as nursery:
+        serve = partial(serve_rest, build_app(make_services()), "[::1]:0", shutdown_trigger=trio.sleep_forever)
+        host, port = await nursery.start(serve)
+        async with httpx.AsyncClient() as client:
+            assert (await client.get(f"http://[{host}]:{port}/healthz")).status_code == 200
         nursery.cancel_scope.cancel()
 
 
