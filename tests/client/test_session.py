@@ -7,23 +7,16 @@ import os
 import signal
 import stat
 from collections.abc import Awaitable, Callable
-from functools import partial
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 import trio
-from quart import request
-from quart_trio import QuartTrio
 from rich.console import Console
 
-from client.terminal.__main__ import parse_arguments
 from client.terminal.account import load_or_create_account
 from client.terminal.app import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_UNREACHABLE, Options, run
 from client.terminal.prompt import PipeReader, Prompt
-from client.terminal.rest import RestError, login, login_or_register, register
 from client.terminal.store import InvalidDataError
-from server.rest.serve import serve_rest
 from streaming.codes import ErrorCode
 from streaming.frames import (
     WsCancel,
@@ -35,37 +28,6 @@ from streaming.frames import (
     WsToolResult,
 )
 from tests.client.peer import Peer, call, end, open_peer, start, text
-
-USER = uuid4()
-
-
-@pytest.fixture
-async def rest(nursery: trio.Nursery) -> str:
-    """Registration and login as PROTOCOL has them, over accounts in memory."""
-    app = QuartTrio("rest")
-    passwords: dict[str, str] = {}
-    signed_in = {"user_id": str(USER), "access_token": "token", "expires_in": 900}
-
-    def refuse(code: str, status: int) -> tuple[dict[str, object], int]:
-        return {"error": {"code": code, "message": code, "retryable": False}}, status
-
-    @app.post("/api/v1/auth/register")
-    async def _register() -> tuple[dict[str, object], int]:
-        body = await request.get_json()
-        if body["email"] in passwords:
-            return refuse("email_taken", 409)
-        passwords[body["email"]] = body["password"]
-        return dict(signed_in), 201
-
-    @app.post("/api/v1/auth/login")
-    async def _login() -> tuple[dict[str, object], int]:
-        body = await request.get_json()
-        if passwords.get(body["email"]) != body["password"]:
-            return refuse("bad_credentials", 401)
-        return dict(signed_in), 200
-
-    host, port = await nursery.start(partial(serve_rest, app, "127.0.0.1:0", shutdown_trigger=trio.sleep_forever))
-    return f"http://{host}:{port}"
 
 
 class Typist:
@@ -330,32 +292,3 @@ async def test_nothing_to_reach(tmp_path: Path, rest: str) -> None:
     assert "Is the server running?" in said
     assert "ws://127.0.0.1:1/ cannot be reached" in said
     assert "is not JSON" in said
-
-
-async def test_accounts_over_rest(rest: str) -> None:
-    made = await register(rest, "a@example.com", "secret password")
-    assert made.user_id == USER
-    assert "token" not in repr(made).replace("access_token", "")
-    assert await login(rest, "a@example.com", "secret password") == made
-    with pytest.raises(RestError) as taken:
-        await register(rest, "a@example.com", "another one")
-    assert (taken.value.status, taken.value.code) == (409, "email_taken")
-    with pytest.raises(RestError) as wrong:
-        await login_or_register(rest, "a@example.com", "wrong")
-    assert wrong.value.status == 409
-    assert "wrong" not in str(wrong.value)
-
-
-async def test_a_wrong_address_is_no_crash(rest: str) -> None:
-    with pytest.raises(RestError) as caught:
-        await register(f"{rest}/elsewhere", "a@example.com", "secret password")
-    assert caught.value.status == 404
-
-
-def test_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TESSERA_CLIENT_PASSWORD", "from the environment")
-    plain = parse_arguments([])
-    assert (plain.message, plain.email, plain.password, plain.approve_everything) == (None, None, None, False)
-    assert plain.url == "ws://127.0.0.1:8765/api/v1/ws/device"
-    full = parse_arguments(["--email", "a@b.example", "--yes", "--state", "/tmp/x", "what", "now?"])
-    assert (full.message, full.password, full.approve_everything) == ("what now?", "from the environment", True)
