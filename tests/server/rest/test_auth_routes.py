@@ -111,8 +111,9 @@ async def test_nothing_secret_is_logged(pool: Pool) -> None:
 
 async def test_a_database_that_is_away_or_busy(database: str) -> None:
     async with (
-        open_pool(database, max_size=1, acquire_timeout_s=0.05) as pool,
-        pool.connection(),
+        # Opened without a first connection, which could take longer than that on a busy machine.
+        open_pool(database, min_size=0, max_size=1, acquire_timeout_s=0.05) as pool,
+        pool.connection(timeout_s=30),
         client_of(services_over(pool), user=None) as client,
     ):
         error = error_of(await client.post(LOGIN, json=ANN), 503)
