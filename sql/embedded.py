@@ -103,13 +103,15 @@ class EmbeddedPostgres:
         account.admit(_binaries(), self._home)
         if not self._cluster.exists():
             self._initialise(account)
+        patience_s = START_TIMEOUT_S  # a server that another process started may still be recovering
         if self._postmaster() is None:
+            patience_s = 0.0
             self._log.write_bytes(b"")
             account.give(self._log)
             self._run(account, "pg_ctl", "start", "-w", "-t", f"{START_TIMEOUT_S:.0f}", "-D", str(self._cluster),
                       "-l", str(self._log), "-o", self._options(account))  # fmt: skip
         administration = self._conninfo("postgres")
-        with _connect_when_ready(administration) as connection:
+        with _connect(administration, patience_s) as connection:
             found = connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
         return create_database(administration, DATABASE) if found is None else self._conninfo(DATABASE)
 
@@ -251,14 +253,14 @@ def _binaries() -> Path:
     return Path(spec.submodule_search_locations[0]) / "pginstall18"
 
 
-def _connect_when_ready(conninfo: str) -> psycopg.Connection:
-    """Connect, also to a server that another process started and that is still recovering."""
-    deadline = time.monotonic() + START_TIMEOUT_S
+def _connect(conninfo: str, patience_s: float) -> psycopg.Connection:
+    """Connect, trying again for `patience_s` seconds."""
+    deadline = time.monotonic() + patience_s
     while True:
         try:
             return psycopg.connect(conninfo, autocommit=True, connect_timeout=5)
         except psycopg.OperationalError:
-            if time.monotonic() > deadline:
+            if time.monotonic() >= deadline:
                 raise
             time.sleep(0.1)
 

@@ -118,3 +118,39 @@ async def test_a_commit_that_fails_in_a_pipeline_is_told(connection: Connection)
         with pytest.raises(psycopg.errors.UniqueViolation):
             await fails()
     assert connection.info.transaction_status == pq.TransactionStatus.IDLE
+
+
+async def test_an_exception_in_a_pipeline_leaves_what_was_sent_to_run(connection: Connection) -> None:
+    async def fails() -> None:
+        async with connection.pipeline():
+            await insert(connection, 1)
+            await connection.execute("SELECT pg_sleep(0.01)")
+            await insert(connection, 2)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fails()
+    assert await marks(connection) == [1, 2]
+
+
+async def test_a_pipeline_that_fails_twice_tells_the_first_failure(connection: Connection) -> None:
+    async def fails() -> None:
+        async with connection.pipeline():
+            async with connection.transaction():
+                await connection.execute("SELECT 1 / 0")
+                await connection.execute("SELECT nothing")
+            pytest.fail("the transaction's end told of no failure")
+
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        await fails()
+    assert await marks(connection) == []
+
+
+async def test_a_connection_lost_inside_a_block_is_told_as_that(connection: Connection) -> None:
+    async def fails() -> None:
+        async with connection.pipeline(), connection.transaction(), connection.transaction():
+            await connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    with pytest.raises(psycopg.OperationalError, match=r"terminat|closed"):
+        await fails()
+    assert connection.broken

@@ -56,8 +56,16 @@ async def test_a_server_that_accepts_and_says_nothing_is_given_up(mock_clock: Mo
 
 
 async def test_options_of_connect(empty_database: str) -> None:
-    async with await TrioConnection.connect(empty_database, row_factory=dict_row, prepare_threshold=None) as connection:
-        assert await (await connection.execute("SELECT 1 AS one")).fetchone() == {"one": 1}
+    adapters = psycopg.adapt.AdaptersMap(psycopg.adapters)
+    adapters.register_loader("int4", psycopg.types.string.TextLoader)
+    async with await TrioConnection.connect(
+        empty_database,
+        row_factory=dict_row,
+        cursor_factory=psycopg.AsyncRawCursor,
+        prepare_threshold=None,
+        context=adapters,
+    ) as connection:
+        assert await (await connection.execute("SELECT $1::int AS one", [1])).fetchone() == {"one": "1"}
         assert connection.autocommit is False
         assert connection.prepare_threshold is None
 
@@ -109,3 +117,5 @@ async def test_closing_a_connection_wakes_the_task_that_waits_on_it(
         await until_waiting(observer, connection.info.backend_pid, "PgSleep")
         await connection.close()
         await connection.close()
+    await connection.cancel_safe()
+    assert not connection.broken

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pwd
 import signal
@@ -111,6 +112,24 @@ async def test_an_exception_of_the_block_stops_the_server_and_comes_out(home: Pa
     assert postmaster(home) is None
 
 
+async def test_blocks_that_start_and_end_at_once_share_one_server(home: Path) -> None:
+    seen: set[tuple[str, int | None]] = set()
+
+    async def use() -> None:
+        async with embedded_postgres(home) as conninfo:
+            seen.add((conninfo, postmaster(home)))
+            started.append(conninfo)
+            while len(started) < 3:
+                await trio.lowlevel.checkpoint()
+
+    started: list[str] = []
+    async with trio.open_nursery() as nursery:
+        for _ in range(3):
+            nursery.start_soon(use)
+    assert len(seen) == 1
+    assert postmaster(home) is None
+
+
 def test_two_processes_share_one_server_and_the_last_one_stops_it(home: Path) -> None:
     server = EmbeddedPostgres(home, durable=False)
     conninfo = server.start()
@@ -205,6 +224,20 @@ def test_a_directory_that_cannot_be_used_is_named_with_the_reason(tmp_path: Path
     (tmp_path / "file").write_text("")
     with pytest.raises(EmbeddedPostgresError, match=r"cannot run on .*/file/postgres"):
         EmbeddedPostgres(tmp_path / "file" / "postgres").start()
+
+
+def test_a_process_that_decides_for_too_long_is_not_waited_for(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sql.embedded.START_TIMEOUT_S", 0.05)
+    with (home / "start.lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(EmbeddedPostgresError, match="another process has been starting or stopping"):
+            EmbeddedPostgres(home).start()
+
+
+def test_without_the_binaries_another_way_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    with pytest.raises(EmbeddedPostgresError, match="TESSERA_DATABASE_URL"):
+        EmbeddedPostgres(tmp_path).start()
 
 
 def test_a_cluster_of_another_version_is_named_by_the_log(home: Path) -> None:

@@ -118,8 +118,9 @@ async def test_a_cancelled_waiter_is_passed_over(database: str) -> None:
     assert pool.stats().waiting == 0
 
 
-async def test_a_cancellation_anywhere_loses_no_connection(database: str) -> None:
-    async with open_pool(database, min_size=0, max_size=1) as pool:
+@pytest.mark.parametrize("min_size", [0, 1])
+async def test_a_cancellation_anywhere_loses_no_connection(database: str, min_size: int) -> None:
+    async with open_pool(database, min_size=min_size, max_size=1) as pool:
 
         async def work() -> None:
             async with pool.connection() as connection:
