@@ -27,6 +27,7 @@ _COLUMNS = frozenset(("headers", "config"))
 _ROWS = frozenset(("rows", "checkpoints", "ids", "items"))
 WRAPPER_KEY = "blocks"
 _TYPES: dict[str, BlockType] = {member.value: member for member in BlockType}
+_TEXT, _CHART = BlockType.TEXT, BlockType.CHART
 _CHART_TYPES = frozenset(member.value for member in ChartType)
 
 
@@ -273,7 +274,7 @@ class Assembly:
     def _refuses_key(self, key: str) -> bool:
         if key == "type" and self.type is not None:
             self.fault = Fault(RejectReason.DUPLICATE_TYPE, "The block names its type twice.")
-        elif key == "content" and self.type is BlockType.TEXT and "content" in self.members:
+        elif key == "content" and self.type is _TEXT and "content" in self.members:
             self.fault = Fault(RejectReason.DUPLICATE_CONTENT, "The text block has content twice.")
         return self.fault is not None
 
@@ -285,10 +286,10 @@ class Assembly:
                 self.fault = Fault(RejectReason.UNKNOWN_TYPE, "The block's type is not one of ours.")
         elif key not in ("chartType", "content"):
             return False
-        if self.type is BlockType.CHART:
+        if self.type is _CHART:
             chart_type = self.members.get("chartType", "bar")
             if not isinstance(chart_type, str) or chart_type not in _CHART_TYPES:
                 self.fault = Fault(RejectReason.UNKNOWN_CHART_TYPE, "The chart's chartType is not one of ours.")
-        elif self.type is BlockType.TEXT and not isinstance(self.members.get("content", ""), str):
+        elif self.type is _TEXT and not isinstance(self.members.get("content", ""), str):
             self.fault = Fault(RejectReason.INVALID_FIELD, "content: a text block's content is a string.")
         return self.fault is not None

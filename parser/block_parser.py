@@ -28,7 +28,7 @@ _ATTEMPT = (
 
 # Looking up a member of an enum costs more than the rest of what is done for most tokens.
 _CLOSED, _STRUCTURE, _HEAD, _FENCE_INFO = State.CLOSED, State.STRUCTURE, State.HEAD, State.FENCE_INFO
-_TEXT, _MEMBERS = State.TEXT, State.MEMBERS
+_TEXT, _MEMBERS, _PROSE, _AFTER = State.TEXT, State.MEMBERS, State.PROSE, State.AFTER
 _PUSHING = frozenset((State.HEAD, State.MEMBERS, State.STRUCTURE))
 _OTHERS: Mapping[State, State | None] = {state: TRANSITIONS[state].get(Signal.OTHER) for state in State}
 
@@ -139,7 +139,7 @@ class BlockParser:
             self._batch.append(text)
             text = "".join(self._batch)
             self._batch.clear()
-        if self._state is _STRUCTURE and self._block and not self._mender.held and self._push(self._block, text):
+        if self._state is _STRUCTURE and not self._mender.held and self._push(text):
             return
         if last or self._mender.held or not text.isascii():
             text = self._mender.mend(text, last=last)
@@ -151,9 +151,10 @@ class BlockParser:
         self._run(text, self._offset)
         self._offset += len(text)
 
-    def _push(self, block: OpenBlock, text: str) -> bool:
+    def _push(self, text: str) -> bool:
         """The short way of `_run` for a token in a block that is no text; false if it has a surrogate or is long."""
-        if len(text) > 2 * _BATCH:
+        block = self._block
+        if block is None or len(text) > 2 * _BATCH:
             return False
         assembly = block.assembly
         before = len(assembly.source)
@@ -195,13 +196,14 @@ class BlockParser:
         if space and space.end() > position:
             return space.end()
         character = text[position]
-        state = NEXT[self._state].get(character, State.PROSE)
-        if state is State.PROSE:
+        state = NEXT[self._state].get(character, _PROSE)
+        if state is _PROSE:
             self._state = state
             return position
-        if state is not State.AFTER:
+        if state is not _AFTER:
             return self._hold(character, state, position)
         if character == "]" and self._wrappers:
+            self._wrappers -= 1
             self._go(Signal.WRAPPER_TAIL)
             self._block = OpenBlock(self._index, self._limits)
         elif character == "}" and self._wrappers:
@@ -272,9 +274,9 @@ class BlockParser:
         """`{ "key" :` has been seen."""
         held = self._held
         brace = held.find("{")
-        if self._origin is State.PROSE and not _is_ours(held[brace + 1 : -1]):
+        if self._origin is _PROSE and not _is_ours(held[brace + 1 : -1]):
             return self._give_back(position)
-        self._state = State.HEAD
+        self._state = _HEAD
         self._fenced = self._fenced or held[0] == "`"
         self._held = ""
         self._in_prose = False
@@ -287,13 +289,11 @@ class BlockParser:
 
     def _advance(self, block: OpenBlock, signal: Signal, offset: int) -> None:
         """Something happened in `block`, before the character at `offset`."""
-        if signal is Signal.WRAPPER:
-            self._index -= 1
-            self._wrappers += 1
-        elif self._state is State.WRAPPER_END and signal is Signal.BLOCK_END:
-            self._wrappers -= 1
-        self._go(signal)
-        if self._state is State.AFTER:
+        self._state = after = TRANSITIONS[self._state][signal]
+        if after is _AFTER:
+            if signal is Signal.WRAPPER:
+                self._index -= 1
+                self._wrappers += 1
             self._duplicate_keys += block.duplicate_keys
             self._block = None
             if signal is Signal.BLOCK_SEEN:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import ijson
 from ijson.common import JSONError
 
 try:
-    from ijson.backends import yajl2_c as _backend
+    from ijson.backends.yajl2_c import basic_parse_basecoro as _open
 except ImportError:  # no wheel for this platform: slower, and still correct
-    _backend = ijson
+    from ijson import basic_parse_coro as _open
 
 JsonEvent = tuple[str, Any]
 """(`map_key` `string` `number` `boolean` `null` `start_map` `end_map` `start_array` `end_array`, value)"""
@@ -32,7 +31,7 @@ def open_push(events: EventList) -> Callable[[bytes], object]:
 
     It raises one of `PUSH_ERRORS`; `discard_broken_event` must follow before the events are looked at.
     """
-    push: Callable[[bytes], object] = _backend.basic_parse_coro(events).send
+    push: Callable[[bytes], object] = _open(events).send
     return push
 
 

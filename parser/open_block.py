@@ -30,6 +30,11 @@ Step = tuple[int, Signal | None]
 """How far the text was taken, and what happened there."""
 
 
+_NO_DECODER = StringDecoder()
+_TEXT = BlockType.TEXT
+_BLOCK_END = Signal.BLOCK_END  # looking up a member of an enum costs as much as a call
+
+
 class OpenBlock:
     """Reads block `index` from its `{` on, by a reader per state, until `BLOCK_END`, `WRAPPER` or `BLOCK_SEEN`."""
 
@@ -40,7 +45,7 @@ class OpenBlock:
         self.limits = limits
         self.assembly = Assembly(limits)
         self._counted: int | None = None  # the duplicate keys before the fault
-        self._decoder = StringDecoder()
+        self._decoder = _NO_DECODER  # a text block gets its own
         self._recent: list[str] = []  # of a text block: the last characters, whose content is kept nowhere else
         self._recovery: Recovery | None = None
 
@@ -149,11 +154,11 @@ class OpenBlock:
         if self._recent:
             self._remember(text[position:end])
         self._validate(base + end - 1, events)
-        return end, Signal.BLOCK_END
+        return end, _BLOCK_END
 
     def _typed(self, block_type: BlockType, events: list[Event]) -> Signal:
         events.append(BlockOpened(self.index, block_type))
-        if block_type is not BlockType.TEXT:
+        if block_type is not _TEXT:
             return Signal.TYPE_OTHER
         self._remember(self.assembly.source[-4 * _EXCERPT :].decode(errors="ignore"))
         if content := self.assembly.members.get("content"):
@@ -162,6 +167,7 @@ class OpenBlock:
 
     def _open_content(self, text: str, position: int, base: int, events: list[Event]) -> Step:
         self._remember('"')
+        self._decoder = StringDecoder()
         before = len(self.assembly.source)
         self.assembly.push('""')
         if self.assembly.fault is not None:
@@ -172,7 +178,7 @@ class OpenBlock:
         assembly = self.assembly
         if assembly.type is None:
             fault = Fault(RejectReason.MISSING_TYPE, "The block has no type.")
-        elif assembly.type is BlockType.TEXT:
+        elif assembly.type is _TEXT:
             if "content" in assembly.members:
                 return
             fault = Fault(RejectReason.INVALID_FIELD, "content: a text block has one.")
