@@ -17,6 +17,8 @@ _PIECE = re.compile(
     r"|\\.|\\",
     re.DOTALL,
 )
+_GOOD_STRING = re.compile(r'[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*)*')
+_ESCAPE_SIZE = 6  # of `\uXXXX`
 _CUT_ESCAPE = re.compile(
     r"\\(?:u[0-9a-fA-F]{0,3}|u[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u(?:[dD](?:[c-fC-F][0-9a-fA-F]?)?)?)?)?)?\Z"
 )
@@ -27,7 +29,7 @@ class StringTracker:
     """Whether a block's source is inside a string, and which of its characters may be sent to ijson already."""
 
     __slots__ = (
-        "_backslash",
+        "_cut",
         "_limit",
         "_unsent_at",
         "_was_inside",
@@ -48,7 +50,7 @@ class StringTracker:
         self.text = ""  # what was sent last
         self._limit = limit
         self._unsent_at = -1  # where in the source what is kept back begins
-        self._backslash = False  # what is kept back ends in a backslash that escapes what comes next
+        self._cut = ""  # the incomplete escape in which what is kept back ends
         self._was_inside = False
 
     def track(self, text: str) -> bytes:
@@ -56,11 +58,12 @@ class StringTracker:
         data = text.encode()
         self.source += data
         if self._unsent_at >= 0:
-            if self.stalled and not self._closes(text):
+            if self.stalled and not self._must_send(text):
                 return b""
             data = bytes(self.source[self._unsent_at :])
             text = data.decode()
-            self.stalled = self._backslash = False
+            self.stalled = False
+            self._cut = ""
             self._unsent_at = -1
         self.text = text
         self._was_inside = self.inside
@@ -81,7 +84,7 @@ class StringTracker:
 
     def end_of_string(self, text: str, position: int) -> int:
         """Where the string that is open at `position` closes: the position after its quote, or the end of `text`."""
-        end = _rest_of_string(text, position + 1 if self._backslash else position)
+        end = _rest_of_string(text, position + 1 if self._cut == "\\" else position)
         return end + 1 if text[end : end + 1] == '"' else len(text)
 
     def after_brace(self, number: int) -> str:
@@ -115,13 +118,15 @@ class StringTracker:
         self.opened_at = at
         self.look_at = at + self._limit
 
-    def _closes(self, text: str) -> bool:
-        if '"' not in text and "\\" not in text:
-            self._backslash = False
+    def _must_send(self, text: str) -> bool:
+        """Whether the string that is kept back closes in `text`, or breaks off there with what no string may have."""
+        if '"' not in text and "\\" not in text and text.isprintable() and not self._cut:
             return False
-        end = _rest_of_string(text, 1 if self._backslash else 0)
-        self._backslash = text[end:] == "\\"
-        return text[end : end + 1] == '"'
+        text = self._cut + text
+        good = _GOOD_STRING.match(text)
+        end = good.end() if good else 0
+        self._cut = text[end:]
+        return end < len(text) and _CUT_ESCAPE.match(text, end) is None
 
     def _track_escapes(self, text: str) -> bytes:
         pieces: list[str] = []
@@ -134,7 +139,8 @@ class StringTracker:
             elif piece[0] == "\\" and self.inside:
                 if _CUT_ESCAPE.match(text, match.start()):
                     self._unsent_at = len(self.source) - (len(text) - match.start())  # an escape is ASCII
-                    self._backslash = text[-1] == "\\"
+                    held = text[match.start() :]
+                    self._cut = held[_ESCAPE_SIZE:] if len(held) >= _ESCAPE_SIZE else held
                     break
                 if match["low"]:
                     piece = chr(0x10000 + ((int(match["high"], 16) - 0xD800) << 10) + int(match["low"], 16) - 0xDC00)
