@@ -142,6 +142,9 @@ class StringTracker:
                     held = text[match.start() :]
                     self._cut = held[_ESCAPE_SIZE:] if len(held) >= _ESCAPE_SIZE else held
                     break
+                if piece == "\\u":
+                    pieces.append(text[match.start() :])  # too few digits: ijson must see what stands in their place
+                    break
                 if match["low"]:
                     piece = chr(0x10000 + ((int(match["high"], 16) - 0xD800) << 10) + int(match["low"], 16) - 0xDC00)
                 elif match["high"] or match["lone"]:
