@@ -14,7 +14,7 @@ _PIECE = re.compile(
     r'[^"\\]+|"'
     r"|\\u(?P<high>[dD][89abAB][0-9a-fA-F]{2})(?:\\u(?P<low>[dD][c-fC-F][0-9a-fA-F]{2}))?"
     r"|\\u(?P<lone>[dD][c-fC-F][0-9a-fA-F]{2})"
-    r"|\\.|\\",
+    r"|\\u[0-9a-fA-F]{4}|\\.|\\",
     re.DOTALL,
 )
 _GOOD_STRING = re.compile(r'[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*)*')
