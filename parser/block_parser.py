@@ -90,14 +90,13 @@ class BlockParser:
                 self._room -= len(text)
                 self._batch.append(text)
                 return []
-        events: list[Event] = []
         state = self._state
         if state is _TEXT and self._block and not self._mender.held and self._block.plain(text):
             self._offset += len(text)
-            events.append(TextDelta(self._index, text))
-            return events
+            return [TextDelta(self._index, text)]
         if state is _CLOSED:
             raise ValueError("feed() after close()")
+        events: list[Event] = []
         self._events = events
         self._take(text, last=False)
         state = self._state

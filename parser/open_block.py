@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 
 from pydantic import ValidationError
@@ -24,7 +25,6 @@ _MODELS: Mapping[BlockType, type[Block]] = {
 }
 _STEP = 4_096  # characters pushed at once, so that what follows a block's end in a huge chunk is not copied again
 _EXCERPT = 80
-_MOST_RECENT = 4 * _EXCERPT
 
 Step = tuple[int, Signal | None]
 """How far the text was taken, and what happened there."""
@@ -46,7 +46,8 @@ class OpenBlock:
         self.assembly = Assembly(limits)
         self._counted: int | None = None  # the duplicate keys before the fault
         self._decoder = _NO_DECODER  # a text block gets its own
-        self._recent: list[str] = []  # of a text block: the last characters, whose content is kept nowhere else
+        # Of a text block: the last characters, in pieces of at least one, as its content is kept nowhere else.
+        self._recent: deque[str] = deque(maxlen=_EXCERPT)
         self._recovery: Recovery | None = None
 
     def unfinished(self, offset: int) -> BlockRejected:
@@ -93,15 +94,12 @@ class OpenBlock:
 
     def plain(self, text: str) -> bool:
         """Whether `text`, in the content, is nothing but content, with nothing to decode: nearly every token is."""
-        if '"' in text or "\\" in text or not text.isprintable() or self._decoder.kept:
+        if '"' in text or "\\" in text or not text.isprintable() or self._decoder.kept or len(text) > _EXCERPT:
             return False
-        if not 0 < len(text) <= _EXCERPT:
-            return False
-        recent = self._recent
-        recent.append(text)
-        if len(recent) > _MOST_RECENT:
-            del recent[:-_EXCERPT]
-        return True
+        if text:
+            self._recent.append(text)
+            return True
+        return False
 
     def _text(self, text: str, position: int, base: int, events: list[Event]) -> Step:
         decoded, end, ended = self._decoder.decode(text, position)
@@ -210,10 +208,8 @@ class OpenBlock:
         return BlockRejected(self.index, fault.reason, offset, source[-_EXCERPT:], fault.detail)
 
     def _remember(self, text: str) -> None:
-        recent = self._recent
-        recent.append(text if len(text) <= _EXCERPT else text[-_EXCERPT:])
-        if len(recent) > _MOST_RECENT:
-            del recent[:-_EXCERPT]
+        if text:
+            self._recent.append(text[-_EXCERPT:])
 
     def _tail(self) -> str:
         return "".join(self._recent) or self.assembly.source[-4 * _EXCERPT :].decode(errors="ignore")
