@@ -6,11 +6,12 @@ reported as it comes.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from enum import StrEnum
 from math import isfinite
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Cell = str | int | float | bool | None
 
@@ -94,14 +95,24 @@ class TableBlock(_Block):
         return self
 
 
+def _epoch_ms(value: object) -> object:
+    """Models also write dates as ISO 8601; one without an offset is in UTC."""
+    if isinstance(value, bool):
+        raise ValueError("a date is epoch milliseconds or ISO 8601")  # noqa: TRY004 - pydantic wants ValueError
+    if not isinstance(value, str):
+        return value
+    date = datetime.fromisoformat(value)
+    return int((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
 class TimelineCheckpoint(BaseModel):
-    """One bar of the Gantt chart; `date` is in epoch milliseconds. Further fields pass through."""
+    """One bar of the Gantt chart; `date` is in epoch milliseconds, or ISO 8601 made so. Other fields pass through."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     id: str
     title: str
-    date: int
+    date: Annotated[int, BeforeValidator(_epoch_ms)]
 
 
 class TimelineBlock(_Block):
