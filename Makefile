@@ -11,8 +11,8 @@ STAMP := $(VENV)/.installed
 run: $(STAMP)  ## start the server on embedded defaults and print where to connect
 	@exec $(BIN)/python -m server run
 
-chat: $(STAMP)  ## open a terminal client against the running server
-	@exec $(BIN)/python -m client.terminal
+chat: $(STAMP)  ## open a terminal client; ARGS="--help" lists its options
+	@exec $(BIN)/python -m client.terminal $(ARGS)
 
 test: $(STAMP)  ## run the test suite
 	$(BIN)/python -m pytest

@@ -40,10 +40,10 @@ _INTERNAL: Final = WsFailure(
 
 @dataclass(frozen=True, slots=True)
 class AnswerLimits:
-    """`request_s` bounds a whole request in seconds; `per_user` is how many REST requests of one user run at once."""
+    """`request_s` bounds a request in seconds; `concurrent` is how many run at once per socket, or user of REST."""
 
     request_s: float
-    per_user: int
+    concurrent: int
     max_message_chars: int
 
 
@@ -67,22 +67,37 @@ class Answering:
         self._wall_clock = wall_clock
         self._ids = RequestIds()
         self._without_socket: Counter[UUID] = Counter()
+        self._scopes: set[trio.CancelScope] = set()
         self._draining = False
 
     def drain(self) -> None:
         """Accept no further request."""
         self._draining = True
 
-    def accept(self, chat: ChatInput) -> Answer:
-        """Take the request, or raise `RequestRefused`. The caller must `close` the answer, whatever happens to it."""
+    def cancel_all(self) -> None:
+        """Cancel the requests that came without a socket; their callers are told so."""
+        for scope in self._scopes:
+            scope.cancel()
+
+    def accept(self, chat: ChatInput, *, running: int) -> Answer:
+        """Take the request, or raise `RequestRefused`. The caller must `close` the answer, whatever happens to it.
+
+        `running` is how many requests the caller, one socket or one user of REST, has running already.
+        """
         if self._draining:
             raise RequestRefused(ErrorCode.SERVER_DRAINING, "The server is stopping; try again.", retryable=True)
         if len(chat.message) > self._limits.max_message_chars:
             raise RequestRefused(
                 ErrorCode.MESSAGE_TOO_LONG, f"A message has at most {self._limits.max_message_chars} characters."
             )
-        if not self._ids.accept(chat.user_id, chat.request_id, trio.current_time()):
+        # Before the limit: whoever sends an id again must not take its running request for a refused one.
+        if self._ids.known(chat.user_id, chat.request_id, trio.current_time()):
             raise RequestRefused(ErrorCode.DUPLICATE_REQUEST, "This request id is in use or was used lately.")
+        if running >= self._limits.concurrent:
+            raise RequestRefused(
+                ErrorCode.TOO_MANY_REQUESTS, f"At most {self._limits.concurrent} requests run at once.", retryable=True
+            )
+        self._ids.accept(chat.user_id, chat.request_id, trio.current_time())
         device = RemoteDevice(
             self._registry, chat.user_id, chat.device_id, chat.request_id, self._timeouts, self._metrics
         )
@@ -98,16 +113,16 @@ class Answering:
 
     async def run(self, request: ChatInput, *, emit: Emit) -> WsStreamEnd:
         """Answer a request that came without a socket; see `server.answer.ChatRunner`."""
-        if self._without_socket[request.user_id] >= self._limits.per_user:
-            raise RequestRefused(
-                ErrorCode.TOO_MANY_REQUESTS, f"At most {self._limits.per_user} requests run at once.", retryable=True
-            )
-        answer = self.accept(request)
+        answer = self.accept(request, running=self._without_socket[request.user_id])
         self._without_socket[request.user_id] += 1
         status: Status = "cancelled"
+        scope = trio.CancelScope()
+        self._scopes.add(scope)
         try:
-            status = await answer.run(emit)
+            with scope:
+                status = await answer.run(emit)
         finally:
+            self._scopes.discard(scope)
             self._without_socket[request.user_id] -= 1
             if not self._without_socket[request.user_id]:
                 del self._without_socket[request.user_id]

@@ -87,7 +87,9 @@ class Metrics:
             registry=registry,
         )
         self._stalls = Counter(
-            "tessera_outbox_stalls", "Times a full outbox made a request wait for its client.", registry=registry
+            "tessera_outbox_stalls",
+            "Sockets closed as too slow.",
+            registry=registry,
         )
         self._http = Counter(
             "tessera_http_requests", "HTTP requests answered.", ["method", "route", "status"], registry=registry

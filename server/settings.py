@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -16,6 +18,9 @@ from memory.keys import check_master_key
 from sql.conninfo import check_conninfo
 
 PREFIX: Final = "TESSERA_"
+# The terminal client's own variables, which may be set in the same shell.
+CLIENT_PREFIX: Final = "TESSERA_CLIENT_"
+_UNFIT_FOR_URL: Final = re.compile(r"[\s\x00-\x1f\x7f]")
 
 
 class SettingsError(Exception):
@@ -83,6 +88,7 @@ class Settings(BaseSettings):
     max_concurrent_requests: int = Field(8, ge=1, le=1000, description="per device socket")
     max_frames_per_s: float = Field(50, gt=0, description="sustained inbound frames per second and socket")
     max_frames_burst: int = Field(200, ge=1, description="inbound frames at once")
+    max_sockets: int = Field(10_000, ge=1, description="device sockets at once, those before their hello included")
     outbox_bytes: int = Field(262_144, ge=4096, description="queued per socket before its requests wait")
     outbox_stall_s: Seconds = Field(30, description="a full outbox that makes no progress so long closes with 4008")
     request_timeout_s: Seconds = Field(300, description="of one request, tools included")
@@ -127,6 +133,8 @@ class Settings(BaseSettings):
                 check_master_key(key.get_secret_value())
             except ValueError:
                 raise ValueError(f"key {number} is not a Fernet key (32 bytes, URL-safe base64)") from None
+        if len({key.get_secret_value() for key in value}) < len(value):
+            raise ValueError("a key is listed twice")
         return value
 
     @field_validator("model_key")
@@ -140,8 +148,14 @@ class Settings(BaseSettings):
     @field_validator("model_url")
     @classmethod
     def _model_url_is_http(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("http://", "https://")):
-            raise ValueError("must begin with http:// or https://")
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or _UNFIT_FOR_URL.search(value):
+            raise ValueError("must be an http:// or https:// URL")
+        # It is printed and logged, so it may hold no secret; and the API's own path is put behind it.
+        if parts.username is not None or parts.query or parts.fragment:
+            raise ValueError(f"may have no user, query or fragment; a key goes into {PREFIX}MODEL_KEY")
         return value
 
     @field_validator("database_url")
@@ -158,47 +172,40 @@ class Settings(BaseSettings):
             raise ValueError("no such file")
         return value
 
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        mistakes = []
-        if self.model_url is not None and self.model_name is None:
-            mistakes.append(f"{PREFIX}MODEL_NAME: must be set when {PREFIX}MODEL_URL is")
-        if self.model_url is None:
-            mistakes += [
-                f"{PREFIX}{name}: has no use without {PREFIX}MODEL_URL"
-                for name, value in (
-                    ("MODEL_KEY", self.model_key),
-                    ("MODEL_NAME", self.model_name),
-                    ("ROUTER_MODEL_NAME", self.router_model_name),
-                )
-                if value is not None
-            ]
-        elif self.demo_replay is not None:
-            mistakes.append(f"{PREFIX}DEMO_REPLAY: has no use with {PREFIX}MODEL_URL")
-        if self.http_bind == self.ws_bind and parse_bind(self.http_bind)[1] != 0:
-            mistakes.append(f"{PREFIX}WS_BIND: must differ from {PREFIX}HTTP_BIND")
-        if mistakes:
-            raise SettingsError(mistakes)
-        return self
+
+def _misfits(given: Mapping[str, str]) -> Iterator[str]:
+    """Settings that are right by themselves and wrong together. `given` maps field names to what the variables hold."""
+    if "model_url" in given:
+        if "model_name" not in given:
+            yield f"{PREFIX}MODEL_NAME: must be set when {PREFIX}MODEL_URL is"
+        if "demo_replay" in given:
+            yield f"{PREFIX}DEMO_REPLAY: has no use with {PREFIX}MODEL_URL"
+    else:
+        for name in ("model_key", "model_name", "router_model_name"):
+            if name in given:
+                yield f"{PREFIX}{name.upper()}: has no use without {PREFIX}MODEL_URL"
+    http_bind = given.get("http_bind", Settings.model_fields["http_bind"].default)
+    if given.get("ws_bind", Settings.model_fields["ws_bind"].default) == http_bind and not http_bind.endswith(":0"):
+        yield f"{PREFIX}WS_BIND: must differ from {PREFIX}HTTP_BIND"
 
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
     """The settings in `environ`. Raises `SettingsError` that names every mistake; values are never repeated in it."""
-    given = {name.upper(): value for name, value in environ.items() if name.upper().startswith(PREFIX) and value != ""}
+    given = {name: value for name, value in environ.items() if name.startswith(PREFIX) and value != ""}
     known = {PREFIX + name.upper(): name for name in Settings.model_fields}
     mistakes = []
-    for name in sorted(given.keys() - known.keys()):
+    for name in sorted(name for name in given.keys() - known.keys() if not name.startswith(CLIENT_PREFIX)):
         close = difflib.get_close_matches(name, known, n=1)
         mistakes.append(f"{name}: no such setting" + (f"; did you mean {close[0]}?" if close else ""))
+    fields = {known[name]: value for name, value in given.items() if name in known}
     try:
-        settings = Settings(**{known[name]: value for name, value in given.items() if name in known})  # type: ignore[arg-type]  # strings, for pydantic to read
+        settings = Settings(**fields)  # type: ignore[arg-type]  # strings, for pydantic to read
     except ValidationError as error:
         mistakes += [
             f"{PREFIX}{str(fault['loc'][0]).upper()}: {_sentence(fault['msg'])}"
             for fault in error.errors(include_url=False, include_input=False, include_context=False)
         ]
-    except SettingsError as error:
-        mistakes += error.mistakes
+    mistakes += _misfits(fields)
     if mistakes:
         raise SettingsError(mistakes)
     return settings

@@ -435,3 +435,31 @@ async def test_the_same_request_id_runs_once_over_both_ways_in(database: str) ->
             await (await device.home("hello", request_id=request_id)).finish()
         response = await chat(tessera, account.access_token, message="hello", request_id=str(request_id))
         assert (response.status_code, response.json()["error"]["code"]) == (409, "duplicate_request")
+
+
+async def test_sockets_past_the_limit_are_closed_at_once(database: str) -> None:
+    async with open_tessera(database, max_sockets=1) as tessera:
+        account = await tessera.account()
+        async with tessera.device(account) as device:
+            with pytest.raises((ConnectError, ConnectionLostError)):
+                async with open_device(tessera.ws_url, account.access_token):
+                    raise AssertionError("the server let it in")
+            await device.ping()
+
+
+async def test_draining_sends_a_peer_without_a_hello_away_and_tells_rest_that_it_was_cancelled(database: str) -> None:
+    async with open_tessera(database, drain_grace_s=0.1) as tessera:
+        tessera.script(lambda _: [*text('[{"type":"text","content":"word '), Never()])
+        token = (await tessera.account()).access_token
+        responses: list[httpx.Response] = []
+
+        async def ask() -> None:
+            responses.append(await chat(tessera, token, message="hello"))
+
+        async with trio.open_nursery() as nursery, open_connection(tessera.ws_url) as socket:
+            nursery.start_soon(ask)
+            while not tessera.answers():
+                await tessera.model.wait_request(len(tessera.model.requests))
+            tessera.stop.set()
+            assert await close_code(socket) == CloseCode.DRAINING
+        assert responses[0].status_code == 503
