@@ -174,7 +174,7 @@ async def test_a_rejected_block_has_one_more_chance(
         answer = await device.home("table of my tasks")
         end = await answer.finish()
         assert end.status == "completed"
-        assert answer.text.split("\n") == ["Your tasks:", "That is all."]
+        assert answer.text.split("\n\n") == ["Your tasks:", "That is all."]
         assert [frame.block for frame in answer.blocks] == indexes
         assert end.usage is not None
         assert (end.usage.input_tokens, end.usage.output_tokens) == usage
