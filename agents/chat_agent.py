@@ -14,6 +14,7 @@ from agents.repair import Repair, ask_for_repair
 from agents.tool_results import ToolResults
 from agents.tool_rounds import ToolRounds
 from agents.tools.device_access import DeviceAccess
+from agents.tools.edits import check_edit
 from agents.turn import Turn
 from streaming.chat import ChatRequest, Message, ToolSpec
 from streaming.codes import ErrorCode
@@ -74,7 +75,7 @@ class ChatAgent:
         """Text is yielded as it comes, that beside a tool round too; tools run between the model's calls."""
         turn = self._turn
         messages = opening_messages(self._spec.name, turn, self._limits)
-        rounds = ToolRounds(self._spec.tools, DeviceAccess(turn), self._limits)
+        rounds = ToolRounds(self._spec.tools, DeviceAccess(turn, self._limits.approval_tools, check_edit), self._limits)
         specs = tuple(tool.spec() for tool in self._spec.tools)
         pause = ""
         while True:

@@ -25,6 +25,8 @@ class AgentLimits:
     """Length of each piece of quoted data (the recalled memory, the popup's item)."""
     answer_tokens: int | None = None
     """`max_tokens` of the calls that may answer; None leaves it to the provider."""
+    approval_tools: frozenset[str] = frozenset()
+    """Device tools the person must approve, beside the deletes, which always need it."""
     router_deadline_s: float = 4.0
     router_tokens: int = 64
     router_history: int = 4

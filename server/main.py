@@ -120,6 +120,7 @@ def _compose(settings: Settings, keyring: KeyRing, database: Database, models: O
             AgentLimits(
                 max_rounds=settings.max_tool_rounds,
                 max_calls=settings.max_tool_calls,
+                approval_tools=frozenset(settings.approval_tools),
                 # Less than the whole, so that time is left to answer with what the tools gave.
                 tool_time_s=settings.request_timeout_s * _TOOL_SHARE,
                 answer_tokens=settings.model_max_output_tokens,

@@ -9,21 +9,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.process_collector import ProcessCollector
 
+from agents.device import DEVICE_TOOLS
 from streaming.codes import CloseCode
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 OTHER: Final = "other"
 
-DEVICE_TOOLS: Final = frozenset(
-    [
-        *(f"list_{entities}" for entities in ("tasks", "projects", "notes", "checkpoints")),
-        *(
-            f"{verb}_{entity}"
-            for verb in ("get", "create", "update", "delete")
-            for entity in ("task", "project", "note", "checkpoint")
-        ),
-    ]
-)
 # The close codes of RFC 6455 that a peer may send or a library may report, besides ours.
 _CLOSE_CODES: Final = frozenset(CloseCode) | {1001, 1002, 1003, 1005, 1006, 1007, 1010, 1011, 1012, 1013, 1014, 1015}
 _HTTP_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

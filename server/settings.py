@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_va
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from agents.device import DEVICE_TOOLS
 from memory.keys import check_master_key
 from sql.conninfo import check_conninfo
 
@@ -98,6 +99,9 @@ class Settings(BaseSettings):
     request_timeout_s: Seconds = Field(300, description="of one request, tools included")
     tool_timeout_s: Seconds = Field(30, description="of one tool call on the device")
     approval_timeout_s: Seconds = Field(120, description="of one tool call that the person must approve")
+    approval_tools: Annotated[list[str], NoDecode] = Field(
+        default_factory=list, description="device tools that need approval beside the deletes, comma separated"
+    )
     max_tool_rounds: int = Field(6, ge=1, le=50, description="model rounds with tools per request")
     max_tool_calls: int = Field(24, ge=1, le=500, description="tool calls per request")
 
@@ -124,9 +128,17 @@ class Settings(BaseSettings):
         del settings_cls, env_settings, dotenv_settings, file_secret_settings
         return (init_settings,)
 
-    @field_validator("master_keys", mode="before")
+    @field_validator("approval_tools")
     @classmethod
-    def _split_keys(cls, value: Any) -> Any:
+    def _tools_exist(cls, value: list[str]) -> list[str]:
+        unknown = [name for name in value if name not in DEVICE_TOOLS]
+        if unknown:
+            raise ValueError(f"no such device tool: {', '.join(unknown)}")
+        return value
+
+    @field_validator("master_keys", "approval_tools", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
     @field_validator("master_keys")

@@ -47,7 +47,7 @@ class WsFrameType(StrEnum):
 Entity = Literal["task", "project", "note", "checkpoint"]
 Domain = Literal["tasks", "checkpoints", "notes", "projects"]
 MutationOp = Literal["create", "update", "delete"]
-# Optional fields are left out of the JSON when they are None; nulls inside data stay.
+# Left out of the JSON when they are None; nulls inside data stay.
 Optional = Annotated[T | None, Field(exclude_if=lambda value: value is None)]
 
 
@@ -149,12 +149,13 @@ class WsCancel(_Model):
 
 
 class WsToolResult(_Model):
-    """The device's answer to a `tool_call`: `data` with `ok` true, `error` with `ok` false."""
+    """The device's answer: `data` with `ok`, `error` without; `edited_args`: approved so, not run, to be called again."""
 
     type: Literal[WsFrameType.TOOL_RESULT] = WsFrameType.TOOL_RESULT
     call_id: UUID
     ok: bool
     data: Any = None
+    edited_args: Optional[dict[str, Any]] = None
     error: Optional[WsToolError] = None
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from server.metrics import DEVICE_TOOLS, Metrics
+from agents.device import DEVICE_TOOLS
+from server.metrics import Metrics
 from streaming.codes import CloseCode
 
 Labels = frozenset[tuple[str, str]]
