@@ -19,7 +19,7 @@ from parser.tracking import StringTracker
 # What a block may say about itself. A member that is none of these, and an array of objects, makes a wrapper.
 FIELDS = frozenset(
     (
-        *("type", "content", "chartType", "title", "data", "config"),
+        *("type", "content", "chartType", "title", "data", "config", "from"),
         *("headers", "rows", "checkpoints", "entity", "ids", "items"),
     )
 )

@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from parser.bindings import ChartFrom, TableFrom, TimelineFrom
+
 Cell = str | int | float | bool | None
 
 
@@ -109,6 +111,29 @@ class TimelineBlock(_Block):
     checkpoints: list[TimelineCheckpoint]
 
 
+class BoundChartBlock(_Block):
+    """A chart whose `data` and `config` the server computes; what the model wrote of them is dropped."""
+
+    type: Literal[BlockType.CHART]
+    chartType: ChartType  # noqa: N815 - the component's own name
+    title: str
+    source: Annotated[ChartFrom, Field(alias="from")]
+
+
+class BoundTableBlock(_Block):
+    """A table whose `headers` and `rows` the server computes."""
+
+    type: Literal[BlockType.TABLE]
+    source: Annotated[TableFrom, Field(alias="from")]
+
+
+class BoundTimelineBlock(_Block):
+    """A timeline whose `checkpoints` the server computes."""
+
+    type: Literal[BlockType.TIMELINE]
+    source: Annotated[TimelineFrom, Field(alias="from")]
+
+
 class EntityRefBlock(_Block):
     """A reference that the server resolves from this request's tool results; never the model's own copy of the data."""
 
@@ -117,5 +142,6 @@ class EntityRefBlock(_Block):
     ids: list[str] | None = None
 
 
-Block = ChartBlock | TableBlock | TimelineBlock | EntityRefBlock
+BoundBlock = BoundChartBlock | BoundTableBlock | BoundTimelineBlock
+Block = ChartBlock | TableBlock | TimelineBlock | EntityRefBlock | BoundBlock
 JsonObject = dict[str, Any]

@@ -7,7 +7,17 @@ from collections.abc import Callable, Mapping
 from pydantic import ValidationError
 
 from parser.assembly import Assembly
-from parser.blocks import Block, BlockType, ChartBlock, EntityRefBlock, TableBlock, TimelineBlock
+from parser.blocks import (
+    Block,
+    BlockType,
+    BoundChartBlock,
+    BoundTableBlock,
+    BoundTimelineBlock,
+    ChartBlock,
+    EntityRefBlock,
+    TableBlock,
+    TimelineBlock,
+)
 from parser.events import BlockOpened, BlockReady, BlockRejected, Event, RejectReason, TextDelta
 from parser.faults import INVALID_JSON, Fault
 from parser.limits import Limits
@@ -21,6 +31,11 @@ _MODELS: Mapping[BlockType, type[Block]] = {
     BlockType.TABLE: TableBlock,
     BlockType.TIMELINE: TimelineBlock,
     BlockType.ENTITY_REF: EntityRefBlock,
+}
+_BOUND: Mapping[BlockType, type[Block]] = {
+    BlockType.CHART: BoundChartBlock,
+    BlockType.TABLE: BoundTableBlock,
+    BlockType.TIMELINE: BoundTimelineBlock,
 }
 _STEP = 4_096  # characters pushed at once, so that what follows a block's end in a huge chunk is not copied again
 _EXCERPT = 80
@@ -183,8 +198,11 @@ class OpenBlock:
                 return
             fault = Fault(RejectReason.INVALID_FIELD, "content: a text block has one.")
         else:
+            model = _MODELS[assembly.type]
+            if assembly.members.get("from") is not None:
+                model = _BOUND.get(assembly.type, model)
             try:
-                block = _MODELS[assembly.type].model_validate(assembly.members)
+                block = model.model_validate(assembly.members)
             except ValidationError as error:
                 first = error.errors(include_url=False, include_context=False, include_input=False)[0]
                 place = ".".join(str(part) for part in first["loc"][:4]) or "block"

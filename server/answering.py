@@ -15,6 +15,7 @@ from uuid import UUID
 import structlog
 import trio
 
+from agents.binding import Binder
 from agents.device import DeviceResult
 from agents.orchestrator import Orchestrator
 from agents.registry import BY_ENTITY
@@ -144,7 +145,7 @@ class Answer:
         if chat.mode == "popup":
             self._formatter: HomeFormatter | PopupFormatter = PopupFormatter(chat.request_id)
         else:
-            self._formatter = HomeFormatter(chat.request_id, turn.tool_results.resolve)
+            self._formatter = HomeFormatter(chat.request_id, turn.tool_results.resolve, Binder(turn.tool_results).bind)
 
     async def run(self, emit: Emit) -> Literal["completed", "failed"]:
         """Answer, giving each frame but the last to `emit`. Only cancellation and what `emit` raises come out."""

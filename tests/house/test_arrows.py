@@ -33,6 +33,7 @@ SANS_IO = [
     "streaming/popup.py",
     "streaming/schema.py",
     "streaming/sse.py",
+    "agents/binding/*.py",
     "agents/keywords.py",
     "agents/tool_results.py",
     "server/rate_limit.py",

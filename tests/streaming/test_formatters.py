@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.binding import Binder
 from agents.tool_results import ToolResults
 from streaming.frames import WsPopupDomain, WsStreamBlock, WsStreamStart, WsStreamText
 from streaming.home import HomeFormatter
@@ -56,7 +57,7 @@ def tokens_of(written: str, size: int) -> list[str]:
 
 def home(tokens: Sequence[str]) -> tuple[list[tuple[Any, ...]], HomeFormatter]:
     """What the tokens give: `(block, text)` with adjacent text joined, or `(block, block type, data)`."""
-    formatter = HomeFormatter(REQUEST, results().resolve)
+    formatter = HomeFormatter(REQUEST, results().resolve, Binder(results()).bind)
     frames = [frame for token in tokens for frame in formatter.feed(token)] + formatter.close()
     answer: list[tuple[Any, ...]] = []
     for frame in frames:
@@ -75,12 +76,12 @@ def without_type(block: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_start() -> None:
-    formatter = HomeFormatter(REQUEST, results().resolve)
+    formatter = HomeFormatter(REQUEST, results().resolve, Binder(results()).bind)
     assert formatter.start("task_agent") == [WsStreamStart(request_id=REQUEST, agent="task_agent")]
 
 
 def test_text_comes_with_its_token() -> None:
-    formatter = HomeFormatter(REQUEST, results().resolve)
+    formatter = HomeFormatter(REQUEST, results().resolve, Binder(results()).bind)
     assert formatter.feed('[{"type":"text","content":"Good mor') == [
         WsStreamText(request_id=REQUEST, block=0, chunk="Good mor")
     ]
