@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from agents.binding.unbindable import Unbindable
-from agents.binding.values import Item, is_date_field, moment_ms, require_field
+from agents.binding.values import Item, is_date_field, require_field
+from agents.tools.dates import item_ms
 from parser.bindings import BindReason, Condition, Filter
 
 # Words that name a rank sort by it; a person sorting by priority does not mean the alphabet.
@@ -33,7 +34,7 @@ def in_order(entity: str, items: Sequence[Item], sort: str | None, order: str | 
 
 
 def _key(field: str, value: Any) -> tuple[int, float, str]:
-    if is_date_field(field) and (moment := moment_ms(value)) is not None:
+    if is_date_field(field) and (moment := item_ms(value)) is not None:
         return (0, moment, "")
     if isinstance(value, int | float):
         return (0, value, "")
@@ -59,7 +60,7 @@ def _conditional(field: str, condition: Condition) -> Callable[[Any], bool]:
             return False
         if before is None and after is None:
             return True
-        moment = moment_ms(value)
+        moment = item_ms(value)
         return moment is not None and (before is None or moment < before) and (after is None or moment >= after)
 
     return holds
@@ -68,7 +69,7 @@ def _conditional(field: str, condition: Condition) -> Callable[[Any], bool]:
 def _bound(field: str, value: Any) -> int | None:
     if value is None:
         return None
-    moment = moment_ms(value)
+    moment = item_ms(value)
     if moment is None:
         raise Unbindable(BindReason.NOT_A_DATE, f"The filter of {field} compares with something that is no date.")
     return moment

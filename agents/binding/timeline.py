@@ -7,7 +7,8 @@ from typing import Any
 
 from agents.binding.select import matching
 from agents.binding.unbindable import Unbindable
-from agents.binding.values import Item, moment_ms
+from agents.binding.values import Item
+from agents.tools.dates import item_ms
 from parser.bindings import BindReason
 from parser.blocks import BoundTimelineBlock
 
@@ -21,7 +22,7 @@ def timeline_data(block: BoundTimelineBlock, items: Sequence[Item]) -> dict[str,
     dated = [
         (moment, item)
         for item in matching(source.entity, items, source.filter)
-        if (moment := moment_ms(item.get(_DATE_FIELD[source.entity]))) is not None
+        if (moment := item_ms(item.get(_DATE_FIELD[source.entity]))) is not None
     ]
     if not dated:
         raise Unbindable(BindReason.NO_DATA, f"No {source.entity} with a date that a tool returned matches.")

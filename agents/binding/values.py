@@ -9,7 +9,7 @@ from math import isfinite
 from typing import Any
 
 from agents.binding.unbindable import Unbindable
-from agents.tools.dates import iso_utc
+from agents.tools.dates import iso_utc, item_ms
 from agents.tools.rendering import DATE_FIELDS
 from parser.bindings import BindReason, Interval
 
@@ -40,8 +40,6 @@ _FIELD_LABELS: Mapping[str, str] = {
 _WORDS: Mapping[str, str] = {"todo": "To do"}
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _CODE = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
-_MOST_MS = 253_402_300_799_999
-_LEAST_MS = -62_135_596_800_000
 
 
 def require_field(entity: str, name: str, items: Iterable[Item]) -> None:
@@ -52,26 +50,9 @@ def require_field(entity: str, name: str, items: Iterable[Item]) -> None:
     raise Unbindable(BindReason.UNKNOWN_FIELD, f"No {entity} has the field {name}; the fields are {known}.")
 
 
-def moment_ms(value: object) -> int | None:
-    """Epoch milliseconds of a number of them or of an ISO 8601 string (UTC unless it says otherwise); else None."""
-    if isinstance(value, str):
-        try:
-            moment = datetime.fromisoformat(value.strip())
-        except ValueError:
-            return None
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    if isinstance(value, float) and not isfinite(value):
-        return None
-    return int(value) if _LEAST_MS <= value <= _MOST_MS else None
-
-
 def required_moment(entity: str, field: str, value: object) -> int:
-    """As `moment_ms`. Raises `Unbindable` for what is no date."""
-    moment = moment_ms(value)
+    """As `item_ms`. Raises `Unbindable` for what is no date."""
+    moment = item_ms(value)
     if moment is None:
         raise Unbindable(BindReason.NOT_A_DATE, f"The field {field} of a {entity} holds something that is no date.")
     return moment
@@ -134,7 +115,7 @@ def cell(field: str, value: object, project_names: Mapping[str, str]) -> str | i
     """A field's value as a table's cell; dates in ISO 8601. Raises `Unbindable` for a list or an object."""
     if value is None or isinstance(value, bool):
         return value
-    if is_date_field(field) and (moment := moment_ms(value)) is not None:
+    if is_date_field(field) and (moment := item_ms(value)) is not None:
         return iso_utc(moment) or str(value)
     if isinstance(value, str):
         return value_label(field, value, project_names) if value else value
