@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: run chat test check fmt schema migrate rollback bench clean help
+.PHONY: run chat test check fmt schema prompts migrate rollback bench bench-router clean help
 
 run: $(STAMP)  ## start the server on embedded defaults and print where to connect
 	@exec $(BIN)/python -m server run
@@ -29,6 +29,9 @@ fmt: $(STAMP)  ## format, and mend what the linter can
 schema: $(STAMP)  ## write the protocol's JSON Schema and AsyncAPI document to docs/protocol
 	$(BIN)/python -m streaming.schema docs/protocol
 
+prompts: $(STAMP)  ## write the generated prompts, and raise the prompts' version if any changed
+	$(BIN)/python -m agents.prompt_files
+
 migrate: $(STAMP)  ## apply the migrations to the database of the settings
 	$(BIN)/python -m server migrate
 
@@ -37,6 +40,9 @@ rollback: $(STAMP)  ## undo the latest migration
 
 bench: $(STAMP)  ## run the benchmarks
 	$(BIN)/python -m bench
+
+bench-router: $(STAMP)  ## measure the router's local classifier on the public data
+	$(BIN)/python -m bench.router
 
 clean:  ## remove the virtual environment and caches; the state directory stays
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov dist build

@@ -7,7 +7,7 @@ is refused by name. Dates are ISO 8601 strings, a bare date being midnight UTC, 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
@@ -20,8 +20,12 @@ EntityName = Literal["task", "project", "note", "checkpoint"]
 
 
 class BindReason(StrEnum):
-    """Why a value-bound block could not be computed. The values are stable: they are metric labels and log fields."""
+    """Why a value-bound block could not be computed. The values are stable: they are metric labels and log fields.
 
+    `not_fetched`: no tool returned any item of the entity; `no_data`: of those returned none matches.
+    """
+
+    NOT_FETCHED = "not_fetched"
     NO_DATA = "no_data"
     UNKNOWN_FIELD = "unknown_field"
     NOT_A_NUMBER = "not_a_number"
@@ -41,7 +45,7 @@ class Aggregate(StrEnum):
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, strict=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
 
 
 class Condition(_Part):
@@ -62,7 +66,16 @@ Filter = dict[FieldName, Scalar | Annotated[list[Scalar], Field(max_length=100)]
 """By field: a value, values of which one must match (null: the field is empty), or a `Condition`."""
 
 
-class _From(_Part):
+class _Source(_Part):
+    """Members that are null count as left out: models that must write every member write so."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_nulls(cls, data: Any) -> Any:
+        return {name: value for name, value in data.items() if value is not None} if isinstance(data, dict) else data
+
+
+class _From(_Source):
     """`order` is by `sort`; without `sort` items keep the order in which tools returned them."""
 
     entity: EntityName
@@ -111,7 +124,7 @@ class TableFrom(Grouping):
         return self
 
 
-class TimelineFrom(_Part):
+class TimelineFrom(_Source):
     """Checkpoints at their dates, or tasks at their due dates, the earliest first."""
 
     entity: Literal["checkpoint", "task"] = "checkpoint"

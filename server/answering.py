@@ -18,11 +18,13 @@ import trio
 from agents.binding import Binder
 from agents.device import DeviceResult
 from agents.orchestrator import Orchestrator
+from agents.prompting import prompts_version
 from agents.registry import BY_ENTITY
 from agents.turn import Scope, Turn
 from server.answer import ChatInput, Emit, RequestRefused
 from server.devices import DeviceRegistry, RemoteDevice, ToolTimeouts
 from server.metrics import Metrics
+from server.repairing import corrected_blocks
 from server.request_ids import RequestIds
 from streaming.codes import ErrorCode
 from streaming.frames import ServerFrame, WsFailure, WsStreamEnd, WsUsage
@@ -186,14 +188,12 @@ class Answer:
                 await emit(frame)
             started = True
             await self._resolve_scope(scope)
-        async with aclosing(self._orchestrator.orchestrate_v3_stream(self._turn)) as tokens:
-            async for agent_name, token in tokens:
-                if not started:
-                    for frame in self._formatter.start(agent_name):
-                        await emit(frame)
-                    started = True
-                if not token:
-                    continue
+        agent_name, agent = await self._orchestrator.orchestrate_v3(self._turn)
+        if not started:
+            for frame in self._formatter.start(agent_name):
+                await emit(frame)
+        async with aclosing(agent.handle_stream()) as tokens:
+            async for token in tokens:
                 if not self._first_token_seen:
                     self._first_token_seen = True
                     self._metrics.first_token(self._chat.mode, trio.current_time() - self._started)
@@ -202,6 +202,9 @@ class Answer:
                 self._announce_mutations()
         for part in self._formatter.close():
             await emit(part)
+        if isinstance(self._formatter, HomeFormatter):
+            for block in await corrected_blocks(agent, self._formatter, self._metrics):
+                await emit(block)
 
     async def _resolve_scope(self, scope: Scope) -> None:
         if scope.id is None:
@@ -255,6 +258,7 @@ class Answer:
             mode=self._chat.mode,
             status=status,
             routed_by=self._turn.routed_by,
+            prompts=prompts_version(),
             seconds=round(trio.current_time() - self._started, 3),
             input_tokens=usage.input_tokens,
             output_tokens=usage.output_tokens,

@@ -122,6 +122,7 @@ def _compose(settings: Settings, keyring: KeyRing, database: Database, models: O
                 tool_time_s=settings.request_timeout_s * _TOOL_SHARE,
                 answer_tokens=settings.model_max_output_tokens,
                 router_deadline_s=settings.router_timeout_s,
+                repair_timeout_s=settings.repair_timeout_s,
             ),
         ),
         registry,

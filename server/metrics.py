@@ -31,6 +31,7 @@ _FIRST_TOKEN_BUCKETS_S: Final = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2.5, 5
 _DURATION_BUCKETS_S: Final = (0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300)
 
 Mode = Literal["home", "popup"]
+RepairedAs = Literal["repaired", "invalid_again", "deadline", "model_error"]
 RequestOutcome = Literal["completed", "cancelled", "failed"]
 
 
@@ -71,6 +72,9 @@ class Metrics:
         )
         self._rejected = Counter(
             "tessera_blocks_rejected", "Blocks of a model that were skipped.", ["reason"], registry=registry
+        )
+        self._repairs = Counter(
+            "tessera_block_repairs", "Skipped blocks that a model was asked for again.", ["outcome"], registry=registry
         )
         self._first_token = Histogram(
             "tessera_first_token_seconds",
@@ -127,6 +131,10 @@ class Metrics:
     def block_rejected(self, reason: str) -> None:
         """A block was skipped. `reason` is one of the parser's or the formatter's own, never text of the model's."""
         self._rejected.labels(reason).inc()
+
+    def block_repaired(self, outcome: RepairedAs, count: int = 1) -> None:
+        """So many skipped blocks were asked for again, once; `outcome` says what came of each."""
+        self._repairs.labels(outcome).inc(count)
 
     def outbox_stalled(self) -> None:
         self._stalls.inc()

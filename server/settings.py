@@ -70,6 +70,10 @@ class Settings(BaseSettings):
     model_first_token_timeout_s: Seconds = Field(60, description="from the request to the first bytes")
     model_idle_timeout_s: Seconds = Field(30, description="between two reads of the stream")
     model_max_output_tokens: int = Field(4096, ge=1, description="asked of the model per call")
+    model_structured_output: bool = Field(
+        False, description="hold answers without tools, and repairs, to the JSON Schema of the blocks"
+    )
+    repair_timeout_s: float = Field(15, ge=0, le=600, description="to correct blocks that were skipped; 0: never asked")
     router_timeout_s: Seconds = Field(5, description="for classifying intent; then keywords decide")
 
     # The demo model

@@ -8,9 +8,9 @@ from typing import Any
 from uuid import UUID
 
 from parser import BlockParser
+from parser.bindings import BindReason
 from parser.blocks import (
     Block,
-    BlockType,
     BoundBlock,
     BoundChartBlock,
     BoundTableBlock,
@@ -88,27 +88,32 @@ class HomeFormatter:
         """The answer ended, or was cut: the last frames."""
         return self._frames(self._parser.close())
 
+    def repairable(self, most: int) -> list[RejectedBlock]:
+        """The rejected blocks that may be asked for again, at most `most`: those of which nothing has been shown, and
+        whose data the model can have.
+        """
+        return [block for block in self.rejected if not block.shown and block.reason != BindReason.NOT_FETCHED][:most]
+
     def replace(self, rejected: Sequence[RejectedBlock], reply: str) -> list[WsStreamBlock]:
         """The frames of the blocks with which a model replaced `rejected`, each at its own index.
 
-        The structured blocks of `reply` stand for the rejected ones in their order; text and prose around them are
-        dropped, and so is what is invalid again.
+        Each structured block of `reply` stands for the first rejected one of its type that none stood for yet. Text
+        and prose around them are dropped, and so is what is invalid again.
         """
         parser = BlockParser()
-        texts: set[int] = set()
-        places: dict[int, int] = {}
+        pending = list(rejected)
+        types: dict[int, str] = {}
         frames = []
         for event in [*parser.feed(reply), *parser.close()]:
             match event:
-                case BlockOpened(index, BlockType.TEXT):
-                    texts.add(index)
-                # An object that names no known type is rejected without having been opened.
-                case BlockOpened(index) | BlockRejected(index) if index not in texts:
-                    places.setdefault(index, len(places))
-                case BlockReady(index, block) if places[index] < len(rejected):
+                case BlockOpened(index, type_):
+                    types[index] = type_.value
+                case BlockRejected(index):
+                    _take(pending, types.get(index))
+                case BlockReady(index, block) if (replaced := _take(pending, block.type.value)) is not None:
                     data = self._data(block)
                     if isinstance(data, dict):
-                        frames.append(self._block_frame(rejected[places[index]].index, block, data))
+                        frames.append(self._block_frame(replaced.index, block, data))
         return frames
 
     def _frames(self, events: Sequence[Event]) -> list[WsStreamText | WsStreamBlock]:
@@ -160,3 +165,12 @@ class HomeFormatter:
         # Bounded: a model can write invalid blocks for as long as it likes.
         if len(self.rejected) < _MAX_REJECTED:
             self.rejected.append(block)
+
+
+def _take(pending: list[RejectedBlock], block_type: str | None) -> RejectedBlock | None:
+    """Take out the first block that one of this type may replace; a block that had named no type takes any."""
+    for block in pending:
+        if block.block_type is None or block.block_type == block_type:
+            pending.remove(block)
+            return block
+    return None

@@ -40,6 +40,7 @@ class ModelConfig:
 
     `url` is the base below which the dialect's path lies, such as `https://api.openai.com/v1`. `first_token_timeout_s`
     runs from asking to the first delta, `idle_timeout_s` between deltas; a provider's keep-alives lengthen neither.
+    `structured_output` says that this model may be asked for answers held to a JSON Schema, where its dialect can.
     """
 
     name: str
@@ -49,6 +50,7 @@ class ModelConfig:
     connect_timeout_s: float = 10.0
     first_token_timeout_s: float = 120.0
     idle_timeout_s: float = 60.0
+    structured_output: bool = False
     max_response_bytes: int = 32 << 20
     max_event_bytes: int = 4 << 20
 
@@ -105,6 +107,11 @@ class ChatModel:
     def name(self) -> str:
         """The model's name, as the provider knows it."""
         return self._config.name
+
+    @property
+    def structured_output(self) -> bool:
+        """Whether answers may be held to a JSON Schema: the configuration allows it and the dialect can."""
+        return self._config.structured_output and self._config.dialect.structured_output
 
     @asynccontextmanager
     async def stream(self, request: ChatRequest) -> AsyncIterator[AsyncIterator[list[Delta]]]:

@@ -25,9 +25,7 @@ class Binder:
         entity = block.source.entity
         items = self._results.resolve(entity)
         if not items:
-            return Unbound(
-                BindReason.NO_DATA.value, f"No tool of this conversation returned a {entity}: list them first."
-            )
+            return Unbound(BindReason.NOT_FETCHED.value, f"No tool of this conversation returned a {entity}.")
         try:
             match block:
                 case BoundChartBlock():

@@ -72,7 +72,8 @@ async def test_a_home_request_with_a_tool_round_trip(database: str) -> None:
         end = await answer.finish()
         assert end.status == "completed"
         assert end.usage is not None
-        assert (end.usage.input_tokens, end.usage.output_tokens) == (150, 25)
+        # One round of tools, the answer, and the repair of its chart, which comes back as wrong as it was.
+        assert (end.usage.input_tokens, end.usage.output_tokens) == (250, 45)
         assert answer.text.startswith("Two tasks:")
         assert answer.text.endswith("That is all.")
         reference, table = answer.blocks

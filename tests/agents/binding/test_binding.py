@@ -157,7 +157,7 @@ def test_filters(wanted: dict[str, Any], ids: list[str]) -> None:
 @pytest.mark.parametrize(
     ("found", "reason", "says"),
     [
-        (chart(entity="note", groupBy="projectId"), BindReason.NO_DATA, "list them first"),
+        (chart(entity="note", groupBy="projectId"), BindReason.NOT_FETCHED, "returned a note"),
         (chart(filter={"status": "late"}), BindReason.NO_DATA, "matches"),
         (chart(groupBy="colour"), BindReason.UNKNOWN_FIELD, "colour; the fields are id, title"),
         (chart(groupBy="status", splitBy="colour"), BindReason.UNKNOWN_FIELD, "colour"),
