@@ -128,14 +128,15 @@ BLOCKS: Sequence[BlockEntry] = (
 )
 
 _OPENING = (
-    "Format: your whole answer is one JSON array of blocks, without a code fence and with nothing before or after it. "
-    "Begin with a text block, then show the data in the block that fits best. Keep `type` first in every block.\n\n"
-    "Whenever a chart, a table or a timeline shows the person's items, use its form with `from`: you name the data, "
-    "the app computes it from what the tools returned, and the numbers are right. So call the list tools first, "
-    "without narrow limits; `from` sees every item that a tool returned in this conversation, and nothing else. `filter` "
-    "compares fields with a value, with several of which one must match, or with `before`, `after` (ISO 8601) and "
-    "`not`; null is an empty field. Field names are those of the tool results (`status`, `priority`, `assignee`, "
-    "`dueDate`, `projectId`, `date`, ...).\n\n"
+    "Format: your whole answer is one JSON array of blocks, without a code fence and with nothing before or after "
+    "it. Begin with a text block, then show the data in the block that fits best. Keep `type` first in every "
+    "block.\n\n"
+    "Whenever a chart, a table or a timeline shows the person's items, use its form with `from`: you name the "
+    "data, the app computes it from what the tools returned, and the numbers are right. So call the list tools "
+    "first, without narrow limits; `from` sees every item that a tool returned in this conversation, and nothing "
+    "else. `filter` compares fields with a value, with several of which one must match, or with `before`, `after` "
+    "(ISO 8601) and `not`; null is an empty field. Field names are those of the tool results (`status`, "
+    "`priority`, `assignee`, `dueDate`, `projectId`, `date`, ...).\n\n"
     "The blocks follow; `?` marks what may be left out."
 )
 

@@ -62,7 +62,7 @@ class Condition(_Part):
         return self
 
 
-Filter = dict[FieldName, Scalar | Annotated[list[Scalar], Field(max_length=100)] | Condition]
+Filter = dict[FieldName, Scalar | Annotated[list[Scalar], Field(max_length=500)] | Condition]
 """By field: a value, values of which one must match (null: the field is empty), or a `Condition`."""
 
 

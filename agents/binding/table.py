@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agents.binding.groups import grouped, rows_of, value_name
-from agents.binding.values import Item, cell, field_label, require_field
+from agents.binding.values import NAME_FIELD, Item, cell, field_label, require_field
 from parser.blocks import BoundTableBlock
 
 _COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -28,4 +28,9 @@ def table_data(block: BoundTableBlock, items: Sequence[Item], project_names: Map
     for column in columns:
         require_field(source.entity, column, items)
     rows = [[cell(column, item.get(column), project_names) for column in columns] for item in rows_of(source, items)]
-    return {"headers": [field_label(column) for column in columns], "rows": rows}
+    return {"headers": [_header(source.entity, column) for column in columns], "rows": rows}
+
+
+def _header(entity: str, column: str) -> str:
+    """The column of what items are called says what they are."""
+    return entity.capitalize() if column == NAME_FIELD[entity] else field_label(column)

@@ -101,7 +101,7 @@ def test_groups_are_sorted_by_value_or_by_group(sort: str, order: str | None, la
 
 def test_a_table() -> None:
     assert table(columns=["title", "dueDate", "projectId", "status"], sort="dueDate") == {
-        "headers": ["Title", "Due date", "Project", "Status"],
+        "headers": ["Task", "Due date", "Project", "Status"],
         "rows": [
             ["Offer", "2026-03-09", "Orion", "Done"],
             ["Plan", "2026-03-10T14:30Z", None, "In progress"],
@@ -112,7 +112,7 @@ def test_a_table() -> None:
 
 def test_a_table_sorts_priorities_by_rank_and_has_columns_of_its_own() -> None:
     found = table(sort="priority", order="desc", limit=2)
-    assert found["headers"] == ["Title", "Status", "Priority", "Due date", "Project"]
+    assert found["headers"] == ["Task", "Status", "Priority", "Due date", "Project"]
     assert [row[0] for row in found["rows"]] == ["Call", "Offer"]
 
 
