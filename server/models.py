@@ -48,6 +48,7 @@ async def open_models(settings: Settings, client: httpx.AsyncClient, nursery: tr
         first_token_timeout_s=settings.model_first_token_timeout_s,
         idle_timeout_s=settings.model_idle_timeout_s,
         structured_output=settings.model_structured_output,
+        keepalive=settings.model_keepalive,
     )
     answer = ChatModel(client, config)
     router = answer

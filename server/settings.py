@@ -79,6 +79,7 @@ class Settings(BaseSettings):
     model_structured_output: bool = Field(
         False, description="hold answers without tools, and repairs, to the JSON Schema of the blocks"
     )
+    model_keepalive: bool = Field(True, description="reuse connections to the model; false: one for each call")
     repair_timeout_s: float = Field(15, ge=0, le=600, description="to correct blocks that were skipped; 0: never asked")
     router_timeout_s: Seconds = Field(5, description="for classifying intent; then keywords decide")
 
@@ -102,7 +103,7 @@ class Settings(BaseSettings):
     approval_tools: Annotated[list[str], NoDecode] = Field(
         default_factory=list, description="device tools that need approval beside the deletes, comma separated"
     )
-    max_tool_rounds: int = Field(6, ge=1, le=50, description="model rounds with tools per request")
+    max_tool_rounds: int = Field(6, ge=0, le=50, description="model rounds with tools per request; 0: no tools")
     max_tool_calls: int = Field(24, ge=1, le=500, description="tool calls per request")
 
     # Sessions

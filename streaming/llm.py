@@ -41,6 +41,7 @@ class ModelConfig:
     `url` is the base below which the dialect's path lies, such as `https://api.openai.com/v1`. `first_token_timeout_s`
     runs from asking to the first delta, `idle_timeout_s` between deltas; a provider's keep-alives lengthen neither.
     `structured_output` says that this model may be asked for answers held to a JSON Schema, where its dialect can.
+    Without `keepalive` each call has a connection of its own: some small servers break one that they have streamed on.
     """
 
     name: str
@@ -51,6 +52,7 @@ class ModelConfig:
     first_token_timeout_s: float = 120.0
     idle_timeout_s: float = 60.0
     structured_output: bool = False
+    keepalive: bool = True
     max_response_bytes: int = 32 << 20
     max_event_bytes: int = 4 << 20
 
@@ -156,12 +158,15 @@ class ChatModel:
         config = self._config
         dialect = config.dialect
         key = config.key.get_secret_value() if config.key is not None else None
+        # Compressed, a stream would come in the compressor's own lumps.
+        headers = {**dialect.headers(key), "Accept-Encoding": "identity"}
+        if not config.keepalive:
+            headers["Connection"] = "close"
         outgoing = self._client.build_request(
             "POST",
             config.url.rstrip("/") + dialect.path,
             content=dialect.body(request, config.name),
-            # Compressed, a stream would come in the compressor's own lumps.
-            headers={**dialect.headers(key), "Accept-Encoding": "identity"},
+            headers=headers,
             timeout=httpx.Timeout(None, connect=config.connect_timeout_s),
         )
         response: httpx.Response | None = None
