@@ -15,8 +15,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from parser.bindings import ChartFrom, TableFrom, TimelineFrom
 
-from parser.bindings import ChartFrom, TableFrom, TimelineFrom
-
 Cell = str | int | float | bool | None
 
 

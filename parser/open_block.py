@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from pydantic import ValidationError
 
@@ -22,7 +23,7 @@ from parser.blocks import (
 from parser.events import BlockOpened, BlockReady, BlockRejected, Event, RejectReason, TextDelta
 from parser.faults import INVALID_JSON, Fault
 from parser.limits import Limits
-from parser.locating import locate
+from parser.locating import Located, locate
 from parser.recovery import Recovery
 from parser.states import Signal, State
 from parser.strings import StringDecoder, StringEnd
@@ -179,12 +180,15 @@ class OpenBlock:
         return Signal.TYPE_TEXT
 
     def _open_content(self, text: str, position: int, base: int, events: list[Event]) -> Step:
-        self._remember('"')
         self._decoder = StringDecoder()
         before = len(self.assembly.source)
         self.assembly.push('""')
         if self.assembly.fault is not None:
-            return self._refuse(text, position, position + 1, before, base, events)
+            # Nothing of the string has been read: the fault is its opening quote, whichever of the two showed it.
+            prefix = self.assembly.source[:before].decode()
+            located = replace(locate(self.limits, prefix, '""'), at=0, in_string=False)
+            return self._report(located, prefix, text, position, base, events)
+        self._remember('"')
         return position + 1, Signal.CONTENT
 
     def _validate(self, offset: int, events: list[Event]) -> None:
@@ -213,7 +217,9 @@ class OpenBlock:
     def _refuse(self, text: str, position: int, end: int, before: int, base: int, events: list[Event]) -> Step:
         """Report the fault that the last push found, at the character where it is however the text was cut."""
         prefix = self.assembly.source[:before].decode()
-        located = locate(self.limits, prefix, text[position:end])
+        return self._report(locate(self.limits, prefix, text[position:end]), prefix, text, position, base, events)
+
+    def _report(self, located: Located, prefix: str, text: str, position: int, base: int, events: list[Event]) -> Step:
         at = position + located.at
         source = ("".join(self._recent) or prefix) + text[position : at + 1]
         events.append(self._rejected(located.fault, base + at, source))

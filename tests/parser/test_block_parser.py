@@ -124,6 +124,7 @@ REFUSED = {
     "chart type first": ('{"chartType":"donut","type":"chart"}', R.UNKNOWN_CHART_TYPE, 34, []),
     "second content": ('{"type":"text","content":"","content":"b"}', R.DUPLICATE_CONTENT, 36, ["text"]),
     "content is no string": ('{"type":"text","content":["a"]}', R.INVALID_FIELD, 25, ["text"]),
+    "no colon before content": ('{"type":"text","content""x"}', R.INVALID_JSON, 24, ["text"]),
     "no content": ('{"type":"text"}', R.INVALID_FIELD, 14, ["text"]),
     "missing field": ('{"type":"table","headers":["a"]}', R.INVALID_FIELD, 31, ["table"]),
     "ragged rows": ('{"type":"table","headers":["a"],"rows":[["x","y"]]}', R.INVALID_FIELD, 50, ["table"]),
