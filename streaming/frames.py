@@ -149,7 +149,7 @@ class WsCancel(_Model):
 
 
 class WsToolResult(_Model):
-    """The device's answer: `data` with `ok`, `error` without; `edited_args`: approved so, not run, to be called again."""
+    """The device's answer: `data` with `ok`, `error` without; `edited_args`: approved so, to be called again."""
 
     type: Literal[WsFrameType.TOOL_RESULT] = WsFrameType.TOOL_RESULT
     call_id: UUID

@@ -35,16 +35,6 @@ class DeviceAccess:
         """When the request came in."""
         return self._turn.now_ms
 
-    @property
-    def now_ms(self) -> int:
-        """When the request came in."""
-        return self._turn.now_ms
-
-    @property
-    def now_ms(self) -> int:
-        """When the request came in."""
-        return self._turn.now_ms
-
     async def list_items(self, entity: Entity, args: Mapping[str, Any]) -> Item:
         """`{"items": [...], "truncated"?: true}`; `args` as PROTOCOL has them: `filter`, `text`, `limit`."""
         data = await self._answer(DeviceCall(f"list_{PLURALS[entity]}", args))
