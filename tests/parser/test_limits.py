@@ -47,6 +47,33 @@ def test_a_limit_may_be_reached() -> None:
         assert isinstance(parse(chunks, LIMITS)[-1], BlockReady)
 
 
+@pytest.mark.parametrize(
+    ("limits", "reason"),
+    [
+        (Limits(block_bytes=62), R.TOO_LARGE),
+        (Limits(depth=3), R.TOO_DEEP),
+        (Limits(rows=2), R.TOO_MANY_ROWS),
+        (Limits(columns=1), R.TOO_MANY_COLUMNS),
+        (Limits(string_chars=7), R.STRING_TOO_LONG),
+    ],
+)
+def test_one_more_than_a_limit_is_too_much(limits: Limits, reason: RejectReason) -> None:
+    good = '{"type":"table","headers":["éa"],"rows":[["b"],["c"]],"x":""}'
+    more = {
+        R.TOO_LARGE: good.replace('""', '"é"'),
+        R.TOO_DEEP: good.replace('"b"', "[]"),
+        R.TOO_MANY_ROWS: good.replace('["b"]', '["b"],["b"]'),
+        R.TOO_MANY_COLUMNS: good.replace('"b"', '"b","b"'),
+        R.STRING_TOO_LONG: good.replace('"b"', '"bbbbbbbb"'),
+    }[reason]
+    for chunks in ([good], list(good)):
+        assert isinstance(parse(chunks, limits)[-1], BlockReady)
+    for chunks in ([more], list(more)):
+        last = parse(chunks, limits)[-1]
+        assert isinstance(last, BlockRejected)
+        assert last.reason is reason
+
+
 def test_limits_are_positive() -> None:
     with pytest.raises(ValueError, match="depth must be at least 1"):
         Limits(depth=0)
