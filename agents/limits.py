@@ -31,6 +31,8 @@ class AgentLimits:
     router_tokens: int = 64
     router_history: int = 4
     """Messages of the history that the router reads."""
+    router_chars: int = 4_000
+    """Length of these messages together; those that do not fit are left out, the oldest first."""
     repair_timeout_s: float = 15.0
     """Seconds for one call that corrects rejected blocks; 0 means that none is made."""
     repair_tokens: int = 2048

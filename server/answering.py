@@ -236,6 +236,7 @@ class Answer:
                 )
             # The agent can still ask for the item by its tools, or say that the device is away.
             log.info("scope_unresolved", outcome=found.outcome)
+            self._turn.scope = Scope(scope.type, scope.id, unread=found.message)
             return
         self._turn.scope = Scope(scope.type, scope.id, found)
         self._turn.tool_results.add(scope.type, [found])

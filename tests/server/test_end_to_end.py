@@ -484,6 +484,17 @@ async def test_rest_without_a_device_says_that_it_is_offline(database: str) -> N
         assert response.json()["blocks"] == [{"block": 0, "type": "text", "content": "Your device is offline."}]
 
 
+async def test_a_rest_popup_without_a_device_tells_the_model_that_its_item_is_not_known(database: str) -> None:
+    async with open_tessera(database) as tessera:
+        tessera.script(lambda _: text_stream("I can't see it."))
+        token = (await tessera.account()).access_token
+        scope = {"type": "task", "id": "zz"}
+        response = await chat(tessera, token, message="what is this?", mode="popup", scope=scope)
+        assert response.json()["blocks"][0]["content"] == "I can't see it."
+        (asked,) = tessera.model.requests
+        assert "No device of this person is connected." in json.dumps(asked.body["messages"][0])
+
+
 async def test_rest_streams_the_very_frames(database: str) -> None:
     async with open_tessera(database) as tessera:
         tessera.script(lambda _: text_block("one ", "two"))
