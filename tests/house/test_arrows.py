@@ -34,6 +34,7 @@ SANS_IO = [
     "streaming/schema.py",
     "streaming/sse.py",
     "agents/binding/*.py",
+    "agents/block_format.py",
     "agents/intent/*.py",
     "agents/tool_results.py",
     "server/rate_limit.py",
