@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 MODEL_STAMP := $(VENV)/.local-model
 
 .DEFAULT_GOAL := help
-.PHONY: run chat test check fmt schema prompts migrate rollback bench bench-router clean help test-model
+.PHONY: run chat test check fmt schema prompts migrate rollback bench bench-router bench-parser fuzz mutants test-all clean help test-model
 
 run: $(STAMP)  ## start the server on embedded defaults and print where to connect
 	@exec $(BIN)/python -m server run
@@ -20,6 +20,9 @@ test: $(STAMP)  ## run the test suite
 
 test-model: $(MODEL_STAMP)  ## run the tests that ask a real, small language model, served on loopback
 	$(BIN)/python -m pytest -m local_model tests/local_model
+
+test-all: test mutants  ## the test suite, the parser's mutants and a minute of fuzzing
+	$(MAKE) fuzz SECONDS=60
 
 check: $(STAMP)  ## lint, formatting and types
 	$(BIN)/ruff check .
@@ -47,6 +50,18 @@ bench: $(STAMP)  ## run the benchmarks
 
 bench-router: $(STAMP)  ## measure the router's local classifier on the public data
 	$(BIN)/python -m bench.router
+
+bench-parser: $(STAMP)  ## measure the parser beside its peers
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[bench]'
+	$(BIN)/python -m bench.parser
+
+SECONDS ?= 600
+fuzz: $(STAMP)  ## fuzz the parser for SECONDS (600); what is found is kept as a test
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[fuzz]'
+	$(BIN)/python -m tests.parser.fuzz --seconds $(SECONDS)
+
+mutants: $(STAMP)  ## break the parser in small ways; the tests must notice each
+	$(BIN)/python -m tests.parser.mutants
 
 clean:  ## remove the virtual environment and caches; the state directory stays
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov dist build

@@ -17,6 +17,7 @@ import structlog
 import trio
 
 from agents.limits import AgentLimits
+from agents.model import Models
 from agents.orchestrator import Orchestrator
 from memory.keys import KeyRing
 from server.accounts import Accounts
@@ -37,6 +38,7 @@ from server.state import master_keys, prepare_state_dir
 from server.websocket import DEVICE_PATH, serve_device_sockets
 from sql.statements import Statements
 from streaming.llm import open_http_client
+from streaming.recorder import RecordedModel
 
 log = structlog.get_logger(__name__)
 
@@ -116,7 +118,7 @@ def _compose(settings: Settings, keyring: KeyRing, database: Database, models: O
     registry = DeviceRegistry()
     answering = Answering(
         Orchestrator(
-            models.models,
+            _recorded(models.models, settings),
             AgentLimits(
                 max_rounds=settings.max_tool_rounds,
                 max_calls=settings.max_tool_calls,
@@ -165,6 +167,13 @@ def _compose(settings: Settings, keyring: KeyRing, database: Database, models: O
         limits=RestLimits(max_body_bytes=settings.max_frame_bytes, max_message_chars=settings.max_message_chars),
     )
     return _Parts(answering, gate, registry, rest)
+
+
+def _recorded(models: Models, settings: Settings) -> Models:
+    if settings.record_dir is None:
+        return models
+    record = partial(RecordedModel, folder=settings.record_dir, contents=settings.record_contents)
+    return Models(answer=record(models.answer), router=record(models.router))
 
 
 async def _listen(

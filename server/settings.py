@@ -83,6 +83,11 @@ class Settings(BaseSettings):
     repair_timeout_s: float = Field(15, ge=0, le=600, description="to correct blocks that were skipped; 0: never asked")
     router_timeout_s: Seconds = Field(5, description="for classifying intent; then keywords decide")
 
+    record_dir: Path | None = Field(
+        None, description="write each model stream to a file in this folder"
+    )
+    record_contents: bool = Field(False, description="recordings have the text, not only times and sizes")
+
     # The demo model
     demo_pace_s: float = Field(0.02, ge=0, le=10, description="demo model: seconds between tokens")
     demo_replay: Path | None = Field(None, description="demo model: answer with this recorded .sse file, byte for byte")
@@ -201,6 +206,8 @@ def _misfits(given: Mapping[str, str]) -> Iterator[str]:
         for name in ("model_key", "model_name", "router_model_name"):
             if name in given:
                 yield f"{PREFIX}{name.upper()}: has no use without {PREFIX}MODEL_URL"
+    if "record_contents" in given and "record_dir" not in given:
+        yield f"{PREFIX}RECORD_CONTENTS: has no use without {PREFIX}RECORD_DIR"
     http_bind = given.get("http_bind", Settings.model_fields["http_bind"].default)
     if given.get("ws_bind", Settings.model_fields["ws_bind"].default) == http_bind and not http_bind.endswith(":0"):
         yield f"{PREFIX}WS_BIND: must differ from {PREFIX}HTTP_BIND"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -337,6 +338,21 @@ async def test_a_device_that_disappears_between_call_and_result(database: str) -
             await device.vanish()
         assert "device_gone" in tool_messages(tessera.answers()[-1])[0]
         assert results[0].json()["blocks"] == [{"block": 0, "type": "text", "content": "gone"}]
+
+
+async def test_model_streams_are_recorded_where_the_setting_says(database: str, tmp_path: Path) -> None:
+    folder = tmp_path / "streams"
+    async with (
+        open_tessera(database, record_dir=folder, record_contents="true") as tessera,
+        tessera.device() as device,
+    ):
+        tessera.script(lambda _: text_block("word"))
+        await (await device.home("hello")).finish()
+    assert sum("word" in text for text in written(folder)) == 1
+
+
+def written(folder: Path) -> list[str]:
+    return [path.read_text() for path in folder.iterdir()]
 
 
 # ---- the door -------------------------------------------------------------------------------------------------------
