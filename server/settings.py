@@ -83,9 +83,7 @@ class Settings(BaseSettings):
     repair_timeout_s: float = Field(15, ge=0, le=600, description="to correct blocks that were skipped; 0: never asked")
     router_timeout_s: Seconds = Field(5, description="for classifying intent; then keywords decide")
 
-    record_dir: Path | None = Field(
-        None, description="write each model stream to a file in this folder"
-    )
+    record_dir: Path | None = Field(None, description="write each model stream to a file in this folder")
     record_contents: bool = Field(False, description="recordings have the text, not only times and sizes")
 
     # The demo model
