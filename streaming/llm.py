@@ -26,6 +26,7 @@ from streaming.chat import (
 from streaming.codes import ErrorCode
 from streaming.dialects import DIALECTS, Dialect
 from streaming.model_error import ModelError, error_of_delta, error_of_status
+from streaming.request_body import RequestBody
 from streaming.response_decoder import ResponseDecoder
 
 _MAX_ERROR_BODY = 1 << 16
@@ -162,13 +163,15 @@ class ChatModel:
         headers = {**dialect.headers(key), "Accept-Encoding": "identity"}
         if not config.keepalive:
             headers["Connection"] = "close"
+        body = dialect.body(request, config.name)
         outgoing = self._client.build_request(
             "POST",
             config.url.rstrip("/") + dialect.path,
-            content=dialect.body(request, config.name),
+            content=body,
             headers=headers,
             timeout=httpx.Timeout(None, connect=config.connect_timeout_s),
         )
+        outgoing.stream = RequestBody(body)
         response: httpx.Response | None = None
         failure: ModelError | None = None
         with trio.move_on_at(deadline):

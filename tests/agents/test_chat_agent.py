@@ -53,6 +53,14 @@ async def test_an_answer_without_tools_streams_token_by_token(models: Models) ->
     assert [tool["function"]["name"] for tool in body["tools"]] == [tool.name for tool in SPEC.tools]
 
 
+async def test_no_round_means_that_no_tool_is_offered(models: Models) -> None:
+    server, model = models
+    server.reply(text_stream("Hello."))
+    agent = ChatAgent(model, make_turn(message="hello"), SPEC, AgentLimits(max_rounds=0))
+    assert await agent.handle() == "Hello."
+    assert "tools" not in server.requests[0].body
+
+
 async def test_reasoning_is_not_the_answer(models: Models) -> None:
     server, model = models
     server.reply([chunk({"reasoning_content": "They greet me."}), *text_stream("Hello.")])
