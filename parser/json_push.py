@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 # There is no falling back to ijson's other backends: they name and place faults differently, and complain when a
-# block is left unfinished. ijson's wheels have this one for Linux, macOS and Windows.
+# block is left unfinished.
 from ijson.backends.yajl2_c import basic_parse_basecoro
 from ijson.common import JSONError
 

@@ -134,6 +134,12 @@ REFUSED = {
     "unclosed array": ('{"type":"table","x":[1,}', R.INVALID_JSON, 23, ["table"]),
     "extra bracket": ('{"type":"table","x":1]}', R.INVALID_JSON, 21, ["table"]),
     "bad escape": (r'{"type":"table","x":"\q"}', R.INVALID_JSON, 22, ["table"]),
+    "short escape, string cut": (
+        r'{"type":"table","xxxxxxxxxxxxxxxxxxxx":"yyyyyyyyyyyyy\u00g0"}',
+        R.INVALID_JSON,
+        57,
+        ["table"],
+    ),
     "bad escape in text": (r'{"type":"text","content":"\q"}', R.INVALID_JSON, 27, ["text"]),
     "NaN": ('{"type":"table","rows":[[NaN]]}', R.INVALID_JSON, 25, ["table"]),
     "Infinity": ('{"type":"table","rows":[[-Infinity]]}', R.INVALID_JSON, 26, ["table"]),
