@@ -166,7 +166,7 @@ class ChatModel:
         body = dialect.body(request, config.name)
         outgoing = self._client.build_request(
             "POST",
-            config.url.rstrip("/") + dialect.path,
+            config.url.rstrip("/") + dialect.path(config.name),
             content=body,
             headers=headers,
             timeout=httpx.Timeout(None, connect=config.connect_timeout_s),
