@@ -215,7 +215,8 @@ class AnthropicMessagesDecoder(JsonPayloadDecoder):
         # What was read from the cache, or written to it, was sent all the same, and is counted beside the rest.
         places = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
         self._input_tokens = sum(count(usage.get(place)) for place in places) or self._input_tokens
-        self._output_tokens = count(usage.get("output_tokens")) or self._output_tokens
+        if "output_tokens" in usage:
+            self._output_tokens = count(usage["output_tokens"])
         self._add_usage(self._input_tokens, self._output_tokens)
 
     def _stop(self, delta: object) -> None:
