@@ -9,6 +9,7 @@ from agents.block_format import answer_schema
 from agents.limits import AgentLimits
 from agents.model import Model, Reply
 from agents.prompting import opening_messages
+from agents.reasoning import ReasoningBlock
 from agents.registry import AgentSpec
 from agents.repair import Repair, ask_for_repair
 from agents.tool_results import ToolResults
@@ -79,19 +80,25 @@ class ChatAgent:
         specs = tuple(tool.spec() for tool in self._spec.tools)
         pause = ""
         while True:
-            offered = specs if rounds.open else ()
-            request = self._request(messages, offered)
+            may_call = rounds.open and bool(specs)
+            request = self._request(messages, specs, may_call=may_call)
             reply, before = Reply(), pause
+            reasoning = ReasoningBlock() if self._limits.show_reasoning else None
             try:
                 async with self._model.stream(request) as batches:
                     async for batch in batches:
-                        if text := reply.feed(batch):
+                        text = reply.feed(batch)
+                        if reasoning is not None and (shown := reasoning.feed(batch, ends=bool(text))):
+                            yield shown
+                        if text:
                             yield before + text
                             before, pause = "", _ROUND_BREAK
+                if reasoning is not None and (shown := reasoning.close()):
+                    yield shown
             finally:
                 reply.charge(turn.usage)
-            # Calls for tools that were not offered are not run: the bound is the server's, not the model's.
-            calls = reply.tool_calls() if offered else []
+            # Calls that were not allowed are not run: the bound is the server's, not the model's.
+            calls = reply.tool_calls() if may_call else []
             if not calls:
                 break
             messages += await rounds.run(reply.text, calls)
@@ -99,12 +106,13 @@ class ChatAgent:
         if not pause and not turn.mutations:
             raise ModelError(ErrorCode.MODEL_ERROR, "The model gave an empty answer.", retryable=True)
 
-    def _request(self, messages: Sequence[Message], offered: tuple[ToolSpec, ...]) -> ChatRequest:
+    def _request(self, messages: Sequence[Message], specs: tuple[ToolSpec, ...], *, may_call: bool) -> ChatRequest:
         # Where tools are offered no schema is sent: many servers take one or the other.
-        held = self._model.structured_output and not offered and self._turn.mode == "home"
+        held = self._model.structured_output and not may_call and self._turn.mode == "home"
         return ChatRequest(
             tuple(messages),
-            tools=offered,
+            tools=specs,
+            tool_choice="auto" if may_call else "none",
             max_tokens=self._limits.answer_tokens,
             response_schema=answer_schema() if held else None,
             response_schema_name="blocks",

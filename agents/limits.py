@@ -27,6 +27,8 @@ class AgentLimits:
     """`max_tokens` of the calls that may answer; None leaves it to the provider."""
     approval_tools: frozenset[str] = frozenset()
     """Device tools the person must approve, beside the deletes, which always need it."""
+    show_reasoning: bool = False
+    """Whether the model's reasoning is shown, as a block of text before what it writes; the model never sees it again."""
     router_deadline_s: float = 4.0
     router_tokens: int = 64
     router_history: int = 4

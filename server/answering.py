@@ -26,6 +26,7 @@ from server.devices import DeviceRegistry, RemoteDevice, ToolTimeouts
 from server.metrics import Metrics
 from server.repairing import corrected_blocks
 from server.request_ids import RequestIds
+from server.token_budget import TokenBudget
 from streaming.codes import ErrorCode
 from streaming.frames import ServerFrame, WsFailure, WsStreamEnd, WsUsage
 from streaming.home import HomeFormatter
@@ -61,6 +62,7 @@ class Answering:
         timeouts: ToolTimeouts,
         limits: AnswerLimits,
         wall_clock: Callable[[], float],
+        budget: TokenBudget | None = None,
     ) -> None:
         self._orchestrator = orchestrator
         self._registry = registry
@@ -68,6 +70,7 @@ class Answering:
         self._timeouts = timeouts
         self._limits = limits
         self._wall_clock = wall_clock
+        self._budget = budget or TokenBudget(None)
         self._ids = RequestIds()
         self._without_socket: Counter[UUID] = Counter()
         self._scopes: set[trio.CancelScope] = set()
@@ -96,6 +99,10 @@ class Answering:
         # Before the limit: whoever sends an id again must not take its running request for a refused one.
         if self._ids.known(chat.user_id, chat.request_id, trio.current_time()):
             raise RequestRefused(ErrorCode.DUPLICATE_REQUEST, "This request id is in use or was used lately.")
+        if not self._budget.open(chat.user_id, self._wall_clock()):
+            raise RequestRefused(
+                ErrorCode.TOKEN_BUDGET_SPENT, "Today's tokens are spent; there are new ones at midnight UTC."
+            )
         if running >= self._limits.concurrent:
             raise RequestRefused(
                 ErrorCode.TOO_MANY_REQUESTS, f"At most {self._limits.concurrent} requests run at once.", retryable=True
@@ -112,7 +119,12 @@ class Answering:
             scope=Scope(chat.scope.type, chat.scope.id) if chat.scope else None,
             now_ms=int(self._wall_clock() * 1000),
         )
-        return Answer(self._orchestrator, self._registry, self._metrics, self._ids, self._limits, chat, device, turn)
+        return Answer(
+            self._orchestrator, self._registry, self._metrics, self._ids, self._limits, self._spend, chat, device, turn
+        )
+
+    def _spend(self, user_id: UUID, tokens: int) -> None:
+        self._budget.spend(user_id, tokens, self._wall_clock())
 
     async def run(self, request: ChatInput, *, emit: Emit) -> WsStreamEnd:
         """Answer a request that came without a socket; see `server.answer.ChatRunner`."""
@@ -143,6 +155,7 @@ class Answer:
         metrics: Metrics,
         ids: RequestIds,
         limits: AnswerLimits,
+        spend: Callable[[UUID, int], None],
         chat: ChatInput,
         device: RemoteDevice,
         turn: Turn,
@@ -152,6 +165,7 @@ class Answer:
         self._metrics = metrics
         self._ids = ids
         self._limits = limits
+        self._spend = spend
         self._chat = chat
         self._device = device
         self._turn = turn
@@ -260,9 +274,10 @@ class Answer:
         )
 
     def close(self, status: Status) -> None:
-        """Release the id and record the outcome."""
+        """Release the id, and record the outcome and what it cost."""
         self._ids.finish(self._chat.user_id, self._chat.request_id, trio.current_time())
         usage = self._turn.usage
+        self._spend(self._chat.user_id, usage.input_tokens + usage.output_tokens)
         self._metrics.request_ended(self._chat.mode, status, trio.current_time() - self._started)
         self._metrics.tokens(usage.input_tokens, usage.output_tokens)
         # A popup is text only: what it drops is no fault of a block.

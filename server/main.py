@@ -35,6 +35,7 @@ from server.rest.services import RestLimits, RestServices
 from server.session import SessionLimits
 from server.settings import Settings, parse_bind
 from server.state import master_keys, prepare_state_dir
+from server.token_budget import TokenBudget
 from server.websocket import DEVICE_PATH, serve_device_sockets
 from sql.statements import Statements
 from streaming.llm import open_http_client
@@ -126,6 +127,7 @@ def _compose(settings: Settings, keyring: KeyRing, database: Database, models: O
                 # Less than the whole, so that time is left to answer with what the tools gave.
                 tool_time_s=settings.request_timeout_s * _TOOL_SHARE,
                 answer_tokens=settings.model_max_output_tokens,
+                show_reasoning=settings.show_reasoning,
                 router_deadline_s=settings.router_timeout_s,
                 repair_timeout_s=settings.repair_timeout_s,
             ),
@@ -135,6 +137,7 @@ def _compose(settings: Settings, keyring: KeyRing, database: Database, models: O
         ToolTimeouts(settings.tool_timeout_s, settings.approval_timeout_s),
         AnswerLimits(settings.request_timeout_s, settings.max_concurrent_requests, settings.max_message_chars),
         wall_clock=time.time,
+        budget=TokenBudget(settings.max_tokens_per_user_day),
     )
     tokens = Tokens(keyring.derive(TOKEN_LABEL), lifetime_s=settings.access_token_ttl_s)
     passwords = Passwords(trio.CapacityLimiter(_PASSWORD_THREADS))

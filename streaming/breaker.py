@@ -12,7 +12,8 @@ State = Literal["closed", "open", "half-open"]
 class CircuitBreaker:
     """Opens after `failures` in a row, for `open_s` seconds. `now` is in seconds of one monotonic clock throughout.
 
-    Each call that `admit` lets through ends in exactly one of `succeed`, `fail` and `abandon`.
+    Each call that `admit` lets through is followed by `begin`, `fail` or `abandon`, and `begin` by `succeed` or `fail`,
+    or by nothing when the answer is left unread.
     """
 
     failures: int = 5

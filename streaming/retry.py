@@ -28,7 +28,7 @@ class RetryPolicy:
         # Who was silent for a whole deadline is not given another one: that time is better spent on another model.
         if attempts_made >= self.attempts or not error.retryable or error.code is ErrorCode.MODEL_TIMEOUT:
             return None
-        jitter = random() * min(self.cap_s, self.base_s * 2 ** (attempts_made - 1))
+        jitter = random() * min(self.cap_s, self.base_s * 2.0 ** (attempts_made - 1))
         if error.retry_after_s is None:
             return jitter
         return error.retry_after_s + jitter if error.retry_after_s <= self.max_retry_after_s else None

@@ -25,20 +25,25 @@ FOLDERS = sorted(ARROWS)
 SANS_IO = [
     "parser/*.py",
     "memory/keys.py",
+    "streaming/breaker.py",
     "streaming/chat.py",
     "streaming/codes.py",
     "streaming/dialects/*.py",
     "streaming/frames.py",
     "streaming/home.py",
     "streaming/popup.py",
+    "streaming/response_decoder.py",
+    "streaming/retry.py",
     "streaming/schema.py",
     "streaming/sse.py",
     "agents/binding/*.py",
     "agents/block_format.py",
     "agents/intent/*.py",
+    "agents/reasoning.py",
     "agents/tool_results.py",
     "server/rate_limit.py",
     "server/request_ids.py",
+    "server/token_budget.py",
 ]
 IO_LIBRARIES = {"trio", "httpx", "psycopg", "trio_websocket", "hypercorn", "quart_trio", "asyncio", "socket"}
 
