@@ -28,7 +28,7 @@ class AgentLimits:
     approval_tools: frozenset[str] = frozenset()
     """Device tools the person must approve, beside the deletes, which always need it."""
     show_reasoning: bool = False
-    """Whether the model's reasoning is shown, as a block of text before what it writes; the model never sees it again."""
+    """Whether the model's reasoning is shown, as a block of text before what it writes; the model never sees it."""
     router_deadline_s: float = 4.0
     router_tokens: int = 64
     router_history: int = 4

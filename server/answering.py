@@ -101,7 +101,7 @@ class Answering:
             raise RequestRefused(ErrorCode.DUPLICATE_REQUEST, "This request id is in use or was used lately.")
         if not self._budget.open(chat.user_id, self._wall_clock()):
             raise RequestRefused(
-                ErrorCode.TOKEN_BUDGET_SPENT, "Today's tokens are spent; there are new ones at midnight UTC."
+                ErrorCode.BUDGET_SPENT, "Today's tokens are spent; there are new ones at midnight UTC."
             )
         if running >= self._limits.concurrent:
             raise RequestRefused(

@@ -17,7 +17,7 @@ class ErrorCode(StrEnum):
     TOO_MANY_REQUESTS = "too_many_requests"
     MESSAGE_TOO_LONG = "message_too_long"
     RATE_LIMITED = "rate_limited"
-    TOKEN_BUDGET_SPENT = "token_budget_spent"
+    BUDGET_SPENT = "budget_spent"
     UNAUTHORIZED = "unauthorized"
     SERVER_DRAINING = "server_draining"
     MODEL_BUSY = "model_busy"

@@ -31,7 +31,7 @@ STATUS_OF: Final[Mapping[ErrorCode, int]] = {
     ErrorCode.TOO_MANY_REQUESTS: 429,
     ErrorCode.MESSAGE_TOO_LONG: 413,
     ErrorCode.RATE_LIMITED: 429,
-    ErrorCode.TOKEN_BUDGET_SPENT: 429,
+    ErrorCode.BUDGET_SPENT: 429,
     ErrorCode.UNAUTHORIZED: 401,
     ErrorCode.SERVER_DRAINING: 503,
     ErrorCode.MODEL_BUSY: 503,
