@@ -5,6 +5,7 @@ Once a model has begun to answer, its answer is the answer: a fault after that e
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -152,7 +153,7 @@ class FailoverModel:
         wait_s = min(candidate.breaker.wait_s(trio.current_time()) for candidate in self._candidates)
         return ModelError(
             ErrorCode.MODEL_UNAVAILABLE,
-            f"The model has failed several times and is left alone for {max(1, round(wait_s))} s. Try again then.",
+            f"The model has failed several times and is left alone for {max(1, math.ceil(wait_s))} s. Try again then.",
             retryable=True,
         )
 

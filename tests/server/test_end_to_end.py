@@ -197,6 +197,25 @@ async def test_a_model_that_refuses_is_a_failed_request(database: str) -> None:
         assert "slow down" not in end.error.message
 
 
+async def test_a_spent_budget_refuses_before_the_model_is_called(database: str) -> None:
+    async with open_tessera(database, max_tokens_per_user_day=10) as tessera:
+        account = await tessera.account()
+        async with tessera.device(account) as device, httpx.AsyncClient(trust_env=False) as http:
+            tessera.script(lambda _: text_block("a ", "b ", "c ", "d "))  # 11 tokens
+            assert (await (await device.home("hello")).finish()).status == "completed"
+            calls = len(tessera.model.requests)
+            with pytest.raises(RequestRefusedError) as refused:
+                await (await device.home("again")).finish()
+            assert refused.value.code is ErrorCode.BUDGET_SPENT
+            answer = await http.post(
+                f"{tessera.rest_url}/api/v1/chat",
+                json={"message": "again"},
+                headers={"Authorization": f"Bearer {account.access_token}"},
+            )
+            assert (answer.status_code, answer.json()["error"]["code"]) == (429, "budget_spent")
+            assert len(tessera.model.requests) == calls
+
+
 async def test_approvals_are_asked_of_the_person(database: str) -> None:
     deleted: list[str] = []
 
