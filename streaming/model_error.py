@@ -48,11 +48,12 @@ def error_of_status(status: int, body: bytes, headers: Mapping[str, str] | None 
     if status in _UNAUTHORIZED:
         return ModelError(ErrorCode.MODEL_ERROR, f"The model refused the server's key ({detail}).", retryable=False)
     if status in _BUSY or status >= _SERVER_FAULT:
+        if identifier in _SPENT:
+            return ModelError(ErrorCode.MODEL_UNAVAILABLE, f"The model's account is spent ({detail}).", retryable=False)
         return ModelError(
             ErrorCode.MODEL_UNAVAILABLE,
             f"The model cannot answer just now ({detail}). Try again.",
-            # More of the same is no use when the account is empty.
-            retryable=identifier not in _SPENT,
+            retryable=True,
             retry_after_s=_retry_after_s(headers or {}),
         )
     return ModelError(ErrorCode.MODEL_ERROR, f"The model refused the request ({detail}).", retryable=False)

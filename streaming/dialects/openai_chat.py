@@ -162,15 +162,21 @@ class OpenAIChatDecoder(JsonPayloadDecoder):
         if isinstance(content, list):
             reasoning += _thinking(content)
             content = _joined(content, "text")
-        self._add_reasoning(reasoning)
-        self._add_answer(content)
-        # A refusal is what the person is to read.
-        self._add_text(delta.get("refusal"))
-        for piece in self._calls.feed(delta.get("tool_calls")):
-            self._add_call(piece)
+        # Most chunks hold one piece of text and nothing else.
+        if reasoning:
+            self._add_reasoning(reasoning)
+        if content:
+            self._add_answer(content)
+        if refusal := delta.get("refusal"):  # what the person is to read
+            self._add_text(refusal)
+        if pieces := delta.get("tool_calls"):
+            for piece in self._calls.feed(pieces):
+                self._add_call(piece)
 
     def _add_answer(self, text: object) -> None:
-        if isinstance(text, str) and text:
+        if self._tags.over:
+            self._add_text(text)
+        elif isinstance(text, str) and text:
             reasoning, answer = self._tags.feed(text)
             self._add_reasoning(reasoning)
             self._add_text(answer)
@@ -183,12 +189,8 @@ class OpenAIChatDecoder(JsonPayloadDecoder):
 
     def _read_usage(self, payload: dict[str, Any], choice: dict[str, Any] | None) -> None:
         vendor = payload.get("x_groq")
-        places = (
-            payload.get("usage"),
-            (choice or {}).get("usage"),
-            vendor.get("usage") if isinstance(vendor, dict) else 0,
-        )
-        for usage in places:
+        for place in (payload, choice, vendor):
+            usage = place.get("usage") if isinstance(place, dict) else None
             if isinstance(usage, dict):
                 self._add_usage(count(usage.get("prompt_tokens")), count(usage.get("completion_tokens")))
                 return

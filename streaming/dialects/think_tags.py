@@ -16,6 +16,11 @@ class ThinkTags:
         self._state = "start"
         self._held = ""
 
+    @property
+    def over(self) -> bool:
+        """Whether all text that follows is the answer."""
+        return self._state == "answer"
+
     def feed(self, text: str) -> tuple[str, str]:
         """The reasoning and the answer that `text` adds."""
         if self._state == "answer":
