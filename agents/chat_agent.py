@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 from agents.block_format import answer_schema
 from agents.limits import AgentLimits
@@ -35,6 +36,7 @@ class ChatAgent:
         self._spec = spec
         self._limits = limits or AgentLimits()
         self._conversation: list[Message] = []
+        self._reasoning_blocks = 0
 
     def __repr__(self) -> str:
         return f"<ChatAgent {self._spec.name} mode={self._turn.mode}>"
@@ -66,7 +68,14 @@ class ChatAgent:
 
         Bounded in time and tokens, without tools; never raises for what the model does.
         """
-        return await ask_for_repair(self._model, self._conversation, rejected, self._turn.usage, self._limits)
+        # The model counts the blocks that it wrote, and its reasoning was none of them.
+        counted = [replace(block, index=max(0, block.index - self._reasoning_blocks)) for block in rejected]
+        return await ask_for_repair(
+            self._model, self._conversation, counted, self._turn.usage, self._limits, tools=self._tool_specs()
+        )
+
+    def _tool_specs(self) -> tuple[ToolSpec, ...]:
+        return tuple(tool.spec() for tool in self._spec.tools)
 
     async def _tool_loop(self) -> str:
         async with aclosing(self._tool_loop_stream()) as tokens:
@@ -77,7 +86,7 @@ class ChatAgent:
         turn = self._turn
         messages = opening_messages(self._spec.name, turn, self._limits)
         rounds = ToolRounds(self._spec.tools, DeviceAccess(turn, self._limits.approval_tools, check_edit), self._limits)
-        specs = tuple(tool.spec() for tool in self._spec.tools)
+        specs = self._tool_specs()
         pause = ""
         while True:
             may_call = rounds.open and bool(specs)
@@ -93,8 +102,10 @@ class ChatAgent:
                         if text:
                             yield before + text
                             before, pause = "", _ROUND_BREAK
-                if reasoning is not None and (shown := reasoning.close()):
-                    yield shown
+                if reasoning is not None:
+                    if shown := reasoning.close():
+                        yield shown
+                    self._reasoning_blocks += reasoning.blocks
             finally:
                 reply.charge(turn.usage)
             # Calls that were not allowed are not run: the bound is the server's, not the model's.

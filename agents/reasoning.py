@@ -15,6 +15,8 @@ class ReasoningBlock:
     """The reasoning of one model call, written as a text block: text as it is would be taken for the answer's."""
 
     def __init__(self) -> None:
+        self.blocks = 0
+        """How many blocks were begun: one more whenever a model reasons again after it wrote."""
         self._open = False
 
     def feed(self, batch: Sequence[Delta], *, ends: bool) -> str:
@@ -25,6 +27,7 @@ class ReasoningBlock:
             written = json.dumps(text, ensure_ascii=False)[1:-1]
             if not self._open:
                 self._open, written = True, _OPENING + written
+                self.blocks += 1
         return written + self.close() if ends else written
 
     def close(self) -> str:

@@ -21,6 +21,10 @@ class BoundedModel:
         self._places = places
         self._wait_s = wait_s
 
+    @property
+    def structured_output(self) -> bool:
+        return self._model.structured_output
+
     @asynccontextmanager
     async def stream(self, request: ChatRequest) -> AsyncIterator[AsyncIterator[Sequence[Delta]]]:
         """As `agents.model.Model`. Raises `ModelError` code `model_busy` when no place became free."""

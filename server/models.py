@@ -66,7 +66,7 @@ async def open_models(settings: Settings, client: httpx.AsyncClient, nursery: tr
     answer = model(first, *(_fallback(first, fallback) for fallback in settings.fallback_models))
     router = answer
     if settings.router_model_name is not None:
-        # Without the fallbacks: keywords stand in for a router that fails.
+        # Without the fallbacks: the local classifier stands in for a router that fails.
         router = model(replace(first, name=settings.router_model_name))
     return OpenModels(Models(answer=answer, router=router), description)
 

@@ -33,6 +33,11 @@ class StreamingModel(Protocol):
         """For logs."""
         ...
 
+    @property
+    def structured_output(self) -> bool:
+        """Whether its answers may be held to a JSON Schema."""
+        ...
+
     def stream(self, request: ChatRequest) -> AbstractAsyncContextManager[AsyncIterator[list[Delta]]]:
         """Ask it; see `streaming.llm.ChatModel.stream`."""
         ...
@@ -89,6 +94,11 @@ class FailoverModel:
     def name(self) -> str:
         """The first model's."""
         return self._candidates[0].model.name
+
+    @property
+    def structured_output(self) -> bool:
+        """Whether every model's answers may be held to a JSON Schema: it is not known yet which will answer."""
+        return all(candidate.model.structured_output for candidate in self._candidates)
 
     @asynccontextmanager
     async def stream(self, request: ChatRequest) -> AsyncIterator[AsyncIterator[list[Delta]]]:

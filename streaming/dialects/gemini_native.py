@@ -57,7 +57,9 @@ class GeminiNative:
         system = [{"text": m.content} for m in request.messages if m.role == "system" and m.content]
         if system:
             body["systemInstruction"] = {"parts": system}
-        if request.tools:
+        may_call = request.tool_choice != "none"
+        # Most models take either tools or a schema; tools that may not be called are then left out.
+        if request.tools and (may_call or request.response_schema is None):
             body["tools"] = [
                 {
                     "functionDeclarations": [
@@ -70,7 +72,7 @@ class GeminiNative:
                     ]
                 }
             ]
-            if request.tool_choice == "none":
+            if not may_call:
                 body["toolConfig"] = {"functionCallingConfig": {"mode": "NONE"}}
         if config := _generation_config(request):
             body["generationConfig"] = config

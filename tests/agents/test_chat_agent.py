@@ -11,6 +11,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from agents.binding import Binder
 from agents.chat_agent import ChatAgent
 from agents.limits import AgentLimits
 from agents.prompting import opening_messages
@@ -239,7 +240,7 @@ async def test_reasoning_is_shown_as_a_block_of_its_own_only_when_set(models: Mo
     server.fallback = [*REASONED, *text_stream(answer)]
 
     async def shown(limits: AgentLimits) -> dict[int, str]:
-        formatter = HomeFormatter(uuid4(), ToolResults().resolve)
+        formatter = HomeFormatter(uuid4(), ToolResults().resolve, Binder(ToolResults()).bind)
         frames: list[ServerFrame] = []
         async with aclosing(ChatAgent(model, make_turn(ScriptedDevice()), SPEC, limits).handle_stream()) as tokens:
             async for token in tokens:

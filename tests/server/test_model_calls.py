@@ -20,6 +20,8 @@ REQUEST = ChatRequest(())
 class Asked:
     """A model that counts its calls, and answers one word."""
 
+    structured_output = True
+
     def __init__(self) -> None:
         self.running = 0
 
@@ -48,6 +50,7 @@ async def test_a_call_waits_for_a_place_and_is_then_refused(autojump_clock: Mock
         assert asked.running == 2
     async with model.stream(REQUEST) as batches:
         assert [batch async for batch in batches] == [[ContentDelta("word")]]
+    assert model.structured_output
 
 
 async def test_a_place_that_becomes_free_is_taken(autojump_clock: MockClock) -> None:

@@ -226,6 +226,15 @@ async def test_what_is_logged_tells_the_fault_and_nothing_of_the_prompt(
     assert "secret" not in str(logs)
 
 
+@pytest.mark.parametrize("allowed", [True, False])
+async def test_structured_output_is_what_all_models_have(client: httpx.AsyncClient, allowed: bool) -> None:
+    models = [
+        ChatModel(client, ModelConfig("a", "http://a", structured_output=True)),
+        ChatModel(client, ModelConfig("b", "http://b", structured_output=allowed)),
+    ]
+    assert FailoverModel(models).structured_output is allowed
+
+
 def test_without_a_model_it_is_not_made() -> None:
     with pytest.raises(ValueError, match="at least one"):
         FailoverModel([])
