@@ -71,7 +71,12 @@ class ChatAgent:
         # The model counts the blocks that it wrote, and its reasoning was none of them.
         counted = [replace(block, index=max(0, block.index - self._reasoning_blocks)) for block in rejected]
         return await ask_for_repair(
-            self._model, self._conversation, counted, self._turn.usage, self._limits, tools=self._tool_specs()
+            self._model,
+            self._conversation,
+            counted,
+            self._turn.usage,
+            self._limits,
+            tools=_called(self._conversation, self._tool_specs()),
         )
 
     def _tool_specs(self) -> tuple[ToolSpec, ...]:
@@ -122,9 +127,14 @@ class ChatAgent:
         held = self._model.structured_output and not may_call and self._turn.mode == "home"
         return ChatRequest(
             tuple(messages),
-            tools=specs,
+            tools=specs if may_call else _called(messages, specs),
             tool_choice="auto" if may_call else "none",
             max_tokens=self._limits.answer_tokens,
             response_schema=answer_schema() if held else None,
             response_schema_name="blocks",
         )
+
+
+def _called(messages: Sequence[Message], specs: tuple[ToolSpec, ...]) -> tuple[ToolSpec, ...]:
+    """`specs` when `messages` hold calls of tools: some providers insist on being told them."""
+    return specs if any(message.tool_calls for message in messages) else ()

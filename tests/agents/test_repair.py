@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import trio
@@ -19,7 +20,7 @@ from streaming.dialects import DIALECTS
 from streaming.home import RejectedBlock
 from streaming.llm import ChatModel, ModelConfig, open_http_client
 from tests.agents.fakes import Models, ScriptedDevice, answered, make_turn
-from tests.model_server import Close, Never, Send, Step, chunk, error_status, text_stream
+from tests.model_server import Close, Never, Step, chunk, error_status, sse, text_stream
 from tests.model_server import tool_calls as asks
 
 SPEC = AGENTS["task_agent"]
@@ -103,21 +104,29 @@ async def test_reasoning_that_was_shown_is_not_counted_among_the_models_blocks(m
     assert "number 2 of your answer" in server.requests[1].body["messages"][-1]["content"]
 
 
-async def test_a_provider_that_insists_is_told_the_tools_of_the_conversation(models: Models) -> None:
+def anthropic(*blocks: dict[str, Any], stop: str = "end_turn") -> list[Step]:
+    return [sse({"type": "message", "content": list(blocks), "stop_reason": stop})]
+
+
+async def test_a_provider_that_insists_is_told_the_tools_that_the_conversation_has_calls_of(models: Models) -> None:
     server, _ = models
-    server.reply(
-        [Send(b'data: {"type":"message","content":[{"type":"text","text":"[]"}],"stop_reason":"end_turn"}\n\n')],
-        [Send(b'data: {"type":"message","content":[{"type":"text","text":"[]"}],"stop_reason":"end_turn"}\n\n')],
-    )
+    text = {"type": "text", "text": "[]"}
+    call = {"type": "tool_use", "id": "t1", "name": "list_tasks", "input": {}}
     async with open_http_client() as client:
-        config = ModelConfig("test", server.url, dialect=DIALECTS["anthropic-messages"])
-        agent = ChatAgent(ChatModel(client, config), make_turn(), SPEC)
-        await agent.handle()
-        await agent.repair(REJECTED)
-    asked, repair = (request.body for request in server.requests)
-    assert repair["tools"] == asked["tools"]
-    assert "tool_choice" not in asked
-    assert repair["tool_choice"] == {"type": "none"}
+        model = ChatModel(client, ModelConfig("test", server.url, dialect=DIALECTS["anthropic-messages"]))
+        for replies in ([anthropic(text)], [anthropic(call, stop="tool_use"), anthropic(text)]):
+            server.requests.clear()
+            server.reply(*replies, anthropic(text))
+            agent = ChatAgent(model, make_turn(), SPEC)
+            await agent.handle()
+            await agent.repair(REJECTED)
+            *asked, repair = (request.body for request in server.requests)
+            assert all("tool_choice" not in body for body in asked)
+            if len(asked) == 1:
+                assert not repair.keys() & {"tools", "tool_choice"}
+            else:
+                assert repair["tools"] == asked[0]["tools"]
+                assert repair["tool_choice"] == {"type": "none"}
 
 
 def test_repairs_are_off_when_they_have_no_time() -> None:
