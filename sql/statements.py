@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, get_args
 
-StatementName = Literal["device_upsert", "user_by_email", "user_by_id", "user_insert", "user_rehash"]
+StatementName = Literal["device_upsert", "memory_search", "user_by_email", "user_by_id", "user_insert", "user_rehash"]
 
 FOLDER = Path(__file__).with_name("statements")
 
