@@ -18,7 +18,7 @@ KEYS = st.binary(min_size=32, max_size=44)
 def unit_vectors(count: int, size: int, seed: int = 0) -> Vectors:
     """Like those of a real model: near one another, for they share a mean."""
     vectors = np.random.default_rng(seed).normal(0.5, 1, size=(count, size)).astype(np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
 @settings(max_examples=25, deadline=None)
@@ -47,14 +47,14 @@ def test_one_vector_turns_as_it_does_among_others() -> None:
 
 
 def test_the_same_for_the_same_key() -> None:
-    vector = np.arange(1, 385, dtype=np.float32) / 384
+    vector = np.linspace(-1, 1, 384).astype(np.float32)
     first, again = (Rotation(b"k" * 32).apply(vector) for _ in range(2))
     assert np.array_equal(first, again)
     # Stored vectors are only found by the rotation they were stored under, on every machine and in every release.
     assert np.allclose(first[:4], EXPECTED, atol=1e-5)
 
 
-EXPECTED = [-0.405805, -0.028535, -0.172432, -0.159041]
+EXPECTED = [-0.317461, -0.140921, 0.04776, -0.173076]
 
 
 def test_between_users_cosines_are_centred_on_zero() -> None:

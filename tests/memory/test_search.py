@@ -66,7 +66,7 @@ def sentences(count: int, seed: int) -> list[str]:
 
 def directions(count: int, seed: int) -> Vectors:
     vectors = np.random.default_rng(seed).normal(0.2, 1, size=(count, 384)).astype(np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
 def clear_bm25(texts: list[str], query: str, ranking: Ranking) -> list[float]:
