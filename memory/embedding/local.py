@@ -24,9 +24,10 @@ DIMENSIONS: Final = 384
 # Measured: of 100 relevant memories among the best five 98 are above it, of 100 unrelated ones 97 below.
 COSINE_FLOOR: Final = 0.62
 
-# Reading 512 tokens of long texts found no more and took 40% longer. A query's prefix is what the model was trained with.
+# Reading 512 tokens of long texts found no more, and took 40% longer.
 _MAX_TOKENS: Final = 256
 _MAX_CHARS: Final = 4_000
+# What the model was trained with.
 _QUERY_PREFIX: Final = "Represent this sentence for searching relevant passages: "
 _CLS: Final = 0
 
