@@ -1,0 +1,2 @@
+-- Removes a pattern.
+DELETE FROM memory_proactive WHERE user_id = %(user_id)s AND id = %(id)s;
