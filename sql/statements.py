@@ -40,6 +40,7 @@ StatementName = Literal[
     "episodes_exchanges",
     "episodes_page",
     "episodes_recent",
+    "memory_search",
     "pending_claim",
     "pending_count",
     "pending_done",
