@@ -1,10 +1,10 @@
-"""Associative memory: what is searched by words and by meaning. Writing and reading its rows; `memory/search.py` finds."""
+"""Associative memory: what is searched by words and by meaning. `memory/search.py` finds its rows."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
@@ -14,10 +14,10 @@ import numpy as np
 import trio
 from cryptography.fernet import Fernet
 
-from memory.embedding import Embedder
+from memory.embedding.embedder import Embedder, passage
 from memory.learning import normalised
 from memory.rotation import Vectors
-from memory.sealing import digest, seal
+from memory.sealing import Unreadable, digest, seal
 from memory.user_keys import UserKey
 from memory.vault import Vault
 from sql.connection import Connection
@@ -34,6 +34,7 @@ _BATCH: Final = 100
 class Document:
     """One thing to remember. `when` it was said or became so, in the person's own time zone; None: not dated.
 
+    `previous` is what was said just before: it helps to understand the text's meaning, and is not kept.
     A later document of the same `entity` (type, id) takes the place of the earlier one; without an entity, documents of
     the same text are one. `data` is kept with the text and not searched.
     """
@@ -44,6 +45,7 @@ class Document:
     source: Source = "document"
     source_id: UUID | None = None
     data: Mapping[str, Any] | None = None
+    previous: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +86,18 @@ class MemoryStore:
         ids: list[UUID] = []
         for start in range(0, len(items), _BATCH):
             batch = items[start : start + _BATCH]
-            vectors = await self.embed([item.text for item in batch])
+            vectors = await self.embed(batch)
             async with self._vault.writing(user_id) as (connection, user_key):
                 ids += await self.put_in(connection, user_id, user_key, batch, vectors)
         return ids
 
-    async def embed(self, texts: Sequence[str]) -> Vectors | None:
-        """One row per text, not turned; None without an embedder or when it fails."""
-        if self.embedder is None or not texts:
+    async def embed(self, documents: Sequence[Document]) -> Vectors | None:
+        """One row per document, not turned; None without an embedder or when it fails."""
+        if self.embedder is None or not documents:
             return None
+        texts = [passage(document.text, document.previous) for document in documents]
         try:
-            return np.asarray(await self.embedder.embed_documents(list(texts)), np.float32)
+            return np.asarray(await self.embedder.embed_documents(texts), np.float32)
         # The border of the embedding model, which may be another's server: memory goes on without it.
         except Exception as error:  # noqa: BLE001
             logger.warning("embedding %d texts failed: %s", len(texts), type(error).__name__)
@@ -181,6 +184,11 @@ class MemoryStore:
             cursor = await connection.execute(self._vault.statements["associative_forget_digest"], values)
         return cursor.rowcount > 0
 
+    async def entity_data(self, user_id: UUID, entity: tuple[str, str]) -> Mapping[str, Any] | None:
+        """The data remembered of an entity, None when there is none (that opens)."""
+        async with self.changing_entity(user_id, entity) as (_, _, data):
+            return data
+
     @asynccontextmanager
     async def changing_entity(
         self, user_id: UUID, entity: tuple[str, str]
@@ -191,5 +199,8 @@ class MemoryStore:
             values = {"user_id": user_id, "content_digest": content_digest}
             cursor = await connection.execute(self._vault.statements["associative_by_digest"], values)
             row = await cursor.fetchone()
-            data = self.read(user_key.fernet, content_digest, row[1]).data if row is not None else None
+            data = None
+            if row is not None:
+                with suppress(Unreadable):
+                    data = self.read(user_key.fernet, content_digest, row[1]).data
             yield connection, user_key, data

@@ -37,7 +37,7 @@ class Vault:
         pool: Pool,
         statements: Statements,
         keys: UserKeys,
-        on_unreadable: Callable[[Tier], None] = lambda tier: None,
+        on_unreadable: Callable[[Tier], None] | None = None,
     ) -> None:
         """`on_unreadable` is told of each row that was skipped, because it does not open with its user's key."""
         self.pool = pool
@@ -86,5 +86,6 @@ class Vault:
             return unseal(fernet, purpose, token)
         except Unreadable as error:
             logger.warning("a row of %s memory is skipped: %s", tier, error)
-            self._on_unreadable(tier)
+            if self._on_unreadable is not None:
+                self._on_unreadable(tier)
             raise

@@ -12,7 +12,6 @@ from typing import Literal, get_args
 
 StatementName = Literal[
     "associative_by_digest",
-    "associative_by_id",
     "associative_erase",
     "associative_forget",
     "associative_forget_digest",
@@ -20,7 +19,6 @@ StatementName = Literal[
     "associative_nearest",
     "associative_page",
     "associative_rewrite",
-    "associative_seen",
     "associative_upsert",
     "core_all",
     "core_count",
@@ -34,6 +32,7 @@ StatementName = Literal[
     "episode_enriched",
     "episode_forget",
     "episode_insert",
+    "episode_of_memory",
     "episode_pending",
     "episode_rekey",
     "episodes_erase",
@@ -44,6 +43,7 @@ StatementName = Literal[
     "pending_claim",
     "pending_count",
     "pending_done",
+    "pending_erase",
     "pending_postpone",
     "pending_users",
     "proactive_active",
@@ -62,6 +62,7 @@ StatementName = Literal[
     "user_key_exclusive",
     "user_key_replace",
     "user_key_shared",
+    "user_key_shared_nowait",
     "user_rehash",
 ]
 

@@ -1,5 +1,5 @@
 -- Takes episodes that await enrichment and that no other server has taken. The claim ends with the transaction.
-SELECT p.episode_id, p.attempts, e.exchange_encrypted, e.summary_encrypted, e.created_at
+SELECT p.episode_id, p.attempts, e.exchange_encrypted, e.created_at
 FROM memory_pending AS p
 JOIN memory_episodic AS e ON e.user_id = p.user_id AND e.id = p.episode_id
 WHERE p.user_id = %(user_id)s AND p.due_at <= now()
