@@ -4,11 +4,11 @@ A vector is padded with zeros to 1536 numbers and turned by an orthonormal matri
 rounds of sign flips, a permutation, and a fixed orthonormal transform (Walsh-Hadamard over 512 times a 3-point DCT, for
 1536 = 3 * 512). Angles and lengths stay, so PostgreSQL searches the turned vectors as it would the plain ones.
 
-What it is not: semantic security. Whoever reads the database sees which memories of one user resemble one another. Whoever
-also knows the texts of as many of them as the embedding has dimensions (384 or 1536), spread well, solves for the
-matrix. And a model's vectors have a typical distribution, against which a large collection might be aligned. What it does
-keep: the published inversions of single vectors, comparing users, and testing a guessed text all need the key, and when
-the key is erased the vectors are noise.
+What it is not: semantic security. Whoever reads the database sees which memories of one user resemble one another.
+Whoever also knows the texts of as many of them as the embedding has dimensions (384 or 1536), spread well, solves for
+the matrix. And a model's vectors have a typical distribution, against which a large collection might be aligned. What
+it does keep: the published inversions of single vectors, comparing users, and testing a guessed text all need the key,
+and when the key is erased the vectors are noise.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def _hadamard(size: int) -> Vectors:
     matrix = np.ones((1, 1))
     while len(matrix) < size:
         matrix = np.block([[matrix, matrix], [matrix, -matrix]])
-    return (matrix / np.sqrt(size)).astype(np.float32)
+    return np.asarray(matrix / np.sqrt(size), np.float32)
 
 
 def _dct3() -> Vectors:
@@ -43,10 +43,10 @@ def _dct3() -> Vectors:
     rows, columns = np.mgrid[0:3, 0:3]
     matrix = np.cos(np.pi * (columns + 0.5) * rows / 3) * np.sqrt(2 / 3)
     matrix[0] /= np.sqrt(2)
-    return matrix.astype(np.float32)
+    return np.asarray(matrix, np.float32)
 
 
-# The 512-point transform as two small ones: the Kronecker product of Hadamard matrices is a Hadamard matrix.
+# The 512-point transform as two small ones: the Kronecker product of Hadamard matrices is one.
 _HADAMARD_16: Final = _hadamard(16)
 _HADAMARD_32: Final = _hadamard(32)
 _DCT_3: Final = _dct3()
@@ -94,13 +94,16 @@ class Rotation:
 
 
 def _transform(vectors: Vectors) -> Vectors:
-    cube = vectors.reshape(-1, 3, 16, 32)
-    cube = _HADAMARD_16 @ cube @ _HADAMARD_32
-    mixed = _DCT_3 @ cube.reshape(-1, 3, _WIDE)
-    return mixed.reshape(vectors.shape)
+    turned: Vectors = np.matmul(_DCT_3, _hadamard_512(vectors.reshape(-1, 3, _WIDE)))
+    return turned.reshape(vectors.shape)
 
 
 def _transform_back(vectors: Vectors) -> Vectors:
-    """The inverse: both Hadamard factors are their own, the DCT's is its transpose."""
-    cube = (_DCT_3.T @ vectors.reshape(-1, 3, _WIDE)).reshape(-1, 3, 16, 32)
-    return (_HADAMARD_16 @ cube @ _HADAMARD_32).reshape(vectors.shape)
+    """The inverse: a Hadamard matrix is its own, the DCT's is its transpose."""
+    wide = np.matmul(_DCT_3.T, vectors.reshape(-1, 3, _WIDE))
+    return _hadamard_512(wide).reshape(vectors.shape)
+
+
+def _hadamard_512(wide: Vectors) -> Vectors:
+    square: Vectors = np.matmul(np.matmul(_HADAMARD_16, wide.reshape(-1, 3, 16, 32)), _HADAMARD_32)
+    return square.reshape(wide.shape)

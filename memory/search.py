@@ -32,7 +32,7 @@ class SearchQuery:
     terms: Sequence[bytes]
     vector: Vectors | None = None
     embedding_model: str | None = None
-    floor: Floor = Floor()
+    floor: Floor = field(default=Floor())
     ranking: Ranking = field(default=Ranking())
 
     def __post_init__(self) -> None:

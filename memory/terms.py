@@ -1,8 +1,8 @@
 """Blind terms: what lets PostgreSQL search the words of texts that it can't read.
 
 Each term of a text (see `memory/words.py`) is replaced by an HMAC-SHA256 of it under a key that is derived from the
-user's own key, cut to 16 bytes. Equal words of one user give equal terms, so counting them works as on the words; another
-user's terms have nothing in common with them, and without the key a guessed word can't be checked.
+user's own key, cut to 16 bytes. Equal words of one user give equal terms, so counting them works as on the words;
+another user's terms have nothing in common with them, and without the key a guessed word can't be checked.
 
 Sixteen bytes: two of a user's words fall together with probability n²/2¹²⁹ (a million words: 10⁻²⁷), and a term takes
 half the room, which is most of what the index stores. What remains visible to whoever reads the database: how many

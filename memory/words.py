@@ -11,11 +11,13 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import Stemmer
 
-from memory.stop_words import STOP_WORDS
+_STOP_WORD_LINES: Final = Path(__file__).with_name("stop_words.txt").read_text("utf-8").splitlines()
+STOP_WORDS: Final = frozenset(word for line in _STOP_WORD_LINES if not line.startswith("#") for word in line.split())
 
 MAX_WORD_CHARS: Final = 64
 """A longer word is cut: it is a URL, a key or noise."""
@@ -101,7 +103,7 @@ class Analyser:
             if word.isascii():
                 yield Word(self._term(word), word)
             else:
-                yield from (Word(self._term(part), part) for part in _parts(word))
+                yield from (Word(self._term(part), part) for part in _parts(word) if part not in STOP_WORDS)
 
     def _term(self, word: str) -> str:
         return str(self._stem(word[:MAX_WORD_CHARS]))
