@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 from uuid import UUID
 
@@ -38,11 +38,12 @@ class Export:
         async with scoped(self._vault.pool, user_id) as connection:
             cursor = await connection.execute(self._vault.statements["core_all"], {"user_id": user_id})
         yield [self._core(key, row) for row in await cursor.fetchall()]
-        for statement, read in (
+        tiers: tuple[tuple[StatementName, Callable[[UserKey, tuple[Any, ...]], dict[str, Any] | None]], ...] = (
             ("episodes_page", self._episode),
             ("associative_page", self._memory),
             ("proactive_page", self._pattern),
-        ):
+        )
+        for statement, read in tiers:
             after = _NO_ID
             while True:
                 rows = await self._page(user_id, statement, after)

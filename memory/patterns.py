@@ -18,13 +18,11 @@ _PARTS: Final = ((5, "night"), (12, "morning"), (17, "afternoon"), (22, "evening
 _MIN_DAYS: Final = 3
 _SENTENCE: Final = re.compile(r"[^.!?\n]+")
 _WORD: Final = re.compile(r"[^\W\d_][\w'’-]*")
-_NO_NAMES: Final = frozenset(
-    {day.lower() for day in WEEKDAYS}
-    | set(
-        "january february march april may june july august september october november december i i'm i'll i've i'd ok"
-        " okay english german french spanish".split()
-    )
-)
+_NO_NAMES: Final = frozenset({
+    "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "january", "february",
+    "march", "april", "may", "june", "july", "august", "september", "october", "november", "december", "i",
+    "i'm", "i'll", "i've", "i'd", "ok", "okay", "english", "german", "french", "spanish",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

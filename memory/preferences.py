@@ -14,14 +14,16 @@ from typing import Final
 _SENTENCE: Final = re.compile(r"[^.!?\n;]+[.!?;]?")
 # What may stand before the statement in its sentence.
 _OPENING: Final = re.compile(
-    r"^(?:(?:please|so|and|also|well|ok|okay|hi|hello|hey|thanks|by the way|btw|from now on|in future|just|fyi)[\s,:]+)*",
+    r"^(?:(?:please|so|and|also|well|ok|okay|hi|hello|hey|thanks|by the way|btw|from now on|in future|just|fyi)"
+    r"[\s,:]+)*",
     re.IGNORECASE,
 )
 _NAME: Final = r"[^\W\d_][\w'’.-]*(?: [A-Z][\w'’.-]*){0,3}"
-_NOT_A_NAME: Final = frozenset(
-    "a an the back later tomorrow today tonight when if at on in after before maybe crazy old now again anytime any"
-    " once as by soon not about for to with and or whenever asap this next every each please".split()
-)
+_NOT_A_NAME: Final = frozenset({
+    "a", "an", "the", "back", "later", "tomorrow", "today", "tonight", "when", "if", "at", "on", "in", "after",
+    "before", "maybe", "crazy", "old", "now", "again", "anytime", "any", "once", "as", "by", "soon", "not",
+    "about", "for", "to", "with", "and", "or", "whenever", "asap", "this", "next", "every", "each", "please",
+})  # fmt: skip
 _WEEKDAYS: Final = "monday|tuesday|wednesday|thursday|friday|saturday|sunday"
 _MAX_VALUE_CHARS: Final = 120
 

@@ -19,6 +19,7 @@ from memory.core import CoreMemory
 from memory.episodes import EpisodeSummary, EpisodicMemory
 from memory.habits import pattern_purpose
 from memory.limits import MemoryLimits
+from memory.ranking import Floor
 from memory.rotation import Vectors
 from memory.sealing import Unreadable
 from memory.search import Hit, SearchQuery, read_hits
@@ -175,12 +176,12 @@ class Recall:
         self._core = CoreMemory(vault)
         self._episodic = EpisodicMemory(vault)
 
-    async def recall(self, user_id: UUID, message: str, *, previous: str | None = None) -> Recalled:
-        """What bears on `message`; `previous` is what was said just before, and helps to understand it.
+    async def recall(self, user_id: UUID, message: str) -> Recalled:
+        """What bears on `message`.
 
-        The message is embedded before a connection is taken. Raises like `Vault.key`, and the database's errors.
+        It is embedded before a connection is taken. Raises like `Vault.key`, and the database's errors.
         """
-        vector = await self._embed(f"{previous}\n{message}" if previous else message)
+        vector = await self._embed(message)
         key = await self._vault.key(user_id)
         while True:
             words = key.terms.query_words(message)
@@ -213,7 +214,8 @@ class Recall:
         embedder = self._store.embedder
         if vector is None or embedder is None:
             return SearchQuery(list(words))
-        return SearchQuery(list(words), key.rotation.apply(vector), embedder.name)
+        floor = Floor(cosine=embedder.cosine_floor)
+        return SearchQuery(list(words), key.rotation.apply(vector), embedder.name, floor)
 
     async def _embed(self, text: str) -> Vectors | None:
         if self._store.embedder is None:

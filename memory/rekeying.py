@@ -106,7 +106,7 @@ class Rekeying:
             try:
                 stored = await self._vault.keys.rewrap(user_id, bytes(row[0]))
             except (WrongMasterKey, MissingKeyShare) as error:
-                logger.error("the key of user %s is left as it is: %s", user_id, error)
+                logger.warning("the key of user %s is left as it is: %s", user_id, error)
                 done.failed += 1
                 return
             if stored is None:
@@ -119,16 +119,11 @@ class Rekeying:
     async def _core(self, connection: Connection, user_id: UUID, old: UserKey, new: UserKey, done: Rekeyed) -> None:
         cursor = await connection.execute(self._vault.statements["core_all"], {"user_id": user_id})
         for id_, key, value, history, *_ in await cursor.fetchall():
-            resealed = self._resealed(
-                old, new, done, "core", (value_purpose(key), value), (history_purpose(key), history)
-            )
+            tokens = (value_purpose(key), value), (history_purpose(key), history)
+            resealed = self._resealed(old, new, done, "core", *tokens)
             if resealed is not None:
-                values = {
-                    "user_id": user_id,
-                    "id": id_,
-                    "value_encrypted": resealed[0],
-                    "history_encrypted": resealed[1],
-                }
+                values = dict(zip(("value_encrypted", "history_encrypted"), resealed, strict=True))
+                values |= {"user_id": user_id, "id": id_}
                 await connection.execute(self._vault.statements["core_rekey"], values)
 
     async def _episodes(self, connection: Connection, user_id: UUID, old: UserKey, new: UserKey, done: Rekeyed) -> None:
@@ -201,9 +196,9 @@ class Rekeying:
 
     def _resealed(
         self, old: UserKey, new: UserKey, done: Rekeyed, tier: Tier, *tokens: tuple[str, bytes | None]
-    ) -> list[bytes | None] | None:
+    ) -> list[object] | None:
         try:
-            resealed = [
+            resealed: list[object] = [
                 None
                 if token is None
                 else seal(new.fernet, purpose_, self._vault.unseal(old.fernet, tier, purpose_, token))
