@@ -65,6 +65,7 @@ class Hit:
     """A memory that was found, still encrypted, and why."""
 
     memory_id: UUID
+    content_digest: bytes
     content_encrypted: bytes
     entity_type: str | None
     entity_id: str | None
@@ -105,10 +106,11 @@ def vector_text(vector: Vectors) -> str:
 
 
 def _hit(rank: int, row: tuple[Any, ...], terms: Sequence[bytes]) -> Hit:
-    memory_id, content, entity_type, entity_id, source, source_id, created_at, last_seen_at = row[:8]
-    score, bm25, coverage, cosine, matched, exact = row[8:]
+    memory_id, content_digest, content, entity_type, entity_id, source, source_id, created_at, last_seen_at = row[:9]
+    score, bm25, coverage, cosine, matched, exact = row[9:]
     return Hit(
         memory_id=memory_id,
+        content_digest=bytes(content_digest),
         content_encrypted=bytes(content),
         entity_type=entity_type,
         entity_id=entity_id,

@@ -14,7 +14,7 @@ import structlog
 import trio
 
 from server.banner import banner
-from server.database import database_url
+from server.database import database_url, owner_url
 from server.logs import configure_logging
 from server.main import Running, serve
 from server.settings import Settings, SettingsError, describe_settings, load_settings
@@ -113,14 +113,14 @@ async def _check_config(settings: Settings) -> None:
 async def _migrate(settings: Settings) -> None:
     prepare_state_dir(settings.state_dir)
     async with database_url(settings) as (url, description):
-        applied = await migrate(url)
+        applied = await migrate(owner_url(settings, url))
     print(f"{description}: " + (f"applied {', '.join(applied)}" if applied else "nothing to apply"))
 
 
 async def _rollback(settings: Settings) -> None:
     prepare_state_dir(settings.state_dir)
     async with database_url(settings) as (url, description):
-        undone = await rollback(url)
+        undone = await rollback(owner_url(settings, url))
     print(f"{description}: " + (f"undid {', '.join(undone)}" if undone else "nothing to undo"))
 
 

@@ -55,9 +55,17 @@ class Settings(BaseSettings):
     ws_bind: Bind = Field("127.0.0.1:8765", description="HOST:PORT of the device socket listener")
     state_dir: Path = Field(Path(".state"), description="folder of the embedded database and the generated master key")
     database_url: SecretStr | None = Field(None, description="PostgreSQL URL; unset: an embedded PostgreSQL is started")
+    database_owner_url: SecretStr | None = Field(
+        None, description="the same database as the owner of its tables, for migrations; unset: TESSERA_DATABASE_URL"
+    )
     database_pool_size: int = Field(10, ge=1, le=500, description="connections at most")
     master_keys: Annotated[list[SecretStr], NoDecode] = Field(
         default_factory=list, description="Fernet keys, comma separated; the first encrypts, all decrypt"
+    )
+    key_shares_dir: Path | None = Field(
+        None,
+        description="folder of the users' key shares, the same for all servers; unset: in the state folder beside an"
+        " embedded database, else none",
     )
 
     # The model
@@ -144,7 +152,7 @@ class Settings(BaseSettings):
             raise ValueError("must begin with http:// or https://")
         return value
 
-    @field_validator("database_url")
+    @field_validator("database_url", "database_owner_url")
     @classmethod
     def _database_url_is_postgres(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:

@@ -53,7 +53,7 @@ CREATE TABLE memory_associative (
     embedding_model text,
     -- Terms in the document, repetitions counted: its length in BM25.
     length integer NOT NULL DEFAULT 0 CHECK (length >= 0),
-    -- HMAC of the normalised content under the user's key: the same thing said twice is one row.
+    -- HMAC, under the user's key, of what makes it the same memory: its entity, or else its normalised text.
     content_digest bytea NOT NULL,
     entity_type text,
     entity_id text,
@@ -124,12 +124,11 @@ CREATE TABLE memory_proactive (
     UNIQUE (user_id, pattern_digest)
 );
 
--- Episodes whose enrichment is outstanding. A claim is a lease: a server that died gives its work back by time.
+-- Episodes whose enrichment is outstanding. A claim is a row lock, so a server that dies gives its work back at once.
 CREATE TABLE memory_pending (
     user_id uuid NOT NULL,
     episode_id uuid NOT NULL,
     due_at timestamptz NOT NULL DEFAULT now(),
-    claimed_at timestamptz,
     attempts integer NOT NULL DEFAULT 0,
     PRIMARY KEY (user_id, episode_id),
     FOREIGN KEY (user_id, episode_id) REFERENCES memory_episodic ON DELETE CASCADE
@@ -170,7 +169,7 @@ USING (lower(email) = lower(nullif(current_setting('app.email', true), '')));
 CREATE POLICY ids_only ON users FOR SELECT TO tessera_worker USING (true);
 GRANT SELECT (user_id) ON users TO tessera_worker;
 CREATE POLICY ids_only ON memory_pending FOR SELECT TO tessera_worker USING (true);
-GRANT SELECT (user_id, due_at, claimed_at) ON memory_pending TO tessera_worker;
+GRANT SELECT (user_id, due_at) ON memory_pending TO tessera_worker;
 
 -- Which migrations there are is no secret; only the owner changes them.
 ALTER TABLE schema_migrations ENABLE ROW LEVEL SECURITY;

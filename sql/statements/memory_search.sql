@@ -73,7 +73,7 @@ best AS (
     LIMIT %(limit)s
 )
 SELECT
-    m.id, m.content_encrypted, m.entity_type, m.entity_id, m.source, m.source_id, m.created_at, m.last_seen_at,
+    m.id, m.content_digest, m.content_encrypted, m.entity_type, m.entity_id, m.source, m.source_id, m.created_at, m.last_seen_at,
     best.score, best.bm25, best.coverage, best.cosine, best.matched,
     (
         SELECT count(*) <= %(semantic_limit)s
