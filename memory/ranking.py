@@ -34,7 +34,7 @@ class Floor:
     over. `cosine`: the likeness of the vectors, whose usual size depends on the model (`Embedder.cosine_floor`).
     """
 
-    coverage: float = 0.25
+    coverage: float = 0.15
     cosine: float = 0.62
 
 

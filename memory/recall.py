@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -200,12 +200,14 @@ class Recall:
             semantic=vector is not None,
         )
 
-    async def search(self, user_id: UUID, message: str, limit: int) -> list[Found]:
+    async def search(self, user_id: UUID, message: str, limit: int, floor: Floor | None = None) -> list[Found]:
         """The associative part alone, of any length: for measuring it. Raises like `recall`."""
         vector = await self._embed(message)
         key = await self._vault.key(user_id)
         words = key.terms.query_words(message)
         query = self._query(key, words, vector)
+        if floor is not None:
+            query = replace(query, floor=floor)
         async with scoped(self._vault.pool, user_id) as connection:
             cursor = await connection.execute(self._vault.statements["memory_search"], query.parameters(user_id, limit))
         return self._found(key.fernet, read_hits(await cursor.fetchall(), query), words)
