@@ -21,8 +21,8 @@ class Ranking:
     """How much a long text is held against it."""
     weight: float = 1.0
     """Of the vectors, against 1 of the words."""
-    lexical_limit: int = 100
-    semantic_limit: int = 256
+    lexical_limit: int = 64
+    semantic_limit: int = 200
     """So many of the best by words and by signature are compared by their whole scores."""
 
 
