@@ -78,7 +78,7 @@ async def _run(settings: Settings) -> None:
         print(banner(running), flush=True)
         if running.generated_key_file is not None:
             log.warning(
-                "master_key_generated",
+                "master_key_file",
                 file=str(running.generated_key_file),
                 advice="set TESSERA_MASTER_KEYS in production and keep it apart from the database's backups",
             )
