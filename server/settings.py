@@ -80,6 +80,16 @@ class Settings(BaseSettings):
     model_max_output_tokens: int = Field(4096, ge=1, description="asked of the model per call")
     router_timeout_s: Seconds = Field(5, description="for classifying intent; then keywords decide")
 
+    # Memory
+    memory_model_name: str | None = Field(
+        None, description="model of TESSERA_MODEL_URL that summarises for memory; unset: rules do"
+    )
+    memory_recall_timeout_s: Seconds = Field(1.5, description="for recalling before an answer; then it goes without")
+    memory_store_timeout_s: Seconds = Field(5, description="for storing an exchange before its answer ends")
+    memory_top_k: int = Field(8, ge=0, le=100, description="associative memories recalled per message, at most")
+    memory_episodes: int = Field(5, ge=0, le=100, description="latest conversations recalled")
+    memory_pattern_threshold: float = Field(0.6, ge=0, le=1, description="least confidence of a habit brought up")
+
     # The demo model
     demo_pace_s: float = Field(0.02, ge=0, le=10, description="demo model: seconds between tokens")
     demo_replay: Path | None = Field(None, description="demo model: answer with this recorded .sse file, byte for byte")
@@ -178,6 +188,7 @@ class Settings(BaseSettings):
                     ("MODEL_KEY", self.model_key),
                     ("MODEL_NAME", self.model_name),
                     ("ROUTER_MODEL_NAME", self.router_model_name),
+                    ("MEMORY_MODEL_NAME", self.memory_model_name),
                 )
                 if value is not None
             ]
