@@ -47,6 +47,7 @@ help:  ## this list
 
 # Installed again when the dependencies change. A half-made environment has no stamp and is completed.
 $(STAMP): pyproject.toml
+	@echo "setting up $(VENV) (about half a minute the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $(STAMP)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any, Final
 from uuid import UUID
 
@@ -28,7 +28,7 @@ class Export:
         self._store = store
         self._episodic = EpisodicMemory(vault)
 
-    async def pages(self, user_id: UUID) -> AsyncIterator[list[dict[str, Any]]]:
+    async def pages(self, user_id: UUID) -> AsyncGenerator[list[dict[str, Any]], None]:
         """Records as plain data, each with its `tier`: core, episodic, associative, proactive, in this order.
 
         A record that does not open is there with `unreadable` true. What changes while it is read may be missed.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID, uuid4
@@ -123,6 +123,6 @@ class MemoryMiddleware:
         """Remove everything, destroy the key, and say what was done."""
         return await self._forgetting.erase(user_id)
 
-    def export(self, user_id: UUID) -> AsyncIterator[list[dict[str, Any]]]:
+    def export(self, user_id: UUID) -> AsyncGenerator[list[dict[str, Any]], None]:
         """All of a user's memory, a page of records at a time; consume it under `contextlib.aclosing`."""
         return self._export.pages(user_id)

@@ -10,20 +10,27 @@ from parser.assembly import FIELDS, WRAPPER_KEY
 from parser.blocks import BlockType
 from parser.events import BlockOpened, Event, TextDelta
 from parser.limits import Limits
-from parser.open_block import OpenBlock
-from parser.states import CHARACTERS, TRANSITIONS, Signal, State
+from parser.open_block import READERS, OpenBlock
+from parser.states import NEXT, TRANSITIONS, Signal, State
 from parser.strings import SurrogateMender
 
 _BYTE_ORDER_MARK = "\ufeff"
 _SPACE = re.compile(r"[ \t\r\n]*")
 _OPENER = re.compile(r"[\[{`]")
 _BRACKET = re.compile(r"[\[{]")
-_BATCH = 256  # characters deep inside a block that may wait for a bracket to close
+_BATCH = 256  # characters of tokens that wait
 _UNFINISHED = (State.HEAD, State.MEMBERS, State.TEXT, State.STRUCTURE)
 _ATTEMPT = (
     *(State.TICK, State.TICKS, State.FENCE_INFO, State.FENCED, State.ARRAY, State.EMPTY_ARRAY),
     *(State.OBJECT, State.KEY, State.KEY_ESCAPE, State.KEY_END),
 )
+
+
+# Looking up a member of an enum costs more than the rest of what is done for most tokens.
+_CLOSED, _STRUCTURE, _HEAD, _FENCE_INFO = State.CLOSED, State.STRUCTURE, State.HEAD, State.FENCE_INFO
+_TEXT, _MEMBERS, _PROSE, _AFTER = State.TEXT, State.MEMBERS, State.PROSE, State.AFTER
+_PUSHING = frozenset((State.HEAD, State.MEMBERS, State.STRUCTURE))
+_OTHERS: Mapping[State, State | None] = {state: TRANSITIONS[state].get(Signal.OTHER) for state in State}
 
 
 class BlockParser:
@@ -41,8 +48,11 @@ class BlockParser:
         self._offset = 0  # characters taken before the ones in hand
         self._base = 0  # the offset of the first character of the text in hand
         self._mender = SurrogateMender()
-        # Deep inside a block nothing can come of a token before a bracket closes: such tokens wait, up to `_room`.
+        # Inside a block, tokens with which nothing can happen wait, up to `_room` characters: in members of members,
+        # those before `_closing` brackets have closed; elsewhere, those without a brace and, once `_quoted`, a quote.
         self._room = 0
+        self._closing = 0
+        self._quoted = False
         self._batch: list[str] = []
         # Between blocks.
         self._held = ""  # text that may be the beginning of a block
@@ -63,16 +73,42 @@ class BlockParser:
 
     def feed(self, text: str) -> list[Event]:
         """Take the next characters, cut anywhere; the events they complete. Raises `ValueError` after `close`."""
-        if self._room > len(text) and "]" not in text and "}" not in text:
-            self._room -= len(text)
-            self._batch.append(text)
-            return []
-        if self._state is State.CLOSED:
-            raise ValueError("feed() after close()")
+        if self._room > len(text):
+            closing = self._closing
+            waits = True
+            if closing:
+                if "]" in text or "}" in text:
+                    closing -= text.count("]") + text.count("}")
+                    self._closing = closing
+                    waits = closing > 0
+            elif "}" in text:
+                waits = False
+            elif '"' in text:
+                waits = not self._quoted and "\\" not in text and text.count('"') == 1
+                self._quoted = True
+            if waits:
+                self._room -= len(text)
+                self._batch.append(text)
+                return []
         events: list[Event] = []
+        state = self._state
+        if state is _TEXT and self._block and not self._mender.held and self._block.plain(text):
+            self._offset += len(text)
+            events.append(TextDelta(self._index, text))
+            return events
+        if state is _CLOSED:
+            raise ValueError("feed() after close()")
         self._events = events
         self._take(text, last=False)
-        self._room = _BATCH if self._state is State.STRUCTURE and self._block and self._block.may_wait else 0
+        state = self._state
+        if state in _PUSHING and self._block:
+            self._room = _BATCH
+            assembly = self._block.assembly
+            stalled = assembly.strings.stalled
+            self._closing = assembly.depth - 1 if state is _STRUCTURE and not stalled else 0
+            self._quoted = state is _MEMBERS or assembly.in_string
+        else:
+            self._room = 0
         return events
 
     def close(self) -> list[Event]:
@@ -103,6 +139,8 @@ class BlockParser:
             self._batch.append(text)
             text = "".join(self._batch)
             self._batch.clear()
+        if self._state is _STRUCTURE and not self._mender.held and self._push(text):
+            return
         if last or self._mender.held or not text.isascii():
             text = self._mender.mend(text, last=last)
         if not text:
@@ -113,16 +151,39 @@ class BlockParser:
         self._run(text, self._offset)
         self._offset += len(text)
 
+    def _push(self, text: str) -> bool:
+        """The short way of `_run` for a token in a block that is no text; false if it has a surrogate or is long."""
+        block = self._block
+        if block is None or len(text) > 2 * _BATCH:
+            return False
+        assembly = block.assembly
+        before = len(assembly.source)
+        try:
+            assembly.push(text)
+        except UnicodeEncodeError:
+            return False
+        base = self._offset
+        self._offset += len(text)
+        if assembly.fault is not None or assembly.done:
+            position, signal = block.settle(text, 0, len(text), before, base, self._events)
+            if signal is not None:
+                self._advance(block, signal, base + position)
+            self._run(text[position:], base + position)
+        return True
+
     def _run(self, text: str, base: int) -> None:
         """Work through `text`, whose first character has the offset `base`. Nested when held text is read again."""
         outer = self._base
         self._base = base
         position = 0
         while position < len(text):
-            if self._block:
-                position = self._read(self._block, text, position)
-            else:
+            block = self._block
+            if block is None:
                 position = _STEPS[self._state](self, text, position)
+                continue
+            position, signal = READERS[self._state](block, text, position, base, self._events)
+            if signal is not None:
+                self._advance(block, signal, base + position)
         self._base = outer
 
     def _go(self, signal: Signal) -> None:
@@ -134,19 +195,20 @@ class BlockParser:
         space = _SPACE.match(text, position)
         if space and space.end() > position:
             return space.end()
-        signal = CHARACTERS.get(text[position], Signal.OTHER)
-        state = TRANSITIONS[self._state][signal]
-        if state is State.PROSE:
+        character = text[position]
+        state = NEXT[self._state].get(character, _PROSE)
+        if state is _PROSE:
             self._state = state
             return position
-        if state is self._state:
-            if signal is Signal.CLOSE_ARRAY and self._wrappers:
-                self._go(Signal.WRAPPER_TAIL)
-                self._block = OpenBlock(self._index, self._limits)
-            elif signal is Signal.CLOSE_OBJECT and self._wrappers:
-                self._wrappers -= 1
-            return position + 1
-        return self._hold(text[position], state, position)
+        if state is not _AFTER:
+            return self._hold(character, state, position)
+        if character == "]" and self._wrappers:
+            self._wrappers -= 1
+            self._go(Signal.WRAPPER_TAIL)
+            self._block = OpenBlock(self._index, self._limits)
+        elif character == "}" and self._wrappers:
+            self._wrappers -= 1
+        return position + 1
 
     def _prose(self, text: str, position: int) -> int:
         opener = _OPENER.search(text, position)
@@ -155,8 +217,7 @@ class BlockParser:
             return len(text)
         if opener.start() > position:
             self._write_prose(text[position : opener.start()])
-        state = TRANSITIONS[self._state][CHARACTERS[opener.group()]]
-        return self._hold(opener.group(), state, opener.start())
+        return self._hold(opener.group(), NEXT[self._state][opener.group()], opener.start())
 
     def _hold(self, character: str, state: State, position: int) -> int:
         self._held = character
@@ -167,30 +228,30 @@ class BlockParser:
     def _attempt(self, text: str, position: int) -> int:
         state = self._state
         start = position
-        most = start + self._limits.lookahead_chars - len(self._held)
-        while position < len(text):
-            signal = CHARACTERS.get(text[position], Signal.OTHER)
-            if state is State.TICKS and self._fenced and signal is Signal.BACKTICK:
-                signal = Signal.FENCE_END
-            following = TRANSITIONS[state].get(signal)
-            if following is None or position >= most:
+        stop = min(len(text), start + self._limits.lookahead_chars - len(self._held))
+        while position < stop:
+            character = text[position]
+            following = NEXT[state].get(character, _OTHERS[state])
+            if following is None:
                 self._held += text[start:position]
-                return self._give_back(position, whole=position >= most)
+                return self._give_back(position)
             position += 1
-            if following is State.HEAD:
+            if following is _HEAD:
                 self._held += text[start:position]
                 return self._open_block(position)
-            if following is State.AFTER:
+            if following is _FENCE_INFO and self._fenced and state is not following:
                 self._held = ""
                 self._in_prose = self._fenced = False
-                self._state = following
+                self._state = TRANSITIONS[state][Signal.FENCE_END]
                 return position
             state = following
-        self._held += text[start:]
+        self._held += text[start:position]
         self._state = state
+        if position < len(text):
+            return self._give_back(position, whole=True)
         return position
 
-    def _give_back(self, position: int, *, whole: bool) -> int:
+    def _give_back(self, position: int, *, whole: bool = False) -> int:
         """What was held is no block: it is prose, up to the next character in it that may begin one."""
         held, self._held = self._held, ""
         brace = held.find("{")
@@ -213,13 +274,9 @@ class BlockParser:
         """`{ "key" :` has been seen."""
         held = self._held
         brace = held.find("{")
-        try:
-            key = json.loads(held[brace + 1 : -1])
-        except ValueError:
-            return self._give_back(position, whole=False)
-        if self._origin is State.PROSE and key not in FIELDS and key != WRAPPER_KEY:
-            return self._give_back(position, whole=False)
-        self._state = State.HEAD
+        if self._origin is _PROSE and not _is_ours(held[brace + 1 : -1]):
+            return self._give_back(position)
+        self._state = _HEAD
         self._fenced = self._fenced or held[0] == "`"
         self._held = ""
         self._in_prose = False
@@ -230,22 +287,26 @@ class BlockParser:
 
     # ---- in a block -------------------------------------------------------------------------------------------------
 
-    def _read(self, block: OpenBlock, text: str, position: int) -> int:
-        reached, signal = block.take(self._state, text, position, self._base, self._events)
-        if signal is None:
-            return reached
-        if signal is Signal.WRAPPER:
-            self._index -= 1
-            self._wrappers += 1
-        elif self._state is State.WRAPPER_END and signal is Signal.BLOCK_END:
-            self._wrappers -= 1
-        self._go(signal)
-        if self._state is State.AFTER:
+    def _advance(self, block: OpenBlock, signal: Signal, offset: int) -> None:
+        """Something happened in `block`, before the character at `offset`."""
+        self._state = after = TRANSITIONS[self._state][signal]
+        if after is _AFTER:
+            if signal is Signal.WRAPPER:
+                self._index -= 1
+                self._wrappers += 1
             self._duplicate_keys += block.duplicate_keys
             self._block = None
             if signal is Signal.BLOCK_SEEN:
-                self._run(block.next_block, self._base + reached - len(block.next_block))
-        return reached
+                self._run(block.next_block, offset - len(block.next_block))
+
+
+def _is_ours(quoted: str) -> bool:
+    """Whether a quoted key is one that a block or a wrapper has."""
+    try:
+        key = json.loads(quoted)
+    except ValueError:
+        return False
+    return key in FIELDS or key == WRAPPER_KEY
 
 
 _STEPS: Mapping[State, Callable[[BlockParser, str, int], int]] = {

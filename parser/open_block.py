@@ -24,28 +24,30 @@ _MODELS: Mapping[BlockType, type[Block]] = {
 }
 _STEP = 4_096  # characters pushed at once, so that what follows a block's end in a huge chunk is not copied again
 _EXCERPT = 80
+_MOST_RECENT = 4 * _EXCERPT
 
 Step = tuple[int, Signal | None]
 """How far the text was taken, and what happened there."""
 
 
-class OpenBlock:
-    """Reads block `index` from its `{` on. `take` is called until it gives `BLOCK_END`, `WRAPPER` or `BLOCK_SEEN`."""
+_NO_DECODER = StringDecoder()
+_TEXT = BlockType.TEXT
+_BLOCK_END = Signal.BLOCK_END  # looking up a member of an enum costs as much as a call
 
-    __slots__ = ("_decoder", "_recent", "_recovery", "assembly", "duplicate_keys", "index", "limits")
+
+class OpenBlock:
+    """Reads block `index` from its `{` on, by a reader per state, until `BLOCK_END`, `WRAPPER` or `BLOCK_SEEN`."""
+
+    __slots__ = ("_counted", "_decoder", "_recent", "_recovery", "assembly", "index", "limits")
 
     def __init__(self, index: int, limits: Limits) -> None:
         self.index = index
         self.limits = limits
         self.assembly = Assembly(limits)
-        self.duplicate_keys = 0
-        self._decoder = StringDecoder()
+        self._counted: int | None = None  # the duplicate keys before the fault
+        self._decoder = _NO_DECODER  # a text block gets its own
         self._recent: list[str] = []  # of a text block: the last characters, whose content is kept nowhere else
         self._recovery: Recovery | None = None
-
-    def take(self, state: State, text: str, position: int, base: int, events: list[Event]) -> Step:
-        """Read on in `text`, whose first character has the offset `base`, and add to `events`."""
-        return _READERS[state](self, text, position, base, events)
 
     def unfinished(self, offset: int) -> BlockRejected:
         """The event for an answer that ends in this block."""
@@ -54,9 +56,9 @@ class OpenBlock:
         )
 
     @property
-    def may_wait(self) -> bool:
-        """Whether the reader is inside a member, where nothing can come of a token before a bracket closes."""
-        return self.assembly.depth > 1 and not self.assembly.strings.stalled
+    def duplicate_keys(self) -> int:
+        """How many keys occurred again in their object, up to the block's end or the fault in it."""
+        return self.assembly.duplicate_keys if self._counted is None else self._counted
 
     @property
     def next_block(self) -> str:
@@ -89,19 +91,19 @@ class OpenBlock:
             end = self._end_of_piece(text, position)
         return self._push(text, position, end, base, events)
 
+    def plain(self, text: str) -> bool:
+        """Whether `text`, in the content, is nothing but content, with nothing to decode: nearly every token is."""
+        if '"' in text or "\\" in text or not text.isprintable() or self._decoder.kept:
+            return False
+        if not 0 < len(text) <= _EXCERPT:
+            return False
+        recent = self._recent
+        recent.append(text)
+        if len(recent) > _MOST_RECENT:
+            del recent[:-_EXCERPT]
+        return True
+
     def _text(self, text: str, position: int, base: int, events: list[Event]) -> Step:
-        if (
-            '"' not in text
-            and "\\" not in text
-            and text.isprintable()
-            and len(text) <= _EXCERPT
-            and not position
-            and not self._decoder.kept
-        ):
-            # Nearly every token: nothing to decode, nothing to cut.
-            events.append(TextDelta(self.index, text))
-            self._remember(text)
-            return len(text), None
         decoded, end, ended = self._decoder.decode(text, position)
         if decoded:
             events.append(TextDelta(self.index, decoded))
@@ -135,23 +137,28 @@ class OpenBlock:
         return min(end, position + _STEP)
 
     def _push(self, text: str, position: int, end: int, base: int, events: list[Event]) -> Step:
+        before = len(self.assembly.source)
+        self.assembly.push(text[position:end])
+        return self.settle(text, position, end, before, base, events)
+
+    def settle(self, text: str, position: int, end: int, before: int, base: int, events: list[Event]) -> Step:
+        """What came of pushing `text` from `position` to `end` when the source had `before` bytes."""
         assembly = self.assembly
-        before = len(assembly.source)
-        assembly.push(text[position:end])
         if assembly.fault is not None:
             return self._refuse(text, position, end, before, base, events)
-        self.duplicate_keys = assembly.duplicate_keys
+        if not assembly.done:
+            if self._recent:
+                self._remember(text[position:end])
+            return end, None
         end -= assembly.surplus
         if self._recent:
             self._remember(text[position:end])
-        if assembly.done:
-            self._validate(base + end - 1, events)
-            return end, Signal.BLOCK_END
-        return end, None
+        self._validate(base + end - 1, events)
+        return end, _BLOCK_END
 
     def _typed(self, block_type: BlockType, events: list[Event]) -> Signal:
         events.append(BlockOpened(self.index, block_type))
-        if block_type is not BlockType.TEXT:
+        if block_type is not _TEXT:
             return Signal.TYPE_OTHER
         self._remember(self.assembly.source[-4 * _EXCERPT :].decode(errors="ignore"))
         if content := self.assembly.members.get("content"):
@@ -160,6 +167,7 @@ class OpenBlock:
 
     def _open_content(self, text: str, position: int, base: int, events: list[Event]) -> Step:
         self._remember('"')
+        self._decoder = StringDecoder()
         before = len(self.assembly.source)
         self.assembly.push('""')
         if self.assembly.fault is not None:
@@ -170,7 +178,7 @@ class OpenBlock:
         assembly = self.assembly
         if assembly.type is None:
             fault = Fault(RejectReason.MISSING_TYPE, "The block has no type.")
-        elif assembly.type is BlockType.TEXT:
+        elif assembly.type is _TEXT:
             if "content" in assembly.members:
                 return
             fault = Fault(RejectReason.INVALID_FIELD, "content: a text block has one.")
@@ -195,7 +203,7 @@ class OpenBlock:
         events.append(self._rejected(located.fault, base + at, source))
         broken = located.fault.reason is RejectReason.INVALID_JSON
         self._recovery = Recovery(located.brackets, source[:-1], inside=located.in_string, broken=broken)
-        self.duplicate_keys = located.duplicate_keys
+        self._counted = located.duplicate_keys
         return at, Signal.BROKEN if broken else Signal.REFUSED
 
     def _rejected(self, fault: Fault, offset: int, source: str) -> BlockRejected:
@@ -204,14 +212,15 @@ class OpenBlock:
     def _remember(self, text: str) -> None:
         recent = self._recent
         recent.append(text if len(text) <= _EXCERPT else text[-_EXCERPT:])
-        if len(recent) > 4 * _EXCERPT:
-            recent[: 3 * _EXCERPT] = []
+        if len(recent) > _MOST_RECENT:
+            del recent[:-_EXCERPT]
 
     def _tail(self) -> str:
         return "".join(self._recent) or self.assembly.source[-4 * _EXCERPT :].decode(errors="ignore")
 
 
-_READERS: Mapping[State, Callable[[OpenBlock, str, int, int, list[Event]], Step]] = {
+READERS: Mapping[State, Callable[[OpenBlock, str, int, int, list[Event]], Step]] = {
+    # (block, text, position, offset of the text's first character, where events go)
     State.HEAD: OpenBlock._head,
     State.MEMBERS: OpenBlock._members,
     State.TEXT: OpenBlock._text,

@@ -10,14 +10,14 @@ from parser.states import Signal
 WINDOW = 64
 """How many characters before the present one are kept, to see a block whose beginning was taken for a string's end."""
 
-_MOST_BRACKETS = 1_024
+_MOST_BRACKETS = 262_144
 _STEP = 4_096
 _SPACE = r"[ \t\r\n]{0,8}"
 _BLOCK_START = re.compile(rf'\{{{_SPACE}"type"{_SPACE}:{_SPACE}"(?:{"|".join(member.value for member in BlockType)})"')
 _IN_STRING = re.compile(r'[^"\\\x00-\x1f]*')
 _GOOD_JSON = re.compile(r"[ \t\r\n,:0-9+\-.eEtrufalsn]*")
 _ANYTHING = re.compile(r'[^"{}\[\]]*')
-_CLOSER = {"{": "}", "[": "]"}
+_CLOSER = {"{": b"}", "[": b"]"}
 
 
 class Recovery:
@@ -32,7 +32,7 @@ class Recovery:
 
     def __init__(self, brackets: list[str], window: str, *, inside: bool, broken: bool) -> None:
         """`brackets`: the closing brackets still to come, outermost first; `inside`: of a string."""
-        self._brackets = brackets
+        self._brackets = bytearray("".join(brackets).encode())
         self._inside = inside
         self._escaped = False
         self._more = 0  # brackets open beyond those whose kind is remembered
@@ -93,18 +93,18 @@ class Recovery:
             self._inside = True
         elif character in _CLOSER:
             if len(brackets) < _MOST_BRACKETS:
-                brackets.append(_CLOSER[character])
+                brackets += _CLOSER[character]
             else:
                 self._more += 1
         elif character not in "]}":
             return Signal.BROKEN
         elif self._more:
             self._more -= 1
-        elif brackets[-1] == character:
+        elif brackets[-1] == ord(character):
             brackets.pop()
         elif not self.broken:
             return Signal.BROKEN
         elif character == "}":
-            while brackets.pop() != "}":
+            while brackets.pop() != ord("}"):
                 pass
         return None if brackets else Signal.BLOCK_END

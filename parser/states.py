@@ -10,11 +10,11 @@ itself says what happened. Where a state has no transition for a character, the 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum
+from enum import StrEnum
 from types import MappingProxyType
 
 
-class State(Enum):
+class State(StrEnum):
     """Where in the model's answer the parser is."""
 
     START = "start"  # nothing but white space so far
@@ -40,7 +40,7 @@ class State(Enum):
     CLOSED = "closed"
 
 
-class Signal(Enum):
+class Signal(StrEnum):
     """What moves the parser from one state to another."""
 
     SPACE = "space"
@@ -164,3 +164,12 @@ TRANSITIONS: Mapping[State, Mapping[Signal, State]] = MappingProxyType(
         State.CLOSED: {},
     }
 )
+
+
+def _by_character(state: State) -> dict[str, State]:
+    following = TRANSITIONS[state]
+    return {character: following[signal] for character, signal in CHARACTERS.items() if signal in following}
+
+
+NEXT: Mapping[State, Mapping[str, State]] = MappingProxyType({state: _by_character(state) for state in State})
+"""The table by character, for those that `CHARACTERS` names; others have the transition of `OTHER`."""

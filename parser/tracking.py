@@ -17,6 +17,8 @@ _PIECE = re.compile(
     r"|\\.|\\",
     re.DOTALL,
 )
+_GOOD_STRING = re.compile(r'[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*)*')
+_ESCAPE_SIZE = 6  # of `\uXXXX`
 _CUT_ESCAPE = re.compile(
     r"\\(?:u[0-9a-fA-F]{0,3}|u[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u(?:[dD](?:[c-fC-F][0-9a-fA-F]?)?)?)?)?)?\Z"
 )
@@ -24,66 +26,72 @@ _DECODED = re.compile(r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-
 
 
 class StringTracker:
-    """Whether the source is inside a string, and which of its characters may be sent to ijson already."""
+    """Whether a block's source is inside a string, and which of its characters may be sent to ijson already."""
 
     __slots__ = (
-        "_backslash",
-        "_check_at",
+        "_cut",
         "_limit",
-        "_opened_at",
-        "_text",
-        "_unsent",
+        "_unsent_at",
         "_was_inside",
         "inside",
+        "look_at",
+        "opened_at",
+        "source",
         "stalled",
+        "text",
     )
 
     def __init__(self, limit: int) -> None:
+        self.source = bytearray()  # all that was tracked, in UTF-8
         self.inside = False
-        self._limit = limit
-        self._unsent: list[str] = []
         self.stalled = False  # inside a string that is kept back until it closes
-        self._backslash = False  # the kept part ends in a backslash that escapes what comes next
-        self._opened_at = 0  # where in the source, in bytes, the open string's content begins
-        self._check_at = limit  # its length in bytes at which it may be too long
-        self._text = ""
+        self.opened_at = 0  # where in the source the open string's content begins
+        self.look_at = limit  # the size of the source from which the open string may be too long
+        self.text = ""  # what was sent last
+        self._limit = limit
+        self._unsent_at = -1  # where in the source what is kept back begins
+        self._cut = ""  # the incomplete escape in which what is kept back ends
         self._was_inside = False
 
-    def track(self, text: str, size: int) -> bytes:
-        """Take the next characters, after which the source has `size` bytes; returns what to send, perhaps nothing."""
-        if self.stalled and not self._closes(text):
-            self._unsent.append(text)
-            return b""
-        self.stalled = False
-        if self._unsent:
-            text = "".join(self._unsent) + text
-            self._unsent.clear()
-        self._text = text
+    def track(self, text: str) -> bytes:
+        """Take the next characters; returns what to send, perhaps nothing."""
+        data = text.encode()
+        self.source += data
+        if self._unsent_at >= 0:
+            if self.stalled and not self._must_send(text):
+                return b""
+            data = bytes(self.source[self._unsent_at :])
+            text = data.decode()
+            self.stalled = False
+            self._cut = ""
+            self._unsent_at = -1
+        self.text = text
         self._was_inside = self.inside
         if "\\" in text:
-            return self._track_escapes(text, size)
-        data = text.encode()
-        if data.count(b'"') & 1:
-            self.inside = not self.inside
-        if self.inside and (quote := data.rfind(b'"')) >= 0:
-            self._open(size - len(data) + quote + 1)
+            return self._track_escapes(text)
+        if '"' in text:
+            if text.count('"') & 1:
+                self.inside = not self.inside
+            if self.inside:
+                self._open(len(self.source) - len(data) + data.rfind(b'"') + 1)
         return data
 
     def stall(self) -> None:
         """The last characters lay inside one string: send no more of it until it closes."""
         self.stalled = True
-        self._backslash = self._ends_in_backslash()
+        if self._unsent_at < 0:
+            self._unsent_at = len(self.source)
 
     def end_of_string(self, text: str, position: int) -> int:
         """Where the string that is open at `position` closes: the position after its quote, or the end of `text`."""
-        if self._backslash if self.stalled else self._ends_in_backslash():
-            position += 1
-        end = _rest_of_string(text, position)
+        end = _rest_of_string(text, position + 1 if self._cut == "\\" else position)
         return end + 1 if text[end : end + 1] == '"' else len(text)
 
     def after_brace(self, number: int) -> str:
         """What follows the brace that closed the last of `number` objects in the text tracked last."""
-        text = self._text
+        text = self.text
+        if text.count("}") == number:
+            return text[text.rindex("}") + 1 :]
         start = _rest_of_string(text, 0) + 1 if self._was_inside else 0
         for token in _BRACE_OR_STRING.finditer(text, start):
             if token.group() == "}":
@@ -92,15 +100,12 @@ class StringTracker:
                     return text[token.end() :]
         raise AssertionError("ijson closed an object whose brace is not in the text")
 
-    def too_long(self, source: bytearray) -> bool:
-        """Whether the open string has more decoded characters than the limit allows."""
-        written = len(source) - self._opened_at
-        if written <= self._check_at:
-            return False
-        raw = source[self._opened_at :].decode()
+    def too_long(self) -> bool:
+        """Whether the open string has more decoded characters than the limit allows. Ask past `look_at`, not before."""
+        raw = self.source[self.opened_at :].decode()
         decoded = len(_DECODED.sub("x", raw)) - self._incomplete(raw)
         # No escape is shorter than what it stands for, so the next look is due when the rest could be used up.
-        self._check_at = written + self._limit - decoded
+        self.look_at = len(self.source) + self._limit - decoded
         return decoded > self._limit
 
     @staticmethod
@@ -109,33 +114,33 @@ class StringTracker:
         cut = rest.rfind("\\")
         return len(rest) - cut if cut >= 0 and _CUT_ESCAPE.match(rest, cut) else 0
 
-    def _ends_in_backslash(self) -> bool:
-        # What is unsent and not stalled is one cut escape: an even number of backslashes never ends it.
-        return bool(self._unsent) and self._unsent[-1].endswith("\\")
-
     def _open(self, at: int) -> None:
-        self._opened_at = at
-        self._check_at = self._limit
+        self.opened_at = at
+        self.look_at = at + self._limit
 
-    def _closes(self, text: str) -> bool:
-        if '"' not in text and "\\" not in text:
-            self._backslash = False
+    def _must_send(self, text: str) -> bool:
+        """Whether the string that is kept back closes in `text`, or breaks off there with what no string may have."""
+        if '"' not in text and "\\" not in text and text.isprintable() and not self._cut:
             return False
-        end = _rest_of_string(text, 1 if self._backslash else 0)
-        self._backslash = text[end:] == "\\"
-        return text[end : end + 1] == '"'
+        text = self._cut + text
+        good = _GOOD_STRING.match(text)
+        end = good.end() if good else 0
+        self._cut = text[end:]
+        return end < len(text) and _CUT_ESCAPE.match(text, end) is None
 
-    def _track_escapes(self, text: str, size: int) -> bytes:
+    def _track_escapes(self, text: str) -> bytes:
         pieces: list[str] = []
         for match in _PIECE.finditer(text):
             piece = match.group()
             if piece == '"':
                 self.inside = not self.inside
                 if self.inside:
-                    self._open(size - len(text[match.end() :].encode()))
+                    self._open(len(self.source) - len(text[match.end() :].encode()))
             elif piece[0] == "\\" and self.inside:
                 if _CUT_ESCAPE.match(text, match.start()):
-                    self._unsent.append(text[match.start() :])
+                    self._unsent_at = len(self.source) - (len(text) - match.start())  # an escape is ASCII
+                    held = text[match.start() :]
+                    self._cut = held[_ESCAPE_SIZE:] if len(held) >= _ESCAPE_SIZE else held
                     break
                 if match["low"]:
                     piece = chr(0x10000 + ((int(match["high"], 16) - 0xD800) << 10) + int(match["low"], 16) - 0xDC00)

@@ -22,9 +22,10 @@ from agents.turn import Scope, Turn
 from server.answer import ChatInput, Emit, RequestRefused
 from server.devices import DeviceRegistry, RemoteDevice, ToolTimeouts
 from server.metrics import Metrics
+from server.remembering import AnswerMemory, NoMemory, RecalledContext
 from server.request_ids import RequestIds
 from streaming.codes import ErrorCode
-from streaming.frames import ServerFrame, WsFailure, WsStreamEnd, WsUsage
+from streaming.frames import ServerFrame, WsFailure, WsStreamEnd, WsStreamText, WsUsage
 from streaming.home import HomeFormatter
 from streaming.model_error import ModelError
 from streaming.popup import PopupFormatter
@@ -58,8 +59,10 @@ class Answering:
         timeouts: ToolTimeouts,
         limits: AnswerLimits,
         wall_clock: Callable[[], float],
+        memory: AnswerMemory | None = None,
     ) -> None:
         self._orchestrator = orchestrator
+        self.memory: AnswerMemory = memory or NoMemory()
         self._registry = registry
         self._metrics = metrics
         self._timeouts = timeouts
@@ -94,7 +97,17 @@ class Answering:
             scope=Scope(chat.scope.type, chat.scope.id) if chat.scope else None,
             now_ms=int(self._wall_clock() * 1000),
         )
-        return Answer(self._orchestrator, self._registry, self._metrics, self._ids, self._limits, chat, device, turn)
+        return Answer(
+            self._orchestrator,
+            self._registry,
+            self._metrics,
+            self._ids,
+            self._limits,
+            chat,
+            device,
+            turn,
+            self.memory,
+        )
 
     async def run(self, request: ChatInput, *, emit: Emit) -> WsStreamEnd:
         """Answer a request that came without a socket; see `server.answer.ChatRunner`."""
@@ -128,6 +141,7 @@ class Answer:
         chat: ChatInput,
         device: RemoteDevice,
         turn: Turn,
+        memory: AnswerMemory,
     ) -> None:
         self._orchestrator = orchestrator
         self._registry = registry
@@ -137,6 +151,10 @@ class Answer:
         self._chat = chat
         self._device = device
         self._turn = turn
+        self._memory = memory
+        self._recalled = RecalledContext()
+        self._agent: str | None = None
+        self._said: list[str] = []
         self._announced = 0
         self._failure: WsFailure | None = None
         self._started = trio.current_time()
@@ -174,7 +192,10 @@ class Answer:
             log.exception("request_failed", code=ErrorCode.INTERNAL)
         finally:
             self._announce_mutations()
-        return "completed" if self._failure is None else "failed"
+        if self._failure is not None:
+            return "failed"
+        await self._memory.store(self._chat, "".join(self._said).strip(), self._agent, self._recalled)
+        return "completed"
 
     async def _answer(self, emit: Emit) -> None:
         started = False
@@ -185,8 +206,11 @@ class Answer:
                 await emit(frame)
             started = True
             await self._resolve_scope(scope)
+        self._recalled = await self._memory.recall(self._chat.user_id, self._chat.message)
+        self._turn.memory = self._recalled.prompt
         async with aclosing(self._orchestrator.orchestrate_v3_stream(self._turn)) as tokens:
             async for agent_name, token in tokens:
+                self._agent = agent_name
                 if not started:
                     for frame in self._formatter.start(agent_name):
                         await emit(frame)
@@ -197,10 +221,15 @@ class Answer:
                     self._first_token_seen = True
                     self._metrics.first_token(self._chat.mode, trio.current_time() - self._started)
                 for part in self._formatter.feed(token):
-                    await emit(part)
+                    await self._emit(part, emit)
                 self._announce_mutations()
         for part in self._formatter.close():
-            await emit(part)
+            await self._emit(part, emit)
+
+    async def _emit(self, frame: ServerFrame, emit: Emit) -> None:
+        if isinstance(frame, WsStreamText):
+            self._said.append(frame.chunk)
+        await emit(frame)
 
     async def _resolve_scope(self, scope: Scope) -> None:
         if scope.id is None:
@@ -226,6 +255,7 @@ class Answer:
             self._registry.announce(
                 self._chat.user_id, mutation, origin=self._device.device_id, request_id=self._chat.request_id
             )
+            self._memory.changed(self._chat.user_id, mutation)
         self._announced = len(self._turn.mutations)
 
     def end(self, status: Status) -> WsStreamEnd:
@@ -235,6 +265,7 @@ class Answer:
             request_id=self._chat.request_id,
             status=status,
             mutations=list(self._turn.mutations),
+            memory_used=list(self._recalled.used) or None,
             usage=WsUsage(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens),
             error=self._failure if status == "failed" else None,
         )

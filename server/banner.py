@@ -14,6 +14,7 @@ def banner(running: Running) -> str:
         ("REST", f"{running.rest_url}  (schema at /openapi.json)"),
         ("model", running.model),
         ("database", running.database),
+        ("memory", running.memory),
         ("try it", "make chat"),
         ("stop", "Ctrl-C"),
     )

@@ -24,6 +24,8 @@ class OpenModels:
 
     models: Models
     description: str
+    memory: ChatModel | None = None
+    """The model that describes exchanges for memory, when the settings name one."""
 
 
 async def open_models(settings: Settings, client: httpx.AsyncClient, nursery: trio.Nursery) -> OpenModels:
@@ -52,4 +54,7 @@ async def open_models(settings: Settings, client: httpx.AsyncClient, nursery: tr
     router = answer
     if settings.router_model_name is not None:
         router = ChatModel(client, replace(config, name=settings.router_model_name))
-    return OpenModels(Models(answer=answer, router=router), description)
+    memory = None
+    if settings.memory_model_name is not None:
+        memory = ChatModel(client, replace(config, name=settings.memory_model_name))
+    return OpenModels(Models(answer=answer, router=router), description, memory)

@@ -80,6 +80,24 @@ class Settings(BaseSettings):
     model_max_output_tokens: int = Field(4096, ge=1, description="asked of the model per call")
     router_timeout_s: Seconds = Field(5, description="for classifying intent; then keywords decide")
 
+    # Memory
+    memory_model_name: str | None = Field(
+        None, description="model of TESSERA_MODEL_URL that summarises for memory; unset: rules do"
+    )
+    embedding_url: str | None = Field(
+        None,
+        description="base URL of an OpenAI-compatible embeddings API; unset: the model in the state folder, if any",
+    )
+    embedding_key: SecretStr | None = Field(None, description="its API key, sent in a header only")
+    embedding_model_name: str | None = Field(None, description="model that embeds")
+    embedding_dimensions: int = Field(1536, ge=1, le=1536, description="numbers in its vectors")
+    embedding_ask_dimensions: bool = Field(False, description="ask it for so many, for models that can shorten")
+    memory_recall_timeout_s: Seconds = Field(1.5, description="for recalling before an answer; then it goes without")
+    memory_store_timeout_s: Seconds = Field(5, description="for storing an exchange before its answer ends")
+    memory_top_k: int = Field(8, ge=0, le=100, description="associative memories recalled per message, at most")
+    memory_episodes: int = Field(5, ge=0, le=100, description="latest conversations recalled")
+    memory_pattern_threshold: float = Field(0.6, ge=0, le=1, description="least confidence of a habit brought up")
+
     # The demo model
     demo_pace_s: float = Field(0.02, ge=0, le=10, description="demo model: seconds between tokens")
     demo_replay: Path | None = Field(None, description="demo model: answer with this recorded .sse file, byte for byte")
@@ -137,7 +155,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"key {number} is not a Fernet key (32 bytes, URL-safe base64)") from None
         return value
 
-    @field_validator("model_key")
+    @field_validator("model_key", "embedding_key")
     @classmethod
     def _model_key_fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
         text = value.get_secret_value() if value is not None else ""
@@ -145,7 +163,7 @@ class Settings(BaseSettings):
             raise ValueError("must consist of visible ASCII characters")
         return value
 
-    @field_validator("model_url")
+    @field_validator("model_url", "embedding_url")
     @classmethod
     def _model_url_is_http(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("http://", "https://")):
@@ -178,11 +196,14 @@ class Settings(BaseSettings):
                     ("MODEL_KEY", self.model_key),
                     ("MODEL_NAME", self.model_name),
                     ("ROUTER_MODEL_NAME", self.router_model_name),
+                    ("MEMORY_MODEL_NAME", self.memory_model_name),
                 )
                 if value is not None
             ]
         elif self.demo_replay is not None:
             mistakes.append(f"{PREFIX}DEMO_REPLAY: has no use with {PREFIX}MODEL_URL")
+        if (self.embedding_url is None) != (self.embedding_model_name is None):
+            mistakes.append(f"{PREFIX}EMBEDDING_URL: goes with {PREFIX}EMBEDDING_MODEL_NAME")
         if self.http_bind == self.ws_bind and parse_bind(self.http_bind)[1] != 0:
             mistakes.append(f"{PREFIX}WS_BIND: must differ from {PREFIX}HTTP_BIND")
         if mistakes:

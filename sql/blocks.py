@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
+from contextlib import AsyncExitStack, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 class TrioTransaction(AsyncTransaction):
-    """A transaction whose beginning and end are shielded; see `TrioConnection.transaction`."""
+    """A transaction whose end is shielded; see `TrioConnection.transaction`."""
 
     _conn: TrioConnection[Any]
 
@@ -30,10 +30,11 @@ class TrioTransaction(AsyncTransaction):
         async with self._conn.lock:
             self._check_enter()
             try:
-                with self._conn.finishing(CLEANUP_TIMEOUT_S, otherwise="BEGIN was not answered in time"):
-                    await self._conn.wait(self._enter_gen())
+                await self._conn.wait(self._enter_gen())
             except BaseException as error:
-                await self._finish(error)
+                # Settled, it may have begun all the same.
+                with self._conn.finishing(CLEANUP_TIMEOUT_S):
+                    await self._finish(error)
                 raise
         return self
 
@@ -86,17 +87,14 @@ class TrioPipeline(AsyncPipeline):
     ) -> None:
         error = exc_val
         try:
-            with self._conn.finishing(CLEANUP_TIMEOUT_S) as scope:
-                async with self._lock:
-                    if exc_val is None:
-                        # The queries run here, for as long as they take; `wait` settles them when cancelled.
-                        scope.deadline = float("inf")
-                        scope.shield = False
-                        await self._conn.wait(self._exit_gen())
-                    elif isinstance(exc_val, Exception):
-                        await self._conn.wait(self._exit_gen())
-                    elif not self._conn.closed:
-                        await self._conn.settle(self._exit_gen(), resume=False)
+            async with AsyncExitStack() as held:
+                with self._conn.finishing(CLEANUP_TIMEOUT_S):
+                    await held.enter_async_context(self._lock)
+                if exc_val is None or isinstance(exc_val, Exception):
+                    # The queries run here, for as long as they take; `wait` settles them when cancelled.
+                    await self._conn.wait(self._exit_gen())
+                elif not self._conn.closed:
+                    await self._conn.settle(self._exit_gen(), resume=False)
         except BaseException as another:
             error = error or another
             if another is error or not isinstance(another, Exception):
@@ -113,7 +111,7 @@ class TrioPipeline(AsyncPipeline):
         """Prepare all statements anew: psycopg counts those as prepared that it queued behind one which failed."""
         if self.pgconn.transaction_status in {pq.TransactionStatus.IDLE, pq.TransactionStatus.INTRANS}:
             self._conn._prepared.clear()
-            with self._conn.finishing(CLEANUP_TIMEOUT_S), contextlib.suppress(psycopg.Error):
+            with self._conn.finishing(CLEANUP_TIMEOUT_S), suppress(psycopg.Error):
                 async with self._lock:
                     await self._conn.wait(self._conn._prepared.maintain_gen(self._conn))
         # In a failed transaction the server takes no such command, and rolling back does the same.

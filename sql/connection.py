@@ -53,6 +53,7 @@ class TrioConnection(psycopg.AsyncConnection[Row]):
         # psycopg declares an asyncio.Lock and only ever says `async with` to it.
         self.lock = cast("Any", trio.Lock())
         self.server_cursor_factory = TrioServerCursor
+        self._finishing = 0  # how many blocks of `finishing` are open
 
     @classmethod
     async def connect(
@@ -131,7 +132,9 @@ class TrioConnection(psycopg.AsyncConnection[Row]):
             raise
         except BaseException:
             # Cancelled (alone or in a group), or Ctrl-C: the server may be busy with a query nobody waits for.
-            if self.pgconn.transaction_status == ACTIVE:
+            if self._finishing:
+                self.discard()
+            elif self.pgconn.transaction_status == ACTIVE:
                 await self.settle(gen, resume=True)
             raise
 
@@ -142,8 +145,8 @@ class TrioConnection(psycopg.AsyncConnection[Row]):
         open (and is failed by then).
         """
         with trio.move_on_after(CLEANUP_TIMEOUT_S, shield=True) as scope:
-            while not self.closed:
-                await self._try_cancel(timeout=max(CANCEL_RETRY_S, scope.deadline - trio.current_time()))
+            while not self.closed and (left_s := scope.deadline - trio.current_time()) > 0:
+                await self._try_cancel(timeout=left_s)
                 with trio.move_on_after(CANCEL_RETRY_S) as attempt:
                     await self._drain(gen, resume=resume)
                 if not attempt.cancelled_caught:
@@ -189,13 +192,17 @@ class TrioConnection(psycopg.AsyncConnection[Row]):
             logger.warning("a query could not be cancelled: %s", error)
 
     @contextlib.contextmanager
-    def finishing(self, timeout_s: float, *, otherwise: str | None = None) -> Iterator[trio.CancelScope]:
+    def finishing(self, timeout_s: float, *, otherwise: str | None = None) -> Iterator[None]:
         """Shield a block that must not be cut in half. After `timeout_s` seconds the connection is closed.
 
         `otherwise` is the message of the `OperationalError` raised then; without it the timeout is only logged.
         """
-        with trio.move_on_after(timeout_s, shield=True) as scope:
-            yield scope
+        self._finishing += 1
+        try:
+            with trio.move_on_after(timeout_s, shield=True) as scope:
+                yield
+        finally:
+            self._finishing -= 1
         if scope.cancelled_caught:
             logger.warning("the end of a block did not reach the server within %s s: connection closed", timeout_s)
             self.discard()
@@ -208,9 +215,9 @@ class TrioConnection(psycopg.AsyncConnection[Row]):
     ) -> AsyncIterator[AsyncTransaction]:
         """Run the block in a transaction, or in a savepoint of the one it is in.
 
-        The block can be cancelled, its beginning and end cannot: a block that ended normally was committed when this
-        returns; one that raised, `Cancelled` included, was rolled back. When the server does not answer in time the
-        connection is closed, and a lost `COMMIT` raises `OperationalError`.
+        The block can be cancelled, its end cannot: a block that ended normally was committed when this returns; one
+        that raised, `Cancelled` included, was rolled back. When the server does not answer in time the connection is
+        closed, and a lost `COMMIT` raises `OperationalError`.
         """
         transaction = TrioTransaction(self, savepoint_name, force_rollback)
         if self._pipeline:

@@ -48,15 +48,15 @@ class EmbeddedPostgresError(Exception):
 
 
 @asynccontextmanager
-async def embedded_postgres(data_dir: Path) -> AsyncIterator[str]:
+async def embedded_postgres(data_dir: Path, *, durable: bool = True) -> AsyncIterator[str]:
     """Run PostgreSQL on `data_dir` for the length of the block; gives the conninfo of the database `tessera` in it.
 
     `data_dir` and its parents are made when missing, and what is stored there is found again next time. Several blocks
     and processes may use one directory: they share the server. It is stopped when the last one leaves, also when the
-    block is cancelled; that is shielded and takes about twice `STOP_TIMEOUT_S` seconds at the very most.
-    Raises `EmbeddedPostgresError`.
+    block is cancelled; that is shielded, and takes three times `STOP_TIMEOUT_S` seconds at the very most. `durable` is
+    that of `EmbeddedPostgres`. Raises `EmbeddedPostgresError`.
     """
-    server = EmbeddedPostgres(data_dir)
+    server = EmbeddedPostgres(data_dir, durable=durable)
     conninfo = await trio.to_thread.run_sync(server.start)
     try:
         yield conninfo
@@ -103,13 +103,15 @@ class EmbeddedPostgres:
         account.admit(_binaries(), self._home)
         if not self._cluster.exists():
             self._initialise(account)
+        patience_s = START_TIMEOUT_S  # a server that another process started may still be recovering
         if self._postmaster() is None:
+            patience_s = 0.0
             self._log.write_bytes(b"")
             account.give(self._log)
             self._run(account, "pg_ctl", "start", "-w", "-t", f"{START_TIMEOUT_S:.0f}", "-D", str(self._cluster),
                       "-l", str(self._log), "-o", self._options(account))  # fmt: skip
         administration = self._conninfo("postgres")
-        with _connect_when_ready(administration) as connection:
+        with _connect(administration, patience_s) as connection:
             found = connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
         return create_database(administration, DATABASE) if found is None else self._conninfo(DATABASE)
 
@@ -148,15 +150,20 @@ class EmbeddedPostgres:
         return make_conninfo(host=socket_dir, port=PORT, user=SUPERUSER, dbname=database)
 
     def _postmaster(self) -> int | None:
-        """The process id of the running server. The caller holds the exclusive lock, so a stale pid file is removed."""
+        """The process id of the running server. The caller holds the exclusive lock: stale lock files go."""
         pid_file = self._cluster / "postmaster.pid"
         try:
-            pid = int(pid_file.read_text().splitlines()[0])
+            lines = pid_file.read_text().splitlines()
         except FileNotFoundError:
             return None
-        if _is_postgres(pid):
+        pid = int(lines[0])
+        if _works_in(pid, self._cluster):
             return pid
-        # After a crash of the machine, or in a container that was started again, the number is somebody else's.
+        # After a crash of the machine, or in a container that was started again, the number is somebody else's, and
+        # PostgreSQL would take that for its server.
+        for socket_dir in lines[4:5]:
+            for name in (f".s.PGSQL.{PORT}", f".s.PGSQL.{PORT}.lock"):
+                (Path(socket_dir) / name).unlink(missing_ok=True)
         pid_file.unlink()
         return None
 
@@ -184,6 +191,9 @@ class EmbeddedPostgres:
         logger.error("PostgreSQL (process %d) did not stop: killing it", pid)
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        while _works_in(pid, self._cluster) and time.monotonic() < deadline:
+            time.sleep(0.01)
 
     @contextlib.contextmanager
     def _exclusive(self) -> Iterator[None]:
@@ -243,27 +253,34 @@ def _binaries() -> Path:
     return Path(spec.submodule_search_locations[0]) / "pginstall18"
 
 
-def _connect_when_ready(conninfo: str) -> psycopg.Connection:
-    """Connect, also to a server that another process started and that is still recovering."""
-    deadline = time.monotonic() + START_TIMEOUT_S
+def _connect(conninfo: str, patience_s: float) -> psycopg.Connection:
+    """Connect, trying again for `patience_s` seconds."""
+    deadline = time.monotonic() + patience_s
     while True:
         try:
             return psycopg.connect(conninfo, autocommit=True, connect_timeout=5)
         except psycopg.OperationalError:
-            if time.monotonic() > deadline:
+            if time.monotonic() >= deadline:
                 raise
             time.sleep(0.1)
 
 
-def _is_postgres(pid: int) -> bool:
-    """Whether the process lives and, where /proc can tell, is PostgreSQL."""
+def _works_in(pid: int, directory: Path) -> bool:
+    """Whether that process lives and has `directory` as its own, as a PostgreSQL server has its cluster.
+
+    A zombie has none. Where /proc cannot tell, a process that lives counts.
+    """
+    try:
+        return Path(f"/proc/{pid}/cwd").readlink() == directory
+    except PermissionError:
+        return True
+    except FileNotFoundError:
+        if Path("/proc/self").exists():
+            return False
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         pass
-    try:
-        return Path(f"/proc/{pid}/comm").read_text().strip() == "postgres"
-    except FileNotFoundError:
-        return not Path("/proc/self").exists()
+    return True

@@ -55,7 +55,7 @@ class Pooled:
     async def clean(self) -> None:
         """Roll back what was left open; shielded, and given up after `CLEANUP_TIMEOUT_S`."""
         if self.connection.pgconn.transaction_status in {pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR}:
-            with trio.move_on_after(CLEANUP_TIMEOUT_S, shield=True):
+            with self.connection.finishing(CLEANUP_TIMEOUT_S):
                 try:
                     await self.connection.rollback()
                 except psycopg.Error:
@@ -68,6 +68,8 @@ class Pooled:
         if connection.closed or connection.lock.locked():
             return False
         if connection._num_transactions or connection._pipeline is not None or not connection.autocommit:
+            return False
+        if pgconn.pipeline_status != pq.PipelineStatus.OFF:
             return False
         try:
             # A server that went away has said so, and ended the stream.

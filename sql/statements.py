@@ -12,11 +12,13 @@ from typing import Literal, get_args
 
 StatementName = Literal[
     "associative_by_digest",
+    "associative_embed",
     "associative_erase",
     "associative_forget",
     "associative_forget_digest",
     "associative_forget_source",
     "associative_nearest",
+    "associative_other_model",
     "associative_page",
     "associative_rewrite",
     "associative_upsert",

@@ -70,7 +70,7 @@ async def _run(options: Options, renderer: Renderer, prompt: Prompt | None, *, i
     tools = DeviceTools(store)
     await tools.save()
     signed_in = await login_or_register(options.rest, account.email, account.password)
-    approve = approver(renderer, prompt, everything=options.approve_everything)
+    approve = approver(renderer, prompt, store, everything=options.approve_everything)
     async with open_device(
         options.url,
         signed_in.access_token,

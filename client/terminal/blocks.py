@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from client.terminal.charts import chart
-from client.terminal.plain import clean, day
+from client.terminal.plain import clean, day, listed
 from client.terminal.store import to_epoch_ms
 
 Item = Mapping[str, Any]
@@ -54,8 +54,8 @@ def entity_rows(entity: str, items: Sequence[Item], *, today: date, plain: bool)
 
 def _table(data: Item, *, plain: bool) -> RenderableType:
     table = _new_table(plain=plain)
-    rows = [row for row in data.get("rows") or [] if isinstance(row, list)]
-    for number, heading in enumerate(data.get("headers") or []):
+    rows = [row for row in listed(data.get("rows")) if isinstance(row, list)]
+    for number, heading in enumerate(listed(data.get("headers"))):
         numeric = bool(rows) and all(
             isinstance(row[number], int | float) and not isinstance(row[number], bool)
             for row in rows
@@ -102,7 +102,7 @@ def _word(cell: object) -> str:
 
 
 def _items(data: Item, field: str) -> list[Item]:
-    return [item for item in data.get(field) or [] if isinstance(item, Mapping)]
+    return [item for item in listed(data.get(field)) if isinstance(item, Mapping)]
 
 
 def _new_table(*, plain: bool) -> Table:

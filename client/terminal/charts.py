@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from client.terminal.plain import clean
+from client.terminal.plain import clean, listed
 
 _COLORS = ("blue", "green", "magenta", "yellow", "cyan", "red")
 _BARS = "▏▎▍▌▋▊▉█"
@@ -23,14 +23,16 @@ _SHARES = {"pie", "radial"}
 
 def chart(data: Mapping[str, Any], *, width: int, plain: bool) -> RenderableType:
     """A `chart` block's data within `width` columns. `plain` keeps to ASCII. Values that are no numbers count as 0."""
-    points = [point for point in data.get("data") or [] if isinstance(point, Mapping)]
+    points = [point for point in listed(data.get("data")) if isinstance(point, Mapping)]
     config = data.get("config")
     series = list(config) if isinstance(config, Mapping) else []
     label_key = next((key for point in points for key in point if key not in series), None)
     labels = [clean(point.get(label_key, "")) for point in points]
-    kind = data.get("chartType")
+    kind = str(data.get("chartType"))
     heading = Text(clean(data.get("title") or "Chart"), style="bold")
     parts: list[RenderableType] = [heading]
+    # One scale for all series, so that their bars compare.
+    most = max((abs(_number(point.get(key))) for point in points for key in series), default=0) or 1
     for number, key in enumerate(series):
         values = [_number(point.get(key)) for point in points]
         style = _style(config, key, number)
@@ -39,12 +41,12 @@ def chart(data: Mapping[str, Any], *, width: int, plain: bool) -> RenderableType
         if kind in _RUNNING and len(points) > 1:
             parts.append(_columns(labels, values, style, width, plain=plain))
         else:
-            parts.append(_bars(labels, values, style, width, shares=kind in _SHARES, plain=plain))
+            parts.append(_bars(labels, values, style, width, most, shares=kind in _SHARES, plain=plain))
     return Group(*parts)
 
 
 def _bars(
-    labels: Sequence[str], values: Sequence[float], style: str, width: int, *, shares: bool, plain: bool
+    labels: Sequence[str], values: Sequence[float], style: str, width: int, most: float, *, shares: bool, plain: bool
 ) -> RenderableType:
     grid = Table.grid(padding=(0, 1))
     grid.add_column(justify="right", max_width=max(8, width // 3), overflow="ellipsis", no_wrap=True)
@@ -52,7 +54,6 @@ def _bars(
     grid.add_column(no_wrap=True)
     label_width = min(max((len(label) for label in labels), default=0), max(8, width // 3))
     room = max(5, width - label_width - 16)
-    most = max((abs(value) for value in values), default=0) or 1
     total = sum(abs(value) for value in values) or 1
     for label, value in zip(labels, values, strict=True):
         number = f"{value:g}" + (f" ({abs(value) / total:.0%})" if shares else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
+from typing import Any
 
 from client.terminal.store import to_epoch_ms
 
@@ -14,6 +15,11 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 def clean(value: object) -> str:
     """`value` as text without control characters; tabs and line feeds stay. None is empty."""
     return _CONTROLS.sub("", "" if value is None else str(value))
+
+
+def listed(value: object) -> list[Any]:
+    """`value` when it is a list, else an empty one: a frame's `data` is any JSON."""
+    return value if isinstance(value, list) else []
 
 
 def day(value: object, today: date) -> str:

@@ -68,12 +68,17 @@ class Renderer:
         self._fresh_line()
         self._console.print(Text(clean(text), style="bold red"))
 
-    def approval(self, call: WsToolCall) -> str:
-        """Show what is to be approved; returns the question to ask."""
+    def approval(self, call: WsToolCall, name: str | None) -> str:
+        """Show what is to be approved, and the name of the item it is about; returns the question to ask."""
         self._fresh_line()
-        shown = ", ".join(f"{clean(name)} {clean(value)}" for name, value in call.args.items())
+        shown = ", ".join(f"{clean(argument)} {clean(value)}" for argument, value in call.args.items())
+        shown += f" ({clean(name)})" if name else ""
         self._console.print(Text(f"Tessera wants to run {clean(call.tool)}: {shown}", style="yellow"))
         return "Allow it? [y/N] "
+
+    def left_open(self) -> None:
+        """The cursor stays behind something that was printed: what comes next begins a line."""
+        self._mid_line = True
 
     def items(self, entity: str, store: DeviceStore) -> None:
         """The device's own items of one entity."""

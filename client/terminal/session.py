@@ -11,6 +11,7 @@ from client.terminal.answer import Answer, RequestRefusedError
 from client.terminal.connection import Device
 from client.terminal.prompt import Prompt
 from client.terminal.render import Renderer
+from client.terminal.store import DeviceStore
 from client.terminal.tools import DeviceTools
 from client.terminal.wire import ConnectionLostError, ProtocolError
 from streaming.frames import WsError, WsHistoryMessage, WsScope, WsToolCall
@@ -80,7 +81,7 @@ class Session:
             with suppress(ConnectionLostError, ProtocolError):  # whoever reads the answer hears of it
                 await self._running.cancel()
         else:
-            self._renderer.note("Ctrl-C again leaves.")
+            self._renderer.note("\nCtrl-C again leaves.")  # the question stands on the line above
 
     async def show_notices(self) -> None:
         """Show errors that belong to no answer, as they come; when the connection ends, so does the conversation."""
@@ -138,16 +139,23 @@ class Session:
         return (answer.end.status if answer.end is not None else "failed"), answer.text
 
 
-def approver(renderer: Renderer, prompt: Prompt | None, *, everything: bool) -> Callable[[WsToolCall], Awaitable[bool]]:
+def approver(
+    renderer: Renderer, prompt: Prompt | None, store: DeviceStore, *, everything: bool
+) -> Callable[[WsToolCall], Awaitable[bool]]:
     """Decides on calls that need approval: yes to `everything`, else what the person says, else no."""
 
     async def approve(call: WsToolCall) -> bool:
-        question = renderer.approval(call)
+        question = renderer.approval(call, store.name_of(call.tool.rpartition("_")[2], call.args.get("id")))
         if everything:
             return True
         if prompt is None:
             renderer.note("Refused: there is nobody to ask. --yes allows everything.")
             return False
-        return ((await prompt.ask(question)) or "").strip().lower() in {"y", "yes"}
+        try:
+            line = await prompt.ask(question)
+        except trio.Cancelled:
+            renderer.left_open()  # nobody will press Enter after the question
+            raise
+        return (line or "").strip().lower() in {"y", "yes"}
 
     return approve

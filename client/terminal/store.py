@@ -94,6 +94,11 @@ class DeviceStore:
         """A copy of one item. Raises `NotFoundError`."""
         return dict(self._existing(entity, id))
 
+    def name_of(self, entity: str, id: object) -> str | None:  # noqa: A002
+        """What a person calls an item; None when there is no such one."""
+        item = self._items.get(entity, {}).get(str(id))
+        return None if item is None else str(item.get(NAME_FIELD[entity]))
+
     def create(self, entity: str, data: Mapping[str, Any], *, now_ms: int) -> Item:
         """Keep a new item, with an id of its own. Raises `InvalidDataError` without a title (a project's `name`)."""
         item: Item = {"id": f"{entity}-{uuid4().hex[:8]}", **DEFAULTS[entity]}

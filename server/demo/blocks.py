@@ -35,6 +35,9 @@ def entity_block(entity: str, chosen: Sequence[Item]) -> Block:
 def count_chart(entity: str, chosen: Sequence[Item], items: Items, chart: str, group: str | None) -> Block:
     """How many of `chosen` there are by a field that this entity has; the field's values in order of first sight."""
     field = group if group in _GROUPS[entity] else _GROUPS[entity][0]
+    if field == "day":
+        # A day is a place on an axis; what has none is not on it, unless nothing has.
+        chosen = [item for item in chosen if item_day(entity, item) is not None] or chosen
     labels = [_group_label(entity, item, field, items) for item in chosen]
     counted = sorted(Counter(labels).items()) if field == "day" else list(Counter(labels).items())
     name = _GROUP_NAMES.get(field, field)

@@ -71,10 +71,10 @@ def _changed(
     made = [result for result in request.results if result.tool == tool and result.error is None]
     if made:
         data = made[-1].data
-        item: Item = data if isinstance(data, dict) and len(data) > 1 else {}
-        if not item:
-            found = targets(wish, request, items, entity)
-            item = found[0] if found else {"title": wish.name}
+        if wish.verb == "delete":
+            item: Item = items.deleted[-1] if items.deleted else {"title": wish.name}
+        else:
+            item = data if isinstance(data, dict) else {"title": wish.name}
         shown = [entity_block(entity, [item])] if wish.verb != "delete" and "id" in item else []
         return [changed(wish, entity, item, today), *failures], shown, None
     if failures:

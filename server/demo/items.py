@@ -21,6 +21,7 @@ class Items:
     """By entity, in the order of the results; a later version of an item replaces an earlier one."""
 
     by_entity: dict[str, dict[str, Item]] = field(default_factory=dict)
+    deleted: list[Item] = field(default_factory=list)
     cut: bool = False
 
     def of(self, entity: str) -> list[Item]:
@@ -44,11 +45,13 @@ def gather(results: Sequence[ToolResult]) -> Items:
         listed = result.data.get("items")
         items.cut |= result.data.get("truncated") is True or ("note" in result.data and listed is not None)
         kept = items.by_entity.setdefault(entity, {})
+        if result.tool.startswith("delete_"):
+            if (gone := kept.pop(str(result.arguments.get("id")), None)) is not None:
+                items.deleted.append(gone)
+            continue
         for item in listed if isinstance(listed, list) else [result.data]:
             if isinstance(item, Mapping) and item.get("id") is not None:
                 kept[str(item["id"])] = item
-        if result.tool.startswith("delete_"):
-            kept.pop(str(result.arguments.get("id")), None)
     return items
 
 

@@ -55,7 +55,7 @@ def changed(wish: Wish, entity: str, item: Item, today: date) -> str:
 def failed(result: ToolResult) -> str:
     """Says plainly that a tool did not do its work."""
     code, message = result.error or ("error", "")
-    doing = result.tool.replace("_", " ")
+    doing = result.tool.replace("_", " the ", 1)
     match code:
         case "denied":
             return f"You refused to let me {doing}, so nothing was changed."

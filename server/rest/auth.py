@@ -55,6 +55,7 @@ _REFUSALS: Final = {
     422: "The body is malformed.",
     429: "Too many attempts from this address or for this e-mail; see Retry-After.",
     500: "The server failed.",
+    503: "The database cannot be reached.",
 }
 REGISTER: Final = Operation(
     method="POST",

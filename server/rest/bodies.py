@@ -52,17 +52,22 @@ def bearer_identity(tokens: Tokens) -> Identity:
 
 
 def client_address() -> str:
-    """What the current request's sender is limited by: its IPv4 address, or the /64 that its IPv6 address is in.
+    """What the current request's sender is limited by; see `address_key`.
 
     Forwarding headers are not believed: behind a proxy, every client has the proxy's address.
     """
     client = request.scope.get("client")
+    return address_key(str(client[0]) if client else "")
+
+
+def address_key(host: str) -> str:
+    """An IPv4 address as it is; of an IPv6 address its /64, all of which one subscriber has."""
     try:
-        address = ipaddress.ip_address(str(client[0]).partition("%")[0] if client else "")
+        address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return "unknown"
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return str(address.ipv4_mapped)
-        return str(ipaddress.IPv6Network((address, 64), strict=False))
-    return str(address)
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((address, 64), strict=False))

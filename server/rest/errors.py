@@ -14,6 +14,8 @@ from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 
 from server.answer import RequestRefused
+from sql.errors import DatabaseUnavailable
+from sql.pool import PoolClosed, PoolTimeout
 from streaming.codes import ErrorCode
 from streaming.frames import WsMutationRecord, WsStreamEnd
 
@@ -36,6 +38,8 @@ STATUS_OF: Final[Mapping[ErrorCode, int]] = {
     ErrorCode.MODEL_TIMEOUT: 504,
     ErrorCode.REQUEST_TIMEOUT: 504,
     ErrorCode.SCOPE_NOT_FOUND: 404,
+    ErrorCode.UNKNOWN_MEMORY: 404,
+    ErrorCode.MEMORY_UNAVAILABLE: 503,
     ErrorCode.INTERNAL: 500,
 }
 """The HTTP status of each code that the answer pipeline may end with."""
@@ -150,6 +154,14 @@ def install_error_handlers(app: QuartTrio) -> None:
         code, message, retryable = _HTTP_ERRORS.get(status, (f"http_{status}", error.name + ".", False))
         kept = {name: value for name, value in error.get_headers() if name in _KEPT_HEADERS}
         return json_response(ApiError(status, code, message, retryable=retryable).body(), status, kept)
+
+    @app.errorhandler(DatabaseUnavailable)
+    @app.errorhandler(PoolTimeout)
+    @app.errorhandler(PoolClosed)
+    async def no_database(error: Exception) -> Response:
+        log.warning("database_unavailable", fault=type(error).__name__)
+        failure = ApiError(503, "database_unavailable", "The database cannot be reached now.", retryable=True)
+        return json_response(failure.body(), failure.status)
 
     @app.errorhandler(Exception)
     async def fault(error: Exception) -> Response:

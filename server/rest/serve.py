@@ -88,6 +88,10 @@ class Connection(TCPServer):
         if not written:
             await self.protocol.handle(Closed())
 
+    async def _read_data(self) -> None:
+        await super()._read_data()
+        await self.idle_task.stop()  # the client is gone; Hypercorn would keep its socket until the idle time is over
+
     async def _close(self) -> None:
         with trio.CancelScope(shield=True):  # a shutdown and a close, neither of which waits
             await super()._close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
@@ -54,10 +55,13 @@ async def _produce(
         except RequestRefused as refusal:
             last = refusal
         except Exception:
+            if send.statistics().open_receive_channels == 0:
+                return  # the response ended first, which is what `emit` raised for
             # The border of one streamed request: it must end with a frame, and must not end its siblings.
             log.exception("request_failed", code=ErrorCode.INTERNAL)
             last = WsStreamEnd(request_id=chat.request_id, status="failed", usage=None, error=_FAULT)
-        await send.send(last)
+        with suppress(trio.BrokenResourceError):  # the response may have ended meanwhile
+            await send.send(last)
 
 
 class EventStream(ResponseBody):

@@ -143,6 +143,6 @@ def _result(name: str, arguments: dict[str, Any], data: Mapping[str, Any]) -> An
     if verb == "create":
         return {"id": "new", **arguments}
     if verb == "delete":
-        return arguments
+        return {"id": arguments["id"], "deleted": True}
     item = next(item for item in data[entity] if str(item.get("id")) == arguments["id"])
     return {**item, **arguments} | ({"status": "done"} if verb == "complete" else {})

@@ -126,7 +126,7 @@ def test_it_starts_answers_stops_and_finds_its_data_again(state: Path) -> None:
 
     assert "demo model" in trio.run(ask)
     assert server.stop(signal.SIGTERM) < STOP_S
-    assert "master_key_generated" in server.errors.read_text()
+    assert "master_key_file" in server.errors.read_text()
 
     server = Server(state)
     response = httpx.post(

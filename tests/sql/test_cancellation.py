@@ -46,8 +46,8 @@ async def query_longer_than_the_socket_buffer(connection: Connection, done: list
 
 @operation
 async def answer_longer_than_the_socket_buffer(connection: Connection, done: list[str]) -> None:
-    cursor = await connection.execute("SELECT repeat('x', 1000) FROM generate_series(1, 2000)")
-    assert len(await cursor.fetchall()) == 2000
+    cursor = await connection.execute("SELECT repeat('x', 1000) FROM generate_series(1, 400)")
+    assert len(await cursor.fetchall()) == 400
 
 
 @operation
@@ -159,7 +159,7 @@ async def stream(connection: Connection, done: list[str]) -> None:
 
 @operation
 async def stream_left_early(connection: Connection, done: list[str]) -> None:
-    async with connection.cursor() as cursor, aclosing(streamed(cursor, "SELECT generate_series(1, 100000)")) as rows:
+    async with connection.cursor() as cursor, aclosing(streamed(cursor, "SELECT generate_series(1, 10000)")) as rows:
         assert await anext(rows) == (1,)
 
 
@@ -190,7 +190,7 @@ async def copy_out(connection: Connection, done: list[str]) -> None:
 @operation
 async def copy_out_left_early(connection: Connection, done: list[str]) -> None:
     async def leaving() -> None:
-        query = "COPY (SELECT generate_series(1, 300000)) TO STDOUT"
+        query = "COPY (SELECT generate_series(1, 50000)) TO STDOUT"
         async with connection.cursor() as cursor, cursor.copy(query) as copy:
             await copy.read()
             raise ZeroDivisionError

@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from sql.connection import TrioConnection
-from sql.migrate import Migration, MigrationError, migrate, read_migrations, rollback, status
+from sql.migrate import LOCK_KEY, Migration, MigrationError, migrate, pending, read_migrations, rollback, status
 
 ONE = Migration("0001_one", b"CREATE TABLE one (i int); INSERT INTO one VALUES (1);", b"DROP TABLE one")
 TWO = Migration("0002_two", b"CREATE TABLE two (i int)", b"DROP TABLE two")
@@ -82,6 +82,25 @@ async def test_rollback_undoes_the_last_steps_only(empty_database: str) -> None:
     assert one.applied_at is not None
     assert two.applied_at is None
     assert await migrate(empty_database, [ONE, TWO]) == ["0002_two"]
+
+
+async def test_what_is_pending_is_told_without_the_lock(empty_database: str) -> None:
+    await migrate(empty_database, [ONE])
+    async with await TrioConnection.connect(empty_database, autocommit=True) as connection:
+        await connection.execute("SELECT pg_advisory_lock(%s)", [LOCK_KEY])
+        assert await pending(connection, [ONE, TWO]) == ["0002_two"]
+        assert await pending(connection, [ONE]) == []
+
+
+async def test_a_runner_that_takes_too_long_is_not_waited_for(
+    empty_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sql.migrate.LOCK_TIMEOUT_S", 0.01)
+    async with await TrioConnection.connect(empty_database, autocommit=True) as connection:
+        await connection.execute("SELECT pg_advisory_lock(%s)", [LOCK_KEY])
+        with pytest.raises(MigrationError, match="another migration has been running"):
+            await migrate(empty_database, [ONE])
+    assert await migrate(empty_database, [ONE]) == ["0001_one"]
 
 
 async def test_a_failing_migration_leaves_no_trace_and_keeps_those_before_it(empty_database: str) -> None:

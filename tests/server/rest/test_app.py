@@ -34,7 +34,9 @@ def error_of(response: httpx.Response, status: int) -> dict[str, Any]:
     return error
 
 
-@pytest.mark.parametrize("path", ["/", "/nothing", "/api/v1/chat/", "/api//v1/auth/login", "/static/x", "/%ff%00", "/../etc"])
+@pytest.mark.parametrize(
+    "path", ["/", "/nothing", "/api/v1/chat/", "/api//v1/auth/login", "/static/x", "/%ff%00", "/../etc"]
+)
 async def test_nothing_there(path: str) -> None:
     async with listening(make_services()) as address:
         answer = await raw_exchange(address, f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
@@ -126,7 +128,7 @@ async def test_a_body_that_turns_out_too_large_is_cut_off() -> None:
     assert sent < 100_000_000
 
 
-async def test_a_body_that_stops_coming(mock_clock: trio.testing.MockClock) -> None:
+async def test_a_body_that_stops_coming(jump_clock: trio.testing.MockClock) -> None:
     async with (
         listening(make_services(limits=RestLimits(body_timeout_s=10))) as address,
         await trio.open_tcp_stream(*address) as stream,
@@ -134,7 +136,7 @@ async def test_a_body_that_stops_coming(mock_clock: trio.testing.MockClock) -> N
         head = f"POST {LOGIN} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n"
         await stream.send_all(head.encode() + b'{"')
         await trio.testing.wait_all_tasks_blocked(0.05)
-        mock_clock.jump(10.5)
+        jump_clock.jump(10.5)
         answer = await stream.receive_some()
     assert answer.startswith(b"HTTP/1.1 408")
 

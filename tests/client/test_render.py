@@ -1,0 +1,216 @@
+"""What the terminal shows for each frame and each kind of block."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from client.terminal.blocks import block
+from client.terminal.plain import clean, day
+from client.terminal.render import Renderer
+from streaming.frames import WsPopupDomain, WsStreamBlock, WsStreamEnd, WsStreamStart, WsStreamText
+
+TODAY = date(2025, 3, 14)
+ID = UUID(int=1)
+
+
+def at(number: int) -> int:
+    """Noon of a day in March 2025, in epoch milliseconds."""
+    return int(datetime(2025, 3, number, 12, tzinfo=UTC).timestamp() * 1000)
+
+
+def console(width: int = 60, encoding: str = "utf-8") -> Console:
+    file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    return Console(file=file, width=width, highlight=False, color_system=None)
+
+
+def shown(console: Console) -> str:
+    console.file.flush()
+    assert isinstance(console.file, io.TextIOWrapper)
+    buffer = console.file.buffer
+    assert isinstance(buffer, io.BytesIO)
+    return buffer.getvalue().decode(console.file.encoding)
+
+
+def draw(kind: str, data: dict[str, Any], *, plain: bool = False, width: int = 60) -> str:
+    target = console(width)
+    target.print(block(kind, data, today=TODAY, width=width, plain=plain))
+    return shown(target)
+
+
+def chart(kind: str, values: list[Any], **more: Any) -> dict[str, Any]:
+    data = [{"name": f"n{number}", "count": value} for number, value in enumerate(values)]
+    config = {"count": {"label": "Count", "color": "#2563eb"}}
+    return {"chartType": kind, "title": "Things", "data": data, "config": config} | more
+
+
+@pytest.mark.parametrize("kind", ["bar", "radar", "pie", "radial"])
+def test_bars_are_as_long_as_their_values(kind: str) -> None:
+    lines = draw(kind="chart", data=chart(kind, [4, 2, 0])).splitlines()
+    assert lines[0].strip() == "Things"
+    lengths = [line.count("█") for line in lines[1:]]
+    assert lengths[0] == 2 * lengths[1] > 10
+    assert lengths[2] == 0
+    assert ("67%" in lines[1]) is (kind in {"pie", "radial"})
+
+
+@pytest.mark.parametrize("kind", ["line", "area"])
+def test_running_charts_are_columns(kind: str) -> None:
+    lines = draw("chart", chart(kind, [0, 7, 3.5])).splitlines()
+    assert lines[1].strip() == "▁▁▁▁▁▁██████▄▄▄▄▄▄"
+    assert "n0 .. n2" in lines[2]
+    assert "least 0, most 7" in lines[2]
+
+
+def test_series_share_one_scale_and_are_named() -> None:
+    data = {
+        "chartType": "bar",
+        "title": "T",
+        "data": [{"p": "A", "open": 4, "done": 1}],
+        "config": {"open": {"label": "Open", "color": "x"}, "done": {"label": "Done", "color": "y"}},
+    }
+    text = draw("chart", data)
+    opened, done = (line.count("█") for line in text.splitlines() if "A" in line)
+    assert opened >= 4 * done > 0
+    assert "Open" in text
+    assert "Done" in text
+
+
+def test_plain_terminals_get_ascii() -> None:
+    drawn = (
+        draw("chart", chart("bar", [4, 2]), plain=True)
+        + draw("chart", chart("line", [4, 2]), plain=True)
+        + draw("table", {"headers": ["A"], "rows": [["b"]]}, plain=True)
+        + draw("timeline", {"checkpoints": [{"id": "1", "title": "x", "date": at(14)}]}, plain=True)
+        + draw("entity_ref", {"entity": "task", "items": [{"id": "1", "title": "x", "status": "done"}]}, plain=True)
+    )
+    assert drawn.isascii()
+    assert "####" in drawn
+    assert "[x]" in drawn
+
+
+def test_tables_have_their_headers_and_cells() -> None:
+    text = draw("table", {"headers": ["Task", "Count", "Ok"], "rows": [["a [bold]b", 3, True], [None, 1.5, False]]})
+    assert "Task" in text
+    assert "a [bold]b" in text
+    assert "yes" in text
+    assert "1.5" in text
+
+
+def test_timelines_are_in_the_order_of_time() -> None:
+    points = [
+        {"id": "2", "title": "Later", "date": at(24), "isApproved": False},
+        {"id": "1", "title": "Sooner", "date": at(14)},
+    ]
+    first, second = draw("timeline", {"checkpoints": points}).splitlines()
+    assert first.split()[0] == "today"
+    assert first.index("●") < second.index("◇")
+    assert "Sooner" in first
+    assert "Mon 24 Mar" in second
+
+
+@pytest.mark.parametrize(
+    ("entity", "item", "words"),
+    [
+        ("task", {"title": "A", "status": "in_progress", "dueDate": at(13)}, ["◐", "A", "yesterday"]),
+        ("project", {"name": "P", "status": "active"}, ["P", "active"]),
+        ("note", {"title": "N", "createdAt": at(1), "content": "words"}, ["N", "Sat 1 Mar", "words"]),
+        ("checkpoint", {"title": "C", "date": at(15), "isApproved": False}, ["C", "tomorrow", "suggested"]),
+    ],
+)  # fmt: skip
+def test_entity_rows(entity: str, item: dict[str, Any], words: list[str]) -> None:
+    text = draw("entity_ref", {"entity": entity, "items": [item]})
+    assert all(word in text for word in words)
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+_KEYS = st.sampled_from(["chartType", "title", "data", "config", "headers", "rows", "checkpoints", "entity", "items"])
+
+
+@given(kind=st.sampled_from(["chart", "table", "timeline", "entity_ref", "other"]), data=st.dictionaries(_KEYS, _JSON))
+def test_no_block_data_breaks_the_terminal(kind: str, data: dict[str, Any]) -> None:
+    draw(kind, data)
+
+
+def test_an_answer_from_start_to_end() -> None:
+    target = console()
+    renderer = Renderer(target, today=lambda: TODAY)
+    renderer.frame(WsStreamStart(request_id=ID, agent="task_agent"))
+    for chunk in ("You have ", "two.\n", "Look"):
+        renderer.frame(WsStreamText(request_id=ID, block=0, chunk=chunk))
+    table = {"headers": ["H"], "rows": [["cell"]]}
+    renderer.frame(WsStreamBlock(request_id=ID, block=1, block_type="table", data=table))
+    renderer.frame(WsStreamText(request_id=ID, block=2, chunk="Done."))
+    end = {
+        "status": "completed",
+        "mutations": [{"op": "create", "entity": "task", "id": "t", "data": {"title": "New"}}],
+    }
+    renderer.frame(WsStreamEnd.model_validate(end | {"request_id": ID}))
+    text = shown(target)
+    assert text.startswith("task_agent\nYou have two.\nLook\n")
+    assert text.endswith("Done.\ncreated task: New\n")
+    assert "cell" in text
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        ({"status": "cancelled"}, "cancelled"),
+        ({"status": "failed"}, "The request failed."),
+        (
+            {"status": "failed", "error": {"code": "model_timeout", "message": "Too slow.", "retryable": True}},
+            "Too slow. (model_timeout) Trying again may help.",
+        ),
+    ],
+)
+def test_ends_that_are_no_success_are_said(end: dict[str, Any], said: str) -> None:
+    target = console()
+    renderer = Renderer(target)
+    renderer.frame(WsPopupDomain(request_id=ID, domain="notes"))
+    renderer.frame(WsStreamText(request_id=ID, block=0, chunk="half"))
+    renderer.frame(WsStreamEnd.model_validate(end | {"request_id": ID}))
+    assert shown(target) == f"notes\nhalf\n{said}\n"
+
+
+def test_escape_sequences_do_not_reach_the_terminal() -> None:
+    target = console()
+    renderer = Renderer(target)
+    renderer.frame(WsStreamText(request_id=ID, block=0, chunk="\x1b]0;owned\x07\x9b2J[red]ok\ttab\r\n"))
+    renderer.note("\x1b[2J")
+    text = shown(target)
+    assert "\x1b" not in text
+    assert "\x9b" not in text
+    assert "[red]ok" in text
+    assert "\x1b" not in draw("table", {"headers": ["\x1b[1m"], "rows": [["\x1b[2J"]]})
+
+
+def test_a_terminal_without_unicode_gets_what_it_can_show() -> None:
+    target = console(encoding="ascii")
+    renderer = Renderer(target)
+    renderer.frame(WsStreamText(request_id=ID, block=0, chunk="“é”"))
+    renderer.frame(WsStreamBlock(request_id=ID, block=1, block_type="chart", data=chart("bar", [1, 2])))
+    assert shown(target).startswith("???\nThings")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(at(14), "today"), ("2025-03-15", "tomorrow"), (at(20), "Thu 20 Mar"), ("2026-01-01", "Thu 1 Jan 2026"),
+     ("soon", "soon"), (None, ""), (10**18, "1000000000000000000"), (float("nan"), "nan")],
+)  # fmt: skip
+def test_days(value: object, text: str) -> None:
+    assert day(value, TODAY) == text
+
+
+def test_clean_keeps_lines_and_tabs() -> None:
+    assert clean("a\n\tb\x00\x7f\x85c") == "a\n\tbc"

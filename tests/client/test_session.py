@@ -1,0 +1,294 @@
+"""The terminal client from sign-in to exit, against a scripted socket and a small REST server."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import stat
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import trio
+from rich.console import Console
+
+from client.terminal.account import load_or_create_account
+from client.terminal.app import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_UNREACHABLE, Options, run
+from client.terminal.prompt import PipeReader, Prompt
+from client.terminal.store import InvalidDataError
+from streaming.codes import ErrorCode
+from streaming.frames import (
+    WsCancel,
+    WsClientMutation,
+    WsError,
+    WsHomeRequest,
+    WsPopupRequest,
+    WsToolCancel,
+    WsToolResult,
+)
+from tests.client.peer import Peer, call, end, open_peer, start, text
+
+
+class Typist:
+    """Gives the lines of a script, each when it is asked for; then the end of the input, or silence."""
+
+    def __init__(self, *lines: str, ends: bool = True) -> None:
+        self._lines = list(lines)
+        self._ends = ends
+        self.questions: list[str] = []
+        self._read, self._write = os.pipe()
+
+    def __call__(self, question: str) -> str:
+        self.questions.append(question)
+        if self._lines:
+            return self._lines.pop(0)
+        if not self._ends:
+            os.read(self._read, 1)
+        raise EOFError
+
+    def close(self) -> None:
+        os.close(self._write)
+
+
+async def sit(
+    script: Callable[[Peer], Awaitable[None]],
+    rest: str,
+    state: Path,
+    typist: Typist | None = None,
+    *,
+    message: str | None = None,
+    everything: bool = False,
+    greet: bool = True,
+) -> tuple[int, str]:
+    """Run the client; its exit code and what it showed."""
+    console = Console(file=io.StringIO(), width=100, highlight=False, color_system=None)
+    prompt = Prompt(typist, show=lambda _: None) if typist is not None else None
+    async with open_peer(script, greet=greet) as url:
+        options = Options(url, rest, state, message=message, approve_everything=everything)
+        code = await run(options, console, prompt, interactive=typist is not None)
+    assert isinstance(console.file, io.StringIO)
+    return code, console.file.getvalue()
+
+
+async def answer(peer: Peer, said: str, status: str = "completed") -> WsHomeRequest:
+    asked = await peer.expect(WsHomeRequest)
+    await peer.send(start(asked.request_id), text(asked.request_id, said), end(asked.request_id, status))
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [("completed", EXIT_OK), ("failed", EXIT_FAILED), ("cancelled", EXIT_INTERRUPTED)]
+)
+async def test_one_message_and_its_exit_code(rest: str, tmp_path: Path, status: str, code: int) -> None:
+    async def script(peer: Peer) -> None:
+        asked = await answer(peer, "hello back", status)
+        assert asked.message == "hello"
+
+    found, said = await sit(script, rest, tmp_path, message="hello")
+    assert found == code
+    assert said.startswith("task_agent\nhello back\n")
+
+
+async def test_the_account_is_kept_and_private(rest: str, tmp_path: Path) -> None:
+    ids = []
+
+    async def script(peer: Peer) -> None:
+        assert peer.hello is not None
+        ids.append(peer.hello.device_id)
+        await answer(peer, "hi")
+
+    for _ in range(2):
+        assert (await sit(script, rest, tmp_path, message="hello"))[0] == EXIT_OK
+    assert ids[0] == ids[1]
+    assert stat.S_IMODE((tmp_path / "account.json").stat().st_mode) == 0o600
+    account = load_or_create_account(tmp_path / "account.json")
+    assert account.password not in repr(account)
+    (tmp_path / "account.json").write_text("{}")
+    with pytest.raises(InvalidDataError, match="remove it"):
+        load_or_create_account(tmp_path / "account.json")
+
+
+async def test_a_conversation_remembers_what_was_said(rest: str, tmp_path: Path) -> None:
+    asked = []
+
+    async def script(peer: Peer) -> None:
+        asked.append(await answer(peer, "first answer"))
+        asked.append(await answer(peer, "half", "cancelled"))
+        asked.append(await answer(peer, "third"))
+
+    typist = Typist("one", "", "two", "three", "/quit", "never asked")
+    code, said = await sit(script, rest, tmp_path, typist)
+    assert code == EXIT_OK
+    assert "third" in said
+    assert [len(request.conversation_history) for request in asked] == [0, 2, 2]
+    assert asked[1].conversation_history[1].content == "first answer"
+    assert typist.questions == ["> "] * 5
+
+
+async def test_commands(rest: str, tmp_path: Path) -> None:
+    async def script(peer: Peer) -> None:
+        popup = await peer.expect(WsPopupRequest)
+        assert (popup.scope.type, popup.scope.id, popup.message) == ("task", "t-1", "what is this?")
+        await peer.send(end(popup.request_id))
+        mutation = await peer.expect(WsClientMutation)
+        assert (mutation.op, mutation.id) == ("update", "t-1")
+        assert mutation.data is not None
+        assert mutation.data["status"] == "done"
+
+    typist = Typist("/popup task:t-1 what is this?", "/done t-1", "/done t-99", "/projects", "/popup nonsense", "/what")
+    code, said = await sit(script, rest, tmp_path, typist)
+    assert code == EXIT_OK
+    assert "done: Send the signed contract" in said
+    assert "no task with the id t-99" in said
+    assert "Harbour website" in said
+    assert said.count("/popup ENTITY[:ID] MESSAGE") == 3
+
+
+@pytest.mark.parametrize(
+    ("typed", "everything", "allowed"),
+    [("y", False, True), ("n", False, False), ("", False, False), (None, True, True), (None, False, False)],
+)
+async def test_approvals(rest: str, tmp_path: Path, typed: str | None, everything: bool, allowed: bool) -> None:
+    async def script(peer: Peer) -> None:
+        asked = await peer.expect(WsHomeRequest)
+        await peer.send(call("delete_task", {"id": "t-1"}, approval=True))
+        result = await peer.expect(WsToolResult)
+        assert result.ok is allowed
+        await peer.send(end(asked.request_id))
+
+    if typed is None:
+        code, said = await sit(script, rest, tmp_path, message="delete it", everything=everything)
+    else:
+        code, said = await sit(script, rest, tmp_path, Typist("delete it", typed))
+    assert code == EXIT_OK
+    assert "delete_task: id t-1 (Send the signed contract to Marta)" in said
+
+
+async def test_an_interrupt_cancels_the_answer(rest: str, tmp_path: Path) -> None:
+    async def script(peer: Peer) -> None:
+        asked = await peer.expect(WsHomeRequest)
+        await peer.send(start(asked.request_id))
+        signal.raise_signal(signal.SIGINT)
+        assert (await peer.expect(WsCancel)).request_id == asked.request_id
+        await peer.send(end(asked.request_id, "cancelled"))
+        await answer(peer, "still here")
+
+    code, said = await sit(script, rest, tmp_path, Typist("long one", "short one"))
+    assert code == EXIT_OK
+    assert "cancelled" in said
+    assert "still here" in said
+
+
+async def test_two_interrupts_at_the_prompt_leave(rest: str, tmp_path: Path) -> None:
+    typist = Typist("hello", ends=False)
+
+    async def script(peer: Peer) -> None:
+        await answer(peer, "hi")
+        await trio.testing.wait_all_tasks_blocked(0.05)
+        signal.raise_signal(signal.SIGINT)
+        await trio.testing.wait_all_tasks_blocked(0.05)
+        signal.raise_signal(signal.SIGINT)
+
+    with trio.fail_after(10):
+        code, said = await sit(script, rest, tmp_path, typist)
+    typist.close()
+    assert code == EXIT_OK
+    assert "Ctrl-C again leaves." in said
+
+
+async def test_a_second_interrupt_leaves_an_answer_that_does_not_stop(rest: str, tmp_path: Path) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.expect(WsHomeRequest)
+        signal.raise_signal(signal.SIGINT)
+        await peer.expect(WsCancel)
+        signal.raise_signal(signal.SIGINT)
+
+    with trio.fail_after(10):
+        code, _ = await sit(script, rest, tmp_path, message="endless")
+    assert code == EXIT_INTERRUPTED
+
+
+async def test_a_withdrawn_question_gives_its_line_to_the_next(rest: str, tmp_path: Path) -> None:
+    read, write = os.pipe()
+    reader = PipeReader(read)
+    shown: list[str] = []
+    prompt = Prompt(reader, show=shown.append)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(prompt.run)
+        with trio.CancelScope() as scope:
+            nursery.start_soon(_cancel_when_blocked, scope)
+            await prompt.ask("Allow it? ")
+        os.write(write, b"next\nlast")
+        assert await prompt.ask("> ") == "next"
+        assert shown == ["> "]
+        os.close(write)
+        assert await prompt.ask("> ") == "last"
+        assert await prompt.ask("> ") is None
+        nursery.cancel_scope.cancel()
+    os.close(read)
+
+
+async def _cancel_when_blocked(scope: trio.CancelScope) -> None:
+    await trio.testing.wait_all_tasks_blocked()
+    scope.cancel()
+
+
+async def test_a_withdrawn_approval_does_not_end_the_conversation(rest: str, tmp_path: Path) -> None:
+    async def script(peer: Peer) -> None:
+        asked = await peer.expect(WsHomeRequest)
+        wanted = call("delete_task", {"id": "t-1"}, approval=True)
+        await peer.send(wanted, WsToolCancel(call_id=wanted.call_id), end(asked.request_id, "cancelled"))
+
+    code, _ = await sit(script, rest, tmp_path, Typist("delete it", "/quit", "/quit"))
+    assert code == EXIT_OK
+
+
+async def test_refusals_and_news_are_shown(rest: str, tmp_path: Path) -> None:
+    async def script(peer: Peer) -> None:
+        asked = await peer.expect(WsHomeRequest)
+        await peer.send(
+            WsError(code=ErrorCode.INVALID_FRAME, message="News.", request_id=None),
+            WsError(code=ErrorCode.RATE_LIMITED, message="Slowly.", request_id=asked.request_id),
+        )
+
+    code, said = await sit(script, rest, tmp_path, message="hello")
+    assert code == EXIT_FAILED
+    assert "Slowly. (rate_limited)" in said
+    assert "News. (invalid_frame)" in said
+
+
+@pytest.mark.parametrize(
+    ("close_code", "advice"), [(4001, "shutting down"), (4510, "Another terminal"), (1011, "1011")]
+)
+@pytest.mark.parametrize("busy", [True, False])
+async def test_a_closed_connection_ends_the_client(
+    rest: str, tmp_path: Path, close_code: int, advice: str, busy: bool
+) -> None:
+    typist = Typist(*(["hello"] if busy else []), ends=False)
+
+    async def script(peer: Peer) -> None:
+        if busy:
+            await peer.expect(WsHomeRequest)
+        await peer.socket.aclose(close_code)
+
+    with trio.fail_after(10):
+        code, said = await sit(script, rest, tmp_path, typist)
+    typist.close()
+    assert code == EXIT_FAILED
+    assert advice in said
+
+
+async def test_nothing_to_reach(tmp_path: Path, rest: str) -> None:
+    console = Console(file=io.StringIO(), width=200)
+    options = Options("ws://127.0.0.1:1/", "http://127.0.0.1:1", tmp_path, message="hello")
+    assert await run(options, console, None, interactive=False) == EXIT_UNREACHABLE
+    options = Options("ws://127.0.0.1:1/", rest, tmp_path, message="hello")
+    assert await run(options, console, None, interactive=False) == EXIT_UNREACHABLE
+    (tmp_path / "device.json").write_text("broken")
+    assert await run(options, console, None, interactive=False) == EXIT_UNREACHABLE
+    assert isinstance(console.file, io.StringIO)
+    said = console.file.getvalue()
+    assert "Is the server running?" in said
+    assert "ws://127.0.0.1:1/ cannot be reached" in said
+    assert "is not JSON" in said
