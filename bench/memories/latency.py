@@ -133,7 +133,8 @@ WITH added AS (
     RETURNING user_id, id
 )
 INSERT INTO memory_terms (user_id, term, memory_id, tf, length)
-SELECT DISTINCT user_id, decode(md5(user_id || floor(%(commonest)s * %(vocabulary)s ^ random())::text), 'hex'), id, 1, %(words)s
+SELECT DISTINCT
+    user_id, decode(md5(user_id || floor(%(commonest)s * %(vocabulary)s ^ random())::text), 'hex'), id, 1, %(words)s
 FROM added, generate_series(1, %(words)s)
 """
 

@@ -1,0 +1,20 @@
+"""What is embedded for a turn: itself, after the end of the turn before."""
+
+from __future__ import annotations
+
+import pytest
+
+from memory.embedding.embedder import passage
+
+
+@pytest.mark.parametrize(
+    ("previous", "expected"),
+    [
+        (None, "Yes, on Friday."),
+        ("  ", "Yes, on Friday."),
+        ("Shall we meet?", "Shall we meet?\nYes, on Friday."),
+        ("x" * 1000 + "?", "x" * 299 + "?\nYes, on Friday."),
+    ],
+)
+def test_the_turn_before_helps_to_understand_this_one(previous: str | None, expected: str) -> None:
+    assert passage("Yes, on Friday.", previous) == expected
