@@ -1,4 +1,4 @@
-"""What is embedded for a turn: itself, after the end of the turn before."""
+"""What is embedded for a turn: itself, after the turn before."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from memory.embedding.embedder import passage
         (None, "Yes, on Friday."),
         ("  ", "Yes, on Friday."),
         ("Shall we meet?", "Shall we meet?\nYes, on Friday."),
-        ("x" * 1000 + "?", "x" * 299 + "?\nYes, on Friday."),
+        ("x" * 300, "x" * 300 + "\nYes, on Friday."),
+        ("x" * 301, "Yes, on Friday."),
     ],
 )
 def test_the_turn_before_helps_to_understand_this_one(previous: str | None, expected: str) -> None:
