@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -12,7 +12,7 @@ from memory.core import InvalidCoreValue
 from memory.keys import KeyRing
 from memory.vault import NoSuchUser
 from sql.pool import Pool
-from tests.memory.remembering import STATEMENTS, Memories, WordEmbedder
+from tests.memory.remembering import Memories, WordEmbedder
 
 
 async def test_what_was_told_is_recalled_with_the_reason(pool: Pool) -> None:
@@ -140,7 +140,15 @@ async def test_names_that_are_no_names(pool: Pool, key: str) -> None:
 async def test_values_of_any_json_within_bounds(pool: Pool) -> None:
     memories = Memories(pool)
     ann = await memories.person()
-    for value in ("text", 1, 2.5, True, None, ["a"], {"b": "\x00 \ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16")}):
+    for value in (
+        "text",
+        1,
+        2.5,
+        True,
+        None,
+        ["a"],
+        {"b": "\x00 \ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16")},
+    ):
         assert await memories.middleware.update_core(ann, "k", value)
         assert (await memories.middleware.enrich_context(ann, "x"))["core"] == {"k": value}
     for bad in (float("nan"), "\ud800", object(), "x" * 5000):
@@ -154,9 +162,7 @@ async def test_what_was_recalled_is_not_learned_again(pool: Pool) -> None:
     await memories.tell(ann, "My sister Clara moved to Lisbon.")
     recalled = await memories.middleware.recall(ann, "Where does Clara live?")
     before = [record for record in await memories.records(ann) if record["tier"] == "associative"]
-    await memories.tell(
-        ann, "Where did Clara move?", "Your sister Clara moved to Lisbon.", recalled=recalled.texts()
-    )
+    await memories.tell(ann, "Where did Clara move?", "Your sister Clara moved to Lisbon.", recalled=recalled.texts())
     after = [record for record in await memories.records(ann) if record["tier"] == "associative"]
     assert after == before
 
@@ -179,7 +185,9 @@ async def test_mutations_upsert_an_entity_and_deleting_removes_it(pool: Pool) ->
     memories = Memories(pool, embedder=WordEmbedder())
     ann = await memories.person()
     change = memories.middleware.mutated
-    await change(ann, "create", "task", "t1", {"title": "Water the ficus", "dueDate": 1_800_000_000_000, "projectId": "p"})
+    await change(
+        ann, "create", "task", "t1", {"title": "Water the ficus", "dueDate": 1_800_000_000_000, "projectId": "p"}
+    )
     await change(ann, "update", "task", "t1", {"status": "done"})
     context = await memories.middleware.enrich_context(ann, "ficus")
     (found,) = context["associative"]
@@ -233,8 +241,6 @@ async def test_forgetting_an_episode_that_is_not_enriched_yet(pool: Pool) -> Non
     ann = await memories.person()
     await memories.middleware.store_episode(ann, None, "Clara moved to Lisbon.", "")
     (record,) = await memories.records(ann)
-    from uuid import UUID
-
     assert await memories.middleware.forget(ann, UUID(str(record["id"]))) == ["episodic"]
     assert await memories.middleware.enrichment.run_once() == 0
     assert await memories.records(ann) == []
@@ -250,4 +256,3 @@ async def test_a_user_that_does_not_exist(pool: Pool) -> None:
     ):
         with pytest.raises(NoSuchUser):
             await act
-    assert STATEMENTS["user_key"]
