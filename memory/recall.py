@@ -25,6 +25,7 @@ from memory.sealing import Unreadable
 from memory.search import Hit, SearchQuery, read_hits
 from memory.user_keys import UserKey
 from memory.vault import Tier, Vault
+from memory.words import without_stamp
 from sql.tenant import scoped
 
 logger = logging.getLogger(__name__)
@@ -225,7 +226,7 @@ class Recall:
         vector = None
         try:
             with trio.move_on_after(self._limits.embed_query_s) as deadline:
-                vector = np.asarray(await self._store.embedder.embed_query(text), np.float32)
+                vector = np.asarray(await self._store.embedder.embed_query(without_stamp(text)), np.float32)
         # The border of the embedding model, which may be another's server: words alone find something too.
         except Exception as error:  # noqa: BLE001
             logger.warning("a message could not be embedded, so words alone are searched: %s", type(error).__name__)

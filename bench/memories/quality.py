@@ -17,7 +17,7 @@ from bench.memories.setting import Setting
 from memory.associative import Document
 from memory.ranking import NO_FLOOR, Ranking
 from memory.search import SearchQuery, search
-from memory.words import Analyser
+from memory.words import Analyser, without_stamp
 from sql.tenant import scoped
 
 CUTS: Final = (5, 10, 20)
@@ -105,12 +105,12 @@ async def _measure(setting: Setting, conversation: Conversation, report: Report)
         terms = key.terms.query(query.text)
         lexical = SearchQuery(terms, floor=NO_FLOOR, ranking=Ranking(lexical_limit=_DEPTH))
         blind = dict(await _search(setting, user_id, lexical))
-        expected = clear.scores(query.text) if len(lexical.terms) == len(terms) else blind
+        expected = clear.scores(without_stamp(query.text)) if len(lexical.terms) == len(terms) else blind
         differences = [abs(expected.get(memory_id, 0.0) - score) for memory_id, score in blind.items()]
         report.difference = max([report.difference, *differences])
         ranked = {CLEAR: _order(expected), BLIND: _order(blind)}
         if store.embedder is not None:
-            vector = key.rotation.apply(await store.embedder.embed_query(query.text))
+            vector = key.rotation.apply(await store.embedder.embed_query(without_stamp(query.text)))
             ranking = Ranking(semantic_limit=_DEPTH)
             semantic = SearchQuery([], vector, store.embedder.name, NO_FLOOR, ranking)
             ranked[VECTORS] = [memory_id for memory_id, _ in await _search(setting, user_id, semantic)]
