@@ -21,6 +21,8 @@ from memory.associative import Document, MemoryStore
 from memory.core import CoreMemory, InvalidCoreValue
 from memory.episodes import EpisodicMemory, Exchange, summary_purpose
 from memory.habits import ProactiveMemory
+from memory.key_shares import MissingKeyShare
+from memory.keys import WrongMasterKey
 from memory.learning import summarise, worth_learning
 from memory.limits import MemoryLimits
 from memory.preferences import stated_preferences
@@ -139,6 +141,8 @@ class Enrichment:
             await self._postpone(user_id, claimed, "the user's key is being replaced")
         except (DatabaseUnavailable, PoolTimeout):
             raise
+        except (WrongMasterKey, MissingKeyShare) as error:
+            await self._postpone(user_id, claimed, str(error))
         except _EmbeddingFailed:
             await self._postpone(user_id, claimed, "embedding failed")
         # The border of one user's work: it is tried again later, ever more seldom, and others' goes on.
