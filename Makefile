@@ -4,18 +4,18 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-MODEL := $(VENV)/.model-sought
+EMBEDDER := $(VENV)/.embedder-sought
 
 .DEFAULT_GOAL := help
-.PHONY: run chat test check fmt schema migrate rollback bench bench-memory model clean help
+.PHONY: run chat test check fmt schema migrate rollback bench bench-memory embedding-model clean help
 
-run: $(MODEL)  ## start the server on embedded defaults and print where to connect
+run: $(EMBEDDER)  ## start the server on embedded defaults and print where to connect
 	@exec $(BIN)/python -m server run
 
 chat: $(STAMP)  ## open a terminal client against the running server
 	@exec $(BIN)/python -m client.terminal
 
-test: $(MODEL)  ## run the test suite
+test: $(EMBEDDER)  ## run the test suite
 	$(BIN)/python -m pytest
 
 check: $(STAMP)  ## lint, formatting and types
@@ -39,10 +39,10 @@ rollback: $(STAMP)  ## undo the latest migration
 bench: $(STAMP)  ## run the benchmarks
 	$(BIN)/python -m bench
 
-bench-memory: $(MODEL)  ## how well memory finds things: recall and MRR on the public files
+bench-memory: $(EMBEDDER)  ## how well memory finds things: recall and MRR on the public files
 	$(BIN)/python -m bench.memory
 
-model: $(STAMP)  ## fetch the embedding model into the state folder, again if need be
+embedding-model: $(STAMP)  ## fetch the embedding model into the state folder, again if need be
 	$(BIN)/python -m memory fetch-model
 
 clean:  ## remove the virtual environment and caches; the state directory stays
@@ -59,7 +59,7 @@ $(STAMP): pyproject.toml
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $(STAMP)
 
-# Sought once: without it memory is searched by words alone, and `make model` seeks it again.
-$(MODEL): $(STAMP)
+# Sought once: without it memory is searched by words alone, and `make embedding-model` seeks it again.
+$(EMBEDDER): $(STAMP)
 	@$(BIN)/python -m memory fetch-model || true
-	@touch $(MODEL)
+	@touch $(EMBEDDER)
