@@ -50,7 +50,7 @@ clean:  ## remove the virtual environment and caches; the state directory stays
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Installed again when the dependencies change. A half-made environment has no stamp and is completed.
 $(STAMP): pyproject.toml
