@@ -4,17 +4,18 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+MODEL := $(VENV)/.model-sought
 
 .DEFAULT_GOAL := help
-.PHONY: run chat test check fmt schema migrate rollback bench clean help
+.PHONY: run chat test check fmt schema migrate rollback bench bench-memory model clean help
 
-run: $(STAMP)  ## start the server on embedded defaults and print where to connect
+run: $(MODEL)  ## start the server on embedded defaults and print where to connect
 	@exec $(BIN)/python -m server run
 
 chat: $(STAMP)  ## open a terminal client against the running server
 	@exec $(BIN)/python -m client.terminal
 
-test: $(STAMP)  ## run the test suite
+test: $(MODEL)  ## run the test suite
 	$(BIN)/python -m pytest
 
 check: $(STAMP)  ## lint, formatting and types
@@ -38,6 +39,12 @@ rollback: $(STAMP)  ## undo the latest migration
 bench: $(STAMP)  ## run the benchmarks
 	$(BIN)/python -m bench
 
+bench-memory: $(MODEL)  ## how well memory finds things: recall and MRR on the public files
+	$(BIN)/python -m bench.memory
+
+model: $(STAMP)  ## fetch the embedding model into the state folder, again if need be
+	$(BIN)/python -m memory fetch-model
+
 clean:  ## remove the virtual environment and caches; the state directory stays
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -51,3 +58,8 @@ $(STAMP): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $(STAMP)
+
+# Sought once: without it memory is searched by words alone, and `make model` seeks it again.
+$(MODEL): $(STAMP)
+	@$(BIN)/python -m memory fetch-model || true
+	@touch $(MODEL)

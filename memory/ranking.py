@@ -21,8 +21,8 @@ class Ranking:
     """How much a long text is held against it."""
     weight: float = 1.0
     """Of the vectors, against 1 of the words."""
-    lexical_limit: int = 100
-    semantic_limit: int = 256
+    lexical_limit: int = 64
+    semantic_limit: int = 200
     """So many of the best by words and by signature are compared by their whole scores."""
 
 
@@ -34,7 +34,7 @@ class Floor:
     over. `cosine`: the likeness of the vectors, whose usual size depends on the model (`Embedder.cosine_floor`).
     """
 
-    coverage: float = 0.25
+    coverage: float = 0.15
     cosine: float = 0.62
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -25,6 +25,7 @@ from memory.sealing import Unreadable
 from memory.search import Hit, SearchQuery, read_hits
 from memory.user_keys import UserKey
 from memory.vault import Tier, Vault
+from memory.words import without_stamp
 from sql.tenant import scoped
 
 logger = logging.getLogger(__name__)
@@ -200,12 +201,14 @@ class Recall:
             semantic=vector is not None,
         )
 
-    async def search(self, user_id: UUID, message: str, limit: int) -> list[Found]:
+    async def search(self, user_id: UUID, message: str, limit: int, floor: Floor | None = None) -> list[Found]:
         """The associative part alone, of any length: for measuring it. Raises like `recall`."""
         vector = await self._embed(message)
         key = await self._vault.key(user_id)
         words = key.terms.query_words(message)
         query = self._query(key, words, vector)
+        if floor is not None:
+            query = replace(query, floor=floor)
         async with scoped(self._vault.pool, user_id) as connection:
             cursor = await connection.execute(self._vault.statements["memory_search"], query.parameters(user_id, limit))
         return self._found(key.fernet, read_hits(await cursor.fetchall(), query), words)
@@ -223,7 +226,7 @@ class Recall:
         vector = None
         try:
             with trio.move_on_after(self._limits.embed_query_s) as deadline:
-                vector = np.asarray(await self._store.embedder.embed_query(text), np.float32)
+                vector = np.asarray(await self._store.embedder.embed_query(without_stamp(text)), np.float32)
         # The border of the embedding model, which may be another's server: words alone find something too.
         except Exception as error:  # noqa: BLE001
             logger.warning("a message could not be embedded, so words alone are searched: %s", type(error).__name__)

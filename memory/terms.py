@@ -20,7 +20,7 @@ from typing import Final
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from memory.words import Analyser
+from memory.words import Analyser, without_stamp
 
 TERM_BYTES: Final = 16
 MIN_KEY_BYTES: Final = 32
@@ -71,7 +71,7 @@ class BlindTerms:
 
     def query_words(self, text: str) -> dict[bytes, str]:
         """The terms to look for, each with the word of `text` that it stands for, to say what was matched."""
-        written = {word.term: word.written for word in self._analyser.words(text)}
+        written = {word.term: word.written for word in self._analyser.words(without_stamp(text))}
         return {self._blind(term): word for term, word in written.items()}
 
     def _blind(self, term: str) -> bytes:

@@ -47,8 +47,11 @@ _DATE: Final = re.compile(
 _ORDINAL: Final = re.compile(r"\b(\d+)(?:st|nd|rd|th)\b")
 _THOUSANDS: Final = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _ACCENTS: Final = re.compile("[\u0300-\u036f]")
-# After `_spaced` whatever is not ASCII belongs to a word.
-_WORD: Final = re.compile(r"[a-z0-9\u0080-\U0010ffff]+(?:'[a-z\u0080-\U0010ffff]+)*")
+# After `_spaced` whatever is not ASCII belongs to a word. A time of day is one word: its hour and minute say little.
+_WORD: Final = re.compile(
+    r"(?<![\d:])[0-2]?\d:[0-5]\d(?![\d:])|[a-z0-9\u0080-\U0010ffff]+(?:'[a-z\u0080-\U0010ffff]+)*"
+)
+_STAMP: Final = re.compile(r"\s*\[(?=[^\]]*\d{4})[^\]]{6,40}\]\s*(?=\S)")
 # Thai to Myanmar, Khmer, Japanese kana, Han, Hangul, and Han beyond the first plane.
 _UNSPACED: Final = re.compile(
     "[\u0e00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+"
@@ -67,6 +70,12 @@ def normalise(text: str) -> str:
     folded = unicodedata.normalize("NFD", text).casefold()
     folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", folded).casefold())
     return unicodedata.normalize("NFC", _ACCENTS.sub("", folded)).replace("\u2019", "'")
+
+
+def without_stamp(text: str) -> str:
+    """`text` without a time in brackets at its beginning: that says when it was said, not what it is about."""
+    stamp = _STAMP.match(text)
+    return text if stamp is None else text[stamp.end() :]
 
 
 class Analyser:

@@ -46,9 +46,10 @@ class Embedder(Protocol):
 
 
 def passage(text: str, previous: str | None = None) -> str:
-    """What to embed for a turn of a conversation: the end of the turn before it, then the turn itself.
+    """What to embed for a turn of a conversation: the turn before it, when that is short, then the turn itself.
 
-    "Yes, on Friday" means nothing without the question. Measured in docs/memory-search.md.
+    "Yes, on Friday" means nothing without the question; half of a long answer would only drown the turn. See
+    docs/memory-search.md.
     """
     previous = (previous or "").strip()
-    return f"{previous[-_PREVIOUS_CHARS:]}\n{text}" if previous else text
+    return f"{previous}\n{text}" if 0 < len(previous) <= _PREVIOUS_CHARS else text

@@ -97,7 +97,7 @@ def _download(client: httpx.Client, url: str, size: int) -> bytes | None:
 
 def _pip_download(requirement: str, folder: Path) -> list[Path]:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    command += ["--only-binary", ":all:", "--dest", str(folder), requirement]
+    command += ["--retries", "1", "--only-binary", ":all:", "--dest", str(folder), requirement]
     try:
         subprocess.run(command, check=True, capture_output=True, timeout=_PIP_TIMEOUT_S)  # noqa: S603 - no shell, ours
     except (OSError, subprocess.SubprocessError):

@@ -46,7 +46,7 @@ semantic AS (
     ORDER BY signature <~> (SELECT binary_quantize(%(vector)s::vector)::bit(1536))
     LIMIT %(semantic_limit)s
 ),
-compared AS (
+compared AS MATERIALIZED (
     SELECT
         m.id,
         coalesce(lexical.bm25, 0) AS bm25,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.words import MAX_WORD_CHARS, STOP_WORDS, Analyser, normalise
+from memory.words import MAX_WORD_CHARS, STOP_WORDS, Analyser, normalise, without_stamp
 
 
 def terms(text: str) -> list[str]:
@@ -28,6 +28,7 @@ def terms(text: str) -> list[str]:
         ("Straße STRASSE", ["strass", "strass"]),
         ("$1,250.50 and 1,2", ["1250", "50", "1", "2"]),
         ("the 3rd time", ["3", "time"]),
+        ("at 10:30, or 9:05pm; 1:2:3", ["10:30", "9:05", "pm", "1", "2", "3"]),
         ("sam@example.com", ["sam", "exampl", "com"]),
         ("snake_case e-mail", ["snake", "case", "e", "mail"]),
         ("東京タワー", ["東京", "京タ", "タワ", "ワー"]),
@@ -54,7 +55,7 @@ DAY = ["may", "5", "may5", "2024", "may2024"]
         ("MAY 05 2024", ["may", "5", "may5", "2024", "may2024"]),
         ("on Sept. 9", ["septemb", "9", "sep9"]),
         ("in March 2023", ["march", "2023", "mar2023"]),
-        ("May 10:30", ["may", "10", "30"]),
+        ("May 10:30", ["may", "10:30"]),
         ("may I come", ["may", "come"]),
         ("2024-13-05", ["2024", "13", "05"]),
         ("marching 5", ["march", "5"]),
@@ -69,6 +70,20 @@ def test_the_day_of_a_memory_is_found_by_its_date_its_month_and_its_weekday() ->
     known = set(Analyser().date_terms(when))
     for asked in ("5 May", "May 2024", "2024-05-05", "Sunday", "in 2024"):
         assert set(terms(asked)) <= known
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[2023/05/30 (Tue) 20:42] Where is it?", "Where is it?"),
+        ("[30 May 2023] Where?", "Where?"),
+        ("[2023-05-30]", "[2023-05-30]"),
+        ("[1, 2, 3] what is that?", "[1, 2, 3] what is that?"),
+        ("on [2023-05-30] what happened?", "on [2023-05-30] what happened?"),
+    ],
+)
+def test_a_stamp_says_when_it_was_said(text: str, expected: str) -> None:
+    assert without_stamp(text) == expected
 
 
 @given(st.text())
