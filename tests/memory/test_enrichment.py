@@ -62,8 +62,7 @@ async def test_work_that_was_cut_off_is_done_again_at_once(pool: Pool) -> None:
 
     async def hang(message: str, response: str) -> Description | None:
         hanging.set()
-        await trio.sleep_forever()
-        return None
+        return await trio.sleep_forever()
 
     cut = Memories(pool, describe=hang, limits=MemoryLimits(describe_s=1e6))
     ann = await cut.person()
