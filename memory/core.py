@@ -60,7 +60,6 @@ class CoreMemory:
 
         Raises `InvalidCoreValue`, and like `Vault.key`.
         """
-        check_core_value(key, value)
         async with self._vault.writing(user_id) as (connection, user_key):
             return await self.set_in(connection, user_id, user_key, key, value, at)
 
@@ -68,6 +67,7 @@ class CoreMemory:
         self, connection: Connection, user_id: UUID, user_key: UserKey, key: str, value: Any, at: datetime
     ) -> bool:
         """`update` within a transaction of `Vault.writing`."""
+        check_core_value(key, value)
         statements = self._vault.statements
         names: dict[str, object] = {"user_id": user_id, "key": key}
         counted = await connection.execute(statements["core_count"], names)

@@ -30,7 +30,7 @@ def entity_text(entity: str, data: Mapping[str, Any]) -> str:
 
 def _value(name: str, value: Any) -> str:
     match value:
-        case None | "" | [] | {}:
+        case None:
             return ""
         case bool():
             return "yes" if value else "no"

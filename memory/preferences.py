@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-_SENTENCE: Final = re.compile(r"[^.!?\n;]+[.!?;]?")
+# After a full stop that ends a sentence, not a title.
+_SENTENCE_END: Final = re.compile(r"(?<=[.!?;])(?<!\bDr\.)(?<!\bMr\.)(?<!\bMrs\.)(?<!\bMs\.)(?<!\bProf\.)\s+|\n+")
 # What may stand before the statement in its sentence.
 _OPENING: Final = re.compile(
     r"^(?:(?:please|so|and|also|well|ok|okay|hi|hello|hey|thanks|by the way|btw|from now on|in future|just|fyi)"
@@ -82,7 +83,7 @@ _RULES: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Preference 
 def stated_preferences(message: str) -> list[Preference]:
     """What the sentences of `message` state, in their order; of one name the last."""
     found: dict[str, Preference] = {}
-    for sentence in _SENTENCE.findall(message):
+    for sentence in _SENTENCE_END.split(message):
         text = sentence.strip()
         if text.endswith("?"):
             continue

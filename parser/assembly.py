@@ -12,20 +12,11 @@ from typing import Any
 from parser.blocks import BlockType, ChartType
 from parser.events import RejectReason
 from parser.faults import INVALID_JSON, INVALID_NUMBER, Fault
+from parser.fields import COLUMNS, FIELDS, ROWS, WRAPPER_KEY
 from parser.json_push import PUSH_ERRORS, EventList, discard_broken_event, open_push
 from parser.limits import Limits
 from parser.tracking import StringTracker
 
-# What a block may say about itself. A member that is none of these, and an array of objects, makes a wrapper.
-FIELDS = frozenset(
-    (
-        *("type", "content", "chartType", "title", "data", "config"),
-        *("headers", "rows", "checkpoints", "entity", "ids", "items"),
-    )
-)
-_COLUMNS = frozenset(("headers", "config"))
-_ROWS = frozenset(("rows", "checkpoints", "ids", "items"))
-WRAPPER_KEY = "blocks"
 _TYPES: dict[str, BlockType] = {member.value: member for member in BlockType}
 _TEXT, _CHART = BlockType.TEXT, BlockType.CHART
 _CHART_TYPES = frozenset(member.value for member in ChartType)
@@ -242,9 +233,9 @@ class Assembly:
         if depth == 2:
             if key == "data":
                 return limits.points
-            if key in _COLUMNS:
+            if key in COLUMNS:
                 return limits.columns
-            if key in _ROWS:
+            if key in ROWS:
                 return limits.rows
         elif depth == 3 and (key == "data" if is_map else key == "rows"):
             return limits.columns
@@ -254,7 +245,7 @@ class Assembly:
         """The innermost container, at `depth`, has more than `room` elements."""
         key = self._enclosing[-1][2]
         reason = RejectReason.TOO_LARGE
-        if depth == 3 or key in _COLUMNS:
+        if depth == 3 or key in COLUMNS:
             reason = RejectReason.TOO_MANY_COLUMNS
         elif depth == 2:
             reason = RejectReason.TOO_MANY_POINTS if key == "data" else RejectReason.TOO_MANY_ROWS

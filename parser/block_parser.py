@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 
-from parser.assembly import FIELDS, WRAPPER_KEY
 from parser.blocks import BlockType
 from parser.events import BlockOpened, Event, TextDelta
+from parser.fields import is_ours
 from parser.limits import Limits
 from parser.open_block import READERS, OpenBlock
 from parser.states import NEXT, TRANSITIONS, Signal, State
@@ -90,14 +89,13 @@ class BlockParser:
                 self._room -= len(text)
                 self._batch.append(text)
                 return []
-        events: list[Event] = []
         state = self._state
         if state is _TEXT and self._block and not self._mender.held and self._block.plain(text):
             self._offset += len(text)
-            events.append(TextDelta(self._index, text))
-            return events
+            return [TextDelta(self._index, text)]
         if state is _CLOSED:
             raise ValueError("feed() after close()")
+        events: list[Event] = []
         self._events = events
         self._take(text, last=False)
         state = self._state
@@ -274,7 +272,7 @@ class BlockParser:
         """`{ "key" :` has been seen."""
         held = self._held
         brace = held.find("{")
-        if self._origin is _PROSE and not _is_ours(held[brace + 1 : -1]):
+        if self._origin is _PROSE and not is_ours(held[brace + 1 : -1]):
             return self._give_back(position)
         self._state = _HEAD
         self._fenced = self._fenced or held[0] == "`"
@@ -298,15 +296,6 @@ class BlockParser:
             self._block = None
             if signal is Signal.BLOCK_SEEN:
                 self._run(block.next_block, offset - len(block.next_block))
-
-
-def _is_ours(quoted: str) -> bool:
-    """Whether a quoted key is one that a block or a wrapper has."""
-    try:
-        key = json.loads(quoted)
-    except ValueError:
-        return False
-    return key in FIELDS or key == WRAPPER_KEY
 
 
 _STEPS: Mapping[State, Callable[[BlockParser, str, int], int]] = {

@@ -6,11 +6,14 @@ reported as it comes.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from enum import StrEnum
 from math import isfinite
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from parser.bindings import ChartFrom, TableFrom, TimelineFrom
 
 Cell = str | int | float | bool | None
 
@@ -94,19 +97,52 @@ class TableBlock(_Block):
         return self
 
 
+def _epoch_ms(value: object) -> object:
+    """Models also write dates as ISO 8601; one without an offset is in UTC."""
+    if isinstance(value, bool):
+        raise ValueError("a date is epoch milliseconds or ISO 8601")  # noqa: TRY004 - pydantic wants ValueError
+    if not isinstance(value, str):
+        return value
+    date = datetime.fromisoformat(value)
+    return int((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
 class TimelineCheckpoint(BaseModel):
-    """One bar of the Gantt chart; `date` is in epoch milliseconds. Further fields pass through."""
+    """One bar of the Gantt chart; `date` is in epoch milliseconds, or ISO 8601 made so. Other fields pass through."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     id: str
     title: str
-    date: int
+    date: Annotated[int, BeforeValidator(_epoch_ms)]
 
 
 class TimelineBlock(_Block):
     type: Literal[BlockType.TIMELINE]
     checkpoints: list[TimelineCheckpoint]
+
+
+class BoundChartBlock(_Block):
+    """A chart whose `data` and `config` the server computes; what the model wrote of them is dropped."""
+
+    type: Literal[BlockType.CHART]
+    chartType: ChartType  # noqa: N815 - the component's own name
+    title: str
+    source: Annotated[ChartFrom, Field(alias="from")]
+
+
+class BoundTableBlock(_Block):
+    """A table whose `headers` and `rows` the server computes."""
+
+    type: Literal[BlockType.TABLE]
+    source: Annotated[TableFrom, Field(alias="from")]
+
+
+class BoundTimelineBlock(_Block):
+    """A timeline whose `checkpoints` the server computes."""
+
+    type: Literal[BlockType.TIMELINE]
+    source: Annotated[TimelineFrom, Field(alias="from")]
 
 
 class EntityRefBlock(_Block):
@@ -117,5 +153,6 @@ class EntityRefBlock(_Block):
     ids: list[str] | None = None
 
 
-Block = ChartBlock | TableBlock | TimelineBlock | EntityRefBlock
+BoundBlock = BoundChartBlock | BoundTableBlock | BoundTimelineBlock
+Block = ChartBlock | TableBlock | TimelineBlock | EntityRefBlock | BoundBlock
 JsonObject = dict[str, Any]

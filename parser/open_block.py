@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from pydantic import ValidationError
 
 from parser.assembly import Assembly
-from parser.blocks import Block, BlockType, ChartBlock, EntityRefBlock, TableBlock, TimelineBlock
+from parser.blocks import (
+    Block,
+    BlockType,
+    BoundChartBlock,
+    BoundTableBlock,
+    BoundTimelineBlock,
+    ChartBlock,
+    EntityRefBlock,
+    TableBlock,
+    TimelineBlock,
+)
 from parser.events import BlockOpened, BlockReady, BlockRejected, Event, RejectReason, TextDelta
 from parser.faults import INVALID_JSON, Fault
 from parser.limits import Limits
-from parser.locating import locate
+from parser.locating import Located, locate
 from parser.recovery import Recovery
 from parser.states import Signal, State
 from parser.strings import StringDecoder, StringEnd
@@ -22,9 +34,13 @@ _MODELS: Mapping[BlockType, type[Block]] = {
     BlockType.TIMELINE: TimelineBlock,
     BlockType.ENTITY_REF: EntityRefBlock,
 }
+_BOUND: Mapping[BlockType, type[Block]] = {
+    BlockType.CHART: BoundChartBlock,
+    BlockType.TABLE: BoundTableBlock,
+    BlockType.TIMELINE: BoundTimelineBlock,
+}
 _STEP = 4_096  # characters pushed at once, so that what follows a block's end in a huge chunk is not copied again
 _EXCERPT = 80
-_MOST_RECENT = 4 * _EXCERPT
 
 Step = tuple[int, Signal | None]
 """How far the text was taken, and what happened there."""
@@ -46,7 +62,8 @@ class OpenBlock:
         self.assembly = Assembly(limits)
         self._counted: int | None = None  # the duplicate keys before the fault
         self._decoder = _NO_DECODER  # a text block gets its own
-        self._recent: list[str] = []  # of a text block: the last characters, whose content is kept nowhere else
+        # Of a text block: the last characters, in pieces of at least one, as its content is kept nowhere else.
+        self._recent: deque[str] = deque(maxlen=_EXCERPT)
         self._recovery: Recovery | None = None
 
     def unfinished(self, offset: int) -> BlockRejected:
@@ -93,15 +110,12 @@ class OpenBlock:
 
     def plain(self, text: str) -> bool:
         """Whether `text`, in the content, is nothing but content, with nothing to decode: nearly every token is."""
-        if '"' in text or "\\" in text or not text.isprintable() or self._decoder.kept:
+        if '"' in text or "\\" in text or not text.isprintable() or self._decoder.kept or len(text) > _EXCERPT:
             return False
-        if not 0 < len(text) <= _EXCERPT:
-            return False
-        recent = self._recent
-        recent.append(text)
-        if len(recent) > _MOST_RECENT:
-            del recent[:-_EXCERPT]
-        return True
+        if text:
+            self._recent.append(text)
+            return True
+        return False
 
     def _text(self, text: str, position: int, base: int, events: list[Event]) -> Step:
         decoded, end, ended = self._decoder.decode(text, position)
@@ -166,12 +180,15 @@ class OpenBlock:
         return Signal.TYPE_TEXT
 
     def _open_content(self, text: str, position: int, base: int, events: list[Event]) -> Step:
-        self._remember('"')
         self._decoder = StringDecoder()
         before = len(self.assembly.source)
         self.assembly.push('""')
         if self.assembly.fault is not None:
-            return self._refuse(text, position, position + 1, before, base, events)
+            # Nothing of the string has been read: the fault is its opening quote, whichever of the two showed it.
+            prefix = self.assembly.source[:before].decode()
+            located = replace(locate(self.limits, prefix, '""'), at=0, in_string=False)
+            return self._report(located, prefix, text, position, base, events)
+        self._remember('"')
         return position + 1, Signal.CONTENT
 
     def _validate(self, offset: int, events: list[Event]) -> None:
@@ -183,8 +200,11 @@ class OpenBlock:
                 return
             fault = Fault(RejectReason.INVALID_FIELD, "content: a text block has one.")
         else:
+            model = _MODELS[assembly.type]
+            if assembly.members.get("from") is not None:
+                model = _BOUND.get(assembly.type, model)
             try:
-                block = _MODELS[assembly.type].model_validate(assembly.members)
+                block = model.model_validate(assembly.members)
             except ValidationError as error:
                 first = error.errors(include_url=False, include_context=False, include_input=False)[0]
                 place = ".".join(str(part) for part in first["loc"][:4]) or "block"
@@ -197,7 +217,9 @@ class OpenBlock:
     def _refuse(self, text: str, position: int, end: int, before: int, base: int, events: list[Event]) -> Step:
         """Report the fault that the last push found, at the character where it is however the text was cut."""
         prefix = self.assembly.source[:before].decode()
-        located = locate(self.limits, prefix, text[position:end])
+        return self._report(locate(self.limits, prefix, text[position:end]), prefix, text, position, base, events)
+
+    def _report(self, located: Located, prefix: str, text: str, position: int, base: int, events: list[Event]) -> Step:
         at = position + located.at
         source = ("".join(self._recent) or prefix) + text[position : at + 1]
         events.append(self._rejected(located.fault, base + at, source))
@@ -210,10 +232,8 @@ class OpenBlock:
         return BlockRejected(self.index, fault.reason, offset, source[-_EXCERPT:], fault.detail)
 
     def _remember(self, text: str) -> None:
-        recent = self._recent
-        recent.append(text if len(text) <= _EXCERPT else text[-_EXCERPT:])
-        if len(recent) > _MOST_RECENT:
-            del recent[:-_EXCERPT]
+        if text:
+            self._recent.append(text[-_EXCERPT:])
 
     def _tail(self) -> str:
         return "".join(self._recent) or self.assembly.source[-4 * _EXCERPT :].decode(errors="ignore")

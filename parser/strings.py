@@ -8,6 +8,9 @@ from enum import Enum
 REPLACEMENT = "\ufffd"
 _SIMPLE = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _RUN = re.compile(r'[^"\\\x00-\x1f]*')
+# Text and short escapes, which is all that most strings have.
+_EASY = re.compile(r'[^"\\\x00-\x1f]*(?:\\["\\/bfnrt][^"\\\x00-\x1f]*)*')
+_SHORT_ESCAPE = re.compile(r"\\(.)")
 _HEX = frozenset("0123456789abcdefABCDEF")
 # What may still become the second half of a surrogate pair: every prefix of `\uDC00` to `\uDFFF`.
 _LOW_PREFIX = re.compile(r"\\(?:u(?:[dD](?:[c-fC-F][0-9a-fA-F]{0,2})?)?)?\Z")
@@ -30,15 +33,10 @@ class StringDecoder:
     of a surrogate pair with what came of its second, is kept. Unpaired halves become U+FFFD.
     """
 
-    __slots__ = ("_kept",)
+    __slots__ = ("kept",)
 
     def __init__(self) -> None:
-        self._kept = ""
-
-    @property
-    def kept(self) -> str:
-        """The source characters of the escape that is not complete yet, at most 11."""
-        return self._kept
+        self.kept = ""  # the source characters of the escape that is not complete yet, at most 11
 
     def decode(self, text: str, position: int) -> tuple[str, int, StringEnd]:
         """Decode `text` from `position`: the decoded characters, the position reached, and how it ended.
@@ -46,9 +44,17 @@ class StringDecoder:
         The position is after the closing quote when `CLOSED`, and that of the character that no JSON string may have
         there when `BAD`.
         """
-        shift = position - len(self._kept)
-        source = self._kept + text[position:]
-        self._kept = ""
+        easy = None if self.kept else _EASY.match(text, position)
+        if easy and (easy.end() == len(text) or text[easy.end()] == '"'):
+            decoded_text = easy.group()
+            if "\\" in decoded_text:
+                decoded_text = _SHORT_ESCAPE.sub(_short, decoded_text)
+            if easy.end() == len(text):
+                return decoded_text, len(text), StringEnd.OPEN
+            return decoded_text, easy.end() + 1, StringEnd.CLOSED
+        shift = position - len(self.kept)
+        source = self.kept + text[position:]
+        self.kept = ""
         decoded: list[str] = []
         at = 0
         while True:
@@ -65,11 +71,15 @@ class StringDecoder:
             character, after = _escape(source, at)
             if character is None:
                 if after == len(source):
-                    self._kept = source[at:]
+                    self.kept = source[at:]
                     return "".join(decoded), len(text), StringEnd.OPEN
                 return "".join(decoded), shift + after, StringEnd.BAD
             decoded.append(character)
             at = after
+
+
+def _short(escape: re.Match[str]) -> str:
+    return _SIMPLE[escape.group(1)]
 
 
 def _escape(source: str, at: int) -> tuple[str | None, int]:

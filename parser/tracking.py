@@ -14,7 +14,7 @@ _PIECE = re.compile(
     r'[^"\\]+|"'
     r"|\\u(?P<high>[dD][89abAB][0-9a-fA-F]{2})(?:\\u(?P<low>[dD][c-fC-F][0-9a-fA-F]{2}))?"
     r"|\\u(?P<lone>[dD][c-fC-F][0-9a-fA-F]{2})"
-    r"|\\.|\\",
+    r"|\\u[0-9a-fA-F]{4}|\\.|\\",
     re.DOTALL,
 )
 _GOOD_STRING = re.compile(r'[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*)*')
@@ -141,6 +141,9 @@ class StringTracker:
                     self._unsent_at = len(self.source) - (len(text) - match.start())  # an escape is ASCII
                     held = text[match.start() :]
                     self._cut = held[_ESCAPE_SIZE:] if len(held) >= _ESCAPE_SIZE else held
+                    break
+                if piece == "\\u":
+                    pieces.append(text[match.start() :])  # too few digits: ijson must see what stands in their place
                     break
                 if match["low"]:
                     piece = chr(0x10000 + ((int(match["high"], 16) - 0xD800) << 10) + int(match["low"], 16) - 0xDC00)

@@ -15,14 +15,18 @@ from uuid import UUID
 import structlog
 import trio
 
+from agents.binding import Binder
 from agents.device import DeviceResult
 from agents.orchestrator import Orchestrator
+from agents.prompting import prompts_version
 from agents.registry import BY_ENTITY
 from agents.turn import Scope, Turn
 from server.answer import ChatInput, Emit, RequestRefused
 from server.devices import DeviceRegistry, RemoteDevice, ToolTimeouts
+from server.emitting import Emitting
 from server.metrics import Metrics
 from server.remembering import AnswerMemory, NoMemory, RecalledContext
+from server.repairing import corrected_blocks
 from server.request_ids import RequestIds
 from streaming.codes import ErrorCode
 from streaming.frames import ServerFrame, WsFailure, WsStreamEnd, WsStreamText, WsUsage
@@ -41,10 +45,10 @@ _INTERNAL: Final = WsFailure(
 
 @dataclass(frozen=True, slots=True)
 class AnswerLimits:
-    """`request_s` bounds a whole request in seconds; `per_user` is how many REST requests of one user run at once."""
+    """`request_s` bounds a request in seconds; `concurrent` is how many run at once per socket, or user of REST."""
 
     request_s: float
-    per_user: int
+    concurrent: int
     max_message_chars: int
 
 
@@ -70,22 +74,37 @@ class Answering:
         self._wall_clock = wall_clock
         self._ids = RequestIds()
         self._without_socket: Counter[UUID] = Counter()
+        self._scopes: set[trio.CancelScope] = set()
         self._draining = False
 
     def drain(self) -> None:
         """Accept no further request."""
         self._draining = True
 
-    def accept(self, chat: ChatInput) -> Answer:
-        """Take the request, or raise `RequestRefused`. The caller must `close` the answer, whatever happens to it."""
+    def cancel_all(self) -> None:
+        """Cancel the requests that came without a socket; their callers are told so."""
+        for scope in self._scopes:
+            scope.cancel()
+
+    def accept(self, chat: ChatInput, *, running: int) -> Answer:
+        """Take the request, or raise `RequestRefused`. The caller must `close` the answer, whatever happens to it.
+
+        `running` is how many requests the caller, one socket or one user of REST, has running already.
+        """
         if self._draining:
             raise RequestRefused(ErrorCode.SERVER_DRAINING, "The server is stopping; try again.", retryable=True)
         if len(chat.message) > self._limits.max_message_chars:
             raise RequestRefused(
                 ErrorCode.MESSAGE_TOO_LONG, f"A message has at most {self._limits.max_message_chars} characters."
             )
-        if not self._ids.accept(chat.user_id, chat.request_id, trio.current_time()):
+        # Before the limit: whoever sends an id again must not take its running request for a refused one.
+        if self._ids.known(chat.user_id, chat.request_id, trio.current_time()):
             raise RequestRefused(ErrorCode.DUPLICATE_REQUEST, "This request id is in use or was used lately.")
+        if running >= self._limits.concurrent:
+            raise RequestRefused(
+                ErrorCode.TOO_MANY_REQUESTS, f"At most {self._limits.concurrent} requests run at once.", retryable=True
+            )
+        self._ids.accept(chat.user_id, chat.request_id, trio.current_time())
         device = RemoteDevice(
             self._registry, chat.user_id, chat.device_id, chat.request_id, self._timeouts, self._metrics
         )
@@ -111,16 +130,16 @@ class Answering:
 
     async def run(self, request: ChatInput, *, emit: Emit) -> WsStreamEnd:
         """Answer a request that came without a socket; see `server.answer.ChatRunner`."""
-        if self._without_socket[request.user_id] >= self._limits.per_user:
-            raise RequestRefused(
-                ErrorCode.TOO_MANY_REQUESTS, f"At most {self._limits.per_user} requests run at once.", retryable=True
-            )
-        answer = self.accept(request)
+        answer = self.accept(request, running=self._without_socket[request.user_id])
         self._without_socket[request.user_id] += 1
         status: Status = "cancelled"
+        scope = trio.CancelScope()
+        self._scopes.add(scope)
         try:
-            status = await answer.run(emit)
+            with scope:
+                status = await answer.run(emit)
         finally:
+            self._scopes.discard(scope)
             self._without_socket[request.user_id] -= 1
             if not self._without_socket[request.user_id]:
                 del self._without_socket[request.user_id]
@@ -162,11 +181,11 @@ class Answer:
         if chat.mode == "popup":
             self._formatter: HomeFormatter | PopupFormatter = PopupFormatter(chat.request_id)
         else:
-            self._formatter = HomeFormatter(chat.request_id, turn.tool_results.resolve)
+            self._formatter = HomeFormatter(chat.request_id, turn.tool_results.resolve, Binder(turn.tool_results).bind)
 
     async def run(self, emit: Emit) -> Literal["completed", "failed"]:
         """Answer, giving each frame but the last to `emit`. Only cancellation and what `emit` raises come out."""
-        emitting = _Emitting(emit)
+        emitting = Emitting(emit)
         try:
             with trio.fail_after(self._limits.request_s):
                 await self._answer(emitting)
@@ -208,15 +227,13 @@ class Answer:
             await self._resolve_scope(scope)
         self._recalled = await self._memory.recall(self._chat.user_id, self._chat.message)
         self._turn.memory = self._recalled.prompt
-        async with aclosing(self._orchestrator.orchestrate_v3_stream(self._turn)) as tokens:
-            async for agent_name, token in tokens:
-                self._agent = agent_name
-                if not started:
-                    for frame in self._formatter.start(agent_name):
-                        await emit(frame)
-                    started = True
-                if not token:
-                    continue
+        agent_name, agent = await self._orchestrator.orchestrate_v3(self._turn)
+        self._agent = agent_name
+        if not started:
+            for frame in self._formatter.start(agent_name):
+                await emit(frame)
+        async with aclosing(agent.handle_stream()) as tokens:
+            async for token in tokens:
                 if not self._first_token_seen:
                     self._first_token_seen = True
                     self._metrics.first_token(self._chat.mode, trio.current_time() - self._started)
@@ -225,6 +242,9 @@ class Answer:
                 self._announce_mutations()
         for part in self._formatter.close():
             await self._emit(part, emit)
+        if isinstance(self._formatter, HomeFormatter):
+            for block in await corrected_blocks(agent, self._formatter, self._metrics):
+                await emit(block)
 
     async def _emit(self, frame: ServerFrame, emit: Emit) -> None:
         if isinstance(frame, WsStreamText):
@@ -285,6 +305,7 @@ class Answer:
             mode=self._chat.mode,
             status=status,
             routed_by=self._turn.routed_by,
+            prompts=prompts_version(),
             seconds=round(trio.current_time() - self._started, 3),
             input_tokens=usage.input_tokens,
             output_tokens=usage.output_tokens,
@@ -295,18 +316,3 @@ class _RequestFailed(Exception):
     def __init__(self, failure: WsFailure) -> None:
         super().__init__(failure.message)
         self.failure = failure
-
-
-class _Emitting:
-    """Remembers what the caller's `emit` raised, to tell it from a fault of ours."""
-
-    def __init__(self, emit: Emit) -> None:
-        self._emit = emit
-        self.raised: Exception | None = None
-
-    async def __call__(self, frame: ServerFrame) -> None:
-        try:
-            await self._emit(frame)
-        except Exception as error:
-            self.raised = error
-            raise

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from typing import Final
 
 from server.main import Running
+from server.settings import Settings
+from server.websocket import DEVICE_PATH
+
+_DEFAULT_WS_URL: Final = f"ws://{Settings.model_fields['ws_bind'].default}{DEVICE_PATH}"
+_DEFAULT_REST_URL: Final = f"http://{Settings.model_fields['http_bind'].default}"
 
 
 def banner(running: Running) -> str:
@@ -15,9 +21,22 @@ def banner(running: Running) -> str:
         ("model", running.model),
         ("database", running.database),
         ("memory", running.memory),
-        ("try it", "make chat"),
+        ("try it", _chat_command(running)),
         ("stop", "Ctrl-C"),
     )
     return "\n".join(
         [f"Tessera {version('tessera-server')} is ready", *(f"  {name:<14} {text}" for name, text in rows)]
     )
+
+
+def _chat_command(running: Running) -> str:
+    """The terminal client's command; it knows the default addresses and must be told others."""
+    arguments = [
+        f"{option} {url}"
+        for option, url, default in (
+            ("--url", running.ws_url, _DEFAULT_WS_URL),
+            ("--rest", running.rest_url, _DEFAULT_REST_URL),
+        )
+        if url != default
+    ]
+    return "make chat" + (f" ARGS='{' '.join(arguments)}'" if arguments else "")

@@ -190,7 +190,7 @@ class RemoteDevice:
             )
             try:
                 with trio.move_on_after(deadline_s):
-                    return _result(await reply.wait())
+                    return _result(await reply.wait(), call)
             except DeviceGone:
                 return _GONE
             except trio.Cancelled:
@@ -220,7 +220,11 @@ class RemoteDevice:
         return _DEADLINE
 
 
-def _result(frame: WsToolResult) -> DeviceResult:
+def _result(frame: WsToolResult, call: DeviceCall) -> DeviceResult:
+    if frame.ok and frame.edited_args is not None:
+        if call.requires_approval:
+            return DeviceResult(Outcome.EDITED, data=frame.edited_args)
+        return DeviceResult(Outcome.ERROR, code="not_asked", message="The call did not ask for approval.")
     if frame.ok:
         return DeviceResult(Outcome.ANSWERED, data=frame.data)
     if frame.error is None:

@@ -44,6 +44,7 @@ class DeviceGate:
         self._hello_timeout_s = hello_timeout_s
         self._wall_clock = wall_clock
         self._draining = False
+        self._handshakes: set[trio.CancelScope] = set()
         self._open = 0
         self._idle = trio.Event()
         self._idle.set()
@@ -51,6 +52,8 @@ class DeviceGate:
     def drain(self) -> None:
         """Admit no further session, and let the open ones finish what they run."""
         self._draining = True
+        for handshake in self._handshakes:
+            handshake.cancel()
         for link in self._registry.all():
             link.drain()
 
@@ -114,7 +117,15 @@ class DeviceGate:
     async def _admit(self, socket: DeviceSocket) -> Hello:
         if self._draining:
             raise HandshakeFailed(CloseCode.DRAINING, "the server is stopping")
-        hello = await shake_hands(socket, self._tokens, self._hello_timeout_s)
+        hello: Hello | None = None
+        with trio.CancelScope() as handshake:
+            self._handshakes.add(handshake)
+            try:
+                hello = await shake_hands(socket, self._tokens, self._hello_timeout_s)
+            finally:
+                self._handshakes.discard(handshake)
+        if hello is None:
+            raise HandshakeFailed(CloseCode.DRAINING, "the server is stopping")
         try:
             await self._accounts.touch_device(hello.identity.user_id, hello.device_id, hello.client)
         except UnknownUser:

@@ -32,7 +32,7 @@ from server.models import OpenModels, open_models
 from server.remembering import Remembering
 from server.rest.app import build_app
 from server.rest.readiness import ReadinessChecks
-from server.rest.serve import serve_rest
+from server.rest.serve import ServeLimits, serve_rest
 from server.rest.services import RestLimits, RestServices
 from server.session import SessionLimits
 from server.settings import Settings, parse_bind
@@ -96,16 +96,18 @@ async def serve(
             accounts = Accounts(database.pool, statements, passwords, users)
             parts = _compose(settings, database, models, memory.middleware, metrics, tokens, accounts)
             nursery.start_soon(parts.remembering.run)
-            ws_address = await nursery.start(
-                partial(
-                    serve_device_sockets,
-                    parts.gate.serve,
-                    *parse_bind(settings.ws_bind),
-                    max_message_bytes=settings.max_frame_bytes,
-                )
+            serve_sockets = partial(
+                serve_device_sockets,
+                parts.gate.serve,
+                *parse_bind(settings.ws_bind),
+                max_message_bytes=settings.max_frame_bytes,
+                max_sockets=settings.max_sockets,
             )
             rest_done = trio.Event()
-            rest_address = await nursery.start(_serve_rest, parts.rest, settings.http_bind, stop.wait, rest_done)
+            grace_s = settings.drain_grace_s + _CLOSE_TIMEOUT_S
+            serve_http = partial(_serve_rest, parts.rest, settings.http_bind, stop.wait, grace_s, rest_done)
+            ws_address = await _listen(nursery, "TESSERA_WS_BIND", settings.ws_bind, serve_sockets)
+            rest_address = await _listen(nursery, "TESSERA_HTTP_BIND", settings.http_bind, serve_http)
             task_status.started(
                 Running(
                     ws_url=f"ws://{_host_port(ws_address)}{DEVICE_PATH}",
@@ -142,10 +144,12 @@ def _compose(
             AgentLimits(
                 max_rounds=settings.max_tool_rounds,
                 max_calls=settings.max_tool_calls,
+                approval_tools=frozenset(settings.approval_tools),
                 # Less than the whole, so that time is left to answer with what the tools gave.
                 tool_time_s=settings.request_timeout_s * _TOOL_SHARE,
                 answer_tokens=settings.model_max_output_tokens,
                 router_deadline_s=settings.router_timeout_s,
+                repair_timeout_s=settings.repair_timeout_s,
             ),
         ),
         registry,
@@ -186,15 +190,33 @@ def _compose(
     return _Parts(answering, gate, registry, rest, remembering)
 
 
+async def _listen(
+    nursery: trio.Nursery, setting: str, bind: str, server: Callable[..., Awaitable[None]]
+) -> tuple[str, int]:
+    """Start a listener; the address it got. Raises OSError that names the setting."""
+    try:
+        address: tuple[str, int] = await nursery.start(server)
+    except OSError as error:
+        raise OSError(f"{setting}: can't listen on {bind}: {error.strerror or error}") from error
+    return address
+
+
 async def _serve_rest(
     services: RestServices,
     bind: str,
     stopped: Callable[[], Awaitable[None]],
+    grace_s: float,
     done: trio.Event,
     task_status: trio.TaskStatus[tuple[str, int]],
 ) -> None:
     try:
-        await serve_rest(build_app(services), bind, shutdown_trigger=stopped, task_status=task_status)
+        await serve_rest(
+            build_app(services),
+            bind,
+            shutdown_trigger=stopped,
+            limits=ServeLimits(grace_s=grace_s),
+            task_status=task_status,
+        )
     finally:
         done.set()
 
@@ -208,6 +230,7 @@ async def _drain(parts: _Parts, rest_done: trio.Event, grace_s: float) -> None:
         await parts.gate.closed()
         await rest_done.wait()
     parts.gate.close_all()
+    parts.answering.cancel_all()
     with trio.move_on_after(_CLOSE_TIMEOUT_S):
         await parts.gate.closed()
         await rest_done.wait()

@@ -9,21 +9,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.process_collector import ProcessCollector
 
+from agents.device import DEVICE_TOOLS
 from streaming.codes import CloseCode
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 OTHER: Final = "other"
 
-DEVICE_TOOLS: Final = frozenset(
-    [
-        *(f"list_{entities}" for entities in ("tasks", "projects", "notes", "checkpoints")),
-        *(
-            f"{verb}_{entity}"
-            for verb in ("get", "create", "update", "delete")
-            for entity in ("task", "project", "note", "checkpoint")
-        ),
-    ]
-)
 # The close codes of RFC 6455 that a peer may send or a library may report, besides ours.
 _CLOSE_CODES: Final = frozenset(CloseCode) | {1001, 1002, 1003, 1005, 1006, 1007, 1010, 1011, 1012, 1013, 1014, 1015}
 _HTTP_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -33,6 +24,7 @@ _DURATION_BUCKETS_S: Final = (0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300)
 
 Mode = Literal["home", "popup"]
 MemoryOutcome = Literal["ok", "timeout", "failed"]
+RepairedAs = Literal["repaired", "invalid_again", "deadline", "model_error"]
 RequestOutcome = Literal["completed", "cancelled", "failed"]
 
 
@@ -74,6 +66,9 @@ class Metrics:
         self._rejected = Counter(
             "tessera_blocks_rejected", "Blocks of a model that were skipped.", ["reason"], registry=registry
         )
+        self._repairs = Counter(
+            "tessera_block_repairs", "Skipped blocks that a model was asked for again.", ["outcome"], registry=registry
+        )
         self._first_token = Histogram(
             "tessera_first_token_seconds",
             "From a request's acceptance to its first text or block.",
@@ -89,7 +84,9 @@ class Metrics:
             registry=registry,
         )
         self._stalls = Counter(
-            "tessera_outbox_stalls", "Times a full outbox made a request wait for its client.", registry=registry
+            "tessera_outbox_stalls",
+            "Sockets closed as too slow.",
+            registry=registry,
         )
         self._recalls = Counter(
             "tessera_memory_recalls", "Recalls before an answer, by outcome.", ["outcome"], registry=registry
@@ -159,6 +156,10 @@ class Metrics:
     def block_rejected(self, reason: str) -> None:
         """A block was skipped. `reason` is one of the parser's or the formatter's own, never text of the model's."""
         self._rejected.labels(reason).inc()
+
+    def block_repaired(self, outcome: RepairedAs, count: int = 1) -> None:
+        """So many skipped blocks were asked for again, once; `outcome` says what came of each."""
+        self._repairs.labels(outcome).inc(count)
 
     def outbox_stalled(self) -> None:
         self._stalls.inc()

@@ -49,6 +49,8 @@ async def open_models(settings: Settings, client: httpx.AsyncClient, nursery: tr
         connect_timeout_s=settings.model_connect_timeout_s,
         first_token_timeout_s=settings.model_first_token_timeout_s,
         idle_timeout_s=settings.model_idle_timeout_s,
+        structured_output=settings.model_structured_output,
+        keepalive=settings.model_keepalive,
     )
     answer = ChatModel(client, config)
     router = answer

@@ -18,13 +18,17 @@ class RequestIds:
         self._running: set[tuple[UUID, UUID]] = set()
         self._finished: OrderedDict[tuple[UUID, UUID], float] = OrderedDict()
 
-    def accept(self, user_id: UUID, request_id: UUID, now: float) -> bool:
-        """Take an id into use; False when it is a duplicate. `now` is a monotonic time in seconds."""
+    def known(self, user_id: UUID, request_id: UUID, now: float) -> bool:
+        """Whether the id is in use, or was within `REMEMBERED_S`."""
         self._forget(now)
         key = (user_id, request_id)
-        if key in self._running or key in self._finished:
+        return key in self._running or key in self._finished
+
+    def accept(self, user_id: UUID, request_id: UUID, now: float) -> bool:
+        """Take an id into use; False when it is a duplicate. `now` is a monotonic time in seconds."""
+        if self.known(user_id, request_id, now):
             return False
-        self._running.add(key)
+        self._running.add((user_id, request_id))
         return True
 
     def finish(self, user_id: UUID, request_id: UUID, now: float) -> None:

@@ -274,17 +274,9 @@ class Session:
 
     def _accept(self, frame: WsHomeRequest | WsPopupRequest, nursery: trio.Nursery) -> None:
         request_id = frame.request_id or uuid4()
-        if len(self._requests) >= self._limits.max_concurrent_requests:
-            self._refuse(
-                ErrorCode.TOO_MANY_REQUESTS,
-                f"At most {self._limits.max_concurrent_requests} requests run at once on one socket.",
-                request_id,
-                retryable=True,
-            )
-            return
         chat = chat_input(frame, request_id, self.user_id, self.device_id)
         try:
-            answer = self._answering.accept(chat)
+            answer = self._answering.accept(chat, running=len(self._requests))
         except RequestRefused as refused:
             self._refuse(refused.code, str(refused), request_id, retryable=refused.retryable)
             return

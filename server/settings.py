@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from agents.device import DEVICE_TOOLS
 from memory.keys import check_master_key
 from sql.conninfo import check_conninfo
 
 PREFIX: Final = "TESSERA_"
+# The terminal client's own variables, which may be set in the same shell.
+CLIENT_PREFIX: Final = "TESSERA_CLIENT_"
+_UNFIT_FOR_URL: Final = re.compile(r"[\s\x00-\x1f\x7f]")
 
 
 class SettingsError(Exception):
@@ -78,6 +84,11 @@ class Settings(BaseSettings):
     model_first_token_timeout_s: Seconds = Field(60, description="from the request to the first bytes")
     model_idle_timeout_s: Seconds = Field(30, description="between two reads of the stream")
     model_max_output_tokens: int = Field(4096, ge=1, description="asked of the model per call")
+    model_structured_output: bool = Field(
+        False, description="hold answers without tools, and repairs, to the JSON Schema of the blocks"
+    )
+    model_keepalive: bool = Field(True, description="reuse connections to the model; false: one for each call")
+    repair_timeout_s: float = Field(15, ge=0, le=600, description="to correct blocks that were skipped; 0: never asked")
     router_timeout_s: Seconds = Field(5, description="for classifying intent; then keywords decide")
 
     # Memory
@@ -109,12 +120,16 @@ class Settings(BaseSettings):
     max_concurrent_requests: int = Field(8, ge=1, le=1000, description="per device socket")
     max_frames_per_s: float = Field(50, gt=0, description="sustained inbound frames per second and socket")
     max_frames_burst: int = Field(200, ge=1, description="inbound frames at once")
+    max_sockets: int = Field(10_000, ge=1, description="device sockets at once, those before their hello included")
     outbox_bytes: int = Field(262_144, ge=4096, description="queued per socket before its requests wait")
     outbox_stall_s: Seconds = Field(30, description="a full outbox that makes no progress so long closes with 4008")
     request_timeout_s: Seconds = Field(300, description="of one request, tools included")
     tool_timeout_s: Seconds = Field(30, description="of one tool call on the device")
     approval_timeout_s: Seconds = Field(120, description="of one tool call that the person must approve")
-    max_tool_rounds: int = Field(6, ge=1, le=50, description="model rounds with tools per request")
+    approval_tools: Annotated[list[str], NoDecode] = Field(
+        default_factory=list, description="device tools that need approval beside the deletes, comma separated"
+    )
+    max_tool_rounds: int = Field(6, ge=0, le=50, description="model rounds with tools per request; 0: no tools")
     max_tool_calls: int = Field(24, ge=1, le=500, description="tool calls per request")
 
     # Sessions
@@ -140,9 +155,17 @@ class Settings(BaseSettings):
         del settings_cls, env_settings, dotenv_settings, file_secret_settings
         return (init_settings,)
 
-    @field_validator("master_keys", mode="before")
+    @field_validator("approval_tools")
     @classmethod
-    def _split_keys(cls, value: Any) -> Any:
+    def _tools_exist(cls, value: list[str]) -> list[str]:
+        unknown = [name for name in value if name not in DEVICE_TOOLS]
+        if unknown:
+            raise ValueError(f"no such device tool: {', '.join(unknown)}")
+        return value
+
+    @field_validator("master_keys", "approval_tools", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
     @field_validator("master_keys")
@@ -153,6 +176,8 @@ class Settings(BaseSettings):
                 check_master_key(key.get_secret_value())
             except ValueError:
                 raise ValueError(f"key {number} is not a Fernet key (32 bytes, URL-safe base64)") from None
+        if len({key.get_secret_value() for key in value}) < len(value):
+            raise ValueError("a key is listed twice")
         return value
 
     @field_validator("model_key", "embedding_key")
@@ -166,8 +191,14 @@ class Settings(BaseSettings):
     @field_validator("model_url", "embedding_url")
     @classmethod
     def _model_url_is_http(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("http://", "https://")):
-            raise ValueError("must begin with http:// or https://")
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or _UNFIT_FOR_URL.search(value):
+            raise ValueError("must be an http:// or https:// URL")
+        # It is printed and logged, so it may hold no secret; and the API's own path is put behind it.
+        if parts.username is not None or parts.query or parts.fragment:
+            raise ValueError(f"may have no user, query or fragment; a key goes into {PREFIX}MODEL_KEY")
         return value
 
     @field_validator("database_url", "database_owner_url")
@@ -184,50 +215,42 @@ class Settings(BaseSettings):
             raise ValueError("no such file")
         return value
 
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        mistakes = []
-        if self.model_url is not None and self.model_name is None:
-            mistakes.append(f"{PREFIX}MODEL_NAME: must be set when {PREFIX}MODEL_URL is")
-        if self.model_url is None:
-            mistakes += [
-                f"{PREFIX}{name}: has no use without {PREFIX}MODEL_URL"
-                for name, value in (
-                    ("MODEL_KEY", self.model_key),
-                    ("MODEL_NAME", self.model_name),
-                    ("ROUTER_MODEL_NAME", self.router_model_name),
-                    ("MEMORY_MODEL_NAME", self.memory_model_name),
-                )
-                if value is not None
-            ]
-        elif self.demo_replay is not None:
-            mistakes.append(f"{PREFIX}DEMO_REPLAY: has no use with {PREFIX}MODEL_URL")
-        if (self.embedding_url is None) != (self.embedding_model_name is None):
-            mistakes.append(f"{PREFIX}EMBEDDING_URL: goes with {PREFIX}EMBEDDING_MODEL_NAME")
-        if self.http_bind == self.ws_bind and parse_bind(self.http_bind)[1] != 0:
-            mistakes.append(f"{PREFIX}WS_BIND: must differ from {PREFIX}HTTP_BIND")
-        if mistakes:
-            raise SettingsError(mistakes)
-        return self
+
+def _misfits(given: Mapping[str, str]) -> Iterator[str]:
+    """Settings that are right by themselves and wrong together. `given` maps field names to what the variables hold."""
+    if "model_url" in given:
+        if "model_name" not in given:
+            yield f"{PREFIX}MODEL_NAME: must be set when {PREFIX}MODEL_URL is"
+        if "demo_replay" in given:
+            yield f"{PREFIX}DEMO_REPLAY: has no use with {PREFIX}MODEL_URL"
+    else:
+        for name in ("model_key", "model_name", "router_model_name", "memory_model_name"):
+            if name in given:
+                yield f"{PREFIX}{name.upper()}: has no use without {PREFIX}MODEL_URL"
+    if ("embedding_url" in given) != ("embedding_model_name" in given):
+        yield f"{PREFIX}EMBEDDING_URL: goes with {PREFIX}EMBEDDING_MODEL_NAME"
+    http_bind = given.get("http_bind", Settings.model_fields["http_bind"].default)
+    if given.get("ws_bind", Settings.model_fields["ws_bind"].default) == http_bind and not http_bind.endswith(":0"):
+        yield f"{PREFIX}WS_BIND: must differ from {PREFIX}HTTP_BIND"
 
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
     """The settings in `environ`. Raises `SettingsError` that names every mistake; values are never repeated in it."""
-    given = {name.upper(): value for name, value in environ.items() if name.upper().startswith(PREFIX) and value != ""}
+    given = {name: value for name, value in environ.items() if name.startswith(PREFIX) and value != ""}
     known = {PREFIX + name.upper(): name for name in Settings.model_fields}
     mistakes = []
-    for name in sorted(given.keys() - known.keys()):
+    for name in sorted(name for name in given.keys() - known.keys() if not name.startswith(CLIENT_PREFIX)):
         close = difflib.get_close_matches(name, known, n=1)
         mistakes.append(f"{name}: no such setting" + (f"; did you mean {close[0]}?" if close else ""))
+    fields = {known[name]: value for name, value in given.items() if name in known}
     try:
-        settings = Settings(**{known[name]: value for name, value in given.items() if name in known})  # type: ignore[arg-type]  # strings, for pydantic to read
+        settings = Settings(**fields)  # type: ignore[arg-type]  # strings, for pydantic to read
     except ValidationError as error:
         mistakes += [
             f"{PREFIX}{str(fault['loc'][0]).upper()}: {_sentence(fault['msg'])}"
             for fault in error.errors(include_url=False, include_input=False, include_context=False)
         ]
-    except SettingsError as error:
-        mistakes += error.mistakes
+    mistakes += _misfits(fields)
     if mistakes:
         raise SettingsError(mistakes)
     return settings

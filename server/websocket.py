@@ -94,18 +94,27 @@ async def serve_device_sockets(
     port: int,
     *,
     max_message_bytes: int,
+    max_sockets: int = 10_000,
     task_status: trio.TaskStatus[tuple[str, int]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Accept device sockets at `DEVICE_PATH` until cancelled; `handler` runs once per socket, in a task of its own.
 
     Reports the bound `(host, port)` when listening. Raises OSError when the address can't be bound. Messages over
-    `max_message_bytes` close their socket with 1009.
+    `max_message_bytes` close their socket with 1009; past `max_sockets` a new connection is closed at once.
     """
     listeners = await trio.open_tcp_listeners(port, host=host)
     address = listeners[0].socket.getsockname()
-    serve = partial(_serve_connection, handler, max_message_bytes)
-    async with trio.open_nursery() as nursery:
-        await nursery.start(trio.serve_listeners, serve, listeners)
+    async with trio.open_nursery() as sockets, trio.open_nursery() as nursery:
+
+        async def serve(stream: trio.SocketStream) -> None:
+            # This task is one of them.
+            if len(sockets.child_tasks) > max_sockets:
+                log.warning("too_many_sockets", limit=max_sockets)
+                await trio.aclose_forcefully(stream)
+            else:
+                await _serve_connection(handler, max_message_bytes, stream)
+
+        await nursery.start(partial(trio.serve_listeners, serve, listeners, handler_nursery=sockets))
         task_status.started((address[0], address[1]))
 
 

@@ -102,7 +102,8 @@ class TrioPipeline(AsyncPipeline):
             logger.debug("a pipeline that failed had further errors: %s", type(another).__name__)
         finally:
             self._exit(error)
-            if self.level == 0 and self.pgconn.pipeline_status != pq.PipelineStatus.OFF:
+            still_open = self.pgconn.pipeline_status != pq.PipelineStatus.OFF or self.command_queue or self.result_queue
+            if self.level == 0 and still_open:
                 self._conn.discard()
             if error is not None:
                 await self._forget_prepared_statements()

@@ -131,10 +131,11 @@ class TrioConnection(psycopg.AsyncConnection[Row]):
         except Exception:
             raise
         except BaseException:
-            # Cancelled (alone or in a group), or Ctrl-C: the server may be busy with a query nobody waits for.
+            # Cancelled (alone or in a group), or Ctrl-C: the server may be busy with a query nobody waits for. In a
+            # pipeline it may be idle, and yet `gen` holds results and commands that nobody else would account for.
             if self._finishing:
                 self.discard()
-            elif self.pgconn.transaction_status == ACTIVE:
+            elif self.pgconn.transaction_status == ACTIVE or self.pgconn.pipeline_status != pq.PipelineStatus.OFF:
                 await self.settle(gen, resume=True)
             raise
 

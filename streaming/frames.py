@@ -119,12 +119,13 @@ class WsCancel(FrameModel):
 
 
 class WsToolResult(FrameModel):
-    """The device's answer to a `tool_call`: `data` with `ok` true, `error` with `ok` false."""
+    """The device's answer: `data` with `ok`, `error` without; `edited_args`: approved so, to be called again."""
 
     type: Literal[WsFrameType.TOOL_RESULT] = WsFrameType.TOOL_RESULT
     call_id: UUID
     ok: bool
     data: Any = None
+    edited_args: Optional[dict[str, Any]] = None
     error: Optional[WsToolError] = None
 
 

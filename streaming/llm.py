@@ -40,6 +40,8 @@ class ModelConfig:
 
     `url` is the base below which the dialect's path lies, such as `https://api.openai.com/v1`. `first_token_timeout_s`
     runs from asking to the first delta, `idle_timeout_s` between deltas; a provider's keep-alives lengthen neither.
+    `structured_output` says that this model may be asked for answers held to a JSON Schema, where its dialect can.
+    Without `keepalive` each call has a connection of its own: some small servers break one that they have streamed on.
     """
 
     name: str
@@ -49,6 +51,8 @@ class ModelConfig:
     connect_timeout_s: float = 10.0
     first_token_timeout_s: float = 120.0
     idle_timeout_s: float = 60.0
+    structured_output: bool = False
+    keepalive: bool = True
     max_response_bytes: int = 32 << 20
     max_event_bytes: int = 4 << 20
 
@@ -106,6 +110,11 @@ class ChatModel:
         """The model's name, as the provider knows it."""
         return self._config.name
 
+    @property
+    def structured_output(self) -> bool:
+        """Whether answers may be held to a JSON Schema: the configuration allows it and the dialect can."""
+        return self._config.structured_output and self._config.dialect.structured_output
+
     @asynccontextmanager
     async def stream(self, request: ChatRequest) -> AsyncIterator[AsyncIterator[list[Delta]]]:
         """Ask, and give the answer as batches: all deltas that one read from the network gave, never none.
@@ -149,12 +158,15 @@ class ChatModel:
         config = self._config
         dialect = config.dialect
         key = config.key.get_secret_value() if config.key is not None else None
+        # Compressed, a stream would come in the compressor's own lumps.
+        headers = {**dialect.headers(key), "Accept-Encoding": "identity"}
+        if not config.keepalive:
+            headers["Connection"] = "close"
         outgoing = self._client.build_request(
             "POST",
             config.url.rstrip("/") + dialect.path,
             content=dialect.body(request, config.name),
-            # Compressed, a stream would come in the compressor's own lumps.
-            headers={**dialect.headers(key), "Accept-Encoding": "identity"},
+            headers=headers,
             timeout=httpx.Timeout(None, connect=config.connect_timeout_s),
         )
         response: httpx.Response | None = None

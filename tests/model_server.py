@@ -127,9 +127,11 @@ async def open_model_server(nursery: trio.Nursery) -> AsyncIterator[ModelServer]
         await _Handler(server, stream).run()
 
     async def serve() -> None:
-        with scope:
-            await trio.serve_listeners(handle, listeners)
-        ended.set()
+        try:
+            with scope:
+                await trio.serve_listeners(handle, listeners)
+        finally:
+            ended.set()
 
     nursery.start_soon(serve)
     try:
@@ -157,6 +159,8 @@ class _Handler:
                 while (request := await self.next_request()) is not None:
                     if not await self.answer(await self.server.receive(request)):
                         return
+                    if self.http.our_state is h11.MUST_CLOSE:
+                        return  # the client wants one answer on each connection
                     self.http.start_next_cycle()
                     self.headed = False
         except (trio.BrokenResourceError, h11.RemoteProtocolError):

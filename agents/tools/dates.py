@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
@@ -12,6 +12,8 @@ _MILLISECONDS = re.compile(r"-?\d{11,15}")
 # Epoch seconds would fall below this; they are refused, not guessed at. 1e11 ms is in 1973.
 _LEAST_MS = 100_000_000_000
 _MOST_MS = 253_402_300_799_999
+_FIRST_MS = -62_135_596_800_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def to_epoch_ms(value: Any) -> int:
@@ -43,6 +45,21 @@ def _from_iso(text: str) -> int:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return round(moment.timestamp() * 1000)
+
+
+def item_ms(value: object) -> int | None:
+    """Epoch milliseconds of a date as a device has it, a number of them or ISO 8601 (UTC unless it says); else None."""
+    if isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value.strip())
+        except ValueError:
+            return None
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return (moment - _EPOCH) // timedelta(milliseconds=1)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if _FIRST_MS <= value <= _MOST_MS else None
 
 
 def iso_utc(epoch_ms: float) -> str | None:

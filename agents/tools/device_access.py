@@ -5,10 +5,11 @@ This is the one place where a request's tool results and mutations are recorded,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
-from agents.device import DeviceCall
+from agents.device import DeviceCall, Outcome
 from agents.tools.error import ToolError
 from agents.turn import Turn
 from streaming.frames import Entity, MutationOp, WsMutationRecord
@@ -16,13 +17,23 @@ from streaming.frames import Entity, MutationOp, WsMutationRecord
 PLURALS: dict[Entity, str] = {"task": "tasks", "project": "projects", "note": "notes", "checkpoint": "checkpoints"}
 
 Item = dict[str, Any]
+CheckEdit = Callable[[DeviceCall, Mapping[str, Any]], dict[str, Any]]
+"""The arguments of a call as the person edited them, checked. Raises `ToolError` that names the field."""
 
 
 class DeviceAccess:
     """Runs device calls for `turn`. Every method raises `ToolError` when the call has no usable answer."""
 
-    def __init__(self, turn: Turn) -> None:
+    def __init__(self, turn: Turn, approval_tools: Collection[str] = (), check_edit: CheckEdit | None = None) -> None:
+        """`approval_tools` are device tools the person must approve, beside the deletes; `check_edit` checks edits."""
         self._turn = turn
+        self._approval_tools = approval_tools
+        self._check_edit = check_edit
+
+    @property
+    def now_ms(self) -> int:
+        """When the request came in."""
+        return self._turn.now_ms
 
     async def list_items(self, entity: Entity, args: Mapping[str, Any]) -> Item:
         """`{"items": [...], "truncated"?: true}`; `args` as PROTOCOL has them: `filter`, `text`, `limit`."""
@@ -61,13 +72,19 @@ class DeviceAccess:
 
     async def delete_item(self, entity: Entity, identity: str) -> Item:
         """`{"id": identity}`. The device asks the person first."""
-        await self._answer(DeviceCall(f"delete_{entity}", {"id": identity}, requires_approval=True))
+        await self._answer(DeviceCall(f"delete_{entity}", {"id": identity}))
         self._turn.tool_results.remove(entity, identity)
         self._record("delete", entity, identity, None)
         return {"id": identity, "deleted": True}
 
     async def _answer(self, call: DeviceCall) -> Any:
+        if call.tool.startswith("delete_") or call.tool in self._approval_tools:
+            call = replace(call, requires_approval=True)
         result = await self._turn.device.execute(call)
+        if result.outcome is Outcome.EDITED and self._check_edit is not None:
+            # Approved as edited: the person is not asked again, and the device runs only what was checked.
+            edited = self._check_edit(call, result.data)
+            result = await self._turn.device.execute(DeviceCall(call.tool, edited))
         if not result.ok:
             raise ToolError.of(result)
         return result.data

@@ -6,6 +6,7 @@ from agents.device import DeviceResult, Outcome
 
 _SENTENCES: dict[Outcome, str] = {
     Outcome.ANSWERED: "",
+    Outcome.EDITED: "The person changed the arguments.",
     Outcome.ERROR: "The device could not do this.",
     Outcome.DENIED: "The person refused this action. Do not try it again.",
     Outcome.DEADLINE: "The device did not answer in time; it may or may not have acted.",

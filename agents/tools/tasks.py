@@ -5,11 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from agents.tools.device_access import DeviceAccess
-from agents.tools.fields import ById, TaskStatus
-from agents.tools.tool import Tool
+from agents.tools.fields import ById, Identity, TaskStatus
+from agents.tools.tool import Tool, ToolArgs
 
 _DONE: TaskStatus = "done"
 _OPEN: TaskStatus = "todo"
+
+
+class MoveTask(ToolArgs):
+    """A task and the project it is to belong to."""
+
+    id: Identity
+    project_id: Identity
 
 
 async def _complete(access: DeviceAccess, args: ById) -> Any:
@@ -20,7 +27,14 @@ async def _reopen(access: DeviceAccess, args: ById) -> Any:
     return await access.update_item("task", args.id, {"status": _OPEN})
 
 
+async def _move(access: DeviceAccess, args: MoveTask) -> Any:
+    # The device stores whatever id it is given: that there is such a project is checked first.
+    await access.get_item("project", args.project_id)
+    return await access.update_item("task", args.id, {"projectId": args.project_id})
+
+
 TASK_TOOLS: tuple[Tool[Any], ...] = (
     Tool("complete_task", "Mark one task as done.", ById, _complete),
     Tool("reopen_task", "Mark one task that was done as to do again.", ById, _reopen),
+    Tool("move_task", "Move one task to another project. Fails when there is no such project.", MoveTask, _move),
 )

@@ -63,10 +63,10 @@ class Tool(Generic[A]):
         try:
             return self.args.model_validate_json(arguments.strip() or "{}")
         except ValidationError as error:
-            raise ToolError("invalid_arguments", _faults(error)) from None
+            raise ToolError("invalid_arguments", describe_faults(error)) from None
 
 
-def _faults(error: ValidationError) -> str:
+def describe_faults(error: ValidationError) -> str:
     """The faults by field, without the values."""
     faults = error.errors(include_url=False, include_context=False, include_input=False)
     if faults[0]["type"] == "json_invalid":

@@ -11,7 +11,8 @@ from streaming.frames import WsDataRequest, WsDataResponse, WsToolCall, WsToolEr
 
 Tool = Callable[[Mapping[str, Any]], Awaitable[Any]]
 Tools = Mapping[str, Tool]
-Approve = Callable[[WsToolCall], Awaitable[bool]]
+Approve = Callable[[WsToolCall], Awaitable[bool | Mapping[str, Any]]]
+"""Asks the person: True approves, False refuses, a mapping approves with these arguments instead."""
 
 
 class ToolError(Exception):
@@ -26,8 +27,12 @@ class ToolError(Exception):
 async def answer_tool_call(call: WsToolCall, tools: Tools, approve: Approve | None) -> WsToolResult | None:
     """Run `call`, asking the person first where it needs approval. None when its deadline passed: it is too late."""
     with trio.move_on_after(call.deadline_ms / 1000):
-        if call.requires_approval and not (approve is not None and await approve(call)):
-            return _failed(call, "denied", "The person refused.")
+        if call.requires_approval:
+            answer = approve is not None and await approve(call)
+            if isinstance(answer, Mapping):
+                return WsToolResult(call_id=call.call_id, ok=True, edited_args=dict(answer))
+            if not answer:
+                return _failed(call, "denied", "The person refused.")
         data, error = await _run(tools, call.tool, call.args)
         if error is not None:
             return WsToolResult(call_id=call.call_id, ok=False, error=error)

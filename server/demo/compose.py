@@ -9,6 +9,7 @@ from datetime import date, timedelta
 
 from server.demo.blocks import (
     Block,
+    broken_chart,
     count_chart,
     entity_block,
     progress_chart,
@@ -17,7 +18,7 @@ from server.demo.blocks import (
     timeline_block,
 )
 from server.demo.items import Item, Items, is_done, item_day, urgency
-from server.demo.plan import CHANGING, change_tool, creation, entity_for, targets
+from server.demo.plan import CHANGING, change_tool, creation, entity_for, nothing_to_do, targets
 from server.demo.request import DemoRequest
 from server.demo.sentences import DISCLOSURE, HELP, bullets, changed, counted, failed, item_facts, names
 from server.demo.wish import Wish
@@ -40,10 +41,24 @@ def compose(wish: Wish, request: DemoRequest, items: Items, today: date) -> str:
     if items.cut:
         sentences.append("(The tools returned only a part of what there is.)")
     text = " ".join([DISCLOSURE, *sentences])
+    if request.repair:
+        return json.dumps(_again(request.repair, blocks), ensure_ascii=False)
     if request.wants_blocks:
         return json.dumps([text_block(text), *blocks], ensure_ascii=False)
     listed = bullets(chosen.items, chosen.entity, today) if chosen is not None and len(chosen.items) > 1 else ""
     return f"{text}\n{listed}" if listed else text
+
+
+def _again(types: Sequence[str | None], blocks: Sequence[Block]) -> list[Block]:
+    """The answer's blocks of the types that are asked for again."""
+    left = list(blocks)
+    again = []
+    for wanted in types:
+        found = next((block for block in left if wanted in {None, block["type"]}), None)
+        if found is not None:
+            left.remove(found)
+            again.append(found)
+    return again
 
 
 def _answer(
@@ -51,8 +66,8 @@ def _answer(
 ) -> tuple[list[str], list[Block], _Chosen | None]:
     entity = entity_for(wish, request)
     failures = [failed(result) for result in request.results if result.error is not None]
-    if wish.verb == "help":
-        return [HELP], [], None
+    if wish.verb == "help" or nothing_to_do(wish, request):
+        return [HELP if wish.verb == "help" else f"I recognise nothing in that. {HELP}"], [], None
     if wish.verb in CHANGING:
         return _changed(wish, request, items, entity, failures, today)
     opened = request.open_item
@@ -61,7 +76,11 @@ def _answer(
     if entity not in items.by_entity:
         return failures or [_cannot(request, f"list {entity}s"), HELP], [], None
     chosen = _choose(wish, items, entity, today)
-    return [_summary(wish, chosen, items, today), *failures], _blocks(wish, chosen, items, today), chosen
+    return (
+        [_summary(wish, chosen, items, today), *failures],
+        _blocks(wish, chosen, items, today, repairing=bool(request.repair)),
+        chosen,
+    )
 
 
 def _changed(
@@ -153,14 +172,15 @@ def _summary(wish: Wish, chosen: _Chosen, items: Items, today: date) -> str:
     return text
 
 
-def _blocks(wish: Wish, chosen: _Chosen, items: Items, today: date) -> list[Block]:
+def _blocks(wish: Wish, chosen: _Chosen, items: Items, today: date, *, repairing: bool) -> list[Block]:
     entity, found = chosen.entity, chosen.items
     asked = wish.chart is not None or wish.table or wish.timeline
     plain = not asked and wish.search is None
     blocks: list[Block | None] = []
     if found:
         if wish.chart is not None or wish.overview or wish.group or (plain and (wish.span or entity == "project")):
-            blocks.append(_chart(wish, chosen, items))
+            broken = wish.broken and not repairing
+            blocks.append(broken_chart(entity) if broken else _chart(wish, chosen, items))
         if wish.table or wish.overview or (plain and (entity == "project" or _is_long(wish))):
             blocks.append(table_block(entity, found, items, today))
         if not asked:
@@ -173,7 +193,7 @@ def _blocks(wish: Wish, chosen: _Chosen, items: Items, today: date) -> list[Bloc
 def _chart(wish: Wish, chosen: _Chosen, items: Items) -> Block:
     chart = wish.chart or "bar"
     if chosen.entity == "project" and items.of("task"):
-        return progress_chart(chosen.items, items, chart)
+        return progress_chart(chosen.items, chart)
     group = wish.group or ("priority" if wish.span is not None and not _is_long(wish) else None)
     if wish.group is None and (_is_long(wish) or chart in {"line", "area"}):
         group = "day"
@@ -182,13 +202,13 @@ def _chart(wish: Wish, chosen: _Chosen, items: Items) -> Block:
 
 def _timeline(chosen: _Chosen, items: Items, today: date) -> Block | None:
     if chosen.entity == "checkpoint":
-        return timeline_block("checkpoint", chosen.items)
+        return timeline_block("checkpoint", chosen.items, items)
     coming: Sequence[Item] = [
         item
         for item in items.of("checkpoint")
         if (day := item_day("checkpoint", item)) is not None and today <= day < today + timedelta(days=_COMING_DAYS)
     ]
-    return timeline_block("checkpoint", coming) if coming else timeline_block("task", chosen.items)
+    return timeline_block("checkpoint", coming, items) if coming else timeline_block("task", chosen.items, items)
 
 
 def _is_long(wish: Wish) -> bool:

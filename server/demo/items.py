@@ -73,7 +73,7 @@ def item_day(entity: str, item: Item) -> date | None:
 
 
 def is_done(item: Item) -> bool:
-    return item.get("status") in {"done", "completed"}
+    return str(item.get("status")) in {"done", "completed"}
 
 
 def urgency(item: Item) -> tuple[bool, date, int]:

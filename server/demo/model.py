@@ -24,7 +24,7 @@ class Reply:
 
 def respond(request: DemoRequest, *, now_ms: int) -> Reply:
     """Answer `request`. `now_ms` counts where the prompt does not say what time it is."""
-    if request.schema is not None:
+    if request.schema is not None and "blocks" not in request.schema.get("properties", {}):
         answer = constrained_answer(request.schema, (request.question, *request.earlier))
         return Reply(text=json.dumps(answer, ensure_ascii=False))
     moment = request.now_ms if request.now_ms is not None else now_ms
@@ -33,4 +33,5 @@ def respond(request: DemoRequest, *, now_ms: int) -> Reply:
     items = gather(request.results)
     if calls := next_calls(wish, request, items):
         return Reply(calls=calls)
-    return Reply(text=compose(wish, request, items, today))
+    text = compose(wish, request, items, today)
+    return Reply(text=f'{{"blocks": {text}}}' if request.schema is not None else text)

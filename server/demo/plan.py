@@ -46,11 +46,19 @@ def entity_for(wish: Wish, request: DemoRequest) -> str:
 def next_calls(wish: Wish, request: DemoRequest, items: Items) -> tuple[Call, ...]:
     """The calls to make now, side by side; none when it is time to answer. No tool is asked for twice."""
     entity = entity_for(wish, request)
+    if request.repair or nothing_to_do(wish, request):
+        return ()
     if wish.verb == "help" or any(result.tool == change_tool(wish, request, entity) for result in request.results):
         return ()
     if wish.verb not in CHANGING:
         return _unasked(request, _reads(wish, request, entity))
     return _unasked(request, _lookups(wish, request, entity)) or _change(wish, request, items, entity)
+
+
+def nothing_to_do(wish: Wish, request: DemoRequest) -> bool:
+    """Whether the general agent, which only reads, was asked for nothing that can be read."""
+    reads_only = bool(request.tools) and all(tool.startswith("list_") for tool in request.tools)
+    return wish.vague and reads_only and request.open_item is None
 
 
 def change_tool(wish: Wish, request: DemoRequest, entity: str) -> str | None:

@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 _NOW = re.compile(r"\((\d{11,14}) in epoch milliseconds\)")
 _OPEN_ITEM = re.compile(r'<data name="(task|project|note|checkpoint)">\n(.*?)\n</data>', re.DOTALL)
 _BLOCKS = "JSON array of blocks"
+_REPAIR = "Some blocks of your last answer could not be shown."
+_REPAIRED = re.compile(r"^\d+\. The (?:(\w+) )?block that is number", re.MULTILINE)
 
 
 class InvalidRequestError(ValueError):
@@ -34,7 +36,8 @@ class DemoRequest:
     """`tools` are the parameter schemas by name; `results` are those since the last message of the person.
 
     `wants_blocks` is whether the system prompt asks for Tessera's blocks; `open_item` is the entity and the data of
-    the item that a popup was opened on.
+    the item that a popup was opened on. `repair` has the types of the blocks that are asked for again, None where one
+    is not known; `question` is then the one whose answer they are from.
     """
 
     model: str
@@ -45,6 +48,7 @@ class DemoRequest:
     schema: Mapping[str, Any] | None
     wants_blocks: bool
     open_item: tuple[str, Mapping[str, Any]] | None
+    repair: tuple[str | None, ...]
     now_ms: int | None
     stream: bool
     include_usage: bool
@@ -100,15 +104,20 @@ class _Body(_Model):
     max_completion_tokens: int | None = Field(None, ge=1)
 
 
-def parse_request(text: str | bytes) -> DemoRequest:
+def parse_request(source: str | bytes) -> DemoRequest:
     """Read the body of a request. Raises `InvalidRequestError`."""
     try:
-        body = _Body.model_validate_json(text)
+        body = _Body.model_validate_json(source)
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in fault["loc"]) or "body"
         raise InvalidRequestError(f"{place}: {fault['msg']}") from None
-    asked = max((number for number, message in enumerate(body.messages) if message.role == "user"), default=-1)
+    questions = [number for number, message in enumerate(body.messages) if message.role == "user"]
+    repair: tuple[str | None, ...] = ()
+    if len(questions) > 1 and (text := body.messages[questions[-1]].text).startswith(_REPAIR):
+        repair = tuple(match[1] for match in _REPAIRED.finditer(text))
+        questions.pop()
+    asked = questions[-1] if questions else -1
     system = "\n\n".join(message.text for message in body.messages if message.role in {"system", "developer"})
     now = _NOW.search(system)
     usable = [] if body.tool_choice == "none" else body.tools or []
@@ -121,6 +130,7 @@ def parse_request(text: str | bytes) -> DemoRequest:
         schema=_schema(body.response_format),
         wants_blocks=_BLOCKS in system,
         open_item=_open_item(system),
+        repair=repair,
         now_ms=int(now[1]) if now else None,
         stream=body.stream,
         include_usage=body.stream_options is not None and body.stream_options.include_usage,

@@ -17,6 +17,7 @@ _FACTS: Mapping[str, str] = {
     "duedate": "day", "due": "day", "deadline": "day", "date": "day", "day": "day", "when": "day",
     "priority": "priority", "status": "status", "id": "id", "projectid": "project_id", "isapproved": "is_approved",
 }  # fmt: skip
+_GENERAL = "general_agent"
 _LEANINGS: Mapping[str, tuple[str, ...]] = {
     "task": (
         "due",
@@ -88,14 +89,16 @@ def constrained_answer(schema: Mapping[str, Any], messages: Sequence[str]) -> An
 
 
 def best_option(options: Sequence[Any], messages: Sequence[str]) -> Any:
-    """The option whose words the first of `messages` that says anything speaks for most; without one, the first."""
+    """The option whose words the first of `messages` that says anything speaks for most; without one, the one that
+    is for everything else, else the first.
+    """
     for message in messages:
         lowered = message.lower().replace("in progress", "doing").replace("to do", "todo")
         words = [_singular(word) for word in re.findall(r"[a-z]+(?:-[a-z]+)*", lowered)]
         points = [_points(str(option), words) for option in options]
         if max(points) > 0:
             return options[points.index(max(points))]
-    return options[0]
+    return _GENERAL if _GENERAL in options else options[0]
 
 
 def _points(option: str, words: Sequence[str]) -> int:

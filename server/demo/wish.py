@@ -83,7 +83,8 @@ _GROUPS: tuple[tuple[str, str], ...] = (
 class Wish:
     """`entity` is None when no word names one. `name` is the item to make or to find; `this` means the open one.
 
-    `chart` is a chart type, `bar` when none is named; `group` the field to count by.
+    `chart` is a chart type, `bar` when none is named; `group` the field to count by. `broken` asks for a chart that
+    cannot be shown, to see it repaired.
     """
 
     verb: Verb
@@ -102,6 +103,7 @@ class Wish:
     overview: bool
     group: str | None
     approve: bool
+    broken: bool = False
 
     @property
     def vague(self) -> bool:
@@ -137,6 +139,7 @@ def read_wish(message: str, today: date) -> Wish:
         overview=bool(re.search(r"\boverview\b|\beverything\b|\bsummary\b|\breport\b|\bhow am i doing\b", lowered)),
         group=next((field for field, pattern in _GROUPS if re.search(pattern, lowered)), None),
         approve=bool(re.search(rf"{_LEAD}approve\b", lowered)),
+        broken=bool(re.search(r"\bbroken (?:\w+ )?(?:chart|graph|plot|diagram)\b", lowered)),
     )
 
 

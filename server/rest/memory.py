@@ -181,7 +181,7 @@ def memory_routes(services: RestServices) -> Blueprint:
         memory, user_id = owner()
         if not await memory.delete_core(user_id, key):
             raise ApiError(404, "unknown_preference", "There is no preference of this name.")
-        return Response(status=204)
+        return Response("", 204)
 
     @routes.route(rule_of(FORGET), methods=[FORGET.method])
     async def forget(memory_id: str) -> Response:

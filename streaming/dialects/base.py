@@ -57,6 +57,11 @@ class Dialect(Protocol):
         """The resource below the model's base URL, with its leading slash."""
         ...
 
+    @property
+    def structured_output(self) -> bool:
+        """Whether `ChatRequest.response_schema` holds the answer to a JSON Schema, beside streaming."""
+        ...
+
     def headers(self, key: str | None) -> Mapping[str, str]:
         """The request's headers, with the key when there is one."""
         ...

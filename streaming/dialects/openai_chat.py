@@ -47,6 +47,7 @@ class OpenAIChat:
     max_tokens_field: str = "max_tokens"
     name = "openai-chat"
     path = "/chat/completions"
+    structured_output = True
 
     def headers(self, key: str | None) -> Mapping[str, str]:
         """Bearer authorization when there is a key."""

@@ -2,20 +2,26 @@ from __future__ import annotations
 
 import pytest
 
-from agents.registry import AGENTS, BY_ENTITY, DEFAULT_AGENT, AgentSpec
+from agents.registry import AGENTS, BY_ENTITY, GENERAL_AGENT, AgentSpec
 
 
-def test_the_four_agents() -> None:
-    assert list(AGENTS) == ["task_agent", "project_agent", "note_agent", "checkpoint_agent"]
+def test_the_agents() -> None:
+    assert list(AGENTS) == ["task_agent", "project_agent", "note_agent", "checkpoint_agent", "general_agent"]
     assert all(AGENTS[f"{entity}_agent"] is spec for entity, spec in BY_ENTITY.items())
-    assert DEFAULT_AGENT in AGENTS
+    assert set(AGENTS) - {spec.name for spec in BY_ENTITY.values()} == {GENERAL_AGENT}
 
 
-@pytest.mark.parametrize("spec", AGENTS.values(), ids=AGENTS.keys())
+@pytest.mark.parametrize("spec", BY_ENTITY.values(), ids=BY_ENTITY.keys())
 def test_an_agent_has_all_verbs_of_its_entity_and_only_reads_the_others(spec: AgentSpec) -> None:
     names = [tool.name for tool in spec.tools]
     assert len(set(names)) == len(names)
+    assert spec.entity is not None
     own = {name for name in names if spec.entity in name}
     assert {f"{verb}_{spec.entity}" for verb in ("get", "create", "update", "delete")} | {f"list_{spec.entity}s"} <= own
     assert all(name.startswith("list_") for name in set(names) - own)
     assert len(set(names) - own) == 3
+
+
+def test_the_general_agent_only_reads() -> None:
+    names = [tool.name for tool in AGENTS[GENERAL_AGENT].tools]
+    assert names == ["list_tasks", "list_projects", "list_notes", "list_checkpoints"]

@@ -104,17 +104,29 @@ async def test_cancelling_is_not_a_fallback(models: Models) -> None:
     ("message", "history", "agent"),
     [
         ("and the next one?", [Message("user", "show my notes")], "note_agent"),
-        ("and the next one?", [Message("assistant", "Here are your notes.")], "task_agent"),
+        ("yes, do it", [Message("user", "delete the note about parking"), Message("assistant", "Sure?")], "note_agent"),
+        ("no", [Message("user", "hello"), Message("assistant", "Shall I say more?")], "general_agent"),
+        ("show my tasks", [Message("user", "show my notes")], "task_agent"),
+        ("tell me a joke", [Message("user", "show my notes")], "general_agent"),
+        ("what time is it", [Message("user", "show my notes")], "general_agent"),
         ("why?", [Message("user", "approve the milestone"), Message("user", "show my notes")], "note_agent"),
-        ("hello", [], "task_agent"),
+        ("hello", [], "general_agent"),
+        ("", [], "general_agent"),
     ],
 )
-async def test_keywords_look_back_when_the_message_says_nothing(
+async def test_words_look_back_when_the_message_only_goes_on(
     models: Models, message: str, history: list[Message], agent: str
 ) -> None:
     server, model = models
     server.reply(error_status(500))
     assert (await classify_intent(model, message, history, usage=Usage())).agent_name == agent
+
+
+@pytest.mark.parametrize("message", ["what's the weather like?", "tell me a joke", "translate dog into french", "🙂"])
+async def test_what_no_agent_fits_is_for_the_general_one(models: Models, message: str) -> None:
+    server, model = models
+    server.reply(error_status(500))
+    assert await classify_intent(model, message, usage=Usage()) == Intent("general_agent", "keywords")
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ class WordEmbedder:
         self.calls = 0
 
     async def embed_query(self, text: str) -> Vectors:
-        return (await self.embed_documents([text]))[0]
+        return np.asarray((await self.embed_documents([text]))[0], np.float32)
 
     async def embed_documents(self, texts: Sequence[str]) -> Vectors:
         self.calls += 1

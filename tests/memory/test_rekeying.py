@@ -107,7 +107,7 @@ async def test_rotating_without_the_old_master_key_changes_nothing(pool: Pool, d
         await stranger.rekeying.rotate_user_key(ann)
     with psycopg.connect(database) as connection:
         (stored,) = connection.execute("SELECT encryption_key FROM users").fetchone() or ()
-    assert Fernet(KeyRing(memories.master_keys).unwrap(bytes(stored)))
+    Fernet(KeyRing(memories.master_keys).unwrap(bytes(stored)))
     assert len(await memories.records(ann)) == 7
 
 

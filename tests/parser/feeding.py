@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from random import Random
 
-from parser import BlockParser, Event, Limits, TextDelta
+from parser import BlockOpened, BlockParser, BlockReady, BlockType, Event, Limits, TextDelta
 
 
 def merged(events: Iterable[Event]) -> list[Event]:
@@ -55,3 +55,27 @@ def assert_same_however_cut(text: str, limits: Limits | None = None, *, single: 
         for chunks in single_splits(text):
             assert parse(chunks, limits) == whole, chunks
     return whole
+
+
+def assert_orderly(events: Iterable[Event]) -> None:
+    """The order that `parser.events` promises, for any input."""
+    opened: dict[int, BlockType] = {}
+    over: set[int] = set()
+    newest = -1
+    for event in events:
+        assert event.index not in over
+        if isinstance(event, BlockOpened):
+            assert event.index > newest
+            opened[event.index] = event.type
+        elif isinstance(event, TextDelta):
+            assert opened[event.index] is BlockType.TEXT
+            assert event.text
+            assert not any("\ud800" <= character <= "\udfff" for character in event.text)
+        else:
+            over.add(event.index)
+            if isinstance(event, BlockReady):
+                assert opened[event.index] is event.block.type
+            else:
+                assert len(event.excerpt) <= 80
+        assert newest <= event.index <= newest + 1
+        newest = event.index

@@ -124,6 +124,7 @@ REFUSED = {
     "chart type first": ('{"chartType":"donut","type":"chart"}', R.UNKNOWN_CHART_TYPE, 34, []),
     "second content": ('{"type":"text","content":"","content":"b"}', R.DUPLICATE_CONTENT, 36, ["text"]),
     "content is no string": ('{"type":"text","content":["a"]}', R.INVALID_FIELD, 25, ["text"]),
+    "no colon before content": ('{"type":"text","content""x"}', R.INVALID_JSON, 24, ["text"]),
     "no content": ('{"type":"text"}', R.INVALID_FIELD, 14, ["text"]),
     "missing field": ('{"type":"table","headers":["a"]}', R.INVALID_FIELD, 31, ["table"]),
     "ragged rows": ('{"type":"table","headers":["a"],"rows":[["x","y"]]}', R.INVALID_FIELD, 50, ["table"]),
@@ -164,3 +165,36 @@ def test_feeding_after_close_is_misuse_and_closing_twice_is_not() -> None:
     assert parser.close() == []
     with pytest.raises(ValueError, match="after close"):
         parser.feed("")
+
+
+def test_every_character_of_text_leaves_with_its_chunk() -> None:
+    for head in ('{"type":"text","content":"', '[{"type" : "text", "x": {"y": [1]}, "content" : "'):
+        for size in range(1, 9):
+            parser = BlockParser()
+            for at in range(0, len(head), size):
+                parser.feed(head[at : at + size])
+            for chunk in ("a", " b", "\\n", "\\u00e9", "é😀", "c" * 200, "}", "]"):
+                delta = parser.feed(chunk)
+                assert [type(event) for event in delta] == [TextDelta], (head, size, chunk)
+    parser = BlockParser()
+    events = parser.feed('{"type":"text","content":"one') + parser.feed(r"\u00") + parser.feed("e9 two")
+    assert [short(event) for event in events] == [(0, "opened", "text"), (0, "one"), (0, "é two")]
+
+
+def test_a_block_is_ready_with_the_chunk_that_closes_it() -> None:
+    for source in (TABLE, CHART, TIMELINE, REFERENCE):
+        parser = BlockParser()
+        assert not any(isinstance(event, BlockReady) for character in source[:-1] for event in parser.feed(character))
+        assert [type(event) for event in parser.feed(source[-1])] == [BlockReady]
+
+
+def test_duplicate_keys_are_counted_and_the_last_one_counts() -> None:
+    source = (
+        '{"type":"table","headers":["x"],"headers":["a"],"rows":[],"x":{"y":1,"y":2}} {"type":"table","x":1,"x":2,!'
+    )
+    for chunks in ([source], list(source)):
+        parser = BlockParser()
+        events = [event for chunk in chunks for event in parser.feed(chunk)]
+        ready = next(event for event in events if isinstance(event, BlockReady))
+        assert ready.block.model_dump()["headers"] == ["a"]
+        assert parser.duplicate_keys == 3

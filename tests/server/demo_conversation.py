@@ -9,9 +9,19 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from agents.binding import Binder
 from agents.registry import AGENTS
+from agents.tool_results import ToolResults
 from agents.tools.rendering import with_iso_dates
-from parser.blocks import ChartBlock, EntityRefBlock, TableBlock, TimelineBlock
+from parser.blocks import (
+    BoundChartBlock,
+    BoundTableBlock,
+    BoundTimelineBlock,
+    ChartBlock,
+    EntityRefBlock,
+    TableBlock,
+    TimelineBlock,
+)
 from server.demo.model import Reply, respond
 from server.demo.request import parse_request
 
@@ -26,6 +36,18 @@ BLOCK_MODELS: dict[str, type[BaseModel]] = {
     "timeline": TimelineBlock,
     "entity_ref": EntityRefBlock,
 }
+
+
+BOUND_MODELS: dict[str, type[BaseModel]] = {
+    "chart": BoundChartBlock,
+    "table": BoundTableBlock,
+    "timeline": BoundTimelineBlock,
+}
+
+
+def model_of(block: Mapping[str, Any]) -> type[BaseModel]:
+    """The parser's model of a block that is not text."""
+    return (BOUND_MODELS if "from" in block else BLOCK_MODELS)[block["type"]]
 
 
 def task(identity: str, title: str, status: str, priority: str, due: int | None, project: str | None = None) -> Any:
@@ -63,23 +85,40 @@ class Talk:
 
     calls: list[list[tuple[str, dict[str, Any]]]] = field(default_factory=list)
     answer: str = ""
+    data: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
 
     @property
     def names(self) -> list[list[str]]:
         return [[name for name, _ in calls] for calls in self.calls]
 
     @property
-    def blocks(self) -> list[dict[str, Any]]:
+    def written(self) -> list[dict[str, Any]]:
+        """The blocks as the model wrote them."""
         blocks = json.loads(self.answer)
         assert isinstance(blocks, list)
         for block in blocks:
             if block["type"] != "text":
-                BLOCK_MODELS[block["type"]].model_validate(block)
+                model_of(block).model_validate(block)
         return blocks
 
     @property
+    def blocks(self) -> list[dict[str, Any]]:
+        """The blocks as they are shown: those that name their data are computed, as the server does."""
+        return [self._shown(block) for block in self.written]
+
+    def _shown(self, block: dict[str, Any]) -> dict[str, Any]:
+        if "from" not in block:
+            return block
+        results = ToolResults()
+        for entity, items in self.data.items():
+            results.add(entity, items)
+        found = Binder(results).bind(model_of(block).model_validate(block))  # type: ignore[arg-type]  # it has `from`
+        assert isinstance(found, dict), found
+        return {"type": block["type"], **found}
+
+    @property
     def text(self) -> str:
-        return str(self.blocks[0]["content"])
+        return str(self.written[0]["content"])
 
     def block(self, kind: str) -> dict[str, Any]:
         (found,) = [block for block in self.blocks if block["type"] == kind]
@@ -95,8 +134,12 @@ def talk(
     failing: Mapping[str, str] | None = None,
     system: str = "",
     rounds: int = 4,
+    then: str | None = None,
 ) -> Talk:
-    """Ask, run the tools that are asked for, and return the calls and the answer. `failing`: tool -> error code."""
+    """Ask, run the tools that are asked for, and return the calls and the answer. `failing`: tool -> error code.
+
+    `then` is said after the answer; the next answer is the one that is returned.
+    """
     manner = "Answer with one JSON array of blocks." if mode == "home" else "Write plain text."
     system = f"{manner}\n\nNow it is Friday ({NOW_MS} in epoch milliseconds).\n\n{system}"
     messages: list[dict[str, Any]] = [
@@ -108,12 +151,16 @@ def talk(
         {"type": "function", "function": {"name": name, "parameters": dict(tool.spec().parameters)}}
         for name, tool in offered.items()
     ]
-    result = Talk()
+    result = Talk(data=data)
     for _ in range(rounds):
         reply = respond(parse_request(json.dumps({"messages": messages, "tools": tools})), now_ms=0)
         if not reply.calls:
             result.answer = reply.text
-            return result
+            if then is None:
+                return result
+            messages += [{"role": "assistant", "content": reply.text}, {"role": "user", "content": then}]
+            then = None
+            continue
         result.calls.append([(call.name, dict(call.arguments)) for call in reply.calls])
         messages += _run(reply, offered, data, failing or {})
     raise AssertionError(f"still asking for tools after {rounds} rounds: {result.names}")

@@ -57,7 +57,7 @@ class MemoryHouse:
             self.registry,
             self.metrics,
             ToolTimeouts(call_s=30, approval_s=120),
-            AnswerLimits(request_s=300, per_user=8, max_message_chars=self.limits.max_message_chars),
+            AnswerLimits(300, self.limits.max_concurrent_requests, self.limits.max_message_chars),
             wall_clock=wall_clock,
         )
 

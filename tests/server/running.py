@@ -81,7 +81,7 @@ class Tessera:
 
 
 def is_routing(request: ReceivedRequest) -> bool:
-    return "response_format" in request.body
+    return bool(request.body.get("response_format", {}).get("json_schema", {}).get("name") == "intent")
 
 
 def last_user_message(request: ReceivedRequest) -> str:

@@ -30,6 +30,8 @@ def text_block(text: str) -> str:
 class ScriptedModel:
     """Answers the router with `agent`, and everything else with the next script."""
 
+    structured_output = False
+
     def __init__(self, agent: str = "task_agent") -> None:
         self.agent = agent
         self.requests: list[ChatRequest] = []

@@ -24,7 +24,7 @@ from tests.server.demo_conversation import DATA, DAY_MS, NOON_MS, NOW_MS
 FRIDAY = date(2025, 3, 14)
 
 
-AGENTS = ["task_agent", "project_agent", "note_agent", "checkpoint_agent"]
+AGENTS = ["task_agent", "project_agent", "note_agent", "checkpoint_agent", "general_agent"]
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,8 @@ AGENTS = ["task_agent", "project_agent", "note_agent", "checkpoint_agent"]
         ("write down that Ann called", "note_agent"),
         ("show the milestones", "checkpoint_agent"),
         ("timeline, please", "checkpoint_agent"),
-        ("xyzzy", "task_agent"),
+        ("xyzzy", "general_agent"),
+        ("hello", "general_agent"),
     ],
 )
 def test_intents_are_told_by_words(message: str, agent: str) -> None:

@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.repair import instructions
 from server.demo.model import respond
 from server.demo.request import parse_request
 from server.demo.sentences import DISCLOSURE
-from tests.server.demo_conversation import BLOCK_MODELS, DATA, NOW_MS, talk
+from streaming.home import RejectedBlock
+from tests.server.demo_conversation import DATA, NOW_MS, model_of, talk
 
 
 @pytest.mark.parametrize(
@@ -77,39 +79,70 @@ def test_today_is_text_a_chart_task_rows_and_a_timeline() -> None:
     assert [block["type"] for block in answer.blocks] == ["text", "chart", "entity_ref", "timeline"]
     assert answer.text.startswith(DISCLOSURE)
     assert "2 open tasks for today, 1 of them overdue" in answer.text
-    assert answer.block("chart")["data"] == [{"priority": "high", "count": 1}, {"priority": "medium", "count": 1}]
+    assert answer.block("chart")["data"] == [{"priority": "High", "count": 1}, {"priority": "Medium", "count": 1}]
     assert answer.block("entity_ref") == {"type": "entity_ref", "entity": "task", "ids": ["t1", "t2"]}
     assert [point["id"] for point in answer.block("timeline")["checkpoints"]] == ["k1", "k2"]
     assert answer.block("timeline")["checkpoints"][0]["date"] == DATA["checkpoint"][1]["date"]
+
+
+def test_charts_tables_and_timelines_name_their_data() -> None:
+    for message in (
+        "what should I do today?",
+        "chart of tasks",
+        "table of my tasks",
+        "timeline",
+        "give me an overview",
+    ):
+        written = [block for block in talk(message).written if block["type"] not in {"text", "entity_ref"}]
+        assert written
+        assert all("from" in block and not {"data", "rows", "checkpoints"} & block.keys() for block in written)
+
+
+def test_a_broken_chart_is_written_whole_when_it_is_asked_for_again() -> None:
+    answer = talk("show me a broken chart of tasks by status")
+    (broken,) = [block for block in answer.written if block["type"] == "chart"]
+    assert broken["from"]["groupBy"] == "nonsense"
+    rejected = RejectedBlock(1, "unknown_field", "chart", "No task has the field nonsense.")
+    again = talk("show me a broken chart of tasks by status", then=instructions([rejected]))
+    (mended,) = json.loads(again.answer)
+    assert (mended["type"], mended["from"]["groupBy"]) == ("chart", "status")
+
+
+def test_the_general_agent_reads_when_there_is_something_to_read() -> None:
+    assert talk("xyzzy", "general_agent").names == []
+    assert "I recognise nothing in that" in talk("xyzzy", "general_agent").text
+    assert talk("give me an overview", "general_agent").names == [
+        ["list_tasks", "list_projects", "list_notes", "list_checkpoints"]
+    ]
 
 
 @pytest.mark.parametrize("kind", ["area", "bar", "line", "pie", "radar", "radial"])
 def test_every_chart_type_can_be_asked_for(kind: str) -> None:
     chart = talk(f"{kind} chart of tasks by status").block("chart")
     assert chart["chartType"] == kind
-    assert chart["data"] == [
-        {"status": "to do", "count": 3},
-        {"status": "in progress", "count": 1},
-        {"status": "done", "count": 1},
+    assert [(point["status"], point["count"]) for point in chart["data"]] == [
+        ("To do", 3),
+        ("In progress", 1),
+        ("Done", 1),
     ]
 
 
 def test_tables_have_the_devices_values() -> None:
     table = talk("table of open tasks").block("table")
-    assert table["headers"] == ["Task", "Due", "Priority", "Status", "Project"]
+    assert table["headers"] == ["Task", "Due date", "Priority", "Status", "Project"]
     assert table["rows"] == [
-        ["Pay the rent", "2025-03-13", "high", "to do", None],
-        ["Call Ann", "2025-03-14", "medium", "to do", "Harbour"],
-        ["Call Bob", "2025-03-15", "high", "in progress", "Harbour"],
-        ["Some day", None, "low", "to do", None],
+        ["Pay the rent", "2025-03-13T12:00Z", "High", "To do", None],
+        ["Call Ann", "2025-03-14T12:00Z", "Medium", "To do", "Harbour"],
+        ["Call Bob", "2025-03-15T12:00Z", "High", "In progress", "Harbour"],
+        ["Some day", None, "Low", "To do", None],
     ]
 
 
 def test_projects_show_their_progress() -> None:
     answer = talk("how are my projects doing?", "project_agent")
     assert answer.block("chart")["data"] == [
-        {"project": "Harbour", "open": 2, "done": 0},
-        {"project": "Atlas", "open": 0, "done": 1},
+        {"project": "Harbour", "to_do": 1, "in_progress": 1, "done": 0},
+        {"project": "Atlas", "to_do": 0, "in_progress": 0, "done": 1},
     ]
     assert answer.block("table")["rows"] == [
         ["Harbour", "active", 2, 0, "Beta (2025-03-16)"],
@@ -228,7 +261,7 @@ def test_malformed_results_never_break_the_answer(content: str) -> None:
         }
         blocks = json.loads(respond(parse_request(json.dumps(body)), now_ms=NOW_MS).text)
         for block in blocks[1:]:
-            BLOCK_MODELS[block["type"]].model_validate(block)
+            model_of(block).model_validate(block)
 
 
 _VALUES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=8))

@@ -64,6 +64,10 @@ CALL = DeviceCall("list_tasks", {"limit": 3})
             DeviceResult(Outcome.ERROR, code="not_found", message="no such task"),
         ),
         ({"ok": False, "error": {"code": "denied"}}, DeviceResult(Outcome.DENIED, code="denied")),
+        (
+            {"ok": True, "edited_args": {"limit": 1}},
+            DeviceResult(Outcome.ERROR, code="not_asked", message="The call did not ask for approval."),
+        ),
         ({"ok": False}, DeviceResult(Outcome.ERROR, code="error", message="The device gave no reason.")),
     ],
 )

@@ -72,7 +72,8 @@ async def test_a_home_request_with_a_tool_round_trip(database: str) -> None:
         end = await answer.finish()
         assert end.status == "completed"
         assert end.usage is not None
-        assert (end.usage.input_tokens, end.usage.output_tokens) == (150, 25)
+        # One round of tools, the answer, and the repair of its chart, which comes back as wrong as it was.
+        assert (end.usage.input_tokens, end.usage.output_tokens) == (250, 45)
         assert answer.text.startswith("Two tasks:")
         assert answer.text.endswith("That is all.")
         reference, table = answer.blocks
@@ -217,6 +218,125 @@ async def test_approvals_are_asked_of_the_person(database: str) -> None:
             answer = await device.home("delete it")
             end = await answer.finish()
         assert (answer.text, end.mutations, deleted) == ("refused ", [], [])
+
+
+def create_then_say(request: ReceivedRequest) -> list[Step]:
+    if results := tool_messages(request):
+        return text_block(f"result {'Run' in results[0]} ", "invalid" if "invalid_edit" in results[0] else "valid")
+    return tool_calls(("create_task", {"title": "Walk"}))
+
+
+@pytest.mark.parametrize(
+    ("edited", "said", "created"),
+    [
+        ({"data": {"title": "Run", "priority": "high"}}, "result True valid", [{"title": "Run", "priority": "high"}]),
+        ({"data": {"title": "Run", "priority": "none of these"}}, "result False invalid", []),
+    ],
+)
+async def test_an_approval_may_edit_the_arguments_and_the_server_checks_them(
+    database: str, edited: dict[str, Any], said: str, created: list[dict[str, Any]]
+) -> None:
+    ran: list[Mapping[str, Any]] = []
+    asked: list[bool] = []
+
+    async def create_task(args: Mapping[str, Any]) -> Any:
+        ran.append(args["data"])
+        return {"id": "t9", **args["data"]}
+
+    async def edit(call: Any) -> Mapping[str, Any]:
+        asked.append(call.requires_approval)
+        return edited
+
+    async with open_tessera(database, approval_tools="create_task") as tessera:
+        tessera.script(create_then_say)
+        async with tessera.device(tools={"create_task": create_task}, on_approval=edit) as device:
+            answer = await device.home("add a task")
+            end = await answer.finish()
+    assert (answer.text, ran, asked) == (said, created, [True])
+    assert [mutation.data for mutation in end.mutations] == [{"id": "t9", **data} for data in created]
+
+
+async def test_an_approval_that_nobody_answers_times_out_and_is_withdrawn(database: str) -> None:
+    withdrawn = trio.Event()
+
+    async def never(call: Any) -> bool:
+        try:
+            await trio.sleep_forever()
+        finally:
+            withdrawn.set()
+
+    def model(request: ReceivedRequest) -> list[Step]:
+        if results := tool_messages(request):
+            return text_block("late " if "deadline" in results[0] else "other ")
+        return tool_calls(("delete_task", {"id": "t1"}))
+
+    async with open_tessera(database, approval_timeout_s=0.2) as tessera:
+        tessera.script(model)
+        async with tessera.device(on_approval=never) as device:
+            answer = await device.home("delete it")
+            end = await answer.finish()
+            with trio.fail_after(5):
+                await withdrawn.wait()
+    assert (answer.text, end.mutations) == ("late ", [])
+
+
+async def test_two_devices_of_one_user_at_once_cross_nothing(database: str) -> None:
+    """Each asks, each serves its own tools; a mutation of one reaches the other and is not echoed."""
+    heard: dict[str, list[str]] = {"a": [], "b": []}
+    both_asked = trio.Event()
+    waiting: list[str] = []
+
+    def device_named(name: str) -> dict[str, Any]:
+        async def create_task(args: Mapping[str, Any]) -> Any:
+            # Both calls are out at once before either is answered.
+            waiting.append(name)
+            if len(waiting) == 2:
+                both_asked.set()
+            await both_asked.wait()
+            return {"id": f"made-on-{name}", **args["data"]}
+
+        async def on_mutation(frame: Any) -> None:
+            heard[name].append(frame.id)
+
+        return {"tools": {"create_task": create_task}, "on_mutation": on_mutation}
+
+    async with open_tessera(database) as tessera:
+        tessera.script(create_then_say)
+        account = await tessera.account()
+        async with (
+            tessera.device(account, **device_named("a")) as a,
+            tessera.device(account, **device_named("b")) as b,
+            tessera.device(**device_named("stranger")) as stranger,
+        ):
+            answers = [await a.home("add a task"), await b.home("add a task")]
+            ends = [await answer.finish() for answer in answers]
+            for device in (a, b, stranger):
+                await device.ping()
+    assert [[mutation.id for mutation in end.mutations] for end in ends] == [["made-on-a"], ["made-on-b"]]
+    assert heard == {"a": ["made-on-b"], "b": ["made-on-a"]}
+
+
+async def test_a_device_that_disappears_between_call_and_result(database: str) -> None:
+    async with open_tessera(database) as tessera:
+        tessera.script(lambda request: text_block("gone") if tool_messages(request) else tool_calls(("list_tasks", {})))
+        account = await tessera.account()
+        asked = trio.Event()
+
+        async def silent(args: Mapping[str, Any]) -> Any:
+            asked.set()
+            await trio.sleep_forever()
+
+        results: list[httpx.Response] = []
+
+        async def ask() -> None:
+            results.append(await chat(tessera, account.access_token, message="what is due?"))
+
+        async with trio.open_nursery() as nursery, tessera.device(account, tools={"list_tasks": silent}) as device:
+            nursery.start_soon(ask)
+            await asked.wait()
+            await device.vanish()
+        assert "device_gone" in tool_messages(tessera.answers()[-1])[0]
+        assert results[0].json()["blocks"] == [{"block": 0, "type": "text", "content": "gone"}]
 
 
 # ---- the door -------------------------------------------------------------------------------------------------------
@@ -435,3 +555,31 @@ async def test_the_same_request_id_runs_once_over_both_ways_in(database: str) ->
             await (await device.home("hello", request_id=request_id)).finish()
         response = await chat(tessera, account.access_token, message="hello", request_id=str(request_id))
         assert (response.status_code, response.json()["error"]["code"]) == (409, "duplicate_request")
+
+
+async def test_sockets_past_the_limit_are_closed_at_once(database: str) -> None:
+    async with open_tessera(database, max_sockets=1) as tessera:
+        account = await tessera.account()
+        async with tessera.device(account) as device:
+            with pytest.raises((ConnectError, ConnectionLostError)):
+                async with open_device(tessera.ws_url, account.access_token):
+                    raise AssertionError("the server let it in")
+            await device.ping()
+
+
+async def test_draining_sends_a_peer_without_a_hello_away_and_tells_rest_that_it_was_cancelled(database: str) -> None:
+    async with open_tessera(database, drain_grace_s=0.1) as tessera:
+        tessera.script(lambda _: [*text('[{"type":"text","content":"word '), Never()])
+        token = (await tessera.account()).access_token
+        responses: list[httpx.Response] = []
+
+        async def ask() -> None:
+            responses.append(await chat(tessera, token, message="hello"))
+
+        async with trio.open_nursery() as nursery, open_connection(tessera.ws_url) as socket:
+            nursery.start_soon(ask)
+            while not tessera.answers():
+                await tessera.model.wait_request(len(tessera.model.requests))
+            tessera.stop.set()
+            assert await close_code(socket) == CloseCode.DRAINING
+        assert responses[0].status_code == 503

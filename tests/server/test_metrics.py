@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from server.metrics import DEVICE_TOOLS, Metrics
+from agents.device import DEVICE_TOOLS
+from server.metrics import Metrics
 from streaming.codes import CloseCode
 
 Labels = frozenset[tuple[str, str]]
@@ -47,6 +48,8 @@ def labels(**values: str) -> Labels:
         (lambda m: m.tokens(11, 7), "tessera_tokens_total", labels(direction="input"), 11),
         (lambda m: m.tokens(11, 7), "tessera_tokens_total", labels(direction="output"), 7),
         (lambda m: m.tokens(-11, 7), "tessera_tokens_total", labels(direction="input"), 0),
+        (lambda m: m.block_repaired("repaired", 2), "tessera_block_repairs_total", labels(outcome="repaired"), 2),
+        (lambda m: m.block_repaired("deadline"), "tessera_block_repairs_total", labels(outcome="deadline"), 1),
         (lambda m: m.session_opened(), "tessera_sessions", labels(), 1),
         (lambda m: m.session_closed(), "tessera_sessions", labels(), -1),
         (lambda m: m.socket_closed(CloseCode.TOO_SLOW), "tessera_sockets_closed_total", labels(code="4008"), 1),

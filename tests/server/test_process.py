@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -70,6 +70,14 @@ class Server:
             assert line, f"no banner:\n{self.errors.read_text()}"
             self.banner += line
 
+    def end(self) -> None:
+        """Whatever a failed test left running."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(START_S)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
     def url(self, scheme: str) -> str:
         found = re.search(rf"{scheme}://\S+", self.banner)
         assert found is not None
@@ -83,8 +91,6 @@ class Server:
         self.process.send_signal(number)
         assert self.process.wait(START_S) == 0, self.errors.read_text()
         seconds = time.monotonic() - began
-        assert self.process.stdout is not None
-        self.process.stdout.close()
         assert not [pid for pid in family if is_running(pid)]
         return seconds
 
@@ -111,30 +117,51 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder / "state"
 
 
-def test_it_starts_answers_stops_and_finds_its_data_again(state: Path) -> None:
-    server = Server(state)
+@pytest.fixture
+def start() -> Iterator[Callable[[Path], Server]]:
+    servers: list[Server] = []
+
+    def start(state: Path) -> Server:
+        servers.append(Server(state))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.end()
+
+
+async def greet(url: str, token: str) -> bool:
+    async with open_device(url, token) as device:
+        await device.ping()
+    return True
+
+
+def test_it_starts_answers_stops_and_finds_its_data_again(state: Path, start: Callable[[Path], Server]) -> None:
+    server = start(state)
     assert "demo" in server.banner
-    assert "make chat" in server.banner
+    assert "embedded PostgreSQL" in server.banner
+    assert f"make chat ARGS='--url {server.url('ws')} --rest {server.url('http')}'" in server.banner
     assert httpx.get(f"{server.url('http')}/readyz").status_code == 200
 
-    async def ask() -> str:
+    async def ask() -> tuple[str, str]:
         account = await register(server.url("http"), EMAIL, PASSWORD)
         async with open_device(server.url("ws"), account.access_token) as device:
             answer = await device.home("hello, who are you?")
             assert (await answer.finish()).status == "completed"
-            return answer.text
+            return answer.text, account.access_token
 
-    assert "demo model" in trio.run(ask)
+    text, token = trio.run(ask)
+    assert "demo model" in text
     assert server.stop(signal.SIGTERM) < STOP_S
     assert "master_key_file" in server.errors.read_text()
 
-    server = Server(state)
+    server = start(state)
     response = httpx.post(
         f"{server.url('http')}/api/v1/auth/login",
         json={"email": EMAIL, "password": PASSWORD},
     )
     assert response.status_code == 200
-    # Its token was signed with a key that the first start made and this one found.
+    assert trio.run(greet, server.url("ws"), token), "the first start's key was not found again"
     assert server.stop(signal.SIGINT) < STOP_S
 
 
@@ -186,7 +213,7 @@ def test_an_address_in_use_is_one_sentence_and_exit_1(database: str, tmp_path: P
             TESSERA_WS_BIND=f"127.0.0.1:{taken.getsockname()[1]}",
         )
     assert result.returncode == 1
-    assert "tessera:" in result.stderr
+    assert "tessera: TESSERA_WS_BIND: can't listen on" in result.stderr
     assert "Traceback" not in result.stderr
 
 

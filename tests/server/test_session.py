@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+import structlog
 import trio
 import trio.testing
 
@@ -174,6 +175,49 @@ async def test_a_duplicate_id_runs_nothing_until_ten_minutes_have_passed(
         await trio.sleep(601)
         await other.say(**request)
         assert (await other.hear_until("stream_end"))[-1]["status"] == "completed"
+
+
+async def test_an_id_sent_again_at_the_limit_is_a_duplicate_not_a_refusal() -> None:
+    stack = house(max_concurrent_requests=1)
+    go_on = trio.Event()
+    stack.model.answer(go_on, text_block("once"))
+    async with stack.device() as socket:
+        request = {"type": "home_request", "request_id": uuid4(), "message": "hello"}
+        await socket.say(**request)
+        await socket.hear_until("stream_start")
+        await socket.say(**request)
+        assert (await socket.hear())["code"] == "duplicate_request"
+        go_on.set()
+        assert (await socket.hear_until("stream_end"))[-1]["status"] == "completed"
+
+
+async def test_what_waits_to_be_sent_is_dropped_by_a_cancel(autojump_clock: trio.testing.MockClock) -> None:
+    stack = house(heartbeat_s=1000)
+    stack.model.answer('[{"type":"text","content":"', *["word " * 20] * 20, trio.Event())
+    async with stack.device(capacity=0) as socket:
+        await socket.say(type="home_request", request_id=(request_id := uuid4()), message="hello")
+        await socket.hear_until("stream_start")
+        await trio.sleep(1)
+        await socket.say(type="cancel", request_id=request_id)
+        await trio.sleep(1)
+        frames = await socket.hear_until("stream_end")
+    # One frame was on its way; the rest had been queued.
+    assert len(texts(frames)) < 20 * 20 * 5 / 2
+    assert frames[-1]["status"] == "cancelled"
+
+
+async def test_log_lines_say_which_session_and_request() -> None:
+    stack = house()
+    stack.model.answer(RuntimeError("a bug"))
+    request_id = uuid4()
+    # As `server.logs` has it; capture_logs by itself would drop what is bound.
+    merge = structlog.contextvars.merge_contextvars
+    with structlog.testing.capture_logs(processors=[merge]) as logs:
+        async with stack.device() as socket:
+            await socket.say(type="home_request", request_id=request_id, message="hello")
+            await socket.hear_until("stream_end")
+    failed = next(line for line in logs if line["event"] == "request_failed")
+    assert failed["request_id"] == str(request_id)
 
 
 async def test_the_ninth_request_is_refused_and_the_eight_are_not_disturbed() -> None:
@@ -363,6 +407,7 @@ async def test_a_peer_that_stops_reading_stops_its_model_and_is_closed(autojump_
         await socket.rest()
         assert socket.closed_with is not None
         assert socket.closed_with[0] == CloseCode.TOO_SLOW
+    assert b"tessera_outbox_stalls_total 1.0" in stack.metrics.render()
 
 
 async def test_too_many_frames_are_refused_and_a_flood_is_closed() -> None:

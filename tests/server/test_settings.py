@@ -61,6 +61,7 @@ def test_all_mistakes_are_listed_at_once_by_name() -> None:
         "TESSERA_LOG_LEVEL",
         "TESSERA_MASTER_KEYS",
         "TESSERA_MODEL_URL",
+        "TESSERA_MODEL_NAME",
         "TESSERA_DATABASE_URL",
         "TESSERA_DEMO_REPLAY",
         "TESSERA_WS_BNID",
@@ -81,6 +82,28 @@ def test_all_mistakes_are_listed_at_once_by_name() -> None:
 )
 def test_settings_that_do_not_fit_together(environ: dict[str, str], expected: str) -> None:
     assert mistakes(**environ) == [expected]
+
+
+def test_mistakes_of_one_kind_do_not_hide_the_other() -> None:
+    found = mistakes(TESSERA_HTTP_BIND="x", TESSERA_MODEL_NAME="q")
+    assert {line.split(":")[0] for line in found} == {"TESSERA_HTTP_BIND", "TESSERA_MODEL_NAME"}
+
+
+@pytest.mark.parametrize(
+    "url", ["http://", "http://exa mple/v1", "ftp://h", "https://bob:hunter2@h/v1", "http://h/?k=1"]
+)
+def test_a_model_url_that_cannot_be_used_or_holds_a_secret(url: str) -> None:
+    (mistake,) = mistakes(TESSERA_MODEL_URL=url, TESSERA_MODEL_NAME="m")
+    assert mistake.startswith("TESSERA_MODEL_URL: ")
+    assert "hunter2" not in mistake
+
+
+def test_a_key_listed_twice_is_a_mistake() -> None:
+    assert mistakes(TESSERA_MASTER_KEYS=f"{KEY},{KEY}") == ["TESSERA_MASTER_KEYS: a key is listed twice"]
+
+
+def test_the_clients_own_variables_are_no_mistake() -> None:
+    load_settings({"TESSERA_CLIENT_PASSWORD": "hunter2"})
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.binding import Binder
 from agents.tool_results import ToolResults
 from streaming.frames import WsPopupDomain, WsStreamBlock, WsStreamStart, WsStreamText
 from streaming.home import HomeFormatter
@@ -56,7 +57,7 @@ def tokens_of(written: str, size: int) -> list[str]:
 
 def home(tokens: Sequence[str]) -> tuple[list[tuple[Any, ...]], HomeFormatter]:
     """What the tokens give: `(block, text)` with adjacent text joined, or `(block, block type, data)`."""
-    formatter = HomeFormatter(REQUEST, results().resolve)
+    formatter = HomeFormatter(REQUEST, results().resolve, Binder(results()).bind)
     frames = [frame for token in tokens for frame in formatter.feed(token)] + formatter.close()
     answer: list[tuple[Any, ...]] = []
     for frame in frames:
@@ -75,12 +76,12 @@ def without_type(block: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_start() -> None:
-    formatter = HomeFormatter(REQUEST, results().resolve)
+    formatter = HomeFormatter(REQUEST, results().resolve, Binder(results()).bind)
     assert formatter.start("task_agent") == [WsStreamStart(request_id=REQUEST, agent="task_agent")]
 
 
 def test_text_comes_with_its_token() -> None:
-    formatter = HomeFormatter(REQUEST, results().resolve)
+    formatter = HomeFormatter(REQUEST, results().resolve, Binder(results()).bind)
     assert formatter.feed('[{"type":"text","content":"Good mor') == [
         WsStreamText(request_id=REQUEST, block=0, chunk="Good mor")
     ]
@@ -145,6 +146,93 @@ def test_a_bad_block_is_skipped_and_leaves_a_gap(block: dict[str, Any], reason: 
     assert formatter.rejected_count == 1
 
 
+BOUND_CHART = {
+    "type": "chart",
+    "chartType": "bar",
+    "title": "T",
+    "from": {"entity": "task", "groupBy": "title"},
+    # What a model writes beside `from` is not believed.
+    "data": [{"title": "One", "count": 99}],
+    "config": {},
+}
+
+
+def test_a_block_that_names_its_data_is_an_ordinary_block_when_it_is_sent() -> None:
+    blocks = [BOUND_CHART, {"type": "table", "from": {"entity": "task", "columns": ["id"], "sort": "id"}}]
+    answer, formatter = home([json.dumps(blocks)])
+    assert formatter.rejected == []
+    chart, table = answer
+    assert chart[:2] == (0, "chart")
+    assert [point["count"] for point in chart[2]["data"]] == [1, 1, 1]
+    assert chart[2].keys() == {"chartType", "title", "data", "config"}
+    assert table == (1, "table", {"headers": ["ID"], "rows": [["t1"], ["t2"], ["t3"]]})
+
+
+@pytest.mark.parametrize(
+    ("source", "reason", "detail"),
+    [
+        ({"entity": "task", "groupBy": "colour"}, "unknown_field", "No task has the field colour"),
+        ({"entity": "note"}, "not_fetched", "returned a note"),
+        ({"entity": "task", "filter": {"title": "Four"}}, "no_data", "matches"),
+        ({"entity": "task", "groupBy": "title", "aggregate": "count"}, "invalid_field", "from.aggregate"),
+        ("task", "invalid_field", "from"),
+        ([], "invalid_field", "from"),
+    ],
+)
+def test_a_block_whose_data_cannot_be_computed_has_a_named_reason(source: Any, reason: str, detail: str) -> None:
+    answer, formatter = home([json.dumps([{**BOUND_CHART, "from": source}, text("b")])])
+    assert answer == [(1, "b")]
+    (rejected,) = formatter.rejected
+    assert (rejected.index, rejected.reason, rejected.block_type, rejected.shown) == (0, reason, "chart", False)
+    assert detail in rejected.detail
+    assert formatter.repairable(5) == ([] if reason == "not_fetched" else [rejected])
+
+
+def test_from_that_is_null_is_no_from() -> None:
+    assert home([json.dumps([{**CHART, "from": None}])])[0] == [(0, "chart", without_type(CHART))]
+
+
+def test_a_text_block_that_was_shown_in_part_is_not_asked_for_again() -> None:
+    _, formatter = home(['[{"type":"text","content":"so far\\x"},{"type":"poem"},{"type":"chart"}]'])
+    assert [(block.index, block.shown) for block in formatter.rejected] == [(0, True), (1, False), (2, False)]
+    assert [block.index for block in formatter.repairable(5)] == [1, 2]
+    assert [block.index for block in formatter.repairable(1)] == [1]
+
+
+BAD_CHART = {**CHART, "chartType": "donut"}
+BAD_TABLE = {**TABLE, "rows": [["x"]]}
+
+
+@pytest.mark.parametrize(
+    ("reply", "replaced"),
+    [
+        ([CHART, TABLE], [(1, "chart"), (3, "table")]),
+        ([TABLE, CHART], [(3, "table"), (1, "chart")]),
+        ([text("Here:"), CHART, text("and"), TABLE, TABLE], [(1, "chart"), (3, "table")]),
+        ([BAD_CHART, TABLE], [(3, "table")]),
+        # The first attempt stands for it, and it was invalid.
+        ([BAD_CHART, CHART, TABLE], [(3, "table")]),
+        ([{"type": "poem"}, TIMELINE, TABLE], [(3, "table")]),
+        ([BOUND_CHART], [(1, "chart")]),
+        ([], []),
+        ("I am sorry.", []),
+    ],
+)
+def test_corrected_blocks_are_sent_at_the_index_of_those_they_stand_for(reply: Any, replaced: list[Any]) -> None:
+    _, formatter = home([json.dumps([text("a"), BAD_CHART, text("b"), BAD_TABLE])])
+    rejected = formatter.repairable(3)
+    frames = formatter.replace(rejected, reply if isinstance(reply, str) else json.dumps(reply))
+    assert [(frame.block, frame.block_type) for frame in frames] == replaced
+    assert formatter.rejected_count == 2
+
+
+def test_a_block_that_had_no_type_may_be_replaced_by_any() -> None:
+    _, formatter = home([json.dumps([{"content": "?", "rows": []}])])
+    assert [block.block_type for block in formatter.rejected] == [None]
+    (frame,) = formatter.replace(formatter.repairable(1), json.dumps([TABLE]))
+    assert (frame.block, frame.block_type) == (0, "table")
+
+
 def test_what_is_noted_of_bad_blocks_is_bounded() -> None:
     _, formatter = home([json.dumps([reference("nobody")] * 1000)])
     assert (len(formatter.rejected), formatter.rejected_count) == (100, 1000)
@@ -199,6 +287,7 @@ def test_an_agent_without_a_domain_is_an_error_that_names_those_with_one() -> No
         (json.dumps([text("Only "), TABLE, text("text")]), "Only text"),
         (json.dumps(text("One object")), "One object"),
         (json.dumps([CHART]), ""),
+        (json.dumps([BOUND_CHART, text("only")]), "only"),
         ("", ""),
     ],
 )

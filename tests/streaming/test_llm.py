@@ -81,6 +81,14 @@ async def test_the_connection_is_used_again(server: ModelServer, model: ModelFac
     assert len(server.connections) == 1
 
 
+async def test_without_keepalive_each_call_has_its_own_connection(server: ModelServer, model: ModelFactory) -> None:
+    server.reply(text_stream("a"), text_stream("b"))
+    for answer in ("a", "b"):
+        assert (await model(keepalive=False).complete(REQUEST)).text == answer
+    assert [request.headers["connection"] for request in server.requests] == ["close", "close"]
+    assert len(server.connections) == 2
+
+
 async def test_done_ends_the_answer_though_the_body_stays_open(
     server: ModelServer, model: ModelFactory, autojump_clock: trio.testing.MockClock
 ) -> None:

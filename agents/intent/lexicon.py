@@ -1,11 +1,8 @@
-"""Which agent a message is for, by its words alone: what the router falls back on when its model does not answer."""
+"""The words by which a person names what an agent is for: features of the classifier, beside those it learnt."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-
-_WORD = re.compile(r"[^\W_]+")
+from collections.abc import Mapping, Sequence
 
 # Singular words and their weights. 3: names the entity; 2: belongs to it; 1: leans to it. A project is named as often
 # to say whose tasks or milestones are meant, so it weighs less than they do.
@@ -40,22 +37,16 @@ PHRASES: Mapping[str, Mapping[str, int]] = {
 }  # fmt: skip
 
 
-def score(message: str) -> dict[str, int]:
-    """Points per agent; 0 when nothing in the message speaks for it."""
-    words = [_singular(word) for word in _WORD.findall(message.lower())]
-    text = f" {' '.join(words)} "
-    return {
-        agent: sum(table.get(word, 0) for word in words)
+def points(words: Sequence[str]) -> dict[str, int]:
+    """Points per agent for a message's words, in lower case; agents for which nothing speaks are left out."""
+    singular = [_singular(word) for word in words]
+    text = f" {' '.join(singular)} "
+    found = {
+        agent: sum(table.get(word, 0) for word in singular)
         + sum(weight for phrase, weight in PHRASES[agent].items() if f" {phrase} " in text)
         for agent, table in WORDS.items()
     }
-
-
-def best_agent(message: str, least: int = 1) -> str | None:
-    """The agent with the most points, the earlier of the table on a tie; None when none has `least`."""
-    points = score(message)
-    agent = max(points, key=points.__getitem__)
-    return agent if points[agent] >= least else None
+    return {agent: number for agent, number in found.items() if number}
 
 
 def _singular(word: str) -> str:

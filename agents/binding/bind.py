@@ -1,0 +1,44 @@
+"""From a value-bound block to the data of its frame."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agents.binding.chart import chart_data
+from agents.binding.table import table_data
+from agents.binding.timeline import timeline_data
+from agents.binding.unbindable import Unbindable
+from agents.tool_results import ToolResults
+from parser.bindings import BindReason
+from parser.blocks import BoundBlock, BoundChartBlock, BoundTableBlock, BoundTimelineBlock
+from streaming.home import Unbound
+
+
+class Binder:
+    """Computes blocks from the tool results of one request, as they are when a block is complete."""
+
+    def __init__(self, results: ToolResults) -> None:
+        self._results = results
+
+    def bind(self, block: BoundBlock) -> dict[str, Any] | Unbound:
+        """The `data` of the block's frame, or why there is none. The same results give the same data."""
+        entity = block.source.entity
+        items = self._results.resolve(entity)
+        if not items:
+            return Unbound(BindReason.NOT_FETCHED.value, f"No tool of this conversation returned a {entity}.")
+        try:
+            match block:
+                case BoundChartBlock():
+                    return chart_data(block, items, self._project_names())
+                case BoundTableBlock():
+                    return table_data(block, items, self._project_names())
+                case BoundTimelineBlock():
+                    return timeline_data(block, items)
+        except Unbindable as fault:
+            return Unbound(fault.reason.value, fault.detail)
+
+    def _project_names(self) -> dict[str, str]:
+        return {
+            str(project["id"]): str(project.get("name") or project["id"])
+            for project in self._results.resolve("project")
+        }

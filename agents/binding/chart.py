@@ -1,0 +1,97 @@
+"""A chart's `data` and `config`, as shadcn's components take them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agents.binding.groups import Group, aggregate, grouped, partition, value_name
+from agents.binding.unbindable import Unbindable
+from agents.binding.values import Item, require_field
+from parser.bindings import BindReason, ChartFrom
+from parser.blocks import BoundChartBlock, ChartType
+
+COLORS = 5
+MAX_SERIES = 12
+_NOT_IN_A_KEY = re.compile(r"[^a-z0-9]+")
+# Their slices are coloured one by one; the others colour a whole series.
+_SLICED = {ChartType.PIE, ChartType.RADIAL}
+
+
+def chart_data(block: BoundChartBlock, items: Sequence[Item], project_names: Mapping[str, str]) -> dict[str, Any]:
+    """The `data` of a chart's `stream_block` frame. Raises `Unbindable`."""
+    source = block.source
+    if source.split_by is not None:
+        require_field(source.entity, source.split_by, items)
+    groups = grouped(source, items, project_names)
+    if source.split_by is None:
+        points, config = _one_series(source, groups)
+    else:
+        points, config = _split(source, source.split_by, groups, project_names)
+    if not config:
+        raise Unbindable(BindReason.NO_DATA, f"No {source.entity} that matches has a {source.field}.")
+    if block.chartType in _SLICED:
+        points = [point | {"fill": color(number)} for number, point in enumerate(points)]
+    return {"chartType": block.chartType.value, "title": block.title, "data": points, "config": config}
+
+
+def color(number: int) -> str:
+    """The theme's chart colours, over and over."""
+    return f"var(--chart-{number % COLORS + 1})"
+
+
+def _one_series(source: ChartFrom, groups: Sequence[Group]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    key = source.agg.value
+    label_key = _label_key(source, {key})
+    points = [{label_key: group.label, key: group.value} for group in groups if group.value is not None]
+    return points, {key: {"label": value_name(source), "color": color(0)}} if points else {}
+
+
+def _split(
+    source: ChartFrom, split_by: str, groups: Sequence[Group], project_names: Mapping[str, str]
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    everything = [item for group in groups for item in group.items]
+    series = partition(source.entity, split_by, None, everything, project_names)
+    if len(series) > MAX_SERIES:
+        raise Unbindable(BindReason.TOO_MANY_GROUPS, f"The field {split_by} makes more than {MAX_SERIES} series.")
+    keys = _keys(series)
+    label_key = _label_key(source, set(keys.values()))
+    members = {label: {id(item) for item in own} for label, own in series.items()}
+    points: list[dict[str, Any]] = []
+    used: set[str] = set()
+    for group in groups:
+        point: dict[str, Any] = {label_key: group.label}
+        for label, key in keys.items():
+            own = [item for item in group.items if id(item) in members[label]]
+            value = aggregate(source, own)
+            # A count or a sum of nothing is 0; an average of nothing is no number, and no point of the series.
+            if value is not None:
+                point[key] = value
+                used.add(key)
+        points.append(point)
+    config = {
+        key: {"label": label, "color": color(number)} for number, (label, key) in enumerate(keys.items()) if key in used
+    }
+    return points, config
+
+
+def _keys(labels: Mapping[str, object]) -> dict[str, str]:
+    """A key for each series that is fit for a CSS variable's name, unlike all others."""
+    keys: dict[str, str] = {}
+    for label in labels:
+        stem = _NOT_IN_A_KEY.sub("_", label.lower()).strip("_") or "series"
+        key, number = stem, 1
+        while key in keys.values():
+            number += 1
+            key = f"{stem}_{number}"
+        keys[label] = key
+    return keys
+
+
+def _label_key(source: ChartFrom, taken: set[str]) -> str:
+    """The key of each point's label: the field's name, which no series may have."""
+    key = (source.group_by or source.entity).removesuffix("Id") or "group"
+    while key in taken or key == "fill":
+        key += "_group"
+    return key

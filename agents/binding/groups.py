@@ -1,0 +1,151 @@
+"""Items in groups, and one number of each group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import fsum
+from typing import Any
+
+from agents.binding.select import in_order, matching
+from agents.binding.unbindable import Unbindable
+from agents.binding.values import (
+    PLURAL_LABELS,
+    Item,
+    bucket,
+    field_label,
+    is_date_field,
+    not_a_value,
+    require_field,
+    required_moment,
+    required_number,
+    value_label,
+)
+from parser.bindings import Aggregate, BindReason, Grouping, Interval
+
+Number = int | float
+MAX_GROUPS = 500
+# The order in which people list these; other values follow in the order of first sight.
+_KNOWN_ORDER = ("todo", "in_progress", "done", "active", "on_hold", "completed", "urgent", "high", "medium", "low")
+_AGG_LABELS = {Aggregate.SUM: "Total", Aggregate.AVG: "Average", Aggregate.MIN: "Least", Aggregate.MAX: "Most"}
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """`value` is None where the aggregate has nothing to take: an average of no numbers."""
+
+    label: str
+    items: Sequence[Item]
+    value: Number | None
+
+
+def grouped(source: Grouping, items: Sequence[Item], project_names: Mapping[str, str]) -> list[Group]:
+    """The groups of the items that match, sorted and limited as `source` says. Raises `Unbindable`."""
+    entity = source.entity
+    for field in (source.field, source.group_by):
+        if field is not None:
+            require_field(entity, field, items)
+    chosen = matching(entity, items, source.filter)
+    if not chosen:
+        raise Unbindable(BindReason.NO_DATA, f"No {entity} that a tool returned matches.")
+    if source.group_by is None:
+        parts: Mapping[str, Sequence[Item]] = {PLURAL_LABELS[entity]: chosen}
+    else:
+        parts = partition(entity, source.group_by, source.interval, chosen, project_names)
+    groups = [Group(label, own, aggregate(source, own)) for label, own in parts.items()]
+    return _limited(source, groups)
+
+
+def partition(
+    entity: str, field: str, interval: Interval | None, items: Sequence[Item], project_names: Mapping[str, str]
+) -> dict[str, list[Item]]:
+    """`items` by the label of their `field`. Dates come in order, known words in theirs, what is empty last."""
+    dated = interval is not None or is_date_field(field)
+    if not dated:
+        # Those in an order of their own come first, each in its place.
+        items = sorted(items, key=lambda item: _known_place(item.get(field)))
+    parts: dict[str, list[Item]] = {}
+    empty: list[Item] = []
+    for item in items:
+        value = item.get(field)
+        if value is None or value == "":
+            empty.append(item)
+        elif isinstance(value, list | dict):
+            raise not_a_value(field)
+        elif dated:
+            parts.setdefault(bucket(required_moment(entity, field, value), interval or "day"), []).append(item)
+        else:
+            parts.setdefault(value_label(field, value, project_names), []).append(item)
+    if dated:
+        parts = dict(sorted(parts.items()))
+    if empty:
+        parts.setdefault(value_label(field, None, project_names), []).extend(empty)
+    if len(parts) > MAX_GROUPS:
+        raise Unbindable(BindReason.TOO_MANY_GROUPS, f"The field {field} makes more than {MAX_GROUPS} groups.")
+    return parts
+
+
+def aggregate(source: Grouping, items: Sequence[Item]) -> Number | None:
+    """The group's number; items whose field is empty do not count, save for `count` without a field."""
+    field = source.field
+    if field is None:
+        return len(items)
+    present = [value for item in items if (value := item.get(field)) not in (None, "")]
+    if source.agg is Aggregate.COUNT:
+        return len(present)
+    numbers = [required_number(source.entity, field, value) for value in present]
+    try:
+        match source.agg:
+            case Aggregate.SUM:
+                return _sum(numbers)
+            case Aggregate.AVG:
+                return round(_sum(numbers) / len(numbers), 6) if numbers else None
+            case Aggregate.MIN:
+                return min(numbers, default=None)
+            case Aggregate.MAX:
+                return max(numbers, default=None)
+    except OverflowError:
+        raise Unbindable(BindReason.NOT_A_NUMBER, f"The field {field} adds up to more than a number holds.") from None
+
+
+def value_name(source: Grouping) -> str:
+    """What the number is, for a legend or a header: `Tasks`, `Average estimate`."""
+    if source.agg is Aggregate.COUNT:
+        return PLURAL_LABELS[source.entity]
+    return f"{_AGG_LABELS[source.agg]} {field_label(source.field or '').lower()}"
+
+
+def _sum(numbers: Sequence[Number]) -> Number:
+    return sum(numbers) if all(isinstance(number, int) for number in numbers) else fsum(numbers)
+
+
+def _limited(source: Grouping, groups: list[Group]) -> list[Group]:
+    backwards = source.order == "desc"
+    match source.sort:
+        case None:
+            pass
+        case sort if sort in {"value", source.agg.value, source.field}:
+            known = [group for group in groups if group.value is not None]
+            unknown = [group for group in groups if group.value is None]
+            groups = [*sorted(known, key=_value, reverse=backwards), *unknown]
+        case sort if sort in {"group", "label", source.group_by}:
+            groups = groups[::-1] if backwards else groups
+        case _:
+            raise Unbindable(BindReason.UNKNOWN_FIELD, "Groups are sorted by value or by group, and nothing else.")
+    return groups[: source.limit]
+
+
+def _value(group: Group) -> Number:
+    return 0 if group.value is None else group.value
+
+
+def _known_place(value: Any) -> int:
+    return _KNOWN_ORDER.index(value) if value in _KNOWN_ORDER else len(_KNOWN_ORDER)
+
+
+def rows_of(source: Grouping, items: Sequence[Item]) -> list[Item]:
+    """The items that match, one a row, sorted and limited as `source` says. Raises `Unbindable`."""
+    chosen = matching(source.entity, items, source.filter)
+    if not chosen:
+        raise Unbindable(BindReason.NO_DATA, f"No {source.entity} that a tool returned matches.")
+    return in_order(source.entity, chosen, source.sort, source.order)[: source.limit]

@@ -1,0 +1,36 @@
+"""A table's `headers` and `rows`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agents.binding.groups import grouped, rows_of, value_name
+from agents.binding.values import NAME_FIELD, Item, cell, field_label, require_field
+from parser.blocks import BoundTableBlock
+
+_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "task": ("title", "status", "priority", "dueDate", "projectId"),
+    "project": ("name", "status"),
+    "note": ("title", "createdAt", "projectId"),
+    "checkpoint": ("title", "date", "projectId", "isApproved"),
+}
+
+
+def table_data(block: BoundTableBlock, items: Sequence[Item], project_names: Mapping[str, str]) -> dict[str, Any]:
+    """The `data` of a table's `stream_block` frame. Raises `Unbindable`."""
+    source = block.source
+    if source.group_by is not None:
+        groups = grouped(source, items, project_names)
+        headers = [field_label(source.group_by), value_name(source)]
+        return {"headers": headers, "rows": [[group.label, group.value] for group in groups]}
+    columns = source.columns or _COLUMNS[source.entity]
+    for column in columns:
+        require_field(source.entity, column, items)
+    rows = [[cell(column, item.get(column), project_names) for column in columns] for item in rows_of(source, items)]
+    return {"headers": [_header(source.entity, column) for column in columns], "rows": rows}
+
+
+def _header(entity: str, column: str) -> str:
+    """The column of what items are called says what they are."""
+    return entity.capitalize() if column == NAME_FIELD[entity] else field_label(column)

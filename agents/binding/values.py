@@ -1,0 +1,135 @@
+"""What the fields of items hold: moments, numbers, and the words in which a person reads them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from math import isfinite
+from typing import Any
+
+from agents.binding.unbindable import Unbindable
+from agents.tools.dates import iso_utc, item_ms
+from agents.tools.rendering import DATE_FIELDS
+from parser.bindings import BindReason, Interval
+
+Item = Mapping[str, Any]
+
+# The fields that every entity has by the protocol; an item may lack them, and bear others.
+FIELDS: Mapping[str, tuple[str, ...]] = {
+    "task": ("id", "title", "status", "priority", "assignee", "dueDate", "projectId"),
+    "project": ("id", "name", "clientId", "status"),
+    "note": ("id", "title", "createdAt", "projectId"),
+    "checkpoint": ("id", "title", "date", "projectId", "isAiSuggested", "isApproved"),
+}
+NAME_FIELD: Mapping[str, str] = {"task": "title", "project": "name", "note": "title", "checkpoint": "title"}
+PLURAL_LABELS: Mapping[str, str] = {
+    "task": "Tasks",
+    "project": "Projects",
+    "note": "Notes",
+    "checkpoint": "Checkpoints",
+}
+_FIELD_LABELS: Mapping[str, str] = {
+    "id": "ID",
+    "projectId": "Project",
+    "clientId": "Client",
+    "isApproved": "Approved",
+    "isAiSuggested": "Suggested by AI",
+    "createdAt": "Created",
+}
+_WORDS: Mapping[str, str] = {"todo": "To do"}
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_CODE = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
+
+
+def require_field(entity: str, name: str, items: Iterable[Item]) -> None:
+    """Raise `Unbindable` when neither the protocol nor any of `items` has a field of this name."""
+    if name in FIELDS[entity] or any(name in item for item in items):
+        return
+    known = ", ".join(FIELDS[entity])
+    raise Unbindable(BindReason.UNKNOWN_FIELD, f"No {entity} has the field {name}; the fields are {known}.")
+
+
+def required_moment(entity: str, field: str, value: object) -> int:
+    """As `item_ms`. Raises `Unbindable` for what is no date."""
+    moment = item_ms(value)
+    if moment is None:
+        raise Unbindable(BindReason.NOT_A_DATE, f"The field {field} of a {entity} holds something that is no date.")
+    return moment
+
+
+def required_number(entity: str, field: str, value: object) -> int | float:
+    """`value` when it is a finite number that a chart can show. Raises `Unbindable`."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            if isfinite(value):
+                return value
+        except OverflowError:
+            pass
+    raise Unbindable(
+        BindReason.NOT_A_NUMBER, f"The field {field} of a {entity} holds something that is no finite number."
+    )
+
+
+def bucket(moment: int, interval: Interval) -> str:
+    """The UTC day (`2026-03-09`), ISO week (`2026-W11`) or month (`2026-03`) that a moment falls in."""
+    day = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=moment)).date()
+    match interval:
+        case "day":
+            return date.isoformat(day)
+        case "week":
+            year, week, _ = day.isocalendar()
+            return f"{year:04}-W{week:02}"
+        case "month":
+            return f"{day.year:04}-{day.month:02}"
+
+
+def is_date_field(name: str) -> bool:
+    return name in DATE_FIELDS
+
+
+def field_label(name: str) -> str:
+    """`dueDate` as `Due date`."""
+    if name in _FIELD_LABELS:
+        return _FIELD_LABELS[name]
+    words = _HUMP.sub(" ", name).replace("_", " ").split()
+    return " ".join([words[0].capitalize(), *(word.lower() for word in words[1:])]) if words else name
+
+
+def value_label(field: str, value: object, project_names: Mapping[str, str]) -> str:
+    """A field's value in words: a project by its name, `in_progress` as `In progress`, nothing as `No project`."""
+    if value is None or value == "":
+        return f"No {field_label(field).lower()}"
+    if field == "projectId":
+        return project_names.get(str(value), str(value))
+    if isinstance(value, bool):
+        label = field_label(field)
+        return label if value else f"Not {label[0].lower()}{label[1:]}"
+    if isinstance(value, str):
+        coded = field in {"status", "priority"} and _CODE.fullmatch(value)
+        return _WORDS.get(value, value.replace("_", " ").capitalize()) if coded else value
+    return str(value)
+
+
+def cell(field: str, value: object, project_names: Mapping[str, str]) -> str | int | float | bool | None:
+    """A field's value as a table's cell; dates in ISO 8601. Raises `Unbindable` for a list or an object."""
+    if value is None or isinstance(value, bool):
+        return value
+    if is_date_field(field) and (moment := item_ms(value)) is not None:
+        return iso_utc(moment) or str(value)
+    if isinstance(value, str):
+        return value_label(field, value, project_names) if value else value
+    if isinstance(value, int | float):
+        return value if _is_finite(value) else str(value)
+    raise not_a_value(field)
+
+
+def not_a_value(field: str) -> Unbindable:
+    return Unbindable(BindReason.NOT_A_VALUE, f"The field {field} holds lists or objects, which have no place here.")
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return isfinite(value)
+    except OverflowError:
+        return False

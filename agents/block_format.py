@@ -1,0 +1,260 @@
+"""The block format as a model reads it: made from the block models, with an example of each.
+
+`describe_blocks` is the text of `prompts/blocks.md`, written by `python -m agents.prompt_files`; `answer_schema` is the
+JSON Schema for models that can be held to one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel
+
+from parser.bindings import TableFrom
+from parser.blocks import (
+    BoundChartBlock,
+    BoundTableBlock,
+    BoundTimelineBlock,
+    ChartBlock,
+    EntityRefBlock,
+    TableBlock,
+    TimelineBlock,
+)
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockEntry:
+    """One form of a block. `model` is None for text, whose content no model holds. `schema_form` says whether a model
+    that is held to a JSON Schema may write it.
+    """
+
+    model: type[BaseModel] | None
+    use: str
+    examples: Sequence[Json]
+    schema_form: bool = True
+
+
+BLOCKS: Sequence[BlockEntry] = (
+    BlockEntry(
+        None,
+        "text: what you say, in plain text or light Markdown.",
+        [{"type": "text", "content": "Three tasks are due this week."}],
+    ),
+    BlockEntry(
+        EntityRefBlock,
+        "entity_ref: items that a tool returned, as the app's own cards. Without `ids`, all of that entity that the "
+        "tools returned. Prefer this to writing items out.",
+        [{"type": "entity_ref", "entity": "task", "ids": ["t1", "t2"]}],
+    ),
+    BlockEntry(
+        BoundChartBlock,
+        "chart with `from`: one point a group. Groups of a date field are days, or weeks or months by `interval`; "
+        "`splitBy` makes one series for each value of a second field; any `agg` but count takes the numbers in "
+        "`field`.",
+        [
+            {
+                "type": "chart",
+                "chartType": "bar",
+                "title": "Tasks by status",
+                "from": {"entity": "task", "groupBy": "status", "agg": "count"},
+            },
+            {
+                "type": "chart",
+                "chartType": "line",
+                "title": "Open tasks due by week",
+                "from": {
+                    "entity": "task",
+                    "filter": {"status": {"not": "done"}, "dueDate": {"after": "2026-03-09"}},
+                    "groupBy": "dueDate",
+                    "interval": "week",
+                },
+            },
+        ],
+    ),
+    BlockEntry(
+        BoundTableBlock,
+        "table with `from`: one row an item, with these `columns`; or one row a group, with `groupBy` as in a chart.",
+        [
+            {
+                "type": "table",
+                "from": {
+                    "entity": "task",
+                    "columns": ["title", "dueDate", "projectId"],
+                    "filter": {"priority": ["high", "medium"]},
+                    "sort": "dueDate",
+                    "limit": 10,
+                },
+            }
+        ],
+    ),
+    BlockEntry(
+        BoundTimelineBlock,
+        "timeline with `from`: checkpoints at their dates, or tasks at their due dates.",
+        [{"type": "timeline", "from": {"entity": "checkpoint", "filter": {"projectId": "p1"}}}],
+    ),
+    BlockEntry(
+        ChartBlock,
+        "chart with its data written out: only for numbers that no tool result holds. Each key of `config` is a number "
+        "in the objects of `data`; the other key names the point.",
+        [
+            {
+                "type": "chart",
+                "chartType": "pie",
+                "title": "Hours you named",
+                "data": [{"part": "Writing", "hours": 3}, {"part": "Review", "hours": 1.5}],
+                "config": {"hours": {"label": "Hours", "color": "var(--chart-1)"}},
+            }
+        ],
+        # Strict schemas know no objects with names of the model's own.
+        schema_form=False,
+    ),
+    BlockEntry(
+        TableBlock,
+        "table with its rows written out: for what no `from` can say. Every row is as long as `headers`.",
+        [{"type": "table", "headers": ["Option", "Cost"], "rows": [["Rent", 400], ["Buy", None]]}],
+    ),
+    BlockEntry(
+        TimelineBlock,
+        "timeline written out. `date` is in epoch milliseconds, copied from a tool result.",
+        [{"type": "timeline", "checkpoints": [{"id": "c1", "title": "Beta", "date": 1773014400000}]}],
+        schema_form=False,
+    ),
+)
+
+_OPENING = (
+    "Format: your whole answer is one JSON array of blocks, without a code fence and with nothing before or after "
+    "it. Begin with a text block, then show the data in the block that fits best. Keep `type` first in every "
+    "block.\n\n"
+    "Whenever a chart, a table or a timeline shows the person's items, use its form with `from`: you name the "
+    "data, the app computes it from what the tools returned, and the numbers are right. So call the list tools "
+    "first, without narrow limits; `from` sees every item that a tool returned in this conversation, and nothing "
+    "else. `filter` compares fields with a value, with several of which one must match, or with `before`, `after` "
+    "(ISO 8601) and `not`; null is an empty field. Field names are those of the tool results (`status`, "
+    "`priority`, `assignee`, `dueDate`, `projectId`, `date`, ...).\n\n"
+    "The blocks follow; `?` marks what may be left out."
+)
+
+
+def describe_blocks() -> str:
+    """The whole description, as Markdown."""
+    named = "\n".join(f"{name} is {meaning}" for name, meaning in _named().items())
+    parts = [f"{_OPENING}\n{named}"]
+    for entry in BLOCKS:
+        shape = '{"type": "text", "content": string}' if entry.model is None else _shape(entry.model)
+        examples = "\n".join(json.dumps(example, ensure_ascii=False) for example in entry.examples)
+        parts.append(f"{entry.use}\n{shape}\n{'Examples' if len(entry.examples) > 1 else 'Example'}:\n{examples}")
+    return "\n\n".join(parts)
+
+
+def notation(schema: Json, definitions: Json | None = None) -> str:
+    """A JSON Schema in a line: `{"entity": "task" | "note", "limit"?: number}`."""
+    definitions = definitions if definitions is not None else schema.get("$defs", {})
+    if "$ref" in schema:
+        return notation(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+    if "const" in schema:
+        return json.dumps(schema["const"])
+    if "enum" in schema:
+        return " | ".join(json.dumps(value) for value in schema["enum"])
+    if "anyOf" in schema:
+        return " | ".join(dict.fromkeys(notation(option, definitions) for option in schema["anyOf"]))
+    match schema.get("type"):
+        case "object" if "properties" in schema:
+            required = schema.get("required", [])
+            members = [
+                f'"{name}"{"" if name in required else "?"}: {notation(_present(inner), definitions)}'
+                for name, inner in schema["properties"].items()
+            ]
+            return "{" + ", ".join(members) + "}"
+        case "object":
+            values = schema.get("additionalProperties")
+            return "{name: " + (notation(values, definitions) if isinstance(values, Mapping) else "any") + ", ...}"
+        case "array":
+            return f"[{notation(schema['items'], definitions)}, ...]"
+        case "integer" | "number":
+            return "number"
+        case kind:
+            return str(kind)
+
+
+@cache
+def answer_schema() -> Json:
+    """`{"blocks": [...]}` as a strict JSON Schema: every member required, null for what is left out, no free names.
+
+    So it has no filters, and no charts or timelines written out: what strict schemas cannot say, a model that is held
+    to one cannot write.
+    """
+    text = {
+        "type": "object",
+        "properties": {"type": {"type": "string", "const": "text"}, "content": {"type": "string"}},
+        "required": ["type", "content"],
+        "additionalProperties": False,
+    }
+    forms = [_strict(_schema(entry.model)) for entry in BLOCKS if entry.model is not None and entry.schema_form]
+    return {
+        "type": "object",
+        "properties": {"blocks": {"type": "array", "items": {"anyOf": [text, *forms]}}},
+        "required": ["blocks"],
+        "additionalProperties": False,
+    }
+
+
+@cache
+def _named() -> Mapping[str, str]:
+    """What is said once and referred to by a name."""
+    schema = _schema(TableFrom)
+    members = schema["properties"]
+    return {"ENTITY": notation(members["entity"]), "FILTER": notation(_present(members["filter"]), schema["$defs"])}
+
+
+def _shape(model: type[BaseModel]) -> str:
+    shape = notation(_schema(model))
+    for name, meaning in _named().items():
+        shape = shape.replace(meaning, name)
+    return shape
+
+
+def _schema(model: type[BaseModel]) -> Json:
+    return model.model_json_schema(by_alias=True)
+
+
+def _present(schema: Json) -> Json:
+    """An optional member's schema without the null that only says that it may be left out."""
+    if schema.get("default", 0) is None and "anyOf" in schema:
+        options = [option for option in schema["anyOf"] if option != {"type": "null"}]
+        return options[0] if len(options) == 1 else {"anyOf": options}
+    return schema
+
+
+def _strict(schema: Json, definitions: Json | None = None) -> dict[str, Any]:
+    definitions = definitions if definitions is not None else schema.get("$defs", {})
+    if "$ref" in schema:
+        return _strict(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+    if "anyOf" in schema:
+        options = [_strict(option, definitions) for option in schema["anyOf"]]
+        return {"anyOf": [option for option in options if option]}
+    if schema.get("type") == "object":
+        members = {}
+        for name, inner in schema.get("properties", {}).items():
+            strict = _strict(inner, definitions)
+            if not strict or all(option == {"type": "null"} for option in strict.get("anyOf", [0])):
+                continue  # Only free names: there is nothing that a strict schema could allow.
+            optional = name not in schema.get("required", [])
+            nullable = optional and {"type": "null"} not in strict.get("anyOf", [])
+            members[name] = {"anyOf": [strict, {"type": "null"}]} if nullable else strict
+        if not members:
+            return {}
+        return {
+            "type": "object",
+            "properties": members,
+            "required": list(members),
+            "additionalProperties": False,
+        }
+    if schema.get("type") == "array":
+        return {"type": "array", "items": _strict(schema["items"], definitions)}
+    return {key: schema[key] for key in ("type", "enum", "const") if key in schema}

@@ -1,0 +1,76 @@
+"""Asking a model once to correct the blocks of its answer that could not be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import structlog
+import trio
+
+from agents.block_format import answer_schema
+from agents.limits import AgentLimits
+from agents.model import Model, read_reply
+from agents.prompting import prompt
+from streaming.chat import ChatRequest, Message, Usage
+from streaming.home import RejectedBlock
+from streaming.model_error import ModelError
+
+# Before the request's own deadline by so much, that a late correction does not fail an answer that is whole.
+_MARGIN_S = 0.5
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """How the call ended, and what the model wrote if it answered; whether its blocks are valid is the formatter's."""
+
+    outcome: Literal["answered", "deadline", "model_error"]
+    reply: str = ""
+
+
+async def ask_for_repair(
+    model: Model,
+    conversation: Sequence[Message],
+    rejected: Sequence[RejectedBlock],
+    usage: Usage,
+    limits: AgentLimits,
+) -> Repair:
+    """Ask for `rejected` again, in one bounded call without tools.
+
+    `conversation` ends with the answer that the blocks are from, so the model sees what it wrote and what the tools
+    returned. Never raises for what the model does. What the call cost is added to `usage`.
+    """
+    request = ChatRequest(
+        (*conversation, Message("user", instructions(rejected))),
+        max_tokens=limits.repair_tokens,
+        temperature=0.0,
+        response_schema=answer_schema() if model.structured_output else None,
+        response_schema_name="blocks",
+    )
+    deadline = min(trio.current_time() + limits.repair_timeout_s, trio.current_effective_deadline() - _MARGIN_S)
+    try:
+        with trio.move_on_at(deadline):
+            reply = await read_reply(model, request, usage)
+            return Repair("answered", reply.text)
+    except ModelError as error:
+        log.info("repair_failed", reason=error.code.value)
+        return Repair("model_error")
+    log.info("repair_failed", reason="deadline")
+    return Repair("deadline")
+
+
+def instructions(rejected: Sequence[RejectedBlock]) -> str:
+    """What is wrong with each block, numbered; the excerpts are the model's own words."""
+    return "\n".join([prompt("repair"), "", *(_fault(number, block) for number, block in enumerate(rejected, start=1))])
+
+
+def _fault(number: int, block: RejectedBlock) -> str:
+    kind = f"{block.block_type} block" if block.block_type else "block"
+    line = f"{number}. The {kind} that is number {block.index} of your answer, counted from 0: {block.reason}."
+    if block.detail:
+        line += f" {block.detail}"
+    if block.excerpt:
+        line += f" Its source, up to the fault, ends in: {block.excerpt}"
+    return line

@@ -1,0 +1,31 @@
+"""What checkpoints need beyond the five verbs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agents.tools.dates import EpochMs
+from agents.tools.device_access import DeviceAccess
+from agents.tools.fields import ById, Identity
+from agents.tools.tool import Tool, ToolArgs
+
+
+class RescheduleCheckpoint(ToolArgs):
+    """A checkpoint and its new date."""
+
+    id: Identity
+    date: EpochMs
+
+
+async def _approve(access: DeviceAccess, args: ById) -> Any:
+    return await access.update_item("checkpoint", args.id, {"isApproved": True})
+
+
+async def _reschedule(access: DeviceAccess, args: RescheduleCheckpoint) -> Any:
+    return await access.update_item("checkpoint", args.id, {"date": args.date})
+
+
+CHECKPOINT_TOOLS: tuple[Tool[Any], ...] = (
+    Tool("approve_checkpoint", "Approve one suggested checkpoint, because the person asked for it.", ById, _approve),
+    Tool("reschedule_checkpoint", "Move one checkpoint to another date.", RescheduleCheckpoint, _reschedule),
+)

@@ -1,0 +1,58 @@
+"""The arguments of a device call as the person edited them while approving it: checked like a model's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from agents.device import DeviceCall
+from agents.tools.error import ToolError
+from agents.tools.fields import CreateArgs, UpdateArgs
+from agents.tools.tool import ToolArgs, describe_faults
+from agents.tools.verbs import ENTITIES
+
+_CODE = "invalid_edit"
+A = TypeVar("A", bound=ToolArgs)
+
+
+def check_edit(call: DeviceCall, edited: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments to run `call` with. The item it is about can't be edited into another one.
+
+    Raises `ToolError` with code `invalid_edit`, which names the field.
+    """
+    if edited.get("id") != call.args.get("id"):
+        raise ToolError(_CODE, "id: the item can't be changed for another one")
+    verb, _, entity = call.tool.partition("_")
+    fields = next((fields for name, fields in ENTITIES.items() if name == entity), None)
+    data = edited.get("data")
+    match verb:
+        case "delete":
+            return {"id": edited["id"]}
+        case "create" if fields is not None and isinstance(data, Mapping):
+            return {"data": _created(fields.create_args, data)}
+        case "update" if fields is not None and isinstance(data, Mapping):
+            return {"id": edited["id"], "data": _updated(fields.update_args, str(edited["id"]), data)}
+    raise ToolError(_CODE, "data: an object with the fields is needed")
+
+
+def _created(model: type[CreateArgs], data: Mapping[str, Any]) -> dict[str, Any]:
+    """What an agent may not choose (`FIXED`) the person may: it is their own device."""
+    fixed = {name: data[name] for name in model.FIXED if isinstance(data.get(name), bool)}
+    given = {name: value for name, value in data.items() if name not in model.FIXED}
+    return {**_validated(model, given).device_data(), **fixed}
+
+
+def _updated(model: type[UpdateArgs], identity: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """As on the wire, where null empties a field."""
+    given = {name: value for name, value in data.items() if value is not None}
+    cleared = [name for name, value in data.items() if value is None]
+    return _validated(model, {**given, "id": identity, **({"clear": cleared} if cleared else {})}).device_data()
+
+
+def _validated(model: type[A], values: Mapping[str, Any]) -> A:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise ToolError(_CODE, f"As edited by the person: {describe_faults(error)}") from None

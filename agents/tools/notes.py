@@ -1,0 +1,68 @@
+"""What notes need beyond the five verbs."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from agents.tools.device_access import DeviceAccess, Item
+from agents.tools.error import ToolError
+from agents.tools.fields import Identity
+from agents.tools.side_by_side import side_by_side
+from agents.tools.tool import Tool, ToolArgs
+
+_MOST_CHARS = 100_000
+_WORDS = 6
+_WORD = re.compile(r"\w{3,}")
+
+
+class AppendToNote(ToolArgs):
+    """A note and what is to be added at its end."""
+
+    id: Identity
+    text: Annotated[str, Field(min_length=1, max_length=20_000, description="Added on a line of its own.")]
+
+
+class SearchNotes(ToolArgs):
+    """Words to look for."""
+
+    text: Annotated[str, Field(min_length=1, max_length=500, description="A word or several, in any order.")]
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+
+
+async def _append(access: DeviceAccess, args: AppendToNote) -> Any:
+    note = await access.get_item("note", args.id)
+    content = note.get("content")
+    if content is not None and not isinstance(content, str):
+        raise ToolError("not_text", "The note's content is not text, so nothing can be added to it.")
+    longer = f"{content.rstrip()}\n{args.text}" if content else args.text
+    if len(longer) > _MOST_CHARS:
+        raise ToolError("too_long", f"The note would have more than {_MOST_CHARS} characters. Begin a new note.")
+    return await access.update_item("note", args.id, {"content": longer})
+
+
+async def _search(access: DeviceAccess, args: SearchNotes) -> Any:
+    """Notes that hold any of the words, those with most of them first; the device itself finds only whole texts."""
+    words = list(dict.fromkeys(_WORD.findall(args.text.casefold())))[:_WORDS] or [args.text]
+    listed = await side_by_side(*(partial(access.list_items, "note", {"text": word, "limit": 100}) for word in words))
+    found: dict[str, Item] = {}
+    hits: dict[str, int] = {}
+    for result in listed:
+        for note in result["items"]:
+            identity = str(note.get("id"))
+            found.setdefault(identity, note)
+            hits[identity] = hits.get(identity, 0) + 1
+    best = sorted(found, key=lambda identity: -hits[identity])
+    answer: dict[str, Any] = {"items": [found[identity] for identity in best[: args.limit]]}
+    if len(best) > args.limit or any(result.get("truncated") for result in listed):
+        answer["truncated"] = True
+    return answer
+
+
+NOTE_TOOLS: tuple[Tool[Any], ...] = (
+    Tool("append_to_note", "Add text at the end of one note; what is there stays.", AppendToNote, _append),
+    Tool("search_notes", "Find notes by words in them, the best matches first.", SearchNotes, _search),
+)

@@ -1,0 +1,97 @@
+"""What projects need beyond the five verbs: how far they are, counted and not guessed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from agents.tools.dates import item_ms
+from agents.tools.device_access import DeviceAccess, Item
+from agents.tools.fields import Identity
+from agents.tools.rendering import with_iso_dates
+from agents.tools.side_by_side import side_by_side
+from agents.tools.tool import Tool, ToolArgs
+
+_DONE = frozenset({"done", "completed"})
+_LISTED = 500
+_AHEAD = 5
+
+
+class ProjectProgress(ToolArgs):
+    """One project, or all of them."""
+
+    id: Annotated[Identity | None, Field(description="The project's id; leave it out for all projects.")] = None
+
+
+async def _progress(access: DeviceAccess, args: ProjectProgress) -> Any:
+    """`{"items": [...], "truncated"?: true}`, one summary a project."""
+    wanted = {"limit": _LISTED} if args.id is None else {"limit": _LISTED, "filter": {"projectId": args.id}}
+
+    async def projects() -> Any:
+        if args.id is not None:
+            return {"items": [await access.get_item("project", args.id)]}
+        return await access.list_items("project", {"limit": _LISTED})
+
+    found, tasks, checkpoints = await side_by_side(
+        projects,
+        lambda: access.list_items("task", wanted),
+        lambda: access.list_items("checkpoint", wanted),
+    )
+    items = [
+        progress_of(project, _own(tasks, project), _own(checkpoints, project), access.now_ms)
+        for project in found["items"]
+    ]
+    partial = any(result.get("truncated") for result in (found, tasks, checkpoints))
+    return {"items": items, "truncated": True} if partial else {"items": items}
+
+
+def progress_of(project: Item, tasks: Sequence[Item], checkpoints: Sequence[Item], now_ms: int) -> dict[str, Any]:
+    """The project's tasks by status, how many are overdue, the next one due, and its checkpoints ahead."""
+    open_tasks = [task for task in tasks if task.get("status") not in _DONE]
+    due = sorted(
+        ((moment, task) for task in open_tasks if (moment := item_ms(task.get("dueDate"))) is not None), key=_by_moment
+    )
+    coming = [task for moment, task in due if moment >= now_ms]
+    ahead = sorted(
+        ((moment, one) for one in checkpoints if (moment := item_ms(one.get("date"))) is not None and moment >= now_ms),
+        key=_by_moment,
+    )
+    summary: dict[str, Any] = {
+        "id": project["id"],
+        "name": project.get("name"),
+        "status": project.get("status"),
+        "tasks": len(tasks),
+        "done": len(tasks) - len(open_tasks),
+        "byStatus": dict(Counter(str(task.get("status") or "none") for task in tasks)),
+        "overdue": len(due) - len(coming),
+    }
+    if tasks:
+        summary["donePercent"] = round(100 * summary["done"] / len(tasks))
+    if coming:
+        summary["nextDue"] = with_iso_dates({key: coming[0].get(key) for key in ("id", "title", "dueDate")})
+    summary["checkpointsAhead"] = [
+        with_iso_dates({key: one.get(key) for key in ("id", "title", "date", "isApproved")})
+        for _, one in ahead[:_AHEAD]
+    ]
+    return summary
+
+
+def _own(listed: Mapping[str, Any], project: Item) -> list[Item]:
+    return [item for item in listed["items"] if str(item.get("projectId")) == str(project["id"])]
+
+
+def _by_moment(pair: tuple[int, Item]) -> int:
+    return pair[0]
+
+
+PROJECT_TOOLS: tuple[Tool[Any], ...] = (
+    Tool(
+        "project_progress",
+        "How far one project is, or all are: tasks by status, overdue, next due, and the checkpoints ahead.",
+        ProjectProgress,
+        _progress,
+    ),
+)

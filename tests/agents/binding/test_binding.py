@@ -1,0 +1,217 @@
+"""What value-bound blocks look like, and each reason for which one cannot be computed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from agents.binding import Binder
+from agents.tool_results import ToolResults
+from parser.bindings import BindReason
+from parser.blocks import BoundChartBlock, BoundTableBlock, BoundTimelineBlock
+from streaming.home import Unbound
+
+MARCH_9 = 1_773_014_400_000
+TASKS: list[dict[str, Any]] = [
+    {"id": "t1", "title": "Offer", "status": "done", "priority": "low", "projectId": "p1", "dueDate": MARCH_9},
+    {"id": "t2", "title": "Call", "status": "todo", "priority": "high", "projectId": "p2", "hours": 2.5},
+    {
+        "id": "t3",
+        "title": "Plan",
+        "status": "in_progress",
+        "hours": 1,
+        "dueDate": "2026-03-10T14:30:00Z",
+        "tags": ["a"],
+    },
+]
+CHECKPOINTS: list[dict[str, Any]] = [
+    {"id": "c2", "title": "Launch", "date": MARCH_9 + 86_400_000, "isApproved": False, "secret": 1},
+    {"id": "c1", "title": "Beta", "date": "2026-03-09", "projectId": "p1", "isApproved": True},
+]
+
+
+def binder() -> Binder:
+    results = ToolResults()
+    results.add("task", TASKS)
+    results.add("checkpoint", CHECKPOINTS)
+    results.add("project", [{"id": "p1", "name": "Orion"}])
+    return Binder(results)
+
+
+def chart(kind: str = "bar", entity: str = "task", **source: Any) -> Any:
+    block = {"type": "chart", "chartType": kind, "title": "T", "from": {"entity": entity, **source}}
+    return binder().bind(BoundChartBlock.model_validate(block))
+
+
+def table(entity: str = "task", **source: Any) -> Any:
+    return binder().bind(BoundTableBlock.model_validate({"type": "table", "from": {"entity": entity, **source}}))
+
+
+def timeline(**source: Any) -> Any:
+    return binder().bind(BoundTimelineBlock.model_validate({"type": "timeline", "from": source}))
+
+
+def test_a_chart() -> None:
+    assert chart(groupBy="status", agg="count") == {
+        "chartType": "bar",
+        "title": "T",
+        "data": [
+            {"status": "To do", "count": 1},
+            {"status": "In progress", "count": 1},
+            {"status": "Done", "count": 1},
+        ],
+        "config": {"count": {"label": "Tasks", "color": "var(--chart-1)"}},
+    }
+
+
+def test_a_pie_colours_its_slices() -> None:
+    data = chart("pie", groupBy="projectId")["data"]
+    assert data == [
+        {"project": "Orion", "count": 1, "fill": "var(--chart-1)"},
+        {"project": "p2", "count": 1, "fill": "var(--chart-2)"},
+        {"project": "No project", "count": 1, "fill": "var(--chart-3)"},
+    ]
+
+
+def test_a_series_for_each_value_of_a_field() -> None:
+    found = chart(groupBy="projectId", splitBy="status")
+    assert found["data"][0] == {"project": "Orion", "to_do": 0, "in_progress": 0, "done": 1}
+    assert found["config"]["in_progress"] == {"label": "In progress", "color": "var(--chart-2)"}
+
+
+@pytest.mark.parametrize(
+    ("sort", "order", "labels"),
+    [
+        ("value", "desc", ["Call", "Plan"]),
+        ("sum", "asc", ["Plan", "Call"]),
+        ("hours", None, ["Plan", "Call"]),
+        ("group", "desc", ["Plan", "Call"]),
+        ("title", "asc", ["Call", "Plan"]),
+    ],
+)
+def test_groups_are_sorted_by_value_or_by_group(sort: str, order: str | None, labels: list[str]) -> None:
+    found = chart(
+        groupBy="title", agg="sum", field="hours", filter={"hours": {"not": None}}, sort=sort, order=order, limit=2
+    )
+    assert [point["title"] for point in found["data"]] == labels
+    assert found["config"] == {"sum": {"label": "Total hours", "color": "var(--chart-1)"}}
+
+
+def test_a_table() -> None:
+    assert table(columns=["title", "dueDate", "projectId", "status"], sort="dueDate") == {
+        "headers": ["Task", "Due date", "Project", "Status"],
+        "rows": [
+            ["Offer", "2026-03-09", "Orion", "Done"],
+            ["Plan", "2026-03-10T14:30Z", None, "In progress"],
+            ["Call", None, "p2", "To do"],
+        ],
+    }
+
+
+def test_a_table_sorts_priorities_by_rank_and_has_columns_of_its_own() -> None:
+    found = table(sort="priority", order="desc", limit=2)
+    assert found["headers"] == ["Task", "Status", "Priority", "Due date", "Project"]
+    assert [row[0] for row in found["rows"]] == ["Call", "Offer"]
+
+
+def test_a_table_of_groups() -> None:
+    assert table(groupBy="status", agg="max", field="hours") == {
+        "headers": ["Status", "Most hours"],
+        "rows": [["To do", 2.5], ["In progress", 1], ["Done", None]],
+    }
+
+
+def test_a_timeline() -> None:
+    assert timeline(entity="checkpoint") == {
+        "checkpoints": [
+            {"id": "c1", "title": "Beta", "date": MARCH_9, "projectId": "p1", "isApproved": True},
+            {"id": "c2", "title": "Launch", "date": MARCH_9 + 86_400_000, "isApproved": False},
+        ]
+    }
+    assert [point["id"] for point in timeline(entity="task", limit=1)["checkpoints"]] == ["t1"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "ids"),
+    [
+        ({"status": "todo"}, ["t2"]),
+        ({"status": ["todo", "done"]}, ["t1", "t2"]),
+        ({"status": {"not": "done"}}, ["t2", "t3"]),
+        ({"status": {"not": ["done", "todo"]}}, ["t3"]),
+        ({"dueDate": None}, ["t2"]),
+        ({"dueDate": {"not": None}}, ["t1", "t3"]),
+        ({"dueDate": {"after": "2026-03-10"}}, ["t3"]),
+        ({"dueDate": {"after": MARCH_9, "before": "2026-03-10"}}, ["t1"]),
+        ({"hours": 1}, ["t3"]),
+        ({"hours": True}, []),
+        ({"projectId": "p1", "status": "todo"}, []),
+    ],
+)
+def test_filters(wanted: dict[str, Any], ids: list[str]) -> None:
+    found = table(columns=["id"], filter=wanted)
+    assert ([row[0] for row in found["rows"]] if ids else found.reason) == (ids or "no_data")
+
+
+@pytest.mark.parametrize(
+    ("found", "reason", "says"),
+    [
+        (chart(entity="note", groupBy="projectId"), BindReason.NOT_FETCHED, "returned a note"),
+        (chart(filter={"status": "late"}), BindReason.NO_DATA, "matches"),
+        (chart(groupBy="colour"), BindReason.UNKNOWN_FIELD, "colour; the fields are id, title"),
+        (chart(groupBy="status", splitBy="colour"), BindReason.UNKNOWN_FIELD, "colour"),
+        (chart(groupBy="status", sort="colour"), BindReason.UNKNOWN_FIELD, "by value or by group"),
+        (chart(filter={"colour": 1}), BindReason.UNKNOWN_FIELD, "colour"),
+        (chart(agg="sum", field="title"), BindReason.NOT_A_NUMBER, "title"),
+        (chart(agg="avg", field="assignee"), BindReason.NO_DATA, "assignee"),
+        (chart(groupBy="title", interval="week"), BindReason.NOT_A_DATE, "title"),
+        (chart(filter={"dueDate": {"before": "soon"}}), BindReason.NOT_A_DATE, "dueDate"),
+        (chart(groupBy="tags"), BindReason.NOT_A_VALUE, "tags"),
+        (table(columns=["tags"]), BindReason.NOT_A_VALUE, "tags"),
+        (table(columns=["title", "colour"]), BindReason.UNKNOWN_FIELD, "colour"),
+        (table(sort="colour"), BindReason.UNKNOWN_FIELD, "colour"),
+        (timeline(filter={"projectId": "p9"}), BindReason.NO_DATA, "matches"),
+    ],
+)
+def test_reasons(found: Any, reason: BindReason, says: str) -> None:
+    assert isinstance(found, Unbound)
+    assert found.reason == reason.value
+    assert says in found.detail
+
+
+def test_too_many_groups_and_series() -> None:
+    results = ToolResults()
+    results.add("task", [{"id": number, "title": f"Task {number}"} for number in range(501)])
+    bind = Binder(results).bind
+    many = {"type": "chart", "chartType": "bar", "title": "T", "from": {"entity": "task", "groupBy": "title"}}
+    found = bind(BoundChartBlock.model_validate(many))
+    assert isinstance(found, Unbound)
+    assert found.reason == "too_many_groups"
+    results = ToolResults()
+    results.add("task", [{"id": number, "title": f"Task {number}"} for number in range(13)])
+    split = {"entity": "task", "splitBy": "title"}
+    bind = Binder(results).bind
+    found = bind(BoundChartBlock.model_validate(many | {"from": split}))
+    assert isinstance(found, Unbound)
+    assert "12 series" in found.detail
+
+
+@pytest.mark.parametrize(
+    ("source", "place"),
+    [
+        ({}, "entity"),
+        ({"entity": "person"}, "entity"),
+        ({"entity": "task", "group": "status"}, "group"),
+        ({"entity": "task", "agg": "median"}, "agg"),
+        ({"entity": "task", "agg": "sum"}, "needs field"),
+        ({"entity": "task", "interval": "week"}, "needs groupBy"),
+        ({"entity": "task", "limit": 0}, "limit"),
+        ({"entity": "task", "order": "down"}, "order"),
+        ({"entity": "task", "filter": {"status": {}}}, "before, after or not"),
+        ({"entity": "task", "filter": {"status": {"than": 1}}}, "than"),
+    ],
+)
+def test_what_from_may_not_say(source: dict[str, Any], place: str) -> None:
+    with pytest.raises(ValidationError, match=place):
+        chart(**({"entity": None} | source))

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from agents.intent import likeliest, score
+from agents.intent.features import BUCKETS, features
+from agents.intent.lexicon import PHRASES, WORDS, points
+from agents.intent.scorer import shipped_model
+from agents.registry import AGENTS, BY_ENTITY
+
+
+@pytest.mark.parametrize(
+    ("message", "agent"),
+    [
+        ("what should I do today?", "task_agent"),
+        ("Which of my tasks are overdue?", "task_agent"),
+        ("remind me to call Ada tomorrow", "task_agent"),
+        ("add a to-do: buy stamps", "task_agent"),
+        ("what's due this week", "task_agent"),
+        ("TASKS!", "task_agent"),
+        ("chart of my tasks by status", "task_agent"),
+        ("how are my projects going?", "project_agent"),
+        ("create a project for the client Acme", "project_agent"),
+        ("find my notes about the rent", "note_agent"),
+        ("Write down that the door code is 4711", "note_agent"),
+        ("add milk to my shopping list", "note_agent"),
+        ("show the milestones of the website project", "checkpoint_agent"),
+        ("approve the beta checkpoint", "checkpoint_agent"),
+        ("draw me a timeline", "checkpoint_agent"),
+        ("hello", "general_agent"),
+        ("", "general_agent"),
+        ("🙂", "general_agent"),
+        ("¿qué tal?", "general_agent"),
+        ("tell me a joke", "general_agent"),
+        ("what is the capital of France?", "general_agent"),
+    ],
+)
+def test_messages(message: str, agent: str) -> None:
+    assert likeliest(message)[0] == agent
+
+
+def test_scores_are_likelihoods_of_every_agent() -> None:
+    scores = score("show my notes and tasks")
+    assert list(scores) == list(AGENTS)
+    assert sum(scores.values()) == pytest.approx(1)
+    assert min(scores.values()) > 0
+
+
+def test_the_weights_are_for_these_agents_and_features() -> None:
+    model = shipped_model()
+    assert list(model.labels) == list(AGENTS)
+    assert len(model.weights) == BUCKETS * len(AGENTS)
+
+
+def test_features_are_bounded_and_blind_to_case_and_numbers() -> None:
+    assert sorted(features("Call 42 people!")) == sorted(features("call 7 PEOPLE"))
+    assert len(features("word " * 100_000)) < 20
+    assert len(features(" ".join(f"{number:x}word" for number in range(10_000)))) < 1_000
+    assert set(features("show my notes")) <= set(range(BUCKETS))
+
+
+def test_a_long_message_takes_no_long_time() -> None:
+    shipped_model()
+    began = time.process_time()
+    score("please show all of my open tasks " * 10_000)
+    assert time.process_time() - began < 0.1
+
+
+def test_the_lexicon_is_of_the_agents_with_an_entity_and_of_words_as_they_are_looked_up() -> None:
+    assert set(WORDS) == set(PHRASES) == {spec.name for spec in BY_ENTITY.values()}
+    assert all(agent in points([word]) for agent, table in WORDS.items() for word in table)
+    assert all(agent in points(phrase.split()) for agent, table in PHRASES.items() for phrase in table)

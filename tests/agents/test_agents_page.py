@@ -1,0 +1,52 @@
+"""`docs/agents.md` says what the code says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents.limits import AgentLimits
+from agents.registry import AGENTS
+from agents.tools.tool import Tool, parameters_schema
+from parser.bindings import Aggregate, BindReason, ChartFrom, TableFrom, TimelineFrom
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "agents.md").read_text("utf-8")
+
+
+def row(tool: Tool[Any]) -> str:
+    """The tool's row of the page: name, arguments (`?` marking what may be left out), description."""
+    schema = parameters_schema(tool.args)
+    required = schema["required"]
+    arguments = ", ".join(f"`{name}{'' if name in required else '?'}`" for name in schema["properties"])
+    return f"| `{tool.name}` | {arguments} | {tool.description} |"
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_every_agent_is_there_with_its_purpose(name: str) -> None:
+    assert f"| `{name}` | {AGENTS[name].purpose} |" in PAGE
+
+
+@pytest.mark.parametrize(
+    "tool", {tool.name: tool for spec in AGENTS.values() for tool in spec.tools}.values(), ids=lambda tool: tool.name
+)
+def test_every_tool_is_there_with_its_arguments(tool: Tool[Any]) -> None:
+    assert row(tool) in PAGE
+
+
+@pytest.mark.parametrize("word", [*BindReason, *Aggregate])
+def test_every_reason_and_aggregate_is_there(word: str) -> None:
+    assert f"`{word}`" in PAGE
+
+
+@pytest.mark.parametrize("model", [ChartFrom, TableFrom, TimelineFrom])
+def test_every_member_of_from_is_there(model: type[ChartFrom | TableFrom | TimelineFrom]) -> None:
+    missing = [field.alias for field in model.model_fields.values() if f"`{field.alias}`" not in PAGE]
+    assert not missing
+
+
+def test_the_bounds_of_a_repair_are_those_of_the_code() -> None:
+    limits = AgentLimits()
+    assert f"at most {limits.repair_blocks} blocks" in PAGE
+    assert f"{limits.repair_tokens} tokens" in PAGE

@@ -1,0 +1,239 @@
+"""Tools that make several calls of the device: which, in what order, and what comes of it when one of them fails."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from agents.device import DeviceCall, DeviceResult, Outcome
+from agents.registry import AGENTS
+from agents.tools.device_access import DeviceAccess
+from agents.tools.error import ToolError
+from agents.tools.projects import progress_of
+from agents.tools.tool import Tool
+from agents.turn import Turn
+from tests.agents.fakes import NOW_MS, ScriptedDevice, answered, make_turn
+
+TOOLS: dict[str, Tool[Any]] = {tool.name: tool for spec in AGENTS.values() for tool in spec.tools}
+DAY = 86_400_000
+FAILURES = [outcome for outcome in Outcome if outcome is not Outcome.ANSWERED]
+
+
+async def run(tool: str, device: ScriptedDevice, **arguments: Any) -> tuple[Any, Turn]:
+    turn = make_turn(device)
+    return await TOOLS[tool].invoke(DeviceAccess(turn), json.dumps(arguments)), turn
+
+
+def names(device: ScriptedDevice) -> list[str]:
+    return [call.tool for call in device.calls]
+
+
+# ---- move_task ------------------------------------------------------------------------------------------------------
+
+TASK = {"id": "t1", "title": "Offer", "projectId": "p2"}
+PROJECT = {"id": "p2", "name": "Orion", "status": "active"}
+
+
+async def test_a_task_is_moved_to_a_project_that_exists() -> None:
+    device = ScriptedDevice({"get_project": answered(PROJECT), "update_task": answered(TASK)})
+    moved, turn = await run("move_task", device, id="t1", projectId="p2")
+    assert moved == TASK
+    assert device.calls == [
+        DeviceCall("get_project", {"id": "p2"}),
+        DeviceCall("update_task", {"id": "t1", "data": {"projectId": "p2"}}),
+    ]
+    assert [(mutation.op, mutation.id) for mutation in turn.mutations] == [("update", "t1")]
+    assert turn.tool_results.resolve("project") == [PROJECT]
+
+
+async def test_a_task_is_not_moved_to_a_project_that_does_not() -> None:
+    device = ScriptedDevice({"update_task": answered(TASK)})
+    with pytest.raises(ToolError, match="not_found"):
+        await run("move_task", device, id="t1", projectId="p9")
+    assert names(device) == ["get_project"]
+
+
+# ---- project_progress -----------------------------------------------------------------------------------------------
+
+TASKS = [
+    {"id": "t1", "title": "Late", "status": "todo", "dueDate": NOW_MS - DAY, "projectId": "p2"},
+    {"id": "t2", "title": "Next", "status": "in_progress", "dueDate": "2026-03-10", "projectId": "p2"},
+    {"id": "t3", "title": "Later", "status": "todo", "dueDate": NOW_MS + 9 * DAY, "projectId": "p2"},
+    {"id": "t4", "title": "Done", "status": "done", "dueDate": NOW_MS - 2 * DAY, "projectId": "p2"},
+    {"id": "t5", "title": "Elsewhere", "status": "done", "projectId": "p3"},
+]
+CHECKPOINTS = [
+    {"id": "c2", "title": "Launch", "date": NOW_MS + 20 * DAY, "projectId": "p2"},
+    {"id": "c1", "title": "Beta", "date": NOW_MS + 5 * DAY, "projectId": "p2", "isApproved": True},
+    {"id": "c0", "title": "Kickoff", "date": NOW_MS - 5 * DAY, "projectId": "p2"},
+]
+EMPTY = {"id": "p3", "name": "Vega"}
+
+
+def progress_device(**fields: Any) -> ScriptedDevice:
+    answers: dict[str, Any] = {
+        "get_project": answered(PROJECT),
+        "list_projects": answered({"items": [PROJECT, EMPTY]}),
+        "list_tasks": answered({"items": TASKS}),
+        "list_checkpoints": answered({"items": CHECKPOINTS}),
+    }
+    return ScriptedDevice(answers | fields)
+
+
+async def test_the_progress_of_every_project() -> None:
+    found, turn = await run("project_progress", device := progress_device())
+    assert sorted(names(device)) == ["list_checkpoints", "list_projects", "list_tasks"]
+    orion, vega = found["items"]
+    assert orion == {
+        "id": "p2",
+        "name": "Orion",
+        "status": "active",
+        "tasks": 4,
+        "done": 1,
+        "donePercent": 25,
+        "byStatus": {"todo": 2, "in_progress": 1, "done": 1},
+        "overdue": 1,
+        "nextDue": {"id": "t2", "title": "Next", "dueDate": "2026-03-10"},
+        "checkpointsAhead": [
+            {"id": "c1", "title": "Beta", "date": NOW_MS + 5 * DAY, "date_iso": "2026-03-14", "isApproved": True},
+            {"id": "c2", "title": "Launch", "date": NOW_MS + 20 * DAY, "date_iso": "2026-03-29", "isApproved": None},
+        ],
+    }
+    assert (vega["tasks"], vega["done"], vega["donePercent"], vega["checkpointsAhead"]) == (1, 1, 100, [])
+    assert len(turn.tool_results.resolve("task")) == 5, "charts are made from what was read"
+
+
+async def test_the_progress_of_one_project_reads_only_what_is_its_own() -> None:
+    found, _ = await run("project_progress", device := progress_device(), id="p2")
+    assert [item["id"] for item in found["items"]] == ["p2"]
+    wanted = {"limit": 500, "filter": {"projectId": "p2"}}
+    assert {call.tool: call.args for call in device.calls} == {
+        "get_project": {"id": "p2"},
+        "list_tasks": wanted,
+        "list_checkpoints": wanted,
+    }
+
+
+async def test_its_calls_run_side_by_side() -> None:
+    gates = {name: trio.Event() for name in ("list_projects", "list_tasks", "list_checkpoints")}
+    device = progress_device()
+    device.gates = gates
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run, "project_progress", device)
+        await wait_all_tasks_blocked()
+        assert len(device.calls) == 3
+        for gate in gates.values():
+            gate.set()
+
+
+@pytest.mark.parametrize("outcome", FAILURES)
+async def test_one_failing_call_is_the_tools_one_result_and_the_others_still_end(outcome: Outcome) -> None:
+    device = progress_device(list_tasks=DeviceResult(outcome, code="boom", message="no"))
+    with pytest.raises(ToolError) as caught:
+        await run("project_progress", device)
+    assert caught.value.code == ("boom" if outcome is Outcome.ERROR else outcome.value)
+    assert len(device.finished) == 3
+
+
+async def test_a_cut_list_is_said_to_be_one() -> None:
+    device = progress_device(list_tasks=answered({"items": TASKS[:1], "truncated": True}))
+    found, _ = await run("project_progress", device)
+    assert found["truncated"] is True
+
+
+def test_a_project_without_tasks_or_dates() -> None:
+    summary = progress_of({"id": 1}, [], [{"id": 2, "date": "soon"}], NOW_MS)
+    assert (summary["tasks"], summary["overdue"], summary["checkpointsAhead"]) == (0, 0, [])
+    assert not {"donePercent", "nextDue"} & summary.keys()
+
+
+# ---- notes ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "longer"),
+    [("Rent paid.", "Rent paid.\nTwice."), ("Rent paid.\n\n", "Rent paid.\nTwice."), ("", "Twice."), (None, "Twice.")],
+)
+async def test_appending_keeps_what_is_there(content: str | None, longer: str) -> None:
+    note = {"id": "n1", "title": "Rent", "content": content}
+    device = ScriptedDevice({"get_note": answered(note), "update_note": lambda args: answered(note | args["data"])})
+    result, turn = await run("append_to_note", device, id="n1", text="Twice.")
+    assert result["content"] == longer
+    assert names(device) == ["get_note", "update_note"]
+    assert turn.tool_results.resolve("note") == [note | {"content": longer}]
+    assert [(mutation.op, mutation.id) for mutation in turn.mutations] == [("update", "n1")]
+
+
+@pytest.mark.parametrize(("content", "code"), [([1], "not_text"), ("x" * 100_000, "too_long")])
+async def test_what_cannot_be_appended_to_is_left_alone(content: Any, code: str) -> None:
+    device = ScriptedDevice({"get_note": answered({"id": "n1", "content": content})})
+    with pytest.raises(ToolError, match=code):
+        await run("append_to_note", device, id="n1", text="more")
+    assert names(device) == ["get_note"]
+
+
+NOTES = [
+    {"id": "n1", "title": "Export", "content": "csv"},
+    {"id": "n2", "title": "Quarterly report"},
+    {"id": "n3", "title": "Report", "content": "on the export"},
+]
+
+
+def search(args: Mapping[str, Any]) -> DeviceResult:
+    words = args["text"].casefold().split()
+    return answered({"items": [n for n in NOTES if all(word in json.dumps(n).casefold() for word in words)]})
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "calls"),
+    [
+        ("export report", ["n3", "n1", "n2"], 2),
+        ("Report, the EXPORT report", ["n3", "n2", "n1"], 3),
+        ("csv", ["n1"], 1),
+        ("nothing", [], 1),
+        ("q", ["n2"], 1),
+    ],
+)
+async def test_a_search_ranks_by_how_many_words_are_found(text: str, found: list[str], calls: int) -> None:
+    device = ScriptedDevice({"list_notes": search})
+    result, turn = await run("search_notes", device, text=text)
+    assert [note["id"] for note in result["items"]] == found
+    assert len(device.calls) == calls
+    assert {note["id"] for note in turn.tool_results.resolve("note")} == set(found)
+
+
+async def test_a_search_is_bounded() -> None:
+    device = ScriptedDevice({"list_notes": search})
+    result, _ = await run("search_notes", device, text="export report " + "word " * 50 + "a1b c2d e3f g4h", limit=1)
+    assert ([note["id"] for note in result["items"]], result["truncated"]) == (["n3"], True)
+    assert len(device.calls) == 6
+
+
+# ---- arguments ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "field"),
+    [
+        ("move_task", {"id": "t1"}, "projectId"),
+        ("move_task", {"id": "t1", "projectId": "p", "project": "x"}, "project"),
+        ("append_to_note", {"id": "n1"}, "text"),
+        ("search_notes", {"limit": 3}, "text"),
+        ("search_notes", {"text": "a", "limit": 0}, "limit"),
+        ("reschedule_checkpoint", {"id": "c1", "date": "soon"}, "date"),
+        ("approve_checkpoint", {}, "id"),
+        ("project_progress", {"project": "Orion"}, "project"),
+    ],
+)
+async def test_a_wrong_argument_is_named_and_reaches_no_device(
+    tool: str, arguments: dict[str, Any], field: str
+) -> None:
+    device = ScriptedDevice()
+    with pytest.raises(ToolError, match=f"invalid_arguments: {field}: "):
+        await run(tool, device, **arguments)
+    assert device.calls == []

@@ -1,0 +1,123 @@
+"""Asking once for blocks that could not be shown, over real HTTP to a scripted model server."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from agents.block_format import answer_schema
+from agents.chat_agent import ChatAgent
+from agents.limits import AgentLimits
+from agents.registry import AGENTS
+from agents.repair import Repair
+from agents.turn import Turn
+from streaming.chat import Usage
+from streaming.home import RejectedBlock
+from streaming.llm import ChatModel, ModelConfig, open_http_client
+from tests.agents.fakes import Models, ScriptedDevice, answered, make_turn
+from tests.model_server import Close, Never, Step, error_status, text_stream
+from tests.model_server import tool_calls as asks
+
+SPEC = AGENTS["task_agent"]
+REJECTED = [
+    RejectedBlock(2, "unknown_field", "chart", "No task has the field colour."),
+    RejectedBlock(4, "missing_type", None, "The block has no type.", '{"rows": []}'),
+]
+
+
+async def answered_agent(models: Models, limits: AgentLimits | None = None) -> tuple[ChatAgent, Turn]:
+    """An agent that has given its answer, after one round of tools."""
+    server, model = models
+    server.reply(asks(("list_tasks", {}), usage=(10, 1)), text_stream('[{"type":"chart"}]', usage=(20, 2)))
+    turn = make_turn(ScriptedDevice({"list_tasks": answered({"items": [{"id": "t1", "title": "Offer"}]})}))
+    agent = ChatAgent(model, turn, SPEC, limits)
+    await agent.handle()
+    return agent, turn
+
+
+async def test_the_model_sees_the_tool_results_its_answer_and_what_is_wrong(models: Models) -> None:
+    agent, turn = await answered_agent(models)
+    server, _ = models
+    server.reply(text_stream("[corrected]", usage=(30, 3)))
+    assert await agent.repair(REJECTED) == Repair("answered", "[corrected]")
+    body = server.requests[2].body
+    *_, result, answer, asked = body["messages"]
+    assert "Offer" in result["content"]
+    assert (answer["role"], answer["content"]) == ("assistant", '[{"type":"chart"}]')
+    assert asked["role"] == "user"
+    assert "1. The chart block that is number 2 of your answer" in asked["content"]
+    assert "unknown_field. No task has the field colour." in asked["content"]
+    assert "2. The block that is number 4 of your answer, counted from 0: missing_type." in asked["content"]
+    assert '{"rows": []}' in asked["content"]
+    assert not {"tools", "response_format"} & body.keys()
+    assert AgentLimits().repair_tokens in body.values()
+    assert turn.usage == Usage(60, 6)
+
+
+@pytest.mark.parametrize("reply", [error_status(500), error_status(400), [Close()]], ids=["500", "400", "cut"])
+async def test_a_model_that_fails_costs_the_blocks_and_no_more(models: Models, reply: list[Step]) -> None:
+    agent, turn = await answered_agent(models)
+    models[0].reply(reply)
+    assert await agent.repair(REJECTED) == Repair("model_error")
+    assert turn.usage == Usage(30, 3)
+
+
+@pytest.mark.parametrize(("request_s", "limit"), [(1000.0, 15.0), (10.0, 9.5)])
+async def test_a_late_model_costs_the_deadline_and_never_the_requests_own(
+    models: Models, mock_clock: MockClock, request_s: float, limit: float
+) -> None:
+    agent, _ = await answered_agent(models)
+    server, _ = models
+    server.reply([Never()])
+    repairs: list[Repair] = []
+    async with trio.open_nursery() as nursery:
+
+        @nursery.start_soon
+        async def run() -> None:
+            with trio.fail_after(request_s):
+                repairs.append(await agent.repair(REJECTED))
+
+        await server.wait_request(2)
+        mock_clock.jump(limit + 0.1)
+    assert repairs == [Repair("deadline")]
+    await server.connections[-1].closed.wait()
+
+
+async def test_the_answer_shown_again_is_bounded(models: Models) -> None:
+    agent, _ = await answered_agent(models, AgentLimits(repair_chars=5))
+    models[0].reply(text_stream("[]"))
+    await agent.repair(REJECTED)
+    assert models[0].requests[2].body["messages"][-2]["content"] == 'rt"}]'
+
+
+def test_repairs_are_off_when_they_have_no_time() -> None:
+    def repairable(limits: AgentLimits) -> int:
+        return ChatAgent(None, make_turn(), SPEC, limits).repairable_blocks  # type: ignore[arg-type]  # it is not asked
+
+    assert repairable(AgentLimits(repair_blocks=3)) == 3
+    assert repairable(AgentLimits(repair_timeout_s=0)) == 0
+
+
+# ---- structured output ----------------------------------------------------------------------------------------------
+
+
+async def test_a_schema_is_sent_where_no_tools_are_and_only_when_it_is_allowed(models: Models) -> None:
+    server, _ = models
+    limits = AgentLimits(max_rounds=1)
+    async with open_http_client() as client:
+        config = ModelConfig("test", server.url, structured_output=True)
+        for allowed in (True, False):
+            for mode in ("home", "popup"):
+                before = len(server.requests)
+                server.reply(asks(("list_tasks", {})), text_stream("[]"), text_stream("[]"))
+                model = ChatModel(client, replace(config, structured_output=allowed))
+                agent = ChatAgent(model, make_turn(mode=mode), SPEC, limits)
+                await agent.handle()
+                await agent.repair(REJECTED)
+                sent = [request.body.get("response_format") for request in server.requests[before:]]
+                assert [form is not None for form in sent] == [False, allowed and mode == "home", allowed]
+                schemas = [form["json_schema"]["schema"] for form in sent if form is not None]
+                assert schemas == [answer_schema()] * len(schemas)

@@ -1,0 +1,94 @@
+"""A real, small language model, the whole server in front of it, and every frame that the devices are sent."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import jsonschema
+import pytest
+
+from client.terminal.wire import Connection
+from streaming.schema import json_schema
+from tests.local_model.process import LocalModel, model_file, running_model
+from tests.local_model.relay import Relay, open_relay
+from tests.server.running import Tessera, open_tessera
+
+House = tuple[Tessera, Relay]
+OpenHouse = Callable[..., AbstractAsyncContextManager[House]]
+
+# Patient: a small machine reads a few dozen tokens a second, and a request may have to wait for a slot.
+PATIENCE_S = 600
+
+
+@pytest.fixture(scope="session")
+def local_model() -> Iterator[LocalModel]:
+    """The model server, for the whole session."""
+    file = model_file()
+    if file is None:
+        pytest.skip("no local model is installed; `make test-model` installs one")
+    with running_model(file) as model:
+        yield model
+
+
+@pytest.fixture
+def open_house(database: str, received: dict[Connection, list[str]]) -> OpenHouse:
+    """Opens the server on a model, by default with the settings that a small llama.cpp server needs."""
+
+    @asynccontextmanager
+    async def open_house(model: LocalModel, **settings: Any) -> AsyncIterator[House]:
+        defaults = {
+            "model_name": "smollm2",
+            "model_keepalive": "false",
+            "model_structured_output": "true",
+            "max_tool_rounds": 0,  # its chat template has no place for tools
+            "repair_timeout_s": 0,
+            "model_max_output_tokens": 48,
+            "model_first_token_timeout_s": PATIENCE_S,
+            "model_idle_timeout_s": PATIENCE_S,
+            "request_timeout_s": PATIENCE_S,
+            "router_timeout_s": PATIENCE_S,
+        }
+        async with (
+            open_relay(model.url) as relay,
+            open_tessera(database, **(defaults | {"model_url": relay.url} | settings)) as tessera,
+        ):
+            yield tessera, relay
+
+    return open_house
+
+
+@pytest.fixture
+def received(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[Connection, list[str]]]:
+    """What each connection of a device received, as it came; held to the protocol when the test is over."""
+    frames: dict[Connection, list[str]] = defaultdict(list)
+    receive_raw = Connection.receive_raw
+
+    async def receive_and_keep(connection: Connection) -> str:
+        text = await receive_raw(connection)
+        frames[connection].append(text)
+        return text
+
+    monkeypatch.setattr(Connection, "receive_raw", receive_and_keep)
+    yield frames
+    for texts in frames.values():
+        check_frames([json.loads(text) for text in texts])
+
+
+def check_frames(frames: list[dict[str, Any]]) -> None:
+    """One socket's frames: valid by the published schema, numbered from 1, nothing of a request behind its end."""
+    schema = {"$ref": "#/$defs/ServerFrame", "$defs": json_schema()["$defs"]}
+    validator = jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
+    for frame in frames:
+        validator.validate(frame)
+    assert [frame["seq"] for frame in frames] == list(range(1, len(frames) + 1))
+    by_request: dict[str, list[str]] = defaultdict(list)
+    for frame in frames:
+        if frame["type"] in {"stream_start", "popup_domain", "stream_text", "stream_block", "stream_end"}:
+            by_request[frame["request_id"]].append(frame["type"])
+    for types in by_request.values():
+        assert types[0] in {"stream_start", "popup_domain"} or types == ["stream_end"]  # withdrawn before it began
+        assert "stream_end" not in types[:-1]

@@ -1,0 +1,199 @@
+"""The whole server with a real, small language model as its peer. The protocol is asserted, not the wit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, MutableMapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+import structlog
+import trio
+
+from agents.registry import AGENTS
+from client.terminal.answer import Answer
+from client.terminal.sample import sample_items
+from client.terminal.store import DeviceStore
+from client.terminal.tools import DeviceTools
+from streaming.codes import ErrorCode
+from streaming.frames import WsHistoryMessage, WsPopupDomain, WsScope, WsStreamStart, WsStreamText
+from tests.local_model.conftest import OpenHouse
+from tests.local_model.process import LocalModel, model_file, running_model
+
+pytestmark = pytest.mark.local_model
+
+QUESTION = "Which tasks should I do today?"
+# So small a model copies what it said before: with this history it answers in a few words of text.
+HISTORY = (
+    WsHistoryMessage(role="user", content="Hello"),
+    WsHistoryMessage(
+        role="assistant", content='{"blocks":[{"type":"text","content":"Hello! What can I do for you?"}]}'
+    ),
+)
+# Without a history and a schema it goes on and on.
+ENDLESS = "Tell me a long story."
+ENDLESSLY: dict[str, Any] = {"model_max_output_tokens": 4000, "model_structured_output": "false"}
+ENOUGH_S = 30.0
+
+
+async def project(args: Mapping[str, Any]) -> Any:
+    return {"id": args["id"], "name": "Orion", "status": "active"}
+
+
+def texts(answer: Answer) -> list[WsStreamText]:
+    return [frame for frame in answer.frames if isinstance(frame, WsStreamText)]
+
+
+async def read_text(answer: Answer, frames: int) -> None:
+    """Read until so many text frames are here."""
+    while len(texts(answer)) < frames:
+        await anext(answer)
+
+
+async def until_idle(model: LocalModel) -> None:
+    """Return when the model's server writes no answer. It gives no event for that; each look waits for its turn."""
+    parts = urlsplit(model.url)
+    async with httpx.AsyncClient(headers={"Connection": "close"}, trust_env=False) as client:
+        while any(slot["is_processing"] for slot in (await client.get(f"http://{parts.netloc}/slots")).json()):
+            pass
+
+
+def routed_by(logs: Sequence[MutableMapping[str, Any]]) -> list[str]:
+    return [entry["routed_by"] for entry in logs if entry["event"] == "request_ended"]
+
+
+async def test_a_home_answer_held_to_the_schema_streams_as_text(local_model: LocalModel, open_house: OpenHouse) -> None:
+    tools = DeviceTools(DeviceStore(items=sample_items())).table()
+    async with open_house(local_model) as (tessera, relay), tessera.device(tools=tools) as device:
+        with structlog.testing.capture_logs() as logs:
+            answer = await device.home(QUESTION, history=HISTORY)
+            end = await answer.finish()
+        assert end.status == "completed"
+        assert isinstance(answer.frames[0], WsStreamStart)
+        assert answer.frames[0].agent in AGENTS
+        assert routed_by(logs) == ["model"]
+        assert len(texts(answer)) > 1
+        assert answer.text.strip()
+        assert not answer.text.lstrip().startswith(("{", "[")), "the JSON around the text was shown"
+        assert end.usage is not None
+        assert end.usage.output_tokens > 1
+        assert end.usage.input_tokens > end.usage.output_tokens
+        routing, answering = relay.calls
+        assert (routing.schema_name, answering.schema_name) == ("intent", "blocks")
+        assert all(len(call.requests) == 1 for call in relay.calls), "a connection was used again"
+
+
+async def test_a_popup_answers_in_text_about_the_item_on_the_device(
+    local_model: LocalModel, open_house: OpenHouse
+) -> None:
+    async with open_house(local_model) as (tessera, relay), tessera.device(tools={"get_project": project}) as device:
+        answer = await device.popup("How is it going?", WsScope(type="project", id="p1"))
+        end = await answer.finish()
+        assert isinstance(answer.frames[0], WsPopupDomain)
+        assert answer.frames[0].domain == "projects"
+        assert end.status == "completed"
+        assert len(texts(answer)) > 1
+        assert answer.blocks == []
+        (call,) = relay.calls  # the scope decides who answers, without the model
+        assert call.schema_name is None
+        assert "Orion" in json.dumps(call.requests[0]["messages"])
+
+
+async def test_keywords_decide_when_the_model_is_late(local_model: LocalModel, open_house: OpenHouse) -> None:
+    async with open_house(local_model, router_timeout_s=0.01) as (tessera, relay), tessera.device() as device:
+        with structlog.testing.capture_logs() as logs:
+            answer = await device.home(QUESTION, history=HISTORY)
+            end = await answer.finish()
+        assert end.status == "completed"
+        assert isinstance(answer.frames[0], WsStreamStart)
+        assert answer.frames[0].agent == "task_agent"
+        assert routed_by(logs) == ["keywords"]
+        assert len(relay.answers()) == 1
+
+
+async def test_a_cancel_hangs_up_on_the_model_which_goes_on_serving(
+    local_model: LocalModel, open_house: OpenHouse
+) -> None:
+    async with (
+        open_house(local_model, **ENDLESSLY) as (tessera, relay),
+        tessera.device() as device,
+    ):
+        answer = await device.home(ENDLESS)
+        await read_text(answer, 2)
+        (call,) = relay.answers()
+        assert not call.hung_up.is_set()
+        await answer.cancel()
+        assert (await answer.finish()).status == "cancelled"
+        with trio.fail_after(ENOUGH_S):
+            await call.hung_up.wait()
+            await until_idle(local_model)
+        assert not call.answered
+    async with open_house(local_model) as (tessera, _), tessera.device() as device:
+        assert (await (await device.home(QUESTION, history=HISTORY)).finish()).status == "completed"
+
+
+async def test_a_device_that_vanishes_leaves_the_model_idle(local_model: LocalModel, open_house: OpenHouse) -> None:
+    async with open_house(local_model, **ENDLESSLY) as (tessera, relay):
+        async with tessera.device() as device:
+            await read_text(await device.home(ENDLESS), 1)
+            await device.vanish()
+        with trio.fail_after(ENOUGH_S):
+            await relay.answers()[0].hung_up.wait()
+            await until_idle(local_model)
+
+
+async def test_more_requests_than_slots_on_two_devices_each_end_once(
+    local_model: LocalModel, open_house: OpenHouse
+) -> None:
+    async with open_house(local_model, model_max_output_tokens=24) as (tessera, relay):
+        async with tessera.device(tools={"get_project": project}) as one, tessera.device() as other:
+            answers = [
+                await one.home(QUESTION, history=HISTORY),
+                await one.home("Write a note about the meeting", history=HISTORY),
+                await one.popup("How is it going?", WsScope(type="project", id="p1")),
+                await other.home(QUESTION, history=HISTORY),
+            ]
+            # Withdrawn while it waits for a slot, or is being read: the others don't notice.
+            withdrawn = await other.home("List my projects")
+            await withdrawn.cancel()
+            for answer in answers:
+                end = await answer.finish()
+                assert end.status == "completed"
+                assert len(texts(answer)) > 1
+                assert {frame.request_id for frame in answer.frames} == {answer.request_id}
+            assert (await withdrawn.finish()).status == "cancelled"
+        assert len(relay.answers()) == len(answers)
+
+
+async def test_a_prompt_longer_than_the_models_context_fails_that_request_alone(
+    local_model: LocalModel, open_house: OpenHouse
+) -> None:
+    async with open_house(local_model, max_message_chars=200_000) as (tessera, _), tessera.device() as device:
+        answer = await device.home("task " * 12_000)
+        end = await answer.finish()
+        assert end.status == "failed"
+        assert end.error is not None
+        assert end.error.code is ErrorCode.MODEL_ERROR
+        assert (await (await device.home(QUESTION, history=HISTORY)).finish()).status == "completed"
+
+
+async def test_a_model_server_that_dies_in_mid_stream_fails_its_requests_and_no_more(open_house: OpenHouse) -> None:
+    file = model_file()
+    if file is None:
+        pytest.skip("no local model is installed; `make test-model` installs one")
+    with running_model(file) as model:
+        async with (
+            open_house(model, **ENDLESSLY) as (tessera, _),
+            tessera.device() as device,
+        ):
+            answer = await device.home(ENDLESS)
+            await read_text(answer, 1)
+            model.process.kill()
+            end = await answer.finish()
+            assert (end.status, end.error and end.error.retryable) == ("failed", True)
+            assert answer.text
+            again = await (await device.home(QUESTION, history=HISTORY)).finish()
+            assert (again.status, again.error and again.error.retryable) == ("failed", True)
+            await device.ping()

@@ -1,0 +1,125 @@
+"""Limits are enforced while a block arrives: each is reached, then passed, before the block is whole."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Iterator
+from itertools import chain, repeat
+
+import pytest
+
+from parser import BlockParser, BlockReady, BlockRejected, Limits, RejectReason
+from tests.parser.feeding import parse
+
+R = RejectReason
+LIMITS = Limits(block_bytes=300, depth=4, rows=2, columns=2, points=2, string_chars=11, lookahead_chars=20)
+TABLE = '{"type":"table","headers":["a"],"rows":['
+CHART = '{"type":"chart","chartType":"bar","title":"t","config":{"a":{"label":"","color":""}},"data":['
+PASSED = {
+    "bytes": ('{"type":"table","x":[', "1,", R.TOO_LARGE),
+    "bytes in a string of content before type": ('{"content":"', "abcd", R.TOO_LARGE),
+    "depth": (TABLE, "[", R.TOO_DEEP),
+    "rows": (TABLE, '["a"],', R.TOO_MANY_ROWS),
+    "checkpoints": ('{"type":"timeline","checkpoints":[', "{},", R.TOO_MANY_ROWS),
+    "ids": ('{"type":"entity_ref","ids":[', '"a",', R.TOO_MANY_ROWS),
+    "headers": ('{"type":"table","headers":[', '"a",', R.TOO_MANY_COLUMNS),
+    "cells": (TABLE + "[", "1,", R.TOO_MANY_COLUMNS),
+    "points": (CHART, '{"a":1},', R.TOO_MANY_POINTS),
+    "string": ('{"type":"table","x":"', "é", R.STRING_TOO_LONG),
+    "escapes": ('{"type":"table","x":"', r"\ud83d\ude00", R.STRING_TOO_LONG),
+    "key": ('{"type":"table","', "k", R.STRING_TOO_LONG),
+}
+
+
+@pytest.mark.parametrize("name", PASSED)
+def test_a_limit_is_seen_before_the_block_ends(name: str) -> None:
+    head, more, reason = PASSED[name]
+    parser = BlockParser(LIMITS)
+    events = [event for chunk in (head, *repeat(more, 400)) for event in parser.feed(chunk)]
+    assert isinstance(events[-1], BlockRejected)
+    assert events[-1].reason is reason
+    assert parser.close() == []
+
+
+def test_a_limit_may_be_reached() -> None:
+    answer = '{"type":"table","headers":["aaaaaaaaaa","b"],"rows":[["😀😀😀😀😀😀😀😀😀😀",2],["c",4]],"x":[[[]]]}'
+    for chunks in ([answer], list(answer)):
+        assert isinstance(parse(chunks, LIMITS)[-1], BlockReady)
+
+
+@pytest.mark.parametrize(
+    ("limits", "reason"),
+    [
+        (Limits(block_bytes=62), R.TOO_LARGE),
+        (Limits(depth=3), R.TOO_DEEP),
+        (Limits(rows=2), R.TOO_MANY_ROWS),
+        (Limits(columns=1), R.TOO_MANY_COLUMNS),
+        (Limits(string_chars=7), R.STRING_TOO_LONG),
+    ],
+)
+def test_one_more_than_a_limit_is_too_much(limits: Limits, reason: RejectReason) -> None:
+    good = '{"type":"table","headers":["éa"],"rows":[["b"],["c"]],"x":""}'
+    more = {
+        R.TOO_LARGE: good.replace('""', '"é"'),
+        R.TOO_DEEP: good.replace('"b"', "[]"),
+        R.TOO_MANY_ROWS: good.replace('["b"]', '["b"],["b"]'),
+        R.TOO_MANY_COLUMNS: good.replace('"b"', '"b","b"'),
+        R.STRING_TOO_LONG: good.replace('"b"', '"bbbbbbbb"'),
+    }[reason]
+    for chunks in ([good], list(good)):
+        assert isinstance(parse(chunks, limits)[-1], BlockReady)
+    for chunks in ([more], list(more)):
+        last = parse(chunks, limits)[-1]
+        assert isinstance(last, BlockRejected)
+        assert last.reason is reason
+
+
+def test_limits_are_positive() -> None:
+    with pytest.raises(ValueError, match="depth must be at least 1"):
+        Limits(depth=0)
+
+
+def test_a_bad_type_is_refused_as_soon_as_it_is_seen() -> None:
+    parser = BlockParser()
+    assert [type(event) for event in parser.feed('{"type":"chart","data":[{"a":1}],"chartType":"donut"')][
+        -1
+    ] is BlockRejected
+    parser = BlockParser()
+    parser.feed('{"type":"table","rows":[[')
+    for token in ('"a"', ",1", "]", "]", ","):
+        assert parser.feed(token) == []
+    assert isinstance(parser.feed('"type"')[0], BlockRejected)
+
+
+ENDLESS = {
+    "string": ('{"type":"table","x":"', "abc"),
+    "one character": ('{"type":"table","x":"', "a"),
+    "escapes": ('{"content":"', "\\"),
+    "arrays": ('{"type":"table","x":', "["),
+    "objects": ('{"type":"chart","data":[', '{"a":'),
+    "white space": ('{"type":"table"', "    "),
+    "digits": ('{"type":"table","x":', "9"),
+    "members": ('{"type":"table"', ',"x":1'),
+    "text": ('{"type":"text","content":"', "word "),
+    "prose": ("", "[ "),
+    "broken": ('{"type":"table",!', '{"'),
+    "refused": ('{"type":"video"', ',"x":[1'),
+    "wrappers": ("", '{"blocks":['),
+    "separators": ('{"type":"text","content":""}', ","),
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_memory_is_bounded_whatever_is_fed(name: str) -> None:
+    head, more = ENDLESS[name]
+    limits = Limits(block_bytes=2_000, string_chars=1_000)
+    stream: Iterator[str] = chain([head], repeat(more, 8_000))
+    parser = BlockParser(limits)
+    for chunk in stream:
+        parser.feed(chunk)
+        if not tracemalloc.is_tracing():
+            tracemalloc.start()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # Built values take more room than their source, and a refused block's brackets one byte each.
+    assert peak < 300_000
