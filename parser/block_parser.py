@@ -9,15 +9,19 @@ from parser.blocks import BlockType
 from parser.events import BlockOpened, Event, TextDelta
 from parser.fields import is_ours
 from parser.limits import Limits
-from parser.open_block import READERS, OpenBlock
+from parser.open_block import EXCERPT, READERS, OpenBlock
 from parser.states import NEXT, TRANSITIONS, Signal, State
-from parser.strings import SurrogateMender
+from parser.strings import SurrogateMender, decode_short
 
 _BYTE_ORDER_MARK = "\ufeff"
 _SPACE = re.compile(r"[ \t\r\n]*")
 _OPENER = re.compile(r"[\[{`]")
 _BRACKET = re.compile(r"[\[{]")
 _BATCH = 256  # characters of tokens that wait
+# An element closes and the next one opens; a bracket closes and the next one may still follow.
+_NEXT_ELEMENT = re.compile(r"\][ \t\r\n]*+,[ \t\r\n]*+\[|\}[ \t\r\n]*+,[ \t\r\n]*+\{")
+_OPENED = re.compile(r"[ \t\r\n]*+:?+[ \t\r\n]*+(?:(\[[ \t\r\n]*+[\[{])|([\[{])|\Z)")
+_ELEMENT_END = re.compile(r"[\]}][ \t\r\n]*+(?:,[ \t\r\n]*+)?+\Z")
 _UNFINISHED = (State.HEAD, State.MEMBERS, State.TEXT, State.STRUCTURE)
 _ATTEMPT = (
     *(State.TICK, State.TICKS, State.FENCE_INFO, State.FENCED, State.ARRAY, State.EMPTY_ARRAY),
@@ -29,6 +33,7 @@ _ATTEMPT = (
 _CLOSED, _STRUCTURE, _HEAD, _FENCE_INFO = State.CLOSED, State.STRUCTURE, State.HEAD, State.FENCE_INFO
 _TEXT, _MEMBERS, _PROSE, _AFTER = State.TEXT, State.MEMBERS, State.PROSE, State.AFTER
 _PUSHING = frozenset((State.HEAD, State.MEMBERS, State.STRUCTURE))
+_WATCHED = (None, "type", "chartType", "content")  # members whose value is looked at when it begins
 _OTHERS: Mapping[State, State | None] = {state: TRANSITIONS[state].get(Signal.OTHER) for state in State}
 
 
@@ -49,10 +54,15 @@ class BlockParser:
         self._mender = SurrogateMender()
         # Inside a block, tokens with which nothing can happen wait, up to `_room` characters: in members of members,
         # those before `_closing` brackets have closed; elsewhere, those without a brace and, once `_quoted`, a quote.
+        # A member whose key ended and of whose value nothing has been seen but the colon is `_opening`.
         self._room = 0
         self._closing = 0
+        self._opening = False
+        self._element_end = ""  # what came since a bracket closed, while the next element may follow
         self._quoted = False
         self._batch: list[str] = []
+        # In a text block's content with nothing held of a character: where to keep what was taken.
+        self._keep: Callable[[str], object] | None = None
         # Between blocks.
         self._held = ""  # text that may be the beginning of a block
         self._origin = State.START  # where it began
@@ -72,42 +82,90 @@ class BlockParser:
 
     def feed(self, text: str) -> list[Event]:
         """Take the next characters, cut anywhere; the events they complete. Raises `ValueError` after `close`."""
-        if self._room > len(text):
-            closing = self._closing
-            waits = True
-            if closing:
-                if "]" in text or "}" in text:
-                    closing -= text.count("]") + text.count("}")
-                    self._closing = closing
-                    waits = closing > 0
-            elif "}" in text:
-                waits = False
-            elif '"' in text:
-                waits = not self._quoted and "\\" not in text and text.count('"') == 1
-                self._quoted = True
+        keep = self._keep
+        if keep is not None:
+            # Nearly every token is nothing but content. No surrogate or control character is printable.
+            if '"' not in text and text.isprintable() and 0 < len(text) <= EXCERPT:
+                decoded = text if "\\" not in text else decode_short(text)
+                if decoded:
+                    keep(text)
+                    self._offset += len(text)
+                    return [TextDelta(self._index, decoded)]
+        elif (room := self._room - len(text)) > 0:
+            if self._closing:
+                waits = not (self._element_end or "]" in text or "}" in text) or self._count(text)
+            else:
+                waits = self._is_inside_member(text)
             if waits:
-                self._room -= len(text)
+                self._room = room
                 self._batch.append(text)
                 return []
-        state = self._state
-        if state is _TEXT and self._block and not self._mender.held and self._block.plain(text):
-            self._offset += len(text)
-            return [TextDelta(self._index, text)]
-        if state is _CLOSED:
+        if self._state is _CLOSED:
             raise ValueError("feed() after close()")
         events: list[Event] = []
         self._events = events
-        self._take(text, last=False)
-        state = self._state
-        if state in _PUSHING and self._block:
-            self._room = _BATCH
-            assembly = self._block.assembly
-            stalled = assembly.strings.stalled
-            self._closing = assembly.depth - 1 if state is _STRUCTURE and not stalled else 0
-            self._quoted = state is _MEMBERS or assembly.in_string
-        else:
-            self._room = 0
+        if self._batch:
+            self._batch.append(text)
+            text = "".join(self._batch)
+            self._batch.clear()
+        block = self._block
+        if self._state is not _STRUCTURE or block is None or self._mender.held or not self._push(block, text):
+            self._take(text, last=False)
+        self._foresee()
         return events
+
+    def _count(self, text: str) -> bool:
+        """Count the brackets of a token in members of members; whether it may wait.
+
+        Brackets in strings count as well. None that closes is missed, and one that opens counts only behind one that
+        closed, which stands in the same string if it stands in one: so no more are thought to be open than are.
+        """
+        closing = self._closing - text.count("]") - text.count("}")
+        if closing <= 0:
+            return False
+        text = self._element_end + text
+        self._closing = closing + len(_NEXT_ELEMENT.findall(text))
+        end = _ELEMENT_END.search(text)
+        self._element_end = end.group() if end else ""
+        return True
+
+    def _is_inside_member(self, text: str) -> bool:
+        """Whether a token among the block's own members, or in a string, may wait."""
+        if self._opening:
+            opened = _OPENED.match(text)
+            self._opening = opened is not None and opened.lastindex is None
+            if self._opening:
+                return True
+            if opened is not None:
+                self._closing = 2 if opened.lastindex == 1 else 1
+                return self._count(text[opened.end() :])
+        if "}" in text:
+            return False
+        if '"' not in text:
+            return True
+        waits = not self._quoted and "\\" not in text and text.count('"') == 1
+        self._quoted = True
+        return waits
+
+    def _foresee(self) -> None:
+        """Say which of the next tokens may wait, or are content and nothing else."""
+        state = self._state
+        self._room = 0
+        self._keep = None
+        block = self._block
+        if block is None:
+            return
+        if state is _TEXT:
+            if not self._mender.held:
+                self._keep = block.keep
+        elif state in _PUSHING:
+            self._room = _BATCH
+            assembly = block.assembly
+            strings = assembly.strings
+            self._closing = assembly.depth - 1 if state is _STRUCTURE and not strings.stalled else 0
+            self._quoted = state is _MEMBERS or strings.inside
+            self._opening = state is _STRUCTURE and assembly.open_key not in _WATCHED
+            self._element_end = ""
 
     def close(self) -> list[Event]:
         """The answer is over: the events of what was held, and one `BlockRejected` for a block that is unfinished.
@@ -118,8 +176,10 @@ class BlockParser:
             return []
         events: list[Event] = []
         self._events = events
-        self._take("", last=True)
+        self._take("".join(self._batch), last=True)
+        self._batch.clear()
         self._room = 0
+        self._keep = None
         if self._held:
             if self._state is not State.EMPTY_ARRAY or self._origin is not State.START:
                 self._write_prose(self._held)
@@ -133,12 +193,6 @@ class BlockParser:
     # ---- the text in hand -------------------------------------------------------------------------------------------
 
     def _take(self, text: str, *, last: bool) -> None:
-        if self._batch:
-            self._batch.append(text)
-            text = "".join(self._batch)
-            self._batch.clear()
-        if self._state is _STRUCTURE and not self._mender.held and self._push(text):
-            return
         if last or self._mender.held or not text.isascii():
             text = self._mender.mend(text, last=last)
         if not text:
@@ -149,10 +203,9 @@ class BlockParser:
         self._run(text, self._offset)
         self._offset += len(text)
 
-    def _push(self, text: str) -> bool:
+    def _push(self, block: OpenBlock, text: str) -> bool:
         """The short way of `_run` for a token in a block that is no text; false if it has a surrogate or is long."""
-        block = self._block
-        if block is None or len(text) > 2 * _BATCH:
+        if len(text) > 2 * _BATCH:
             return False
         assembly = block.assembly
         before = len(assembly.source)

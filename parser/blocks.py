@@ -6,6 +6,7 @@ reported as it comes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from math import isfinite
@@ -14,6 +15,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from parser.bindings import ChartFrom, TableFrom, TimelineFrom
+
+_NUMBERS = frozenset((int, float))  # bool is none
 
 Cell = str | int | float | bool | None
 
@@ -76,10 +79,19 @@ class ChartBlock(_Block):
             values = [point[key] for point in self.data if key in point]
             if not values:
                 raise ValueError(f"config key {key!r} occurs in no row of data")
-            for value in values:
-                if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-                    raise ValueError(f"series {key!r} has a value that is not a finite number")
+            if not _finite(values):
+                raise ValueError(f"series {key!r} has a value that is not a finite number")
         return self
+
+
+def _finite(values: Sequence[object]) -> bool:
+    """Whether all are numbers that a float holds, as the client's are floats."""
+    if not _NUMBERS.issuperset(map(type, values)):
+        return False
+    try:
+        return all(map(isfinite, values))  # type: ignore[arg-type] # numbers, as was just seen
+    except OverflowError:
+        return False
 
 
 class TableBlock(_Block):

@@ -40,7 +40,8 @@ _BOUND: Mapping[BlockType, type[Block]] = {
     BlockType.TIMELINE: BoundTimelineBlock,
 }
 _STEP = 4_096  # characters pushed at once, so that what follows a block's end in a huge chunk is not copied again
-_EXCERPT = 80
+EXCERPT = 80
+"""Characters of an excerpt."""
 
 Step = tuple[int, Signal | None]
 """How far the text was taken, and what happened there."""
@@ -63,7 +64,7 @@ class OpenBlock:
         self._counted: int | None = None  # the duplicate keys before the fault
         self._decoder = _NO_DECODER  # a text block gets its own
         # Of a text block: the last characters, in pieces of at least one, as its content is kept nowhere else.
-        self._recent: deque[str] = deque(maxlen=_EXCERPT)
+        self._recent: deque[str] = deque(maxlen=EXCERPT)
         self._recovery: Recovery | None = None
 
     def unfinished(self, offset: int) -> BlockRejected:
@@ -108,14 +109,13 @@ class OpenBlock:
             end = self._end_of_piece(text, position)
         return self._push(text, position, end, base, events)
 
-    def plain(self, text: str) -> bool:
-        """Whether `text`, in the content, is nothing but content, with nothing to decode: nearly every token is."""
-        if '"' in text or "\\" in text or not text.isprintable() or self._decoder.kept or len(text) > _EXCERPT:
-            return False
-        if text:
-            self._recent.append(text)
-            return True
-        return False
+    @property
+    def keep(self) -> Callable[[str], object] | None:
+        """In the content: takes the source of what needs no decoder, at most `EXCERPT` characters and at least one.
+
+        None while an escape is incomplete.
+        """
+        return None if self._decoder.kept else self._recent.append
 
     def _text(self, text: str, position: int, base: int, events: list[Event]) -> Step:
         decoded, end, ended = self._decoder.decode(text, position)
@@ -174,7 +174,7 @@ class OpenBlock:
         events.append(BlockOpened(self.index, block_type))
         if block_type is not _TEXT:
             return Signal.TYPE_OTHER
-        self._remember(self.assembly.source[-4 * _EXCERPT :].decode(errors="ignore"))
+        self._remember(self.assembly.source[-4 * EXCERPT :].decode(errors="ignore"))
         if content := self.assembly.members.get("content"):
             events.append(TextDelta(self.index, content))
         return Signal.TYPE_TEXT
@@ -229,14 +229,14 @@ class OpenBlock:
         return at, Signal.BROKEN if broken else Signal.REFUSED
 
     def _rejected(self, fault: Fault, offset: int, source: str) -> BlockRejected:
-        return BlockRejected(self.index, fault.reason, offset, source[-_EXCERPT:], fault.detail)
+        return BlockRejected(self.index, fault.reason, offset, source[-EXCERPT:], fault.detail)
 
     def _remember(self, text: str) -> None:
         if text:
-            self._recent.append(text[-_EXCERPT:])
+            self._recent.append(text[-EXCERPT:])
 
     def _tail(self) -> str:
-        return "".join(self._recent) or self.assembly.source[-4 * _EXCERPT :].decode(errors="ignore")
+        return "".join(self._recent) or self.assembly.source[-4 * EXCERPT :].decode(errors="ignore")
 
 
 READERS: Mapping[State, Callable[[OpenBlock, str, int, int, list[Event]], Step]] = {

@@ -78,6 +78,11 @@ class StringDecoder:
             at = after
 
 
+def decode_short(source: str) -> str:
+    """`source`, inside a string and without a quote, decoded; empty if it has more than text and whole short escapes."""
+    return _SHORT_ESCAPE.sub(_short, source) if _EASY.fullmatch(source) else ""
+
+
 def _short(escape: re.Match[str]) -> str:
     return _SIMPLE[escape.group(1)]
 

@@ -7,24 +7,41 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from importlib.metadata import version
 from typing import Final
 
 import structlog
 import trio
 
+from memory.embedding.embedder import EmbeddingError
+from memory.vault import NoSuchUser
 from server.banner import banner
-from server.database import database_url
+from server.database import database_url, owner_url
+from server.key_commands import CommandFailed, reembed, rotate_master_key, rotate_user_key
 from server.logs import configure_logging
 from server.main import Running, serve
+from server.memory import KEY_FAULTS
 from server.settings import Settings, SettingsError, describe_settings, load_settings
 from server.state import prepare_state_dir
 from sql.embedded import EmbeddedPostgresError
 from sql.errors import DatabaseUnavailable
 from sql.migrate import MigrationError, migrate, rollback
+from sql.pool import PoolTimeout
 
 log = structlog.get_logger(__name__)
 
+_OPERATORS_TO_MEND: Final = (
+    OSError,
+    DatabaseUnavailable,
+    EmbeddedPostgresError,
+    MigrationError,
+    PoolTimeout,
+    CommandFailed,
+    EmbeddingError,
+    NoSuchUser,
+    *KEY_FAULTS,
+)
 _FAILED: Final = 1
 _BAD_SETTINGS: Final = 2
 
@@ -32,7 +49,9 @@ _BAD_SETTINGS: Final = 2
 def main(arguments: list[str] | None = None) -> int:
     """The exit status: 0 done, 1 failed, 2 wrong arguments or settings."""
     options = _parser().parse_args(arguments)
-    command: Callable[[Settings], Awaitable[None]] = options.run
+    command: Callable[[Settings], Awaitable[None]] = (
+        partial(options.run, user=options.user) if hasattr(options, "user") else options.run
+    )
     status = 0
     try:
         settings = load_settings(os.environ)
@@ -42,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
         status = _BAD_SETTINGS
         _report(_mistakes(group))
     # What an operator can mend gets a sentence; anything else is a fault of ours and keeps its traceback.
-    except* (OSError, DatabaseUnavailable, EmbeddedPostgresError, MigrationError) as group:
+    except* _OPERATORS_TO_MEND as group:
         status = status or _FAILED
         for error in _leaves(group):
             print(f"tessera: {error}", file=sys.stderr)
@@ -64,8 +83,16 @@ def _parser() -> argparse.ArgumentParser:
         ("check-config", _check_config, "validate the settings and print them, without secrets"),
         ("migrate", _migrate, "apply the migrations that the database lacks"),
         ("rollback", _rollback, "undo the latest migration"),
+        ("rotate-master-key", rotate_master_key, "wrap every user's key by the first of TESSERA_MASTER_KEYS"),
     ):
         commands.add_parser(name, help=help_text, description=help_text).set_defaults(run=command)
+    for name, of_user, optional, help_text in (
+        ("rotate-user-key", rotate_user_key, False, "give a user a new key, and seal all their memory anew under it"),
+        ("reembed", reembed, True, "give memories vectors of the embedding model in use; without USER everybody's"),
+    ):
+        subparser = commands.add_parser(name, help=help_text, description=help_text)
+        subparser.add_argument("user", metavar="USER", nargs="?" if optional else None, help="an id or an e-mail")
+        subparser.set_defaults(run=of_user)
     return parser
 
 
@@ -113,14 +140,14 @@ async def _check_config(settings: Settings) -> None:
 async def _migrate(settings: Settings) -> None:
     prepare_state_dir(settings.state_dir)
     async with database_url(settings) as (url, description):
-        applied = await migrate(url)
+        applied = await migrate(owner_url(settings, url))
     print(f"{description}: " + (f"applied {', '.join(applied)}" if applied else "nothing to apply"))
 
 
 async def _rollback(settings: Settings) -> None:
     prepare_state_dir(settings.state_dir)
     async with database_url(settings) as (url, description):
-        undone = await rollback(url)
+        undone = await rollback(owner_url(settings, url))
     print(f"{description}: " + (f"undid {', '.join(undone)}" if undone else "nothing to undo"))
 
 

@@ -7,11 +7,12 @@ from uuid import UUID, uuid4
 
 from email_validator import EmailNotValidError, validate_email
 
-from memory.keys import KeyRing
+from memory.user_keys import UserKeys
 from server.auth import Passwords
 from sql.errors import UnknownReference
 from sql.pool import Pool
 from sql.statements import Statements
+from sql.tenant import scoped, scoped_to_email
 from streaming.frames import WsClientInfo
 
 Email = NewType("Email", str)
@@ -55,11 +56,11 @@ def normalise_email(value: str) -> Email:
 class Accounts:
     """Accounts in the database. Passwords are never kept; no connection is held while one is hashed."""
 
-    def __init__(self, pool: Pool, statements: Statements, passwords: Passwords, keyring: KeyRing) -> None:
+    def __init__(self, pool: Pool, statements: Statements, passwords: Passwords, keys: UserKeys) -> None:
         self._pool = pool
         self._statements = statements
         self._passwords = passwords
-        self._keyring = keyring
+        self._keys = keys
 
     async def register(self, email: Email, password: str) -> UUID:
         """Make an account with a new wrapped encryption key, and return the user's id. Raises `EmailTaken`.
@@ -67,30 +68,28 @@ class Accounts:
         Of several registrations of one e-mail at once, exactly one succeeds.
         """
         password_hash = await self._passwords.hash(password)
-        values = {
-            "user_id": uuid4(),
-            "email": email,
-            "password_hash": password_hash,
-            "encryption_key": self._keyring.new_user_key(),
-        }
-        async with self._pool.connection() as connection:
-            row = await (await connection.execute(self._statements["user_insert"], values)).fetchone()
-        if row is None:
+        user_id = uuid4()
+        key = await self._keys.make(user_id)
+        values = {"user_id": user_id, "email": email, "password_hash": password_hash, "encryption_key": key.stored}
+        async with scoped(self._pool, user_id) as connection:
+            inserted = await connection.execute(self._statements["user_insert"], values)
+        if await inserted.fetchone() is None:
+            await self._keys.discard(user_id)
             raise EmailTaken
-        user_id: UUID = row[0]
         return user_id
 
     async def login(self, email: Email, password: str) -> UUID:
         """The id of the user with this e-mail and password. Raises `BadCredentials`, after the same work either way."""
-        async with self._pool.connection() as connection:
-            row = await (await connection.execute(self._statements["user_by_email"], {"email": email})).fetchone()
+        async with scoped_to_email(self._pool, email) as connection:
+            found_by_email = await connection.execute(self._statements["user_by_email"], {"email": email})
+        row = await found_by_email.fetchone()
         user_id, stored = (row[0], row[2]) if row is not None else (None, None)
         check = await self._passwords.check(password, stored)
         if not check.ok or user_id is None:
             raise BadCredentials
         if check.new_hash is not None:
             values = {"user_id": user_id, "old_hash": stored, "new_hash": check.new_hash}
-            async with self._pool.connection() as connection:
+            async with scoped(self._pool, user_id) as connection:
                 await connection.execute(self._statements["user_rehash"], values)
         found: UUID = user_id
         return found
@@ -107,11 +106,12 @@ class Accounts:
             "client_version": _text(client.version),
             "client_platform": _text(client.platform),
         }
-        async with self._pool.connection() as connection:
-            try:
-                row = await (await connection.execute(self._statements["device_upsert"], values)).fetchone()
-            except UnknownReference:
-                raise UnknownUser from None
+        try:
+            async with scoped(self._pool, user_id) as connection:
+                upserted = await connection.execute(self._statements["device_upsert"], values)
+        except UnknownReference:
+            raise UnknownUser from None
+        row = await upserted.fetchone()
         return bool(row and row[0])
 
 

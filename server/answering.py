@@ -16,19 +16,21 @@ import structlog
 import trio
 
 from agents.binding import Binder
-from agents.device import DeviceResult
 from agents.orchestrator import Orchestrator
 from agents.prompting import prompts_version
 from agents.registry import BY_ENTITY
 from agents.turn import Scope, Turn
 from server.answer import ChatInput, Emit, RequestRefused
 from server.devices import DeviceRegistry, RemoteDevice, ToolTimeouts
+from server.emitting import Emitting
 from server.metrics import Metrics
+from server.remembering import AnswerMemory, NoMemory, RecalledContext
 from server.repairing import corrected_blocks
 from server.request_ids import RequestIds
+from server.scope import RequestFailed, resolve_scope
 from server.token_budget import TokenBudget
 from streaming.codes import ErrorCode
-from streaming.frames import ServerFrame, WsFailure, WsStreamEnd, WsUsage
+from streaming.frames import ServerFrame, WsFailure, WsStreamEnd, WsStreamText, WsUsage
 from streaming.home import HomeFormatter
 from streaming.model_error import ModelError
 from streaming.popup import PopupFormatter
@@ -63,8 +65,10 @@ class Answering:
         limits: AnswerLimits,
         wall_clock: Callable[[], float],
         budget: TokenBudget | None = None,
+        memory: AnswerMemory | None = None,
     ) -> None:
         self._orchestrator = orchestrator
+        self.memory: AnswerMemory = memory or NoMemory()
         self._registry = registry
         self._metrics = metrics
         self._timeouts = timeouts
@@ -120,7 +124,16 @@ class Answering:
             now_ms=int(self._wall_clock() * 1000),
         )
         return Answer(
-            self._orchestrator, self._registry, self._metrics, self._ids, self._limits, self._spend, chat, device, turn
+            self._orchestrator,
+            self._registry,
+            self._metrics,
+            self._ids,
+            self._limits,
+            self._spend,
+            chat,
+            device,
+            turn,
+            self.memory,
         )
 
     def _spend(self, user_id: UUID, tokens: int) -> None:
@@ -159,6 +172,7 @@ class Answer:
         chat: ChatInput,
         device: RemoteDevice,
         turn: Turn,
+        memory: AnswerMemory,
     ) -> None:
         self._orchestrator = orchestrator
         self._registry = registry
@@ -169,6 +183,10 @@ class Answer:
         self._chat = chat
         self._device = device
         self._turn = turn
+        self._memory = memory
+        self._recalled = RecalledContext()
+        self._agent: str | None = None
+        self._said: list[str] = []
         self._announced = 0
         self._failure: WsFailure | None = None
         self._started = trio.current_time()
@@ -180,14 +198,14 @@ class Answer:
 
     async def run(self, emit: Emit) -> Literal["completed", "failed"]:
         """Answer, giving each frame but the last to `emit`. Only cancellation and what `emit` raises come out."""
-        emitting = _Emitting(emit)
+        emitting = Emitting(emit)
         try:
             with trio.fail_after(self._limits.request_s):
                 await self._answer(emitting)
         except ModelError as error:
             self._failure = WsFailure(code=error.code, message=str(error), retryable=error.retryable)
             log.warning("request_failed", code=error.code, reason=str(error))
-        except _RequestFailed as failed:
+        except RequestFailed as failed:
             self._failure = failed.failure
             log.info("request_failed", code=failed.failure.code)
         except trio.TooSlowError:
@@ -206,7 +224,10 @@ class Answer:
             log.exception("request_failed", code=ErrorCode.INTERNAL)
         finally:
             self._announce_mutations()
-        return "completed" if self._failure is None else "failed"
+        if self._failure is not None:
+            return "failed"
+        await self._memory.store(self._chat, "".join(self._said).strip(), self._agent, self._recalled)
+        return "completed"
 
     async def _answer(self, emit: Emit) -> None:
         started = False
@@ -216,8 +237,11 @@ class Answer:
             for frame in self._formatter.start(BY_ENTITY[scope.type].name):
                 await emit(frame)
             started = True
-            await self._resolve_scope(scope)
+            await resolve_scope(scope, self._device, self._turn)
+        self._recalled = await self._memory.recall(self._chat.user_id, self._chat.message)
+        self._turn.memory = self._recalled.prompt
         agent_name, agent = await self._orchestrator.orchestrate_v3(self._turn)
+        self._agent = agent_name
         if not started:
             for frame in self._formatter.start(agent_name):
                 await emit(frame)
@@ -227,39 +251,25 @@ class Answer:
                     self._first_token_seen = True
                     self._metrics.first_token(self._chat.mode, trio.current_time() - self._started)
                 for part in self._formatter.feed(token):
-                    await emit(part)
+                    await self._emit(part, emit)
                 self._announce_mutations()
         for part in self._formatter.close():
-            await emit(part)
+            await self._emit(part, emit)
         if isinstance(self._formatter, HomeFormatter):
             for block in await corrected_blocks(agent, self._formatter, self._metrics):
                 await emit(block)
 
-    async def _resolve_scope(self, scope: Scope) -> None:
-        if scope.id is None:
-            return
-        found = await self._device.fetch(scope.type, scope.id)
-        if isinstance(found, DeviceResult):
-            if found.code == "not_found":
-                raise _RequestFailed(
-                    WsFailure(
-                        code=ErrorCode.SCOPE_NOT_FOUND,
-                        message=f"The device has no {scope.type} with this id.",
-                        retryable=False,
-                    )
-                )
-            # The agent can still ask for the item by its tools, or say that the device is away.
-            log.info("scope_unresolved", outcome=found.outcome)
-            self._turn.scope = Scope(scope.type, scope.id, unread=found.message)
-            return
-        self._turn.scope = Scope(scope.type, scope.id, found)
-        self._turn.tool_results.add(scope.type, [found])
+    async def _emit(self, frame: ServerFrame, emit: Emit) -> None:
+        if isinstance(frame, WsStreamText):
+            self._said.append(frame.chunk)
+        await emit(frame)
 
     def _announce_mutations(self) -> None:
         for mutation in self._turn.mutations[self._announced :]:
             self._registry.announce(
                 self._chat.user_id, mutation, origin=self._device.device_id, request_id=self._chat.request_id
             )
+            self._memory.changed(self._chat.user_id, mutation)
         self._announced = len(self._turn.mutations)
 
     def end(self, status: Status) -> WsStreamEnd:
@@ -269,6 +279,7 @@ class Answer:
             request_id=self._chat.request_id,
             status=status,
             mutations=list(self._turn.mutations),
+            memory_used=list(self._recalled.used) or None,
             usage=WsUsage(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens),
             error=self._failure if status == "failed" else None,
         )
@@ -294,24 +305,3 @@ class Answer:
             input_tokens=usage.input_tokens,
             output_tokens=usage.output_tokens,
         )
-
-
-class _RequestFailed(Exception):
-    def __init__(self, failure: WsFailure) -> None:
-        super().__init__(failure.message)
-        self.failure = failure
-
-
-class _Emitting:
-    """Remembers what the caller's `emit` raised, to tell it from a fault of ours."""
-
-    def __init__(self, emit: Emit) -> None:
-        self._emit = emit
-        self.raised: Exception | None = None
-
-    async def __call__(self, frame: ServerFrame) -> None:
-        try:
-            await self._emit(frame)
-        except Exception as error:
-            self.raised = error
-            raise

@@ -20,6 +20,7 @@ def banner(running: Running) -> str:
         ("REST", f"{running.rest_url}  (schema at /openapi.json)"),
         ("model", running.model),
         ("database", running.database),
+        ("memory", running.memory),
         ("try it", _chat_command(running)),
         ("stop", "Ctrl-C"),
     )

@@ -11,6 +11,7 @@ from server.settings import Settings
 from sql.embedded import embedded_postgres
 from sql.migrate import Migration, migrate, pending, read_migrations
 from sql.pool import Pool, open_pool
+from sql.tenant import configure_server
 
 _EMBEDDED_FOLDER: Final = "postgres"
 
@@ -42,11 +43,19 @@ async def database_url(settings: Settings) -> AsyncIterator[tuple[str, str]]:
         yield url, f"embedded PostgreSQL in {folder}"
 
 
+def owner_url(settings: Settings, url: str) -> str:
+    """Where to connect to change the tables: as their owner, when that is somebody else than `url` names."""
+    return settings.database_owner_url.get_secret_value() if settings.database_owner_url is not None else url
+
+
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[Database]:
-    """Start or reach the database, apply the migrations, open the pool. Raises what those raise."""
+    """Start or reach the database, apply the migrations, open the pool. Raises what those raise.
+
+    Migrations run as the tables' owner; the pool works as a role that owns nothing (`sql/tenant.py`).
+    """
     async with database_url(settings) as (url, description):
         migrations = read_migrations()
-        await migrate(url, migrations)
-        async with open_pool(url, max_size=settings.database_pool_size) as pool:
+        await migrate(owner_url(settings, url), migrations)
+        async with open_pool(url, max_size=settings.database_pool_size, configure=configure_server) as pool:
             yield Database(pool, description, migrations)

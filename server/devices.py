@@ -132,7 +132,7 @@ class ToolTimeouts:
 class RemoteDevice:
     """One request's device: the agents' `DeviceExecutor`, and the source of a popup's scope.
 
-    The device is looked up at each call: one that reconnected in between serves the next call.
+    The device is looked up at each call, so that one that reconnected in between serves the next.
     """
 
     def __init__(
@@ -153,12 +153,15 @@ class RemoteDevice:
 
     @property
     def device_id(self) -> UUID | None:
-        """The device that calls go to now; None when it is not connected."""
-        link = self._link()
-        return None if link is None else link.device_id
+        """The device that calls go to; None while none was named and none has served a call."""
+        return self._device_id
 
     def _link(self) -> DeviceLink | None:
-        return self._registry.find(self._user_id, self._device_id)
+        link = self._registry.find(self._user_id, self._device_id)
+        if link is not None:
+            # Whichever device serves the first call serves them all: another one that connects meanwhile has other data.
+            self._device_id = link.device_id
+        return link
 
     async def execute(self, call: DeviceCall) -> DeviceResult:
         """Run `call` on the device; see `agents.device.DeviceExecutor`."""
@@ -212,9 +215,11 @@ class RemoteDevice:
                     answer = await reply.wait()
                     if answer.error is not None:
                         return DeviceResult(Outcome.ERROR, code=answer.error.code, message=answer.error.message)
-                    if not answer.items:
+                    # Only the item that was asked for: another one would be taken for what the person has open.
+                    found = next((item for item in answer.items or () if str(item.get("id")) == identity), None)
+                    if found is None:
                         return DeviceResult(Outcome.ERROR, code="not_found", message="The device has no such item.")
-                    return answer.items[0]
+                    return found
             except DeviceGone:
                 return _GONE
         return _DEADLINE

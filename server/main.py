@@ -20,14 +20,17 @@ from agents.limits import AgentLimits
 from agents.model import Models
 from agents.orchestrator import Orchestrator
 from memory.keys import KeyRing
+from memory.middleware import MemoryMiddleware
 from server.accounts import Accounts
 from server.answering import Answering, AnswerLimits
 from server.auth import TOKEN_LABEL, Passwords, Tokens
 from server.database import Database, open_database
 from server.devices import DeviceRegistry, ToolTimeouts
 from server.gate import DeviceGate
+from server.memory import open_memory, user_keys
 from server.metrics import Metrics
 from server.models import OpenModels, open_models
+from server.remembering import Remembering
 from server.rest.app import build_app
 from server.rest.readiness import ReadinessChecks
 from server.rest.serve import ServeLimits, serve_rest
@@ -58,6 +61,7 @@ class Running:
     rest_url: str
     model: str
     database: str
+    memory: str
     generated_key_file: Path | None
 
 
@@ -67,6 +71,7 @@ class _Parts:
     gate: DeviceGate
     registry: DeviceRegistry
     rest: RestServices
+    remembering: Remembering
 
 
 async def serve(
@@ -74,8 +79,8 @@ async def serve(
 ) -> None:
     """Run the server until `stop` is set, then drain and return.
 
-    Raises `OSError` when an address can't be bound or the database can't be reached, and
-    `server.settings.SettingsError` when the kept master key can't be used.
+    Raises `OSError` when an address can't be bound or the database can't be reached, `server.settings.SettingsError`
+    when the kept master key can't be used, and `server.memory.KEY_FAULTS` when the users' keys don't open with it.
     """
     prepare_state_dir(settings.state_dir)
     keys, key_file = master_keys(settings)
@@ -85,7 +90,15 @@ async def serve(
         client = await stack.enter_async_context(open_http_client())
         async with trio.open_nursery() as nursery:
             models = await open_models(settings, client, nursery)
-            parts = _compose(settings, KeyRing(keys), database, models)
+            metrics = Metrics()
+            statements = Statements.load()
+            users = user_keys(settings, keys)
+            memory = await open_memory(settings, database.pool, statements, users, client, metrics, models.memory)
+            tokens = Tokens(KeyRing(keys).derive(TOKEN_LABEL), lifetime_s=settings.access_token_ttl_s)
+            passwords = Passwords(trio.CapacityLimiter(_PASSWORD_THREADS))
+            accounts = Accounts(database.pool, statements, passwords, users)
+            parts = _compose(settings, database, models, memory.middleware, metrics, tokens, accounts)
+            nursery.start_soon(parts.remembering.run)
             serve_sockets = partial(
                 serve_device_sockets,
                 parts.gate.serve,
@@ -104,6 +117,7 @@ async def serve(
                     rest_url=f"http://{_host_port(rest_address)}",
                     model=models.description,
                     database=database.description,
+                    memory=memory.description,
                     generated_key_file=key_file,
                 )
             )
@@ -113,10 +127,20 @@ async def serve(
     log.info("stopped")
 
 
-def _compose(settings: Settings, keyring: KeyRing, database: Database, models: OpenModels) -> _Parts:
-    metrics = Metrics()
+def _compose(
+    settings: Settings,
+    database: Database,
+    models: OpenModels,
+    memory: MemoryMiddleware,
+    metrics: Metrics,
+    tokens: Tokens,
+    accounts: Accounts,
+) -> _Parts:
     metrics.watch_pool(database.pool.stats)
     registry = DeviceRegistry()
+    remembering = Remembering(
+        memory, metrics, recall_s=settings.memory_recall_timeout_s, store_s=settings.memory_store_timeout_s
+    )
     answering = Answering(
         Orchestrator(
             _recorded(models.models, settings),
@@ -138,10 +162,8 @@ def _compose(settings: Settings, keyring: KeyRing, database: Database, models: O
         AnswerLimits(settings.request_timeout_s, settings.max_concurrent_requests, settings.max_message_chars),
         wall_clock=time.time,
         budget=TokenBudget(settings.max_tokens_per_user_day),
+        memory=remembering,
     )
-    tokens = Tokens(keyring.derive(TOKEN_LABEL), lifetime_s=settings.access_token_ttl_s)
-    passwords = Passwords(trio.CapacityLimiter(_PASSWORD_THREADS))
-    accounts = Accounts(database.pool, Statements.load(), passwords, keyring)
     gate = DeviceGate(
         accounts=accounts,
         answering=answering,
@@ -167,9 +189,10 @@ def _compose(settings: Settings, keyring: KeyRing, database: Database, models: O
         metrics=metrics,
         readiness=ReadinessChecks({"database": database.fault}),
         chat=answering,
+        memory=memory,
         limits=RestLimits(max_body_bytes=settings.max_frame_bytes, max_message_chars=settings.max_message_chars),
     )
-    return _Parts(answering, gate, registry, rest)
+    return _Parts(answering, gate, registry, rest, remembering)
 
 
 def _recorded(models: Models, settings: Settings) -> Models:

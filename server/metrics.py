@@ -19,9 +19,11 @@ OTHER: Final = "other"
 _CLOSE_CODES: Final = frozenset(CloseCode) | {1001, 1002, 1003, 1005, 1006, 1007, 1010, 1011, 1012, 1013, 1014, 1015}
 _HTTP_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _FIRST_TOKEN_BUCKETS_S: Final = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 20, 60)
+_RECALL_BUCKETS_S: Final = (0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2)
 _DURATION_BUCKETS_S: Final = (0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300)
 
 Mode = Literal["home", "popup"]
+MemoryOutcome = Literal["ok", "timeout", "failed"]
 RepairedAs = Literal["repaired", "invalid_again", "deadline", "model_error"]
 RequestOutcome = Literal["completed", "cancelled", "failed"]
 
@@ -86,6 +88,36 @@ class Metrics:
             "Sockets closed as too slow.",
             registry=registry,
         )
+        self._recalls = Counter(
+            "tessera_memory_recalls", "Recalls before an answer, by outcome.", ["outcome"], registry=registry
+        )
+        self._recall_time = Histogram(
+            "tessera_memory_recall_seconds",
+            "Time an answer waited for memory, embedding included.",
+            buckets=_RECALL_BUCKETS_S,
+            registry=registry,
+        )
+        self._stores = Counter(
+            "tessera_memory_stores",
+            "Exchanges to store before the answer's end, by outcome.",
+            ["outcome"],
+            registry=registry,
+        )
+        self._enriched = Counter(
+            "tessera_memory_enriched",
+            "Episodes enriched in the background, by outcome.",
+            ["outcome"],
+            registry=registry,
+        )
+        self._unreadable = Counter(
+            "tessera_memory_unreadable",
+            "Rows skipped because they do not open with their user's key.",
+            ["tier"],
+            registry=registry,
+        )
+        self._memory_changes = Counter(
+            "tessera_memory_mutations", "Entity changes to remember, by outcome.", ["outcome"], registry=registry
+        )
         self._http = Counter(
             "tessera_http_requests", "HTTP requests answered.", ["method", "route", "status"], registry=registry
         )
@@ -135,6 +167,27 @@ class Metrics:
     def http_answered(self, method: str, route: str | None, status: int) -> None:
         """`route` is the rule that matched, not the path that was asked for; None when none did."""
         self._http.labels(method if method in _HTTP_METHODS else OTHER, route or "unmatched", str(status)).inc()
+
+    def recalled(self, outcome: MemoryOutcome, elapsed_s: float) -> None:
+        """An answer got what memory had, or went on without it, after `elapsed_s` seconds."""
+        self._recalls.labels(outcome).inc()
+        self._recall_time.observe(elapsed_s)
+
+    def stored(self, outcome: MemoryOutcome) -> None:
+        """An exchange was stored before its answer ended, or not."""
+        self._stores.labels(outcome).inc()
+
+    def enriched(self, outcome: str, episodes: int) -> None:
+        """`outcome` is a `memory.enrichment.Outcome`."""
+        self._enriched.labels(outcome).inc(episodes)
+
+    def memory_unreadable(self, tier: str) -> None:
+        """A row of `tier`, one of the four, was skipped."""
+        self._unreadable.labels(tier).inc()
+
+    def entity_remembered(self, outcome: Literal["ok", "failed", "dropped"]) -> None:
+        """A change of an entity reached memory, or not; `dropped`: too many were waiting."""
+        self._memory_changes.labels(outcome).inc()
 
     def watch_pool(self, stats: Callable[[], PoolStats]) -> None:
         """Read the database pool's gauges from `stats` whenever the metrics are read. Called at most once."""

@@ -30,6 +30,8 @@ class OpenModels:
 
     models: Models
     description: str
+    memory: Model | None = None
+    """The model that describes exchanges for memory, when the settings name one."""
 
 
 async def open_models(settings: Settings, client: httpx.AsyncClient, nursery: trio.Nursery) -> OpenModels:
@@ -68,7 +70,10 @@ async def open_models(settings: Settings, client: httpx.AsyncClient, nursery: tr
     if settings.router_model_name is not None:
         # Without the fallbacks: the local classifier stands in for a router that fails.
         router = model(replace(first, name=settings.router_model_name))
-    return OpenModels(Models(answer=answer, router=router), description)
+    memory = None
+    if settings.memory_model_name is not None:
+        memory = model(replace(first, name=settings.memory_model_name))
+    return OpenModels(Models(answer=answer, router=router), description, memory)
 
 
 def _fallback(first: ModelConfig, fallback: FallbackModel) -> ModelConfig:

@@ -21,6 +21,8 @@ from server.auth import Tokens
 from server.chat_input import chat_input
 from server.devices import DeviceRegistry
 from server.expiry import Expiry, RefreshRefused
+from server.forgetting import forget_memory
+from server.greeting import greeting
 from server.handshake import Hello
 from server.heartbeat import Heartbeat
 from server.metrics import Metrics
@@ -38,10 +40,9 @@ from streaming.frames import (
     WsClientMutation,
     WsDataResponse,
     WsDeviceHello,
-    WsDeviceReady,
     WsError,
     WsHomeRequest,
-    WsLimits,
+    WsMemoryForget,
     WsMutationRecord,
     WsPing,
     WsPong,
@@ -150,19 +151,7 @@ class Session:
 
     async def run(self) -> int:
         """Serve until the socket closes. Returns the close code, the peer's or ours."""
-        self.send_control(
-            WsDeviceReady(
-                session_id=self.session_id,
-                user_id=self.user_id,
-                heartbeat_s=self._limits.heartbeat_s,
-                limits=WsLimits(
-                    max_frame_bytes=self._limits.max_frame_bytes,
-                    max_concurrent_requests=self._limits.max_concurrent_requests,
-                    max_message_chars=self._limits.max_message_chars,
-                ),
-                resume="lost" if self._hello.resume_asked else "new",
-            )
-        )
+        self.send_control(greeting(self.session_id, self._hello, self._limits))
         self._registry.add(self)
         try:
             await self._run_tasks()
@@ -265,6 +254,9 @@ class Session:
             case WsClientMutation():
                 record = WsMutationRecord(op=frame.op, entity=frame.entity, id=frame.id, data=frame.data)
                 self._registry.announce(self.user_id, record, origin=self.device_id)
+                self._answering.memory.changed(self.user_id, record)
+            case WsMemoryForget(memory_id=memory_id):
+                nursery.start_soon(self._forget, memory_id)
             case WsPing():
                 self.send_control(WsPong())
             case WsAuthRefresh(token=token):
@@ -274,6 +266,9 @@ class Session:
                     self._refuse(ErrorCode.UNAUTHORIZED, str(refused))
             case WsDeviceHello():
                 self._refuse(ErrorCode.ALREADY_READY, "This socket has said hello already.")
+
+    async def _forget(self, memory_id: UUID) -> None:
+        self.send_control(await forget_memory(self._answering.memory, self.user_id, memory_id))
 
     # ---- requests ---------------------------------------------------------------------------------------------------
 

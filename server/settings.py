@@ -59,9 +59,17 @@ class Settings(BaseSettings):
     ws_bind: Bind = Field("127.0.0.1:8765", description="HOST:PORT of the device socket listener")
     state_dir: Path = Field(Path(".state"), description="folder of the embedded database and the generated master key")
     database_url: SecretStr | None = Field(None, description="PostgreSQL URL; unset: an embedded PostgreSQL is started")
+    database_owner_url: SecretStr | None = Field(
+        None, description="the same database as the owner of its tables, for migrations; unset: TESSERA_DATABASE_URL"
+    )
     database_pool_size: int = Field(10, ge=1, le=500, description="connections at most")
     master_keys: Annotated[list[SecretStr], NoDecode] = Field(
         default_factory=list, description="Fernet keys, comma separated; the first encrypts, all decrypt"
+    )
+    key_shares_dir: Path | None = Field(
+        None,
+        description="folder of the users' key shares, the same for all servers; unset: in the state folder beside an"
+        " embedded database, else none",
     )
 
     # The model
@@ -93,6 +101,24 @@ class Settings(BaseSettings):
 
     record_dir: Path | None = Field(None, description="write each model stream to a file in this folder")
     record_contents: bool = Field(False, description="recordings have the text, not only times and sizes")
+
+    # Memory
+    memory_model_name: str | None = Field(
+        None, description="model of TESSERA_MODEL_URL that summarises for memory; unset: rules do"
+    )
+    embedding_url: str | None = Field(
+        None,
+        description="base URL of an OpenAI-compatible embeddings API; unset: the model in the state folder, if any",
+    )
+    embedding_key: SecretStr | None = Field(None, description="its API key, sent in a header only")
+    embedding_model_name: str | None = Field(None, description="model that embeds")
+    embedding_dimensions: int = Field(1536, ge=1, le=1536, description="numbers in its vectors")
+    embedding_ask_dimensions: bool = Field(False, description="ask it for so many, for models that can shorten")
+    memory_recall_timeout_s: Seconds = Field(1.5, description="for recalling before an answer; then it goes without")
+    memory_store_timeout_s: Seconds = Field(5, description="for storing an exchange before its answer ends")
+    memory_top_k: int = Field(8, ge=0, le=100, description="associative memories recalled per message, at most")
+    memory_episodes: int = Field(5, ge=0, le=100, description="latest conversations recalled")
+    memory_pattern_threshold: float = Field(0.6, ge=0, le=1, description="least confidence of a habit brought up")
 
     # The demo model
     demo_pace_s: float = Field(0.02, ge=0, le=10, description="demo model: seconds between tokens")
@@ -168,7 +194,7 @@ class Settings(BaseSettings):
             raise ValueError("a key is listed twice")
         return value
 
-    @field_validator("model_key")
+    @field_validator("model_key", "embedding_key")
     @classmethod
     def _model_key_fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
         return check_model_key(value)
@@ -178,12 +204,12 @@ class Settings(BaseSettings):
     def _parse_fallbacks(cls, value: Any) -> Any:
         return parse_fallbacks(value)
 
-    @field_validator("model_url")
+    @field_validator("model_url", "embedding_url")
     @classmethod
     def _model_url_is_http(cls, value: str | None) -> str | None:
         return value if value is None else check_model_url(value)
 
-    @field_validator("database_url")
+    @field_validator("database_url", "database_owner_url")
     @classmethod
     def _database_url_is_postgres(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
@@ -206,11 +232,13 @@ def _misfits(given: Mapping[str, str]) -> Iterator[str]:
         if "demo_replay" in given:
             yield f"{PREFIX}DEMO_REPLAY: has no use with {PREFIX}MODEL_URL"
     else:
-        for name in ("model_key", "model_name", "router_model_name", "fallback_models"):
+        for name in ("model_key", "model_name", "router_model_name", "fallback_models", "memory_model_name"):
             if name in given:
                 yield f"{PREFIX}{name.upper()}: has no use without {PREFIX}MODEL_URL"
     if "record_contents" in given and "record_dir" not in given:
         yield f"{PREFIX}RECORD_CONTENTS: has no use without {PREFIX}RECORD_DIR"
+    if ("embedding_url" in given) != ("embedding_model_name" in given):
+        yield f"{PREFIX}EMBEDDING_URL: goes with {PREFIX}EMBEDDING_MODEL_NAME"
     http_bind = given.get("http_bind", Settings.model_fields["http_bind"].default)
     if given.get("ws_bind", Settings.model_fields["ws_bind"].default) == http_bind and not http_bind.endswith(":0"):
         yield f"{PREFIX}WS_BIND: must differ from {PREFIX}HTTP_BIND"

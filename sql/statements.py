@@ -10,7 +10,63 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, get_args
 
-StatementName = Literal["device_upsert", "user_by_email", "user_by_id", "user_insert", "user_rehash"]
+StatementName = Literal[
+    "associative_by_digest",
+    "associative_embed",
+    "associative_erase",
+    "associative_forget",
+    "associative_forget_digest",
+    "associative_forget_source",
+    "associative_nearest",
+    "associative_other_model",
+    "associative_page",
+    "associative_rewrite",
+    "associative_upsert",
+    "core_all",
+    "core_count",
+    "core_delete",
+    "core_erase",
+    "core_forget",
+    "core_locked",
+    "core_rekey",
+    "core_upsert",
+    "device_upsert",
+    "episode_enriched",
+    "episode_forget",
+    "episode_insert",
+    "episode_of_memory",
+    "episode_pending",
+    "episode_rekey",
+    "episodes_erase",
+    "episodes_exchanges",
+    "episodes_page",
+    "episodes_recent",
+    "memory_search",
+    "pending_claim",
+    "pending_count",
+    "pending_done",
+    "pending_erase",
+    "pending_postpone",
+    "pending_users",
+    "proactive_active",
+    "proactive_erase",
+    "proactive_forget",
+    "proactive_page",
+    "proactive_rekey",
+    "proactive_upsert",
+    "terms_delete",
+    "terms_erase",
+    "terms_insert",
+    "user_by_email",
+    "user_ids_page",
+    "user_insert",
+    "user_key",
+    "user_key_exclusive",
+    "user_key_replace",
+    "user_key_shared",
+    "user_key_shared_nowait",
+    "user_rehash",
+]
 
 FOLDER = Path(__file__).with_name("statements")
 
@@ -20,7 +76,7 @@ class StatementError(Exception):
 
 
 class Statements:
-    """The loaded statements: `statements["user_by_id"]` is what psycopg executes, with named parameters."""
+    """The loaded statements: `statements["user_key"]` is what psycopg executes, with named parameters."""
 
     __slots__ = ("_by_name",)
 

@@ -26,6 +26,8 @@ class ErrorCode(StrEnum):
     MODEL_TIMEOUT = "model_timeout"
     REQUEST_TIMEOUT = "request_timeout"
     SCOPE_NOT_FOUND = "scope_not_found"
+    UNKNOWN_MEMORY = "unknown_memory"
+    MEMORY_UNAVAILABLE = "memory_unavailable"
     INTERNAL = "internal"
 
 

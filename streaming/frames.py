@@ -7,15 +7,51 @@ Schema, the AsyncAPI document and the clients' types are generated from this mod
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from streaming.codes import ErrorCode
+from streaming.frame_parts import (
+    Domain,
+    Entity,
+    FrameModel,
+    MemoryTier,
+    MutationOp,
+    Optional,
+    WsClientInfo,
+    WsFailure,
+    WsHistoryMessage,
+    WsLimits,
+    WsMemoryUsed,
+    WsMutationRecord,
+    WsResume,
+    WsScope,
+    WsToolError,
+    WsUsage,
+)
+
+# The parts are imported from here too: clients and tests need one module for the wire.
+__all__ = [
+    "Domain",
+    "Entity",
+    "MemoryTier",
+    "MutationOp",
+    "Optional",
+    "WsClientInfo",
+    "WsFailure",
+    "WsHistoryMessage",
+    "WsLimits",
+    "WsMemoryUsed",
+    "WsMutationRecord",
+    "WsResume",
+    "WsScope",
+    "WsToolError",
+    "WsUsage",
+]
 
 PROTOCOL_VERSION = 3
-T = TypeVar("T")
 
 
 class WsFrameType(StrEnum):
@@ -37,6 +73,8 @@ class WsFrameType(StrEnum):
     DATA_REQUEST = "data_request"
     DATA_RESPONSE = "data_response"
     MUTATION = "mutation"
+    MEMORY_FORGET = "memory_forget"
+    MEMORY_FORGOTTEN = "memory_forgotten"
     PING = "ping"
     PONG = "pong"
     AUTH_REFRESH = "auth_refresh"
@@ -44,82 +82,14 @@ class WsFrameType(StrEnum):
     ERROR = "error"
 
 
-Entity = Literal["task", "project", "note", "checkpoint"]
-Domain = Literal["tasks", "checkpoints", "notes", "projects"]
-MutationOp = Literal["create", "update", "delete"]
-# Left out of the JSON when they are None; nulls inside data stay.
-Optional = Annotated[T | None, Field(exclude_if=lambda value: value is None)]
-
-
-class _Model(BaseModel, frozen=True, hide_input_in_errors=True, json_schema_serialization_defaults_required=True):
-    """Unknown fields are ignored."""
-
-
-class _ServerFrame(_Model):
+class _ServerFrame(FrameModel):
     seq: int = Field(default=0, ge=0, description="Rises by one per frame of the session, from 1; 0 before sending.")
-
-
-# ---- parts ----------------------------------------------------------------------------------------------------------
-
-
-class WsClientInfo(_Model):
-    name: str = Field(max_length=200)
-    version: str = Field(max_length=100)
-    platform: str = Field(max_length=100)
-
-
-class WsResume(_Model):
-    session_id: UUID
-    seq: int = Field(ge=0)
-
-
-class WsLimits(_Model):
-    max_frame_bytes: int
-    max_concurrent_requests: int
-    max_message_chars: int
-
-
-class WsHistoryMessage(_Model):
-    role: Literal["user", "assistant"]
-    content: str
-
-
-class WsScope(_Model):
-    """What a popup was opened on: an entity kind (singular) and, when it is about one item, its id."""
-
-    type: Entity
-    id: Optional[Annotated[str, Field(max_length=200)]] = None
-
-
-class WsUsage(_Model):
-    input_tokens: int
-    output_tokens: int
-
-
-class WsFailure(_Model):
-    code: ErrorCode
-    message: str
-    retryable: bool
-
-
-class WsToolError(_Model):
-    code: str = Field(max_length=100)
-    message: str = Field(default="", max_length=10_000)
-
-
-class WsMutationRecord(_Model):
-    """One change a request made on the device, as `stream_end.mutations` lists it."""
-
-    op: MutationOp
-    entity: Entity
-    id: str
-    data: Optional[dict[str, Any]] = None
 
 
 # ---- client to server -----------------------------------------------------------------------------------------------
 
 
-class WsDeviceHello(_Model):
+class WsDeviceHello(FrameModel):
     type: Literal[WsFrameType.DEVICE_HELLO] = WsFrameType.DEVICE_HELLO
     token: Optional[Annotated[str, Field(max_length=8192)]] = None
     device_id: UUID
@@ -128,7 +98,7 @@ class WsDeviceHello(_Model):
     resume: Optional[WsResume] = None
 
 
-class WsHomeRequest(_Model):
+class WsHomeRequest(FrameModel):
     type: Literal[WsFrameType.HOME_REQUEST] = WsFrameType.HOME_REQUEST
     request_id: Optional[UUID] = None
     message: str = Field(min_length=1)
@@ -136,19 +106,19 @@ class WsHomeRequest(_Model):
     session_id: Optional[Annotated[str, Field(max_length=200)]] = None
 
 
-class WsPopupRequest(_Model):
+class WsPopupRequest(FrameModel):
     type: Literal[WsFrameType.POPUP_REQUEST] = WsFrameType.POPUP_REQUEST
     request_id: Optional[UUID] = None
     message: str = Field(min_length=1)
     scope: WsScope
 
 
-class WsCancel(_Model):
+class WsCancel(FrameModel):
     type: Literal[WsFrameType.CANCEL] = WsFrameType.CANCEL
     request_id: UUID
 
 
-class WsToolResult(_Model):
+class WsToolResult(FrameModel):
     """The device's answer: `data` with `ok`, `error` without; `edited_args`: approved so, to be called again."""
 
     type: Literal[WsFrameType.TOOL_RESULT] = WsFrameType.TOOL_RESULT
@@ -159,14 +129,14 @@ class WsToolResult(_Model):
     error: Optional[WsToolError] = None
 
 
-class WsDataResponse(_Model):
+class WsDataResponse(FrameModel):
     type: Literal[WsFrameType.DATA_RESPONSE] = WsFrameType.DATA_RESPONSE
     data_id: UUID
     items: Optional[Annotated[list[dict[str, Any]], Field(max_length=10_000)]] = None
     error: Optional[WsToolError] = None
 
 
-class WsClientMutation(_Model):
+class WsClientMutation(FrameModel):
     """The person edited something on this device."""
 
     type: Literal[WsFrameType.MUTATION] = WsFrameType.MUTATION
@@ -176,11 +146,18 @@ class WsClientMutation(_Model):
     data: Optional[dict[str, Any]] = None
 
 
-class WsPing(_Model):
+class WsMemoryForget(FrameModel):
+    """The person wants one memory removed for good, one of `stream_end.memory_used` for example."""
+
+    type: Literal[WsFrameType.MEMORY_FORGET] = WsFrameType.MEMORY_FORGET
+    memory_id: UUID
+
+
+class WsPing(FrameModel):
     type: Literal[WsFrameType.PING] = WsFrameType.PING
 
 
-class WsAuthRefresh(_Model):
+class WsAuthRefresh(FrameModel):
     type: Literal[WsFrameType.AUTH_REFRESH] = WsFrameType.AUTH_REFRESH
     token: str = Field(max_length=8192)
 
@@ -193,6 +170,7 @@ ClientFrame = Annotated[
     | WsToolResult
     | WsDataResponse
     | WsClientMutation
+    | WsMemoryForget
     | WsPing
     | WsAuthRefresh,
     Field(discriminator="type"),
@@ -244,6 +222,9 @@ class WsStreamEnd(_ServerFrame):
     request_id: UUID
     status: Literal["completed", "cancelled", "failed"]
     mutations: list[WsMutationRecord] = Field(default_factory=list)
+    memory_used: Optional[list[WsMemoryUsed]] = Field(
+        default=None, description="What was recalled for this answer; left out when nothing was."
+    )
     usage: Optional[WsUsage] = None
     error: Optional[WsFailure] = None
 
@@ -284,6 +265,14 @@ class WsServerMutation(_ServerFrame):
     origin_device_id: Optional[UUID] = None
 
 
+class WsMemoryForgotten(_ServerFrame):
+    """The memory is gone, with what it came from and what came of it: something was removed in each of `tiers`."""
+
+    type: Literal[WsFrameType.MEMORY_FORGOTTEN] = WsFrameType.MEMORY_FORGOTTEN
+    memory_id: UUID
+    tiers: list[MemoryTier]
+
+
 class WsPong(_ServerFrame):
     type: Literal[WsFrameType.PONG] = WsFrameType.PONG
 
@@ -312,6 +301,7 @@ ServerFrame = Annotated[
     | WsToolCancel
     | WsDataRequest
     | WsServerMutation
+    | WsMemoryForgotten
     | WsPong
     | WsAuthExpiring
     | WsError,

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from sql.pool import Pool, open_pool
+from sql.tenant import configure_server
 from tests.database import new_database, running_server
 
 
@@ -33,6 +34,6 @@ def empty_database(postgres: str) -> Iterator[str]:
 
 @pytest.fixture
 async def pool(database: str) -> AsyncIterator[Pool]:
-    """A pool of at most four connections to a fresh migrated database."""
-    async with open_pool(database, max_size=4) as pool:
+    """A pool of at most four connections to a fresh migrated database, working as the server's role."""
+    async with open_pool(database, max_size=4, configure=configure_server) as pool:
         yield pool

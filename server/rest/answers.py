@@ -11,6 +11,7 @@ from streaming.frames import (
     Domain,
     Optional,
     ServerFrame,
+    WsMemoryUsed,
     WsMutationRecord,
     WsPopupDomain,
     WsStreamBlock,
@@ -47,6 +48,7 @@ class ChatAnswer(BaseModel):
     status: Literal["completed"] = "completed"
     blocks: list[TextAnswerBlock | DataAnswerBlock]
     mutations: list[WsMutationRecord]
+    memory_used: Optional[list[WsMemoryUsed]] = None
     usage: Optional[WsUsage]
 
 
@@ -83,5 +85,6 @@ class AnswerCollector:
             domain=self._domain,
             blocks=[blocks[index] for index in sorted(blocks)],
             mutations=end.mutations,
+            memory_used=end.memory_used,
             usage=end.usage,
         )

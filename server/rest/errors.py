@@ -40,6 +40,8 @@ STATUS_OF: Final[Mapping[ErrorCode, int]] = {
     ErrorCode.MODEL_TIMEOUT: 504,
     ErrorCode.REQUEST_TIMEOUT: 504,
     ErrorCode.SCOPE_NOT_FOUND: 404,
+    ErrorCode.UNKNOWN_MEMORY: 404,
+    ErrorCode.MEMORY_UNAVAILABLE: 503,
     ErrorCode.INTERNAL: 500,
 }
 """The HTTP status of each code that the answer pipeline may end with."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -12,6 +13,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from server.rest.errors import ErrorBody
 
 _BEARER: Final = "bearer"
+_PATH_PARAMETER: Final = re.compile(r"\{(\w+)\}")
 _REF: Final = "#/components/schemas/{model}"
 
 
@@ -39,6 +41,11 @@ class Operation:
     refusals: Mapping[int, str] = field(default_factory=dict)
     error_models: Mapping[int, type[BaseModel]] = field(default_factory=dict)
     description: str = ""
+
+
+def rule_of(operation: Operation) -> str:
+    """The operation's path as the framework writes it: `<key>` where OpenAPI has `{key}`."""
+    return _PATH_PARAMETER.sub(r"<\1>", operation.path)
 
 
 def openapi_document(operations: Sequence[Operation], *, version: str) -> dict[str, Any]:
@@ -91,6 +98,10 @@ def _operation(operation: Operation, schemas: Schemas) -> dict[str, Any]:
     }
     if operation.description:
         described["description"] = operation.description
+    if parameters := _PATH_PARAMETER.findall(operation.path):
+        described["parameters"] = [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in parameters
+        ]
     if operation.body is not None:
         schema = schemas[operation.body, "validation"]
         described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}

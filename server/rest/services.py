@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from memory.middleware import MemoryMiddleware
 from server.accounts import Accounts
 from server.answer import ChatRunner
 from server.auth import Tokens
@@ -30,11 +31,15 @@ class RestLimits:
 
 @dataclass(frozen=True, slots=True)
 class RestServices:
-    """`readiness` runs the checks of `/readyz`; `chat` is the answer pipeline that the device sockets use too."""
+    """`readiness` runs the checks of `/readyz`; `chat` is the answer pipeline that the device sockets use too.
+
+    Without `memory` its routes answer 503.
+    """
 
     accounts: Accounts
     tokens: Tokens
     metrics: Metrics
     readiness: Readiness
     chat: ChatRunner
+    memory: MemoryMiddleware | None = None
     limits: RestLimits = field(default_factory=RestLimits)

@@ -24,8 +24,17 @@ FOLDERS = sorted(ARROWS)
 # Modules that do no I/O: tables in, tables out. They are tested at every split point and fuzzed, which needs no loop.
 SANS_IO = [
     "parser/*.py",
+    "memory/entities.py",
     "memory/keys.py",
     "streaming/breaker.py",
+    "memory/learning.py",
+    "memory/patterns.py",
+    "memory/preferences.py",
+    "memory/sealing.py",
+    "memory/ranking.py",
+    "memory/rotation.py",
+    "memory/terms.py",
+    "memory/words.py",
     "streaming/chat.py",
     "streaming/codes.py",
     "streaming/dialects/*.py",
@@ -120,6 +129,11 @@ def test_one_module_of_the_server_names_the_websocket_library() -> None:
 def test_psycopg_stays_in_sql() -> None:
     users = [path for path in python_files(*FOLDERS) if "psycopg" in imported(path)]
     assert {path.relative_to(ROOT).parts[0] for path in users} == {"sql"}
+
+
+def test_of_memory_only_the_embedding_speaks_http() -> None:
+    users = [path for path in python_files("memory") if "httpx" in imported(path)]
+    assert {path.parent for path in users} == {ROOT / "memory" / "embedding"}
 
 
 def test_no_module_runs_on_asyncio() -> None:

@@ -5,46 +5,55 @@ from __future__ import annotations
 import base64
 
 import pytest
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
 
 from memory.keys import KeyRing, WrongMasterKey, check_master_key, new_master_key
 
 OLD, NEW = new_master_key(), new_master_key()
+USER_KEY = Fernet.generate_key()
+SHARE = b"s" * 32
 
 
 def encoded(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).decode()
 
 
-def test_a_user_key_is_usable_only_unwrapped() -> None:
+@pytest.mark.parametrize("share", [b"", SHARE])
+def test_a_user_key_is_usable_only_unwrapped(share: bytes) -> None:
     ring = KeyRing([NEW])
-    wrapped = ring.new_user_key()
-    sealed = ring.unwrap(wrapped).encrypt(b"remember")
-    assert ring.unwrap(wrapped).decrypt(sealed) == b"remember"
-    assert wrapped != ring.new_user_key()
+    wrapped = ring.wrap(USER_KEY, share)
+    assert ring.unwrap(wrapped, share) == USER_KEY
+    assert wrapped != ring.wrap(USER_KEY, share)
     with pytest.raises(ValueError, match="Fernet key"):
         Fernet(wrapped)
-    with pytest.raises(InvalidToken):
-        ring.unwrap(ring.new_user_key()).decrypt(sealed)
 
 
-def test_rotation_keeps_user_keys_and_moves_them_to_the_first_master_key() -> None:
-    wrapped = KeyRing([OLD]).new_user_key()
-    sealed = KeyRing([OLD]).unwrap(wrapped).encrypt(b"remember")
-
+@pytest.mark.parametrize("share", [b"", SHARE])
+def test_rotation_keeps_user_keys_and_moves_them_to_the_first_master_key(share: bytes) -> None:
+    wrapped = KeyRing([OLD]).wrap(USER_KEY, share)
     both = KeyRing([NEW, OLD])
-    assert both.unwrap(wrapped).decrypt(sealed) == b"remember"
-    rewrapped = both.rewrap(wrapped)
-    assert KeyRing([NEW]).unwrap(rewrapped).decrypt(sealed) == b"remember"
+    assert both.unwrap(wrapped, share) == USER_KEY
+    assert not both.wrapped_by_first(wrapped, share)
+    rewrapped = both.rewrap(wrapped, share)
+    assert both.wrapped_by_first(rewrapped, share)
+    assert KeyRing([NEW]).unwrap(rewrapped, share) == USER_KEY
     with pytest.raises(WrongMasterKey):
-        KeyRing([OLD]).unwrap(rewrapped)
+        KeyRing([OLD]).unwrap(rewrapped, share)
     # New keys are wrapped by the first master key from the start.
-    KeyRing([NEW]).unwrap(both.new_user_key())
+    KeyRing([NEW]).unwrap(both.wrap(USER_KEY, share), share)
 
 
-@pytest.mark.parametrize("wrapped", [b"", b"\xff", b"no token", KeyRing([OLD]).new_user_key()])
+def test_a_share_is_needed_as_much_as_the_master_key() -> None:
+    ring = KeyRing([NEW])
+    wrapped = ring.wrap(USER_KEY, SHARE)
+    for share in (b"", b"t" * 32):
+        with pytest.raises(WrongMasterKey):
+            ring.unwrap(wrapped, share)
+
+
+@pytest.mark.parametrize("wrapped", [b"", b"\xff", b"no token", KeyRing([OLD]).wrap(Fernet.generate_key())])
 def test_what_cannot_be_unwrapped(wrapped: bytes) -> None:
     ring = KeyRing([NEW])
     for operation in (ring.unwrap, ring.rewrap):
@@ -66,7 +75,7 @@ def test_a_changed_token_is_never_accepted(position: int, bit: int) -> None:
         ring.unwrap(base64.urlsafe_b64encode(bytes(wrapped)))
 
 
-WRAPPED = KeyRing([NEW]).new_user_key()
+WRAPPED = KeyRing([NEW]).wrap(USER_KEY)
 
 
 def test_derived_keys_differ_by_label_and_master_key_and_never_change() -> None:

@@ -133,6 +133,17 @@ async def test_a_call_goes_to_the_named_device_or_the_latest_of_this_user() -> N
     assert not stranger.sent
 
 
+async def test_the_device_that_served_the_first_call_serves_them_all() -> None:
+    registry = DeviceRegistry()
+    registry.add(first := Link(on_call=answering(ok=True)))
+    device = remote(registry)
+    assert device.device_id is None
+    await device.execute(CALL)
+    registry.add(second := Link(on_call=answering(ok=True)))
+    await device.execute(CALL)
+    assert (len(first.sent), len(second.sent), device.device_id) == (2, 0, first.device_id)
+
+
 async def test_an_older_socket_that_ends_late_does_not_remove_the_newer() -> None:
     registry = DeviceRegistry()
     older, newer = Link(), Link()
@@ -151,6 +162,7 @@ async def test_an_older_socket_that_ends_late_does_not_remove_the_newer() -> Non
     [
         ({"error": WsToolError(code="not_found", message="gone")}, "not_found"),
         ({"items": []}, "not_found"),
+        ({"items": [{"id": "another"}]}, "not_found"),
         ({}, "not_found"),
     ],
 )

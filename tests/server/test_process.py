@@ -219,7 +219,9 @@ def test_an_address_in_use_is_one_sentence_and_exit_1(database: str, tmp_path: P
 
 def test_migrations_go_up_and_down_from_the_command_line(empty_database: str, tmp_path: Path) -> None:
     settings = {"TESSERA_DATABASE_URL": empty_database, "TESSERA_STATE_DIR": str(tmp_path / "state")}
-    assert "applied 0001_users" in command("migrate", **settings).stdout
+    assert "applied 0001_users, 0002_memory" in command("migrate", **settings).stdout
     assert "nothing to apply" in command("migrate", **settings).stdout
+    assert "undid 0003_memory_search" in command("rollback", **settings).stdout
+    assert "undid 0002_memory" in command("rollback", **settings).stdout
     assert "undid 0001_users" in command("rollback", **settings).stdout
     assert "nothing to undo" in command("rollback", **settings).stdout

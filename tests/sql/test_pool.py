@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 
 import psycopg
@@ -15,6 +15,13 @@ from sql.blocks import TrioTransaction
 from sql.connection import Connection
 from sql.pool import Pool, PoolStats, PoolTimeout, open_pool
 from tests.sql.checkpoints import cancelled_at_each_checkpoint
+
+
+@pytest.fixture
+async def pool(database: str) -> AsyncIterator[Pool]:
+    """A pool of plain connections, as the database's owner."""
+    async with open_pool(database, max_size=4) as pool:
+        yield pool
 
 
 async def backend(pool: Pool) -> int:

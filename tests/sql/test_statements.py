@@ -13,6 +13,7 @@ import pytest
 from sql import statements as statements_module
 from sql.pool import Pool
 from sql.statements import StatementError, StatementName, Statements, read_statements
+from sql.tenant import scoped, scoped_to_email
 
 STATEMENTS = Statements.load()
 
@@ -73,8 +74,11 @@ async def test_the_server_accepts_each_statement(pool: Pool, name: StatementName
 
 
 async def run(pool: Pool, name: StatementName, **parameters: object) -> list[tuple[Any, ...]]:
-    async with pool.connection() as connection:
-        return await (await connection.execute(STATEMENTS[name], parameters)).fetchall()
+    email, user_id = parameters.get("email"), parameters.get("user_id")
+    scope = scoped(pool, user_id) if isinstance(user_id, uuid.UUID) else scoped_to_email(pool, str(email))
+    async with scope as connection:
+        cursor = await connection.execute(STATEMENTS[name], parameters)
+    return await cursor.fetchall()
 
 
 async def add_user(pool: Pool, email: str) -> tuple[uuid.UUID, list[tuple[Any, ...]]]:
@@ -92,12 +96,12 @@ async def test_an_email_belongs_to_one_user_in_any_case(pool: Pool) -> None:
 
     (found,) = await run(pool, "user_by_email", email="ADA@example.org")
     assert found[:4] == (user_id, "Ada@example.org", "hash", b"wrapped")
-    assert await run(pool, "user_by_id", user_id=user_id) == [found]
+    assert await run(pool, "user_key", user_id=user_id) == [(b"wrapped",)]
     assert await run(pool, "user_by_email", email="nobody@example.org") == []
-    assert await run(pool, "user_by_id", user_id=uuid.uuid4()) == []
+    assert await run(pool, "user_key", user_id=uuid.uuid4()) == []
 
 
-async def test_a_device_is_new_once_and_then_updated(pool: Pool) -> None:
+async def test_a_device_is_new_once_and_then_updated(pool: Pool, database: str) -> None:
     user_id, _ = await add_user(pool, "ada@example.org")
     other_id, _ = await add_user(pool, "bob@example.org")
     device = {"device_id": uuid.uuid4(), "client_name": "app", "client_version": "1", "client_platform": "linux"}
@@ -105,11 +109,11 @@ async def test_a_device_is_new_once_and_then_updated(pool: Pool) -> None:
     assert await run(pool, "device_upsert", user_id=user_id, **device | {"client_version": "2"}) == [(False,)]
     # The same installation under another account is another device.
     assert await run(pool, "device_upsert", user_id=other_id, **device) == [(True,)]
-    async with pool.connection() as connection:
-        versions = await connection.execute("SELECT client_version FROM devices ORDER BY client_version")
-        assert await versions.fetchall() == [("1",), ("2",)]
-        await connection.execute("DELETE FROM users WHERE user_id = %s", [user_id])
-        assert await (await connection.execute("SELECT user_id FROM devices")).fetchall() == [(other_id,)]
+    with psycopg.connect(database, autocommit=True) as owner:
+        versions = owner.execute("SELECT client_version FROM devices ORDER BY client_version")
+        assert versions.fetchall() == [("1",), ("2",)]
+        owner.execute("DELETE FROM users WHERE user_id = %s", [user_id])
+        assert owner.execute("SELECT user_id FROM devices").fetchall() == [(other_id,)]
 
 
 async def test_a_device_needs_its_user(pool: Pool) -> None:

@@ -36,6 +36,7 @@ CLIENT_FRAMES: list[dict[str, Any]] = [
     {"type": "data_response", "data_id": ID, "error": {"code": "not_found", "message": ""}},
     {"type": "mutation", "op": "update", "entity": "task", "id": "t1", "data": {"assignee": None}},
     {"type": "mutation", "op": "delete", "entity": "task", "id": "t1"},
+    {"type": "memory_forget", "memory_id": ID},
     {"type": "ping"},
     {"type": "auth_refresh", "token": "t"},
 ]
@@ -75,6 +76,15 @@ SERVER_FRAMES: list[dict[str, Any]] = [
         "usage": {"input_tokens": 10, "output_tokens": 2},
         "error": {"code": "model_timeout", "message": "The model did not answer.", "retryable": True},
     },
+    {
+        "seq": 7,
+        "type": "stream_end",
+        "request_id": ID,
+        "status": "completed",
+        "mutations": [],
+        "memory_used": [{"id": OTHER_ID, "tier": "associative", "reason": "matches lisbon; similarity 0.71"}],
+    },
+    {"seq": 7, "type": "memory_forgotten", "memory_id": OTHER_ID, "tiers": ["associative", "episodic"]},
     {
         "seq": 8,
         "type": "tool_call",

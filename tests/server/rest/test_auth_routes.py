@@ -9,6 +9,7 @@ import trio
 from argon2 import PasswordHasher
 
 from memory.keys import KeyRing, new_master_key
+from memory.user_keys import UserKeys
 from server.accounts import Accounts
 from server.auth import Passwords
 from server.rest.services import RestLimits, RestServices
@@ -25,7 +26,7 @@ ANN = {"email": "ann@example.com", "password": "correct horse"}
 def services_over(pool: Pool, limits: RestLimits | None = None) -> RestServices:
     weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     passwords = Passwords(trio.CapacityLimiter(2), weak)
-    accounts = Accounts(pool, Statements.load(), passwords, KeyRing([new_master_key()]))
+    accounts = Accounts(pool, Statements.load(), passwords, UserKeys(KeyRing([new_master_key()]), None))
     return make_services(accounts=accounts, limits=limits)
 
 

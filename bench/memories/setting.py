@@ -1,0 +1,101 @@
+"""The memory under measurement: the real store and middleware, on an embedded PostgreSQL of their own."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import numpy as np
+import trio
+
+from memory.embedding.embedder import Embedder
+from memory.keys import KeyRing, new_master_key
+from memory.limits import MemoryLimits
+from memory.middleware import MemoryMiddleware
+from memory.recall import Recall
+from memory.rotation import Vectors
+from memory.user_keys import UserKeys
+from memory.vault import Vault
+from sql.embedded import EmbeddedPostgres
+from sql.migrate import migrate
+from sql.pool import open_pool
+from sql.statements import Statements
+from sql.tenant import configure_server, scoped
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """`conninfo` is the owner's: it sees every row."""
+
+    conninfo: str
+    vault: Vault
+    middleware: MemoryMiddleware
+    recall: Recall
+
+    async def person(self) -> UUID:
+        """A new user with a key of their own."""
+        user_id = uuid4()
+        key = await self.vault.keys.make(user_id)
+        values = {
+            "user_id": user_id,
+            "email": f"{user_id}@example.com",
+            "password_hash": "none",
+            "encryption_key": key.stored,
+        }
+        async with scoped(self.vault.pool, user_id) as connection:
+            await connection.execute(self.vault.statements["user_insert"], values)
+        return user_id
+
+
+@asynccontextmanager
+async def open_setting(embedder: Embedder | None, *, durable: bool) -> AsyncIterator[Setting]:
+    """`durable=False` never waits for the disk, which is for filling quickly."""
+    folder = _short_folder()
+    server = EmbeddedPostgres(folder / "postgres", durable=durable)
+    try:
+        conninfo = await trio.to_thread.run_sync(server.start)
+        await migrate(conninfo)
+        async with open_pool(conninfo, max_size=4, configure=configure_server) as pool:
+            vault = Vault(pool, Statements.load(), UserKeys(KeyRing([new_master_key()]), None))
+            middleware = MemoryMiddleware(vault, embedder)
+            yield Setting(conninfo, vault, middleware, Recall(vault, middleware.store, MemoryLimits()))
+    finally:
+        server.stop()
+        shutil.rmtree(folder)
+
+
+def _short_folder() -> Path:
+    """A temporary folder that another account may pass through: PostgreSQL does not run as root."""
+    folder = Path(tempfile.mkdtemp(prefix="tessera-bench-"))
+    folder.chmod(0o711)
+    return folder
+
+
+class Remembering:
+    """An `Embedder` that asks another once per text, so that what is measured twice is embedded once."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self._known: dict[tuple[str, str], Vectors] = {}
+        self.name = embedder.name
+        self.dimensions = embedder.dimensions
+        self.cosine_floor = embedder.cosine_floor
+
+    async def embed_query(self, text: str) -> Vectors:
+        """See `Embedder`."""
+        known = self._known.get(("query", text))
+        if known is None:
+            known = self._known["query", text] = await self._embedder.embed_query(text)
+        return known
+
+    async def embed_documents(self, texts: Sequence[str]) -> Vectors:
+        """See `Embedder`."""
+        new = list({text: None for text in texts if ("document", text) not in self._known})
+        for text, vector in zip(new, await self._embedder.embed_documents(new), strict=True):
+            self._known["document", text] = vector
+        return np.stack([self._known["document", text] for text in texts])

@@ -1,0 +1,64 @@
+"""How well memory finds things, and how fast, through the real store and search on a real database.
+
+python -m bench.memory                        recall and MRR on the public files, where they are
+python -m bench.memory --corpus FILE          the same on another file of that format (bench/memories/corpus.py)
+python -m bench.memory --latency              p50/p95 of recalling and storing, at 1k and 10k memories among 100k
+python -m bench.memory --latency --large      at 1k, 10k and 100k among a million of ten thousand users
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Final
+
+import trio
+
+from bench.memories.latency import LARGE, SMALL, measure_latency
+from bench.memories.quality import measure_quality
+from bench.memories.setting import Remembering, open_setting
+from memory.embedding.embedder import Embedder
+from memory.embedding.local import LocalEmbedder
+from memory.embedding.model_files import ModelMissing, model_folder
+
+_ROOT: Final = Path(__file__).resolve().parents[1]
+_DATA: Final = Path(os.environ.get("TESSERA_SHARED_DATA") or _ROOT.parent / "shared" / "data") / "memory"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(prog="python -m bench.memory", description="Measure memory.")
+    parser.add_argument("--corpus", type=Path, action="append", metavar="FILE", help="instead of the public files")
+    parser.add_argument("--lexical", action="store_true", help="without the embedding model")
+    parser.add_argument("--latency", action="store_true", help="measure times instead")
+    parser.add_argument("--large", action="store_true", help="with --latency: a million rows; takes minutes and 12 GB")
+    options = parser.parse_args(arguments)
+    if options.latency:
+        trio.run(measure_latency, LARGE if options.large else SMALL)
+        return
+    paths = options.corpus or sorted(_DATA.glob("*.jsonl.gz"))
+    if not paths:
+        print(f"no files in {_DATA}: name one with --corpus, or set TESSERA_SHARED_DATA")
+        return
+    trio.run(_quality, paths, options.lexical)
+
+
+async def _quality(paths: list[Path], lexical: bool) -> None:
+    embedder = None if lexical else await _embedder()
+    async with open_setting(Remembering(embedder) if embedder is not None else None, durable=False) as setting:
+        await measure_quality(setting, paths)
+
+
+async def _embedder() -> Embedder | None:
+    state_dir = Path(os.environ.get("TESSERA_STATE_DIR") or _ROOT / ".state")
+    try:
+        return await LocalEmbedder.load(model_folder(state_dir))
+    except ModelMissing as error:
+        print(f"words alone: {error}")
+        return None
+
+
+if __name__ == "__main__":
+    # `python -m bench` runs every benchmark with arguments of its own.
+    main()

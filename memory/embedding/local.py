@@ -1,0 +1,102 @@
+"""snowflake-arctic-embed-s in this process: 384 dimensions, int8, no network.
+
+Licensed under Apache-2.0. A query takes some milliseconds on one thread; the GIL is free meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final, Self
+
+import numpy as np
+import onnxruntime
+import trio
+from tokenizers import Tokenizer
+
+from memory.embedding.embedder import EmbeddingError
+from memory.embedding.model_files import MODEL, TOKENIZER, read_verified
+from memory.rotation import Vectors
+
+NAME: Final = "snowflake-arctic-embed-s-int8"
+DIMENSIONS: Final = 384
+# Measured: of 100 relevant memories among the best five 98 are above it, of 100 unrelated ones 97 below.
+COSINE_FLOOR: Final = 0.62
+
+# Reading 512 tokens of long texts found no more, and took 40% longer.
+_MAX_TOKENS: Final = 256
+_MAX_CHARS: Final = 4_000
+# What the model was trained with.
+_QUERY_PREFIX: Final = "Represent this sentence for searching relevant passages: "
+_CLS: Final = 0
+
+
+class LocalEmbedder:
+    """An `Embedder` on worker threads. Queries have threads of their own, so they never wait for texts to store."""
+
+    name: Final = NAME
+    dimensions: Final = DIMENSIONS
+    cosine_floor: Final = COSINE_FLOOR
+
+    def __init__(self, session: onnxruntime.InferenceSession, tokenizer: Tokenizer) -> None:
+        """Use `load`."""
+        self._session = session
+        self._tokenizer = tokenizer
+        self._queries = trio.CapacityLimiter(2)
+        self._documents = trio.CapacityLimiter(1)
+
+    @classmethod
+    async def load(cls, folder: Path) -> Self:
+        """Load the model from `folder`, which `python -m memory fetch-model` fills; takes some 0.2 s of a thread.
+
+        Raises `memory.embedding.model_files.ModelMissing` when a file is missing or is not the one expected, and
+        `EmbeddingError` when this machine can't run it.
+        """
+        return await trio.to_thread.run_sync(cls._load, folder)
+
+    @classmethod
+    def _load(cls, folder: Path) -> Self:
+        tokenizer = Tokenizer.from_str(read_verified(folder, TOKENIZER).decode())
+        tokenizer.enable_truncation(_MAX_TOKENS)
+        tokenizer.no_padding()
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        model = read_verified(folder, MODEL)
+        try:
+            session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # noqa: BLE001 - onnxruntime's exceptions have no other base in common
+            raise EmbeddingError(f"onnxruntime can't run the embedding model: {error}", retryable=False) from None
+        return cls(session, tokenizer)
+
+    async def embed_query(self, text: str) -> Vectors:
+        """See `Embedder`. Cancelled, it returns at once; its thread ends by itself."""
+        return await trio.to_thread.run_sync(
+            partial(self._embed, _QUERY_PREFIX + text), abandon_on_cancel=True, limiter=self._queries
+        )
+
+    async def embed_documents(self, texts: Sequence[str]) -> Vectors:
+        """See `Embedder`."""
+        # One at a time: in a batch the int8 activations share a scale, so a vector would depend on its neighbours.
+        vectors = np.empty((len(texts), DIMENSIONS), np.float32)
+        for place, text in enumerate(texts):
+            vectors[place] = await trio.to_thread.run_sync(
+                self._embed, text, abandon_on_cancel=True, limiter=self._documents
+            )
+        return vectors
+
+    def _embed(self, text: str) -> Vectors:
+        encoding = self._tokenizer.encode(text[:_MAX_CHARS])
+        inputs = {
+            "input_ids": np.array([encoding.ids], np.int64),
+            "attention_mask": np.array([encoding.attention_mask], np.int64),
+            "token_type_ids": np.array([encoding.type_ids], np.int64),
+        }
+        try:
+            (hidden,) = self._session.run(["last_hidden_state"], inputs)
+        except Exception as error:  # noqa: BLE001 - as above; nothing is awaited here
+            raise EmbeddingError(f"the embedding model failed: {type(error).__name__}", retryable=True) from None
+        vector: Vectors = hidden[0, _CLS]
+        return np.asarray(vector / np.linalg.norm(vector), np.float32)

@@ -1,0 +1,50 @@
+"""The two files of the embedded model, known by their content wherever they come from."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+
+class ModelMissing(Exception):
+    """A file of the embedding model is not there, or is not the one it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """`name` in the model's folder; `sha256` and `size` in bytes of the one content that is accepted."""
+
+    name: str
+    sha256: str
+    size: int
+
+
+MODEL: Final = ModelFile("model.onnx", "f93ff225320628d2e88baf2a395cae791b0e3b27edf5c70bf7b312a4d3260c14", 34_015_111)
+TOKENIZER: Final = ModelFile(
+    "tokenizer.json", "87eb7217e03ca66a173ac8430e41d2b2edc5fd38ef2a0e01f86213e02c897a1b", 742_332
+)
+MODEL_FILES: Final = (MODEL, TOKENIZER)
+
+
+def model_folder(state_dir: Path) -> Path:
+    """Where the files are kept below the server's state folder."""
+    return state_dir / "models" / "snowflake-arctic-embed-s-int8"
+
+
+def accepts(file: ModelFile, content: bytes) -> bool:
+    """Whether `content` is the file's."""
+    return len(content) == file.size and hashlib.sha256(content).hexdigest() == file.sha256
+
+
+def read_verified(folder: Path, file: ModelFile) -> bytes:
+    """The content of a file in `folder`. Raises `ModelMissing`."""
+    path = folder / file.name
+    try:
+        content = path.read_bytes()
+    except OSError:
+        raise ModelMissing(f"there is no {path}: run `python -m memory fetch-model`") from None
+    if not accepts(file, content):
+        raise ModelMissing(f"{path} is not the file expected: remove it and run `python -m memory fetch-model`")
+    return content

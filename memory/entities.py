@@ -1,0 +1,50 @@
+"""The text by which an entity of the person's device (a task, a note) is found in memory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+_MAX_FIELD_CHARS: Final = 4000
+_MAX_TEXT_CHARS: Final = 12_000
+_NAMED_FIRST: Final = ("title", "name", "content", "body", "description", "status", "priority", "assignee")
+_TIME_FIELD: Final = re.compile(r"(?:date|at|due|deadline)$", re.IGNORECASE)
+_IDS: Final = re.compile(r"(?:^id|Id|_id)$")
+# As epoch milliseconds: 1973 to 2286.
+_FIRST_MS: Final = 10**11
+_LAST_MS: Final = 10**13
+
+
+def entity_text(entity: str, data: Mapping[str, Any]) -> str:
+    """What it is, then a line per field: title first, dates written out, ids of other things left out."""
+    order = {name: number for number, name in enumerate(_NAMED_FIRST)}
+    lines = []
+    for name in sorted(data, key=lambda name: (order.get(name, len(order)), name)):
+        text = _value(name, data[name])
+        if text and not _IDS.search(name):
+            lines.append(f"{_words(name)}: {text}")
+    return "\n".join([entity, *lines])[:_MAX_TEXT_CHARS]
+
+
+def _value(name: str, value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case int() | float() if _TIME_FIELD.search(name) and _FIRST_MS <= value < _LAST_MS:
+            return f"{datetime.fromtimestamp(value / 1000, UTC):%A %d %B %Y}"
+        case str() | int() | float():
+            return str(value)[:_MAX_FIELD_CHARS]
+        case list():
+            return ", ".join(filter(None, (_value(name, item) for item in value)))[:_MAX_FIELD_CHARS]
+        case dict():
+            return ", ".join(filter(None, (_value(str(key), item) for key, item in value.items())))[:_MAX_FIELD_CHARS]
+        case _:
+            return ""
+
+
+def _words(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", name).lower()

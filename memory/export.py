@@ -1,0 +1,140 @@
+"""Everything that memory holds of one user, readable, a record at a time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from typing import Any, Final
+from uuid import UUID
+
+from memory.associative import MemoryStore
+from memory.core import history_purpose, value_purpose
+from memory.episodes import EpisodicMemory, summary_purpose
+from memory.habits import FORGOTTEN, pattern_purpose
+from memory.sealing import Unreadable
+from memory.user_keys import UserKey
+from memory.vault import Vault
+from sql.statements import StatementName
+from sql.tenant import scoped
+
+_PAGE: Final = 100
+_NO_ID: Final = UUID(int=0)
+
+
+class Export:
+    """Reads all tiers page by page; no connection is held between two pages, however slowly they are taken."""
+
+    def __init__(self, vault: Vault, store: MemoryStore) -> None:
+        self._vault = vault
+        self._store = store
+        self._episodic = EpisodicMemory(vault)
+
+    async def pages(self, user_id: UUID) -> AsyncGenerator[list[dict[str, Any]], None]:
+        """Records as plain data, each with its `tier`: core, episodic, associative, proactive, in this order.
+
+        A record that does not open is there with `unreadable` true. What changes while it is read may be missed.
+        Consume it under `contextlib.aclosing`. Raises like `memory.vault.Vault.key`.
+        """
+        key = await self._vault.key(user_id)
+        async with scoped(self._vault.pool, user_id) as connection:
+            cursor = await connection.execute(self._vault.statements["core_all"], {"user_id": user_id})
+        yield [self._core(key, row) for row in await cursor.fetchall()]
+        tiers: tuple[tuple[StatementName, Callable[[UserKey, tuple[Any, ...]], dict[str, Any] | None]], ...] = (
+            ("episodes_page", self._episode),
+            ("associative_page", self._memory),
+            ("proactive_page", self._pattern),
+        )
+        for statement, read in tiers:
+            after = _NO_ID
+            while True:
+                rows = await self._page(user_id, statement, after)
+                yield [record for row in rows if (record := read(key, row)) is not None]
+                if len(rows) < _PAGE:
+                    break
+                after = rows[-1][0]
+
+    async def _page(self, user_id: UUID, statement: StatementName, after: UUID) -> list[tuple[Any, ...]]:
+        values = {"user_id": user_id, "after": after, "limit": _PAGE}
+        async with scoped(self._vault.pool, user_id) as connection:
+            cursor = await connection.execute(self._vault.statements[statement], values, binary=True)
+        return await cursor.fetchall()
+
+    def _core(self, key: UserKey, row: tuple[Any, ...]) -> dict[str, Any]:
+        id_, name, value, history, created_at, updated_at = row
+        record = {"tier": "core", "id": str(id_), "key": name}
+        try:
+            record["value"] = self._vault.unseal(key.fernet, "core", value_purpose(name), value)
+            record["history"] = (
+                self._vault.unseal(key.fernet, "core", history_purpose(name), history) if history is not None else []
+            )
+        except Unreadable:
+            return record | {"unreadable": True}
+        return record | {"created_at": created_at.isoformat(), "updated_at": updated_at.isoformat()}
+
+    def _episode(self, key: UserKey, row: tuple[Any, ...]) -> dict[str, Any] | None:
+        id_, request_id, session_id, summary, exchange, created_at, enriched_at = row
+        record: dict[str, Any] = {"tier": "episodic", "id": str(id_), "request_id": str(request_id)}
+        try:
+            said = self._episodic.read_exchange(key.fernet, id_, exchange)
+            text = self._vault.unseal(key.fernet, "episodic", summary_purpose(id_), summary)
+        except Unreadable:
+            return record | {"unreadable": True}
+        return record | {
+            "session_id": session_id,
+            "summary": text,
+            "message": said.message,
+            "response": said.response,
+            "agent": said.agent,
+            "created_at": created_at.isoformat(),
+            "enriched": enriched_at is not None,
+        }
+
+    def _memory(self, key: UserKey, row: tuple[Any, ...]) -> dict[str, Any] | None:
+        (
+            id_,
+            token,
+            _,
+            model,
+            content_digest,
+            entity_type,
+            entity_id,
+            source,
+            source_id,
+            created_at,
+            updated_at,
+            hits,
+        ) = row
+        record: dict[str, Any] = {"tier": "associative", "id": str(id_)}
+        try:
+            content = self._store.read(key.fernet, bytes(content_digest), token)
+        except Unreadable:
+            return record | {"unreadable": True}
+        return record | {
+            "text": content.text,
+            "when": content.when.isoformat() if content.when is not None else None,
+            "data": content.data,
+            "entity_type": entity_type,
+            "entity_id": entity_id,
+            "source": source,
+            "source_id": str(source_id) if source_id is not None else None,
+            "embedding_model": model,
+            "created_at": created_at.isoformat(),
+            "updated_at": updated_at.isoformat(),
+            "hits": hits,
+        }
+
+    def _pattern(self, key: UserKey, row: tuple[Any, ...]) -> dict[str, Any] | None:
+        id_, pattern_digest, token, confidence, source, created_at, updated_at = row
+        if source == FORGOTTEN:
+            return None
+        record: dict[str, Any] = {"tier": "proactive", "id": str(id_)}
+        try:
+            pattern = self._vault.unseal(key.fernet, "proactive", pattern_purpose(bytes(pattern_digest)), token)
+        except Unreadable:
+            return record | {"unreadable": True}
+        return record | {
+            "pattern": pattern["text"],
+            "confidence": confidence,
+            "source": source,
+            "created_at": created_at.isoformat(),
+            "updated_at": updated_at.isoformat(),
+        }

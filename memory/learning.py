@@ -1,0 +1,76 @@
+"""What of an exchange is worth remembering: a summary of it, and what is new in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from memory.words import Analyser
+
+MAX_LEARNED_CHARS: Final = 4000
+_MAX_SUMMARY_PART: Final = 200
+_SENTENCE: Final = re.compile(r"[^.!?\n]+[.!?]*")
+# This share of a sentence's words in one recalled text makes it a repetition of that.
+_REPEATED: Final = 0.8
+_ASKING: Final = re.compile(
+    r"^(?:what|who|whom|whose|when|where|which|why|how|is|are|was|were|do|does|did|can|could|will|would|should|have|has"
+    r"|tell me|show|list|remind me (?:what|who|when|where|which|how)|find|give me)\b",
+    re.IGNORECASE,
+)
+
+
+def summarise(message: str, response: str) -> str:
+    """The beginnings of both, in one line: the summary when no model writes a better one."""
+    asked, answered = _beginning(message), _beginning(response)
+    return f"{asked} → {answered}" if answered else asked
+
+
+def worth_learning(message: str, response: str, recalled: Sequence[str]) -> str | None:
+    """The part of an exchange that memory does not hold yet, or None.
+
+    What was recalled for the answer and comes back in it would otherwise be learned again, as if said anew, each time
+    somebody asks.
+    """
+    analyser = Analyser()
+    known = [_terms(analyser, text) for text in recalled]
+    said = message.strip()
+    if _is_repeated(_terms(analyser, said), known):
+        said = ""
+    told = " ".join(
+        sentence.strip()
+        for sentence in _SENTENCE.findall(response)
+        if not _is_repeated(_terms(analyser, sentence), known)
+    ).strip()
+    if not said or (is_question(said) and recalled and not _terms(analyser, told)):
+        # A question alone says nothing, and an answer without its question says too little.
+        return None
+    if not _terms(analyser, said) and not _terms(analyser, told):
+        return None
+    return "\n".join(part for part in (said, told) if part)[:MAX_LEARNED_CHARS]
+
+
+def is_question(text: str) -> bool:
+    """Whether `text` asks and states nothing, as far as its form tells."""
+    sentences = [sentence.strip() for sentence in _SENTENCE.findall(text) if sentence.strip()]
+    return bool(sentences) and all(
+        sentence.endswith("?") or _ASKING.match(sentence) is not None for sentence in sentences
+    )
+
+
+def normalised(text: str) -> str:
+    """The form in which two texts are the same memory: case, spaces and closing punctuation do not matter."""
+    return " ".join(text.casefold().split()).rstrip(".!? ")
+
+
+def _beginning(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _MAX_SUMMARY_PART else line[: _MAX_SUMMARY_PART - 1].rstrip() + "…"
+
+
+def _terms(analyser: Analyser, text: str) -> set[str]:
+    return {word.term for word in analyser.words(text)}
+
+
+def _is_repeated(terms: set[str], known: Sequence[set[str]]) -> bool:
+    return bool(terms) and any(len(terms & other) >= _REPEATED * len(terms) for other in known)

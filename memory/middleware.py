@@ -1,0 +1,128 @@
+"""Memory as the server uses it: recall before an answer, remember after it, and what a person may do with their own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal
+from uuid import UUID, uuid4
+
+from memory.associative import Document, MemoryStore
+from memory.core import CoreMemory
+from memory.embedding.embedder import Embedder
+from memory.enrichment import Describe, Enrichment
+from memory.entities import entity_text
+from memory.episodes import EpisodicMemory, Exchange
+from memory.erasing import Forgetting, Receipt
+from memory.export import Export
+from memory.limits import MemoryLimits
+from memory.recall import Recall, Recalled
+from memory.vault import Tier, Vault
+
+
+class MemoryMiddleware:
+    """The four tiers of every user. Wraps each answer; run `enrichment` beside it.
+
+    Every method raises `memory.vault.NoSuchUser`, `memory.keys.WrongMasterKey`, `memory.key_shares.MissingKeyShare` and
+    the database's errors, and leaves it to the caller to go on without memory.
+    """
+
+    def __init__(
+        self,
+        vault: Vault,
+        embedder: Embedder | None = None,
+        *,
+        limits: MemoryLimits | None = None,
+        enrichment: Enrichment | None = None,
+        describe: Describe | None = None,
+    ) -> None:
+        """`describe` asks a model for summaries and preferences; without it rules make them."""
+        limits = limits or MemoryLimits()
+        self.store = MemoryStore(vault, embedder)
+        self.enrichment = enrichment or Enrichment(vault, self.store, limits, describe)
+        self._recall = Recall(vault, self.store, limits)
+        self._core = CoreMemory(vault)
+        self._episodic = EpisodicMemory(vault)
+        self._forgetting = Forgetting(vault)
+        self._export = Export(vault, self.store)
+
+    async def enrich_context(self, user_id: UUID, message: str) -> dict[str, Any]:
+        """What memory holds that bears on `message`: all four tiers, by name, as plain data."""
+        return (await self.recall(user_id, message)).context()
+
+    async def recall(self, user_id: UUID, message: str) -> Recalled:
+        """`enrich_context` before it is made plain."""
+        return await self._recall.recall(user_id, message)
+
+    async def store_episode(
+        self,
+        user_id: UUID,
+        session_id: str | None,
+        message: str,
+        response: str,
+        request_id: UUID | None = None,
+        *,
+        agent: str | None = None,
+        recalled: Sequence[str] = (),
+    ) -> bool:
+        """Commit an exchange, and have the rest made of it in the background. False: this request is stored already.
+
+        `recalled` are the texts that memory contributed, so that they are not learned again.
+        """
+        stored = await self._episodic.store(
+            user_id,
+            Exchange(message, response, agent, recalled),
+            session_id=session_id,
+            request_id=request_id or uuid4(),
+        )
+        if stored:
+            self.enrichment.wake()
+        return stored
+
+    async def update_core(self, user_id: UUID, key: str, value: Any) -> bool:
+        """Set a preference; False when there are too many. Raises `memory.core.InvalidCoreValue` too."""
+        return await self._core.update(user_id, key, value, datetime.now(UTC))
+
+    async def delete_core(self, user_id: UUID, key: str) -> bool:
+        """Remove a preference with its history; whether there was one."""
+        return await self._core.delete(user_id, key)
+
+    async def mutated(
+        self,
+        user_id: UUID,
+        op: Literal["create", "update", "delete"],
+        entity: str,
+        entity_id: str,
+        data: Mapping[str, Any] | None,
+    ) -> None:
+        """The person's entity changed: remember what it is now, or forget it when it is gone."""
+        name = (entity, entity_id.replace("\x00", ""))
+        if op == "delete":
+            await self.store.forget_entity(user_id, name)
+        elif data:
+            await self._remember_entity(user_id, name, data)
+
+    async def _remember_entity(self, user_id: UUID, name: tuple[str, str], changed: Mapping[str, Any]) -> None:
+        # Embedded before a connection is taken, from what the entity was a moment ago; a rival change makes it anew.
+        known = await self.store.entity_data(user_id, name)
+        while True:
+            data = {**(known or {}), **changed}
+            document = Document(entity_text(name[0], data), datetime.now(UTC), name, "mutation", data=data)
+            vectors = await self.store.embed([document])
+            async with self.store.changing_entity(user_id, name) as (connection, user_key, now_known):
+                if now_known == known:
+                    await self.store.put_in(connection, user_id, user_key, [document], vectors)
+                    return
+                known = now_known
+
+    async def forget(self, user_id: UUID, item_id: UUID) -> list[Tier]:
+        """Remove one item of any tier for good; where something was removed, empty when nowhere."""
+        return await self._forgetting.forget(user_id, item_id)
+
+    async def erase(self, user_id: UUID) -> Receipt:
+        """Remove everything, destroy the key, and say what was done."""
+        return await self._forgetting.erase(user_id)
+
+    def export(self, user_id: UUID) -> AsyncGenerator[list[dict[str, Any]], None]:
+        """All of a user's memory, a page of records at a time; consume it under `contextlib.aclosing`."""
+        return self._export.pages(user_id)

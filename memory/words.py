@@ -1,0 +1,160 @@
+"""From text to the index terms of full-text search: normalised, split into words, without stop words, stemmed.
+
+Latin, Greek and Cyrillic letters lose their accents, so that "cafe" finds "café". Scripts that are written without
+spaces are cut into overlapping pairs of characters, as search engines do. Words are stemmed as English ones; others are
+mostly left as they are, which is still the same on both sides. Dates become the same terms however they are written.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import Stemmer
+
+_STOP_WORD_LINES: Final = Path(__file__).with_name("stop_words.txt").read_text("utf-8").splitlines()
+STOP_WORDS: Final = frozenset(word for line in _STOP_WORD_LINES if not line.startswith("#") for word in line.split())
+
+MAX_WORD_CHARS: Final = 64
+"""A longer word is cut: it is a URL, a key or noise."""
+
+MONTHS: Final = (
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "december",
+)  # fmt: skip
+WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+_MONTH_NAMES: Final = {name[:3]: number for number, name in enumerate(MONTHS, start=1)} | {
+    name: number for number, name in enumerate(MONTHS, start=1)
+}
+_MONTH: Final = "(?P<{}>" + "|".join(sorted([*_MONTH_NAMES, "sept"], key=len, reverse=True)) + r")\b\.?"
+_DAY: Final = r"(?P<{}>3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th)?"
+_YEAR: Final = r"(?:,?\s+(?P<{}>(?:19|20)\d\d))?"
+
+# 2024-05-20, 2024/5/20 · 20 May 2024, 20th of May · May 20, 2024, May 20th · May 2024
+_DATE: Final = re.compile(
+    r"\b(?:"
+    r"(?P<y1>(?:19|20)\d\d)[-/.](?P<m1>1[0-2]|0?[1-9])[-/.](?P<d1>3[01]|[12]\d|0?[1-9])(?!\d)"
+    rf"|{_DAY.format('d2')}\s+(?:of\s+)?{_MONTH.format('m2')}{_YEAR.format('y2')}"
+    rf"|{_MONTH.format('m3')}\s+{_DAY.format('d3')}\b(?!:){_YEAR.format('y3')}"
+    rf"|{_MONTH.format('m4')},?\s+(?:of\s+)?(?P<y4>(?:19|20)\d\d)\b"
+    r")"
+)
+_ORDINAL: Final = re.compile(r"\b(\d+)(?:st|nd|rd|th)\b")
+_THOUSANDS: Final = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_ACCENTS: Final = re.compile("[\u0300-\u036f]")
+# After `_spaced` whatever is not ASCII belongs to a word. A time of day is one word: its hour and minute say little.
+_WORD: Final = re.compile(
+    r"(?<![\d:])[0-2]?\d:[0-5]\d(?![\d:])|[a-z0-9\u0080-\U0010ffff]+(?:'[a-z\u0080-\U0010ffff]+)*"
+)
+_STAMP: Final = re.compile(r"\s*\[(?=[^\]]*\d{4})[^\]]{6,40}\]\s*(?=\S)")
+# Thai to Myanmar, Khmer, Japanese kana, Han, Hangul, and Han beyond the first plane.
+_UNSPACED: Final = re.compile(
+    "[\u0e00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+"
+)
+
+
+class Word(NamedTuple):
+    """A word of a text: the index term, and how the text has it (normalised), to show to a person."""
+
+    term: str
+    written: str
+
+
+def normalise(text: str) -> str:
+    """Compatibility forms and case folded (Unicode's compatibility caseless match), without accents, composed."""
+    folded = unicodedata.normalize("NFD", text).casefold()
+    folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", folded).casefold())
+    return unicodedata.normalize("NFC", _ACCENTS.sub("", folded)).replace("\u2019", "'")
+
+
+def without_stamp(text: str) -> str:
+    """`text` without a time in brackets at its beginning: that says when it was said, not what it is about."""
+    stamp = _STAMP.match(text)
+    return text if stamp is None else text[stamp.end() :]
+
+
+class Analyser:
+    """Turns text into terms. Holds a stemmer, which is not safe to share between threads; cheap to make."""
+
+    __slots__ = ("_stem",)
+
+    def __init__(self) -> None:
+        # Its cache would keep people's words in memory.
+        self._stem = Stemmer.Stemmer("english", 0).stemWord
+
+    def words(self, text: str) -> Iterator[Word]:
+        """Every word of `text` in order, repeated ones too, stop words left out; dates as `date_terms` has them."""
+        text = normalise(text)
+        start = 0
+        for match in _DATE.finditer(text):
+            yield from self._plain_words(text[start : match.start()])
+            written = match.group().strip()
+            yield from (Word(self._term(term), written) for term in _matched_date(match))
+            start = match.end()
+        yield from self._plain_words(text[start:])
+
+    def date_terms(self, when: datetime) -> list[str]:
+        """The terms of the day on which something was said; `when` is in the person's own time zone."""
+        names = [*_date_words(when.year, when.month, when.day), WEEKDAYS[when.weekday()]]
+        return [self._term(name) for name in names]
+
+    def _plain_words(self, text: str) -> Iterator[Word]:
+        text = _THOUSANDS.sub("", _ORDINAL.sub(r"\1", _spaced(text)))
+        for match in _WORD.finditer(text):
+            word = match.group()
+            if word in STOP_WORDS:
+                continue
+            if word.isascii():
+                yield Word(self._term(word), word)
+            else:
+                yield from (Word(self._term(part), part) for part in _parts(word) if part not in STOP_WORDS)
+
+    def _term(self, word: str) -> str:
+        return str(self._stem(word[:MAX_WORD_CHARS]))
+
+
+def _spaced(text: str) -> str:
+    """`text` with a space for every character beyond ASCII that is no letter, digit or mark."""
+    if text.isascii():
+        return text
+    others = {
+        ord(character): " "
+        for character in set(text)
+        if not character.isascii() and unicodedata.category(character)[0] not in "LNM"
+    }
+    return text.translate(others)
+
+
+def _parts(word: str) -> Iterator[str]:
+    """`word`, cut into pairs of characters where its script is written without spaces."""
+    start = 0
+    for match in _UNSPACED.finditer(word):
+        if match.start() > start:
+            yield word[start : match.start()]
+        run = match.group()
+        yield from [run] if len(run) == 1 else (run[index : index + 2] for index in range(len(run) - 1))
+        start = match.end()
+    if start < len(word):
+        yield word[start:]
+
+
+def _matched_date(match: re.Match[str]) -> list[str]:
+    found = {name[0]: value for name, value in match.groupdict().items() if value is not None}
+    month = int(found["m"]) if found["m"].isdecimal() else _MONTH_NAMES[found["m"][:3]]
+    year, day = found.get("y"), found.get("d")
+    return _date_words(int(year) if year else None, month, int(day) if day else None)
+
+
+def _date_words(year: int | None, month: int, day: int | None) -> list[str]:
+    """The month's name, the day, the year, and the month with each of these as one term, which says more than two."""
+    name = MONTHS[month - 1]
+    words = [name]
+    for number in (day, year):
+        if number is not None:
+            words += [str(number), f"{name[:3]}{number}"]
+    return words

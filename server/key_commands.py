@@ -1,0 +1,92 @@
+"""The commands that look after keys and vectors: `rotate-master-key`, `rotate-user-key`, `reembed`.
+
+They may be run while servers run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+from memory.associative import MemoryStore
+from memory.reembedding import Reembedded, Reembedding
+from memory.rekeying import Rekeying
+from memory.vault import Vault
+from server.accounts import normalise_email
+from server.database import open_database
+from server.memory import open_embedder, user_keys
+from server.settings import Settings
+from server.state import master_keys, prepare_state_dir
+from sql.pool import Pool
+from sql.statements import Statements
+from sql.tenant import scoped_to_email
+from streaming.llm import open_http_client
+
+
+class CommandFailed(Exception):
+    """The command did not do all of what it was asked; the message says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    pool: Pool
+    vault: Vault
+
+
+@asynccontextmanager
+async def _open(settings: Settings) -> AsyncIterator[_Opened]:
+    prepare_state_dir(settings.state_dir)
+    keys, _ = master_keys(settings)
+    async with open_database(settings) as database:
+        yield _Opened(database.pool, Vault(database.pool, Statements.load(), user_keys(settings, keys)))
+
+
+async def rotate_master_key(settings: Settings) -> None:
+    """Wrap every user's key by the first master key. Can be stopped at any time and run again."""
+    async with _open(settings) as opened:
+        done = await Rekeying(opened.vault, MemoryStore(opened.vault, None)).rotate_master_key()
+    print(f"rewrapped {done.rewrapped}, already under the first master key {done.already}, failed {done.failed}")
+    if done.failed:
+        raise CommandFailed(f"the keys of {done.failed} users open under none of the master keys and were left alone")
+    print("the other master keys are not needed any more for users' keys; tokens they signed end with them")
+
+
+async def rotate_user_key(settings: Settings, user: str) -> None:
+    """Give one user (an id or an e-mail address) a new key, and seal, index and turn everything of theirs anew."""
+    async with _open(settings) as opened:
+        user_id = await _user_id(opened, user)
+        done = await Rekeying(opened.vault, MemoryStore(opened.vault, None)).rotate_user_key(user_id)
+    print(f"{done.rows} rows are under key {done.key_after} now, before it was {done.key_before}")
+    if done.unreadable:
+        raise CommandFailed(f"{done.unreadable} rows did not open with the old key and were left as they are")
+
+
+async def reembed(settings: Settings, user: str | None) -> None:
+    """Give memories (of one user, or of all) vectors of the embedding model in use."""
+    async with _open(settings) as opened, open_http_client() as client:
+        embedder, description = await open_embedder(settings, client)
+        if embedder is None:
+            raise CommandFailed(f"there is no embedding model: memory is searched by {description}")
+        work = Reembedding(opened.vault, embedder)
+        done: Reembedded = await work.everybody() if user is None else await work.user(await _user_id(opened, user))
+    print(f"{done.memories} memories have vectors of {embedder.name} now, {done.unreadable} could not be opened")
+
+
+async def _user_id(opened: _Opened, user: str) -> UUID:
+    try:
+        return UUID(user)
+    except ValueError:
+        pass
+    try:
+        email = normalise_email(user)
+    except ValueError:
+        raise CommandFailed(f"{user!r} is neither a user's id nor an e-mail address") from None
+    async with scoped_to_email(opened.pool, email) as connection:
+        cursor = await connection.execute(opened.vault.statements["user_by_email"], {"email": email})
+    row = await cursor.fetchone()
+    if row is None:
+        raise CommandFailed(f"no account has the e-mail {email}")
+    found: UUID = row[0]
+    return found

@@ -1,0 +1,157 @@
+"""Memory around an answer. It never fails one: without memory in time an answer goes on, and the metrics say so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+from uuid import UUID
+
+import structlog
+import trio
+
+from memory.middleware import MemoryMiddleware
+from memory.recall import Recalled
+from memory.vault import Tier
+from server.answer import ChatInput
+from server.metrics import Metrics
+from streaming.frames import WsMemoryUsed, WsMutationRecord
+
+log = structlog.get_logger(__name__)
+
+_CHANGES_WAITING: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class RecalledContext:
+    """What an answer is given: `prompt` for the model, `used` for the person, `texts` for storing the exchange."""
+
+    prompt: dict[str, Any] = field(default_factory=dict)
+    used: Sequence[WsMemoryUsed] = ()
+    texts: Sequence[str] = ()
+
+
+class AnswerMemory(Protocol):
+    """What answering asks of memory. Neither method raises but for cancellation."""
+
+    async def recall(self, user_id: UUID, message: str) -> RecalledContext:
+        """What bears on `message`; nothing when it can't be had in time."""
+        ...
+
+    async def store(self, chat: ChatInput, response: str, agent: str | None, recalled: RecalledContext) -> None:
+        """Commit the exchange; when this returns it is on disk, or logged as lost."""
+        ...
+
+    def changed(self, user_id: UUID, change: WsMutationRecord) -> None:
+        """The person's entity was changed: remember that later, in the order of the calls."""
+        ...
+
+    async def forget(self, user_id: UUID, item_id: UUID) -> list[Tier]:
+        """Remove one item; where something was removed. This one does raise what the database raises."""
+        ...
+
+
+class Remembering:
+    """`AnswerMemory` on the middleware. `run` it in the server's nursery."""
+
+    def __init__(self, middleware: MemoryMiddleware, metrics: Metrics, *, recall_s: float, store_s: float) -> None:
+        self._middleware = middleware
+        self._metrics = metrics
+        self._recall_s = recall_s
+        self._store_s = store_s
+        self._send, self._receive = trio.open_memory_channel[tuple[UUID, WsMutationRecord]](_CHANGES_WAITING)
+
+    async def recall(self, user_id: UUID, message: str) -> RecalledContext:
+        """See `AnswerMemory`."""
+        started = trio.current_time()
+        try:
+            with trio.fail_after(self._recall_s):
+                recalled = await self._middleware.recall(user_id, message)
+        except trio.TooSlowError:
+            log.warning("memory_recall_failed", reason=f"took over {self._recall_s:g} s")
+            self._metrics.recalled("timeout", trio.current_time() - started)
+            return RecalledContext()
+        # A border: whatever is wrong with memory, the person gets an answer.
+        except Exception as error:  # noqa: BLE001
+            log.warning("memory_recall_failed", reason=type(error).__name__, detail=str(error))
+            self._metrics.recalled("failed", trio.current_time() - started)
+            return RecalledContext()
+        self._metrics.recalled("ok", trio.current_time() - started)
+        return _context(recalled)
+
+    async def store(self, chat: ChatInput, response: str, agent: str | None, recalled: RecalledContext) -> None:
+        """See `AnswerMemory`."""
+        try:
+            with trio.fail_after(self._store_s):
+                await self._middleware.store_episode(
+                    chat.user_id,
+                    chat.session_id,
+                    chat.message,
+                    response,
+                    chat.request_id,
+                    agent=agent,
+                    recalled=recalled.texts,
+                )
+        except trio.TooSlowError:
+            log.warning("memory_store_failed", reason=f"took over {self._store_s:g} s")
+            self._metrics.stored("timeout")
+        # A border: the person has their answer, and it ends as it should.
+        except Exception as error:  # noqa: BLE001
+            log.warning("memory_store_failed", reason=type(error).__name__, detail=str(error))
+            self._metrics.stored("failed")
+        else:
+            self._metrics.stored("ok")
+
+    def changed(self, user_id: UUID, change: WsMutationRecord) -> None:
+        """See `AnswerMemory`. Of more than a thousand waiting changes the newest are dropped, and counted."""
+        try:
+            self._send.send_nowait((user_id, change))
+        except trio.WouldBlock:
+            log.warning("memory_change_dropped", entity=change.entity)
+            self._metrics.entity_remembered("dropped")
+
+    async def forget(self, user_id: UUID, item_id: UUID) -> list[Tier]:
+        """See `AnswerMemory`."""
+        return await self._middleware.forget(user_id, item_id)
+
+    async def run(self) -> None:
+        """Remember changed entities one after another, and enrich stored episodes; for ever."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._middleware.enrichment.run)
+            nursery.start_soon(self._remember_changes)
+
+    async def _remember_changes(self) -> None:
+        async for user_id, change in self._receive:
+            try:
+                await self._middleware.mutated(user_id, change.op, change.entity, change.id, change.data)
+            # A border: one change that can't be remembered must not keep the next ones from it.
+            except Exception as error:  # noqa: BLE001
+                log.warning("memory_change_failed", reason=type(error).__name__, detail=str(error))
+                self._metrics.entity_remembered("failed")
+            else:
+                self._metrics.entity_remembered("ok")
+
+
+class NoMemory:
+    """`AnswerMemory` that holds nothing: for a pipeline without a database."""
+
+    async def recall(self, user_id: UUID, message: str) -> RecalledContext:
+        """Nothing."""
+        del user_id, message
+        return RecalledContext()
+
+    async def store(self, chat: ChatInput, response: str, agent: str | None, recalled: RecalledContext) -> None:
+        """Nothing."""
+
+    def changed(self, user_id: UUID, change: WsMutationRecord) -> None:
+        """Nothing."""
+
+    async def forget(self, user_id: UUID, item_id: UUID) -> list[Tier]:
+        """Nothing is there to be removed."""
+        del user_id, item_id
+        return []
+
+
+def _context(recalled: Recalled) -> RecalledContext:
+    used = [WsMemoryUsed(id=item.id, tier=item.tier, reason=item.reason) for item in recalled.used()]
+    return RecalledContext(recalled.prompt(), used, recalled.texts())

@@ -1,0 +1,15 @@
+-- The user's memory whose vector is nearest to this one and of the same model and kind: one row, or none. It is looked for
+-- among those whose signatures are nearest, of whichever kind, which a near duplicate is always one of.
+WITH nearby AS (
+    SELECT id
+    FROM memory_associative
+    WHERE user_id = %(user_id)s AND embedding_model = %(embedding_model)s
+    ORDER BY signature <~> (SELECT binary_quantize(%(embedding)s::vector)::bit(1536))
+    LIMIT 40
+)
+SELECT m.id, m.content_digest, 1 - (m.embedding <=> %(embedding)s::vector) AS cosine
+FROM nearby
+JOIN memory_associative AS m ON m.user_id = %(user_id)s AND m.id = nearby.id
+WHERE m.embedding_model = %(embedding_model)s AND m.source = %(source)s
+ORDER BY cosine DESC
+LIMIT 1;

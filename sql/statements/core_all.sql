@@ -1,0 +1,5 @@
+-- All of a user's core values.
+SELECT id, key, value_encrypted, history_encrypted, created_at, updated_at
+FROM memory_core
+WHERE user_id = %(user_id)s
+ORDER BY key;

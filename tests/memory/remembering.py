@@ -1,0 +1,109 @@
+"""A memory over a real database for tests: people with keys, and an embedder whose likeness can be told beforehand."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import numpy as np
+from cryptography.fernet import Fernet
+
+from memory.embedding.embedder import EmbeddingError
+from memory.enrichment import Describe
+from memory.key_shares import KeyShares
+from memory.keys import KeyRing
+from memory.limits import MemoryLimits
+from memory.middleware import MemoryMiddleware
+from memory.rekeying import Rekeying
+from memory.rotation import Vectors
+from memory.user_keys import UserKeys
+from memory.vault import Tier, Vault
+from memory.words import Analyser
+from sql.pool import Pool
+from sql.statements import Statements
+from sql.tenant import scoped
+
+STATEMENTS = Statements.load()
+
+
+class WordEmbedder:
+    """The sum of a random direction per word: texts are as alike as they share words. `failing` makes it raise."""
+
+    dimensions = 384
+    cosine_floor = 0.3
+
+    def __init__(self, name: str = "words-1") -> None:
+        self.name = name
+        self.failing = False
+        self.calls = 0
+
+    async def embed_query(self, text: str) -> Vectors:
+        return np.asarray((await self.embed_documents([text]))[0], np.float32)
+
+    async def embed_documents(self, texts: Sequence[str]) -> Vectors:
+        self.calls += 1
+        if self.failing:
+            raise EmbeddingError("the model is away", retryable=True)
+        return np.stack([self._vector(text) for text in texts]).astype(np.float32)
+
+    def _vector(self, text: str) -> Vectors:
+        total = np.zeros(self.dimensions, np.float32)
+        for word in Analyser().words(text):
+            seed = int.from_bytes(hashlib.sha256(f"{self.name} {word.term}".encode()).digest()[:8], "big")
+            total += np.random.default_rng(seed).normal(size=self.dimensions).astype(np.float32)
+        length = float(np.linalg.norm(total))
+        return np.asarray(total / length if length else total, np.float32)
+
+
+class Memories:
+    """The parts of memory over `pool`, for a test to reach into."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        *,
+        master_keys: Sequence[str] | None = None,
+        shares: Path | None = None,
+        embedder: WordEmbedder | None = None,
+        describe: Describe | None = None,
+        limits: MemoryLimits | None = None,
+    ) -> None:
+        self.master_keys = list(master_keys or [Fernet.generate_key().decode()])
+        self.pool = pool
+        self.unreadable: list[Tier] = []
+        self.keys = UserKeys(KeyRing(self.master_keys), KeyShares(shares) if shares is not None else None)
+        self.vault = Vault(pool, STATEMENTS, self.keys, self.unreadable.append)
+        self.embedder = embedder
+        self.middleware = MemoryMiddleware(self.vault, embedder, describe=describe, limits=limits)
+        self.rekeying = Rekeying(self.vault, self.middleware.store)
+
+    async def person(self) -> UUID:
+        """A new user with a key of their own."""
+        user_id = uuid4()
+        key = await self.keys.make(user_id)
+        values = {
+            "user_id": user_id,
+            "email": f"{user_id.hex}@example.com",
+            "password_hash": "none",
+            "encryption_key": key.stored,
+        }
+        async with scoped(self.pool, user_id) as connection:
+            await connection.execute(STATEMENTS["user_insert"], values)
+        return user_id
+
+    async def tell(
+        self, user_id: UUID, message: str, response: str = "", *, agent: str | None = None, recalled: Sequence[str] = ()
+    ) -> UUID:
+        """Store an episode and have it enriched; returns its request id."""
+        request_id = uuid4()
+        await self.middleware.store_episode(
+            user_id, "session", message, response, request_id, agent=agent, recalled=recalled
+        )
+        await self.middleware.enrichment.run_once()
+        return request_id
+
+    async def records(self, user_id: UUID) -> list[dict[str, object]]:
+        """Everything the person's export holds."""
+        return [record async for page in self.middleware.export(user_id) for record in page]

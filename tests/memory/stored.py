@@ -1,0 +1,81 @@
+"""Rows as the store would have written them, put into the tables directly, so that search is tested by itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+from memory.rotation import Rotation, Vectors
+from memory.search import vector_text
+from memory.terms import BlindTerms
+from sql.connection import Connection
+from sql.pool import Pool
+
+MODEL = "test-model"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A user in the database, and what their key gives."""
+
+    user_id: UUID
+    terms: BlindTerms
+    rotation: Rotation
+
+
+@asynccontextmanager
+async def seeing(pool: Pool, user_id: UUID) -> AsyncIterator[Connection]:
+    """A transaction that works as the server's role for this user."""
+    async with pool.connection() as connection, connection.transaction():
+        await connection.execute("SET LOCAL ROLE tessera_server")
+        await connection.execute("SELECT set_config('app.user_id', %s, true)", [str(user_id)])
+        yield connection
+
+
+async def add_person(pool: Pool, key: bytes) -> Person:
+    """A new user whose memories are made under `key`."""
+    person = Person(uuid4(), BlindTerms(key), Rotation(key))
+    async with seeing(pool, person.user_id) as connection:
+        await connection.execute(
+            "INSERT INTO users (user_id, email, password_hash) VALUES (%s, %s, 'x')",
+            [person.user_id, f"{person.user_id}@example.com"],
+        )
+    return person
+
+
+async def add_memories(
+    pool: Pool, person: Person, texts: Sequence[str], vectors: Vectors | None = None, model: str = MODEL
+) -> list[UUID]:
+    """A memory per text, with the vector of the same place, turned; gives their ids."""
+    ids = [uuid4() for _ in texts]
+    async with seeing(pool, person.user_id) as connection, connection.cursor() as cursor:
+        documents = [person.terms.document(text) for text in texts]
+        turned = None if vectors is None else person.rotation.apply(vectors)
+        await cursor.executemany(
+            "INSERT INTO memory_associative"
+            " (user_id, id, content_encrypted, embedding, embedding_model, length, content_digest, source)"
+            " VALUES (%s, %s, %s, %s::vector, %s, %s, %s, 'document')",
+            [
+                (
+                    person.user_id,
+                    memory_id,
+                    text.encode(),
+                    None if turned is None else vector_text(turned[place]),
+                    None if turned is None else model,
+                    document.length,
+                    memory_id.bytes,
+                )
+                for place, (memory_id, text, document) in enumerate(zip(ids, texts, documents, strict=True))
+            ],
+        )
+        await cursor.executemany(
+            "INSERT INTO memory_terms (user_id, term, memory_id, tf, length) VALUES (%s, %s, %s, %s, %s)",
+            [
+                (person.user_id, term, memory_id, tf, document.length)
+                for memory_id, document in zip(ids, documents, strict=True)
+                for term, tf in document.counts.items()
+            ],
+        )
+    return ids

@@ -1,0 +1,210 @@
+"""Background enrichment: exactly once, whoever works, whatever fails."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+import trio
+
+from memory.enrichment import Description
+from memory.episodes import EpisodicMemory, Exchange
+from memory.limits import MemoryLimits
+from sql.embedded import EmbeddedPostgres
+from sql.migrate import migrate
+from sql.pool import Pool, PoolTimeout, open_pool
+from sql.tenant import configure_server
+from tests.database import temporary_directory
+from tests.memory.remembering import Memories, WordEmbedder
+
+
+async def store(memories: Memories, user_id: UUID, count: int) -> None:
+    for number in range(count):
+        await memories.middleware.store_episode(user_id, None, f"Fact{number} is about topic{number}.", "ok")
+
+
+def make_due(database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("UPDATE memory_pending SET due_at = now()")
+
+
+async def test_many_workers_share_the_work_and_do_it_once(pool: Pool, database: str) -> None:
+    limits = MemoryLimits(claim=3)
+    memories = Memories(pool, embedder=WordEmbedder(), limits=limits)
+    people = [await memories.person() for _ in range(3)]
+    for person in people:
+        await store(memories, person, 7)
+    done: Counter[int] = Counter()
+
+    async with open_pool(database, max_size=8, configure=configure_server) as wide:
+
+        async def work(number: int) -> None:
+            worker = Memories(wide, embedder=WordEmbedder(), master_keys=memories.master_keys, limits=limits)
+            while count := await worker.middleware.enrichment.run_once():
+                done[number] += count
+
+        async with trio.open_nursery() as nursery:
+            for number in range(4):
+                nursery.start_soon(work, number)
+        await work(4)
+    assert done.total() == 21
+    for person in people:
+        records = await memories.records(person)
+        assert Counter(record["tier"] for record in records) == {"episodic": 7, "associative": 7}
+        assert all(record["enriched"] for record in records if record["tier"] == "episodic")
+
+
+async def test_work_that_was_cut_off_is_done_again_at_once(pool: Pool) -> None:
+    hanging = trio.Event()
+
+    async def hang(message: str, response: str) -> Description | None:
+        hanging.set()
+        return await trio.sleep_forever()
+
+    cut = Memories(pool, describe=hang, limits=MemoryLimits(describe_s=1e6))
+    ann = await cut.person()
+    await store(cut, ann, 1)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(cut.middleware.enrichment.run_once)
+        await hanging.wait()
+        # Meanwhile it is taken.
+        other = Memories(pool, master_keys=cut.master_keys)
+        assert await other.middleware.enrichment.run_once() == 0
+        nursery.cancel_scope.cancel()
+    assert await other.middleware.enrichment.run_once() == 1
+
+
+async def test_a_model_describes_the_exchange(pool: Pool) -> None:
+    async def describe(message: str, response: str) -> Description | None:
+        return Description(f"They spoke of {message}", {"answer_style": "short", "bad\nname": "x"})
+
+    memories = Memories(pool, describe=describe)
+    ann = await memories.person()
+    await memories.tell(ann, "chess", "Chess it is.")
+    context = await memories.middleware.enrich_context(ann, "hello")
+    assert [episode["summary"] for episode in context["episodic"]] == ["They spoke of chess"]
+    assert context["core"] == {"answer_style": "short"}
+
+
+@pytest.mark.parametrize("how", ["raises", "nothing", "too slow"])
+async def test_rules_take_over_from_a_model_that_fails(pool: Pool, how: str) -> None:
+    async def describe(message: str, response: str) -> Description | None:
+        if how == "raises":
+            raise OSError("away")
+        if how == "too slow":
+            await trio.sleep_forever()
+        return None
+
+    memories = Memories(pool, describe=describe, limits=MemoryLimits(describe_s=0.01))
+    ann = await memories.person()
+    await memories.tell(ann, "Call me Annie.", "Hello Annie.")
+    context = await memories.middleware.enrich_context(ann, "hello")
+    assert context["core"] == {"preferred_name": "Annie"}
+    assert context["episodic"][0]["summary"] == "Call me Annie. → Hello Annie."
+
+
+async def test_a_failing_embedder_is_tried_again_and_finally_done_without(pool: Pool, database: str) -> None:
+    embedder = WordEmbedder()
+    memories = Memories(pool, embedder=embedder)
+    ann = await memories.person()
+    await store(memories, ann, 1)
+    embedder.failing = True
+    for _ in range(5):
+        assert await memories.middleware.enrichment.run_once() == 1
+        assert await memories.middleware.enrichment.run_once() == 0  # not due again yet
+        make_due(database)
+    assert [record["tier"] for record in await memories.records(ann)] == ["episodic"]
+    assert await memories.middleware.enrichment.run_once() == 1
+    (record,) = [record for record in await memories.records(ann) if record["tier"] == "associative"]
+    assert record["embedding_model"] is None
+
+
+async def test_a_tampered_episode_does_not_hold_up_the_others(pool: Pool, database: str) -> None:
+    memories = Memories(pool)
+    ann = await memories.person()
+    await store(memories, ann, 3)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(
+            "UPDATE memory_episodic SET exchange_encrypted = 'broken'"
+            " WHERE id = (SELECT id FROM memory_episodic LIMIT 1)"
+        )
+    assert await memories.middleware.enrichment.run_once() == 3
+    assert await memories.middleware.enrichment.run_once() == 0
+    assert len([record for record in await memories.records(ann) if record["tier"] == "associative"]) == 2
+    assert "episodic" in memories.unreadable
+
+
+def test_the_worker_wakes_for_work_and_outlives_a_restart_of_the_database() -> None:
+    with temporary_directory() as folder:
+        trio.run(_restart_in_the_middle, EmbeddedPostgres(folder / "postgres", durable=False))
+
+
+async def _restart_in_the_middle(server: EmbeddedPostgres) -> None:
+    database = await trio.to_thread.run_sync(server.start)
+    try:
+        await migrate(database)
+        async with open_pool(database, max_size=3, configure=configure_server) as pool, trio.open_nursery() as nursery:
+            memories = Memories(pool, limits=MemoryLimits(idle_s=1e6))
+            ann = await memories.person()
+            await nursery.start(memories.middleware.enrichment.run)
+            await store(memories, ann, 1)
+            await until_enriched(memories, ann, 1)
+            await trio.to_thread.run_sync(server.stop)
+            memories.middleware.enrichment.wake()  # and finds nothing to work with
+            with pytest.raises((psycopg.OperationalError, PoolTimeout)):
+                await store(memories, ann, 1)
+            await trio.to_thread.run_sync(server.start)
+            await store(memories, ann, 1)
+            await until_enriched(memories, ann, 2)
+            nursery.cancel_scope.cancel()
+    finally:
+        await trio.to_thread.run_sync(server.stop)
+
+
+async def until_enriched(memories: Memories, user_id: UUID, count: int) -> None:
+    with trio.fail_after(20):
+        while len([record for record in await memories.records(user_id) if record.get("enriched")]) < count:
+            await trio.lowlevel.checkpoint()
+
+
+async def test_habits_are_mined_raised_and_decay(pool: Pool, database: str) -> None:
+    memories = Memories(pool)
+    ann = await memories.person()
+    episodic = EpisodicMemory(memories.vault)
+    monday = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+
+    async def mondays(first: int, last: int) -> None:
+        for week in range(first, last):
+            exchange = Exchange("What is due for Apollo?", "Two tasks.", "task_agent")
+            at = monday + timedelta(weeks=week)
+            await episodic.store(ann, exchange, session_id=None, request_id=uuid4(), at=at)
+        await memories.middleware.enrichment.run_once()
+
+    def age(days: float) -> None:
+        with psycopg.connect(database, autocommit=True) as connection:
+            connection.execute("UPDATE memory_proactive SET updated_at = now() - make_interval(days => %s)", [days])
+
+    async def known() -> dict[str, float]:
+        context = await memories.middleware.enrich_context(ann, "hello")
+        return {item["pattern"]: item["confidence"] for item in context["proactive"]}
+
+    await mondays(0, 3)
+    age(0)
+    assert await known() == {"Often asks about tasks on Monday mornings.": 0.6, "Often mentions Apollo.": 0.6}
+    await mondays(3, 6)
+    age(0)
+    assert (await known())["Often mentions Apollo."] == 0.75
+    age(5)
+    assert 0.6 < (await known())["Often mentions Apollo."] < 0.75
+    age(60)
+    assert await known() == {}
+    age(0)
+    (apollo,) = [item for item in (await memories.middleware.recall(ann, "x")).proactive if "Apollo" in item.text]
+    assert await memories.middleware.forget(ann, apollo.id) == ["proactive"]
+    await mondays(6, 8)
+    age(0)
+    assert list(await known()) == ["Often asks about tasks on Monday mornings."]
+    assert not [record for record in await memories.records(ann) if "mentions" in str(record.get("pattern"))]

@@ -1,0 +1,379 @@
+"""One user's rows and no other's: in the catalogue, by every statement, and in one round trip."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import tempfile
+from typing import Any, get_args
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from psycopg.sql import SQL, Identifier, Literal
+
+from memory.search import SearchQuery
+from sql.connection import Connection, TrioConnection
+from sql.pool import Pool
+from sql.statements import StatementName
+from sql.tenant import SERVER_ROLE, UnsafeRole, configure_server, listing, scoped, scoped_to_email
+from tests.memory.remembering import STATEMENTS, Memories, WordEmbedder
+
+NIL = UUID(int=0)
+ENCRYPTED = ("value", "history", "summary", "exchange", "content", "pattern")
+
+
+def rows(database: str, query: str) -> list[tuple[Any, ...]]:
+    """As the superuser, whom no policy binds."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        return connection.execute(query.encode()).fetchall()
+
+
+def dump(database: str, user_id: UUID) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of a user's, whatever its table."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        tables = connection.execute(
+            "SELECT table_name FROM information_schema.columns"
+            " WHERE column_name = 'user_id' AND table_schema = 'public'"
+        ).fetchall()
+        return {
+            table: connection.execute(
+                SQL("SELECT * FROM {} WHERE user_id = %s ORDER BY 1, 2").format(Identifier(table)), [user_id]
+            ).fetchall()
+            for (table,) in tables
+        }
+
+
+# ---- the catalogue --------------------------------------------------------------------------------------------------
+
+
+async def test_every_table_has_row_level_security_forced(database: str) -> None:
+    tables = rows(
+        database,
+        "SELECT relname, relrowsecurity AND relforcerowsecurity FROM pg_class"
+        " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')",
+    )
+    assert len(tables) >= 8
+    assert [name for name, forced in tables if not forced] == []
+
+
+async def test_every_policy_is_about_the_user_but_three(database: str) -> None:
+    policies = rows(database, "SELECT tablename, policyname, roles::text, cmd, qual, with_check FROM pg_policies")
+    own = "(user_id = app_user_id())"
+    others = {(table, name, roles, cmd) for table, name, roles, cmd, *checks in policies if checks != [own, own]}
+    assert others == {
+        ("users", "named_by_email", "{tessera_server}", "SELECT"),
+        ("users", "ids_only", "{tessera_worker}", "SELECT"),
+        ("memory_pending", "ids_only", "{tessera_worker}", "SELECT"),
+        ("schema_migrations", "everybody", "{public}", "ALL"),
+    }
+
+
+async def test_every_key_and_reference_includes_the_user(database: str) -> None:
+    constraints = rows(
+        database,
+        "SELECT conrelid::regclass::text, conname, (SELECT array_agg(attname::text) FROM pg_attribute"
+        " WHERE attrelid = conrelid AND attnum = ANY (conkey)), contype::text, confdeltype::text"
+        " FROM pg_constraint WHERE contype IN ('p', 'u', 'f') AND connamespace = 'public'::regnamespace"
+        " AND conrelid <> 'schema_migrations'::regclass",
+    )
+    assert len(constraints) > 15
+    assert [name for _, name, columns, *_ in constraints if "user_id" not in columns] == []
+    assert [name for _, name, _, kind, on_delete in constraints if kind == "f" and on_delete != "c"] == []
+
+
+async def test_unique_indexes_include_the_user_but_the_one_of_addresses(database: str) -> None:
+    indexes = rows(
+        database,
+        "SELECT indexrelid::regclass::text FROM pg_index JOIN pg_class ON pg_class.oid = indrelid"
+        " WHERE indisunique AND relnamespace = 'public'::regnamespace AND relname <> 'schema_migrations'"
+        " AND NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = indrelid AND attname = 'user_id'"
+        "   AND attnum = ANY (indkey[0:indnkeyatts - 1]))",
+    )
+    assert indexes == [("users_email_key",)]
+
+
+def test_every_join_names_the_user() -> None:
+    for name in get_args(StatementName):
+        text = STATEMENTS[name].decode()
+        tables = set(re.findall(r"\b(?:FROM|JOIN|INTO|UPDATE)\s+(memory_\w+|users|devices)\b", text))
+        if tables and name not in {"user_ids_page", "pending_users", "user_by_email"}:
+            assert text.count("user_id") >= len(tables), name
+
+
+async def test_the_server_works_as_a_role_that_owns_nothing(pool: Pool, database: str) -> None:
+    async with pool.connection() as connection:
+        role = await (await connection.execute("SELECT current_user")).fetchone()
+        assert role == (SERVER_ROLE,)
+        for statement in (
+            "ALTER TABLE users DISABLE ROW LEVEL SECURITY",
+            "DROP TABLE memory_core",
+            "TRUNCATE memory_core",
+            "INSERT INTO schema_migrations VALUES ('x', 'y')",
+            "CREATE TABLE mine (i int)",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                await connection.execute(statement.encode())
+    assert (
+        rows(
+            database,
+            "SELECT rolsuper, rolbypassrls, rolcreaterole, rolcanlogin FROM pg_roles WHERE rolname LIKE 'tessera_%'",
+        )
+        == [(False, False, False, False)] * 2
+    )
+
+
+async def test_a_role_that_owns_something_is_refused(database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as owner:
+        owner.execute("CREATE TABLE stray (i int)")
+        owner.execute("ALTER TABLE stray OWNER TO tessera_server")
+    async with await TrioConnection.connect(database, autocommit=True) as connection:
+        with pytest.raises(UnsafeRole, match="own anything"):
+            await configure_server(connection)
+    with psycopg.connect(database, autocommit=True) as owner:
+        owner.execute("DROP TABLE stray")
+
+
+# ---- every statement ------------------------------------------------------------------------------------------------
+
+
+async def remembered(memories: Memories) -> UUID:
+    """A person with something in every tier, and one episode that is still pending."""
+    user_id = await memories.person()
+    await memories.middleware.update_core(user_id, "tea", "green")
+    await memories.middleware.update_core(user_id, "tea", "black")
+    await memories.middleware.mutated(user_id, "create", "task", "t1", {"title": "Call Clara"})
+    await memories.tell(user_id, "Clara moved to Lisbon.", "Noted.")
+    await memories.middleware.store_episode(user_id, None, "Ben likes chess.", "ok")
+    async with scoped(memories.pool, user_id) as connection:
+        await connection.execute(
+            "INSERT INTO memory_proactive (user_id, pattern_encrypted, pattern_digest, confidence, source)"
+            " VALUES (%s, 'x', 'y', 0.9, 'z')",
+            [user_id],
+        )
+        await connection.execute(
+            STATEMENTS["device_upsert"],
+            {"user_id": user_id, "device_id": uuid4(), "client_name": "", "client_version": "", "client_platform": ""},
+        )
+    return user_id
+
+
+async def parameters(memories: Memories, database: str, user_id: UUID) -> list[dict[str, object]]:
+    """Values that would hit the user's rows, for any statement: one set for each tier's ids."""
+    key = await memories.vault.key(user_id)
+    owned = dump(database, user_id)
+    memory = rows(database, f"SELECT content_digest FROM memory_associative WHERE user_id = '{user_id}'")  # noqa: S608
+    assert memories.embedder is not None
+    vector = key.rotation.apply(await memories.embedder.embed_query("Clara"))
+    search = SearchQuery(list(key.terms.query("Clara Lisbon")), vector, memories.embedder.name).parameters(user_id, 10)
+    common: dict[str, object] = search | {
+        "after": NIL,
+        "limit": 10,
+        "key": "tea",
+        "at": "2100-01-01T00:00:00Z",
+        "request_id": uuid4(),
+        "session_id": None,
+        "content_digest": memory[0][0],
+        "embedding": vector,
+        "embedding_model": memories.embedder.name,
+        "source": "episode",
+        "entity_type": None,
+        "entity_id": None,
+        "length": 3,
+        "hits": 1,
+        "tfs": [1] * len(search["terms"]),
+        "half_life_days": 30.0,
+        "threshold": 0.0,
+        "confidence": 1.0,
+        "pattern_digest": b"y",
+        "delay_s": 1.0,
+        "email": f"{user_id.hex}@example.com",
+        "password_hash": "stolen",
+        "old_hash": "none",
+        "new_hash": "stolen",
+        "encryption_key": b"stolen",
+        "device_id": uuid4(),
+        "client_name": "stolen",
+        "client_version": "stolen",
+        "client_platform": "stolen",
+        **dict.fromkeys((f"{what}_encrypted" for what in ENCRYPTED), b"stolen"),
+    }
+    ids = [
+        row[1]
+        for table in ("memory_core", "memory_associative", "memory_episodic", "memory_proactive")
+        for row in owned[table]
+    ]
+    return [common | {"id": id_, "ids": [id_], "source_id": id_} for id_ in ids]
+
+
+async def attempt(connection: Connection, name: StatementName, values: dict[str, object]) -> str:
+    """What the statement gives, as text; it may also be refused."""
+    cursor = await connection.execute(STATEMENTS[name], values)
+    return repr(await cursor.fetchall()) if cursor.description else ""
+
+
+async def test_no_statement_reaches_another_users_rows(pool: Pool, database: str) -> None:
+    memories = Memories(pool, embedder=WordEmbedder())
+    ann, ben = await remembered(memories), await remembered(memories)
+    before = dump(database, ben)
+    secrets = {repr(value) for table in before.values() for row in table for value in row if isinstance(value, bytes)}
+    assert len(secrets) > 10
+    sets = await parameters(memories, database, ben)
+    reached = []
+    for name in get_args(StatementName):
+        for values in sets:
+            try:
+                async with scoped(pool, ann) as connection:
+                    said = await attempt(connection, name, values)
+            except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ForeignKeyViolation):
+                continue
+            if str(ben) in said or any(secret in said for secret in secrets):
+                reached.append(name)
+    assert reached == []
+    assert dump(database, ben) == before
+
+
+async def test_without_a_user_nothing_comes_back(pool: Pool, database: str) -> None:
+    memories = Memories(pool, embedder=WordEmbedder())
+    ann = await remembered(memories)
+    before = dump(database, ann)
+    for name in get_args(StatementName):
+        for values in await parameters(memories, database, ann):
+            async with pool.connection() as connection:
+                try:
+                    cursor = await connection.execute(STATEMENTS[name], values)
+                except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ForeignKeyViolation):
+                    continue
+                found = await cursor.fetchall() if cursor.description else []
+                assert found in ([], [(0,)]), name
+                assert cursor.description or cursor.rowcount == 0, name
+    assert dump(database, ann) == before
+
+
+async def test_the_same_values_do_reach_ones_own_rows(pool: Pool, database: str) -> None:
+    """Otherwise the two tests above would prove nothing."""
+    memories = Memories(pool, embedder=WordEmbedder())
+    ann = await remembered(memories)
+    sets = await parameters(memories, database, ann)
+    silent = set()
+    for name in get_args(StatementName):
+        if not [values for values in sets if await reaches(pool, ann, name, values)]:
+            silent.add(name)
+    # The one adds nothing twice, the other looks for memories of another model, of which there are none.
+    assert silent <= {"user_insert", "associative_other_model"}
+
+
+async def reaches(pool: Pool, user_id: UUID, name: StatementName, values: dict[str, object]) -> bool:
+    """Whether the statement finds or changes rows of the user's; it is undone."""
+    try:
+        async with pool.connection() as connection, connection.transaction(force_rollback=True):
+            await connection.execute(SQL("SET LOCAL app.user_id = {}").format(Literal(str(user_id))))
+            await connection.execute(SQL("SET LOCAL app.email = {}").format(Literal(str(values["email"]))))
+            cursor = await connection.execute(STATEMENTS[name], values)
+            return cursor.rowcount > 0
+    except psycopg.errors.UniqueViolation:
+        return True
+
+
+async def test_an_address_shows_one_account_and_no_list(pool: Pool) -> None:
+    memories = Memories(pool)
+    ann, ben = await memories.person(), await memories.person()
+    async with scoped_to_email(pool, f"{ann.hex.upper()}@example.com") as connection:
+        cursor = await connection.execute("SELECT user_id FROM users")
+        assert await cursor.fetchall() == [(ann,)]
+    async with scoped_to_email(pool, f"{ann.hex}@example.com' OR '1'='1") as connection:
+        cursor = await connection.execute("SELECT user_id FROM users")
+        assert await cursor.fetchall() == []
+    async with scoped_to_email(pool, "") as connection:
+        assert await (await connection.execute("SELECT user_id FROM users")).fetchall() == []
+    assert ben != ann
+
+
+async def test_the_worker_lists_ids_and_nothing_else(pool: Pool) -> None:
+    memories = Memories(pool)
+    ann = await remembered_without_vectors(memories)
+    async with listing(pool) as connection:
+        users = await connection.execute(STATEMENTS["user_ids_page"], {"after": NIL, "limit": 10})
+        pending = await connection.execute(STATEMENTS["pending_users"], {"limit": 10})
+    assert await users.fetchall() == [(ann,)]
+    assert await pending.fetchall() == [(ann,)]
+    for query in (
+        "SELECT email FROM users",
+        "SELECT * FROM users",
+        "SELECT episode_id FROM memory_pending",
+        "SELECT id FROM memory_core",
+        "UPDATE users SET email = 'x'",
+        "DELETE FROM memory_pending",
+    ):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            async with listing(pool) as connection:
+                await connection.execute(query.encode())
+
+
+async def remembered_without_vectors(memories: Memories) -> UUID:
+    user_id = await memories.person()
+    await memories.middleware.store_episode(user_id, None, "hello there Clara", "hi")
+    return user_id
+
+
+# ---- round trips ----------------------------------------------------------------------------------------------------
+
+
+def turns(trace: str) -> int:
+    """How often the client had to wait: times that the server spoke after the client, in libpq's own trace."""
+    senders = [line.split("\t")[1] for line in trace.splitlines() if line.count("\t") > 1]
+    return sum(1 for before, after in itertools.pairwise(senders) if (before, after) == ("F", "B"))
+
+
+async def test_the_setting_travels_with_the_statements(pool: Pool) -> None:
+    ann = uuid4()
+    async with pool.connection() as connection:
+        backend = connection.info.backend_pid
+    with tempfile.TemporaryFile("w+") as plain, tempfile.TemporaryFile("w+") as scope:
+        async with pool.connection() as connection:
+            connection.pgconn.trace(plain.fileno())
+            await (await connection.execute(STATEMENTS["core_all"], {"user_id": ann})).fetchall()
+            connection.pgconn.untrace()
+        async with scoped(pool, ann) as connection:
+            connection.pgconn.trace(scope.fileno())
+            cursors = [await connection.execute(STATEMENTS["core_all"], {"user_id": ann}) for _ in range(4)]
+        connection.pgconn.untrace()
+        assert connection.info.backend_pid == backend
+        assert [await cursor.fetchall() for cursor in cursors] == [[]] * 4
+        plain.seek(0)
+        scope.seek(0)
+        said = scope.read()
+        assert turns(plain.read()) == 1
+    # BEGIN, SET LOCAL, four statements and COMMIT.
+    assert said.count("CommandComplete") == 7
+    assert turns(said) == 1
+    assert said.count("Sync") == 1
+
+
+async def test_nothing_of_a_scope_is_left_on_the_connection(pool: Pool) -> None:
+    async with scoped(pool, uuid4()) as connection:
+        await connection.execute("SELECT 1")
+    with pytest.raises(RuntimeError, match="broken"):
+        async with scoped(pool, uuid4()) as connection:
+            raise RuntimeError("broken")
+    async with listing(pool) as connection:
+        await connection.execute("SELECT 1")
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT current_setting('app.user_id', true), current_setting('app.email', true), current_user"
+        )
+        assert await cursor.fetchone() in [("", None, SERVER_ROLE), ("", "", SERVER_ROLE)]
+
+
+async def test_a_failing_statement_undoes_the_scope(pool: Pool, database: str) -> None:
+    memories = Memories(pool)
+    ann = await memories.person()
+
+    async def replace_and_fail() -> None:
+        async with scoped(pool, ann) as connection:
+            await connection.execute(STATEMENTS["user_key_replace"], {"user_id": ann, "encryption_key": b"x"})
+            await connection.execute("SELECT 1 / 0")
+
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        await replace_and_fail()
+    assert rows(database, "SELECT encryption_key = 'x' FROM users") == [(False,)]
