@@ -8,7 +8,8 @@ EMBEDDER := $(VENV)/.embedder-sought
 MODEL_STAMP := $(VENV)/.local-model
 
 .DEFAULT_GOAL := help
-.PHONY: run chat test check fmt schema prompts migrate rollback bench bench-router bench-memory embedding-model clean help test-model
+.PHONY: run chat test check fmt schema prompts migrate rollback bench bench-router bench-parser bench-memory fuzz mutants test-all embedding-model \
+	clean help test-model
 
 run: $(EMBEDDER)  ## start the server on embedded defaults and print where to connect
 	@exec $(BIN)/python -m server run
@@ -21,6 +22,9 @@ test: $(EMBEDDER)  ## run the test suite
 
 test-model: $(MODEL_STAMP)  ## run the tests that ask a real, small language model, served on loopback
 	$(BIN)/python -m pytest -m local_model tests/local_model
+
+test-all: test mutants  ## the test suite, the parser's mutants and a minute of fuzzing
+	$(MAKE) fuzz SECONDS=60
 
 check: $(STAMP)  ## lint, formatting and types
 	$(BIN)/ruff check .
@@ -55,12 +59,24 @@ embedding-model: $(STAMP)  ## fetch the embedding model into the state folder, a
 bench-router: $(STAMP)  ## measure the router's local classifier on the public data
 	$(BIN)/python -m bench.router
 
+bench-parser: $(STAMP)  ## measure the parser beside its peers
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[bench]'
+	$(BIN)/python -m bench.parser
+
+SECONDS ?= 600
+fuzz: $(STAMP)  ## fuzz the parser for SECONDS (600); what is found is kept as a test
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[fuzz]'
+	$(BIN)/python -m tests.parser.fuzz --seconds $(SECONDS)
+
+mutants: $(STAMP)  ## break the parser in small ways; the tests must notice each
+	$(BIN)/python -m tests.parser.mutants
+
 clean:  ## remove the virtual environment and caches; the state directory stays
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Installed again when the dependencies change. A half-made environment has no stamp and is completed.
 $(STAMP): pyproject.toml

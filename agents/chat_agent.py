@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 from agents.block_format import answer_schema
 from agents.limits import AgentLimits
 from agents.model import Model, Reply
 from agents.prompting import opening_messages
+from agents.reasoning import ReasoningBlock
 from agents.registry import AgentSpec
 from agents.repair import Repair, ask_for_repair
 from agents.tool_results import ToolResults
@@ -34,6 +36,7 @@ class ChatAgent:
         self._spec = spec
         self._limits = limits or AgentLimits()
         self._conversation: list[Message] = []
+        self._reasoning_blocks = 0
 
     def __repr__(self) -> str:
         return f"<ChatAgent {self._spec.name} mode={self._turn.mode}>"
@@ -65,7 +68,19 @@ class ChatAgent:
 
         Bounded in time and tokens, without tools; never raises for what the model does.
         """
-        return await ask_for_repair(self._model, self._conversation, rejected, self._turn.usage, self._limits)
+        # The model counts the blocks that it wrote, and its reasoning was none of them.
+        counted = [replace(block, index=max(0, block.index - self._reasoning_blocks)) for block in rejected]
+        return await ask_for_repair(
+            self._model,
+            self._conversation,
+            counted,
+            self._turn.usage,
+            self._limits,
+            tools=_called(self._conversation, self._tool_specs()),
+        )
+
+    def _tool_specs(self) -> tuple[ToolSpec, ...]:
+        return tuple(tool.spec() for tool in self._spec.tools)
 
     async def _tool_loop(self) -> str:
         async with aclosing(self._tool_loop_stream()) as tokens:
@@ -76,22 +91,30 @@ class ChatAgent:
         turn = self._turn
         messages = opening_messages(self._spec.name, turn, self._limits)
         rounds = ToolRounds(self._spec.tools, DeviceAccess(turn, self._limits.approval_tools, check_edit), self._limits)
-        specs = tuple(tool.spec() for tool in self._spec.tools)
+        specs = self._tool_specs()
         pause = ""
         while True:
-            offered = specs if rounds.open else ()
-            request = self._request(messages, offered)
+            may_call = rounds.open and bool(specs)
+            request = self._request(messages, specs, may_call=may_call)
             reply, before = Reply(), pause
+            reasoning = ReasoningBlock() if self._limits.show_reasoning else None
             try:
                 async with self._model.stream(request) as batches:
                     async for batch in batches:
-                        if text := reply.feed(batch):
+                        text = reply.feed(batch)
+                        if reasoning is not None and (shown := reasoning.feed(batch, ends=bool(text))):
+                            yield shown
+                        if text:
                             yield before + text
                             before, pause = "", _ROUND_BREAK
+                if reasoning is not None:
+                    if shown := reasoning.close():
+                        yield shown
+                    self._reasoning_blocks += reasoning.blocks
             finally:
                 reply.charge(turn.usage)
-            # Calls for tools that were not offered are not run: the bound is the server's, not the model's.
-            calls = reply.tool_calls() if offered else []
+            # Calls that were not allowed are not run: the bound is the server's, not the model's.
+            calls = reply.tool_calls() if may_call else []
             if not calls:
                 break
             messages += await rounds.run(reply.text, calls)
@@ -99,13 +122,19 @@ class ChatAgent:
         if not pause and not turn.mutations:
             raise ModelError(ErrorCode.MODEL_ERROR, "The model gave an empty answer.", retryable=True)
 
-    def _request(self, messages: Sequence[Message], offered: tuple[ToolSpec, ...]) -> ChatRequest:
+    def _request(self, messages: Sequence[Message], specs: tuple[ToolSpec, ...], *, may_call: bool) -> ChatRequest:
         # Where tools are offered no schema is sent: many servers take one or the other.
-        held = self._model.structured_output and not offered and self._turn.mode == "home"
+        held = self._model.structured_output and not may_call and self._turn.mode == "home"
         return ChatRequest(
             tuple(messages),
-            tools=offered,
+            tools=specs if may_call else _called(messages, specs),
+            tool_choice="auto" if may_call else "none",
             max_tokens=self._limits.answer_tokens,
             response_schema=answer_schema() if held else None,
             response_schema_name="blocks",
         )
+
+
+def _called(messages: Sequence[Message], specs: tuple[ToolSpec, ...]) -> tuple[ToolSpec, ...]:
+    """`specs` when `messages` hold calls of tools: some providers insist on being told them."""
+    return specs if any(message.tool_calls for message in messages) else ()

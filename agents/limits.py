@@ -27,10 +27,14 @@ class AgentLimits:
     """`max_tokens` of the calls that may answer; None leaves it to the provider."""
     approval_tools: frozenset[str] = frozenset()
     """Device tools the person must approve, beside the deletes, which always need it."""
+    show_reasoning: bool = False
+    """Whether the model's reasoning is shown, as a block of text before what it writes; the model never sees it."""
     router_deadline_s: float = 4.0
     router_tokens: int = 64
     router_history: int = 4
     """Messages of the history that the router reads."""
+    router_chars: int = 4_000
+    """Length of these messages together; those that do not fit are left out, the oldest first."""
     repair_timeout_s: float = 15.0
     """Seconds for one call that corrects rejected blocks; 0 means that none is made."""
     repair_tokens: int = 2048

@@ -69,5 +69,10 @@ def _today(now_ms: int) -> str:
 def _scope(scope: Scope, max_chars: int) -> str:
     if scope.item is None and scope.id is None:
         return f"The person asks from the view of their {scope.type} items."
-    item = {"id": scope.id} if scope.item is None else scope.item
-    return f"The person has this {scope.type} open and asks about it:\n" + quote(scope.type, item, max_chars)
+    if scope.item is None:
+        why = scope.unread or "It was not read."
+        return (
+            f"The person has a {scope.type} open and asks about it, but its contents are not known: {why} "
+            "Say so, unless your tools can read it.\n" + quote("open", {"id": scope.id}, max_chars)
+        )
+    return f"The person has this {scope.type} open and asks about it:\n" + quote(scope.type, scope.item, max_chars)

@@ -13,7 +13,7 @@ from agents.block_format import answer_schema
 from agents.limits import AgentLimits
 from agents.model import Model, read_reply
 from agents.prompting import prompt
-from streaming.chat import ChatRequest, Message, Usage
+from streaming.chat import ChatRequest, Message, ToolSpec, Usage
 from streaming.home import RejectedBlock
 from streaming.model_error import ModelError
 
@@ -36,14 +36,18 @@ async def ask_for_repair(
     rejected: Sequence[RejectedBlock],
     usage: Usage,
     limits: AgentLimits,
+    *,
+    tools: tuple[ToolSpec, ...] = (),
 ) -> Repair:
-    """Ask for `rejected` again, in one bounded call without tools.
+    """Ask for `rejected` again, in one bounded call that may use no tools; `tools` are those that it has calls of.
 
     `conversation` ends with the answer that the blocks are from, so the model sees what it wrote and what the tools
     returned. Never raises for what the model does. What the call cost is added to `usage`.
     """
     request = ChatRequest(
         (*conversation, Message("user", instructions(rejected))),
+        tools=tools,
+        tool_choice="none",
         max_tokens=limits.repair_tokens,
         temperature=0.0,
         response_schema=answer_schema() if model.structured_output else None,

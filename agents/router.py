@@ -13,7 +13,7 @@ import trio
 from agents.intent import likeliest
 from agents.limits import AgentLimits
 from agents.model import Model, read_reply
-from agents.prompting import prompt
+from agents.prompting import prompt, recent
 from agents.registry import AGENTS, BY_ENTITY, GENERAL_AGENT
 from agents.turn import Scope
 from streaming.chat import ChatRequest, Message, Usage
@@ -66,7 +66,7 @@ async def _ask(model: Model, message: str, history: Sequence[Message], usage: Us
     request = ChatRequest(
         (
             Message("system", _instructions()),
-            *(history[-limits.router_history :] if limits.router_history else ()),
+            *recent(history[-limits.router_history :] if limits.router_history else (), limits.router_chars),
             Message("user", message),
         ),
         max_tokens=limits.router_tokens,

@@ -14,11 +14,12 @@ from streaming.frames import WsMutationRecord
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a popup was opened on. `item` is the entity's data as the device has it, when `id` was resolved."""
+    """What a popup was opened on. `item` is the entity's data as the device has it; `unread` says why it is not."""
 
     type: Literal["task", "project", "note", "checkpoint"]
     id: str | None = None
     item: Mapping[str, Any] | None = None
+    unread: str | None = None
 
 
 @dataclass(slots=True)

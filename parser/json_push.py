@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+# There is no falling back to ijson's other backends: they name and place faults differently, and complain when a
+# block is left unfinished.
+from ijson.backends.yajl2_c import basic_parse_basecoro
 from ijson.common import JSONError
-
-try:
-    from ijson.backends.yajl2_c import basic_parse_basecoro as _open
-except ImportError:  # no wheel for this platform: slower, and still correct
-    from ijson import basic_parse_coro as _open
 
 JsonEvent = tuple[str, Any]
 """(`map_key` `string` `number` `boolean` `null` `start_map` `end_map` `start_array` `end_array`, value)"""
@@ -31,7 +29,7 @@ def open_push(events: EventList) -> Callable[[bytes], object]:
 
     It raises one of `PUSH_ERRORS`; `discard_broken_event` must follow before the events are looked at.
     """
-    push: Callable[[bytes], object] = _open(events).send
+    push: Callable[[bytes], object] = basic_parse_basecoro(events).send
     return push
 
 

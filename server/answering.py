@@ -21,15 +21,16 @@ from agents.orchestrator import Orchestrator
 from agents.prompting import prompts_version
 from agents.registry import BY_ENTITY
 from agents.turn import Scope, Turn
-from server.answer import ChatInput, Emit, RequestRefused
+from server.answer import ChatInput, Emit, RequestFailed, RequestRefused
 from server.devices import DeviceRegistry, RemoteDevice, ToolTimeouts
 from server.emitting import Emitting
 from server.metrics import Metrics
 from server.remembering import AnswerMemory, NoMemory, RecalledContext
 from server.repairing import corrected_blocks
 from server.request_ids import RequestIds
+from server.token_budget import TokenBudget
 from streaming.codes import ErrorCode
-from streaming.frames import ServerFrame, WsFailure, WsStreamEnd, WsStreamText, WsUsage
+from streaming.frames import WsFailure, WsStreamEnd, WsUsage
 from streaming.home import HomeFormatter
 from streaming.model_error import ModelError
 from streaming.popup import PopupFormatter
@@ -64,6 +65,7 @@ class Answering:
         limits: AnswerLimits,
         wall_clock: Callable[[], float],
         memory: AnswerMemory | None = None,
+        budget: TokenBudget | None = None,
     ) -> None:
         self._orchestrator = orchestrator
         self.memory: AnswerMemory = memory or NoMemory()
@@ -72,6 +74,7 @@ class Answering:
         self._timeouts = timeouts
         self._limits = limits
         self._wall_clock = wall_clock
+        self._budget = budget or TokenBudget(None)
         self._ids = RequestIds()
         self._without_socket: Counter[UUID] = Counter()
         self._scopes: set[trio.CancelScope] = set()
@@ -100,6 +103,10 @@ class Answering:
         # Before the limit: whoever sends an id again must not take its running request for a refused one.
         if self._ids.known(chat.user_id, chat.request_id, trio.current_time()):
             raise RequestRefused(ErrorCode.DUPLICATE_REQUEST, "This request id is in use or was used lately.")
+        if not self._budget.open(chat.user_id, self._wall_clock()):
+            raise RequestRefused(
+                ErrorCode.BUDGET_SPENT, "Today's tokens are spent; there are new ones at midnight UTC."
+            )
         if running >= self._limits.concurrent:
             raise RequestRefused(
                 ErrorCode.TOO_MANY_REQUESTS, f"At most {self._limits.concurrent} requests run at once.", retryable=True
@@ -122,11 +129,15 @@ class Answering:
             self._metrics,
             self._ids,
             self._limits,
+            self._spend,
             chat,
             device,
             turn,
             self.memory,
         )
+
+    def _spend(self, user_id: UUID, tokens: int) -> None:
+        self._budget.spend(user_id, tokens, self._wall_clock())
 
     async def run(self, request: ChatInput, *, emit: Emit) -> WsStreamEnd:
         """Answer a request that came without a socket; see `server.answer.ChatRunner`."""
@@ -157,6 +168,7 @@ class Answer:
         metrics: Metrics,
         ids: RequestIds,
         limits: AnswerLimits,
+        spend: Callable[[UUID, int], None],
         chat: ChatInput,
         device: RemoteDevice,
         turn: Turn,
@@ -167,13 +179,13 @@ class Answer:
         self._metrics = metrics
         self._ids = ids
         self._limits = limits
+        self._spend = spend
         self._chat = chat
         self._device = device
         self._turn = turn
         self._memory = memory
         self._recalled = RecalledContext()
         self._agent: str | None = None
-        self._said: list[str] = []
         self._announced = 0
         self._failure: WsFailure | None = None
         self._started = trio.current_time()
@@ -192,7 +204,7 @@ class Answer:
         except ModelError as error:
             self._failure = WsFailure(code=error.code, message=str(error), retryable=error.retryable)
             log.warning("request_failed", code=error.code, reason=str(error))
-        except _RequestFailed as failed:
+        except RequestFailed as failed:
             self._failure = failed.failure
             log.info("request_failed", code=failed.failure.code)
         except trio.TooSlowError:
@@ -213,7 +225,7 @@ class Answer:
             self._announce_mutations()
         if self._failure is not None:
             return "failed"
-        await self._memory.store(self._chat, "".join(self._said).strip(), self._agent, self._recalled)
+        await self._memory.store(self._chat, emitting.text, self._agent, self._recalled)
         return "completed"
 
     async def _answer(self, emit: Emit) -> None:
@@ -238,18 +250,13 @@ class Answer:
                     self._first_token_seen = True
                     self._metrics.first_token(self._chat.mode, trio.current_time() - self._started)
                 for part in self._formatter.feed(token):
-                    await self._emit(part, emit)
+                    await emit(part)
                 self._announce_mutations()
         for part in self._formatter.close():
-            await self._emit(part, emit)
+            await emit(part)
         if isinstance(self._formatter, HomeFormatter):
             for block in await corrected_blocks(agent, self._formatter, self._metrics):
                 await emit(block)
-
-    async def _emit(self, frame: ServerFrame, emit: Emit) -> None:
-        if isinstance(frame, WsStreamText):
-            self._said.append(frame.chunk)
-        await emit(frame)
 
     async def _resolve_scope(self, scope: Scope) -> None:
         if scope.id is None:
@@ -257,7 +264,7 @@ class Answer:
         found = await self._device.fetch(scope.type, scope.id)
         if isinstance(found, DeviceResult):
             if found.code == "not_found":
-                raise _RequestFailed(
+                raise RequestFailed(
                     WsFailure(
                         code=ErrorCode.SCOPE_NOT_FOUND,
                         message=f"The device has no {scope.type} with this id.",
@@ -266,6 +273,7 @@ class Answer:
                 )
             # The agent can still ask for the item by its tools, or say that the device is away.
             log.info("scope_unresolved", outcome=found.outcome)
+            self._turn.scope = Scope(scope.type, scope.id, unread=found.message)
             return
         self._turn.scope = Scope(scope.type, scope.id, found)
         self._turn.tool_results.add(scope.type, [found])
@@ -291,9 +299,10 @@ class Answer:
         )
 
     def close(self, status: Status) -> None:
-        """Release the id and record the outcome."""
+        """Release the id, and record the outcome and what it cost."""
         self._ids.finish(self._chat.user_id, self._chat.request_id, trio.current_time())
         usage = self._turn.usage
+        self._spend(self._chat.user_id, usage.input_tokens + usage.output_tokens)
         self._metrics.request_ended(self._chat.mode, status, trio.current_time() - self._started)
         self._metrics.tokens(usage.input_tokens, usage.output_tokens)
         # A popup is text only: what it drops is no fault of a block.
@@ -310,9 +319,3 @@ class Answer:
             input_tokens=usage.input_tokens,
             output_tokens=usage.output_tokens,
         )
-
-
-class _RequestFailed(Exception):
-    def __init__(self, failure: WsFailure) -> None:
-        super().__init__(failure.message)
-        self.failure = failure

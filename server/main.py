@@ -17,6 +17,7 @@ import structlog
 import trio
 
 from agents.limits import AgentLimits
+from agents.model import Models
 from agents.orchestrator import Orchestrator
 from memory.keys import KeyRing
 from memory.middleware import MemoryMiddleware
@@ -37,9 +38,11 @@ from server.rest.services import RestLimits, RestServices
 from server.session import SessionLimits
 from server.settings import Settings, parse_bind
 from server.state import master_keys, prepare_state_dir
+from server.token_budget import TokenBudget
 from server.websocket import DEVICE_PATH, serve_device_sockets
 from sql.statements import Statements
 from streaming.llm import open_http_client
+from streaming.recorder import RecordedModel
 
 log = structlog.get_logger(__name__)
 
@@ -140,7 +143,7 @@ def _compose(
     )
     answering = Answering(
         Orchestrator(
-            models.models,
+            _recorded(models.models, settings),
             AgentLimits(
                 max_rounds=settings.max_tool_rounds,
                 max_calls=settings.max_tool_calls,
@@ -148,6 +151,7 @@ def _compose(
                 # Less than the whole, so that time is left to answer with what the tools gave.
                 tool_time_s=settings.request_timeout_s * _TOOL_SHARE,
                 answer_tokens=settings.model_max_output_tokens,
+                show_reasoning=settings.show_reasoning,
                 router_deadline_s=settings.router_timeout_s,
                 repair_timeout_s=settings.repair_timeout_s,
             ),
@@ -158,6 +162,7 @@ def _compose(
         AnswerLimits(settings.request_timeout_s, settings.max_concurrent_requests, settings.max_message_chars),
         wall_clock=time.time,
         memory=remembering,
+        budget=TokenBudget(settings.max_tokens_per_user_day),
     )
     gate = DeviceGate(
         accounts=accounts,
@@ -188,6 +193,13 @@ def _compose(
         limits=RestLimits(max_body_bytes=settings.max_frame_bytes, max_message_chars=settings.max_message_chars),
     )
     return _Parts(answering, gate, registry, rest, remembering)
+
+
+def _recorded(models: Models, settings: Settings) -> Models:
+    if settings.record_dir is None:
+        return models
+    record = partial(RecordedModel, folder=settings.record_dir, contents=settings.record_contents)
+    return Models(answer=record(models.answer), router=record(models.router))
 
 
 async def _listen(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
@@ -9,11 +10,16 @@ from typing import Final
 import httpx
 import trio
 
-from agents.model import Models
+from agents.model import Model, Models
 from server.demo.serve import DemoConfig, serve_demo_model
+from server.fallback_models import FallbackModel
+from server.model_calls import BoundedModel
 from server.settings import PREFIX, Settings
+from streaming.breaker import CircuitBreaker
 from streaming.dialects import DIALECTS
+from streaming.failover import FailoverModel
 from streaming.llm import ChatModel, ModelConfig
+from streaming.retry import RetryPolicy
 
 _DEMO_NAME: Final = "tessera-demo"
 
@@ -24,7 +30,7 @@ class OpenModels:
 
     models: Models
     description: str
-    memory: ChatModel | None = None
+    memory: Model | None = None
     """The model that describes exchanges for memory, when the settings name one."""
 
 
@@ -41,7 +47,7 @@ async def open_models(settings: Settings, client: httpx.AsyncClient, nursery: tr
         description = f"demo, rules instead of a language model; set {PREFIX}MODEL_URL to use a real one"
         if settings.demo_replay is not None:
             description = f"demo, replaying {settings.demo_replay}"
-    config = ModelConfig(
+    first = ModelConfig(
         name=name,
         url=url,
         key=settings.model_key,
@@ -52,11 +58,35 @@ async def open_models(settings: Settings, client: httpx.AsyncClient, nursery: tr
         structured_output=settings.model_structured_output,
         keepalive=settings.model_keepalive,
     )
-    answer = ChatModel(client, config)
+    if settings.fallback_models:
+        description += ", then " + ", ".join(fallback.name for fallback in settings.fallback_models)
+    places = trio.CapacityLimiter(settings.max_model_calls)
+
+    def model(*configs: ModelConfig) -> Model:
+        return BoundedModel(_failing_over(settings, client, configs), places, settings.model_call_wait_s)
+
+    answer = model(first, *(_fallback(first, fallback) for fallback in settings.fallback_models))
     router = answer
     if settings.router_model_name is not None:
-        router = ChatModel(client, replace(config, name=settings.router_model_name))
+        # Without the fallbacks: the local classifier stands in for a router that fails.
+        router = model(replace(first, name=settings.router_model_name))
     memory = None
     if settings.memory_model_name is not None:
-        memory = ChatModel(client, replace(config, name=settings.memory_model_name))
+        # Without the fallbacks: rules stand in for it.
+        memory = model(replace(first, name=settings.memory_model_name))
     return OpenModels(Models(answer=answer, router=router), description, memory)
+
+
+def _fallback(first: ModelConfig, fallback: FallbackModel) -> ModelConfig:
+    if fallback.url is None:
+        return replace(first, name=fallback.name)
+    dialect = DIALECTS[fallback.dialect or "openai-chat"]
+    return replace(first, name=fallback.name, url=fallback.url, key=fallback.key, dialect=dialect)
+
+
+def _failing_over(settings: Settings, client: httpx.AsyncClient, configs: Sequence[ModelConfig]) -> FailoverModel:
+    return FailoverModel(
+        [ChatModel(client, config) for config in configs],
+        retry=RetryPolicy(settings.model_attempts, max_retry_after_s=settings.model_max_retry_after_s),
+        new_breaker=lambda: CircuitBreaker(settings.model_breaker_failures, settings.model_breaker_open_s),
+    )

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
@@ -16,12 +14,12 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from agents.device import DEVICE_TOOLS
 from memory.keys import check_master_key
+from server.fallback_models import DialectName, FallbackModel, check_model_key, check_model_url, parse_fallbacks
 from sql.conninfo import check_conninfo
 
 PREFIX: Final = "TESSERA_"
 # The terminal client's own variables, which may be set in the same shell.
 CLIENT_PREFIX: Final = "TESSERA_CLIENT_"
-_UNFIT_FOR_URL: Final = re.compile(r"[\s\x00-\x1f\x7f]")
 
 
 class SettingsError(Exception):
@@ -79,7 +77,12 @@ class Settings(BaseSettings):
     model_key: SecretStr | None = Field(None, description="API key, sent in a header only")
     model_name: str | None = Field(None, description="model that answers")
     router_model_name: str | None = Field(None, description="model that classifies intent; unset: the one that answers")
-    model_dialect: Literal["openai-chat"] = Field("openai-chat", description="wire format of the model's API")
+    model_dialect: DialectName = Field(
+        "openai-chat", description="the API: openai-chat, openai-responses, anthropic-messages or gemini-native"
+    )
+    fallback_models: Annotated[list[FallbackModel], NoDecode] = Field(
+        default_factory=list, description='models asked next, JSON: [{"name": ..., "url"?, "key"?, "dialect"?}, ...]'
+    )
     model_connect_timeout_s: Seconds = Field(10, description="to connect to the model")
     model_first_token_timeout_s: Seconds = Field(60, description="from the request to the first bytes")
     model_idle_timeout_s: Seconds = Field(30, description="between two reads of the stream")
@@ -89,8 +92,15 @@ class Settings(BaseSettings):
     )
     model_keepalive: bool = Field(True, description="reuse connections to the model; false: one for each call")
     repair_timeout_s: float = Field(15, ge=0, le=600, description="to correct blocks that were skipped; 0: never asked")
+    model_attempts: int = Field(3, ge=1, le=10, description="each model is asked so often before its first token")
+    model_max_retry_after_s: float = Field(15, ge=0, le=600, description="a longer Retry-After gives the model up")
+    model_breaker_failures: int = Field(5, ge=1, le=1000, description="in a row, then the model is left alone")
+    model_breaker_open_s: Seconds = Field(30, description="for so long; then one request tries it")
+    show_reasoning: bool = Field(False, description="show people the model's reasoning, as a text block")
     router_timeout_s: Seconds = Field(5, description="for classifying intent; then keywords decide")
 
+    record_dir: Path | None = Field(None, description="write each model stream to a file in this folder")
+    record_contents: bool = Field(False, description="recordings have the text, not only times and sizes")
     # Memory
     memory_model_name: str | None = Field(
         None, description="model of TESSERA_MODEL_URL that summarises for memory; unset: rules do"
@@ -129,6 +139,9 @@ class Settings(BaseSettings):
     approval_tools: Annotated[list[str], NoDecode] = Field(
         default_factory=list, description="device tools that need approval beside the deletes, comma separated"
     )
+    max_tokens_per_user_day: int | None = Field(None, ge=1, description="model tokens per user and UTC day; unset: any")
+    max_model_calls: int = Field(256, ge=1, le=100_000, description="model calls at once in this process")
+    model_call_wait_s: float = Field(5, ge=0, le=600, description="a call waits so long for a place, then is refused")
     max_tool_rounds: int = Field(6, ge=0, le=50, description="model rounds with tools per request; 0: no tools")
     max_tool_calls: int = Field(24, ge=1, le=500, description="tool calls per request")
 
@@ -183,23 +196,17 @@ class Settings(BaseSettings):
     @field_validator("model_key", "embedding_key")
     @classmethod
     def _model_key_fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
-        text = value.get_secret_value() if value is not None else ""
-        if not (text.isascii() and all(character.isprintable() and character != " " for character in text)):
-            raise ValueError("must consist of visible ASCII characters")
-        return value
+        return check_model_key(value)
+
+    @field_validator("fallback_models", mode="before")
+    @classmethod
+    def _parse_fallbacks(cls, value: Any) -> Any:
+        return parse_fallbacks(value)
 
     @field_validator("model_url", "embedding_url")
     @classmethod
     def _model_url_is_http(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or _UNFIT_FOR_URL.search(value):
-            raise ValueError("must be an http:// or https:// URL")
-        # It is printed and logged, so it may hold no secret; and the API's own path is put behind it.
-        if parts.username is not None or parts.query or parts.fragment:
-            raise ValueError(f"may have no user, query or fragment; a key goes into {PREFIX}MODEL_KEY")
-        return value
+        return value if value is None else check_model_url(value)
 
     @field_validator("database_url", "database_owner_url")
     @classmethod
@@ -224,11 +231,13 @@ def _misfits(given: Mapping[str, str]) -> Iterator[str]:
         if "demo_replay" in given:
             yield f"{PREFIX}DEMO_REPLAY: has no use with {PREFIX}MODEL_URL"
     else:
-        for name in ("model_key", "model_name", "router_model_name", "memory_model_name"):
+        for name in ("model_key", "model_name", "router_model_name", "memory_model_name", "fallback_models"):
             if name in given:
                 yield f"{PREFIX}{name.upper()}: has no use without {PREFIX}MODEL_URL"
     if ("embedding_url" in given) != ("embedding_model_name" in given):
         yield f"{PREFIX}EMBEDDING_URL: goes with {PREFIX}EMBEDDING_MODEL_NAME"
+    if "record_contents" in given and "record_dir" not in given:
+        yield f"{PREFIX}RECORD_CONTENTS: has no use without {PREFIX}RECORD_DIR"
     http_bind = given.get("http_bind", Settings.model_fields["http_bind"].default)
     if given.get("ws_bind", Settings.model_fields["ws_bind"].default) == http_bind and not http_bind.endswith(":0"):
         yield f"{PREFIX}WS_BIND: must differ from {PREFIX}HTTP_BIND"

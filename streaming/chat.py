@@ -22,11 +22,15 @@ class ToolSpec:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A whole tool call. `arguments` is the JSON text the model wrote; it may be invalid."""
+    """A whole tool call. `arguments` is the JSON text the model wrote; it may be invalid.
+
+    `signature` is opaque: a provider that gave one wants it back with the call in the next request.
+    """
 
     id: str
     name: str
     arguments: str
+    signature: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +45,15 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """One call of a model. `response_schema` is a JSON Schema that constrains the answer, where the dialect can."""
+    """One call of a model. `response_schema` is a JSON Schema that constrains the answer, where the dialect can.
+
+    With `tool_choice` none the model may call no tool; `tools` are then those that the history has calls of, which some
+    providers insist on being told.
+    """
 
     messages: tuple[Message, ...]
     tools: tuple[ToolSpec, ...] = ()
+    tool_choice: Literal["auto", "none"] = "auto"
     max_tokens: int | None = None
     temperature: float | None = None
     stop: tuple[str, ...] = ()
@@ -90,12 +99,16 @@ class ReasoningDelta:
 
 @dataclass(frozen=True, slots=True)
 class ToolCallDelta:
-    """A piece of tool call number `index`. `id` and `name` come once; `arguments` pieces are concatenated."""
+    """A piece of tool call number `index`. `id` and `name` come once; `arguments` pieces are concatenated.
+
+    A piece with another `id` than the call had begins that call anew: the provider started over.
+    """
 
     index: int
     id: str | None = None
     name: str | None = None
     arguments: str = ""
+    signature: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,22 +137,33 @@ Delta = ContentDelta | ReasoningDelta | ToolCallDelta | UsageDelta | FinishDelta
 
 
 @dataclass(slots=True)
+class _OpenCall:
+    id: str | None = None
+    name: str | None = None
+    signature: str | None = None
+    arguments: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class ToolCallAssembler:
     """Concatenates `ToolCallDelta` pieces; `calls()` gives them in the order in which they were opened."""
 
-    _parts: dict[int, dict[str, Any]] = field(default_factory=dict)
+    _calls: dict[int, _OpenCall] = field(default_factory=dict)
 
     def add(self, delta: ToolCallDelta) -> None:
-        part = self._parts.setdefault(delta.index, {"id": None, "name": None, "arguments": []})
-        part["id"] = part["id"] or delta.id
-        part["name"] = part["name"] or delta.name
+        call = self._calls.setdefault(delta.index, _OpenCall())
+        if delta.id and call.id and delta.id != call.id:
+            call = self._calls[delta.index] = _OpenCall()
+        call.id = call.id or delta.id
+        call.name = call.name or delta.name
+        call.signature = call.signature or delta.signature
         if delta.arguments:
-            part["arguments"].append(delta.arguments)
+            call.arguments.append(delta.arguments)
 
     def calls(self) -> list[ToolCall]:
         """The calls that were named. A call without an id gets one that is unique within this answer."""
         return [
-            ToolCall(part["id"] or f"call_{index}", part["name"], "".join(part["arguments"]))
-            for index, part in self._parts.items()
-            if part["name"]
+            ToolCall(call.id or f"call_{index}", call.name, "".join(call.arguments), call.signature)
+            for index, call in self._calls.items()
+            if call.name
         ]

@@ -26,6 +26,7 @@ from streaming.chat import (
 from streaming.codes import ErrorCode
 from streaming.dialects import DIALECTS, Dialect
 from streaming.model_error import ModelError, error_of_delta, error_of_status
+from streaming.request_body import RequestBody
 from streaming.response_decoder import ResponseDecoder
 
 _MAX_ERROR_BODY = 1 << 16
@@ -162,13 +163,15 @@ class ChatModel:
         headers = {**dialect.headers(key), "Accept-Encoding": "identity"}
         if not config.keepalive:
             headers["Connection"] = "close"
+        body = dialect.body(request, config.name)
         outgoing = self._client.build_request(
             "POST",
-            config.url.rstrip("/") + dialect.path,
-            content=dialect.body(request, config.name),
+            config.url.rstrip("/") + dialect.path(config.name),
+            content=body,
             headers=headers,
             timeout=httpx.Timeout(None, connect=config.connect_timeout_s),
         )
+        outgoing.stream = RequestBody(body)
         response: httpx.Response | None = None
         failure: ModelError | None = None
         with trio.move_on_at(deadline):
@@ -182,7 +185,9 @@ class ChatModel:
         if response is None:
             raise _too_late(config.first_token_timeout_s)
         if response.status_code != httpx.codes.OK:
-            raise error_of_status(response.status_code, await self._error_body(response, deadline))
+            body = await self._error_body(response, deadline)
+            # httpx's headers know their names in any case.
+            raise error_of_status(response.status_code, body, response.headers)
         return response
 
     async def _error_body(self, response: httpx.Response, deadline: float) -> bytes:
@@ -204,6 +209,7 @@ class ChatModel:
     ) -> AsyncGenerator[list[Delta], None]:
         config = self._config
         limit = config.first_token_timeout_s
+        begun = False
         decoder = ResponseDecoder(
             config.dialect.decoder(),
             event_stream=not response.headers.get("content-type", "").startswith("application/json"),
@@ -230,9 +236,12 @@ class ChatModel:
                 deltas = deltas[: deltas.index(fault)]
             if deltas:
                 yield deltas
-                # Counted from here: the time that the consumer takes is not the model's.
-                limit = config.idle_timeout_s
-                deadline = trio.current_time() + (min(limit, _TAIL_S) if decoder.finished else limit)
+                # Some providers count the prompt's tokens before the model has begun to answer.
+                begun = begun or not all(isinstance(delta, UsageDelta) for delta in deltas)
+                if begun:
+                    # Counted from here: the time that the consumer takes is not the model's.
+                    limit = config.idle_timeout_s
+                    deadline = trio.current_time() + (min(limit, _TAIL_S) if decoder.finished else limit)
             if fault is not None:
                 raise error_of_delta(fault)
         with trio.move_on_after(_END_OF_BODY_S):

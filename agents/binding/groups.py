@@ -25,6 +25,7 @@ from parser.bindings import Aggregate, BindReason, Grouping, Interval
 
 Number = int | float
 MAX_GROUPS = 500
+MAX_ROWS = 500
 # The order in which people list these; other values follow in the order of first sight.
 _KNOWN_ORDER = ("todo", "in_progress", "done", "active", "on_hold", "completed", "urgent", "high", "medium", "low")
 _AGG_LABELS = {Aggregate.SUM: "Total", Aggregate.AVG: "Average", Aggregate.MIN: "Least", Aggregate.MAX: "Most"}
@@ -148,4 +149,4 @@ def rows_of(source: Grouping, items: Sequence[Item]) -> list[Item]:
     chosen = matching(source.entity, items, source.filter)
     if not chosen:
         raise Unbindable(BindReason.NO_DATA, f"No {source.entity} that a tool returned matches.")
-    return in_order(source.entity, chosen, source.sort, source.order)[: source.limit]
+    return in_order(source.entity, chosen, source.sort, source.order)[: source.limit or MAX_ROWS]

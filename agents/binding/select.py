@@ -46,17 +46,16 @@ def _key(field: str, value: Any) -> tuple[int, float, str]:
 def _test(field: str, condition: Any) -> Callable[[Any], bool]:
     if isinstance(condition, Condition):
         return _conditional(field, condition)
-    allowed = condition if isinstance(condition, list) else [condition]
-    return lambda value: _is_one_of(value, allowed)
+    return _one_of(field, condition)
 
 
 def _conditional(field: str, condition: Condition) -> Callable[[Any], bool]:
     given = condition.model_fields_set
     before, after = _bound(field, condition.before), _bound(field, condition.after)
-    excluded = condition.unlike if isinstance(condition.unlike, list) else [condition.unlike]
+    excluded = _one_of(field, condition.unlike)
 
     def holds(value: Any) -> bool:
-        if "unlike" in given and _is_one_of(value, excluded):
+        if "unlike" in given and excluded(value):
             return False
         if before is None and after is None:
             return True
@@ -75,10 +74,15 @@ def _bound(field: str, value: Any) -> int | None:
     return moment
 
 
-def _is_one_of(value: Any, allowed: Sequence[Any]) -> bool:
-    # True == 1 in Python, and not on the device.
-    return any(
-        (wanted in (None, "") and value in (None, ""))
-        or (value == wanted and isinstance(value, bool) == isinstance(wanted, bool))
-        for wanted in allowed
-    )
+def _one_of(field: str, wanted: Any) -> Callable[[Any], bool]:
+    allowed = [_comparable(field, one) for one in (wanted if isinstance(wanted, list) else [wanted])]
+    return lambda value: _comparable(field, value) in allowed
+
+
+def _comparable(field: str, value: Any) -> tuple[bool, Any]:
+    """Equal for what counts as equal: nothing is nothing, True is not 1, and an id is its text, as models write it."""
+    if value in (None, ""):
+        return False, None
+    if field == "id" or field.endswith("Id"):
+        return False, str(value)
+    return isinstance(value, bool), value

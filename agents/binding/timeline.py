@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agents.binding.groups import MAX_ROWS
 from agents.binding.select import matching
 from agents.binding.unbindable import Unbindable
 from agents.binding.values import Item
@@ -27,7 +28,7 @@ def timeline_data(block: BoundTimelineBlock, items: Sequence[Item]) -> dict[str,
     if not dated:
         raise Unbindable(BindReason.NO_DATA, f"No {source.entity} with a date that a tool returned matches.")
     dated.sort(key=lambda pair: pair[0])
-    return {"checkpoints": [_point(moment, item) for moment, item in dated[: source.limit]]}
+    return {"checkpoints": [_point(moment, item) for moment, item in dated[: source.limit or MAX_ROWS]]}
 
 
 def _point(moment: int, item: Item) -> dict[str, Any]:

@@ -5,10 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from streaming.dialects.anthropic_messages import AnthropicMessages
 from streaming.dialects.base import Dialect, PayloadDecoder
+from streaming.dialects.gemini_native import GeminiNative
 from streaming.dialects.openai_chat import OpenAIChat
+from streaming.dialects.openai_responses import OpenAIResponses
 
-DIALECTS: Mapping[str, Dialect] = MappingProxyType({OpenAIChat.name: OpenAIChat()})
+_ALL: tuple[Dialect, ...] = (OpenAIChat(), OpenAIResponses(), AnthropicMessages(), GeminiNative())
+
+DIALECTS: Mapping[str, Dialect] = MappingProxyType({dialect.name: dialect for dialect in _ALL})
 """Every dialect that the settings can name."""
 
-__all__ = ["DIALECTS", "Dialect", "OpenAIChat", "PayloadDecoder"]
+__all__ = [
+    "DIALECTS",
+    "AnthropicMessages",
+    "Dialect",
+    "GeminiNative",
+    "OpenAIChat",
+    "OpenAIResponses",
+    "PayloadDecoder",
+]

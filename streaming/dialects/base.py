@@ -52,9 +52,8 @@ class Dialect(Protocol):
         """As the settings name it."""
         ...
 
-    @property
-    def path(self) -> str:
-        """The resource below the model's base URL, with its leading slash."""
+    def path(self, model: str) -> str:
+        """The resource below the model's base URL, with its leading slash; it may name `model`."""
         ...
 
     @property

@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 from contextlib import aclosing
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from agents.binding import Binder
 from agents.chat_agent import ChatAgent
 from agents.limits import AgentLimits
 from agents.prompting import opening_messages
 from agents.registry import AGENTS
+from agents.tool_results import ToolResults
 from streaming.chat import Usage
 from streaming.codes import ErrorCode
+from streaming.frames import ServerFrame, WsStreamText
+from streaming.home import HomeFormatter
 from streaming.model_error import ModelError
 from tests.agents.fakes import Models, ScriptedDevice, answered, make_turn, usage_chunk
 from tests.model_server import Close, ModelServer, Wait, chunk, end, error_status, text, text_stream
@@ -51,6 +56,14 @@ async def test_an_answer_without_tools_streams_token_by_token(models: Models) ->
         message.content for message in opening_messages("task_agent", turn, AgentLimits())
     ]
     assert [tool["function"]["name"] for tool in body["tools"]] == [tool.name for tool in SPEC.tools]
+
+
+async def test_no_round_means_that_no_tool_is_offered(models: Models) -> None:
+    server, model = models
+    server.reply(text_stream("Hello."))
+    agent = ChatAgent(model, make_turn(message="hello"), SPEC, AgentLimits(max_rounds=0))
+    assert await agent.handle() == "Hello."
+    assert "tools" not in server.requests[0].body
 
 
 async def test_reasoning_is_not_the_answer(models: Models) -> None:
@@ -214,3 +227,44 @@ async def test_an_empty_answer_after_a_change_is_none(models: Models) -> None:
 async def test_repr_shows_no_message(models: Models) -> None:
     agent = ChatAgent(models[1], make_turn(message="secret"), SPEC)
     assert repr(agent) == "<ChatAgent task_agent mode=home>"
+
+
+# ---- reasoning ------------------------------------------------------------------------------------------------------
+
+REASONED = [chunk({"reasoning_content": 'He said "[{'}), chunk({"reasoning_content": "\\}]."})]
+
+
+@pytest.mark.parametrize("answer", ['[{"type":"text","content":"So."}]', "So."])
+async def test_reasoning_is_shown_as_a_block_of_its_own_only_when_set(models: Models, answer: str) -> None:
+    server, model = models
+    server.fallback = [*REASONED, *text_stream(answer)]
+
+    async def shown(limits: AgentLimits) -> dict[int, str]:
+        formatter = HomeFormatter(uuid4(), ToolResults().resolve, Binder(ToolResults()).bind)
+        frames: list[ServerFrame] = []
+        async with aclosing(ChatAgent(model, make_turn(ScriptedDevice()), SPEC, limits).handle_stream()) as tokens:
+            async for token in tokens:
+                frames += formatter.feed(token)
+        texts: dict[int, str] = {}
+        for frame in [*frames, *formatter.close()]:
+            assert isinstance(frame, WsStreamText)
+            texts[frame.block] = texts.get(frame.block, "") + frame.chunk
+        assert formatter.rejected == []
+        return texts
+
+    assert list((await shown(AgentLimits())).values()) == ["So."]
+    assert [text.strip() for text in (await shown(AgentLimits(show_reasoning=True))).values()] == [
+        'He said "[{\\}].',
+        "So.",
+    ]
+
+
+async def test_reasoning_before_a_tool_round_is_closed_and_not_sent_back(models: Models) -> None:
+    server, model = models
+    server.reply([*REASONED, *asks(("list_tasks", {}))], text_stream("So."))
+    device = ScriptedDevice({"list_tasks": TASKS})
+    answer = await ChatAgent(model, make_turn(device), SPEC, AgentLimits(show_reasoning=True)).handle()
+    block, rest = answer.split("\n", 1)
+    assert json.loads(block) == {"type": "text", "content": 'He said "[{\\}].'}
+    assert rest == "So."
+    assert "He said" not in json.dumps(server.requests[1].body)

@@ -73,7 +73,8 @@ def test_memory_is_quoted_only_when_there_is_some() -> None:
     ("scope", "wanted"),
     [
         (Scope("note"), "their note items"),
-        (Scope("note", "n1"), '<data name="note">\n{"id": "n1"}\n</data>'),
+        (Scope("note", "n1"), '<data name="open">\n{"id": "n1"}\n</data>'),
+        (Scope("note", "n1", unread="No device is connected."), "not known: No device is connected."),
         (Scope("note", "n1", {"id": "n1", "title": "Rent"}), '<data name="note">\n{"id": "n1", "title": "Rent"}'),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import trio
@@ -15,10 +16,11 @@ from agents.registry import AGENTS
 from agents.repair import Repair
 from agents.turn import Turn
 from streaming.chat import Usage
+from streaming.dialects import DIALECTS
 from streaming.home import RejectedBlock
 from streaming.llm import ChatModel, ModelConfig, open_http_client
 from tests.agents.fakes import Models, ScriptedDevice, answered, make_turn
-from tests.model_server import Close, Never, Step, error_status, text_stream
+from tests.model_server import Close, Never, Step, chunk, error_status, sse, text_stream
 from tests.model_server import tool_calls as asks
 
 SPEC = AGENTS["task_agent"]
@@ -91,6 +93,40 @@ async def test_the_answer_shown_again_is_bounded(models: Models) -> None:
     models[0].reply(text_stream("[]"))
     await agent.repair(REJECTED)
     assert models[0].requests[2].body["messages"][-2]["content"] == 'rt"}]'
+
+
+async def test_reasoning_that_was_shown_is_not_counted_among_the_models_blocks(models: Models) -> None:
+    server, model = models
+    server.reply([chunk({"reasoning_content": "hm"}), *text_stream("[]")], text_stream("[]"))
+    agent = ChatAgent(model, make_turn(), SPEC, AgentLimits(show_reasoning=True))
+    await agent.handle()
+    await agent.repair([replace(REJECTED[0], index=3)])
+    assert "number 2 of your answer" in server.requests[1].body["messages"][-1]["content"]
+
+
+def anthropic(*blocks: dict[str, Any], stop: str = "end_turn") -> list[Step]:
+    return [sse({"type": "message", "content": list(blocks), "stop_reason": stop})]
+
+
+async def test_a_provider_that_insists_is_told_the_tools_that_the_conversation_has_calls_of(models: Models) -> None:
+    server, _ = models
+    text = {"type": "text", "text": "[]"}
+    call = {"type": "tool_use", "id": "t1", "name": "list_tasks", "input": {}}
+    async with open_http_client() as client:
+        model = ChatModel(client, ModelConfig("test", server.url, dialect=DIALECTS["anthropic-messages"]))
+        for replies in ([anthropic(text)], [anthropic(call, stop="tool_use"), anthropic(text)]):
+            server.requests.clear()
+            server.reply(*replies, anthropic(text))
+            agent = ChatAgent(model, make_turn(), SPEC)
+            await agent.handle()
+            await agent.repair(REJECTED)
+            *asked, repair = (request.body for request in server.requests)
+            assert all("tool_choice" not in body for body in asked)
+            if len(asked) == 1:
+                assert not repair.keys() & {"tools", "tool_choice"}
+            else:
+                assert repair["tools"] == asked[0]["tools"]
+                assert repair["tool_choice"] == {"type": "none"}
 
 
 def test_repairs_are_off_when_they_have_no_time() -> None:

@@ -69,6 +69,15 @@ async def test_keywords_decide_when_the_model_does_not(models: Models, reply: li
     assert await classify_intent(model, "show my notes", usage=Usage()) == Intent("note_agent", "keywords")
 
 
+async def test_a_long_history_is_left_out(models: Models) -> None:
+    server, model = models
+    server.reply(text_stream('{"agent":"note_agent"}'))
+    history = [Message("user", "x" * 100_000), Message("assistant", "short")]
+    await classify_intent(model, "and that one?", history, usage=Usage())
+    contents = [message["content"] for message in server.requests[0].body["messages"]]
+    assert contents[1:] == ["short", "and that one?"]
+
+
 async def test_a_late_model_costs_the_deadline_and_no_more(models: Models, mock_clock: MockClock) -> None:
     server, model = models
     server.reply([Never()])

@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 
 from agents.block_format import answer_schema
+from agents.limits import AgentLimits
 from agents.registry import AGENTS
 from agents.router import classify_intent
 from parser import BlockParser
@@ -18,7 +19,8 @@ from streaming.chat import ChatRequest, FinishReason, Message, Usage
 from streaming.llm import ChatModel, Completion, ModelConfig, open_http_client
 from tests.local_model.process import LocalModel
 
-pytestmark = pytest.mark.local_model
+# Slow on a busy machine, and stuck nowhere: what waits has a limit of its own.
+pytestmark = [pytest.mark.local_model, pytest.mark.timeout(1200)]
 
 
 def config(model: LocalModel) -> ModelConfig:
@@ -63,8 +65,9 @@ async def test_a_whole_answer_is_valid(local_model: LocalModel) -> None:
 @pytest.mark.parametrize("message", ["Which tasks are due?", "Move the beta checkpoint", "xyzzy"])
 async def test_routing_names_one_agent_by_the_model(local_model: LocalModel, message: str) -> None:
     usage = Usage()
+    patient = AgentLimits(router_deadline_s=600)
     async with open_http_client() as client:
-        intent = await classify_intent(ChatModel(client, config(local_model)), message, usage=usage)
+        intent = await classify_intent(ChatModel(client, config(local_model)), message, usage=usage, limits=patient)
     assert intent.agent_name in AGENTS
     assert intent.decided_by == "model"
     assert usage.output_tokens > 1

@@ -22,7 +22,8 @@ from streaming.frames import WsHistoryMessage, WsPopupDomain, WsScope, WsStreamS
 from tests.local_model.conftest import OpenHouse
 from tests.local_model.process import LocalModel, model_file, running_model
 
-pytestmark = pytest.mark.local_model
+# Slow on a busy machine, and stuck nowhere: what waits has a limit of its own.
+pytestmark = [pytest.mark.local_model, pytest.mark.timeout(1200)]
 
 QUESTION = "Which tasks should I do today?"
 # So small a model copies what it said before: with this history it answers in a few words of text.

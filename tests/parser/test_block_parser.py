@@ -134,6 +134,12 @@ REFUSED = {
     "unclosed array": ('{"type":"table","x":[1,}', R.INVALID_JSON, 23, ["table"]),
     "extra bracket": ('{"type":"table","x":1]}', R.INVALID_JSON, 21, ["table"]),
     "bad escape": (r'{"type":"table","x":"\q"}', R.INVALID_JSON, 22, ["table"]),
+    "short escape, string cut": (
+        r'{"type":"table","xxxxxxxxxxxxxxxxxxxx":"yyyyyyyyyyyyy\u00g0"}',
+        R.INVALID_JSON,
+        57,
+        ["table"],
+    ),
     "bad escape in text": (r'{"type":"text","content":"\q"}', R.INVALID_JSON, 27, ["text"]),
     "NaN": ('{"type":"table","rows":[[NaN]]}', R.INVALID_JSON, 25, ["table"]),
     "Infinity": ('{"type":"table","rows":[[-Infinity]]}', R.INVALID_JSON, 26, ["table"]),
@@ -198,3 +204,10 @@ def test_duplicate_keys_are_counted_and_the_last_one_counts() -> None:
         ready = next(event for event in events if isinstance(event, BlockReady))
         assert ready.block.model_dump()["headers"] == ["a"]
         assert parser.duplicate_keys == 3
+
+
+def test_a_fault_after_a_block_is_placed_in_the_stream() -> None:
+    source = f'[{TABLE},{{"type":"video"}}]'
+    last = assert_same_however_cut(source)[-1]
+    assert isinstance(last, BlockRejected)
+    assert (last.index, last.reason, last.offset) == (1, R.UNKNOWN_TYPE, source.index('o"') + 1)

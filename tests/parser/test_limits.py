@@ -74,6 +74,13 @@ def test_one_more_than_a_limit_is_too_much(limits: Limits, reason: RejectReason)
         assert last.reason is reason
 
 
+def test_an_open_block_is_too_large_with_the_first_byte_past_the_limit() -> None:
+    for chunks in (["{" + '"type":"table","x":[' + "1," * 300], ['{"type":"table","x":[', *"1," * 300]):
+        last = parse(chunks, LIMITS)[-1]
+        assert isinstance(last, BlockRejected)
+        assert (last.reason, last.offset) == (R.TOO_LARGE, LIMITS.block_bytes)
+
+
 def test_limits_are_positive() -> None:
     with pytest.raises(ValueError, match="depth must be at least 1"):
         Limits(depth=0)

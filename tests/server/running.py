@@ -110,6 +110,8 @@ async def open_tessera(database: str, **settings: Any) -> AsyncIterator[Tessera]
                 "TESSERA_WS_BIND": "127.0.0.1:0",
                 "TESSERA_MODEL_URL": model.url,
                 "TESSERA_MODEL_NAME": "scripted",
+                # A test's model fails because it is told to; asking again would only take time.
+                "TESSERA_MODEL_ATTEMPTS": "1",
             }
             environment |= {f"TESSERA_{name.upper()}": str(value) for name, value in settings.items()}
             stop = trio.Event()

@@ -16,7 +16,7 @@ from client.terminal.connection import Device
 from client.terminal.store import DeviceStore
 from client.terminal.tools import DeviceTools
 from streaming.frames import WsScope, WsStreamStart
-from tests.model_server import ReceivedRequest, Step, error_status, text_stream, tool_calls
+from tests.model_server import Never, ReceivedRequest, Step, error_status, text_stream, tool_calls
 from tests.server.running import Tessera, open_tessera, tool_messages
 
 TASKS: list[dict[str, Any]] = [
@@ -180,6 +180,20 @@ async def test_a_rejected_block_has_one_more_chance(
         assert (end.usage.input_tokens, end.usage.output_tokens) == usage
         assert await repairs(tessera) == {outcome: 1}
         assert sum(is_repair(request) for request in tessera.answers()) == 1
+
+
+async def test_cancelling_a_repair_closes_its_connection_and_sends_nothing_of_it(database: str) -> None:
+    async with open_tessera(database) as tessera, open_device_on(tessera) as (device, _):
+        tessera.script(scripted([BAD], [Never()]))
+        answer = await device.home("table of my tasks")
+        while not any(is_repair(request) for request in tessera.answers()):
+            await tessera.model.wait_request(len(tessera.model.requests))
+        await answer.cancel()
+        end = await answer.finish()
+        assert (end.status, answer.blocks) == ("cancelled", [])
+        assert end.usage is not None
+        assert (end.usage.input_tokens, end.usage.output_tokens) == (30, 3)
+        await tessera.answers()[-1].connection.closed.wait()
 
 
 async def test_an_invented_reference_is_refused_and_so_are_invented_numbers(database: str) -> None:

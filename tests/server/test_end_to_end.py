@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -196,6 +197,25 @@ async def test_a_model_that_refuses_is_a_failed_request(database: str) -> None:
         assert "slow down" not in end.error.message
 
 
+async def test_a_spent_budget_refuses_before_the_model_is_called(database: str) -> None:
+    async with open_tessera(database, max_tokens_per_user_day=10) as tessera:
+        account = await tessera.account()
+        async with tessera.device(account) as device, httpx.AsyncClient(trust_env=False) as http:
+            tessera.script(lambda _: text_block("a ", "b ", "c ", "d "))  # 11 tokens
+            assert (await (await device.home("hello")).finish()).status == "completed"
+            calls = len(tessera.model.requests)
+            with pytest.raises(RequestRefusedError) as refused:
+                await (await device.home("again")).finish()
+            assert refused.value.code is ErrorCode.BUDGET_SPENT
+            answer = await http.post(
+                f"{tessera.rest_url}/api/v1/chat",
+                json={"message": "again"},
+                headers={"Authorization": f"Bearer {account.access_token}"},
+            )
+            assert (answer.status_code, answer.json()["error"]["code"]) == (429, "budget_spent")
+            assert len(tessera.model.requests) == calls
+
+
 async def test_approvals_are_asked_of_the_person(database: str) -> None:
     deleted: list[str] = []
 
@@ -337,6 +357,21 @@ async def test_a_device_that_disappears_between_call_and_result(database: str) -
             await device.vanish()
         assert "device_gone" in tool_messages(tessera.answers()[-1])[0]
         assert results[0].json()["blocks"] == [{"block": 0, "type": "text", "content": "gone"}]
+
+
+async def test_model_streams_are_recorded_where_the_setting_says(database: str, tmp_path: Path) -> None:
+    folder = tmp_path / "streams"
+    async with (
+        open_tessera(database, record_dir=folder, record_contents="true") as tessera,
+        tessera.device() as device,
+    ):
+        tessera.script(lambda _: text_block("word"))
+        await (await device.home("hello")).finish()
+    assert sum("word" in text for text in written(folder)) == 1
+
+
+def written(folder: Path) -> list[str]:
+    return [path.read_text() for path in folder.iterdir()]
 
 
 # ---- the door -------------------------------------------------------------------------------------------------------
@@ -482,6 +517,17 @@ async def test_rest_without_a_device_says_that_it_is_offline(database: str) -> N
         async with tessera.device(stranger, tools={"list_tasks": list_tasks}):
             response = await chat(tessera, (await tessera.account()).access_token, message="what is due?")
         assert response.json()["blocks"] == [{"block": 0, "type": "text", "content": "Your device is offline."}]
+
+
+async def test_a_rest_popup_without_a_device_tells_the_model_that_its_item_is_not_known(database: str) -> None:
+    async with open_tessera(database) as tessera:
+        tessera.script(lambda _: text_stream("I can't see it."))
+        token = (await tessera.account()).access_token
+        scope = {"type": "task", "id": "zz"}
+        response = await chat(tessera, token, message="what is this?", mode="popup", scope=scope)
+        assert response.json()["blocks"][0]["content"] == "I can't see it."
+        (asked,) = tessera.model.requests
+        assert "No device of this person is connected." in json.dumps(asked.body["messages"][0])
 
 
 async def test_rest_streams_the_very_frames(database: str) -> None:

@@ -140,7 +140,7 @@ async def test_ones_own_memory_over_rest(database: str) -> None:
             assert forgotten.json() == {"id": record["id"], "tiers": ["core"]}
             await client.put("/api/v1/memory/core/tea", json={"value": "green"})
             receipt = (await client.delete("/api/v1/memory")).json()
-            assert UUID(receipt["user_id"])
+            assert str(UUID(receipt["user_id"])) == receipt["user_id"]
             assert receipt["removed"]["core"] == 1
             assert receipt["key_before"] != receipt["key_after"]
             assert await export(client) == []

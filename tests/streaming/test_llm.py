@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 
 import pytest
@@ -12,9 +13,11 @@ from streaming.chat import (
     Delta,
     FinishDelta,
     FinishReason,
+    Message,
     ToolSpec,
     Usage,
 )
+from streaming.llm import ChatModel, ModelConfig, open_http_client
 from tests.model_server import (
     Head,
     Mark,
@@ -150,6 +153,20 @@ async def test_cancelling_before_the_head(server: ModelServer, model: ModelFacto
         request = await server.wait_request()
         asking.cancel_scope.cancel()
     await request.connection.closed.wait()
+
+
+async def test_cancelling_while_the_request_is_being_sent_leaves_no_loose_end() -> None:
+    request = ChatRequest((Message("user", "x" * (32 << 20)),))  # more than the buffers of a connection hold
+    [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    async with listener, open_http_client() as client:
+        url = f"http://127.0.0.1:{listener.socket.getsockname()[1]}"
+        async with trio.open_nursery() as asking:
+            asking.start_soon(ChatModel(client, ModelConfig("test", url)).complete, request)
+            async with await listener.accept():
+                await trio.testing.wait_all_tasks_blocked()
+                asking.cancel_scope.cancel()
+    # An async generator that nobody closed warns when it is collected, and warnings are errors.
+    gc.collect()
 
 
 async def test_leaving_the_iteration_closes_the_connection(server: ModelServer, model: ModelFactory) -> None:

@@ -124,7 +124,7 @@ def test_headers() -> None:
 
 
 def test_dialects_are_found_by_name() -> None:
-    assert all(dialect.name == name and dialect.path.startswith("/") for name, dialect in DIALECTS.items())
+    assert all(dialect.name == name and dialect.path("m").startswith("/") for name, dialect in DIALECTS.items())
     assert "openai-chat" in DIALECTS
 
 

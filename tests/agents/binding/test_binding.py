@@ -146,6 +146,7 @@ def test_a_timeline() -> None:
         ({"dueDate": {"after": MARCH_9, "before": "2026-03-10"}}, ["t1"]),
         ({"hours": 1}, ["t3"]),
         ({"hours": True}, []),
+        ({"projectId": ["p2", 7]}, ["t2"]),
         ({"projectId": "p1", "status": "todo"}, []),
     ],
 )
@@ -195,6 +196,23 @@ def test_too_many_groups_and_series() -> None:
     found = bind(BoundChartBlock.model_validate(many | {"from": split}))
     assert isinstance(found, Unbound)
     assert "12 series" in found.detail
+
+
+def test_ids_are_compared_as_models_write_them_and_rows_are_bounded() -> None:
+    results = ToolResults()
+    results.add("task", [{"id": number, "title": f"Task {number}", "dueDate": MARCH_9} for number in range(600)])
+    bind = Binder(results).bind
+
+    def rows(**source: Any) -> Any:
+        found = bind(BoundTableBlock.model_validate({"type": "table", "from": {"entity": "task", **source}}))
+        assert isinstance(found, dict)
+        return found["rows"]
+
+    assert rows(columns=["id"], filter={"id": ["7", 8]}) == [[7], [8]]
+    assert len(rows(filter={"id": {"not": "7"}})) == 500
+    timeline = bind(BoundTimelineBlock.model_validate({"type": "timeline", "from": {"entity": "task"}}))
+    assert isinstance(timeline, dict)
+    assert len(timeline["checkpoints"]) == 500
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,235 @@
+"""The Anthropic messages API.
+
+https://docs.anthropic.com/en/api/messages and https://docs.anthropic.com/en/docs/build-with-claude/streaming
+
+A response is a message of content blocks. Text, thinking and tool use are read; tools that the provider runs by itself
+are not calls for us. What recordings showed beyond the documentation: unknown events and blocks, a tool's whole input
+in its block's start, content and stop reason already in `message_start`, and a message that starts over in the middle.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from streaming.chat import ChatRequest, FinishReason, Message, ToolCallDelta
+from streaming.dialects.base import well_formed
+from streaming.dialects.decoding import JsonPayloadDecoder, arguments_of, count, encoded, objects
+
+_VERSION = "2023-06-01"
+# The API demands a limit. Every model of the last generations writes at least as much.
+_DEFAULT_MAX_TOKENS = 4096
+_STOP_REASONS = {
+    "end_turn": FinishReason.STOP,
+    "stop_sequence": FinishReason.STOP,
+    "max_tokens": FinishReason.LENGTH,
+    "model_context_window_exceeded": FinishReason.LENGTH,
+    "tool_use": FinishReason.TOOL_CALLS,
+    "refusal": FinishReason.CONTENT_FILTER,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AnthropicMessages:
+    """System messages, wherever they stand, become the one system prompt that the API has."""
+
+    name = "anthropic-messages"
+    structured_output = True
+
+    def path(self, model: str) -> str:
+        """The same for every model."""
+        del model
+        return "/messages"
+
+    def headers(self, key: str | None) -> Mapping[str, str]:
+        """`x-api-key` when there is a key."""
+        headers = {
+            "Content-Type": "application/json",
+            "Accept": "text/event-stream",
+            "anthropic-version": _VERSION,
+        }
+        if key:
+            headers["x-api-key"] = key
+        return headers
+
+    def body(self, request: ChatRequest, model: str) -> bytes:
+        """The request, asking for a stream."""
+        body: dict[str, Any] = {
+            "model": model,
+            "max_tokens": request.max_tokens or _DEFAULT_MAX_TOKENS,
+            "messages": _messages(request.messages),
+            "stream": True,
+        }
+        system = "\n\n".join(m.content for m in request.messages if m.role == "system" and m.content.strip())
+        if system:
+            body["system"] = system
+        if request.tools:
+            body["tools"] = [
+                {"name": tool.name, "description": tool.description, "input_schema": dict(tool.parameters)}
+                for tool in request.tools
+            ]
+            # The tools stay: a request whose history has tool calls must name some.
+            if request.tool_choice == "none":
+                body["tool_choice"] = {"type": "none"}
+        if request.response_schema is not None:
+            body["output_config"] = {"format": {"type": "json_schema", "schema": dict(request.response_schema)}}
+        if request.stop:
+            body["stop_sequences"] = list(request.stop)
+        if request.temperature is not None:
+            body["temperature"] = min(request.temperature, 1.0)
+        return encoded(body)
+
+    def decoder(self) -> AnthropicMessagesDecoder:
+        """A decoder for one response."""
+        return AnthropicMessagesDecoder()
+
+
+def _messages(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
+    """The conversation in turns: the results of a round of tool calls are one turn of the user's, as the API demands.
+
+    Empty text is left out, which the API refuses, and so is what the assistant said before anybody asked.
+    """
+    turns: list[dict[str, Any]] = []
+    for message in messages:
+        if message.role == "system":
+            continue
+        role = "assistant" if message.role == "assistant" else "user"
+        blocks = _blocks(message)
+        if not blocks or (not turns and role == "assistant"):
+            continue
+        if turns and turns[-1]["role"] == role:
+            turns[-1]["content"] += blocks
+        else:
+            turns.append({"role": role, "content": blocks})
+    return turns
+
+
+def _blocks(message: Message) -> list[dict[str, Any]]:
+    if message.role == "tool":
+        return [{"type": "tool_result", "tool_use_id": message.tool_call_id or "", "content": message.content}]
+    blocks: list[dict[str, Any]] = [{"type": "text", "text": message.content}] if message.content.strip() else []
+    return blocks + [
+        {"type": "tool_use", "id": call.id, "name": call.name, "input": arguments_of(call)}
+        for call in message.tool_calls
+    ]
+
+
+@dataclass(slots=True)
+class _OpenTool:
+    """A tool call in progress: our index, its input as far as the block's start had it, and whether a piece came."""
+
+    index: int
+    input: str
+    piece_came: bool = False
+
+
+class AnthropicMessagesDecoder(JsonPayloadDecoder):
+    """Events of one response to deltas. See `streaming.dialects.base.PayloadDecoder`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._tools: dict[int, _OpenTool] = {}
+        self._calls = 0
+        self._input_tokens = 0
+        self._output_tokens = 0
+
+    def _read(self, payload: dict[str, Any]) -> None:
+        index = count(payload.get("index"))
+        match payload.get("type"):
+            case "content_block_delta":
+                self._read_delta(index, payload.get("delta"))
+            case "content_block_start":
+                self._open_block(index, payload.get("content_block"))
+            case "content_block_stop":
+                self._close_block(index)
+            case "message_start":
+                # A second one means that the provider began again: calls that were not closed are begun anew.
+                self._calls -= len(self._tools)
+                self._tools.clear()
+                self._read_message(payload.get("message"))
+            case "message_delta":
+                self._read_usage(payload.get("usage"))
+                self._stop(payload.get("delta"))
+            case "message_stop":
+                self._finish(FinishReason.STOP)
+                self.complete = True
+            case "error":
+                self._fail(self._error(payload.get("error") or payload))
+            case "message":  # the answer of a server that ignored `stream`
+                self._read_message(payload)
+                self._finish(FinishReason.STOP)
+            case None if "error" in payload:
+                self._fail(self._error(payload["error"]))
+            case _:
+                pass  # pings, and whatever the API has added since
+
+    def _read_message(self, message: object) -> None:
+        if not isinstance(message, dict):
+            return
+        for index, block in enumerate(objects(message.get("content"))):
+            self._open_block(index, block)
+            self._close_block(index)
+        self._read_usage(message.get("usage"))
+        self._stop(message)
+
+    def _open_block(self, index: int, block: object) -> None:
+        if not isinstance(block, dict):
+            return
+        match block.get("type"):
+            case "text":
+                self._add_text(block.get("text"))
+            case "thinking":
+                self._add_reasoning(block.get("thinking"))
+            case "tool_use":
+                given = block.get("input")
+                self._tools[index] = _OpenTool(self._calls, json.dumps(given) if isinstance(given, dict) else "")
+                name, identity = block.get("name"), block.get("id")
+                self._add_call(ToolCallDelta(self._calls, _name(identity), _name(name)))
+                self._calls += 1
+
+    def _read_delta(self, index: int, delta: object) -> None:
+        if not isinstance(delta, dict):
+            return
+        match delta.get("type"):
+            case "text_delta":
+                self._add_text(delta.get("text"))
+            case "thinking_delta":
+                self._add_reasoning(delta.get("thinking"))
+            case "input_json_delta":
+                piece, tool = delta.get("partial_json"), self._tools.get(index)
+                if tool is not None and isinstance(piece, str) and piece:
+                    tool.piece_came = True
+                    self._add_call(ToolCallDelta(tool.index, arguments=well_formed(piece)))
+
+    def _close_block(self, index: int) -> None:
+        tool = self._tools.pop(index, None)
+        # The input in the block's start is `{}` when pieces follow, and the whole of it when none do.
+        if tool is not None and not tool.piece_came:
+            self._add_call(ToolCallDelta(tool.index, arguments=tool.input or "{}"))
+
+    def _read_usage(self, usage: object) -> None:
+        if not isinstance(usage, dict):
+            return
+        # What was read from the cache, or written to it, was sent all the same, and is counted beside the rest.
+        places = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+        self._input_tokens = sum(count(usage.get(place)) for place in places) or self._input_tokens
+        if "output_tokens" in usage:
+            self._output_tokens = count(usage["output_tokens"])
+        self._add_usage(self._input_tokens, self._output_tokens)
+
+    def _stop(self, delta: object) -> None:
+        reason = delta.get("stop_reason") if isinstance(delta, dict) else None
+        if not isinstance(delta, dict) or not isinstance(reason, str):
+            return
+        if reason == "refusal" and not self._answered and isinstance(details := delta.get("stop_details"), dict):
+            # Nothing was written, and the reason is what the person is to read.
+            self._add_text(details.get("explanation"))
+        for index in list(self._tools):
+            self._close_block(index)
+        self._finish(_STOP_REASONS.get(reason, FinishReason.OTHER))
+
+
+def _name(value: object) -> str | None:
+    return well_formed(value) if isinstance(value, str) and value else None

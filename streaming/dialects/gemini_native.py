@@ -1,0 +1,196 @@
+"""The Gemini API's own `streamGenerateContent`, on the Gemini API and on Vertex AI.
+
+https://ai.google.dev/api/generate-content#method:-models.streamgeneratecontent
+
+A response is a sequence of partial responses whose candidates have parts. Text, thoughts and function calls are read;
+code that the provider runs by itself is left out. There is no end marker: the answer is over when the body is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from streaming.chat import ChatRequest, ErrorDelta, FinishReason, Message
+from streaming.dialects.base import provider_error
+from streaming.dialects.decoding import JsonPayloadDecoder, arguments_of, count, encoded, objects
+from streaming.dialects.gemini_function_calls import GeminiFunctionCalls
+
+_FINISH_REASONS = {
+    "STOP": FinishReason.STOP,
+    "MAX_TOKENS": FinishReason.LENGTH,
+    **dict.fromkeys(
+        ("SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "LANGUAGE"), FinishReason.CONTENT_FILTER
+    ),
+}
+# The model wrote a call that is none; asked again it usually does better.
+_BROKEN_CALLS = frozenset({"MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "MALFORMED_RESPONSE"})
+# Documented for calls that another model made: without any signature the newer models refuse the request.
+_NO_SIGNATURE = "skip_thought_signature_validator"
+
+
+@dataclass(frozen=True, slots=True)
+class GeminiNative:
+    """The model's name is part of the path; one with a slash, such as `tunedModels/mine`, is taken as it is."""
+
+    name = "gemini-native"
+    structured_output = True
+
+    def path(self, model: str) -> str:
+        """The model's method for streams of server-sent events."""
+        resource = model if "/" in model else f"models/{model}"
+        return f"/{quote(resource)}:streamGenerateContent?alt=sse"
+
+    def headers(self, key: str | None) -> Mapping[str, str]:
+        """`x-goog-api-key` when there is a key: in the query it would end up in logs."""
+        headers = {"Content-Type": "application/json", "Accept": "text/event-stream"}
+        if key:
+            headers["x-goog-api-key"] = key
+        return headers
+
+    def body(self, request: ChatRequest, model: str) -> bytes:
+        """The request. That a stream is wanted is in the path."""
+        del model
+        body: dict[str, Any] = {"contents": _contents(request.messages)}
+        system = [{"text": m.content} for m in request.messages if m.role == "system" and m.content]
+        if system:
+            body["systemInstruction"] = {"parts": system}
+        may_call = request.tool_choice != "none"
+        # Most models take either tools or a schema; tools that may not be called are then left out.
+        if request.tools and (may_call or request.response_schema is None):
+            body["tools"] = [
+                {
+                    "functionDeclarations": [
+                        {
+                            "name": tool.name,
+                            "description": tool.description,
+                            "parametersJsonSchema": dict(tool.parameters),
+                        }
+                        for tool in request.tools
+                    ]
+                }
+            ]
+            if not may_call:
+                body["toolConfig"] = {"functionCallingConfig": {"mode": "NONE"}}
+        if config := _generation_config(request):
+            body["generationConfig"] = config
+        return encoded(body)
+
+    def decoder(self) -> GeminiNativeDecoder:
+        """A decoder for one response."""
+        return GeminiNativeDecoder()
+
+
+def _generation_config(request: ChatRequest) -> dict[str, Any]:
+    config: dict[str, Any] = {}
+    if request.max_tokens is not None:
+        config["maxOutputTokens"] = request.max_tokens
+    if request.temperature is not None:
+        config["temperature"] = request.temperature
+    if request.stop:
+        config["stopSequences"] = list(request.stop)
+    if request.response_schema is not None:
+        config["responseMimeType"] = "application/json"
+        config["responseJsonSchema"] = dict(request.response_schema)
+    return config
+
+
+def _contents(messages: Iterable[Message]) -> list[dict[str, Any]]:
+    """The conversation in turns: the results of a round of calls are one turn of the user's, in the calls' order."""
+    turns: list[dict[str, Any]] = []
+    names: dict[str, str] = {}
+    for message in messages:
+        if message.role == "system":
+            continue
+        names |= {call.id: call.name for call in message.tool_calls}
+        role = "model" if message.role == "assistant" else "user"
+        parts = _parts(message, names)
+        if turns and turns[-1]["role"] == role:
+            turns[-1]["parts"] += parts
+        elif parts:
+            turns.append({"role": role, "parts": parts})
+    return turns
+
+
+def _parts(message: Message, names: Mapping[str, str]) -> list[dict[str, Any]]:
+    if message.role == "tool":
+        # Results are matched to calls by name and order; ids are not known to every version of the API.
+        name = names.get(message.tool_call_id or "", "unknown")
+        return [{"functionResponse": {"name": name, "response": {"output": message.content}}}]
+    parts: list[dict[str, Any]] = [{"text": message.content}] if message.content else []
+    for number, call in enumerate(message.tool_calls):
+        part: dict[str, Any] = {"functionCall": {"name": call.name, "args": arguments_of(call)}}
+        # Of calls that were made side by side only the first bears a signature.
+        if signature := call.signature or (_NO_SIGNATURE if number == 0 else None):
+            part["thoughtSignature"] = signature
+        parts.append(part)
+    return parts
+
+
+class GeminiNativeDecoder(JsonPayloadDecoder):
+    """Partial responses to deltas. See `streaming.dialects.base.PayloadDecoder`. Only the first candidate counts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._calls = GeminiFunctionCalls()
+
+    def _take(self, payload: object) -> None:
+        if isinstance(payload, list):  # without `alt=sse` the body is one list of partial responses
+            for part in objects(payload):
+                self._read(part)
+        else:
+            super()._take(payload)
+
+    def _read(self, payload: dict[str, Any]) -> None:
+        error = payload.get("error")
+        if error:
+            self._fail(self._error(error))
+            return
+        candidate = next((c for c in objects(payload.get("candidates")) if count(c.get("index")) == 0), None)
+        if candidate is not None:
+            content = candidate.get("content")
+            for part in objects(content.get("parts")) if isinstance(content, dict) else ():
+                self._read_part(part)
+        self._read_usage(payload.get("usageMetadata"))
+        reason = candidate.get("finishReason") if candidate is not None else None
+        feedback = payload.get("promptFeedback")
+        if isinstance(reason, str) and reason in _BROKEN_CALLS:
+            self._fail(ErrorDelta("The model wrote a function call that is none.", reason.lower(), retryable=True))
+        elif isinstance(reason, str) and reason:
+            self._close_calls()
+            self._finish(_FINISH_REASONS.get(reason, FinishReason.OTHER))
+        elif candidate is None and isinstance(feedback, dict) and feedback.get("blockReason"):
+            self._finish(FinishReason.CONTENT_FILTER)
+
+    def _read_part(self, part: dict[str, Any]) -> None:
+        call = part.get("functionCall")
+        if isinstance(call, dict):
+            for delta in self._calls.feed(call, part.get("thoughtSignature")):
+                self._add_call(delta)
+        elif part.get("thought") is True:
+            self._add_reasoning(part.get("text"))
+        else:
+            self._add_text(part.get("text"))
+
+    def _close_calls(self) -> None:
+        for delta in self._calls.close():
+            self._add_call(delta)
+
+    def _read_usage(self, usage: object) -> None:
+        if isinstance(usage, dict):
+            # Thoughts and the results of the provider's own tools are not in the two main counts.
+            read = count(usage.get("promptTokenCount")) + count(usage.get("toolUsePromptTokenCount"))
+            written = count(usage.get("candidatesTokenCount")) + count(usage.get("thoughtsTokenCount"))
+            self._add_usage(read, written)
+
+    @staticmethod
+    def _error(error: object) -> ErrorDelta:
+        """`status` names the fault, `code` repeats the HTTP status."""
+        if not isinstance(error, dict):
+            return provider_error(error)
+        status = error.get("status")
+        return provider_error(
+            error.get("message"), status.lower() if isinstance(status, str) else None, error.get("code")
+        )

@@ -1,0 +1,223 @@
+"""The OpenAI responses API, as OpenAI and the servers compatible with it speak it.
+
+https://platform.openai.com/docs/api-reference/responses-streaming
+
+A response is a list of output items. Messages, reasoning and function calls are read; tools that the provider runs by
+itself are not calls for us. The API has no stop sequences: `ChatRequest.stop` has no effect here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from streaming.chat import ChatRequest, ErrorDelta, FinishReason, Message, ToolCallDelta
+from streaming.dialects.base import well_formed
+from streaming.dialects.decoding import JsonPayloadDecoder, count, encoded, objects
+
+_INCOMPLETE = {
+    "max_output_tokens": FinishReason.LENGTH,
+    "max_tokens": FinishReason.LENGTH,
+    "content_filter": FinishReason.CONTENT_FILTER,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAIResponses:
+    """Asks for responses that the provider does not store."""
+
+    name = "openai-responses"
+    structured_output = True
+
+    def path(self, model: str) -> str:
+        """The same for every model."""
+        del model
+        return "/responses"
+
+    def headers(self, key: str | None) -> Mapping[str, str]:
+        """Bearer authorization when there is a key."""
+        headers = {"Content-Type": "application/json", "Accept": "text/event-stream"}
+        if key:
+            headers["Authorization"] = f"Bearer {key}"
+        return headers
+
+    def body(self, request: ChatRequest, model: str) -> bytes:
+        """The request, asking for a stream."""
+        body: dict[str, Any] = {
+            "model": model,
+            "input": [item for message in request.messages for item in _items(message)],
+            "stream": True,
+            "store": False,
+        }
+        if request.tools:
+            body["tools"] = [
+                {
+                    "type": "function",
+                    "name": tool.name,
+                    "description": tool.description,
+                    "parameters": dict(tool.parameters),
+                    # This API is strict unless told otherwise, and then refuses schemas with optional properties.
+                    "strict": False,
+                }
+                for tool in request.tools
+            ]
+            if request.tool_choice == "none":
+                body["tool_choice"] = "none"
+        if request.response_schema is not None:
+            body["text"] = {
+                "format": {
+                    "type": "json_schema",
+                    "name": request.response_schema_name,
+                    "strict": True,
+                    "schema": dict(request.response_schema),
+                }
+            }
+        if request.max_tokens is not None:
+            body["max_output_tokens"] = request.max_tokens
+        if request.temperature is not None:
+            body["temperature"] = request.temperature
+        return encoded(body)
+
+    def decoder(self) -> OpenAIResponsesDecoder:
+        """A decoder for one response."""
+        return OpenAIResponsesDecoder()
+
+
+def _items(message: Message) -> list[dict[str, Any]]:
+    if message.role == "tool":
+        return [{"type": "function_call_output", "call_id": message.tool_call_id or "", "output": message.content}]
+    items: list[dict[str, Any]] = []
+    if message.content or not message.tool_calls:
+        items.append({"role": message.role, "content": message.content})
+    return items + [
+        {"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.arguments}
+        for call in message.tool_calls
+    ]
+
+
+@dataclass(slots=True)
+class _OpenCall:
+    """A function call in progress: our index, and whether its arguments began to come."""
+
+    index: int
+    arguments_came: bool = False
+
+
+class OpenAIResponsesDecoder(JsonPayloadDecoder):
+    """Events of one response to deltas. See `streaming.dialects.base.PayloadDecoder`.
+
+    What the `done` events repeat is used only where no delta came before.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._calls: list[_OpenCall] = []
+        self._call_at: dict[object, _OpenCall] = {}
+        self._parts: set[tuple[object, object, object]] = set()
+
+    def _read(self, payload: dict[str, Any]) -> None:
+        match payload.get("type"):
+            case "response.output_text.delta" | "response.refusal.delta":
+                self._parts.add(_part(payload, "content_index"))
+                self._add_text(payload.get("delta"))
+            case "response.output_text.done" if _part(payload, "content_index") not in self._parts:
+                self._add_text(payload.get("text"))
+            case "response.refusal.done" if _part(payload, "content_index") not in self._parts:
+                self._add_text(payload.get("refusal"))
+            case "response.reasoning_text.delta" | "response.reasoning_summary_text.delta":
+                self._add_reasoning(payload.get("delta"))
+            case "response.function_call_arguments.delta":
+                self._add_arguments(self._call_of(payload), payload.get("delta"))
+            case "response.function_call_arguments.done":
+                self._complete_arguments(self._call_of(payload), payload.get("arguments"))
+            case "response.output_item.added":
+                self._open_item(payload, payload.get("item"))
+            case "response.output_item.done":
+                self._close_item(payload, payload.get("item"))
+            case "response.completed" | "response.incomplete" | "response.failed" | "response.cancelled":
+                self._end(payload.get("response"))
+            case "error":
+                self._fail(self._error(payload.get("error") or payload))
+            case None if payload.get("object") == "response":  # of a server that ignored `stream`
+                self._end(payload)
+            case None if payload.get("error"):
+                self._fail(self._error(payload["error"]))
+            case _:
+                pass  # what repeats the above, tells of the provider's own tools, or was added since
+
+    # ---- function calls ---------------------------------------------------------------------------------------------
+
+    def _open_item(self, payload: dict[str, Any], item: object) -> _OpenCall | None:
+        if not isinstance(item, dict) or item.get("type") != "function_call":
+            return None
+        call = _OpenCall(len(self._calls))
+        self._calls.append(call)
+        # By both: some gateways give an item another id in each event, and some events lack the place.
+        for key in (payload.get("output_index"), item.get("id")):
+            if isinstance(key, int | str):
+                self._call_at[key] = call
+        identity, name = item.get("call_id") or item.get("id"), item.get("name")
+        self._add_call(ToolCallDelta(call.index, _text(identity) or None, _text(name) or None))
+        self._add_arguments(call, item.get("arguments"))
+        return call
+
+    def _close_item(self, payload: dict[str, Any], item: object) -> None:
+        if isinstance(item, dict) and item.get("type") == "function_call":
+            known = self._call_of({"output_index": payload.get("output_index"), "item_id": item.get("id")})
+            self._complete_arguments(known or self._open_item(payload, item), item.get("arguments"))
+
+    def _call_of(self, payload: dict[str, Any]) -> _OpenCall | None:
+        for key in (payload.get("output_index"), payload.get("item_id")):
+            if isinstance(key, int | str) and key in self._call_at:
+                return self._call_at[key]
+        return None
+
+    def _add_arguments(self, call: _OpenCall | None, piece: object) -> None:
+        if call is not None and isinstance(piece, str) and piece:
+            call.arguments_came = True
+            self._add_call(ToolCallDelta(call.index, arguments=well_formed(piece)))
+
+    def _complete_arguments(self, call: _OpenCall | None, arguments: object) -> None:
+        if call is not None and not call.arguments_came:
+            self._add_arguments(call, arguments)
+
+    # ---- the end ----------------------------------------------------------------------------------------------------
+
+    def _end(self, response: object) -> None:
+        if not isinstance(response, dict):
+            response = {}
+        if not self._answered and not self._called:
+            self._read_output(response.get("output"))
+        usage = response.get("usage")
+        if isinstance(usage, dict):
+            self._add_usage(count(usage.get("input_tokens")), count(usage.get("output_tokens")))
+        status, details = response.get("status"), response.get("incomplete_details")
+        if response.get("error") or status in ("failed", "cancelled"):
+            self._fail(self._error(response["error"]) if response.get("error") else ErrorDelta("", None, True))
+        elif status == "incomplete":
+            reason = details.get("reason") if isinstance(details, dict) else None
+            self._finish(_INCOMPLETE.get(reason, FinishReason.OTHER) if isinstance(reason, str) else FinishReason.OTHER)
+        else:
+            self._finish(FinishReason.STOP)
+        self.complete = True
+
+    def _read_output(self, output: object) -> None:
+        """The output of a response that came whole."""
+        for place, item in enumerate(objects(output)):
+            self._close_item({"output_index": place}, item)
+            for part in objects(item.get("content")) if item.get("type") == "message" else ():
+                self._add_text(part.get("text") if part.get("type") == "output_text" else part.get("refusal"))
+
+
+def _part(payload: dict[str, Any], place: str) -> tuple[object, object, object]:
+    """Names one part of a message. The item's id is left out where the place says as much: some gateways change it."""
+    output, content = payload.get("output_index"), payload.get(place)
+    item = payload.get("item_id") if not isinstance(output, int) else None
+    hashable = (value if isinstance(value, int | str) else None for value in (output, item, content))
+    first, second, third = hashable
+    return first, second, third
+
+
+def _text(value: object) -> str:
+    return well_formed(value) if isinstance(value, str) else ""
