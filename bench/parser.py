@@ -140,32 +140,36 @@ def peers() -> dict[str, tuple[Run, bool]]:
     return found
 
 
-def microseconds(run: Run, stream: list[str], rounds: int = ROUNDS) -> float:
-    """CPU time a token, median of `rounds`."""
-    times: list[float] = []
-    for _ in range(rounds):
-        start = time.process_time()
+def microseconds(run: Run, stream: list[str], repeats: int) -> float:
+    """CPU time a token of `repeats` runs, after one more that warms up what another parser left cold."""
+    if repeats > 1:
         run(stream)
-        times.append((time.process_time() - start) / len(stream) * 1e6)
-    return statistics.median(times)
+    start = time.process_time()
+    for _ in range(repeats):
+        run(stream)
+    return (time.process_time() - start) / len(stream) / repeats * 1e6
 
 
 def measure(
     name: str, make: Callable[[int], str], runners: dict[str, tuple[Run, bool]]
 ) -> dict[tuple[str, int], float]:
+    figures: dict[tuple[str, int], float] = {}
+    for size in SIZES:
+        stream = tokens(make(size))
+        repeats = max(2, SIZES[-2] // size)  # a few milliseconds a round, however short the stream
+        times: dict[str, list[float]] = {label: [] for label in runners}
+        # One round after another, every parser in each: what else the machine does then slows all of them alike.
+        for number in range(ROUNDS):
+            for label, (run, quadratic) in runners.items():
+                rounds = 0 if quadratic and size > LARGEST_QUADRATIC else 1 if quadratic and size > SIZES[0] else ROUNDS
+                if number < rounds:
+                    times[label].append(microseconds(run, stream, 1 if quadratic else repeats))
+        figures |= {(label, size): statistics.median(taken) for label, taken in times.items() if taken}
     print(f"\n{name}: microseconds a token")
     print(f"{'':28}" + "".join(f"{size // 1024:>9} KB" for size in SIZES))
-    figures: dict[tuple[str, int], float] = {}
-    for label, (run, quadratic) in runners.items():
-        row = f"{label:28}"
-        for size in SIZES:
-            if quadratic and size > LARGEST_QUADRATIC:
-                row += f"{'-':>12}"
-                continue
-            slow = quadratic and size > SIZES[0]
-            figures[label, size] = microseconds(run, tokens(make(size)), 1 if slow else ROUNDS)
-            row += f"{figures[label, size]:12.3f}"
-        print(row, flush=True)
+    for label in runners:
+        cells = (f"{figures[label, size]:12.3f}" if (label, size) in figures else f"{'-':>12}" for size in SIZES)
+        print(f"{label:28}" + "".join(cells), flush=True)
     return figures
 
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from streaming.chat import Message
 from streaming.codes import ErrorCode
-from streaming.frames import ServerFrame, WsScope, WsStreamEnd
+from streaming.frames import ServerFrame, WsFailure, WsScope, WsStreamEnd
 
 Emit = Callable[[ServerFrame], Awaitable[None]]
 """Takes one frame of the answer, `seq` still 0, and returns when there is room for the next."""
@@ -43,6 +43,14 @@ class RequestRefused(Exception):
         super().__init__(message)
         self.code = code
         self.retryable = retryable
+
+
+class RequestFailed(Exception):
+    """The request was accepted and can't be answered; `failure` goes into its last frame."""
+
+    def __init__(self, failure: WsFailure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
 
 
 class ChatRunner(Protocol):

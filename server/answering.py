@@ -20,17 +20,17 @@ from agents.orchestrator import Orchestrator
 from agents.prompting import prompts_version
 from agents.registry import BY_ENTITY
 from agents.turn import Scope, Turn
-from server.answer import ChatInput, Emit, RequestRefused
+from server.answer import ChatInput, Emit, RequestFailed, RequestRefused
 from server.devices import DeviceRegistry, RemoteDevice, ToolTimeouts
 from server.emitting import Emitting
 from server.metrics import Metrics
 from server.remembering import AnswerMemory, NoMemory, RecalledContext
 from server.repairing import corrected_blocks
 from server.request_ids import RequestIds
-from server.scope import RequestFailed, resolve_scope
+from server.scope import resolve_scope
 from server.token_budget import TokenBudget
 from streaming.codes import ErrorCode
-from streaming.frames import ServerFrame, WsFailure, WsStreamEnd, WsStreamText, WsUsage
+from streaming.frames import WsFailure, WsStreamEnd, WsUsage
 from streaming.home import HomeFormatter
 from streaming.model_error import ModelError
 from streaming.popup import PopupFormatter
@@ -186,7 +186,6 @@ class Answer:
         self._memory = memory
         self._recalled = RecalledContext()
         self._agent: str | None = None
-        self._said: list[str] = []
         self._announced = 0
         self._failure: WsFailure | None = None
         self._started = trio.current_time()
@@ -226,7 +225,7 @@ class Answer:
             self._announce_mutations()
         if self._failure is not None:
             return "failed"
-        await self._memory.store(self._chat, "".join(self._said).strip(), self._agent, self._recalled)
+        await self._memory.store(self._chat, emitting.text, self._agent, self._recalled)
         return "completed"
 
     async def _answer(self, emit: Emit) -> None:
@@ -251,18 +250,13 @@ class Answer:
                     self._first_token_seen = True
                     self._metrics.first_token(self._chat.mode, trio.current_time() - self._started)
                 for part in self._formatter.feed(token):
-                    await self._emit(part, emit)
+                    await emit(part)
                 self._announce_mutations()
         for part in self._formatter.close():
-            await self._emit(part, emit)
+            await emit(part)
         if isinstance(self._formatter, HomeFormatter):
             for block in await corrected_blocks(agent, self._formatter, self._metrics):
                 await emit(block)
-
-    async def _emit(self, frame: ServerFrame, emit: Emit) -> None:
-        if isinstance(frame, WsStreamText):
-            self._said.append(frame.chunk)
-        await emit(frame)
 
     def _announce_mutations(self) -> None:
         for mutation in self._turn.mutations[self._announced :]:

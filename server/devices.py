@@ -159,7 +159,7 @@ class RemoteDevice:
     def _link(self) -> DeviceLink | None:
         link = self._registry.find(self._user_id, self._device_id)
         if link is not None:
-            # Whichever device serves the first call serves them all: another one that connects meanwhile has other data.
+            # Whichever device serves the first call serves them all: one that connects meanwhile has other data.
             self._device_id = link.device_id
         return link
 

@@ -1,21 +1,29 @@
-"""Where an answer's frames go, and whose fault it was when they did not get there."""
+"""Where an answer's frames go: what was said with them, and whose fault it was when one did not get there."""
 
 from __future__ import annotations
 
 from server.answer import Emit
-from streaming.frames import ServerFrame
+from streaming.frames import ServerFrame, WsStreamText
 
 
 class Emitting:
-    """Remembers what the caller's `emit` raised, to tell it from a fault of ours."""
+    """Passes frames to the caller's `emit`. `raised` tells what that raised from a fault of ours."""
 
     def __init__(self, emit: Emit) -> None:
         self._emit = emit
+        self._chunks: list[str] = []
         self.raised: Exception | None = None
 
     async def __call__(self, frame: ServerFrame) -> None:
+        if isinstance(frame, WsStreamText):
+            self._chunks.append(frame.chunk)
         try:
             await self._emit(frame)
         except Exception as error:
             self.raised = error
             raise
+
+    @property
+    def text(self) -> str:
+        """What the answer said, its blocks left out."""
+        return "".join(self._chunks).strip()

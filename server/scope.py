@@ -6,19 +6,12 @@ import structlog
 
 from agents.device import DeviceResult
 from agents.turn import Scope, Turn
+from server.answer import RequestFailed
 from server.devices import RemoteDevice
 from streaming.codes import ErrorCode
 from streaming.frames import WsFailure
 
 log = structlog.get_logger(__name__)
-
-
-class RequestFailed(Exception):
-    """The request ends with `failure`; nothing is wrong with the server."""
-
-    def __init__(self, failure: WsFailure) -> None:
-        super().__init__(failure.message)
-        self.failure = failure
 
 
 async def resolve_scope(scope: Scope, device: RemoteDevice, turn: Turn) -> None:
@@ -31,7 +24,6 @@ async def resolve_scope(scope: Scope, device: RemoteDevice, turn: Turn) -> None:
     found = await device.fetch(scope.type, scope.id)
     if not isinstance(found, DeviceResult):
         turn.scope = Scope(scope.type, scope.id, found)
-        turn.tool_results.add(scope.type, [found])
         return
     if found.code == "not_found":
         message = f"The device has no {scope.type} with this id."

@@ -38,6 +38,7 @@ from streaming.frames import (
     WsAuthRefresh,
     WsCancel,
     WsClientMutation,
+    WsDataRequest,
     WsDataResponse,
     WsDeviceHello,
     WsError,
@@ -49,6 +50,7 @@ from streaming.frames import (
     WsPopupRequest,
     WsStreamBlock,
     WsStreamText,
+    WsToolCall,
     WsToolResult,
 )
 from streaming.inbound import FrameError, decode_client_frame
@@ -103,6 +105,7 @@ class Session:
         self._outbox = Outbox(max_bytes=limits.outbox_bytes)
         self._rate = TokenBucket(limits.frames_per_s, limits.frames_burst)
         self._rate_violations = 0
+        self._answers_due = 0
         self._requests: dict[UUID, trio.CancelScope] = {}
         self._heartbeat = Heartbeat(socket, limits.heartbeat_s)
         self._written = trio.Event()
@@ -126,6 +129,8 @@ class Session:
 
     def send_control(self, frame: ServerFrame) -> None:
         """Queue a frame ahead of text; past the control lane's bound the session ends with 4008."""
+        if isinstance(frame, WsToolCall | WsDataRequest):
+            self._answers_due += 1
         try:
             self._outbox.put_control(frame)
         except OutboxOverflow:
@@ -222,6 +227,10 @@ class Session:
 
     def _within_rate(self) -> bool:
         if self._rate.take(trio.current_time()):
+            return True
+        # Each question of ours allows for the frame that answers it.
+        if self._answers_due > 0:
+            self._answers_due -= 1
             return True
         self._rate_violations += 1
         if self._rate_violations >= _MAX_RATE_VIOLATIONS:

@@ -9,6 +9,7 @@ from uuid import UUID
 from parser import BlockParser
 from parser.events import Event, TextDelta
 from streaming.frames import Domain, WsPopupDomain, WsStreamText
+from streaming.json_filter import JsonFilter
 
 DOMAINS: Mapping[str, Domain] = MappingProxyType(
     {
@@ -30,12 +31,13 @@ class NoPopupDomainError(LookupError):
 
 class PopupFormatter:
     """Turns the text of one answer into its frames. What the model writes as blocks is unwrapped: text blocks give
-    their content, other blocks nothing, so that no JSON is ever shown.
+    their content, other blocks nothing; other JSON objects and arrays are dropped too, so that none is ever shown.
     """
 
     def __init__(self, request_id: UUID) -> None:
         self._request_id = request_id
         self._parser = BlockParser()
+        self._filters: dict[int, JsonFilter] = {}
 
     def start(self, agent_name: str) -> list[WsPopupDomain]:
         """The first frame of the answer. Raises `NoPopupDomainError`."""
@@ -51,14 +53,18 @@ class PopupFormatter:
 
     def close(self) -> list[WsStreamText]:
         """The answer ended, or was cut: the last frames."""
-        return self._frames(self._parser.close())
+        frames = self._frames(self._parser.close())
+        return [*frames, *self._texts({index: json.close() for index, json in self._filters.items()})]
 
     def _frames(self, events: Sequence[Event]) -> list[WsStreamText]:
-        texts: dict[int, list[str]] = {}
+        texts: dict[int, str] = {}
         for event in events:
             if isinstance(event, TextDelta):
-                texts.setdefault(event.index, []).append(event.text)
+                shown = self._filters.setdefault(event.index, JsonFilter()).feed(event.text)
+                texts[event.index] = texts.get(event.index, "") + shown
+        return self._texts(texts)
+
+    def _texts(self, texts: Mapping[int, str]) -> list[WsStreamText]:
         return [
-            WsStreamText(request_id=self._request_id, block=index, chunk="".join(pieces))
-            for index, pieces in texts.items()
+            WsStreamText(request_id=self._request_id, block=index, chunk=text) for index, text in texts.items() if text
         ]

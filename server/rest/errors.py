@@ -17,7 +17,7 @@ from server.answer import RequestRefused
 from sql.errors import DatabaseUnavailable
 from sql.pool import PoolClosed, PoolTimeout
 from streaming.codes import ErrorCode
-from streaming.frames import WsMutationRecord, WsStreamEnd
+from streaming.frames import Optional, WsMutationRecord, WsStreamEnd, WsUsage
 
 log = structlog.get_logger(__name__)
 
@@ -72,10 +72,11 @@ class ErrorBody(BaseModel):
 
 
 class ChatErrorBody(ErrorBody):
-    """A chat request that was accepted and did not complete. `mutations` is what it had already changed."""
+    """A chat request that was accepted and did not complete: what it had already changed, and what it cost."""
 
     request_id: UUID
     mutations: list[WsMutationRecord] = Field(default_factory=list)
+    usage: Optional[WsUsage] = None
 
 
 class ApiError(Exception):
@@ -112,7 +113,12 @@ class ChatFailed(ApiError):
         self._end = end
 
     def body(self) -> ErrorBody:
-        return ChatErrorBody(error=self.detail, request_id=self._end.request_id, mutations=self._end.mutations)
+        return ChatErrorBody(
+            error=self.detail,
+            request_id=self._end.request_id,
+            mutations=self._end.mutations,
+            usage=self._end.usage,
+        )
 
 
 def unauthorized(message: str, *, code: str = ErrorCode.UNAUTHORIZED, challenge: str = "") -> ApiError:

@@ -11,7 +11,7 @@ CREATE EXTENSION IF NOT EXISTS vector;
 DO $$
 DECLARE
     name text;
-    membership constant text := CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END;
+    modern constant boolean := current_setting('server_version_num')::int >= 160000;
 BEGIN
     FOREACH name IN ARRAY ARRAY['tessera_server', 'tessera_worker'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
@@ -21,8 +21,9 @@ BEGIN
                 NULL;
             END;
         END IF;
-        IF NOT pg_has_role(current_user, name, membership) THEN
-            EXECUTE format('GRANT %I TO CURRENT_USER', name);
+        -- The owner may become either, and has the rights of neither: the policies of both would be its own.
+        IF NOT pg_has_role(current_user, name, CASE WHEN modern THEN 'SET' ELSE 'MEMBER' END) THEN
+            EXECUTE format('GRANT %I TO CURRENT_USER', name) || CASE WHEN modern THEN ' WITH INHERIT FALSE' ELSE '' END;
         END IF;
     END LOOP;
 END

@@ -360,6 +360,59 @@ async def test_a_mutating_tool_is_reported_at_the_end_and_to_the_other_devices()
     assert heard["request_id"] == str(request_id)
 
 
+async def test_a_change_is_told_while_the_answer_is_still_written() -> None:
+    stack = house()
+    go_on = trio.Event()
+    stack.model.answer(call("create_task", title="Water the plants"))
+    stack.model.answer('[{"type":"text","content":"Done', go_on, '."}]')
+    async with stack.device() as socket, stack.device() as second:
+        await socket.say(type="home_request", message="add a task")
+        asked = (await socket.hear_until("tool_call"))[-1]
+        await socket.say(type="tool_result", call_id=asked["call_id"], ok=True, data={"id": "t9"})
+        assert (await second.hear())["id"] == "t9"
+        go_on.set()
+        await socket.hear_until("stream_end")
+
+
+async def test_a_change_is_told_though_the_answer_fails() -> None:
+    stack = house()
+    stack.model.answer(call("create_task", title="Water the plants"))
+    stack.model.answer(ModelError(ErrorCode.MODEL_UNAVAILABLE, "The model is away.", retryable=True))
+    async with stack.device() as socket, stack.device() as second:
+        await socket.say(type="home_request", message="add a task")
+        asked = (await socket.hear_until("tool_call"))[-1]
+        await socket.say(type="tool_result", call_id=asked["call_id"], ok=True, data={"id": "t9"})
+        end = (await socket.hear_until("stream_end"))[-1]
+        assert (end["status"], [change["id"] for change in end["mutations"]]) == ("failed", ["t9"])
+        assert (await second.hear())["id"] == "t9"
+
+
+async def test_a_device_that_does_not_say_what_is_open_costs_the_deadline(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    stack = house(heartbeat_s=1000)
+    stack.model.answer("I cannot see it.")
+    async with stack.device() as socket:
+        await socket.say(type="popup_request", message="?", scope={"type": "note", "id": "n1"})
+        frames = await socket.hear_until("stream_end")
+        assert trio.current_time() == pytest.approx(30)
+    assert (texts(frames), frames[-1]["status"]) == ("I cannot see it.", "completed")
+
+
+async def test_answers_to_the_servers_own_questions_are_not_rate_limited() -> None:
+    stack = house(frames_per_s=0.001, frames_burst=1)
+    stack.model.answer(*(call("list_tasks", number) for number in range(5)))
+    stack.model.answer(text_block("five answers"))
+    async with stack.device() as socket:
+        await socket.say(type="home_request", message="hello")
+        for _ in range(5):
+            asked = (await socket.hear_until("tool_call"))[-1]
+            await socket.say(type="tool_result", call_id=asked["call_id"], ok=True, data={"items": []})
+        assert texts(await socket.hear_until("stream_end")) == "five answers"
+        await socket.say(type="ping")
+        assert (await socket.hear())["code"] == "rate_limited"
+
+
 async def test_a_silent_peer_is_closed_after_two_heartbeats(autojump_clock: trio.testing.MockClock) -> None:
     async with house().device(answers_pings=False) as socket:
         await socket.rest()

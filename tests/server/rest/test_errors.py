@@ -19,13 +19,14 @@ def test_every_code_has_a_status_that_is_an_error() -> None:
 def test_a_failed_answer_keeps_its_code_and_what_it_changed(code: ErrorCode) -> None:
     mutation = WsMutationRecord(op="delete", entity="task", id="t1", data=None)
     failure = WsFailure(code=code, message="So it is.", retryable=True)
-    end = WsStreamEnd(request_id=REQUEST, status="failed", mutations=[mutation], usage=None, error=failure)
+    end = WsStreamEnd(request_id=REQUEST, status="failed", mutations=[mutation], usage=USAGE, error=failure)
     error = ChatFailed(end)
     assert error.status == STATUS_OF[code]
     assert error.body().model_dump(mode="json") == {
         "error": {"code": code.value, "message": "So it is.", "retryable": True},
         "request_id": str(REQUEST),
         "mutations": [{"op": "delete", "entity": "task", "id": "t1"}],
+        "usage": {"input_tokens": 7, "output_tokens": 2},
     }
 
 
