@@ -6,7 +6,7 @@ import pytest
 
 from server.rest.errors import STATUS_OF, ChatFailed, rate_limited, unauthorized
 from streaming.codes import ErrorCode
-from streaming.frames import WsFailure, WsMutationRecord, WsStreamEnd
+from streaming.frames import WsFailure, WsMutationRecord, WsStreamEnd, WsUsage
 from tests.server.rest.listening import REQUEST
 
 
@@ -19,7 +19,13 @@ def test_every_code_has_a_status_that_is_an_error() -> None:
 def test_a_failed_answer_keeps_its_code_and_what_it_changed(code: ErrorCode) -> None:
     mutation = WsMutationRecord(op="delete", entity="task", id="t1", data=None)
     failure = WsFailure(code=code, message="So it is.", retryable=True)
-    end = WsStreamEnd(request_id=REQUEST, status="failed", mutations=[mutation], usage=USAGE, error=failure)
+    end = WsStreamEnd(
+        request_id=REQUEST,
+        status="failed",
+        mutations=[mutation],
+        usage=WsUsage(input_tokens=7, output_tokens=2),
+        error=failure,
+    )
     error = ChatFailed(end)
     assert error.status == STATUS_OF[code]
     assert error.body().model_dump(mode="json") == {
