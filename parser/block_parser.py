@@ -18,10 +18,6 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 _OPENER = re.compile(r"[\[{`]")
 _BRACKET = re.compile(r"[\[{]")
 _BATCH = 256  # characters of tokens that wait
-# An element closes and the next one opens; a bracket closes and the next one may still follow.
-_NEXT_ELEMENT = re.compile(r"\][ \t\r\n]*+,[ \t\r\n]*+\[|\}[ \t\r\n]*+,[ \t\r\n]*+\{")
-_OPENED = re.compile(r"[ \t\r\n]*+:?+[ \t\r\n]*+(?:(\[[ \t\r\n]*+[\[{])|([\[{])|\Z)")
-_ELEMENT_END = re.compile(r"[\]}][ \t\r\n]*+(?:,[ \t\r\n]*+)?+\Z")
 _UNFINISHED = (State.HEAD, State.MEMBERS, State.TEXT, State.STRUCTURE)
 _ATTEMPT = (
     *(State.TICK, State.TICKS, State.FENCE_INFO, State.FENCED, State.ARRAY, State.EMPTY_ARRAY),
@@ -33,7 +29,6 @@ _ATTEMPT = (
 _CLOSED, _STRUCTURE, _HEAD, _FENCE_INFO = State.CLOSED, State.STRUCTURE, State.HEAD, State.FENCE_INFO
 _TEXT, _MEMBERS, _PROSE, _AFTER = State.TEXT, State.MEMBERS, State.PROSE, State.AFTER
 _PUSHING = frozenset((State.HEAD, State.MEMBERS, State.STRUCTURE))
-_WATCHED = (None, "type", "chartType", "content")  # members whose value is looked at when it begins
 _OTHERS: Mapping[State, State | None] = {state: TRANSITIONS[state].get(Signal.OTHER) for state in State}
 
 
@@ -54,11 +49,8 @@ class BlockParser:
         self._mender = SurrogateMender()
         # Inside a block, tokens with which nothing can happen wait, up to `_room` characters: in members of members,
         # those before `_closing` brackets have closed; elsewhere, those without a brace and, once `_quoted`, a quote.
-        # A member whose key ended and of whose value nothing has been seen but the colon is `_opening`.
         self._room = 0
         self._closing = 0
-        self._opening = False
-        self._element_end = ""  # what came since a bracket closed, while the next element may follow
         self._quoted = False
         self._batch: list[str] = []
         # In a text block's content with nothing held of a character: where to keep what was taken.
@@ -92,10 +84,19 @@ class BlockParser:
                     self._offset += len(text)
                     return [TextDelta(self._index, decoded)]
         elif (room := self._room - len(text)) > 0:
-            if self._closing:
-                waits = not (self._element_end or "]" in text or "}" in text) or self._count(text)
+            closing = self._closing
+            if closing:
+                waits = True
+                if "]" in text or "}" in text:
+                    self._closing = closing = closing - text.count("]") - text.count("}")
+                    waits = closing > 0
+            elif "}" in text:
+                waits = False
+            elif '"' in text:
+                waits = not self._quoted and "\\" not in text and text.count('"') == 1
+                self._quoted = True
             else:
-                waits = self._is_inside_member(text)
+                waits = True
             if waits:
                 self._room = room
                 self._batch.append(text)
@@ -114,39 +115,6 @@ class BlockParser:
         self._foresee()
         return events
 
-    def _count(self, text: str) -> bool:
-        """Count the brackets of a token in members of members; whether it may wait.
-
-        Brackets in strings count as well. None that closes is missed, and one that opens counts only behind one that
-        closed, which stands in the same string if it stands in one: so no more are thought to be open than are.
-        """
-        closing = self._closing - text.count("]") - text.count("}")
-        if closing <= 0:
-            return False
-        text = self._element_end + text
-        self._closing = closing + len(_NEXT_ELEMENT.findall(text))
-        end = _ELEMENT_END.search(text)
-        self._element_end = end.group() if end else ""
-        return True
-
-    def _is_inside_member(self, text: str) -> bool:
-        """Whether a token among the block's own members, or in a string, may wait."""
-        if self._opening:
-            opened = _OPENED.match(text)
-            self._opening = opened is not None and opened.lastindex is None
-            if self._opening:
-                return True
-            if opened is not None:
-                self._closing = 2 if opened.lastindex == 1 else 1
-                return self._count(text[opened.end() :])
-        if "}" in text:
-            return False
-        if '"' not in text:
-            return True
-        waits = not self._quoted and "\\" not in text and text.count('"') == 1
-        self._quoted = True
-        return waits
-
     def _foresee(self) -> None:
         """Say which of the next tokens may wait, or are content and nothing else."""
         state = self._state
@@ -164,8 +132,6 @@ class BlockParser:
             strings = assembly.strings
             self._closing = assembly.depth - 1 if state is _STRUCTURE and not strings.stalled else 0
             self._quoted = state is _MEMBERS or strings.inside
-            self._opening = state is _STRUCTURE and assembly.open_key not in _WATCHED
-            self._element_end = ""
 
     def close(self) -> list[Event]:
         """The answer is over: the events of what was held, and one `BlockRejected` for a block that is unfinished.

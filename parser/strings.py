@@ -79,7 +79,7 @@ class StringDecoder:
 
 
 def decode_short(source: str) -> str:
-    """`source`, inside a string and without a quote, decoded; empty if it has more than text and whole short escapes."""
+    """`source`, inside a string and without a quote, decoded; empty if it needs more than short escapes."""
     return _SHORT_ESCAPE.sub(_short, source) if _EASY.fullmatch(source) else ""
 
 

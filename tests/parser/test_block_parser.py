@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -211,3 +212,14 @@ def test_a_fault_after_a_block_is_placed_in_the_stream() -> None:
     last = assert_same_however_cut(source)[-1]
     assert isinstance(last, BlockRejected)
     assert (last.index, last.reason, last.offset) == (1, R.UNKNOWN_TYPE, source.index('o"') + 1)
+
+
+def test_a_series_with_a_number_that_no_float_holds_is_refused() -> None:
+    chart = {"type": "chart", "chartType": "bar", "title": "t", "config": {"n": {"label": "N", "color": "red"}}}
+    source = json.dumps(chart | {"data": [{"n": 10**400}]})
+    for chunks in ([source], list(source)):
+        parser = BlockParser()
+        events = [event for chunk in chunks for event in parser.feed(chunk)]
+        rejected = events[-1]
+        assert isinstance(rejected, BlockRejected)
+        assert rejected.reason is RejectReason.INVALID_FIELD
