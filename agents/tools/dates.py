@@ -42,24 +42,34 @@ def _from_iso(text: str) -> int:
         raise ValueError(
             "give an ISO 8601 date such as 2026-03-09, or a date-time such as 2026-03-09T14:30:00Z"
         ) from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return round(moment.timestamp() * 1000)
+    epoch_ms = _since_epoch(moment)
+    if not _FIRST_MS <= epoch_ms <= _MOST_MS:
+        # An offset moves a moment of the first or the last day out of the years that there are in UTC.
+        raise ValueError("give a date of the years 1 to 9999 in UTC, such as 2026-03-09")
+    return epoch_ms
 
 
 def item_ms(value: object) -> int | None:
-    """Epoch milliseconds of a date as a device has it, a number of them or ISO 8601 (UTC unless it says); else None."""
+    """Epoch milliseconds of a date as a device has it, a number of them or ISO 8601 (UTC unless it says); else None.
+
+    What is no moment of the years 1 to 9999 in UTC is None, so that every result can be made a date again.
+    """
     if isinstance(value, str):
         try:
             moment = datetime.fromisoformat(value.strip())
         except ValueError:
             return None
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return (moment - _EPOCH) // timedelta(milliseconds=1)
+        value = _since_epoch(moment)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return int(value) if _FIRST_MS <= value <= _MOST_MS else None
+
+
+def _since_epoch(moment: datetime) -> int:
+    """Milliseconds, rounded down; without a zone it is UTC. Out of the range of UTC's years it is no error here."""
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
 def iso_utc(epoch_ms: float) -> str | None:

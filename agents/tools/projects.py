@@ -27,7 +27,7 @@ class ProjectProgress(ToolArgs):
 
 
 async def _progress(access: DeviceAccess, args: ProjectProgress) -> Any:
-    """`{"items": [...], "truncated"?: true}`, one summary a project."""
+    """`{"items": [...], "truncated"?: true}`, one summary a project. One without an id is left out: nothing is its."""
     wanted = {"limit": _LISTED} if args.id is None else {"limit": _LISTED, "filter": {"projectId": args.id}}
 
     async def projects() -> Any:
@@ -43,6 +43,7 @@ async def _progress(access: DeviceAccess, args: ProjectProgress) -> Any:
     items = [
         progress_of(project, _own(tasks, project), _own(checkpoints, project), access.now_ms)
         for project in found["items"]
+        if project.get("id") is not None
     ]
     partial = any(result.get("truncated") for result in (found, tasks, checkpoints))
     return {"items": items, "truncated": True} if partial else {"items": items}
@@ -50,7 +51,7 @@ async def _progress(access: DeviceAccess, args: ProjectProgress) -> Any:
 
 def progress_of(project: Item, tasks: Sequence[Item], checkpoints: Sequence[Item], now_ms: int) -> dict[str, Any]:
     """The project's tasks by status, how many are overdue, the next one due, and its checkpoints ahead."""
-    open_tasks = [task for task in tasks if task.get("status") not in _DONE]
+    open_tasks = [task for task in tasks if _status(task) not in _DONE]
     due = sorted(
         ((moment, task) for task in open_tasks if (moment := item_ms(task.get("dueDate"))) is not None), key=_by_moment
     )
@@ -65,7 +66,7 @@ def progress_of(project: Item, tasks: Sequence[Item], checkpoints: Sequence[Item
         "status": project.get("status"),
         "tasks": len(tasks),
         "done": len(tasks) - len(open_tasks),
-        "byStatus": dict(Counter(str(task.get("status") or "none") for task in tasks)),
+        "byStatus": dict(Counter(_status(task) for task in tasks)),
         "overdue": len(due) - len(coming),
     }
     if tasks:
@@ -77,6 +78,11 @@ def progress_of(project: Item, tasks: Sequence[Item], checkpoints: Sequence[Item
         for _, one in ahead[:_AHEAD]
     ]
     return summary
+
+
+def _status(task: Item) -> str:
+    """In words, whatever the device holds there."""
+    return str(task.get("status") or "none")
 
 
 def _own(listed: Mapping[str, Any], project: Item) -> list[Item]:

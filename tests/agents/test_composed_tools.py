@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import trio
+from hypothesis import given
+from hypothesis import strategies as st
 from trio.testing import wait_all_tasks_blocked
 
 from agents.device import DeviceCall, DeviceResult, Outcome
@@ -150,6 +152,37 @@ def test_a_project_without_tasks_or_dates() -> None:
     summary = progress_of({"id": 1}, [], [{"id": 2, "date": "soon"}], NOW_MS)
     assert (summary["tasks"], summary["overdue"], summary["checkpointsAhead"]) == (0, 0, [])
     assert not {"donePercent", "nextDue"} & summary.keys()
+
+
+@pytest.mark.parametrize("status", [["todo"], {"a": 1}, 3, None, True])
+async def test_what_no_device_should_hold_is_counted_and_fails_nothing(status: Any) -> None:
+    odd = [
+        {"title": "no id"},
+        {"id": "t1", "status": status, "dueDate": "0001-01-01T00:00:00+14:00", "projectId": "p2"},
+    ]
+    device = progress_device(
+        list_projects=answered({"items": [{"name": "no id"}, PROJECT]}),
+        list_tasks=answered({"items": odd}),
+        list_checkpoints=answered({"items": [{"date": [1]}, {"projectId": "p2", "date": NOW_MS}]}),
+    )
+    found, _ = await run("project_progress", device)
+    (summary,) = found["items"]
+    assert (summary["id"], summary["tasks"], sum(summary["byStatus"].values())) == ("p2", 1, 1)
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["", "p2", "0001-01-01T00:00+14:00"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=2), inner, max_size=2),
+    max_leaves=3,
+)
+ODD_ITEMS = st.lists(
+    st.dictionaries(st.sampled_from(["id", "status", "dueDate", "date", "projectId", "name"]), ANYTHING), max_size=4
+)
+
+
+@given(st.fixed_dictionaries({"id": ANYTHING}), ODD_ITEMS, ODD_ITEMS)
+def test_progress_is_counted_of_whatever_a_device_holds(project: Any, tasks: Any, checkpoints: Any) -> None:
+    assert progress_of(project, tasks, checkpoints, NOW_MS)["tasks"] == len(tasks)
 
 
 # ---- notes ----------------------------------------------------------------------------------------------------------

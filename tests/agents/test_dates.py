@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.tools.dates import iso_utc, to_epoch_ms
+from agents.tools.dates import iso_utc, item_ms, to_epoch_ms
 
 MARCH_9 = 1_773_014_400_000
 
@@ -59,3 +60,16 @@ def test_what_the_model_reads_it_may_write_back(minute: int) -> None:
     text = iso_utc(minute * 60_000)
     assert text is not None
     assert to_epoch_ms(text) == minute * 60_000
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-01:00"])
+def test_a_moment_outside_the_years_of_utc_is_no_date(text: str) -> None:
+    assert item_ms(text) is None
+    with pytest.raises(ValueError, match="2026-03-09"):
+        to_epoch_ms(text)
+
+
+@given(st.datetimes(timezones=st.timezones() | st.sampled_from([timezone(timedelta(hours=h)) for h in (-23, 14)])))
+def test_every_moment_of_an_item_can_be_written_again(moment: datetime) -> None:
+    found = item_ms(moment.isoformat())
+    assert found is None or iso_utc(found) is not None

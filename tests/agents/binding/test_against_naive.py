@@ -188,7 +188,13 @@ def test_timelines(items: list[dict[str, Any]]) -> None:
 
 
 ANY = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.sampled_from(["", "a", "2026-03-09"])),
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(),
+        st.sampled_from(["", "a", "2026-03-09", "0001-01-01T00:00+14:00"]),
+    ),
     lambda inner: st.one_of(st.lists(inner, max_size=2), st.fixed_dictionaries({"a": inner})),
     max_leaves=3,
 )
@@ -209,6 +215,7 @@ def test_whatever_a_device_holds_gives_a_valid_block_or_a_reason(
     blocks: list[dict[str, Any]] = [
         chart(groupBy=group, agg=agg, field=field, sort="value") | {"chartType": kind},
         chart(groupBy=group, splitBy=field),
+        chart(groupBy="dueDate", interval="month"),
         {"type": "table", "from": {"entity": "task", "columns": [group, field], "sort": field}},
         {"type": "table", "from": {"entity": "task", "groupBy": group, "filter": {field: {"not": None}}}},
         {"type": "timeline", "from": {"entity": "task", "filter": {group: [None, 1, "a"]}}},
