@@ -84,6 +84,12 @@ class _From(_Source):
     order: Literal["asc", "desc"] | None = None
     limit: Annotated[int, Field(ge=1, le=500)] | None = None
 
+    @model_validator(mode="after")
+    def _orders_something(self) -> Self:
+        if self.order is not None and self.sort is None:
+            raise ValueError("order needs sort, what to order by")
+        return self
+
 
 class Grouping(_From):
     """Items in groups, and one number of each. `interval` makes groups of a date field: days (the default), weeks or

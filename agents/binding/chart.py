@@ -14,6 +14,8 @@ from parser.blocks import BoundChartBlock, ChartType
 
 COLORS = 5
 MAX_SERIES = 12
+# The key of a slice's colour in its point.
+_FILL = "fill"
 _NOT_IN_A_KEY = re.compile(r"[^a-z0-9]+")
 # Their slices are coloured one by one; the others colour a whole series.
 _SLICED = {ChartType.PIE, ChartType.RADIAL}
@@ -32,7 +34,7 @@ def chart_data(block: BoundChartBlock, items: Sequence[Item], project_names: Map
     if not config:
         raise Unbindable(BindReason.NO_DATA, f"No {source.entity} that matches has a {source.field}.")
     if block.chartType in _SLICED:
-        points = [point | {"fill": color(number)} for number, point in enumerate(points)]
+        points = [point | {_FILL: color(number)} for number, point in enumerate(points)]
     return {"chartType": block.chartType.value, "title": block.title, "data": points, "config": config}
 
 
@@ -82,7 +84,7 @@ def _keys(labels: Mapping[str, object]) -> dict[str, str]:
     for label in labels:
         stem = _NOT_IN_A_KEY.sub("_", label.lower()).strip("_") or "series"
         key, number = stem, 1
-        while key in keys.values():
+        while key in keys.values() or key == _FILL:
             number += 1
             key = f"{stem}_{number}"
         keys[label] = key
@@ -92,6 +94,6 @@ def _keys(labels: Mapping[str, object]) -> dict[str, str]:
 def _label_key(source: ChartFrom, taken: set[str]) -> str:
     """The key of each point's label: the field's name, which no series may have."""
     key = (source.group_by or source.entity).removesuffix("Id") or "group"
-    while key in taken or key == "fill":
+    while key in taken or key == _FILL:
         key += "_group"
     return key

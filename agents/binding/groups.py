@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
 from typing import Any
 
-from agents.binding.select import in_order, matching
+from agents.binding.select import comparable, in_order, matching
 from agents.binding.unbindable import Unbindable
 from agents.binding.values import (
     PLURAL_LABELS,
@@ -60,12 +60,15 @@ def grouped(source: Grouping, items: Sequence[Item], project_names: Mapping[str,
 def partition(
     entity: str, field: str, interval: Interval | None, items: Sequence[Item], project_names: Mapping[str, str]
 ) -> dict[str, list[Item]]:
-    """`items` by the label of their `field`. Dates come in order, known words in theirs, what is empty last."""
+    """`items` by their `field`, under its label; values with the same label are told apart (`Web`, `Web (2)`).
+
+    Dates come in order, known words in theirs, what is empty last.
+    """
     dated = interval is not None or is_date_field(field)
     if not dated:
         # Those in an order of their own come first, each in its place.
         items = sorted(items, key=lambda item: _known_place(item.get(field)))
-    parts: dict[str, list[Item]] = {}
+    parts: dict[Hashable, list[Item]] = {}
     empty: list[Item] = []
     for item in items:
         value = item.get(field)
@@ -76,14 +79,29 @@ def partition(
         elif dated:
             parts.setdefault(bucket(required_moment(entity, field, value), interval or "day"), []).append(item)
         else:
-            parts.setdefault(value_label(field, value, project_names), []).append(item)
-    if dated:
-        parts = dict(sorted(parts.items()))
-    if empty:
-        parts.setdefault(value_label(field, None, project_names), []).extend(empty)
-    if len(parts) > MAX_GROUPS:
+            parts.setdefault(comparable(field, value), []).append(item)
+    if len(parts) + bool(empty) > MAX_GROUPS:
         raise Unbindable(BindReason.TOO_MANY_GROUPS, f"The field {field} makes more than {MAX_GROUPS} groups.")
-    return parts
+    named: dict[str, list[Item]] = {}
+    # The group of what is empty is last, and yet the one that bears its label as it is.
+    nothing = value_label(field, None, project_names)
+    taken = {nothing} if empty else set()
+    if dated:
+        return {str(day): parts[day] for day in sorted(parts, key=str)} | ({nothing: empty} if empty else {})
+    for own in parts.values():
+        label = _unlike(value_label(field, own[0].get(field), project_names), taken)
+        taken.add(label)
+        named[label] = own
+    return named | ({nothing: empty} if empty else {})
+
+
+def _unlike(label: str, taken: Container[str]) -> str:
+    """`label`, with a number behind it where another group has it already."""
+    distinct, number = label, 1
+    while distinct in taken:
+        number += 1
+        distinct = f"{label} ({number})"
+    return distinct
 
 
 def aggregate(source: Grouping, items: Sequence[Item]) -> Number | None:
@@ -117,7 +135,10 @@ def value_name(source: Grouping) -> str:
 
 
 def _sum(numbers: Sequence[Number]) -> Number:
-    return sum(numbers) if all(isinstance(number, int) for number in numbers) else fsum(numbers)
+    """Raises `OverflowError` for what is more than a double holds: clients have no other numbers."""
+    whole = sum(numbers) if all(isinstance(number, int) for number in numbers) else fsum(numbers)
+    float(whole)
+    return whole
 
 
 def _limited(source: Grouping, groups: list[Group]) -> list[Group]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,7 +12,17 @@ from agents.tools.dates import item_ms
 from parser.bindings import BindReason, Condition, Filter
 
 # Words that name a rank sort by it; a person sorting by priority does not mean the alphabet.
-_RANKS = {"low": 0, "medium": 1, "high": 2, "urgent": 3, "todo": 0, "in_progress": 1, "done": 2}
+_RANKS = {
+    word: rank
+    for words in (
+        ("low", "medium", "high", "urgent"),
+        ("todo", "in_progress", "done"),
+        ("active", "on_hold", "completed"),
+    )
+    for rank, word in enumerate(words)
+}
+_A_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DAY_MS = 86_400_000
 
 
 def matching(entity: str, items: Sequence[Item], wanted: Filter | None) -> list[Item]:
@@ -75,14 +86,33 @@ def _bound(field: str, value: Any) -> int | None:
 
 
 def _one_of(field: str, wanted: Any) -> Callable[[Any], bool]:
-    allowed = [_comparable(field, one) for one in (wanted if isinstance(wanted, list) else [wanted])]
-    return lambda value: _comparable(field, value) in allowed
+    several = wanted if isinstance(wanted, list) else [wanted]
+    allowed = [comparable(field, one) for one in several]
+    # A day means all of it: an item due that day has some moment of it, seldom midnight.
+    days = [midnight for one in several if is_date_field(field) and (midnight := _day(one)) is not None]
+
+    def holds(value: Any) -> bool:
+        if comparable(field, value) in allowed:
+            return True
+        moment = item_ms(value) if days else None
+        return moment is not None and any(midnight <= moment < midnight + _DAY_MS for midnight in days)
+
+    return holds
 
 
-def _comparable(field: str, value: Any) -> tuple[bool, Any]:
-    """Equal for what counts as equal: nothing is nothing, True is not 1, and an id is its text, as models write it."""
+def _day(value: Any) -> int | None:
+    """The UTC midnight of a day that is written without a time; None for everything else."""
+    return item_ms(value) if isinstance(value, str) and _A_DAY.fullmatch(value.strip()) else None
+
+
+def comparable(field: str, value: Any) -> tuple[bool, Any]:
+    """Equal for what counts as equal: nothing is nothing, True is not 1, an id is its text, as models write it, and a
+    date is its moment, as a device may have it in milliseconds.
+    """
     if value in (None, ""):
         return False, None
+    if is_date_field(field) and (moment := item_ms(value)) is not None:
+        return False, moment
     if field == "id" or field.endswith("Id"):
         return False, str(value)
     return isinstance(value, bool), value

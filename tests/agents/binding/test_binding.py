@@ -116,6 +116,68 @@ def test_a_table_sorts_priorities_by_rank_and_has_columns_of_its_own() -> None:
     assert [row[0] for row in found["rows"]] == ["Call", "Offer"]
 
 
+def test_a_table_sorts_projects_by_how_far_they_are() -> None:
+    results = ToolResults()
+    statuses = ["completed", "active", "on_hold", "active"]
+    results.add("project", [{"id": f"p{at}", "name": "P", "status": status} for at, status in enumerate(statuses)])
+    source = {"entity": "project", "columns": ["id"], "sort": "status", "order": "desc"}
+    found = Binder(results).bind(BoundTableBlock.model_validate({"type": "table", "from": source}))
+    assert isinstance(found, dict)
+    assert found["rows"] == [["p0"], ["p2"], ["p1"], ["p3"]]
+
+
+def test_groups_are_of_values_and_not_of_labels() -> None:
+    results = ToolResults()
+    results.add("project", [{"id": "p1", "name": "Web"}, {"id": "p2", "name": "Web"}, {"id": 3, "name": "Web (2)"}])
+    projects: list[Any] = ["p1", "p2", "p1", 3, "3", None, "No project"]
+    results.add("task", [{"id": f"t{at}", "title": "T", "projectId": one} for at, one in enumerate(projects)])
+    bind = Binder(results).bind
+    source: dict[str, Any] = {"entity": "task", "groupBy": "projectId"}
+    found = bind(BoundTableBlock.model_validate({"type": "table", "from": source}))
+    assert isinstance(found, dict)
+    labels = ["Web", "Web (2)", "Web (2) (2)", "No project (2)", "No project"]
+    assert found["rows"] == [[label, count] for label, count in zip(labels, [2, 1, 2, 1, 1], strict=True)]
+    split = {"type": "chart", "chartType": "bar", "title": "T", "from": {"entity": "task", "splitBy": "projectId"}}
+    found = bind(BoundChartBlock.model_validate(split))
+    assert isinstance(found, dict)
+    assert [entry["label"] for entry in found["config"].values()] == labels
+    (point,) = found["data"]
+    assert [point[key] for key in found["config"]] == [2, 1, 2, 1, 1]
+
+
+def test_text_and_numbers_that_read_alike_are_different_groups() -> None:
+    results = ToolResults()
+    results.add("task", [{"id": at, "title": "T", "size": size} for at, size in enumerate([1, "1", True, 1.0])])
+    source = {"entity": "task", "groupBy": "size"}
+    found = Binder(results).bind(BoundTableBlock.model_validate({"type": "table", "from": source}))
+    assert isinstance(found, dict)
+    assert found["rows"] == [["1", 2], ["1 (2)", 1], ["Size", 1]]
+
+
+@pytest.mark.parametrize("kind", ["pie", "radial"])
+def test_a_series_called_fill_is_not_the_colour(kind: str) -> None:
+    results = ToolResults()
+    results.add("task", [{"id": "a", "title": "T", "assignee": "Fill"}, {"id": "b", "title": "U", "assignee": "Ada"}])
+    source = {"entity": "task", "groupBy": "title", "splitBy": "assignee"}
+    block = {"type": "chart", "chartType": kind, "title": "T", "from": source}
+    found = Binder(results).bind(BoundChartBlock.model_validate(block))
+    assert isinstance(found, dict)
+    assert found["data"][0]["fill"] == "var(--chart-1)"
+    assert found["config"]["fill_2"]["label"] == "Fill"
+    assert [point["fill_2"] for point in found["data"]] == [1, 0]
+
+
+@pytest.mark.parametrize("hours", [[10**308] * 20, [1e308] * 20, [10**308, 1e308] * 10])
+@pytest.mark.parametrize("agg", ["sum", "avg"])
+def test_what_adds_up_to_more_than_a_number_holds_has_its_reason(hours: list[float], agg: str) -> None:
+    results = ToolResults()
+    results.add("task", [{"id": at, "title": "T", "hours": one} for at, one in enumerate(hours)])
+    source = {"entity": "task", "groupBy": "title", "agg": agg, "field": "hours"}
+    found = Binder(results).bind(BoundTableBlock.model_validate({"type": "table", "from": source}))
+    assert isinstance(found, Unbound)
+    assert found.reason == "not_a_number"
+
+
 def test_a_table_of_groups() -> None:
     assert table(groupBy="status", agg="max", field="hours") == {
         "headers": ["Status", "Most hours"],
@@ -144,6 +206,15 @@ def test_a_timeline() -> None:
         ({"dueDate": {"not": None}}, ["t1", "t3"]),
         ({"dueDate": {"after": "2026-03-10"}}, ["t3"]),
         ({"dueDate": {"after": MARCH_9, "before": "2026-03-10"}}, ["t1"]),
+        ({"dueDate": "2026-03-09"}, ["t1"]),
+        ({"dueDate": "2026-03-10"}, ["t3"]),
+        ({"dueDate": ["2026-03-10", MARCH_9]}, ["t1", "t3"]),
+        ({"dueDate": {"not": "2026-03-10"}}, ["t1", "t2"]),
+        ({"dueDate": "2026-03-10T16:30+02:00"}, ["t3"]),
+        ({"dueDate": MARCH_9 + 86_400_000 + 52_200_000}, ["t3"]),
+        ({"dueDate": MARCH_9 + 86_400_000}, []),
+        ({"dueDate": "2026-03-09T00:00Z"}, ["t1"]),
+        ({"dueDate": "2026-03-10T00:00Z"}, []),
         ({"hours": 1}, ["t3"]),
         ({"hours": True}, []),
         ({"projectId": ["p2", 7]}, ["t2"]),
@@ -226,6 +297,7 @@ def test_ids_are_compared_as_models_write_them_and_rows_are_bounded() -> None:
         ({"entity": "task", "interval": "week"}, "needs groupBy"),
         ({"entity": "task", "limit": 0}, "limit"),
         ({"entity": "task", "order": "down"}, "order"),
+        ({"entity": "task", "order": "desc"}, "order needs sort"),
         ({"entity": "task", "filter": {"status": {}}}, "before, after or not"),
         ({"entity": "task", "filter": {"status": {"than": 1}}}, "than"),
     ],
