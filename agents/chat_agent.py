@@ -37,6 +37,7 @@ class ChatAgent:
         self._limits = limits or AgentLimits()
         self._conversation: list[Message] = []
         self._reasoning_blocks = 0
+        turn.tool_results.bound(self._limits)
 
     def __repr__(self) -> str:
         return f"<ChatAgent {self._spec.name} mode={self._turn.mode}>"

@@ -19,6 +19,10 @@ class AgentLimits:
     """Length of one tool result as the model reads it."""
     total_result_chars: int = 120_000
     """Length of all tool results of the request together."""
+    kept_items: int = 5_000
+    """Items that the request keeps of what tools returned, for blocks to refer to; those past it are not kept."""
+    kept_chars: int = 4_000_000
+    """Length of these items together, as JSON."""
     history_chars: int = 24_000
     """Length of the conversation history given to the model, counted from its newest message."""
     quoted_chars: int = 12_000

@@ -36,29 +36,37 @@ class DeviceAccess:
         return self._turn.now_ms
 
     async def list_items(self, entity: Entity, args: Mapping[str, Any]) -> Item:
-        """`{"items": [...], "truncated"?: true}`; `args` as PROTOCOL has them: `filter`, `text`, `limit`."""
+        """`{"items": [...], "truncated"?: true}`; `args` as PROTOCOL has them: `filter`, `text`, `limit`.
+
+        `truncated` when the device cut the list, or when not all of it could be kept for blocks to refer to.
+        """
+        asked_at = self._turn.tool_results.mark()
         data = await self._answer(DeviceCall(f"list_{PLURALS[entity]}", args))
         items = data.get("items") if isinstance(data, Mapping) else None
         if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
             raise _malformed("a list of items")
         kept = [dict(item) for item in items]
-        self._turn.tool_results.add(entity, kept)
-        return {"items": kept, "truncated": True} if data.get("truncated") is True else {"items": kept}
+        all_kept = self._turn.tool_results.add(entity, kept, asked_at=asked_at)
+        cut = data.get("truncated") is True or not all_kept
+        return {"items": kept, "truncated": True} if cut else {"items": kept}
 
     async def get_item(self, entity: Entity, identity: str) -> Item:
+        asked_at = self._turn.tool_results.mark()
         item = _item(await self._answer(DeviceCall(f"get_{entity}", {"id": identity})), identity)
-        self._turn.tool_results.add(entity, [item])
+        self._turn.tool_results.add(entity, [item], asked_at=asked_at)
         return item
 
     async def create_item(self, entity: Entity, data: Mapping[str, Any]) -> Item:
         """The new item, with its id."""
+        asked_at = self._turn.tool_results.mark()
         item = _item(await self._answer(DeviceCall(f"create_{entity}", {"data": dict(data)})))
-        self._turn.tool_results.add(entity, [item])
+        self._turn.tool_results.change(entity, item, asked_at=asked_at)
         self._record("create", entity, str(item["id"]), item)
         return item
 
     async def update_item(self, entity: Entity, identity: str, data: Mapping[str, Any]) -> Item:
         """The whole item as it is now."""
+        asked_at = self._turn.tool_results.mark()
         answer = await self._answer(DeviceCall(f"update_{entity}", {"id": identity, "data": dict(data)}))
         try:
             item = _item(answer, identity)
@@ -66,7 +74,7 @@ class DeviceAccess:
             # The device said that it did it: the change counts, though its new state is not known.
             self._record("update", entity, identity, None)
             raise
-        self._turn.tool_results.add(entity, [item])
+        self._turn.tool_results.change(entity, item, asked_at=asked_at)
         self._record("update", entity, identity, item)
         return item
 

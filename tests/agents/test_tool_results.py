@@ -1,8 +1,13 @@
 from __future__ import annotations
 
 import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
 
+from agents.limits import AgentLimits
 from agents.tool_results import ToolResults
+from agents.tools.device_access import DeviceAccess
+from tests.agents.fakes import ScriptedDevice, answered, make_turn
 
 
 @pytest.fixture
@@ -35,3 +40,65 @@ def test_entities_are_apart_and_an_unknown_one_is_empty(results: ToolResults) ->
 def test_what_is_resolved_is_a_copy(results: ToolResults) -> None:
     results.resolve("task")[0]["v"] = 99
     assert results.resolve("task")[0] == {"id": "a", "v": 1}
+
+
+def test_what_was_asked_before_a_change_does_not_undo_it(results: ToolResults) -> None:
+    before = results.mark()
+    results.change("task", {"id": "a", "v": 9}, asked_at=before)
+    results.remove("task", "b")
+    results.add("task", [{"id": "a", "v": 1}, {"id": "b", "v": 1}, {"id": "c", "v": 3}], asked_at=before)
+    assert results.resolve("task", ["a", "b", "c"]) == [{"id": "a", "v": 9}, {"id": "c", "v": 3}]
+    results.change("task", {"id": "b", "v": 2}, asked_at=before)
+    assert results.resolve("task", ["b"]) == [], "an update that was out when the item was deleted"
+    results.add("task", [{"id": "a", "v": 10}, {"id": "b", "v": 10}], asked_at=results.mark())
+    assert [item["v"] for item in results.resolve("task", ["a", "b"])] == [10, 10], "what is asked later counts"
+
+
+@pytest.mark.parametrize("read", ["list_tasks", "get_task"])
+@pytest.mark.parametrize("verb", ["update", "delete"])
+async def test_a_read_that_answers_late_does_not_overwrite_a_mutation(read: str, verb: str) -> None:
+    old, new = {"id": "t1", "title": "Old"}, {"id": "t1", "title": "New"}
+    gate = trio.Event()
+    device = ScriptedDevice(
+        {
+            "list_tasks": answered({"items": [old]}),
+            "get_task": answered(old),
+            "update_task": answered(new),
+            "delete_task": answered({"id": "t1"}),
+        },
+        gates={read: gate},
+    )
+    turn = make_turn(device)
+    access = DeviceAccess(turn)
+    async with trio.open_nursery() as nursery:
+        if read == "list_tasks":
+            nursery.start_soon(access.list_items, "task", {})
+        else:
+            nursery.start_soon(access.get_item, "task", "t1")
+        await wait_all_tasks_blocked()
+        if verb == "update":
+            await access.update_item("task", "t1", {"title": "New"})
+        else:
+            await access.delete_item("task", "t1")
+        gate.set()
+    assert turn.tool_results.resolve("task") == ([new] if verb == "update" else [])
+
+
+def test_items_are_bounded_in_number_and_length() -> None:
+    kept = ToolResults(AgentLimits(kept_items=2, kept_chars=100))
+    assert kept.add("task", [{"id": 1}, {"id": 2}, {"id": 1, "v": 2}, {"title": "no id"}])
+    assert not kept.add("note", [{"id": 3}])
+    assert (kept.resolve("task"), kept.resolve("note")) == ([{"id": 1, "v": 2}, {"id": 2}], [])
+    assert not kept.add("task", [{"id": 1, "v": "x" * 100}])
+    assert kept.resolve("task") == [{"id": 2}], "the version that is outdated is not kept either"
+    assert kept.add("task", [{"id": 4, "v": "x" * 60}])
+    kept.remove("task", "4")
+    assert kept.add("task", [{"id": 5, "v": "x" * 60}]), "what is gone takes no room"
+
+
+async def test_a_list_that_is_not_kept_whole_is_said_to_be_cut() -> None:
+    turn = make_turn(ScriptedDevice({"list_tasks": answered({"items": [{"id": 1}, {"id": 2}]})}))
+    turn.tool_results.bound(AgentLimits(kept_items=1))
+    found = await DeviceAccess(turn).list_items("task", {})
+    assert found == {"items": [{"id": 1}, {"id": 2}], "truncated": True}
+    assert turn.tool_results.resolve("task") == [{"id": 1}]
