@@ -39,15 +39,19 @@ def check_edit(call: DeviceCall, edited: Mapping[str, Any]) -> dict[str, Any]:
 
 def _created(model: type[CreateArgs], data: Mapping[str, Any]) -> dict[str, Any]:
     """What an agent may not choose (`FIXED`) the person may: it is their own device."""
-    fixed = {name: data[name] for name in model.FIXED if isinstance(data.get(name), bool)}
+    fixed = {name: data[name] for name in model.FIXED if data.get(name) is not None}
+    if wrong := [name for name, value in fixed.items() if not isinstance(value, bool)]:
+        raise ToolError(_CODE, f"As edited by the person: {wrong[0]}: true or false is needed")
     given = {name: value for name, value in data.items() if name not in model.FIXED}
     return {**_validated(model, given).device_data(), **fixed}
 
 
 def _updated(model: type[UpdateArgs], identity: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    """As on the wire, where null empties a field."""
-    given = {name: value for name, value in data.items() if value is not None}
-    cleared = [name for name, value in data.items() if value is None]
+    """As on the wire, where null empties a field; a form's empty field is sent as ""."""
+    given = {name: value for name, value in data.items() if value is not None and value != ""}
+    cleared = [name for name in data if name not in given]
+    if not data or {"id", "clear"} & data.keys():
+        raise ToolError(_CODE, 'data: the fields to change, null or "" for those to empty, are needed')
     return _validated(model, {**given, "id": identity, **({"clear": cleared} if cleared else {})}).device_data()
 
 

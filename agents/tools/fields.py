@@ -8,18 +8,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from agents.tools.dates import EpochMs
 from agents.tools.error import ToolError
 from agents.tools.tool import ToolArgs
 
-Identity = Annotated[str, Field(max_length=200, description="The id, as a tool returned it.")]
-Title = Annotated[str, Field(min_length=1, max_length=500)]
+_Stripped = StringConstraints(strip_whitespace=True)
+
+
+def _several(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Identity = Annotated[str, _Stripped, Field(min_length=1, max_length=200, description="The id, as a tool returned it.")]
+Title = Annotated[str, _Stripped, Field(min_length=1, max_length=500)]
+Person = Annotated[str, _Stripped, Field(min_length=1, max_length=200)]
 Body = Annotated[str, Field(max_length=100_000)]
 TaskStatus = Literal["todo", "in_progress", "done"]
 TaskPriority = Literal["low", "medium", "high"]
 ProjectStatus = Literal["active", "on_hold", "completed"]
+# One value alone is taken too.
+_AnyOf = (
+    BeforeValidator(_several),
+    Field(min_length=1, max_length=3, description="One or several, any of which fits."),
+)
 
 
 class ById(ToolArgs):
@@ -34,12 +47,15 @@ class ListArgs(ToolArgs):
     # Argument -> (field of the device's item, end of its range). Every other argument of a subclass is a field's value.
     RANGES: ClassVar[Mapping[str, tuple[str, str]]] = {}
 
-    text: Annotated[str | None, Field(max_length=500, description="Words to find in the item's text.")] = None
+    text: Annotated[str | None, _Stripped, Field(max_length=500, description="Words to find in the item's text.")] = (
+        None
+    )
     limit: Annotated[int, Field(ge=1, le=500)] = 200
 
-    def device_args(self) -> dict[str, Any]:
-        """The `args` of the device's list tool."""
+    def device_args(self) -> list[dict[str, Any]]:
+        """The `args` of the device's list tool, one for each status wanted: the device's filter takes one value."""
         given = self.model_dump(by_alias=True, exclude_none=True, exclude={"text", "limit"})
+        statuses = given.pop("status", None)
         wanted: dict[str, Any] = {}
         for name, value in given.items():
             if name in self.RANGES:
@@ -48,11 +64,11 @@ class ListArgs(ToolArgs):
             else:
                 wanted[name] = value
         args: dict[str, Any] = {"limit": self.limit}
-        if wanted:
-            args["filter"] = wanted
         if self.text:
             args["text"] = self.text
-        return args
+        if statuses is not None:
+            return [{**args, "filter": {"status": status, **wanted}} for status in dict.fromkeys(statuses)]
+        return [{**args, "filter": wanted} if wanted else args]
 
 
 class CreateArgs(ToolArgs):
@@ -90,7 +106,7 @@ class TaskFields(ToolArgs):
     description: Body | None = None
     status: TaskStatus | None = None
     priority: TaskPriority | None = None
-    assignee: Annotated[str | None, Field(max_length=200)] = None
+    assignee: Person | None = None
     due_date: EpochMs | None = None
     project_id: Identity | None = None
 
@@ -101,9 +117,9 @@ class ListTasks(ListArgs):
         "dueAfter": ("dueDate", "after"),
     }
 
-    status: TaskStatus | None = None
+    status: Annotated[list[TaskStatus], *_AnyOf] | None = None
     priority: TaskPriority | None = None
-    assignee: Annotated[str | None, Field(max_length=200)] = None
+    assignee: Person | None = None
     project_id: Identity | None = None
     due_before: EpochMs | None = None
     due_after: EpochMs | None = None
@@ -129,7 +145,7 @@ class ProjectFields(ToolArgs):
 
 
 class ListProjects(ListArgs):
-    status: ProjectStatus | None = None
+    status: Annotated[list[ProjectStatus], *_AnyOf] | None = None
     client_id: Identity | None = None
 
 

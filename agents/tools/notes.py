@@ -6,11 +6,12 @@ import re
 from functools import partial
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from agents.tools.device_access import DeviceAccess, Item
 from agents.tools.error import ToolError
 from agents.tools.fields import Identity
+from agents.tools.merging import identity_of
 from agents.tools.side_by_side import side_by_side
 from agents.tools.tool import Tool, ToolArgs
 
@@ -23,13 +24,17 @@ class AppendToNote(ToolArgs):
     """A note and what is to be added at its end."""
 
     id: Identity
-    text: Annotated[str, Field(min_length=1, max_length=20_000, description="Added on a line of its own.")]
+    text: Annotated[str, Field(min_length=1, max_length=20_000, description="Added on a line of its own, as it is.")]
 
 
 class SearchNotes(ToolArgs):
     """Words to look for."""
 
-    text: Annotated[str, Field(min_length=1, max_length=500, description="A word or several, in any order.")]
+    text: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True),
+        Field(min_length=1, max_length=500, description="A word or several, in any order."),
+    ]
     limit: Annotated[int, Field(ge=1, le=100)] = 20
 
 
@@ -38,7 +43,7 @@ async def _append(access: DeviceAccess, args: AppendToNote) -> Any:
     content = note.get("content")
     if content is not None and not isinstance(content, str):
         raise ToolError("not_text", "The note's content is not text, so nothing can be added to it.")
-    longer = f"{content.rstrip()}\n{args.text}" if content else args.text
+    longer = content.rstrip("\r\n") + "\n" + args.text if content else args.text
     if len(longer) > _MOST_CHARS:
         raise ToolError("too_long", f"The note would have more than {_MOST_CHARS} characters. Begin a new note.")
     return await access.update_item("note", args.id, {"content": longer})
@@ -48,11 +53,11 @@ async def _search(access: DeviceAccess, args: SearchNotes) -> Any:
     """Notes that hold any of the words, those with most of them first; the device itself finds only whole texts."""
     words = list(dict.fromkeys(_WORD.findall(args.text.casefold())))[:_WORDS] or [args.text]
     listed = await side_by_side(*(partial(access.list_items, "note", {"text": word, "limit": 100}) for word in words))
-    found: dict[str, Item] = {}
-    hits: dict[str, int] = {}
+    found: dict[tuple[str, str], Item] = {}
+    hits: dict[tuple[str, str], int] = {}
     for result in listed:
         for note in result["items"]:
-            identity = str(note.get("id"))
+            identity = identity_of(note)
             found.setdefault(identity, note)
             hits[identity] = hits.get(identity, 0) + 1
     best = sorted(found, key=lambda identity: -hits[identity])

@@ -22,12 +22,11 @@ class ToolArgs(BaseModel):
     """Arguments as a model writes them: camelCase names, the device's own.
 
     Models fill what they do not use with null or "", so both count as absent; a field is emptied by naming it in
-    `clear`. An argument that is not declared is refused by name, which teaches the model more than dropping it would.
+    `clear`. Texts are kept as written, indentation and all; ids, titles and names lose the space around them. An
+    argument that is not declared is refused by name, which teaches the model more than dropping it would.
     """
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, coerce_numbers_to_str=True, str_strip_whitespace=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, coerce_numbers_to_str=True)
 
     @model_validator(mode="before")
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from agents.tools.device_access import PLURALS, DeviceAccess
@@ -24,6 +25,8 @@ from agents.tools.fields import (
     UpdateProject,
     UpdateTask,
 )
+from agents.tools.merging import merged
+from agents.tools.side_by_side import side_by_side
 from agents.tools.tool import Tool
 from streaming.frames import Entity
 
@@ -50,7 +53,10 @@ def read_tools(entity: Entity) -> tuple[Tool[Any], ...]:
     plural = PLURALS[entity]
 
     async def run_list(access: DeviceAccess, args: ListArgs) -> Any:
-        return await access.list_items(entity, args.device_args())
+        wanted = args.device_args()
+        if len(wanted) == 1:
+            return await access.list_items(entity, wanted[0])
+        return merged(await side_by_side(*(partial(access.list_items, entity, one) for one in wanted)), args.limit)
 
     async def run_get(access: DeviceAccess, args: ById) -> Any:
         return await access.get_item(entity, args.id)

@@ -62,7 +62,7 @@ async def test_a_task_is_not_moved_to_a_project_that_does_not() -> None:
 
 # ---- project_progress -----------------------------------------------------------------------------------------------
 
-TASKS = [
+TASKS: list[dict[str, Any]] = [
     {"id": "t1", "title": "Late", "status": "todo", "dueDate": NOW_MS - DAY, "projectId": "p2"},
     {"id": "t2", "title": "Next", "status": "in_progress", "dueDate": "2026-03-10", "projectId": "p2"},
     {"id": "t3", "title": "Later", "status": "todo", "dueDate": NOW_MS + 9 * DAY, "projectId": "p2"},
@@ -190,7 +190,13 @@ def test_progress_is_counted_of_whatever_a_device_holds(project: Any, tasks: Any
 
 @pytest.mark.parametrize(
     ("content", "longer"),
-    [("Rent paid.", "Rent paid.\nTwice."), ("Rent paid.\n\n", "Rent paid.\nTwice."), ("", "Twice."), (None, "Twice.")],
+    [
+        ("Rent paid.", "Rent paid.\nTwice."),
+        ("Rent paid.\n\n", "Rent paid.\nTwice."),
+        ("", "Twice."),
+        (None, "Twice."),
+        ("a  ", "a  \nTwice."),
+    ],
 )
 async def test_appending_keeps_what_is_there(content: str | None, longer: str) -> None:
     note = {"id": "n1", "title": "Rent", "content": content}
@@ -200,6 +206,19 @@ async def test_appending_keeps_what_is_there(content: str | None, longer: str) -
     assert names(device) == ["get_note", "update_note"]
     assert turn.tool_results.resolve("note") == [note | {"content": longer}]
     assert [(mutation.op, mutation.id) for mutation in turn.mutations] == [("update", "n1")]
+
+
+async def test_what_is_written_is_kept_as_it_is_written() -> None:
+    note = {"id": "n1", "title": "Rent", "content": "Run:"}
+    text = "    indented code\n"
+    device = ScriptedDevice({"get_note": answered(note), "update_note": answered(note), "create_note": answered(note)})
+    await run("append_to_note", device, id=" n1 ", text=text)
+    await run("create_note", device, title=" Rent ", content=text)
+    assert [call.args for call in device.calls] == [
+        {"id": "n1"},
+        {"id": "n1", "data": {"content": "Run:\n    indented code\n"}},
+        {"data": {"title": "Rent", "content": text}},
+    ]
 
 
 @pytest.mark.parametrize(("content", "code"), [([1], "not_text"), ("x" * 100_000, "too_long")])
@@ -238,6 +257,53 @@ async def test_a_search_ranks_by_how_many_words_are_found(text: str, found: list
     assert [note["id"] for note in result["items"]] == found
     assert len(device.calls) == calls
     assert {note["id"] for note in turn.tool_results.resolve("note")} == set(found)
+
+
+async def test_notes_without_an_id_are_different_notes() -> None:
+    notes: list[Mapping[str, Any]] = [{"title": "Report on Monday"}, {"title": "Report of the export"}]
+    found = {"report": notes, "export": notes[1:]}
+    device = ScriptedDevice({"list_notes": lambda args: answered({"items": found[args["text"]]})})
+    result, _ = await run("search_notes", device, text="report export")
+    assert result["items"] == [notes[1], notes[0]]
+
+
+# ---- lists of several statuses --------------------------------------------------------------------------------------
+
+
+def by_status(args: Mapping[str, Any]) -> DeviceResult:
+    return answered({"items": [task for task in TASKS if task["status"] == args["filter"]["status"]][: args["limit"]]})
+
+
+async def test_a_list_of_several_statuses_is_a_call_for_each_side_by_side() -> None:
+    gate = trio.Event()
+    device = ScriptedDevice({"list_tasks": by_status}, gates={"list_tasks": gate})
+    listed: list[Any] = []
+
+    async def ask() -> None:
+        listed.append(await run("list_tasks", device, status=["todo", "in_progress", "todo"], projectId="p2"))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ask)
+        await wait_all_tasks_blocked()
+        wanted = [{"limit": 200, "filter": {"status": one, "projectId": "p2"}} for one in ("todo", "in_progress")]
+        assert sorted((call.args for call in device.calls), key=str) == sorted(wanted, key=str)
+        gate.set()
+    ((result, turn),) = listed
+    assert [task["id"] for task in result["items"]] == ["t1", "t3", "t2"]
+    assert "truncated" not in result
+    assert len(turn.tool_results.resolve("task")) == 3
+
+
+async def test_a_list_of_several_statuses_keeps_its_limit() -> None:
+    result, _ = await run("list_tasks", ScriptedDevice({"list_tasks": by_status}), status=["todo", "done"], limit=3)
+    assert (len(result["items"]), result["truncated"]) == (3, True)
+
+
+async def test_a_list_of_one_status_is_one_call() -> None:
+    device = ScriptedDevice({"list_projects": answered({"items": [PROJECT]})})
+    result, _ = await run("list_projects", device, status=["active"])
+    assert device.calls == [DeviceCall("list_projects", {"limit": 200, "filter": {"status": "active"}})]
+    assert result == {"items": [PROJECT]}
 
 
 async def test_a_search_is_bounded() -> None:

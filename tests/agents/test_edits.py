@@ -35,6 +35,18 @@ CREATE_CHECKPOINT = DeviceCall("create_checkpoint", {"data": {"title": "Beta", "
             {"id": "t1", "data": {"title": "Run", "dueDate": None}},
             {"id": "t1", "data": {"title": "Run", "dueDate": None}},
         ),
+        (
+            UPDATE_TASK,
+            {"id": "t1", "data": {"title": "Run", "assignee": "", "description": ""}},
+            {"id": "t1", "data": {"title": "Run", "assignee": None, "description": None}},
+        ),
+        (UPDATE_TASK, {"id": "t1", "data": {"assignee": ""}}, {"id": "t1", "data": {"assignee": None}}),
+        (
+            UPDATE_TASK,
+            {"id": "t1", "data": {"title": " Run ", "description": "    code\n"}},
+            {"id": "t1", "data": {"title": "Run", "description": "    code\n"}},
+        ),
+        (CREATE_TASK, {"data": {"title": "Run", "assignee": ""}}, {"data": {"title": "Run"}}),
         (DeviceCall("delete_note", {"id": "n1"}), {"id": "n1"}, {"id": "n1"}),
         (
             CREATE_CHECKPOINT,
@@ -58,6 +70,14 @@ def test_an_edit_that_checks_out(call: DeviceCall, edited: Mapping[str, Any], ch
         (UPDATE_TASK, {"id": "t2", "data": {"title": "Run"}}, "id"),
         (UPDATE_TASK, {"data": {"title": "Run"}}, "id"),
         (UPDATE_TASK, {"id": "t1", "data": {"title": None}}, "clear"),
+        (UPDATE_TASK, {"id": "t1", "data": {"title": ""}}, "clear"),
+        (UPDATE_TASK, {"id": "t1", "data": {"title": "  "}}, "title"),
+        (UPDATE_TASK, {"id": "t1", "data": {"assignee": "  "}}, "assignee"),
+        (UPDATE_TASK, {"id": "t1", "data": {"status": ""}}, "clear"),
+        (UPDATE_TASK, {"id": "t1", "data": {}}, "data"),
+        (UPDATE_TASK, {"id": "t1", "data": {"id": "t2", "title": "Run"}}, "data"),
+        (UPDATE_TASK, {"id": "t1", "data": {"clear": ["assignee"]}}, "data"),
+        (CREATE_CHECKPOINT, {"data": {"title": "B", "date": 1_790_000_000_000, "isApproved": "yes"}}, "isApproved"),
         (DeviceCall("delete_note", {"id": "n1"}), {"id": "n2"}, "id"),
     ],
 )
