@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import dropwhile
 from typing import Any, Literal
 
 import structlog
@@ -24,7 +25,7 @@ _SURE = 0.6
 _CERTAIN = 0.9
 _FEW_WORDS = 8
 _WORDS = re.compile(r"\w+")
-_CONTINUES = re.compile(r"and|also|but|or|then|ok(?:ay)?|yes|yeah|no|nope|sure|please|again|why|do|so|now")
+_CONTINUES = re.compile(r"and|also|but|or|then|ok(?:ay)?|yes|yeah|no|nope|sure|please|again|why|do|so|now|continue")
 _POINTS_BACK = re.compile(r"its?|th(?:at|is|em|ose|ese)|ones?|others?|same|first|second|last|next")
 
 log = structlog.get_logger(__name__)
@@ -127,8 +128,17 @@ def _goes_on(message: str, agent: str, sureness: float) -> bool:
     continues = _CONTINUES.fullmatch(words[0]) is not None
     points_back = any(_POINTS_BACK.fullmatch(word) for word in words)
     if agent == GENERAL_AGENT:
-        return continues or (points_back and sureness < _CERTAIN)
+        return (continues and not _says_something_else(words)) or (points_back and sureness < _CERTAIN)
     return sureness < _SURE and (continues or points_back)
+
+
+def _says_something_else(words: Sequence[str]) -> bool:
+    """Whether what follows "no", "ok" or "now" is plainly about nothing of before: thanks, or another request."""
+    rest = list(dropwhile(_CONTINUES.fullmatch, words))
+    if not rest or any(_POINTS_BACK.fullmatch(word) for word in rest):
+        return False
+    agent, sureness = likeliest(" ".join(rest))
+    return agent == GENERAL_AGENT and sureness >= _CERTAIN
 
 
 def _instructions() -> str:

@@ -60,6 +60,7 @@ def main() -> None:
     for title, chosen in (
         ("Trained on", [example for example in examples if example.part != "held_out"]),
         ("Held out", [example for example in examples if example.part == "held_out"]),
+        ("Held out, public data only", [e for e in examples if e.part == "held_out" and e.source != "own"]),
         ("Held out, our own examples only", [e for e in examples if e.part == "held_out" and e.source == "own"]),
     ):
         print(f"\n{title}: {report(chosen, model)}")
