@@ -10,7 +10,7 @@ from parser.events import BlockOpened, Event, TextDelta
 from parser.fields import is_ours
 from parser.limits import Limits
 from parser.open_block import EXCERPT, READERS, OpenBlock
-from parser.states import NEXT, TRANSITIONS, Signal, State
+from parser.states import ATTEMPT, NEXT, TRANSITIONS, UNFINISHED, Signal, State
 from parser.strings import SurrogateMender, decode_short
 
 _BYTE_ORDER_MARK = "\ufeff"
@@ -18,11 +18,6 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 _OPENER = re.compile(r"[\[{`]")
 _BRACKET = re.compile(r"[\[{]")
 _BATCH = 256  # characters of tokens that wait
-_UNFINISHED = (State.HEAD, State.MEMBERS, State.TEXT, State.STRUCTURE)
-_ATTEMPT = (
-    *(State.TICK, State.TICKS, State.FENCE_INFO, State.FENCED, State.ARRAY, State.EMPTY_ARRAY),
-    *(State.OBJECT, State.KEY, State.KEY_ESCAPE, State.KEY_END),
-)
 
 
 # Looking up a member of an enum costs more than the rest of what is done for most tokens.
@@ -150,7 +145,7 @@ class BlockParser:
             if self._state is not State.EMPTY_ARRAY or self._origin is not State.START:
                 self._write_prose(self._held)
             self._held = ""
-        elif self._block and self._state in _UNFINISHED:
+        elif self._block and self._state in UNFINISHED:
             events.append(self._block.unfinished(self._offset))
         self._go(Signal.CLOSE)
         self._events = []
@@ -321,4 +316,4 @@ _STEPS: Mapping[State, Callable[[BlockParser, str, int], int]] = {
     State.START: BlockParser._between,
     State.AFTER: BlockParser._between,
     State.PROSE: BlockParser._prose,
-} | dict.fromkeys(_ATTEMPT, BlockParser._attempt)
+} | dict.fromkeys(ATTEMPT, BlockParser._attempt)

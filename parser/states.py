@@ -173,3 +173,11 @@ def _by_character(state: State) -> dict[str, State]:
 
 NEXT: Mapping[State, Mapping[str, State]] = MappingProxyType({state: _by_character(state) for state in State})
 """The table by character, for those that `CHARACTERS` names; others have the transition of `OTHER`."""
+
+# Inside a block: its end is missing when the answer ends here.
+UNFINISHED = (State.HEAD, State.MEMBERS, State.TEXT, State.STRUCTURE)
+# Text that may be the beginning of a block, and is held until that is known.
+ATTEMPT = (
+    *(State.TICK, State.TICKS, State.FENCE_INFO, State.FENCED, State.ARRAY, State.EMPTY_ARRAY),
+    *(State.OBJECT, State.KEY, State.KEY_ESCAPE, State.KEY_END),
+)
