@@ -43,7 +43,7 @@ MUTANTS = (
     ("assembly.py", "if size > self._most_bytes:", "if size > self._most_bytes + 1:"),
     ("assembly.py", 'if key == "type" and self.type is not None:', "if False:"),
     ("assembly.py", 'or b"\\x0c" in self.source', ""),
-    ("block_parser.py", "self._quoted = state is _MEMBERS or assembly.in_string", "self._quoted = assembly.in_string"),
+    ("block_parser.py", "self._quoted = state is _MEMBERS or strings.inside", "self._quoted = strings.inside"),
     ("block_parser.py", "self._index -= 1", "self._index -= 0"),
     ("block_parser.py", "self._limits.lookahead_chars - len(self._held)", "self._limits.lookahead_chars"),
     ("block_parser.py", "self._run(text[position:], base + position)", "self._run(text[position:], base)"),

@@ -9,7 +9,7 @@ from itertools import chain, repeat
 import pytest
 
 from parser import BlockParser, BlockReady, BlockRejected, Limits, RejectReason
-from tests.parser.feeding import parse
+from tests.parser.feeding import assert_same_however_cut, parse
 
 R = RejectReason
 LIMITS = Limits(block_bytes=300, depth=4, rows=2, columns=2, points=2, string_chars=11, lookahead_chars=20)
@@ -29,6 +29,12 @@ PASSED = {
     "escapes": ('{"type":"table","x":"', r"\ud83d\ude00", R.STRING_TOO_LONG),
     "key": ('{"type":"table","', "k", R.STRING_TOO_LONG),
 }
+
+
+@pytest.mark.parametrize("space", range(8, 24))
+def test_the_look_ahead_is_as_long_however_the_text_is_cut(space: int) -> None:
+    events = assert_same_however_cut("{" + " " * space + '"type":"text","content":"x"}', LIMITS)
+    assert (events[1].text == "x") is (space < 13)  # type: ignore[union-attr]  # the text of one block
 
 
 @pytest.mark.parametrize("name", PASSED)
