@@ -129,6 +129,7 @@ REFUSED = {
     "no content": ('{"type":"text"}', R.INVALID_FIELD, 14, ["text"]),
     "missing field": ('{"type":"table","headers":["a"]}', R.INVALID_FIELD, 31, ["table"]),
     "ragged rows": ('{"type":"table","headers":["a"],"rows":[["x","y"]]}', R.INVALID_FIELD, 50, ["table"]),
+    "short row": ('{"type":"table","headers":["a","b"],"rows":[["x"]]}', R.INVALID_FIELD, 50, ["table"]),
     "trailing comma": ('{"type":"table","headers":["a",],"rows":[]}', R.INVALID_JSON, 31, ["table"]),
     "single quotes": ('{"type":"table",\'headers\':[]}', R.INVALID_JSON, 16, ["table"]),
     "unclosed string": ('{"type":"table","x":"a}', R.INVALID_JSON, 27, ["table"]),
@@ -148,6 +149,11 @@ REFUSED = {
     "5000 digits": ('{"type":"table","rows":[[' + "9" * 5000 + "]]}", R.INVALID_NUMBER, 5025, ["table"]),
     "form feed": ('{"type":"table",\f"headers":["a"],"rows":[]}', R.INVALID_JSON, 42, ["table"]),
 }
+
+
+def test_the_end_of_a_line_closes_a_string_of_a_broken_block() -> None:
+    events = assert_same_however_cut('{"type":"table","headers":["a"],"rows":[x "open\n]} and so on')
+    assert [short(event) for event in events] == [(0, "opened", "table"), (0, R.INVALID_JSON), *text(1, "and so on")]
 
 
 @pytest.mark.parametrize("name", REFUSED)
