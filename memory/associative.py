@@ -122,7 +122,9 @@ class MemoryStore:
         for number, document in enumerate(documents):
             vector = None if turned is None else turned[number]
             values = self._values(user_id, user_key, document, vector)
-            near = await self._near(connection, values) if merge and vector is not None else None
+            near = None
+            if merge and vector is not None:
+                near = await self._near(connection, user_key, document.text, values)
             statements = self._vault.statements
             if near is None:
                 await connection.execute(statements["terms_delete"], values)
@@ -162,14 +164,28 @@ class MemoryStore:
             "at": document.when or datetime.now(UTC),
         }
 
-    async def _near(self, connection: Connection, values: Mapping[str, object]) -> tuple[UUID, bytes] | None:
-        """(id, digest) of the memory that this one says again in other words."""
+    async def _near(
+        self, connection: Connection, user_key: UserKey, text: str, values: Mapping[str, object]
+    ) -> tuple[UUID, bytes] | None:
+        """(id, digest) of the memory that `text` says again: near it, and with no word of meaning more or less.
+
+        Nearness alone would not do: to a model "on Monday" and "on Tuesday", or two sums of money, are nearly the same.
+        """
         same = await connection.execute(self._vault.statements["associative_by_digest"], values)
         nearest = await connection.execute(self._vault.statements["associative_nearest"], values)
         if await same.fetchone() is not None:
             return None  # the very same: the upsert finds it
         row = await nearest.fetchone()
-        return (row[0], bytes(row[1])) if row is not None and row[2] >= self._near_duplicate_cosine else None
+        if row is None or row[3] < self._near_duplicate_cosine:
+            return None
+        id_, content_digest, token = row[0], bytes(row[1]), bytes(row[2])
+        try:
+            old = self.read(user_key.fernet, content_digest, token).text
+        except Unreadable:
+            return None
+        terms = user_key.terms
+        same_words = terms.document(old, None).counts.keys() == terms.document(text, None).counts.keys()
+        return (id_, content_digest) if same_words else None
 
     def read(self, fernet: Fernet, content_digest: bytes, token: bytes) -> Content:
         """Open one row's contents. Raises `Unreadable`, after reporting it."""

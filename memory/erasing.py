@@ -81,7 +81,7 @@ class Forgetting:
         and the database's errors. Once the rows are gone the old key's share is destroyed, whoever cancels.
         """
         vault = self._vault
-        before = await self._fingerprint(user_id)
+        before, shared = await self._key_in_use(user_id)
         new = await vault.keys.make(user_id)
         values = {"user_id": user_id, "encryption_key": new.stored}
         cursors = {}
@@ -99,12 +99,15 @@ class Forgetting:
             removed={name: cursor.rowcount for name, cursor in cursors.items()},
             key_before=before,
             key_after=new.fingerprint,
-            backups_unreadable=vault.keys.reach_backups,
+            backups_unreadable=shared,
         )
 
-    async def _fingerprint(self, user_id: UUID) -> str | None:
-        """Of the key in use. One that no longer opens does not keep anybody from erasing."""
+    async def _key_in_use(self, user_id: UUID) -> tuple[str | None, bool]:
+        """Its fingerprint, and whether it needs a share. One that no longer opens keeps nobody from erasing."""
         try:
-            return (await self._vault.key(user_id)).fingerprint
-        except (MissingKeyShare, WrongMasterKey):
-            return None
+            key = await self._vault.key(user_id)
+        except MissingKeyShare:
+            return None, True
+        except WrongMasterKey:
+            return None, False
+        return key.fingerprint, key.share_id is not None

@@ -7,7 +7,7 @@ WITH nearby AS (
     ORDER BY signature <~> (SELECT binary_quantize(%(embedding)s::vector)::bit(1536))
     LIMIT 40
 )
-SELECT m.id, m.content_digest, 1 - (m.embedding <=> %(embedding)s::vector) AS cosine
+SELECT m.id, m.content_digest, m.content_encrypted, 1 - (m.embedding <=> %(embedding)s::vector) AS cosine
 FROM nearby
 JOIN memory_associative AS m ON m.user_id = %(user_id)s AND m.id = nearby.id
 WHERE m.embedding_model = %(embedding_model)s AND m.source = %(source)s
