@@ -374,6 +374,32 @@ def written(folder: Path) -> list[str]:
     return [path.read_text() for path in folder.iterdir()]
 
 
+async def test_a_cancel_with_three_tools_out_withdraws_them_then_ends_then_nothing(database: str) -> None:
+    async with open_tessera(database) as tessera:
+        tessera.script(lambda _: tool_calls(("list_tasks", {}), ("list_notes", {}), ("list_projects", {})))
+        token = (await tessera.account()).access_token
+        async with open_connection(tessera.ws_url) as socket:
+            request_id = str(uuid4())
+            await socket.send_raw(json.dumps(hello(token)))
+            await socket.send_raw(json.dumps({"type": "home_request", "request_id": request_id, "message": "all"}))
+            heard: list[dict[str, Any]] = []
+            with trio.fail_after(30):
+                while sum(frame["type"] == "tool_call" for frame in heard) < 3:
+                    heard.append(json.loads(await socket.receive_raw()))
+                await socket.send_raw(json.dumps({"type": "cancel", "request_id": request_id}))
+                await socket.send_raw('{"type":"ping"}')
+                after: list[dict[str, Any]] = []
+                while {"pong", "stream_end"} - {frame["type"] for frame in after}:
+                    after.append(json.loads(await socket.receive_raw()))
+                await socket.send_raw('{"type":"ping"}')
+                after.append(json.loads(await socket.receive_raw()))
+    calls = {frame["call_id"] for frame in heard if frame["type"] == "tool_call"}
+    own = [frame for frame in after if frame["type"] != "pong"]
+    assert [frame["type"] for frame in own] == ["tool_cancel"] * 3 + ["stream_end"]
+    assert {frame["call_id"] for frame in own[:3]} == calls
+    assert own[-1]["status"] == "cancelled"
+
+
 # ---- the door -------------------------------------------------------------------------------------------------------
 
 
