@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import trio
 
 from memory.associative import Document, MemoryStore
+from memory.conversation import previous_turns, told_apart
 from memory.core import CoreMemory, InvalidCoreValue
 from memory.episodes import EpisodicMemory, Exchange, summary_purpose
 from memory.habits import ProactiveMemory
@@ -175,8 +176,15 @@ class Enrichment:
         zone = _zone(self._core.read(user_key.fernet, await core_rows.fetchall()))
         episodes = [episode for row in claimed if (episode := self._read(user_key, row)) is not None]
         enriched = [await self._enrich(episode) for episode in episodes]
+        before = await previous_turns(self._vault, connection, user_id, user_key, [episode.id for episode in episodes])
         documents = [
-            Document(one.learned, one.episode.at.astimezone(zone), source="episode", source_id=one.episode.id)
+            Document(
+                one.learned,
+                one.episode.at.astimezone(zone),
+                source="episode",
+                source_id=one.episode.id,
+                previous=told_apart(one.learned, before.get(one.episode.id)),
+            )
             for one in enriched
             if one.learned is not None
         ]

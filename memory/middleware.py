@@ -64,16 +64,19 @@ class MemoryMiddleware:
         *,
         agent: str | None = None,
         recalled: Sequence[str] = (),
+        at: datetime | None = None,
     ) -> bool:
         """Commit an exchange, and have the rest made of it in the background. False: this request is stored already.
 
-        `recalled` are the texts that memory contributed, so that they are not learned again.
+        `recalled` are the texts that memory contributed, so that they are not learned again. `at` is when it was said,
+        for one that is brought from elsewhere; now when None.
         """
         stored = await self._episodic.store(
             user_id,
             Exchange(message, response, agent, recalled),
             session_id=session_id,
             request_id=request_id or uuid4(),
+            at=at,
         )
         if stored:
             self.enrichment.wake()

@@ -9,7 +9,8 @@ from uuid import UUID
 import numpy as np
 
 from memory.associative import MemoryStore
-from memory.embedding.embedder import Embedder
+from memory.conversation import previous_turns, told_apart
+from memory.embedding.embedder import Embedder, passage
 from memory.sealing import Unreadable
 from memory.vault import Vault
 from sql.tenant import listing, scoped
@@ -63,15 +64,18 @@ class Reembedding:
             key = await self._vault.key(user_id)
             async with scoped(self._vault.pool, user_id) as connection:
                 cursor = await connection.execute(self._vault.statements["associative_other_model"], values)
-            rows = await cursor.fetchall()
+                rows = await cursor.fetchall()
+                episodes = [source_id for *_, source_id in rows if source_id is not None]
+                before = await previous_turns(self._vault, connection, user_id, key, episodes)
             texts: list[tuple[UUID, bytes, str]] = []
-            for id_, token, content_digest in rows:
+            for id_, token, content_digest, source_id in rows:
                 try:
                     content = self._store.read(key.fernet, bytes(content_digest), token)
                 except Unreadable:
                     done.unreadable += 1
                 else:
-                    texts.append((id_, bytes(content_digest), content.text))
+                    previous = told_apart(content.text, before.get(source_id))
+                    texts.append((id_, bytes(content_digest), passage(content.text, previous)))
             if texts:
                 done.memories += await self._put(user_id, key.stored, texts)
             if len(rows) < _BATCH:

@@ -7,7 +7,7 @@
 -- semantic_limit of that model, which is what exact says. Left out is what has neither the share coverage_floor of the
 -- weight of the query's terms nor a cosine of cosine_floor. matched: bit n - 1 is set when the n-th term occurs.
 WITH corpus AS MATERIALIZED (
-    SELECT count(*)::float8 AS documents, avg(length)::float8 AS mean_length
+    SELECT count(*)::float8 AS documents, sum(length)::float8 / nullif(count(*), 0) AS mean_length
     FROM memory_associative
     WHERE user_id = %(user_id)s
 ),

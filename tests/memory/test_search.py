@@ -8,12 +8,10 @@ from dataclasses import replace
 import bm25s
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from memory.ranking import NO_FLOOR, Floor, Ranking, fused
 from memory.rotation import Vectors
-from memory.search import MAX_QUERY_TERMS, Hit, SearchQuery, search, vector_text
+from memory.search import MAX_QUERY_TERMS, Hit, SearchQuery, search
 from memory.words import Analyser
 from sql.pool import Pool
 from sql.statements import Statements
@@ -220,9 +218,3 @@ def test_a_vector_comes_with_the_name_of_its_model() -> None:
         SearchQuery([], np.zeros(1536, np.float32))
     with pytest.raises(ValueError, match="name"):
         SearchQuery([], None, MODEL)
-
-
-@given(st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=20))
-def test_a_vector_is_written_so_that_it_reads_the_same(numbers: list[float]) -> None:
-    vector = np.array(numbers, np.float32)
-    assert np.array_equal(np.array(vector_text(vector)[1:-1].split(","), np.float32), vector)
