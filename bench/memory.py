@@ -53,7 +53,7 @@ async def _quality(paths: list[Path], lexical: bool) -> None:
 async def _embedder() -> Embedder | None:
     state_dir = Path(os.environ.get("TESSERA_STATE_DIR") or _ROOT / ".state")
     try:
-        return await LocalEmbedder.load(model_folder(state_dir))
+        return await LocalEmbedder.load(model_folder(state_dir), document_threads=os.cpu_count() or 1)
     except ModelMissing as error:
         print(f"words alone: {error}")
         return None

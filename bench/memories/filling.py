@@ -169,9 +169,7 @@ class _Rows:
             memories.append(
                 (person.user_id, memory_id, sealed, vector, MODEL, document.length, content_digest, "document", now)
             )
-            terms += [
-                (person.user_id, term, memory_id, tf, document.length) for term, tf in document.counts.items()
-            ]
+            terms += [(person.user_id, term, memory_id, tf, document.length) for term, tf in document.counts.items()]
         cursor = self._owner.cursor()
         with cursor.copy(
             "COPY memory_associative (user_id, id, content_encrypted, embedding, embedding_model, length,"
@@ -180,9 +178,7 @@ class _Rows:
             copy.set_types(["uuid", "uuid", "bytea", "vector", "text", "int4", "bytea", "text", "timestamptz"])
             for row in memories:
                 copy.write_row(row)
-        with cursor.copy(
-            "COPY memory_terms (user_id, term, memory_id, tf, length) FROM STDIN (FORMAT binary)"
-        ) as copy:
+        with cursor.copy("COPY memory_terms (user_id, term, memory_id, tf, length) FROM STDIN (FORMAT binary)") as copy:
             copy.set_types(["uuid", "bytea", "uuid", "int4", "int4"])
             for term_row in terms:
                 copy.write_row(term_row)
