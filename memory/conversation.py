@@ -33,7 +33,7 @@ async def previous_turns(
 
 
 def told_apart(text: str, previous: str | None) -> str | None:
-    """`previous`, unless it says the same words as `text`: then it explains nothing, and would hide that they are one."""
+    """`previous`, unless it has the same words: then it explains nothing, and would hide that the two are one."""
     if not previous:
         return None
     analyser = Analyser()

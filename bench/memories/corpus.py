@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -45,7 +45,7 @@ _ROLES: Final = {"user", "assistant", "system", "human", "ai", "bot", "model", "
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing that was said. `when`: later than that of the item before it, None when it can't be told."""
+    """One thing that was said. `when` differs from turn to turn, so that they keep their order; None: not known."""
 
     id: str
     session: str | None
@@ -136,7 +136,8 @@ def _when(value: object) -> datetime | None:
 
 
 def _parsed(text: str) -> datetime | None:
-    for parse in (datetime.fromisoformat, *(_strptime(pattern) for pattern in _TIME_FORMATS), parsedate_to_datetime):
+    parsers: list[Callable[[str], datetime]] = [datetime.fromisoformat, *map(_strptime, _TIME_FORMATS)]
+    for parse in (*parsers, parsedate_to_datetime):
         try:
             when = parse(text)
         except (ValueError, TypeError):
@@ -145,5 +146,5 @@ def _parsed(text: str) -> datetime | None:
     return None
 
 
-def _strptime(pattern: str) -> Any:
+def _strptime(pattern: str) -> Callable[[str], datetime]:
     return lambda text: datetime.strptime(text, pattern).replace(tzinfo=UTC)

@@ -210,18 +210,26 @@ def _without_indexes(owner: psycopg.Connection) -> list[str]:
     ).fetchall()
     for name, _ in indexes:
         owner.execute(SQL("DROP INDEX {}").format(Identifier(name)))
-    made = {kind: [] for kind in "puf"}  # type: dict[str, list[str]]
+    made: dict[str, list[str]] = {kind: [] for kind in "puf"}
     for table, name, definition, kind in constraints:
         made[kind].append(f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}")
     return [*made["p"], *made["u"], *(definition for _, definition in indexes), *made["f"]]
 
 
-def _row_type(*fields: tuple[str, int, Sequence[tuple[Any, ...]]]) -> np.dtype[np.void]:
-    """One row of binary COPY: a field count, then each field's length and bytes. Fields: name, length, parts."""
+@dataclass(frozen=True, slots=True)
+class _RowType:
+    """One row of binary COPY: `lengths` are what the fields that say a length hold."""
+
+    dtype: np.dtype[np.void]
+    lengths: Mapping[str, int]
+
+
+def _row_type(*fields: tuple[str, int, Sequence[tuple[Any, ...]]]) -> _RowType:
+    """A field count, then each field's length and bytes. `fields` are name, length, parts."""
     parts: list[tuple[Any, ...]] = [("fields", ">i2")]
     for name, _, contents in fields:
         parts += [(f"{name}_bytes", ">i4"), *contents]
-    return np.dtype(parts, metadata={"lengths": {f"{name}_bytes": length for name, length, _ in fields}})
+    return _RowType(np.dtype(parts), {f"{name}_bytes": length for name, length, _ in fields})
 
 
 _MEMORY: Final = _row_type(
@@ -243,11 +251,10 @@ _TERM: Final = _row_type(
 )
 
 
-def _rows(count: int, row_type: np.dtype[np.void]) -> NDArray[np.void]:
-    rows = np.zeros(count, row_type)
-    lengths: Mapping[str, int] = (row_type.metadata or {})["lengths"]
-    rows["fields"] = len(lengths)
-    for name, length in lengths.items():
+def _rows(count: int, row_type: _RowType) -> NDArray[np.void]:
+    rows = np.zeros(count, row_type.dtype)
+    rows["fields"] = len(row_type.lengths)
+    for name, length in row_type.lengths.items():
         rows[name] = length
     return rows
 

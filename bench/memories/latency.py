@@ -3,40 +3,37 @@
 from __future__ import annotations
 
 import json
-import os
 import random
-import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
-from uuid import UUID, uuid4
+from typing import Final
+from uuid import UUID
 
 import numpy as np
 import trio
 
-from bench.memories.filling import WORDS, Person, Scale, fill, near, text, topics
-from bench.memories.setting import Setting, open_setting
-from memory.ranking import Ranking
+from bench.memories.filling import MODEL, WORDS, Person, Scale, fill, near, text, topics
+from bench.memories.nearest import Asked, measure_nearest
+from bench.memories.setting import Setting, bench_folder, open_setting
 from memory.rotation import Vectors
-from memory.search import SearchQuery, search
 from sql.connection import TrioConnection
-from sql.tenant import scoped
 
 SMALL: Final = Scale(users=1_000, sizes=(1_000, 10_000))
-LARGE: Final = Scale(users=10_000, sizes=(1_000, 10_000, 100_000))
+LARGE: Final = Scale(users=10_000, sizes=(1_000, 10_000, 100_000, 300_000))
 
 _QUERIES: Final = 200
 _WARM_UP: Final = 20
-_CHECKED: Final = 100
-_STORED: Final = 100
+_STORED: Final = 50
+_COMPARED: Final = 30
+_ASKED_WORDS: Final = 8
+_HNSW_FROM: Final = 100_000
 
 
 class SyntheticEmbedder:
     """Takes no time: a text's vector is that of one of the topics and some noise."""
 
-    name: Final = "synthetic"
+    name: Final = MODEL
     dimensions: Final = 384
     cosine_floor: Final = 0.62
 
@@ -55,29 +52,87 @@ class SyntheticEmbedder:
 
 
 async def measure_latency(scale: Scale, state: Path | None) -> None:
-    """Fill a database, or take the one that was filled in the folder `state`, and print a Markdown table."""
-    async with open_setting(SyntheticEmbedder(), durable=False, folder=state) as setting:
-        people = await _people(setting, scale, state)
-    if state is None:
-        raise ValueError("a folder is needed")
-    async with open_setting(SyntheticEmbedder(), durable=True, folder=state) as setting:
-        await _measure(setting, scale, people)
+    """Fill a database, or take the one that was filled in the folder `state`, and print Markdown tables."""
+    with bench_folder(state) as folder:
+        async with open_setting(SyntheticEmbedder(), durable=False, folder=folder) as setting:
+            people = await _people(setting, scale, folder)
+        async with open_setting(SyntheticEmbedder(), durable=True, folder=folder) as setting:
+            print(f"\n## {scale.memories:,} memories of {scale.users + len(scale.sizes):,} users\n")
+            await _print_sizes(setting)
+            await _print_times(setting, people)
+            asked = [await _asked(setting, size, user_id) for size, user_id in people.items()]
+            await measure_nearest(setting.conninfo, asked, MODEL, _HNSW_FROM)
 
 
-async def _people(setting: Setting, scale: Scale, state: Path | None) -> Mapping[int, UUID]:
+async def _asked(setting: Setting, size: int, user_id: UUID) -> Asked:
+    key = await setting.vault.key(user_id)
+    vectors = await SyntheticEmbedder().embed_documents([""] * _COMPARED)
+    return Asked(user_id, size, list(key.rotation.apply(vectors)))
+
+
+async def _people(setting: Setting, scale: Scale, folder: Path) -> Mapping[int, UUID]:
     """The measured users by their sizes; filled when the folder has no note that they were."""
-    note = state / "filled.json" if state is not None else None
+    note = folder / "filled.json"
     wanted = {"users": scale.users, "sizes": list(scale.sizes)}
-    if note is not None and note.exists():
+    if note.exists():
         found = json.loads(note.read_text())
         if found["scale"] != wanted:
-            raise SystemExit(f"{state} was filled for {found['scale']}, not {wanted}: name another folder")
+            raise SystemExit(f"{folder} was filled for {found['scale']}, not {wanted}: name another folder")
         return {int(size): UUID(user_id) for size, user_id in found["people"].items()}
     people = []
     for size in scale.sizes:
         user_id = await setting.person()
         people.append(Person(user_id, await setting.vault.key(user_id), size))
     await trio.to_thread.run_sync(fill, setting.conninfo, scale, people)
-    if note is not None:
-        note.write_text(json.dumps({"scale": wanted, "people": {p.size: str(p.user_id) for p in people}}))
+    note.write_text(json.dumps({"scale": wanted, "people": {str(one.size): str(one.user_id) for one in people}}))
     return {person.size: person.user_id for person in people}
+
+
+async def _print_sizes(setting: Setting) -> None:
+    print("| table | heap and TOAST | indexes |\n|---|---|---|")
+    async with await TrioConnection.connect(setting.conninfo, autocommit=True) as owner:
+        cursor = await owner.execute(
+            "SELECT relname, pg_size_pretty(pg_table_size(oid)), pg_size_pretty(pg_indexes_size(oid))"
+            " FROM pg_class WHERE relname IN ('memory_associative', 'memory_terms')"
+        )
+        for name, table, indexes in await cursor.fetchall():
+            print(f"| `{name}` | {table} | {indexes} |")
+
+
+async def _print_times(setting: Setting, people: Mapping[int, UUID]) -> None:
+    generator = random.Random(4)
+    middleware = setting.middleware
+    print("\n| operation | least ms | p50 ms | p95 ms |\n|---|---|---|---|", flush=True)
+    for size, user_id in people.items():
+
+        async def recall(user_id: UUID = user_id) -> object:
+            return await middleware.enrich_context(user_id, text(generator, _ASKED_WORDS))
+
+        await _print_row(f"`enrich_context`, {size:,} memories", recall, _QUERIES)
+    for size, user_id in people.items():
+
+        async def store(user_id: UUID = user_id) -> object:
+            message, response = text(generator, WORDS), text(generator, WORDS * 3)
+            return await middleware.store_episode(user_id, "session", message, response)
+
+        await _print_row(f"`store_episode` until durable, {size:,} memories", store, _STORED)
+    started = time.perf_counter()
+    enriched = 0
+    while count := await middleware.enrichment.run_once():
+        enriched += count
+    rate = enriched / (time.perf_counter() - started)
+    print(f"\nBackground enrichment of those: {rate:.0f} episodes a second, the embedding not counted.", flush=True)
+
+
+async def _print_row(name: str, operation: Callable[[], Awaitable[object]], count: int) -> None:
+    for _ in range(_WARM_UP):  # to open the key, prepare the statements, and read what is cold
+        await operation()
+    taken = []
+    for _ in range(count):
+        started = time.perf_counter()
+        await operation()
+        taken.append((time.perf_counter() - started) * 1000)
+        await trio.lowlevel.checkpoint()
+    p50, p95 = np.quantile(taken, [0.5, 0.95])
+    # On a busy machine the least tells most about the work itself.
+    print(f"| {name} | {min(taken):.1f} | {p50:.1f} | {p95:.1f} |", flush=True)

@@ -56,11 +56,11 @@ class Setting:
 async def open_setting(
     embedder: Embedder | None, *, durable: bool, folder: Path | None = None, limits: MemoryLimits | None = None
 ) -> AsyncIterator[Setting]:
-    """`durable=False` never waits for the disk, which is for filling quickly. `folder` is kept, or else a temporary one.
+    """`durable=False` never waits for the disk, which is for filling. Without a `folder` to keep, a temporary one.
 
     The master key of a kept folder lies beside its database: nothing in there is anybody's.
     """
-    with _folder(folder) as place:
+    with bench_folder(folder) as place:
         server = EmbeddedPostgres(place / "postgres", durable=durable)
         try:
             conninfo = await trio.to_thread.run_sync(server.start)
@@ -76,7 +76,7 @@ async def open_setting(
 
 
 @contextmanager
-def _folder(kept: Path | None) -> Iterator[Path]:
+def bench_folder(kept: Path | None) -> Iterator[Path]:
     """A folder that another account may pass through: PostgreSQL does not run as root."""
     if kept is not None:
         kept.mkdir(parents=True, exist_ok=True)
