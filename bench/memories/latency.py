@@ -54,8 +54,8 @@ class SyntheticEmbedder:
 async def measure_latency(scale: Scale, state: Path | None) -> None:
     """Fill a database, or take the one that was filled in the folder `state`, and print Markdown tables."""
     with bench_folder(state) as folder:
-        async with open_setting(SyntheticEmbedder(), durable=False, folder=folder) as setting:
-            people = await _people(setting, scale, folder)
+        note = folder / "filled.json"
+        people = _filled(scale, note) or await _fill(scale, folder, note)
         async with open_setting(SyntheticEmbedder(), durable=True, folder=folder) as setting:
             print(f"\n## {scale.memories:,} memories of {scale.users + len(scale.sizes):,} users\n")
             await _print_sizes(setting)
@@ -70,22 +70,31 @@ async def _asked(setting: Setting, size: int, user_id: UUID) -> Asked:
     return Asked(user_id, size, list(key.rotation.apply(vectors)))
 
 
-async def _people(setting: Setting, scale: Scale, folder: Path) -> Mapping[int, UUID]:
-    """The measured users by their sizes; filled when the folder has no note that they were."""
-    note = folder / "filled.json"
-    wanted = {"users": scale.users, "sizes": list(scale.sizes)}
-    if note.exists():
-        found = json.loads(note.read_text())
-        if found["scale"] != wanted:
-            raise SystemExit(f"{folder} was filled for {found['scale']}, not {wanted}: name another folder")
-        return {int(size): UUID(user_id) for size, user_id in found["people"].items()}
-    people = []
-    for size in scale.sizes:
-        user_id = await setting.person()
-        people.append(Person(user_id, await setting.vault.key(user_id), size))
-    await trio.to_thread.run_sync(fill, setting.conninfo, scale, people)
-    note.write_text(json.dumps({"scale": wanted, "people": {str(one.size): str(one.user_id) for one in people}}))
-    return {person.size: person.user_id for person in people}
+def _filled(scale: Scale, note: Path) -> dict[int, UUID]:
+    """The measured users by their sizes, if the folder has a note that it was filled."""
+    if not note.exists():
+        return {}
+    found = json.loads(note.read_text())
+    if found["scale"] != _described(scale):
+        raise SystemExit(f"{note.parent} was filled for {found['scale']}: name another folder")
+    return {int(size): UUID(user_id) for size, user_id in found["people"].items()}
+
+
+async def _fill(scale: Scale, folder: Path, note: Path) -> dict[int, UUID]:
+    async with open_setting(SyntheticEmbedder(), durable=False, folder=folder) as setting:
+        people = []
+        for size in scale.sizes:
+            user_id = await setting.person()
+            people.append(Person(user_id, await setting.vault.key(user_id), size))
+        await trio.to_thread.run_sync(fill, setting.conninfo, scale, people)
+    found = {person.size: person.user_id for person in people}
+    names = {str(size): str(user_id) for size, user_id in found.items()}
+    await trio.Path(note).write_text(json.dumps({"scale": _described(scale), "people": names}))
+    return found
+
+
+def _described(scale: Scale) -> dict[str, object]:
+    return {"users": scale.users, "sizes": list(scale.sizes)}
 
 
 async def _print_sizes(setting: Setting) -> None:

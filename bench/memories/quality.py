@@ -53,9 +53,9 @@ class Report:
     count: int = 0
     tallies: dict[str, dict[str, Tally]] = field(default_factory=dict)
 
-    def add(self, method: str, part: str, ranked: list[str], query: Query) -> None:
+    def add(self, method: str, part: str, ranked: Sequence[str], gold: frozenset[str]) -> None:
         for name in ("all", part):
-            self.tallies.setdefault(name, {}).setdefault(method, Tally()).add(ranked, query.gold)
+            self.tallies.setdefault(name, {}).setdefault(method, Tally()).add(ranked, gold)
 
     def print(self) -> None:
         for part, methods in self.tallies.items():
@@ -153,7 +153,7 @@ async def _ask(
         part = "held out" if report.count % 2 == 0 else "tuned on"
         report.count += 1
         for method, memory_ids in ranked.items():
-            report.add(method, part, list(_targets(memory_ids, written, query)), query)
+            report.add(method, part, list(_targets(memory_ids, written, query)), query.gold)
 
 
 async def _search(setting: Setting, user_id: UUID, query: SearchQuery) -> list[tuple[UUID, float]]:

@@ -119,6 +119,7 @@ class Remembering:
     async def embed_documents(self, texts: Sequence[str]) -> Vectors:
         """See `Embedder`."""
         new = list({text: None for text in texts if ("document", text) not in self._known})
-        for text, vector in zip(new, await self._embedder.embed_documents(new), strict=True):
-            self._known["document", text] = vector
+        if new:
+            for text, vector in zip(new, await self._embedder.embed_documents(new), strict=True):
+                self._known["document", text] = vector
         return np.stack([self._known["document", text] for text in texts])
