@@ -124,6 +124,21 @@ async def test_words_and_vectors_are_fused_as_the_reference_does(pool: Pool) -> 
         assert all(hit.exact for hit in hits)
 
 
+async def test_all_words_of_a_near_memory_count_wherever_it_stands_by_words(pool: Pool) -> None:
+    texts, vectors = sentences(100, seed=11), directions(101, seed=12)
+    person = await add_person(pool, b"1" * 32)
+    ids = await add_memories(pool, person, texts, vectors[:100])
+    question = "dinner with Ahmed about the budget"
+    ranking = Ranking(lexical_limit=1, semantic_limit=1000)
+    query = SearchQuery(person.terms.query(question), person.rotation.apply(vectors[100]), MODEL, NO_FLOOR, ranking)
+    hits = {hit.memory_id: hit for hit in await find(pool, person, query)}
+    bm25 = clear_bm25(texts, question, ranking)
+    assert {memory_id: hit.bm25 for memory_id, hit in hits.items()} == pytest.approx(
+        dict(zip(ids, bm25, strict=True)), abs=1e-6
+    )
+    assert all(bool(hit.matched) == (hit.bm25 > 0) for hit in hits.values())
+
+
 async def test_of_many_vectors_those_of_near_signatures_are_compared(pool: Pool) -> None:
     vectors = directions(1000, seed=5)
     person = await add_person(pool, b"1" * 32)
