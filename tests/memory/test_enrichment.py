@@ -57,7 +57,7 @@ async def test_many_workers_share_the_work_and_do_it_once(pool: Pool, database: 
         assert all(record["enriched"] for record in records if record["tier"] == "episodic")
 
 
-async def test_work_that_was_cut_off_is_done_again_at_once(pool: Pool) -> None:
+async def test_work_that_was_cut_off_is_done_again_after_its_lease(pool: Pool, database: str) -> None:
     hanging = trio.Event()
 
     async def hang(message: str, response: str) -> Description | None:
@@ -74,6 +74,8 @@ async def test_work_that_was_cut_off_is_done_again_at_once(pool: Pool) -> None:
         other = Memories(pool, master_keys=cut.master_keys)
         assert await other.middleware.enrichment.run_once() == 0
         nursery.cancel_scope.cancel()
+    assert await other.middleware.enrichment.run_once() == 0
+    make_due(database)
     assert await other.middleware.enrichment.run_once() == 1
 
 
