@@ -154,7 +154,7 @@ class Enrichment:
         ids = [one.episode.id for one in enriched] + list(unreadable)
         try:
             documents, vectors = await self._embedded(claim, enriched)
-            facts = await self._proactive.facts(claim.user_id, claim.user_key, self._limits.mined_episodes, claim.zone)
+            facts = await self._proactive.facts(claim.user_id, self._limits.mined_episodes, claim.zone)
             async with self._vault.writing(claim.user_id) as (connection, user_key):
                 await self._commit(connection, user_key, claim, enriched, unreadable, documents, vectors)
                 await self._proactive.mine_in(connection, claim.user_id, user_key, facts)

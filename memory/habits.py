@@ -46,12 +46,14 @@ class ProactiveMemory:
         self._vault = vault
         self._episodic = EpisodicMemory(vault)
 
-    async def facts(self, user_id: UUID, user_key: UserKey, episodes: int, zone: tzinfo) -> list[EpisodeFacts]:
-        """What there is to mine in the newest `episodes`; those that do not open are left out."""
+    async def facts(self, user_id: UUID, episodes: int, zone: tzinfo) -> list[EpisodeFacts]:
+        """What there is to mine in the newest `episodes`; those that do not open are left out. Raises like `Vault.key`."""
         async with scoped(self._vault.pool, user_id) as connection:
+            key_row = await connection.execute(self._vault.statements["user_key"], {"user_id": user_id})
             cursor = await connection.execute(
                 self._vault.statements["episodes_exchanges"], {"user_id": user_id, "limit": episodes}
             )
+        user_key = await self._vault.opened(user_id, await key_row.fetchone())
         facts = []
         for id_, token, at in await cursor.fetchall():
             with suppress(Unreadable):
