@@ -1,4 +1,4 @@
-"""Forgetting: one item, or everything together with the key that opened it."""
+"""Erasing: everything that memory holds of a user, together with the key that opened it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from uuid import UUID
 
 import trio
 
+from memory.forgotten import erased_in
 from memory.key_shares import MissingKeyShare
 from memory.keys import WrongMasterKey
-from memory.vault import Tier, Vault
+from memory.vault import Vault
 from sql.statements import StatementName
 from sql.tenant import scoped
 
@@ -45,35 +46,6 @@ class Forgetting:
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
 
-    async def forget(self, user_id: UUID, item_id: UUID) -> list[Tier]:
-        """Remove the item with this id, whatever its tier; returns where something was removed, empty when nowhere.
-
-        An episode goes with what was learned from it, and a memory with the episode that it was learned from: otherwise
-        the same words would be recalled from the other. A pattern is not found again.
-        """
-        values: dict[str, object] = {"user_id": user_id, "id": item_id}
-        statements = self._vault.statements
-        async with scoped(self._vault.pool, user_id) as connection:
-            cursor = await connection.execute(statements["episode_of_memory"], values)
-            source = await cursor.fetchone()
-            episode_id = source[0] if source is not None else item_id
-            of_episode = {"user_id": user_id, "id": episode_id, "source_id": episode_id}
-            # First what a worker may hold, so that it is done with the episode before that goes.
-            await connection.execute(statements["pending_done"], of_episode)
-            removed: list[tuple[Tier, int]] = []
-            episodic = await connection.execute(statements["episode_forget"], of_episode)
-            learned = await connection.execute(statements["associative_forget_source"], of_episode)
-            memory = await connection.execute(statements["associative_forget"], values)
-            core = await connection.execute(statements["core_forget"], values)
-            pattern = await connection.execute(statements["proactive_forget"], values)
-        removed = [
-            ("associative", learned.rowcount + memory.rowcount),
-            ("episodic", episodic.rowcount),
-            ("core", core.rowcount),
-            ("proactive", pattern.rowcount),
-        ]
-        return [tier for tier, count in removed if count]
-
     async def erase(self, user_id: UUID) -> Receipt:
         """Delete all of a user's memory, destroy their key and make a new one.
 
@@ -87,8 +59,9 @@ class Forgetting:
         cursors = {}
         with trio.CancelScope(shield=True):
             async with scoped(vault.pool, user_id) as connection:
-                await connection.execute(vault.statements["pending_erase"], values)
                 await connection.execute(vault.statements["user_key_exclusive"], values)
+                await connection.execute(vault.statements["pending_erase"], values)
+                await erased_in(connection, vault, user_id, datetime.now(UTC))
                 for name, statement in _ERASED:
                     cursors[name] = await connection.execute(vault.statements[statement], values)
                 await connection.execute(vault.statements["user_key_replace"], values)

@@ -55,13 +55,22 @@ class Vault:
         return await self.opened(user_id, await cursor.fetchone())
 
     @asynccontextmanager
-    async def writing(self, user_id: UUID) -> AsyncIterator[tuple[Connection, UserKey]]:
-        """A transaction in which the user's key stays what it is: what is sealed under it can be opened later.
+    async def adding(self, user_id: UUID) -> AsyncIterator[tuple[Connection, UserKey]]:
+        """A transaction that inserts rows which nobody else knows of, under a key that stays the user's until it ends.
 
         The connection is that of `sql.tenant.scoped`. Raises like `key`.
         """
         async with scoped(self.pool, user_id) as connection:
             yield connection, await self._key_in(connection, user_id, exclusive=False)
+
+    @asynccontextmanager
+    async def writing(self, user_id: UUID) -> AsyncIterator[tuple[Connection, UserKey]]:
+        """A transaction that changes rows, while nobody else adds to or changes this user's memory.
+
+        The connection is that of `sql.tenant.scoped`. Raises like `key`.
+        """
+        async with scoped(self.pool, user_id) as connection:
+            yield connection, await self._key_in(connection, user_id, exclusive=True)
 
     @asynccontextmanager
     async def replacing_key(self, user_id: UUID) -> AsyncIterator[tuple[Connection, UserKey]]:

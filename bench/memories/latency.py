@@ -27,7 +27,7 @@ _WARM_UP: Final = 20
 _STORED: Final = 50
 _COMPARED: Final = 30
 _ASKED_WORDS: Final = 8
-_HNSW_FROM: Final = 100_000
+_HNSW_FROM: Final = 10_000
 
 
 class SyntheticEmbedder:
