@@ -199,9 +199,10 @@ def _without_indexes(owner: psycopg.Connection) -> list[str]:
     tables = list(_TABLES)
     constraints = owner.execute(
         "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid), contype"
-        " FROM pg_constraint WHERE conrelid::regclass::text = ANY (%s) AND contype IN ('p', 'u', 'f')"
+        " FROM pg_constraint WHERE contype IN ('p', 'u', 'f')"
+        " AND (conrelid::regclass::text = ANY (%(tables)s) OR confrelid::regclass::text = ANY (%(tables)s))"
         " ORDER BY array_position(ARRAY['p', 'u', 'f']::\"char\"[], contype), conname",
-        [tables],
+        {"tables": tables},
     ).fetchall()
     for table, name, *_ in reversed(constraints):
         owner.execute(SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(Identifier(table), Identifier(name)))

@@ -16,7 +16,7 @@ from sql.statements import StatementName, Statements
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "memory.md"
 STATEMENTS = Statements.load()
-LISTING = {"user_ids_page", "pending_users", "user_by_email"}
+LISTING = {"user_ids_page", "pending_users", "unembedded_users", "user_by_email"}
 """They list users, or find the one of an address: across all of them."""
 
 RECORDERS = """
