@@ -47,7 +47,10 @@ class ProactiveMemory:
         self._episodic = EpisodicMemory(vault)
 
     async def facts(self, user_id: UUID, episodes: int, zone: tzinfo) -> list[EpisodeFacts]:
-        """What there is to mine in the newest `episodes`; those that do not open are left out. Raises like `Vault.key`."""
+        """What there is to mine in the newest `episodes`; those that do not open are left out.
+
+        Raises like `Vault.key`.
+        """
         async with scoped(self._vault.pool, user_id) as connection:
             key_row = await connection.execute(self._vault.statements["user_key"], {"user_id": user_id})
             cursor = await connection.execute(
