@@ -133,9 +133,10 @@ class ItemForgetting:
         learned = await connection.execute(
             statements["associative_forget"], {"user_id": user_id, "ids": [row[0] for row in memories]}
         )
-        episodic = await connection.execute(
-            statements["episode_forget"], {"user_id": user_id, "ids": list(group.episodes)}
-        )
+        # What was said next has been embedded with what is now forgotten.
+        episodes = {"user_id": user_id, "ids": list(group.episodes)}
+        await connection.execute(statements["associative_unembed_after"], episodes)
+        episodic = await connection.execute(statements["episode_forget"], episodes)
         core = await self._core.forget_in(connection, user_id, user_key, item_id, group.episodes)
         patterns = await self._proactive.forget_in(connection, user_id, user_key, item_id, group.episodes)
         removed: list[tuple[Tier, int]] = [

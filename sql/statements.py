@@ -21,6 +21,7 @@ StatementName = Literal[
     "associative_other_model",
     "associative_page",
     "associative_rewrite",
+    "associative_unembed_after",
     "associative_upsert",
     "core_all",
     "core_erase",

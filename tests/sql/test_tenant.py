@@ -145,6 +145,7 @@ async def remembered(memories: Memories) -> UUID:
     user_id = await memories.person()
     await memories.middleware.update_core(user_id, "tea", "green")
     await memories.middleware.update_core(user_id, "tea", "black")
+    await memories.tell(user_id, "We spoke of families.", "Indeed.")
     await memories.tell(user_id, "Clara moved to Lisbon.", "Noted.")
     await memories.middleware.store_episode(user_id, None, "Ben likes chess.", "ok")
     await memories.middleware.mutated(user_id, "create", "task", "t1", {"title": "Call Clara"})
