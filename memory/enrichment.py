@@ -16,9 +16,9 @@ from uuid import UUID
 import numpy as np
 import trio
 
-from memory.associative import Document, MemoryStore
+from memory.associative import Document, MemoryStore, identity
 from memory.claims import Claim, Claims, Episode
-from memory.conversation import told_apart
+from memory.conversation import previous_turns, told_apart
 from memory.core import CoreMemory, InvalidCoreValue
 from memory.episodes import summary_purpose
 from memory.forgotten import among_in, forgotten_in
@@ -258,6 +258,7 @@ class Enrichment:
         user_id, statements = claim.user_id, self._vault.statements
         held = await self._claims.still(connection, claim)
         forgotten = await forgotten_in(connection, self._vault, user_id, user_key)
+        before = await previous_turns(self._vault, connection, user_id, user_key, [one.episode.id for one in enriched])
         for one, document, vector in zip(enriched, documents, vectors, strict=True):
             episode = one.episode
             if episode.id not in held:
@@ -267,8 +268,13 @@ class Enrichment:
                 await connection.execute(statements["episode_forget"], {"user_id": user_id, "ids": [episode.id]})
                 continue
             if document is not None:
-                put = None if vector is None else np.asarray([vector], np.float32)
+                # A vector that knows of a turn which was forgotten meanwhile is not kept.
+                stale = document.previous is not None and before.get(episode.id) != episode.previous
+                put = None if vector is None or stale else np.asarray([vector], np.float32)
                 await self._store.put_in(connection, user_id, user_key, [document], put, merge=True)
+                if vector is not None and stale:
+                    values = {"user_id": user_id, "content_digest": identity(user_key, document)}
+                    await connection.execute(statements["unembedded_add"], values)
             await self._finish(connection, user_id, user_key, one)
         for id_ in held & {*(one.episode.id for one in enriched), *unreadable}:
             await connection.execute(statements["pending_done"], {"user_id": user_id, "id": id_})

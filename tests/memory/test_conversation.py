@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -21,14 +21,17 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
 class Noting(WordEmbedder):
-    """Notes what it is given to embed."""
+    """Notes what it is given to embed; lets something happen meanwhile."""
 
     def __init__(self, name: str = "words-1") -> None:
         super().__init__(name)
         self.texts: list[str] = []
+        self.while_embedding: Callable[[], Awaitable[None]] | None = None
 
     async def embed_documents(self, texts: Sequence[str]) -> Vectors:
         self.texts += texts
+        if self.while_embedding is not None:
+            await self.while_embedding()
         return await super().embed_documents(texts)
 
 
@@ -96,6 +99,50 @@ async def test_a_turn_before_that_does_not_open_is_left_out(pool: Pool, database
         connection.execute("UPDATE memory_episodic SET exchange_encrypted = 'broken' WHERE created_at = %s", [NOON])
     await memories.middleware.enrichment.run_once()
     assert embedder.texts == ["Biscuit, a spaniel."]
+
+
+async def episode_id(memories: Memories, user_id: UUID, message: str) -> UUID:
+    (found,) = [record for record in await memories.records(user_id) if record.get("message") == message]
+    return UUID(str(found["id"]))
+
+
+async def test_a_vector_that_knows_of_what_is_forgotten_is_made_anew(pool: Pool) -> None:
+    embedder = Noting()
+    memories = Memories(pool, embedder=embedder)
+    ann = await memories.person()
+    await say(memories, ann, "one", [("Ben likes chess.", ""), ("The boiler was repaired.", "")])
+    await memories.middleware.enrichment.run_once()
+    assert len((await memories.middleware.recall(ann, "chess")).associative) == 2
+    await memories.middleware.forget(ann, await episode_id(memories, ann, "Ben likes chess."))
+    assert (await memories.middleware.recall(ann, "chess")).associative == []
+    await memories.middleware.enrichment.run_once()
+    assert embedder.texts[-1] == "The boiler was repaired."
+    assert (await memories.middleware.recall(ann, "chess")).associative == []
+    (boiler,) = (await memories.middleware.recall(ann, "a boiler")).associative
+    assert boiler.cosine is not None
+
+
+async def test_what_is_forgotten_while_the_next_turn_is_embedded_is_not_in_its_vector(pool: Pool) -> None:
+    embedder = Noting()
+    memories = Memories(pool, embedder=embedder)
+    ann = await memories.person()
+    await say(memories, ann, "one", [("Ben likes chess.", "")])
+    await memories.middleware.enrichment.run_once()
+    first = await episode_id(memories, ann, "Ben likes chess.")
+    await memories.middleware.store_episode(ann, "one", "The boiler was repaired.", "", at=NOON + timedelta(hours=1))
+
+    async def forget() -> None:
+        embedder.while_embedding = None
+        await memories.middleware.forget(ann, first)
+
+    embedder.while_embedding = forget
+    await memories.middleware.enrichment.run_once()
+    assert embedder.while_embedding is None
+    # The same round makes up for it.
+    assert embedder.texts[-2:] == ["Ben likes chess.\nThe boiler was repaired.", "The boiler was repaired."]
+    assert (await memories.middleware.recall(ann, "chess")).associative == []
+    (boiler,) = (await memories.middleware.recall(ann, "a boiler")).associative
+    assert boiler.cosine is not None
 
 
 async def test_what_is_said_again_in_its_own_words_has_no_context(pool: Pool) -> None:
