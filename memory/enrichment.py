@@ -2,7 +2,7 @@
 
 Work is claimed by row locks (`FOR UPDATE SKIP LOCKED`) that are held until it is committed in the same transaction: any
 number of servers share it, one that is killed gives it back at once, and each episode is enriched exactly once. Nothing
-here waits for a user's key while it holds a claim, so erasing and rotating keys never wait for each other.
+here waits for a user's key while it holds a claim (`memory/vault.py` has the order of locks).
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from memory.limits import MemoryLimits
 from memory.preferences import stated_preferences
 from memory.sealing import Unreadable, seal
 from memory.user_keys import UserKey
-from memory.vault import Vault
+from memory.vault import KeyBusy, Vault
 from sql.connection import Connection
-from sql.errors import DatabaseUnavailable, LockNotAvailable
+from sql.errors import DatabaseUnavailable
 from sql.pool import PoolTimeout
 from sql.tenant import listing, scoped
 
@@ -136,9 +136,8 @@ class Enrichment:
         try:
             async with scoped(self._vault.pool, user_id) as connection:
                 await self._enrich_in(connection, user_id, claimed)
-        except LockNotAvailable:
-            # The key is being replaced: when that is done the same work has another key.
-            await self._postpone(user_id, claimed, "the user's key is being replaced")
+        except KeyBusy as error:
+            await self._postpone(user_id, claimed, str(error))
         except (DatabaseUnavailable, PoolTimeout):
             raise
         except (WrongMasterKey, MissingKeyShare) as error:
@@ -165,8 +164,9 @@ class Enrichment:
     async def _enrich_in(self, connection: Connection, user_id: UUID, claimed: list[tuple[Any, ...]]) -> None:
         statements, values = self._vault.statements, {"user_id": user_id}
         limit = self._limits.claim if self._describe is None else 1
-        claim = await connection.execute(statements["pending_claim"], values | {"limit": limit})
+        # The key before the claim, as `try_writing` wants it.
         key_row = await connection.execute(statements["user_key"], values)
+        claim = await connection.execute(statements["pending_claim"], values | {"limit": limit})
         core_rows = await connection.execute(statements["core_all"], values)
         claimed += await claim.fetchall()
         if not claimed:
@@ -186,10 +186,7 @@ class Enrichment:
                 raise _EmbeddingFailed
             logger.warning("%d memories are stored without vectors, for they cannot be embedded", len(documents))
 
-        locked = await connection.execute(statements["user_key_shared_nowait"], values)
-        row = await locked.fetchone()
-        if row is None or bytes(row[0]) != user_key.stored:
-            raise LockNotAvailable("the user's key was replaced meanwhile")
+        await self._vault.try_writing(connection, user_id, user_key)
         await self._store.put_in(connection, user_id, user_key, documents, vectors, merge=True)
         for one in enriched:
             await self._finish(connection, user_id, user_key, one)

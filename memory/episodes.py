@@ -64,7 +64,7 @@ class EpisodicMemory:
         """
         episode_id = uuid4()
         statements = self._vault.statements
-        async with self._vault.writing(user_id) as (connection, user_key):
+        async with self._vault.adding(user_id) as (connection, user_key):
             values = {
                 "user_id": user_id,
                 "id": episode_id,

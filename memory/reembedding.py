@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import numpy as np
@@ -11,8 +12,10 @@ import numpy as np
 from memory.associative import MemoryStore
 from memory.embedding.embedder import Embedder
 from memory.sealing import Unreadable
+from memory.user_keys import UserKey
 from memory.vault import Vault
-from sql.tenant import listing, scoped
+from sql.connection import Connection, Cursor
+from sql.tenant import listing
 
 _USERS: Final = 200
 _BATCH: Final = 50
@@ -60,10 +63,7 @@ class Reembedding:
         after = _NO_ID
         while True:
             values = {"user_id": user_id, "after": after, "embedding_model": self._embedder.name, "limit": _BATCH}
-            key = await self._vault.key(user_id)
-            async with scoped(self._vault.pool, user_id) as connection:
-                cursor = await connection.execute(self._vault.statements["associative_other_model"], values)
-            rows = await cursor.fetchall()
+            key, rows = await self._page(user_id, values)
             texts: list[tuple[UUID, bytes, str]] = []
             for id_, token, content_digest in rows:
                 try:
@@ -77,6 +77,13 @@ class Reembedding:
             if len(rows) < _BATCH:
                 return done
             after = rows[-1][0]
+
+    async def _page(self, user_id: UUID, values: Mapping[str, object]) -> tuple[UserKey, list[tuple[Any, ...]]]:
+        async def queue(connection: Connection, _: UserKey) -> Cursor:
+            return await connection.execute(self._vault.statements["associative_other_model"], values)
+
+        key, cursor = await self._vault.consistent(user_id, queue)
+        return key, await cursor.fetchall()
 
     async def _put(self, user_id: UUID, stored_key: bytes, texts: list[tuple[UUID, bytes, str]]) -> int:
         vectors = np.asarray(await self._embedder.embed_documents([text for _, _, text in texts]), np.float32)

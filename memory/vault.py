@@ -1,25 +1,48 @@
-"""Transactions on one user's memory, together with the key that opens it."""
+"""Transactions on one user's memory, together with the key that opens it.
+
+**The order of locks.** Who changes memory takes the lock on the user's key (their row of `users`) before any other:
+
+- `adding`, shared: for inserting rows that nobody else can know of, which is how an answered request is stored;
+- `writing`, `removing`, exclusive: for changing and removing rows. Of one user, one such transaction runs at a time, so
+  the order in which it locks rows of the tiers does not matter, and none of them can be part of a deadlock;
+- `replacing_key`, exclusive too.
+
+One lock comes before the key's: a worker's claim on rows of `memory_pending`, which it holds while it waits for models.
+A worker therefore never waits for the key: `try_writing` asks for it again and again, and gives up. Who removes claimed
+rows waits for the claims to end before it takes the key (`claims_over`), so that nobody waits for a model behind it.
+
+**Reading** takes no lock. `consistent` reads rows and the key they are under in one snapshot, so that rows are never
+opened with a key that was replaced in between.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeVar
 from uuid import UUID
 
+import trio
 from cryptography.fernet import Fernet
 
 from memory.sealing import Unreadable, unseal
 from memory.user_keys import UserKey, UserKeys
 from sql.connection import Connection
 from sql.pool import Pool
-from sql.statements import Statements
+from sql.statements import StatementName, Statements
 from sql.tenant import scoped
 
 logger = logging.getLogger(__name__)
 
 Tier = Literal["core", "associative", "episodic", "proactive"]
+T = TypeVar("T")
+
+# How long a worker asks for a key that others hold, and how often.
+_ASK_S: Final = 1.0
+_FIRST_PAUSE_S: Final = 0.005
+_LAST_PAUSE_S: Final = 0.1
 
 
 class NoSuchUser(Exception):
@@ -27,6 +50,19 @@ class NoSuchUser(Exception):
 
     def __init__(self) -> None:
         super().__init__("This account no longer exists.")
+
+
+class KeyBusy(Exception):
+    """Others hold the user's key, or have replaced it: what was begun under it has to be done again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """A user's key in the middle of being replaced. `old` is what `users.encryption_key` held, None when it is NULL."""
+
+    connection: Connection
+    old: bytes | None
+    new: UserKey
 
 
 class Vault:
@@ -54,25 +90,110 @@ class Vault:
             cursor = await connection.execute(self.statements["user_key"], {"user_id": user_id})
         return await self.opened(user_id, await cursor.fetchone())
 
+    async def consistent(self, user_id: UUID, read: Callable[[Connection, UserKey], Awaitable[T]]) -> tuple[UserKey, T]:
+        """What `read` gives, and the key that is right for it, in one round trip when `read` only queues statements.
+
+        `read` is given a snapshot (`sql.tenant.scoped`) and the key as of a moment ago. When the key turns out to have
+        been replaced since, it is called again, with the new one. Raises like `key`.
+        """
+        key = await self.key(user_id)
+        while True:
+            async with scoped(self.pool, user_id, snapshot=True) as connection:
+                cursor = await connection.execute(self.statements["user_key"], {"user_id": user_id})
+                found = await read(connection, key)
+            current = await self.opened(user_id, await cursor.fetchone())
+            if current.key == key.key:  # it may have been wrapped anew, which changes nothing
+                return key, found
+            key = current
+
     @asynccontextmanager
-    async def writing(self, user_id: UUID) -> AsyncIterator[tuple[Connection, UserKey]]:
-        """A transaction in which the user's key stays what it is: what is sealed under it can be opened later.
+    async def adding(self, user_id: UUID) -> AsyncIterator[tuple[Connection, UserKey]]:
+        """A transaction that inserts rows which nobody else knows of, under a key that stays the user's until it ends.
 
         The connection is that of `sql.tenant.scoped`. Raises like `key`.
         """
-        async with scoped(self.pool, user_id) as connection:
-            yield connection, await self._key_in(connection, user_id, exclusive=False)
+        async with self._holding(user_id, "user_key_shared") as held:
+            yield held
 
     @asynccontextmanager
-    async def replacing_key(self, user_id: UUID) -> AsyncIterator[tuple[Connection, UserKey]]:
-        """A transaction that may replace the user's key: it waits for those that write, and they wait for it."""
-        async with scoped(self.pool, user_id) as connection:
-            yield connection, await self._key_in(connection, user_id, exclusive=True)
+    async def writing(self, user_id: UUID) -> AsyncIterator[tuple[Connection, UserKey]]:
+        """A transaction that changes rows, while nobody else adds to or changes this user's memory.
 
-    async def _key_in(self, connection: Connection, user_id: UUID, *, exclusive: bool) -> UserKey:
-        statement = self.statements["user_key_exclusive" if exclusive else "user_key_shared"]
-        cursor = await connection.execute(statement, {"user_id": user_id})
-        return await self.opened(user_id, await cursor.fetchone())
+        The connection is that of `sql.tenant.scoped`. Raises like `key`.
+        """
+        async with self._holding(user_id, "user_key_exclusive") as held:
+            yield held
+
+    @asynccontextmanager
+    async def removing(self, user_id: UUID) -> AsyncIterator[Connection]:
+        """`writing` for what needs no key, so that one which does not open is no obstacle. Raises `NoSuchUser`."""
+        async with scoped(self.pool, user_id) as connection:
+            cursor = await connection.execute(self.statements["user_key_exclusive"], {"user_id": user_id})
+            if await cursor.fetchone() is None:
+                raise NoSuchUser
+            yield connection
+
+    @asynccontextmanager
+    async def _holding(self, user_id: UUID, lock: StatementName) -> AsyncIterator[tuple[Connection, UserKey]]:
+        async with scoped(self.pool, user_id) as connection:
+            cursor = await connection.execute(self.statements[lock], {"user_id": user_id})
+            yield connection, await self.opened(user_id, await cursor.fetchone())
+
+    async def try_writing(self, connection: Connection, user_id: UUID, user_key: UserKey) -> None:
+        """Make a transaction that holds claims one of `writing`, under this key.
+
+        Raises `KeyBusy` when the key is another one by now, or is held by others for longer than a second. Read
+        `user_key` before the claim: a key that is replaced between the two is noticed here.
+        """
+        pause_s = _FIRST_PAUSE_S
+        give_up_at = trio.current_time() + _ASK_S
+        while (row := await self._if_free(connection, user_id)) is None:
+            if trio.current_time() >= give_up_at:
+                raise KeyBusy("the user's key is in use by others")
+            await trio.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LAST_PAUSE_S)
+        if row[0] is None or bytes(row[0]) != user_key.stored:
+            raise KeyBusy("the user's key was replaced meanwhile")
+
+    async def _if_free(self, connection: Connection, user_id: UUID) -> tuple[Any, ...] | None:
+        cursor = await connection.execute(self.statements["user_key_exclusive_if_free"], {"user_id": user_id})
+        return await cursor.fetchone()
+
+    async def claims_over(self, user_id: UUID, episode_id: UUID | None = None) -> None:
+        """Wait until no worker is busy with the user's episodes, or with this one."""
+        values = {"user_id": user_id, "id": episode_id}
+        async with scoped(self.pool, user_id) as connection:
+            await connection.execute(self.statements["pending_wait"], values)
+
+    @asynccontextmanager
+    async def replacing_key(self, user_id: UUID) -> AsyncIterator[Replacement]:
+        """A transaction of `writing`'s kind, at whose end `new` takes the place of the user's key.
+
+        The replaced key's share is destroyed then; from the commit on that can't be cancelled. Should the process die
+        before, `memory.key_upkeep` makes up for it. Raises `NoSuchUser`, and `OSError` when a share can't be written
+        (nothing was changed then) or destroyed.
+        """
+        values: dict[str, object] = {"user_id": user_id}
+        with trio.CancelScope() as scope:
+            async with scoped(self.pool, user_id) as connection:
+                cursor = await connection.execute(self.statements["user_key_exclusive"], values)
+                row = await cursor.fetchone()
+                if row is None:
+                    raise NoSuchUser
+                old = None if row[0] is None else bytes(row[0])
+                new = await self.keys.make_replacement(user_id)
+                yield Replacement(connection, old, new)
+                scope.shield = True
+                values["encryption_key"] = new.stored
+                await connection.execute(self.statements["user_key_replace"], values)
+            await self.keys.replaced(user_id, old, new)
+
+    @asynccontextmanager
+    async def key_if_free(self, user_id: UUID) -> AsyncIterator[tuple[Connection, bytes | None]]:
+        """A transaction with the exclusive lock on the user's key, and the wrapped key; None when others hold it."""
+        async with scoped(self.pool, user_id) as connection:
+            row = await self._if_free(connection, user_id)
+            yield connection, None if row is None or row[0] is None else bytes(row[0])
 
     async def opened(self, user_id: UUID, row: tuple[Any, ...] | None) -> UserKey:
         """The key of a row of `user_key`. Raises like `key`."""

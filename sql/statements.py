@@ -48,6 +48,7 @@ StatementName = Literal[
     "pending_erase",
     "pending_postpone",
     "pending_users",
+    "pending_wait",
     "proactive_active",
     "proactive_erase",
     "proactive_forget",
@@ -62,9 +63,9 @@ StatementName = Literal[
     "user_insert",
     "user_key",
     "user_key_exclusive",
+    "user_key_exclusive_if_free",
     "user_key_replace",
     "user_key_shared",
-    "user_key_shared_nowait",
     "user_rehash",
 ]
 
