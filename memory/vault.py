@@ -27,6 +27,7 @@ from uuid import UUID
 import trio
 from cryptography.fernet import Fernet
 
+from memory.key_shares import MissingKeyShare
 from memory.sealing import Unreadable, unseal
 from memory.user_keys import UserKey, UserKeys
 from sql.connection import Connection
@@ -84,11 +85,21 @@ class Vault:
     async def key(self, user_id: UUID) -> UserKey:
         """The user's key as of a moment ago. Raises `NoSuchUser`, `WrongMasterKey`, `MissingKeyShare`."""
         kept = self.keys.kept(user_id)
-        if kept is not None:
-            return kept
-        async with scoped(self.pool, user_id) as connection:
-            cursor = await connection.execute(self.statements["user_key"], {"user_id": user_id})
-        return await self.opened(user_id, await cursor.fetchone())
+        return kept if kept is not None else await self._current(user_id, None)
+
+    async def _current(self, user_id: UUID, tried: tuple[Any, ...] | None) -> UserKey:
+        """The key that is the user's now. `tried` is a row of `user_key` that did not open, for lack of its share."""
+        while True:
+            async with scoped(self.pool, user_id) as connection:
+                cursor = await connection.execute(self.statements["user_key"], {"user_id": user_id})
+            row = await cursor.fetchone()
+            try:
+                return await self.opened(user_id, row)
+            except MissingKeyShare:
+                # Nothing keeps others from replacing the key, and destroying its share, just after the row was read.
+                if row == tried:
+                    raise
+                tried = row
 
     async def consistent(self, user_id: UUID, read: Callable[[Connection, UserKey], Awaitable[T]]) -> tuple[UserKey, T]:
         """What `read` gives, and the key that is right for it, in one round trip when `read` only queues statements.
@@ -101,7 +112,12 @@ class Vault:
             async with scoped(self.pool, user_id, snapshot=True) as connection:
                 cursor = await connection.execute(self.statements["user_key"], {"user_id": user_id})
                 found = await read(connection, key)
-            current = await self.opened(user_id, await cursor.fetchone())
+            row = await cursor.fetchone()
+            try:
+                current = await self.opened(user_id, row)
+            except MissingKeyShare:
+                key = await self._current(user_id, row)
+                continue
             if current.key == key.key:  # it may have been wrapped anew, which changes nothing
                 return key, found
             key = current
