@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -17,6 +18,7 @@ from memory.erasing import Forgetting, Receipt
 from memory.export import Export
 from memory.limits import MemoryLimits
 from memory.recall import Recall, Recalled
+from memory.sealing import well_formed
 from memory.vault import Tier, Vault
 
 
@@ -24,7 +26,8 @@ class MemoryMiddleware:
     """The four tiers of every user. Wraps each answer; run `enrichment` beside it.
 
     Every method raises `memory.vault.NoSuchUser`, `memory.keys.WrongMasterKey`, `memory.key_shares.MissingKeyShare` and
-    the database's errors, and leaves it to the caller to go on without memory.
+    the database's errors, and leaves it to the caller to go on without memory. Text that is not well-formed Unicode is
+    made so (`memory.sealing.well_formed`), except in preferences, which are refused.
     """
 
     def __init__(
@@ -52,7 +55,7 @@ class MemoryMiddleware:
 
     async def recall(self, user_id: UUID, message: str) -> Recalled:
         """`enrich_context` before it is made plain."""
-        return await self._recall.recall(user_id, message)
+        return await self._recall.recall(user_id, well_formed(message))
 
     async def store_episode(
         self,
@@ -71,8 +74,13 @@ class MemoryMiddleware:
         """
         stored = await self._episodic.store(
             user_id,
-            Exchange(message, response, agent, recalled),
-            session_id=session_id,
+            Exchange(
+                well_formed(message),
+                well_formed(response),
+                None if agent is None else well_formed(agent),
+                [well_formed(text) for text in recalled],
+            ),
+            session_id=None if session_id is None else well_formed(session_id),
             request_id=request_id or uuid4(),
         )
         if stored:
@@ -85,7 +93,7 @@ class MemoryMiddleware:
 
     async def delete_core(self, user_id: UUID, key: str) -> bool:
         """Remove a preference with its history; whether there was one."""
-        return await self._core.delete(user_id, key)
+        return await self._core.delete(user_id, well_formed(key))
 
     async def mutated(
         self,
@@ -96,11 +104,11 @@ class MemoryMiddleware:
         data: Mapping[str, Any] | None,
     ) -> None:
         """The person's entity changed: remember what it is now, or forget it when it is gone."""
-        name = (entity, entity_id.replace("\x00", ""))
+        name = (well_formed(entity), well_formed(entity_id).replace("\x00", ""))
         if op == "delete":
             await self.store.forget_entity(user_id, name)
         elif data:
-            await self._remember_entity(user_id, name, data)
+            await self._remember_entity(user_id, name, json.loads(well_formed(json.dumps(data, ensure_ascii=False))))
 
     async def _remember_entity(self, user_id: UUID, name: tuple[str, str], changed: Mapping[str, Any]) -> None:
         # Embedded before a connection is taken, from what the entity was a moment ago; a rival change makes it anew.

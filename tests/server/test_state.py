@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from pathlib import Path
 
@@ -21,11 +20,15 @@ def settings_in(folder: Path, **more: str) -> Settings:
     return load_settings({"TESSERA_STATE_DIR": str(folder), **more})
 
 
+def names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
 async def test_a_key_is_made_once_and_kept_private(pool: Pool, tmp_path: Path) -> None:
     settings = settings_in(tmp_path / "state")
     prepare_state_dir(settings.state_dir)
     assert master_keys(settings) is None
-    assert not list(settings.state_dir.iterdir())
+    assert names(settings.state_dir) == []
     keys, path = await first_master_key(settings, pool, STATEMENTS)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(settings.state_dir.stat().st_mode) == 0o700
@@ -33,7 +36,7 @@ async def test_a_key_is_made_once_and_kept_private(pool: Pool, tmp_path: Path) -
     assert master_keys(settings) == (keys, path)
     # By two servers that start at once, too.
     assert await first_master_key(settings, pool, STATEMENTS) == (keys, path)
-    assert [entry.name for entry in settings.state_dir.iterdir()] == [path.name]
+    assert names(settings.state_dir) == [path.name]
 
 
 async def test_no_key_is_made_for_a_database_that_had_another(pool: Pool, database: str, tmp_path: Path) -> None:
@@ -41,13 +44,13 @@ async def test_no_key_is_made_for_a_database_that_had_another(pool: Pool, databa
     settings = settings_in(tmp_path, TESSERA_DATABASE_URL=database)
     with pytest.raises(SettingsError, match=r"MASTER_KEYS: unset, and there is no .*master\.key, but the database has"):
         await first_master_key(settings, pool, STATEMENTS)
-    assert os.listdir(tmp_path) == []
+    assert names(tmp_path) == []
     # The whole server says so too.
     refused = command("run", TESSERA_DATABASE_URL=database, TESSERA_STATE_DIR=str(tmp_path))
     assert refused.returncode == 2
     assert "put the file back; nothing was written" in refused.stderr
     assert "Traceback" not in refused.stderr
-    assert os.listdir(tmp_path) == []
+    assert names(tmp_path) == []
 
 
 async def test_users_without_keys_had_no_master_key(pool: Pool, database: str, tmp_path: Path) -> None:
