@@ -27,10 +27,13 @@ class KeyUpkeep:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._vault.keys.expire)
             while True:
+                # The border of upkeep: whatever is wrong with one sweep, there will be another, and the server goes on.
                 try:
                     await self.sweep()
                 except (DatabaseUnavailable, PoolTimeout, OSError) as error:
                     logger.warning("key shares are swept later: %s", error)
+                except Exception:
+                    logger.exception("sweeping key shares failed")
                 await trio.sleep(_SWEEP_INTERVAL_S)
 
     async def sweep(self) -> int:
