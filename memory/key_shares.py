@@ -73,12 +73,12 @@ class KeyShares:
         return share
 
     async def read(self, user_id: UUID, share_id: UUID) -> KeyShare:
-        """Raises `MissingKeyShare`, also for a damaged file."""
+        """Raises `MissingKeyShare`, also for a damaged file, and for one that is just being destroyed."""
         try:
             secret = await trio.Path(self._path(user_id, share_id)).read_bytes()
         except FileNotFoundError:
             raise MissingKeyShare from None
-        if len(secret) != SHARE_BYTES:
+        if len(secret) != SHARE_BYTES or not any(secret):
             raise MissingKeyShare
         return KeyShare(share_id, secret)
 

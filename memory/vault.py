@@ -28,6 +28,7 @@ import trio
 from cryptography.fernet import Fernet
 
 from memory.key_shares import MissingKeyShare
+from memory.keys import WrongMasterKey
 from memory.sealing import Unreadable, unseal
 from memory.user_keys import UserKey, UserKeys
 from sql.connection import Connection
@@ -44,6 +45,10 @@ T = TypeVar("T")
 _ASK_S: Final = 1.0
 _FIRST_PAUSE_S: Final = 0.005
 _LAST_PAUSE_S: Final = 0.1
+
+
+# What a key raises that was replaced, and its share destroyed, since its row was read; or that never opens.
+_NOT_OPENED: Final = (MissingKeyShare, WrongMasterKey)
 
 
 class NoSuchUser(Exception):
@@ -88,14 +93,14 @@ class Vault:
         return kept if kept is not None else await self._current(user_id, None)
 
     async def _current(self, user_id: UUID, tried: tuple[Any, ...] | None) -> UserKey:
-        """The key that is the user's now. `tried` is a row of `user_key` that did not open, for lack of its share."""
+        """The key that is the user's now. `tried` is a row of `user_key` that did not open."""
         while True:
             async with scoped(self.pool, user_id) as connection:
                 cursor = await connection.execute(self.statements["user_key"], {"user_id": user_id})
             row = await cursor.fetchone()
             try:
                 return await self.opened(user_id, row)
-            except MissingKeyShare:
+            except _NOT_OPENED:
                 # Nothing keeps others from replacing the key, and destroying its share, just after the row was read.
                 if row == tried:
                     raise
@@ -115,7 +120,7 @@ class Vault:
             row = await cursor.fetchone()
             try:
                 current = await self.opened(user_id, row)
-            except MissingKeyShare:
+            except _NOT_OPENED:
                 key = await self._current(user_id, row)
                 continue
             if current.key == key.key:  # it may have been wrapped anew, which changes nothing

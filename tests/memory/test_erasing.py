@@ -235,9 +235,10 @@ async def test_a_damaged_share_is_a_missing_one(pool: Pool, tmp_path: Path) -> N
     memories = Memories(pool, shares=tmp_path / "shares")
     ann = await memories.person()
     (share,) = (tmp_path / "shares" / str(ann)).iterdir()
-    share.write_bytes(b"short")
-    with pytest.raises(MissingKeyShare, match="TESSERA_KEY_SHARES_DIR"):
-        await memories.vault.key(ann)
+    for damaged in (b"short", b"", bytes(32)):  # zeros are what a share is overwritten with
+        share.write_bytes(damaged)
+        with pytest.raises(MissingKeyShare, match="TESSERA_KEY_SHARES_DIR"):
+            await memories.vault.key(ann)
 
 
 async def test_keys_are_kept_briefly_and_boundedly() -> None:
