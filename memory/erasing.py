@@ -1,4 +1,4 @@
-"""Forgetting: one item, or everything together with the key that opened it."""
+"""Erasing: everything that memory holds of a user, together with the key that opened it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
+from memory.forgotten import erased_in
 from memory.key_shares import MissingKeyShare
 from memory.keys import WrongMasterKey
-from memory.vault import NoSuchUser, Tier, Vault
+from memory.vault import NoSuchUser, Vault
 from sql.statements import StatementName
 
 _ERASED: Final[tuple[tuple[str, StatementName], ...]] = (
@@ -43,35 +44,6 @@ class Forgetting:
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
 
-    async def forget(self, user_id: UUID, item_id: UUID) -> list[Tier]:
-        """Remove the item with this id, whatever its tier; returns where something was removed, empty when nowhere.
-
-        An episode goes with what was learned from it, and a memory with the episode that it was learned from: otherwise
-        the same words would be recalled from the other. A pattern is not found again. Raises `NoSuchUser`.
-        """
-        vault, statements = self._vault, self._vault.statements
-        values: dict[str, object] = {"user_id": user_id, "id": item_id}
-        # If it is an episode that a worker is busy with, what is being learned from it has to go too.
-        await vault.claims_over(user_id, item_id)
-        async with vault.removing(user_id) as connection:
-            cursor = await connection.execute(statements["episode_of_memory"], values)
-            source = await cursor.fetchone()
-            # What was learned from an episode is committed when the episode is no longer pending.
-            episode_id = source[0] if source is not None else item_id
-            of_episode = {"user_id": user_id, "id": episode_id, "source_id": episode_id}
-            episodic = await connection.execute(statements["episode_forget"], of_episode)
-            learned = await connection.execute(statements["associative_forget_source"], of_episode)
-            memory = await connection.execute(statements["associative_forget"], values)
-            core = await connection.execute(statements["core_forget"], values)
-            pattern = await connection.execute(statements["proactive_forget"], values)
-        removed: list[tuple[Tier, int]] = [
-            ("associative", learned.rowcount + memory.rowcount),
-            ("episodic", episodic.rowcount),
-            ("core", core.rowcount),
-            ("proactive", pattern.rowcount),
-        ]
-        return [tier for tier, count in removed if count]
-
     async def erase(self, user_id: UUID) -> Receipt:
         """Delete all of a user's memory, destroy their key and make a new one.
 
@@ -81,11 +53,11 @@ class Forgetting:
         vault, statements = self._vault, self._vault.statements
         values = {"user_id": user_id}
         cursors = {}
-        await vault.claims_over(user_id)
         async with vault.replacing_key(user_id) as replacement:
             before = await self._fingerprint(user_id, replacement.old)
             for_good = await vault.keys.can_destroy(user_id, replacement.old)
             await replacement.connection.execute(statements["pending_erase"], values)
+            await erased_in(replacement.connection, vault, user_id, datetime.now(UTC))
             for name, statement in _ERASED:
                 cursors[name] = await replacement.connection.execute(statements[statement], values)
             # Shares that a crash left; with the last of them the last older copies become unreadable too.

@@ -9,7 +9,8 @@ from uuid import UUID
 from memory.associative import MemoryStore
 from memory.core import history_purpose, value_purpose
 from memory.episodes import EpisodicMemory, summary_purpose
-from memory.habits import FORGOTTEN, pattern_purpose
+from memory.habits import pattern_purpose
+from memory.preference_names import unwrapped
 from memory.sealing import Unreadable
 from memory.user_keys import UserKey
 from memory.vault import Vault
@@ -64,10 +65,11 @@ class Export:
         return key, await cursor.fetchall()
 
     def _core(self, key: UserKey, row: tuple[Any, ...]) -> dict[str, Any]:
-        id_, name, value, history, created_at, updated_at = row
+        id_, name, value, history, created_at, updated_at, _ = row
         record = {"tier": "core", "id": str(id_), "key": name}
         try:
-            record["value"] = self._vault.unseal(key.fernet, "core", value_purpose(name), value)
+            sealed = self._vault.unseal(key.fernet, "core", value_purpose(name), value)
+            record["key"], record["value"] = unwrapped(name, sealed)
             record["history"] = (
                 self._vault.unseal(key.fernet, "core", history_purpose(name), history) if history is not None else []
             )
@@ -129,8 +131,6 @@ class Export:
 
     def _pattern(self, key: UserKey, row: tuple[Any, ...]) -> dict[str, Any] | None:
         id_, pattern_digest, token, confidence, source, created_at, updated_at = row
-        if source == FORGOTTEN:
-            return None
         record: dict[str, Any] = {"tier": "proactive", "id": str(id_)}
         try:
             pattern = self._vault.unseal(key.fernet, "proactive", pattern_purpose(bytes(pattern_digest)), token)

@@ -15,6 +15,7 @@ import trio
 from memory.associative import Content, Document, MemoryStore, identity, purpose
 from memory.core import history_purpose, value_purpose
 from memory.episodes import exchange_purpose, summary_purpose
+from memory.forgotten import reseal_forgetting_key
 from memory.habits import pattern_purpose, pattern_values
 from memory.key_shares import MissingKeyShare
 from memory.keys import WrongMasterKey
@@ -69,6 +70,7 @@ class Rekeying:
             done = Rekeyed(old.fingerprint, new.fingerprint)
             for tier in (self._core, self._episodes, self._memories, self._patterns):
                 await tier(connection, user_id, old, new, done)
+            await reseal_forgetting_key(connection, self._vault, user_id, old, new)
         return done
 
     async def rotate_master_key(self, progress: Callable[[Rewrapped], Awaitable[None]] | None = None) -> Rewrapped:

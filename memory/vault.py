@@ -3,13 +3,12 @@
 **The order of locks.** Who changes memory takes the lock on the user's key (their row of `users`) before any other:
 
 - `adding`, shared: for inserting rows that nobody else can know of, which is how an answered request is stored;
-- `writing`, `removing`, exclusive: for changing and removing rows. Of one user, one such transaction runs at a time, so
-  the order in which it locks rows of the tiers does not matter, and none of them can be part of a deadlock;
+- `writing`, exclusive: for changing and removing rows. Of one user, one such transaction runs at a time, so the order
+  in which it locks rows of the tiers does not matter, and none of them can be part of a deadlock;
 - `replacing_key`, exclusive too.
 
-One lock comes before the key's: a worker's claim on rows of `memory_pending`, which it holds while it waits for models.
-A worker therefore never waits for the key: `try_writing` asks for it again and again, and gives up. Who removes claimed
-rows waits for the claims to end before it takes the key (`claims_over`), so that nobody waits for a model behind it.
+Claiming work and giving it back (`memory/claims.py`) do without the key: the one takes only rows that nobody holds, the
+other locks them in the order of their ids, as erasing does.
 
 **Reading** takes no lock. `consistent` reads rows and the key they are under in one snapshot, so that rows are never
 opened with a key that was replaced in between.
@@ -41,12 +40,6 @@ logger = logging.getLogger(__name__)
 Tier = Literal["core", "associative", "episodic", "proactive"]
 T = TypeVar("T")
 
-# How long a worker asks for a key that others hold, and how often.
-_ASK_S: Final = 1.0
-_FIRST_PAUSE_S: Final = 0.005
-_LAST_PAUSE_S: Final = 0.1
-
-
 # What a key raises that was replaced, and its share destroyed, since its row was read; or that never opens.
 _NOT_OPENED: Final = (MissingKeyShare, WrongMasterKey)
 
@@ -56,10 +49,6 @@ class NoSuchUser(Exception):
 
     def __init__(self) -> None:
         super().__init__("This account no longer exists.")
-
-
-class KeyBusy(Exception):
-    """Others hold the user's key, or have replaced it: what was begun under it has to be done again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,45 +135,10 @@ class Vault:
             yield held
 
     @asynccontextmanager
-    async def removing(self, user_id: UUID) -> AsyncIterator[Connection]:
-        """`writing` for what needs no key, so that one which does not open is no obstacle. Raises `NoSuchUser`."""
-        async with scoped(self.pool, user_id) as connection:
-            cursor = await connection.execute(self.statements["user_key_exclusive"], {"user_id": user_id})
-            if await cursor.fetchone() is None:
-                raise NoSuchUser
-            yield connection
-
-    @asynccontextmanager
     async def _holding(self, user_id: UUID, lock: StatementName) -> AsyncIterator[tuple[Connection, UserKey]]:
         async with scoped(self.pool, user_id) as connection:
             cursor = await connection.execute(self.statements[lock], {"user_id": user_id})
             yield connection, await self.opened(user_id, await cursor.fetchone())
-
-    async def try_writing(self, connection: Connection, user_id: UUID, user_key: UserKey) -> None:
-        """Make a transaction that holds claims one of `writing`, under this key.
-
-        Raises `KeyBusy` when the key is another one by now, or is held by others for longer than a second. Read
-        `user_key` before the claim: a key that is replaced between the two is noticed here.
-        """
-        pause_s = _FIRST_PAUSE_S
-        give_up_at = trio.current_time() + _ASK_S
-        while (row := await self._if_free(connection, user_id)) is None:
-            if trio.current_time() >= give_up_at:
-                raise KeyBusy("the user's key is in use by others")
-            await trio.sleep(pause_s)
-            pause_s = min(2 * pause_s, _LAST_PAUSE_S)
-        if row[0] is None or bytes(row[0]) != user_key.stored:
-            raise KeyBusy("the user's key was replaced meanwhile")
-
-    async def _if_free(self, connection: Connection, user_id: UUID) -> tuple[Any, ...] | None:
-        cursor = await connection.execute(self.statements["user_key_exclusive_if_free"], {"user_id": user_id})
-        return await cursor.fetchone()
-
-    async def claims_over(self, user_id: UUID, episode_id: UUID | None = None) -> None:
-        """Wait until no worker is busy with the user's episodes, or with this one."""
-        values = {"user_id": user_id, "id": episode_id}
-        async with scoped(self.pool, user_id) as connection:
-            await connection.execute(self.statements["pending_wait"], values)
 
     @asynccontextmanager
     async def replacing_key(self, user_id: UUID) -> AsyncIterator[Replacement]:
@@ -213,7 +167,8 @@ class Vault:
     async def key_if_free(self, user_id: UUID) -> AsyncIterator[tuple[Connection, bytes | None]]:
         """A transaction with the exclusive lock on the user's key, and the wrapped key; None when others hold it."""
         async with scoped(self.pool, user_id) as connection:
-            row = await self._if_free(connection, user_id)
+            cursor = await connection.execute(self.statements["user_key_exclusive_if_free"], {"user_id": user_id})
+            row = await cursor.fetchone()
             yield connection, None if row is None or row[0] is None else bytes(row[0])
 
     async def opened(self, user_id: UUID, row: tuple[Any, ...] | None) -> UserKey:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
 from uuid import UUID
 
 import structlog
 
+from memory.key_shares import MissingKeyShare
+from memory.keys import WrongMasterKey
 from memory.vault import NoSuchUser
 from server.remembering import AnswerMemory
 from sql.errors import DatabaseUnavailable
@@ -13,6 +16,7 @@ from sql.pool import PoolTimeout
 from streaming.codes import ErrorCode
 from streaming.frames import WsError, WsMemoryForgotten
 
+CHANGE_REFUSED: Final = "Memory can't take this change just now; your other devices have it. Send it again later."
 log = structlog.get_logger(__name__)
 
 
@@ -20,7 +24,7 @@ async def forget_memory(memory: AnswerMemory, user_id: UUID, memory_id: UUID) ->
     """Remove the memory; the frame that answers."""
     try:
         tiers = await memory.forget(user_id, memory_id)
-    except (DatabaseUnavailable, PoolTimeout, NoSuchUser) as error:
+    except (DatabaseUnavailable, PoolTimeout, NoSuchUser, WrongMasterKey, MissingKeyShare) as error:
         log.warning("memory_forget_failed", reason=type(error).__name__)
         return WsError(
             code=ErrorCode.MEMORY_UNAVAILABLE, message="Memory can't be reached just now; try again.", retryable=True

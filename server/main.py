@@ -241,6 +241,7 @@ async def _drain(parts: _Parts, rest_done: trio.Event, grace_s: float) -> None:
     log.info("draining", sessions=len(parts.registry), grace_s=grace_s)
     parts.answering.drain()
     parts.gate.drain()
+    ends_at = trio.current_time() + grace_s
     with trio.move_on_after(grace_s):
         await parts.gate.closed()
         await rest_done.wait()
@@ -249,6 +250,7 @@ async def _drain(parts: _Parts, rest_done: trio.Event, grace_s: float) -> None:
     with trio.move_on_after(_CLOSE_TIMEOUT_S):
         await parts.gate.closed()
         await rest_done.wait()
+    await parts.remembering.drain(max(ends_at - trio.current_time(), _CLOSE_TIMEOUT_S))
 
 
 def _host_port(address: tuple[str, int]) -> str:

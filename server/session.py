@@ -21,7 +21,7 @@ from server.auth import Tokens
 from server.chat_input import chat_input
 from server.devices import DeviceRegistry
 from server.expiry import Expiry, RefreshRefused
-from server.forgetting import forget_memory
+from server.forgetting import CHANGE_REFUSED, forget_memory
 from server.greeting import greeting
 from server.handshake import Hello
 from server.heartbeat import Heartbeat
@@ -261,9 +261,7 @@ class Session:
                 if not self.data_replies.answer(data_id, frame):
                     self._refuse(ErrorCode.UNKNOWN_CALL, f"No data request {data_id} awaits a response.")
             case WsClientMutation():
-                record = WsMutationRecord(op=frame.op, entity=frame.entity, id=frame.id, data=frame.data)
-                self._registry.announce(self.user_id, record, origin=self.device_id)
-                self._answering.memory.changed(self.user_id, record)
+                self._changed(frame)
             case WsMemoryForget(memory_id=memory_id):
                 nursery.start_soon(self._forget, memory_id)
             case WsPing():
@@ -275,6 +273,12 @@ class Session:
                     self._refuse(ErrorCode.UNAUTHORIZED, str(refused))
             case WsDeviceHello():
                 self._refuse(ErrorCode.ALREADY_READY, "This socket has said hello already.")
+
+    def _changed(self, frame: WsClientMutation) -> None:
+        record = WsMutationRecord(op=frame.op, entity=frame.entity, id=frame.id, data=frame.data)
+        self._registry.announce(self.user_id, record, origin=self.device_id)
+        if not self._answering.memory.changed(self.user_id, record):
+            self._refuse(ErrorCode.MEMORY_UNAVAILABLE, CHANGE_REFUSED, retryable=True)
 
     async def _forget(self, memory_id: UUID) -> None:
         self.send_control(await forget_memory(self._answering.memory, self.user_id, memory_id))

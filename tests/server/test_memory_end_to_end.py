@@ -76,7 +76,7 @@ async def test_what_is_said_on_one_device_is_recalled_on_another_and_forgotten_o
                 (found,) = [item for item in used if item.tier == "associative"]
                 assert found.reason.startswith("matches clara, move")
 
-                assert await forget(tessera, account, found) == {"associative", "episodic"}
+                assert await forget(tessera, account, found) == {"associative", "core", "episodic"}
                 assert await forget(tessera, account, found) is ErrorCode.UNKNOWN_MEMORY
             assert not [record for record in await export(client) if "moved to Lisbon. Call" in str(record)]
 
