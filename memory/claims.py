@@ -7,13 +7,14 @@ there may commit; work that was taken over by another, or whose episode is gone,
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from memory.conversation import previous_turns
 from memory.core import CoreMemory
 from memory.episodes import EpisodicMemory, Exchange
 from memory.limits import MemoryLimits, delay_s
@@ -30,12 +31,13 @@ TIME_ZONE_KEY: Final = "time_zone"
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """One claimed episode. `attempts` counts this one."""
+    """One claimed episode. `attempts` counts this one; `previous` is the turn before it, where there is one."""
 
     id: UUID
     attempts: int
     exchange: Exchange
     at: datetime
+    previous: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,9 @@ class Claims:
             await self.postpone(user_id, claim, attempts)
             raise
         zone = _zone(self._core.read(user_key.fernet, await core_rows.fetchall()))
-        episodes = [episode for row in rows if (episode := self._read(user_key, row)) is not None]
+        async with scoped(self._vault.pool, user_id) as connection:
+            before = await previous_turns(self._vault, connection, user_id, user_key, list(attempts))
+        episodes = [episode for row in rows if (episode := self._read(user_key, row, before)) is not None]
         return Claim(claim, user_id, user_key, zone, episodes, attempts)
 
     async def still(self, connection: Connection, claim: Claim) -> set[UUID]:
@@ -101,13 +105,13 @@ class Claims:
                 values = {"user_id": user_id, "id": id_, "claim": claim, "delay_s": delay_s(count)}
                 await connection.execute(self._vault.statements["pending_postpone"], values)
 
-    def _read(self, user_key: UserKey, row: tuple[Any, ...]) -> Episode | None:
+    def _read(self, user_key: UserKey, row: tuple[Any, ...], before: Mapping[UUID, str]) -> Episode | None:
         id_, attempts, token, at = row
         try:
             exchange = self._episodic.read_exchange(user_key.fernet, id_, token)
         except Unreadable:
             return None
-        return Episode(id_, attempts, exchange, at)
+        return Episode(id_, attempts, exchange, at, before.get(id_))
 
 
 def _zone(core: Sequence[tuple[UUID, str, Any]]) -> tzinfo:

@@ -18,6 +18,7 @@ import trio
 
 from memory.associative import Document, MemoryStore
 from memory.claims import Claim, Claims, Episode
+from memory.conversation import told_apart
 from memory.core import CoreMemory, InvalidCoreValue
 from memory.episodes import summary_purpose
 from memory.forgotten import among_in, forgotten_in
@@ -203,7 +204,14 @@ class Enrichment:
     def _document(self, claim: Claim, one: _Enriched) -> Document | None:
         if one.learned is None:
             return None
-        return Document(one.learned, one.episode.at.astimezone(claim.zone), source="episode", source_id=one.episode.id)
+        episode = one.episode
+        return Document(
+            one.learned,
+            episode.at.astimezone(claim.zone),
+            source="episode",
+            source_id=episode.id,
+            previous=told_apart(one.learned, episode.previous),
+        )
 
     async def _all_enriched(self, episodes: Sequence[Episode]) -> list[_Enriched]:
         """In the order of `episodes`; models are asked about several at a time."""

@@ -35,6 +35,7 @@ StatementName = Literal[
     "episode_pending",
     "episode_rekey",
     "episodes_erase",
+    "episodes_before",
     "episodes_exchanges",
     "episodes_page",
     "episodes_present",
