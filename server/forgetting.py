@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
 from uuid import UUID
 
 import structlog
@@ -16,7 +15,6 @@ from sql.pool import PoolTimeout
 from streaming.codes import ErrorCode
 from streaming.frames import WsError, WsMemoryForgotten
 
-CHANGE_REFUSED: Final = "Memory can't take this change just now; your other devices have it. Send it again later."
 log = structlog.get_logger(__name__)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import structlog
@@ -19,6 +19,7 @@ from server.entity_changes import EntityChanges
 from server.metrics import Metrics
 from streaming.frames import WsMemoryUsed, WsMutationRecord
 
+_COMMITTED_S: Final = 1.0
 log = structlog.get_logger(__name__)
 
 
@@ -49,6 +50,10 @@ class AnswerMemory(Protocol):
 
     def changed(self, user_id: UUID, change: WsMutationRecord) -> bool:
         """The person's entity was changed: commit that soon, in the order of the calls. False: it can't be taken."""
+        ...
+
+    async def committed(self, user_id: UUID) -> None:
+        """Wait, for a second at most, until what was changed before is committed."""
         ...
 
     async def forget(self, user_id: UUID, item_id: UUID) -> list[Tier]:
@@ -115,6 +120,11 @@ class Remembering:
         """See `AnswerMemory`."""
         return self._changes.take(user_id, change)
 
+    async def committed(self, user_id: UUID) -> None:
+        """See `AnswerMemory`."""
+        with trio.move_on_after(_COMMITTED_S):
+            await self._changes.written(user_id)
+
     async def forget(self, user_id: UUID, item_id: UUID) -> list[Tier]:
         """See `AnswerMemory`."""
         return await self._middleware.forget(user_id, item_id)
@@ -147,6 +157,10 @@ class NoMemory:
         """Nothing."""
         del user_id, change
         return True
+
+    async def committed(self, user_id: UUID) -> None:
+        """Nothing waits."""
+        del user_id
 
     async def forget(self, user_id: UUID, item_id: UUID) -> list[Tier]:
         """Nothing is there to be removed."""

@@ -13,10 +13,13 @@ import trio
 from memory.enrichment import Description
 from memory.episodes import EpisodicMemory, Exchange
 from memory.limits import MemoryLimits
+from server.entity_changes import EntityChanges
+from server.metrics import Metrics
 from sql.embedded import EmbeddedPostgres
 from sql.migrate import migrate
 from sql.pool import Pool, PoolTimeout, open_pool
 from sql.tenant import configure_server
+from streaming.frames import WsMutationRecord
 from tests.database import temporary_directory
 from tests.memory.remembering import Memories, WordEmbedder
 
@@ -261,6 +264,35 @@ async def _restart_in_the_middle(server: EmbeddedPostgres) -> None:
             await trio.to_thread.run_sync(server.start)
             await store(memories, ann, 1)
             await until_enriched(memories, ann, 2)
+            nursery.cancel_scope.cancel()
+    finally:
+        await trio.to_thread.run_sync(server.stop)
+
+
+def test_changes_wait_for_a_database_that_is_restarted() -> None:
+    with temporary_directory() as folder:
+        trio.run(_change_around_a_restart, EmbeddedPostgres(folder / "postgres", durable=False))
+
+
+async def _change_around_a_restart(server: EmbeddedPostgres) -> None:
+    database = await trio.to_thread.run_sync(server.start)
+    try:
+        await migrate(database)
+        async with open_pool(database, max_size=3, configure=configure_server) as pool, trio.open_nursery() as nursery:
+            memories = Memories(pool)
+            ann = await memories.person()
+            changes = EntityChanges(memories.middleware.changed, Metrics())
+            nursery.start_soon(changes.run)
+            changes.take(ann, WsMutationRecord(op="create", entity="task", id="before", data={"title": "x"}))
+            await changes.written(ann)
+            await trio.to_thread.run_sync(server.stop)
+            for op in ("create", "delete"):
+                changes.take(ann, WsMutationRecord(op=op, entity="task", id="before", data={"title": "y"}))
+            changes.take(ann, WsMutationRecord(op="create", entity="task", id="after", data={"title": "z"}))
+            await trio.to_thread.run_sync(server.start)
+            with trio.fail_after(60):
+                await changes.written(ann)
+            assert [record["entity_id"] for record in await memories.records(ann)] == ["after"]
             nursery.cancel_scope.cancel()
     finally:
         await trio.to_thread.run_sync(server.stop)

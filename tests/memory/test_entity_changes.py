@@ -63,7 +63,7 @@ async def test_two_servers_at_once(pool: Pool, database: str) -> None:
         servers = [Memories(wide, master_keys=memories.master_keys) for _ in range(2)]
         async with trio.open_nursery() as nursery:
             for number in range(12):
-                one = change(number, **{f"field{number}": "x"})
+                one = EntityChange("update", "task", "t1", {f"field{number}": "x"}, NOON + timedelta(seconds=number))
                 nursery.start_soon(servers[number % 2].middleware.changed, ann, [one])
     assert await data(memories, ann) == {f"field{number}": "x" for number in range(12)}
 
