@@ -72,8 +72,9 @@ class Claims:
         values = {"user_id": user_id, "claim": claim, "lease_s": self._limits.lease_s, "limit": limit}
         statements = self._vault.statements
         async with scoped(self._vault.pool, user_id) as connection:
-            claimed = await connection.execute(statements["pending_claim"], values)
+            # The key first: should it be replaced before the claim, `Claim.user_key` is not the one at the commit.
             key_row = await connection.execute(statements["user_key"], values)
+            claimed = await connection.execute(statements["pending_claim"], values)
             core_rows = await connection.execute(statements["core_all"], values)
         rows = await claimed.fetchall()
         if not rows:
@@ -100,7 +101,7 @@ class Claims:
     async def postpone(self, user_id: UUID, claim: UUID, attempts: dict[UUID, int]) -> None:
         """Give episodes back, each to be tried again the later the more often it has been."""
         async with scoped(self._vault.pool, user_id) as connection:
-            for id_, count in attempts.items():
+            for id_, count in sorted(attempts.items()):  # the order in which erasing locks them
                 values = {"user_id": user_id, "id": id_, "claim": claim, "delay_s": delay_s(count)}
                 await connection.execute(self._vault.statements["pending_postpone"], values)
 

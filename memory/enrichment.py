@@ -276,7 +276,9 @@ class Enrichment:
                     values = {"user_id": user_id, "content_digest": identity(user_key, document)}
                     await connection.execute(statements["unembedded_add"], values)
             await self._finish(connection, user_id, user_key, one)
-        for id_ in held & {*(one.episode.id for one in enriched), *unreadable}:
+        # What does not open under a key that has been replaced since may open under the new one: its lease will end.
+        hopeless = unreadable if user_key.key == claim.user_key.key else ()
+        for id_ in held & {*(one.episode.id for one in enriched), *hopeless}:
             await connection.execute(statements["pending_done"], {"user_id": user_id, "id": id_})
 
     async def _finish(self, connection: Connection, user_id: UUID, user_key: UserKey, one: _Enriched) -> None:

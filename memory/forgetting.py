@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,8 +21,8 @@ from memory.learning import says_again, told
 from memory.sealing import Unreadable
 from memory.user_keys import UserKey
 from memory.vault import Tier, Vault
-from sql.connection import Connection
-from sql.tenant import scoped
+from sql.connection import Connection, Cursor
+from sql.statements import StatementName
 
 _PAGE: Final = 200
 _NO_ID: Final = UUID(int=0)
@@ -62,50 +62,47 @@ class ItemForgetting:
 
     async def _group(self, user_id: UUID, item_id: UUID) -> _Group:
         group = _Group({item_id})
-        key = await self._vault.key(user_id)
-        values: dict[str, object] = {"user_id": user_id}
-        async with scoped(self._vault.pool, user_id) as connection:
-            core = await connection.execute(self._vault.statements["core_all"], values)
-            of_item = await connection.execute(self._vault.statements["episodes_present"], values | {"ids": [item_id]})
-        group.episodes |= {row[0] for row in await of_item.fetchall()}
-        group.episodes |= self._core.sources(key.fernet, await core.fetchall(), item_id)
-        await self._add_memories(user_id, key, group)
-        for exchange in await self._exchanges(user_id, key, group.episodes):
+        _, of_item = await self._rows(user_id, "episodes_present", ids=[item_id])
+        group.episodes |= {row[0] for row in of_item}
+        key, core = await self._rows(user_id, "core_all")
+        group.episodes |= self._core.sources(key.fernet, core, item_id)
+        await self._add_memories(user_id, group)
+        for _, exchange in self._read(*await self._rows(user_id, "episode_exchange", ids=list(group.episodes))):
             group.statements += told(exchange.message, exchange.response)
         if group.statements:
-            async with aclosing(self._all_exchanges(user_id, key)) as exchanges:
+            async with aclosing(self._all_exchanges(user_id)) as exchanges:
                 async for id_, exchange in exchanges:
                     if says_again(group.statements, exchange.message, exchange.response):
                         group.episodes.add(id_)
         return group
 
-    async def _add_memories(self, user_id: UUID, key: UserKey, group: _Group) -> None:
+    async def _rows(
+        self, user_id: UUID, statement: StatementName, **values: object
+    ) -> tuple[UserKey, list[tuple[Any, ...]]]:
+        """Rows, and the key that they are under."""
+
+        async def queue(connection: Connection, _: UserKey) -> Cursor:
+            return await connection.execute(self._vault.statements[statement], {"user_id": user_id, **values})
+
+        key, cursor = await self._vault.consistent(user_id, queue)
+        return key, await cursor.fetchall()
+
+    async def _add_memories(self, user_id: UUID, group: _Group) -> None:
         """The memories of the group's items and episodes, and the episodes that these were learned from, to the end."""
         known: set[UUID] = set()
         while known != (known := group.items | group.episodes):
-            values = {"user_id": user_id, "ids": list(known)}
-            async with scoped(self._vault.pool, user_id) as connection:
-                cursor = await connection.execute(self._vault.statements["associative_of_items"], values)
-            for id_, source, source_id, earlier, content_digest, token, *_ in await cursor.fetchall():
+            key, rows = await self._rows(user_id, "associative_of_items", ids=list(known))
+            for id_, source, source_id, earlier, content_digest, token, *_ in rows:
                 if id_ in group.items and source == "document" and not group.statements:
                     with suppress(Unreadable):
                         group.statements += told(self._store.read(key.fernet, content_digest, token).text, "")
                 group.items.add(id_)
                 group.episodes |= {source_id, *earlier} - {None}
 
-    async def _exchanges(self, user_id: UUID, key: UserKey, ids: Collection[UUID]) -> list[Exchange]:
-        values = {"user_id": user_id, "ids": list(ids)}
-        async with scoped(self._vault.pool, user_id) as connection:
-            cursor = await connection.execute(self._vault.statements["episode_exchange"], values)
-        return [exchange for _, exchange in self._read(key, await cursor.fetchall())]
-
-    async def _all_exchanges(self, user_id: UUID, key: UserKey) -> AsyncGenerator[tuple[UUID, Exchange], None]:
+    async def _all_exchanges(self, user_id: UUID) -> AsyncGenerator[tuple[UUID, Exchange], None]:
         after = _NO_ID
         while True:
-            values = {"user_id": user_id, "after": after, "limit": _PAGE}
-            async with scoped(self._vault.pool, user_id) as connection:
-                cursor = await connection.execute(self._vault.statements["episodes_page"], values)
-            rows = await cursor.fetchall()
+            key, rows = await self._rows(user_id, "episodes_page", after=after, limit=_PAGE)
             for found in self._read(key, [(row[0], row[4]) for row in rows]):
                 yield found
                 await trio.lowlevel.checkpoint()

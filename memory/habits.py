@@ -14,8 +14,7 @@ from memory.patterns import EpisodeFacts, Pattern, confidence_of, mine
 from memory.sealing import Unreadable, digest, seal
 from memory.user_keys import UserKey
 from memory.vault import Vault
-from sql.connection import Connection
-from sql.tenant import scoped
+from sql.connection import Connection, Cursor
 
 _MAX_PATTERNS: Final = 1000
 _MAX_SIGHTINGS: Final = 200
@@ -47,16 +46,13 @@ class ProactiveMemory:
         self._episodic = EpisodicMemory(vault)
 
     async def facts(self, user_id: UUID, episodes: int, zone: tzinfo) -> list[EpisodeFacts]:
-        """What there is to mine in the newest `episodes`; those that do not open are left out.
+        """What to mine in the newest `episodes`; those that do not open are left out. Raises like `Vault.key`."""
 
-        Raises like `Vault.key`.
-        """
-        async with scoped(self._vault.pool, user_id) as connection:
-            key_row = await connection.execute(self._vault.statements["user_key"], {"user_id": user_id})
-            cursor = await connection.execute(
-                self._vault.statements["episodes_exchanges"], {"user_id": user_id, "limit": episodes}
-            )
-        user_key = await self._vault.opened(user_id, await key_row.fetchone())
+        async def queue(connection: Connection, _: UserKey) -> Cursor:
+            values = {"user_id": user_id, "limit": episodes}
+            return await connection.execute(self._vault.statements["episodes_exchanges"], values)
+
+        user_key, cursor = await self._vault.consistent(user_id, queue)
         facts = []
         for id_, token, at in await cursor.fetchall():
             with suppress(Unreadable):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID, uuid4
@@ -18,6 +20,7 @@ from memory.export import Export
 from memory.forgetting import ItemForgetting
 from memory.limits import MemoryLimits
 from memory.recall import Recall, Recalled
+from memory.sealing import well_formed
 from memory.vault import Tier, Vault
 
 
@@ -25,7 +28,8 @@ class MemoryMiddleware:
     """The four tiers of every user. Wraps each answer; run `enrichment` beside it.
 
     Every method raises `memory.vault.NoSuchUser`, `memory.keys.WrongMasterKey`, `memory.key_shares.MissingKeyShare` and
-    the database's errors, and leaves it to the caller to go on without memory.
+    the database's errors, and leaves it to the caller to go on without memory. Text that is not well-formed Unicode is
+    made so (`memory.sealing.well_formed`), except in preferences, which are refused.
     """
 
     def __init__(
@@ -55,7 +59,7 @@ class MemoryMiddleware:
 
     async def recall(self, user_id: UUID, message: str) -> Recalled:
         """`enrich_context` before it is made plain."""
-        return await self._recall.recall(user_id, message)
+        return await self._recall.recall(user_id, well_formed(message))
 
     async def store_episode(
         self,
@@ -76,8 +80,13 @@ class MemoryMiddleware:
         """
         stored = await self._episodic.store(
             user_id,
-            Exchange(message, response, agent, recalled),
-            session_id=session_id,
+            Exchange(
+                well_formed(message),
+                well_formed(response),
+                None if agent is None else well_formed(agent),
+                [well_formed(text) for text in recalled],
+            ),
+            session_id=None if session_id is None else well_formed(session_id),
             request_id=request_id or uuid4(),
             at=at,
         )
@@ -91,7 +100,7 @@ class MemoryMiddleware:
 
     async def delete_core(self, user_id: UUID, key: str) -> bool:
         """Remove a preference with its history; whether there was one."""
-        return await self._core.delete(user_id, key)
+        return await self._core.delete(user_id, well_formed(key))
 
     async def mutated(
         self,
@@ -109,7 +118,7 @@ class MemoryMiddleware:
 
         Raises `memory.entity_changes.InvalidEntity` too, and has written nothing then.
         """
-        if await self._entities.write(user_id, changes):
+        if await self._entities.write(user_id, [_well_formed(change) for change in changes]):
             self.enrichment.wake()
 
     async def forget(self, user_id: UUID, item_id: UUID) -> list[Tier]:
@@ -123,3 +132,8 @@ class MemoryMiddleware:
     def export(self, user_id: UUID) -> AsyncGenerator[list[dict[str, Any]], None]:
         """All of a user's memory, a page of records at a time; consume it under `contextlib.aclosing`."""
         return self._export.pages(user_id)
+
+
+def _well_formed(change: EntityChange) -> EntityChange:
+    data = None if change.data is None else json.loads(well_formed(json.dumps(change.data, ensure_ascii=False)))
+    return replace(change, entity=well_formed(change.entity), id=well_formed(change.id), data=data)

@@ -74,6 +74,7 @@ StatementName = Literal[
     "user_insert",
     "user_key",
     "user_key_exclusive",
+    "user_key_exclusive_if_free",
     "user_key_replace",
     "user_key_shared",
     "user_rehash",
