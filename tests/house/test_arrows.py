@@ -46,6 +46,8 @@ SANS_IO = [
     "streaming/retry.py",
     "streaming/schema.py",
     "streaming/sse.py",
+    "streaming/transport/request_head.py",
+    "streaming/transport/response_parser.py",
     "agents/binding/*.py",
     "agents/block_format.py",
     "agents/intent/*.py",
