@@ -40,10 +40,13 @@ class PlainChannel:
     def __init__(self, stream: trio.SocketStream) -> None:
         self._socket = socket.socket(fileno=stream.socket.detach())
         self._socket.setblocking(False)
+        self._closed = False
 
     async def receive(self) -> bytes:
         # While a model writes there is seldom anything yet: the wait comes first, and is the checkpoint too.
         while True:
+            if self._closed:
+                raise trio.ClosedResourceError
             await trio.lowlevel.wait_readable(self._socket)
             try:
                 return self._socket.recv(_RECEIVE_BYTES)
@@ -64,7 +67,8 @@ class PlainChannel:
         return _readable(self._socket.fileno())
 
     def close(self) -> None:
-        if self._socket.fileno() != -1:
+        if not self._closed:
+            self._closed = True
             trio.lowlevel.notify_closing(self._socket)
             self._socket.close()
 

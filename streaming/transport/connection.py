@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -117,11 +117,16 @@ class Connection:
     async def _send(self, outgoing: Outgoing, timeout_s: float | None) -> None:
         framing = BodyFraming(outgoing.headers)
         pending = bytearray(request_head(outgoing.method, outgoing.target, outgoing.headers))
-        async for data in outgoing.body:
-            pending += framing.piece(data)
-            if len(pending) >= _COALESCE_BYTES:
-                await self._write(bytes(pending), timeout_s)
-                pending.clear()
+        body = aiter(outgoing.body)
+        try:
+            async for data in body:
+                pending += framing.piece(data)
+                if len(pending) >= _COALESCE_BYTES:
+                    await self._write(bytes(pending), timeout_s)
+                    pending.clear()
+        finally:
+            if isinstance(body, AsyncGenerator):
+                await body.aclose()
         pending += framing.end()
         if pending:
             await self._write(bytes(pending), timeout_s)
