@@ -136,7 +136,8 @@ class ChatModel:
         """
         deadline = trio.current_time() + self._config.first_token_timeout_s
         response = await self._open(request, deadline)
-        chunks = response.aiter_bytes()
+        # Two generators less for every token, where there is nothing to decompress.
+        chunks = response.aiter_bytes() if "content-encoding" in response.headers else _plain_body(response)
         try:
             async with aclosing(self._batches(response, chunks, deadline)) as batches:
                 yield batches
@@ -259,6 +260,11 @@ class ChatModel:
                 await anext(chunks, None)
             except httpx.HTTPError:
                 return  # The answer is whole.
+
+
+def _plain_body(response: httpx.Response) -> AsyncIterator[bytes]:
+    assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101 - of an asynchronous client
+    return aiter(response.stream)
 
 
 async def _abandon(response: httpx.Response, chunks: AsyncIterator[bytes]) -> None:

@@ -37,6 +37,7 @@ SANS_IO = [
     "streaming/breaker.py",
     "streaming/chat.py",
     "streaming/codes.py",
+    "streaming/envelope.py",
     "streaming/json_filter.py",
     "streaming/dialects/*.py",
     "streaming/frames.py",
