@@ -47,6 +47,7 @@ SANS_IO = [
     "streaming/retry.py",
     "streaming/schema.py",
     "streaming/sse.py",
+    "streaming/stream_text.py",
     "streaming/transport/request_head.py",
     "streaming/transport/response_parser.py",
     "agents/binding/*.py",
