@@ -55,8 +55,6 @@ from streaming.inbound import FrameError, decode_client_frame
 from streaming.outbox import Outbox, OutboxOverflow
 from streaming.stream_text import AnswerFrame, StreamText
 
-log = structlog.get_logger(__name__)
-
 _FLUSH_TIMEOUT_S: Final = 2.0
 # A socket that goes on sending this many frames over its rate is closed with 1008.
 _MAX_RATE_VIOLATIONS: Final = 1000
