@@ -109,8 +109,9 @@ async def test_a_connection_whose_deadline_passed_as_its_answer_ended_is_not_use
         httpx.AsyncClient(transport=transport) as client,
     ):
         response = await client.send(client.build_request("GET", peer.url()), stream=True)
-        assert await TimedReader(response).read(math.inf) == b"ok"
+        reader = TimedReader(response)
+        assert await reader.read(math.inf) == b"ok"
         response.extensions["read_deadline"].expire()
-        await response.aclose()
+        assert await reader.read(math.inf) is None
         assert (await client.get(peer.url())).content == b"ok"
         assert peer.accepted == 2
