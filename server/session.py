@@ -30,7 +30,7 @@ from server.metrics import Metrics
 from server.pending import PendingReplies
 from server.rate_limit import TokenBucket
 from server.socket import DeviceSocket, SocketClosed
-from server.writer import write_frames
+from server.writer import FrameWriter
 from streaming.codes import CloseCode, ErrorCode
 from streaming.frames import (
     ClientFrame,
@@ -48,14 +48,12 @@ from streaming.frames import (
     WsPing,
     WsPopupRequest,
     WsStreamBlock,
-    WsStreamText,
     WsToolCall,
     WsToolResult,
 )
 from streaming.inbound import FrameError, decode_client_frame
 from streaming.outbox import Outbox, OutboxOverflow
-
-log = structlog.get_logger(__name__)
+from streaming.stream_text import AnswerFrame, StreamText
 
 _FLUSH_TIMEOUT_S: Final = 2.0
 # A socket that goes on sending this many frames over its rate is closed with 1008.
@@ -101,7 +99,8 @@ class Session:
         self._registry = registry
         self._metrics = metrics
         self._limits = limits
-        self._outbox = Outbox(max_bytes=limits.outbox_bytes)
+        self._writer = FrameWriter(socket)
+        self._outbox = Outbox(max_bytes=limits.outbox_bytes, direct=self._writer)
         self._rate = TokenBucket(limits.frames_per_s, limits.frames_burst)
         self._rate_violations = 0
         self._answers_due = 0
@@ -184,7 +183,7 @@ class Session:
 
     async def _write(self) -> None:
         try:
-            await write_frames(self._outbox, self._socket)
+            await self._writer.run(self._outbox)
         except SocketClosed as closed:
             self._peer_closed(closed)
         finally:
@@ -313,8 +312,8 @@ class Session:
                 answer.close(status)
         self._close_if_drained()
 
-    async def _emit(self, frame: ServerFrame) -> None:
-        if isinstance(frame, WsStreamText | WsStreamBlock):
+    async def _emit(self, frame: AnswerFrame) -> None:
+        if isinstance(frame, StreamText | WsStreamBlock):
             await self._outbox.put(frame)
         else:
             self.send_control(frame)
