@@ -9,6 +9,7 @@ import select
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 from uuid import uuid4
 
@@ -18,6 +19,7 @@ from bench.stream.wire import CLOSE, PING, PONG, TEXT, frame, take_frames, upgra
 
 _RECEIVE_BYTES: Final = 1 << 18
 _PATIENCE_S: Final = 60.0
+_CANCEL_PATIENCE_S: Final = 1.5
 
 
 class Device:
@@ -56,7 +58,6 @@ class Load:
         self.devices: list[Device] = []
         self.answers: dict[str, Answer] = {}
         self.running = 0
-        self.on_text: Callable[[str, Answer], None] | None = None
         self.measures_age = False
         self.reset()
 
@@ -100,10 +101,8 @@ class Load:
     def close(self) -> None:
         """Close every socket, politely."""
         for device in self.devices:
-            try:
+            with suppress(OSError):
                 device.sock.send(frame(b"\x03\xe8", CLOSE))
-            except OSError:
-                pass
             device.sock.close()
         self.devices.clear()
         self._by_fd.clear()
@@ -121,13 +120,13 @@ class Load:
         device.sock.sendall(frame(self._dialect.ask(request_id, message).encode()))
         return answer
 
-    def cancel_all(self) -> None:
-        """Cancel what runs, and wait until all of it has ended."""
+    def cancel_all(self) -> int:
+        """Cancel what runs, and read until all of it has ended. How many of them went on nonetheless."""
         for request_id, answer in self.answers.items():
             if not answer.status:
                 self.cancel(request_id, answer)
-        self.wait(lambda: self.running == 0)
-        self.answers.clear()
+        self.run_until(lambda: self.running == 0, _CANCEL_PATIENCE_S)
+        return self.running
 
     def cancel(self, request_id: str, answer: Answer) -> None:
         answer.cancelled_ns = time.monotonic_ns()
@@ -142,14 +141,20 @@ class Load:
             self._poll(left)
         return time.monotonic() - began
 
-    def wait(self, condition: Callable[[], bool], patience_s: float = _PATIENCE_S) -> None:
-        """Read until `condition` holds. RuntimeError when it does not in time."""
-        deadline = time.monotonic() + patience_s
+    def wait(self, condition: Callable[[], bool]) -> None:
+        """Read until `condition` holds. RuntimeError when it does not in a minute."""
+        if not self.run_until(condition, _PATIENCE_S):
+            states = [f"{answer.tokens} tokens {answer.status}" for answer in self.answers.values()]
+            raise RuntimeError(f"waited {_PATIENCE_S:g} s in vain: {self.running} running; {states[:10]}")
+
+    def run_until(self, condition: Callable[[], bool], seconds: float) -> bool:
+        """Read until `condition` holds, at most so long. Whether it does."""
+        deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:
-                states = [f"{answer.tokens} tokens {answer.status}" for answer in self.answers.values()]
-                raise RuntimeError(f"waited {patience_s:g} s in vain: {self.running} running; {states[:10]}")
-            self._poll(0.2)
+                return False
+            self._poll(0.1)
+        return True
 
     def _poll(self, seconds: float) -> None:
         for fd, _ in self._epoll.poll(max(seconds, 0)):
@@ -199,8 +204,6 @@ class Load:
             if self.measures_age:
                 for piece in heard.text.split(" ")[1:]:
                     self.ages_us.append(age_us(piece[:STAMP_CHARS], now_ns))
-            if self.on_text is not None:
-                self.on_text(heard.request_id, answer)
         elif heard.kind == "end":
             answer = self.answers[heard.request_id]
             answer.status = heard.status

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -26,10 +26,8 @@ def pin(pids: Iterable[int], to: Iterable[int]) -> None:
     """Hold processes that run already, with all their threads, to cores."""
     for pid in pids:
         for thread in Path(f"/proc/{pid}/task").glob("*"):
-            try:
+            with suppress(OSError):  # it has ended, or is another account's
                 os.sched_setaffinity(int(thread.name), set(to))
-            except OSError:  # it has ended, or is another account's
-                pass
 
 
 @contextmanager

@@ -82,7 +82,11 @@ def model_server(places: Places, folder: Path) -> Iterator[int]:
 
 @contextmanager
 def tessera(
-    model_port: int, places: Places, *, settings: dict[str, str] | None = None, python: Iterable[str] = (sys.executable,)
+    model_port: int,
+    places: Places,
+    *,
+    settings: dict[str, str] | None = None,
+    python: Iterable[str] = (sys.executable,),
 ) -> Iterator[Target]:
     """Our server on its embedded database (or the one that `settings` name), with one account; nothing stays of it."""
     # Short, and open to other accounts: PostgreSQL doesn't run as root, and its socket's path has 107 bytes at most.
