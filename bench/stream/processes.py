@@ -1,8 +1,9 @@
-"""Processes of a benchmark: started on chosen cores, measured through /proc, and ended."""
+"""Processes of a benchmark: started on chosen cores (where there is `taskset`), measured through /proc, and ended."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -35,10 +36,10 @@ def started(
     command: list[str], *, on: Iterable[int], environment: dict[str, str] | None = None, errors: Path, keep_input: bool
 ) -> Iterator[subprocess.Popen[str]]:
     """A process held to the cores `on`, ended with SIGTERM on leaving; its standard error is appended to `errors`."""
-    cores_on = ",".join(map(str, on))
+    held = ["taskset", "--cpu-list", ",".join(map(str, on))] if shutil.which("taskset") else []
     with errors.open("a") as stream:
         process = subprocess.Popen(  # noqa: S603 - our own commands
-            ["taskset", "--cpu-list", cores_on, *command],  # noqa: S607 - from util-linux
+            [*held, *command],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.PIPE if keep_input else subprocess.DEVNULL,
