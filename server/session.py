@@ -30,12 +30,12 @@ from server.metrics import Metrics
 from server.pending import PendingReplies
 from server.session_limits import SessionLimits
 from server.socket import DeviceSocket, SocketClosed
+from server.timekeeping import keep_time, next_due
 from server.writer import write_frames
 from streaming.codes import CloseCode, ErrorCode
 from streaming.frames import (
     ClientFrame,
     ServerFrame,
-    WsAuthExpiring,
     WsAuthRefresh,
     WsCancel,
     WsClientMutation,
@@ -174,12 +174,9 @@ class Session:
         try:
             await write_frames(self._outbox, self._socket)
         except SocketClosed as closed:
-            self._peer_closed(closed)
+            self.close(closed.code, closed.reason)
         finally:
             self._written.set()
-
-    def _peer_closed(self, closed: SocketClosed) -> None:
-        self.close(closed.code, closed.reason)
 
     async def _watch_outbox(self, watch: trio.CancelScope) -> None:
         with watch:
@@ -187,40 +184,24 @@ class Session:
             self._metrics.outbox_stalled()
             self.close(CloseCode.TOO_SLOW, "the client does not read")
 
-    # ---- time -------------------------------------------------------------------------------------------------------
-
-    def _next_due(self) -> float:
-        """When `_keep_time` has something to do, on trio's clock."""
-        return min(self._heartbeat.due, trio.current_time() + self._expiry.wait_s())
-
-    def _keep_time(self, pings: trio.Nursery) -> None:
-        if trio.current_time() >= self._heartbeat.due:
-            if self._heartbeat.beat():
-                pings.start_soon(self._heartbeat.ping, self._peer_closed)
-            else:
-                self.close(CloseCode.HEARTBEAT_LOST, "nothing heard for two heartbeats")
-        if self._expiry.take_warning():
-            self.send_control(WsAuthExpiring(in_s=round(self._expiry.left_s(), 1)))
-        if self._expiry.left_s() <= 0:
-            self.close(CloseCode.TOKEN_EXPIRED, "the token has expired")
-
     # ---- frames in --------------------------------------------------------------------------------------------------
 
     async def _read(self, nursery: trio.Nursery, pings: trio.Nursery) -> None:
         while True:
             text: str | None = None
-            with trio.move_on_at(self._next_due()):
+            with trio.move_on_at(next_due(self._heartbeat, self._expiry)):
                 try:
                     text = await self._socket.receive()
                 except SocketClosed as closed:
-                    self._peer_closed(closed)
+                    self.close(closed.code, closed.reason)
                     return
-            self._keep_time(pings)  # however much a peer sends
+            if text is not None:
+                self._heartbeat.heard()
+            keep_time(self, self._heartbeat, self._expiry, pings)  # however much a peer sends
             if text is not None:
                 self._take(text, nursery)
 
     def _take(self, text: str, nursery: trio.Nursery) -> None:
-        self._heartbeat.heard()
         if not self._within_rate():
             return
         try:
