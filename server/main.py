@@ -87,13 +87,17 @@ async def serve(
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(settings))
         # One client for all model calls, so that connections to the model stay open between requests.
-        client = await stack.enter_async_context(open_http_client())
+        client = await stack.enter_async_context(open_http_client(settings.http_transport))
+        # What does not stream goes by httpx's own transport.
+        embedding_client = await stack.enter_async_context(open_http_client("httpx"))
         async with trio.open_nursery() as nursery:
             models = await open_models(settings, client, nursery)
             metrics = Metrics()
             statements = Statements.load()
             users = user_keys(settings, keys)
-            memory = await open_memory(settings, database.pool, statements, users, client, metrics, models.memory)
+            memory = await open_memory(
+                settings, database.pool, statements, users, embedding_client, metrics, models.memory
+            )
             tokens = Tokens(KeyRing(keys).derive(TOKEN_LABEL), lifetime_s=settings.access_token_ttl_s)
             passwords = Passwords(trio.CapacityLimiter(_PASSWORD_THREADS))
             accounts = Accounts(database.pool, statements, passwords, users)

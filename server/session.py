@@ -31,7 +31,7 @@ from server.pending import PendingReplies
 from server.session_limits import SessionLimits
 from server.socket import DeviceSocket, SocketClosed
 from server.timekeeping import keep_time, next_due
-from server.writer import write_frames
+from server.writer import FrameWriter
 from streaming.codes import CloseCode, ErrorCode
 from streaming.frames import (
     ClientFrame,
@@ -51,12 +51,12 @@ from streaming.frames import (
     WsPong,
     WsPopupRequest,
     WsStreamBlock,
-    WsStreamText,
     WsToolCall,
     WsToolResult,
 )
 from streaming.inbound import FrameError, decode_client_frame
 from streaming.outbox import Outbox, OutboxOverflow
+from streaming.stream_text import AnswerFrame, StreamText
 
 log = structlog.get_logger(__name__)
 
@@ -89,7 +89,8 @@ class Session:
         self._registry = registry
         self._metrics = metrics
         self._limits = limits
-        self._outbox = Outbox(max_bytes=limits.outbox_bytes)
+        self._writer = FrameWriter(socket)
+        self._outbox = Outbox(max_bytes=limits.outbox_bytes, direct=self._writer)
         self._rate = InboundRate(limits.frames_per_s, limits.frames_burst)
         self._requests: dict[UUID, trio.CancelScope] = {}
         self._heartbeat = Heartbeat(socket, limits.heartbeat_s)
@@ -172,7 +173,7 @@ class Session:
 
     async def _write(self) -> None:
         try:
-            await write_frames(self._outbox, self._socket)
+            await self._writer.run(self._outbox)
         except SocketClosed as closed:
             self.close(closed.code, closed.reason)
         finally:
@@ -294,8 +295,8 @@ class Session:
                 answer.close(status)
         self._close_if_drained()
 
-    async def _emit(self, frame: ServerFrame) -> None:
-        if isinstance(frame, WsStreamText | WsStreamBlock):
+    async def _emit(self, frame: AnswerFrame) -> None:
+        if isinstance(frame, StreamText | WsStreamBlock):
             await self._outbox.put(frame)
         else:
             self.send_control(frame)

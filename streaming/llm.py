@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Literal
 
 import httpx
 import trio
@@ -28,6 +29,9 @@ from streaming.dialects import DIALECTS, Dialect
 from streaming.model_error import ModelError, error_of_delta, error_of_status
 from streaming.request_body import RequestBody
 from streaming.response_decoder import ResponseDecoder
+from streaming.transport import HttptoolsTransport, environment_transports
+
+HttpTransport = Literal["httptools", "httpx"]
 
 _MAX_ERROR_BODY = 1 << 16
 # After the finish reason only the usage is missing, and after the last payload only the end of the body.
@@ -83,16 +87,22 @@ def _is_web_url(url: str) -> bool:
     return parsed.scheme in ("http", "https") and bool(parsed.host)
 
 
-def open_http_client() -> httpx.AsyncClient:
+def open_http_client(transport: HttpTransport = "httptools") -> httpx.AsyncClient:
     """A client fit for model streams: as many connections as there are answers, and no time limits but `ChatModel`'s.
 
     httpx by itself allows 100 connections; the 101st answer would wait for another to end. The environment's proxies
-    are used, though not for this machine's own addresses, where a local model listens.
+    are used, though not for this machine's own addresses, where a local model listens. `transport` says whose HTTP/1.1
+    it speaks: that of `streaming.transport`, or httpx's own.
     """
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=32, keepalive_expiry=30.0)
+    local = dict.fromkeys(f"all://{host}" for host in ("127.0.0.1", "localhost", "[::1]"))
+    if transport == "httpx":
+        return httpx.AsyncClient(limits=limits, timeout=None, mounts=local)  # noqa: S113 - `ChatModel` has deadlines
+    context = httpx.create_ssl_context()
     return httpx.AsyncClient(
-        limits=httpx.Limits(max_connections=None, max_keepalive_connections=32, keepalive_expiry=30.0),
-        timeout=None,  # noqa: S113 - ChatModel has deadlines of its own
-        mounts={f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")},
+        transport=HttptoolsTransport(verify=context, limits=limits),
+        timeout=None,  # noqa: S113 - `ChatModel` has deadlines of its own
+        mounts={**environment_transports(limits, context), **local},
     )
 
 
@@ -126,7 +136,8 @@ class ChatModel:
         """
         deadline = trio.current_time() + self._config.first_token_timeout_s
         response = await self._open(request, deadline)
-        chunks = response.aiter_bytes()
+        # Two generators less for every token, where there is nothing to decompress.
+        chunks = response.aiter_bytes() if "content-encoding" in response.headers else _plain_body(response)
         try:
             async with aclosing(self._batches(response, chunks, deadline)) as batches:
                 yield batches
@@ -249,6 +260,11 @@ class ChatModel:
                 await anext(chunks, None)
             except httpx.HTTPError:
                 return  # The answer is whole.
+
+
+def _plain_body(response: httpx.Response) -> AsyncIterator[bytes]:
+    assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101 - of an asynchronous client
+    return aiter(response.stream)
 
 
 async def _abandon(response: httpx.Response, chunks: AsyncIterator[bytes]) -> None:

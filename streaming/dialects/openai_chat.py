@@ -113,6 +113,8 @@ class OpenAIChatDecoder(JsonPayloadDecoder):
     Only the first choice counts. Payloads after `[DONE]` are ignored.
     """
 
+    text_path = ("choices", 0, "delta", "content")
+
     def __init__(self) -> None:
         super().__init__()
         self._choice: object = None
