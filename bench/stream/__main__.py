@@ -8,6 +8,7 @@ python -m bench.stream --into FILE          writes the tables between FILE's two
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from dataclasses import replace
@@ -28,6 +29,8 @@ def main() -> None:
     parser.add_argument("--into", type=Path, metavar="FILE", help="put the tables between its markers, too")
     options = parser.parse_args()
     plan = replace(QUICK if options.quick else Plan(), peers=not options.only_ours)
+    # So that what was started is ended, whoever ends this.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     began = time.monotonic()
 
     def say(text: str) -> None:

@@ -32,7 +32,7 @@ class Shape:
         return f"{self.sockets}x{self.requests}"
 
 
-SHAPES: Final = (Shape(20, 1, 50), Shape(5, 8, 25), Shape(100, 1, 20))
+SHAPES: Final = (Shape(20, 1, 80), Shape(5, 8, 50), Shape(100, 1, 40))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +118,8 @@ def paced(target: Target, shape: Shape, *, settle_s: float, window_s: float) -> 
         load.run(window_s)
         cpu, database = target.cpu_s() - cpu, target.database_cpu_s() - database
         ages = sorted(load.ages_us)
+        if not ages:
+            raise RuntimeError(f"{target.name} gave no token in {window_s:g} s")
         return Paced(
             tokens=load.tokens,
             cpu_us=cpu / load.tokens * 1e6,
@@ -138,7 +140,8 @@ def saturated(target: Target, shape: Shape, *, settle_s: float, window_s: float)
         cpu = target.cpu_s()
         seconds = load.run(window_s)
         cpu = target.cpu_s() - cpu
-        return Saturated(load.tokens / seconds, cpu / load.tokens * 1e6, cpu / seconds, load.frames / load.tokens)
+        tokens = max(load.tokens, 1)
+        return Saturated(load.tokens / seconds, cpu / tokens * 1e6, cpu / seconds, load.frames / tokens)
 
 
 def requests(target: Target, *, count: int, sockets: int = 10, tokens: int = 8) -> Requests:
