@@ -81,6 +81,9 @@ class Settings(BaseSettings):
     model_dialect: DialectName = Field(
         "openai-chat", description="the API: openai-chat, openai-responses, anthropic-messages or gemini-native"
     )
+    model_reasoning: Literal["auto", "yes", "no"] = Field(
+        "auto", description="the model refuses max_tokens and temperature, as gpt-5 and the o models do; auto: by name"
+    )
     fallback_models: Annotated[list[FallbackModel], NoDecode] = Field(
         default_factory=list, description='models asked next, JSON: [{"name": ..., "url"?, "key"?, "dialect"?}, ...]'
     )

@@ -29,6 +29,7 @@ from streaming.dialects import DIALECTS, Dialect
 from streaming.model_error import ModelError, error_of_delta, error_of_status
 from streaming.request_body import RequestBody
 from streaming.response_decoder import ResponseDecoder
+from streaming.timed_reading import TimedReader
 from streaming.transport import HttptoolsTransport, environment_transports
 
 HttpTransport = Literal["httptools", "httpx"]
@@ -136,13 +137,12 @@ class ChatModel:
         """
         deadline = trio.current_time() + self._config.first_token_timeout_s
         response = await self._open(request, deadline)
-        # Two generators less for every token, where there is nothing to decompress.
-        chunks = response.aiter_bytes() if "content-encoding" in response.headers else _plain_body(response)
+        reader = TimedReader(response)
         try:
-            async with aclosing(self._batches(response, chunks, deadline)) as batches:
+            async with aclosing(self._batches(response, reader, deadline)) as batches:
                 yield batches
         finally:
-            await _abandon(response, chunks)
+            await _abandon(response, reader.chunks)
 
     async def complete(self, request: ChatRequest) -> Completion:
         """Ask, and wait for the whole answer. Raises `ModelError`."""
@@ -216,7 +216,7 @@ class ChatModel:
         return bytes(body[:_MAX_ERROR_BODY])
 
     async def _batches(
-        self, response: httpx.Response, chunks: AsyncIterator[bytes], deadline: float
+        self, response: httpx.Response, reader: TimedReader, deadline: float
     ) -> AsyncGenerator[list[Delta], None]:
         config = self._config
         limit = config.first_token_timeout_s
@@ -230,21 +230,23 @@ class ChatModel:
         while not decoder.complete:
             chunk: bytes | None = None
             failure: ModelError | None = None
-            with trio.move_on_at(deadline) as scope:
-                try:
-                    chunk = await anext(chunks, None)
-                except httpx.HTTPError as error:
-                    failure = _failure(error)
-            if scope.cancelled_caught:
+            try:
+                chunk = await reader.read(deadline)
+            except httpx.ReadTimeout:
                 failure = _too_late(limit)
+            except httpx.HTTPError as error:
+                failure = _failure(error)
             if failure is not None:
                 if decoder.finished:
                     return  # The answer is whole; only its usage is lost.
                 raise failure
             deltas = decoder.close() if chunk is None else decoder.feed(chunk)
-            fault = next((delta for delta in deltas if isinstance(delta, ErrorDelta)), None)
-            if fault is not None:
-                deltas = deltas[: deltas.index(fault)]
+            fault: ErrorDelta | None = None
+            for delta in deltas:
+                if isinstance(delta, ErrorDelta):
+                    fault = delta
+                    deltas = deltas[: deltas.index(fault)]
+                    break
             if deltas:
                 yield deltas
                 # Some providers count the prompt's tokens before the model has begun to answer.
@@ -255,16 +257,10 @@ class ChatModel:
                     deadline = trio.current_time() + (min(limit, _TAIL_S) if decoder.finished else limit)
             if fault is not None:
                 raise error_of_delta(fault)
-        with trio.move_on_after(_END_OF_BODY_S):
-            try:
-                await anext(chunks, None)
-            except httpx.HTTPError:
-                return  # The answer is whole.
-
-
-def _plain_body(response: httpx.Response) -> AsyncIterator[bytes]:
-    assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101 - of an asynchronous client
-    return aiter(response.stream)
+        try:
+            await reader.read(trio.current_time() + _END_OF_BODY_S)
+        except httpx.HTTPError:
+            return  # The answer is whole.
 
 
 async def _abandon(response: httpx.Response, chunks: AsyncIterator[bytes]) -> None:

@@ -7,7 +7,6 @@ cancelled `put` has enqueued nothing, a cancelled `take` has taken nothing.
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from io import StringIO
 from typing import Protocol
@@ -89,16 +88,17 @@ class Outbox:
         self._direct = direct
         self._max_bytes = max_bytes
         self._max_control = max_control
-        self._control: deque[AnswerFrame] = deque()
-        self._data: deque[_Entry] = deque()
+        # Lists, and not deques: an empty deque takes 760 bytes, in every idle session, and these are short.
+        self._control: list[AnswerFrame] = []
+        self._data: list[_Entry] = []
         # The latest entry of each request while it is text that is still queued: where the next piece may be merged.
         self._open_text: dict[UUID, _Entry] = {}
-        self._putters: deque[_Putter] = deque()
+        self._putters: list[_Putter] = []
         self._bytes = 0
         self._closed = False
         self._reader: trio.lowlevel.Task | None = None
         self._full_since: float | None = None
-        self._became_full = trio.Event()
+        self._became_full: trio.Event | None = None
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "open"
@@ -137,7 +137,8 @@ class Outbox:
         self._putters.append(putter)
         if self._full_since is None:
             self._full_since = trio.current_time()
-            self._became_full.set()
+            if self._became_full is not None:
+                self._became_full.set()
 
         def abort(_: trio.lowlevel.RaiseCancelT) -> trio.lowlevel.Abort:
             self._putters.remove(putter)
@@ -185,7 +186,7 @@ class Outbox:
                 return trio.lowlevel.Abort.SUCCEEDED
 
             await trio.lowlevel.wait_task_rescheduled(abort)
-        frame = self._control.popleft() if self._control else self._dequeue()
+        frame = self._control.pop(0) if self._control else self._dequeue()
         await trio.lowlevel.cancel_shielded_checkpoint()
         return frame
 
@@ -203,7 +204,7 @@ class Outbox:
 
     def discard_request(self, request_id: UUID) -> None:
         """Drop the text and blocks of `request_id` that were not taken; its `stream_end` stays, if it is there."""
-        kept: deque[_Entry] = deque()
+        kept: list[_Entry] = []
         for entry in self._data:
             if entry.frame.request_id == request_id and not isinstance(entry.frame, WsStreamEnd):
                 self._bytes -= entry.size
@@ -216,7 +217,7 @@ class Outbox:
     def close(self) -> None:
         """Take no more frames. What is queued can still be taken; tasks that wait to put are woken with an error."""
         self._closed = True
-        putters, self._putters = self._putters, deque()
+        putters, self._putters = self._putters, []
         for putter in putters:
             putter.refused = True
             trio.lowlevel.reschedule(putter.task)
@@ -255,7 +256,7 @@ class Outbox:
         self._wake_reader()
 
     def _dequeue(self) -> AnswerFrame:
-        entry = self._data.popleft()
+        entry = self._data.pop(0)
         self._bytes -= entry.size
         request_id = entry.frame.request_id
         if self._open_text.get(request_id) is entry:
@@ -267,7 +268,7 @@ class Outbox:
     def _admit(self) -> None:
         """Queue what waits, in order, as far as there is room."""
         while self._putters and self._fits(self._putters[0].entry):
-            putter = self._putters.popleft()
+            putter = self._putters.pop(0)
             self._enqueue(putter.entry)
             trio.lowlevel.reschedule(putter.task)
         if not self._putters:

@@ -26,6 +26,10 @@ class Channel(Protocol):
         """Whether something, be it the end, has come in that nobody has read."""
         ...
 
+    def wake(self) -> None:
+        """Let `receive` raise `trio.ClosedResourceError`, now if it waits and whenever it is called again."""
+        ...
+
     def close(self) -> None:
         """Close at once, without a farewell. May be called again."""
         ...
@@ -41,11 +45,12 @@ class PlainChannel:
         self._socket = socket.socket(fileno=stream.socket.detach())
         self._socket.setblocking(False)
         self._closed = False
+        self._woken = False
 
     async def receive(self) -> bytes:
         # While a model writes there is seldom anything yet: the wait comes first, and is the checkpoint too.
         while True:
-            if self._closed:
+            if self._woken:
                 raise trio.ClosedResourceError
             await trio.lowlevel.wait_readable(self._socket)
             try:
@@ -66,10 +71,15 @@ class PlainChannel:
     def readable(self) -> bool:
         return _readable(self._socket.fileno())
 
+    def wake(self) -> None:
+        self._woken = True
+        if not self._closed:
+            trio.lowlevel.notify_closing(self._socket)
+
     def close(self) -> None:
+        self.wake()
         if not self._closed:
             self._closed = True
-            trio.lowlevel.notify_closing(self._socket)
             self._socket.close()
 
 
@@ -79,8 +89,11 @@ class StreamChannel:
     def __init__(self, stream: trio.abc.Stream, transport: trio.SocketStream) -> None:
         self._stream = stream
         self._socket = transport.socket
+        self._woken = False
 
     async def receive(self) -> bytes:
+        if self._woken:
+            raise trio.ClosedResourceError
         return bytes(await self._stream.receive_some(_RECEIVE_BYTES))
 
     async def send(self, data: bytes) -> None:
@@ -88,6 +101,11 @@ class StreamChannel:
 
     def readable(self) -> bool:
         return _readable(self._socket.fileno())
+
+    def wake(self) -> None:
+        self._woken = True
+        if self._socket.fileno() != -1:
+            trio.lowlevel.notify_closing(self._socket)
 
     def close(self) -> None:
         self._socket.close()

@@ -50,6 +50,7 @@ class Connection:
         self._may_reuse = True
         self._read_timeout: float | None = None
         self._first = b""
+        self._expired = False
         self.response = ResponseParser()
 
     def __repr__(self) -> str:
@@ -68,6 +69,11 @@ class Connection:
     def close(self) -> None:
         """Close at once. May be called again."""
         self._channel.close()
+
+    def expire(self) -> None:
+        """The time for reading is over: whoever reads gets `httpx.ReadTimeout`."""
+        self._expired = True
+        self._channel.wake()
 
     async def exchange(self, outgoing: Outgoing, timeouts: Timeouts) -> None:
         """Send the request and wait for the head of `response`. Raises `httpx.TransportError`."""
@@ -109,6 +115,8 @@ class Connection:
         except trio.TooSlowError:
             raise httpx.ReadTimeout("the server sent nothing in time") from None
         except _BROKEN as error:
+            if self._expired:
+                raise httpx.ReadTimeout("the server sent nothing in time") from None
             raise httpx.ReadError(str(error)) from error
         except MalformedResponse as error:
             raise httpx.RemoteProtocolError(str(error)) from None

@@ -10,6 +10,7 @@ import httpx
 
 from streaming.transport.connecting import DEFAULT_PORTS, Connector, Proxy, Route, port_of
 from streaming.transport.connection import Connection, Outgoing, Timeouts
+from streaming.transport.deadlines import DeadlineWatch, ReadDeadline
 from streaming.transport.pool import ConnectionPool, Lease
 
 _DEFAULT_LIMITS: Final = httpx.Limits(max_connections=100, max_keepalive_connections=20)
@@ -23,7 +24,8 @@ class HttptoolsTransport(httpx.AsyncBaseTransport):
     the bytes of those to https://.
 
     A request is sent once. An idle connection that its peer has closed is noticed before anything is sent on it, and
-    another one is taken. Leaving a response before its end, and cancelling, close the connection at once.
+    another one is taken. Leaving a response before its end, and cancelling, close the connection at once. A response
+    has the extension `read_deadline`, a `streaming.transport.deadlines.ReadDeadline`.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class HttptoolsTransport(httpx.AsyncBaseTransport):
         context.set_alpn_protocols(["http/1.1"])
         self._connector = Connector(context, None if proxy is None else Proxy.of(proxy))
         self._pool = ConnectionPool(limits, max_per_host)
+        self._watch = DeadlineWatch()
 
     def __repr__(self) -> str:
         return f"<HttptoolsTransport {self._pool!r}>"
@@ -66,11 +69,16 @@ class HttptoolsTransport(httpx.AsyncBaseTransport):
             self._pool.discard(lease)
             raise
         response = connection.response
+        deadline = self._watch.begin(connection.expire)
         return httpx.Response(
             response.status,
             headers=response.headers,
-            stream=_ResponseBody(self._pool, lease, connection),
-            extensions={"http_version": response.http_version, "reason_phrase": response.reason},
+            stream=_ResponseBody(self._pool, lease, connection, deadline),
+            extensions={
+                "http_version": response.http_version,
+                "reason_phrase": response.reason,
+                "read_deadline": deadline,
+            },
         )
 
     def _route(self, request: httpx.Request) -> Route:
@@ -104,7 +112,8 @@ class _ResponseBody(httpx.AsyncByteStream, AsyncIterator[bytes]):
     An iterator and no async generator: nothing is left to finish when its reader is cancelled.
     """
 
-    def __init__(self, pool: ConnectionPool, lease: Lease, connection: Connection) -> None:
+    def __init__(self, pool: ConnectionPool, lease: Lease, connection: Connection, deadline: ReadDeadline) -> None:
+        self._deadline = deadline
         self._pool = pool
         self._lease = lease
         self._read = connection.read_body
@@ -119,16 +128,24 @@ class _ResponseBody(httpx.AsyncByteStream, AsyncIterator[bytes]):
         try:
             data = await self._read()
         except BaseException:
-            self._pool.discard(self._lease)
+            self._discard()
             raise
         if not data:
-            self._pool.give_back(self._lease)
+            self._give_back()
             raise StopAsyncIteration
         return data
 
     async def aclose(self) -> None:
         """Close the connection, or give it back when the body was read to its end."""
         if self._connection.response.complete:
-            self._pool.give_back(self._lease)
+            self._give_back()
         else:
-            self._pool.discard(self._lease)
+            self._discard()
+
+    def _give_back(self) -> None:
+        self._deadline.end()
+        self._pool.give_back(self._lease)
+
+    def _discard(self) -> None:
+        self._deadline.end()
+        self._pool.discard(self._lease)
