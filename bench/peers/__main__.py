@@ -1,4 +1,4 @@
-"""`python -m bench.peers NAME`: serve one peer under uvicorn on uvloop and httptools; prints its port when it listens."""
+"""`python -m bench.peers NAME`: serve one peer under uvicorn on uvloop and httptools; says its port once it listens."""
 
 from __future__ import annotations
 
