@@ -57,8 +57,6 @@ from streaming.inbound import FrameError, decode_client_frame
 from streaming.outbox import Outbox, OutboxOverflow
 from streaming.stream_text import AnswerFrame, StreamText
 
-log = structlog.get_logger(__name__)
-
 _FLUSH_TIMEOUT_S: Final = 2.0
 
 

@@ -64,7 +64,7 @@ class Connection:
     @property
     def reusable(self) -> bool:
         """Whether the last response was read to its end and another request may follow."""
-        return self.response.keep_alive and self._may_reuse
+        return self.response.keep_alive and self._may_reuse and not self._expired
 
     def close(self) -> None:
         """Close at once. May be called again."""

@@ -405,7 +405,8 @@ async def test_text_that_the_direct_lane_refuses_is_queued(nursery: trio.Nursery
     direct.open = True
     await outbox.put(text(A, "b"))
     await wait_all_tasks_blocked()
-    assert direct.sent == [text(A, "ab")]
+    # In one frame or two: the writer may have taken the first already.
+    assert flattened(direct.sent, A) == [(0, "a"), (0, "b")]
 
 
 async def test_nothing_overtakes_a_frame_that_was_sent_in_part(nursery: trio.Nursery) -> None:

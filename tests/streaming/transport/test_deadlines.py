@@ -100,3 +100,18 @@ async def test_a_compressed_body_is_decompressed() -> None:
         reader = TimedReader(response)
         assert [await reader.read(math.inf), await reader.read(math.inf)] == [b"data: x", None]
         await response.aclose()
+
+
+async def test_a_connection_whose_deadline_passed_as_its_answer_ended_is_not_used_again() -> None:
+    transport = HttptoolsTransport(verify=ssl.create_default_context())
+    async with (
+        open_peer(answering(OK, OK, hold=True)) as peer,
+        httpx.AsyncClient(transport=transport) as client,
+    ):
+        response = await client.send(client.build_request("GET", peer.url()), stream=True)
+        reader = TimedReader(response)
+        assert await reader.read(math.inf) == b"ok"
+        response.extensions["read_deadline"].expire()
+        assert await reader.read(math.inf) is None
+        assert (await client.get(peer.url())).content == b"ok"
+        assert peer.accepted == 2
