@@ -35,7 +35,7 @@ from server.rest.app import build_app
 from server.rest.readiness import ReadinessChecks
 from server.rest.serve import ServeLimits, serve_rest
 from server.rest.services import RestLimits, RestServices
-from server.session import SessionLimits
+from server.session_limits import SessionLimits
 from server.settings import Settings, parse_bind
 from server.state import first_master_key, master_keys, prepare_state_dir
 from server.token_budget import TokenBudget

@@ -183,10 +183,29 @@ async def _upgrade(nursery: trio.Nursery, stream: DirectStream, max_message_byte
                 await request.reject(404, extra_headers=[(b"Content-Length", b"0")])
                 return None
             connection = await request.accept()
+            _forget_handshake(connection)
         except (ConnectionClosed, ConnectionRejected, HandshakeError, trio.BrokenResourceError):
             return None
         return TrioWebSocket(connection, stream, _peer(stream), _bearer(request))
     return None
+
+
+class _HandshakeOver:
+    """Stands where the handshake of an open connection was, which has no more to tell."""
+
+    def events(self) -> tuple[()]:
+        return ()
+
+
+_OVER: Final = _HandshakeOver()
+
+
+def _forget_handshake(connection: WebSocketConnection) -> None:
+    """Let go of the HTTP parser and the request's headers, a tenth of what an idle session holds.
+
+    wsproto keeps them for as long as the connection lives and asks them for nothing but `events` once it is open.
+    """
+    connection._wsproto.handshake = _OVER  # type: ignore[assignment]
 
 
 def _peer(stream: DirectStream) -> str:

@@ -50,3 +50,4 @@ class FrameWriter:
                 await self._socket.send(frame.to_json(self._seq).decode())
             else:
                 await self._socket.send(frame.model_copy(update={"seq": self._seq}).model_dump_json())
+            del frame  # the next one may be long in coming
