@@ -1,5 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import {
   type Approval,
@@ -18,13 +20,17 @@ import { sampleStore } from "./store.js";
 
 const START_MS = 60_000;
 const seen = new Set<string>();
+// One server after the other, on one database: making it is what takes time.
+const state = mkdtempSync(join(tmpdir(), "tessera-client-"));
+afterAll(() => rmSync(state, { recursive: true, force: true }));
 
 /** Runs `name` against a server with these settings. */
 function atServer(name: string, settings: Record<string, string>, body: (house: () => House) => void): void {
   describe(name, () => {
     let house: House;
     beforeAll(async () => {
-      house = new House(await RunningServer.start(settings), seen);
+      house = new House(new RunningServer(state, settings), seen);
+      await house.server.start();
     }, START_MS);
     afterEach(() => house.hangUp());
     afterAll(() => house.server.end(), START_MS);

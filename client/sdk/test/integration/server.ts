@@ -1,8 +1,6 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
@@ -16,7 +14,7 @@ function python(): string {
   return process.env["TESSERA_CLIENT_TEST_PYTHON"] ?? (existsSync(own) ? own : "python3");
 }
 
-/** The real server in a process of its own: demo model, embedded database, a state folder that outlives restarts. */
+/** The real server in a process of its own: demo model, embedded database. */
 export class RunningServer {
   #process: ChildProcessByStdio<null, Readable, Readable> | undefined;
   #log: string[] = [];
@@ -25,16 +23,11 @@ export class RunningServer {
   wsUrl = "";
   restUrl = "";
 
-  private constructor(
+  /** Not running yet; its files are in `state`. */
+  constructor(
     private readonly state: string,
     private readonly settings: Readonly<Record<string, string>>,
   ) {}
-
-  static async start(settings: Readonly<Record<string, string>> = {}): Promise<RunningServer> {
-    const server = new RunningServer(await mkdtemp(join(tmpdir(), "tessera-client-")), settings);
-    await server.start();
-    return server;
-  }
 
   /** Start, or start again at the same addresses. */
   async start(): Promise<void> {
@@ -51,6 +44,7 @@ export class RunningServer {
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#process = started;
+    process.once("exit", () => started.kill());
     this.#log = [];
     createInterface(started.stderr).on("line", (line) => {
       this.#log.push(line);
@@ -91,6 +85,5 @@ export class RunningServer {
   async end(): Promise<void> {
     this.terminate();
     await this.stopped();
-    await rm(this.state, { recursive: true, force: true });
   }
 }
