@@ -40,6 +40,7 @@ from server.settings import Settings, parse_bind
 from server.state import master_keys, prepare_state_dir
 from server.token_budget import TokenBudget
 from server.websocket import DEVICE_PATH, serve_device_sockets
+from server.workers.orders import WorkerOrders
 from sql.statements import Statements
 from streaming.llm import open_http_client
 from streaming.recorder import RecordedModel
@@ -63,6 +64,7 @@ class Running:
     database: str
     memory: str
     generated_key_file: Path | None
+    workers: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +77,23 @@ class _Parts:
 
 
 async def serve(
-    settings: Settings, *, stop: trio.Event, task_status: trio.TaskStatus[Running] = trio.TASK_STATUS_IGNORED
+    settings: Settings,
+    *,
+    stop: trio.Event,
+    orders: WorkerOrders | None = None,
+    task_status: trio.TaskStatus[Running] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Run the server until `stop` is set, then drain and return.
+    """Run the server until `stop` is set, then drain and return; with `orders`, as one of several workers.
 
     Raises `OSError` when an address can't be bound or the database can't be reached, `server.settings.SettingsError`
     when the kept master key can't be used, and `server.memory.KEY_FAULTS` when the users' keys don't open with it.
     """
     prepare_state_dir(settings.state_dir)
     keys, key_file = master_keys(settings)
+    ws_bind, http_bind = (orders.ws_bind, orders.http_bind) if orders else (settings.ws_bind, settings.http_bind)
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(open_database(settings))
+        # A worker's supervisor has migrated the database.
+        database = await stack.enter_async_context(open_database(settings, migrating=orders is None))
         # One client for all model calls, so that connections to the model stay open between requests.
         client = await stack.enter_async_context(open_http_client())
         async with trio.open_nursery() as nursery:
@@ -102,15 +110,17 @@ async def serve(
             serve_sockets = partial(
                 serve_device_sockets,
                 parts.gate.serve,
-                *parse_bind(settings.ws_bind),
+                *parse_bind(ws_bind),
+                shared=orders is not None,
                 max_message_bytes=settings.max_frame_bytes,
                 max_sockets=settings.max_sockets,
             )
             rest_done = trio.Event()
             grace_s = settings.drain_grace_s + _CLOSE_TIMEOUT_S
-            serve_http = partial(_serve_rest, parts.rest, settings.http_bind, stop.wait, grace_s, rest_done)
-            ws_address = await _listen(nursery, "TESSERA_WS_BIND", settings.ws_bind, serve_sockets)
-            rest_address = await _listen(nursery, "TESSERA_HTTP_BIND", settings.http_bind, serve_http)
+            limits = ServeLimits(grace_s=grace_s, shared_port=orders is not None)
+            serve_http = partial(_serve_rest, parts.rest, http_bind, stop.wait, limits, rest_done)
+            ws_address = await _listen(nursery, "TESSERA_WS_BIND", ws_bind, serve_sockets)
+            rest_address = await _listen(nursery, "TESSERA_HTTP_BIND", http_bind, serve_http)
             task_status.started(
                 Running(
                     ws_url=f"ws://{_host_port(ws_address)}{DEVICE_PATH}",
@@ -217,7 +227,7 @@ async def _serve_rest(
     services: RestServices,
     bind: str,
     stopped: Callable[[], Awaitable[None]],
-    grace_s: float,
+    limits: ServeLimits,
     done: trio.Event,
     task_status: trio.TaskStatus[tuple[str, int]],
 ) -> None:
@@ -226,7 +236,7 @@ async def _serve_rest(
             build_app(services),
             bind,
             shutdown_trigger=stopped,
-            limits=ServeLimits(grace_s=grace_s),
+            limits=limits,
             task_status=task_status,
         )
     finally:
