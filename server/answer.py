@@ -17,6 +17,9 @@ from streaming.frames import ServerFrame, WsFailure, WsScope, WsStreamEnd
 Emit = Callable[[ServerFrame], Awaitable[None]]
 """Takes one frame of the answer, `seq` still 0, and returns when there is room for the next."""
 
+Claim = Callable[[UUID, UUID, float], Awaitable[bool]]
+"""Takes a user's request id into use at every server for so many seconds; False when one of them has it."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChatInput:
@@ -43,6 +46,13 @@ class RequestRefused(Exception):
         super().__init__(message)
         self.code = code
         self.retryable = retryable
+
+
+class DuplicateRequest(RequestRefused):
+    """The request's id is taken."""
+
+    def __init__(self) -> None:
+        super().__init__(ErrorCode.DUPLICATE_REQUEST, "This request id is in use or was used lately.")
 
 
 class RequestFailed(Exception):

@@ -20,13 +20,13 @@ from agents.orchestrator import Orchestrator
 from agents.prompting import prompts_version
 from agents.registry import BY_ENTITY
 from agents.turn import Scope, Turn
-from server.answer import ChatInput, Emit, RequestFailed, RequestRefused
+from server.answer import ChatInput, Claim, DuplicateRequest, Emit, RequestFailed, RequestRefused
 from server.devices import DeviceRegistry, RemoteDevice, ToolTimeouts
 from server.emitting import Emitting
 from server.metrics import Metrics
 from server.remembering import AnswerMemory, NoMemory, RecalledContext
 from server.repairing import corrected_blocks
-from server.request_ids import RequestIds
+from server.request_ids import REMEMBERED_S, RequestIds
 from server.scope import resolve_scope
 from server.token_budget import TokenBudget
 from streaming.codes import ErrorCode
@@ -66,9 +66,11 @@ class Answering:
         wall_clock: Callable[[], float],
         budget: TokenBudget | None = None,
         memory: AnswerMemory | None = None,
+        claim: Claim | None = None,
     ) -> None:
         self._orchestrator = orchestrator
         self.memory: AnswerMemory = memory or NoMemory()
+        self._claim = claim
         self._registry = registry
         self._metrics = metrics
         self._timeouts = timeouts
@@ -102,7 +104,7 @@ class Answering:
             )
         # Before the limit: whoever sends an id again must not take its running request for a refused one.
         if self._ids.known(chat.user_id, chat.request_id, trio.current_time()):
-            raise RequestRefused(ErrorCode.DUPLICATE_REQUEST, "This request id is in use or was used lately.")
+            raise DuplicateRequest
         if not self._budget.open(chat.user_id, self._wall_clock()):
             raise RequestRefused(
                 ErrorCode.BUDGET_SPENT, "Today's tokens are spent; there are new ones at midnight UTC."
@@ -134,6 +136,7 @@ class Answering:
             device,
             turn,
             self.memory,
+            self._claim,
         )
 
     def _spend(self, user_id: UUID, tokens: int) -> None:
@@ -173,6 +176,7 @@ class Answer:
         device: RemoteDevice,
         turn: Turn,
         memory: AnswerMemory,
+        claim: Claim | None,
     ) -> None:
         self._orchestrator = orchestrator
         self._registry = registry
@@ -184,6 +188,7 @@ class Answer:
         self._device = device
         self._turn = turn
         self._memory = memory
+        self._claim = claim
         self._recalled = RecalledContext()
         self._agent: str | None = None
         self._announced = 0
@@ -196,7 +201,14 @@ class Answer:
             self._formatter = HomeFormatter(chat.request_id, turn.tool_results.resolve, Binder(turn.tool_results).bind)
 
     async def run(self, emit: Emit) -> Literal["completed", "failed"]:
-        """Answer, giving each frame but the last to `emit`. Only cancellation and what `emit` raises come out."""
+        """Answer, giving each frame but the last to `emit`. Only cancellation and what `emit` raises come out.
+
+        And `RequestRefused`, before the first frame, when another server has the request's id.
+        """
+        if self._claim is not None:
+            kept_s = self._limits.request_s + REMEMBERED_S
+            if not await self._claim(self._chat.user_id, self._chat.request_id, kept_s):
+                raise DuplicateRequest
         emitting = Emitting(emit)
         try:
             with trio.fail_after(self._limits.request_s):

@@ -41,8 +41,8 @@ _GONE: Final = DeviceResult(
 _DEADLINE: Final = DeviceResult(Outcome.DEADLINE, code="deadline", message="The device did not answer in time.")
 
 
-class DeviceLink(Protocol):
-    """A connected device as the registry sees it: the session implements this."""
+class DeviceSide(Protocol):
+    """A connected device as a request sees it, wherever its socket is."""
 
     @property
     def user_id(self) -> UUID: ...
@@ -60,6 +60,10 @@ class DeviceLink(Protocol):
         """Queue a frame that does not wait behind text. Never blocks, never raises."""
         ...
 
+
+class DeviceLink(DeviceSide, Protocol):
+    """A device whose socket is here, as the registry sees it: the session implements this."""
+
     def close(self, code: CloseCode, reason: str) -> None:
         """End the session; its requests are cancelled."""
         ...
@@ -69,11 +73,32 @@ class DeviceLink(Protocol):
         ...
 
 
+class OtherServers(Protocol):
+    """The devices of the other servers of this database; `server.relay.relay.Relay` is one."""
+
+    async def locate(self, user_id: UUID, device_id: UUID | None) -> DeviceSide | None:
+        """The named device of this user, or the one that connected last, here or elsewhere. Raises nothing."""
+        ...
+
+    def announce(self, user_id: UUID, frame: WsServerMutation) -> None:
+        """Tell the user's devices elsewhere. Never blocks, never raises."""
+        ...
+
+    async def joined(self, user_id: UUID, device_id: UUID, session_id: UUID) -> None:
+        """A device's socket is about to be served here. Raises what the database raises."""
+        ...
+
+    def parted(self, user_id: UUID, device_id: UUID, session_id: UUID) -> None:
+        """That socket is closed. Never blocks, never raises."""
+        ...
+
+
 class DeviceRegistry:
-    """The connected devices, by user and device, the latest last."""
+    """The connected devices, by user and device, the latest last. `others` is set where there are other servers."""
 
     def __init__(self) -> None:
         self._links: dict[UUID, dict[UUID, DeviceLink]] = {}
+        self.others: OtherServers | None = None
 
     def __len__(self) -> int:
         return sum(len(links) for links in self._links.values())
@@ -101,6 +126,13 @@ class DeviceRegistry:
             return None
         return links.get(device_id) if device_id is not None else next(reversed(links.values()))
 
+    async def locate(self, user_id: UUID, device_id: UUID | None = None) -> DeviceSide | None:
+        """As `find`, among the devices of all servers."""
+        here = self.find(user_id, device_id)
+        if self.others is None or (device_id is not None and here is not None):
+            return here
+        return await self.others.locate(user_id, device_id)
+
     def all(self) -> list[DeviceLink]:
         return [link for links in self._links.values() for link in links.values()]
 
@@ -116,8 +148,14 @@ class DeviceRegistry:
         frame = WsServerMutation(
             **mutation.model_dump(exclude_none=True), origin_device_id=origin, request_id=request_id
         )
+        self.deliver(user_id, frame)
+        if self.others is not None:
+            self.others.announce(user_id, frame)
+
+    def deliver(self, user_id: UUID, frame: WsServerMutation) -> None:
+        """Send `frame` to the user's devices here, all but its origin."""
         for device_id, link in self._links.get(user_id, {}).items():
-            if device_id != origin:
+            if device_id != frame.origin_device_id:
                 link.send_control(frame)
 
 
@@ -150,17 +188,20 @@ class RemoteDevice:
         self._request_id = request_id
         self._timeouts = timeouts
         self._metrics = metrics
+        # First come, first served, so that calls reach the device in the order in which they were made.
+        self._finding = trio.Lock()
 
     @property
     def device_id(self) -> UUID | None:
         """The device that calls go to; None while none was named and none has served a call."""
         return self._device_id
 
-    def _link(self) -> DeviceLink | None:
-        link = self._registry.find(self._user_id, self._device_id)
-        if link is not None:
-            # Whichever device serves the first call serves them all: one that connects meanwhile has other data.
-            self._device_id = link.device_id
+    async def _link(self) -> DeviceSide | None:
+        async with self._finding:
+            link = await self._registry.locate(self._user_id, self._device_id)
+            if link is not None:
+                # Whichever device serves the first call serves them all: one that connects meanwhile has other data.
+                self._device_id = link.device_id
         return link
 
     async def execute(self, call: DeviceCall) -> DeviceResult:
@@ -174,11 +215,12 @@ class RemoteDevice:
         return result
 
     async def _execute(self, call: DeviceCall) -> DeviceResult:
-        link = self._link()
-        if link is None:
-            return _OFFLINE
         default = self._timeouts.approval_s if call.requires_approval else self._timeouts.call_s
         deadline_s = default if call.deadline_s is None else call.deadline_s
+        deadline = trio.current_time() + deadline_s
+        link = await self._link()
+        if link is None:
+            return _OFFLINE
         call_id = uuid4()
         with link.tool_replies.expect(call_id) as reply:
             link.send_control(
@@ -192,7 +234,7 @@ class RemoteDevice:
                 )
             )
             try:
-                with trio.move_on_after(deadline_s):
+                with trio.move_on_at(deadline):
                     return _result(await reply.wait(), call)
             except DeviceGone:
                 return _GONE
@@ -204,14 +246,15 @@ class RemoteDevice:
 
     async def fetch(self, entity: Entity, identity: str) -> Mapping[str, Any] | DeviceResult:
         """One item of the device's data, or the result that says why it could not be had."""
-        link = self._link()
+        deadline = trio.current_time() + self._timeouts.call_s
+        link = await self._link()
         if link is None:
             return _OFFLINE
         data_id = uuid4()
         with link.data_replies.expect(data_id) as reply:
             link.send_control(WsDataRequest(data_id=data_id, request_id=self._request_id, entity=entity, id=identity))
             try:
-                with trio.move_on_after(self._timeouts.call_s):
+                with trio.move_on_at(deadline):
                     answer = await reply.wait()
                     if answer.error is not None:
                         return DeviceResult(Outcome.ERROR, code=answer.error.code, message=answer.error.message)

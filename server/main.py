@@ -30,6 +30,8 @@ from server.gate import DeviceGate
 from server.memory import open_memory, user_keys
 from server.metrics import Metrics
 from server.models import OpenModels, open_models
+from server.relay.opening import open_relay
+from server.relay.relay import Relay
 from server.remembering import Remembering
 from server.rest.app import build_app
 from server.rest.readiness import ReadinessChecks
@@ -105,7 +107,13 @@ async def serve(
             tokens = Tokens(KeyRing(keys).derive(TOKEN_LABEL), lifetime_s=settings.access_token_ttl_s)
             passwords = Passwords(trio.CapacityLimiter(_PASSWORD_THREADS))
             accounts = Accounts(database.pool, statements, passwords, users)
-            parts = _compose(settings, database, models, memory.middleware, metrics, tokens, accounts)
+            registry = DeviceRegistry()
+            relay = None
+            if settings.relay or orders is not None:
+                relay = open_relay(database, statements, KeyRing(keys), registry, call_s=settings.tool_timeout_s)
+                await nursery.start(relay.run)
+                stack.push_async_callback(relay.leave)
+            parts = _compose(settings, database, models, memory.middleware, metrics, tokens, accounts, registry, relay)
             nursery.start_soon(parts.remembering.run)
             serve_sockets = partial(
                 serve_device_sockets,
@@ -145,9 +153,10 @@ def _compose(
     metrics: Metrics,
     tokens: Tokens,
     accounts: Accounts,
+    registry: DeviceRegistry,
+    relay: Relay | None,
 ) -> _Parts:
     metrics.watch_pool(database.pool.stats)
-    registry = DeviceRegistry()
     remembering = Remembering(
         memory, metrics, recall_s=settings.memory_recall_timeout_s, store_s=settings.memory_store_timeout_s
     )
@@ -173,6 +182,7 @@ def _compose(
         wall_clock=time.time,
         budget=TokenBudget(settings.max_tokens_per_user_day),
         memory=remembering,
+        claim=relay.claim if relay is not None else None,
     )
     gate = DeviceGate(
         accounts=accounts,

@@ -303,6 +303,8 @@ class Session:
                     # The person no longer wants it: what is queued need not be sent.
                     self._outbox.discard_request(request_id)
                 await self._outbox.put(answer.end(status))
+            except RequestRefused as refused:
+                self._refuse(refused.code, str(refused), request_id, retryable=refused.retryable)
             finally:
                 del self._requests[request_id]
                 answer.close(status)

@@ -58,6 +58,10 @@ class Settings(BaseSettings):
     http_bind: Bind = Field("127.0.0.1:8000", description="HOST:PORT of the REST listener")
     ws_bind: Bind = Field("127.0.0.1:8765", description="HOST:PORT of the device socket listener")
     workers: int = Field(1, ge=1, le=256, description="processes on the same ports; more than one are supervised")
+    relay: bool = Field(
+        False,
+        description="reach devices that are connected to other servers of this database; with several workers always",
+    )
     state_dir: Path = Field(Path(".state"), description="folder of the embedded database and the generated master key")
     database_url: SecretStr | None = Field(None, description="PostgreSQL URL; unset: an embedded PostgreSQL is started")
     database_owner_url: SecretStr | None = Field(
