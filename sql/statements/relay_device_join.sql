@@ -4,11 +4,14 @@ WITH before AS (
     FROM relay_devices
     WHERE user_id = %(user_id)s AND device_id = %(device_id)s
     FOR UPDATE
+), here AS (
+    INSERT INTO relay_devices (user_id, device_id, connection_id, worker_id)
+    -- Joined so that the earlier row is read and locked before it is overwritten.
+    SELECT %(user_id)s, %(device_id)s, %(connection_id)s, %(worker_id)s
+    FROM (SELECT) AS once LEFT JOIN before ON true
+    ON CONFLICT (user_id, device_id) DO UPDATE
+    SET connection_id = excluded.connection_id,
+        worker_id = excluded.worker_id,
+        connected_at = excluded.connected_at
 )
-INSERT INTO relay_devices (user_id, device_id, connection_id, worker_id)
-VALUES (%(user_id)s, %(device_id)s, %(connection_id)s, %(worker_id)s)
-ON CONFLICT (user_id, device_id) DO UPDATE
-SET connection_id = excluded.connection_id,
-    worker_id = excluded.worker_id,
-    connected_at = excluded.connected_at
-RETURNING (SELECT worker_id FROM before) AS worker_before, (SELECT connection_id FROM before) AS connection_before;
+SELECT before.worker_id, before.connection_id FROM (SELECT) AS once LEFT JOIN before ON true;

@@ -109,15 +109,16 @@ async def test_the_device_that_came_last_serves_wherever_it_is(database: str) ->
 
         return run
 
+    near = uuid4()
     async with two_servers(database) as (one, other):
         account = await one.account()
         one.script(asking_for("list_tasks", {}))
         async with (
-            one.device(account, tools={"list_tasks": tool("near")}) as near,
+            one.device(account, device_id=near, tools={"list_tasks": tool("near")}),
             other.device(account, tools={"list_tasks": tool("far")}),
         ):
             assert (await chat(one, account)).status_code == 200
-            assert (await chat(one, account, device_id=str(near.device_id))).status_code == 200
+            assert (await chat(one, account, device_id=str(near))).status_code == 200
         assert served == ["far", "near"]
 
 
@@ -125,47 +126,51 @@ async def test_nobodys_device_is_reached_but_the_users_own(database: str) -> Non
     async with two_servers(database) as (one, other):
         account, stranger = await one.account(), await one.account()
         one.script(asking_for("list_tasks", {}))
-        async with other.device(stranger, tools={"list_tasks": never}) as device:
+        foreign = uuid4()
+        async with other.device(stranger, device_id=foreign, tools={"list_tasks": never}):
             assert (await chat(one, account)).status_code == 200
-            assert (await chat(one, account, device_id=str(device.device_id))).status_code == 200
+            assert (await chat(one, account, device_id=str(foreign))).status_code == 200
         assert "device_offline" in results(one)[0]
 
 
-async def test_a_deadline_and_a_cancel_withdraw_the_call_there(database: str) -> None:
-    ended: list[UUID] = []
+class Hanging:
+    """A tool that never answers, and whether it was begun and given up."""
 
-    def tool(args: Mapping[str, Any]) -> Awaitable[Any]:
-        return hang()
+    def __init__(self) -> None:
+        self.begun = trio.Event()
+        self.ended = trio.Event()
 
-    async def hang() -> Any:
+    async def __call__(self, args: Mapping[str, Any]) -> Any:
+        self.begun.set()
         try:
             await trio.sleep_forever()
         finally:
-            ended.append(uuid4())
+            self.ended.set()
 
+
+async def test_a_missed_deadline_withdraws_the_call_there(database: str) -> None:
+    tool = Hanging()
     async with two_servers(database, tool_timeout_s=0.3) as (one, other):
         account = await one.account()
         one.script(asking_for("list_tasks", {}))
         async with other.device(account, tools={"list_tasks": tool}):
             assert (await chat(one, account)).status_code == 200
             assert "deadline" in results(one)[0]
-            await until(lambda: len(ended) == 1)
+            await tool.ended.wait()
+        assert left_over(database) == 0
 
+
+async def test_a_cancelled_request_withdraws_the_call_there(database: str) -> None:
+    tool = Hanging()
     async with two_servers(database) as (one, other):
         account = await one.account()
         one.script(asking_for("list_tasks", {}))
-        started = trio.Event()
-
-        async def wait(args: Mapping[str, Any]) -> Any:
-            started.set()
-            return await hang()
-
-        async with other.device(account, tools={"list_tasks": wait}), trio.open_nursery() as nursery:
-            nursery.start_soon(chat, one, account)
-            await started.wait()
-            nursery.cancel_scope.cancel()
-            with trio.CancelScope(shield=True):
-                await until(lambda: len(ended) == 2)
+        async with other.device(account, tools={"list_tasks": tool}):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(chat, one, account)
+                await tool.begun.wait()
+                nursery.cancel_scope.cancel()
+            await tool.ended.wait()
 
 
 async def test_a_person_approves_there(database: str) -> None:
@@ -190,21 +195,16 @@ async def test_a_device_that_goes_while_it_is_asked_is_a_clear_error(database: s
     async with two_servers(database) as (one, other):
         account = await one.account()
         one.script(asking_for("list_tasks", {}))
-        started = trio.Event()
-
-        async def wait(args: Mapping[str, Any]) -> Any:
-            started.set()
-            await trio.sleep_forever()
-
+        tool = Hanging()
         answers: list[httpx.Response] = []
 
         async def ask() -> None:
             answers.append(await chat(one, account))
 
         async with trio.open_nursery() as nursery:
-            async with other.device(account, tools={"list_tasks": wait}) as device:
+            async with other.device(account, tools={"list_tasks": tool}) as device:
                 nursery.start_soon(ask)
-                await started.wait()
+                await tool.begun.wait()
                 await device.vanish()
         assert answers[0].status_code == 200
         assert "device_gone" in results(one)[0]
@@ -218,22 +218,24 @@ async def test_mutations_reach_the_devices_of_the_other_server(database: str) ->
         async def note(mutation: WsServerMutation) -> None:
             seen.append(mutation)
 
-        async with one.device(account) as editor, other.device(account, on_mutation=note):
+        origin = uuid4()
+        async with one.device(account, device_id=origin) as editor, other.device(account, on_mutation=note):
             await editor.mutate("update", "task", "t1", {"title": "New"})
             await until(lambda: bool(seen))
-            assert [(one.id, one.origin_device_id) for one in seen] == [("t1", editor.device_id)]
+            assert [(mutation.id, mutation.origin_device_id) for mutation in seen] == [("t1", origin)]
 
 
 async def test_the_same_device_at_the_other_server_replaces_the_older_socket(database: str) -> None:
     async with two_servers(database) as (one, other):
         account = await one.account()
-        async with one.device(account) as older:
-            async with other.device(account, device_id=older.device_id) as newer:
+        same = uuid4()
+        async with one.device(account, device_id=same) as older:
+            async with other.device(account, device_id=same) as newer:
                 loss = await older.wait_closed()
                 assert getattr(loss, "code", None) == CloseCode.REPLACED
                 await newer.ping()
                 # And back again: what was said of the first move does not end this one.
-                async with one.device(account, device_id=older.device_id) as newest:
+                async with one.device(account, device_id=same) as newest:
                     await newer.wait_closed()
                     await newest.ping()
 
