@@ -39,6 +39,15 @@ class ChatInput:
     device_id: UUID | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class AnswerLimits:
+    """`request_s` bounds a request in seconds; `concurrent` is how many run at once per socket, or user of REST."""
+
+    request_s: float
+    concurrent: int
+    max_message_chars: int
+
+
 class RequestRefused(Exception):
     """The request was not accepted and nothing ran: a duplicate id, too many at once, the server draining."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Final, Literal
 from uuid import UUID
 
@@ -17,12 +16,13 @@ import trio
 
 from agents.binding import Binder
 from agents.orchestrator import Orchestrator
-from agents.prompting import prompts_version
 from agents.registry import BY_ENTITY
 from agents.turn import Scope, Turn
-from server.answer import ChatInput, Claim, DuplicateRequest, Emit, RequestFailed, RequestRefused
+from server.accounting import record_end
+from server.answer import AnswerLimits, ChatInput, Claim, DuplicateRequest, Emit, RequestFailed, RequestRefused
 from server.devices import DeviceRegistry, RemoteDevice, ToolTimeouts
 from server.emitting import Emitting
+from server.live import LiveRequest, live_request
 from server.metrics import Metrics
 from server.remembering import AnswerMemory, NoMemory, RecalledContext
 from server.repairing import corrected_blocks
@@ -42,15 +42,6 @@ Status = Literal["completed", "cancelled", "failed"]
 _INTERNAL: Final = WsFailure(
     code=ErrorCode.INTERNAL, message="The server failed to answer; the fault is logged.", retryable=True
 )
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerLimits:
-    """`request_s` bounds a request in seconds; `concurrent` is how many run at once per socket, or user of REST."""
-
-    request_s: float
-    concurrent: int
-    max_message_chars: int
 
 
 class Answering:
@@ -81,6 +72,11 @@ class Answering:
         self._without_socket: Counter[UUID] = Counter()
         self._scopes: set[trio.CancelScope] = set()
         self._draining = False
+        self._running: set[Answer] = set()
+
+    def live(self) -> list[LiveRequest]:
+        """The requests that run, for an operator."""
+        return [answer.live() for answer in self._running]
 
     def drain(self) -> None:
         """Accept no further request."""
@@ -125,7 +121,7 @@ class Answering:
             scope=Scope(chat.scope.type, chat.scope.id) if chat.scope else None,
             now_ms=int(self._wall_clock() * 1000),
         )
-        return Answer(
+        answer = Answer(
             self._orchestrator,
             self._registry,
             self._metrics,
@@ -137,7 +133,10 @@ class Answering:
             turn,
             self.memory,
             self._claim,
+            self._running.discard,
         )
+        self._running.add(answer)
+        return answer
 
     def _spend(self, user_id: UUID, tokens: int) -> None:
         self._budget.spend(user_id, tokens, self._wall_clock())
@@ -177,6 +176,7 @@ class Answer:
         turn: Turn,
         memory: AnswerMemory,
         claim: Claim | None,
+        ended: Callable[[Answer], None],
     ) -> None:
         self._orchestrator = orchestrator
         self._registry = registry
@@ -189,6 +189,8 @@ class Answer:
         self._turn = turn
         self._memory = memory
         self._claim = claim
+        self._ended = ended
+        self._state = "accepted"
         self._recalled = RecalledContext()
         self._agent: str | None = None
         self._announced = 0
@@ -199,6 +201,11 @@ class Answer:
             self._formatter: HomeFormatter | PopupFormatter = PopupFormatter(chat.request_id)
         else:
             self._formatter = HomeFormatter(chat.request_id, turn.tool_results.resolve, Binder(turn.tool_results).bind)
+
+    def live(self) -> LiveRequest:
+        """What it does now, for an operator."""
+        age_s = trio.current_time() - self._started
+        return live_request(self._chat, self._agent, self._state, age_s, self._device.live())
 
     async def run(self, emit: Emit) -> Literal["completed", "failed"]:
         """Answer, giving each frame but the last to `emit`. Only cancellation and what `emit` raises come out.
@@ -237,6 +244,7 @@ class Answer:
             self._announce_mutations()
         if self._failure is not None:
             return "failed"
+        self._state = "storing"
         await self._memory.store(self._chat, emitting.text, self._agent, self._recalled)
         return "completed"
 
@@ -248,11 +256,15 @@ class Answer:
             for frame in self._formatter.start(BY_ENTITY[scope.type].name):
                 await emit(frame)
             started = True
+            self._state = "scoping"
             await resolve_scope(scope, self._device, self._turn)
+        self._state = "recalling"
         self._recalled = await self._memory.recall(self._chat.user_id, self._chat.message)
         self._turn.memory = self._recalled.prompt
+        self._state = "routing"
         agent_name, agent = await self._orchestrator.orchestrate_v3(self._turn)
         self._agent = agent_name
+        self._state = "model"
         if not started:
             for frame in self._formatter.start(agent_name):
                 await emit(frame)
@@ -260,6 +272,7 @@ class Answer:
             async for token in tokens:
                 if not self._first_token_seen:
                     self._first_token_seen = True
+                    self._state = "streaming"
                     self._metrics.first_token(self._chat.mode, trio.current_time() - self._started)
                 for part in self._formatter.feed(token):
                     await emit(part)
@@ -267,6 +280,7 @@ class Answer:
         for part in self._formatter.close():
             await emit(part)
         if isinstance(self._formatter, HomeFormatter):
+            self._state = "repairing"
             for block in await corrected_blocks(agent, self._formatter, self._metrics):
                 await emit(block)
 
@@ -292,22 +306,8 @@ class Answer:
 
     def close(self, status: Status) -> None:
         """Release the id, and record the outcome and what it cost."""
+        self._ended(self)
         self._ids.finish(self._chat.user_id, self._chat.request_id, trio.current_time())
         usage = self._turn.usage
         self._spend(self._chat.user_id, usage.input_tokens + usage.output_tokens)
-        self._metrics.request_ended(self._chat.mode, status, trio.current_time() - self._started)
-        self._metrics.tokens(usage.input_tokens, usage.output_tokens)
-        # A popup is text only: what it drops is no fault of a block.
-        for rejected in self._formatter.rejected if isinstance(self._formatter, HomeFormatter) else ():
-            self._metrics.block_rejected(rejected.reason)
-            log.info("block_rejected", block=rejected.index, reason=rejected.reason)
-        log.info(
-            "request_ended",
-            mode=self._chat.mode,
-            status=status,
-            routed_by=self._turn.routed_by,
-            prompts=prompts_version(),
-            seconds=round(trio.current_time() - self._started, 3),
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-        )
+        record_end(self._metrics, self._chat, self._turn, self._formatter, status, trio.current_time() - self._started)

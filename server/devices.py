@@ -15,6 +15,7 @@ import structlog
 import trio
 
 from agents.device import DeviceCall, DeviceResult, Outcome
+from server.live import LiveCall, LiveSocket
 from server.metrics import Metrics
 from server.pending import DeviceGone, PendingReplies
 from streaming.codes import CloseCode
@@ -70,6 +71,10 @@ class DeviceLink(DeviceSide, Protocol):
 
     def drain(self) -> None:
         """The server is stopping: finish what runs, then close."""
+        ...
+
+    def live(self) -> LiveSocket:
+        """What the session does now, for an operator."""
         ...
 
 
@@ -190,11 +195,20 @@ class RemoteDevice:
         self._metrics = metrics
         # First come, first served, so that calls reach the device in the order in which they were made.
         self._finding = trio.Lock()
+        self._calls: dict[UUID, tuple[str, float]] = {}
 
     @property
     def device_id(self) -> UUID | None:
         """The device that calls go to; None while none was named and none has served a call."""
         return self._device_id
+
+    def live(self) -> list[LiveCall]:
+        """The calls that are out, the oldest first."""
+        now = trio.current_time()
+        return [
+            LiveCall(tool=tool, call_id=call_id, age_s=round(now - since, 3))
+            for call_id, (tool, since) in self._calls.items()
+        ]
 
     async def _link(self) -> DeviceSide | None:
         async with self._finding:
@@ -207,21 +221,23 @@ class RemoteDevice:
     async def execute(self, call: DeviceCall) -> DeviceResult:
         """Run `call` on the device; see `agents.device.DeviceExecutor`."""
         outcome = Outcome.CANCELLED
+        call_id, began = uuid4(), trio.current_time()
+        self._calls[call_id] = call.tool, began
         try:
-            result = await self._execute(call)
+            result = await self._execute(call, call_id)
             outcome = result.outcome
         finally:
-            self._metrics.tool_called(call.tool, outcome.value)
+            del self._calls[call_id]
+            self._metrics.tool_called(call.tool, outcome.value, trio.current_time() - began)
         return result
 
-    async def _execute(self, call: DeviceCall) -> DeviceResult:
+    async def _execute(self, call: DeviceCall, call_id: UUID) -> DeviceResult:
         default = self._timeouts.approval_s if call.requires_approval else self._timeouts.call_s
         deadline_s = default if call.deadline_s is None else call.deadline_s
         deadline = trio.current_time() + deadline_s
         link = await self._link()
         if link is None:
             return _OFFLINE
-        call_id = uuid4()
         with link.tool_replies.expect(call_id) as reply:
             link.send_control(
                 WsToolCall(

@@ -13,7 +13,8 @@ from server.auth import Tokens
 from server.devices import DeviceRegistry
 from server.handshake import HandshakeFailed, Hello, shake_hands
 from server.metrics import Metrics
-from server.session import Session, SessionLimits
+from server.session import Session
+from server.session_limits import SessionLimits
 from server.socket import DeviceSocket, SocketClosed
 from streaming.codes import CloseCode
 

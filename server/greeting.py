@@ -9,7 +9,7 @@ from server.handshake import Hello
 from streaming.frames import WsDeviceReady, WsLimits
 
 if TYPE_CHECKING:
-    from server.session import SessionLimits
+    from server.session_limits import SessionLimits
 
 
 def greeting(session_id: UUID, hello: Hello, limits: SessionLimits) -> WsDeviceReady:

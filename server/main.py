@@ -22,14 +22,17 @@ from agents.orchestrator import Orchestrator
 from memory.keys import KeyRing
 from memory.middleware import MemoryMiddleware
 from server.accounts import Accounts
-from server.answering import Answering, AnswerLimits
+from server.answer import AnswerLimits
+from server.answering import Answering
 from server.auth import TOKEN_LABEL, Passwords, Tokens
 from server.database import Database, open_database
 from server.devices import DeviceRegistry, ToolTimeouts
 from server.gate import DeviceGate
+from server.live import LiveServer, live_server
 from server.memory import open_memory, user_keys
 from server.metrics import Metrics
 from server.models import OpenModels, open_models
+from server.overview import Overview
 from server.relay.opening import open_relay
 from server.relay.relay import Relay
 from server.remembering import Remembering
@@ -37,7 +40,7 @@ from server.rest.app import build_app
 from server.rest.readiness import ReadinessChecks
 from server.rest.serve import ServeLimits, serve_rest
 from server.rest.services import RestLimits, RestServices
-from server.session import SessionLimits
+from server.session_limits import SessionLimits
 from server.settings import Settings, parse_bind
 from server.state import master_keys, prepare_state_dir
 from server.token_budget import TokenBudget
@@ -76,6 +79,7 @@ class _Parts:
     registry: DeviceRegistry
     rest: RestServices
     remembering: Remembering
+    overview: Overview
 
 
 async def serve(
@@ -113,8 +117,12 @@ async def serve(
                 relay = open_relay(database, statements, KeyRing(keys), registry, call_s=settings.tool_timeout_s)
                 await nursery.start(relay.run)
                 stack.push_async_callback(relay.leave)
-            parts = _compose(settings, database, models, memory.middleware, metrics, tokens, accounts, registry, relay)
+            parts = _compose(
+                settings, database, models, memory.middleware, metrics, tokens, accounts, registry, relay, orders
+            )
             nursery.start_soon(parts.remembering.run)
+            if parts.overview.peers is not None:
+                await nursery.start(parts.overview.peers.serve)
             serve_sockets = partial(
                 serve_device_sockets,
                 parts.gate.serve,
@@ -155,6 +163,7 @@ def _compose(
     accounts: Accounts,
     registry: DeviceRegistry,
     relay: Relay | None,
+    orders: WorkerOrders | None,
 ) -> _Parts:
     metrics.watch_pool(database.pool.stats)
     remembering = Remembering(
@@ -203,6 +212,13 @@ def _compose(
         hello_timeout_s=settings.hello_timeout_s,
         wall_clock=time.time,
     )
+
+    def look(with_tasks: bool) -> LiveServer:
+        sockets = [link.live() for link in registry.all()]
+        worker = orders.number if orders is not None else 1
+        return live_server(worker, sockets, answering.live(), with_tasks=with_tasks)
+
+    overview = Overview(metrics, look, orders)
     rest = RestServices(
         accounts=accounts,
         tokens=tokens,
@@ -210,9 +226,12 @@ def _compose(
         readiness=ReadinessChecks({"database": database.fault}),
         chat=answering,
         memory=memory,
+        overview=overview,
+        admin_token=settings.admin_token,
+        worker=orders.number if orders is not None else None,
         limits=RestLimits(max_body_bytes=settings.max_frame_bytes, max_message_chars=settings.max_message_chars),
     )
-    return _Parts(answering, gate, registry, rest, remembering)
+    return _Parts(answering, gate, registry, rest, remembering, overview)
 
 
 def _recorded(models: Models, settings: Settings) -> Models:

@@ -20,6 +20,7 @@ _CLOSE_CODES: Final = frozenset(CloseCode) | {1001, 1002, 1003, 1005, 1006, 1007
 _HTTP_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _FIRST_TOKEN_BUCKETS_S: Final = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 20, 60)
 _RECALL_BUCKETS_S: Final = (0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2)
+_TOOL_BUCKETS_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 30, 120)
 _DURATION_BUCKETS_S: Final = (0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300)
 
 Mode = Literal["home", "popup"]
@@ -62,6 +63,13 @@ class Metrics:
         self._closed = Counter("tessera_sockets_closed", "Device sockets closed, by code.", ["code"], registry=registry)
         self._tool_calls = Counter(
             "tessera_tool_calls", "Calls of device tools, by outcome.", ["tool", "outcome"], registry=registry
+        )
+        self._tool_time = Histogram(
+            "tessera_tool_seconds",
+            "From a device tool's call to its result, whatever it is.",
+            ["tool"],
+            buckets=_TOOL_BUCKETS_S,
+            registry=registry,
         )
         self._rejected = Counter(
             "tessera_blocks_rejected", "Blocks of a model that were skipped.", ["reason"], registry=registry
@@ -149,9 +157,11 @@ class Metrics:
         """A device socket closed. Codes outside the protocol and RFC 6455 count as `other`."""
         self._closed.labels(str(int(code)) if code in _CLOSE_CODES else OTHER).inc()
 
-    def tool_called(self, tool: str, outcome: str) -> None:
+    def tool_called(self, tool: str, outcome: str, elapsed_s: float) -> None:
         """A device tool's call ended. `outcome` is an `agents.device.Outcome`; an unknown tool counts as `other`."""
-        self._tool_calls.labels(tool if tool in self._tools else OTHER, outcome).inc()
+        name = tool if tool in self._tools else OTHER
+        self._tool_calls.labels(name, outcome).inc()
+        self._tool_time.labels(name).observe(elapsed_s)
 
     def block_rejected(self, reason: str) -> None:
         """A block was skipped. `reason` is one of the parser's or the formatter's own, never text of the model's."""

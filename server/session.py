@@ -8,7 +8,6 @@ close code; requests are cancelled first, the writer sends what is queued, and t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -25,9 +24,11 @@ from server.forgetting import forget_memory
 from server.greeting import greeting
 from server.handshake import Hello
 from server.heartbeat import Heartbeat
+from server.live import LiveSocket, live_socket
 from server.metrics import Metrics
 from server.pending import PendingReplies
 from server.rate_limit import TokenBucket
+from server.session_limits import SessionLimits
 from server.socket import DeviceSocket, SocketClosed
 from server.writer import write_frames
 from streaming.codes import CloseCode, ErrorCode
@@ -63,20 +64,6 @@ _FLUSH_TIMEOUT_S: Final = 2.0
 _MAX_RATE_VIOLATIONS: Final = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class SessionLimits:
-    """What one socket may do. Times in seconds."""
-
-    max_frame_bytes: int
-    max_concurrent_requests: int
-    max_message_chars: int
-    frames_per_s: float
-    frames_burst: int
-    outbox_bytes: int
-    outbox_stall_s: float
-    heartbeat_s: float
-
-
 class Session:
     """See the module. Implements `server.devices.DeviceLink`."""
 
@@ -107,6 +94,7 @@ class Session:
         self._rate_violations = 0
         self._answers_due = 0
         self._requests: dict[UUID, trio.CancelScope] = {}
+        self._opened_at = trio.current_time()
         self._heartbeat = Heartbeat(socket, limits.heartbeat_s)
         self._written = trio.Event()
         self._draining = False
@@ -116,6 +104,10 @@ class Session:
 
     def __repr__(self) -> str:
         return f"Session({self.session_id}, requests={len(self._requests)}, closing={self._closing})"
+
+    def live(self) -> LiveSocket:
+        """What it does now, for an operator."""
+        return live_socket(self, self._outbox, self._opened_at, self._requests)
 
     # ---- as the registry sees it ------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from sql.conninfo import check_conninfo
 PREFIX: Final = "TESSERA_"
 # The terminal client's own variables, which may be set in the same shell.
 CLIENT_PREFIX: Final = "TESSERA_CLIENT_"
+MIN_ADMIN_TOKEN: Final = 16
 
 
 class SettingsError(Exception):
@@ -157,6 +158,10 @@ class Settings(BaseSettings):
     access_token_ttl_s: int = Field(3600, ge=60, le=2_592_000, description="lifetime of an access token")
     drain_grace_s: float = Field(2.5, ge=0, le=600, description="running requests get after SIGTERM")
 
+    admin_token: SecretStr | None = Field(
+        None, description="bearer of GET /debug/tasks, 16 characters at least; unset: nobody sees what runs"
+    )
+
     # Logs
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="lowest level that is logged")
     log_format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal, else json")
@@ -219,6 +224,14 @@ class Settings(BaseSettings):
     def _database_url_is_postgres(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             check_conninfo(value.get_secret_value())
+        return value
+
+    @field_validator("admin_token")
+    @classmethod
+    def _admin_token_is_long(cls, value: SecretStr | None) -> SecretStr | None:
+        text = "" if value is None else value.get_secret_value()
+        if value is not None and (len(text) < MIN_ADMIN_TOKEN or not text.isascii() or " " in text):
+            raise ValueError(f"must be {MIN_ADMIN_TOKEN} ASCII characters or more, without spaces")
         return value
 
     @field_validator("demo_replay")

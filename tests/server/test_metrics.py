@@ -56,13 +56,13 @@ def labels(**values: str) -> Labels:
         (lambda m: m.socket_closed(1006), "tessera_sockets_closed_total", labels(code="1006"), 1),
         (lambda m: m.socket_closed(4999), "tessera_sockets_closed_total", labels(code="other"), 1),
         (
-            lambda m: m.tool_called("list_tasks", "answered"),
+            lambda m: m.tool_called("list_tasks", "answered", 0.2),
             "tessera_tool_calls_total",
             labels(tool="list_tasks", outcome="answered"),
             1,
         ),
         (
-            lambda m: m.tool_called("rm -rf", "error"),
+            lambda m: m.tool_called("rm -rf", "error", 0.2),
             "tessera_tool_calls_total",
             labels(tool="other", outcome="error"),
             1,
@@ -103,12 +103,12 @@ def test_the_twenty_tools_of_the_protocol() -> None:
 
 def test_a_flood_of_names_makes_no_series() -> None:
     metrics = Metrics()
-    metrics.tool_called("x", "error")
+    metrics.tool_called("x", "error", 0.2)
     metrics.socket_closed(3000)
     metrics.http_answered("X", None, 404)
     once = len(samples(metrics))
     for number in range(100):
-        metrics.tool_called(f"tool{number}", "error")
+        metrics.tool_called(f"tool{number}", "error", 0.2)
         metrics.socket_closed(3000 + number)
         metrics.http_answered(f"M{number}", None, 404)
     assert len(samples(metrics)) == once

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import httpx
 import psycopg
@@ -64,7 +64,7 @@ def results(tessera: Tessera) -> list[str]:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Poll what only another server can tell; the test's own time limit ends it."""
-    while not condition():
+    while not condition():  # noqa: ASYNC110 - nothing in this process says so
         await trio.sleep(0.01)
 
 
@@ -179,7 +179,7 @@ async def test_a_person_approves_there(database: str) -> None:
 
     async def approve(call: WsToolCall) -> bool:
         assert call.requires_approval
-        return call.args["id"] == "t1"
+        return bool(call.args["id"] == "t1")
 
     async with two_servers(database) as (one, other):
         account = await one.account()
@@ -201,11 +201,10 @@ async def test_a_device_that_goes_while_it_is_asked_is_a_clear_error(database: s
         async def ask() -> None:
             answers.append(await chat(one, account))
 
-        async with trio.open_nursery() as nursery:
-            async with other.device(account, tools={"list_tasks": tool}) as device:
-                nursery.start_soon(ask)
-                await tool.begun.wait()
-                await device.vanish()
+        async with trio.open_nursery() as nursery, other.device(account, tools={"list_tasks": tool}) as device:
+            nursery.start_soon(ask)
+            await tool.begun.wait()
+            await device.vanish()
         assert answers[0].status_code == 200
         assert "device_gone" in results(one)[0]
 
@@ -229,15 +228,14 @@ async def test_the_same_device_at_the_other_server_replaces_the_older_socket(dat
     async with two_servers(database) as (one, other):
         account = await one.account()
         same = uuid4()
-        async with one.device(account, device_id=same) as older:
-            async with other.device(account, device_id=same) as newer:
-                loss = await older.wait_closed()
-                assert getattr(loss, "code", None) == CloseCode.REPLACED
-                await newer.ping()
-                # And back again: what was said of the first move does not end this one.
-                async with one.device(account, device_id=same) as newest:
-                    await newer.wait_closed()
-                    await newest.ping()
+        async with one.device(account, device_id=same) as older, other.device(account, device_id=same) as newer:
+            loss = await older.wait_closed()
+            assert getattr(loss, "code", None) == CloseCode.REPLACED
+            await newer.ping()
+            # And back again: what was said of the first move does not end this one.
+            async with one.device(account, device_id=same) as newest:
+                await newer.wait_closed()
+                await newest.ping()
 
 
 async def test_a_request_id_runs_once_over_both(database: str) -> None:
@@ -276,8 +274,10 @@ async def test_a_server_that_ends_takes_its_devices_with_it(database: str) -> No
     async with open_tessera(database, relay="true", master_keys=keys) as one:
         account = await one.account()
         one.script(asking_for("list_tasks", {}))
-        async with open_tessera(database, relay="true", master_keys=keys) as other:
-            async with open_device(other.ws_url, account.access_token):
-                other.stop.set()
+        async with (
+            open_tessera(database, relay="true", master_keys=keys) as other,
+            open_device(other.ws_url, account.access_token),
+        ):
+            other.stop.set()
         assert (await chat(one, account)).status_code == 200
         assert "device_offline" in results(one)[0]

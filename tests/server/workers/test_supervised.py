@@ -22,6 +22,7 @@ from tests.server.running import is_routing, text_block, tool_messages
 from tests.server.test_process import START_S, Server, command
 from tests.server.test_process import state as state  # noqa: PLC0414 - a fixture
 
+ADMIN = "admin-token-of-the-test"
 STOP_S = 8.0
 TASKS = [{"id": "t1", "title": "Write the report", "status": "todo"}]
 
@@ -32,6 +33,10 @@ class Supervised(Server):
     def workers(self) -> list[int]:
         return [child.pid for child in psutil.Process(self.process.pid).children() if "worker" in child.cmdline()]
 
+    def live(self) -> Any:
+        headers = {"Authorization": f"Bearer {ADMIN}"}
+        return httpx.get(f"{self.url('http')}/debug/tasks", headers=headers, timeout=10).json()
+
     def metrics(self) -> str:
         return httpx.get(f"{self.url('http')}/metrics", timeout=10).text
 
@@ -41,7 +46,7 @@ def start() -> Iterator[Callable[..., Supervised]]:
     servers: list[Supervised] = []
 
     def start(state: Path, **settings: str) -> Supervised:
-        servers.append(Supervised(state, TESSERA_WORKERS="2", **settings))
+        servers.append(Supervised(state, TESSERA_WORKERS="2", TESSERA_ADMIN_TOKEN=ADMIN, **settings))
         return servers[-1]
 
     yield start
@@ -89,9 +94,7 @@ def with_model(start: Callable[..., Supervised], state: Path, test: Callable[[Su
     trio.run(run)
 
 
-def test_rest_on_one_worker_reaches_the_device_on_another(
-    state: Path, start: Callable[..., Supervised]
-) -> None:
+def test_rest_on_one_worker_reaches_the_device_on_another(state: Path, start: Callable[..., Supervised]) -> None:
     async def list_tasks(args: Mapping[str, Any]) -> Any:
         return {"items": TASKS}
 
@@ -124,22 +127,28 @@ def test_a_worker_killed_in_a_call_is_a_clear_error_and_starts_again(
             answers.append(await asked_of_the_other(server, account, at))
 
         async def kill(device: Device, at: str) -> None:
-            pid = int(re.findall(rf'^tessera_worker_pid{{worker="{at}"}} (\S+)', server.metrics(), re.M)[0].split(".")[0])
+            pid = int(
+                re.findall(rf'^tessera_worker_pid{{worker="{at}"}} (\S+)', server.metrics(), re.MULTILINE)[0].split(
+                    "."
+                )[0]
+            )
             await begun.wait()
             psutil.Process(pid).kill()
             await device.wait_closed()
 
-        async with trio.open_nursery() as nursery:
-            async with open_device(server.url("ws"), account.access_token, tools={"list_tasks": hang}) as device:
-                (at,) = [worker for worker, count in (await sessions(server)).items() if count]
-                nursery.start_soon(ask, at)
-                began = time.monotonic()
-                await kill(device, at)
+        async with (
+            open_device(server.url("ws"), account.access_token, tools={"list_tasks": hang}) as device,
+            trio.open_nursery() as nursery,
+        ):
+            (at,) = [worker for worker, count in (await sessions(server)).items() if count]
+            nursery.start_soon(ask, at)
+            began = time.monotonic()
+            await kill(device, at)
         # Far within the call's own deadline of 30 s: the dead worker is missed.
         assert time.monotonic() - began < 25
         assert answers[0].status_code == 200, answers[0].text
         assert "device_gone" in answers[0].text
-        while len(server.workers()) < 2 or not set(await sessions(server)) == {"1", "2"}:
+        while len(server.workers()) < 2 or set(await sessions(server)) != {"1", "2"}:  # noqa: ASYNC110
             await trio.sleep(0.1)
         assert len(set(server.workers()) - set(before)) == 1
         assert "worker_died" in server.errors.read_text()
