@@ -73,6 +73,11 @@ class DeviceLink(DeviceSide, Protocol):
         """The server is stopping: finish what runs, then close."""
         ...
 
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes that wait to be sent to the device."""
+        ...
+
     def live(self) -> LiveSocket:
         """What the session does now, for an operator."""
         ...

@@ -103,8 +103,8 @@ async def serve(
         # One client for all model calls, so that connections to the model stay open between requests.
         client = await stack.enter_async_context(open_http_client())
         async with trio.open_nursery() as nursery:
-            models = await open_models(settings, client, nursery)
             metrics = Metrics()
+            models = await open_models(settings, client, nursery, metrics)
             statements = Statements.load()
             users = user_keys(settings, keys)
             memory = await open_memory(settings, database.pool, statements, users, client, metrics, models.memory)
@@ -166,9 +166,11 @@ def _compose(
     orders: WorkerOrders | None,
 ) -> _Parts:
     metrics.watch_pool(database.pool.stats)
+    metrics.watch_outboxes(lambda: sum(link.queued_bytes for link in registry.all()))
     remembering = Remembering(
         memory, metrics, recall_s=settings.memory_recall_timeout_s, store_s=settings.memory_store_timeout_s
     )
+    metrics.watch_memory(lambda: remembering.waiting)
     answering = Answering(
         Orchestrator(
             _recorded(models.models, settings),
@@ -223,7 +225,7 @@ def _compose(
         accounts=accounts,
         tokens=tokens,
         metrics=metrics,
-        readiness=ReadinessChecks({"database": database.fault}),
+        readiness=ReadinessChecks({"database": database.fault, "model": models.fault}),
         chat=answering,
         memory=memory,
         overview=overview,

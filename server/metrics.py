@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from typing import Final, Literal, Protocol
+from collections.abc import Callable, Collection, Sequence
+from typing import Final, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.process_collector import ProcessCollector
 
 from agents.device import DEVICE_TOOLS
+from server.collectors import ModelCollector, ModelState, PoolCollector, PoolStats
 from streaming.codes import CloseCode
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
@@ -25,27 +26,9 @@ _DURATION_BUCKETS_S: Final = (0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300)
 
 Mode = Literal["home", "popup"]
 MemoryOutcome = Literal["ok", "timeout", "failed"]
+ModelUse = Literal["answer", "router", "memory"]
 RepairedAs = Literal["repaired", "invalid_again", "deadline", "model_error"]
 RequestOutcome = Literal["completed", "cancelled", "failed"]
-
-
-class PoolStats(Protocol):
-    """A connection pool at one moment."""
-
-    @property
-    def size(self) -> int:
-        """Connections open, in use or not."""
-        ...
-
-    @property
-    def idle(self) -> int:
-        """Connections that nobody uses."""
-        ...
-
-    @property
-    def waiting(self) -> int:
-        """Tasks that wait for a connection."""
-        ...
 
 
 class Metrics:
@@ -69,6 +52,12 @@ class Metrics:
             "From a device tool's call to its result, whatever it is.",
             ["tool"],
             buckets=_TOOL_BUCKETS_S,
+            registry=registry,
+        )
+        self._model_faults = Counter(
+            "tessera_model_faults",
+            "Calls of a model that failed before an answer began.",
+            ["use", "model", "code"],
             registry=registry,
         )
         self._rejected = Counter(
@@ -199,15 +188,29 @@ class Metrics:
         """A change of an entity reached memory, or not; `dropped`: too many were waiting."""
         self._memory_changes.labels(outcome).inc()
 
+    def model_failed(self, use: ModelUse, model: str, code: str) -> None:
+        """A call of `model`, one of the settings', failed before it was answered; it may be asked again."""
+        self._model_faults.labels(use, model, code).inc()
+
     def watch_pool(self, stats: Callable[[], PoolStats]) -> None:
-        """Read the database pool's gauges from `stats` whenever the metrics are read. Called at most once."""
-        for name, help_text, read in (
-            ("size", "Database connections open.", lambda: stats().size),
-            ("idle", "Database connections unused.", lambda: stats().idle),
-            ("waiting", "Tasks waiting for a database connection.", lambda: stats().waiting),
-        ):
-            gauge = Gauge(f"tessera_database_pool_{name}", help_text, registry=self._registry)
-            gauge.set_function(read)
+        """Read the database pool's numbers from `stats` whenever the metrics are read. Called at most once."""
+        self._registry.register(PoolCollector(stats))
+
+    def watch_models(self, states: Callable[[], Sequence[ModelState]], calls: Callable[[], int]) -> None:
+        """Read the models' breakers and the calls under way when the metrics are read. Called at most once."""
+        self._registry.register(ModelCollector(states))
+        self._watch("tessera_model_calls", "Calls of models under way.", calls)
+
+    def watch_outboxes(self, queued_bytes: Callable[[], int]) -> None:
+        """Read how many bytes wait for devices when the metrics are read. Called at most once."""
+        self._watch("tessera_outbox_bytes", "Queued for devices and not sent.", queued_bytes)
+
+    def watch_memory(self, waiting: Callable[[], int]) -> None:
+        """Read how many changed entities wait for memory when the metrics are read. Called at most once."""
+        self._watch("tessera_memory_mutations_waiting", "Entity changes that memory has yet to take in.", waiting)
+
+    def _watch(self, name: str, help_text: str, read: Callable[[], float]) -> None:
+        Gauge(name, help_text, registry=self._registry).set_function(read)
 
     def render(self) -> bytes:
         """Everything, in Prometheus's text format; `CONTENT_TYPE` goes with it."""

@@ -114,6 +114,11 @@ class Remembering:
         """See `AnswerMemory`."""
         return await self._middleware.forget(user_id, item_id)
 
+    @property
+    def waiting(self) -> int:
+        """Changed entities that are yet to be remembered."""
+        return self._send.statistics().current_buffer_used
+
     async def run(self) -> None:
         """Remember changed entities one after another, and enrich stored episodes; for ever."""
         async with trio.open_nursery() as nursery:

@@ -130,6 +130,10 @@ class Session:
         except trio.ClosedResourceError:
             pass  # closing: nobody will read it
 
+    @property
+    def queued_bytes(self) -> int:
+        return self._outbox.queued_bytes
+
     def drain(self) -> None:
         self._draining = True
         self._close_if_drained()

@@ -43,6 +43,10 @@ class Link:
     def drain(self) -> None:
         raise AssertionError("nobody drains here")
 
+    @property
+    def queued_bytes(self) -> int:
+        return 0
+
     def live(self) -> LiveSocket:
         raise AssertionError("nobody looks here")
 

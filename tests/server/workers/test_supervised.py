@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -17,6 +18,8 @@ import trio
 
 from client.terminal.connection import Device, open_device
 from client.terminal.rest import SignIn, register
+from server.workers.orders import WorkerOrders
+from server.workers.supervisor import Supervisor, WorkerFailed
 from tests.model_server import ReceivedRequest, Step, open_model_server, text_stream, tool_calls
 from tests.server.running import is_routing, text_block, tool_messages
 from tests.server.test_process import START_S, Server, command
@@ -127,11 +130,8 @@ def test_a_worker_killed_in_a_call_is_a_clear_error_and_starts_again(
             answers.append(await asked_of_the_other(server, account, at))
 
         async def kill(device: Device, at: str) -> None:
-            pid = int(
-                re.findall(rf'^tessera_worker_pid{{worker="{at}"}} (\S+)', server.metrics(), re.MULTILINE)[0].split(
-                    "."
-                )[0]
-            )
+            live = await trio.to_thread.run_sync(server.live)
+            (pid,) = [one["pid"] for one in live["servers"] if str(one["worker"]) == at]
             await begun.wait()
             psutil.Process(pid).kill()
             await device.wait_closed()
@@ -165,27 +165,35 @@ def test_workers_end_with_a_supervisor_that_was_killed(state: Path, start: Calla
     assert not alive
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGHUP])
 def test_signals_are_passed_on(state: Path, start: Callable[..., Supervised], number: signal.Signals) -> None:
     server = start(state)
     assert server.stop(number) < STOP_S
     assert server.errors.read_text().count('"draining"') == 2
 
 
-def test_workers_that_cannot_start_end_the_server_with_a_sentence(database: str, tmp_path: Path) -> None:
-    result = command(
-        "run",
-        TESSERA_WORKERS="2",
-        TESSERA_DATABASE_URL=database,
-        TESSERA_STATE_DIR=str(tmp_path / "state"),
-        TESSERA_EMBEDDING_URL="http://127.0.0.1:1",
-        TESSERA_EMBEDDING_MODEL_NAME="none",
-        TESSERA_DEMO_REPLAY=str(tmp_path),
+async def test_a_worker_that_cannot_start_ends_the_others_with_a_sentence(tmp_path: Path) -> None:
+    # The first gets ready and listens to no signal; the second can't start.
+    program = tmp_path / "worker.py"
+    program.write_text(
+        "import json, sys, time\n"
+        "orders = json.loads(sys.stdin.readline())\n"
+        "if orders['number'] == 2: sys.exit(3)\n"
+        "print(json.dumps(dict.fromkeys(['ws_url', 'rest_url', 'model', 'database', 'memory'], '') |"
+        " {'generated_key_file': None, 'workers': 1}), flush=True)\n"
+        "time.sleep(600)\n"
     )
-    assert result.returncode == 2
+    orders = [
+        WorkerOrders(number=number, count=2, ws_bind="a:1", http_bind="a:2", folder=tmp_path) for number in (1, 2)
+    ]
+    supervisor = Supervisor(orders, stop_s=5, command=[sys.executable, str(program)])
+    with pytest.RaisesGroup(WorkerFailed, flatten_subgroups=True) as failed:
+        await supervisor.run(lambda _: pytest.fail("not all were ready"))
+    assert "worker 2 of 2 does not start (exit status 3" in str(failed.value.exceptions[0])
+    assert supervisor.pids == {}
 
 
-def test_an_address_in_use_is_one_sentence_also_for_workers(database: str, tmp_path: Path) -> None:
+def test_a_shared_address_in_use_is_one_sentence(database: str, tmp_path: Path) -> None:
     import socket
 
     with socket.socket() as taken:
