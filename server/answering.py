@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
+from dataclasses import dataclass
 from typing import Final, Literal
 from uuid import UUID
 
@@ -27,8 +28,10 @@ from server.metrics import Metrics
 from server.remembering import AnswerMemory, NoMemory, RecalledContext
 from server.repairing import corrected_blocks
 from server.request_ids import REMEMBERED_S, RequestIds
+from server.request_spans import agent_span, note_end, note_route, request_span
 from server.scope import resolve_scope
 from server.token_budget import TokenBudget
+from server.tracing import Span, span
 from streaming.codes import ErrorCode
 from streaming.frames import WsFailure, WsStreamEnd, WsUsage
 from streaming.home import HomeFormatter
@@ -58,10 +61,9 @@ class Answering:
         budget: TokenBudget | None = None,
         memory: AnswerMemory | None = None,
         claim: Claim | None = None,
+        trace: Callable[[Span], None] | None = None,
     ) -> None:
-        self._orchestrator = orchestrator
         self.memory: AnswerMemory = memory or NoMemory()
-        self._claim = claim
         self._registry = registry
         self._metrics = metrics
         self._timeouts = timeouts
@@ -73,6 +75,9 @@ class Answering:
         self._scopes: set[trio.CancelScope] = set()
         self._draining = False
         self._running: set[Answer] = set()
+        self._parts = AnswerParts(
+            orchestrator, registry, metrics, self._ids, limits, self._spend, self.memory, claim, self._end, trace
+        )
 
     def live(self) -> list[LiveRequest]:
         """The requests that run, for an operator."""
@@ -121,22 +126,12 @@ class Answering:
             scope=Scope(chat.scope.type, chat.scope.id) if chat.scope else None,
             now_ms=int(self._wall_clock() * 1000),
         )
-        answer = Answer(
-            self._orchestrator,
-            self._registry,
-            self._metrics,
-            self._ids,
-            self._limits,
-            self._spend,
-            chat,
-            device,
-            turn,
-            self.memory,
-            self._claim,
-            self._running.discard,
-        )
+        answer = Answer(self._parts, chat, device, turn)
         self._running.add(answer)
         return answer
+
+    def _end(self, answer: Answer) -> None:
+        self._running.discard(answer)
 
     def _spend(self, user_id: UUID, tokens: int) -> None:
         self._budget.spend(user_id, tokens, self._wall_clock())
@@ -160,36 +155,36 @@ class Answering:
         return answer.end(status)
 
 
+@dataclass(frozen=True, slots=True)
+class AnswerParts:
+    """What every answer works with; `ended` is told of its end, `trace` gets its spans."""
+
+    orchestrator: Orchestrator
+    registry: DeviceRegistry
+    metrics: Metrics
+    ids: RequestIds
+    limits: AnswerLimits
+    spend: Callable[[UUID, int], None]
+    memory: AnswerMemory
+    claim: Claim | None
+    ended: Callable[[Answer], None]
+    trace: Callable[[Span], None] | None
+
+
 class Answer:
     """One accepted request. `run` once, then `end` for its last frame and `close`."""
 
-    def __init__(
-        self,
-        orchestrator: Orchestrator,
-        registry: DeviceRegistry,
-        metrics: Metrics,
-        ids: RequestIds,
-        limits: AnswerLimits,
-        spend: Callable[[UUID, int], None],
-        chat: ChatInput,
-        device: RemoteDevice,
-        turn: Turn,
-        memory: AnswerMemory,
-        claim: Claim | None,
-        ended: Callable[[Answer], None],
-    ) -> None:
-        self._orchestrator = orchestrator
-        self._registry = registry
-        self._metrics = metrics
-        self._ids = ids
-        self._limits = limits
-        self._spend = spend
+    def __init__(self, parts: AnswerParts, chat: ChatInput, device: RemoteDevice, turn: Turn) -> None:
+        self._parts = parts
+        self._orchestrator = parts.orchestrator
+        self._registry = parts.registry
+        self._metrics = parts.metrics
+        self._limits = parts.limits
+        self._memory = parts.memory
         self._chat = chat
         self._device = device
         self._turn = turn
-        self._memory = memory
-        self._claim = claim
-        self._ended = ended
+        self._spans = ExitStack()
         self._state = "accepted"
         self._recalled = RecalledContext()
         self._agent: str | None = None
@@ -212,9 +207,15 @@ class Answer:
 
         And `RequestRefused`, before the first frame, when another server has the request's id.
         """
-        if self._claim is not None:
+        with request_span(self._parts.trace, self._chat) as root, self._spans:
+            status = await self._run(emit)
+            note_end(root, self._agent, status, self._failure, self._turn.usage)
+            return status
+
+    async def _run(self, emit: Emit) -> Literal["completed", "failed"]:
+        if self._parts.claim is not None:
             kept_s = self._limits.request_s + REMEMBERED_S
-            if not await self._claim(self._chat.user_id, self._chat.request_id, kept_s):
+            if not await self._parts.claim(self._chat.user_id, self._chat.request_id, kept_s):
                 raise DuplicateRequest
         emitting = Emitting(emit)
         try:
@@ -259,12 +260,16 @@ class Answer:
             self._state = "scoping"
             await resolve_scope(scope, self._device, self._turn)
         self._state = "recalling"
-        self._recalled = await self._memory.recall(self._chat.user_id, self._chat.message)
+        with span("recall", {}):
+            self._recalled = await self._memory.recall(self._chat.user_id, self._chat.message)
         self._turn.memory = self._recalled.prompt
         self._state = "routing"
-        agent_name, agent = await self._orchestrator.orchestrate_v3(self._turn)
+        with span("route", {}) as routing:
+            agent_name, agent = await self._orchestrator.orchestrate_v3(self._turn)
+            note_route(routing, agent_name, self._turn.routed_by)
         self._agent = agent_name
         self._state = "model"
+        self._spans.enter_context(agent_span(agent_name))
         if not started:
             for frame in self._formatter.start(agent_name):
                 await emit(frame)
@@ -306,8 +311,8 @@ class Answer:
 
     def close(self, status: Status) -> None:
         """Release the id, and record the outcome and what it cost."""
-        self._ended(self)
-        self._ids.finish(self._chat.user_id, self._chat.request_id, trio.current_time())
+        self._parts.ended(self)
+        self._parts.ids.finish(self._chat.user_id, self._chat.request_id, trio.current_time())
         usage = self._turn.usage
-        self._spend(self._chat.user_id, usage.input_tokens + usage.output_tokens)
+        self._parts.spend(self._chat.user_id, usage.input_tokens + usage.output_tokens)
         record_end(self._metrics, self._chat, self._turn, self._formatter, status, trio.current_time() - self._started)

@@ -18,6 +18,7 @@ from agents.device import DeviceCall, DeviceResult, Outcome
 from server.live import LiveCall, LiveSocket
 from server.metrics import Metrics
 from server.pending import DeviceGone, PendingReplies
+from server.request_spans import tool_span
 from streaming.codes import CloseCode
 from streaming.frames import (
     Entity,
@@ -229,8 +230,11 @@ class RemoteDevice:
         call_id, began = uuid4(), trio.current_time()
         self._calls[call_id] = call.tool, began
         try:
-            result = await self._execute(call, call_id)
-            outcome = result.outcome
+            with tool_span(call.tool, str(call_id)) as opened:
+                result = await self._execute(call, call_id)
+                outcome = result.outcome
+                if opened is not None and not result.ok:
+                    opened.failed(outcome.value)
         finally:
             del self._calls[call_id]
             self._metrics.tool_called(call.tool, outcome.value, trio.current_time() - began)

@@ -32,6 +32,7 @@ from server.live import LiveServer, live_server
 from server.memory import open_memory, user_keys
 from server.metrics import Metrics
 from server.models import OpenModels, open_models
+from server.otlp import OtlpExporter
 from server.overview import Overview
 from server.relay.opening import open_relay
 from server.relay.relay import Relay
@@ -117,8 +118,23 @@ async def serve(
                 relay = open_relay(database, statements, KeyRing(keys), registry, call_s=settings.tool_timeout_s)
                 await nursery.start(relay.run)
                 stack.push_async_callback(relay.leave)
+            exporter = None
+            if settings.otlp_endpoint is not None:
+                number = orders.number if orders is not None else None
+                exporter = OtlpExporter(client, settings.otlp_endpoint, worker=number)
+                nursery.start_soon(exporter.run)
             parts = _compose(
-                settings, database, models, memory.middleware, metrics, tokens, accounts, registry, relay, orders
+                settings,
+                database,
+                models,
+                memory.middleware,
+                metrics,
+                tokens,
+                accounts,
+                registry,
+                relay,
+                orders,
+                exporter,
             )
             nursery.start_soon(parts.remembering.run)
             if parts.overview.peers is not None:
@@ -164,6 +180,7 @@ def _compose(
     registry: DeviceRegistry,
     relay: Relay | None,
     orders: WorkerOrders | None,
+    exporter: OtlpExporter | None,
 ) -> _Parts:
     metrics.watch_pool(database.pool.stats)
     metrics.watch_outboxes(lambda: sum(link.queued_bytes for link in registry.all()))
@@ -194,6 +211,7 @@ def _compose(
         budget=TokenBudget(settings.max_tokens_per_user_day),
         memory=remembering,
         claim=relay.claim if relay is not None else None,
+        trace=exporter.export if exporter is not None else None,
     )
     gate = DeviceGate(
         accounts=accounts,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
@@ -12,10 +12,11 @@ import trio
 
 from agents.model import Model, Models
 from server.demo.serve import DemoConfig, serve_demo_model
-from server.fallback_models import FallbackModel
+from server.fallback_models import DialectName, FallbackModel
 from server.metrics import Metrics, ModelUse
 from server.model_calls import BoundedModel
 from server.settings import PREFIX, Settings
+from server.tracing import TracedModel
 from streaming.breaker import CircuitBreaker
 from streaming.codes import ErrorCode
 from streaming.dialects import DIALECTS
@@ -23,6 +24,13 @@ from streaming.failover import FailoverModel
 from streaming.llm import ChatModel, ModelConfig
 from streaming.retry import RetryPolicy
 
+# As the GenAI conventions name them; a compatible server is told by its dialect.
+_PROVIDERS: Final[Mapping[DialectName, str]] = {
+    "openai-chat": "openai",
+    "openai-responses": "openai",
+    "anthropic-messages": "anthropic",
+    "gemini-native": "gcp.gemini",
+}
 _DEMO_NAME: Final = "tessera-demo"
 
 
@@ -76,7 +84,10 @@ async def open_models(
 
     def model(use: ModelUse, *configs: ModelConfig) -> Model:
         failing_over[use] = _failing_over(settings, client, configs, partial(metrics.model_failed, use))
-        return BoundedModel(failing_over[use], places, settings.model_call_wait_s)
+        bounded = BoundedModel(failing_over[use], places, settings.model_call_wait_s)
+        if settings.otlp_endpoint is None:
+            return bounded
+        return TracedModel(bounded, configs[0].name, _PROVIDERS[settings.model_dialect])
 
     answer = model("answer", first, *(_fallback(first, fallback) for fallback in settings.fallback_models))
     router = answer

@@ -162,6 +162,11 @@ class Settings(BaseSettings):
         None, description="bearer of GET /debug/tasks, 16 characters at least; unset: nobody sees what runs"
     )
 
+    otlp_endpoint: str | None = Field(
+        None,
+        description="base URL of an OpenTelemetry collector, OTLP over HTTP, that gets traces; unset: none are made",
+    )
+
     # Logs
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="lowest level that is logged")
     log_format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal, else json")
@@ -214,7 +219,7 @@ class Settings(BaseSettings):
     def _parse_fallbacks(cls, value: Any) -> Any:
         return parse_fallbacks(value)
 
-    @field_validator("model_url", "embedding_url")
+    @field_validator("model_url", "embedding_url", "otlp_endpoint")
     @classmethod
     def _model_url_is_http(cls, value: str | None) -> str | None:
         return value if value is None else check_model_url(value)
