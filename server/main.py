@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+import httpx
 import structlog
 import trio
 
@@ -121,7 +122,9 @@ async def serve(
             exporter = None
             if settings.otlp_endpoint is not None:
                 number = orders.number if orders is not None else None
-                exporter = OtlpExporter(client, settings.otlp_endpoint, worker=number)
+                # A client of its own: a slow collector must not hold connections that models need.
+                collector = await stack.enter_async_context(httpx.AsyncClient())
+                exporter = OtlpExporter(collector, settings.otlp_endpoint, worker=number)
                 nursery.start_soon(exporter.run)
             parts = _compose(
                 settings,
