@@ -40,6 +40,7 @@ STALE_S: Final = 8.0
 """A server that was not seen for so long is taken for dead, and so are its devices."""
 
 _LOOKUP_S: Final = 3.0
+_EXPIRE_S: Final = 30.0
 _ARRIVALS: Final = 10_000
 _LASTING_S: Final = 30.0
 
@@ -68,6 +69,7 @@ class Relay:
         self._serving = Serving(self._reply)
         self._arrived, self._arrivals = trio.open_memory_channel[tuple[UUID, UUID]](_ARRIVALS)
         self._look = trio.Event()
+        self._expire_at = 0.0
 
     def __repr__(self) -> str:
         return f"<Relay {self._store.worker_id}, awaiting {sum(map(len, self._awaited.values()))}>"
@@ -202,7 +204,9 @@ class Relay:
                 live = await self._store.live()
                 for user_id, identity in await self._store.waiting():
                     self._note(user_id, identity)
-                await self._store.expire()
+                if trio.current_time() >= self._expire_at:
+                    self._expire_at = trio.current_time() + _EXPIRE_S
+                    await self._store.expire()
         # A border: the next heartbeat may find the database in order again.
         except Exception as error:  # noqa: BLE001
             log.warning("relay_heartbeat_failed", reason=type(error).__name__, detail=str(error))

@@ -45,6 +45,8 @@ CREATE UNLOGGED TABLE relay_requests (
     PRIMARY KEY (user_id, request_id)
 );
 
+CREATE INDEX relay_requests_expiry ON relay_requests (expires_at);
+
 DO $$
 DECLARE
     name text;
