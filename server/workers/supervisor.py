@@ -36,6 +36,8 @@ WORKER_COMMAND: Final = (sys.executable, "-m", "server", "worker")
 _START_S: Final = 60.0
 _FIRST_DELAY_S: Final = 0.5
 _LAST_DELAY_S: Final = 10.0
+# Beyond the last delay, and far from where a float overflows.
+_MAX_DOUBLINGS: Final = 20
 # A worker that ran for so long is none that dies at once.
 _STEADY_S: Final = 60.0
 # So many starts in a row that never got ready end the server.
@@ -52,12 +54,21 @@ class Supervisor:
     """Keeps `count` workers running until `stop` is set."""
 
     def __init__(
-        self, orders: Sequence[WorkerOrders], *, stop_s: float, command: Sequence[str] = WORKER_COMMAND
+        self,
+        orders: Sequence[WorkerOrders],
+        *,
+        stop_s: float,
+        command: Sequence[str] = WORKER_COMMAND,
+        first_delay_s: float = _FIRST_DELAY_S,
     ) -> None:
-        """A worker that has not ended `stop_s` seconds after it was told to is killed."""
+        """A worker that has not ended `stop_s` seconds after it was told to is killed.
+
+        One that died starts again after `first_delay_s`, then ever later.
+        """
         self._orders = orders
         self._stop_s = stop_s
         self._command = list(command)
+        self._first_delay_s = first_delay_s
         self._stopping = trio.Event()
         self._processes: dict[int, trio.Process] = {}
         self._ready: dict[int, Running] = {}
@@ -104,7 +115,7 @@ class Supervisor:
                     f"worker {orders.number} of {orders.count} does not start"
                     f" (exit status {status}, {failed_starts} in a row): see what it said above"
                 )
-            delay_s = min(_FIRST_DELAY_S * 2 ** (deaths - 1), _LAST_DELAY_S)
+            delay_s = min(self._first_delay_s * 2 ** min(deaths - 1, _MAX_DOUBLINGS), _LAST_DELAY_S)
             log.warning("worker_died", worker=orders.number, status=status, restart_in_s=delay_s)
             with trio.move_on_after(delay_s):
                 await self._stopping.wait()

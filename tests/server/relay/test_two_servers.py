@@ -12,6 +12,7 @@ import psycopg
 import pytest
 import trio
 from cryptography.fernet import Fernet
+from psycopg.sql import SQL, Identifier
 
 from client.terminal.answer import RequestRefusedError
 from client.terminal.connection import open_device
@@ -68,9 +69,9 @@ async def until(condition: Callable[[], bool]) -> None:
         await trio.sleep(0.01)
 
 
-def left_over(database: str) -> int:
+def count(database: str, table: str) -> int:
     with psycopg.connect(database, autocommit=True) as connection:
-        row = connection.execute("SELECT count(*) FROM relay_messages").fetchone()
+        row = connection.execute(SQL("SELECT count(*) FROM {}").format(Identifier(table))).fetchone()
     assert row is not None
     return int(row[0])
 
@@ -83,7 +84,7 @@ async def test_a_tool_runs_on_the_device_of_the_other_server(database: str) -> N
             answer = await chat(one, account)
         assert answer.status_code == 200, answer.text
         assert "Write the report" in results(one)[0]
-        assert left_over(database) == 0
+        assert count(database, "relay_messages") == 0
 
 
 async def test_it_runs_there_for_a_popups_scope_too(database: str) -> None:
@@ -157,7 +158,7 @@ async def test_a_missed_deadline_withdraws_the_call_there(database: str) -> None
             assert (await chat(one, account)).status_code == 200
             assert "deadline" in results(one)[0]
             await tool.ended.wait()
-        assert left_over(database) == 0
+        assert count(database, "relay_messages") == 0
 
 
 async def test_a_cancelled_request_withdraws_the_call_there(database: str) -> None:
@@ -265,6 +266,18 @@ async def test_a_lost_listening_connection_is_made_again(database: str) -> None:
                     " WHERE datname = current_database() AND query LIKE 'LISTEN%'"
                 ).fetchone()
             assert ended == (2,)
+            assert (await chat(one, account)).status_code == 200
+        assert "Write the report" in results(one)[0]
+
+
+async def test_tables_that_a_crash_emptied_fill_again(database: str) -> None:
+    async with two_servers(database) as (one, other):
+        account = await one.account()
+        one.script(asking_for("list_tasks", {}))
+        async with other.device(account, tools={"list_tasks": list_tasks}):
+            with psycopg.connect(database, autocommit=True) as connection:
+                connection.execute("TRUNCATE relay_workers, relay_devices, relay_messages, relay_requests")
+            await until(lambda: (count(database, "relay_workers"), count(database, "relay_devices")) == (2, 1))
             assert (await chat(one, account)).status_code == 200
         assert "Write the report" in results(one)[0]
 

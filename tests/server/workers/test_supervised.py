@@ -172,24 +172,60 @@ def test_signals_are_passed_on(state: Path, start: Callable[..., Supervised], nu
     assert server.errors.read_text().count('"draining"') == 2
 
 
-async def test_a_worker_that_cannot_start_ends_the_others_with_a_sentence(tmp_path: Path) -> None:
-    # The first gets ready and listens to no signal; the second can't start.
-    program = tmp_path / "worker.py"
-    program.write_text(
-        "import json, sys, time\n"
-        "orders = json.loads(sys.stdin.readline())\n"
-        "if orders['number'] == 2: sys.exit(3)\n"
-        "print(json.dumps(dict.fromkeys(['ws_url', 'rest_url', 'model', 'database', 'memory'], '') |"
-        " {'generated_key_file': None, 'workers': 1}), flush=True)\n"
-        "time.sleep(600)\n"
-    )
+# What a worker says when it is ready.
+READY = (
+    "import json, sys, time\n"
+    "orders = json.loads(sys.stdin.readline())\n"
+    "def ready():\n"
+    "    print(json.dumps(dict.fromkeys(['ws_url', 'rest_url', 'model', 'database', 'memory'], '') |"
+    " {'generated_key_file': None, 'workers': 1}), flush=True)\n"
+)
+
+
+def scripted_supervisor(folder: Path, program: str, count: int) -> Supervisor:
+    """A supervisor of workers that do what `program` says."""
+    script = folder / "worker.py"
+    script.write_text(READY + program)
     orders = [
-        WorkerOrders(number=number, count=2, ws_bind="a:1", http_bind="a:2", folder=tmp_path) for number in (1, 2)
+        WorkerOrders(number=number, count=count, ws_bind="a:1", http_bind="a:2", folder=folder)
+        for number in range(1, count + 1)
     ]
-    supervisor = Supervisor(orders, stop_s=5, command=[sys.executable, str(program)])
+    return Supervisor(orders, stop_s=5, command=[sys.executable, str(script)], first_delay_s=0.001)
+
+
+async def test_a_worker_that_cannot_start_ends_the_others_with_a_sentence(tmp_path: Path) -> None:
+    program = "if orders['number'] == 2: sys.exit(3)\nready()\ntime.sleep(600)\n"
+    supervisor = scripted_supervisor(tmp_path, program, count=2)
     with pytest.RaisesGroup(WorkerFailed, flatten_subgroups=True) as failed:
         await supervisor.run(lambda _: pytest.fail("not all were ready"))
     assert "worker 2 of 2 does not start (exit status 3" in str(failed.value.exceptions[0])
+    assert supervisor.pids == {}
+
+
+async def test_a_worker_that_dies_starts_again_until_it_cannot(tmp_path: Path) -> None:
+    # Ready and dead twice, then no start succeeds.
+    program = (
+        "starts = open('starts', 'a+'); starts.write('.'); starts.seek(0)\n"
+        "if len(starts.read()) > 2: sys.exit(4)\n"
+        "ready()\n"
+        "sys.exit(1)\n"
+    ).replace("'starts'", repr(str(tmp_path / "starts")))
+    ready: list[object] = []
+    supervisor = scripted_supervisor(tmp_path, program, count=1)
+    with pytest.RaisesGroup(WorkerFailed, flatten_subgroups=True) as failed:
+        await supervisor.run(ready.append)
+    assert "(exit status 4, 5 in a row)" in str(failed.value.exceptions[0])
+    assert len(ready) == 1
+    assert len((tmp_path / "starts").read_text()) == 2 + 5
+
+
+async def test_a_worker_that_does_not_end_is_killed(tmp_path: Path) -> None:
+    program = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nready()\ntime.sleep(600)\n"
+    script = tmp_path / "worker.py"
+    script.write_text(READY + program)
+    orders = [WorkerOrders(number=1, count=1, ws_bind="a:1", http_bind="a:2", folder=tmp_path)]
+    supervisor = Supervisor(orders, stop_s=0.1, command=[sys.executable, str(script)])
+    await supervisor.run(lambda _: supervisor.pass_on(signal.SIGTERM))
     assert supervisor.pids == {}
 
 
