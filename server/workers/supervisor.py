@@ -25,9 +25,12 @@ from server.database import database_url, owner_url
 from server.listeners import reserved_port
 from server.main import Running
 from server.settings import PREFIX, Settings, parse_bind
-from server.state import master_keys, prepare_state_dir
+from server.state import first_master_key, master_keys, prepare_state_dir
 from server.workers.orders import WorkerOrders, read_line
 from sql.migrate import migrate
+from sql.pool import open_pool
+from sql.statements import Statements
+from sql.tenant import configure_server
 
 log = structlog.get_logger(__name__)
 
@@ -200,10 +203,14 @@ async def supervise(
     Raises `WorkerFailed`, and what opening the database, the keys and the ports raises.
     """
     prepare_state_dir(settings.state_dir)
-    _, key_file = master_keys(settings)
+    found = master_keys(settings)
     async with AsyncExitStack() as stack:
         url, description = await stack.enter_async_context(database_url(settings))
         await migrate(owner_url(settings, url))
+        if found is None:
+            async with open_pool(url, max_size=1, configure=configure_server) as pool:
+                found = await first_master_key(settings, pool, Statements.load())
+        _, key_file = found
         ws_bind = await _reserve(stack, "WS_BIND", settings.ws_bind)
         http_bind = await _reserve(stack, "HTTP_BIND", settings.http_bind)
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="tessera-workers-"))
