@@ -22,7 +22,7 @@ ANN, BEN = UUID(int=1), UUID(int=2)
 
 
 class Table:
-    """Where changes are written; `failures` are raised first, one per call."""
+    """Where changes are written; `failures` are raised first, one per call for Ann."""
 
     def __init__(self) -> None:
         self.failures: list[Exception] = []
@@ -33,7 +33,7 @@ class Table:
 
     async def write(self, user_id: UUID, changes: Sequence[EntityChange]) -> None:
         await self.gate.wait()
-        if self.failures:
+        if self.failures and user_id == ANN:
             raise self.failures.pop(0)
         if self.bad & {change.id for change in changes}:
             raise InvalidEntity("no")
