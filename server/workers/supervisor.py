@@ -133,6 +133,8 @@ class Supervisor:
             process_group=0,
         )
         self._processes[orders.number] = process
+        if self._stopping.is_set():  # the signal was passed on while this one was being made
+            process.terminate()
         try:
             return await self._attend(process, orders)
         finally:
@@ -142,8 +144,10 @@ class Supervisor:
 
     async def _attend(self, process: trio.Process, orders: WorkerOrders) -> tuple[int, bool]:
         running = None
-        with trio.move_on_after(_START_S):
+        with trio.move_on_after(_START_S) as starting:
             running = await self._start(process, orders)
+        if starting.cancelled_caught:
+            log.error("worker_late", worker=orders.number, waited_s=_START_S)
         if running is None:
             return await self._end(process), False
         self._ready[orders.number] = running

@@ -219,6 +219,19 @@ async def test_a_worker_that_dies_starts_again_until_it_cannot(tmp_path: Path) -
     assert len((tmp_path / "starts").read_text()) == 2 + 5
 
 
+async def test_a_signal_while_a_worker_is_made_reaches_it(tmp_path: Path) -> None:
+    supervisor = scripted_supervisor(tmp_path, "ready()\ntime.sleep(600)\n", count=1)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(supervisor.run, lambda _: None)
+        # Its task has begun, and the process is being made in a thread.
+        await trio.lowlevel.checkpoint()
+        supervisor.pass_on(signal.SIGTERM)
+        with trio.fail_after(4):
+            while nursery.child_tasks:  # noqa: ASYNC110
+                await trio.sleep(0.01)
+    assert supervisor.pids == {}
+
+
 async def test_a_worker_that_does_not_end_is_killed(tmp_path: Path) -> None:
     program = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nready()\ntime.sleep(600)\n"
     script = tmp_path / "worker.py"
