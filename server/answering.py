@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack, aclosing
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal
 from uuid import UUID
@@ -21,7 +20,17 @@ from agents.orchestrator import Orchestrator
 from agents.registry import BY_ENTITY
 from agents.turn import Scope, Turn
 from server.accounting import record_end
-from server.answer import AnswerLimits, ChatInput, Claim, DuplicateRequest, Emit, RequestFailed, RequestRefused
+from server.answer import (
+    AnswerLimits,
+    ChatInput,
+    Claim,
+    DuplicateRequest,
+    Emit,
+    EmitFast,
+    RequestFailed,
+    RequestRefused,
+)
+from server.answer_parts import AnswerParts
 from server.devices import DeviceRegistry, RemoteDevice, ToolTimeouts
 from server.emitting import Emitting
 from server.live import LiveRequest, live_request
@@ -38,6 +47,7 @@ from streaming.frames import WsFailure, WsStreamEnd, WsUsage
 from streaming.home import HomeFormatter
 from streaming.model_error import ModelError
 from streaming.popup import PopupFormatter
+from streaming.stream_text import AnswerFrame, StreamText
 
 log = structlog.get_logger(__name__)
 
@@ -139,6 +149,10 @@ class Answering:
 
     async def run(self, request: ChatInput, *, emit: Emit) -> WsStreamEnd:
         """Answer a request that came without a socket; see `server.answer.ChatRunner`."""
+
+        async def emit_models(frame: AnswerFrame) -> None:
+            await emit(frame.to_model() if isinstance(frame, StreamText) else frame)
+
         answer = self.accept(request, running=self._without_socket[request.user_id])
         self._without_socket[request.user_id] += 1
         status: Status = "cancelled"
@@ -146,7 +160,7 @@ class Answering:
         self._scopes.add(scope)
         try:
             with scope:
-                status = await answer.run(emit)
+                status = await answer.run(emit_models)
         finally:
             self._scopes.discard(scope)
             self._without_socket[request.user_id] -= 1
@@ -154,22 +168,6 @@ class Answering:
                 del self._without_socket[request.user_id]
             answer.close(status)
         return answer.end(status)
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerParts:
-    """What every answer works with; `ended` is told of its end, `trace` gets its spans."""
-
-    orchestrator: Orchestrator
-    registry: DeviceRegistry
-    metrics: Metrics
-    ids: RequestIds
-    limits: AnswerLimits
-    spend: Callable[[UUID, int], None]
-    memory: AnswerMemory
-    claim: Claim | None
-    ended: Callable[[Answer], None]
-    trace: Callable[[Span], None] | None
 
 
 class Answer:
@@ -202,7 +200,7 @@ class Answer:
         age_s = trio.current_time() - self._started
         return live_request(self._chat, self._agent, self._state, age_s, self._device.live())
 
-    async def run(self, emit: Emit) -> Literal["completed", "failed"]:
+    async def run(self, emit: EmitFast) -> Literal["completed", "failed"]:
         """Answer, giving each frame but the last to `emit`. Only cancellation and what `emit` raises come out.
 
         And `RequestRefused`, before the first frame, when another server has the request's id.
@@ -212,7 +210,7 @@ class Answer:
             note_end(root, self._agent, status, self._failure, self._turn.usage)
             return status
 
-    async def _run(self, emit: Emit) -> Literal["completed", "failed"]:
+    async def _run(self, emit: EmitFast) -> Literal["completed", "failed"]:
         if self._parts.claim is not None:
             kept_s = self._limits.request_s + REMEMBERED_S
             if not await self._parts.claim(self._chat.user_id, self._chat.request_id, kept_s):
@@ -250,7 +248,7 @@ class Answer:
         await self._memory.store(self._chat, emitting.text, self._agent, self._recalled, asked_at)
         return "completed"
 
-    async def _answer(self, emit: Emit) -> None:
+    async def _answer(self, emit: EmitFast) -> None:
         started = False
         scope = self._turn.scope
         if scope is not None:
@@ -282,7 +280,8 @@ class Answer:
                     self._metrics.first_token(self._chat.mode, trio.current_time() - self._started)
                 for part in self._formatter.feed(token):
                     await emit(part)
-                self._announce_mutations()
+                if len(self._turn.mutations) > self._announced:
+                    self._announce_mutations()
         for part in self._formatter.close():
             await emit(part)
         if isinstance(self._formatter, HomeFormatter):

@@ -107,6 +107,8 @@ class DeviceGate:
         names = {"session_id": str(session.session_id), "user_id": str(session.user_id)}
         with structlog.contextvars.bound_contextvars(**names):
             log.info("session_opened", peer=socket.peer, client=hello.client.name, platform=hello.client.platform)
+            # What the device said of itself is not kept for as long as it stays.
+            del hello, names
             self._metrics.session_opened()
             others, identity = self._registry.others, (session.user_id, session.device_id, session.session_id)
             try:

@@ -47,6 +47,12 @@ async def reserved_port(host: str, port: int) -> AsyncIterator[int]:
         yield port
 
 
+def host_port(address: tuple[str, int]) -> str:
+    """As it stands in a URL: an IPv6 address in brackets."""
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 async def _addresses(host: str, port: int) -> list[tuple[int, tuple[Any, ...]]]:
     found = await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     return list(dict.fromkeys((family, tuple[Any, ...](address)) for family, _, _, _, address in found))

@@ -29,6 +29,7 @@ from server.auth import TOKEN_LABEL, Passwords, Tokens
 from server.database import Database, open_database
 from server.devices import DeviceRegistry, ToolTimeouts
 from server.gate import DeviceGate
+from server.listeners import host_port
 from server.live import LiveServer, live_server
 from server.memory import open_memory, user_keys
 from server.metrics import Metrics
@@ -104,14 +105,18 @@ async def serve(
         # A worker's supervisor has migrated the database.
         database = await stack.enter_async_context(open_database(settings, migrating=orders is None))
         # One client for all model calls, so that connections to the model stay open between requests.
-        client = await stack.enter_async_context(open_http_client())
+        client = await stack.enter_async_context(open_http_client(settings.http_transport))
+        # What does not stream goes by httpx's own transport.
+        embedding_client = await stack.enter_async_context(open_http_client("httpx"))
         async with trio.open_nursery() as nursery:
             metrics = Metrics()
             models = await open_models(settings, client, nursery, metrics)
             statements = Statements.load()
             keys, key_file = found_keys or await first_master_key(settings, database.pool, statements)
             users = user_keys(settings, keys)
-            memory = await open_memory(settings, database.pool, statements, users, client, metrics, models.memory)
+            memory = await open_memory(
+                settings, database.pool, statements, users, embedding_client, metrics, models.memory
+            )
             tokens = Tokens(KeyRing(keys).derive(TOKEN_LABEL), lifetime_s=settings.access_token_ttl_s)
             passwords = Passwords(trio.CapacityLimiter(_PASSWORD_THREADS))
             accounts = Accounts(database.pool, statements, passwords, users)
@@ -161,8 +166,8 @@ async def serve(
             rest_address = await _listen(nursery, "TESSERA_HTTP_BIND", http_bind, serve_http)
             task_status.started(
                 Running(
-                    ws_url=f"ws://{_host_port(ws_address)}{DEVICE_PATH}",
-                    rest_url=f"http://{_host_port(rest_address)}",
+                    ws_url=f"ws://{host_port(ws_address)}{DEVICE_PATH}",
+                    rest_url=f"http://{host_port(rest_address)}",
                     model=models.description,
                     database=database.description,
                     memory=memory.description,
@@ -313,8 +318,3 @@ async def _drain(parts: _Parts, rest_done: trio.Event, grace_s: float) -> None:
         await parts.gate.closed()
         await rest_done.wait()
     await parts.remembering.drain(max(ends_at - trio.current_time(), _CLOSE_TIMEOUT_S))
-
-
-def _host_port(address: tuple[str, int]) -> str:
-    host, port = address
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -20,6 +20,7 @@ from server.tracing import TracedModel
 from streaming.breaker import CircuitBreaker
 from streaming.codes import ErrorCode
 from streaming.dialects import DIALECTS
+from streaming.dialects.reasoning_models import fitted, is_reasoning_model
 from streaming.failover import FailoverModel
 from streaming.llm import ChatModel, ModelConfig
 from streaming.retry import RetryPolicy
@@ -83,6 +84,7 @@ async def open_models(
     failing_over: dict[ModelUse, FailoverModel] = {}
 
     def model(use: ModelUse, *configs: ModelConfig) -> Model:
+        configs = tuple(_fitted(settings, config) for config in configs)
         failing_over[use] = _failing_over(settings, client, configs, partial(metrics.model_failed, use))
         bounded = BoundedModel(failing_over[use], places, settings.model_call_wait_s)
         if settings.otlp_endpoint is None:
@@ -113,6 +115,16 @@ def _fallback(first: ModelConfig, fallback: FallbackModel) -> ModelConfig:
         return replace(first, name=fallback.name)
     dialect = DIALECTS[fallback.dialect or "openai-chat"]
     return replace(first, name=fallback.name, url=fallback.url, key=fallback.key, dialect=dialect)
+
+
+def _fitted(settings: Settings, config: ModelConfig) -> ModelConfig:
+    """`config` in the dialect that its model understands, which the models of one provider may differ in."""
+    said = settings.model_reasoning
+    # What was said of the model of the settings tells nothing of others.
+    reasoning = (
+        said == "yes" if said != "auto" and config.name == settings.model_name else is_reasoning_model(config.name)
+    )
+    return replace(config, dialect=fitted(config.dialect, reasoning=reasoning))
 
 
 def _failing_over(

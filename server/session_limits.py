@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class SessionLimits:
-    """What one socket may do. Times in seconds."""
+    """Times in seconds."""
 
     max_frame_bytes: int
     max_concurrent_requests: int

@@ -18,7 +18,8 @@ from parser.blocks import (
     EntityRefBlock,
 )
 from parser.events import BlockOpened, BlockReady, BlockRejected, Event, TextDelta
-from streaming.frames import WsStreamBlock, WsStreamStart, WsStreamText
+from streaming.frames import WsStreamBlock, WsStreamStart
+from streaming.stream_text import StreamText, TextFrames
 
 Resolve = Callable[[str, Sequence[str] | None], list[dict[str, Any]]]
 """The items of an entity that this request's tools returned: all of them, or those with these ids."""
@@ -67,6 +68,7 @@ class HomeFormatter:
 
     def __init__(self, request_id: UUID, resolve: Resolve, bind: Bind) -> None:
         self._request_id = request_id
+        self._texts = TextFrames(request_id)
         self._resolve = resolve
         self._bind = bind
         self._parser = BlockParser()
@@ -80,11 +82,16 @@ class HomeFormatter:
         """The first frame of the answer."""
         return [WsStreamStart(request_id=self._request_id, agent=agent_name)]
 
-    def feed(self, token: str) -> list[WsStreamText | WsStreamBlock]:
+    def feed(self, token: str) -> list[StreamText | WsStreamBlock]:
         """The frames that `token` gives; adjacent text of one block in one frame."""
-        return self._frames(self._parser.feed(token))
+        events = self._parser.feed(token)
+        # Most tokens are a piece of text and nothing else.
+        if len(events) == 1 and isinstance(event := events[0], TextDelta):
+            self._shown = True
+            return [self._texts.frame(event.index, event.text)]
+        return self._frames(events)
 
-    def close(self) -> list[WsStreamText | WsStreamBlock]:
+    def close(self) -> list[StreamText | WsStreamBlock]:
         """The answer ended, or was cut: the last frames."""
         return self._frames(self._parser.close())
 
@@ -116,8 +123,8 @@ class HomeFormatter:
                         frames.append(self._block_frame(replaced.index, block, data))
         return frames
 
-    def _frames(self, events: Sequence[Event]) -> list[WsStreamText | WsStreamBlock]:
-        frames: list[WsStreamText | WsStreamBlock] = []
+    def _frames(self, events: Sequence[Event]) -> list[StreamText | WsStreamBlock]:
+        frames: list[StreamText | WsStreamBlock] = []
         for event in events:
             match event:
                 case TextDelta(index, text):
@@ -138,12 +145,12 @@ class HomeFormatter:
                     self._shown = False
         return frames
 
-    def _append_text(self, frames: list[WsStreamText | WsStreamBlock], block: int, text: str) -> None:
+    def _append_text(self, frames: list[StreamText | WsStreamBlock], block: int, text: str) -> None:
         last = frames[-1] if frames else None
-        if isinstance(last, WsStreamText) and last.block == block:
-            frames[-1] = last.model_copy(update={"chunk": last.chunk + text})
+        if isinstance(last, StreamText) and last.block == block:
+            frames[-1] = last.with_chunk(last.chunk + text)
         else:
-            frames.append(WsStreamText(request_id=self._request_id, block=block, chunk=text))
+            frames.append(self._texts.frame(block, text))
 
     def _block_frame(self, index: int, block: Block, data: dict[str, Any]) -> WsStreamBlock:
         return WsStreamBlock(request_id=self._request_id, block=index, block_type=block.type.value, data=data)

@@ -22,7 +22,7 @@ import trio
 from pydantic import TypeAdapter, ValidationError
 
 from server.database import database_url, owner_url
-from server.listeners import reserved_port
+from server.listeners import host_port, reserved_port
 from server.main import Running
 from server.settings import PREFIX, Settings, parse_bind
 from server.state import first_master_key, master_keys, prepare_state_dir
@@ -242,4 +242,4 @@ async def _reserve(stack: AsyncExitStack, name: str, bind: str) -> str:
         port = await stack.enter_async_context(reserved_port(host, port))
     except OSError as error:
         raise OSError(f"{PREFIX}{name}: can't listen on {bind}: {error.strerror or error}") from error
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return host_port((host, port))

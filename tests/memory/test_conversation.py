@@ -137,7 +137,7 @@ async def test_what_is_forgotten_while_the_next_turn_is_embedded_is_not_in_its_v
 
     embedder.while_embedding = forget
     await memories.middleware.enrichment.run_once()
-    # The same round makes up for it.
+    # It was forgotten in mid-round; the same round makes up for it.
     assert embedder.texts[-2:] == ["Ben likes chess.\nThe boiler was repaired.", "The boiler was repaired."]
     assert (await memories.middleware.recall(ann, "chess")).associative == []
     (boiler,) = (await memories.middleware.recall(ann, "a boiler")).associative
