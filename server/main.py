@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+import httpx
 import structlog
 import trio
 
@@ -22,14 +23,21 @@ from agents.orchestrator import Orchestrator
 from memory.keys import KeyRing
 from memory.middleware import MemoryMiddleware
 from server.accounts import Accounts
-from server.answering import Answering, AnswerLimits
+from server.answer import AnswerLimits
+from server.answering import Answering
 from server.auth import TOKEN_LABEL, Passwords, Tokens
 from server.database import Database, open_database
 from server.devices import DeviceRegistry, ToolTimeouts
 from server.gate import DeviceGate
+from server.listeners import host_port
+from server.live import LiveServer, live_server
 from server.memory import open_memory, user_keys
 from server.metrics import Metrics
 from server.models import OpenModels, open_models
+from server.otlp import OtlpExporter
+from server.overview import Overview
+from server.relay.opening import open_relay
+from server.relay.relay import Relay
 from server.remembering import Remembering
 from server.rest.app import build_app
 from server.rest.readiness import ReadinessChecks
@@ -40,6 +48,7 @@ from server.settings import Settings, parse_bind
 from server.state import first_master_key, master_keys, prepare_state_dir
 from server.token_budget import TokenBudget
 from server.websocket import DEVICE_PATH, serve_device_sockets
+from server.workers.orders import WorkerOrders
 from sql.statements import Statements
 from streaming.llm import open_http_client
 from streaming.recorder import RecordedModel
@@ -63,6 +72,7 @@ class Running:
     database: str
     memory: str
     generated_key_file: Path | None
+    workers: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +82,17 @@ class _Parts:
     registry: DeviceRegistry
     rest: RestServices
     remembering: Remembering
+    overview: Overview
 
 
 async def serve(
-    settings: Settings, *, stop: trio.Event, task_status: trio.TaskStatus[Running] = trio.TASK_STATUS_IGNORED
+    settings: Settings,
+    *,
+    stop: trio.Event,
+    orders: WorkerOrders | None = None,
+    task_status: trio.TaskStatus[Running] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Run the server until `stop` is set, then drain and return.
+    """Run the server until `stop` is set, then drain and return; with `orders`, as one of several workers.
 
     Raises `OSError` when an address can't be bound or the database can't be reached, `server.settings.SettingsError`
     when the kept master key can't be used or is gone, and `server.memory.KEY_FAULTS` when the users' keys don't open
@@ -85,15 +100,17 @@ async def serve(
     """
     prepare_state_dir(settings.state_dir)
     found_keys = master_keys(settings)
+    ws_bind, http_bind = (orders.ws_bind, orders.http_bind) if orders else (settings.ws_bind, settings.http_bind)
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(open_database(settings))
+        # A worker's supervisor has migrated the database.
+        database = await stack.enter_async_context(open_database(settings, migrating=orders is None))
         # One client for all model calls, so that connections to the model stay open between requests.
         client = await stack.enter_async_context(open_http_client(settings.http_transport))
         # What does not stream goes by httpx's own transport.
         embedding_client = await stack.enter_async_context(open_http_client("httpx"))
         async with trio.open_nursery() as nursery:
-            models = await open_models(settings, client, nursery)
             metrics = Metrics()
+            models = await open_models(settings, client, nursery, metrics)
             statements = Statements.load()
             keys, key_file = found_keys or await first_master_key(settings, database.pool, statements)
             users = user_keys(settings, keys)
@@ -103,25 +120,54 @@ async def serve(
             tokens = Tokens(KeyRing(keys).derive(TOKEN_LABEL), lifetime_s=settings.access_token_ttl_s)
             passwords = Passwords(trio.CapacityLimiter(_PASSWORD_THREADS))
             accounts = Accounts(database.pool, statements, passwords, users)
-            parts = _compose(settings, database, models, memory.middleware, metrics, tokens, accounts)
+            registry = DeviceRegistry()
+            relay = None
+            if settings.relay or orders is not None:
+                relay = open_relay(database, statements, KeyRing(keys), registry, call_s=settings.tool_timeout_s)
+                await nursery.start(relay.run)
+                stack.push_async_callback(relay.leave)
+            exporter = None
+            if settings.otlp_endpoint is not None:
+                number = orders.number if orders is not None else None
+                # A client of its own: a slow collector must not hold connections that models need.
+                collector = await stack.enter_async_context(httpx.AsyncClient())
+                exporter = OtlpExporter(collector, settings.otlp_endpoint, worker=number)
+                nursery.start_soon(exporter.run)
+            parts = _compose(
+                settings,
+                database,
+                models,
+                memory.middleware,
+                metrics,
+                tokens,
+                accounts,
+                registry,
+                relay,
+                orders,
+                exporter,
+            )
             nursery.start_soon(parts.remembering.run)
             nursery.start_soon(memory.upkeep.run)
+            if parts.overview.peers is not None:
+                await nursery.start(parts.overview.peers.serve)
             serve_sockets = partial(
                 serve_device_sockets,
                 parts.gate.serve,
-                *parse_bind(settings.ws_bind),
+                *parse_bind(ws_bind),
+                shared=orders is not None,
                 max_message_bytes=settings.max_frame_bytes,
                 max_sockets=settings.max_sockets,
             )
             rest_done = trio.Event()
             grace_s = settings.drain_grace_s + _CLOSE_TIMEOUT_S
-            serve_http = partial(_serve_rest, parts.rest, settings.http_bind, stop.wait, grace_s, rest_done)
-            ws_address = await _listen(nursery, "TESSERA_WS_BIND", settings.ws_bind, serve_sockets)
-            rest_address = await _listen(nursery, "TESSERA_HTTP_BIND", settings.http_bind, serve_http)
+            limits = ServeLimits(grace_s=grace_s, shared_port=orders is not None)
+            serve_http = partial(_serve_rest, parts.rest, http_bind, stop.wait, limits, rest_done)
+            ws_address = await _listen(nursery, "TESSERA_WS_BIND", ws_bind, serve_sockets)
+            rest_address = await _listen(nursery, "TESSERA_HTTP_BIND", http_bind, serve_http)
             task_status.started(
                 Running(
-                    ws_url=f"ws://{_host_port(ws_address)}{DEVICE_PATH}",
-                    rest_url=f"http://{_host_port(rest_address)}",
+                    ws_url=f"ws://{host_port(ws_address)}{DEVICE_PATH}",
+                    rest_url=f"http://{host_port(rest_address)}",
                     model=models.description,
                     database=database.description,
                     memory=memory.description,
@@ -142,12 +188,17 @@ def _compose(
     metrics: Metrics,
     tokens: Tokens,
     accounts: Accounts,
+    registry: DeviceRegistry,
+    relay: Relay | None,
+    orders: WorkerOrders | None,
+    exporter: OtlpExporter | None,
 ) -> _Parts:
     metrics.watch_pool(database.pool.stats)
-    registry = DeviceRegistry()
+    metrics.watch_outboxes(lambda: sum(link.queued_bytes for link in registry.all()))
     remembering = Remembering(
         memory, metrics, recall_s=settings.memory_recall_timeout_s, store_s=settings.memory_store_timeout_s
     )
+    metrics.watch_memory(lambda: remembering.waiting)
     answering = Answering(
         Orchestrator(
             _recorded(models.models, settings),
@@ -170,6 +221,8 @@ def _compose(
         wall_clock=time.time,
         budget=TokenBudget(settings.max_tokens_per_user_day),
         memory=remembering,
+        claim=relay.claim if relay is not None else None,
+        trace=exporter.export if exporter is not None else None,
     )
     gate = DeviceGate(
         accounts=accounts,
@@ -190,16 +243,26 @@ def _compose(
         hello_timeout_s=settings.hello_timeout_s,
         wall_clock=time.time,
     )
+
+    def look(with_tasks: bool) -> LiveServer:
+        sockets = [link.live() for link in registry.all()]
+        worker = orders.number if orders is not None else 1
+        return live_server(worker, sockets, answering.live(), with_tasks=with_tasks)
+
+    overview = Overview(metrics, look, orders)
     rest = RestServices(
         accounts=accounts,
         tokens=tokens,
         metrics=metrics,
-        readiness=ReadinessChecks({"database": database.fault}),
+        readiness=ReadinessChecks({"database": database.fault, "model": models.fault}),
         chat=answering,
         memory=memory,
+        overview=overview,
+        admin_token=settings.admin_token,
+        worker=orders.number if orders is not None else None,
         limits=RestLimits(max_body_bytes=settings.max_frame_bytes, max_message_chars=settings.max_message_chars),
     )
-    return _Parts(answering, gate, registry, rest, remembering)
+    return _Parts(answering, gate, registry, rest, remembering, overview)
 
 
 def _recorded(models: Models, settings: Settings) -> Models:
@@ -224,7 +287,7 @@ async def _serve_rest(
     services: RestServices,
     bind: str,
     stopped: Callable[[], Awaitable[None]],
-    grace_s: float,
+    limits: ServeLimits,
     done: trio.Event,
     task_status: trio.TaskStatus[tuple[str, int]],
 ) -> None:
@@ -233,7 +296,7 @@ async def _serve_rest(
             build_app(services),
             bind,
             shutdown_trigger=stopped,
-            limits=ServeLimits(grace_s=grace_s),
+            limits=limits,
             task_status=task_status,
         )
     finally:
@@ -255,8 +318,3 @@ async def _drain(parts: _Parts, rest_done: trio.Event, grace_s: float) -> None:
         await parts.gate.closed()
         await rest_done.wait()
     await parts.remembering.drain(max(ends_at - trio.current_time(), _CLOSE_TIMEOUT_S))
-
-
-def _host_port(address: tuple[str, int]) -> str:
-    host, port = address
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -21,6 +21,7 @@ from streaming.llm import HttpTransport
 PREFIX: Final = "TESSERA_"
 # The terminal client's own variables, which may be set in the same shell.
 CLIENT_PREFIX: Final = "TESSERA_CLIENT_"
+MIN_ADMIN_TOKEN: Final = 16
 
 
 class SettingsError(Exception):
@@ -58,6 +59,11 @@ class Settings(BaseSettings):
     # Where it listens and keeps things
     http_bind: Bind = Field("127.0.0.1:8000", description="HOST:PORT of the REST listener")
     ws_bind: Bind = Field("127.0.0.1:8765", description="HOST:PORT of the device socket listener")
+    workers: int = Field(1, ge=1, le=256, description="processes on the same ports; more than one are supervised")
+    relay: bool = Field(
+        False,
+        description="reach devices that are connected to other servers of this database; with several workers always",
+    )
     state_dir: Path = Field(Path(".state"), description="folder of the embedded database and the generated master key")
     database_url: SecretStr | None = Field(None, description="PostgreSQL URL; unset: an embedded PostgreSQL is started")
     database_owner_url: SecretStr | None = Field(
@@ -157,6 +163,15 @@ class Settings(BaseSettings):
     access_token_ttl_s: int = Field(3600, ge=1, le=2_592_000, description="lifetime of an access token")
     drain_grace_s: float = Field(2.5, ge=0, le=600, description="running requests get after SIGTERM")
 
+    admin_token: SecretStr | None = Field(
+        None, description="bearer of GET /debug/tasks, 16 characters at least; unset: nobody sees what runs"
+    )
+
+    otlp_endpoint: str | None = Field(
+        None,
+        description="base URL of an OpenTelemetry collector, OTLP over HTTP, that gets traces; unset: none are made",
+    )
+
     # Logs
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="lowest level that is logged")
     log_format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal, else json")
@@ -209,7 +224,7 @@ class Settings(BaseSettings):
     def _parse_fallbacks(cls, value: Any) -> Any:
         return parse_fallbacks(value)
 
-    @field_validator("model_url", "embedding_url")
+    @field_validator("model_url", "embedding_url", "otlp_endpoint")
     @classmethod
     def _model_url_is_http(cls, value: str | None) -> str | None:
         return value if value is None else check_model_url(value)
@@ -219,6 +234,14 @@ class Settings(BaseSettings):
     def _database_url_is_postgres(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             check_conninfo(value.get_secret_value())
+        return value
+
+    @field_validator("admin_token")
+    @classmethod
+    def _admin_token_is_long(cls, value: SecretStr | None) -> SecretStr | None:
+        text = "" if value is None else value.get_secret_value()
+        if value is not None and (len(text) < MIN_ADMIN_TOKEN or not text.isascii() or " " in text):
+            raise ValueError(f"must be {MIN_ADMIN_TOKEN} ASCII characters or more, without spaces")
         return value
 
     @field_validator("demo_replay")

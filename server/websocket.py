@@ -24,6 +24,7 @@ from trio_websocket import (
 )
 
 from server.direct_stream import DirectStream
+from server.listeners import open_listeners
 from server.socket import DeviceSocket, SocketClosed
 
 DEVICE_PATH: Final = "/api/v1/ws/device"
@@ -132,14 +133,16 @@ async def serve_device_sockets(
     *,
     max_message_bytes: int,
     max_sockets: int = 10_000,
+    shared: bool = False,
     task_status: trio.TaskStatus[tuple[str, int]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Accept device sockets at `DEVICE_PATH` until cancelled; `handler` runs once per socket, in a task of its own.
 
     Reports the bound `(host, port)` when listening. Raises OSError when the address can't be bound. Messages over
-    `max_message_bytes` close their socket with 1009; past `max_sockets` a new connection is closed at once.
+    `max_message_bytes` close their socket with 1009; past `max_sockets` a new connection is closed at once. `shared`:
+    see `server.listeners`.
     """
-    listeners = await trio.open_tcp_listeners(port, host=host)
+    listeners = await open_listeners(host, port, shared=shared)
     address = listeners[0].socket.getsockname()
     async with trio.open_nursery() as sockets, trio.open_nursery() as nursery:
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from pydantic import SecretStr
+
 from memory.middleware import MemoryMiddleware
 from server.accounts import Accounts
 from server.answer import ChatRunner
 from server.auth import Tokens
 from server.metrics import Metrics
+from server.overview import Overview
 
 Readiness = Callable[[], Awaitable[Mapping[str, str | None]]]
 """Each check by name: None when it passed, else a sentence that says what is wrong."""
@@ -33,7 +36,8 @@ class RestLimits:
 class RestServices:
     """`readiness` runs the checks of `/readyz`; `chat` is the answer pipeline that the device sockets use too.
 
-    Without `memory` its routes answer 503.
+    Without `memory` its routes answer 503. `overview` shows all workers, of which this one is number `worker`; without
+    `admin_token` nobody sees what runs.
     """
 
     accounts: Accounts
@@ -43,3 +47,6 @@ class RestServices:
     chat: ChatRunner
     memory: MemoryMiddleware | None = None
     limits: RestLimits = field(default_factory=RestLimits)
+    overview: Overview | None = None
+    admin_token: SecretStr | None = None
+    worker: int | None = None
