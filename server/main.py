@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -30,8 +30,10 @@ from server.gate import DeviceGate
 from server.memory import open_memory, user_keys
 from server.metrics import Metrics
 from server.models import OpenModels, open_models
+from server.origins import AllowedOrigins
 from server.remembering import Remembering
 from server.rest.app import build_app
+from server.rest.playground import Playground, read_page
 from server.rest.readiness import ReadinessChecks
 from server.rest.serve import ServeLimits, serve_rest
 from server.rest.services import RestLimits, RestServices
@@ -62,6 +64,7 @@ class Running:
     model: str
     database: str
     memory: str
+    playground: str | None
     generated_key_file: Path | None
 
 
@@ -98,19 +101,25 @@ async def serve(
             passwords = Passwords(trio.CapacityLimiter(_PASSWORD_THREADS))
             accounts = Accounts(database.pool, statements, passwords, users)
             parts = _compose(settings, database, models, memory.middleware, metrics, tokens, accounts)
+            origins = AllowedOrigins(settings.allowed_origins)
             nursery.start_soon(parts.remembering.run)
             serve_sockets = partial(
                 serve_device_sockets,
                 parts.gate.serve,
                 *parse_bind(settings.ws_bind),
                 max_message_bytes=settings.max_frame_bytes,
+                origin_allowed=origins.allows,
                 max_sockets=settings.max_sockets,
             )
             rest_done = trio.Event()
             grace_s = settings.drain_grace_s + _CLOSE_TIMEOUT_S
-            serve_http = partial(_serve_rest, parts.rest, settings.http_bind, stop.wait, grace_s, rest_done)
             ws_address = await _listen(nursery, "TESSERA_WS_BIND", settings.ws_bind, serve_sockets)
+            playground = _playground(settings, ws_address)
+            rest = replace(parts.rest, origins=origins, playground=playground)
+            serve_http = partial(_serve_rest, rest, settings.http_bind, stop.wait, grace_s, rest_done)
             rest_address = await _listen(nursery, "TESSERA_HTTP_BIND", settings.http_bind, serve_http)
+            if playground is not None:
+                origins.admit_page(*rest_address)
             task_status.started(
                 Running(
                     ws_url=f"ws://{_host_port(ws_address)}{DEVICE_PATH}",
@@ -118,6 +127,7 @@ async def serve(
                     model=models.description,
                     database=database.description,
                     memory=memory.description,
+                    playground=_describe_page(playground, rest_address),
                     generated_key_file=key_file,
                 )
             )
@@ -193,6 +203,18 @@ def _compose(
         limits=RestLimits(max_body_bytes=settings.max_frame_bytes, max_message_chars=settings.max_message_chars),
     )
     return _Parts(answering, gate, registry, rest, remembering)
+
+
+def _playground(settings: Settings, ws_address: tuple[str, int]) -> Playground | None:
+    if not settings.playground:
+        return None
+    return Playground(read_page(settings.playground_dir), *ws_address, ws_path=DEVICE_PATH)
+
+
+def _describe_page(playground: Playground | None, address: tuple[str, int]) -> str | None:
+    if playground is None:
+        return None
+    return f"http://{_host_port(address)}/" + ("" if playground.files else "  (not built yet: make playground)")
 
 
 def _recorded(models: Models, settings: Settings) -> Models:

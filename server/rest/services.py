@@ -10,6 +10,8 @@ from server.accounts import Accounts
 from server.answer import ChatRunner
 from server.auth import Tokens
 from server.metrics import Metrics
+from server.origins import AllowedOrigins
+from server.rest.playground import Playground
 
 Readiness = Callable[[], Awaitable[Mapping[str, str | None]]]
 """Each check by name: None when it passed, else a sentence that says what is wrong."""
@@ -33,7 +35,7 @@ class RestLimits:
 class RestServices:
     """`readiness` runs the checks of `/readyz`; `chat` is the answer pipeline that the device sockets use too.
 
-    Without `memory` its routes answer 503.
+    Without `memory` its routes answer 503; without a `playground` there is nothing at `/`.
     """
 
     accounts: Accounts
@@ -42,4 +44,6 @@ class RestServices:
     readiness: Readiness
     chat: ChatRunner
     memory: MemoryMiddleware | None = None
+    origins: AllowedOrigins = field(default_factory=AllowedOrigins)
+    playground: Playground | None = None
     limits: RestLimits = field(default_factory=RestLimits)
