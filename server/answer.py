@@ -23,7 +23,7 @@ class ChatInput:
     """A validated request. `history` is oldest first; `scope` is there exactly when `mode` is popup.
 
     `device_id` names the device whose tools the agents may call; None means the user's latest connected one.
-    `session_id` is the chat session that the episode is filed under.
+    `session_id` is the chat session that the episode is filed under. `block_open`: the client wants these frames.
     """
 
     request_id: UUID
@@ -34,6 +34,7 @@ class ChatInput:
     scope: WsScope | None = None
     session_id: str | None = None
     device_id: UUID | None = None
+    block_open: bool = False
 
 
 class RequestRefused(Exception):

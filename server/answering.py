@@ -193,7 +193,10 @@ class Answer:
         if chat.mode == "popup":
             self._formatter: HomeFormatter | PopupFormatter = PopupFormatter(chat.request_id)
         else:
-            self._formatter = HomeFormatter(chat.request_id, turn.tool_results.resolve, Binder(turn.tool_results).bind)
+            found = turn.tool_results
+            self._formatter = HomeFormatter(
+                chat.request_id, found.resolve, Binder(found).bind, announce_opened=chat.block_open
+            )
 
     async def run(self, emit: Emit) -> Literal["completed", "failed"]:
         """Answer, giving each frame but the last to `emit`. Only cancellation and what `emit` raises come out."""

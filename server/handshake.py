@@ -19,12 +19,13 @@ VERSIONS: Final = (PROTOCOL_VERSION,)
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """A device that may come in. `resume_asked` when it named an earlier session."""
+    """A device that may come in. `resume_asked` when it named an earlier session; `features` as it listed them."""
 
     identity: Identity
     device_id: UUID
     client: WsClientInfo
     resume_asked: bool
+    features: frozenset[str] = frozenset()
 
 
 class HandshakeFailed(Exception):
@@ -58,4 +59,4 @@ async def shake_hands(socket: DeviceSocket, tokens: Tokens, timeout_s: float) ->
         raise HandshakeFailed(CloseCode.TOKEN_EXPIRED, "the token has expired: log in again") from None
     except TokenInvalid:
         raise HandshakeFailed(CloseCode.UNAUTHORIZED, "the token is not valid here") from None
-    return Hello(identity, frame.device_id, frame.client, frame.resume is not None)
+    return Hello(identity, frame.device_id, frame.client, frame.resume is not None, frozenset(frame.features))

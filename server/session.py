@@ -48,13 +48,11 @@ from streaming.frames import (
     WsPing,
     WsPong,
     WsPopupRequest,
-    WsStreamBlock,
-    WsStreamText,
     WsToolCall,
     WsToolResult,
 )
 from streaming.inbound import FrameError, decode_client_frame
-from streaming.outbox import Outbox, OutboxOverflow
+from streaming.outbox import DataFrame, Outbox, OutboxOverflow
 
 log = structlog.get_logger(__name__)
 
@@ -283,7 +281,7 @@ class Session:
 
     def _accept(self, frame: WsHomeRequest | WsPopupRequest, nursery: trio.Nursery) -> None:
         request_id = frame.request_id or uuid4()
-        chat = chat_input(frame, request_id, self.user_id, self.device_id)
+        chat = chat_input(frame, request_id, self._hello)
         try:
             answer = self._answering.accept(chat, running=len(self._requests))
         except RequestRefused as refused:
@@ -309,7 +307,7 @@ class Session:
         self._close_if_drained()
 
     async def _emit(self, frame: ServerFrame) -> None:
-        if isinstance(frame, WsStreamText | WsStreamBlock):
+        if isinstance(frame, DataFrame):
             await self._outbox.put(frame)
         else:
             self.send_control(frame)

@@ -6,7 +6,6 @@ Schema, the AsyncAPI document and the clients' types are generated from this mod
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -31,6 +30,7 @@ from streaming.frame_parts import (
     WsToolError,
     WsUsage,
 )
+from streaming.frame_types import WsFrameType
 
 # The parts are imported from here too: clients and tests need one module for the wire.
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "Optional",
     "WsClientInfo",
     "WsFailure",
+    "WsFrameType",
     "WsHistoryMessage",
     "WsLimits",
     "WsMemoryUsed",
@@ -52,34 +53,6 @@ __all__ = [
 ]
 
 PROTOCOL_VERSION = 3
-
-
-class WsFrameType(StrEnum):
-    """Every value of `type` on the wire."""
-
-    DEVICE_HELLO = "device_hello"
-    DEVICE_READY = "device_ready"
-    HOME_REQUEST = "home_request"
-    POPUP_REQUEST = "popup_request"
-    CANCEL = "cancel"
-    STREAM_START = "stream_start"
-    POPUP_DOMAIN = "popup_domain"
-    STREAM_TEXT = "stream_text"
-    STREAM_BLOCK = "stream_block"
-    STREAM_END = "stream_end"
-    TOOL_CALL = "tool_call"
-    TOOL_CANCEL = "tool_cancel"
-    TOOL_RESULT = "tool_result"
-    DATA_REQUEST = "data_request"
-    DATA_RESPONSE = "data_response"
-    MUTATION = "mutation"
-    MEMORY_FORGET = "memory_forget"
-    MEMORY_FORGOTTEN = "memory_forgotten"
-    PING = "ping"
-    PONG = "pong"
-    AUTH_REFRESH = "auth_refresh"
-    AUTH_EXPIRING = "auth_expiring"
-    ERROR = "error"
 
 
 class _ServerFrame(FrameModel):
@@ -95,6 +68,9 @@ class WsDeviceHello(FrameModel):
     device_id: UUID
     protocol_versions: list[int] = Field(min_length=1, max_length=16)
     client: WsClientInfo
+    features: list[Annotated[str, Field(max_length=100)]] = Field(
+        default_factory=list, max_length=32, description="What the client also wants: `block_open`. Others are ignored."
+    )
     resume: Optional[WsResume] = None
 
 
@@ -202,6 +178,15 @@ class WsPopupDomain(_ServerFrame):
     domain: Domain
 
 
+class WsBlockOpen(_ServerFrame):
+    """A block has begun and its type is known; only for clients that asked for the feature `block_open`."""
+
+    type: Literal[WsFrameType.BLOCK_OPEN] = WsFrameType.BLOCK_OPEN
+    request_id: UUID
+    block: int
+    block_type: Literal["text", "chart", "table", "timeline", "entity_ref"]
+
+
 class WsStreamText(_ServerFrame):
     type: Literal[WsFrameType.STREAM_TEXT] = WsFrameType.STREAM_TEXT
     request_id: UUID
@@ -294,6 +279,7 @@ ServerFrame = Annotated[
     WsDeviceReady
     | WsStreamStart
     | WsPopupDomain
+    | WsBlockOpen
     | WsStreamText
     | WsStreamBlock
     | WsStreamEnd

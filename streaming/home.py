@@ -18,7 +18,7 @@ from parser.blocks import (
     EntityRefBlock,
 )
 from parser.events import BlockOpened, BlockReady, BlockRejected, Event, TextDelta
-from streaming.frames import WsStreamBlock, WsStreamStart, WsStreamText
+from streaming.frames import WsBlockOpen, WsStreamBlock, WsStreamStart, WsStreamText
 
 Resolve = Callable[[str, Sequence[str] | None], list[dict[str, Any]]]
 """The items of an entity that this request's tools returned: all of them, or those with these ids."""
@@ -37,6 +37,8 @@ class Unbound:
 
 Bind = Callable[[BoundBlock], dict[str, Any] | Unbound]
 """The data of a value-bound block, computed from what this request's tools returned."""
+
+HomeFrame = WsBlockOpen | WsStreamText | WsStreamBlock
 
 UNRESOLVED = "unresolved"
 _MAX_REJECTED = 100
@@ -62,13 +64,15 @@ class RejectedBlock:
 class HomeFormatter:
     """Turns the text of one answer into its frames. Invalid blocks are skipped and noted; nothing here raises for them.
 
-    Frames are complete but for `seq`, which the socket's writer stamps.
+    Frames are complete but for `seq`, which the socket's writer stamps. `block_open` frames are among them when
+    `announce_opened` is set.
     """
 
-    def __init__(self, request_id: UUID, resolve: Resolve, bind: Bind) -> None:
+    def __init__(self, request_id: UUID, resolve: Resolve, bind: Bind, *, announce_opened: bool = False) -> None:
         self._request_id = request_id
         self._resolve = resolve
         self._bind = bind
+        self._announce_opened = announce_opened
         self._parser = BlockParser()
         self._open: tuple[int, str] | None = None  # the newest block's index and type
         self._shown = False  # whether text of it has been sent
@@ -80,11 +84,11 @@ class HomeFormatter:
         """The first frame of the answer."""
         return [WsStreamStart(request_id=self._request_id, agent=agent_name)]
 
-    def feed(self, token: str) -> list[WsStreamText | WsStreamBlock]:
+    def feed(self, token: str) -> list[HomeFrame]:
         """The frames that `token` gives; adjacent text of one block in one frame."""
         return self._frames(self._parser.feed(token))
 
-    def close(self) -> list[WsStreamText | WsStreamBlock]:
+    def close(self) -> list[HomeFrame]:
         """The answer ended, or was cut: the last frames."""
         return self._frames(self._parser.close())
 
@@ -116,8 +120,8 @@ class HomeFormatter:
                         frames.append(self._block_frame(replaced.index, block, data))
         return frames
 
-    def _frames(self, events: Sequence[Event]) -> list[WsStreamText | WsStreamBlock]:
-        frames: list[WsStreamText | WsStreamBlock] = []
+    def _frames(self, events: Sequence[Event]) -> list[HomeFrame]:
+        frames: list[HomeFrame] = []
         for event in events:
             match event:
                 case TextDelta(index, text):
@@ -136,9 +140,11 @@ class HomeFormatter:
                 case BlockOpened(index, type_):
                     self._open = (index, type_.value)
                     self._shown = False
+                    if self._announce_opened:
+                        frames.append(WsBlockOpen(request_id=self._request_id, block=index, block_type=type_.value))
         return frames
 
-    def _append_text(self, frames: list[WsStreamText | WsStreamBlock], block: int, text: str) -> None:
+    def _append_text(self, frames: list[HomeFrame], block: int, text: str) -> None:
         last = frames[-1] if frames else None
         if isinstance(last, WsStreamText) and last.block == block:
             frames[-1] = last.model_copy(update={"chunk": last.chunk + text})

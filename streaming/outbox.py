@@ -14,9 +14,9 @@ from uuid import UUID
 
 import trio
 
-from streaming.frames import ServerFrame, WsStreamBlock, WsStreamEnd, WsStreamText
+from streaming.frames import ServerFrame, WsBlockOpen, WsStreamBlock, WsStreamEnd, WsStreamText
 
-DataFrame = WsStreamText | WsStreamBlock | WsStreamEnd
+DataFrame = WsBlockOpen | WsStreamText | WsStreamBlock | WsStreamEnd
 """The frames of an answer: what the data lane carries."""
 
 # The JSON of a `stream_text` around its text: type, id, block, seq.

@@ -14,6 +14,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
+from streaming.block_data import ENTITY_REFS, PARSED_BLOCKS
 from streaming.codes import CloseCode
 from streaming.frames import PROTOCOL_VERSION, ClientFrame, ServerFrame
 
@@ -41,6 +42,7 @@ def json_schema() -> JsonObject:
     if both := [name for name in definitions.keys() & sent.keys() if definitions[name] != sent[name]]:
         raise ValueError(f"different in the two directions, so they need two names: {', '.join(sorted(both))}")
     definitions |= sent
+    definitions |= _block_data()
     definitions["ClientFrame"] = _union("What a client may send.", client)
     definitions["ServerFrame"] = _union("What the server may send.", server)
     return {
@@ -115,6 +117,28 @@ def _definitions(frames: list[type[BaseModel]], mode: JsonSchemaMode) -> JsonObj
         definition = definitions[frame.__name__]
         definition["properties"]["type"].pop("default", None)
         definition["required"] = sorted({"type", *definition.get("required", [])})
+    return definitions
+
+
+def _block_data() -> JsonObject:
+    """What `stream_block.data` holds: one definition for each `block_type`, and those it is made of."""
+    models: list[type[BaseModel]] = [*PARSED_BLOCKS.values(), *ENTITY_REFS]
+    _, document = models_json_schema(
+        [(model, "serialization") for model in models], ref_template=_DEFS + "{model}", schema_generator=_Generator
+    )
+    definitions: JsonObject = document["$defs"]
+    for name, model in PARSED_BLOCKS.items():
+        definition = definitions[name] = definitions.pop(model.__name__)
+        definition["title"] = name
+        del definition["properties"]["type"]
+        definition["required"].remove("type")
+    references = {model.model_fields["entity"].annotation: _DEFS + model.__name__ for model in ENTITY_REFS}
+    mapping = {get_args(entity)[0]: reference for entity, reference in references.items()}
+    definitions["EntityRefData"] = {
+        "description": "An `entity_ref`: items of one entity, as the device has them.",
+        "oneOf": [{"$ref": reference} for reference in mapping.values()],
+        "discriminator": {"propertyName": "entity", "mapping": mapping},
+    }
     return definitions
 
 

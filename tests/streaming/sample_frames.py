@@ -19,6 +19,13 @@ CLIENT_FRAMES: list[dict[str, Any]] = [
         "client": _CLIENT,
         "resume": {"session_id": OTHER_ID, "seq": 17},
     },
+    {
+        "type": "device_hello",
+        "device_id": ID,
+        "protocol_versions": [3],
+        "client": _CLIENT,
+        "features": ["block_open", "unheard_of"],
+    },
     {"type": "home_request", "message": "What today?"},
     {
         "type": "home_request",
@@ -54,6 +61,7 @@ SERVER_FRAMES: list[dict[str, Any]] = [
     },
     {"seq": 2, "type": "stream_start", "request_id": ID, "agent": "task_agent"},
     {"seq": 3, "type": "popup_domain", "request_id": ID, "domain": "notes"},
+    {"seq": 4, "type": "block_open", "request_id": ID, "block": 1, "block_type": "chart"},
     {"seq": 4, "type": "stream_text", "request_id": ID, "block": 0, "chunk": "Zähne\n"},
     {
         "seq": 5,

@@ -1,0 +1,31 @@
+// Writes src/generated/protocol.ts from docs/protocol/schema.json. `make schema` runs it.
+import { createHash } from "node:crypto";
+import { readFile, writeFile } from "node:fs/promises";
+import { compile } from "json-schema-to-typescript";
+
+const source = new URL("../../../docs/protocol/schema.json", import.meta.url);
+const target = new URL("../src/generated/protocol.ts", import.meta.url);
+
+const text = await readFile(source, "utf8");
+const schema = JSON.parse(text);
+// A type for each definition; the union of both directions is no one's.
+delete schema.anyOf;
+const sha256 = createHash("sha256").update(text).digest("hex");
+const types = await compile(schema, "Protocol", {
+  additionalProperties: false,
+  bannerComment: [
+    "// Generated from docs/protocol/schema.json by `make schema`; not for editing.",
+    `// sha256 of that file: ${sha256}`,
+  ].join("\n"),
+  format: true,
+  ignoreMinAndMaxItems: true,
+  style: { printWidth: 120 },
+  unreachableDefinitions: true,
+});
+// Where each type came from, said in the generator's words, helps no reader.
+const tidied = types
+  .replace(/^export interface TheTessera\w+ \{\n.*\n\}\n/m, "")
+  .replace(/^ +\* @(min|max)Items \d+\n/gm, "")
+  .replace(/( \*\n)? \* This interface was referenced by .*\n \* via the `definition` .*\n/g, "")
+  .replace(/^ *\/\*\*\n( \*\n)* *\*\/\n/gm, "");
+await writeFile(target, tidied);

@@ -1,0 +1,2 @@
+export type { AnswerBlock, BlockType, StructuredBlock } from "./blocks.js";
+export type * from "./generated/protocol.js";

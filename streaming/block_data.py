@@ -1,0 +1,80 @@
+"""What `stream_block.data` holds, by `block_type`, and the items in it: for the schema, and for who reads it.
+
+Charts, tables and timelines are the parser's own models; entity references come with the items the server found.
+Items are the device's: their known fields are named here, others pass through.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from parser.blocks import ChartBlock, TableBlock, TimelineBlock
+
+Date = int | float | str
+"""Epoch milliseconds or ISO 8601, as the device has it."""
+
+
+class _Item(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    id: str
+
+
+class Task(_Item):
+    title: str
+    description: str | None = None
+    status: str | None = None
+    priority: str | None = None
+    assignee: str | None = None
+    dueDate: Date | None = None  # noqa: N815 - the device's own name
+    projectId: str | None = None  # noqa: N815
+
+
+class Project(_Item):
+    name: str
+    description: str | None = None
+    clientId: str | None = None  # noqa: N815
+    status: str | None = None
+
+
+class Note(_Item):
+    title: str
+    content: str | None = None
+    createdAt: Date | None = None  # noqa: N815
+    projectId: str | None = None  # noqa: N815
+
+
+class Checkpoint(_Item):
+    title: str
+    date: Date
+    projectId: str | None = None  # noqa: N815
+    isAiSuggested: bool | None = None  # noqa: N815
+    isApproved: bool | None = None  # noqa: N815
+
+
+class TaskRefData(BaseModel):
+    entity: Literal["task"]
+    items: list[Task]
+
+
+class ProjectRefData(BaseModel):
+    entity: Literal["project"]
+    items: list[Project]
+
+
+class NoteRefData(BaseModel):
+    entity: Literal["note"]
+    items: list[Note]
+
+
+class CheckpointRefData(BaseModel):
+    entity: Literal["checkpoint"]
+    items: list[Checkpoint]
+
+
+PARSED_BLOCKS = {"ChartData": ChartBlock, "TableData": TableBlock, "TimelineData": TimelineBlock}
+"""Sent as the parser reads them, without their `type`, which is the frame's `block_type`."""
+
+ENTITY_REFS = (TaskRefData, ProjectRefData, NoteRefData, CheckpointRefData)
