@@ -32,7 +32,11 @@ function ChartFigure({ chart }: { readonly chart: Chart }) {
       </figcaption>
       {asTable ? null : (
         <>
-          <div className="tsr-plot" role="img" aria-label={`${chart.type} chart; its figures are in the table after it`}>
+          <div
+            className="tsr-plot"
+            role="img"
+            aria-label={`${chart.type} chart; its figures are in the table after it`}
+          >
             <Plot chart={chart} />
           </div>
           <Legend chart={chart} />

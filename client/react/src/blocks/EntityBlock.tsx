@@ -19,11 +19,16 @@ export function EntityBlock({ data, layout }: EntityBlockProps) {
   if (items.length === 0) return <p className="tsr-muted">No {entity}s.</p>;
   const shown = layout ?? LAYOUTS[entity];
   return (
-    <ul className={`tsr-entities tsr-${shown}`} aria-label={`${items.length} ${entity}${items.length === 1 ? "" : "s"}`}>
+    <ul
+      className={`tsr-entities tsr-${shown}`}
+      aria-label={`${items.length} ${entity}${items.length === 1 ? "" : "s"}`}
+    >
       {items.map((item, index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: nothing keeps two items from having one id
         <li key={index} className="tsr-entity" data-entity={entity}>
-          {entity === "task" ? <span className="tsr-check" role="img" aria-label={item.done ? "done" : "not done"} /> : null}
+          {entity === "task" ? (
+            <span className="tsr-check" role="img" aria-label={item.done ? "done" : "not done"} />
+          ) : null}
           <span className="tsr-entity-body">
             <Title entity={entity} item={item} />
             {shown === "cards" && item.excerpt ? <span className="tsr-excerpt">{item.excerpt}</span> : null}

@@ -2,7 +2,11 @@
 export function Skeleton({ blockType }: { readonly blockType: string }) {
   const kind = KINDS[blockType] ?? "lines";
   return (
-    <div className={`tsr-skeleton tsr-skeleton-${kind}`} role="img" aria-label={`${LABELS[blockType] ?? "Block"} loading`}>
+    <div
+      className={`tsr-skeleton tsr-skeleton-${kind}`}
+      role="img"
+      aria-label={`${LABELS[blockType] ?? "Block"} loading`}
+    >
       {Array.from({ length: BARS[kind] }, (_, index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: the bars never change places
         <span key={index} className="tsr-skeleton-bar" />

@@ -14,8 +14,8 @@ import {
 import type { Chart } from "../data/chart.js";
 import { useBlockOptions } from "../options.js";
 import { ChartTooltip } from "./ChartTooltip.js";
-import { CHART_HEIGHT, INITIAL_SIZE } from "./size.js";
 import { colorVariable, plotRows, seriesKey, shortLabel } from "./rows.js";
+import { CHART_HEIGHT, INITIAL_SIZE } from "./size.js";
 
 const PLOTS = { area: AreaChart, bar: BarChart, line: LineChart } as const;
 const ROUND: [number, number, number, number] = [4, 4, 0, 0];
@@ -57,11 +57,32 @@ function drawn(type: keyof typeof PLOTS, key: string, index: number, label: stri
   const common = { dataKey: seriesKey(index), name: label, isAnimationActive: false };
   switch (type) {
     case "area":
-      return <Area key={key} {...common} type="monotone" stroke={color} fill={color} fillOpacity={0.25} strokeWidth={2} connectNulls />;
+      return (
+        <Area
+          key={key}
+          {...common}
+          type="monotone"
+          stroke={color}
+          fill={color}
+          fillOpacity={0.25}
+          strokeWidth={2}
+          connectNulls
+        />
+      );
     case "bar":
       return <Bar key={key} {...common} fill={color} radius={ROUND} maxBarSize={56} />;
     case "line":
-      return <Line key={key} {...common} type="monotone" stroke={color} strokeWidth={2} dot={{ r: 3, fill: color }} connectNulls />;
+      return (
+        <Line
+          key={key}
+          {...common}
+          type="monotone"
+          stroke={color}
+          strokeWidth={2}
+          dot={{ r: 3, fill: color }}
+          connectNulls
+        />
+      );
   }
 }
 

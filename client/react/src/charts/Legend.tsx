@@ -7,8 +7,9 @@ const MOST_ENTRIES = 14;
 /** What each colour stands for: the slices of a pie, the series of anything else. */
 export function Legend({ chart }: { readonly chart: Chart }) {
   const { locale, now } = useBlockOptions();
-  const entries =
-    colorsPoints(chart) ? chart.points.map(({ label, color }) => ({ label: formatLabel(label, locale, now), color })) : chart.series;
+  const entries = colorsPoints(chart)
+    ? chart.points.map(({ label, color }) => ({ label: formatLabel(label, locale, now), color }))
+    : chart.series;
   const more = entries.length - MOST_ENTRIES;
   return (
     <ul className="tsr-legend" aria-hidden="true">

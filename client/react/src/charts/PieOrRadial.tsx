@@ -51,7 +51,9 @@ function Slices({ chart, ...size }: { readonly chart: Chart }) {
 /** A bar bent around the centre for each point; the series of a point stand one behind the other. */
 function Rings({ chart, ...size }: { readonly chart: Chart }) {
   const { locale, now } = useBlockOptions();
-  const totals = chart.points.map(({ values }) => values.reduce<number>((sum, value) => sum + Math.max(0, value ?? 0), 0));
+  const totals = chart.points.map(({ values }) =>
+    values.reduce<number>((sum, value) => sum + Math.max(0, value ?? 0), 0),
+  );
   return (
     <RadialBarChart
       {...size}
