@@ -141,7 +141,13 @@ def test_no_module_runs_on_asyncio() -> None:
     assert not [path for path in python_files(*FOLDERS) if "asyncio" in imported(path)]
 
 
-@pytest.mark.parametrize("path", relative(python_files(*FOLDERS)))
+def typescript_files() -> list[Path]:
+    files = [*(ROOT / "client").rglob("*.ts"), *(ROOT / "client").rglob("*.tsx")]
+    made = {"node_modules", "dist", "generated"}
+    return sorted(path for path in files if not made.intersection(path.parts) and ".test." not in path.name)
+
+
+@pytest.mark.parametrize("path", relative([*python_files(*FOLDERS), *typescript_files()]))
 def test_a_file_can_be_read_in_one_sitting(path: str) -> None:
     lines = (ROOT / path).read_text().count("\n")
     assert lines <= MAX_LINES, f"{lines} lines"

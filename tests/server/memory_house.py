@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -80,13 +80,18 @@ class MemoryHouse:
 
     @asynccontextmanager
     async def device(
-        self, *, device_id: UUID | None = None, user_id: UUID | None = None, **socket_options: Any
+        self,
+        *,
+        device_id: UUID | None = None,
+        user_id: UUID | None = None,
+        features: Sequence[str] = (),
+        **socket_options: Any,
     ) -> AsyncIterator[MemorySocket]:
         """A connected device that has heard `device_ready`. On leaving it hangs up, and its session must end."""
         socket = MemorySocket(**socket_options)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.run_session, socket)
-            await socket.say(**hello(self.token(user_id), device_id))
+            await socket.say(**hello(self.token(user_id), device_id, features=features))
             assert (await socket.hear())["type"] == "device_ready"
             yield socket
             socket.hang_up()

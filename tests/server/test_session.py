@@ -45,6 +45,38 @@ async def test_a_home_request_streams_and_ends() -> None:
     assert [frame["seq"] for frame in frames] == list(range(2, len(frames) + 2))
 
 
+@pytest.mark.parametrize(
+    ("features", "announced"),
+    [(["block_open"], ["text", "table"]), (["unheard_of", "block_open"], ["text", "table"]), (["unheard_of"], [])],
+)
+async def test_opened_blocks_are_announced_to_devices_that_ask(features: list[str], announced: list[str]) -> None:
+    stack = house()
+    stack.model.answer('[{"type":"text","content":"Two:"},{"type":"table",', '"headers":["a"],"rows":[[1]]}]')
+    async with stack.device(features=features) as socket:
+        await socket.say(type="home_request", message="hello")
+        frames = await socket.hear_until("stream_end")
+    assert [frame["block_type"] for frame in frames if frame["type"] == "block_open"] == announced
+    answer = [frame["type"] for frame in frames if frame["type"] != "block_open"]
+    assert answer == ["stream_start", "stream_text", "stream_block", "stream_end"]
+    if announced:
+        assert types(frames) == [
+            "stream_start",
+            "block_open",
+            "stream_text",
+            "block_open",
+            "stream_block",
+            "stream_end",
+        ]
+
+
+async def test_a_popup_announces_no_blocks() -> None:
+    stack = house()
+    stack.model.answer('[{"type":"text","content":"Late."}]')
+    async with stack.device(features=["block_open"]) as socket:
+        await socket.say(type="popup_request", message="how is it?", scope={"type": "task"})
+        assert types(await socket.hear_until("stream_end")) == ["popup_domain", "stream_text", "stream_end"]
+
+
 async def test_a_request_without_an_id_is_given_one() -> None:
     stack = house()
     stack.model.answer(text_block("hi"))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from agents.binding import Binder
 from agents.tool_results import ToolResults
-from streaming.frames import WsPopupDomain, WsStreamBlock, WsStreamStart, WsStreamText
+from streaming.frames import WsBlockOpen, WsPopupDomain, WsStreamBlock, WsStreamStart, WsStreamText
 from streaming.home import HomeFormatter
 from streaming.popup import DOMAINS, NoPopupDomainError, PopupFormatter
 
@@ -155,6 +155,32 @@ BOUND_CHART = {
     "data": [{"title": "One", "count": 99}],
     "config": {},
 }
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_an_opened_block_is_announced_once_and_before_what_it_holds(size: int) -> None:
+    bad = CHART | {"chartType": "donut"}
+    written = json.dumps([text("Here:"), CHART, bad, reference("t2"), TABLE, text("Bye"), TIMELINE]) + " and so on"
+    formatter = HomeFormatter(REQUEST, results().resolve, Binder(results()).bind, announce_opened=True)
+    frames = [frame for token in tokens_of(written, size) for frame in formatter.feed(token)] + formatter.close()
+    announced = [(frame.block, frame.block_type) for frame in frames if isinstance(frame, WsBlockOpen)]
+    kinds = ["text", "chart", "chart", "entity_ref", "table", "text", "timeline", "text"]
+    assert announced == list(enumerate(kinds))
+    begun: set[int] = set()
+    for frame in frames:
+        if isinstance(frame, WsBlockOpen):
+            assert frame.block not in begun
+            begun.add(frame.block)
+        else:
+            assert frame.block in begun
+    quiet, _ = home(tokens_of(written, size))
+    loud = [frame for frame in frames if not isinstance(frame, WsBlockOpen)]
+    assert [entry[0] for entry in quiet] == list(dict.fromkeys(frame.block for frame in loud))
+
+
+def test_a_chart_is_announced_before_its_data_has_been_written() -> None:
+    formatter = HomeFormatter(REQUEST, results().resolve, Binder(results()).bind, announce_opened=True)
+    assert formatter.feed('[{"type":"chart",') == [WsBlockOpen(request_id=REQUEST, block=0, block_type="chart")]
 
 
 def test_a_block_that_names_its_data_is_an_ordinary_block_when_it_is_sent() -> None:

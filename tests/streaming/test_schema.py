@@ -46,6 +46,39 @@ def test_the_program_writes_them(tmp_path: Path) -> None:
     assert {file.name: file.read_text() for file in (tmp_path / "new").iterdir()} == documents()
 
 
+BLOCK_DATA: list[tuple[str, dict[str, Any]]] = [
+    (
+        "ChartData",
+        {
+            "chartType": "bar",
+            "title": "Open",
+            "data": [{"day": "Mon", "open": 3, "note": None}],
+            "config": {"open": {"label": "Open", "color": "var(--chart-1)"}},
+        },
+    ),
+    ("TableData", {"headers": ["a", "b"], "rows": [["x", 1], [None, True]]}),
+    ("TimelineData", {"checkpoints": [{"id": "c1", "title": "Beta", "date": 1_767_225_600_000, "projectId": "p"}]}),
+    ("EntityRefData", {"entity": "task", "items": [{"id": "t1", "title": "One", "dueDate": "2026-01-01", "x": [1]}]}),
+    ("EntityRefData", {"entity": "project", "items": [{"id": "p1", "name": "House"}]}),
+    ("EntityRefData", {"entity": "note", "items": [{"id": "n1", "title": "Colours", "createdAt": 1}]}),
+    ("EntityRefData", {"entity": "checkpoint", "items": [{"id": "c1", "title": "Beta", "date": 1}]}),
+]
+
+
+@pytest.mark.parametrize(("definition", "data"), BLOCK_DATA)
+def test_the_data_of_blocks_is_described(definition: str, data: dict[str, Any]) -> None:
+    validator(definition).validate(data)
+    for name in data:
+        with pytest.raises(jsonschema.ValidationError):
+            validator(definition).validate({key: value for key, value in data.items() if key != name})
+
+
+@pytest.mark.parametrize("block", [sample for sample in SERVER_FRAMES if sample["type"] == "stream_block"])
+def test_the_blocks_among_the_samples_hold_what_the_schema_says(block: dict[str, Any]) -> None:
+    name = "".join(word.capitalize() for word in block["block_type"].split("_"))
+    validator(f"{name}Data").validate(block["data"])
+
+
 def test_the_schema_is_a_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 

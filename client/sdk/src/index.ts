@@ -1,2 +1,33 @@
+/** The Tessera device protocol for applications. Begin with `connect`. */
+
+export type { Answer, AnswerEvent } from "./answer.js";
+export type { BackoffOptions } from "./backoff.js";
 export type { AnswerBlock, BlockType, StructuredBlock } from "./blocks.js";
+export { type Remedy, remedyFor } from "./close-codes.js";
+export type { ConnectionState, TokenReason } from "./connection.js";
+export { type ErrorDetails, type SdkErrorCode, TesseraError, type TesseraErrorCode, ToolError } from "./errors.js";
+export type { MemoryTier } from "./forgetting.js";
 export type * from "./generated/protocol.js";
+export type { FrameRecord } from "./link.js";
+export type { RequestOptions } from "./requests.js";
+export { type ErasureReceipt, type Login, type MemoryRecord, type Rest, type RestOptions, rest } from "./rest.js";
+export type { AnswerSnapshot, FinishedAnswer } from "./snapshot.js";
+export { type ConnectOptions, connect, type HomeOptions, Tessera, type TesseraEvents } from "./tessera.js";
+export {
+  type Approval,
+  type Approve,
+  type CallContext,
+  type Change,
+  type Decision,
+  ENTITIES,
+  type Entity,
+  type EntityTools,
+  type Items,
+  type ListArgs,
+  parseToolName,
+  type ToolName,
+  type Tools,
+  toolName,
+  type Verb,
+} from "./tools.js";
+export type { WebSocketConstructor, WebSocketLike } from "./web-socket.js";

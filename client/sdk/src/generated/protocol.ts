@@ -158,9 +158,7 @@ export interface WsToolResult {
   type: "tool_result";
   call_id: string;
   ok: boolean;
-  data?: {
-    [k: string]: unknown;
-  };
+  data?: unknown;
   edited_args?: {
     [k: string]: unknown;
   } | null;

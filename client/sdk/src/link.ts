@@ -1,0 +1,165 @@
+import type { SocketEnd } from "./close-codes.js";
+import { TesseraError } from "./errors.js";
+import type { ClientFrame, WsDeviceHello, WsDeviceReady } from "./generated/protocol.js";
+import type { WebSocketConstructor, WebSocketLike } from "./web-socket.js";
+
+/** What the server sent, before anyone looked at more than its `type`. */
+export interface ReceivedFrame {
+  readonly type: string;
+  readonly [field: string]: unknown;
+}
+
+/** One frame that crossed the wire, for an inspector. Tokens are blanked. */
+export interface FrameRecord {
+  readonly direction: "in" | "out";
+  readonly frame: object;
+  /** Of the frame's JSON in UTF-8. */
+  readonly bytes: number;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+export interface LinkOptions {
+  readonly url: string;
+  readonly WebSocket: WebSocketConstructor;
+  readonly hello: WsDeviceHello;
+  readonly handshakeTimeoutMs: number;
+  readonly onReady: (ready: WsDeviceReady) => void;
+  readonly onFrame: (frame: ReceivedFrame) => void;
+  readonly onEnd: (end: SocketEnd) => void;
+  readonly onUnreadable: (error: TesseraError) => void;
+  /** Undefined when no one inspects: sizes are not computed then. */
+  readonly inspect: () => ((record: FrameRecord) => void) | undefined;
+}
+
+const NORMAL = 1000;
+const HEARTBEAT_LOST = 4000;
+const HANDSHAKE_TIMEOUT = 4504;
+const encoder = new TextEncoder();
+
+/** One socket: the handshake, then frames in and out and a heartbeat, until `onEnd`, which is called once and last. */
+export class Link {
+  readonly #socket: WebSocketLike;
+  #session: WsDeviceReady | undefined;
+  #ended = false;
+  #failure = "";
+  #timer: ReturnType<typeof setTimeout>;
+  #silentBeats = 0;
+
+  constructor(private readonly options: LinkOptions) {
+    this.#socket = new options.WebSocket(options.url);
+    this.#timer = setTimeout(
+      () => this.end(HANDSHAKE_TIMEOUT, "the server did not greet in time"),
+      options.handshakeTimeoutMs,
+    );
+    this.#socket.addEventListener("open", () => this.#transmit(options.hello));
+    this.#socket.addEventListener("message", (event) => this.#receive(event.data));
+    this.#socket.addEventListener("error", (event) => {
+      this.#failure = typeof event.message === "string" ? event.message : "";
+    });
+    this.#socket.addEventListener("close", (event) => {
+      this.#finish({ code: event.code, reason: event.reason || this.#failure });
+    });
+  }
+
+  /** Send `frame`. Throws `too_large` for one that the server would close the socket for. */
+  send(frame: ClientFrame): void {
+    this.#transmit(frame);
+  }
+
+  /** Close the socket and be done with it: a dead peer would not answer for minutes. */
+  end(code: number = NORMAL, reason = ""): void {
+    if (this.#ended) {
+      return;
+    }
+    // A browser lets a page close with 1000 and 3000 to 4999 only.
+    this.#socket.close(code, reason);
+    this.#finish({ code, reason });
+  }
+
+  #finish(end: SocketEnd): void {
+    if (this.#ended) {
+      return;
+    }
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    this.options.onEnd(end);
+  }
+
+  #transmit(frame: ClientFrame): void {
+    if (this.#ended) {
+      return;
+    }
+    const text = JSON.stringify(frame);
+    const most = this.#session?.limits.max_frame_bytes ?? Number.POSITIVE_INFINITY;
+    // UTF-8 has at most three bytes for one UTF-16 unit: short texts need no count.
+    if (text.length * 3 > most && encoder.encode(text).length > most) {
+      throw new TesseraError("too_large", `A frame may have ${most} bytes; this ${frame.type} has more.`);
+    }
+    this.#socket.send(text);
+    this.options.inspect()?.({ direction: "out", frame: blanked(frame), bytes: byteLength(text), at: Date.now() });
+  }
+
+  #receive(data: unknown): void {
+    if (this.#ended) {
+      return;
+    }
+    this.#silentBeats = 0;
+    const frame = parse(data);
+    if (frame === undefined) {
+      this.options.onUnreadable(new TesseraError("bad_frame", "The server sent something that is not a frame."));
+      return;
+    }
+    this.options.inspect()?.({ direction: "in", frame, bytes: byteLength(String(data)), at: Date.now() });
+    if (this.#session !== undefined) {
+      this.options.onFrame(frame);
+    } else if (isReady(frame)) {
+      this.#session = frame;
+      clearTimeout(this.#timer);
+      this.#beatAfter(frame.heartbeat_s * 1000);
+      this.options.onReady(frame);
+    }
+  }
+
+  /** Counts beats, not time: timers of a page in the background and of a sleeping machine are late. */
+  #beatAfter(intervalMs: number): void {
+    this.#timer = setTimeout(() => {
+      if (this.#silentBeats >= 2) {
+        this.end(HEARTBEAT_LOST, "nothing heard for two heartbeats");
+        return;
+      }
+      this.#silentBeats += 1;
+      this.#transmit({ type: "ping" });
+      this.#beatAfter(intervalMs);
+    }, intervalMs);
+  }
+}
+
+function parse(data: unknown): ReceivedFrame | undefined {
+  if (typeof data !== "string") {
+    return undefined;
+  }
+  try {
+    const frame: unknown = JSON.parse(data);
+    return isFrame(frame) ? frame : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isFrame(value: unknown): value is ReceivedFrame {
+  return typeof value === "object" && value !== null && typeof (value as ReceivedFrame).type === "string";
+}
+
+function isReady(frame: ReceivedFrame): frame is ReceivedFrame & WsDeviceReady {
+  const { heartbeat_s: heartbeat, limits } = frame as Partial<WsDeviceReady>;
+  return frame.type === "device_ready" && Number(heartbeat) > 0 && typeof limits?.max_frame_bytes === "number";
+}
+
+function blanked(frame: ClientFrame): object {
+  return "token" in frame ? { ...frame, token: "…" } : frame;
+}
+
+function byteLength(text: string): number {
+  return encoder.encode(text).length;
+}

@@ -1,0 +1,181 @@
+import { TesseraError } from "./errors.js";
+import type { MemoryTier } from "./forgetting.js";
+
+export interface RestOptions {
+  /** Of the REST listener: `http://127.0.0.1:8000`. */
+  readonly baseUrl: string;
+  /** Gives the access token for calls about memory. */
+  readonly getToken?: () => string | Promise<string>;
+  readonly fetch?: typeof fetch;
+}
+
+/** Who someone is, and the token that proves it for `expiresIn` seconds. */
+export interface Login {
+  readonly userId: string;
+  readonly accessToken: string;
+  readonly expiresIn: number;
+}
+
+/** One thing that memory holds. What else there is depends on the tier. */
+export interface MemoryRecord {
+  readonly tier: MemoryTier;
+  readonly id: string;
+  /** It does not decrypt: nothing but its id is known. */
+  readonly unreadable?: boolean;
+  readonly [field: string]: unknown;
+}
+
+/** What an erasure removed. */
+export interface ErasureReceipt {
+  readonly user_id: string;
+  readonly erased_at: string;
+  /** Rows by tier; `terms` are those of the search index. */
+  readonly removed: Readonly<Record<string, number>>;
+  readonly key_before: string | null;
+  readonly key_after: string;
+  readonly backups_unreadable: boolean;
+}
+
+/** Calls over HTTP: accounts and memory. Each fails with a `TesseraError`. */
+export interface Rest {
+  register(email: string, password: string): Promise<Login>;
+  login(email: string, password: string): Promise<Login>;
+  readonly memory: {
+    /** All that is remembered, as it is read from the server. */
+    export(): AsyncGenerator<MemoryRecord, void, undefined>;
+    /** Remove one memory; gives the tiers in which something was removed. */
+    forget(memoryId: string): Promise<{ readonly id: string; readonly tiers: MemoryTier[] }>;
+    /** Remove everything and destroy the key. */
+    erase(): Promise<ErasureReceipt>;
+    setPreference(key: string, value: unknown): Promise<void>;
+    removePreference(key: string): Promise<void>;
+  };
+}
+
+interface Call {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: unknown;
+  readonly authenticated?: boolean;
+}
+
+/** The REST calls of the server at `baseUrl`. */
+export function rest(options: RestOptions): Rest {
+  const send = (call: Call): Promise<Response> => perform(options, call);
+  const account = async (name: string, email: string, password: string): Promise<Login> => {
+    const response = await send({ method: "POST", path: `/api/v1/auth/${name}`, body: { email, password } });
+    const body = await read<{ user_id: string; access_token: string; expires_in: number }>(response);
+    return { userId: body.user_id, accessToken: body.access_token, expiresIn: body.expires_in };
+  };
+  const memory = (method: string, path = "", body?: unknown): Promise<Response> =>
+    send({ method, path: `/api/v1/memory${path}`, authenticated: true, ...(body === undefined ? {} : { body }) });
+  return {
+    register: (email, password) => account("register", email, password),
+    login: (email, password) => account("login", email, password),
+    memory: {
+      export: async function* () {
+        yield* jsonLines<MemoryRecord>(await memory("GET"));
+      },
+      forget: async (memoryId) => await read(await memory("DELETE", `/items/${encodeURIComponent(memoryId)}`)),
+      erase: async () => await read(await memory("DELETE")),
+      setPreference: async (key, value) => {
+        await memory("PUT", `/core/${encodeURIComponent(key)}`, { value });
+      },
+      removePreference: async (key) => {
+        await memory("DELETE", `/core/${encodeURIComponent(key)}`);
+      },
+    },
+  };
+}
+
+async function perform(options: RestOptions, call: Call): Promise<Response> {
+  const headers: Record<string, string> = {};
+  if (call.body !== undefined) {
+    headers["Content-Type"] = "application/json";
+  }
+  if (call.authenticated) {
+    if (options.getToken === undefined) {
+      throw new TesseraError("token_unavailable", "This call needs a token: give `rest` a getToken.");
+    }
+    headers["Authorization"] = `Bearer ${await options.getToken()}`;
+  }
+  const url = new URL(call.path, options.baseUrl);
+  const request = {
+    method: call.method,
+    headers,
+    ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
+  };
+  let response: Response;
+  try {
+    response = await (options.fetch ?? fetch)(url, request);
+  } catch (cause) {
+    throw new TesseraError("network", "The server could not be reached.", { retryable: true, cause });
+  }
+  if (!response.ok) {
+    throw await refusal(response);
+  }
+  return response;
+}
+
+/** The server says why it refuses in one shape; what stands before it may say it in any. */
+async function refusal(response: Response): Promise<TesseraError> {
+  const { status } = response;
+  const body = (await response.json().catch(() => undefined)) as
+    | { error?: { code?: unknown; message?: unknown; retryable?: unknown } }
+    | undefined;
+  const { code, message, retryable } = body?.error ?? {};
+  if (typeof code !== "string" || typeof message !== "string") {
+    return new TesseraError(`http_${status}`, `The server answered with status ${status}.`, {
+      status,
+      retryable: status >= 500,
+    });
+  }
+  return new TesseraError(code, message, { status, retryable: retryable === true });
+}
+
+async function read<Body>(response: Response): Promise<Body> {
+  try {
+    return (await response.json()) as Body;
+  } catch (cause) {
+    throw unreadable(cause);
+  }
+}
+
+/** Each line of the body as JSON, as it arrives. */
+async function* jsonLines<Line>(response: Response): AsyncGenerator<Line, void, undefined> {
+  if (response.body === null) {
+    return;
+  }
+  const reader = response.body.getReader();
+  const decoder = new TextDecoder();
+  let rest = "";
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      rest += decoder.decode(value, { stream: !done });
+      const lines = rest.split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) {
+        yield JSON.parse(line) as Line;
+      }
+      if (done) {
+        break;
+      }
+    }
+    if (rest !== "") {
+      yield JSON.parse(rest) as Line;
+    }
+  } catch (cause) {
+    throw unreadable(cause);
+  } finally {
+    // Whoever leaves early wants no more of it.
+    await reader.cancel().catch(() => undefined);
+  }
+}
+
+function unreadable(cause: unknown): TesseraError {
+  return new TesseraError("bad_response", "The server's answer broke off or can't be read.", {
+    retryable: true,
+    cause,
+  });
+}

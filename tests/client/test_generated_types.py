@@ -1,0 +1,17 @@
+"""The TypeScript types are those of the committed schema: told by a hash, so that npm is not needed to see it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+TYPES = ROOT / "client" / "sdk" / "src" / "generated" / "protocol.ts"
+
+
+def test_the_typescript_types_were_generated_from_the_schema_as_it_is() -> None:
+    schema = (ROOT / "docs" / "protocol" / "schema.json").read_bytes()
+    stated = re.search(r"^// sha256 of that file: ([0-9a-f]{64})$", TYPES.read_text(encoding="utf-8"), re.MULTILINE)
+    assert stated is not None
+    assert stated[1] == hashlib.sha256(schema).hexdigest(), "stale: run `make schema` where npm is installed"
