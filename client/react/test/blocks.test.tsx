@@ -1,7 +1,7 @@
 import type { AnswerBlock } from "@tessera/client";
 import { render, screen, within } from "@testing-library/react";
-import userEvent from "@testing-library/user-event";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { userEvent } from "@testing-library/user-event";
+import { afterEach, beforeEach, describe, expect, it, type MockInstance, vi } from "vitest";
 import { Block, BlockOptionsProvider, ChartBlock, EntityBlock, TableBlock, TimelineBlock } from "../src/index.js";
 import { MALFORMED } from "./malformed.js";
 
@@ -13,7 +13,7 @@ function block(type: string, data: unknown): AnswerBlock {
 }
 
 describe("no data breaks the page", () => {
-  let errors: ReturnType<typeof vi.spyOn>;
+  let errors: MockInstance<typeof console.error>;
   beforeEach(() => {
     errors = vi.spyOn(console, "error").mockImplementation(() => {});
   });
