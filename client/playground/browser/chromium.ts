@@ -24,6 +24,7 @@ export interface WireFrame {
 export class Watch {
   readonly complaints: string[] = [];
   readonly received: WireFrame[] = [];
+  readonly sent: WireFrame[] = [];
 
   static async over(page: Page): Promise<Watch> {
     const watch = new Watch();
@@ -33,6 +34,7 @@ export class Watch {
     page.on("pageerror", (error) => watch.complaints.push(`uncaught: ${error.message}`));
     page.on("websocket", (socket) => {
       socket.on("framereceived", ({ payload }) => watch.received.push(JSON.parse(String(payload))));
+      socket.on("framesent", ({ payload }) => watch.sent.push(JSON.parse(String(payload))));
     });
     await page.addInitScript(() => {
       document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI, sample }) =>
@@ -57,12 +59,14 @@ interface Finding {
   readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
 }
 
-/** What axe finds serious or critical on the page as it is now. */
-export async function seriousFindings(page: Page): Promise<string[]> {
+/** What axe finds serious or critical on the page as it is now, or in the part of it that `within` selects. */
+export async function seriousFindings(page: Page, within = "html"): Promise<string[]> {
   const source = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
   // The debugger's evaluation is not bound by the page's policy.
   await page.evaluate(source);
-  const findings: Finding[] = await page.evaluate("axe.run().then((results) => results.violations)");
+  const findings: Finding[] = await page.evaluate(
+    `axe.run(${JSON.stringify(within)}).then((results) => results.violations)`,
+  );
   return findings
     .filter(({ impact }) => impact === "serious" || impact === "critical")
     .map(

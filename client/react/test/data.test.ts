@@ -199,6 +199,8 @@ describe("dates", () => {
     expect(formatDay(Date.UTC(2026, 10, 25), "en-GB", now, "UTC")).toBe("25 Nov");
     expect(formatDay(Date.UTC(2027, 0, 3), "en-GB", now, "UTC")).toBe("3 Jan 2027");
     expect(formatLabel("2026-11-22", "en-GB", now)).toBe("22 Nov");
+    expect(formatLabel("2026-11-22T17:00Z", "en-GB", now, "UTC")).toBe("22 Nov, 17:00");
+    expect(formatLabel("2026-11-22T17:00 or so", "en-GB", now)).toBe("2026-11-22T17:00 or so");
     expect(formatLabel("todo", "en-GB", now)).toBe("todo");
   });
 });

@@ -63,12 +63,12 @@ export class Session {
     this.tessera.on("error", (error) => this.notice(error.message));
   }
 
-  /** Ask from the Home view. Throws `TesseraError` `offline` while there is no connection. */
+  /** Ask from the Home view. Without a connection the answer fails at once, and says so. */
   home(message: string): void {
     this.#add(message, undefined, this.tessera.home(message, { sessionId: chatSessionId() }));
   }
 
-  /** Ask in a popup on `item`. Throws like `home`. */
+  /** Ask in a popup on `item`; else as `home`. */
   popup(message: string, entity: Entity, item: Item): void {
     this.#add(message, { entity, item }, this.tessera.popup(message, { type: entity, id: item.id }));
   }

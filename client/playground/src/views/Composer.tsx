@@ -1,10 +1,8 @@
 import { type FormEvent, useId, useState } from "react";
-import { sentence } from "../session/account.js";
 
 export interface ComposerProps {
   readonly label: string;
   readonly placeholder: string;
-  /** May throw: the sentence is shown, and the message is kept. */
   readonly onAsk: (message: string) => void;
   readonly autoFocus?: boolean;
 }
@@ -12,19 +10,13 @@ export interface ComposerProps {
 /** A line to ask in. */
 export function Composer({ label, placeholder, onAsk, autoFocus = false }: ComposerProps) {
   const [message, setMessage] = useState("");
-  const [refusal, setRefusal] = useState("");
   const id = useId();
   const submit = (event: FormEvent) => {
     event.preventDefault();
     const text = message.trim();
     if (text === "") return;
-    try {
-      onAsk(text);
-      setMessage("");
-      setRefusal("");
-    } catch (error) {
-      setRefusal(sentence(error));
-    }
+    onAsk(text);
+    setMessage("");
   };
   return (
     <form className="composer" onSubmit={submit}>
@@ -43,9 +35,6 @@ export function Composer({ label, placeholder, onAsk, autoFocus = false }: Compo
       <button type="submit" className="primary" disabled={message.trim() === ""}>
         Ask
       </button>
-      <p role="alert" className="fault">
-        {refusal}
-      </p>
     </form>
   );
 }

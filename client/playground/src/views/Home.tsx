@@ -1,5 +1,4 @@
-import { useState, useSyncExternalStore } from "react";
-import { sentence } from "../session/account.js";
+import { useSyncExternalStore } from "react";
 import type { Session } from "../session/session.js";
 import { Composer } from "./Composer.js";
 import { RequestCard } from "./RequestCard.js";
@@ -23,15 +22,6 @@ const SUGGESTIONS = [
 /** The Home view: ask anything; several requests may run at once, side by side. */
 export function Home({ session }: { readonly session: Session }) {
   const asked = useSyncExternalStore(session.asked.subscribe, () => session.asked.snapshot);
-  const [refusal, setRefusal] = useState("");
-  const suggest = (message: string) => {
-    try {
-      session.home(message);
-      setRefusal("");
-    } catch (error) {
-      setRefusal(sentence(error));
-    }
-  };
   const home = asked.filter(({ on }) => on === undefined);
   return (
     <main className="home">
@@ -40,15 +30,12 @@ export function Home({ session }: { readonly session: Session }) {
       <ul className="suggestions" aria-label="Suggestions">
         {SUGGESTIONS.map((message) => (
           <li key={message}>
-            <button type="button" onClick={() => suggest(message)}>
+            <button type="button" onClick={() => session.home(message)}>
               {message}
             </button>
           </li>
         ))}
       </ul>
-      <p role="alert" className="fault">
-        {refusal}
-      </p>
       <div className={home.length > 1 ? "requests side-by-side" : "requests"}>
         {home.map((entry) => (
           <RequestCard key={entry.id} entry={entry} onRemove={() => session.remove(entry.id)} session={session} />

@@ -29,18 +29,23 @@ export function TimelineBlock({ data }: { readonly data: unknown }) {
         ))}
       </ol>
       <div className="tsr-gantt-row tsr-gantt-axis" aria-hidden="true">
-        <span />
+        <span>{today === undefined ? null : "┆ today"}</span>
         <span className="tsr-track">
-          {scale.ticks.map((tick) => (
-            <span key={tick} className="tsr-tick" style={{ left: `${placeOn(scale, tick)}%` }}>
-              {formatDay(tick, locale, now)}
-            </span>
-          ))}
+          {scale.ticks
+            .filter((tick) => placeOn(scale, tick) <= LAST_TICK)
+            .map((tick) => (
+              <span key={tick} className="tsr-tick" style={{ left: `${placeOn(scale, tick)}%` }}>
+                {formatDay(tick, locale, now)}
+              </span>
+            ))}
         </span>
       </div>
     </div>
   );
 }
+
+// In percent: a day written further to the right would stick out.
+const LAST_TICK = 92;
 
 interface TrackProps {
   readonly checkpoint: Checkpoint;

@@ -1,6 +1,7 @@
 import type { Chart } from "../data/chart.js";
 import { formatLabel } from "../data/dates.js";
 import { useBlockOptions } from "../options.js";
+import { colorsPoints } from "./rows.js";
 
 const MOST_ENTRIES = 14;
 
@@ -23,9 +24,4 @@ export function Legend({ chart }: { readonly chart: Chart }) {
       {more > 0 ? <li>and {more} more</li> : null}
     </ul>
   );
-}
-
-/** Whether each point has a colour of its own: in a pie, and in a radial chart of one series. */
-export function colorsPoints(chart: Chart): boolean {
-  return chart.type === "pie" || (chart.type === "radial" && chart.series.length === 1);
 }

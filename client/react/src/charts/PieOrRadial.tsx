@@ -2,8 +2,7 @@ import { Pie, PieChart, PolarAngleAxis, RadialBar, RadialBarChart, ResponsiveCon
 import type { Chart } from "../data/chart.js";
 import { useBlockOptions } from "../options.js";
 import { ChartTooltip } from "./ChartTooltip.js";
-import { colorsPoints } from "./Legend.js";
-import { colorVariable, plotRows, seriesKey } from "./rows.js";
+import { colorsPoints, colorVariable, plotRows, seriesKey } from "./rows.js";
 import { CHART_HEIGHT, INITIAL_SIZE } from "./size.js";
 
 const FULL_TURN: [number, number] = [90, -270];

@@ -10,7 +10,7 @@ export function RadarPlot({ chart }: { readonly chart: Chart }) {
   const { locale, now } = useBlockOptions();
   return (
     <ResponsiveContainer width="100%" height={CHART_HEIGHT} initialDimension={INITIAL_SIZE}>
-      <RadarChart data={plotRows(chart, locale, now)} outerRadius="72%" accessibilityLayer={false}>
+      <RadarChart data={plotRows(chart, locale, now)} outerRadius="78%" accessibilityLayer={false}>
         <PolarGrid stroke="var(--border)" />
         <PolarAngleAxis dataKey="label" tickFormatter={shortLabel} />
         <Tooltip content={<ChartTooltip chart={chart} />} />

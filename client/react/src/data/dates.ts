@@ -1,5 +1,5 @@
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
-const MOMENT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}/;
+const MOMENT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?$/;
 /** What a Date can hold, in milliseconds on either side of 1970. */
 const FURTHEST = 8.64e15;
 
@@ -20,9 +20,13 @@ export function formatDay(ms: number, locale: string | undefined, now: number, t
   return new Intl.DateTimeFormat(locale, style).format(ms);
 }
 
-/** A label as it is, save that an ISO day is written as people write days. */
-export function formatLabel(label: string, locale: string | undefined, now: number): string {
+/** A label as it is, save that ISO days and moments are written as people write them. */
+export function formatLabel(label: string, locale: string | undefined, now: number, timeZone?: string): string {
+  const ms = epochMs(label);
+  if (ms === undefined) return label;
   // A calendar day has no time zone: read and written in one and the same.
-  const ms = DAY.test(label) ? epochMs(label) : undefined;
-  return ms === undefined ? label : formatDay(ms, locale, now, "UTC");
+  if (DAY.test(label)) return formatDay(ms, locale, now, "UTC");
+  const zone = timeZone === undefined ? {} : { timeZone };
+  const time = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit", ...zone }).format(ms);
+  return `${formatDay(ms, locale, now, timeZone)}, ${time}`;
 }
