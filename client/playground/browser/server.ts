@@ -7,7 +7,7 @@ import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 
 const ROOT = resolve(import.meta.dirname, "../../..");
-const PYTHON = process.env["TESSERA_PYTHON"] ?? join(ROOT, ".venv/bin/python");
+const PYTHON = process.env["TESSERA_CLIENT_TEST_PYTHON"] ?? join(ROOT, ".venv/bin/python");
 
 /** The real server with its demo model and its embedded database, on ports that it keeps when it starts again. */
 export class Server {

@@ -20,12 +20,14 @@ interface QuestionProps {
 
 function Question({ pending: { call, decide }, session, more }: QuestionProps) {
   const dialog = useRef<HTMLDialogElement>(null);
-  const [title, field] = [useId(), useId()];
+  const title = useId();
   const given = JSON.stringify(call.args, undefined, 2);
   const [text, setText] = useState(given);
   const [refusal, setRefusal] = useState("");
   useEffect(() => dialog.current?.showModal(), []);
 
+  // Which item it is about is fixed, so a call with an id alone has nothing to edit.
+  const editable = Object.keys(call.args).some((name) => name !== "id");
   const item = session.store.get(call.entity, String(call.args["id"]));
   const approve = (event: FormEvent) => {
     event.preventDefault();
@@ -48,20 +50,23 @@ function Question({ pending: { call, decide }, session, more }: QuestionProps) {
           May the agent {call.verb} {item ? `“${nameOf(call.entity, item)}”` : `a ${call.entity}`}?
         </h2>
         <p className="muted">
-          It asks for <code>{call.tool}</code> with these arguments, which you may edit; the item itself cannot be
-          changed for another.
+          It asks for <code>{call.tool}</code>
+          {editable ? " with these arguments, which you may edit." : call.verb === "delete" ? ". It cannot be undone." : "."}
         </p>
-        <label htmlFor={field}>Arguments</label>
-        <textarea
-          id={field}
-          value={text}
-          rows={6}
-          spellCheck={false}
-          onChange={(event) => {
-            setText(event.target.value);
-            setRefusal("");
-          }}
-        />
+        {editable ? (
+          <label>
+            Arguments
+            <textarea
+              value={text}
+              rows={6}
+              spellCheck={false}
+              onChange={(event) => {
+                setText(event.target.value);
+                setRefusal("");
+              }}
+            />
+          </label>
+        ) : null}
         <p role="alert" className="fault">
           {refusal}
         </p>

@@ -109,7 +109,6 @@ export interface WsDeviceHello {
   client: WsClientInfo;
   /**
    * What the client also wants: `block_open`. Others are ignored.
-   *
    */
   features?: string[];
   resume?: WsResume | null;

@@ -1,0 +1,109 @@
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Answer, type Approval, connect, type Tessera, TesseraError } from "@tessera/client";
+import { app, BrowserWindow, dialog, ipcMain, type WebContents } from "electron";
+import { Account, deviceId } from "./account.js";
+import type { AnswerView } from "./bridge.js";
+import { Tasks } from "./tasks.js";
+
+const SOCKET_URL = process.env["TESSERA_CLIENT_URL"] ?? "ws://127.0.0.1:8765/api/v1/ws/device";
+const HERE = fileURLToPath(new URL(".", import.meta.url));
+
+function openWindow(): BrowserWindow {
+  const window = new BrowserWindow({
+    width: 900,
+    height: 700,
+    webPreferences: {
+      preload: join(HERE, "preload.cjs"),
+      contextIsolation: true,
+      nodeIntegration: false,
+      sandbox: true,
+    },
+  });
+  // The page shows text that a model wrote: it opens nothing and goes nowhere.
+  window.webContents.setWindowOpenHandler(() => ({ action: "deny" }));
+  window.webContents.on("will-navigate", (event) => event.preventDefault());
+  void window.loadFile(join(HERE, "..", "index.html"));
+  return window;
+}
+
+async function ask(window: BrowserWindow, call: Approval, signal: AbortSignal): Promise<boolean> {
+  const { response } = await dialog.showMessageBox(window, {
+    type: "question",
+    buttons: ["Refuse", "Allow"],
+    defaultId: 0,
+    cancelId: 0,
+    message: `Allow "${call.verb} ${call.entity}"?`,
+    detail: JSON.stringify(call.args, null, 2),
+    signal,
+  });
+  return response === 1;
+}
+
+function view({ requestId, snapshot }: Answer): AnswerView {
+  const { status, blocks, error } = snapshot;
+  return { requestId, status, blocks, error: error?.message ?? null };
+}
+
+/** Show `answer` in the page as it grows. */
+function show(answer: Answer, page: WebContents): void {
+  const send = (): void => {
+    if (!page.isDestroyed()) {
+      page.send("answer", view(answer));
+    }
+  };
+  answer.subscribe(send);
+  send();
+}
+
+function serve(tessera: Tessera, account: Account, window: BrowserWindow): void {
+  const running = new Map<string, Answer>();
+  ipcMain.handle("login", async (_event, email: string, password: string) => {
+    try {
+      await account.login(email, password);
+    } catch (error) {
+      if (error instanceof TesseraError && !error.retryable) {
+        return false;
+      }
+      throw error;
+    }
+    tessera.retry();
+    return true;
+  });
+  ipcMain.handle("home", (event, message: string) => {
+    const answer = tessera.home(message);
+    running.set(answer.requestId, answer);
+    answer.finally(() => running.delete(answer.requestId)).catch(() => undefined);
+    show(answer, event.sender);
+    return answer.requestId;
+  });
+  ipcMain.on("cancel", (_event, requestId: string) => running.get(requestId)?.cancel());
+  const showState = (): void => {
+    if (!window.isDestroyed()) {
+      window.webContents.send("state", tessera.state.name);
+    }
+  };
+  window.webContents.on("did-finish-load", showState);
+  tessera.on("state", showState);
+}
+
+async function start(): Promise<void> {
+  const account = new Account();
+  const window = openWindow();
+  const tessera = connect({
+    url: SOCKET_URL,
+    deviceId: await deviceId(),
+    client: { name: "tessera-example", version: app.getVersion(), platform: process.platform },
+    getToken: (reason) => account.token(reason),
+    tools: { task: new Tasks() },
+    approve: (call, { signal }) => ask(window, call, signal),
+  });
+  serve(tessera, account, window);
+  app.on("window-all-closed", () => {
+    tessera.close();
+    app.quit();
+  });
+}
+
+// Not awaited here: Electron is ready only after this module has been loaded to its end.
+void app.whenReady().then(start);

@@ -1,0 +1,20 @@
+// Runs sandboxed, before the page: it may only require Electron itself, so the names of the channels are written out.
+import electron = require("electron");
+
+import type { AnswerView, Bridge, StateName } from "./bridge.js" with { "resolution-mode": "import" };
+
+const { contextBridge, ipcRenderer } = electron;
+
+const bridge: Bridge = {
+  login: (email, password) => ipcRenderer.invoke("login", email, password),
+  home: (message) => ipcRenderer.invoke("home", message),
+  cancel: (requestId) => ipcRenderer.send("cancel", requestId),
+  onAnswer: (listener) => {
+    ipcRenderer.on("answer", (_event, answer: AnswerView) => listener(answer));
+  },
+  onState: (listener) => {
+    ipcRenderer.on("state", (_event, state: StateName) => listener(state));
+  },
+};
+
+contextBridge.exposeInMainWorld("tessera", bridge);

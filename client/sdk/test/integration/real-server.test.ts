@@ -1,0 +1,362 @@
+import { randomUUID } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import {
+  type Approval,
+  type BlockType,
+  rest,
+  type ServerFrame,
+  type Tessera,
+  type TesseraError,
+  type TokenReason,
+  type WsServerMutation,
+} from "../../src/index.js";
+import { deferred } from "../deferred.js";
+import { House, PASSWORD } from "./house.js";
+import { RunningServer } from "./server.js";
+import { sampleStore } from "./store.js";
+
+const START_MS = 60_000;
+const seen = new Set<string>();
+// One server after the other, on one database: making it is what takes time.
+const state = mkdtempSync(join(tmpdir(), "tessera-client-"));
+afterAll(() => rmSync(state, { recursive: true, force: true }));
+
+/** Runs `name` against a server with these settings. */
+function atServer(name: string, settings: Record<string, string>, body: (house: () => House) => void): void {
+  describe(name, () => {
+    let house: House;
+    beforeAll(async () => {
+      house = new House(new RunningServer(state, settings), seen);
+      await house.server.start();
+    }, START_MS);
+    afterEach(() => house.hangUp());
+    afterAll(() => house.server.end(), START_MS);
+    body(() => house);
+  });
+}
+
+function entered(client: Tessera, name: Tessera["state"]["name"]): Promise<Tessera["state"]> {
+  return new Promise((resolve) => {
+    const stop = client.on("state", (state) => {
+      if (state.name === name) {
+        stop();
+        resolve(state);
+      }
+    });
+  });
+}
+
+atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (house) => {
+  test("greets with its limits", async () => {
+    const login = await house().account();
+    const session = await (await house().online(login)).ready();
+    expect(session).toMatchObject({ protocol_version: 3, user_id: login.userId, resume: "new" });
+    expect(session.limits.max_concurrent_requests).toBeGreaterThan(1);
+  });
+
+  test.each<[string, BlockType, string | undefined]>([
+    ["What should I do today?", "entity_ref", undefined],
+    ["Show my week as a table", "table", undefined],
+    ["Show the timeline", "timeline", undefined],
+    ["Pie chart of tasks by priority", "chart", "pie"],
+  ])("%s: text and a %s, each announced", async (message, type, chartType) => {
+    const device = await house().online();
+    const answer = device.home(message);
+    const opened: BlockType[] = [];
+    let text = "";
+    for await (const event of answer) {
+      if (event.type === "open") {
+        opened.push(event.blockType);
+      } else if (event.type === "text") {
+        text += event.chunk;
+      }
+    }
+    const { status, agent, blocks } = await answer;
+    expect([status, agent]).toEqual(["completed", expect.stringMatching(/_agent$/)]);
+    expect(blocks.map((block) => block.type)).toEqual(opened);
+    expect(blocks.flatMap((block) => (block.type === "text" ? [block.text] : [])).join("")).toBe(text);
+    const block = blocks.find((candidate) => candidate.type === type);
+    expect(block).toMatchObject({ open: false, ...(chartType === undefined ? {} : { data: { chartType } }) });
+  });
+
+  test("a client that does not ask for announcements gets none", async () => {
+    const device = await house().online(undefined, { features: [] });
+    const types: string[] = [];
+    for await (const event of device.home("Show my week as a table")) {
+      types.push(event.type);
+    }
+    expect(types).toContain("block");
+    expect(types).not.toContain("open");
+  });
+
+  test("a popup reads its item from the device", async () => {
+    const device = await house().online();
+    const answer = await device.popup("What is this about?", { type: "note", id: "n1" });
+    expect(answer).toMatchObject({ status: "completed", domain: "notes" });
+    const [block] = answer.blocks;
+    expect(block?.type === "text" && block.text).toContain("Paper samples");
+  });
+
+  test("a popup on what the device does not have fails", async () => {
+    const device = await house().online();
+    const failed = device.popup("What is this about?", { type: "note", id: "gone" });
+    await expect(Promise.resolve(failed)).rejects.toMatchObject({ code: "scope_not_found", retryable: false });
+  });
+
+  test("several requests run side by side", async () => {
+    const device = await house().online();
+    const answers = ["What is overdue?", "Show the timeline", "How are my projects doing?"].map((message) =>
+      device.home(message),
+    );
+    for (const answer of answers) {
+      expect(await answer).toMatchObject({ status: "completed", requestId: answer.requestId });
+    }
+  });
+
+  test("a request id is answered once", async () => {
+    const device = await house().online();
+    const { requestId } = await device.home("What is overdue?");
+    const again = device.home("What is overdue?", { requestId });
+    await expect(Promise.resolve(again)).rejects.toMatchObject({ code: "duplicate_request", requestId });
+  });
+
+  test("a message that is too long is refused", async () => {
+    const device = await house().online();
+    const refused = device.home("x".repeat(20_001));
+    await expect(Promise.resolve(refused)).rejects.toMatchObject({ code: "message_too_long" });
+  });
+
+  test("a cancelled request ends as cancelled, and its tool call is withdrawn", async () => {
+    const started = deferred<AbortSignal>();
+    const tools = {
+      ...sampleStore().tools(),
+      task: {
+        list: (_args: unknown, { signal }: { signal: AbortSignal }) => {
+          started.resolve(signal);
+          return new Promise<never>(() => undefined);
+        },
+      },
+    };
+    const device = await house().online(undefined, { tools });
+    const controller = new AbortController();
+    const answer = device.home("What should I do today?", { signal: controller.signal });
+    const signal = await started.promise;
+    const withdrawn = new Promise((resolve) => signal.addEventListener("abort", resolve));
+    controller.abort();
+    await withdrawn;
+    expect(await answer).toMatchObject({ status: "cancelled", error: null });
+    expect(signal.reason).toMatchObject({ code: "cancelled" });
+  });
+
+  describe("an approval", () => {
+    const DELETE = "Delete the task Renew the domain";
+
+    test("granted: the item is gone, and the other device hears", async () => {
+      const login = await house().account();
+      const store = sampleStore();
+      const asked: Approval[] = [];
+      const device = await house().online(login, {
+        tools: store.tools(),
+        approve: (call) => {
+          asked.push(call);
+          return true;
+        },
+      });
+      const other = await house().online(login);
+      const told = new Promise<WsServerMutation>((resolve) => other.on("mutation", resolve));
+      const answer = await device.home(DELETE);
+      expect(asked).toMatchObject([{ tool: "delete_task", verb: "delete", entity: "task", args: { id: "t1" } }]);
+      expect(answer.mutations).toMatchObject([{ op: "delete", entity: "task", id: "t1" }]);
+      expect([...store.items.task.keys()]).toEqual(["t2", "t3"]);
+      expect(await told).toMatchObject({ op: "delete", entity: "task", id: "t1", request_id: answer.requestId });
+    });
+
+    test("refused: nothing is changed, and the model is told", async () => {
+      const store = sampleStore();
+      const device = await house().online(undefined, { tools: store.tools(), approve: () => false });
+      const answer = await device.home(DELETE);
+      expect(answer).toMatchObject({ status: "completed", mutations: [] });
+      expect(store.items.task.has("t1")).toBe(true);
+    });
+
+    test("edited: what the person made of it is run", async () => {
+      const store = sampleStore();
+      const asked: Approval[] = [];
+      const device = await house().online(undefined, {
+        tools: store.tools(),
+        approve: (call) => {
+          asked.push(call);
+          return { args: { data: { ...(call.args["data"] as object), title: "Water the cactus" } } };
+        },
+      });
+      const answer = await device.home("Create a task called Water the plants due tomorrow");
+      expect(asked).toMatchObject([{ tool: "create_task", args: { data: { title: "Water the plants" } } }]);
+      expect(answer.mutations).toMatchObject([{ op: "create", entity: "task", data: { title: "Water the cactus" } }]);
+      expect(store.items.task.get("new-1")).toMatchObject({ title: "Water the cactus" });
+    });
+  });
+
+  test("what the person changes here, the other devices hear", async () => {
+    const login = await house().account();
+    const [here, there] = [await house().online(login), await house().online(login)];
+    const told = new Promise<WsServerMutation>((resolve) => there.on("mutation", resolve));
+    here.mutate({ op: "update", entity: "task", id: "t1", data: { status: "done" } });
+    expect(await told).toMatchObject({ op: "update", entity: "task", id: "t1", data: { status: "done" } });
+  });
+
+  test("memory: remembered, used, read, forgotten, erased", async () => {
+    const login = await house().account();
+    const device = await house().online(login);
+    const api = rest({ baseUrl: house().server.restUrl, getToken: () => login.accessToken });
+    await api.memory.setPreference("tone", "short");
+    await device.home("Remember that I prefer calls in the morning");
+    const answer = await device.home("What do I prefer in the morning?");
+    const [used] = answer.memoryUsed;
+    expect(used).toMatchObject({ id: expect.any(String), reason: expect.any(String) });
+    const tiers = new Map<string, string>();
+    for await (const record of api.memory.export()) {
+      tiers.set(record.id, record.tier);
+    }
+    expect([...tiers.values()]).toEqual(expect.arrayContaining(["core", "episodic"]));
+    const episode = [...tiers].find(([, tier]) => tier === "episodic")?.[0] ?? "";
+    expect(await device.forget(episode)).toContain("episodic");
+    await expect(device.forget(episode)).rejects.toMatchObject({ code: "unknown_memory" });
+    await expect(api.memory.forget(episode)).rejects.toMatchObject({ code: "unknown_memory", status: 404 });
+    await api.memory.removePreference("tone");
+    expect(await api.memory.erase()).toMatchObject({ user_id: login.userId, removed: expect.any(Object) });
+  });
+
+  test("REST: a wrong password and a taken e-mail are refused", async () => {
+    const { email } = await house().account();
+    const api = rest({ baseUrl: house().server.restUrl });
+    await expect(api.login(email, "not the password")).rejects.toMatchObject({ code: "bad_credentials", status: 401 });
+    await expect(api.register(email, PASSWORD)).rejects.toMatchObject({ code: "email_taken", status: 409 });
+    expect(await api.login(email, PASSWORD)).toMatchObject({ expiresIn: 3600 });
+  });
+
+  test("a token that is none closes the connection for good", async () => {
+    const device = house().device(await house().account(), { getToken: () => "nonsense" });
+    await expect(device.ready()).rejects.toMatchObject({ code: "token_refused" });
+  });
+
+  test("a newer connection of the same device replaces the older one, which stays away", async () => {
+    const login = await house().account();
+    const deviceId = randomUUID();
+    const older = await house().online(login, { deviceId });
+    const closed = entered(older, "closed");
+    await house().online(login, { deviceId });
+    expect(await closed).toMatchObject({ error: { code: "closed", closeCode: 4510 } });
+  });
+});
+
+atServer("a server that stops and starts again", { TESSERA_DRAIN_GRACE_S: "60" }, (house) => {
+  test(
+    "drains: what runs is finished, what is new is refused, and the client is back when the server is",
+    async () => {
+      const { server } = house();
+      const started = deferred<void>();
+      const finish = deferred<void>();
+      const sample = sampleStore().tools();
+      const tools = {
+        ...sample,
+        task: {
+          ...sample.task,
+          list: async () => {
+            started.resolve();
+            await finish.promise;
+            return { items: [] };
+          },
+        },
+      };
+      const device = await house().online(undefined, { tools, backoff: { firstMs: 100, maxMs: 400 } });
+      const answer = device.home("What should I do today?");
+      await started.promise;
+      server.terminate();
+      await server.logged("draining");
+      const refused = device.home("And tomorrow?");
+      await expect(Promise.resolve(refused)).rejects.toMatchObject({ code: "server_draining", retryable: true });
+      const waiting = entered(device, "waiting");
+      finish.resolve();
+      expect(await answer).toMatchObject({ status: "completed" });
+      expect(await waiting).toMatchObject({ error: { code: "disconnected", closeCode: 4001 } });
+      const offline = device.home("Hello?");
+      await expect(Promise.resolve(offline)).rejects.toMatchObject({ code: "offline" });
+      const online = entered(device, "online");
+      await server.stopped();
+      await server.start();
+      await online;
+      expect(await device.home("What should I do today?")).toMatchObject({ status: "completed" });
+    },
+    START_MS,
+  );
+});
+
+atServer("a token that expires", { TESSERA_ACCESS_TOKEN_TTL_S: "3" }, (house) => {
+  test("is replaced in time, and the session goes on", async () => {
+    const account = await house().account();
+    const reasons: TokenReason[] = [];
+    const api = rest({ baseUrl: house().server.restUrl });
+    const device = house().device(account, {
+      getToken: async (reason) => {
+        reasons.push(reason);
+        return reason === "connect" ? account.accessToken : (await api.login(account.email, PASSWORD)).accessToken;
+      },
+    });
+    const session = await device.ready();
+    let warnings = 0;
+    await new Promise<void>((resolve) => {
+      device.on("frame", ({ frame }) => {
+        // The first warning comes with the session, a second one only for a second token.
+        if ((frame as ServerFrame).type === "auth_expiring" && ++warnings === 2) {
+          resolve();
+        }
+      });
+    });
+    expect(device.state).toEqual({ name: "online", session });
+    expect(reasons.slice(0, 2)).toEqual(["connect", "expiring"]);
+  });
+
+  test("and is not, ends the session: a new one begins with a new token", async () => {
+    const account = await house().account();
+    const reasons: TokenReason[] = [];
+    const errors: TesseraError[] = [];
+    const api = rest({ baseUrl: house().server.restUrl });
+    const device = house().device(account, {
+      backoff: { firstMs: 1 },
+      getToken: async (reason) => {
+        reasons.push(reason);
+        if (reason === "expiring") {
+          throw new Error("not just now");
+        }
+        return reason === "connect" ? account.accessToken : (await api.login(account.email, PASSWORD)).accessToken;
+      },
+    });
+    device.on("error", (error) => errors.push(error));
+    const { session_id: first } = await device.ready();
+    const waiting = await entered(device, "waiting");
+    expect(waiting).toMatchObject({ error: { closeCode: 4502 } });
+    const { session_id: second } = await device.ready();
+    expect(second).not.toBe(first);
+    expect(reasons.filter((reason) => reason !== "expiring")).toEqual(["connect", "refused"]);
+    expect(new Set(errors.map((error) => error.code))).toEqual(new Set(["token_unavailable"]));
+  });
+});
+
+test("every type of frame has crossed the wire by now", () => {
+  const schema = JSON.parse(
+    readFileSync(new URL("../../../../docs/protocol/schema.json", import.meta.url), "utf8"),
+  ) as {
+    $defs: Record<"ClientFrame" | "ServerFrame", { discriminator: { mapping: Record<string, string> } }>;
+  };
+  const types = (of: "ClientFrame" | "ServerFrame"): string[] => Object.keys(schema.$defs[of].discriminator.mapping);
+  const all = [
+    ...types("ClientFrame").map((type) => `out ${type}`),
+    ...types("ServerFrame").map((type) => `in ${type}`),
+  ];
+  // A heartbeat is 25 s away; pings are exchanged in the unit tests, with a clock of their own.
+  const missing = all.filter((frame) => !seen.has(frame) && frame !== "out ping" && frame !== "in pong");
+  expect(missing).toEqual([]);
+});

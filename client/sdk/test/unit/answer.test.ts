@@ -1,0 +1,264 @@
+import { describe, expect, test, vi } from "vitest";
+import { type AnswerEvent, StreamedAnswer } from "../../src/answer.js";
+import { TesseraError } from "../../src/errors.js";
+import type { AnswerFrame } from "../../src/snapshot.js";
+
+const request_id = "6f1d3c1e-2a53-4a6e-9d55-0a0d3f9a7b01";
+const at = { request_id, seq: 1 } as const;
+const start: AnswerFrame = { ...at, type: "stream_start", agent: "task_agent" };
+const open = (block: number, block_type: "text" | "chart" | "table"): AnswerFrame => ({
+  ...at,
+  type: "block_open",
+  block,
+  block_type,
+});
+const text = (block: number, chunk: string): AnswerFrame => ({ ...at, type: "stream_text", block, chunk });
+const TABLE = { headers: ["a"], rows: [[1]] };
+const table = (block: number): AnswerFrame => ({
+  ...at,
+  type: "stream_block",
+  block,
+  block_type: "table",
+  data: TABLE,
+});
+const end = (status: "completed" | "cancelled" = "completed"): AnswerFrame => ({
+  ...at,
+  type: "stream_end",
+  status,
+  mutations: [],
+});
+const failure: AnswerFrame = {
+  ...at,
+  type: "stream_end",
+  status: "failed",
+  mutations: [{ op: "delete", entity: "task", id: "t1" }],
+  error: { code: "model_timeout", message: "Too slow.", retryable: true },
+};
+
+function feed(made: StreamedAnswer, frames: readonly AnswerFrame[]): void {
+  for (const frame of frames) {
+    made.receive(frame);
+  }
+}
+
+function answer(...frames: AnswerFrame[]): StreamedAnswer {
+  const made = new StreamedAnswer(request_id, () => undefined);
+  feed(made, frames);
+  return made;
+}
+
+describe("the snapshot", () => {
+  test("text grows, and closes when the next block opens", () => {
+    const made = answer(start, open(0, "text"), text(0, "Good "), text(0, "day"));
+    expect(made.snapshot).toMatchObject({ status: "running", agent: "task_agent", domain: null });
+    expect(made.snapshot.blocks).toEqual([{ index: 0, type: "text", text: "Good day", open: true }]);
+    made.receive(open(1, "table"));
+    expect(made.snapshot.blocks).toEqual([
+      { index: 0, type: "text", text: "Good day", open: false },
+      { index: 1, type: "table", data: null, open: true },
+    ]);
+    made.receive(table(1));
+    expect(made.snapshot.blocks[1]).toEqual({ index: 1, type: "table", data: TABLE, open: false });
+  });
+
+  test("a server that announces no blocks gives the same in the end", () => {
+    const announced = answer(
+      start,
+      open(0, "text"),
+      text(0, "Hi"),
+      open(1, "table"),
+      table(1),
+      open(2, "text"),
+      text(2, "!"),
+      end(),
+    );
+    const silent = answer(start, text(0, "Hi"), table(1), text(2, "!"), end());
+    expect(silent.snapshot).toEqual(announced.snapshot);
+  });
+
+  test("a block that is skipped loses its skeleton when a later block opens", () => {
+    const made = answer(start, open(0, "chart"), open(1, "text"));
+    expect(made.snapshot.blocks.map((block) => block.index)).toEqual([1]);
+  });
+
+  test("or when text comes that was not announced", () => {
+    expect(answer(start, open(0, "chart"), text(1, "x")).snapshot.blocks.map((block) => block.index)).toEqual([1]);
+  });
+
+  test("or when the answer ends", () => {
+    expect(answer(start, open(0, "chart"), end()).snapshot.blocks).toEqual([]);
+  });
+
+  test("a corrected block that comes late is put at its index", () => {
+    const made = answer(start, text(0, "a"), open(1, "table"), text(2, "b"), open(3, "chart"), table(1));
+    expect(made.snapshot.blocks.map((block) => [block.index, block.type])).toEqual([
+      [0, "text"],
+      [1, "table"],
+      [2, "text"],
+      [3, "chart"],
+    ]);
+  });
+
+  test("text of an earlier block goes on where it was", () => {
+    expect(answer(start, text(0, "a"), table(1), text(0, "b")).snapshot.blocks).toMatchObject([{ text: "ab" }, {}]);
+  });
+
+  test("is never changed, only replaced", () => {
+    const made = answer(start, text(0, "a"));
+    const before = made.snapshot;
+    const copy = structuredClone({ ...before });
+    made.receive(text(0, "b"));
+    made.receive(table(1));
+    made.receive(end());
+    expect({ ...before }).toEqual(copy);
+    expect(made.snapshot).not.toBe(before);
+  });
+
+  test("has what the last frame says", () => {
+    const made = answer(start, {
+      ...at,
+      type: "stream_end",
+      status: "completed",
+      mutations: [{ op: "create", entity: "note", id: "n1", data: { title: "x" } }],
+      memory_used: [{ id: request_id, tier: "core", reason: "a preference" }],
+      usage: { input_tokens: 3, output_tokens: 4 },
+    });
+    expect(made.snapshot).toMatchObject({
+      status: "completed",
+      mutations: [{ op: "create", entity: "note", id: "n1", data: { title: "x" } }],
+      memoryUsed: [{ tier: "core" }],
+      usage: { input_tokens: 3, output_tokens: 4 },
+      error: null,
+    });
+  });
+
+  test("nothing comes after the end", () => {
+    const made = answer(start, end());
+    const { snapshot } = made;
+    made.receive(text(0, "late"));
+    made.receive(failure);
+    made.fail(new TesseraError("disconnected", "late"));
+    expect(made.snapshot).toBe(snapshot);
+  });
+});
+
+describe("awaited", () => {
+  test("it is the whole answer", async () => {
+    const made = answer(start, text(0, "Hi"), end());
+    expect(await made).toBe(made.snapshot);
+    await expect(made.finally()).resolves.toBe(made.snapshot);
+  });
+
+  test("cancelled is an outcome", async () => {
+    expect(await answer(start, text(0, "Hi"), end("cancelled"))).toMatchObject({
+      status: "cancelled",
+      blocks: [{ text: "Hi", open: false }],
+    });
+  });
+
+  test("a failed one throws, and the snapshot keeps what had come", async () => {
+    const made = answer(start, text(0, "Hi"), failure);
+    const error = await made.catch((caught: unknown) => caught);
+    expect(error).toBeInstanceOf(TesseraError);
+    expect(error).toMatchObject({ code: "model_timeout", retryable: true, requestId: request_id });
+    expect(made.snapshot).toMatchObject({
+      status: "failed",
+      error,
+      blocks: [{ text: "Hi" }],
+      mutations: [{ id: "t1" }],
+    });
+  });
+
+  test("a failure that no one awaits is no unhandled rejection", async () => {
+    const unhandled = vi.fn();
+    process.on("unhandledRejection", unhandled);
+    answer(failure);
+    // Rejections are reported after the microtasks of a turn.
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off("unhandledRejection", unhandled);
+    expect(unhandled).not.toHaveBeenCalled();
+  });
+});
+
+describe("looped over", () => {
+  const frames = [start, open(0, "text"), text(0, "a"), text(0, "b"), table(1), end()];
+
+  test("it gives the events in order, also those that came before", async () => {
+    const made = answer(...frames.slice(0, 3));
+    const events: AnswerEvent[] = [];
+    const loop = (async () => {
+      for await (const event of made) {
+        events.push(event);
+      }
+    })();
+    feed(made, frames.slice(3));
+    await loop;
+    expect(events).toEqual([
+      { type: "start", agent: "task_agent", domain: null },
+      { type: "open", block: 0, blockType: "text" },
+      { type: "text", block: 0, chunk: "a" },
+      { type: "text", block: 0, chunk: "b" },
+      { type: "block", block: 1, blockType: "table", data: TABLE },
+      { type: "end", answer: made.snapshot },
+    ]);
+  });
+
+  test("each loop begins with the first event", async () => {
+    const made = answer(...frames);
+    const types = async (): Promise<string[]> => {
+      const seen: string[] = [];
+      for await (const event of made) {
+        seen.push(event.type);
+      }
+      return seen;
+    };
+    expect(await types()).toEqual(await types());
+  });
+
+  test("a failure is thrown after the last event", async () => {
+    const made = answer(start, text(0, "a"), failure);
+    const seen: string[] = [];
+    const loop = async (): Promise<void> => {
+      for await (const event of made) {
+        seen.push(event.type);
+      }
+    };
+    await expect(loop()).rejects.toMatchObject({ code: "model_timeout" });
+    expect(seen).toEqual(["start", "text"]);
+  });
+
+  test("leaving early cancels, once", async () => {
+    const cancel = vi.fn();
+    const made = new StreamedAnswer(request_id, cancel);
+    made.receive(start);
+    for await (const event of made) {
+      expect(event.type).toBe("start");
+      break;
+    }
+    made.cancel();
+    expect(cancel).toHaveBeenCalledOnce();
+  });
+
+  test("after the end there is nothing to cancel", async () => {
+    const cancel = vi.fn();
+    const made = new StreamedAnswer(request_id, cancel);
+    feed(made, frames);
+    for await (const _ of made) {
+      break;
+    }
+    made.cancel();
+    expect(cancel).not.toHaveBeenCalled();
+  });
+});
+
+test("subscribers hear of every change, until they leave", () => {
+  const made = answer();
+  const first = vi.fn();
+  const second = vi.fn();
+  const leave = made.subscribe(first);
+  made.subscribe(second);
+  made.receive(start);
+  leave();
+  made.receive(end());
+  expect([first.mock.calls.length, second.mock.calls.length]).toEqual([1, 2]);
+});

@@ -1,0 +1,387 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { connect, TesseraError, type TokenReason } from "../../src/index.js";
+import { DEVICE_ID, entered, type Peer, ScriptedServer } from "./scripted-server.js";
+
+let server: ScriptedServer;
+
+beforeEach(async () => {
+  // The clock is the test's: sockets are real, and waits for them are waits for events.
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] });
+  server = await ScriptedServer.open();
+});
+
+afterEach(async () => {
+  await server.close();
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+describe("the handshake", () => {
+  test("says who the device is, and then the client is online", async () => {
+    const client = server.connect({ client: { name: "desk", version: "2", platform: "linux" } });
+    expect(client.state).toEqual({ name: "connecting" });
+    const peer = await server.next();
+    expect(await peer.greet()).toEqual({
+      type: "device_hello",
+      token: "token",
+      device_id: DEVICE_ID,
+      protocol_versions: [3],
+      client: { name: "desk", version: "2", platform: "linux" },
+      features: ["block_open"],
+    });
+    const session = await client.ready();
+    expect(session).toMatchObject({ protocol_version: 3, user_id: DEVICE_ID });
+    expect(client.state).toEqual({ name: "online", session });
+  });
+
+  test("what comes before the greeting is not taken for it", async () => {
+    const client = server.connect();
+    const peer = await server.next();
+    peer.say("pong");
+    peer.say("device_ready", { heartbeat_s: "soon" });
+    await peer.greet();
+    expect((await client.ready()).heartbeat_s).toBe(25);
+  });
+
+  test("a server that does not greet in time is tried again", async () => {
+    const client = server.connect({ handshakeTimeoutMs: 3000 });
+    const peer = await server.next();
+    await peer.hear("device_hello");
+    const waiting = entered(client, "waiting");
+    vi.advanceTimersByTime(2999);
+    expect(client.state.name).toBe("connecting");
+    vi.advanceTimersByTime(1);
+    expect((await waiting).error).toMatchObject({ code: "connection_failed", retryable: true });
+  });
+
+  test.each(["http://127.0.0.1/", "nowhere"])("the URL %s is refused at once", (url) => {
+    expect(() => server.connect({ url })).toThrow(TypeError);
+  });
+
+  test("where there is no WebSocket one must be passed in", () => {
+    vi.stubGlobal("WebSocket", undefined);
+    expect(() => connect({ url: server.url, deviceId: DEVICE_ID, getToken: () => "t" })).toThrow(/WebSocket/);
+  });
+});
+
+describe("after the end of a session", () => {
+  test.each([
+    [4000, 375],
+    [4008, 375],
+    [4504, 375],
+    [1011, 375],
+    [1000, 375],
+    [4001, 1250],
+  ])("closed with %i, it connects again after %i ms", async (code, delay) => {
+    const { client, peer } = await server.online();
+    const waiting = entered(client, "waiting");
+    peer.close(code, "because");
+    const state = await waiting;
+    expect(state.retryAt).toBe(Date.now() + delay);
+    expect(state.error).toMatchObject({ code: "disconnected", closeCode: code, retryable: true });
+    vi.advanceTimersByTime(delay - 1);
+    expect(client.state.name).toBe("waiting");
+    vi.advanceTimersByTime(1);
+    expect(client.state.name).toBe("connecting");
+    await (await server.next()).greet();
+    await client.ready();
+  });
+
+  test("vanished without a close frame, it connects again", async () => {
+    const { client, peer } = await server.online();
+    const waiting = entered(client, "waiting");
+    peer.vanish();
+    expect((await waiting).error).toMatchObject({ code: "disconnected", closeCode: 1006 });
+  });
+
+  test.each([4500, 4503, 4510, 4599, 1008, 1009])("closed with %i, it does not connect again", async (code) => {
+    const { client, peer } = await server.online();
+    const closed = entered(client, "closed");
+    peer.close(code);
+    expect((await closed).error).toMatchObject({ code: "closed", closeCode: code, retryable: false });
+    await expect(client.ready()).rejects.toMatchObject({ closeCode: code });
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    expect([client.state.name, server.waiting]).toEqual(["closed", 0]);
+  });
+
+  test("waits grow while attempts fail, and begin anew after a session that lasted", async () => {
+    const { client, peer } = await server.online();
+    const waits: number[] = [];
+    client.on("state", (state) => {
+      if (state.name === "waiting") {
+        waits.push(state.retryAt - Date.now());
+      }
+    });
+    let next = peer;
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      const waiting = entered(client, "waiting");
+      next.close(1011);
+      await waiting;
+      vi.advanceTimersByTime(waits.at(-1) ?? 0);
+      next = await server.next();
+      await next.hear("device_hello");
+    }
+    next.say("device_ready", { heartbeat_s: 25, limits: { max_frame_bytes: 10_000 } });
+    await client.ready();
+    vi.advanceTimersByTime(10_000);
+    const waiting = entered(client, "waiting");
+    next.close(1011);
+    await waiting;
+    expect(waits).toEqual([375, 750, 1500, 375]);
+  });
+
+  test("retry ends the wait", async () => {
+    const { client, peer } = await server.online();
+    const waiting = entered(client, "waiting");
+    peer.close(4000);
+    await waiting;
+    client.retry();
+    client.retry();
+    expect(client.state.name).toBe("connecting");
+    await (await server.next()).greet();
+    await client.ready();
+    vi.advanceTimersByTime(5000);
+    expect([client.state.name, server.waiting]).toEqual(["online", 0]);
+  });
+
+  test("so does a network that is back, in a browser", async () => {
+    const target = new EventTarget();
+    vi.stubGlobal("addEventListener", target.addEventListener.bind(target));
+    vi.stubGlobal("removeEventListener", target.removeEventListener.bind(target));
+    const { client, peer } = await server.online();
+    const waiting = entered(client, "waiting");
+    peer.close(4000);
+    await waiting;
+    target.dispatchEvent(new Event("online"));
+    expect(client.state.name).toBe("connecting");
+    client.close();
+    target.dispatchEvent(new Event("online"));
+    expect(client.state.name).toBe("closed");
+  });
+});
+
+test("a server that is not there is tried again", async () => {
+  const gone = await ScriptedServer.open();
+  await gone.close();
+  const client = server.connect({ url: gone.url });
+  expect((await entered(client, "waiting")).error).toMatchObject({ code: "connection_failed", closeCode: 1006 });
+});
+
+describe("tokens", () => {
+  function tokens(...given: (string | Error)[]): { reasons: TokenReason[]; getToken: (reason: TokenReason) => string } {
+    const reasons: TokenReason[] = [];
+    const getToken = (reason: TokenReason): string => {
+      reasons.push(reason);
+      const token = given.shift() ?? "none left";
+      if (token instanceof Error) {
+        throw token;
+      }
+      return token;
+    };
+    return { reasons, getToken };
+  }
+
+  async function tokenOf(peer: Peer): Promise<unknown> {
+    return (await peer.hear("device_hello"))["token"];
+  }
+
+  test.each([4501, 4502])(
+    "refused with %i in the handshake, another one is asked for and tried at once",
+    async (code) => {
+      const { reasons, getToken } = tokens("old", "new");
+      const client = server.connect({ getToken });
+      const first = await server.next();
+      expect(await tokenOf(first)).toBe("old");
+      first.close(code);
+      const second = await server.next();
+      expect((await second.greet())["token"]).toBe("new");
+      await client.ready();
+      expect(reasons).toEqual(["connect", "refused"]);
+    },
+  );
+
+  test("the same token again is not tried", async () => {
+    const { reasons, getToken } = tokens("old", "old");
+    const client = server.connect({ getToken });
+    const closed = entered(client, "closed");
+    (await server.next()).close(4502);
+    expect((await closed).error).toMatchObject({ code: "token_refused" });
+    expect([reasons, server.waiting]).toEqual([["connect", "refused"], 0]);
+  });
+
+  test("when the new one is refused too, it is over", async () => {
+    const { reasons, getToken } = tokens("old", "new", "newer");
+    const client = server.connect({ getToken });
+    const closed = entered(client, "closed");
+    (await server.next()).close(4501);
+    (await server.next()).close(4501);
+    expect((await closed).error).toMatchObject({ code: "token_refused", closeCode: 4501 });
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    expect([reasons, server.waiting]).toEqual([["connect", "refused"], 0]);
+  });
+
+  test("until retry, when another token is there", async () => {
+    const { reasons, getToken } = tokens("old", "old", "new");
+    const client = server.connect({ getToken });
+    const closed = entered(client, "closed");
+    (await server.next()).close(4502);
+    await closed;
+    client.retry();
+    expect((await (await server.next()).greet())["token"]).toBe("new");
+    await client.ready();
+    expect(reasons).toEqual(["connect", "refused", "refused"]);
+  });
+
+  test("that ends in a session that lasted is followed by another at once", async () => {
+    const { reasons, getToken } = tokens("old", "new");
+    const { client, peer } = await server.online({ getToken });
+    vi.advanceTimersByTime(20_000);
+    peer.close(4502);
+    expect((await (await server.next()).greet())["token"]).toBe("new");
+    await client.ready();
+    expect(reasons).toEqual(["connect", "refused"]);
+  });
+
+  test("that end at once do not make a loop without a pause", async () => {
+    const { getToken } = tokens("a", "b", "c");
+    const { client, peer } = await server.online({ getToken });
+    const waiting = entered(client, "waiting");
+    peer.close(4502);
+    expect((await waiting).retryAt).toBe(Date.now() + 375);
+  });
+
+  test.each([
+    ["throws", new Error("the login server is away")],
+    ["throws what is retryable", new TesseraError("network", "away", { retryable: true })],
+    ["gives nothing", ""],
+  ])("getToken that %s is asked again later", async (_, first) => {
+    const { reasons, getToken } = tokens(first, "token");
+    const client = server.connect({ getToken });
+    const { error } = await entered(client, "waiting");
+    expect(error).toMatchObject({ code: "token_unavailable", retryable: true });
+    vi.advanceTimersByTime(375);
+    await (await server.next()).greet();
+    await client.ready();
+    expect(reasons).toEqual(["connect", "connect"]);
+  });
+
+  test("getToken that says it is over, is over", async () => {
+    const { getToken } = tokens(new TesseraError("bad_credentials", "no"));
+    const { error } = await entered(server.connect({ getToken }), "closed");
+    expect(error).toMatchObject({ code: "token_unavailable", retryable: false, cause: { code: "bad_credentials" } });
+  });
+
+  test("a new one is brought before the present one ends", async () => {
+    const { reasons, getToken } = tokens("old", "new");
+    const { client, peer } = await server.online({ getToken });
+    const warned = heard(client, "auth_expiring");
+    peer.say("auth_expiring", { in_s: 60 });
+    await warned;
+    await vi.advanceTimersByTimeAsync(22_499);
+    expect(reasons).toEqual(["connect"]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(await peer.hear("auth_refresh")).toEqual({ type: "auth_refresh", token: "new" });
+    expect(reasons).toEqual(["connect", "expiring"]);
+  });
+
+  test("getToken that fails then is asked again while there is time", async () => {
+    const { reasons, getToken } = tokens("old", new Error("away"), "new");
+    const { client, peer } = await server.online({ getToken });
+    const errors: TesseraError[] = [];
+    client.on("error", (error) => errors.push(error));
+    const warned = heard(client, "auth_expiring");
+    peer.say("auth_expiring", { in_s: 60 });
+    await warned;
+    await vi.advanceTimersByTimeAsync(60_000);
+    await peer.hear("ping");
+    expect(await peer.hear("auth_refresh")).toMatchObject({ token: "new" });
+    expect(errors.map((error) => error.code)).toEqual(["token_unavailable"]);
+    expect(reasons).toEqual(["connect", "expiring", "expiring"]);
+  });
+
+  test("none is brought to a session that has ended", async () => {
+    const { reasons, getToken } = tokens("old", "new");
+    const { client, peer } = await server.online({ getToken });
+    const warned = heard(client, "auth_expiring");
+    peer.say("auth_expiring", { in_s: 60 });
+    await warned;
+    client.close();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(reasons).toEqual(["connect"]);
+  });
+});
+
+describe("the heartbeat", () => {
+  test("pings, and a server that answers stays", async () => {
+    const { client, peer } = await server.online();
+    for (let beat = 0; beat < 5; beat += 1) {
+      vi.advanceTimersByTime(25_000);
+      await peer.hear("ping");
+      const answered = heard(client, "pong");
+      peer.say("pong");
+      await answered;
+    }
+    expect(client.state.name).toBe("online");
+  });
+
+  test("a server that is silent for two is left", async () => {
+    const { client, peer } = await server.online();
+    const waiting = entered(client, "waiting");
+    vi.advanceTimersByTime(74_999);
+    expect(client.state.name).toBe("online");
+    vi.advanceTimersByTime(1);
+    expect((await waiting).error).toMatchObject({ code: "disconnected", closeCode: 4000 });
+    expect(await peer.closed).toBe(4000);
+  });
+});
+
+describe("closing", () => {
+  test("says goodbye, and nothing follows", async () => {
+    const { client, peer } = await server.online();
+    client.close();
+    expect(client.state).toEqual({ name: "closed", error: null });
+    expect(await peer.closed).toBe(1000);
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    expect(server.waiting).toBe(0);
+  });
+
+  test("during the attempt ends the attempt", async () => {
+    let give: (token: string) => void = () => undefined;
+    const client = server.connect({ getToken: () => new Promise((resolve) => (give = resolve)) });
+    client.close();
+    give("late");
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect([client.state.name, server.waiting]).toEqual(["closed", 0]);
+  });
+
+  test("while it waits ends the wait", async () => {
+    const { client, peer } = await server.online();
+    const waiting = entered(client, "waiting");
+    peer.close(4000);
+    await waiting;
+    client.close();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect([client.state.name, server.waiting]).toEqual(["closed", 0]);
+  });
+
+  test("retry opens it again", async () => {
+    const { client } = await server.online();
+    client.close();
+    client.retry();
+    await (await server.next()).greet();
+    await client.ready();
+  });
+});
+
+/** The next frame of `type` that the client has taken in. */
+function heard(client: ReturnType<ScriptedServer["connect"]>, type: string): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = client.on("frame", ({ direction, frame }) => {
+      if (direction === "in" && (frame as { type: string }).type === type) {
+        stop();
+        // The frame event comes before the frame is acted upon.
+        queueMicrotask(resolve);
+      }
+    });
+  });
+}

@@ -1,0 +1,348 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { FrameRecord, TesseraError, WsServerMutation } from "../../src/index.js";
+import { DEVICE_ID, entered, type Frame, type Peer, ScriptedServer } from "./scripted-server.js";
+
+let server: ScriptedServer;
+
+beforeEach(async () => {
+  server = await ScriptedServer.open();
+});
+
+afterEach(() => server.close());
+
+const idOf = (frame: Frame): unknown => frame["request_id"];
+const end = (request_id: unknown, status = "completed"): object => ({ request_id, status, mutations: [] });
+
+describe("a request", () => {
+  test("from home is sent with what was said before", async () => {
+    const { client, peer } = await server.online();
+    const history = [{ role: "user", content: "Hi" }] as const;
+    const answer = client.home("And now?", { history, sessionId: "chat-1" });
+    expect(await peer.hear("home_request")).toEqual({
+      type: "home_request",
+      request_id: answer.requestId,
+      message: "And now?",
+      conversation_history: [{ role: "user", content: "Hi" }],
+      session_id: "chat-1",
+    });
+    expect(answer.requestId).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  });
+
+  test("from a popup names its scope", async () => {
+    const { client, peer } = await server.online();
+    const answer = client.popup("Shorter", { type: "note", id: "n1" }, { requestId: DEVICE_ID.toUpperCase() });
+    expect(await peer.hear("popup_request")).toEqual({
+      type: "popup_request",
+      request_id: DEVICE_ID,
+      message: "Shorter",
+      scope: { type: "note", id: "n1" },
+    });
+    peer.say("popup_domain", { request_id: DEVICE_ID, domain: "notes" });
+    peer.say("stream_end", end(DEVICE_ID));
+    expect(await answer).toMatchObject({ domain: "notes", agent: null });
+  });
+
+  test("gets its own frames when several run", async () => {
+    const { client, peer } = await server.online();
+    const answers = [client.home("a"), client.home("b")];
+    const ids = [idOf(await peer.hear("home_request")), idOf(await peer.hear("home_request"))];
+    for (const text of ["1", "2"]) {
+      ids.forEach((request_id, at) => {
+        peer.say("stream_text", { request_id, block: 0, chunk: `${"ab"[at]}${text}` });
+      });
+    }
+    for (const id of ids) {
+      peer.say("stream_end", end(id));
+    }
+    const blocks = await Promise.all(answers.map(async (answer) => (await answer).blocks));
+    expect(blocks).toMatchObject([[{ text: "a1a2" }], [{ text: "b1b2" }]]);
+  });
+
+  test("without a connection fails at once", async () => {
+    const client = server.connect();
+    const answer = client.home("Hi");
+    expect(answer.snapshot).toMatchObject({ status: "failed", error: { code: "offline", retryable: true } });
+    await expect(Promise.resolve(answer)).rejects.toMatchObject({ code: "offline" });
+    expect(() => client.mutate({ op: "delete", entity: "task", id: "t1" })).toThrow(/no connection/);
+    await expect(client.forget(DEVICE_ID)).rejects.toMatchObject({ code: "offline" });
+    const peer = await server.next();
+    await peer.greet();
+    await client.ready();
+    client.mutate({ op: "delete", entity: "task", id: "t2" });
+    // Nothing of what was refused was kept to be sent now.
+    expect(await peer.hear("mutation")).toMatchObject({ id: "t2" });
+  });
+
+  test("fails when the connection ends, and the next one is a new request", async () => {
+    const { client, peer } = await server.online({ backoff: { firstMs: 1 } });
+    const answer = client.home("Hi");
+    const request_id = idOf(await peer.hear("home_request"));
+    const seen = new Promise<void>((resolve) => answer.subscribe(resolve));
+    peer.say("stream_text", { request_id, block: 0, chunk: "Go" });
+    await seen;
+    const waiting = entered(client, "waiting");
+    peer.close(4001);
+    await waiting;
+    const error = await answer.catch((caught: unknown) => caught as TesseraError);
+    expect(error).toMatchObject({ code: "disconnected", retryable: true, requestId: request_id, closeCode: 4001 });
+    expect(answer.snapshot).toMatchObject({ status: "failed", blocks: [{ text: "Go", open: false }] });
+    answer.cancel();
+    client.retry();
+    const next = await server.next();
+    await next.greet();
+    await client.ready();
+    client.home("Again");
+    expect(await next.hear("home_request")).toMatchObject({ message: "Again" });
+  });
+
+  test("fails with closed when the application closes", async () => {
+    const { client } = await server.online();
+    const answer = client.home("Hi");
+    client.close();
+    await expect(Promise.resolve(answer)).rejects.toMatchObject({ code: "closed" });
+  });
+
+  test("that is refused fails with the server's words", async () => {
+    const { client, peer } = await server.online();
+    const answer = client.home("Hi");
+    const request_id = idOf(await peer.hear("home_request"));
+    peer.say("error", { code: "too_many_requests", message: "At most 8.", retryable: true, request_id });
+    const error = await answer.catch((caught: unknown) => caught);
+    expect(error).toMatchObject({ code: "too_many_requests", message: "At most 8.", retryable: true });
+  });
+
+  test("with an id in use fails without being sent", async () => {
+    const { client, peer } = await server.online();
+    client.home("a", { requestId: DEVICE_ID });
+    const again = client.home("b", { requestId: DEVICE_ID });
+    await expect(Promise.resolve(again)).rejects.toMatchObject({ code: "duplicate_request" });
+    await peer.hear("home_request");
+    client.home("c");
+    expect(await peer.hear("home_request")).toMatchObject({ message: "c" });
+  });
+
+  test("larger than the server reads fails, and the connection stays", async () => {
+    const { client, peer } = await server.online();
+    // Four bytes each in UTF-8, two units in JavaScript.
+    const answer = client.home("😀".repeat(2500));
+    await expect(Promise.resolve(answer)).rejects.toMatchObject({ code: "too_large" });
+    client.home("😀".repeat(2400));
+    expect((await peer.hear("home_request"))["message"]).toHaveLength(4800);
+  });
+
+  test("that was not read fails, and those that were go on", async () => {
+    const { client, peer } = await server.online();
+    const begun = client.home("begun");
+    const unread = client.home("unread");
+    const request_id = idOf(await peer.hear("home_request"));
+    await peer.hear("home_request");
+    peer.say("stream_start", { request_id, agent: "task_agent" });
+    peer.say("error", { code: "rate_limited", message: "Too many frames.", retryable: true });
+    await expect(Promise.resolve(unread)).rejects.toMatchObject({ code: "rate_limited", retryable: true });
+    expect(await peer.hear("cancel")).toMatchObject({ request_id: unread.requestId });
+    peer.say("stream_end", end(request_id));
+    expect(await begun).toMatchObject({ status: "completed" });
+  });
+});
+
+describe("cancelling", () => {
+  test("tells the server, and waits for its word", async () => {
+    const { client, peer } = await server.online();
+    const answer = client.home("Hi");
+    const request_id = idOf(await peer.hear("home_request"));
+    answer.cancel();
+    expect(await peer.hear("cancel")).toEqual({ type: "cancel", request_id });
+    expect(answer.snapshot.status).toBe("running");
+    peer.say("stream_end", end(request_id, "cancelled"));
+    expect(await answer).toMatchObject({ status: "cancelled" });
+  });
+
+  test("by a signal", async () => {
+    const { client, peer } = await server.online();
+    const controller = new AbortController();
+    const answer = client.popup("Hi", { type: "task" }, { signal: controller.signal });
+    const request_id = idOf(await peer.hear("popup_request"));
+    controller.abort();
+    await peer.hear("cancel");
+    peer.say("stream_end", end(request_id, "cancelled"));
+    expect(await answer).toMatchObject({ status: "cancelled" });
+  });
+
+  test("by a signal that was aborted before sends nothing", async () => {
+    const { client, peer } = await server.online();
+    expect(await client.home("Hi", { signal: AbortSignal.abort() })).toMatchObject({ status: "cancelled" });
+    client.home("next");
+    expect(await peer.hear("home_request")).toMatchObject({ message: "next" });
+  });
+
+  test("by leaving the loop", async () => {
+    const { client, peer } = await server.online();
+    const answer = client.home("Hi");
+    const request_id = idOf(await peer.hear("home_request"));
+    peer.say("stream_start", { request_id, agent: "task_agent" });
+    for await (const _ of answer) {
+      break;
+    }
+    expect(await peer.hear("cancel")).toMatchObject({ request_id });
+  });
+
+  test("that crosses the end changes nothing, also when the error overtakes the end", async () => {
+    const { client, peer } = await server.online();
+    const errors = vi.fn();
+    client.on("error", errors);
+    const answer = client.home("Hi");
+    const request_id = idOf(await peer.hear("home_request"));
+    answer.cancel();
+    await peer.hear("cancel");
+    peer.say("error", { code: "unknown_request", message: "No such request.", retryable: false, request_id });
+    peer.say("stream_end", end(request_id));
+    expect(await answer).toMatchObject({ status: "completed" });
+    expect(errors).not.toHaveBeenCalled();
+  });
+});
+
+describe("forgetting", () => {
+  const other = DEVICE_ID.replace(/1$/, "9");
+
+  test("gives the tiers", async () => {
+    const { client, peer } = await server.online();
+    const forgotten = client.forget(DEVICE_ID);
+    expect(await peer.hear("memory_forget")).toEqual({ type: "memory_forget", memory_id: DEVICE_ID });
+    peer.say("memory_forgotten", { memory_id: DEVICE_ID, tiers: ["core", "episodic"] });
+    expect(await forgotten).toEqual(["core", "episodic"]);
+  });
+
+  test("is asked one at a time, so that a refusal has its own", async () => {
+    const { client, peer } = await server.online();
+    const refused = client.forget(DEVICE_ID);
+    const forgotten = client.forget(other);
+    await peer.hear("memory_forget");
+    peer.say("error", { code: "unknown_memory", message: "Memory has none.", retryable: false });
+    await expect(refused).rejects.toMatchObject({ code: "unknown_memory" });
+    expect(await peer.hear("memory_forget")).toMatchObject({ memory_id: other });
+    peer.say("memory_forgotten", { memory_id: other, tiers: ["core"] });
+    expect(await forgotten).toEqual(["core"]);
+  });
+
+  test("fails with the connection", async () => {
+    const { client, peer } = await server.online();
+    const asked = Promise.allSettled([client.forget(DEVICE_ID), client.forget(other)]);
+    await peer.hear("memory_forget");
+    peer.close(4000);
+    expect(await asked).toMatchObject([{ reason: { code: "disconnected" } }, { reason: { code: "disconnected" } }]);
+  });
+});
+
+describe("what the server sends", () => {
+  /** A frame that is answered in order, so that all before it have been taken in. */
+  async function settled(peer: Peer): Promise<void> {
+    peer.say("tool_call", { call_id: DEVICE_ID, request_id: DEVICE_ID, tool: "none", args: {}, deadline_ms: 1000 });
+    await peer.hear("tool_result");
+  }
+
+  test("and is unknown is ignored", async () => {
+    const { client, peer } = await server.online();
+    const errors = vi.fn();
+    client.on("error", errors);
+    peer.say("sunrise", { colour: "red" });
+    peer.say("stream_text", { request_id: DEVICE_ID, block: 0, chunk: "nobody's" });
+    peer.say("stream_end", end(DEVICE_ID));
+    peer.say("tool_cancel", { call_id: DEVICE_ID });
+    peer.say("memory_forgotten", { memory_id: DEVICE_ID, tiers: [] });
+    await settled(peer);
+    expect(errors).not.toHaveBeenCalled();
+  });
+
+  test("and has unknown fields is understood", async () => {
+    const { client, peer } = await server.online();
+    const answer = client.home("Hi");
+    const request_id = idOf(await peer.hear("home_request"));
+    peer.say("stream_text", { request_id, block: 0, chunk: "Hi", mood: "good" });
+    peer.say("stream_end", { ...end(request_id), mood: "good" });
+    expect((await answer).blocks).toEqual([{ index: 0, type: "text", text: "Hi", open: false }]);
+  });
+
+  test.each(["not json", "[1]", "null", '{"seq":1}', '{"type":7}'])("and is no frame is reported: %s", async (text) => {
+    const { client, peer } = await server.online();
+    const reported = new Promise<TesseraError>((resolve) => client.on("error", resolve));
+    peer.sayText(text);
+    expect(await reported).toMatchObject({ code: "bad_frame" });
+    await settled(peer);
+  });
+
+  test("in bytes is reported", async () => {
+    const { client, peer } = await server.online();
+    const reported = new Promise<TesseraError>((resolve) => client.on("error", resolve));
+    peer.sayBytes(new TextEncoder().encode('{"type":"pong"}'));
+    expect(await reported).toMatchObject({ code: "bad_frame" });
+  });
+
+  test("as an error that is nobody's is reported", async () => {
+    const { client, peer } = await server.online();
+    const reported = new Promise<TesseraError>((resolve) => client.on("error", resolve));
+    peer.say("error", { code: "unauthorized", message: "Not valid.", retryable: false });
+    expect(await reported).toMatchObject({ code: "unauthorized", message: "Not valid." });
+  });
+
+  test("as a mutation is told", async () => {
+    const { client, peer } = await server.online();
+    const told = new Promise<WsServerMutation>((resolve) => client.on("mutation", resolve));
+    peer.say("mutation", { op: "update", entity: "task", id: "t1", data: { status: "done" } });
+    expect(await told).toMatchObject({ op: "update", id: "t1", data: { status: "done" } });
+  });
+});
+
+test("what the person changed is sent", async () => {
+  const { client, peer } = await server.online();
+  client.mutate({ op: "create", entity: "note", id: "n1", data: { title: "Zähne" } });
+  expect(await peer.hear("mutation")).toEqual({
+    type: "mutation",
+    op: "create",
+    entity: "note",
+    id: "n1",
+    data: { title: "Zähne" },
+  });
+});
+
+test("every frame can be inspected, without the tokens", async () => {
+  const client = server.connect();
+  const records: FrameRecord[] = [];
+  const leave = client.on("frame", (record) => records.push(record));
+  const peer = await server.next();
+  await peer.greet();
+  await client.ready();
+  client.home("Zähne");
+  await peer.hear("home_request");
+  leave();
+  client.home("unseen");
+  const summary = records.map(({ direction, frame }) => [direction, (frame as Frame).type]);
+  expect(summary).toEqual([
+    ["out", "device_hello"],
+    ["in", "device_ready"],
+    ["out", "home_request"],
+  ]);
+  expect(JSON.stringify(records)).not.toContain('"token":"token"');
+  expect(records[2]?.bytes).toBe(new TextEncoder().encode(JSON.stringify(records[2]?.frame)).length);
+});
+
+test("a listener that throws disturbs no one", async () => {
+  const { client, peer } = await server.online();
+  const uncaught = new Promise<unknown>((resolve) => {
+    const others = process.listeners("uncaughtException");
+    process.removeAllListeners("uncaughtException");
+    process.once("uncaughtException", (error) => {
+      for (const listener of others) {
+        process.on("uncaughtException", listener);
+      }
+      resolve(error);
+    });
+  });
+  client.on("mutation", () => {
+    throw new Error("mine");
+  });
+  const told = new Promise((resolve) => client.on("mutation", resolve));
+  peer.say("mutation", { op: "delete", entity: "task", id: "t1" });
+  expect(await told).toMatchObject({ id: "t1" });
+  expect(await uncaught).toMatchObject({ message: "mine" });
+  expect(client.state.name).toBe("online");
+});

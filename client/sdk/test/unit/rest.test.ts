@@ -1,0 +1,148 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { type Rest, rest } from "../../src/index.js";
+
+type Reply = (response: ServerResponse) => void;
+
+let server: Server;
+let url: string;
+let reply: Reply;
+let request: { line: string; authorization: string | undefined; body: string };
+
+beforeEach(async () => {
+  server = createServer(async (incoming: IncomingMessage, response) => {
+    let body = "";
+    for await (const chunk of incoming) {
+      body += String(chunk);
+    }
+    request = { line: `${incoming.method} ${incoming.url}`, authorization: incoming.headers.authorization, body };
+    reply(response);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+
+afterEach(async () => {
+  server.closeAllConnections();
+  server.close();
+  await once(server, "close");
+});
+
+const json =
+  (status: number, body: unknown): Reply =>
+  (response) => {
+    response.writeHead(status, { "Content-Type": "application/json" }).end(JSON.stringify(body));
+  };
+const api = (): Rest => rest({ baseUrl: url, getToken: () => "secret" });
+
+test.each(["register", "login"] as const)("%s gives the account and its token", async (name) => {
+  reply = json(200, { user_id: "u1", access_token: "t", expires_in: 3600, extra: 1 });
+  expect(await api()[name]("ann@example.com", "long enough")).toEqual({
+    userId: "u1",
+    accessToken: "t",
+    expiresIn: 3600,
+  });
+  expect(request).toMatchObject({ line: `POST /api/v1/auth/${name}`, authorization: undefined });
+  expect(JSON.parse(request.body)).toEqual({ email: "ann@example.com", password: "long enough" });
+});
+
+test.each([
+  ["forget", (memory: Rest["memory"]) => memory.forget("a/b"), "DELETE /api/v1/memory/items/a%2Fb"],
+  ["erase", (memory: Rest["memory"]) => memory.erase(), "DELETE /api/v1/memory"],
+  ["setPreference", (memory: Rest["memory"]) => memory.setPreference("tone", { a: 1 }), "PUT /api/v1/memory/core/tone"],
+  ["removePreference", (memory: Rest["memory"]) => memory.removePreference("t?"), "DELETE /api/v1/memory/core/t%3F"],
+])("memory.%s calls with the token", async (_, call, line) => {
+  reply = json(200, { id: "a", tiers: ["core"] });
+  await call(api().memory);
+  expect(request).toMatchObject({ line, authorization: "Bearer secret" });
+});
+
+test("a refusal is an error with the server's words", async () => {
+  reply = json(409, { error: { code: "email_taken", message: "There is one.", retryable: false } });
+  await expect(api().register("a@b.c", "x")).rejects.toMatchObject({
+    name: "TesseraError",
+    code: "email_taken",
+    message: "There is one.",
+    status: 409,
+    retryable: false,
+  });
+});
+
+test.each([
+  [502, true],
+  [404, false],
+])("one of a proxy, which speaks otherwise, is named by its status %i", async (status, retryable) => {
+  reply = (response) => response.writeHead(status).end("<html>");
+  await expect(api().login("a@b.c", "x")).rejects.toMatchObject({ code: `http_${status}`, status, retryable });
+});
+
+test("no server is a network error", async () => {
+  const gone = api();
+  server.close();
+  server.closeAllConnections();
+  await expect(gone.login("a@b.c", "x")).rejects.toMatchObject({ code: "network", retryable: true });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+});
+
+test("an answer that can't be read is one too", async () => {
+  reply = (response) => response.writeHead(200).end("{");
+  await expect(api().login("a@b.c", "x")).rejects.toMatchObject({ code: "bad_response" });
+});
+
+test("without getToken, memory is out of reach", async () => {
+  await expect(rest({ baseUrl: url }).memory.erase()).rejects.toMatchObject({ code: "token_unavailable" });
+});
+
+test("an export is read line by line, wherever the network cuts it", async () => {
+  const lines = [
+    { tier: "core", id: "1", value: "Zähne 😀" },
+    { tier: "episodic", id: "2", unreadable: true },
+  ];
+  const bytes = Buffer.from(`${lines.map((line) => JSON.stringify(line)).join("\n")}\n`);
+  reply = (response) => {
+    response.writeHead(200, { "Content-Type": "application/x-ndjson" });
+    for (const byte of bytes) {
+      response.write(Buffer.of(byte));
+    }
+    response.end();
+  };
+  const read = [];
+  for await (const line of api().memory.export()) {
+    read.push(line);
+  }
+  expect(read).toEqual(lines);
+});
+
+test("an export that is cut off says so", async () => {
+  reply = (response) => {
+    response.writeHead(200, { "Content-Length": "100" });
+    response.write('{"tier":"core","id":"1"}\n{"tier"', () => response.destroy());
+  };
+  const read: unknown[] = [];
+  const loop = async (): Promise<void> => {
+    for await (const line of api().memory.export()) {
+      read.push(line);
+    }
+  };
+  await expect(loop()).rejects.toMatchObject({ code: "bad_response", retryable: true });
+  expect(read.length).toBeLessThanOrEqual(1);
+});
+
+test("an export may be left early", async () => {
+  const closed = new Promise<void>((resolve) => {
+    reply = (response) => {
+      response.on("close", resolve);
+      response.writeHead(200);
+      response.write('{"tier":"core","id":"1"}\n');
+    };
+  });
+  for await (const line of api().memory.export()) {
+    expect(line.id).toBe("1");
+    break;
+  }
+  await closed;
+});
