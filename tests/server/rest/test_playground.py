@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 
 from server.rest.playground import Playground, content_security_policy, read_page
 from server.rest.services import RestServices
 from tests.server.rest.listening import client_of, listening, make_services, raw_exchange
+from tests.server.running import open_tessera
 
 
 def services(folder: Path, ws_host: str = "127.0.0.1") -> RestServices:
@@ -104,3 +106,15 @@ async def test_the_page_is_told_the_socket_that_its_policy_allows(built: Path) -
     assert response.json() == {"ws_url": "ws://studio.local:8765/api/v1/ws/device"}
     assert "connect-src 'self' ws://studio.local:8765;" in response.headers["Content-Security-Policy"]
     assert response.headers["Cache-Control"] == "no-store"
+
+
+async def test_the_whole_server_serves_it(database: str, built: Path) -> None:
+    async with (
+        open_tessera(database, playground_dir=built) as tessera,
+        httpx.AsyncClient(base_url=tessera.rest_url, timeout=10) as client,
+    ):
+        assert tessera.running.playground == f"{tessera.rest_url}/"
+        assert "<title>page</title>" in (await client.get("/")).text
+        assert (await client.get("/playground.json")).json() == {"ws_url": tessera.ws_url}
+    async with open_tessera(database, playground_dir=built / "nothing") as tessera:
+        assert "make playground" in str(tessera.running.playground)

@@ -51,7 +51,11 @@ function Question({ pending: { call, decide }, session, more }: QuestionProps) {
         </h2>
         <p className="muted">
           It asks for <code>{call.tool}</code>
-          {editable ? " with these arguments, which you may edit." : call.verb === "delete" ? ". It cannot be undone." : "."}
+          {editable
+            ? " with these arguments, which you may edit."
+            : call.verb === "delete"
+              ? ". It cannot be undone."
+              : "."}
         </p>
         {editable ? (
           <label>
