@@ -98,8 +98,17 @@ export class Connection {
       return;
     }
     this.#token = token;
+    try {
+      this.#link = this.#open(attempt, token);
+    } catch (cause) {
+      // A browser refuses what a page may not open: ws:// from https://, or what its content security policy forbids.
+      this.#stop(new TesseraError("connection_failed", "The socket may not be opened from here.", { cause }));
+    }
+  }
+
+  #open(attempt: number, token: string): Link {
     let ready = false;
-    const link = new Link({
+    return new Link({
       ...this.options.link,
       hello: { ...this.options.hello, token },
       onReady: (session) => {
@@ -116,7 +125,6 @@ export class Connection {
       },
       onUnreadable: this.options.onError,
     });
-    this.#link = link;
   }
 
   async #askToken(reason: TokenReason): Promise<string> {

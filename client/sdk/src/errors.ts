@@ -7,7 +7,6 @@ import type { ErrorCode } from "./generated/protocol.js";
  * - `disconnected`: the connection ended while this was under way. What an agent had changed by then stands.
  * - `closed`: the connection was closed for good, by the application or by the server (`closeCode` says why).
  * - `connection_failed`: no connection could be made; it is tried again.
- * - `handshake_timeout`: the server did not greet in time; it is tried again.
  * - `token_unavailable`: `getToken` gave none.
  * - `token_refused`: the server does not take the token, and there is no other.
  * - `too_large`: the message is larger than the server reads.
@@ -20,7 +19,6 @@ export type SdkErrorCode =
   | "disconnected"
   | "closed"
   | "connection_failed"
-  | "handshake_timeout"
   | "token_unavailable"
   | "token_refused"
   | "too_large"

@@ -294,12 +294,13 @@ atServer("a server that stops and starts again", { TESSERA_DRAIN_GRACE_S: "60" }
   );
 });
 
-atServer("a token that expires", { TESSERA_ACCESS_TOKEN_TTL_S: "3" }, (house) => {
+atServer("a token that expires", { TESSERA_ACCESS_TOKEN_TTL_S: "6" }, (house) => {
   test("is replaced in time, and the session goes on", async () => {
     const account = await house().account();
     const reasons: TokenReason[] = [];
     const api = rest({ baseUrl: house().server.restUrl });
     const device = house().device(account, {
+      backoff: { random: () => 0 },
       getToken: async (reason) => {
         reasons.push(reason);
         return reason === "connect" ? account.accessToken : (await api.login(account.email, PASSWORD)).accessToken;

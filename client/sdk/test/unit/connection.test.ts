@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { connect, TesseraError, type TokenReason } from "../../src/index.js";
+import { type ConnectOptions, connect, TesseraError, type TokenReason } from "../../src/index.js";
 import { DEVICE_ID, entered, type Peer, ScriptedServer } from "./scripted-server.js";
 
 let server: ScriptedServer;
@@ -56,6 +56,17 @@ describe("the handshake", () => {
 
   test.each(["http://127.0.0.1/", "nowhere"])("the URL %s is refused at once", (url) => {
     expect(() => server.connect({ url })).toThrow(TypeError);
+  });
+
+  test("a socket that the platform refuses to open is not tried again", async () => {
+    class Refused {
+      constructor() {
+        throw new DOMException("mixed content", "SecurityError");
+      }
+    }
+    const client = server.connect({ WebSocket: Refused as unknown as ConnectOptions["WebSocket"] & {} });
+    const { error } = await entered(client, "closed");
+    expect(error).toMatchObject({ code: "connection_failed", retryable: false, cause: { name: "SecurityError" } });
   });
 
   test("where there is no WebSocket one must be passed in", () => {
