@@ -20,13 +20,13 @@ export interface WireFrame {
   readonly [field: string]: unknown;
 }
 
-/** What a page complained of, and what came over its sockets. */
+/** What a page complained of, violations of its policy among it, and what crossed its sockets. */
 export class Watch {
   readonly complaints: string[] = [];
   readonly received: WireFrame[] = [];
   readonly sent: WireFrame[] = [];
 
-  static async over(page: Page): Promise<Watch> {
+  static over(page: Page): Watch {
     const watch = new Watch();
     page.on("console", (message) => {
       if (message.type() === "error" || message.type() === "warning") watch.complaints.push(message.text());
@@ -35,12 +35,6 @@ export class Watch {
     page.on("websocket", (socket) => {
       socket.on("framereceived", ({ payload }) => watch.received.push(JSON.parse(String(payload))));
       socket.on("framesent", ({ payload }) => watch.sent.push(JSON.parse(String(payload))));
-    });
-    await page.addInitScript(() => {
-      document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI, sample }) =>
-        // biome-ignore lint/suspicious/noConsole: this is how the test hears of it
-        console.error(`policy violated: ${violatedDirective} ${blockedURI} ${sample}`),
-      );
     });
     return watch;
   }

@@ -5,6 +5,7 @@ import { ENTITIES, type Item, type ItemsByEntity, nameOf } from "../device/items
 import { sentence } from "../session/account.js";
 import type { Session } from "../session/session.js";
 import { ItemForm } from "./ItemForm.js";
+import { Tabs, tabId } from "./Tabs.js";
 
 export interface DataPanelProps {
   readonly session: Session;
@@ -44,26 +45,25 @@ export function DataPanel({ session, items, onAsk }: DataPanelProps) {
 
   return (
     <section className="data" aria-label="This device's data">
-      <div className="tabs" role="tablist" aria-label="Kinds of data">
-        {ENTITIES.map((name) => (
-          <button
-            key={name}
-            type="button"
-            role="tab"
-            id={`data-${name}`}
-            aria-selected={name === entity}
-            aria-controls="data-panel"
-            onClick={() => {
-              setEntity(name);
-              setEditing(undefined);
-              setRefusal("");
-            }}
-          >
-            {name}s <span className="muted">{items[name].length}</span>
-          </button>
-        ))}
-      </div>
-      <div id="data-panel" role="tabpanel" aria-labelledby={`data-${entity}`} className="data-panel">
+      <Tabs
+        label="Kinds of data"
+        panel="data-panel"
+        tabs={ENTITIES.map((name) => ({
+          name,
+          title: (
+            <>
+              {name}s <span className="muted">{items[name].length}</span>
+            </>
+          ),
+        }))}
+        chosen={entity}
+        onChoose={(name) => {
+          setEntity(name);
+          setEditing(undefined);
+          setRefusal("");
+        }}
+      />
+      <div id="data-panel" role="tabpanel" aria-labelledby={tabId("data-panel", entity)} className="data-panel">
         <div className="panel-head">
           <button type="button" onClick={() => setEditing(NEW)}>
             Add {entity}

@@ -10,6 +10,7 @@ import { Inspector } from "./Inspector.js";
 import { MemoryPanel } from "./MemoryPanel.js";
 import { Notices } from "./Notices.js";
 import { Popup } from "./Popup.js";
+import { Tabs, tabId } from "./Tabs.js";
 import { TopBar } from "./TopBar.js";
 
 /** What a popup is open on. */
@@ -17,6 +18,11 @@ export interface Opened {
   readonly entity: Entity;
   readonly id: string;
 }
+
+const SIDES = [
+  { name: "frames", title: "Frames" },
+  { name: "memory", title: "Memory" },
+] as const;
 
 /** A signed-in device: its data, the Home view, and what goes on behind them. */
 export function Workspace({ session, onSignOut }: { readonly session: Session; readonly onSignOut: () => void }) {
@@ -39,22 +45,8 @@ export function Workspace({ session, onSignOut }: { readonly session: Session; r
         <DataPanel session={session} items={items} onAsk={open} />
         <Home session={session} />
         <aside className="side" aria-label="Behind the scenes">
-          <div className="tabs" role="tablist" aria-label="Behind the scenes">
-            {(["frames", "memory"] as const).map((name) => (
-              <button
-                key={name}
-                type="button"
-                role="tab"
-                id={`tab-${name}`}
-                aria-selected={side === name}
-                aria-controls="side-panel"
-                onClick={() => setSide(name)}
-              >
-                {name === "frames" ? "Frames" : "Memory"}
-              </button>
-            ))}
-          </div>
-          <div id="side-panel" role="tabpanel" aria-labelledby={`tab-${side}`} className="side-panel">
+          <Tabs label="Behind the scenes" panel="side-panel" tabs={SIDES} chosen={side} onChoose={setSide} />
+          <div id="side-panel" role="tabpanel" aria-labelledby={tabId("side-panel", side)} className="side-panel">
             {side === "frames" ? <Inspector log={session.frames} /> : <MemoryPanel session={session} />}
           </div>
         </aside>
