@@ -5,7 +5,6 @@ CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || comman
 PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-EMBEDDER := $(VENV)/.embedder-sought
 MODEL_STAMP := $(VENV)/.local-model
 NODE_STAMP := client/node_modules/.installed
 PAGE_SOUGHT := $(VENV)/.playground-sought
@@ -13,15 +12,15 @@ PAGE := client/playground/dist/index.html
 PAGE_SOURCES = $(shell find client/sdk/src client/react/src client/playground/src client/playground/public client/playground/index.html client/playground/vite.config.ts -type f 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: run chat test check fmt schema prompts migrate rollback bench bench-router bench-parser fuzz mutants test-all clean help test-model test-client bench-memory embedding-model playground test-browser screenshots
+.PHONY: run chat test check fmt schema prompts migrate rollback bench bench-router bench-parser fuzz mutants test-all clean help test-model test-client bench-memory embedding-model embedder playground test-browser screenshots
 
-run: $(EMBEDDER) $(PAGE_SOUGHT)  ## start the server on embedded defaults and print where to connect
+run: embedder $(PAGE_SOUGHT)  ## start the server on embedded defaults and print where to connect
 	@exec $(BIN)/python -m server run
 
 chat: $(STAMP)  ## open a terminal client; ARGS="--help" lists its options
 	@exec $(BIN)/python -m client.terminal $(ARGS)
 
-test: $(EMBEDDER)  ## run the test suite
+test: embedder  ## run the test suite
 	$(BIN)/python -m pytest
 
 test-model: $(MODEL_STAMP)  ## run the tests that ask a real, small language model, served on loopback
@@ -35,7 +34,7 @@ test-client: $(STAMP)  ## type-check and test the TypeScript client, against the
 
 playground: $(PAGE)  ## build the playground, the page that the server serves at /
 
-test-browser: $(EMBEDDER) $(PAGE)  ## open the playground in headless Chromium and use it
+test-browser: $(STAMP) $(PAGE)  ## open the playground in headless Chromium and use it
 	@test -x "$(CHROMIUM)" || { echo "no Chromium found; Debian's: apt-get install chromium (CHROMIUM=/path/to/one names another)" >&2; exit 1; }
 	@cd client/playground && CHROMIUM="$(CHROMIUM)" TESSERA_CLIENT_TEST_PYTHON="$(abspath $(BIN))/python" npm run --silent test:browser
 
@@ -71,7 +70,7 @@ rollback: $(STAMP)  ## undo the latest migration
 bench: $(STAMP)  ## run the benchmarks
 	$(BIN)/python -m bench
 
-bench-memory: $(EMBEDDER)  ## how well memory finds things: recall and MRR on the public files
+bench-memory: embedder  ## how well memory finds things: recall and MRR on the public files
 	$(BIN)/python -m bench.memory
 
 embedding-model: $(STAMP)  ## fetch the embedding model into the state folder, again if need be
@@ -107,10 +106,10 @@ $(STAMP): pyproject.toml
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $(STAMP)
 
-# Sought once: without it memory is searched by words alone, and `make embedding-model` seeks it again.
-$(EMBEDDER): $(STAMP)
-	@$(BIN)/python -m memory fetch-model || true
-	@touch $(EMBEDDER)
+# Without it memory is searched by words alone. What is in the state folder decides whether it is sought, and a network
+# that did not have it the last time is given two seconds.
+embedder: $(STAMP)
+	@$(BIN)/python -m memory fetch-model --at-start || true
 
 $(NODE_STAMP): client/package-lock.json
 	@command -v npm >/dev/null || { echo "no npm found: install Node.js 20.19 or later" >&2; exit 1; }

@@ -3,7 +3,10 @@
 python -m bench.memory                        recall and MRR on the public files, where they are
 python -m bench.memory --corpus FILE          the same on another file of that format (bench/memories/corpus.py)
 python -m bench.memory --latency              p50/p95 of recalling and storing, at 1k and 10k memories among 100k
-python -m bench.memory --latency --large      at 1k, 10k and 100k among a million of ten thousand users
+python -m bench.memory --latency --large      at 1k, 10k, 100k and 300k among a million of ten thousand users
+  --state DIR                                 where to fill the database, and to find it filled the next time
+
+Tables are Markdown, on stdout; progress is on stderr.
 """
 
 from __future__ import annotations
@@ -32,10 +35,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--corpus", type=Path, action="append", metavar="FILE", help="instead of the public files")
     parser.add_argument("--lexical", action="store_true", help="without the embedding model")
     parser.add_argument("--latency", action="store_true", help="measure times instead")
-    parser.add_argument("--large", action="store_true", help="with --latency: a million rows; takes minutes and 12 GB")
+    parser.add_argument("--large", action="store_true", help="with --latency: a million rows; takes minutes and 20 GB")
+    parser.add_argument("--state", type=Path, metavar="DIR", help="with --latency: keep the filled database there")
     options = parser.parse_args(arguments)
     if options.latency:
-        trio.run(measure_latency, LARGE if options.large else SMALL)
+        trio.run(measure_latency, LARGE if options.large else SMALL, options.state)
         return
     paths = options.corpus or sorted(_DATA.glob("*.jsonl.gz"))
     if not paths:
@@ -53,7 +57,7 @@ async def _quality(paths: list[Path], lexical: bool) -> None:
 async def _embedder() -> Embedder | None:
     state_dir = Path(os.environ.get("TESSERA_STATE_DIR") or _ROOT / ".state")
     try:
-        return await LocalEmbedder.load(model_folder(state_dir))
+        return await LocalEmbedder.load(model_folder(state_dir), document_threads=os.cpu_count() or 1)
     except ModelMissing as error:
         print(f"words alone: {error}")
         return None

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
@@ -192,31 +191,3 @@ class MemoryStore:
         value = self._vault.unseal(fernet, "associative", purpose(bytes(content_digest)), token)
         when = datetime.fromisoformat(value["when"]) if value["when"] is not None else None
         return Content(value["text"], when, value["data"])
-
-    async def forget_entity(self, user_id: UUID, entity: tuple[str, str]) -> bool:
-        """Remove the memory of an entity that is gone; whether there was one."""
-        async with self._vault.writing(user_id) as (connection, user_key):
-            values = {"user_id": user_id, "content_digest": identity(user_key, Document("", entity=entity))}
-            cursor = await connection.execute(self._vault.statements["associative_forget_digest"], values)
-        return cursor.rowcount > 0
-
-    async def entity_data(self, user_id: UUID, entity: tuple[str, str]) -> Mapping[str, Any] | None:
-        """The data remembered of an entity, None when there is none (that opens)."""
-        async with self.changing_entity(user_id, entity) as (_, _, data):
-            return data
-
-    @asynccontextmanager
-    async def changing_entity(
-        self, user_id: UUID, entity: tuple[str, str]
-    ) -> AsyncIterator[tuple[Connection, UserKey, Mapping[str, Any] | None]]:
-        """A transaction with the data now remembered of an entity, for `put_in` of what it becomes."""
-        async with self._vault.writing(user_id) as (connection, user_key):
-            content_digest = identity(user_key, Document("", entity=entity))
-            values = {"user_id": user_id, "content_digest": content_digest}
-            cursor = await connection.execute(self._vault.statements["associative_by_digest"], values)
-            row = await cursor.fetchone()
-            data = None
-            if row is not None:
-                with suppress(Unreadable):
-                    data = self.read(user_key.fernet, content_digest, row[1]).data
-            yield connection, user_key, data

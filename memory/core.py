@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
 from cryptography.fernet import Fernet
 
+from memory.forgotten import add_in, among_in, forgetting_in, forgotten_in
+from memory.preference_names import is_token, new_column, unwrapped, wrapped
 from memory.sealing import Unreadable, seal
 from memory.user_keys import UserKey
 from memory.vault import Vault
@@ -28,8 +31,8 @@ class InvalidCoreValue(ValueError):
 
 def check_core_value(key: str, value: Any) -> None:
     """Raise `InvalidCoreValue` unless `key` is a short printable name and `value` is JSON of a bounded size."""
-    if not key.strip() or len(key) > MAX_KEY_CHARS or not key.isprintable():
-        raise InvalidCoreValue(f"A preference's name has 1 to {MAX_KEY_CHARS} printable characters.")
+    if not key.strip() or len(key) > MAX_KEY_CHARS or not key.isprintable() or is_token(key):
+        raise InvalidCoreValue(f"A preference's name has 1 to {MAX_KEY_CHARS} printable characters, the first no ~.")
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
         text.encode()
@@ -49,6 +52,19 @@ def history_purpose(key: str) -> str:
     return f"core-history:{key}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A core value as it is stored. `name` None: it does not open. `history` is newest first."""
+
+    id: UUID
+    column: str
+    name: str | None
+    value: Any
+    history: list[dict[str, Any]]
+    source_id: UUID | None
+    updated_at: datetime
+
+
 class CoreMemory:
     """The core tier of every user."""
 
@@ -64,55 +80,123 @@ class CoreMemory:
             return await self.set_in(connection, user_id, user_key, key, value, at)
 
     async def set_in(
-        self, connection: Connection, user_id: UUID, user_key: UserKey, key: str, value: Any, at: datetime
+        self,
+        connection: Connection,
+        user_id: UUID,
+        user_key: UserKey,
+        key: str,
+        value: Any,
+        at: datetime,
+        source_id: UUID | None = None,
     ) -> bool:
-        """`update` within a transaction of `Vault.writing`."""
+        """`update` within a transaction that holds the user's key exclusively; `source_id` is the episode that said so.
+
+        False too when the person had this preference removed after `at`.
+        """
         check_core_value(key, value)
-        statements = self._vault.statements
-        names: dict[str, object] = {"user_id": user_id, "key": key}
-        counted = await connection.execute(statements["core_count"], names)
-        locked = await connection.execute(statements["core_locked"], names)
-        row = await locked.fetchone()
-        count = await counted.fetchone()
-        fernet = user_key.fernet
-        history: list[Any] = []
-        if row is None:
-            if count is not None and count[0] >= MAX_VALUES:
-                return False
-        else:
-            value_encrypted, history_encrypted, updated_at = row
-            if updated_at > at:
-                return False
-            with suppress(Unreadable):
-                if history_encrypted is not None:
-                    history = self._vault.unseal(fernet, "core", history_purpose(key), history_encrypted)
-            with suppress(Unreadable):
-                old = self._vault.unseal(fernet, "core", value_purpose(key), value_encrypted)
-                if old != value:
-                    history.insert(0, {"value": old, "until": at.isoformat()})
-        await connection.execute(
-            statements["core_upsert"],
-            names
-            | {
-                "value_encrypted": seal(fernet, value_purpose(key), value),
-                "history_encrypted": seal(fernet, history_purpose(key), history[:_MAX_HISTORY]) if history else None,
-                "at": at,
-            },
-        )
+        rows = await self._rows(connection, user_id, user_key.fernet)
+        row = next((row for row in rows if key in (row.name, row.column)), None)
+        if (row is None and len(rows) >= MAX_VALUES) or (row is not None and row.updated_at > at):
+            return False
+        forgotten = await forgotten_in(connection, self._vault, user_id, user_key)
+        if await among_in(connection, self._vault, user_id, forgotten.digests("core", [key]), at):
+            return False
+        history = row.history if row is not None else []
+        if row is not None and row.name is not None and row.value != value:
+            source = str(row.source_id) if row.source_id is not None else None
+            history = [{"value": row.value, "until": at.isoformat(), "source": source}, *history]
+        column = row.column if row is not None else new_column(key)
+        values = {
+            "user_id": user_id,
+            "key": column,
+            "value_encrypted": seal(user_key.fernet, value_purpose(column), wrapped(column, key, value)),
+            "history_encrypted": self._sealed_history(user_key, column, history),
+            "source_id": source_id,
+            "at": at,
+        }
+        await connection.execute(self._vault.statements["core_upsert"], values)
         return True
 
     async def delete(self, user_id: UUID, key: str) -> bool:
-        """Remove `key` and its history; whether it was there."""
-        async with self._vault.writing(user_id) as (connection, _):
-            cursor = await connection.execute(
-                self._vault.statements["core_delete"], {"user_id": user_id, "key": key.replace("\x00", "")}
-            )
-        return cursor.rowcount > 0
+        """Remove `key` and its history; whether it was there. What was said before does not bring it back."""
+        async with self._vault.writing(user_id) as (connection, user_key):
+            rows = await self._rows(connection, user_id, user_key.fernet)
+            ids = [row.id for row in rows if key in (row.name, row.column)]
+            await self._remove_in(connection, user_id, user_key, ids, [key] if ids else [])
+        return bool(ids)
+
+    async def forget_in(
+        self, connection: Connection, user_id: UUID, user_key: UserKey, item_id: UUID, episodes: Collection[UUID]
+    ) -> int:
+        """Remove the value with this id, and values that were stated in `episodes`, from the history too.
+
+        Returns how many went. The transaction holds the user's key exclusively.
+        """
+        removed, names = [], []
+        for row in await self._rows(connection, user_id, user_key.fernet):
+            if row.id == item_id or row.source_id in episodes:
+                removed.append(row.id)
+                names += [row.name] if row.name is not None else []
+                continue
+            kept = [entry for entry in row.history if _source(entry) not in episodes]
+            if row.name is not None and len(kept) < len(row.history):
+                values = {
+                    "user_id": user_id,
+                    "id": row.id,
+                    "value_encrypted": seal(
+                        user_key.fernet, value_purpose(row.column), wrapped(row.column, row.name, row.value)
+                    ),
+                    "history_encrypted": self._sealed_history(user_key, row.column, kept),
+                }
+                await connection.execute(self._vault.statements["core_rekey"], values)
+        await self._remove_in(connection, user_id, user_key, removed, names)
+        return len(removed)
+
+    def sources(self, fernet: Fernet, rows: Iterable[tuple[Any, ...]], item_id: UUID) -> set[UUID]:
+        """The episodes in which the value with this id, and its earlier ones, were stated. `rows` of `core_all`."""
+        found: set[UUID | None] = set()
+        for row in (self._row(fernet, row) for row in rows):
+            if row.id == item_id:
+                found |= {row.source_id, *(_source(entry) for entry in row.history)}
+        return {source for source in found if source is not None}
 
     def read(self, fernet: Fernet, rows: Iterable[tuple[Any, ...]]) -> list[tuple[UUID, str, Any]]:
-        """(id, key, value) of rows of `core_all`; unreadable ones are reported and skipped."""
+        """(id, name, value) of rows of `core_all`; unreadable ones are reported and skipped."""
         found = []
         for id_, key, value_encrypted, *_ in rows:
             with suppress(Unreadable):
-                found.append((id_, key, self._vault.unseal(fernet, "core", value_purpose(key), value_encrypted)))
-        return found
+                sealed = self._vault.unseal(fernet, "core", value_purpose(key), value_encrypted)
+                found.append((id_, *unwrapped(key, sealed)))
+        return sorted(found, key=lambda value: value[1])
+
+    async def _rows(self, connection: Connection, user_id: UUID, fernet: Fernet) -> list[_Row]:
+        cursor = await connection.execute(self._vault.statements["core_all"], {"user_id": user_id})
+        return [self._row(fernet, row) for row in await cursor.fetchall()]
+
+    def _row(self, fernet: Fernet, row: Sequence[Any]) -> _Row:
+        id_, column, value_encrypted, history_encrypted, _, updated_at, source_id = row
+        name, value, history = None, None, []
+        with suppress(Unreadable):
+            sealed = self._vault.unseal(fernet, "core", value_purpose(column), value_encrypted)
+            name, value = unwrapped(column, sealed)
+        with suppress(Unreadable):
+            if history_encrypted is not None:
+                history = self._vault.unseal(fernet, "core", history_purpose(column), history_encrypted)
+        return _Row(id_, column, name, value, history, source_id, updated_at)
+
+    def _sealed_history(self, user_key: UserKey, column: str, history: Sequence[dict[str, Any]]) -> bytes | None:
+        return seal(user_key.fernet, history_purpose(column), history[:_MAX_HISTORY]) if history else None
+
+    async def _remove_in(
+        self, connection: Connection, user_id: UUID, user_key: UserKey, ids: Sequence[UUID], names: Sequence[str]
+    ) -> None:
+        if not ids:
+            return
+        await connection.execute(self._vault.statements["core_forget"], {"user_id": user_id, "ids": ids})
+        forgetting = await forgetting_in(connection, self._vault, user_id, user_key)
+        await add_in(connection, self._vault, user_id, forgetting.digests("core", names), datetime.now(UTC))
+
+
+def _source(entry: dict[str, Any]) -> UUID | None:
+    source = entry.get("source")
+    return UUID(source) if source is not None else None

@@ -1,48 +1,50 @@
 """What is made of an episode after it has been committed: summary, preferences, searchable memories, patterns.
 
-Work is claimed by row locks (`FOR UPDATE SKIP LOCKED`) that are held until it is committed in the same transaction: any
-number of servers share it, one that is killed gives it back at once, and each episode is enriched exactly once. Nothing
-here waits for a user's key while it holds a claim, so erasing and rotating keys never wait for each other.
+Work is claimed in a short transaction (`memory/claims.py`), done with no connection held, and committed in another,
+under the user's key as it is then. Any number of servers share it. What was taken by one that is killed is due again
+when its lease ends, and only who still holds the claim commits, so that each episode is enriched once.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
-from typing import Any, Final, Literal
+from typing import Final, Literal
 from uuid import UUID
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import numpy as np
 import trio
 
-from memory.associative import Document, MemoryStore
+from memory.associative import Document, MemoryStore, identity
+from memory.claims import Claim, Claims, Episode
+from memory.conversation import previous_turns, told_apart
 from memory.core import CoreMemory, InvalidCoreValue
-from memory.episodes import EpisodicMemory, Exchange, summary_purpose
+from memory.episodes import summary_purpose
+from memory.forgotten import among_in, forgotten_in
 from memory.habits import ProactiveMemory
 from memory.key_shares import MissingKeyShare
 from memory.keys import WrongMasterKey
 from memory.learning import summarise, worth_learning
 from memory.limits import MemoryLimits
 from memory.preferences import stated_preferences
-from memory.sealing import Unreadable, seal
+from memory.rotation import Vectors
+from memory.sealing import seal
 from memory.user_keys import UserKey
-from memory.vault import Vault
+from memory.vault import NoSuchUser, Vault
+from memory.vectors_later import VectorsLater
 from sql.connection import Connection
-from sql.errors import DatabaseUnavailable, LockNotAvailable
+from sql.errors import DatabaseUnavailable
 from sql.pool import PoolTimeout
-from sql.tenant import listing, scoped
+from sql.tenant import listing
 
 logger = logging.getLogger(__name__)
 
-Outcome = Literal["enriched", "unreadable", "postponed"]
+Outcome = Literal["enriched", "unreadable", "postponed", "given_up"]
 
-TIME_ZONE_KEY: Final = "time_zone"
 _USERS_AT_ONCE: Final = 50
-_MAX_ATTEMPTS_TO_EMBED: Final = 5
-_FIRST_DELAY_S: Final = 2.0
-_LAST_DELAY_S: Final = 600.0
+_MAX_ATTEMPTS_WITH_MODELS: Final = 5
+_MAX_ATTEMPTS: Final = 20
 _RETRY_S: Final = 1.0
 
 
@@ -63,16 +65,8 @@ class _EmbeddingFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Claimed:
-    id: UUID
-    attempts: int
-    exchange: Exchange
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class _Enriched:
-    episode: _Claimed
+    episode: Episode
     summary: str
     preferences: Mapping[str, str]
     learned: str | None
@@ -94,9 +88,10 @@ class Enrichment:
         self._limits = limits
         self._describe = describe
         self._on_outcome = on_outcome or _unheard
+        self._claims = Claims(vault, limits)
         self._core = CoreMemory(vault)
-        self._episodic = EpisodicMemory(vault)
         self._proactive = ProactiveMemory(vault)
+        self._vectors_later = VectorsLater(vault, store, limits)
         self._woken = trio.Event()
 
     def wake(self) -> None:
@@ -123,134 +118,183 @@ class Enrichment:
                     await self._woken.wait()
 
     async def run_once(self) -> int:
-        """Enrich what is due now and not taken by others; returns how many episodes were dealt with."""
+        """Enrich what is due now and not taken by others; returns how many episodes and memories were dealt with.
+
+        What fails is put off and holds up nothing else. Raises the database's errors when no work can be listed.
+        """
         async with listing(self._vault.pool) as connection:
             cursor = await connection.execute(self._vault.statements["pending_users"], {"limit": _USERS_AT_ONCE})
         count = 0
         for (user_id,) in await cursor.fetchall():
             count += await self._enrich_user(user_id)
-        return count
+        return count + await self._vectors_later.run_once()
 
     async def _enrich_user(self, user_id: UUID) -> int:
-        claimed: list[tuple[Any, ...]] = []
         try:
-            async with scoped(self._vault.pool, user_id) as connection:
-                await self._enrich_in(connection, user_id, claimed)
-        except LockNotAvailable:
-            # The key is being replaced: when that is done the same work has another key.
-            await self._postpone(user_id, claimed, "the user's key is being replaced")
-        except (DatabaseUnavailable, PoolTimeout):
-            raise
-        except (WrongMasterKey, MissingKeyShare) as error:
-            await self._postpone(user_id, claimed, str(error))
-        except _EmbeddingFailed:
-            await self._postpone(user_id, claimed, "embedding failed")
-        # The border of one user's work: it is tried again later, ever more seldom, and others' goes on.
+            limit = self._limits.claim if self._describe is None else self._limits.describing_at_once
+            claim = await self._claims.take(user_id, limit)
+        except (WrongMasterKey, MissingKeyShare, NoSuchUser) as error:
+            logger.warning("the episodes of user %s can't be enriched now: %s", user_id, error)
+            self._on_outcome("postponed", 1)
+            return 0
+        # The border of one user's work: others' goes on.
+        except Exception as error:  # noqa: BLE001
+            logger.warning("episodes can't be claimed now: %s", type(error).__name__)
+            return 0
+        if claim is None:
+            return 0
+        enriched = await self._all_enriched(claim.episodes)
+        if not await self._stored(claim, enriched, claim.unreadable):
+            # Together they fail: each alone, so that one bad episode keeps no other from being stored.
+            for one in enriched if len(claim.attempts) > 1 else ():
+                await self._stored(claim, [one], [])
+        return len(claim.attempts)
+
+    async def _stored(self, claim: Claim, enriched: Sequence[_Enriched], unreadable: Sequence[UUID]) -> bool:
+        """Embed and commit; what fails alone is put off, or given up after many times. Whether it was committed."""
+        ids = [one.episode.id for one in enriched] + list(unreadable)
+        try:
+            documents, vectors = await self._embedded(claim, enriched)
+            facts = await self._proactive.facts(claim.user_id, self._limits.mined_episodes, claim.zone)
+            async with self._vault.writing(claim.user_id) as (connection, user_key):
+                await self._commit(connection, user_key, claim, enriched, unreadable, documents, vectors)
+                await self._proactive.mine_in(connection, claim.user_id, user_key, facts)
+        except PoolTimeout:
+            raise  # there is no database just now; the leases end by themselves
+        # The border of an episode: whatever is wrong with it, the others' work goes on.
         except Exception as error:
-            logger.exception("enriching %d episodes failed", len(claimed))
-            await self._postpone(user_id, claimed, type(error).__name__)
-        return len(claimed)
-
-    async def _postpone(self, user_id: UUID, claimed: Sequence[tuple[Any, ...]], reason: str) -> None:
-        if not claimed:
-            return
-        attempts = max(row[1] for row in claimed)
-        delay_s = min(_LAST_DELAY_S, _FIRST_DELAY_S * 2**attempts)
-        logger.warning("%d episodes are enriched later, in %g s: %s", len(claimed), delay_s, reason)
-        self._on_outcome("postponed", len(claimed))
-        values = {"user_id": user_id, "ids": [row[0] for row in claimed], "delay_s": delay_s}
-        async with scoped(self._vault.pool, user_id) as connection:
-            await connection.execute(self._vault.statements["pending_postpone"], values)
-
-    async def _enrich_in(self, connection: Connection, user_id: UUID, claimed: list[tuple[Any, ...]]) -> None:
-        statements, values = self._vault.statements, {"user_id": user_id}
-        limit = self._limits.claim if self._describe is None else 1
-        claim = await connection.execute(statements["pending_claim"], values | {"limit": limit})
-        key_row = await connection.execute(statements["user_key"], values)
-        core_rows = await connection.execute(statements["core_all"], values)
-        claimed += await claim.fetchall()
-        if not claimed:
-            return
-        user_key = await self._vault.opened(user_id, await key_row.fetchone())
-        zone = _zone(self._core.read(user_key.fernet, await core_rows.fetchall()))
-        episodes = [episode for row in claimed if (episode := self._read(user_key, row)) is not None]
-        enriched = [await self._enrich(episode) for episode in episodes]
-        documents = [
-            Document(one.learned, one.episode.at.astimezone(zone), source="episode", source_id=one.episode.id)
-            for one in enriched
-            if one.learned is not None
-        ]
-        vectors = await self._store.embed(documents)
-        if documents and vectors is None and self._store.embedder is not None:
-            if max(episode.attempts for episode in episodes) < _MAX_ATTEMPTS_TO_EMBED:
-                raise _EmbeddingFailed
-            logger.warning("%d memories are stored without vectors, for they cannot be embedded", len(documents))
-
-        locked = await connection.execute(statements["user_key_shared_nowait"], values)
-        row = await locked.fetchone()
-        if row is None or bytes(row[0]) != user_key.stored:
-            raise LockNotAvailable("the user's key was replaced meanwhile")
-        await self._store.put_in(connection, user_id, user_key, documents, vectors, merge=True)
-        for one in enriched:
-            await self._finish(connection, user_id, user_key, one)
-        for id_, *_ in claimed:
-            await connection.execute(statements["pending_done"], values | {"id": id_})
-        await self._proactive.mine_in(connection, user_id, user_key, self._limits.mined_episodes, zone)
+            logger.warning("enriching %d episodes failed: %s", len(ids), type(error).__name__)
+            logger.debug("the failure", exc_info=error)
+            if len(claim.attempts) == 1 or len(ids) == 1:
+                await self._put_off(claim, ids[0])
+            return False
         self._on_outcome("enriched", len(enriched))
-        self._on_outcome("unreadable", len(claimed) - len(enriched))
+        self._on_outcome("unreadable", len(unreadable))
+        return True
 
-    def _read(self, user_key: UserKey, row: tuple[Any, ...]) -> _Claimed | None:
-        id_, attempts, token, at = row
+    async def _put_off(self, claim: Claim, id_: UUID) -> None:
+        attempts = claim.attempts[id_]
         try:
-            exchange = self._episodic.read_exchange(user_key.fernet, id_, token)
-        except Unreadable:
-            return None  # it will not open later either
-        return _Claimed(id_, attempts, exchange, at)
+            await self._claims.postpone(claim.user_id, claim.id, {id_: attempts})
+            self._on_outcome("postponed", 1)
+            if attempts >= _MAX_ATTEMPTS:
+                logger.error("an episode is not enriched: it failed %d times", attempts)
+                async with self._vault.writing(claim.user_id) as (connection, _):
+                    values = {"user_id": claim.user_id, "id": id_}
+                    await connection.execute(self._vault.statements["pending_done"], values)
+                self._on_outcome("given_up", 1)
+        # Without the database the lease ends by itself.
+        except (DatabaseUnavailable, PoolTimeout, NoSuchUser) as error:
+            logger.warning("an episode waits for its lease to end: %s", type(error).__name__)
 
-    async def _enrich(self, episode: _Claimed) -> _Enriched:
+    async def _embedded(
+        self, claim: Claim, enriched: Sequence[_Enriched]
+    ) -> tuple[list[Document | None], list[Vectors | None]]:
+        """A document per episode and a vector per document, None where there is none."""
+        documents = [self._document(claim, one) for one in enriched]
+        texts = [document for document in documents if document is not None]
+        vectors = await self._store.embed(texts)
+        if texts and vectors is None and self._store.embedder is not None:
+            if max(one.episode.attempts for one in enriched) <= _MAX_ATTEMPTS_WITH_MODELS:
+                raise _EmbeddingFailed
+            logger.warning("%d memories are stored without vectors, for they cannot be embedded", len(texts))
+        rows: Iterator[Vectors] = iter(vectors if vectors is not None else [])
+        return documents, [next(rows, None) if document is not None else None for document in documents]
+
+    def _document(self, claim: Claim, one: _Enriched) -> Document | None:
+        if one.learned is None:
+            return None
+        episode = one.episode
+        return Document(
+            one.learned,
+            episode.at.astimezone(claim.zone),
+            source="episode",
+            source_id=episode.id,
+            previous=told_apart(one.learned, episode.previous),
+        )
+
+    async def _all_enriched(self, episodes: Sequence[Episode]) -> list[_Enriched]:
+        """In the order of `episodes`; models are asked about several at a time."""
+        found: dict[UUID, _Enriched] = {}
+
+        async def enrich(episode: Episode) -> None:
+            found[episode.id] = await self._enrich(episode)
+
+        async with trio.open_nursery() as nursery:
+            for episode in episodes:
+                nursery.start_soon(enrich, episode)
+        return [found[episode.id] for episode in episodes]
+
+    async def _enrich(self, episode: Episode) -> _Enriched:
         exchange = episode.exchange
-        description = await self._described(exchange)
+        description = await self._described(episode)
         if description is None:
             stated = {preference.key: preference.value for preference in stated_preferences(exchange.message)}
             description = Description(summarise(exchange.message, exchange.response), stated)
         learned = worth_learning(exchange.message, exchange.response, exchange.recalled)
         return _Enriched(episode, description.summary, description.preferences, learned)
 
-    async def _described(self, exchange: Exchange) -> Description | None:
-        if self._describe is None:
+    async def _described(self, episode: Episode) -> Description | None:
+        if self._describe is None or episode.attempts > _MAX_ATTEMPTS_WITH_MODELS:
             return None
         try:
             with trio.move_on_after(self._limits.describe_s):
-                return await self._describe(exchange.message, exchange.response)
+                return await self._describe(episode.exchange.message, episode.exchange.response)
         # The border of a model's call: rules take over.
         except Exception as error:  # noqa: BLE001
             logger.warning("an exchange could not be described by the model: %s", type(error).__name__)
         return None
 
+    async def _commit(
+        self,
+        connection: Connection,
+        user_key: UserKey,
+        claim: Claim,
+        enriched: Sequence[_Enriched],
+        unreadable: Sequence[UUID],
+        documents: Sequence[Document | None],
+        vectors: Sequence[Vectors | None],
+    ) -> None:
+        user_id, statements = claim.user_id, self._vault.statements
+        held = await self._claims.still(connection, claim)
+        forgotten = await forgotten_in(connection, self._vault, user_id, user_key)
+        before = await previous_turns(self._vault, connection, user_id, user_key, [one.episode.id for one in enriched])
+        for one, document, vector in zip(enriched, documents, vectors, strict=True):
+            episode = one.episode
+            if episode.id not in held:
+                continue  # forgotten, erased, or taken over after the lease
+            said = forgotten.of_sayings(episode.exchange.message, episode.exchange.response)
+            if await among_in(connection, self._vault, user_id, said, episode.at):
+                await connection.execute(statements["episode_forget"], {"user_id": user_id, "ids": [episode.id]})
+                continue
+            if document is not None:
+                # A vector that knows of a turn which was forgotten meanwhile is not kept.
+                stale = document.previous is not None and before.get(episode.id) != episode.previous
+                put = None if vector is None or stale else np.asarray([vector], np.float32)
+                await self._store.put_in(connection, user_id, user_key, [document], put, merge=True)
+                if vector is not None and stale:
+                    values = {"user_id": user_id, "content_digest": identity(user_key, document)}
+                    await connection.execute(statements["unembedded_add"], values)
+            await self._finish(connection, user_id, user_key, one)
+        # What does not open under a key that has been replaced since may open under the new one: its lease will end.
+        hopeless = unreadable if user_key.key == claim.user_key.key else ()
+        for id_ in held & {*(one.episode.id for one in enriched), *hopeless}:
+            await connection.execute(statements["pending_done"], {"user_id": user_id, "id": id_})
+
     async def _finish(self, connection: Connection, user_id: UUID, user_key: UserKey, one: _Enriched) -> None:
+        episode = one.episode
         for key, value in sorted(one.preferences.items()):
             try:
-                await self._core.set_in(connection, user_id, user_key, key, value, one.episode.at)
+                await self._core.set_in(connection, user_id, user_key, key, value, episode.at, episode.id)
             except InvalidCoreValue as error:
                 logger.info("a learned preference is not kept: %s", error)
         values = {
             "user_id": user_id,
-            "id": one.episode.id,
-            "summary_encrypted": seal(user_key.fernet, summary_purpose(one.episode.id), one.summary),
+            "id": episode.id,
+            "summary_encrypted": seal(user_key.fernet, summary_purpose(episode.id), one.summary),
         }
         await connection.execute(self._vault.statements["episode_enriched"], values)
 
 
 def _unheard(outcome: Outcome, count: int) -> None:
     del outcome, count
-
-
-def _zone(core: Sequence[tuple[UUID, str, Any]]) -> tzinfo:
-    """The person's time zone, if they have said it by its name."""
-    for _, key, value in core:
-        if key == TIME_ZONE_KEY:
-            try:
-                return ZoneInfo(str(value))
-            except (ZoneInfoNotFoundError, ValueError, OSError):
-                break
-    return UTC

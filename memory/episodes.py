@@ -60,11 +60,12 @@ class EpisodicMemory:
     ) -> bool:
         """Commit an episode and note that it awaits enrichment; False when there is one of this request already.
 
+        False too when memory was erased after `at`: what was said before is not stored after it.
         When this returns it is on disk. Raises like `Vault.key`, and the database's errors.
         """
         episode_id = uuid4()
         statements = self._vault.statements
-        async with self._vault.writing(user_id) as (connection, user_key):
+        async with self._vault.adding(user_id) as (connection, user_key):
             values = {
                 "user_id": user_id,
                 "id": episode_id,

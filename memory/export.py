@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any, Final
 from uuid import UUID
 
 from memory.associative import MemoryStore
 from memory.core import history_purpose, value_purpose
 from memory.episodes import EpisodicMemory, summary_purpose
-from memory.habits import FORGOTTEN, pattern_purpose
+from memory.habits import pattern_purpose
+from memory.preference_names import unwrapped
 from memory.sealing import Unreadable
 from memory.user_keys import UserKey
 from memory.vault import Vault
+from sql.connection import Connection, Cursor
 from sql.statements import StatementName
-from sql.tenant import scoped
 
 _PAGE: Final = 100
 _NO_ID: Final = UUID(int=0)
@@ -31,13 +32,12 @@ class Export:
     async def pages(self, user_id: UUID) -> AsyncGenerator[list[dict[str, Any]], None]:
         """Records as plain data, each with its `tier`: core, episodic, associative, proactive, in this order.
 
-        A record that does not open is there with `unreadable` true. What changes while it is read may be missed.
-        Consume it under `contextlib.aclosing`. Raises like `memory.vault.Vault.key`.
+        A record that does not open is there with `unreadable` true. What changes while it is read may be missed; a key
+        that is replaced meanwhile makes no difference. Consume it under `contextlib.aclosing`. Raises like
+        `memory.vault.Vault.key`.
         """
-        key = await self._vault.key(user_id)
-        async with scoped(self._vault.pool, user_id) as connection:
-            cursor = await connection.execute(self._vault.statements["core_all"], {"user_id": user_id})
-        yield [self._core(key, row) for row in await cursor.fetchall()]
+        key, rows = await self._read(user_id, "core_all", {"user_id": user_id})
+        yield [self._core(key, row) for row in rows]
         tiers: tuple[tuple[StatementName, Callable[[UserKey, tuple[Any, ...]], dict[str, Any] | None]], ...] = (
             ("episodes_page", self._episode),
             ("associative_page", self._memory),
@@ -46,23 +46,30 @@ class Export:
         for statement, read in tiers:
             after = _NO_ID
             while True:
-                rows = await self._page(user_id, statement, after)
+                values = {"user_id": user_id, "after": after, "limit": _PAGE}
+                key, rows = await self._read(user_id, statement, values)
                 yield [record for row in rows if (record := read(key, row)) is not None]
                 if len(rows) < _PAGE:
                     break
                 after = rows[-1][0]
 
-    async def _page(self, user_id: UUID, statement: StatementName, after: UUID) -> list[tuple[Any, ...]]:
-        values = {"user_id": user_id, "after": after, "limit": _PAGE}
-        async with scoped(self._vault.pool, user_id) as connection:
-            cursor = await connection.execute(self._vault.statements[statement], values, binary=True)
-        return await cursor.fetchall()
+    async def _read(
+        self, user_id: UUID, statement: StatementName, values: Mapping[str, object]
+    ) -> tuple[UserKey, list[tuple[Any, ...]]]:
+        """Rows, and the key that they are under."""
+
+        async def queue(connection: Connection, _: UserKey) -> Cursor:
+            return await connection.execute(self._vault.statements[statement], values, binary=True)
+
+        key, cursor = await self._vault.consistent(user_id, queue)
+        return key, await cursor.fetchall()
 
     def _core(self, key: UserKey, row: tuple[Any, ...]) -> dict[str, Any]:
-        id_, name, value, history, created_at, updated_at = row
+        id_, name, value, history, created_at, updated_at, _ = row
         record = {"tier": "core", "id": str(id_), "key": name}
         try:
-            record["value"] = self._vault.unseal(key.fernet, "core", value_purpose(name), value)
+            sealed = self._vault.unseal(key.fernet, "core", value_purpose(name), value)
+            record["key"], record["value"] = unwrapped(name, sealed)
             record["history"] = (
                 self._vault.unseal(key.fernet, "core", history_purpose(name), history) if history is not None else []
             )
@@ -124,8 +131,6 @@ class Export:
 
     def _pattern(self, key: UserKey, row: tuple[Any, ...]) -> dict[str, Any] | None:
         id_, pattern_digest, token, confidence, source, created_at, updated_at = row
-        if source == FORGOTTEN:
-            return None
         record: dict[str, Any] = {"tier": "proactive", "id": str(id_)}
         try:
             pattern = self._vault.unseal(key.fernet, "proactive", pattern_purpose(bytes(pattern_digest)), token)

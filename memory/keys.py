@@ -25,7 +25,7 @@ class WrongMasterKey(Exception):
     def __init__(self) -> None:
         super().__init__(
             "none of the master keys opens this user's key: TESSERA_MASTER_KEYS (or the master.key of the state folder)"
-            " must hold the one that wrapped it; nothing was changed"
+            " must hold the one that wrapped it, unless the stored key is damaged; nothing was changed"
         )
 
 

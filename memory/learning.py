@@ -13,6 +13,8 @@ _MAX_SUMMARY_PART: Final = 200
 _SENTENCE: Final = re.compile(r"[^.!?\n]+[.!?]*")
 # This share of a sentence's words in one recalled text makes it a repetition of that.
 _REPEATED: Final = 0.8
+# A statement of fewer words says too little to be known by them.
+_TELLING_WORDS: Final = 3
 _ASKING: Final = re.compile(
     r"^(?:what|who|whom|whose|when|where|which|why|how|is|are|was|were|do|does|did|can|could|will|would|should|have|has"
     r"|tell me|show|list|remind me (?:what|who|when|where|which|how)|find|give me)\b",
@@ -48,6 +50,33 @@ def worth_learning(message: str, response: str, recalled: Sequence[str]) -> str 
     if not _terms(analyser, said) and not _terms(analyser, told):
         return None
     return "\n".join(part for part in (said, told) if part)[:MAX_LEARNED_CHARS]
+
+
+def told(message: str, response: str) -> list[frozenset[str]]:
+    """What an exchange says, as the words of each of its statements: by these it is known again when it is forgotten.
+
+    The person's statements count; when they only ask, the answer's. Statements of one or two words ("Thank you!") count
+    only when nothing longer is said, and then all of them together.
+    """
+    side = message if not is_question(message) else response
+    analyser = Analyser()
+    found = [frozenset(_terms(analyser, sentence)) for sentence in _SENTENCE.findall(side) if not is_question(sentence)]
+    long = [words for words in found if len(words) >= _TELLING_WORDS]
+    whole = frozenset(_terms(analyser, message + " " + side if side is not message else message))
+    return list(dict.fromkeys(long)) or ([whole] if whole else [])
+
+
+def says_again(known: Sequence[frozenset[str]], message: str, response: str) -> bool:
+    """Whether an exchange says one of the `known` statements of another, on either side."""
+    analyser = Analyser()
+    sides = [[_terms(analyser, sentence) for sentence in _SENTENCE.findall(side)] for side in (message, response)]
+    for words in known:
+        if len(words) < _TELLING_WORDS:
+            if words in told(message, response):
+                return True
+        elif any(len(words & sentence) >= _REPEATED * len(words) for side in sides for sentence in side):
+            return True
+    return False
 
 
 def is_question(text: str) -> bool:

@@ -22,6 +22,14 @@ class MemoryLimits:
     """For a model's summary of an exchange; afterwards rules make it."""
     mined_episodes: int = 200
     claim: int = 20
-    """Episodes of one user that are enriched in one transaction."""
+    """Episodes or memories of one user that are worked on together."""
     idle_s: float = 30.0
     """Between two looks for work that other servers left."""
+    lease_s: float = 30.0
+    """How long work is taken for: a server that was killed gives it back after this."""
+    describing_at_once: int = 4
+
+
+def delay_s(attempts: int) -> float:
+    """Seconds until work that has failed `attempts` times is tried again: 2, doubled each time, at most 10 minutes."""
+    return float(min(600, 2 ** min(attempts, 10)))

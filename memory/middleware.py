@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
-from memory.associative import Document, MemoryStore
+from memory.associative import MemoryStore
 from memory.core import CoreMemory
 from memory.embedding.embedder import Embedder
 from memory.enrichment import Describe, Enrichment
-from memory.entities import entity_text
+from memory.entity_changes import EntityChange, EntityMemory
 from memory.episodes import EpisodicMemory, Exchange
 from memory.erasing import Forgetting, Receipt
 from memory.export import Export
+from memory.forgetting import ItemForgetting
 from memory.limits import MemoryLimits
 from memory.recall import Recall, Recalled
+from memory.sealing import well_formed
 from memory.vault import Tier, Vault
 
 
@@ -24,7 +28,8 @@ class MemoryMiddleware:
     """The four tiers of every user. Wraps each answer; run `enrichment` beside it.
 
     Every method raises `memory.vault.NoSuchUser`, `memory.keys.WrongMasterKey`, `memory.key_shares.MissingKeyShare` and
-    the database's errors, and leaves it to the caller to go on without memory.
+    the database's errors, and leaves it to the caller to go on without memory. Text that is not well-formed Unicode is
+    made so (`memory.sealing.well_formed`), except in preferences, which are refused.
     """
 
     def __init__(
@@ -43,6 +48,8 @@ class MemoryMiddleware:
         self._recall = Recall(vault, self.store, limits)
         self._core = CoreMemory(vault)
         self._episodic = EpisodicMemory(vault)
+        self._entities = EntityMemory(vault, self.store)
+        self._items = ItemForgetting(vault, self.store)
         self._forgetting = Forgetting(vault)
         self._export = Export(vault, self.store)
 
@@ -52,7 +59,7 @@ class MemoryMiddleware:
 
     async def recall(self, user_id: UUID, message: str) -> Recalled:
         """`enrich_context` before it is made plain."""
-        return await self._recall.recall(user_id, message)
+        return await self._recall.recall(user_id, well_formed(message))
 
     async def store_episode(
         self,
@@ -64,16 +71,24 @@ class MemoryMiddleware:
         *,
         agent: str | None = None,
         recalled: Sequence[str] = (),
+        at: datetime | None = None,
     ) -> bool:
-        """Commit an exchange, and have the rest made of it in the background. False: this request is stored already.
+        """Commit an exchange, and have the rest made of it in the background.
 
-        `recalled` are the texts that memory contributed, so that they are not learned again.
+        `recalled` are the texts that memory contributed, so that they are not learned again; `at` is when the person
+        said it, None: now. False: this request is stored already, or memory was erased since `at`.
         """
         stored = await self._episodic.store(
             user_id,
-            Exchange(message, response, agent, recalled),
-            session_id=session_id,
+            Exchange(
+                well_formed(message),
+                well_formed(response),
+                None if agent is None else well_formed(agent),
+                [well_formed(text) for text in recalled],
+            ),
+            session_id=None if session_id is None else well_formed(session_id),
             request_id=request_id or uuid4(),
+            at=at,
         )
         if stored:
             self.enrichment.wake()
@@ -85,7 +100,7 @@ class MemoryMiddleware:
 
     async def delete_core(self, user_id: UUID, key: str) -> bool:
         """Remove a preference with its history; whether there was one."""
-        return await self._core.delete(user_id, key)
+        return await self._core.delete(user_id, well_formed(key))
 
     async def mutated(
         self,
@@ -95,29 +110,20 @@ class MemoryMiddleware:
         entity_id: str,
         data: Mapping[str, Any] | None,
     ) -> None:
-        """The person's entity changed: remember what it is now, or forget it when it is gone."""
-        name = (entity, entity_id.replace("\x00", ""))
-        if op == "delete":
-            await self.store.forget_entity(user_id, name)
-        elif data:
-            await self._remember_entity(user_id, name, data)
+        """The person's entity changed just now: see `changed`."""
+        await self.changed(user_id, [EntityChange(op, entity, entity_id, data, datetime.now(UTC))])
 
-    async def _remember_entity(self, user_id: UUID, name: tuple[str, str], changed: Mapping[str, Any]) -> None:
-        # Embedded before a connection is taken, from what the entity was a moment ago; a rival change makes it anew.
-        known = await self.store.entity_data(user_id, name)
-        while True:
-            data = {**(known or {}), **changed}
-            document = Document(entity_text(name[0], data), datetime.now(UTC), name, "mutation", data=data)
-            vectors = await self.store.embed([document])
-            async with self.store.changing_entity(user_id, name) as (connection, user_key, now_known):
-                if now_known == known:
-                    await self.store.put_in(connection, user_id, user_key, [document], vectors)
-                    return
-                known = now_known
+    async def changed(self, user_id: UUID, changes: Sequence[EntityChange]) -> None:
+        """Commit what became of entities, and have their vectors made in the background.
+
+        Raises `memory.entity_changes.InvalidEntity` too, and has written nothing then.
+        """
+        if await self._entities.write(user_id, [_well_formed(change) for change in changes]):
+            self.enrichment.wake()
 
     async def forget(self, user_id: UUID, item_id: UUID) -> list[Tier]:
         """Remove one item of any tier for good; where something was removed, empty when nowhere."""
-        return await self._forgetting.forget(user_id, item_id)
+        return await self._items.forget(user_id, item_id)
 
     async def erase(self, user_id: UUID) -> Receipt:
         """Remove everything, destroy the key, and say what was done."""
@@ -126,3 +132,8 @@ class MemoryMiddleware:
     def export(self, user_id: UUID) -> AsyncGenerator[list[dict[str, Any]], None]:
         """All of a user's memory, a page of records at a time; consume it under `contextlib.aclosing`."""
         return self._export.pages(user_id)
+
+
+def _well_formed(change: EntityChange) -> EntityChange:
+    data = None if change.data is None else json.loads(well_formed(json.dumps(change.data, ensure_ascii=False)))
+    return replace(change, entity=well_formed(change.entity), id=well_formed(change.id), data=data)

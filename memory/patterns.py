@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _PARTS: Final = ((5, "night"), (12, "morning"), (17, "afternoon"), (22, "evening"), (24, "night"))
 _MIN_DAYS: Final = 3
+_NO_ID: Final = UUID(int=0)
 _SENTENCE: Final = re.compile(r"[^.!?\n]+")
 _WORD: Final = re.compile(r"[^\W\d_][\w'’-]*")
 _NO_NAMES: Final = frozenset({
@@ -32,11 +34,15 @@ class EpisodeFacts:
     at: datetime
     intent: str | None
     message: str
+    id: UUID = _NO_ID
 
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """`identity` stays when the pattern is seen again; `text` is a sentence about it; `confidence` is as of `at`."""
+    """`identity` stays when the pattern is seen again; `text` is a sentence about it; `confidence` is as of `at`.
+
+    `sightings` are the episodes that it is based on, with the day of each as an ISO date.
+    """
 
     identity: str
     text: str
@@ -44,6 +50,7 @@ class Pattern:
     confidence: float
     seen: int
     at: datetime
+    sightings: Mapping[UUID, str]
 
 
 def mine(episodes: Sequence[EpisodeFacts]) -> list[Pattern]:
@@ -52,42 +59,48 @@ def mine(episodes: Sequence[EpisodeFacts]) -> list[Pattern]:
     return sorted(found, key=lambda pattern: (-pattern.confidence, pattern.identity))
 
 
+def confidence_of(days: Iterable[str]) -> float | None:
+    """Of a pattern that was seen on these days; None: on too few to be one."""
+    count = len(set(days))
+    return count / (count + 2) if count >= _MIN_DAYS else None
+
+
 def part_of_day(at: datetime) -> str:
     """morning, afternoon, evening or night."""
     return next(name for hour, name in _PARTS if at.hour < hour)
 
 
 def _routines(episodes: Sequence[EpisodeFacts]) -> Iterable[Pattern]:
-    weekly: dict[tuple[str, int, str], list[datetime]] = defaultdict(list)
-    daily: dict[tuple[str, str], list[datetime]] = defaultdict(list)
+    weekly: dict[tuple[str, int, str], list[EpisodeFacts]] = defaultdict(list)
+    daily: dict[tuple[str, str], list[EpisodeFacts]] = defaultdict(list)
     for episode in episodes:
         if episode.intent is not None:
             part = part_of_day(episode.at)
-            weekly[episode.intent, episode.at.weekday(), part].append(episode.at)
-            daily[episode.intent, part].append(episode.at)
+            weekly[episode.intent, episode.at.weekday(), part].append(episode)
+            daily[episode.intent, part].append(episode)
     on_weekdays: dict[tuple[str, str], int] = defaultdict(int)
-    for (intent, weekday, part), times in weekly.items():
+    for (intent, weekday, part), seen in weekly.items():
         on_weekdays[intent, part] += 1
         text = f"Often asks about {_topic(intent)} on {WEEKDAYS[weekday]} {part}s."
-        yield from _pattern(f"weekly:{intent}:{weekday}:{part}", text, "time of the week", times)
-    for (intent, part), times in daily.items():
+        yield from _pattern(f"weekly:{intent}:{weekday}:{part}", text, "time of the week", seen)
+    for (intent, part), seen in daily.items():
         # On one weekday only it is the weekly pattern again.
         if on_weekdays[intent, part] > 1:
             text = f"Often asks about {_topic(intent)} in the {part}." if part != "night" else (
                 f"Often asks about {_topic(intent)} at night."
             )  # fmt: skip
-            yield from _pattern(f"daily:{intent}:{part}", text, "time of day", times)
+            yield from _pattern(f"daily:{intent}:{part}", text, "time of day", seen)
 
 
 def _names(episodes: Sequence[EpisodeFacts]) -> Iterable[Pattern]:
-    seen: dict[str, list[datetime]] = defaultdict(list)
+    seen: dict[str, list[EpisodeFacts]] = defaultdict(list)
     spelled: dict[str, str] = {}
     for episode in sorted(episodes, key=lambda episode: episode.at):
         for name in names_in(episode.message):
-            seen[name.casefold()].append(episode.at)
+            seen[name.casefold()].append(episode)
             spelled[name.casefold()] = name
-    for key, times in seen.items():
-        yield from _pattern(f"name:{key}", f"Often mentions {spelled[key]}.", "recurring names", times)
+    for key, mentions in seen.items():
+        yield from _pattern(f"name:{key}", f"Often mentions {spelled[key]}.", "recurring names", mentions)
 
 
 def names_in(text: str) -> set[str]:
@@ -101,10 +114,13 @@ def names_in(text: str) -> set[str]:
     return found
 
 
-def _pattern(identity: str, text: str, source: str, times: Sequence[datetime]) -> Iterable[Pattern]:
-    days = len({time.date() for time in times})
-    if days >= _MIN_DAYS:
-        yield Pattern(identity, text, source, days / (days + 2), days, max(times))
+def _pattern(identity: str, text: str, source: str, episodes: Sequence[EpisodeFacts]) -> Iterable[Pattern]:
+    days = [episode.at.date().isoformat() for episode in episodes]
+    confidence = confidence_of(days)
+    if confidence is not None:
+        sightings = {episode.id: day for episode, day in zip(episodes, days, strict=True)}
+        at = max(episode.at for episode in episodes)
+        yield Pattern(identity, text, source, confidence, len(set(days)), at, sightings)
 
 
 def _topic(intent: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -26,7 +26,7 @@ from memory.search import Hit, SearchQuery, read_hits
 from memory.user_keys import UserKey
 from memory.vault import Tier, Vault
 from memory.words import without_stamp
-from sql.tenant import scoped
+from sql.connection import Connection, Cursor
 
 logger = logging.getLogger(__name__)
 
@@ -159,12 +159,18 @@ class Recalled:
 
 
 @dataclass(frozen=True, slots=True)
-class _Rows:
-    key: tuple[Any, ...] | None
-    core: Sequence[tuple[Any, ...]]
-    episodic: Sequence[tuple[Any, ...]]
-    proactive: Sequence[tuple[Any, ...]]
-    hits: Sequence[Hit] = field(default=())
+class _Queued:
+    """The statements of one recall, in a pipeline: their rows are there when the transaction has ended."""
+
+    words: Mapping[bytes, str]
+    query: SearchQuery
+    core: Cursor
+    episodic: Cursor
+    proactive: Cursor
+    found: Cursor
+
+    async def hits(self) -> list[Hit]:
+        return read_hits(await self.found.fetchall(), self.query)
 
 
 class Recall:
@@ -183,34 +189,33 @@ class Recall:
         It is embedded before a connection is taken. Raises like `Vault.key`, and the database's errors.
         """
         vector = await self._embed(message)
-        key = await self._vault.key(user_id)
-        while True:
+
+        async def queue(connection: Connection, key: UserKey) -> _Queued:
             words = key.terms.query_words(message)
-            query = self._query(key, words, vector)
-            rows = await self._read(user_id, query)
-            current = await self._vault.opened(user_id, rows.key)
-            if current.stored == key.stored or current.key == key.key:
-                break
-            # It was replaced since it was opened: what was asked under the old one found nothing.
-            key = current
+            return await self._queue(connection, user_id, words, self._query(key, words, vector))
+
+        key, queued = await self._vault.consistent(user_id, queue)
         return Recalled(
-            core=self._core.read(key.fernet, rows.core),
-            associative=self._found(key.fernet, rows.hits, words),
-            episodic=self._episodic.read(key.fernet, rows.episodic),
-            proactive=self._patterns(key.fernet, rows.proactive),
+            core=self._core.read(key.fernet, await queued.core.fetchall()),
+            associative=self._found(key.fernet, await queued.hits(), queued.words),
+            episodic=self._episodic.read(key.fernet, await queued.episodic.fetchall()),
+            proactive=self._patterns(key.fernet, await queued.proactive.fetchall()),
             semantic=vector is not None,
         )
 
     async def search(self, user_id: UUID, message: str, limit: int, floor: Floor | None = None) -> list[Found]:
         """The associative part alone, of any length: for measuring it. Raises like `recall`."""
         vector = await self._embed(message)
-        key = await self._vault.key(user_id)
-        words = key.terms.query_words(message)
-        query = self._query(key, words, vector)
-        if floor is not None:
-            query = replace(query, floor=floor)
-        async with scoped(self._vault.pool, user_id) as connection:
-            cursor = await connection.execute(self._vault.statements["memory_search"], query.parameters(user_id, limit))
+
+        async def queue(connection: Connection, key: UserKey) -> tuple[Cursor, SearchQuery, Mapping[bytes, str]]:
+            words = key.terms.query_words(message)
+            query = self._query(key, words, vector)
+            if floor is not None:
+                query = replace(query, floor=floor)
+            statement = self._vault.statements["memory_search"]
+            return await connection.execute(statement, query.parameters(user_id, limit)), query, words
+
+        key, (cursor, query, words) = await self._vault.consistent(user_id, queue)
         return self._found(key.fernet, read_hits(await cursor.fetchall(), query), words)
 
     def _query(self, key: UserKey, words: Mapping[bytes, str], vector: Vectors | None) -> SearchQuery:
@@ -237,30 +242,24 @@ class Recall:
             )
         return vector
 
-    async def _read(self, user_id: UUID, query: SearchQuery) -> _Rows:
-        """All tiers and the key that they are under, in one round trip."""
+    async def _queue(
+        self, connection: Connection, user_id: UUID, words: Mapping[bytes, str], query: SearchQuery
+    ) -> _Queued:
+        """All tiers, to be read in one round trip together with the key that they are under."""
         statements, limits = self._vault.statements, self._limits
         values = {"user_id": user_id}
-        async with scoped(self._vault.pool, user_id) as connection:
-            key = await connection.execute(statements["user_key"], values)
-            core = await connection.execute(statements["core_all"], values)
-            episodic = await connection.execute(statements["episodes_recent"], values | {"limit": limits.episodes})
-            proactive = await connection.execute(
-                statements["proactive_active"],
-                values
-                | {
-                    "half_life_days": limits.pattern_half_life_days,
-                    "threshold": limits.pattern_threshold,
-                    "limit": limits.patterns,
-                },
-            )
-            found = await connection.execute(statements["memory_search"], query.parameters(user_id, limits.top_k))
-        return _Rows(
-            key=await key.fetchone(),
-            core=await core.fetchall(),
-            episodic=await episodic.fetchall(),
-            proactive=await proactive.fetchall(),
-            hits=read_hits(await found.fetchall(), query),
+        decaying = {
+            "half_life_days": limits.pattern_half_life_days,
+            "threshold": limits.pattern_threshold,
+            "limit": limits.patterns,
+        }
+        return _Queued(
+            words,
+            query,
+            core=await connection.execute(statements["core_all"], values),
+            episodic=await connection.execute(statements["episodes_recent"], values | {"limit": limits.episodes}),
+            proactive=await connection.execute(statements["proactive_active"], values | decaying),
+            found=await connection.execute(statements["memory_search"], query.parameters(user_id, limits.top_k)),
         )
 
     def _found(self, fernet: Fernet, hits: Sequence[Hit], words: Mapping[bytes, str]) -> list[Found]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Any, Final
 from uuid import UUID
 
 import numpy as np
 
 from memory.associative import MemoryStore
-from memory.embedding.embedder import Embedder
+from memory.conversation import previous_turns, told_apart
+from memory.embedding.embedder import Embedder, passage
 from memory.sealing import Unreadable
+from memory.user_keys import UserKey
 from memory.vault import Vault
-from sql.tenant import listing, scoped
+from sql.connection import Connection
+from sql.tenant import listing
 
 _USERS: Final = 200
 _BATCH: Final = 50
@@ -60,23 +65,30 @@ class Reembedding:
         after = _NO_ID
         while True:
             values = {"user_id": user_id, "after": after, "embedding_model": self._embedder.name, "limit": _BATCH}
-            key = await self._vault.key(user_id)
-            async with scoped(self._vault.pool, user_id) as connection:
-                cursor = await connection.execute(self._vault.statements["associative_other_model"], values)
-            rows = await cursor.fetchall()
+            key, (rows, before) = await self._vault.consistent(user_id, partial(self._page, values, user_id))
             texts: list[tuple[UUID, bytes, str]] = []
-            for id_, token, content_digest in rows:
+            for id_, token, content_digest, source_id in rows:
                 try:
                     content = self._store.read(key.fernet, bytes(content_digest), token)
                 except Unreadable:
                     done.unreadable += 1
                 else:
-                    texts.append((id_, bytes(content_digest), content.text))
+                    previous = told_apart(content.text, before.get(source_id))
+                    texts.append((id_, bytes(content_digest), passage(content.text, previous)))
             if texts:
                 done.memories += await self._put(user_id, key.stored, texts)
             if len(rows) < _BATCH:
                 return done
             after = rows[-1][0]
+
+    async def _page(
+        self, values: Mapping[str, object], user_id: UUID, connection: Connection, key: UserKey
+    ) -> tuple[list[tuple[Any, ...]], Mapping[UUID, str]]:
+        """Memories without a vector of the model, and what was said before the episodes they were learned from."""
+        cursor = await connection.execute(self._vault.statements["associative_other_model"], values)
+        rows = await cursor.fetchall()
+        episodes = [source_id for *_, source_id in rows if source_id is not None]
+        return rows, await previous_turns(self._vault, connection, user_id, key, episodes)
 
     async def _put(self, user_id: UUID, stored_key: bytes, texts: list[tuple[UUID, bytes, str]]) -> int:
         vectors = np.asarray(await self._embedder.embed_documents([text for _, _, text in texts]), np.float32)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -14,6 +15,7 @@ import trio
 from memory.associative import Content, Document, MemoryStore, identity, purpose
 from memory.core import history_purpose, value_purpose
 from memory.episodes import exchange_purpose, summary_purpose
+from memory.forgotten import reseal_forgetting_key
 from memory.habits import pattern_purpose, pattern_values
 from memory.key_shares import MissingKeyShare
 from memory.keys import WrongMasterKey
@@ -62,16 +64,13 @@ class Rekeying:
         Vectors are turned from the old rotation to the new one, without the embedding model. Raises like
         `memory.vault.Vault.key`.
         """
-        keys = self._vault.keys
-        new = await keys.make(user_id)
-        async with self._vault.replacing_key(user_id) as (connection, old):
+        async with self._vault.replacing_key(user_id) as replacement:
+            connection, new = replacement.connection, replacement.new
+            old = await self._vault.opened(user_id, (replacement.old,))
             done = Rekeyed(old.fingerprint, new.fingerprint)
             for tier in (self._core, self._episodes, self._memories, self._patterns):
                 await tier(connection, user_id, old, new, done)
-            values = {"user_id": user_id, "encryption_key": new.stored}
-            await connection.execute(self._vault.statements["user_key_replace"], values)
-        with trio.CancelScope(shield=True):
-            await keys.replaced(user_id, by=new)
+            await reseal_forgetting_key(connection, self._vault, user_id, old, new)
         return done
 
     async def rotate_master_key(self, progress: Callable[[Rewrapped], Awaitable[None]] | None = None) -> Rewrapped:
@@ -127,60 +126,65 @@ class Rekeying:
                 await connection.execute(self._vault.statements["core_rekey"], values)
 
     async def _episodes(self, connection: Connection, user_id: UUID, old: UserKey, new: UserKey, done: Rekeyed) -> None:
-        async for row in self._rows(connection, user_id, "episodes_page"):
-            id_, summary, exchange = row[0], row[3], row[4]
-            resealed = self._resealed(
-                old, new, done, "episodic", (summary_purpose(id_), summary), (exchange_purpose(id_), exchange)
-            )
-            if resealed is not None:
-                values = {
-                    "user_id": user_id,
-                    "id": id_,
-                    "summary_encrypted": resealed[0],
-                    "exchange_encrypted": resealed[1],
-                }
-                await connection.execute(self._vault.statements["episode_rekey"], values)
+        async with aclosing(self._rows(connection, user_id, "episodes_page")) as rows:
+            async for row in rows:
+                id_, summary, exchange = row[0], row[3], row[4]
+                resealed = self._resealed(
+                    old, new, done, "episodic", (summary_purpose(id_), summary), (exchange_purpose(id_), exchange)
+                )
+                if resealed is not None:
+                    values = {
+                        "user_id": user_id,
+                        "id": id_,
+                        "summary_encrypted": resealed[0],
+                        "exchange_encrypted": resealed[1],
+                    }
+                    await connection.execute(self._vault.statements["episode_rekey"], values)
 
     async def _memories(self, connection: Connection, user_id: UUID, old: UserKey, new: UserKey, done: Rekeyed) -> None:
         statements = self._vault.statements
         await connection.execute(statements["terms_erase"], {"user_id": user_id})
-        async for row in self._rows(connection, user_id, "associative_page"):
-            id_, token, embedding, model, old_digest, entity_type, entity_id = row[:7]
-            try:
-                content = self._store.read(old.fernet, bytes(old_digest), token)
-            except Unreadable:
-                done.unreadable += 1
-                continue
-            vector = None
-            if embedding is not None:
-                vector = new.rotation.apply(old.rotation.undo(np.asarray(embedding.to_numpy(), np.float32)))
-            entity = (entity_type, entity_id) if entity_type is not None else None
-            values = _memory_values(new, content, entity) | {
-                "user_id": user_id,
-                "id": id_,
-                "embedding": vector,
-                "embedding_model": model,
-                "source_id": None,
-                "at": None,
-                "hits": 0,
-            }
-            await connection.execute(statements["associative_rewrite"], values)
-            await connection.execute(statements["terms_insert"], values)
-            done.rows += 1
+        async with aclosing(self._rows(connection, user_id, "associative_page")) as rows:
+            async for row in rows:
+                id_, token, embedding, model, old_digest, entity_type, entity_id = row[:7]
+                try:
+                    content = self._store.read(old.fernet, bytes(old_digest), token)
+                except Unreadable:
+                    done.unreadable += 1
+                    continue
+                vector = None
+                if embedding is not None:
+                    vector = new.rotation.apply(old.rotation.undo(np.asarray(embedding.to_numpy(), np.float32)))
+                entity = (entity_type, entity_id) if entity_type is not None else None
+                values = _memory_values(new, content, entity) | {
+                    "user_id": user_id,
+                    "id": id_,
+                    "embedding": vector,
+                    "embedding_model": model,
+                    "source_id": None,
+                    "at": None,
+                    "hits": 0,
+                }
+                await connection.execute(statements["associative_rewrite"], values)
+                await connection.execute(statements["terms_insert"], values)
+                done.rows += 1
 
     async def _patterns(self, connection: Connection, user_id: UUID, old: UserKey, new: UserKey, done: Rekeyed) -> None:
-        async for row in self._rows(connection, user_id, "proactive_page"):
-            id_, old_digest, token = row[:3]
-            try:
-                pattern = self._vault.unseal(old.fernet, "proactive", pattern_purpose(bytes(old_digest)), token)
-            except Unreadable:
-                done.unreadable += 1
-                continue
-            values = pattern_values(new, pattern) | {"user_id": user_id, "id": id_}
-            await connection.execute(self._vault.statements["proactive_rekey"], values)
-            done.rows += 1
+        async with aclosing(self._rows(connection, user_id, "proactive_page")) as rows:
+            async for row in rows:
+                id_, old_digest, token = row[:3]
+                try:
+                    pattern = self._vault.unseal(old.fernet, "proactive", pattern_purpose(bytes(old_digest)), token)
+                except Unreadable:
+                    done.unreadable += 1
+                    continue
+                values = pattern_values(new, pattern) | {"user_id": user_id, "id": id_}
+                await connection.execute(self._vault.statements["proactive_rekey"], values)
+                done.rows += 1
 
-    async def _rows(self, connection: Connection, user_id: UUID, page: StatementName) -> AsyncIterator[tuple[Any, ...]]:
+    async def _rows(
+        self, connection: Connection, user_id: UUID, page: StatementName
+    ) -> AsyncGenerator[tuple[Any, ...], None]:
         after = _NO_ID
         while True:
             values = {"user_id": user_id, "after": after, "limit": _PAGE}

@@ -22,9 +22,23 @@ class Unreadable(Exception):
     """A sealed value was changed, moved, or sealed under another key."""
 
 
+def well_formed(text: str) -> str:
+    """`text` as Unicode: halves of surrogate pairs are joined, and those that stand alone replaced by U+FFFD.
+
+    JSON can spell such halves (a model may stream an emoji in two of them); UTF-8, and so PostgreSQL, a tokenizer and a
+    model's API can't.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
 def seal(fernet: Fernet, purpose: str, value: Any) -> bytes:
-    """`value`, which is JSON, as a token that opens for the same `purpose` only."""
-    return fernet.encrypt(json.dumps([purpose, value], ensure_ascii=False, separators=(",", ":")).encode())
+    """`value`, which is JSON, as a token that opens for the same `purpose` only. Its texts come back `well_formed`."""
+    text = json.dumps([purpose, value], ensure_ascii=False, separators=(",", ":"))
+    return fernet.encrypt(well_formed(text).encode())
 
 
 def unseal(fernet: Fernet, purpose: str, token: bytes) -> Any:

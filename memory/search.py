@@ -47,7 +47,7 @@ class SearchQuery:
         return {
             "user_id": user_id,
             "terms": list(self.terms),
-            "vector": None if self.vector is None else vector_text(self.vector),
+            "vector": self.vector,
             "embedding_model": self.embedding_model,
             "k1": self.ranking.k1,
             "b": self.ranking.b,
@@ -98,11 +98,6 @@ async def search(
 def read_hits(rows: Iterable[tuple[Any, ...]], query: SearchQuery) -> list[Hit]:
     """The rows of `memory_search`, in their order."""
     return [_hit(rank, row, query.terms) for rank, row in enumerate(rows, start=1)]
-
-
-def vector_text(vector: Vectors) -> str:
-    """A vector as pgvector reads it; nine digits give every float back as it was."""
-    return "[" + ",".join([f"{number:.9g}" for number in vector.tolist()]) + "]"
 
 
 def _hit(rank: int, row: tuple[Any, ...], terms: Sequence[bytes]) -> Hit:

@@ -77,7 +77,11 @@ class UserKey:
 
 
 class UserKeys:
-    """Opens wrapped keys. Keeps at most `max_kept` of them, each for `keep_s` seconds since it was opened."""
+    """Opens wrapped keys. Keeps at most `max_kept` of them, each for `keep_s` seconds since it was opened.
+
+    Run `expire` beside it, so that keys which nobody asks for leave in time too. Python offers no way to overwrite what
+    they were: the process may hold their bytes until it uses that memory for something else.
+    """
 
     def __init__(
         self,
@@ -93,22 +97,29 @@ class UserKeys:
         self._max_kept = max_kept
         self._keep_s = keep_s
         self._clock = clock
-        self._kept: OrderedDict[UUID, tuple[float, UserKey]] = OrderedDict()
+        self._kept: OrderedDict[UUID, tuple[float, UserKey]] = OrderedDict()  # the longest opened first
+        self._opened = trio.Event()
 
     def __repr__(self) -> str:
         return f"<UserKeys, {len(self._kept)} kept>"
 
-    @property
-    def reach_backups(self) -> bool:
-        """Whether destroying a key also makes copies of the database unreadable: shares are in use."""
-        return self._shares is not None
+    def __len__(self) -> int:
+        """How many keys are in memory."""
+        return len(self._kept)
 
     async def make(self, user_id: UUID) -> UserKey:
-        """A fresh random key, not yet stored anywhere but for its share. Raises `OSError`."""
+        """A fresh random key for a new user, not yet stored anywhere but for its share. Raises `OSError`."""
+        return await self._make(user_id, replacing=False)
+
+    async def make_replacement(self, user_id: UUID) -> UserKey:
+        """`make` for a user who has a key, in the transaction that holds that key's exclusive lock. See `replaced`."""
+        return await self._make(user_id, replacing=True)
+
+    async def _make(self, user_id: UUID, *, replacing: bool) -> UserKey:
         key = Fernet.generate_key()
         if self._shares is None:
             return UserKey(self._keyring.wrap(key), key)
-        share = await self._shares.make(user_id)
+        share = await self._shares.make(user_id, replacing=replacing)
         return UserKey(WrappedKey(self._keyring.wrap(key, share.secret), share.id).stored(), key)
 
     def kept(self, user_id: UUID) -> UserKey | None:
@@ -129,14 +140,25 @@ class UserKeys:
             return kept
         wrapped = WrappedKey.parse(stored)
         key = UserKey(bytes(stored), self._keyring.unwrap(wrapped.token, await self._secret(user_id, wrapped)))
-        if self._shares is not None:
-            # What a crash between committing a new key and destroying the old one's share has left.
-            await self._shares.destroy(user_id, keep=wrapped.share_id, sparing_recent=True)
         self._kept[user_id] = (self._clock(), key)
         self._kept.move_to_end(user_id)
         while len(self._kept) > self._max_kept:
             self._kept.popitem(last=False)
+        self._opened.set()
         return key
+
+    async def expire(self) -> None:
+        """Drop each key when its time is over; for ever."""
+        while True:
+            while self._kept:
+                opened_at, _ = next(iter(self._kept.values()))
+                left_s = opened_at + self._keep_s - self._clock()
+                if left_s > 0:
+                    await trio.sleep(left_s)
+                else:
+                    self._kept.popitem(last=False)
+            self._opened = trio.Event()
+            await self._opened.wait()
 
     async def rewrap(self, user_id: UUID, stored: bytes) -> bytes | None:
         """`stored` under the first master key, None when it is. Raises what `open` raises."""
@@ -146,15 +168,54 @@ class UserKeys:
             return None
         return WrappedKey(self._keyring.rewrap(wrapped.token, secret), wrapped.share_id).stored()
 
-    async def replaced(self, user_id: UUID, by: UserKey) -> int:
-        """`by` is committed as the user's key: forget the others and destroy their shares. Returns how many."""
+    async def can_destroy(self, user_id: UUID, stored: bytes | None) -> bool:
+        """Whether `stored` needs a share that is in the folder here: destroying that makes every copy of it useless."""
+        share_id = None if stored is None else WrappedKey.parse(stored).share_id
+        return share_id is not None and self._shares is not None and await self._shares.exists(user_id, share_id)
+
+    async def destroy_leftovers(self, user_id: UUID, *keep: bytes | None) -> None:
+        """Destroy the user's shares that none of these wrapped keys needs; under the key's exclusive lock."""
+        if self._shares is not None:
+            ids = [WrappedKey.parse(stored).share_id for stored in keep if stored is not None]
+            await self._shares.destroy_others(user_id, [share_id for share_id in ids if share_id is not None])
+
+    async def replaced(self, user_id: UUID, old: bytes | None, by: UserKey) -> None:
+        """`by` is committed in the place of `old`: forget that, and destroy its share. Raises `OSError`.
+
+        Nothing else is destroyed, for the lock is gone, and another replacement may be under way.
+        """
         self.forget(user_id)
-        return 0 if self._shares is None else await self._shares.destroy(user_id, keep=by.share_id)
+        if self._shares is None:
+            return
+        share_id = None if old is None else WrappedKey.parse(old).share_id
+        if share_id is not None:
+            await self._shares.destroy(user_id, share_id)
+        if by.share_id is not None:
+            await self._shares.settle(user_id, by.share_id)
+
+    async def unsettled(self) -> list[UUID]:
+        """Users of whose keys a replacement is under way, or was left undone by a crash: see `settle`."""
+        return [] if self._shares is None else await self._shares.unsettled()
+
+    async def settle(self, user_id: UUID, stored: bytes) -> bool:
+        """Destroy what undone replacements left beside `stored`, the user's key; under the key's exclusive lock.
+
+        False, and nothing is destroyed, when the share of `stored` is not here: this is not the folder of this database
+        then, or not its newest state, and what looks left over may be somebody's current share. Raises `OSError`.
+        """
+        if self._shares is None:
+            return False
+        share_id = WrappedKey.parse(stored).share_id
+        if share_id is not None and not await self._shares.exists(user_id, share_id):
+            return False
+        await self.destroy_leftovers(user_id, stored)
+        await self._shares.settle_all(user_id)
+        return True
 
     async def discard(self, user_id: UUID) -> None:
         """The user that a key was made for did not come to be: destroy its share."""
         if self._shares is not None:
-            await self._shares.destroy(user_id, keep=None)
+            await self._shares.discard(user_id)
 
     def forget(self, user_id: UUID) -> None:
         """Drop the user's key from memory."""

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final, Literal
 from uuid import UUID
 
@@ -134,6 +135,7 @@ class Answering:
             device,
             turn,
             self.memory,
+            self._wall_clock(),
         )
 
     def _spend(self, user_id: UUID, tokens: int) -> None:
@@ -173,6 +175,7 @@ class Answer:
         device: RemoteDevice,
         turn: Turn,
         memory: AnswerMemory,
+        asked_at: float,
     ) -> None:
         self._orchestrator = orchestrator
         self._registry = registry
@@ -184,6 +187,7 @@ class Answer:
         self._device = device
         self._turn = turn
         self._memory = memory
+        self._asked_at = asked_at
         self._recalled = RecalledContext()
         self._agent: str | None = None
         self._announced = 0
@@ -228,7 +232,8 @@ class Answer:
             self._announce_mutations()
         if self._failure is not None:
             return "failed"
-        await self._memory.store(self._chat, emitting.text, self._agent, self._recalled)
+        asked_at = datetime.fromtimestamp(self._asked_at, UTC)
+        await self._memory.store(self._chat, emitting.text, self._agent, self._recalled, asked_at)
         return "completed"
 
     async def _answer(self, emit: Emit) -> None:

@@ -6,6 +6,8 @@ from uuid import UUID
 
 import structlog
 
+from memory.key_shares import MissingKeyShare
+from memory.keys import WrongMasterKey
 from memory.vault import NoSuchUser
 from server.remembering import AnswerMemory
 from sql.errors import DatabaseUnavailable
@@ -20,7 +22,7 @@ async def forget_memory(memory: AnswerMemory, user_id: UUID, memory_id: UUID) ->
     """Remove the memory; the frame that answers."""
     try:
         tiers = await memory.forget(user_id, memory_id)
-    except (DatabaseUnavailable, PoolTimeout, NoSuchUser) as error:
+    except (DatabaseUnavailable, PoolTimeout, NoSuchUser, WrongMasterKey, MissingKeyShare) as error:
         log.warning("memory_forget_failed", reason=type(error).__name__)
         return WsError(
             code=ErrorCode.MEMORY_UNAVAILABLE, message="Memory can't be reached just now; try again.", retryable=True

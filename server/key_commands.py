@@ -18,7 +18,7 @@ from server.accounts import normalise_email
 from server.database import open_database
 from server.memory import open_embedder, user_keys
 from server.settings import Settings
-from server.state import master_keys, prepare_state_dir
+from server.state import first_master_key, master_keys, prepare_state_dir
 from sql.pool import Pool
 from sql.statements import Statements
 from sql.tenant import scoped_to_email
@@ -38,9 +38,11 @@ class _Opened:
 @asynccontextmanager
 async def _open(settings: Settings) -> AsyncIterator[_Opened]:
     prepare_state_dir(settings.state_dir)
-    keys, _ = master_keys(settings)
+    found = master_keys(settings)
+    statements = Statements.load()
     async with open_database(settings) as database:
-        yield _Opened(database.pool, Vault(database.pool, Statements.load(), user_keys(settings, keys)))
+        keys, _ = found or await first_master_key(settings, database.pool, statements)
+        yield _Opened(database.pool, Vault(database.pool, statements, user_keys(settings, keys)))
 
 
 async def rotate_master_key(settings: Settings) -> None:

@@ -39,7 +39,7 @@ from server.rest.serve import ServeLimits, serve_rest
 from server.rest.services import RestLimits, RestServices
 from server.session import SessionLimits
 from server.settings import Settings, parse_bind
-from server.state import master_keys, prepare_state_dir
+from server.state import first_master_key, master_keys, prepare_state_dir
 from server.token_budget import TokenBudget
 from server.websocket import DEVICE_PATH, serve_device_sockets
 from sql.statements import Statements
@@ -83,10 +83,11 @@ async def serve(
     """Run the server until `stop` is set, then drain and return.
 
     Raises `OSError` when an address can't be bound or the database can't be reached, `server.settings.SettingsError`
-    when the kept master key can't be used, and `server.memory.KEY_FAULTS` when the users' keys don't open with it.
+    when the kept master key can't be used or is gone, and `server.memory.KEY_FAULTS` when the users' keys don't open
+    with it.
     """
     prepare_state_dir(settings.state_dir)
-    keys, key_file = master_keys(settings)
+    found_keys = master_keys(settings)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(settings))
         # One client for all model calls, so that connections to the model stay open between requests.
@@ -95,6 +96,7 @@ async def serve(
             models = await open_models(settings, client, nursery)
             metrics = Metrics()
             statements = Statements.load()
+            keys, key_file = found_keys or await first_master_key(settings, database.pool, statements)
             users = user_keys(settings, keys)
             memory = await open_memory(settings, database.pool, statements, users, client, metrics, models.memory)
             tokens = Tokens(KeyRing(keys).derive(TOKEN_LABEL), lifetime_s=settings.access_token_ttl_s)
@@ -103,6 +105,7 @@ async def serve(
             parts = _compose(settings, database, models, memory.middleware, metrics, tokens, accounts)
             origins = AllowedOrigins(settings.allowed_origins)
             nursery.start_soon(parts.remembering.run)
+            nursery.start_soon(memory.upkeep.run)
             serve_sockets = partial(
                 serve_device_sockets,
                 parts.gate.serve,
@@ -260,6 +263,7 @@ async def _drain(parts: _Parts, rest_done: trio.Event, grace_s: float) -> None:
     log.info("draining", sessions=len(parts.registry), grace_s=grace_s)
     parts.answering.drain()
     parts.gate.drain()
+    ends_at = trio.current_time() + grace_s
     with trio.move_on_after(grace_s):
         await parts.gate.closed()
         await rest_done.wait()
@@ -268,6 +272,7 @@ async def _drain(parts: _Parts, rest_done: trio.Event, grace_s: float) -> None:
     with trio.move_on_after(_CLOSE_TIMEOUT_S):
         await parts.gate.closed()
         await rest_done.wait()
+    await parts.remembering.drain(max(ends_at - trio.current_time(), _CLOSE_TIMEOUT_S))
 
 
 def _host_port(address: tuple[str, int]) -> str:

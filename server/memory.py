@@ -17,7 +17,9 @@ from memory.embedding.http import EmbeddingEndpoint, HttpEmbedder
 from memory.embedding.local import LocalEmbedder
 from memory.embedding.model_files import ModelMissing, model_folder
 from memory.enrichment import Enrichment
+from memory.key_check import KeysDoNotFit, check_keys
 from memory.key_shares import KeyShares, MissingKeyShare
+from memory.key_upkeep import KeyUpkeep
 from memory.keys import KeyRing, WrongMasterKey
 from memory.limits import MemoryLimits
 from memory.middleware import MemoryMiddleware
@@ -28,19 +30,18 @@ from server.metrics import Metrics
 from server.settings import Settings
 from sql.pool import Pool
 from sql.statements import Statements
-from sql.tenant import listing
 
 log = structlog.get_logger(__name__)
 
 _SHARES_FOLDER: Final = "key-shares"
-_CHECKED_USERS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class OpenMemory:
-    """Memory ready for use, and how the banner names it."""
+    """Memory ready for use, what is to be run beside it, and how the banner names it."""
 
     middleware: MemoryMiddleware
+    upkeep: KeyUpkeep
     description: str
 
 
@@ -58,19 +59,6 @@ def shares_folder(settings: Settings) -> Path | None:
     return settings.state_dir / _SHARES_FOLDER if settings.database_url is None else None
 
 
-async def check_keys(pool: Pool, statements: Statements, keys: UserKeys) -> None:
-    """Open some users' keys, so that a server with the wrong ones does not start.
-
-    Raises `WrongMasterKey` and `MissingKeyShare`; changes nothing.
-    """
-    async with listing(pool) as connection:
-        values = {"after": "00000000-0000-0000-0000-000000000000", "limit": _CHECKED_USERS}
-        cursor = await connection.execute(statements["user_ids_page"], values)
-    vault = Vault(pool, statements, keys)
-    for (user_id,) in await cursor.fetchall():
-        await vault.key(user_id)
-
-
 async def open_memory(
     settings: Settings,
     pool: Pool,
@@ -80,9 +68,15 @@ async def open_memory(
     metrics: Metrics,
     describing_model: Model | None,
 ) -> OpenMemory:
-    """Memory on an open database. Raises what `check_keys` raises."""
-    await check_keys(pool, statements, keys)
+    """Memory on an open database. Raises `KeysDoNotFit`."""
     vault = Vault(pool, statements, keys, metrics.memory_unreadable)
+    await check_keys(vault)
+    if shares_folder(settings) is None:
+        log.warning(
+            "no_key_shares",
+            meaning="erasing does not reach backups of the database",
+            advice="set TESSERA_KEY_SHARES_DIR before people register",
+        )
     embedder, description = await open_embedder(settings, client)
     limits = MemoryLimits(
         top_k=settings.memory_top_k,
@@ -92,7 +86,8 @@ async def open_memory(
     store = MemoryStore(vault, embedder)
     describe = describing(describing_model, metrics) if describing_model is not None else None
     enrichment = Enrichment(vault, store, limits, describe, metrics.enriched)
-    return OpenMemory(MemoryMiddleware(vault, embedder, limits=limits, enrichment=enrichment), description)
+    middleware = MemoryMiddleware(vault, embedder, limits=limits, enrichment=enrichment)
+    return OpenMemory(middleware, KeyUpkeep(vault), description)
 
 
 async def open_embedder(settings: Settings, client: httpx.AsyncClient) -> tuple[Embedder | None, str]:
@@ -114,5 +109,5 @@ async def open_embedder(settings: Settings, client: httpx.AsyncClient) -> tuple[
     return embedder, f"words and meaning ({embedder.name})"
 
 
-KEY_FAULTS: Final = (WrongMasterKey, MissingKeyShare)
-"""What `check_keys` raises: the operator's to mend."""
+KEY_FAULTS: Final = (KeysDoNotFit, WrongMasterKey, MissingKeyShare)
+"""What users' keys raise that do not open: the operator's to mend."""

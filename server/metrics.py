@@ -23,6 +23,7 @@ _RECALL_BUCKETS_S: Final = (0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0
 _DURATION_BUCKETS_S: Final = (0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300)
 
 Mode = Literal["home", "popup"]
+ChangeOutcome = Literal["ok", "failed", "refused", "lost", "retried"]
 MemoryOutcome = Literal["ok", "timeout", "failed"]
 RepairedAs = Literal["repaired", "invalid_again", "deadline", "model_error"]
 RequestOutcome = Literal["completed", "cancelled", "failed"]
@@ -185,9 +186,13 @@ class Metrics:
         """A row of `tier`, one of the four, was skipped."""
         self._unreadable.labels(tier).inc()
 
-    def entity_remembered(self, outcome: Literal["ok", "failed", "dropped"]) -> None:
-        """A change of an entity reached memory, or not; `dropped`: too many were waiting."""
-        self._memory_changes.labels(outcome).inc()
+    def entity_remembered(self, outcome: ChangeOutcome, count: int = 1) -> None:
+        """Changes of entities reached memory, or not.
+
+        `failed` can't be stored; `refused`: too many were waiting; `lost`: they still were when the server ended.
+        `retried` are tries that failed for now.
+        """
+        self._memory_changes.labels(outcome).inc(count)
 
     def watch_pool(self, stats: Callable[[], PoolStats]) -> None:
         """Read the database pool's gauges from `stats` whenever the metrics are read. Called at most once."""

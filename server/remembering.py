@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final, Protocol
 from uuid import UUID
 
@@ -14,12 +15,12 @@ from memory.middleware import MemoryMiddleware
 from memory.recall import Recalled
 from memory.vault import Tier
 from server.answer import ChatInput
+from server.entity_changes import EntityChanges
 from server.metrics import Metrics
 from streaming.frames import WsMemoryUsed, WsMutationRecord
 
+_COMMITTED_S: Final = 1.0
 log = structlog.get_logger(__name__)
-
-_CHANGES_WAITING: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +39,21 @@ class AnswerMemory(Protocol):
         """What bears on `message`; nothing when it can't be had in time."""
         ...
 
-    async def store(self, chat: ChatInput, response: str, agent: str | None, recalled: RecalledContext) -> None:
-        """Commit the exchange; when this returns it is on disk, or logged as lost."""
+    async def store(
+        self, chat: ChatInput, response: str, agent: str | None, recalled: RecalledContext, asked_at: datetime
+    ) -> None:
+        """Commit the exchange and the user's changes until now; when this returns they are on disk, or logged as lost.
+
+        Memory that was erased since `asked_at` stays empty of it.
+        """
         ...
 
-    def changed(self, user_id: UUID, change: WsMutationRecord) -> None:
-        """The person's entity was changed: remember that later, in the order of the calls."""
+    def changed(self, user_id: UUID, change: WsMutationRecord) -> bool:
+        """The person's entity was changed: commit that soon, in the order of the calls. False: it can't be taken."""
+        ...
+
+    async def committed(self, user_id: UUID) -> None:
+        """Wait, for a second at most, until what was changed before is committed."""
         ...
 
     async def forget(self, user_id: UUID, item_id: UUID) -> list[Tier]:
@@ -59,7 +69,7 @@ class Remembering:
         self._metrics = metrics
         self._recall_s = recall_s
         self._store_s = store_s
-        self._send, self._receive = trio.open_memory_channel[tuple[UUID, WsMutationRecord]](_CHANGES_WAITING)
+        self._changes = EntityChanges(middleware.changed, metrics)
 
     async def recall(self, user_id: UUID, message: str) -> RecalledContext:
         """See `AnswerMemory`."""
@@ -79,10 +89,13 @@ class Remembering:
         self._metrics.recalled("ok", trio.current_time() - started)
         return _context(recalled)
 
-    async def store(self, chat: ChatInput, response: str, agent: str | None, recalled: RecalledContext) -> None:
+    async def store(
+        self, chat: ChatInput, response: str, agent: str | None, recalled: RecalledContext, asked_at: datetime
+    ) -> None:
         """See `AnswerMemory`."""
         try:
             with trio.fail_after(self._store_s):
+                await self._changes.written(chat.user_id)
                 await self._middleware.store_episode(
                     chat.user_id,
                     chat.session_id,
@@ -91,6 +104,7 @@ class Remembering:
                     chat.request_id,
                     agent=agent,
                     recalled=recalled.texts,
+                    at=asked_at,
                 )
         except trio.TooSlowError:
             log.warning("memory_store_failed", reason=f"took over {self._store_s:g} s")
@@ -102,34 +116,28 @@ class Remembering:
         else:
             self._metrics.stored("ok")
 
-    def changed(self, user_id: UUID, change: WsMutationRecord) -> None:
-        """See `AnswerMemory`. Of more than a thousand waiting changes the newest are dropped, and counted."""
-        try:
-            self._send.send_nowait((user_id, change))
-        except trio.WouldBlock:
-            log.warning("memory_change_dropped", entity=change.entity)
-            self._metrics.entity_remembered("dropped")
+    def changed(self, user_id: UUID, change: WsMutationRecord) -> bool:
+        """See `AnswerMemory`."""
+        return self._changes.take(user_id, change)
+
+    async def committed(self, user_id: UUID) -> None:
+        """See `AnswerMemory`."""
+        with trio.move_on_after(_COMMITTED_S):
+            await self._changes.written(user_id)
 
     async def forget(self, user_id: UUID, item_id: UUID) -> list[Tier]:
         """See `AnswerMemory`."""
         return await self._middleware.forget(user_id, item_id)
 
     async def run(self) -> None:
-        """Remember changed entities one after another, and enrich stored episodes; for ever."""
+        """Commit changed entities, and enrich what is stored; for ever."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._middleware.enrichment.run)
-            nursery.start_soon(self._remember_changes)
+            nursery.start_soon(self._changes.run)
 
-    async def _remember_changes(self) -> None:
-        async for user_id, change in self._receive:
-            try:
-                await self._middleware.mutated(user_id, change.op, change.entity, change.id, change.data)
-            # A border: one change that can't be remembered must not keep the next ones from it.
-            except Exception as error:  # noqa: BLE001
-                log.warning("memory_change_failed", reason=type(error).__name__, detail=str(error))
-                self._metrics.entity_remembered("failed")
-            else:
-                self._metrics.entity_remembered("ok")
+    async def drain(self, within_s: float) -> None:
+        """Commit what was taken, before the server ends. What is left undone of enrichment, another server does."""
+        await self._changes.drain(within_s)
 
 
 class NoMemory:
@@ -140,11 +148,19 @@ class NoMemory:
         del user_id, message
         return RecalledContext()
 
-    async def store(self, chat: ChatInput, response: str, agent: str | None, recalled: RecalledContext) -> None:
+    async def store(
+        self, chat: ChatInput, response: str, agent: str | None, recalled: RecalledContext, asked_at: datetime
+    ) -> None:
         """Nothing."""
 
-    def changed(self, user_id: UUID, change: WsMutationRecord) -> None:
+    def changed(self, user_id: UUID, change: WsMutationRecord) -> bool:
         """Nothing."""
+        del user_id, change
+        return True
+
+    async def committed(self, user_id: UUID) -> None:
+        """Nothing waits."""
+        del user_id
 
     async def forget(self, user_id: UUID, item_id: UUID) -> list[Tier]:
         """Nothing is there to be removed."""

@@ -18,6 +18,7 @@ import trio
 from server.answer import RequestRefused
 from server.answering import Answer, Answering, Status
 from server.auth import Tokens
+from server.changing import change_entity, pong_after_changes
 from server.chat_input import chat_input
 from server.devices import DeviceRegistry
 from server.expiry import Expiry, RefreshRefused
@@ -44,9 +45,7 @@ from streaming.frames import (
     WsError,
     WsHomeRequest,
     WsMemoryForget,
-    WsMutationRecord,
     WsPing,
-    WsPong,
     WsPopupRequest,
     WsToolCall,
     WsToolResult,
@@ -259,13 +258,11 @@ class Session:
                 if not self.data_replies.answer(data_id, frame):
                     self._refuse(ErrorCode.UNKNOWN_CALL, f"No data request {data_id} awaits a response.")
             case WsClientMutation():
-                record = WsMutationRecord(op=frame.op, entity=frame.entity, id=frame.id, data=frame.data)
-                self._registry.announce(self.user_id, record, origin=self.device_id)
-                self._answering.memory.changed(self.user_id, record)
+                self._changed(frame)
             case WsMemoryForget(memory_id=memory_id):
                 nursery.start_soon(self._forget, memory_id)
             case WsPing():
-                self.send_control(WsPong())
+                nursery.start_soon(self._pong)
             case WsAuthRefresh(token=token):
                 try:
                     self._expiry.refresh(token)
@@ -273,6 +270,14 @@ class Session:
                     self._refuse(ErrorCode.UNAUTHORIZED, str(refused))
             case WsDeviceHello():
                 self._refuse(ErrorCode.ALREADY_READY, "This socket has said hello already.")
+
+    def _changed(self, frame: WsClientMutation) -> None:
+        refused = change_entity(self._answering.memory, self._registry, self.user_id, self.device_id, frame)
+        if refused is not None:
+            self.send_control(refused)
+
+    async def _pong(self) -> None:
+        self.send_control(await pong_after_changes(self._answering.memory, self.user_id))
 
     async def _forget(self, memory_id: UUID) -> None:
         self.send_control(await forget_memory(self._answering.memory, self.user_id, memory_id))

@@ -8,10 +8,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+import trio
 from cryptography.fernet import Fernet
 
+from memory.key_check import sampled_keys
 from memory.keys import check_master_key
 from server.settings import PREFIX, Settings, SettingsError
+from sql.pool import Pool
+from sql.statements import Statements
 
 _KEY_FILE: Final = "master.key"
 
@@ -21,17 +25,37 @@ def prepare_state_dir(path: Path) -> None:
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
-def master_keys(settings: Settings) -> tuple[list[str], Path | None]:
-    """The master keys, and the file they were kept in when the settings name none.
+def master_keys(settings: Settings) -> tuple[list[str], Path | None] | None:
+    """The master keys, and the file they are kept in when the settings name none; None when there are none yet.
 
-    That file is made on first use, mode 0600. Losing it makes what is encrypted under it unreadable for good. Raises
-    `SettingsError` when the file holds no key.
+    Writes nothing. Losing that file makes what is encrypted under it unreadable for good. Raises `SettingsError` when
+    it holds no key.
     """
     if settings.master_keys:
         return [key.get_secret_value() for key in settings.master_keys], None
     path = settings.state_dir / _KEY_FILE
-    if not path.exists():
-        _write_new_key(path)
+    return (_read(path), path) if path.exists() else None
+
+
+async def first_master_key(settings: Settings, pool: Pool, statements: Statements) -> tuple[list[str], Path]:
+    """A new master key in the state folder, mode 0600, for a database whose users have no keys yet.
+
+    A database with users' keys had another master key, which a new one could not replace: raises `SettingsError` then,
+    and writes nothing.
+    """
+    path = settings.state_dir / _KEY_FILE
+    wrapped = any(key is not None for key in (await sampled_keys(pool, statements)).values())
+    if wrapped and not path.exists():  # another server may have made it meanwhile
+        mistake = (
+            f"{PREFIX}MASTER_KEYS: unset, and there is no {path}, but the database has users whose keys a master key"
+            " wrapped: set it, or put the file back; nothing was written"
+        )
+        raise SettingsError([mistake])
+    await trio.to_thread.run_sync(_write_new_key, path)
+    return _read(path), path
+
+
+def _read(path: Path) -> list[str]:
     keys = [key for key in path.read_text("ascii", "replace").split() if key]
     try:
         for key in keys:
@@ -40,7 +64,7 @@ def master_keys(settings: Settings) -> tuple[list[str], Path | None]:
         keys = []
     if not keys:
         raise SettingsError([f"{PREFIX}MASTER_KEYS: unset, and {path} holds no Fernet key"])
-    return keys, path
+    return keys
 
 
 def _write_new_key(path: Path) -> None:

@@ -265,3 +265,6 @@ def _remaining_results(pgconn: pq.abc.PGconn) -> PQGen[None]:
 
 Connection = TrioConnection[TupleRow]
 """A connection whose rows are tuples, the default."""
+
+Cursor = psycopg.AsyncCursor[TupleRow]
+"""What a `Connection` executes into."""

@@ -2,6 +2,5 @@
 
 from psycopg import OperationalError as DatabaseUnavailable
 from psycopg.errors import ForeignKeyViolation as UnknownReference
-from psycopg.errors import LockNotAvailable
 
-__all__ = ["DatabaseUnavailable", "LockNotAvailable", "UnknownReference"]
+__all__ = ["DatabaseUnavailable", "UnknownReference"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, LiteralString
 from uuid import UUID
 
 from pgvector.psycopg import register_vector_async
@@ -21,6 +21,8 @@ from sql.pool import Pool
 
 SERVER_ROLE: Final = "tessera_server"
 WORKER_ROLE: Final = "tessera_worker"
+_BEGIN: Final = "BEGIN"
+_SNAPSHOT: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 
 class UnsafeRole(Exception):
@@ -47,15 +49,18 @@ async def configure_server(connection: Connection) -> None:
 
 
 @asynccontextmanager
-async def scoped(pool: Pool, user_id: UUID) -> AsyncIterator[Connection]:
+async def scoped(pool: Pool, user_id: UUID, *, snapshot: bool = False) -> AsyncIterator[Connection]:
     """A transaction that sees the rows of `user_id` alone; committed when the block ends normally, else rolled back.
+
+    `snapshot`: all its statements see the database as it was at the first one, and none may change anything. Otherwise
+    each sees what was committed when it began, so that two of them may see different states.
 
     The connection is in pipeline mode: `execute` queues, fetching from a cursor waits, and cursors can be read after
     the block too. A statement's error is raised by the first fetch after it or at the block's end. A block cancelled
     at its end may have been committed or not: write what can be written twice.
     """
     setting = SQL("SET LOCAL app.user_id = {}").format(Literal(str(user_id)))
-    async with _transaction(pool, setting) as connection:
+    async with _transaction(pool, setting, _SNAPSHOT if snapshot else _BEGIN) as connection:
         yield connection
 
 
@@ -74,9 +79,9 @@ async def listing(pool: Pool) -> AsyncIterator[Connection]:
 
 
 @asynccontextmanager
-async def _transaction(pool: Pool, setting: Composed) -> AsyncIterator[Connection]:
+async def _transaction(pool: Pool, setting: Composed, begin: LiteralString = _BEGIN) -> AsyncIterator[Connection]:
     async with pool.connection() as connection, connection.pipeline():
-        await connection.execute("BEGIN")
+        await connection.execute(begin)
         await connection.execute(setting, prepare=False)
         yield connection
         # An error or a cancellation does not get here: the pool rolls back what it finds open.

@@ -6,6 +6,7 @@ Items are the device's: their known fields are named here, others pass through.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -74,7 +75,11 @@ class CheckpointRefData(BaseModel):
     items: list[Checkpoint]
 
 
-PARSED_BLOCKS = {"ChartData": ChartBlock, "TableData": TableBlock, "TimelineData": TimelineBlock}
+PARSED_BLOCKS: Mapping[str, type[BaseModel]] = {
+    "ChartData": ChartBlock,
+    "TableData": TableBlock,
+    "TimelineData": TimelineBlock,
+}
 """Sent as the parser reads them, without their `type`, which is the frame's `block_type`."""
 
-ENTITY_REFS = (TaskRefData, ProjectRefData, NoteRefData, CheckpointRefData)
+ENTITY_REFS: tuple[type[BaseModel], ...] = (TaskRefData, ProjectRefData, NoteRefData, CheckpointRefData)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -14,6 +14,7 @@ T = TypeVar("T")
 Entity = Literal["task", "project", "note", "checkpoint"]
 Domain = Literal["tasks", "checkpoints", "notes", "projects"]
 MutationOp = Literal["create", "update", "delete"]
+MAX_ENTITY_ID_CHARS: Final = 200
 MemoryTier = Literal["core", "associative", "episodic", "proactive"]
 # Optional fields are left out of the JSON when they are None; nulls inside data stay.
 Optional = Annotated[T | None, Field(exclude_if=lambda value: value is None)]
@@ -73,7 +74,7 @@ class WsMutationRecord(FrameModel):
 
     op: MutationOp
     entity: Entity
-    id: str
+    id: str = Field(min_length=1, max_length=MAX_ENTITY_ID_CHARS)
     data: Optional[dict[str, Any]] = None
 
 

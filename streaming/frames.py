@@ -13,6 +13,7 @@ from pydantic import Field, TypeAdapter
 
 from streaming.codes import ErrorCode
 from streaming.frame_parts import (
+    MAX_ENTITY_ID_CHARS,
     Domain,
     Entity,
     FrameModel,
@@ -118,7 +119,7 @@ class WsClientMutation(FrameModel):
     type: Literal[WsFrameType.MUTATION] = WsFrameType.MUTATION
     op: MutationOp
     entity: Entity
-    id: str = Field(min_length=1, max_length=200)
+    id: str = Field(min_length=1, max_length=MAX_ENTITY_ID_CHARS)
     data: Optional[dict[str, Any]] = None
 
 

@@ -122,7 +122,7 @@ def _definitions(frames: list[type[BaseModel]], mode: JsonSchemaMode) -> JsonObj
 
 def _block_data() -> JsonObject:
     """What `stream_block.data` holds: one definition for each `block_type`, and those it is made of."""
-    models: list[type[BaseModel]] = [*PARSED_BLOCKS.values(), *ENTITY_REFS]
+    models = [*PARSED_BLOCKS.values(), *ENTITY_REFS]
     _, document = models_json_schema(
         [(model, "serialization") for model in models], ref_template=_DEFS + "{model}", schema_generator=_Generator
     )
@@ -132,8 +132,9 @@ def _block_data() -> JsonObject:
         definition["title"] = name
         del definition["properties"]["type"]
         definition["required"].remove("type")
-    references = {model.model_fields["entity"].annotation: _DEFS + model.__name__ for model in ENTITY_REFS}
-    mapping = {get_args(entity)[0]: reference for entity, reference in references.items()}
+    mapping = {
+        definitions[model.__name__]["properties"]["entity"]["const"]: _DEFS + model.__name__ for model in ENTITY_REFS
+    }
     definitions["EntityRefData"] = {
         "description": "An `entity_ref`: items of one entity, as the device has them.",
         "oneOf": [{"$ref": reference} for reference in mapping.values()],

@@ -12,6 +12,7 @@ from typing import Any
 from agents.device import DeviceCall, Outcome
 from agents.tools.error import ToolError
 from agents.turn import Turn
+from streaming.frame_parts import MAX_ENTITY_ID_CHARS
 from streaming.frames import Entity, MutationOp, WsMutationRecord
 
 PLURALS: dict[Entity, str] = {"task": "tasks", "project": "projects", "note": "notes", "checkpoint": "checkpoints"}
@@ -98,7 +99,9 @@ class DeviceAccess:
         return result.data
 
     def _record(self, op: MutationOp, entity: Entity, identity: str, data: Item | None) -> None:
-        self._turn.mutations.append(WsMutationRecord(op=op, entity=entity, id=identity, data=data))
+        # What no frame can name is announced to nobody: the device has done it all the same.
+        if 0 < len(identity) <= MAX_ENTITY_ID_CHARS:
+            self._turn.mutations.append(WsMutationRecord(op=op, entity=entity, id=identity, data=data))
 
 
 def _item(data: Any, identity: str | None = None) -> Item:

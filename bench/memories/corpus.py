@@ -1,35 +1,60 @@
-"""Conversations with questions about them, one JSON object per line of a gzip file.
+"""Conversations with questions about them, one JSON object per line of a file, gzipped or not.
 
     {"conv": name,
      "items": [{"id", "session", "speaker", "ts", "text"}, ...],
      "queries": [{"id", "q", "gold": [id, ...], "gold_level": "turn" or "session"}, ...]}
 
-`session`, `speaker` and `ts` may be null; without a level the gold are ids of items. A session is as good as its best
-item.
+Items are single turns, in the order in which they were said. All but `id` and `text` may be missing or null, texts may
+be empty, and ids may occur twice. Without a level the gold are ids of items. A session is as good as its best item.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-_TIME_FORMATS: Final = ("%Y/%m/%d (%a) %H:%M", "%Y/%m/%d %H:%M", "%Y/%m/%d", "%I:%M %p on %d %B, %Y")
-_ROLES: Final = {"user", "assistant", "system", "human", "ai"}
+Level = Literal["turn", "session"]
+
+_GZIP: Final = b"\x1f\x8b"
+_TIME_FORMATS: Final = (
+    "%Y/%m/%d (%a) %H:%M",
+    "%Y/%m/%d %H:%M",
+    "%Y/%m/%d %H:%M:%S",
+    "%Y/%m/%d",
+    "%I:%M %p on %d %B, %Y",
+    "%d %B %Y, %H:%M",
+    "%d %B %Y",
+    "%d %B, %Y",
+    "%d %b %Y",
+    "%B %d, %Y",
+    "%B %d, %Y %H:%M",
+    "%B %d, %Y, %I:%M %p",
+    "%b %d, %Y",
+    "%B %Y",
+)
+_MILLISECONDS: Final = 1e11
+_TICK: Final = timedelta(microseconds=1)
+_ROLES: Final = {"user", "assistant", "system", "human", "ai", "bot", "model", "tool"}
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing that was said: `target` is what finding it counts for, `previous` what was said just before."""
+    """One thing that was said. `when` differs from turn to turn, so that they keep their order; None: not known."""
 
-    target: str
+    id: str
+    session: str | None
     text: str
     when: datetime | None
-    previous: str | None
+
+    def target(self, level: Level) -> str | None:
+        """What finding it counts for."""
+        return self.id if level == "turn" else self.session
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,70 +63,88 @@ class Query:
 
     text: str
     gold: frozenset[str]
+    level: Level
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """All items of one person, and what is asked about them: by `turn` or `session`."""
+    """All items of one person, and what is asked about them."""
 
     name: str
-    level: str
     items: list[Item]
     queries: list[Query]
 
 
 def read_corpus(path: Path) -> Iterator[Conversation]:
-    """The conversations of a file; one whose queries have both levels is given twice, once for each."""
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        for line in lines:
-            data = json.loads(line)
-            levels = {query.get("gold_level") or "turn" for query in data["queries"]}
-            for level in sorted(levels):
-                queries = [
-                    Query(query["q"], frozenset(str(gold) for gold in query["gold"]))
-                    for query in data["queries"]
-                    if (query.get("gold_level") or "turn") == level and query["gold"]
-                ]
-                yield Conversation(str(data["conv"]), level, _items(data["items"], level), queries)
+    """The conversations of a file. Raises `ValueError` for a line that is not one."""
+    with path.open("rb") as file:
+        gzipped = file.read(2) == _GZIP
+    with gzip.open(path, "rt", encoding="utf-8") if gzipped else path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                data = json.loads(line)
+                queries = [query for asked in data.get("queries") or () if (query := _query(asked)) is not None]
+                yield Conversation(str(data.get("conv", number)), _items(data["items"]), queries)
 
 
-def _items(items: list[dict[str, Any]], level: str) -> list[Item]:
-    texts = [_text(item) for item in items]
-    return [
-        Item(
-            target=str(item["session"] if level == "session" else item["id"]),
-            text=text,
-            when=_when(item.get("ts")),
-            previous=texts[place - 1] if place and _continues(items[place - 1], item) else None,
+def _query(asked: Mapping[str, Any]) -> Query | None:
+    gold = asked.get("gold")
+    targets = frozenset(str(one) for one in (gold if isinstance(gold, list) else [gold]) if one is not None)
+    level: Level = "session" if asked.get("gold_level") == "session" else "turn"
+    return Query(_clean(asked["q"]), targets, level) if targets else None
+
+
+def _items(items: list[dict[str, Any]]) -> list[Item]:
+    """Those without a time have that of the one before; so many ticks later that their order is kept."""
+    read, last = [], None
+    for number, item in enumerate(items):
+        when = _when(item.get("ts"))
+        last = when or last
+        session = item.get("session")
+        read.append(
+            Item(
+                id=str(item.get("id", number)),
+                session=str(session) if session is not None else None,
+                text=_text(item),
+                when=last + number * _TICK if last is not None else None,
+            )
         )
-        for place, (item, text) in enumerate(zip(items, texts, strict=True))
-    ]
+    return read
 
 
-def _continues(before: dict[str, Any], item: dict[str, Any]) -> bool:
-    return item.get("session") is not None and before.get("session") == item["session"]
-
-
-def _text(item: dict[str, Any]) -> str:
+def _text(item: Mapping[str, Any]) -> str:
     """The text, with the speaker's name where it is one: people are asked about by name."""
-    speaker = item.get("speaker")
-    return f"{speaker}: {item['text']}" if speaker and speaker.lower() not in _ROLES else item["text"]
+    text, speaker = _clean(item.get("text")), _clean(item.get("speaker")).strip()
+    return f"{speaker}: {text}" if text and speaker and speaker.lower() not in _ROLES else text
+
+
+def _clean(text: object) -> str:
+    """As a string without half characters, which no JSON from a device has either."""
+    return "" if text is None else str(text).encode("utf-8", "replace").decode()
 
 
 def _when(value: object) -> datetime | None:
-    if isinstance(value, int | float):
-        return datetime.fromtimestamp(value / 1000 if value > 1e11 else value, UTC)
-    if not isinstance(value, str):
-        return None
     try:
-        when = datetime.fromisoformat(value)
-    except ValueError:
-        pass
-    else:
-        return when if when.tzinfo else when.replace(tzinfo=UTC)
-    for pattern in _TIME_FORMATS:
+        if isinstance(value, int | float) or (isinstance(value, str) and value.strip().isdecimal() and len(value) > 8):
+            seconds = float(value)
+            return datetime.fromtimestamp(seconds / 1000 if seconds > _MILLISECONDS else seconds, UTC)
+        if not isinstance(value, str):
+            return None
+        return _parsed(value.strip())
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _parsed(text: str) -> datetime | None:
+    parsers: list[Callable[[str], datetime]] = [datetime.fromisoformat, *map(_strptime, _TIME_FORMATS)]
+    for parse in (*parsers, parsedate_to_datetime):
         try:
-            return datetime.strptime(value, pattern).replace(tzinfo=UTC)
-        except ValueError:
+            when = parse(text)
+        except (ValueError, TypeError):
             continue
+        return when if when.tzinfo else when.replace(tzinfo=UTC)
     return None
+
+
+def _strptime(pattern: str) -> Callable[[str], datetime]:
+    return lambda text: datetime.strptime(text, pattern).replace(tzinfo=UTC)

@@ -10,11 +10,10 @@ from typing import Final
 from uuid import UUID
 
 import bm25s
-import trio
 
-from bench.memories.corpus import Conversation, Item, Query, read_corpus
+from bench.memories.corpus import Query, read_corpus
 from bench.memories.setting import Setting
-from memory.associative import Document
+from bench.memories.writing import Memory, Written, write
 from memory.ranking import NO_FLOOR, Ranking
 from memory.search import SearchQuery, search
 from memory.words import Analyser, without_stamp
@@ -22,6 +21,9 @@ from sql.tenant import scoped
 
 CUTS: Final = (5, 10, 20)
 _DEPTH: Final = 1000
+_DIGITS: Final = 9
+_SAME: Final = 1e-9
+_LEAST_PART: Final = 20
 VECTORS, CLEAR, BLIND = "vectors alone", "BM25 in the clear", "blind BM25"
 FUSED, FLOORED = "fusion", "fusion, above floor"
 
@@ -46,79 +48,112 @@ class Tally:
 
 @dataclass(slots=True)
 class Report:
-    """The tallies of one file, by method and part; `difference` is the largest between a blind and a clear score."""
+    """The tallies of one file and level, by part and method; `count` is of queries."""
 
+    count: int = 0
     tallies: dict[str, dict[str, Tally]] = field(default_factory=dict)
-    difference: float = 0.0
-    items: int = 0
-    write_s: float = 0.0
 
-    def add(self, method: str, number: int, ranked: list[str], query: Query) -> None:
-        # The constants were chosen looking at every other query of the first file; those in between were not looked at.
-        for part in ("all", "held out" if number % 2 == 0 else "tuned on"):
-            self.tallies.setdefault(part, {}).setdefault(method, Tally()).add(ranked, query.gold)
+    def add(self, method: str, part: str, ranked: Sequence[str], gold: frozenset[str]) -> None:
+        for name in ("all", part):
+            self.tallies.setdefault(name, {}).setdefault(method, Tally()).add(ranked, gold)
 
-    def print(self, name: str) -> None:
-        rate = self.items / self.write_s if self.write_s else 0.0
-        print(f"\n{name}: {self.items} items, written at {rate:.0f} a second, embedding included")
-        print(f"largest difference between a blind and a clear BM25 score: {self.difference:.1e}")
+    def print(self) -> None:
         for part, methods in self.tallies.items():
             count = next(iter(methods.values())).count
-            if part != "all" and count < 20:
+            if part != "all" and count < _LEAST_PART:
                 continue
-            print(f"  {part} ({count} queries)".ljust(32) + "".join(f"  R@{cut:<4}" for cut in CUTS) + "  MRR")
+            print(f"\n| {part}, {count} queries | " + " | ".join(f"R@{cut}" for cut in CUTS) + " | MRR |")
+            print("|---|" + "---|" * (len(CUTS) + 1))
             for method, tally in methods.items():
-                print(f"    {method:<28}" + "".join(f"  {mean:.3f}" for mean in tally.means()))
-            if VECTORS in methods:
-                best = max(methods[method].means()[1] for method in (VECTORS, BLIND))
-                fused = methods[FUSED].means()[1]
-                print(f"    fusion against the better part, R@10: {fused - best:+.3f}")
+                print(f"| {method} | " + " | ".join(f"{mean:.3f}" for mean in tally.means()) + " |")
+            self._verdict(methods)
+
+    def _verdict(self, methods: dict[str, Tally]) -> None:
+        blind, clear = methods[BLIND].means(), methods[CLEAR].means()
+        same = all(abs(one - other) < _SAME for one, other in zip(blind, clear, strict=True))
+        print(f"\nblind BM25 finds what BM25 in the clear finds: {'yes' if same else 'NO'}")
+        if VECTORS in methods:
+            vectors, fused = methods[VECTORS].means(), methods[FUSED].means()
+            names = [*(f"R@{cut}" for cut in CUTS), "MRR"]
+            differences = [
+                f"{name} {have - max(words, meaning):+.3f}"
+                for name, have, words, meaning in zip(names, fused, blind, vectors, strict=True)
+            ]
+            print("fusion against the better of its parts: " + ", ".join(differences))
+
+
+@dataclass(slots=True)
+class Volume:
+    """What was written of a file; `difference` is the largest between a blind and a clear score."""
+
+    items: int = 0
+    unlearned: int = 0
+    rows: int = 0
+    write_s: float = 0.0
+    asked: int = 0
+    ask_s: float = 0.0
+    difference: float = 0.0
+
+    def print(self) -> None:
+        rate = self.items / self.write_s if self.write_s else 0.0
+        print(
+            f"{self.items} items in {self.rows} rows ({self.unlearned} with nothing to remember), written at {rate:.0f}"
+            f" a second, embedding included; a search took {1000 * self.ask_s / max(self.asked, 1):.0f} ms on average,"
+            f" embedding and opening all {_DEPTH} at most included"
+        )
+        print(f"largest difference between a blind and a clear BM25 score: {self.difference:.1e}")
 
 
 async def measure_quality(setting: Setting, paths: Sequence[Path]) -> None:
-    """Write each conversation as a person's memory, ask, and print a table per file and level of gold."""
+    """Write each conversation as a person's memory, ask, and print a Markdown table per file and level of gold."""
     for path in paths:
         reports: dict[str, Report] = {}
+        volume = Volume()
         for conversation in read_corpus(path):
-            report = reports.setdefault(conversation.level, Report())
-            await _measure(setting, conversation, report)
-            await trio.lowlevel.checkpoint()
+            written = await write(setting, conversation)
+            volume.items += len(conversation.items)
+            volume.rows += len(written.memories)
+            volume.unlearned += written.unlearned
+            volume.write_s += written.seconds
+            await _ask(setting, written, conversation.queries, reports, volume)
+        print(f"\n## {path.name}\n")
+        volume.print()
         for level, report in reports.items():
-            report.print(f"{path.name}, gold by {level}")
+            print(f"\n### gold by {level}")
+            report.print()
 
 
-async def _measure(setting: Setting, conversation: Conversation, report: Report) -> None:
-    store = setting.middleware.store
-    user_id = await setting.person()
-    documents = [Document(item.text, item.when, previous=item.previous) for item in conversation.items]
-    started = time.perf_counter()
-    ids = await store.add_documents(user_id, documents)
-    report.write_s += time.perf_counter() - started
-    report.items += len(documents)
-    # Things said twice in the same words are one memory, which stands for all of them.
-    held: dict[UUID, list[Item]] = {}
-    for memory_id, item in zip(ids, conversation.items, strict=True):
-        held.setdefault(memory_id, []).append(item)
-    clear = _Clear({memory_id: items[-1] for memory_id, items in held.items()})
+async def _ask(
+    setting: Setting, written: Written, queries: Sequence[Query], reports: dict[str, Report], volume: Volume
+) -> None:
+    user_id, embedder = written.user_id, setting.middleware.store.embedder
+    clear = _Clear(written.memories)
     key = await setting.vault.key(user_id)
-    for number, query in enumerate(conversation.queries):
+    for query in queries:
         terms = key.terms.query(query.text)
         lexical = SearchQuery(terms, floor=NO_FLOOR, ranking=Ranking(lexical_limit=_DEPTH))
         blind = dict(await _search(setting, user_id, lexical))
-        expected = clear.scores(without_stamp(query.text)) if len(lexical.terms) == len(terms) else blind
+        # Of a long query both ends are looked for; the library would look for all of it.
+        expected = clear.scores(query.text) if len(lexical.terms) == len(terms) else blind
         differences = [abs(expected.get(memory_id, 0.0) - score) for memory_id, score in blind.items()]
-        report.difference = max([report.difference, *differences])
+        volume.difference = max([volume.difference, *differences])
         ranked = {CLEAR: _order(expected), BLIND: _order(blind)}
-        if store.embedder is not None:
-            vector = key.rotation.apply(await store.embedder.embed_query(without_stamp(query.text)))
-            ranking = Ranking(semantic_limit=_DEPTH)
-            semantic = SearchQuery([], vector, store.embedder.name, NO_FLOOR, ranking)
+        if embedder is not None:
+            vector = key.rotation.apply(await embedder.embed_query(without_stamp(query.text)))
+            semantic = SearchQuery([], vector, embedder.name, NO_FLOOR, Ranking(semantic_limit=_DEPTH))
             ranked[VECTORS] = [memory_id for memory_id, _ in await _search(setting, user_id, semantic)]
         for name, floor in ((FUSED, NO_FLOOR), (FLOORED, None)):
+            started = time.perf_counter()
             found = await setting.recall.search(user_id, query.text, _DEPTH, floor)
+            volume.ask_s += time.perf_counter() - started
+            volume.asked += 1
             ranked[name] = [item.id for item in found]
+        report = reports.setdefault(query.level, Report())
+        # The constants were chosen looking at every other query of the public files; those between were not looked at.
+        part = "held out" if report.count % 2 == 0 else "tuned on"
+        report.count += 1
         for method, memory_ids in ranked.items():
-            report.add(method, number, list(_targets(memory_ids, held)), query)
+            report.add(method, part, list(_targets(memory_ids, written, query)), query.gold)
 
 
 async def _search(setting: Setting, user_id: UUID, query: SearchQuery) -> list[tuple[UUID, float]]:
@@ -130,34 +165,36 @@ async def _search(setting: Setting, user_id: UUID, query: SearchQuery) -> list[t
 class _Clear:
     """bm25s over the same tokens, unencrypted."""
 
-    def __init__(self, items: dict[UUID, Item]) -> None:
+    def __init__(self, memories: Sequence[Memory]) -> None:
         self._analyser = Analyser()
-        self._ids = list(items)
+        self._ids = [memory.id for memory in memories]
         ranking = Ranking()
         self._index = bm25s.BM25(method="lucene", k1=ranking.k1, b=ranking.b, dtype="float64")
-        self._index.index([self._tokens(item) for item in items.values()], show_progress=False)
+        if memories:
+            self._index.index([self._tokens(memory) for memory in memories], show_progress=False)
 
-    def _tokens(self, item: Item) -> list[str]:
-        tokens = [word.term for word in self._analyser.words(item.text)]
-        return tokens + (self._analyser.date_terms(item.when) if item.when is not None else [])
+    def _tokens(self, memory: Memory) -> list[str]:
+        tokens = [word.term for word in self._analyser.words(memory.text)]
+        return tokens + (self._analyser.date_terms(memory.when) if memory.when is not None else [])
 
     def scores(self, text: str) -> dict[UUID, float]:
-        asked = list({word.term for word in self._analyser.words(text)})
-        return {
-            memory_id: float(score)
-            for memory_id, score in zip(self._ids, self._index.get_scores(asked), strict=True)
-            if score > 0
-        }
+        asked = list({word.term for word in self._analyser.words(without_stamp(text))})
+        if not asked or not self._ids:
+            return {}
+        scores = self._index.get_scores(asked)
+        return {memory_id: float(score) for memory_id, score in zip(self._ids, scores, strict=True) if score > 0}
 
 
 def _order(scores: dict[UUID, float]) -> list[UUID]:
-    return sorted(scores, key=lambda memory_id: -scores[memory_id])
+    """Best first, and equal ones by id: rounded, for sums in another order differ in the last places."""
+    return sorted(scores, key=lambda memory_id: (-round(scores[memory_id], _DIGITS), memory_id))[:_DEPTH]
 
 
-def _targets(memory_ids: Sequence[UUID], held: dict[UUID, list[Item]]) -> Iterator[str]:
+def _targets(memory_ids: Sequence[UUID], written: Written, query: Query) -> Iterator[str]:
     seen: set[str] = set()
     for memory_id in memory_ids:
-        for item in held[memory_id]:
-            if item.target not in seen:
-                seen.add(item.target)
-                yield item.target
+        for item in written.items[memory_id]:
+            target = item.target(query.level)
+            if target is not None and target not in seen:
+                seen.add(target)
+                yield target

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -53,27 +53,50 @@ class Setting:
 
 
 @asynccontextmanager
-async def open_setting(embedder: Embedder | None, *, durable: bool) -> AsyncIterator[Setting]:
-    """`durable=False` never waits for the disk, which is for filling quickly."""
-    folder = _short_folder()
-    server = EmbeddedPostgres(folder / "postgres", durable=durable)
+async def open_setting(
+    embedder: Embedder | None, *, durable: bool, folder: Path | None = None, limits: MemoryLimits | None = None
+) -> AsyncIterator[Setting]:
+    """`durable=False` never waits for the disk, which is for filling. Without a `folder` to keep, a temporary one.
+
+    The master key of a kept folder lies beside its database: nothing in there is anybody's.
+    """
+    with bench_folder(folder) as place:
+        server = EmbeddedPostgres(place / "postgres", durable=durable)
+        try:
+            conninfo = await trio.to_thread.run_sync(server.start)
+            await migrate(conninfo)
+            async with open_pool(conninfo, max_size=4, configure=configure_server) as pool:
+                vault = Vault(pool, Statements.load(), UserKeys(KeyRing([_master_key(place)]), None))
+                limits = limits or MemoryLimits()
+                middleware = MemoryMiddleware(vault, embedder, limits=limits)
+                yield Setting(conninfo, vault, middleware, Recall(vault, middleware.store, limits))
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.to_thread.run_sync(server.stop)
+
+
+@contextmanager
+def bench_folder(kept: Path | None) -> Iterator[Path]:
+    """A folder that another account may pass through: PostgreSQL does not run as root."""
+    if kept is not None:
+        kept.mkdir(parents=True, exist_ok=True)
+        kept.chmod(0o711)
+        yield kept
+        return
+    folder = Path(tempfile.mkdtemp(prefix="tessera-bench-"))
+    folder.chmod(0o711)
     try:
-        conninfo = await trio.to_thread.run_sync(server.start)
-        await migrate(conninfo)
-        async with open_pool(conninfo, max_size=4, configure=configure_server) as pool:
-            vault = Vault(pool, Statements.load(), UserKeys(KeyRing([new_master_key()]), None))
-            middleware = MemoryMiddleware(vault, embedder)
-            yield Setting(conninfo, vault, middleware, Recall(vault, middleware.store, MemoryLimits()))
+        yield folder
     finally:
-        server.stop()
         shutil.rmtree(folder)
 
 
-def _short_folder() -> Path:
-    """A temporary folder that another account may pass through: PostgreSQL does not run as root."""
-    folder = Path(tempfile.mkdtemp(prefix="tessera-bench-"))
-    folder.chmod(0o711)
-    return folder
+def _master_key(folder: Path) -> str:
+    path = folder / "master.key"
+    if not path.exists():
+        path.write_text(new_master_key())
+        path.chmod(0o600)
+    return path.read_text()
 
 
 class Remembering:
@@ -96,6 +119,7 @@ class Remembering:
     async def embed_documents(self, texts: Sequence[str]) -> Vectors:
         """See `Embedder`."""
         new = list({text: None for text in texts if ("document", text) not in self._known})
-        for text, vector in zip(new, await self._embedder.embed_documents(new), strict=True):
-            self._known["document", text] = vector
+        if new:
+            for text, vector in zip(new, await self._embedder.embed_documents(new), strict=True):
+                self._known["document", text] = vector
         return np.stack([self._known["document", text] for text in texts])

@@ -7,7 +7,8 @@ from typing import Final, Protocol
 
 from memory.rotation import Vectors
 
-_PREVIOUS_CHARS: Final = 300
+MAX_PREVIOUS_CHARS: Final = 300
+"""A longer turn is not embedded with the one after it."""
 
 
 class EmbeddingError(Exception):
@@ -52,4 +53,4 @@ def passage(text: str, previous: str | None = None) -> str:
     docs/memory-search.md.
     """
     previous = (previous or "").strip()
-    return f"{previous}\n{text}" if 0 < len(previous) <= _PREVIOUS_CHARS else text
+    return f"{previous}\n{text}" if 0 < len(previous) <= MAX_PREVIOUS_CHARS else text

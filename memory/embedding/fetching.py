@@ -28,9 +28,14 @@ def fetch_model(folder: Path, sources: Mapping[str, Source]) -> dict[str, str]:
                 origins[file.name] = name
                 break
         else:
-            tried = ", ".join(sources)
-            raise ModelMissing(f"no source has the {file.name} with SHA-256 {file.sha256} (tried: {tried})")
+            tried = f"tried: {', '.join(sources)}" if sources else "no source was to be tried"
+            raise ModelMissing(f"no source has the {file.name} with SHA-256 {file.sha256} ({tried})")
     return origins
+
+
+def model_present(folder: Path) -> bool:
+    """Whether `folder` holds the very files."""
+    return all(_present(folder, file) for file in MODEL_FILES)
 
 
 def _present(folder: Path, file: ModelFile) -> bool:

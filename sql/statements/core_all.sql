@@ -1,5 +1,5 @@
 -- All of a user's core values.
-SELECT id, key, value_encrypted, history_encrypted, created_at, updated_at
+SELECT id, key, value_encrypted, history_encrypted, created_at, updated_at, source_id
 FROM memory_core
 WHERE user_id = %(user_id)s
 ORDER BY key;

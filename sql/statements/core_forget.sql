@@ -1,2 +1,2 @@
--- Removes a core value with its history, by id.
-DELETE FROM memory_core WHERE user_id = %(user_id)s AND id = %(id)s;
+-- Removes core values with their history.
+DELETE FROM memory_core WHERE user_id = %(user_id)s AND id = ANY (%(ids)s);

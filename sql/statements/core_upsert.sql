@@ -1,8 +1,9 @@
 -- Sets a core value as of a time. Changes nothing when a newer one is there.
-INSERT INTO memory_core (user_id, key, value_encrypted, history_encrypted, updated_at)
-VALUES (%(user_id)s, %(key)s, %(value_encrypted)s, %(history_encrypted)s, %(at)s)
+INSERT INTO memory_core (user_id, key, value_encrypted, history_encrypted, source_id, updated_at)
+VALUES (%(user_id)s, %(key)s, %(value_encrypted)s, %(history_encrypted)s, %(source_id)s, %(at)s)
 ON CONFLICT (user_id, key) DO UPDATE
 SET value_encrypted = excluded.value_encrypted,
     history_encrypted = excluded.history_encrypted,
+    source_id = excluded.source_id,
     updated_at = excluded.updated_at
 WHERE memory_core.updated_at <= excluded.updated_at;

@@ -1,2 +1,2 @@
--- Removes an episode, and its place among the pending ones.
-DELETE FROM memory_episodic WHERE user_id = %(user_id)s AND id = %(id)s;
+-- Removes episodes, and their places among the pending ones.
+DELETE FROM memory_episodic WHERE user_id = %(user_id)s AND id = ANY (%(ids)s);

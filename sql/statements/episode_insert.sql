@@ -1,6 +1,7 @@
--- Adds an episode, unless there is one of the same request already.
+-- Adds an episode, unless there is one of the same request already, or memory was erased since it was said.
 INSERT INTO memory_episodic (user_id, id, request_id, session_id, summary_encrypted, exchange_encrypted, created_at)
-VALUES (
-    %(user_id)s, %(id)s, %(request_id)s, %(session_id)s, %(summary_encrypted)s, %(exchange_encrypted)s, %(at)s
-)
+SELECT
+    user_id, %(id)s, %(request_id)s, %(session_id)s, %(summary_encrypted)s, %(exchange_encrypted)s, %(at)s
+FROM users
+WHERE user_id = %(user_id)s AND (memory_erased_at < %(at)s) IS NOT FALSE
 ON CONFLICT (user_id, request_id) DO NOTHING;

@@ -7,7 +7,7 @@
 -- semantic_limit of that model, which is what exact says. Left out is what has neither the share coverage_floor of the
 -- weight of the query's terms nor a cosine of cosine_floor. matched: bit n - 1 is set when the n-th term occurs.
 WITH corpus AS MATERIALIZED (
-    SELECT count(*)::float8 AS documents, avg(length)::float8 AS mean_length
+    SELECT count(*)::float8 AS documents, sum(length)::float8 / nullif(count(*), 0) AS mean_length
     FROM memory_associative
     WHERE user_id = %(user_id)s
 ),
@@ -24,37 +24,44 @@ query AS MATERIALIZED (
         WHERE user_id = %(user_id)s AND term = asked.term
     ) AS postings
 ),
-lexical AS (
-    SELECT
-        t.memory_id AS id,
-        bit_or(query.flag) AS matched,
-        sum(
-            query.idf * t.tf
-            / (t.tf + %(k1)s::float8 * (1 - %(b)s::float8 + %(b)s::float8 * t.length / corpus.mean_length))
-        ) AS bm25
-    FROM query
-    CROSS JOIN corpus
-    JOIN memory_terms AS t ON t.user_id = %(user_id)s AND t.term = query.term
-    GROUP BY t.memory_id
-    ORDER BY bm25 DESC, t.memory_id
-    LIMIT %(lexical_limit)s
-),
-semantic AS (
+near AS (
     SELECT id
     FROM memory_associative
     WHERE user_id = %(user_id)s AND embedding_model = %(embedding_model)s
     ORDER BY signature <~> (SELECT binary_quantize(%(vector)s::vector)::bit(1536))
     LIMIT %(semantic_limit)s
 ),
+-- Of the near ones too all words count, not only of those that are best by words. One grouping does it: a join would be
+-- planned for the few rows that are expected here, and there may be many.
+lexical AS MATERIALIZED (
+    SELECT part.id, bit_or(part.flag) AS matched, sum(part.bm25) AS bm25, bool_or(part.near) AS near
+    FROM (
+        SELECT
+            t.memory_id AS id,
+            query.flag,
+            query.idf * t.tf
+            / (t.tf + %(k1)s::float8 * (1 - %(b)s::float8 + %(b)s::float8 * t.length / corpus.mean_length)) AS bm25,
+            false AS near
+        FROM query
+        CROSS JOIN corpus
+        JOIN memory_terms AS t ON t.user_id = %(user_id)s AND t.term = query.term
+        UNION ALL
+        SELECT id, 0, 0, true FROM near
+    ) AS part
+    GROUP BY part.id
+),
 compared AS MATERIALIZED (
     SELECT
         m.id,
-        coalesce(lexical.bm25, 0) AS bm25,
-        coalesce(lexical.matched, 0) AS matched,
+        candidate.bm25,
+        candidate.matched,
         CASE WHEN m.embedding_model = %(embedding_model)s THEN 1 - (m.embedding <=> %(vector)s::vector) END AS cosine
-    FROM (SELECT id FROM lexical UNION SELECT id FROM semantic) AS candidate
+    FROM (
+        (SELECT * FROM lexical WHERE matched <> 0 ORDER BY bm25 DESC, id LIMIT %(lexical_limit)s)
+        UNION
+        SELECT * FROM lexical WHERE near
+    ) AS candidate
     JOIN memory_associative AS m ON m.user_id = %(user_id)s AND m.id = candidate.id
-    LEFT JOIN lexical ON lexical.id = candidate.id
 ),
 scored AS (
     SELECT

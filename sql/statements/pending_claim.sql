@@ -1,8 +1,17 @@
--- Takes episodes that await enrichment and that no other server has taken. The claim ends with the transaction.
-SELECT p.episode_id, p.attempts, e.exchange_encrypted, e.created_at
-FROM memory_pending AS p
-JOIN memory_episodic AS e ON e.user_id = p.user_id AND e.id = p.episode_id
-WHERE p.user_id = %(user_id)s AND p.due_at <= now()
-ORDER BY p.due_at
-LIMIT %(limit)s
-FOR UPDATE OF p SKIP LOCKED;
+-- Takes episodes that await enrichment and that nobody has taken, until the lease ends.
+WITH taken AS (
+    UPDATE memory_pending
+    SET claim = %(claim)s, due_at = now() + make_interval(secs => %(lease_s)s), attempts = attempts + 1
+    WHERE user_id = %(user_id)s AND episode_id IN (
+        SELECT episode_id FROM memory_pending
+        WHERE user_id = %(user_id)s AND due_at <= now()
+        ORDER BY due_at
+        LIMIT %(limit)s
+        FOR UPDATE SKIP LOCKED
+    )
+    RETURNING episode_id, attempts
+)
+SELECT e.id, taken.attempts, e.exchange_encrypted, e.created_at
+FROM taken
+JOIN memory_episodic AS e ON e.user_id = %(user_id)s AND e.id = taken.episode_id
+ORDER BY e.created_at;

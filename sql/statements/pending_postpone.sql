@@ -1,4 +1,4 @@
--- Puts failed work off, ever longer.
+-- Gives a claimed episode back, for later.
 UPDATE memory_pending
-SET attempts = attempts + 1, due_at = now() + make_interval(secs => %(delay_s)s)
-WHERE user_id = %(user_id)s AND episode_id = ANY (%(ids)s);
+SET claim = NULL, due_at = now() + make_interval(secs => %(delay_s)s)
+WHERE user_id = %(user_id)s AND episode_id = %(id)s AND claim = %(claim)s;

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import numpy as np
 from cryptography.fernet import Fernet
 
-from memory.embedding.embedder import EmbeddingError
+from memory.embedding.embedder import Embedder, EmbeddingError
 from memory.enrichment import Describe
 from memory.key_shares import KeyShares
 from memory.keys import KeyRing
@@ -66,7 +66,7 @@ class Memories:
         *,
         master_keys: Sequence[str] | None = None,
         shares: Path | None = None,
-        embedder: WordEmbedder | None = None,
+        embedder: Embedder | None = None,
         describe: Describe | None = None,
         limits: MemoryLimits | None = None,
     ) -> None:

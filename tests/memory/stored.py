@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 from memory.rotation import Rotation, Vectors
-from memory.search import vector_text
 from memory.terms import BlindTerms
 from sql.connection import Connection
 from sql.pool import Pool
@@ -62,7 +61,7 @@ async def add_memories(
                     person.user_id,
                     memory_id,
                     text.encode(),
-                    None if turned is None else vector_text(turned[place]),
+                    None if turned is None else turned[place],
                     None if turned is None else model,
                     document.length,
                     memory_id.bytes,

@@ -13,10 +13,13 @@ import trio
 from memory.enrichment import Description
 from memory.episodes import EpisodicMemory, Exchange
 from memory.limits import MemoryLimits
+from server.entity_changes import EntityChanges
+from server.metrics import Metrics
 from sql.embedded import EmbeddedPostgres
 from sql.migrate import migrate
 from sql.pool import Pool, PoolTimeout, open_pool
 from sql.tenant import configure_server
+from streaming.frames import WsMutationRecord
 from tests.database import temporary_directory
 from tests.memory.remembering import Memories, WordEmbedder
 
@@ -57,7 +60,7 @@ async def test_many_workers_share_the_work_and_do_it_once(pool: Pool, database: 
         assert all(record["enriched"] for record in records if record["tier"] == "episodic")
 
 
-async def test_work_that_was_cut_off_is_done_again_at_once(pool: Pool) -> None:
+async def test_work_that_was_cut_off_is_done_again_after_its_lease(pool: Pool, database: str) -> None:
     hanging = trio.Event()
 
     async def hang(message: str, response: str) -> Description | None:
@@ -74,6 +77,8 @@ async def test_work_that_was_cut_off_is_done_again_at_once(pool: Pool) -> None:
         other = Memories(pool, master_keys=cut.master_keys)
         assert await other.middleware.enrichment.run_once() == 0
         nursery.cancel_scope.cancel()
+    assert await other.middleware.enrichment.run_once() == 0
+    make_due(database)
     assert await other.middleware.enrichment.run_once() == 1
 
 
@@ -104,6 +109,106 @@ async def test_rules_take_over_from_a_model_that_fails(pool: Pool, how: str) -> 
     context = await memories.middleware.enrich_context(ann, "hello")
     assert context["core"] == {"preferred_name": "Annie"}
     assert context["episodic"][0]["summary"] == "Call me Annie. → Hello Annie."
+
+
+async def test_names_that_a_model_makes_up_are_not_readable_in_the_database(pool: Pool, database: str) -> None:
+    async def describe(message: str, response: str) -> Description | None:
+        return Description("s", {"secret_affair_with_bob": message, "home": "Lisbon", "~00": "x", "x" * 101: "y"})
+
+    memories = Memories(pool, describe=describe)
+    ann = await memories.person()
+    await memories.middleware.update_core(ann, "my own name", 1)
+    for said in ("since May", "over"):
+        await memories.tell(ann, said)
+    core = (await memories.middleware.enrich_context(ann, "hello"))["core"]
+    assert core == {"home": "Lisbon", "my own name": 1, "secret_affair_with_bob": "over"}
+    with psycopg.connect(database) as connection:
+        rows = connection.execute("SELECT key FROM memory_core").fetchall()
+        everything = connection.execute("SELECT json_agg(m)::text FROM memory_core m").fetchone()
+    assert len(rows) == 3
+    assert ("home",) in rows
+    assert "affair" not in str(everything)
+    assert "own name" not in str(everything)
+    await memories.rekeying.rotate_user_key(ann)
+    assert (await memories.middleware.enrich_context(ann, "hello"))["core"] == core
+    (record,) = [record for record in await memories.records(ann) if record.get("key") == "secret_affair_with_bob"]
+    assert [entry["value"] for entry in record["history"]] == ["since May"]  # type: ignore[attr-defined]
+    assert await memories.middleware.delete_core(ann, "secret_affair_with_bob")
+
+
+async def test_one_bad_episode_holds_up_no_other(pool: Pool, database: str) -> None:
+    memories = Memories(pool)
+    ann, ben = await memories.person(), await memories.person()
+    await store(memories, ann, 4)
+    await store(memories, ben, 2)
+    with psycopg.connect(database, autocommit=True) as connection:
+        # Something about one episode that the database does not bear, with the class of a lost connection.
+        connection.execute(
+            "CREATE FUNCTION bad() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            " RAISE EXCEPTION 'bad' USING ERRCODE = 'program_limit_exceeded'; END $$"
+        )
+        (bad,) = connection.execute("SELECT id FROM memory_episodic ORDER BY created_at LIMIT 1").fetchone() or (None,)
+        connection.execute(
+            f"CREATE TRIGGER bad BEFORE UPDATE ON memory_episodic FOR EACH ROW WHEN (old.id = '{bad}')"
+            " EXECUTE FUNCTION bad()".encode()
+        )
+    assert await memories.middleware.enrichment.run_once() == 6
+    enriched = [record.get("enriched") for person in (ann, ben) for record in await memories.records(person)]
+    assert enriched.count(True) == 5
+    assert enriched.count(False) == 1
+    for _ in range(19):
+        make_due(database)
+        assert await memories.middleware.enrichment.run_once() == 1
+    # Given up, with the summary that it was stored with.
+    make_due(database)
+    assert await memories.middleware.enrichment.run_once() == 0
+
+
+async def test_work_whose_lease_has_ended_is_not_committed_twice(pool: Pool, database: str) -> None:
+    asked, answer = trio.Event(), trio.Event()
+
+    async def slow(message: str, response: str) -> Description | None:
+        asked.set()
+        await answer.wait()
+        return Description("late", {"home": "late"})
+
+    memories = Memories(pool, describe=slow, limits=MemoryLimits(describe_s=1e6))
+    ann = await memories.person()
+    await store(memories, ann, 1)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(memories.middleware.enrichment.run_once)
+        await asked.wait()
+        make_due(database)
+        other = Memories(pool, master_keys=memories.master_keys)
+        assert await other.middleware.enrichment.run_once() == 1
+        answer.set()
+    context = await memories.middleware.enrich_context(ann, "hello")
+    assert context["core"] == {}
+    assert [record["hits"] for record in await memories.records(ann) if record["tier"] == "associative"] == [0]
+    assert context["episodic"][0]["summary"] != "late"
+
+
+async def test_a_key_that_is_replaced_while_a_model_works(pool: Pool) -> None:
+    asked, answer = trio.Event(), trio.Event()
+
+    async def slow(message: str, response: str) -> Description | None:
+        asked.set()
+        await answer.wait()
+        return Description("They spoke of a topic", {"home": "Lisbon"})
+
+    memories = Memories(pool, embedder=WordEmbedder(), describe=slow)
+    ann = await memories.person()
+    await store(memories, ann, 1)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(memories.middleware.enrichment.run_once)
+        await asked.wait()
+        with trio.fail_after(5):
+            await memories.rekeying.rotate_user_key(ann)
+        answer.set()
+    context = await memories.middleware.enrich_context(ann, "topic0")
+    assert context["core"] == {"home": "Lisbon"}
+    assert context["associative"][0]["why"]["cosine"] > 0.3
+    assert not memories.unreadable
 
 
 async def test_a_failing_embedder_is_tried_again_and_finally_done_without(pool: Pool, database: str) -> None:
@@ -159,6 +264,35 @@ async def _restart_in_the_middle(server: EmbeddedPostgres) -> None:
             await trio.to_thread.run_sync(server.start)
             await store(memories, ann, 1)
             await until_enriched(memories, ann, 2)
+            nursery.cancel_scope.cancel()
+    finally:
+        await trio.to_thread.run_sync(server.stop)
+
+
+def test_changes_wait_for_a_database_that_is_restarted() -> None:
+    with temporary_directory() as folder:
+        trio.run(_change_around_a_restart, EmbeddedPostgres(folder / "postgres", durable=False))
+
+
+async def _change_around_a_restart(server: EmbeddedPostgres) -> None:
+    database = await trio.to_thread.run_sync(server.start)
+    try:
+        await migrate(database)
+        async with open_pool(database, max_size=3, configure=configure_server) as pool, trio.open_nursery() as nursery:
+            memories = Memories(pool)
+            ann = await memories.person()
+            changes = EntityChanges(memories.middleware.changed, Metrics())
+            nursery.start_soon(changes.run)
+            changes.take(ann, WsMutationRecord(op="create", entity="task", id="before", data={"title": "x"}))
+            await changes.written(ann)
+            await trio.to_thread.run_sync(server.stop)
+            for op in ("create", "delete"):
+                changes.take(ann, WsMutationRecord(op=op, entity="task", id="before", data={"title": "y"}))
+            changes.take(ann, WsMutationRecord(op="create", entity="task", id="after", data={"title": "z"}))
+            await trio.to_thread.run_sync(server.start)
+            with trio.fail_after(60):
+                await changes.written(ann)
+            assert [record["entity_id"] for record in await memories.records(ann)] == ["after"]
             nursery.cancel_scope.cancel()
     finally:
         await trio.to_thread.run_sync(server.stop)

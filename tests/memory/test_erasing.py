@@ -10,6 +10,7 @@ import numpy as np
 import psycopg
 import pytest
 import trio
+import trio.testing
 from cryptography.fernet import Fernet, InvalidToken
 
 from memory.key_shares import MissingKeyShare
@@ -56,6 +57,44 @@ async def test_a_receipt_says_what_is_gone(pool: Pool, tmp_path: Path) -> None:
 async def test_without_shares_a_receipt_does_not_promise_what_it_cannot(pool: Pool) -> None:
     memories = Memories(pool)
     assert not (await memories.middleware.erase(await memories.person())).backups_unreadable
+
+
+async def test_a_receipt_promises_nothing_about_a_share_that_is_not_here(pool: Pool, tmp_path: Path) -> None:
+    memories = Memories(pool, shares=tmp_path / "shares")
+    ann, ben = await memories.person(), await memories.person()
+    elsewhere = Memories(pool, shares=tmp_path / "another", master_keys=memories.master_keys)
+    without = Memories(pool, master_keys=memories.master_keys)
+    for server, person in ((elsewhere, ann), (without, ben)):
+        receipt = await server.middleware.erase(person)
+        assert (receipt.key_before, receipt.backups_unreadable) == (None, False)
+        assert len(list((tmp_path / "shares" / str(person)).iterdir())) == 1
+    # The key is another now, and memory works.
+    assert (await elsewhere.middleware.erase(ann)).backups_unreadable
+    assert not (await without.middleware.erase(ben)).backups_unreadable
+
+
+async def test_a_receipt_is_about_the_key_that_is_in_use(pool: Pool, tmp_path: Path) -> None:
+    here = Memories(pool)
+    ann = await remembered(here)
+    await here.vault.key(ann)
+    # Another server, with shares by now, replaces the key; what is in memory here is another one.
+    there = Memories(pool, shares=tmp_path / "shares", master_keys=here.master_keys)
+    done = await there.rekeying.rotate_user_key(ann)
+    receipt = await Memories(pool, shares=tmp_path / "shares", master_keys=here.master_keys).middleware.erase(ann)
+    assert (receipt.key_before, receipt.backups_unreadable) == (done.key_after, True)
+    last = await there.middleware.erase(ann)
+    assert last.key_before == receipt.key_after
+
+
+async def test_a_person_without_a_key_can_erase_and_has_one_again(pool: Pool, database: str) -> None:
+    memories = Memories(pool)
+    ann = await remembered(memories)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("UPDATE users SET encryption_key = NULL")
+    receipt = await Memories(pool, master_keys=memories.master_keys).middleware.erase(ann)
+    assert (receipt.key_before, receipt.removed["core"]) == (None, 1)
+    await memories.tell(ann, "Dora moved to Porto.")
+    assert len(await memories.records(ann)) == 2
 
 
 async def test_a_key_that_no_longer_opens_does_not_keep_anybody_from_erasing(pool: Pool) -> None:
@@ -179,34 +218,27 @@ def _try_everything(conninfo: str, master: list[str], user_id: UUID, current: Fe
             KeyRing(master).unwrap(candidate)
 
 
-async def test_a_share_is_only_swept_when_it_is_nobodys(pool: Pool, tmp_path: Path) -> None:
-    import os
-
-    shares = tmp_path / "shares"
-    memories = Memories(pool, shares=shares)
+async def test_shares_are_private_and_one_each(pool: Pool, tmp_path: Path) -> None:
+    memories = Memories(pool, shares=tmp_path / "shares")
     ann = await memories.person()
-    folder = shares / str(ann)
-    (used,) = folder.iterdir()
-    await memories.keys.make(ann)  # of a rotation that another server is in the middle of
-    stale = folder / "stale"
-    stale.write_bytes(b"x" * 32)
-    os.utime(stale, (0, 0))
-    fresh = Memories(pool, shares=shares, master_keys=memories.master_keys)
-    await fresh.vault.key(ann)
-    assert used in list(folder.iterdir())
-    assert stale not in list(folder.iterdir())
-    assert len(list(folder.iterdir())) == 2
+    await memories.rekeying.rotate_user_key(ann)
+    await memories.middleware.erase(ann)
+    folder = tmp_path / "shares" / str(ann)
     assert folder.stat().st_mode & 0o777 == 0o700
-    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+    assert [path.stat().st_mode & 0o777 for path in folder.iterdir()] == [0o600]
+    assert list((tmp_path / "shares" / "unsettled").iterdir()) == []
+    await memories.keys.discard(ann)
+    assert not folder.exists()
 
 
 async def test_a_damaged_share_is_a_missing_one(pool: Pool, tmp_path: Path) -> None:
     memories = Memories(pool, shares=tmp_path / "shares")
     ann = await memories.person()
     (share,) = (tmp_path / "shares" / str(ann)).iterdir()
-    share.write_bytes(b"short")
-    with pytest.raises(MissingKeyShare, match="TESSERA_KEY_SHARES_DIR"):
-        await memories.vault.key(ann)
+    for damaged in (b"short", b"", bytes(32)):  # zeros are what a share is overwritten with
+        share.write_bytes(damaged)
+        with pytest.raises(MissingKeyShare, match="TESSERA_KEY_SHARES_DIR"):
+            await memories.vault.key(ann)
 
 
 async def test_keys_are_kept_briefly_and_boundedly() -> None:
@@ -223,3 +255,24 @@ async def test_keys_are_kept_briefly_and_boundedly() -> None:
     assert [keys.kept(person) is not None for person in people] == [False, True, True]
     now = 60.0
     assert keys.kept(people[2]) is None
+
+
+async def test_a_key_that_nobody_asks_for_leaves_memory_in_time(autojump_clock: trio.testing.MockClock) -> None:
+    keys = UserKeys(KeyRing([new_master_key()]), None, keep_s=60)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(keys.expire)
+        await trio.sleep(1000)
+        opened = [await keys.make(UUID(int=number)) for number in range(3)]
+        for number in (0, 1):
+            await keys.open(UUID(int=number), opened[number].stored)
+        await trio.sleep(30)
+        keys.forget(UUID(int=0))
+        await keys.open(UUID(int=2), opened[2].stored)
+        counts = []
+        for _ in range(4):
+            counts.append(len(keys))
+            await trio.sleep(15.1)
+        nursery.cancel_scope.cancel()
+    # The second goes after 60 seconds, the third 30 later.
+    assert counts == [2, 2, 1, 1]
+    assert len(keys) == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
@@ -101,7 +102,9 @@ MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
 def facts(days: list[int], *, intent: str | None = "task_agent", message: str = "hello") -> list[EpisodeFacts]:
-    return [EpisodeFacts(MONDAY + timedelta(days=day), intent, message) for day in days]
+    return [
+        EpisodeFacts(MONDAY + timedelta(days=day), intent, message, UUID(int=number)) for number, day in enumerate(days)
+    ]
 
 
 @pytest.mark.parametrize(

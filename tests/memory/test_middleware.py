@@ -201,14 +201,14 @@ async def test_mutations_upsert_an_entity_and_deleting_removes_it(pool: Pool) ->
 async def test_a_tampered_row_is_reported_and_skipped(pool: Pool, database: str) -> None:
     memories = Memories(pool, embedder=WordEmbedder())
     ann = await memories.person()
-    await memories.middleware.update_core(ann, "one", "1")
+    await memories.middleware.update_core(ann, "home", "1")
     await memories.middleware.update_core(ann, "two", "2")
     await memories.tell(ann, "Clara moved to Lisbon.")
     await memories.tell(ann, "Clara sings in a choir.")
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute(
             "UPDATE memory_core SET value_encrypted = set_byte(value_encrypted, 30, get_byte(value_encrypted, 30) # 1)"
-            " WHERE key = 'one'"
+            " WHERE key = 'home'"
         )
         # Moving a whole token to another row does not make it open there.
         connection.execute(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
@@ -12,12 +13,15 @@ import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from memory.entity_changes import EntityChange
 from memory.keys import new_master_key
 from sql.pool import open_pool
 from sql.tenant import configure_server
 from tests.memory.remembering import Memories, WordEmbedder
 
 NAMES = ("Clara", "Lisbon", "boiler", "chess")
+MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 Act = tuple[str, int, int]
 ACTS = st.lists(
     st.tuples(
@@ -25,12 +29,19 @@ ACTS = st.lists(
             [
                 "tell",
                 "tell",
+                "habit",
+                "habit",
+                "say later",
                 "retry",
                 "prefer",
                 "unprefer",
                 "edit",
+                "edit late",
                 "remove",
                 "forget",
+                "forget habit",
+                "forget preference",
+                "forget task",
                 "erase",
                 "user key",
                 "master key",
@@ -39,7 +50,7 @@ ACTS = st.lists(
         st.integers(0, 1),
         st.integers(0, 3),
     ),
-    max_size=10,
+    max_size=14,
 )
 
 
@@ -51,6 +62,24 @@ class Plain:
     episodes: dict[UUID, str] = field(default_factory=dict)
     learned: dict[str, UUID] = field(default_factory=dict)
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    habits: dict[str, int] = field(default_factory=dict)
+    """Names that keep coming up, and on how many days they have."""
+    no_habits: set[str] = field(default_factory=set)
+    days: int = 0
+    gone: set[str] = field(default_factory=set)
+    """Tasks that were deleted or forgotten."""
+    erased: bool = False
+
+    def held(self) -> dict[str, Any]:
+        """What an export should hold: a habit is one from the third day on."""
+        habits = {name: count for name, count in self.habits.items() if count > 2 and name not in self.no_habits}
+        return {
+            "core": self.core,
+            "episodes": self.episodes,
+            "learned": self.learned,
+            "tasks": self.tasks,
+            "habits": habits,
+        }
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -78,7 +107,7 @@ async def _act_and_compare(database: str, folder: Path, acts: list[Act]) -> None
             else:
                 await _act(memories, person, plain[person], what, which)
         for person in people:
-            assert await _held(memories, person) == plain[person]
+            assert (await _held(memories, person)).held() == plain[person].held()
             for number, name in enumerate(NAMES):
                 said = _said(number)
                 found = (await memories.middleware.recall(person, name)).associative
@@ -98,6 +127,24 @@ async def _act(memories: Memories, person: UUID, plain: Plain, what: str, which:
             request = await memories.tell(person, said)
             plain.episodes[request] = said
             plain.learned[said] = request
+        case "habit":
+            # On a day of its own each, so that the names in it become a habit with the third.
+            plain.days += 1
+            at = MONDAY + timedelta(weeks=plain.days)
+            request, text = uuid4(), f"Ask {NAMES[which].title()}ia about week {plain.days}, part {uuid4().hex}"
+            await memories.middleware.store_episode(person, None, text, "", request, at=at)
+            await memories.middleware.enrichment.run_once()
+            plain.episodes[request] = text
+            plain.learned[text] = request
+            name = f"{NAMES[which].title()}ia"
+            plain.habits[name] = plain.habits.get(name, 0) + 1
+        case "say later":
+            # Said before all that follows, and enriched with the next; forgetting and erasing must find it.
+            request = uuid4()
+            await memories.middleware.store_episode(person, None, said, "", request)
+            plain.episodes[request] = said
+            await memories.middleware.enrichment.run_once()
+            plain.learned[said] = request
         case "retry" if plain.episodes:
             await memories.middleware.store_episode(person, None, "again", "", next(iter(plain.episodes)))
         case "prefer":
@@ -110,18 +157,66 @@ async def _act(memories: Memories, person: UUID, plain: Plain, what: str, which:
             number = str(uuid4())
             await memories.middleware.mutated(person, "update", *task, {"title": NAMES[which], "note": number})
             plain.tasks[task[1]] = {"title": NAMES[which], "note": number}
+        case "edit late":
+            # A change from before everything, that comes only now: an older one that wins over nothing.
+            late = EntityChange("update", *task, {"title": "late"}, EPOCH)
+            await memories.middleware.changed(person, [late])
+            if task[1] not in plain.tasks and (task[1] not in plain.gone) and not plain.erased:
+                plain.tasks[task[1]] = {"title": "late"}
         case "remove":
             await memories.middleware.mutated(person, "delete", *task, None)
             plain.tasks.pop(task[1], None)
-        case "forget" if plain.learned:
-            said, request = next(iter(plain.learned.items()))
-            (record,) = [record for record in await memories.records(person) if record.get("text") == said]
-            assert await memories.middleware.forget(person, UUID(str(record["id"]))) == ["associative", "episodic"]
-            del plain.learned[said], plain.episodes[request]
+            plain.gone.add(task[1])
+        case "forget" | "forget habit" | "forget preference" | "forget task":
+            await _forget(memories, person, plain, what)
         case "erase":
             await memories.middleware.erase(person)
-            for tier in (plain.core, plain.episodes, plain.learned, plain.tasks):
+            for tier in (plain.core, plain.episodes, plain.learned, plain.tasks, plain.habits):
                 tier.clear()
+            plain.no_habits.clear()
+            plain.gone.clear()
+            plain.erased = True
+
+
+async def _forget(memories: Memories, person: UUID, plain: Plain, what: str) -> None:
+    match what:
+        case "forget" if plain.learned:
+            text = next(iter(plain.learned))
+            item = await _item(memories, person, "text", text)
+            tiers = await memories.middleware.forget(person, item)
+            assert tiers[:2] == ["associative", "episodic"]
+            _forget_saying(plain, text)
+        case "forget habit" if plain.held()["habits"]:
+            name = next(iter(plain.held()["habits"]))
+            item = await _item(memories, person, "pattern", f"Often mentions {name}.")
+            assert await memories.middleware.forget(person, item) == ["proactive"]
+            plain.no_habits.add(name)
+        case "forget preference" if plain.core:
+            name = next(iter(plain.core))
+            item = await _item(memories, person, "key", name)
+            assert await memories.middleware.forget(person, item) == ["core"]
+            del plain.core[name]
+        case "forget task" if plain.tasks:
+            name = next(iter(plain.tasks))
+            item = await _item(memories, person, "entity_id", name)
+            assert await memories.middleware.forget(person, item) == ["associative"]
+            del plain.tasks[name]
+            plain.gone.add(name)
+
+
+async def _item(memories: Memories, person: UUID, part: str, value: str) -> UUID:
+    (record,) = [record for record in await memories.records(person) if record.get(part) == value]
+    return UUID(str(record["id"]))
+
+
+def _forget_saying(plain: Plain, text: str) -> None:
+    """With a memory go all episodes that said it, and of each name a day."""
+    del plain.learned[text]
+    for request, said in list(plain.episodes.items()):
+        if said == text:
+            del plain.episodes[request]
+    if text.startswith("Ask "):
+        plain.habits[text.split()[1]] -= 1
 
 
 async def _held(memories: Memories, person: UUID) -> Plain:
@@ -138,6 +233,8 @@ async def _held(memories: Memories, person: UUID) -> Plain:
                 held.learned[text] = requests[source]
             case {"source": "mutation", "entity_id": str(task), "data": dict(data)}:
                 held.tasks[task] = data
+            case {"tier": "proactive", "pattern": str(text), "confidence": float(confidence)}:
+                held.habits[text.split()[-1].rstrip(".")] = round(2 * confidence / (1 - confidence))
             case other:
                 raise AssertionError(other)
     return held

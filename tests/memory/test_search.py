@@ -8,12 +8,10 @@ from dataclasses import replace
 import bm25s
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from memory.ranking import NO_FLOOR, Floor, Ranking, fused
 from memory.rotation import Vectors
-from memory.search import MAX_QUERY_TERMS, Hit, SearchQuery, search, vector_text
+from memory.search import MAX_QUERY_TERMS, Hit, SearchQuery, search
 from memory.words import Analyser
 from sql.pool import Pool
 from sql.statements import Statements
@@ -126,6 +124,21 @@ async def test_words_and_vectors_are_fused_as_the_reference_does(pool: Pool) -> 
         assert all(hit.exact for hit in hits)
 
 
+async def test_all_words_of_a_near_memory_count_wherever_it_stands_by_words(pool: Pool) -> None:
+    texts, vectors = sentences(100, seed=11), directions(101, seed=12)
+    person = await add_person(pool, b"1" * 32)
+    ids = await add_memories(pool, person, texts, vectors[:100])
+    question = "dinner with Ahmed about the budget"
+    ranking = Ranking(lexical_limit=1, semantic_limit=1000)
+    query = SearchQuery(person.terms.query(question), person.rotation.apply(vectors[100]), MODEL, NO_FLOOR, ranking)
+    hits = {hit.memory_id: hit for hit in await find(pool, person, query)}
+    bm25 = clear_bm25(texts, question, ranking)
+    assert {memory_id: hit.bm25 for memory_id, hit in hits.items()} == pytest.approx(
+        dict(zip(ids, bm25, strict=True)), abs=1e-6
+    )
+    assert all(bool(hit.matched) == (hit.bm25 > 0) for hit in hits.values())
+
+
 async def test_of_many_vectors_those_of_near_signatures_are_compared(pool: Pool) -> None:
     vectors = directions(1000, seed=5)
     person = await add_person(pool, b"1" * 32)
@@ -220,9 +233,3 @@ def test_a_vector_comes_with_the_name_of_its_model() -> None:
         SearchQuery([], np.zeros(1536, np.float32))
     with pytest.raises(ValueError, match="name"):
         SearchQuery([], None, MODEL)
-
-
-@given(st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=20))
-def test_a_vector_is_written_so_that_it_reads_the_same(numbers: list[float]) -> None:
-    vector = np.array(numbers, np.float32)
-    assert np.array_equal(np.array(vector_text(vector)[1:-1].split(","), np.float32), vector)

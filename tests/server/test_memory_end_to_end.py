@@ -15,7 +15,8 @@ import trio
 
 from client.terminal.rest import SignIn
 from client.terminal.wire import open_connection
-from memory.keys import WrongMasterKey, new_master_key
+from memory.key_check import KeysDoNotFit
+from memory.keys import new_master_key
 from streaming.codes import ErrorCode
 from streaming.frames import WsDeviceHello, WsError, WsMemoryForget, WsMemoryForgotten, WsMemoryUsed, WsScope
 from tests.server.memory_house import hello
@@ -75,7 +76,7 @@ async def test_what_is_said_on_one_device_is_recalled_on_another_and_forgotten_o
                 (found,) = [item for item in used if item.tier == "associative"]
                 assert found.reason.startswith("matches clara, move")
 
-                assert await forget(tessera, account, found) == {"associative", "episodic"}
+                assert await forget(tessera, account, found) == {"associative", "core", "episodic"}
                 assert await forget(tessera, account, found) is ErrorCode.UNKNOWN_MEMORY
             assert not [record for record in await export(client) if "moved to Lisbon. Call" in str(record)]
 
@@ -218,7 +219,7 @@ async def test_a_wrong_master_key_is_refused_at_start_and_changes_nothing(databa
         with pytest.raises(ExceptionGroup) as caught:
             async with open_tessera(database, master_keys=new_master_key()):
                 raise AssertionError("it started")
-        assert caught.group_contains(WrongMasterKey, match="TESSERA_MASTER_KEYS")
+        assert caught.group_contains(KeysDoNotFit, match="TESSERA_MASTER_KEYS")
         assert owner.execute("SELECT * FROM users").fetchall() == before
     async with open_tessera(database, master_keys=f"{new_master_key()},{key}") as tessera:
         assert tessera.running.memory

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import psycopg
@@ -74,12 +76,50 @@ def test_a_kill_between_the_durable_write_and_the_enrichment_loses_nothing(
         assert owner.execute("SELECT count(*) FROM memory_pending").fetchone() == (1,)
         assert owner.execute("SELECT count(*) FROM memory_associative").fetchone() == (0,)
 
+        # Its claim ends with the lease.
+        owner.execute("UPDATE memory_pending SET due_at = now()")
+
     server = start(**settings)
     for _ in range(500):
         found = records(server, token)
         if {record["tier"] for record in found} == {"core", "episodic", "associative"}:
             break
     assert sorted(record["tier"] for record in found) == ["associative", "core", "episodic"]
+
+
+async def edit(server: Server, token: str, names: Sequence[str], *, ping: bool) -> None:
+    """Tell of a change per name; with `ping`, wait until the server says that it has them."""
+    async with open_device(server.url("ws"), token) as device:
+        for name in names:
+            await device.mutate("update", "task", name, {"title": f"Do {name}"})
+        if ping:
+            await device.ping()
+
+
+def tasks(server: Server, token: str) -> set[str]:
+    return {record["entity_id"] for record in records(server, token) if record["tier"] == "associative"}
+
+
+def test_changes_outlive_a_kill_and_a_stop(database: str, start: Callable[..., Server]) -> None:
+    settings = {"TESSERA_DATABASE_URL": database, "TESSERA_MASTER_KEYS": Fernet.generate_key().decode()}
+    server = start(**settings)
+    token = trio.run(register, server.url("http"), EMAIL, PASSWORD).access_token
+    killed = [f"k{number}" for number in range(60)]
+    trio.run(partial(edit, ping=True), server, token, killed)
+    server.process.send_signal(signal.SIGKILL)
+    server.process.wait()
+
+    server = start(**settings)
+    assert tasks(server, token) == set(killed)
+    stopped = [f"s{number}" for number in range(150)]
+    with psycopg.connect(database, autocommit=True) as owner, owner.transaction():
+        # Nothing can be written: all of them are waiting when the server is told to stop.
+        owner.execute("LOCK TABLE memory_associative IN EXCLUSIVE MODE")
+        trio.run(partial(edit, ping=True), server, token, stopped)
+        assert len(tasks(server, token)) == 60
+        server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(30) == 0
+    assert tasks(start(**settings), token) == {*killed, *stopped}
 
 
 def test_keys_are_rotated_by_commands_while_the_server_runs(
@@ -114,8 +154,21 @@ def test_embedded_defaults_keep_shares_and_erase_for_good(state: Path, start: Ca
     receipt = httpx.delete(f"{server.url('http')}/api/v1/memory", headers=headers).json()
     assert receipt["backups_unreadable"] is True
     assert receipt["removed"]["episodic"] == 1
-    assert len(list((state / "key-shares").rglob("*-*/*-*"))) == 1
+    (share,) = (state / "key-shares").rglob("*-*/*-*")
     assert records(server, token) == []
+
+    # What a killed `rotate-user-key` left is swept by the next start.
+    server.end()
+    left = share.with_name(str(uuid4()))
+    left.write_bytes(b"x" * 32)
+    noted = state / "key-shares" / "unsettled" / f"{share.parent.name}.{left.name}"
+    noted.touch()
+    server = start()
+    for _ in range(500):
+        if not noted.exists():
+            break
+        assert records(server, token) == []
+    assert list((state / "key-shares").rglob("*-*/*-*")) == [share]
 
 
 @pytest.mark.parametrize(

@@ -500,7 +500,7 @@ async def test_too_many_frames_are_refused_and_a_flood_is_closed() -> None:
     async with stack.device() as socket:
         for _ in range(4):
             await socket.say(type="ping")
-        assert types([await socket.hear() for _ in range(4)]) == ["pong"] * 3 + ["error"]
+        assert sorted(types([await socket.hear() for _ in range(4)])) == ["error"] + ["pong"] * 3
         for _ in range(1000):
             await socket.say(type="ping")
         frames = await socket.rest()

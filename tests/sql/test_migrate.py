@@ -38,6 +38,8 @@ async def test_up_down_up(empty_database: str) -> None:
         ("password_hash", "text"),
         ("encryption_key", "bytea"),
         ("created_at", "timestamp with time zone"),
+        ("memory_erased_at", "timestamp with time zone"),
+        ("forgetting_key_encrypted", "bytea"),
     ]
     assert "devices" in first
     assert await migrate(empty_database) == []

@@ -20,7 +20,9 @@ from sql.tenant import SERVER_ROLE, UnsafeRole, configure_server, listing, scope
 from tests.memory.remembering import STATEMENTS, Memories, WordEmbedder
 
 NIL = UUID(int=0)
-ENCRYPTED = ("value", "history", "summary", "exchange", "content", "pattern")
+ENCRYPTED = ("value", "history", "summary", "exchange", "content", "pattern", "forgetting_key")
+CLAIM = UUID(int=7)
+DIGEST = b"forgotten"
 
 
 def rows(database: str, query: str) -> list[tuple[Any, ...]]:
@@ -57,7 +59,7 @@ async def test_every_table_has_row_level_security_forced(database: str) -> None:
     assert [name for name, forced in tables if not forced] == []
 
 
-async def test_every_policy_is_about_the_user_but_three(database: str) -> None:
+async def test_every_policy_is_about_the_user_but_a_few(database: str) -> None:
     policies = rows(database, "SELECT tablename, policyname, roles::text, cmd, qual, with_check FROM pg_policies")
     own = "(user_id = app_user_id())"
     others = {(table, name, roles, cmd) for table, name, roles, cmd, *checks in policies if checks != [own, own]}
@@ -65,6 +67,7 @@ async def test_every_policy_is_about_the_user_but_three(database: str) -> None:
         ("users", "named_by_email", "{tessera_server}", "SELECT"),
         ("users", "ids_only", "{tessera_worker}", "SELECT"),
         ("memory_pending", "ids_only", "{tessera_worker}", "SELECT"),
+        ("memory_unembedded", "ids_only", "{tessera_worker}", "SELECT"),
         ("schema_migrations", "everybody", "{public}", "ALL"),
     }
 
@@ -97,7 +100,7 @@ def test_every_join_names_the_user() -> None:
     for name in get_args(StatementName):
         text = STATEMENTS[name].decode()
         tables = set(re.findall(r"\b(?:FROM|JOIN|INTO|UPDATE)\s+(memory_\w+|users|devices)\b", text))
-        if tables and name not in {"user_ids_page", "pending_users", "user_by_email"}:
+        if tables and name not in {"user_ids_page", "pending_users", "unembedded_users", "user_by_email"}:
             assert text.count("user_id") >= len(tables), name
 
 
@@ -142,14 +145,20 @@ async def remembered(memories: Memories) -> UUID:
     user_id = await memories.person()
     await memories.middleware.update_core(user_id, "tea", "green")
     await memories.middleware.update_core(user_id, "tea", "black")
-    await memories.middleware.mutated(user_id, "create", "task", "t1", {"title": "Call Clara"})
+    await memories.tell(user_id, "We spoke of families.", "Indeed.")
     await memories.tell(user_id, "Clara moved to Lisbon.", "Noted.")
     await memories.middleware.store_episode(user_id, None, "Ben likes chess.", "ok")
+    await memories.middleware.mutated(user_id, "create", "task", "t1", {"title": "Call Clara"})
     async with scoped(memories.pool, user_id) as connection:
         await connection.execute(
             "INSERT INTO memory_proactive (user_id, pattern_encrypted, pattern_digest, confidence, source)"
             " VALUES (%s, 'x', 'y', 0.9, 'z')",
             [user_id],
+        )
+        await connection.execute("UPDATE memory_pending SET claim = %s", [CLAIM])
+        await connection.execute("UPDATE memory_unembedded SET claim = %s", [CLAIM])
+        await connection.execute(
+            STATEMENTS["forgotten_add"], {"user_id": user_id, "digests": [DIGEST], "until": "2200-01-01"}
         )
         await connection.execute(
             STATEMENTS["device_upsert"],
@@ -187,6 +196,10 @@ async def parameters(memories: Memories, database: str, user_id: UUID) -> list[d
         "confidence": 1.0,
         "pattern_digest": b"y",
         "delay_s": 1.0,
+        "lease_s": 1.0,
+        "claim": CLAIM,
+        "digests": [DIGEST],
+        "until": "2300-01-01",
         "email": f"{user_id.hex}@example.com",
         "password_hash": "stolen",
         "old_hash": "none",

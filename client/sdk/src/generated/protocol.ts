@@ -1,5 +1,5 @@
 // Generated from docs/protocol/schema.json by `make schema`; not for editing.
-// sha256 of that file: 5f3aae0bdd40bdfb860f00e67565fc81394faa19a302936679b37f74c6210711
+// sha256 of that file: 638cf5925728caa63e0d1860b6c730a590d4709da4465357dea5344be8d9cda3
 
 /**
  * The shadcn/ui chart components of the client.

@@ -1,0 +1,131 @@
+"""Conversations written as the server writes what people say: each turn an episode, made searchable by the worker."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import trio
+
+from bench.memories.corpus import Conversation, Item
+from bench.memories.setting import Setting
+from memory.learning import normalised, worth_learning
+from memory.words import Analyser
+from sql.tenant import scoped
+
+_SAY_EVERY_S: Final = 5.0
+_WAIT_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """A row as the person's export has it."""
+
+    id: UUID
+    text: str
+    when: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One person's memory: which items each row stands for, for things said twice in the same words are one row.
+
+    `unlearned` items have no row: nothing in them is worth remembering, such as no words at all.
+    """
+
+    user_id: UUID
+    memories: Sequence[Memory]
+    items: dict[UUID, list[Item]]
+    unlearned: int
+    seconds: float
+
+
+async def write(setting: Setting, conversation: Conversation) -> Written:
+    """Store every item with `store_episode` as a new person's, and have the enrichment worker finish. Says how far."""
+    user_id = await setting.person()
+    started = time.perf_counter()
+    progress = _Progress(conversation.name, len(conversation.items))
+    for number, item in enumerate(conversation.items):
+        await setting.middleware.store_episode(user_id, item.session, item.text, "", at=item.when)
+        progress.say("stored", number + 1)
+    enriched = 0
+    while await _pending(setting, user_id):
+        count = await setting.middleware.enrichment.run_once()
+        enriched += count
+        progress.say("made searchable", enriched)
+        if not count:
+            await trio.sleep(_WAIT_S)  # what failed is tried again a little later
+    seconds = time.perf_counter() - started
+    memories = await _memories(setting, user_id)
+    items, unlearned = _rows(conversation.items, memories)
+    progress.end()
+    return Written(user_id, memories, items, unlearned, seconds)
+
+
+async def _pending(setting: Setting, user_id: UUID) -> int:
+    async with scoped(setting.vault.pool, user_id) as connection:
+        cursor = await connection.execute(setting.vault.statements["pending_count"], {"user_id": user_id})
+        row = await cursor.fetchone()
+    return int(row[0]) if row is not None else 0
+
+
+async def _memories(setting: Setting, user_id: UUID) -> list[Memory]:
+    memories = []
+    async with aclosing(setting.middleware.export(user_id)) as pages:
+        async for page in pages:
+            for record in page:
+                if record["tier"] == "associative":
+                    when = datetime.fromisoformat(record["when"]) if record["when"] is not None else None
+                    memories.append(Memory(UUID(record["id"]), record["text"], when))
+    return memories
+
+
+def _rows(items: Sequence[Item], memories: Sequence[Memory]) -> tuple[dict[UUID, list[Item]], int]:
+    """The items of each row: those of its text, or else of its words, for that is what merges near duplicates."""
+    analyser = Analyser()
+
+    def words(text: str) -> frozenset[str]:
+        return frozenset(word.term for word in analyser.words(text))
+
+    by_text = {normalised(memory.text): memory.id for memory in memories}
+    by_words = {words(memory.text): memory.id for memory in memories}
+    rows: dict[UUID, list[Item]] = {memory.id: [] for memory in memories}
+    unlearned = 0
+    for item in items:
+        learned = worth_learning(item.text, "", ())
+        memory_id = None
+        if learned is not None:
+            memory_id = by_text.get(normalised(learned)) or by_words.get(words(learned))
+        if memory_id is None:
+            unlearned += 1
+        else:
+            rows[memory_id].append(item)
+    return rows, unlearned
+
+
+class _Progress:
+    """One line on stderr every few seconds."""
+
+    def __init__(self, name: str, total: int) -> None:
+        self._name = name
+        self._total = total
+        self._started = self._said = time.perf_counter()
+
+    def say(self, what: str, count: int) -> None:
+        now = time.perf_counter()
+        if now - self._said >= _SAY_EVERY_S:
+            self._said = now
+            self._print(f"{count} of {self._total} {what}, {now - self._started:.0f} s")
+
+    def end(self) -> None:
+        seconds = time.perf_counter() - self._started
+        self._print(f"{self._total} items in {seconds:.0f} s, {self._total / seconds:.0f} a second")
+
+    def _print(self, text: str) -> None:
+        print(f"  {self._name[:40]}: {text}", file=sys.stderr, flush=True)

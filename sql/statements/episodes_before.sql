@@ -1,0 +1,11 @@
+-- For each of these episodes the one just before it in the same conversation, where there is one.
+SELECT e.id, before.id, before.exchange_encrypted
+FROM memory_episodic AS e
+CROSS JOIN LATERAL (
+    SELECT b.id, b.exchange_encrypted
+    FROM memory_episodic AS b
+    WHERE b.user_id = %(user_id)s AND b.session_id = e.session_id AND (b.created_at, b.id) < (e.created_at, e.id)
+    ORDER BY b.created_at DESC, b.id DESC
+    LIMIT 1
+) AS before
+WHERE e.user_id = %(user_id)s AND e.id = ANY (%(ids)s);

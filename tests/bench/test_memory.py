@@ -1,0 +1,186 @@
+"""The benchmark of memory: odd corpora are read, written and asked about as they come."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trio
+
+from bench.memories.corpus import read_corpus
+from bench.memories.filling import ROUNDS, Scale
+from bench.memories.latency import measure_latency
+from bench.memories.quality import BLIND, CLEAR, FUSED, Report, Tally, measure_quality
+from bench.memories.setting import Remembering, Setting
+from bench.memories.writing import write
+from memory.limits import MemoryLimits
+from memory.recall import Recall
+from memory.rotation import Vectors
+from sql.pool import Pool
+from tests.memory.remembering import Memories, WordEmbedder
+
+SESSIONS = {
+    "conv": "odd",
+    "items": [
+        {"id": "D1:1", "session": "s1", "speaker": "Ann", "ts": "1:56 pm on 8 May, 2023", "text": "Have you a dog?"},
+        {
+            "id": "D1:2",
+            "session": "s1",
+            "speaker": "Bea",
+            "ts": None,
+            "text": "Yes, Biscuit, a spaniel 🐕 from Zürich.",
+        },
+        {"id": "D1:3", "session": "s1", "speaker": "user", "text": ""},
+        {"id": "D1:3", "session": "s1", "speaker": "user", "ts": "yesterday", "text": "The ficus wants water."},
+        {"id": 7, "session": "s2", "speaker": None, "ts": 1_700_000_000, "text": "the ficus wants water"},
+        {
+            "id": 8,
+            "session": "s2",
+            "speaker": "assistant",
+            "ts": "2023-11-15T10:00:00Z",
+            "text": "Water wants the ficus!",
+        },
+        {"id": 9, "ts": 1e40, "text": "東京へ行きました \ud800"},
+        {"id": 10, "session": "s3", "text": None},
+    ],
+    "queries": [
+        {"id": "q1", "q": "What is the name of Bea's dog?", "gold": ["D1:2"], "gold_level": "turn"},
+        {"id": "q2", "q": "Who waters the ficus?", "gold": [8], "gold_level": "turn"},
+        {"id": "q3", "q": "spaniel", "gold": ["s1"], "gold_level": "session"},
+        {"id": "q4", "q": "東京", "gold": 9},
+        {"id": "q5", "q": "nothing", "gold": []},
+        {"id": "q6", "q": "?", "gold": ["D1:1"]},
+    ],
+}
+
+
+def corpus(path: Path, *conversations: object, gzipped: bool = True) -> Path:
+    text = "".join(json.dumps(one) + "\n\n" for one in conversations)
+    path.write_bytes(gzip.compress(text.encode()) if gzipped else text.encode())
+    return path
+
+
+@pytest.mark.parametrize("gzipped", [True, False])
+def test_a_corpus_is_read_as_it_comes(tmp_path: Path, gzipped: bool) -> None:
+    (conversation,) = read_corpus(corpus(tmp_path / "c", SESSIONS, gzipped=gzipped))
+    assert [item.id for item in conversation.items] == ["D1:1", "D1:2", "D1:3", "D1:3", "7", "8", "9", "10"]
+    assert [item.session for item in conversation.items] == ["s1"] * 4 + ["s2"] * 2 + [None, "s3"]
+    assert conversation.items[0].text == "Ann: Have you a dog?"
+    assert conversation.items[3].text == "The ficus wants water."
+    assert conversation.items[6].text == "東京へ行きました ?"
+    may, tick = datetime(2023, 5, 8, 13, 56, tzinfo=UTC), timedelta(microseconds=1)
+    assert [item.when for item in conversation.items[:4]] == [may + number * tick for number in range(4)]
+    assert conversation.items[4].when == datetime.fromtimestamp(1_700_000_000, UTC) + 4 * tick
+    assert conversation.items[6].when == datetime(2023, 11, 15, 10, tzinfo=UTC) + 6 * tick
+    assert [(query.text, query.level) for query in conversation.queries][2:4] == [
+        ("spaniel", "session"),
+        ("東京", "turn"),
+    ]
+    assert [sorted(query.gold) for query in conversation.queries] == [["D1:2"], ["8"], ["s1"], ["9"], ["D1:1"]]
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("2023/05/20 (Sat) 02:21", datetime(2023, 5, 20, 2, 21, tzinfo=UTC)),
+        ("2023-05-20", datetime(2023, 5, 20, tzinfo=UTC)),
+        ("20 May 2023", datetime(2023, 5, 20, tzinfo=UTC)),
+        ("May 20, 2023", datetime(2023, 5, 20, tzinfo=UTC)),
+        ("Sat, 20 May 2023 02:21:00 +0200", datetime(2023, 5, 20, 0, 21, tzinfo=UTC)),
+        ("1684548060", datetime(2023, 5, 20, 2, 1, tzinfo=UTC)),
+        (1684548060000, datetime(2023, 5, 20, 2, 1, tzinfo=UTC)),
+        ("", None),
+        ("soon", None),
+        ({}, None),
+        (float("inf"), None),
+    ],
+)
+def test_times_in_many_forms(tmp_path: Path, written: object, read: datetime | None) -> None:
+    (conversation,) = read_corpus(corpus(tmp_path / "c", {"items": [{"id": 1, "ts": written, "text": "x"}]}))
+    assert conversation.items[0].when == read
+
+
+def setting(pool: Pool, database: str, embedder: WordEmbedder | None) -> Setting:
+    memories = Memories(pool, embedder=embedder)
+    recall = Recall(memories.vault, memories.middleware.store, MemoryLimits())
+    return Setting(database, memories.vault, memories.middleware, recall)
+
+
+async def test_what_was_said_twice_is_found_by_the_row_it_became(tmp_path: Path, pool: Pool, database: str) -> None:
+    (conversation,) = read_corpus(corpus(tmp_path / "c", SESSIONS))
+    written = await write(setting(pool, database, None), conversation)
+    rows = {tuple(item.id for item in items) for items in written.items.values()}
+    assert rows == {("D1:1",), ("D1:2",), ("D1:3", "7"), ("8",), ("9",)}
+    assert written.unlearned == 2
+    merged = next(memory for memory in written.memories if memory.text == "the ficus wants water")
+    assert merged.when is not None
+    assert merged.when.year == 2023
+
+
+async def test_near_duplicates_are_found_by_the_row_they_became(tmp_path: Path, pool: Pool, database: str) -> None:
+    said = ["The ficus wants water.", "A cat sat here.", "Water for the ficus it wants."]
+    items = [{"id": number, "text": text} for number, text in enumerate(said)]
+    (conversation,) = read_corpus(corpus(tmp_path / "c", {"items": items}))
+    written = await write(setting(pool, database, WordEmbedder()), conversation)
+    assert sorted([item.id for item in items] for items in written.items.values()) == [["0", "2"], ["1"]]
+
+
+@pytest.mark.parametrize("semantic", [True, False])
+async def test_odd_corpora_are_measured(
+    tmp_path: Path, pool: Pool, database: str, semantic: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = corpus(tmp_path / "odd.jsonl.gz", SESSIONS, {"conv": "empty", "items": [], "queries": SESSIONS["queries"]})
+    await measure_quality(setting(pool, database, WordEmbedder() if semantic else None), [path])
+    said = capsys.readouterr()
+    assert "gold by turn" in said.out
+    assert "gold by session" in said.out
+    assert "blind BM25 finds what BM25 in the clear finds: yes" in said.out
+    assert ("fusion against the better of its parts" in said.out) == semantic
+    assert "8 items in" in said.err
+
+
+def test_recall_counts_the_share_and_the_first_right_one() -> None:
+    tally = Tally()
+    tally.add(["a", "b", "c"], frozenset(["b", "z"]))
+    tally.add([], frozenset(["b"]))
+    assert tally.means() == [0.25, 0.25, 0.25, 0.25]
+
+
+def test_a_difference_between_blind_and_clear_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    report, gold = Report(), frozenset(["a"])
+    for method, ranked in ((CLEAR, ["a"]), (BLIND, ["b"]), (FUSED, ["a"])):
+        report.add(method, "tuned on", ranked, gold)
+    report.print()
+    assert "finds: NO" in capsys.readouterr().out
+
+
+def test_a_filled_database_is_measured_and_taken_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scale = Scale(users=5, sizes=(ROUNDS,))
+    trio.run(measure_latency, scale, tmp_path)
+    first = capsys.readouterr()
+    assert f"`enrich_context`, {ROUNDS} memories" in first.out
+    assert "filled" in first.err
+    trio.run(measure_latency, scale, tmp_path)
+    assert "filled" not in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="another folder"):
+        trio.run(measure_latency, Scale(users=6, sizes=(ROUNDS,)), tmp_path)
+
+
+async def test_a_text_is_embedded_once() -> None:
+    class Counting(WordEmbedder):
+        async def embed_documents(self, texts: Sequence[str]) -> Vectors:
+            assert len(set(texts)) == len(texts)
+            return await super().embed_documents(texts)
+
+    embedder = Counting()
+    remembering = Remembering(embedder)
+    vectors = await remembering.embed_documents(["dog", "cat", "dog"])
+    assert np.array_equal(vectors[0], vectors[2])
+    again = await remembering.embed_documents(["cat"])
+    assert np.array_equal(again[0], vectors[1])
+    assert embedder.calls == 1

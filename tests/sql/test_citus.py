@@ -1,0 +1,86 @@
+"""The tables distribute by user as they are: docs/memory.md's statements name every table, and nothing spans two users.
+
+Citus itself is not here: what its functions are called with is recorded, and held against the catalogue.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import get_args
+
+import psycopg
+import pytest
+
+from sql.statements import StatementName, Statements
+
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "memory.md"
+STATEMENTS = Statements.load()
+LISTING = {"user_ids_page", "pending_users", "unembedded_users", "user_by_email"}
+"""They list users, or find the one of an address: across all of them."""
+
+RECORDERS = """
+CREATE TABLE pg_temp.called (place serial, kind text, name text, key text, beside text);
+CREATE FUNCTION create_reference_table(name text) RETURNS void LANGUAGE sql AS
+    'INSERT INTO pg_temp.called (kind, name) SELECT ''reference'', name::regclass::text';
+CREATE FUNCTION create_distributed_table(name text, key text, colocate_with text DEFAULT NULL) RETURNS void
+    LANGUAGE sql AS
+    'INSERT INTO pg_temp.called (kind, name, key, beside)
+     SELECT ''distributed'', name::regclass::text, key, colocate_with::regclass::text';
+"""
+
+
+def documented() -> str:
+    """The SQL of the section on Citus."""
+    section = DOCS.read_text("utf-8").partition("\n## Citus\n")[2].partition("\n## ")[0]
+    (block,) = re.findall(r"```sql\n(.*?)```", section, re.DOTALL)
+    return str(block)
+
+
+def test_the_documented_statements_distribute_every_table_by_user(database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as owner:
+        owner.execute(RECORDERS)
+        script = documented().replace("CREATE EXTENSION citus;", "")
+        owner.execute(script.replace("DATABASE tessera", f'DATABASE "{owner.info.dbname}"'))
+        called = owner.execute("SELECT kind, name, key, beside FROM pg_temp.called ORDER BY place").fetchall()
+        tables = owner.execute(
+            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+            " AND relname <> 'schema_migrations'"
+        ).fetchall()
+        foreign_keys = owner.execute(
+            "SELECT conrelid::regclass::text, confrelid::regclass::text, array_position(conkey, k.attnum),"
+            " array_position(confkey, f.attnum) FROM pg_constraint"
+            " JOIN pg_attribute AS k ON k.attrelid = conrelid AND k.attname = 'user_id'"
+            " JOIN pg_attribute AS f ON f.attrelid = confrelid AND f.attname = 'user_id'"
+            " WHERE contype = 'f' AND connamespace = 'public'::regnamespace"
+        ).fetchall()
+    references = {name for kind, name, *_ in called if kind == "reference"}
+    distributed = [(name, key, beside) for kind, name, key, beside in called if kind == "distributed"]
+    assert references == {"users"}
+    assert called[0][0] == "reference"  # what refers to it comes after
+    assert {name for name, *_ in distributed} | references == {name for (name,) in tables}
+    first = distributed[0][0]
+    assert {(key, beside) for _, key, beside in distributed[1:]} == {("user_id", first)}
+    places = {name: place for place, (_, name, *_) in enumerate(called)}
+    for table, target, here, there in foreign_keys:
+        # Citus allows a key to a reference table, or to a table beside it if the distribution columns are paired.
+        assert target in references or (here is not None and here == there), (table, target)
+        assert places[target] < places[table], (table, target)
+    assert len(foreign_keys) >= len(distributed)
+
+
+@pytest.mark.parametrize("name", sorted(set(get_args(StatementName)) - LISTING))
+def test_every_table_that_a_statement_reads_is_held_to_the_user(name: StatementName) -> None:
+    text = STATEMENTS[name].decode()
+    read = re.findall(
+        r"\b(?:FROM|JOIN|UPDATE)\s+(?:memory_\w+|users|devices)\b(?!\.)(?:\s+AS\s+(\w+))?",
+        text.replace("FOR UPDATE", ""),
+    )
+    for alias in read:
+        held = (
+            rf"\b{alias}\.user_id = |\buser_id = {alias}\.user_id|\.user_id = {alias}\.user_id"
+            if alias
+            else r"\buser_id = "
+        )
+        assert re.search(held, text), (name, alias)
+    assert len(re.findall(r"\buser_id = ", text)) >= len(read)
