@@ -24,6 +24,7 @@ from bench.memories.setting import Remembering, open_setting
 from memory.embedding.embedder import Embedder
 from memory.embedding.local import LocalEmbedder
 from memory.embedding.model_files import ModelMissing, model_folder
+from memory.limits import MemoryLimits
 
 _ROOT: Final = Path(__file__).resolve().parents[1]
 _DATA: Final = Path(os.environ.get("TESSERA_SHARED_DATA") or _ROOT.parent / "shared" / "data") / "memory"
@@ -50,7 +51,10 @@ def main(arguments: list[str] | None = None) -> None:
 
 async def _quality(paths: list[Path], lexical: bool) -> None:
     embedder = None if lexical else await _embedder()
-    async with open_setting(Remembering(embedder) if embedder is not None else None, durable=False) as setting:
+    # Larger claims than a server's: nobody waits here for an answer meanwhile.
+    limits = MemoryLimits(claim=100)
+    remembering = Remembering(embedder) if embedder is not None else None
+    async with open_setting(remembering, durable=False, limits=limits) as setting:
         await measure_quality(setting, paths)
 
 

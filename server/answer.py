@@ -13,9 +13,13 @@ from uuid import UUID
 from streaming.chat import Message
 from streaming.codes import ErrorCode
 from streaming.frames import ServerFrame, WsFailure, WsScope, WsStreamEnd
+from streaming.stream_text import AnswerFrame
 
 Emit = Callable[[ServerFrame], Awaitable[None]]
 """Takes one frame of the answer, `seq` still 0, and returns when there is room for the next."""
+
+EmitFast = Callable[[AnswerFrame], Awaitable[None]]
+"""The same for one who takes text as `StreamText` too, as it comes."""
 
 
 @dataclass(frozen=True, slots=True)

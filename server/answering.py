@@ -21,7 +21,7 @@ from agents.orchestrator import Orchestrator
 from agents.prompting import prompts_version
 from agents.registry import BY_ENTITY
 from agents.turn import Scope, Turn
-from server.answer import ChatInput, Emit, RequestFailed, RequestRefused
+from server.answer import ChatInput, Emit, EmitFast, RequestFailed, RequestRefused
 from server.devices import DeviceRegistry, RemoteDevice, ToolTimeouts
 from server.emitting import Emitting
 from server.metrics import Metrics
@@ -35,6 +35,7 @@ from streaming.frames import WsFailure, WsStreamEnd, WsUsage
 from streaming.home import HomeFormatter
 from streaming.model_error import ModelError
 from streaming.popup import PopupFormatter
+from streaming.stream_text import AnswerFrame, StreamText
 
 log = structlog.get_logger(__name__)
 
@@ -143,6 +144,10 @@ class Answering:
 
     async def run(self, request: ChatInput, *, emit: Emit) -> WsStreamEnd:
         """Answer a request that came without a socket; see `server.answer.ChatRunner`."""
+
+        async def emit_models(frame: AnswerFrame) -> None:
+            await emit(frame.to_model() if isinstance(frame, StreamText) else frame)
+
         answer = self.accept(request, running=self._without_socket[request.user_id])
         self._without_socket[request.user_id] += 1
         status: Status = "cancelled"
@@ -150,7 +155,7 @@ class Answering:
         self._scopes.add(scope)
         try:
             with scope:
-                status = await answer.run(emit)
+                status = await answer.run(emit_models)
         finally:
             self._scopes.discard(scope)
             self._without_socket[request.user_id] -= 1
@@ -202,7 +207,7 @@ class Answer:
                 chat.request_id, found.resolve, Binder(found).bind, announce_opened=chat.block_open
             )
 
-    async def run(self, emit: Emit) -> Literal["completed", "failed"]:
+    async def run(self, emit: EmitFast) -> Literal["completed", "failed"]:
         """Answer, giving each frame but the last to `emit`. Only cancellation and what `emit` raises come out."""
         emitting = Emitting(emit)
         try:
@@ -236,7 +241,7 @@ class Answer:
         await self._memory.store(self._chat, emitting.text, self._agent, self._recalled, asked_at)
         return "completed"
 
-    async def _answer(self, emit: Emit) -> None:
+    async def _answer(self, emit: EmitFast) -> None:
         started = False
         scope = self._turn.scope
         if scope is not None:
@@ -259,7 +264,8 @@ class Answer:
                     self._metrics.first_token(self._chat.mode, trio.current_time() - self._started)
                 for part in self._formatter.feed(token):
                     await emit(part)
-                self._announce_mutations()
+                if len(self._turn.mutations) > self._announced:
+                    self._announce_mutations()
         for part in self._formatter.close():
             await emit(part)
         if isinstance(self._formatter, HomeFormatter):

@@ -6,7 +6,6 @@ from typing import Final
 from uuid import UUID
 
 from server.answer import ChatInput
-from server.handshake import Hello
 from streaming.chat import Message
 from streaming.frames import WsHomeRequest, WsPopupRequest
 
@@ -14,26 +13,31 @@ BLOCK_OPEN: Final = "block_open"
 """The feature of a client that wants to hear of a block when it begins."""
 
 
-def chat_input(frame: WsHomeRequest | WsPopupRequest, request_id: UUID, hello: Hello) -> ChatInput:
-    """`frame` under `request_id`, asked by the device that said `hello`, which also serves its tools."""
+def chat_input(
+    frame: WsHomeRequest | WsPopupRequest, request_id: UUID, user_id: UUID, device_id: UUID, *, block_open: bool
+) -> ChatInput:
+    """`frame` under `request_id`, asked by the user's device `device_id`, which also serves its tools.
+
+    `block_open`: the device has this feature.
+    """
     match frame:
         case WsHomeRequest():
             return ChatInput(
                 request_id=request_id,
-                user_id=hello.identity.user_id,
+                user_id=user_id,
                 message=frame.message,
                 mode="home",
                 history=tuple(Message(turn.role, turn.content) for turn in frame.conversation_history),
                 session_id=frame.session_id,
-                device_id=hello.device_id,
-                block_open=BLOCK_OPEN in hello.features,
+                device_id=device_id,
+                block_open=block_open,
             )
         case WsPopupRequest():
             return ChatInput(
                 request_id=request_id,
-                user_id=hello.identity.user_id,
+                user_id=user_id,
                 message=frame.message,
                 mode="popup",
                 scope=frame.scope,
-                device_id=hello.device_id,
+                device_id=device_id,
             )

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from server.answer import Emit
-from streaming.frames import ServerFrame, WsStreamText
+from server.answer import EmitFast
+from streaming.stream_text import AnswerFrame, StreamText
 
 
 class Emitting:
     """Passes frames to the caller's `emit`. `raised` tells what that raised from a fault of ours."""
 
-    def __init__(self, emit: Emit) -> None:
+    def __init__(self, emit: EmitFast) -> None:
         self._emit = emit
         self._chunks: list[str] = []
         self.raised: Exception | None = None
 
-    async def __call__(self, frame: ServerFrame) -> None:
-        if isinstance(frame, WsStreamText):
+    async def __call__(self, frame: AnswerFrame) -> None:
+        if isinstance(frame, StreamText):
             self._chunks.append(frame.chunk)
         try:
             await self._emit(frame)

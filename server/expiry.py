@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Final
-
-import trio
+from uuid import UUID
 
 from server.auth import Identity, TokenExpired, TokenInvalid, Tokens
 
@@ -20,11 +19,18 @@ class RefreshRefused(Exception):
 class Expiry:
     """The end of one session's token. `wall_clock` gives seconds since the epoch, as the tokens do."""
 
+    __slots__ = ("_identity", "_tokens", "_wall_clock", "_warned")
+
     def __init__(self, identity: Identity, tokens: Tokens, wall_clock: Callable[[], float]) -> None:
         self._identity = identity
         self._tokens = tokens
         self._wall_clock = wall_clock
-        self._refreshed = trio.Event()
+        self._warned = False
+
+    @property
+    def user_id(self) -> UUID:
+        """Whose session it is."""
+        return self._identity.user_id
 
     def refresh(self, token: str) -> None:
         """Take a new token of the same user. Raises `RefreshRefused`; the old token then stays in force."""
@@ -35,23 +41,18 @@ class Expiry:
         if identity.user_id != self._identity.user_id:
             raise RefreshRefused("The new token is another user's; the session goes on with the old one.")
         self._identity = identity
-        self._refreshed.set()
+        self._warned = False
 
-    async def watch(self, warn: Callable[[float], None]) -> None:
-        """Return when the token has ended; `warn` is called with the seconds left, `WARNING_S` before."""
-        while True:
-            self._refreshed = trio.Event()
-            if await self._refreshed_within(self._left_s() - WARNING_S):
-                continue
-            warn(round(self._left_s(), 1))
-            if not await self._refreshed_within(self._left_s()):
-                return
+    def left_s(self) -> float:
+        """Seconds until the token ends; 0 when it has."""
+        return max(self._identity.expires_at - self._wall_clock(), 0.0)
 
-    def _left_s(self) -> float:
-        return max(self._identity.expires_at - self._wall_clock(), 0)
+    def wait_s(self) -> float:
+        """Seconds until the client is to be warned, or, once it was, until the token ends; 0 when that is now."""
+        return max(self.left_s() - (0.0 if self._warned else WARNING_S), 0.0)
 
-    async def _refreshed_within(self, seconds: float) -> bool:
-        with trio.move_on_after(max(seconds, 0)):
-            await self._refreshed.wait()
-            return True
-        return False
+    def take_warning(self) -> bool:
+        """Whether the client is to be warned now; so of each token at most once."""
+        warn = not self._warned and self.wait_s() <= 0
+        self._warned = self._warned or warn
+        return warn

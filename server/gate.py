@@ -13,7 +13,8 @@ from server.auth import Tokens
 from server.devices import DeviceRegistry
 from server.handshake import HandshakeFailed, Hello, shake_hands
 from server.metrics import Metrics
-from server.session import Session, SessionLimits
+from server.session import Session
+from server.session_limits import SessionLimits
 from server.socket import DeviceSocket, SocketClosed
 from streaming.codes import CloseCode
 
@@ -106,6 +107,8 @@ class DeviceGate:
         names = {"session_id": str(session.session_id), "user_id": str(session.user_id)}
         with structlog.contextvars.bound_contextvars(**names):
             log.info("session_opened", peer=socket.peer, client=hello.client.name, platform=hello.client.platform)
+            # What the device said of itself is not kept for as long as it stays.
+            del hello, names
             self._metrics.session_opened()
             try:
                 code = await session.run()

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from server.handshake import Hello
+from server.session_limits import SessionLimits
 from streaming.frames import WsDeviceReady, WsLimits
-
-if TYPE_CHECKING:
-    from server.session import SessionLimits
 
 
 def greeting(session_id: UUID, hello: Hello, limits: SessionLimits) -> WsDeviceReady:

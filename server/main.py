@@ -37,7 +37,7 @@ from server.rest.playground import Playground, read_page
 from server.rest.readiness import ReadinessChecks
 from server.rest.serve import ServeLimits, serve_rest
 from server.rest.services import RestLimits, RestServices
-from server.session import SessionLimits
+from server.session_limits import SessionLimits
 from server.settings import Settings, parse_bind
 from server.state import first_master_key, master_keys, prepare_state_dir
 from server.token_budget import TokenBudget
@@ -91,14 +91,18 @@ async def serve(
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(settings))
         # One client for all model calls, so that connections to the model stay open between requests.
-        client = await stack.enter_async_context(open_http_client())
+        client = await stack.enter_async_context(open_http_client(settings.http_transport))
+        # What does not stream goes by httpx's own transport.
+        embedding_client = await stack.enter_async_context(open_http_client("httpx"))
         async with trio.open_nursery() as nursery:
             models = await open_models(settings, client, nursery)
             metrics = Metrics()
             statements = Statements.load()
             keys, key_file = found_keys or await first_master_key(settings, database.pool, statements)
             users = user_keys(settings, keys)
-            memory = await open_memory(settings, database.pool, statements, users, client, metrics, models.memory)
+            memory = await open_memory(
+                settings, database.pool, statements, users, embedding_client, metrics, models.memory
+            )
             tokens = Tokens(KeyRing(keys).derive(TOKEN_LABEL), lifetime_s=settings.access_token_ttl_s)
             passwords = Passwords(trio.CapacityLimiter(_PASSWORD_THREADS))
             accounts = Accounts(database.pool, statements, passwords, users)

@@ -17,6 +17,7 @@ from server.model_calls import BoundedModel
 from server.settings import PREFIX, Settings
 from streaming.breaker import CircuitBreaker
 from streaming.dialects import DIALECTS
+from streaming.dialects.reasoning_models import fitted, is_reasoning_model
 from streaming.failover import FailoverModel
 from streaming.llm import ChatModel, ModelConfig
 from streaming.retry import RetryPolicy
@@ -63,6 +64,7 @@ async def open_models(settings: Settings, client: httpx.AsyncClient, nursery: tr
     places = trio.CapacityLimiter(settings.max_model_calls)
 
     def model(*configs: ModelConfig) -> Model:
+        configs = tuple(_fitted(settings, config) for config in configs)
         return BoundedModel(_failing_over(settings, client, configs), places, settings.model_call_wait_s)
 
     answer = model(first, *(_fallback(first, fallback) for fallback in settings.fallback_models))
@@ -81,6 +83,16 @@ def _fallback(first: ModelConfig, fallback: FallbackModel) -> ModelConfig:
         return replace(first, name=fallback.name)
     dialect = DIALECTS[fallback.dialect or "openai-chat"]
     return replace(first, name=fallback.name, url=fallback.url, key=fallback.key, dialect=dialect)
+
+
+def _fitted(settings: Settings, config: ModelConfig) -> ModelConfig:
+    """`config` in the dialect that its model understands, which the models of one provider may differ in."""
+    said = settings.model_reasoning
+    # What was said of the model of the settings tells nothing of others.
+    reasoning = (
+        said == "yes" if said != "auto" and config.name == settings.model_name else is_reasoning_model(config.name)
+    )
+    return replace(config, dialect=fitted(config.dialect, reasoning=reasoning))
 
 
 def _failing_over(settings: Settings, client: httpx.AsyncClient, configs: Sequence[ModelConfig]) -> FailoverModel:

@@ -1,14 +1,14 @@
 """One device socket from `device_ready` to its close: a nursery, in which every request is a cancellable task.
 
-Four tasks serve a session: the reader (frames in), the writer (frames out; the only one that sends), the heartbeat,
-and the session watch (outbox stalls, token expiry). Requests run beside them. Whoever ends the session says with which
+Two tasks serve a session: the one it was opened in reads frames, and between them keeps time (heartbeats, the token's
+end); the writer sends, and it alone. Most sessions are idle most of the time, so nothing more is kept for one: requests
+have a task each, and while any runs there is a watch for a stalled outbox. Whoever ends the session says with which
 close code; requests are cancelled first, the writer sends what is queued, and the close frame comes last.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -19,29 +19,31 @@ from server.answer import RequestRefused
 from server.answering import Answer, Answering, Status
 from server.auth import Tokens
 from server.changing import change_entity, pong_after_changes
-from server.chat_input import chat_input
+from server.chat_input import BLOCK_OPEN, chat_input
 from server.devices import DeviceRegistry
 from server.expiry import Expiry, RefreshRefused
 from server.forgetting import forget_memory
 from server.greeting import greeting
 from server.handshake import Hello
 from server.heartbeat import Heartbeat
+from server.inbound_rate import InboundRate
 from server.metrics import Metrics
 from server.pending import PendingReplies
-from server.rate_limit import TokenBucket
+from server.session_limits import SessionLimits
 from server.socket import DeviceSocket, SocketClosed
-from server.writer import write_frames
+from server.timekeeping import keep_time, next_due
+from server.writer import FrameWriter
 from streaming.codes import CloseCode, ErrorCode
 from streaming.frames import (
     ClientFrame,
     ServerFrame,
-    WsAuthExpiring,
     WsAuthRefresh,
     WsCancel,
     WsClientMutation,
     WsDataRequest,
     WsDataResponse,
     WsDeviceHello,
+    WsDeviceReady,
     WsError,
     WsHomeRequest,
     WsMemoryForget,
@@ -52,26 +54,9 @@ from streaming.frames import (
 )
 from streaming.inbound import FrameError, decode_client_frame
 from streaming.outbox import DataFrame, Outbox, OutboxOverflow
-
-log = structlog.get_logger(__name__)
+from streaming.stream_text import AnswerFrame
 
 _FLUSH_TIMEOUT_S: Final = 2.0
-# A socket that goes on sending this many frames over its rate is closed with 1008.
-_MAX_RATE_VIOLATIONS: Final = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class SessionLimits:
-    """What one socket may do. Times in seconds."""
-
-    max_frame_bytes: int
-    max_concurrent_requests: int
-    max_message_chars: int
-    frames_per_s: float
-    frames_burst: int
-    outbox_bytes: int
-    outbox_stall_s: float
-    heartbeat_s: float
 
 
 class Session:
@@ -93,23 +78,25 @@ class Session:
         self.tool_replies = PendingReplies[WsToolResult]()
         self.data_replies = PendingReplies[WsDataResponse]()
         self._socket = socket
-        self._hello = hello
+        self._device_id = hello.device_id
+        self._block_open = BLOCK_OPEN in hello.features
+        self._greeting: WsDeviceReady | None = greeting(self.session_id, hello, limits)
         self._expiry = Expiry(hello.identity, tokens, wall_clock)
         self._answering = answering
         self._registry = registry
         self._metrics = metrics
         self._limits = limits
-        self._outbox = Outbox(max_bytes=limits.outbox_bytes)
-        self._rate = TokenBucket(limits.frames_per_s, limits.frames_burst)
-        self._rate_violations = 0
-        self._answers_due = 0
+        self._writer = FrameWriter(socket)
+        self._outbox = Outbox(max_bytes=limits.outbox_bytes, direct=self._writer)
+        self._rate = InboundRate(limits.frames_per_s, limits.frames_burst)
         self._requests: dict[UUID, trio.CancelScope] = {}
         self._heartbeat = Heartbeat(socket, limits.heartbeat_s)
+        self._stall_watch = trio.CancelScope()
         self._written = trio.Event()
         self._draining = False
         self._closing: tuple[int, str] | None = None
-        # Everything that ends with the session, but the writer and the heartbeat.
-        self._scope = trio.CancelScope()
+        # Everything that ends with the session, but the writer and the pings.
+        self._scope: trio.CancelScope | None = None
 
     def __repr__(self) -> str:
         return f"Session({self.session_id}, requests={len(self._requests)}, closing={self._closing})"
@@ -118,16 +105,16 @@ class Session:
 
     @property
     def user_id(self) -> UUID:
-        return self._hello.identity.user_id
+        return self._expiry.user_id
 
     @property
     def device_id(self) -> UUID:
-        return self._hello.device_id
+        return self._device_id
 
     def send_control(self, frame: ServerFrame) -> None:
         """Queue a frame ahead of text; past the control lane's bound the session ends with 4008."""
         if isinstance(frame, WsToolCall | WsDataRequest):
-            self._answers_due += 1
+            self._rate.expect_answer()
         try:
             self._outbox.put_control(frame)
         except OutboxOverflow:
@@ -143,17 +130,19 @@ class Session:
         if self._draining and not self._requests:
             self.close(CloseCode.DRAINING, "the server is stopping")
 
-    def close(self, code: CloseCode, reason: str) -> None:
+    def close(self, code: int, reason: str) -> None:
         """End the session with `code`; the first one counts. Requests are cancelled and get no `stream_end`."""
-        if self._closing is None:
-            self._closing = (code, reason)
+        self._closing = self._closing or (code, reason)
+        if self._scope is not None:
             self._scope.cancel()
 
     # ---- its life ---------------------------------------------------------------------------------------------------
 
     async def run(self) -> int:
         """Serve until the socket closes. Returns the close code, the peer's or ours."""
-        self.send_control(greeting(self.session_id, self._hello, self._limits))
+        if self._greeting is not None:
+            self.send_control(self._greeting)
+            self._greeting = None
         self._registry.add(self)
         try:
             await self._run_tasks()
@@ -168,13 +157,12 @@ class Session:
     async def _run_tasks(self) -> None:
         async with trio.open_nursery() as outer:
             outer.start_soon(self._write)
-            # Not in the inner nursery: a cancelled send would break the socket before the close frame is sent.
-            outer.start_soon(self._heartbeat.run, self._peer_silent, self._peer_closed)
-            with self._scope:
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(self._read, nursery)
-                    nursery.start_soon(self._watch_outbox)
-                    nursery.start_soon(self._watch_expiry)
+            async with trio.open_nursery() as nursery:
+                self._scope = nursery.cancel_scope
+                if self._closing is not None:
+                    self._scope.cancel()
+                # Pings are of the outer one: a cancelled send would break the socket before its close frame.
+                await self._read(nursery, pings=outer)
             self._outbox.close()
             with trio.move_on_after(_FLUSH_TIMEOUT_S):
                 await self._written.wait()
@@ -182,59 +170,52 @@ class Session:
 
     async def _write(self) -> None:
         try:
-            await write_frames(self._outbox, self._socket)
+            await self._writer.run(self._outbox)
         except SocketClosed as closed:
-            self._peer_closed(closed)
+            self.close(closed.code, closed.reason)
         finally:
             self._written.set()
 
-    def _peer_silent(self) -> None:
-        self.close(CloseCode.HEARTBEAT_LOST, "nothing heard for two heartbeats")
-
-    def _peer_closed(self, closed: SocketClosed) -> None:
-        self._closing = self._closing or (closed.code, closed.reason)
-        self._scope.cancel()
-
-    async def _watch_outbox(self) -> None:
-        await self._outbox.wait_stalled(self._limits.outbox_stall_s)
-        self._metrics.outbox_stalled()
-        self.close(CloseCode.TOO_SLOW, "the client does not read")
-
-    async def _watch_expiry(self) -> None:
-        await self._expiry.watch(lambda in_s: self.send_control(WsAuthExpiring(in_s=in_s)))
-        self.close(CloseCode.TOKEN_EXPIRED, "the token has expired")
+    async def _watch_outbox(self, watch: trio.CancelScope) -> None:
+        with watch:
+            await self._outbox.wait_stalled(self._limits.outbox_stall_s)
+            self._metrics.outbox_stalled()
+            self.close(CloseCode.TOO_SLOW, "the client does not read")
 
     # ---- frames in --------------------------------------------------------------------------------------------------
 
-    async def _read(self, nursery: trio.Nursery) -> None:
-        try:
-            while True:
-                text = await self._socket.receive()
-                self._heartbeat.heard()
-                if not self._within_rate():
-                    continue
+    async def _read(self, nursery: trio.Nursery, pings: trio.Nursery) -> None:
+        while True:
+            text: str | None = None
+            with trio.move_on_at(next_due(self._heartbeat, self._expiry)):
                 try:
-                    frame = decode_client_frame(text)
-                except FrameError as error:
-                    self._refuse(error.code, str(error), error.request_id)
-                    continue
-                self._dispatch(frame, nursery)
-        except SocketClosed as closed:
-            self._peer_closed(closed)
+                    text = await self._socket.receive()
+                except SocketClosed as closed:
+                    self.close(closed.code, closed.reason)
+                    return
+            if text is not None:
+                self._heartbeat.heard()
+            keep_time(self, self._heartbeat, self._expiry, pings)  # however much a peer sends
+            if text is not None:
+                self._take(text, nursery)
+
+    def _take(self, text: str, nursery: trio.Nursery) -> None:
+        if not self._within_rate():
+            return
+        try:
+            frame = decode_client_frame(text)
+        except FrameError as error:
+            self._refuse(error.code, str(error), error.request_id)
+            return
+        self._dispatch(frame, nursery)
 
     def _within_rate(self) -> bool:
-        if self._rate.take(trio.current_time()):
-            return True
-        # Each question of ours allows for the frame that answers it.
-        if self._answers_due > 0:
-            self._answers_due -= 1
-            return True
-        self._rate_violations += 1
-        if self._rate_violations >= _MAX_RATE_VIOLATIONS:
+        verdict = self._rate.take(trio.current_time())
+        if verdict == "close":
             self.close(CloseCode.POLICY_VIOLATION, "too many frames")
-        else:
+        elif verdict == "refuse":
             self._refuse(ErrorCode.RATE_LIMITED, "Too many frames a second; this one was not read.", retryable=True)
-        return False
+        return verdict == "read"
 
     def _refuse(
         self, code: ErrorCode, message: str, request_id: UUID | None = None, *, retryable: bool = False
@@ -286,14 +267,18 @@ class Session:
 
     def _accept(self, frame: WsHomeRequest | WsPopupRequest, nursery: trio.Nursery) -> None:
         request_id = frame.request_id or uuid4()
-        chat = chat_input(frame, request_id, self._hello)
+        chat = chat_input(frame, request_id, self.user_id, self.device_id, block_open=self._block_open)
         try:
             answer = self._answering.accept(chat, running=len(self._requests))
         except RequestRefused as refused:
             self._refuse(refused.code, str(refused), request_id, retryable=refused.retryable)
             return
         # The scope exists before the task runs, so that a cancel that follows at once finds it.
-        scope = self._requests[request_id] = trio.CancelScope()
+        scope = trio.CancelScope()
+        if not self._requests:
+            self._stall_watch = trio.CancelScope()
+            nursery.start_soon(self._watch_outbox, self._stall_watch)
+        self._requests[request_id] = scope
         nursery.start_soon(self._answer, request_id, answer, scope)
 
     async def _answer(self, request_id: UUID, answer: Answer, scope: trio.CancelScope) -> None:
@@ -308,10 +293,12 @@ class Session:
                 await self._outbox.put(answer.end(status))
             finally:
                 del self._requests[request_id]
+                if not self._requests:
+                    self._stall_watch.cancel()
                 answer.close(status)
         self._close_if_drained()
 
-    async def _emit(self, frame: ServerFrame) -> None:
+    async def _emit(self, frame: AnswerFrame) -> None:
         if isinstance(frame, DataFrame):
             await self._outbox.put(frame)
         else:

@@ -17,6 +17,7 @@ from memory.keys import check_master_key
 from server.fallback_models import DialectName, FallbackModel, check_model_key, check_model_url, parse_fallbacks
 from server.origins import check_origin
 from sql.conninfo import check_conninfo
+from streaming.llm import HttpTransport
 
 PREFIX: Final = "TESSERA_"
 # The terminal client's own variables, which may be set in the same shell.
@@ -86,6 +87,9 @@ class Settings(BaseSettings):
     model_dialect: DialectName = Field(
         "openai-chat", description="the API: openai-chat, openai-responses, anthropic-messages or gemini-native"
     )
+    model_reasoning: Literal["auto", "yes", "no"] = Field(
+        "auto", description="the model refuses max_tokens and temperature, as gpt-5 and the o models do; auto: by name"
+    )
     fallback_models: Annotated[list[FallbackModel], NoDecode] = Field(
         default_factory=list, description='models asked next, JSON: [{"name": ..., "url"?, "key"?, "dialect"?}, ...]'
     )
@@ -96,6 +100,7 @@ class Settings(BaseSettings):
     model_structured_output: bool = Field(
         False, description="hold answers without tools, and repairs, to the JSON Schema of the blocks"
     )
+    http_transport: HttpTransport = Field("httptools", description="HTTP/1.1 of model calls: httptools (fast) or httpx")
     model_keepalive: bool = Field(True, description="reuse connections to the model; false: one for each call")
     repair_timeout_s: float = Field(15, ge=0, le=600, description="to correct blocks that were skipped; 0: never asked")
     model_attempts: int = Field(3, ge=1, le=10, description="each model is asked so often before its first token")

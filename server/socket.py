@@ -38,6 +38,22 @@ class DeviceSocket(Protocol):
         """Send one text message. Raises `SocketClosed`. A cancelled send leaves the socket unusable."""
         ...
 
+    def send_now(self, message: bytes) -> bool:
+        """Send one text message, which is UTF-8, if the network takes some of it at once; else False, and none of it.
+
+        Not while `send` is being called. What the network left is sent before anything else: see `flush`.
+        """
+        ...
+
+    @property
+    def unsent(self) -> bool:
+        """Whether a part of a message that `send_now` took is still to be sent."""
+        ...
+
+    async def flush(self) -> None:
+        """Send that part. Raises `SocketClosed`. A cancelled flush leaves the socket unusable."""
+        ...
+
     async def ping(self) -> None:
         """Send a WebSocket ping and wait for its pong. Raises `SocketClosed`."""
         ...

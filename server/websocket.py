@@ -6,6 +6,7 @@ listener or another socket.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
@@ -22,10 +23,15 @@ from trio_websocket import (
     wrap_server_stream,
 )
 
+from server.direct_stream import DirectStream
 from server.socket import DeviceSocket, SocketClosed
 
 DEVICE_PATH: Final = "/api/v1/ws/device"
 _ABNORMAL: Final = 1006
+_TEXT_FRAME: Final = 0x81  # whole, and text
+_TWO_BYTES: Final = 126  # in place of a length: it follows in so many bytes
+_EIGHT_BYTES: Final = 127
+_MOST_IN_TWO_BYTES: Final = 0xFFFF
 _UPGRADE_TIMEOUT_S: Final = 10.0
 _CLOSE_TIMEOUT_S: Final = 2.0
 # What a peer was still sending when we closed is read and dropped, so that the kernel does not answer it with a reset
@@ -44,8 +50,12 @@ OriginCheck = Callable[[str | None], bool]
 class TrioWebSocket:
     """A `DeviceSocket` over one accepted trio-websocket connection."""
 
-    def __init__(self, connection: WebSocketConnection, peer: str, bearer_token: str | None) -> None:
+    def __init__(
+        self, connection: WebSocketConnection, stream: DirectStream, peer: str, bearer_token: str | None
+    ) -> None:
         self._connection = connection
+        self._stream = stream
+        self._closing = False
         self._peer = peer
         self._bearer_token = bearer_token
 
@@ -73,6 +83,23 @@ class TrioWebSocket:
         except ConnectionClosed as error:
             raise _closed(error) from None
 
+    def send_now(self, message: bytes) -> bool:
+        # No extension is negotiated, so a frame is a header and the message. The library's own frames, pongs and the
+        # like, go through the same stream, which keeps them apart.
+        if self._closing or self._connection.closed is not None:
+            return False
+        return self._stream.send_now(_header(len(message)) + message)
+
+    @property
+    def unsent(self) -> bool:
+        return self._stream.unsent
+
+    async def flush(self) -> None:
+        try:
+            await self._stream.send_all(b"")
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            raise SocketClosed(_ABNORMAL) from None
+
     async def ping(self) -> None:
         try:
             await self._connection.ping()
@@ -80,8 +107,18 @@ class TrioWebSocket:
             raise _closed(error) from None
 
     async def close(self, code: int, reason: str) -> None:
+        self._closing = True
         with trio.move_on_after(_CLOSE_TIMEOUT_S):
             await self._connection.aclose(code, reason)
+
+
+def _header(length: int) -> bytes:
+    """The header of an unmasked text frame (RFC 6455, 5.2)."""
+    if length < _TWO_BYTES:
+        return bytes((_TEXT_FRAME, length))
+    if length <= _MOST_IN_TWO_BYTES:
+        return struct.pack("!BBH", _TEXT_FRAME, _TWO_BYTES, length)
+    return struct.pack("!BBQ", _TEXT_FRAME, _EIGHT_BYTES, length)
 
 
 def _closed(error: ConnectionClosed) -> SocketClosed:
@@ -124,8 +161,9 @@ async def serve_device_sockets(
 
 
 async def _serve_connection(
-    handler: SocketHandler, max_message_bytes: int, origin_allowed: OriginCheck, stream: trio.SocketStream
+    handler: SocketHandler, max_message_bytes: int, origin_allowed: OriginCheck, accepted: trio.SocketStream
 ) -> None:
+    stream = DirectStream(accepted)
     try:
         async with trio.open_nursery() as nursery:
             socket = await _upgrade(nursery, stream, max_message_bytes, origin_allowed)
@@ -141,7 +179,7 @@ async def _serve_connection(
 
 
 async def _upgrade(
-    nursery: trio.Nursery, stream: trio.SocketStream, max_message_bytes: int, origin_allowed: OriginCheck
+    nursery: trio.Nursery, stream: DirectStream, max_message_bytes: int, origin_allowed: OriginCheck
 ) -> TrioWebSocket | None:
     """The opening handshake of RFC 6455. None when the peer was not a client of ours; it has been answered."""
     request: WebSocketRequest | None = None
@@ -159,18 +197,36 @@ async def _upgrade(
                 await request.reject(403, extra_headers=_NO_BODY)
                 return None
             connection = await request.accept()
+            _forget_handshake(connection)
         except (ConnectionClosed, ConnectionRejected, HandshakeError, trio.BrokenResourceError):
             return None
-        return TrioWebSocket(connection, _peer(stream), _bearer(request))
+        return TrioWebSocket(connection, stream, _peer(stream), _bearer(request))
     return None
 
 
-def _peer(stream: trio.SocketStream) -> str:
+class _HandshakeOver:
+    """Stands where the handshake of an open connection was, which has no more to tell."""
+
+    def events(self) -> tuple[()]:
+        return ()
+
+
+_OVER: Final = _HandshakeOver()
+
+
+def _forget_handshake(connection: WebSocketConnection) -> None:
+    """Let go of the HTTP parser and the request's headers, a tenth of what an idle session holds.
+
+    wsproto keeps them for as long as the connection lives and asks them for nothing but `events` once it is open.
+    """
+    connection._wsproto.handshake = _OVER  # type: ignore[assignment]
+
+
+def _peer(stream: DirectStream) -> str:
     try:
-        host, port = stream.socket.getpeername()[:2]
+        return stream.getpeername()
     except OSError:  # it is gone already
         return "unknown"
-    return f"{host}:{port}"
 
 
 def _bearer(request: WebSocketRequest) -> str | None:
@@ -184,7 +240,7 @@ def _header(request: WebSocketRequest, wanted: bytes) -> str | None:
     return ", ".join(values) if values else None
 
 
-async def _drain(stream: trio.SocketStream) -> None:
+async def _drain(stream: DirectStream) -> None:
     with trio.move_on_after(_DRAIN_TIMEOUT_S):
         try:
             while await stream.receive_some(_RECEIVE_BYTES):

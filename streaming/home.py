@@ -18,7 +18,8 @@ from parser.blocks import (
     EntityRefBlock,
 )
 from parser.events import BlockOpened, BlockReady, BlockRejected, Event, TextDelta
-from streaming.frames import WsBlockOpen, WsStreamBlock, WsStreamStart, WsStreamText
+from streaming.frames import WsBlockOpen, WsStreamBlock, WsStreamStart
+from streaming.stream_text import StreamText, TextFrames
 
 Resolve = Callable[[str, Sequence[str] | None], list[dict[str, Any]]]
 """The items of an entity that this request's tools returned: all of them, or those with these ids."""
@@ -38,7 +39,7 @@ class Unbound:
 Bind = Callable[[BoundBlock], dict[str, Any] | Unbound]
 """The data of a value-bound block, computed from what this request's tools returned."""
 
-HomeFrame = WsBlockOpen | WsStreamText | WsStreamBlock
+HomeFrame = WsBlockOpen | StreamText | WsStreamBlock
 
 UNRESOLVED = "unresolved"
 _MAX_REJECTED = 100
@@ -70,6 +71,7 @@ class HomeFormatter:
 
     def __init__(self, request_id: UUID, resolve: Resolve, bind: Bind, *, announce_opened: bool = False) -> None:
         self._request_id = request_id
+        self._texts = TextFrames(request_id)
         self._resolve = resolve
         self._bind = bind
         self._announce_opened = announce_opened
@@ -86,7 +88,12 @@ class HomeFormatter:
 
     def feed(self, token: str) -> list[HomeFrame]:
         """The frames that `token` gives; adjacent text of one block in one frame."""
-        return self._frames(self._parser.feed(token))
+        events = self._parser.feed(token)
+        # Most tokens are a piece of text and nothing else.
+        if len(events) == 1 and isinstance(event := events[0], TextDelta):
+            self._shown = True
+            return [self._texts.frame(event.index, event.text)]
+        return self._frames(events)
 
     def close(self) -> list[HomeFrame]:
         """The answer ended, or was cut: the last frames."""
@@ -146,10 +153,10 @@ class HomeFormatter:
 
     def _append_text(self, frames: list[HomeFrame], block: int, text: str) -> None:
         last = frames[-1] if frames else None
-        if isinstance(last, WsStreamText) and last.block == block:
-            frames[-1] = last.model_copy(update={"chunk": last.chunk + text})
+        if isinstance(last, StreamText) and last.block == block:
+            frames[-1] = last.with_chunk(last.chunk + text)
         else:
-            frames.append(WsStreamText(request_id=self._request_id, block=block, chunk=text))
+            frames.append(self._texts.frame(block, text))
 
     def _block_frame(self, index: int, block: Block, data: dict[str, Any]) -> WsStreamBlock:
         return WsStreamBlock(request_id=self._request_id, block=index, block_type=block.type.value, data=data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Literal
 
 import httpx
 import trio
@@ -28,6 +29,10 @@ from streaming.dialects import DIALECTS, Dialect
 from streaming.model_error import ModelError, error_of_delta, error_of_status
 from streaming.request_body import RequestBody
 from streaming.response_decoder import ResponseDecoder
+from streaming.timed_reading import TimedReader
+from streaming.transport import HttptoolsTransport, environment_transports
+
+HttpTransport = Literal["httptools", "httpx"]
 
 _MAX_ERROR_BODY = 1 << 16
 # After the finish reason only the usage is missing, and after the last payload only the end of the body.
@@ -83,16 +88,22 @@ def _is_web_url(url: str) -> bool:
     return parsed.scheme in ("http", "https") and bool(parsed.host)
 
 
-def open_http_client() -> httpx.AsyncClient:
+def open_http_client(transport: HttpTransport = "httptools") -> httpx.AsyncClient:
     """A client fit for model streams: as many connections as there are answers, and no time limits but `ChatModel`'s.
 
     httpx by itself allows 100 connections; the 101st answer would wait for another to end. The environment's proxies
-    are used, though not for this machine's own addresses, where a local model listens.
+    are used, though not for this machine's own addresses, where a local model listens. `transport` says whose HTTP/1.1
+    it speaks: that of `streaming.transport`, or httpx's own.
     """
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=32, keepalive_expiry=30.0)
+    local = dict.fromkeys(f"all://{host}" for host in ("127.0.0.1", "localhost", "[::1]"))
+    if transport == "httpx":
+        return httpx.AsyncClient(limits=limits, timeout=None, mounts=local)  # noqa: S113 - `ChatModel` has deadlines
+    context = httpx.create_ssl_context()
     return httpx.AsyncClient(
-        limits=httpx.Limits(max_connections=None, max_keepalive_connections=32, keepalive_expiry=30.0),
-        timeout=None,  # noqa: S113 - ChatModel has deadlines of its own
-        mounts={f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")},
+        transport=HttptoolsTransport(verify=context, limits=limits),
+        timeout=None,  # noqa: S113 - `ChatModel` has deadlines of its own
+        mounts={**environment_transports(limits, context), **local},
     )
 
 
@@ -126,12 +137,12 @@ class ChatModel:
         """
         deadline = trio.current_time() + self._config.first_token_timeout_s
         response = await self._open(request, deadline)
-        chunks = response.aiter_bytes()
+        reader = TimedReader(response)
         try:
-            async with aclosing(self._batches(response, chunks, deadline)) as batches:
+            async with aclosing(self._batches(response, reader, deadline)) as batches:
                 yield batches
         finally:
-            await _abandon(response, chunks)
+            await _abandon(response, reader.chunks)
 
     async def complete(self, request: ChatRequest) -> Completion:
         """Ask, and wait for the whole answer. Raises `ModelError`."""
@@ -205,7 +216,7 @@ class ChatModel:
         return bytes(body[:_MAX_ERROR_BODY])
 
     async def _batches(
-        self, response: httpx.Response, chunks: AsyncIterator[bytes], deadline: float
+        self, response: httpx.Response, reader: TimedReader, deadline: float
     ) -> AsyncGenerator[list[Delta], None]:
         config = self._config
         limit = config.first_token_timeout_s
@@ -219,21 +230,23 @@ class ChatModel:
         while not decoder.complete:
             chunk: bytes | None = None
             failure: ModelError | None = None
-            with trio.move_on_at(deadline) as scope:
-                try:
-                    chunk = await anext(chunks, None)
-                except httpx.HTTPError as error:
-                    failure = _failure(error)
-            if scope.cancelled_caught:
+            try:
+                chunk = await reader.read(deadline)
+            except httpx.ReadTimeout:
                 failure = _too_late(limit)
+            except httpx.HTTPError as error:
+                failure = _failure(error)
             if failure is not None:
                 if decoder.finished:
                     return  # The answer is whole; only its usage is lost.
                 raise failure
             deltas = decoder.close() if chunk is None else decoder.feed(chunk)
-            fault = next((delta for delta in deltas if isinstance(delta, ErrorDelta)), None)
-            if fault is not None:
-                deltas = deltas[: deltas.index(fault)]
+            fault: ErrorDelta | None = None
+            for delta in deltas:
+                if isinstance(delta, ErrorDelta):
+                    fault = delta
+                    deltas = deltas[: deltas.index(fault)]
+                    break
             if deltas:
                 yield deltas
                 # Some providers count the prompt's tokens before the model has begun to answer.
@@ -244,11 +257,10 @@ class ChatModel:
                     deadline = trio.current_time() + (min(limit, _TAIL_S) if decoder.finished else limit)
             if fault is not None:
                 raise error_of_delta(fault)
-        with trio.move_on_after(_END_OF_BODY_S):
-            try:
-                await anext(chunks, None)
-            except httpx.HTTPError:
-                return  # The answer is whole.
+        try:
+            await reader.read(trio.current_time() + _END_OF_BODY_S)
+        except httpx.HTTPError:
+            return  # The answer is whole.
 
 
 async def _abandon(response: httpx.Response, chunks: AsyncIterator[bytes]) -> None:

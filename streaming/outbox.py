@@ -7,16 +7,17 @@ cancelled `put` has enqueued nothing, a cancelled `take` has taken nothing.
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from io import StringIO
+from typing import Protocol
 from uuid import UUID
 
 import trio
 
-from streaming.frames import ServerFrame, WsBlockOpen, WsStreamBlock, WsStreamEnd, WsStreamText
+from streaming.frames import WsBlockOpen, WsStreamBlock, WsStreamEnd
+from streaming.stream_text import AnswerFrame, StreamText
 
-DataFrame = WsBlockOpen | WsStreamText | WsStreamBlock | WsStreamEnd
+DataFrame = WsBlockOpen | StreamText | WsStreamBlock | WsStreamEnd
 """The frames of an answer: what the data lane carries."""
 
 # The JSON of a `stream_text` around its text: type, id, block, seq.
@@ -35,7 +36,7 @@ class _Entry:
     size: int
     merged: StringIO | None = None
 
-    def merge(self, frame: WsStreamText, other: WsStreamText, size: int) -> None:
+    def merge(self, frame: StreamText, other: StreamText, size: int) -> None:
         if self.merged is None:
             self.merged = StringIO()
             self.merged.write(frame.chunk)
@@ -45,7 +46,8 @@ class _Entry:
     def to_frame(self) -> DataFrame:
         if self.merged is None:
             return self.frame
-        return self.frame.model_copy(update={"chunk": self.merged.getvalue()})
+        assert isinstance(self.frame, StreamText)  # noqa: S101 - nothing else is merged
+        return self.frame.with_chunk(self.merged.getvalue())
 
 
 @dataclass(slots=True, eq=False)
@@ -57,26 +59,46 @@ class _Putter:
     refused: bool = False
 
 
+class DirectLane(Protocol):
+    """How text that nothing waits before is sent without the writer's task; `server.writer.FrameWriter` does it."""
+
+    @property
+    def unsent(self) -> bool:
+        """Whether a part of a frame waits for `flush`."""
+        ...
+
+    def send_now(self, frame: StreamText) -> bool:
+        """Send `frame`, whole or in part, if that needs no waiting; False when nothing was sent."""
+        ...
+
+    async def flush(self) -> None:
+        """Send what is left."""
+        ...
+
+
 class Outbox:
     """Frames on their way to one device.
 
+    While the reader waits and the outbox is empty, text goes by `direct`, if there is one, and is never queued.
     `max_bytes` bounds the data lane; a frame larger than that goes through when the lane is empty. `max_control` bounds
     the control lane, in frames.
     """
 
-    def __init__(self, max_bytes: int = 256 * 1024, max_control: int = 1024) -> None:
+    def __init__(self, max_bytes: int = 256 * 1024, max_control: int = 1024, direct: DirectLane | None = None) -> None:
+        self._direct = direct
         self._max_bytes = max_bytes
         self._max_control = max_control
-        self._control: deque[ServerFrame] = deque()
-        self._data: deque[_Entry] = deque()
+        # Lists, and not deques: an empty deque takes 760 bytes, in every idle session, and these are short.
+        self._control: list[AnswerFrame] = []
+        self._data: list[_Entry] = []
         # The latest entry of each request while it is text that is still queued: where the next piece may be merged.
         self._open_text: dict[UUID, _Entry] = {}
-        self._putters: deque[_Putter] = deque()
+        self._putters: list[_Putter] = []
         self._bytes = 0
         self._closed = False
         self._reader: trio.lowlevel.Task | None = None
         self._full_since: float | None = None
-        self._became_full = trio.Event()
+        self._became_full: trio.Event | None = None
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "open"
@@ -103,6 +125,9 @@ class Outbox:
         """
         await trio.lowlevel.checkpoint_if_cancelled()
         self._check_open()
+        # No other checkpoint on this way: whoever streams waits for its model between two tokens.
+        if self._reader is not None and isinstance(frame, StreamText) and self._send_now(frame):
+            return
         entry = _Entry(frame, _size(frame))
         if not self._putters and self._fits(entry):
             self._enqueue(entry)
@@ -112,7 +137,8 @@ class Outbox:
         self._putters.append(putter)
         if self._full_since is None:
             self._full_since = trio.current_time()
-            self._became_full.set()
+            if self._became_full is not None:
+                self._became_full.set()
 
         def abort(_: trio.lowlevel.RaiseCancelT) -> trio.lowlevel.Abort:
             self._putters.remove(putter)
@@ -124,7 +150,7 @@ class Outbox:
         if putter.refused:
             raise trio.ClosedResourceError("the outbox was closed")
 
-    def put_control(self, frame: ServerFrame) -> None:
+    def put_control(self, frame: AnswerFrame) -> None:
         """Queue `frame` before all data. Never waits.
 
         Raises `OutboxOverflow` when `max_control` frames wait already, `trio.ClosedResourceError` when closed.
@@ -135,7 +161,7 @@ class Outbox:
         self._control.append(frame)
         self._wake_reader()
 
-    async def take(self) -> ServerFrame:
+    async def take(self) -> AnswerFrame:
         """The next frame to send; waits for one. For one task only.
 
         A call says that the frame taken before was sent: it is the progress that `full_since` speaks of. Raises
@@ -145,7 +171,12 @@ class Outbox:
             raise trio.BusyResourceError("an outbox has one reader")
         await trio.lowlevel.checkpoint_if_cancelled()
         self._note_progress()
-        while not self._control and not self._data:
+        while True:
+            if self._direct is not None and self._direct.unsent:
+                await self._direct.flush()
+                continue
+            if self._control or self._data:
+                break
             if self._closed:
                 raise trio.EndOfChannel
             self._reader = trio.lowlevel.current_task()
@@ -155,7 +186,7 @@ class Outbox:
                 return trio.lowlevel.Abort.SUCCEEDED
 
             await trio.lowlevel.wait_task_rescheduled(abort)
-        frame = self._control.popleft() if self._control else self._dequeue()
+        frame = self._control.pop(0) if self._control else self._dequeue()
         await trio.lowlevel.cancel_shielded_checkpoint()
         return frame
 
@@ -173,7 +204,7 @@ class Outbox:
 
     def discard_request(self, request_id: UUID) -> None:
         """Drop the text and blocks of `request_id` that were not taken; its `stream_end` stays, if it is there."""
-        kept: deque[_Entry] = deque()
+        kept: list[_Entry] = []
         for entry in self._data:
             if entry.frame.request_id == request_id and not isinstance(entry.frame, WsStreamEnd):
                 self._bytes -= entry.size
@@ -186,12 +217,20 @@ class Outbox:
     def close(self) -> None:
         """Take no more frames. What is queued can still be taken; tasks that wait to put are woken with an error."""
         self._closed = True
-        putters, self._putters = self._putters, deque()
+        putters, self._putters = self._putters, []
         for putter in putters:
             putter.refused = True
             trio.lowlevel.reschedule(putter.task)
         self._full_since = None
         self._wake_reader()
+
+    def _send_now(self, frame: StreamText) -> bool:
+        """Send `frame` past the lanes, which are empty while the reader waits."""
+        if self._direct is None or not self._direct.send_now(frame):
+            return False
+        if self._direct.unsent:
+            self._wake_reader()
+        return True
 
     def _check_open(self) -> None:
         if self._closed:
@@ -202,9 +241,9 @@ class Outbox:
 
     def _enqueue(self, entry: _Entry) -> None:
         frame = entry.frame
-        if isinstance(frame, WsStreamText):
+        if isinstance(frame, StreamText):
             last = self._open_text.get(frame.request_id)
-            if last is not None and isinstance(last.frame, WsStreamText) and last.frame.block == frame.block:
+            if last is not None and isinstance(last.frame, StreamText) and last.frame.block == frame.block:
                 last.merge(last.frame, frame, entry.size)
                 self._bytes += entry.size
                 return
@@ -216,8 +255,8 @@ class Outbox:
         self._data.append(entry)
         self._wake_reader()
 
-    def _dequeue(self) -> ServerFrame:
-        entry = self._data.popleft()
+    def _dequeue(self) -> AnswerFrame:
+        entry = self._data.pop(0)
         self._bytes -= entry.size
         request_id = entry.frame.request_id
         if self._open_text.get(request_id) is entry:
@@ -229,7 +268,7 @@ class Outbox:
     def _admit(self) -> None:
         """Queue what waits, in order, as far as there is room."""
         while self._putters and self._fits(self._putters[0].entry):
-            putter = self._putters.popleft()
+            putter = self._putters.pop(0)
             self._enqueue(putter.entry)
             trio.lowlevel.reschedule(putter.task)
         if not self._putters:
@@ -246,6 +285,6 @@ class Outbox:
 
 def _size(frame: DataFrame) -> int:
     """About how many bytes `frame` adds; text may be merged, so its envelope is counted later."""
-    if isinstance(frame, WsStreamText):
+    if isinstance(frame, StreamText):
         return len(frame.chunk) if frame.chunk.isascii() else len(frame.chunk.encode())
     return len(frame.model_dump_json())

@@ -8,8 +8,9 @@ from uuid import UUID
 
 from parser import BlockParser
 from parser.events import Event, TextDelta
-from streaming.frames import Domain, WsPopupDomain, WsStreamText
+from streaming.frames import Domain, WsPopupDomain
 from streaming.json_filter import JsonFilter
+from streaming.stream_text import StreamText, TextFrames
 
 DOMAINS: Mapping[str, Domain] = MappingProxyType(
     {
@@ -36,6 +37,7 @@ class PopupFormatter:
 
     def __init__(self, request_id: UUID) -> None:
         self._request_id = request_id
+        self._text_frames = TextFrames(request_id)
         self._parser = BlockParser()
         self._filters: dict[int, JsonFilter] = {}
 
@@ -47,16 +49,16 @@ class PopupFormatter:
             raise NoPopupDomainError(agent_name) from None
         return [WsPopupDomain(request_id=self._request_id, domain=domain)]
 
-    def feed(self, token: str) -> list[WsStreamText]:
+    def feed(self, token: str) -> list[StreamText]:
         """The frames that `token` gives; adjacent text of one block in one frame."""
         return self._frames(self._parser.feed(token))
 
-    def close(self) -> list[WsStreamText]:
+    def close(self) -> list[StreamText]:
         """The answer ended, or was cut: the last frames."""
         frames = self._frames(self._parser.close())
         return [*frames, *self._texts({index: json.close() for index, json in self._filters.items()})]
 
-    def _frames(self, events: Sequence[Event]) -> list[WsStreamText]:
+    def _frames(self, events: Sequence[Event]) -> list[StreamText]:
         texts: dict[int, str] = {}
         for event in events:
             if isinstance(event, TextDelta):
@@ -64,7 +66,5 @@ class PopupFormatter:
                 texts[event.index] = texts.get(event.index, "") + shown
         return self._texts(texts)
 
-    def _texts(self, texts: Mapping[int, str]) -> list[WsStreamText]:
-        return [
-            WsStreamText(request_id=self._request_id, block=index, chunk=text) for index, text in texts.items() if text
-        ]
+    def _texts(self, texts: Mapping[int, str]) -> list[StreamText]:
+        return [self._text_frames.frame(index, text) for index, text in texts.items() if text]

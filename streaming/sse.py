@@ -58,6 +58,20 @@ class SseDecoder:
         self._last_id = ""
         self._error_field: str | None = None
 
+    @property
+    def between_events(self) -> bool:
+        """Whether all that was fed is behind: the next byte begins an event as if none had been before it."""
+        return not (
+            self._line
+            or self._data
+            or self._size
+            or self._event
+            or self._after_cr
+            or self._at_start
+            or self._error_field is not None
+            or self.error is not None
+        )
+
     def feed(self, chunk: bytes) -> list[ServerSentEvent]:
         """The events that `chunk` completes, in order."""
         if not chunk or self.error is not None:

@@ -128,6 +128,8 @@ class _OpenTool:
 class AnthropicMessagesDecoder(JsonPayloadDecoder):
     """Events of one response to deltas. See `streaming.dialects.base.PayloadDecoder`."""
 
+    text_path = ("delta", "text")
+
     def __init__(self) -> None:
         super().__init__()
         self._tools: dict[int, _OpenTool] = {}

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from streaming.chat import ChatRequest, Delta, ErrorDelta
+from streaming.envelope import TextPath
 from streaming.sse import ServerSentEvent
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -20,6 +21,18 @@ _RETRYABLE = re.compile(
 
 class PayloadDecoder(Protocol):
     """Reads one response. It never raises for what the provider sends: faults are `ErrorDelta`s."""
+
+    @property
+    def text_path(self) -> TextPath | None:
+        """Where in a payload the answer's text is, if a payload that is known may be told from it by its text alone."""
+        ...
+
+    def feed_text(self, text: str) -> list[Delta]:
+        """The deltas of an event that was `text` at `text_path` and otherwise one that has been fed and was only text.
+
+        Such an event must change nothing that the one before it has not.
+        """
+        ...
 
     def feed(self, event: ServerSentEvent) -> list[Delta]:
         """The deltas of one event, in order."""

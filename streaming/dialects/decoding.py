@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 from streaming.chat import (
     ContentDelta,
@@ -18,6 +18,7 @@ from streaming.chat import (
     UsageDelta,
 )
 from streaming.dialects.base import WellFormedText, provider_error
+from streaming.envelope import TextPath
 from streaming.sse import ServerSentEvent
 
 _DONE = "[DONE]"
@@ -28,6 +29,8 @@ class JsonPayloadDecoder(ABC):
 
     A dialect implements `_read`, which says what one payload means by calling `_add_...`, `_finish` and `_fail`.
     """
+
+    text_path: ClassVar[TextPath | None] = None
 
     def __init__(self) -> None:
         self.finished = False
@@ -58,6 +61,13 @@ class JsonPayloadDecoder(ABC):
                 self._fail(self._error((payload.get("error") or payload) if isinstance(payload, dict) else text))
             else:
                 self._take(payload)
+        return self._given()
+
+    def feed_text(self, text: str) -> list[Delta]:
+        """The deltas of a payload that is known but for its text, at `text_path`."""
+        if self.complete:
+            return []
+        self._add_answer(text)
         return self._given()
 
     def close(self) -> list[Delta]:
@@ -97,6 +107,10 @@ class JsonPayloadDecoder(ABC):
             self._answered = True
             if text := self._content.feed(text):
                 self._deltas.append(ContentDelta(text))
+
+    def _add_answer(self, text: object) -> None:
+        """The text at `text_path`."""
+        self._add_text(text)
 
     def _add_reasoning(self, text: object) -> None:
         if isinstance(text, str) and text and (text := self._reasoning.feed(text)):

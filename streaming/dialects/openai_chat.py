@@ -31,9 +31,13 @@ _FINISH_REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class OpenAIChat:
-    """`max_tokens_field` is `max_completion_tokens` for OpenAI's reasoning models; elsewhere few servers know that."""
+    """`max_tokens_field` is `max_completion_tokens` for OpenAI's reasoning models; elsewhere few servers know that.
+
+    Without `takes_temperature` none is sent: those models refuse the request otherwise.
+    """
 
     max_tokens_field: str = "max_tokens"
+    takes_temperature: bool = True
     name = "openai-chat"
     structured_output = True
 
@@ -83,7 +87,7 @@ class OpenAIChat:
             body["stop"] = list(request.stop)
         if request.max_tokens is not None:
             body[self.max_tokens_field] = request.max_tokens
-        if request.temperature is not None:
+        if request.temperature is not None and self.takes_temperature:
             body["temperature"] = request.temperature
         return encoded(body)
 
@@ -112,6 +116,8 @@ class OpenAIChatDecoder(JsonPayloadDecoder):
 
     Only the first choice counts. Payloads after `[DONE]` are ignored.
     """
+
+    text_path = ("choices", 0, "delta", "content")
 
     def __init__(self) -> None:
         super().__init__()

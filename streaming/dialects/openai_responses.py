@@ -25,8 +25,9 @@ _INCOMPLETE = {
 
 @dataclass(frozen=True, slots=True)
 class OpenAIResponses:
-    """Asks for responses that the provider does not store."""
+    """Asks for responses that the provider does not store. Without `takes_temperature` none is sent."""
 
+    takes_temperature: bool = True
     name = "openai-responses"
     structured_output = True
 
@@ -75,7 +76,7 @@ class OpenAIResponses:
             }
         if request.max_tokens is not None:
             body["max_output_tokens"] = request.max_tokens
-        if request.temperature is not None:
+        if request.temperature is not None and self.takes_temperature:
             body["temperature"] = request.temperature
         return encoded(body)
 

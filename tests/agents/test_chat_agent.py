@@ -19,9 +19,9 @@ from agents.registry import AGENTS
 from agents.tool_results import ToolResults
 from streaming.chat import Usage
 from streaming.codes import ErrorCode
-from streaming.frames import ServerFrame, WsStreamText
 from streaming.home import HomeFormatter
 from streaming.model_error import ModelError
+from streaming.stream_text import AnswerFrame, StreamText
 from tests.agents.fakes import Models, ScriptedDevice, answered, make_turn, usage_chunk
 from tests.model_server import Close, ModelServer, Wait, chunk, end, error_status, text, text_stream
 from tests.model_server import tool_calls as asks
@@ -241,13 +241,13 @@ async def test_reasoning_is_shown_as_a_block_of_its_own_only_when_set(models: Mo
 
     async def shown(limits: AgentLimits) -> dict[int, str]:
         formatter = HomeFormatter(uuid4(), ToolResults().resolve, Binder(ToolResults()).bind)
-        frames: list[ServerFrame] = []
+        frames: list[AnswerFrame] = []
         async with aclosing(ChatAgent(model, make_turn(ScriptedDevice()), SPEC, limits).handle_stream()) as tokens:
             async for token in tokens:
                 frames += formatter.feed(token)
         texts: dict[int, str] = {}
         for frame in [*frames, *formatter.close()]:
-            assert isinstance(frame, WsStreamText)
+            assert isinstance(frame, StreamText)
             texts[frame.block] = texts.get(frame.block, "") + frame.chunk
         assert formatter.rejected == []
         return texts

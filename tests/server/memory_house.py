@@ -18,7 +18,8 @@ from server.auth import Tokens
 from server.devices import DeviceRegistry, ToolTimeouts
 from server.handshake import shake_hands
 from server.metrics import Metrics
-from server.session import Session, SessionLimits
+from server.session import Session
+from server.session_limits import SessionLimits
 from tests.server.memory_socket import MemorySocket
 from tests.server.scripted_model import ScriptedModel
 

@@ -40,6 +40,18 @@ class MemorySocket:
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             raise SocketClosed(1006) from None
 
+    unsent = False
+
+    def send_now(self, message: bytes) -> bool:
+        try:
+            self._to_peer.send_nowait(message.decode())
+        except (trio.WouldBlock, trio.BrokenResourceError, trio.ClosedResourceError):
+            return False
+        return True
+
+    async def flush(self) -> None:
+        await trio.lowlevel.checkpoint()
+
     async def ping(self) -> None:
         self.pings += 1
         if not self._answers_pings:

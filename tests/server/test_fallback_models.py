@@ -13,6 +13,7 @@ from server.models import open_models
 from server.settings import Settings, SettingsError, load_settings
 from streaming.chat import ChatRequest, Message, Usage
 from streaming.llm import open_http_client
+from streaming.model_error import ModelError
 from tests.model_server import ModelServer, Send, error_status, open_model_server, text_stream
 
 FIRST = {"TESSERA_MODEL_URL": "http://127.0.0.1:1/v1", "TESSERA_MODEL_NAME": "first", "TESSERA_MODEL_KEY": "key-one"}
@@ -131,3 +132,41 @@ async def test_each_dialect_can_be_set(server: ModelServer, dialect: str, path: 
     server.reply([Send(f"data: {json.dumps(bodies[dialect])}\r\n\r\n".encode())])
     assert await ask(settings([], TESSERA_MODEL_URL=server.url, TESSERA_MODEL_DIALECT=dialect)) == "hello"
     assert server.requests[0].path == path
+
+
+@pytest.mark.parametrize(
+    ("name", "dialect", "said", "thinks"),
+    [
+        ("gpt-5-mini", "openai-chat", "auto", True),
+        ("openai/o4-mini", "openai-chat", "auto", True),
+        ("gpt-4.1", "openai-chat", "auto", False),
+        ("gpt-4.1", "openai-chat", "yes", True),
+        ("gpt-5", "openai-chat", "no", False),
+        ("gpt-5", "openai-responses", "auto", True),
+        ("claude-o3", "anthropic-messages", "yes", False),
+    ],
+)
+async def test_a_reasoning_model_is_asked_as_it_wants(
+    server: ModelServer, name: str, dialect: str, said: str, thinks: bool
+) -> None:
+    server.fallback = error_status(400)
+    environment = {
+        "TESSERA_MODEL_URL": server.url,
+        "TESSERA_MODEL_NAME": name,
+        "TESSERA_MODEL_DIALECT": dialect,
+        "TESSERA_MODEL_REASONING": said,
+        "TESSERA_FALLBACK_MODELS": '[{"name": "plain"}]',
+    }
+    async with open_http_client() as client, trio.open_nursery() as nursery:
+        opened = await open_models(load_settings(environment), client, nursery)
+        for model in (opened.models.answer, opened.models.router):
+            with pytest.raises(ModelError):
+                await read_reply(model, ChatRequest((Message("user", "hi"),), max_tokens=5, temperature=0.0), Usage())
+    first, fallback = server.requests[0].body, server.requests[1].body
+    fields = {"openai-chat": ("max_tokens", "max_completion_tokens"), "openai-responses": ("max_output_tokens",) * 2}
+    plain, thinking = fields.get(dialect, ("max_tokens", "max_tokens"))
+    assert first[thinking if thinks else plain] == 5
+    assert ("temperature" in first) is not thinks
+    assert fallback["model"] == "plain"
+    assert fallback[plain] == 5
+    assert "temperature" in fallback

@@ -10,7 +10,7 @@ import pytest
 import trio
 from pydantic import SecretStr
 
-from streaming.llm import ChatModel, ModelConfig
+from streaming.llm import ChatModel, HttpTransport, ModelConfig, open_http_client
 from tests.model_server import ModelServer, open_model_server
 from tests.streaming.asking import KEY, ModelFactory
 
@@ -21,10 +21,15 @@ async def server(nursery: trio.Nursery) -> AsyncIterator[ModelServer]:
         yield server
 
 
+@pytest.fixture(params=["httptools", "httpx"])
+def transport_name(request: pytest.FixtureRequest) -> HttpTransport:
+    name: HttpTransport = request.param
+    return name
+
+
 @pytest.fixture
-async def client() -> AsyncIterator[httpx.AsyncClient]:
-    # Plain HTTP on loopback: neither a proxy of the environment nor a TLS context is wanted.
-    async with httpx.AsyncClient(trust_env=False, verify=False, timeout=None) as client:  # noqa: S501, S113
+async def client(transport_name: HttpTransport) -> AsyncIterator[httpx.AsyncClient]:
+    async with open_http_client(transport_name) as client:
         yield client
 
 

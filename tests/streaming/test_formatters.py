@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from agents.binding import Binder
 from agents.tool_results import ToolResults
-from streaming.frames import WsBlockOpen, WsPopupDomain, WsStreamBlock, WsStreamStart, WsStreamText
+from streaming.frames import WsBlockOpen, WsPopupDomain, WsStreamBlock, WsStreamStart
 from streaming.home import HomeFormatter
 from streaming.popup import DOMAINS, NoPopupDomainError, PopupFormatter
+from streaming.stream_text import StreamText
 
 REQUEST = UUID(int=7)
 CHART = {
@@ -65,7 +66,7 @@ def home(tokens: Sequence[str]) -> tuple[list[tuple[Any, ...]], HomeFormatter]:
         if isinstance(frame, WsStreamBlock):
             answer.append((frame.block, frame.block_type, json.loads(frame.model_dump_json())["data"]))
             continue
-        assert isinstance(frame, WsStreamText), "nobody asked for announcements"
+        assert isinstance(frame, StreamText), "nobody asked for announcements"
         if answer and len(answer[-1]) == 2 and answer[-1][0] == frame.block:
             answer[-1] = (frame.block, answer[-1][1] + frame.chunk)
         else:
@@ -84,11 +85,9 @@ def test_start() -> None:
 
 def test_text_comes_with_its_token() -> None:
     formatter = HomeFormatter(REQUEST, results().resolve, Binder(results()).bind)
-    assert formatter.feed('[{"type":"text","content":"Good mor') == [
-        WsStreamText(request_id=REQUEST, block=0, chunk="Good mor")
-    ]
-    assert formatter.feed('ning"},{"type":"te') == [WsStreamText(request_id=REQUEST, block=0, chunk="ning")]
-    assert formatter.feed('xt","content":"!') == [WsStreamText(request_id=REQUEST, block=1, chunk="!")]
+    assert formatter.feed('[{"type":"text","content":"Good mor') == [StreamText(REQUEST, 0, "Good mor")]
+    assert formatter.feed('ning"},{"type":"te') == [StreamText(REQUEST, 0, "ning")]
+    assert formatter.feed('xt","content":"!') == [StreamText(REQUEST, 1, "!")]
     assert formatter.feed('"}]') == []
     assert formatter.close() == []
 
@@ -325,4 +324,4 @@ def test_a_popup_shows_text_only(written: str, shown: str, size: int) -> None:
 
 def test_text_of_a_popup_comes_with_its_token() -> None:
     formatter = PopupFormatter(REQUEST)
-    assert formatter.feed('{"type":"text","content":"Good') == [WsStreamText(request_id=REQUEST, block=0, chunk="Good")]
+    assert formatter.feed('{"type":"text","content":"Good') == [StreamText(REQUEST, 0, "Good")]

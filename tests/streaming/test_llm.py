@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 
+import httpx
 import pytest
 import trio
 
@@ -17,7 +18,7 @@ from streaming.chat import (
     ToolSpec,
     Usage,
 )
-from streaming.llm import ChatModel, ModelConfig, open_http_client
+from streaming.llm import ChatModel, ModelConfig
 from tests.model_server import (
     Head,
     Mark,
@@ -155,10 +156,10 @@ async def test_cancelling_before_the_head(server: ModelServer, model: ModelFacto
     await request.connection.closed.wait()
 
 
-async def test_cancelling_while_the_request_is_being_sent_leaves_no_loose_end() -> None:
+async def test_cancelling_while_the_request_is_being_sent_leaves_no_loose_end(client: httpx.AsyncClient) -> None:
     request = ChatRequest((Message("user", "x" * (32 << 20)),))  # more than the buffers of a connection hold
     [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")
-    async with listener, open_http_client() as client:
+    async with listener:
         url = f"http://127.0.0.1:{listener.socket.getsockname()[1]}"
         async with trio.open_nursery() as asking:
             asking.start_soon(ChatModel(client, ModelConfig("test", url)).complete, request)

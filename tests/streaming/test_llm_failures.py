@@ -13,7 +13,7 @@ from streaming.chat import (
     Delta,
 )
 from streaming.codes import ErrorCode
-from streaming.llm import ChatModel, ModelConfig, open_http_client
+from streaming.llm import ChatModel, HttpTransport, ModelConfig, open_http_client
 from streaming.model_error import ModelError
 from tests.model_server import (
     Close,
@@ -114,7 +114,7 @@ async def test_a_document_that_is_too_large(server: ModelServer, model: ModelFac
 
 
 async def test_more_answers_at_once_than_httpx_allows_by_itself(
-    server: ModelServer, monkeypatch: pytest.MonkeyPatch
+    server: ModelServer, monkeypatch: pytest.MonkeyPatch, transport_name: HttpTransport
 ) -> None:
     # Nor is a proxy of the environment asked for what is on this machine: nobody listens at this one.
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
@@ -124,7 +124,7 @@ async def test_more_answers_at_once_than_httpx_allows_by_itself(
     server.fallback = [*text("a"), Wait(go_on), *end()]
     finished = []
 
-    async with open_http_client() as client:
+    async with open_http_client(transport_name) as client:
         model = ChatModel(client, ModelConfig("test", server.url))
 
         async def ask() -> None:

@@ -13,20 +13,19 @@ from hypothesis import strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from streaming.frames import (
-    ServerFrame,
     WsPong,
     WsStreamBlock,
     WsStreamEnd,
     WsStreamStart,
-    WsStreamText,
 )
 from streaming.outbox import DataFrame, Outbox, OutboxOverflow
+from streaming.stream_text import AnswerFrame, StreamText
 
 A, B, C = (UUID(int=number) for number in (1, 2, 3))
 
 
-def text(request: UUID, chunk: str, block: int = 0) -> WsStreamText:
-    return WsStreamText(request_id=request, block=block, chunk=chunk)
+def text(request: UUID, chunk: str, block: int = 0) -> StreamText:
+    return StreamText(request, block, chunk)
 
 
 def block(request: UUID, index: int = 1) -> WsStreamBlock:
@@ -37,7 +36,7 @@ def end(request: UUID) -> WsStreamEnd:
     return WsStreamEnd(request_id=request, status="completed")
 
 
-async def drain(outbox: Outbox) -> list[ServerFrame]:
+async def drain(outbox: Outbox) -> list[AnswerFrame]:
     outbox.close()
     frames = []
     while True:
@@ -101,11 +100,11 @@ frames_strategy = st.lists(
 )
 
 
-def flattened(frames: Sequence[ServerFrame], request: UUID) -> list[object]:
+def flattened(frames: Sequence[AnswerFrame], request: UUID) -> list[object]:
     """A request's frames with text spelled out by character: what merging must not change."""
     flat: list[object] = []
     for frame in frames:
-        if isinstance(frame, WsStreamText) and frame.request_id == request:
+        if isinstance(frame, StreamText) and frame.request_id == request:
             flat += [(frame.block, character) for character in frame.chunk]
         elif isinstance(frame, WsStreamBlock | WsStreamEnd) and frame.request_id == request:
             flat.append(frame)
@@ -116,7 +115,7 @@ def flattened(frames: Sequence[ServerFrame], request: UUID) -> list[object]:
 def test_nothing_is_lost_and_each_request_keeps_its_order(
     frames: list[DataFrame], takes: list[bool], max_bytes: int
 ) -> None:
-    received: list[ServerFrame] = []
+    received: list[AnswerFrame] = []
     outbox = Outbox(max_bytes)
 
     async def write() -> None:
@@ -182,7 +181,7 @@ async def test_bytes_count_what_the_wire_will_carry() -> None:
     ascii_bytes = outbox.queued_bytes
     await outbox.put(text(A, "é" * 1000))
     assert outbox.queued_bytes - ascii_bytes == 2000
-    assert ascii_bytes == pytest.approx(len(text(A, "e" * 1000).model_dump_json()), rel=0.1)
+    assert ascii_bytes == pytest.approx(len(text(A, "e" * 1000).to_json(1)), rel=0.1)
 
 
 async def test_control_is_bounded() -> None:
@@ -347,3 +346,93 @@ async def test_not_stalled_while_nobody_waits(nursery: trio.Nursery, autojump_cl
     with trio.move_on_after(1000) as scope:
         await outbox.wait_stalled(30)
     assert scope.cancelled_caught
+
+
+# ---- past the lanes -------------------------------------------------------------------------------------------------
+
+
+class Direct:
+    """A direct lane that takes frames while `open`, and leaves a part of each unsent while `narrow`."""
+
+    def __init__(self) -> None:
+        self.sent: list[AnswerFrame] = []
+        self.open = True
+        self.narrow = False
+        self.unsent = False
+        self.go_on = trio.Event()
+
+    def send_now(self, frame: StreamText) -> bool:
+        if self.open:
+            self.sent.append(frame)
+            self.unsent = self.narrow
+        return self.open
+
+    async def flush(self) -> None:
+        await self.go_on.wait()
+        self.unsent = False
+
+
+async def write_all(outbox: Outbox, sent: list[AnswerFrame]) -> None:
+    with suppress(trio.EndOfChannel):
+        while True:
+            sent.append(await outbox.take())
+
+
+async def test_text_goes_past_the_lanes_while_the_reader_waits(nursery: trio.Nursery) -> None:
+    direct = Direct()
+    outbox = Outbox(direct=direct)
+    await outbox.put(text(A, "early"))  # before anybody reads
+    assert direct.sent == []
+    nursery.start_soon(write_all, outbox, direct.sent)
+    await wait_all_tasks_blocked()
+    await put_all(outbox, text(A, "a"), text(B, "b"))
+    # Without another task having run.
+    assert direct.sent == [text(A, "early"), text(A, "a"), text(B, "b")]
+    outbox.put_control(WsPong())
+    await put_all(outbox, text(A, "c"), end(A))
+    await wait_all_tasks_blocked()
+    assert direct.sent[3:] == [WsPong(), text(A, "c"), end(A)]
+    assert outbox.queued_bytes == 0
+
+
+async def test_text_that_the_direct_lane_refuses_is_queued(nursery: trio.Nursery) -> None:
+    direct = Direct()
+    outbox = Outbox(direct=direct)
+    nursery.start_soon(write_all, outbox, direct.sent)
+    await wait_all_tasks_blocked()
+    direct.open = False
+    await outbox.put(text(A, "a"))
+    direct.open = True
+    await outbox.put(text(A, "b"))
+    await wait_all_tasks_blocked()
+    # In one frame or two: the writer may have taken the first already.
+    assert flattened(direct.sent, A) == [(0, "a"), (0, "b")]
+
+
+async def test_nothing_overtakes_a_frame_that_was_sent_in_part(nursery: trio.Nursery) -> None:
+    direct = Direct()
+    outbox = Outbox(direct=direct)
+    nursery.start_soon(write_all, outbox, direct.sent)
+    await wait_all_tasks_blocked()
+    direct.narrow = True
+    await put_all(outbox, text(A, "a"), text(A, "b"), text(A, "c"))
+    await wait_all_tasks_blocked()
+    assert direct.sent == [text(A, "a")]
+    outbox.close()
+    await wait_all_tasks_blocked()
+    assert direct.sent == [text(A, "a")]
+    direct.go_on.set()
+    await wait_all_tasks_blocked()
+    assert direct.sent == [text(A, "a"), text(A, "bc")]
+
+
+async def test_a_cancelled_put_goes_past_nothing(nursery: trio.Nursery) -> None:
+    direct = Direct()
+    outbox = Outbox(direct=direct)
+    nursery.start_soon(write_all, outbox, direct.sent)
+    await wait_all_tasks_blocked()
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await outbox.put(text(A, "a"))
+    assert scope.cancelled_caught
+    assert direct.sent == []

@@ -9,8 +9,10 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from memory.embedding.embedder import EmbeddingError
 from memory.embedding.local import DIMENSIONS, LocalEmbedder
 from memory.embedding.model_files import MODEL, TOKENIZER, ModelMissing
+from memory.rotation import Vectors
 
 TEXTS = [
     "Sarah's birthday dinner is at the Italian place on Friday.",
@@ -71,3 +73,16 @@ async def test_without_the_right_files_it_says_what_to_do(local_model: Path, tmp
     (tmp_path / TOKENIZER.name).write_bytes((local_model / TOKENIZER.name).read_bytes())
     with pytest.raises(ModelMissing, match="not the file expected"):
         await LocalEmbedder.load(tmp_path)
+
+
+async def test_several_threads_give_the_same_vectors_and_one_error(local_model: Path, embedder: LocalEmbedder) -> None:
+    threaded = await LocalEmbedder.load(local_model, document_threads=2)
+    assert np.array_equal(await threaded.embed_documents(TEXTS), await embedder.embed_documents(TEXTS))
+    assert (await threaded.embed_documents([])).shape == (0, DIMENSIONS)
+
+    def fail(text: str) -> Vectors:
+        raise EmbeddingError("the model is away", retryable=True)
+
+    threaded._embed = fail  # type: ignore[method-assign]  # a model that fails cannot be had
+    with pytest.raises(EmbeddingError, match="away"):
+        await threaded.embed_documents(TEXTS)

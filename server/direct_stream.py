@@ -1,0 +1,96 @@
+"""A TCP stream on which one more frame can go out at once, without a task switch, when nothing else is being sent."""
+
+from __future__ import annotations
+
+import socket
+from typing import Final
+
+import trio
+
+_RECEIVE_BYTES: Final = 64 * 1024
+
+
+class DirectStream(trio.abc.Stream):
+    """Takes over the socket of `stream`. Sends may come from several tasks; each is sent whole, in order.
+
+    A `send_all` that was cancelled leaves the stream unusable for sending, as any.
+    """
+
+    def __init__(self, stream: trio.SocketStream) -> None:
+        self._socket = socket.socket(fileno=stream.socket.detach())
+        self._socket.setblocking(False)
+        self._sending = trio.StrictFIFOLock()
+        self._rest = b""
+        self._closed = False
+        self._cut = False
+
+    def __repr__(self) -> str:
+        return f"<DirectStream {'closed' if self._closed else 'open'}, {len(self._rest)} bytes unsent>"
+
+    @property
+    def unsent(self) -> bool:
+        """Whether a part of what `send_now` took still has to be sent; `send_all` sends it first."""
+        return bool(self._rest)
+
+    def getpeername(self) -> str:
+        """Address and port of the other end. Raises OSError when it is gone."""
+        host, port = self._socket.getpeername()[:2]
+        return f"{host}:{port}"
+
+    def send_now(self, data: bytes) -> bool:
+        """Send `data` if the network takes some of it now and nobody else is sending; what it leaves is kept.
+
+        False when nothing was sent, be it that the connection is broken, which the next `send_all` will tell.
+        """
+        if self._rest or self._cut or self._closed or self._sending.locked():
+            return False
+        try:
+            sent = self._socket.send(data)
+        except OSError:
+            return False
+        self._rest = data[sent:]
+        return True
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """See `trio.abc.SendStream`. Sends what `send_now` has left first, of which there may be all with no `data`."""
+        async with self._sending:
+            rest, self._rest = self._rest, b""
+            self._cut = True
+            with memoryview(rest + data if rest else data) as left:
+                at = 0
+                while at < len(left):
+                    try:
+                        at += self._open_socket().send(left[at:])
+                    except BlockingIOError:
+                        await trio.lowlevel.wait_writable(self._open_socket())
+                    except OSError as error:
+                        raise trio.BrokenResourceError(str(error)) from error
+            self._cut = False
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """See `trio.abc.SendStream`."""
+        await trio.lowlevel.wait_writable(self._open_socket())
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """See `trio.abc.ReceiveStream`."""
+        while True:
+            await trio.lowlevel.wait_readable(self._open_socket())
+            try:
+                return self._open_socket().recv(max_bytes or _RECEIVE_BYTES)
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise trio.BrokenResourceError(str(error)) from error
+
+    async def aclose(self) -> None:
+        """Close at once."""
+        if not self._closed:
+            self._closed = True
+            trio.lowlevel.notify_closing(self._socket)
+            self._socket.close()
+        await trio.lowlevel.checkpoint()
+
+    def _open_socket(self) -> socket.socket:
+        if self._closed:
+            raise trio.ClosedResourceError
+        return self._socket
