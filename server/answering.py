@@ -118,9 +118,7 @@ class Answering:
         if self._ids.known(chat.user_id, chat.request_id, trio.current_time()):
             raise DuplicateRequest
         if not self._budget.open(chat.user_id, self._wall_clock()):
-            raise RequestRefused(
-                ErrorCode.BUDGET_SPENT, "Today's tokens are spent; there are new ones at midnight UTC."
-            )
+            raise RequestRefused(ErrorCode.BUDGET_SPENT, "Today's tokens are spent; midnight UTC brings new ones.")
         if running >= self._limits.concurrent:
             raise RequestRefused(
                 ErrorCode.TOO_MANY_REQUESTS, f"At most {self._limits.concurrent} requests run at once.", retryable=True

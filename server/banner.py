@@ -18,6 +18,7 @@ def banner(running: Running) -> str:
     rows = (
         ("device socket", running.ws_url),
         ("REST", f"{running.rest_url}  (schema at /openapi.json)"),
+        *([("playground", running.playground)] if running.playground is not None else []),
         ("model", running.model),
         ("database", running.database),
         ("memory", running.memory),

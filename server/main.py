@@ -5,10 +5,9 @@ Nothing here decides anything about a request; every part is opened here and han
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -17,47 +16,34 @@ import httpx
 import structlog
 import trio
 
-from agents.limits import AgentLimits
-from agents.model import Models
-from agents.orchestrator import Orchestrator
 from memory.keys import KeyRing
-from memory.middleware import MemoryMiddleware
 from server.accounts import Accounts
-from server.answer import AnswerLimits
-from server.answering import Answering
 from server.auth import TOKEN_LABEL, Passwords, Tokens
-from server.database import Database, open_database
-from server.devices import DeviceRegistry, ToolTimeouts
-from server.gate import DeviceGate
+from server.composition import Parts, compose
+from server.database import open_database
+from server.devices import DeviceRegistry
 from server.listeners import host_port
-from server.live import LiveServer, live_server
 from server.memory import open_memory, user_keys
 from server.metrics import Metrics
-from server.models import OpenModels, open_models
+from server.models import open_models
+from server.origins import AllowedOrigins
 from server.otlp import OtlpExporter
-from server.overview import Overview
 from server.relay.opening import open_relay
-from server.relay.relay import Relay
-from server.remembering import Remembering
 from server.rest.app import build_app
-from server.rest.readiness import ReadinessChecks
+from server.rest.playground import Playground, read_page
 from server.rest.serve import ServeLimits, serve_rest
-from server.rest.services import RestLimits, RestServices
-from server.session_limits import SessionLimits
+from server.rest.services import RestServices
 from server.settings import Settings, parse_bind
 from server.state import first_master_key, master_keys, prepare_state_dir
-from server.token_budget import TokenBudget
 from server.websocket import DEVICE_PATH, serve_device_sockets
 from server.workers.orders import WorkerOrders
 from sql.statements import Statements
 from streaming.llm import open_http_client
-from streaming.recorder import RecordedModel
 
 log = structlog.get_logger(__name__)
 
 # Argon2 takes 64 MiB and a core for tens of milliseconds: as many at once as any machine carries.
 _PASSWORD_THREADS: Final = 2
-_TOOL_SHARE: Final = 0.8
 # What is left after the grace period gets this long to send its close frame or its last bytes.
 _CLOSE_TIMEOUT_S: Final = 1.0
 
@@ -71,18 +57,9 @@ class Running:
     model: str
     database: str
     memory: str
+    playground: str | None
     generated_key_file: Path | None
     workers: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    answering: Answering
-    gate: DeviceGate
-    registry: DeviceRegistry
-    rest: RestServices
-    remembering: Remembering
-    overview: Overview
 
 
 async def serve(
@@ -133,7 +110,7 @@ async def serve(
                 collector = await stack.enter_async_context(httpx.AsyncClient())
                 exporter = OtlpExporter(collector, settings.otlp_endpoint, worker=number)
                 nursery.start_soon(exporter.run)
-            parts = _compose(
+            parts = compose(
                 settings,
                 database,
                 models,
@@ -146,6 +123,7 @@ async def serve(
                 orders,
                 exporter,
             )
+            origins = AllowedOrigins(settings.allowed_origins)
             nursery.start_soon(parts.remembering.run)
             nursery.start_soon(memory.upkeep.run)
             if parts.overview.peers is not None:
@@ -156,14 +134,19 @@ async def serve(
                 *parse_bind(ws_bind),
                 shared=orders is not None,
                 max_message_bytes=settings.max_frame_bytes,
+                origin_allowed=origins.allows,
                 max_sockets=settings.max_sockets,
             )
             rest_done = trio.Event()
             grace_s = settings.drain_grace_s + _CLOSE_TIMEOUT_S
             limits = ServeLimits(grace_s=grace_s, shared_port=orders is not None)
-            serve_http = partial(_serve_rest, parts.rest, http_bind, stop.wait, limits, rest_done)
             ws_address = await _listen(nursery, "TESSERA_WS_BIND", ws_bind, serve_sockets)
+            playground = _playground(settings, ws_address)
+            rest = replace(parts.rest, origins=origins, playground=playground)
+            serve_http = partial(_serve_rest, rest, http_bind, stop.wait, limits, rest_done)
             rest_address = await _listen(nursery, "TESSERA_HTTP_BIND", http_bind, serve_http)
+            if playground is not None:
+                origins.admit_page(*rest_address)
             task_status.started(
                 Running(
                     ws_url=f"ws://{host_port(ws_address)}{DEVICE_PATH}",
@@ -171,6 +154,7 @@ async def serve(
                     model=models.description,
                     database=database.description,
                     memory=memory.description,
+                    playground=_describe_page(playground, rest_address),
                     generated_key_file=key_file,
                 )
             )
@@ -180,96 +164,16 @@ async def serve(
     log.info("stopped")
 
 
-def _compose(
-    settings: Settings,
-    database: Database,
-    models: OpenModels,
-    memory: MemoryMiddleware,
-    metrics: Metrics,
-    tokens: Tokens,
-    accounts: Accounts,
-    registry: DeviceRegistry,
-    relay: Relay | None,
-    orders: WorkerOrders | None,
-    exporter: OtlpExporter | None,
-) -> _Parts:
-    metrics.watch_pool(database.pool.stats)
-    metrics.watch_outboxes(lambda: sum(link.queued_bytes for link in registry.all()))
-    remembering = Remembering(
-        memory, metrics, recall_s=settings.memory_recall_timeout_s, store_s=settings.memory_store_timeout_s
-    )
-    metrics.watch_memory(lambda: remembering.waiting)
-    answering = Answering(
-        Orchestrator(
-            _recorded(models.models, settings),
-            AgentLimits(
-                max_rounds=settings.max_tool_rounds,
-                max_calls=settings.max_tool_calls,
-                approval_tools=frozenset(settings.approval_tools),
-                # Less than the whole, so that time is left to answer with what the tools gave.
-                tool_time_s=settings.request_timeout_s * _TOOL_SHARE,
-                answer_tokens=settings.model_max_output_tokens,
-                show_reasoning=settings.show_reasoning,
-                router_deadline_s=settings.router_timeout_s,
-                repair_timeout_s=settings.repair_timeout_s,
-            ),
-        ),
-        registry,
-        metrics,
-        ToolTimeouts(settings.tool_timeout_s, settings.approval_timeout_s),
-        AnswerLimits(settings.request_timeout_s, settings.max_concurrent_requests, settings.max_message_chars),
-        wall_clock=time.time,
-        budget=TokenBudget(settings.max_tokens_per_user_day),
-        memory=remembering,
-        claim=relay.claim if relay is not None else None,
-        trace=exporter.export if exporter is not None else None,
-    )
-    gate = DeviceGate(
-        accounts=accounts,
-        answering=answering,
-        registry=registry,
-        tokens=tokens,
-        metrics=metrics,
-        limits=SessionLimits(
-            max_frame_bytes=settings.max_frame_bytes,
-            max_concurrent_requests=settings.max_concurrent_requests,
-            max_message_chars=settings.max_message_chars,
-            frames_per_s=settings.max_frames_per_s,
-            frames_burst=settings.max_frames_burst,
-            outbox_bytes=settings.outbox_bytes,
-            outbox_stall_s=settings.outbox_stall_s,
-            heartbeat_s=settings.heartbeat_s,
-        ),
-        hello_timeout_s=settings.hello_timeout_s,
-        wall_clock=time.time,
-    )
-
-    def look(with_tasks: bool) -> LiveServer:
-        sockets = [link.live() for link in registry.all()]
-        worker = orders.number if orders is not None else 1
-        return live_server(worker, sockets, answering.live(), with_tasks=with_tasks)
-
-    overview = Overview(metrics, look, orders)
-    rest = RestServices(
-        accounts=accounts,
-        tokens=tokens,
-        metrics=metrics,
-        readiness=ReadinessChecks({"database": database.fault, "model": models.fault}),
-        chat=answering,
-        memory=memory,
-        overview=overview,
-        admin_token=settings.admin_token,
-        worker=orders.number if orders is not None else None,
-        limits=RestLimits(max_body_bytes=settings.max_frame_bytes, max_message_chars=settings.max_message_chars),
-    )
-    return _Parts(answering, gate, registry, rest, remembering, overview)
+def _playground(settings: Settings, ws_address: tuple[str, int]) -> Playground | None:
+    if not settings.playground:
+        return None
+    return Playground(read_page(settings.playground_dir), *ws_address, ws_path=DEVICE_PATH)
 
 
-def _recorded(models: Models, settings: Settings) -> Models:
-    if settings.record_dir is None:
-        return models
-    record = partial(RecordedModel, folder=settings.record_dir, contents=settings.record_contents)
-    return Models(answer=record(models.answer), router=record(models.router))
+def _describe_page(playground: Playground | None, address: tuple[str, int]) -> str | None:
+    if playground is None:
+        return None
+    return f"http://{host_port(address)}/" + ("" if playground.files else "  (not built yet: make playground)")
 
 
 async def _listen(
@@ -303,7 +207,7 @@ async def _serve_rest(
         done.set()
 
 
-async def _drain(parts: _Parts, rest_done: trio.Event, grace_s: float) -> None:
+async def _drain(parts: Parts, rest_done: trio.Event, grace_s: float) -> None:
     """Let what runs finish for `grace_s`, then close what is still open."""
     log.info("draining", sessions=len(parts.registry), grace_s=grace_s)
     parts.answering.drain()

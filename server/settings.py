@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from agents.device import DEVICE_TOOLS
 from memory.keys import check_master_key
 from server.fallback_models import DialectName, FallbackModel, check_model_key, check_model_url, parse_fallbacks
+from server.origins import check_origin
 from sql.conninfo import check_conninfo
 from streaming.llm import HttpTransport
 
@@ -64,6 +65,11 @@ class Settings(BaseSettings):
         False,
         description="reach devices that are connected to other servers of this database; with several workers always",
     )
+    allowed_origins: Annotated[list[Annotated[str, AfterValidator(check_origin)]], NoDecode] = Field(
+        default_factory=list, description="origins of web pages that may connect beside the playground, comma separated"
+    )
+    playground: bool = Field(True, description="serve the playground at / of the REST listener")
+    playground_dir: Path = Field(Path("client/playground/dist"), description="folder of the built playground")
     state_dir: Path = Field(Path(".state"), description="folder of the embedded database and the generated master key")
     database_url: SecretStr | None = Field(None, description="PostgreSQL URL; unset: an embedded PostgreSQL is started")
     database_owner_url: SecretStr | None = Field(
@@ -197,7 +203,7 @@ class Settings(BaseSettings):
             raise ValueError(f"no such device tool: {', '.join(unknown)}")
         return value
 
-    @field_validator("master_keys", "approval_tools", mode="before")
+    @field_validator("allowed_origins", "master_keys", "approval_tools", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

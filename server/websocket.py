@@ -39,10 +39,13 @@ _CLOSE_TIMEOUT_S: Final = 2.0
 # that would overtake our close frame.
 _DRAIN_TIMEOUT_S: Final = 1.0
 _RECEIVE_BYTES: Final = 16 * 1024
+_NO_BODY: Final = [(b"Content-Length", b"0")]
+_LOGGED_CHARS: Final = 200
 
 log = structlog.get_logger(__name__)
 
 SocketHandler = Callable[[DeviceSocket], Awaitable[None]]
+OriginCheck = Callable[[str | None], bool]
 
 
 class TrioWebSocket:
@@ -132,6 +135,7 @@ async def serve_device_sockets(
     port: int,
     *,
     max_message_bytes: int,
+    origin_allowed: OriginCheck,
     max_sockets: int = 10_000,
     shared: bool = False,
     task_status: trio.TaskStatus[tuple[str, int]] = trio.TASK_STATUS_IGNORED,
@@ -139,8 +143,9 @@ async def serve_device_sockets(
     """Accept device sockets at `DEVICE_PATH` until cancelled; `handler` runs once per socket, in a task of its own.
 
     Reports the bound `(host, port)` when listening. Raises OSError when the address can't be bound. Messages over
-    `max_message_bytes` close their socket with 1009; past `max_sockets` a new connection is closed at once. `shared`:
-    see `server.listeners`.
+    `max_message_bytes` close their socket with 1009; past `max_sockets` a new connection is closed at once. A page
+    whose `Origin` is not allowed is refused with 403; a client that is no browser has none. `shared`: see
+    `server.listeners`.
     """
     listeners = await open_listeners(host, port, shared=shared)
     address = listeners[0].socket.getsockname()
@@ -152,17 +157,19 @@ async def serve_device_sockets(
                 log.warning("too_many_sockets", limit=max_sockets)
                 await trio.aclose_forcefully(stream)
             else:
-                await _serve_connection(handler, max_message_bytes, stream)
+                await _serve_connection(handler, max_message_bytes, origin_allowed, stream)
 
         await nursery.start(partial(trio.serve_listeners, serve, listeners, handler_nursery=sockets))
         task_status.started((address[0], address[1]))
 
 
-async def _serve_connection(handler: SocketHandler, max_message_bytes: int, accepted: trio.SocketStream) -> None:
+async def _serve_connection(
+    handler: SocketHandler, max_message_bytes: int, origin_allowed: OriginCheck, accepted: trio.SocketStream
+) -> None:
     stream = DirectStream(accepted)
     try:
         async with trio.open_nursery() as nursery:
-            socket = await _upgrade(nursery, stream, max_message_bytes)
+            socket = await _upgrade(nursery, stream, max_message_bytes, origin_allowed)
             if socket is not None:
                 await handler(socket)
                 await _drain(stream)
@@ -174,7 +181,9 @@ async def _serve_connection(handler: SocketHandler, max_message_bytes: int, acce
         await trio.aclose_forcefully(stream)
 
 
-async def _upgrade(nursery: trio.Nursery, stream: DirectStream, max_message_bytes: int) -> TrioWebSocket | None:
+async def _upgrade(
+    nursery: trio.Nursery, stream: DirectStream, max_message_bytes: int, origin_allowed: OriginCheck
+) -> TrioWebSocket | None:
     """The opening handshake of RFC 6455. None when the peer was not a client of ours; it has been answered."""
     request: WebSocketRequest | None = None
     with trio.move_on_after(_UPGRADE_TIMEOUT_S):
@@ -183,7 +192,12 @@ async def _upgrade(nursery: trio.Nursery, stream: DirectStream, max_message_byte
                 nursery, stream, max_message_size=max_message_bytes, receive_buffer_size=_RECEIVE_BYTES
             )
             if urlsplit(request.path).path != DEVICE_PATH:
-                await request.reject(404, extra_headers=[(b"Content-Length", b"0")])
+                await request.reject(404, extra_headers=_NO_BODY)
+                return None
+            origin = _value(request, b"origin")
+            if not origin_allowed(origin):
+                log.warning("origin_refused", peer=_peer(stream), origin=(origin or "")[:_LOGGED_CHARS])
+                await request.reject(403, extra_headers=_NO_BODY)
                 return None
             connection = await request.accept()
             _forget_handshake(connection)
@@ -219,10 +233,14 @@ def _peer(stream: DirectStream) -> str:
 
 
 def _bearer(request: WebSocketRequest) -> str | None:
-    for name, value in request.headers:
-        if name.lower() == b"authorization" and value[:7].lower() == b"bearer ":
-            return str(value[7:].decode("ascii", "replace").strip())
-    return None
+    value = _value(request, b"authorization") or ""
+    return value[7:].strip() if value[:7].lower() == "bearer " else None
+
+
+def _value(request: WebSocketRequest, wanted: bytes) -> str | None:
+    """The header's value; several of it make one value, which is no origin and no token."""
+    values = [value.decode("ascii", "replace") for name, value in request.headers if name.lower() == wanted]
+    return ", ".join(values) if values else None
 
 
 async def _drain(stream: DirectStream) -> None:

@@ -13,8 +13,10 @@ from quart_trio import QuartTrio
 
 from server.rest import auth, chat, debug, memory, ops
 from server.rest.connection import RestConnection, RestRequest
+from server.rest.cors import install_cors
 from server.rest.errors import install_error_handlers
 from server.rest.openapi import Operation, openapi_document
+from server.rest.playground import playground_routes
 from server.rest.services import RestServices
 
 log = structlog.get_logger(__name__)
@@ -30,7 +32,7 @@ _RESPONSE_TIMEOUT_S: Final = 30.0
 
 
 class RestApp(QuartTrio):
-    """Gives each request the nursery it runs in. No static files, no CORS, no cookies."""
+    """Gives each request the nursery it runs in. No cookies, and no files but the playground's."""
 
     request_class = RestRequest
     asgi_http_class = RestConnection
@@ -52,6 +54,9 @@ def build_app(services: RestServices) -> QuartTrio:
     app.register_blueprint(memory.memory_routes(services))
     app.register_blueprint(debug.debug_routes(services))
     app.register_blueprint(ops.ops_routes(services, lambda: openapi_document(OPERATIONS, version=_version())))
+    if services.playground is not None:
+        app.register_blueprint(playground_routes(services.playground))
+    install_cors(app, services.origins)
 
     @app.before_request
     async def bind_request_id() -> None:

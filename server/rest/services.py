@@ -12,7 +12,9 @@ from server.accounts import Accounts
 from server.answer import ChatRunner
 from server.auth import Tokens
 from server.metrics import Metrics
+from server.origins import AllowedOrigins
 from server.overview import Overview
+from server.rest.playground import Playground
 
 Readiness = Callable[[], Awaitable[Mapping[str, str | None]]]
 """Each check by name: None when it passed, else a sentence that says what is wrong."""
@@ -36,8 +38,8 @@ class RestLimits:
 class RestServices:
     """`readiness` runs the checks of `/readyz`; `chat` is the answer pipeline that the device sockets use too.
 
-    Without `memory` its routes answer 503. `overview` shows all workers, of which this one is number `worker`; without
-    `admin_token` nobody sees what runs.
+    Without `memory` its routes answer 503; without a `playground` there is nothing at `/`. `overview` shows all
+    workers, of which this one is number `worker`; without `admin_token` nobody sees what runs.
     """
 
     accounts: Accounts
@@ -46,6 +48,8 @@ class RestServices:
     readiness: Readiness
     chat: ChatRunner
     memory: MemoryMiddleware | None = None
+    origins: AllowedOrigins = field(default_factory=AllowedOrigins)
+    playground: Playground | None = None
     limits: RestLimits = field(default_factory=RestLimits)
     overview: Overview | None = None
     admin_token: SecretStr | None = None

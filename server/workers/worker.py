@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from functools import partial
@@ -31,6 +32,9 @@ async def run_worker(settings: Settings) -> None:
             nursery.start_soon(_stop_when_alone, supervisor, stop)
             async with trio.open_nursery() as serving:
                 running: Running = await serving.start(partial(serve, settings, stop=stop, orders=orders))
+                # As a single process does: what the start made is not looked at by later collections.
+                gc.collect()
+                gc.freeze()
                 sys.stdout.buffer.write(TypeAdapter(Running).dump_json(running) + b"\n")
                 sys.stdout.buffer.flush()
         nursery.cancel_scope.cancel()

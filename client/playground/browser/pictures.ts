@@ -1,0 +1,31 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Locator, Page } from "playwright-core";
+
+/** Takes pictures in light and in dark, into the folder that `TESSERA_SCREENSHOTS` names. */
+export class Pictures {
+  private constructor(private readonly folder: string) {}
+
+  /** Undefined when no pictures are wanted. */
+  static wanted(): Pictures | undefined {
+    const folder = process.env["TESSERA_SCREENSHOTS"];
+    return folder ? new Pictures(folder) : undefined;
+  }
+
+  async ofBlock(page: Page, name: string, block: Locator): Promise<void> {
+    await this.#both(page, name, (path) => block.screenshot({ path }));
+  }
+
+  async ofPage(page: Page, name: string): Promise<void> {
+    await this.#both(page, name, (path) => page.screenshot({ path }));
+  }
+
+  async #both(page: Page, name: string, take: (path: string) => Promise<unknown>): Promise<void> {
+    await mkdir(this.folder, { recursive: true });
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme });
+      await take(join(this.folder, `${name}-${colorScheme}.png`));
+    }
+    await page.emulateMedia({ colorScheme: "light" });
+  }
+}

@@ -1,0 +1,411 @@
+import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { launch, seriousFindings, Watch } from "./chromium.js";
+import { Pictures } from "./pictures.js";
+import { Server } from "./server.js";
+
+let server: Server;
+let browser: Browser;
+let context: BrowserContext;
+let page: Page;
+let watch: Watch;
+const pictures = Pictures.wanted();
+
+beforeAll(async () => {
+  [server, browser] = await Promise.all([
+    Server.start({ TESSERA_DEMO_PACE_S: "0.004", TESSERA_APPROVAL_TOOLS: "create_task" }),
+    launch(),
+  ]);
+  context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: "light" });
+  context.setDefaultTimeout(20_000);
+  page = await context.newPage();
+  watch = Watch.over(page);
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await server?.remove();
+});
+
+afterEach(() => {
+  expect(watch.complaints.splice(0)).toEqual([]);
+});
+
+/** Ask from Home; the card of the answer. */
+async function ask(message: string, on: Page = page): Promise<Locator> {
+  await on.getByLabel("Ask from Home").fill(message);
+  await on.getByRole("main").getByRole("button", { name: "Ask", exact: true }).click();
+  return on.getByRole("article", { name: message }).first();
+}
+
+/** The tasks in the device's own data. */
+function ownTasks(on: Page): Locator {
+  return on.getByRole("list", { name: "tasks", exact: true });
+}
+
+async function ended(card: Locator, status = "completed"): Promise<void> {
+  await card.and(page.locator(`[data-status="${status}"]`)).waitFor();
+}
+
+/** Take away every answer that is there. */
+async function tidy(): Promise<void> {
+  const remove = page.getByRole("button", { name: /^Remove:/ });
+  while ((await remove.count()) > 0) await remove.first().click();
+}
+
+/** Ask, wait for the whole answer, and leave nothing else on the page. */
+async function answered(message: string): Promise<Locator> {
+  await tidy();
+  const card = await ask(message);
+  await ended(card);
+  return card;
+}
+
+it("makes an account and connects", async () => {
+  const response = await page.goto(server.url);
+  expect(response?.headers()["content-security-policy"]).toContain("default-src 'none'");
+  expect(await seriousFindings(page)).toEqual([]);
+  await page.getByLabel("E-mail").fill("ann@example.com");
+  await page.getByLabel("Password").fill("correct horse battery");
+  await page.getByRole("button", { name: "Create account" }).click();
+  await page.getByRole("status").filter({ hasText: "Connected" }).waitFor();
+  await ownTasks(page).getByText("Renew the domain").waitFor();
+});
+
+it("runs under a policy whose violations are heard of here", async () => {
+  const ran = await page.evaluate(() => {
+    const script = document.createElement("script");
+    script.textContent = "globalThis.ran = true";
+    const style = document.createElement("style");
+    style.textContent = "body { color: red }";
+    document.body.append(script, style);
+    const elsewhere = fetch("http://127.0.0.1:9/").catch(() => undefined);
+    for (const element of [script, style]) element.remove();
+    return elsewhere.then(() => "ran" in globalThis);
+  });
+  expect(ran).toBe(false);
+  const heard = watch.complaints.splice(0).join("\n");
+  for (const directive of ["script-src", "style-src", "connect-src"]) {
+    expect(heard).toMatch(new RegExp(`Content Security Policy directive\\W+${directive} `));
+  }
+});
+
+it("shows text as it is written", async () => {
+  // The page itself notices each change, however late the test would look.
+  await page.evaluate(() => {
+    const lengths: number[] = [];
+    Object.assign(globalThis, { lengths });
+    new MutationObserver(() => {
+      const running = document.querySelector('.request[data-status="running"] .tsr-text');
+      const length = running?.textContent?.length ?? 0;
+      if (length > (lengths.at(-1) ?? 0)) lengths.push(length);
+    }).observe(document, { childList: true, characterData: true, subtree: true });
+  });
+  const card = await ask("What should I do today?");
+  await ended(card);
+  expect(await card.locator(".tsr-text").first().textContent()).toContain("You have");
+  const lengths = await page.evaluate(() => (globalThis as unknown as { lengths: number[] }).lengths);
+  expect(lengths.length).toBeGreaterThan(10);
+});
+
+type Points = readonly Record<string, unknown>[];
+
+/** How many shapes a chart must have for its data, and what they are. */
+const SHAPES: Readonly<Record<string, readonly [selector: string, count: (points: Points, keys: string[]) => number]>> =
+  {
+    bar: [".recharts-bar-rectangle path", values],
+    line: [".recharts-line-dots circle", values],
+    area: [".recharts-area-area", (_, keys) => keys.length],
+    pie: [".recharts-pie-sector path", positive],
+    radar: [".recharts-radar-dots circle", values],
+    radial: [".recharts-radial-bar-sectors .recharts-radial-bar-sector", positive],
+  };
+
+function values(points: Points, keys: string[]): number {
+  return points.flatMap((point) => keys.filter((key) => typeof point[key] === "number")).length;
+}
+
+function positive(points: Points, keys: string[]): number {
+  return points.flatMap((point) => keys.filter((key) => Number(point[key]) > 0)).length;
+}
+
+describe("charts", () => {
+  it.each([
+    ["bar", "Bar chart of tasks by status"],
+    ["line", "Line chart of tasks by day"],
+    ["area", "Area chart of tasks by day"],
+    ["pie", "Pie chart of tasks by priority"],
+    ["radar", "Radar chart of tasks by day"],
+    ["radial", "Radial chart of tasks by status"],
+  ])("a %s chart has a shape for each of its data", async (chartType, message) => {
+    const card = await answered(message);
+    const data = watch.latest("chart");
+    expect(data["chartType"]).toBe(chartType);
+    const [selector, count] = SHAPES[chartType] ?? ["", () => -1];
+    const [points, keys] = [data["data"] as Points, Object.keys(data["config"] as object)];
+    expect(points.length).toBeGreaterThan(1);
+    const figure = card.getByRole("figure");
+    await figure.locator("svg").first().waitFor();
+    const shapes = await figure
+      .locator(selector)
+      .evaluateAll((all) => all.filter((shape) => shape.getAttribute("d") !== ""));
+    expect(shapes.length).toBe(count(points, keys));
+    // Drawn, and not only there: the plot is not of one colour.
+    const colors = await figure
+      .locator("svg [fill], svg [stroke]")
+      .evaluateAll((all) => [
+        ...new Set(all.map((shape) => getComputedStyle(shape).fill + getComputedStyle(shape).stroke)),
+      ]);
+    expect(colors.length).toBeGreaterThan(1);
+    await figure.getByRole("button", { name: "Figures" }).click();
+    expect(await figure.getByRole("row").count()).toBe(points.length + 1);
+    await figure.getByRole("button", { name: "Figures" }).click();
+    expect(await seriousFindings(page, "main")).toEqual([]);
+    await pictures?.ofBlock(page, `chart-${chartType}`, figure);
+  });
+});
+
+it("a table has its rows, and sorts them", async () => {
+  const card = await answered("Show my week as a table");
+  const { headers, rows } = watch.latest("table") as { headers: string[]; rows: unknown[][] };
+  const table = card.locator(".tsr-table").last();
+  expect(await table.locator("thead th").count()).toBe(headers.length);
+  expect(await table.locator("tbody tr").count()).toBe(rows.length);
+  const first = table.locator("tbody tr td:first-child");
+  const before = await first.allTextContents();
+  await table.getByRole("button", { name: headers[0] ?? "" }).click();
+  expect(await first.allTextContents()).toEqual([...before].sort((a, b) => a.localeCompare(b)));
+  expect(await seriousFindings(page, "main")).toEqual([]);
+  await pictures?.ofBlock(page, "table", table.locator("xpath=ancestor::*[contains(@class, 'tsr-block')]"));
+});
+
+it("a timeline has a row per checkpoint, marked in order", async () => {
+  const card = await answered("Show the timeline");
+  const { checkpoints } = watch.latest("timeline") as { checkpoints: unknown[] };
+  const timeline = card.locator(".tsr-timeline");
+  expect(await timeline.getByRole("listitem").count()).toBe(checkpoints.length);
+  const places = await timeline
+    .locator(".tsr-mark")
+    .evaluateAll((all) => all.map((mark) => mark.getBoundingClientRect().x));
+  expect(new Set(places).size).toBe(checkpoints.length);
+  expect(places).toEqual([...places].sort((a, b) => a - b));
+  expect(await seriousFindings(page, "main")).toEqual([]);
+  await pictures?.ofBlock(page, "timeline", timeline);
+});
+
+it.each([
+  ["List my tasks", "rows"],
+  ["Search my notes for the", "cards"],
+])("%s shows %s", async (message, layout) => {
+  const card = await answered(message);
+  const { items } = watch.latest("entity_ref") as { items: unknown[] };
+  expect(items.length).toBeGreaterThan(0);
+  expect(await card.locator(`.tsr-${layout} .tsr-entity`).count()).toBe(items.length);
+  expect(await seriousFindings(page, "main")).toEqual([]);
+  await pictures?.ofBlock(page, `items-${layout}`, card.locator(`.tsr-${layout}`));
+});
+
+it("answers in words alone where there is nothing to show", async () => {
+  const card = await answered("What can you do?");
+  expect(await card.locator(".tsr-answer > *").count()).toBe(2);
+  await pictures?.ofBlock(page, "text", card);
+});
+
+it("answers a popup on an item", async () => {
+  await page.getByRole("button", { name: "Ask about Renew the domain" }).click();
+  const popup = page.getByRole("dialog", { name: /Renew the domain/ });
+  await popup.getByLabel("Ask about Renew the domain").fill("What is this?");
+  await page.keyboard.press("Enter");
+  const card = popup.getByRole("article");
+  await ended(card);
+  expect(await card.locator(".tsr-text").textContent()).toContain("Renew the domain");
+  expect(await seriousFindings(page)).toEqual([]);
+  await page.keyboard.press("Escape");
+  await popup.waitFor({ state: "detached" });
+});
+
+it("runs requests side by side", async () => {
+  await tidy();
+  const questions = ["How are my projects doing?", "What is overdue?", "Show the timeline"];
+  const cards: Locator[] = [];
+  for (const question of questions) cards.push(await ask(question));
+  await Promise.all(cards.map((card) => ended(card)));
+  const boxes = await Promise.all(cards.map((card) => card.boundingBox()));
+  expect(new Set(boxes.map((box) => box?.x)).size).toBeGreaterThan(1);
+  expect(await seriousFindings(page)).toEqual([]);
+});
+
+it("cancels", async () => {
+  // Pressed by the page as soon as there is text: the answer may not be complete before that.
+  await page.evaluate(() => {
+    const watching = new MutationObserver(() => {
+      const request = document.querySelector('.request[data-status="running"]:has(.tsr-text)');
+      const button = [...(request?.querySelectorAll("button") ?? [])].find(
+        ({ textContent }) => textContent === "Cancel",
+      );
+      if (button === undefined) return;
+      watching.disconnect();
+      button.click();
+    });
+    watching.observe(document, { childList: true, subtree: true });
+  });
+  const card = await ask("Give me an overview");
+  await ended(card, "cancelled");
+  expect(await card.getByText(/^Cancelled/).isVisible()).toBe(true);
+  const id = watch.received.findLast(({ type }) => type === "stream_start")?.["request_id"];
+  expect(watch.received.findLast(({ request_id }) => request_id === id)).toMatchObject({
+    type: "stream_end",
+    status: "cancelled",
+  });
+});
+
+it("shows skeletons of blocks that are open", async () => {
+  // Each is there for a moment only, which the page itself is sure to notice.
+  await page.evaluate(() => {
+    const seen = new Set<string>();
+    Object.assign(globalThis, { seen });
+    new MutationObserver(() => {
+      for (const { ariaLabel } of document.querySelectorAll(".tsr-skeleton")) seen.add(ariaLabel ?? "");
+    }).observe(document, { childList: true, subtree: true });
+  });
+  const card = await ask("Give me an overview");
+  await ended(card);
+  const seen = await page.evaluate(() => [...(globalThis as unknown as { seen: Set<string> }).seen].sort());
+  expect(seen).toEqual(["Chart loading", "Items loading", "Table loading", "Timeline loading"]);
+  expect(await page.locator(".tsr-skeleton").count()).toBe(0);
+});
+
+it("asks before a tool that needs approval, with arguments to edit", async () => {
+  const card = await ask("Create a task called Water the plants");
+  const dialog = page.getByRole("dialog", { name: /May the agent create/ });
+  const field = dialog.getByLabel("Arguments");
+  expect(await seriousFindings(page)).toEqual([]);
+  await field.fill("no JSON");
+  await dialog.getByRole("button", { name: "Approve as edited" }).click();
+  await dialog.getByText("not a JSON object").waitFor();
+  await field.fill(JSON.stringify({ data: { title: "Water the garden", priority: "low" } }));
+  await dialog.getByRole("button", { name: "Approve as edited" }).click();
+  await ended(card);
+  await ownTasks(page).getByText("Water the garden").waitFor();
+});
+
+it("deletes nothing that the person refuses", async () => {
+  const card = await ask("Delete the task Renew the domain");
+  await page.getByRole("dialog", { name: "May the agent delete “Renew the domain”?" }).waitFor();
+  await pictures?.ofBlock(page, "approval", page.getByRole("dialog"));
+  await page.keyboard.press("Escape");
+  await ended(card);
+  expect(await ownTasks(page).getByText("Renew the domain").count()).toBe(1);
+});
+
+it("deletes what the person approves, here and in a second tab", async () => {
+  const [second] = await Promise.all([
+    context.waitForEvent("page"),
+    page.getByRole("button", { name: "Second device" }).click(),
+  ]);
+  const complaints = Watch.over(second);
+  await second.getByRole("status").filter({ hasText: "Connected" }).waitFor();
+  const there = ownTasks(second);
+  await there.getByText("Renew the domain").waitFor();
+
+  await page.bringToFront();
+  const card = await ask("Delete the task Renew the domain");
+  await page.getByRole("dialog").getByRole("button", { name: "Approve", exact: true }).click();
+  await ended(card);
+  await card.getByText(/1 change/).waitFor();
+  expect(await ownTasks(page).getByText("Renew the domain").count()).toBe(0);
+  await there.getByText("Renew the domain").waitFor({ state: "detached" });
+  await second.getByText("Another device deleted a task.").waitFor();
+
+  // And by hand, the other way.
+  await second.bringToFront();
+  await second.getByRole("button", { name: "Edit Choose the typeface" }).click();
+  await second.getByLabel("Title").fill("Choose two typefaces");
+  await second.getByRole("button", { name: "Save" }).click();
+  await ownTasks(page).getByText("Choose two typefaces").waitFor();
+  expect(complaints.complaints).toEqual([]);
+  await second.close();
+  await page.bringToFront();
+});
+
+it("shows every frame in order of time, with its way and its size", async () => {
+  const inspector = page.getByRole("region", { name: "Frames", exact: true });
+  await inspector.getByRole("button", { name: "Clear" }).click();
+  watch.received.length = watch.sent.length = 0;
+  await answered("What is overdue?");
+  await inspector.getByText(`${watch.received.length + watch.sent.length} frames`).waitFor();
+  await inspector.getByLabel("Show frames of type").selectOption("stream_end");
+  const rows = inspector.getByRole("table").locator("tbody tr");
+  expect(await rows.count()).toBe(watch.received.filter(({ type }) => type === "stream_end").length);
+  await rows.last().getByRole("button").click();
+  const latest = watch.received.findLast(({ type }) => type === "stream_end");
+  expect(JSON.parse((await inspector.locator(".frame").textContent()) ?? "")).toEqual(latest);
+  expect(await rows.last().locator("td").last().textContent()).toBe(String(Buffer.byteLength(JSON.stringify(latest))));
+  await inspector.getByLabel("Show frames of type").selectOption("");
+  const times = await rows.locator("td:first-child").allTextContents();
+  expect(times).toEqual([...times].sort());
+  expect(await seriousFindings(page)).toEqual([]);
+});
+
+it("shows what is remembered and what was used, forgets, and erases", async () => {
+  const card = await answered("What is overdue?");
+  await card.getByText(/memor(y|ies) used/).click();
+  await card.getByRole("button", { name: "Forget" }).first().click();
+  await card
+    .getByText(/^forgotten/)
+    .first()
+    .waitFor();
+  await page.getByRole("tab", { name: "Frames" }).focus();
+  await page.keyboard.press("ArrowRight");
+  expect(await page.getByRole("tab", { name: "Memory", selected: true }).count()).toBe(1);
+  const memory = page.getByRole("region", { name: "Memory" });
+  await memory.getByRole("button", { name: "Show what is remembered" }).click();
+  await memory.getByRole("heading", { name: "Conversations" }).waitFor();
+  const before = await memory.getByRole("listitem").count();
+  await memory
+    .getByRole("button", { name: /^Forget/ })
+    .first()
+    .click();
+  await memory.getByText(/^Forgotten in/).waitFor();
+  expect(await memory.getByRole("listitem").count()).toBeLessThan(before);
+  expect(await seriousFindings(page)).toEqual([]);
+  await memory.getByRole("button", { name: "Erase everything" }).click();
+  await memory.getByRole("button", { name: "Erase it" }).click();
+  await memory.getByText(/Everything is erased/).waitFor();
+  expect(await memory.getByRole("listitem").count()).toBe(0);
+  await page.getByRole("tab", { name: "Frames" }).click();
+});
+
+it("survives a restart of the server", async () => {
+  await server.down();
+  await page.getByRole("status").filter({ hasText: "Not connected" }).waitFor();
+  await page.getByLabel("Ask from Home").fill("Anything?");
+  await page.getByRole("main").getByRole("button", { name: "Ask", exact: true }).click();
+  await page
+    .getByRole("article", { name: "Anything?" })
+    .getByText(/^The answer failed: .* You can ask again\.$/)
+    .waitFor();
+  await server.up();
+  await page
+    .getByRole("status")
+    .filter({ hasText: /^Connected$/ })
+    .waitFor();
+  await answered("What should I do today?");
+  // The browser itself reports each attempt that found nobody.
+  const others = watch.complaints.splice(0).filter((text) => !/WebSocket connection to .* failed/.test(text));
+  expect(others).toEqual([]);
+});
+
+it("is as usable in the dark, after a reload", async () => {
+  await page.reload();
+  await page.getByRole("status").filter({ hasText: "Connected" }).waitFor();
+  await page.emulateMedia({ colorScheme: "dark" });
+  for (const message of ["Give me an overview", "How are my projects doing?", "Show the timeline"])
+    await ended(await ask(message));
+  expect(await seriousFindings(page)).toEqual([]);
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.getByLabel("Theme").selectOption("dark");
+  expect(await page.evaluate(() => getComputedStyle(document.documentElement).colorScheme)).toBe("dark");
+  await page.getByLabel("Theme").selectOption("system");
+  await pictures?.ofPage(page, "playground");
+});

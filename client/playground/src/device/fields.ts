@@ -1,0 +1,63 @@
+import type { Entity } from "@tessera/client";
+import { type Item, toEpochMs } from "./items.js";
+
+/** One field of an item as a form edits it. */
+export interface Field {
+  readonly name: string;
+  readonly label: string;
+  readonly kind: "text" | "long" | "choice" | "day" | "project" | "flag";
+  readonly choices?: readonly string[];
+}
+
+const PROJECT: Field = { name: "projectId", label: "Project", kind: "project" };
+const PRIORITIES = ["high", "medium", "low"];
+
+/** What a person edits of each entity; whatever other fields an item has stay as they are. */
+export const FIELDS: Readonly<Record<Entity, readonly Field[]>> = {
+  task: [
+    { name: "title", label: "Title", kind: "text" },
+    { name: "status", label: "Status", kind: "choice", choices: ["todo", "in_progress", "done"] },
+    { name: "priority", label: "Priority", kind: "choice", choices: PRIORITIES },
+    { name: "dueDate", label: "Due", kind: "day" },
+    { name: "assignee", label: "Assignee", kind: "text" },
+    PROJECT,
+  ],
+  project: [
+    { name: "name", label: "Name", kind: "text" },
+    { name: "status", label: "Status", kind: "choice", choices: ["active", "on_hold", "completed"] },
+    { name: "clientId", label: "Client", kind: "text" },
+  ],
+  note: [{ name: "title", label: "Title", kind: "text" }, { name: "content", label: "Text", kind: "long" }, PROJECT],
+  checkpoint: [
+    { name: "title", label: "Title", kind: "text" },
+    { name: "date", label: "Date", kind: "day" },
+    { name: "isApproved", label: "Approved", kind: "flag" },
+    PROJECT,
+  ],
+};
+
+const NOON = "T12:00:00Z";
+
+/** The field's value as a form's control has it. Days are in UTC, as the sample's are. */
+export function toControl(field: Field, item: Item | undefined): string {
+  const value = item?.[field.name];
+  if (field.kind === "day") {
+    const ms = toEpochMs(value);
+    return ms === undefined ? "" : new Date(ms).toISOString().slice(0, 10);
+  }
+  if (value === undefined || value === null) return field.choices?.[0] ?? "";
+  return String(value);
+}
+
+/** What the person entered that differs from `item`; an emptied field is null. */
+export function changes(fields: readonly Field[], item: Item | undefined, form: FormData): Record<string, unknown> {
+  const changed: Record<string, unknown> = {};
+  for (const field of fields) {
+    const entered = field.kind === "flag" ? String(form.has(field.name)) : String(form.get(field.name) ?? "").trim();
+    if (item !== undefined && entered === toControl(field, item)) continue;
+    if (field.kind === "flag") changed[field.name] = entered === "true";
+    else if (entered === "") changed[field.name] = null;
+    else changed[field.name] = field.kind === "day" ? Date.parse(entered + NOON) : entered;
+  }
+  return changed;
+}

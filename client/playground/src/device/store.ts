@@ -1,0 +1,149 @@
+import { type Change, type Entity, type ListArgs, ToolError } from "@tessera/client";
+import { type Item, type ItemsByEntity, NAME_FIELD, nameOf, toEpochMs } from "./items.js";
+
+/** Where a store is kept: the tab's `sessionStorage`, or a test's own. */
+export type Keeper = Pick<Storage, "getItem" | "setItem">;
+
+const KEY = "tessera.items";
+const MOST_LISTED = 200;
+const DEFAULTS: Readonly<Record<Entity, Readonly<Record<string, unknown>>>> = {
+  task: { status: "todo", priority: "medium", assignee: null, dueDate: null, projectId: null },
+  project: { clientId: null, status: "active" },
+  note: { content: "", projectId: null },
+  checkpoint: { projectId: null, isAiSuggested: false, isApproved: true },
+};
+
+/** The device's data: four lists of items, kept for as long as the tab lives. */
+export class Store {
+  #items: ItemsByEntity;
+  readonly #listeners = new Set<() => void>();
+
+  constructor(
+    private readonly keeper: Keeper,
+    private readonly sample: () => ItemsByEntity,
+    private readonly newId: () => string = () => crypto.randomUUID().slice(0, 8),
+    private readonly now: () => number = Date.now,
+  ) {
+    this.#items = read(keeper) ?? sample();
+  }
+
+  /** All items; another object after each change. */
+  get items(): ItemsByEntity {
+    return this.#items;
+  }
+
+  subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  list(entity: Entity, { filter = {}, text = "", limit = MOST_LISTED }: ListArgs) {
+    const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+    const found = this.#items[entity].filter(
+      (item) =>
+        Object.entries(filter).every(([field, wanted]) => matches(item[field], wanted)) && mentions(item, words),
+    );
+    return { items: found.slice(0, limit), truncated: found.length > limit };
+  }
+
+  get(entity: Entity, id: string): Item | undefined {
+    return this.#items[entity].find((item) => item.id === id);
+  }
+
+  /** Throws `ToolError` for an item that would have no name, or a checkpoint without a date. */
+  create(entity: Entity, data: Readonly<Record<string, unknown>>): Item {
+    const made = entity === "note" ? { createdAt: this.now() } : {};
+    const item: Item = { ...DEFAULTS[entity], ...made, ...data, id: `${entity}-${this.newId()}` };
+    check(entity, item);
+    this.#put(entity, [...this.#items[entity], item]);
+    return item;
+  }
+
+  /** The whole item as it is then. Throws `ToolError` for one that is not there, and as `create` does. */
+  update(entity: Entity, id: string, data: Readonly<Record<string, unknown>>): Item {
+    const item: Item = { ...this.#existing(entity, id), ...data, id };
+    check(entity, item);
+    this.#put(
+      entity,
+      this.#items[entity].map((other) => (other.id === id ? item : other)),
+    );
+    return item;
+  }
+
+  delete(entity: Entity, id: string): { id: string } {
+    this.#existing(entity, id);
+    this.#put(
+      entity,
+      this.#items[entity].filter((item) => item.id !== id),
+    );
+    return { id };
+  }
+
+  /** Take over what another device did. It may say the same thing twice, or speak of what is not here. */
+  apply({ op, entity, id, data }: Change): void {
+    const others = this.#items[entity];
+    if (op === "delete") {
+      this.#put(
+        entity,
+        others.filter((item) => item.id !== id),
+      );
+      return;
+    }
+    const item: Item = { ...this.get(entity, id), ...data, id };
+    const known = others.some((other) => other.id === id);
+    this.#put(entity, known ? others.map((other) => (other.id === id ? item : other)) : [...others, item]);
+  }
+
+  /** The sample again, as on the first day. */
+  reset(): void {
+    this.#replace(this.sample());
+  }
+
+  #existing(entity: Entity, id: string): Item {
+    const item = this.get(entity, id);
+    if (item === undefined) throw new ToolError("not_found", `There is no ${entity} with the id ${id}.`);
+    return item;
+  }
+
+  #put(entity: Entity, items: readonly Item[]): void {
+    this.#replace({ ...this.#items, [entity]: items });
+  }
+
+  #replace(items: ItemsByEntity): void {
+    this.#items = items;
+    this.keeper.setItem(KEY, JSON.stringify(items));
+    for (const listener of [...this.#listeners]) listener();
+  }
+}
+
+function read(keeper: Keeper): ItemsByEntity | undefined {
+  try {
+    return JSON.parse(keeper.getItem(KEY) ?? "null") ?? undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function check(entity: Entity, item: Item): void {
+  if (nameOf(entity, item) === item.id)
+    throw new ToolError("invalid_args", `A ${entity} needs a ${NAME_FIELD[entity]}.`);
+  if (entity === "checkpoint" && toEpochMs(item["date"]) === undefined) {
+    throw new ToolError("invalid_args", "A checkpoint needs a date: epoch milliseconds or ISO 8601.");
+  }
+}
+
+/** A filter names a value, or `after` (that moment or later) and `before` (earlier than it). */
+function matches(value: unknown, wanted: unknown): boolean {
+  if (typeof wanted !== "object" || wanted === null) return (value ?? null) === wanted;
+  const range = wanted as { before?: unknown; after?: unknown };
+  const [moment, before, after] = [toEpochMs(value), toEpochMs(range.before), toEpochMs(range.after)];
+  return moment !== undefined && (before === undefined || moment < before) && (after === undefined || moment >= after);
+}
+
+function mentions(item: Item, words: readonly string[]): boolean {
+  const text = Object.values(item)
+    .filter((value) => typeof value === "string")
+    .join(" ")
+    .toLowerCase();
+  return words.every((word) => text.includes(word));
+}

@@ -1,0 +1,64 @@
+import { type rest, TesseraError } from "@tessera/client";
+
+export type RestClient = ReturnType<typeof rest>;
+
+/** Who is signed in, in this tab. */
+export interface Account {
+  readonly email: string;
+  readonly userId: string;
+  readonly accessToken: string;
+}
+
+const ACCOUNT = "tessera.account";
+const DEVICE = "tessera.device";
+const SESSION = "tessera.session";
+/** A tab that another one opened comes with a copy of that one's storage, and must be a device of its own. */
+export const NEW_DEVICE = "#new-device";
+
+export function storedAccount(): Account | undefined {
+  try {
+    return JSON.parse(sessionStorage.getItem(ACCOUNT) ?? "null") ?? undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function storeAccount(account: Account | undefined): void {
+  if (account === undefined) sessionStorage.removeItem(ACCOUNT);
+  else sessionStorage.setItem(ACCOUNT, JSON.stringify(account));
+}
+
+/** This tab's device id, a UUID; a new one where there is none or the address asks for one. */
+export function deviceId(): string {
+  const fresh = location.hash === NEW_DEVICE;
+  if (fresh) history.replaceState(null, "", location.pathname);
+  return kept(DEVICE, fresh);
+}
+
+/** Forget this tab's device id: the next `deviceId` is another. */
+export function forgetDevice(): void {
+  sessionStorage.removeItem(DEVICE);
+}
+
+/** The id of this tab's conversation: what is remembered of it belongs together. */
+export function chatSessionId(): string {
+  return kept(SESSION, false);
+}
+
+function kept(key: string, fresh: boolean): string {
+  const known = fresh ? null : sessionStorage.getItem(key);
+  const id = known ?? crypto.randomUUID();
+  sessionStorage.setItem(key, id);
+  return id;
+}
+
+/** Sign in, or make the account where there is none. The password is not kept. */
+export async function signIn(api: RestClient, email: string, password: string, isNew: boolean): Promise<Account> {
+  const tokens = await (isNew ? api.register(email, password) : api.login(email, password));
+  return { email, userId: tokens.userId, accessToken: tokens.accessToken };
+}
+
+export function sentence(error: unknown): string {
+  if (error instanceof TesseraError) return error.message;
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,40 @@
+import { type FormEvent, useId, useState } from "react";
+
+export interface ComposerProps {
+  readonly label: string;
+  readonly placeholder: string;
+  readonly onAsk: (message: string) => void;
+  readonly autoFocus?: boolean;
+}
+
+/** A line to ask in. */
+export function Composer({ label, placeholder, onAsk, autoFocus = false }: ComposerProps) {
+  const [message, setMessage] = useState("");
+  const id = useId();
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    const text = message.trim();
+    if (text === "") return;
+    onAsk(text);
+    setMessage("");
+  };
+  return (
+    <form className="composer" onSubmit={submit}>
+      <label htmlFor={id} className="hidden">
+        {label}
+      </label>
+      <input
+        id={id}
+        value={message}
+        placeholder={placeholder}
+        autoComplete="off"
+        // biome-ignore lint/a11y/noAutofocus: only where the person has just opened what this is for
+        autoFocus={autoFocus}
+        onChange={(event) => setMessage(event.target.value)}
+      />
+      <button type="submit" className="primary" disabled={message.trim() === ""}>
+        Ask
+      </button>
+    </form>
+  );
+}

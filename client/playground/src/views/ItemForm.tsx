@@ -1,0 +1,80 @@
+import type { Entity } from "@tessera/client";
+import type { FormEvent } from "react";
+import { FIELDS, type Field, toControl } from "../device/fields.js";
+import { type Item, type ItemsByEntity, nameOf } from "../device/items.js";
+
+export interface ItemFormProps {
+  readonly entity: Entity;
+  /** Left out for a new one. */
+  readonly item?: Item;
+  readonly items: ItemsByEntity;
+  readonly onSave: (form: FormData) => void;
+  readonly onCancel: () => void;
+}
+
+/** The fields of one item. */
+export function ItemForm({ entity, item, items, onSave, onCancel }: ItemFormProps) {
+  const submit = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    onSave(new FormData(event.currentTarget));
+  };
+  return (
+    <form className="item-form" aria-label={item ? `Edit ${nameOf(entity, item)}` : `New ${entity}`} onSubmit={submit}>
+      {FIELDS[entity].map((field) => (
+        // biome-ignore lint/a11y/noLabelWithoutControl: the control is one of the elements that Control makes
+        <label key={field.name}>
+          {field.label}
+          <Control field={field} value={toControl(field, item)} projects={items.project} />
+        </label>
+      ))}
+      <div className="buttons">
+        <button type="submit" className="primary">
+          Save
+        </button>
+        <button type="button" onClick={onCancel}>
+          Cancel
+        </button>
+      </div>
+    </form>
+  );
+}
+
+interface ControlProps {
+  readonly field: Field;
+  readonly value: string;
+  readonly projects: readonly Item[];
+}
+
+function Control({ field: { name, kind, choices = [] }, value, projects }: ControlProps) {
+  switch (kind) {
+    case "text":
+      return <input name={name} defaultValue={value} autoComplete="off" />;
+    case "long":
+      return <textarea name={name} defaultValue={value} rows={4} />;
+    case "day":
+      return <input name={name} type="date" defaultValue={value} />;
+    case "flag":
+      return <input name={name} type="checkbox" defaultChecked={value === "true"} />;
+    case "choice":
+      return (
+        <select name={name} defaultValue={value}>
+          {[...new Set([...choices, value])].map((choice) => (
+            <option key={choice} value={choice}>
+              {choice.replace("_", " ")}
+            </option>
+          ))}
+        </select>
+      );
+    case "project":
+      return (
+        <select name={name} defaultValue={value}>
+          <option value="">none</option>
+          {projects.map((project) => (
+            <option key={project.id} value={project.id}>
+              {nameOf("project", project)}
+            </option>
+          ))}
+        </select>
+      );
+  }
+}

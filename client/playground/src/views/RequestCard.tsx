@@ -1,0 +1,45 @@
+import type { AnswerSnapshot } from "@tessera/client";
+import { AnswerView, useAnswer } from "@tessera/react";
+import { useId } from "react";
+import type { Asked, Session } from "../session/session.js";
+import { UsedMemories } from "./UsedMemories.js";
+
+export interface RequestCardProps {
+  readonly entry: Asked;
+  readonly session: Session;
+  readonly onRemove: () => void;
+}
+
+/** One request and its answer, with what it cost and what was remembered for it. */
+export function RequestCard({ entry, session, onRemove }: RequestCardProps) {
+  const snapshot = useAnswer(entry.answer);
+  const title = useId();
+  if (snapshot === null) return null;
+  const running = snapshot.status === "running";
+  return (
+    <article className="request" aria-labelledby={title} data-status={snapshot.status}>
+      <div className="request-head">
+        <h3 id={title}>{entry.message}</h3>
+        {running ? (
+          <button type="button" onClick={() => entry.answer.cancel()}>
+            Cancel
+          </button>
+        ) : (
+          <button type="button" aria-label={`Remove: ${entry.message}`} onClick={onRemove}>
+            ✕
+          </button>
+        )}
+      </div>
+      <AnswerView snapshot={snapshot} />
+      <p className="request-foot muted">{facts(snapshot)}</p>
+      <UsedMemories used={snapshot.memoryUsed} session={session} />
+    </article>
+  );
+}
+
+function facts({ status, agent, domain, usage, mutations }: AnswerSnapshot): string {
+  const parts = [status, agent?.replace("_", " ") ?? domain];
+  if (mutations.length > 0) parts.push(`${mutations.length} ${mutations.length === 1 ? "change" : "changes"}`);
+  if (usage !== null) parts.push(`${usage.input_tokens} + ${usage.output_tokens} tokens`);
+  return parts.filter(Boolean).join(" · ");
+}

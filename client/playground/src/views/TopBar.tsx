@@ -1,0 +1,82 @@
+import type { ConnectionState } from "@tessera/client";
+import { useCallback, useState, useSyncExternalStore } from "react";
+import { forgetDevice, NEW_DEVICE } from "../session/account.js";
+import type { Session } from "../session/session.js";
+
+const REPLACED = 4510;
+const THEMES = ["system", "light", "dark"] as const;
+type Theme = (typeof THEMES)[number];
+
+/** Who and where this device is, and whether it is connected. */
+export function TopBar({ session, onSignOut }: { readonly session: Session; readonly onSignOut: () => void }) {
+  const { tessera } = session;
+  const subscribe = useCallback((listener: () => void) => tessera.on("state", listener), [tessera]);
+  const state = useSyncExternalStore(subscribe, () => tessera.state);
+  return (
+    <header className="top-bar">
+      <h1>
+        <img src="/assets/tessera.svg" alt="" width="20" height="20" /> Tessera
+      </h1>
+      <span className="connection" data-state={state.name} role="status">
+        {describe(state)}
+      </span>
+      {state.name === "waiting" || state.name === "closed" ? (
+        <button type="button" onClick={() => (isReplaced(state) ? becomeAnother() : tessera.retry())}>
+          {isReplaced(state) ? "Become another device" : "Connect now"}
+        </button>
+      ) : null}
+      <span className="spacer" />
+      <span className="muted" title={`Device ${session.device}`}>
+        {session.account.email} · device {session.device.slice(0, 4)}
+      </span>
+      <ThemeChoice />
+      <button type="button" onClick={() => window.open(`/${NEW_DEVICE}`, "_blank")}>
+        Second device
+      </button>
+      <button type="button" onClick={onSignOut}>
+        Sign out
+      </button>
+    </header>
+  );
+}
+
+function describe(state: ConnectionState): string {
+  switch (state.name) {
+    case "connecting":
+      return "Connecting…";
+    case "online":
+      return "Connected";
+    case "waiting":
+      return "Not connected; trying again";
+    case "closed":
+      return state.error?.message ?? "Disconnected";
+  }
+}
+
+/** Whether another tab connected with this tab's device id: a duplicated tab does. */
+function isReplaced(state: ConnectionState): boolean {
+  return state.name === "closed" && state.error?.closeCode === REPLACED;
+}
+
+function becomeAnother(): void {
+  forgetDevice();
+  location.reload();
+}
+
+function ThemeChoice() {
+  const [theme, setTheme] = useState<Theme>("system");
+  const choose = (chosen: Theme) => {
+    setTheme(chosen);
+    if (chosen === "system") delete document.documentElement.dataset["theme"];
+    else document.documentElement.dataset["theme"] = chosen;
+  };
+  return (
+    <select aria-label="Theme" value={theme} onChange={(event) => choose(event.target.value as Theme)}>
+      {THEMES.map((name) => (
+        <option key={name} value={name}>
+          {name}
+        </option>
+      ))}
+    </select>
+  );
+}

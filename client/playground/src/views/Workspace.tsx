@@ -1,0 +1,67 @@
+import type { Entity } from "@tessera/client";
+import { BlockOptionsProvider } from "@tessera/react";
+import { useCallback, useState, useSyncExternalStore } from "react";
+import { type Item, nameOf } from "../device/items.js";
+import type { Session } from "../session/session.js";
+import { ApprovalDialog } from "./ApprovalDialog.js";
+import { DataPanel } from "./DataPanel.js";
+import { Home } from "./Home.js";
+import { Inspector } from "./Inspector.js";
+import { MemoryPanel } from "./MemoryPanel.js";
+import { Notices } from "./Notices.js";
+import { Popup } from "./Popup.js";
+import { Tabs, tabId } from "./Tabs.js";
+import { TopBar } from "./TopBar.js";
+
+/** What a popup is open on. */
+export interface Opened {
+  readonly entity: Entity;
+  readonly id: string;
+}
+
+const SIDES = [
+  { name: "frames", title: "Frames" },
+  { name: "memory", title: "Memory" },
+] as const;
+
+/** A signed-in device: its data, the Home view, and what goes on behind them. */
+export function Workspace({ session, onSignOut }: { readonly session: Session; readonly onSignOut: () => void }) {
+  const [opened, setOpened] = useState<Opened>();
+  const [side, setSide] = useState<"frames" | "memory">("frames");
+  const items = useSyncExternalStore(session.store.subscribe, () => session.store.items);
+  const projectName = useCallback(
+    (id: string) => {
+      const project = items.project.find((item) => item.id === id);
+      return project && nameOf("project", project);
+    },
+    [items],
+  );
+  const open = useCallback((entity: Entity, { id }: { readonly id: string }) => setOpened({ entity, id }), []);
+  const item: Item | undefined = opened && items[opened.entity].find(({ id }) => id === opened.id);
+  return (
+    <BlockOptionsProvider projectName={projectName} onOpenItem={open}>
+      <div className="workspace">
+        <TopBar session={session} onSignOut={onSignOut} />
+        <DataPanel session={session} items={items} onAsk={open} />
+        <Home session={session} />
+        <aside className="side" aria-label="Behind the scenes">
+          <Tabs label="Behind the scenes" panel="side-panel" tabs={SIDES} chosen={side} onChoose={setSide} />
+          <div id="side-panel" role="tabpanel" aria-labelledby={tabId("side-panel", side)} className="side-panel">
+            {side === "frames" ? <Inspector log={session.frames} /> : <MemoryPanel session={session} />}
+          </div>
+        </aside>
+        {opened && item ? (
+          <Popup
+            key={`${opened.entity}-${opened.id}`}
+            session={session}
+            entity={opened.entity}
+            item={item}
+            onClose={() => setOpened(undefined)}
+          />
+        ) : null}
+        <ApprovalDialog session={session} />
+        <Notices notices={session.notices} onDismiss={(id) => session.dismiss(id)} />
+      </div>
+    </BlockOptionsProvider>
+  );
+}

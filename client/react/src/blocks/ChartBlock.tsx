@@ -1,0 +1,96 @@
+import { type CSSProperties, useId, useState } from "react";
+import { CartesianChart } from "../charts/CartesianChart.js";
+import { Legend } from "../charts/Legend.js";
+import { PieOrRadial } from "../charts/PieOrRadial.js";
+import { RadarPlot } from "../charts/RadarPlot.js";
+import { colorVariable } from "../charts/rows.js";
+import { type Chart, readChart } from "../data/chart.js";
+import { formatLabel } from "../data/dates.js";
+import { useBlockOptions } from "../options.js";
+import { RawBlock } from "./RawBlock.js";
+
+/** A chart with its title, its legend, and its data as a table for those who do not see it or want the figures. */
+export function ChartBlock({ data }: { readonly data: unknown }) {
+  const chart = readChart(data);
+  return chart === undefined ? <RawBlock blockType="chart" data={data} /> : <ChartFigure chart={chart} />;
+}
+
+function ChartFigure({ chart }: { readonly chart: Chart }) {
+  const [asTable, setAsTable] = useState(false);
+  const title = useId();
+  // As shadcn's charts have them: the colour of each series under its own name, for whoever styles the page.
+  const colors = Object.fromEntries(chart.series.map(({ key, color }) => [colorVariable(key), color]));
+  return (
+    <figure className="tsr-block tsr-chart" aria-labelledby={title} style={colors as CSSProperties}>
+      <figcaption className="tsr-chart-head">
+        <span id={title} className="tsr-chart-title">
+          {chart.title || "Chart"}
+        </span>
+        <button type="button" className="tsr-button" aria-pressed={asTable} onClick={() => setAsTable(!asTable)}>
+          Figures
+        </button>
+      </figcaption>
+      {asTable ? null : (
+        <>
+          <div
+            className="tsr-plot"
+            role="img"
+            aria-label={`${chart.type} chart; its figures are in the table after it`}
+          >
+            <Plot chart={chart} />
+          </div>
+          <Legend chart={chart} />
+        </>
+      )}
+      <div className={asTable ? "tsr-scroll" : "tsr-hidden"}>
+        <Figures chart={chart} />
+      </div>
+    </figure>
+  );
+}
+
+function Plot({ chart }: { readonly chart: Chart }) {
+  switch (chart.type) {
+    case "area":
+    case "bar":
+    case "line":
+      return <CartesianChart chart={chart} type={chart.type} />;
+    case "radar":
+      return <RadarPlot chart={chart} />;
+    case "pie":
+    case "radial":
+      return <PieOrRadial chart={chart} type={chart.type} />;
+  }
+}
+
+function Figures({ chart }: { readonly chart: Chart }) {
+  const { locale, now } = useBlockOptions();
+  return (
+    <table className="tsr-table">
+      <caption className="tsr-hidden">{chart.title || "Chart"}</caption>
+      <thead>
+        <tr>
+          <th scope="col">{chart.category ?? "point"}</th>
+          {chart.series.map(({ key, label }) => (
+            <th key={key} scope="col" className="tsr-number">
+              {label}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {chart.points.map((point, at) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: two points may have one label
+          <tr key={at}>
+            <th scope="row">{formatLabel(point.label, locale, now) || "none"}</th>
+            {chart.series.map(({ key }, index) => (
+              <td key={key} className="tsr-number">
+                {point.values[index]?.toLocaleString(locale) ?? "–"}
+              </td>
+            ))}
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}

@@ -1,0 +1,83 @@
+import { useId, useState } from "react";
+import { formatLabel } from "../data/dates.js";
+import { type Cell, isNumeric, readTable, type Sorting, sortRows, type Table, tableText } from "../data/table.js";
+import { useBlockOptions } from "../options.js";
+import { CopyButton } from "./CopyButton.js";
+import { RawBlock } from "./RawBlock.js";
+
+/** A table whose columns sort, and which can be copied into a spreadsheet. */
+export function TableBlock({ data }: { readonly data: unknown }) {
+  const table = readTable(data);
+  return table === undefined ? <RawBlock blockType="table" data={data} /> : <SortableTable table={table} />;
+}
+
+function SortableTable({ table }: { readonly table: Table }) {
+  const [sorting, setSorting] = useState<Sorting>();
+  const caption = useId();
+  const rows = sorting === undefined ? table.rows : sortRows(table.rows, sorting);
+  const numeric = table.headers.map((_, column) => isNumeric(table.rows, column));
+  return (
+    <div className="tsr-block">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
+      <section className="tsr-scroll" aria-labelledby={caption} tabIndex={0}>
+        <table className="tsr-table">
+          <caption id={caption} className="tsr-hidden">
+            Table, {table.rows.length} {table.rows.length === 1 ? "row" : "rows"}
+          </caption>
+          <thead>
+            <tr>
+              {table.headers.map((header, column) => (
+                <th
+                  // biome-ignore lint/suspicious/noArrayIndexKey: two columns may have one name, and none ever moves
+                  key={column}
+                  scope="col"
+                  className={numeric[column] ? "tsr-number" : undefined}
+                  aria-sort={sorting?.column === column ? (sorting.descending ? "descending" : "ascending") : "none"}
+                >
+                  <button type="button" className="tsr-sort" onClick={() => setSorting(next(sorting, column))}>
+                    {header || `Column ${column + 1}`}
+                    <span aria-hidden="true" className="tsr-sort-mark">
+                      {sorting?.column === column ? (sorting.descending ? "↓" : "↑") : "↕"}
+                    </span>
+                  </button>
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map((row, at) => (
+              // biome-ignore lint/suspicious/noArrayIndexKey: rows have no names of their own
+              <tr key={at}>
+                {row.map((cell, column) => (
+                  // biome-ignore lint/suspicious/noArrayIndexKey: as the columns'
+                  <td key={column} className={numeric[column] ? "tsr-number" : undefined}>
+                    <CellText cell={cell} />
+                  </td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </section>
+      <div className="tsr-foot">
+        <span className="tsr-muted">
+          {table.rows.length} {table.rows.length === 1 ? "row" : "rows"}
+        </span>
+        <CopyButton text={() => tableText({ headers: table.headers, rows })} what="table" />
+      </div>
+    </div>
+  );
+}
+
+/** None, then ascending, then descending, then none again. */
+function next(sorting: Sorting | undefined, column: number): Sorting | undefined {
+  if (sorting?.column !== column) return { column, descending: false };
+  return sorting.descending ? undefined : { column, descending: true };
+}
+
+function CellText({ cell }: { readonly cell: Cell }) {
+  const { locale, now } = useBlockOptions();
+  if (cell === null) return <span className="tsr-muted">–</span>;
+  if (typeof cell === "boolean") return cell ? "yes" : "no";
+  return typeof cell === "number" ? cell.toLocaleString(locale) : formatLabel(cell, locale, now);
+}

@@ -1,0 +1,79 @@
+import { formatDay } from "../data/dates.js";
+import { type Checkpoint, placeOn, readTimeline, type Scale, scaleOf } from "../data/timeline.js";
+import { useBlockOptions } from "../options.js";
+import { RawBlock } from "./RawBlock.js";
+
+/** A Gantt chart: a row per checkpoint, its bar from where it starts (or the axis does) to its date. */
+export function TimelineBlock({ data }: { readonly data: unknown }) {
+  const { now, locale } = useBlockOptions();
+  const checkpoints = readTimeline(data);
+  if (checkpoints === undefined) return <RawBlock blockType="timeline" data={data} />;
+  if (checkpoints.length === 0) return <p className="tsr-muted">Nothing is on this timeline.</p>;
+  const scale = scaleOf(checkpoints, now);
+  const today = now >= scale.from && now <= scale.to ? placeOn(scale, now) : undefined;
+  return (
+    <div className="tsr-block tsr-timeline">
+      <ol className="tsr-gantt" aria-label={`Timeline, ${checkpoints.length} checkpoints in order of date`}>
+        {checkpoints.map((checkpoint, index) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: nothing keeps two checkpoints from having one id
+          <li key={index} className="tsr-gantt-row" data-state={stateOf(checkpoint, now)}>
+            <span className="tsr-gantt-label">
+              <span className="tsr-gantt-title">{checkpoint.title}</span>
+              <time className="tsr-muted" dateTime={new Date(checkpoint.date).toISOString()}>
+                {formatDay(checkpoint.date, locale, now)}
+                {noteOn(checkpoint)}
+              </time>
+            </span>
+            <Track checkpoint={checkpoint} scale={scale} today={today} />
+          </li>
+        ))}
+      </ol>
+      <div className="tsr-gantt-row tsr-gantt-axis" aria-hidden="true">
+        <span>{today === undefined ? null : "┆ today"}</span>
+        <span className="tsr-track">
+          {scale.ticks
+            .filter((tick) => placeOn(scale, tick) <= LAST_TICK)
+            .map((tick) => (
+              <span key={tick} className="tsr-tick" style={{ left: `${placeOn(scale, tick)}%` }}>
+                {formatDay(tick, locale, now)}
+              </span>
+            ))}
+        </span>
+      </div>
+    </div>
+  );
+}
+
+// In percent: a day written further to the right would stick out.
+const LAST_TICK = 92;
+
+interface TrackProps {
+  readonly checkpoint: Checkpoint;
+  readonly scale: Scale;
+  readonly today: number | undefined;
+}
+
+function Track({ checkpoint, scale, today }: TrackProps) {
+  const start = checkpoint.start === undefined ? 0 : placeOn(scale, checkpoint.start);
+  const end = placeOn(scale, checkpoint.date);
+  return (
+    <span className="tsr-track" aria-hidden="true">
+      {scale.ticks.map((tick) => (
+        <span key={tick} className="tsr-gridline" style={{ left: `${placeOn(scale, tick)}%` }} />
+      ))}
+      {today === undefined ? null : <span className="tsr-today" style={{ left: `${today}%` }} />}
+      <span className="tsr-bar" style={{ left: `${start}%`, width: `${end - start}%` }} />
+      <span className="tsr-mark" style={{ left: `${end}%` }} />
+    </span>
+  );
+}
+
+function stateOf({ date, suggested, approved }: Checkpoint, now: number): "past" | "suggested" | "ahead" {
+  if (suggested && approved === false) return "suggested";
+  return date < now ? "past" : "ahead";
+}
+
+function noteOn({ suggested, approved, status }: Checkpoint): string {
+  if (suggested && approved === false) return " · suggested";
+  return status ? ` · ${status.replaceAll("_", " ")}` : "";
+}

@@ -1,0 +1,29 @@
+import type { Chart } from "../data/chart.js";
+
+/** The part of what Recharts hands to a tooltip that this one reads. */
+interface Hovered {
+  readonly active?: boolean;
+  readonly payload?: ReadonlyArray<{
+    readonly dataKey?: unknown;
+    readonly value?: unknown;
+    readonly color?: string | undefined;
+    readonly payload?: unknown;
+  }>;
+}
+
+/** The figures under the pointer. */
+export function ChartTooltip({ active, payload, chart }: Hovered & { readonly chart: Chart }) {
+  const first = payload?.[0];
+  if (!active || payload === undefined || first === undefined) return null;
+  return (
+    <div className="tsr-tooltip">
+      <div className="tsr-tooltip-label">{(first.payload as { label?: string } | undefined)?.label}</div>
+      {payload.map((entry) => (
+        <div key={String(entry.dataKey)} className="tsr-tooltip-row">
+          <span>{chart.series[Number(String(entry.dataKey).slice(1))]?.label}</span>
+          <strong>{typeof entry.value === "number" ? entry.value.toLocaleString() : "–"}</strong>
+        </div>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,27 @@
+import type { Chart } from "../data/chart.js";
+import { formatLabel } from "../data/dates.js";
+import { useBlockOptions } from "../options.js";
+import { colorsPoints } from "./rows.js";
+
+const MOST_ENTRIES = 14;
+
+/** What each colour stands for: the slices of a pie, the series of anything else. */
+export function Legend({ chart }: { readonly chart: Chart }) {
+  const { locale, now } = useBlockOptions();
+  const entries = colorsPoints(chart)
+    ? chart.points.map(({ label, color }) => ({ label: formatLabel(label, locale, now), color }))
+    : chart.series;
+  const more = entries.length - MOST_ENTRIES;
+  return (
+    <ul className="tsr-legend" aria-hidden="true">
+      {entries.slice(0, MOST_ENTRIES).map(({ label, color }, index) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: two slices may have one label
+        <li key={index}>
+          <span className="tsr-swatch" style={{ backgroundColor: color }} />
+          {label || "none"}
+        </li>
+      ))}
+      {more > 0 ? <li>and {more} more</li> : null}
+    </ul>
+  );
+}

@@ -1,0 +1,32 @@
+const DAY = /^\d{4}-\d{2}-\d{2}$/;
+const MOMENT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?$/;
+/** What a Date can hold, in milliseconds on either side of 1970. */
+const FURTHEST = 8.64e15;
+
+/** Epoch milliseconds of a number of them or of an ISO 8601 string; undefined for anything else. */
+export function epochMs(value: unknown): number | undefined {
+  if (typeof value === "number") return Number.isFinite(value) && Math.abs(value) <= FURTHEST ? value : undefined;
+  if (typeof value !== "string" || !(DAY.test(value) || MOMENT.test(value))) return undefined;
+  const ms = Date.parse(value);
+  return Number.isNaN(ms) ? undefined : ms;
+}
+
+/** A day, with the year where it is not `now`'s: "22 Nov", "3 Jan 2027". */
+export function formatDay(ms: number, locale: string | undefined, now: number, timeZone?: string): string {
+  const zone = timeZone === undefined ? {} : { timeZone };
+  const year = (at: number) => new Intl.DateTimeFormat("en", { year: "numeric", ...zone }).format(at);
+  const style: Intl.DateTimeFormatOptions = { day: "numeric", month: "short", ...zone };
+  if (year(ms) !== year(now)) style.year = "numeric";
+  return new Intl.DateTimeFormat(locale, style).format(ms);
+}
+
+/** A label as it is, save that ISO days and moments are written as people write them. */
+export function formatLabel(label: string, locale: string | undefined, now: number, timeZone?: string): string {
+  const ms = epochMs(label);
+  if (ms === undefined) return label;
+  // A calendar day has no time zone: read and written in one and the same.
+  if (DAY.test(label)) return formatDay(ms, locale, now, "UTC");
+  const zone = timeZone === undefined ? {} : { timeZone };
+  const time = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit", ...zone }).format(ms);
+  return `${formatDay(ms, locale, now, timeZone)}, ${time}`;
+}

@@ -1,0 +1,67 @@
+import { epochMs } from "./dates.js";
+import { isObject, type JsonObject, objectsOf, textOf } from "./json.js";
+
+export const ENTITIES = ["task", "project", "note", "checkpoint"] as const;
+export type EntityName = (typeof ENTITIES)[number];
+
+/** One item as a row or a card shows it. `item` is all of it, as it came. */
+export interface EntityItem {
+  readonly id: string;
+  readonly title: string;
+  readonly done: boolean;
+  readonly status: string;
+  readonly priority: string;
+  readonly assignee: string;
+  readonly projectId: string;
+  readonly date: number | undefined;
+  readonly excerpt: string;
+  readonly suggested: boolean;
+  readonly approved: boolean | undefined;
+  readonly item: JsonObject;
+}
+
+export interface EntityList {
+  readonly entity: EntityName;
+  readonly items: readonly EntityItem[];
+}
+
+const DATE_FIELD: Readonly<Record<EntityName, string>> = {
+  task: "dueDate",
+  project: "dueDate",
+  note: "createdAt",
+  checkpoint: "date",
+};
+const FINISHED = new Set(["done", "completed", "complete", "finished", "closed"]);
+const EXCERPT_CHARS = 160;
+
+/** The data of an `entity_ref` block, or undefined where it is none. */
+export function readEntities(data: unknown): EntityList | undefined {
+  if (!isObject(data)) return undefined;
+  const entity = ENTITIES.find((known) => known === data["entity"]);
+  const items = objectsOf(data["items"]);
+  if (entity === undefined || items === undefined) return undefined;
+  return { entity, items: items.map((item, index) => readItem(entity, item, index)) };
+}
+
+function readItem(entity: EntityName, item: JsonObject, index: number): EntityItem {
+  const content = textOf(item["content"] ?? item["description"]);
+  return {
+    id: textOf(item["id"]) || String(index),
+    title: textOf(item["title"]) || textOf(item["name"]) || "Untitled",
+    done: FINISHED.has(textOf(item["status"]).toLowerCase()),
+    status: words(textOf(item["status"])),
+    priority: textOf(item["priority"]),
+    assignee: textOf(item["assignee"]),
+    projectId: textOf(item["projectId"]),
+    date: epochMs(item[DATE_FIELD[entity]]),
+    excerpt: content.length > EXCERPT_CHARS ? `${content.slice(0, EXCERPT_CHARS).trimEnd()}…` : content,
+    suggested: item["isAiSuggested"] === true,
+    approved: typeof item["isApproved"] === "boolean" ? item["isApproved"] : undefined,
+    item,
+  };
+}
+
+/** `in_progress` as "in progress". */
+function words(name: string): string {
+  return name.replaceAll("_", " ");
+}

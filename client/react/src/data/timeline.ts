@@ -1,0 +1,81 @@
+import { epochMs } from "./dates.js";
+import { isObject, objectsOf, textOf } from "./json.js";
+
+/** One row of the Gantt chart, in epoch milliseconds. `start` is where its bar begins, if the data says so. */
+export interface Checkpoint {
+  readonly id: string;
+  readonly title: string;
+  readonly date: number;
+  readonly start: number | undefined;
+  readonly suggested: boolean;
+  readonly approved: boolean | undefined;
+  readonly status: string;
+}
+
+/** The axis: from `from` to `to` in epoch milliseconds, with a tick at each of `ticks`. */
+export interface Scale {
+  readonly from: number;
+  readonly to: number;
+  readonly ticks: readonly number[];
+}
+
+const DAY_MS = 86_400_000;
+const STEPS_DAYS = [1, 2, 7, 14, 30, 60, 91, 182, 365, 730, 1826, 3652, 18_262, 36_525, 365_250];
+const MOST_TICKS = 7;
+const MARGIN = 0.04;
+
+/** The data of a `timeline` block in order of date, or undefined where it is none. What has no date is left out. */
+export function readTimeline(data: unknown): readonly Checkpoint[] | undefined {
+  const rows = isObject(data) ? objectsOf(data["checkpoints"]) : undefined;
+  if (rows === undefined) return undefined;
+  const checkpoints = rows.flatMap((row, index): Checkpoint[] => {
+    const date = epochMs(row["date"]);
+    if (date === undefined) return [];
+    const start = epochMs(row["startDate"] ?? row["start"]);
+    return [
+      {
+        id: textOf(row["id"]) || String(index),
+        title: textOf(row["title"]) || "Untitled",
+        date,
+        start: start !== undefined && start < date ? start : undefined,
+        suggested: row["isAiSuggested"] === true,
+        approved: typeof row["isApproved"] === "boolean" ? row["isApproved"] : undefined,
+        status: textOf(row["status"]),
+      },
+    ];
+  });
+  if (checkpoints.length === 0 && rows.length > 0) return undefined;
+  return checkpoints.sort((a, b) => a.date - b.date);
+}
+
+/** An axis that holds all checkpoints, and `now` where that is not far outside of them. */
+export function scaleOf(checkpoints: readonly Checkpoint[], now: number): Scale {
+  const moments = checkpoints.flatMap(({ date, start }) => (start === undefined ? [date] : [start, date]));
+  let from = moments.reduce((a, b) => Math.min(a, b), moments[0] ?? now);
+  let to = moments.reduce((a, b) => Math.max(a, b), moments[0] ?? now);
+  const near = Math.max(to - from, 14 * DAY_MS);
+  if (now > from - near && now < to + near) {
+    from = Math.min(from, now);
+    to = Math.max(to, now);
+  }
+  const margin = Math.max((to - from) * MARGIN, DAY_MS / 2);
+  from -= margin;
+  to += margin;
+  return { from, to, ticks: ticksBetween(from, to) };
+}
+
+/** Where `moment` is on the axis, in percent of its length. */
+export function placeOn({ from, to }: Scale, moment: number): number {
+  return ((moment - from) / (to - from)) * 100;
+}
+
+function ticksBetween(from: number, to: number): number[] {
+  const days = STEPS_DAYS.find((step) => (to - from) / (step * DAY_MS) <= MOST_TICKS);
+  const step = (days ?? (to - from) / DAY_MS / MOST_TICKS) * DAY_MS;
+  // Local midnights, so that a tick stands at the beginning of the day that it names.
+  const first = new Date(from);
+  first.setHours(24, 0, 0, 0);
+  const ticks: number[] = [];
+  for (let at = first.getTime(); at < to && ticks.length <= MOST_TICKS; at += step) ticks.push(at);
+  return ticks;
+}

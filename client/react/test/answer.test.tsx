@@ -1,0 +1,93 @@
+import { type AnswerSnapshot, TesseraError } from "@tessera/client";
+import { act, render, screen } from "@testing-library/react";
+import { StrictMode } from "react";
+import { expect, it } from "vitest";
+import { Answer, type AnswerSource } from "../src/index.js";
+
+const EMPTY: AnswerSnapshot = {
+  requestId: "r1",
+  status: "running",
+  agent: "task_agent",
+  domain: null,
+  blocks: [],
+  mutations: [],
+  memoryUsed: [],
+  usage: null,
+  error: null,
+};
+
+/** An answer that a test writes. */
+class Script implements AnswerSource {
+  snapshot = EMPTY;
+  readonly listeners = new Set<() => void>();
+
+  subscribe(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  change(change: Partial<AnswerSnapshot>): void {
+    this.snapshot = { ...this.snapshot, ...change };
+    act(() => {
+      for (const listener of this.listeners) listener();
+    });
+  }
+}
+
+it("draws an answer as it grows, and each block where it belongs", async () => {
+  const answer = new Script();
+  const { container } = render(
+    <StrictMode>
+      <Answer request={answer} />
+    </StrictMode>,
+  );
+  expect(screen.getByText("Thinking…")).toBeDefined();
+  expect(screen.getByRole("status").textContent).toBe("Answering");
+  answer.change({ blocks: [{ index: 0, type: "text", text: "Two **tas", open: true }] });
+  expect(container.textContent).toContain("Two **tas");
+  answer.change({
+    blocks: [
+      { index: 0, type: "text", text: "Two **tasks**:", open: false },
+      { index: 2, type: "table", data: null, open: true },
+    ],
+  });
+  expect(container.querySelector("strong")?.textContent).toBe("tasks");
+  expect(screen.getByRole("img", { name: "Table loading" })).toBeDefined();
+  answer.change({
+    status: "completed",
+    blocks: [
+      { index: 0, type: "text", text: "Two **tasks**:", open: false },
+      { index: 1, type: "entity_ref", data: { entity: "task", items: [{ id: "t", title: "Late one" }] }, open: false },
+      { index: 2, type: "table", data: { headers: ["H"], rows: [] }, open: false },
+    ],
+  });
+  const shown = [...(container.querySelector(".tsr-answer")?.children ?? [])].map(({ className }) => className);
+  expect(shown).toEqual(["tsr-text", "tsr-entities tsr-rows", "tsr-block", "tsr-hidden"]);
+  expect(container.querySelector(".tsr-answer > [role='status']")?.textContent).toBe("The answer is complete");
+});
+
+it("says how an answer ended, and keeps what had come", () => {
+  const answer = new Script();
+  render(<Answer request={answer} />);
+  answer.change({ blocks: [{ index: 0, type: "text", text: "so far", open: false }], status: "cancelled" });
+  expect(screen.getByText("so far")).toBeDefined();
+  expect(screen.getByRole("status").textContent).toMatch(/^Cancelled/);
+  const error = new TesseraError("model_busy", "The model is busy.", { retryable: true });
+  answer.change({ status: "failed", error });
+  expect(screen.getByRole("status").textContent).toBe("The answer failed: The model is busy. You can ask again.");
+});
+
+it("follows the request that it is given, and lets go of the one before", () => {
+  const [first, second] = [new Script(), new Script()];
+  first.snapshot = { ...EMPTY, blocks: [{ index: 0, type: "text", text: "first", open: false }] };
+  second.snapshot = { ...EMPTY, blocks: [{ index: 0, type: "text", text: "second", open: false }] };
+  const { container, rerender, unmount } = render(<Answer request={first} />);
+  expect(container.textContent).toContain("first");
+  rerender(<Answer request={second} />);
+  expect(container.textContent).toContain("second");
+  expect(first.listeners.size).toBe(0);
+  rerender(<Answer request={null} />);
+  expect(container.textContent).toBe("");
+  unmount();
+  expect(second.listeners.size).toBe(0);
+});

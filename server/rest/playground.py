@@ -1,0 +1,139 @@
+"""The playground: a page that is a device, built from `client/playground` and served at `/`.
+
+Its files are read once, when the server starts: nothing that a request names is ever looked for on disk.
+"""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from quart import Blueprint, Response, request
+
+from server.origins import WILDCARDS
+from server.rest.errors import ApiError
+
+_INDEX: Final = "index.html"
+_MEDIA_TYPES: Final[Mapping[str, str]] = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+# The name of a host as a URL may have it, without its port.
+_HOST: Final = re.compile(r"([A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+# Assets have a hash of their content in their name.
+_FOREVER: Final = "public, max-age=31536000, immutable"
+_NOT_BUILT: Final = b"""<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>Tessera</title>
+<h1>Tessera is running</h1>
+<p>The playground is not built. It needs Node 20 or later with npm: install them, run <code>make playground</code>,
+and start the server again.</p>
+<p>Without it, <code>make chat</code> opens a device in a terminal.</p>
+</html>
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PageFile:
+    """One file of the page as it is sent."""
+
+    content: bytes
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Playground:
+    """The page's files by their path below `/`; none when it is not built. `ws_host` and `ws_port` are as bound."""
+
+    files: Mapping[str, PageFile]
+    ws_host: str
+    ws_port: int
+    ws_path: str
+
+    def ws_origin(self, page_host: str | None) -> str:
+        """`ws://HOST:PORT` of the device socket for a page that was loaded from `page_host` (the `Host` header)."""
+        host = f"[{self.ws_host}]" if ":" in self.ws_host else self.ws_host
+        if self.ws_host in WILDCARDS:
+            # Bound to every address: the one the page was reached by will do. What is no host name is not repeated.
+            match = _HOST.fullmatch(page_host or "")
+            host = match[1] if match else "127.0.0.1"
+        return f"ws://{host}:{self.ws_port}"
+
+
+def read_page(folder: Path) -> dict[str, PageFile]:
+    """The files below `folder` by their relative path; empty when there is no built page."""
+    if not (folder / _INDEX).is_file():
+        return {}
+    return {
+        path.relative_to(folder).as_posix(): PageFile(path.read_bytes(), _media_type(path))
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.name.startswith(".")
+    }
+
+
+def content_security_policy(ws_origin: str) -> str:
+    """The page may load its own files, call its own server and open the device socket, and nothing else."""
+    return "; ".join(
+        (
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "img-src 'self' data:",
+            "font-src 'self'",
+            f"connect-src 'self' {ws_origin}",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+        )
+    )
+
+
+def playground_routes(playground: Playground) -> Blueprint:
+    """The page at `/`, its files, and `/playground.json`, by which it learns where the device socket is."""
+    routes = Blueprint("playground", __name__)
+
+    def answer(content: bytes, media_type: str, caching: str) -> Response:
+        policy = content_security_policy(playground.ws_origin(request.headers.get("Host")))
+        return Response(
+            content,
+            200,
+            {
+                "Cache-Control": caching,
+                "Content-Security-Policy": policy,
+                "Cross-Origin-Opener-Policy": "same-origin",
+                "Referrer-Policy": "no-referrer",
+            },
+            content_type=media_type,
+        )
+
+    @routes.get("/")
+    async def index() -> Response:
+        file = playground.files.get(_INDEX, PageFile(_NOT_BUILT, _MEDIA_TYPES[".html"]))
+        return answer(file.content, file.media_type, "no-cache")
+
+    @routes.get("/assets/<path:name>")
+    async def asset(name: str) -> Response:
+        file = playground.files.get(f"assets/{name}")
+        if file is None:
+            raise ApiError(404, "not_found", "The playground has no such file.")
+        return answer(file.content, file.media_type, _FOREVER)
+
+    @routes.get("/playground.json")
+    async def place() -> Response:
+        ws_url = playground.ws_origin(request.headers.get("Host")) + playground.ws_path
+        return answer(json.dumps({"ws_url": ws_url}).encode(), "application/json", "no-store")
+
+    return routes
+
+
+def _media_type(path: Path) -> str:
+    # The system's table of types differs from one machine to the next; these decide whether the page runs.
+    return _MEDIA_TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"

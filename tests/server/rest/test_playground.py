@@ -1,0 +1,120 @@
+"""The playground as the REST listener serves it: its files, its policy, and where it finds the device socket."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+
+from server.rest.playground import Playground, content_security_policy, read_page
+from server.rest.services import RestServices
+from tests.server.rest.listening import client_of, listening, make_services, raw_exchange
+from tests.server.running import open_tessera
+
+
+def services(folder: Path, ws_host: str = "127.0.0.1") -> RestServices:
+    return replace(make_services(), playground=Playground(read_page(folder), ws_host, 8765, "/api/v1/ws/device"))
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> Path:
+    folder = tmp_path / "dist"
+    (folder / "assets").mkdir(parents=True)
+    (folder / "index.html").write_text("<!doctype html><title>page</title>")
+    (folder / "assets" / "index-3f2a.js").write_text("export {}")
+    (folder / "assets" / "index-3f2a.css").write_text("body {}")
+    (folder / "assets" / ".hidden").write_text("not for the web")
+    (tmp_path / "secret").write_text("not for the web either")
+    return folder
+
+
+async def test_the_page_and_its_assets(built: Path) -> None:
+    async with client_of(services(built), user=None) as client:
+        page = await client.get("/")
+        script = await client.get("/assets/index-3f2a.js")
+        style = await client.get("/assets/index-3f2a.css")
+    assert page.text == "<!doctype html><title>page</title>"
+    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert page.headers["Cache-Control"] == "no-cache"
+    assert script.headers["Content-Type"] == "text/javascript; charset=utf-8"
+    assert style.headers["Content-Type"] == "text/css; charset=utf-8"
+    assert "immutable" in script.headers["Cache-Control"]
+    for response in (page, script, style):
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["Referrer-Policy"] == "no-referrer"
+        assert "connect-src 'self' ws://127.0.0.1:8765;" in response.headers["Content-Security-Policy"]
+
+
+def test_the_policy_allows_nothing_inline_and_no_framing() -> None:
+    policy = content_security_policy("ws://127.0.0.1:8765")
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'; ")
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/assets/nothing.js",
+        "/assets/.hidden",
+        "/assets/../../secret",
+        "/assets/%2e%2e/%2e%2e/secret",
+        "/assets/..%2f..%2fsecret",
+        "/assets//etc/passwd",
+        "/index.html/",
+        "/secret",
+    ],
+)
+async def test_nothing_else_is_served(built: Path, path: str) -> None:
+    async with listening(services(built)) as address:
+        answer = await raw_exchange(address, f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 404")
+    assert b"not for the web" not in answer
+
+
+async def test_a_page_that_is_not_built_says_how(tmp_path: Path) -> None:
+    async with client_of(services(tmp_path / "dist"), user=None) as client:
+        page = await client.get("/")
+        assert (await client.get("/assets/x.js")).status_code == 404
+    assert page.status_code == 200
+    assert "make playground" in page.text
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    ("bound", "page_host", "expected"),
+    [
+        ("127.0.0.1", "localhost:8000", "ws://127.0.0.1:8765"),
+        ("::1", "localhost:8000", "ws://[::1]:8765"),
+        ("0.0.0.0", "studio.local:8000", "ws://studio.local:8765"),  # noqa: S104 - an address to reason about
+        ("0.0.0.0", "studio.local", "ws://studio.local:8765"),  # noqa: S104
+        ("::", "[fe80::1]:8000", "ws://[fe80::1]:8765"),
+        ("0.0.0.0", "x; script-src *", "ws://127.0.0.1:8765"),  # noqa: S104
+        ("0.0.0.0", "", "ws://127.0.0.1:8765"),  # noqa: S104
+        ("0.0.0.0", None, "ws://127.0.0.1:8765"),  # noqa: S104
+    ],
+)
+def test_where_the_device_socket_is(bound: str, page_host: str | None, expected: str) -> None:
+    assert Playground({}, bound, 8765, "/ws").ws_origin(page_host) == expected
+
+
+async def test_the_page_is_told_the_socket_that_its_policy_allows(built: Path) -> None:
+    async with client_of(services(built, "0.0.0.0"), user=None) as client:  # noqa: S104 - told, not bound
+        response = await client.get("/playground.json", headers={"Host": "studio.local:8000"})
+    assert response.json() == {"ws_url": "ws://studio.local:8765/api/v1/ws/device"}
+    assert "connect-src 'self' ws://studio.local:8765;" in response.headers["Content-Security-Policy"]
+    assert response.headers["Cache-Control"] == "no-store"
+
+
+async def test_the_whole_server_serves_it(database: str, built: Path) -> None:
+    async with (
+        open_tessera(database, playground_dir=built) as tessera,
+        httpx.AsyncClient(base_url=tessera.rest_url, timeout=10) as client,
+    ):
+        assert tessera.running.playground == f"{tessera.rest_url}/"
+        assert "<title>page</title>" in (await client.get("/")).text
+        assert (await client.get("/playground.json")).json() == {"ws_url": tessera.ws_url}
+    async with open_tessera(database, playground_dir=built / "nothing") as tessera:
+        assert "make playground" in str(tessera.running.playground)
