@@ -178,7 +178,7 @@ READY = (
     "orders = json.loads(sys.stdin.readline())\n"
     "def ready():\n"
     "    print(json.dumps(dict.fromkeys(['ws_url', 'rest_url', 'model', 'database', 'memory'], '') |"
-    " {'generated_key_file': None, 'workers': 1}), flush=True)\n"
+    " {'playground': None, 'generated_key_file': None, 'workers': 1}), flush=True)\n"
 )
 
 
