@@ -191,7 +191,7 @@ async def _upgrade(
             if urlsplit(request.path).path != DEVICE_PATH:
                 await request.reject(404, extra_headers=_NO_BODY)
                 return None
-            origin = _header(request, b"origin")
+            origin = _request_header(request, b"origin")
             if not origin_allowed(origin):
                 log.warning("origin_refused", peer=_peer(stream), origin=(origin or "")[:_LOGGED_CHARS])
                 await request.reject(403, extra_headers=_NO_BODY)
@@ -230,11 +230,11 @@ def _peer(stream: DirectStream) -> str:
 
 
 def _bearer(request: WebSocketRequest) -> str | None:
-    value = _header(request, b"authorization") or ""
+    value = _request_header(request, b"authorization") or ""
     return value[7:].strip() if value[:7].lower() == "bearer " else None
 
 
-def _header(request: WebSocketRequest, wanted: bytes) -> str | None:
+def _request_header(request: WebSocketRequest, wanted: bytes) -> str | None:
     """The header's value; several of it make one value, which is no origin and no token."""
     values = [value.decode("ascii", "replace") for name, value in request.headers if name.lower() == wanted]
     return ", ".join(values) if values else None
