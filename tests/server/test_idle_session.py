@@ -10,6 +10,7 @@ import trio.testing
 from trio_websocket import open_websocket
 from wsproto.handshake import H11Handshake
 
+from server.origins import AllowedOrigins
 from server.socket import DeviceSocket, SocketClosed
 from server.websocket import DEVICE_PATH, serve_device_sockets
 from tests.server.memory_house import house
@@ -38,7 +39,11 @@ async def test_an_open_socket_keeps_nothing_of_its_handshake(nursery: trio.Nurse
         except SocketClosed:
             return
 
-    host, port = await nursery.start(partial(serve_device_sockets, echo, "127.0.0.1", 0, max_message_bytes=1024))
+    host, port = await nursery.start(
+        partial(
+            serve_device_sockets, echo, "127.0.0.1", 0, max_message_bytes=1024, origin_allowed=AllowedOrigins().allows
+        )
+    )
     async with open_websocket(host, port, DEVICE_PATH, use_ssl=False) as client:
         for text in ("one", "two"):
             await client.send_message(text)

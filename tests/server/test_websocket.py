@@ -10,6 +10,7 @@ import pytest
 import trio
 from trio_websocket import WebSocketConnection, open_websocket_url
 
+from server.origins import AllowedOrigins
 from server.socket import DeviceSocket, SocketClosed
 from server.websocket import DEVICE_PATH, serve_device_sockets
 
@@ -19,7 +20,9 @@ Handler = Callable[[DeviceSocket], Awaitable[None]]
 @asynccontextmanager
 async def connected(handler: Handler, nursery: trio.Nursery) -> AsyncIterator[WebSocketConnection]:
     """A client of a server that runs `handler`."""
-    serve = partial(serve_device_sockets, handler, "127.0.0.1", 0, max_message_bytes=1 << 20)
+    serve = partial(
+        serve_device_sockets, handler, "127.0.0.1", 0, max_message_bytes=1 << 20, origin_allowed=AllowedOrigins().allows
+    )
     host, port = await nursery.start(serve)
     async with open_websocket_url(f"ws://{host}:{port}{DEVICE_PATH}", max_message_size=1 << 30) as client:
         yield client
