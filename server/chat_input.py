@@ -16,10 +16,7 @@ BLOCK_OPEN: Final = "block_open"
 def chat_input(
     frame: WsHomeRequest | WsPopupRequest, request_id: UUID, user_id: UUID, device_id: UUID, *, block_open: bool
 ) -> ChatInput:
-    """`frame` under `request_id`, asked by the user's device `device_id`, which also serves its tools.
-
-    `block_open`: the device has this feature.
-    """
+    """`frame` under `request_id`, asked by this device: it serves the tools, and may want `block_open` frames."""
     match frame:
         case WsHomeRequest():
             return ChatInput(

@@ -267,7 +267,7 @@ class Session:
 
     def _accept(self, frame: WsHomeRequest | WsPopupRequest, nursery: trio.Nursery) -> None:
         request_id = frame.request_id or uuid4()
-        chat = chat_input(frame, request_id, self.user_id, self.device_id, block_open=self._block_open)
+        chat = chat_input(frame, request_id, self.user_id, self._device_id, block_open=self._block_open)
         try:
             answer = self._answering.accept(chat, running=len(self._requests))
         except RequestRefused as refused:
