@@ -25,6 +25,9 @@ from server.main import Running, serve
 from server.memory import KEY_FAULTS
 from server.settings import Settings, SettingsError, describe_settings, load_settings
 from server.state import prepare_state_dir
+from server.stopping import stop_on_signal
+from server.workers.supervisor import Supervisor, WorkerFailed, supervise
+from server.workers.worker import run_worker
 from sql.embedded import EmbeddedPostgresError
 from sql.errors import DatabaseUnavailable
 from sql.migrate import MigrationError, migrate, rollback
@@ -38,6 +41,7 @@ _OPERATORS_TO_MEND: Final = (
     EmbeddedPostgresError,
     MigrationError,
     PoolTimeout,
+    WorkerFailed,
     CommandFailed,
     EmbeddingError,
     NoSuchUser,
@@ -81,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="")
     for name, command, help_text in (
         ("run", _run, "run the server until SIGTERM or Ctrl-C"),
+        ("worker", run_worker, "one of several workers; `run` starts them, nobody else does"),
         ("check-config", _check_config, "validate the settings and print them, without secrets"),
         ("migrate", _migrate, "apply the migrations that the database lacks"),
         ("rollback", _rollback, "undo the latest migration"),
@@ -99,10 +104,16 @@ def _parser() -> argparse.ArgumentParser:
 
 async def _run(settings: Settings) -> None:
     stop = trio.Event()
+    supervisors: list[Supervisor] = []
+
+    def pass_on(number: signal.Signals) -> None:
+        for supervisor in supervisors:
+            supervisor.pass_on(number)
+
     async with trio.open_nursery() as nursery:
         # Opened before anything else is: a signal during the start stops it too.
-        await nursery.start(_stop_on_signal, stop, nursery.cancel_scope)
-        running: Running = await nursery.start(_serve, settings, stop, nursery.cancel_scope)
+        await nursery.start(partial(stop_on_signal, stop, nursery.cancel_scope, pass_on))
+        running: Running = await nursery.start(_serve, settings, stop, nursery.cancel_scope, supervisors)
         # What the start made stays to the end: later collections pass it over, and interrupt the streams for less long.
         gc.collect()
         gc.freeze()
@@ -116,24 +127,22 @@ async def _run(settings: Settings) -> None:
 
 
 async def _serve(
-    settings: Settings, stop: trio.Event, scope: trio.CancelScope, task_status: trio.TaskStatus[Running]
+    settings: Settings,
+    stop: trio.Event,
+    scope: trio.CancelScope,
+    supervisors: list[Supervisor],
+    task_status: trio.TaskStatus[Running],
 ) -> None:
-    await serve(settings, stop=stop, task_status=task_status)
+    def begun(supervisor: Supervisor) -> None:
+        supervisors.append(supervisor)
+        if stop.is_set():
+            supervisor.pass_on(signal.SIGTERM)
+
+    if settings.workers == 1:
+        await serve(settings, stop=stop, task_status=task_status)
+    else:
+        await supervise(settings, on_supervisor=begun, on_ready=task_status.started)
     scope.cancel()
-
-
-async def _stop_on_signal(
-    stop: trio.Event, scope: trio.CancelScope, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-) -> None:
-    """The first signal drains; a second one stops at once."""
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        task_status.started()
-        async for number in signals:
-            if stop.is_set():
-                scope.cancel()
-                return
-            log.info("stopping", signal=signal.Signals(number).name)
-            stop.set()
 
 
 async def _check_config(settings: Settings) -> None:

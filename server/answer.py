@@ -18,6 +18,9 @@ from streaming.stream_text import AnswerFrame
 Emit = Callable[[ServerFrame], Awaitable[None]]
 """Takes one frame of the answer, `seq` still 0, and returns when there is room for the next."""
 
+Claim = Callable[[UUID, UUID, float], Awaitable[bool]]
+"""Takes a user's request id into use at every server for so many seconds; False when one of them has it."""
+
 EmitFast = Callable[[AnswerFrame], Awaitable[None]]
 """The same for one who takes text as `StreamText` too, as it comes."""
 
@@ -41,6 +44,15 @@ class ChatInput:
     block_open: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class AnswerLimits:
+    """`request_s` bounds a request in seconds; `concurrent` is how many run at once per socket, or user of REST."""
+
+    request_s: float
+    concurrent: int
+    max_message_chars: int
+
+
 class RequestRefused(Exception):
     """The request was not accepted and nothing ran: a duplicate id, too many at once, the server draining."""
 
@@ -48,6 +60,13 @@ class RequestRefused(Exception):
         super().__init__(message)
         self.code = code
         self.retryable = retryable
+
+
+class DuplicateRequest(RequestRefused):
+    """The request's id is taken."""
+
+    def __init__(self) -> None:
+        super().__init__(ErrorCode.DUPLICATE_REQUEST, "This request id is in use or was used lately.")
 
 
 class RequestFailed(Exception):

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from contextlib import aclosing
-from dataclasses import dataclass
+from contextlib import ExitStack, aclosing
 from datetime import UTC, datetime
 from typing import Final, Literal
 from uuid import UUID
@@ -18,18 +17,31 @@ import trio
 
 from agents.binding import Binder
 from agents.orchestrator import Orchestrator
-from agents.prompting import prompts_version
 from agents.registry import BY_ENTITY
 from agents.turn import Scope, Turn
-from server.answer import ChatInput, Emit, EmitFast, RequestFailed, RequestRefused
+from server.accounting import record_end
+from server.answer import (
+    AnswerLimits,
+    ChatInput,
+    Claim,
+    DuplicateRequest,
+    Emit,
+    EmitFast,
+    RequestFailed,
+    RequestRefused,
+)
+from server.answer_parts import AnswerParts
 from server.devices import DeviceRegistry, RemoteDevice, ToolTimeouts
 from server.emitting import Emitting
+from server.live import LiveRequest, live_request
 from server.metrics import Metrics
 from server.remembering import AnswerMemory, NoMemory, RecalledContext
 from server.repairing import corrected_blocks
-from server.request_ids import RequestIds
+from server.request_ids import REMEMBERED_S, RequestIds
+from server.request_spans import agent_span, note_end, note_route, request_span
 from server.scope import resolve_scope
 from server.token_budget import TokenBudget
+from server.tracing import Span, span
 from streaming.codes import ErrorCode
 from streaming.frames import WsFailure, WsStreamEnd, WsUsage
 from streaming.home import HomeFormatter
@@ -46,15 +58,6 @@ _INTERNAL: Final = WsFailure(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerLimits:
-    """`request_s` bounds a request in seconds; `concurrent` is how many run at once per socket, or user of REST."""
-
-    request_s: float
-    concurrent: int
-    max_message_chars: int
-
-
 class Answering:
     """Accepts requests and answers them. Implements `server.answer.ChatRunner` for the REST fallback."""
 
@@ -68,8 +71,9 @@ class Answering:
         wall_clock: Callable[[], float],
         budget: TokenBudget | None = None,
         memory: AnswerMemory | None = None,
+        claim: Claim | None = None,
+        trace: Callable[[Span], None] | None = None,
     ) -> None:
-        self._orchestrator = orchestrator
         self.memory: AnswerMemory = memory or NoMemory()
         self._registry = registry
         self._metrics = metrics
@@ -81,6 +85,14 @@ class Answering:
         self._without_socket: Counter[UUID] = Counter()
         self._scopes: set[trio.CancelScope] = set()
         self._draining = False
+        self._running: set[Answer] = set()
+        self._parts = AnswerParts(
+            orchestrator, registry, metrics, self._ids, limits, self._spend, self.memory, claim, self._end, trace
+        )
+
+    def live(self) -> list[LiveRequest]:
+        """The requests that run, for an operator."""
+        return [answer.live() for answer in self._running]
 
     def drain(self) -> None:
         """Accept no further request."""
@@ -104,11 +116,9 @@ class Answering:
             )
         # Before the limit: whoever sends an id again must not take its running request for a refused one.
         if self._ids.known(chat.user_id, chat.request_id, trio.current_time()):
-            raise RequestRefused(ErrorCode.DUPLICATE_REQUEST, "This request id is in use or was used lately.")
+            raise DuplicateRequest
         if not self._budget.open(chat.user_id, self._wall_clock()):
-            raise RequestRefused(
-                ErrorCode.BUDGET_SPENT, "Today's tokens are spent; there are new ones at midnight UTC."
-            )
+            raise RequestRefused(ErrorCode.BUDGET_SPENT, "Today's tokens are spent; midnight UTC brings new ones.")
         if running >= self._limits.concurrent:
             raise RequestRefused(
                 ErrorCode.TOO_MANY_REQUESTS, f"At most {self._limits.concurrent} requests run at once.", retryable=True
@@ -125,19 +135,12 @@ class Answering:
             scope=Scope(chat.scope.type, chat.scope.id) if chat.scope else None,
             now_ms=int(self._wall_clock() * 1000),
         )
-        return Answer(
-            self._orchestrator,
-            self._registry,
-            self._metrics,
-            self._ids,
-            self._limits,
-            self._spend,
-            chat,
-            device,
-            turn,
-            self.memory,
-            self._wall_clock(),
-        )
+        answer = Answer(self._parts, chat, device, turn, self._wall_clock())
+        self._running.add(answer)
+        return answer
+
+    def _end(self, answer: Answer) -> None:
+        self._running.discard(answer)
 
     def _spend(self, user_id: UUID, tokens: int) -> None:
         self._budget.spend(user_id, tokens, self._wall_clock())
@@ -168,31 +171,17 @@ class Answering:
 class Answer:
     """One accepted request. `run` once, then `end` for its last frame and `close`."""
 
-    def __init__(
-        self,
-        orchestrator: Orchestrator,
-        registry: DeviceRegistry,
-        metrics: Metrics,
-        ids: RequestIds,
-        limits: AnswerLimits,
-        spend: Callable[[UUID, int], None],
-        chat: ChatInput,
-        device: RemoteDevice,
-        turn: Turn,
-        memory: AnswerMemory,
-        asked_at: float,
-    ) -> None:
-        self._orchestrator = orchestrator
-        self._registry = registry
-        self._metrics = metrics
-        self._ids = ids
-        self._limits = limits
-        self._spend = spend
-        self._chat = chat
-        self._device = device
-        self._turn = turn
-        self._memory = memory
+    def __init__(self, parts: AnswerParts, chat: ChatInput, device: RemoteDevice, turn: Turn, asked_at: float) -> None:
+        self._parts = parts
+        self._orchestrator = parts.orchestrator
+        self._registry = parts.registry
+        self._metrics = parts.metrics
+        self._limits = parts.limits
+        self._memory = parts.memory
+        self._chat, self._device, self._turn = chat, device, turn
         self._asked_at = asked_at
+        self._spans = ExitStack()
+        self._state = "accepted"
         self._recalled = RecalledContext()
         self._agent: str | None = None
         self._announced = 0
@@ -207,8 +196,26 @@ class Answer:
                 chat.request_id, found.resolve, Binder(found).bind, announce_opened=chat.block_open
             )
 
+    def live(self) -> LiveRequest:
+        """What it does now, for an operator."""
+        age_s = trio.current_time() - self._started
+        return live_request(self._chat, self._agent, self._state, age_s, self._device.live())
+
     async def run(self, emit: EmitFast) -> Literal["completed", "failed"]:
-        """Answer, giving each frame but the last to `emit`. Only cancellation and what `emit` raises come out."""
+        """Answer, giving each frame but the last to `emit`. Only cancellation and what `emit` raises come out.
+
+        And `RequestRefused`, before the first frame, when another server has the request's id.
+        """
+        with request_span(self._parts.trace, self._chat) as root, self._spans:
+            status = await self._run(emit)
+            note_end(root, self._agent, status, self._failure, self._turn.usage)
+            return status
+
+    async def _run(self, emit: EmitFast) -> Literal["completed", "failed"]:
+        if self._parts.claim is not None:
+            kept_s = self._limits.request_s + REMEMBERED_S
+            if not await self._parts.claim(self._chat.user_id, self._chat.request_id, kept_s):
+                raise DuplicateRequest
         emitting = Emitting(emit)
         try:
             with trio.fail_after(self._limits.request_s):
@@ -237,6 +244,7 @@ class Answer:
             self._announce_mutations()
         if self._failure is not None:
             return "failed"
+        self._state = "storing"
         asked_at = datetime.fromtimestamp(self._asked_at, UTC)
         await self._memory.store(self._chat, emitting.text, self._agent, self._recalled, asked_at)
         return "completed"
@@ -249,11 +257,19 @@ class Answer:
             for frame in self._formatter.start(BY_ENTITY[scope.type].name):
                 await emit(frame)
             started = True
+            self._state = "scoping"
             await resolve_scope(scope, self._device, self._turn)
-        self._recalled = await self._memory.recall(self._chat.user_id, self._chat.message)
+        self._state = "recalling"
+        with span("recall", {}):
+            self._recalled = await self._memory.recall(self._chat.user_id, self._chat.message)
         self._turn.memory = self._recalled.prompt
-        agent_name, agent = await self._orchestrator.orchestrate_v3(self._turn)
+        self._state = "routing"
+        with span("route", {}) as routing:
+            agent_name, agent = await self._orchestrator.orchestrate_v3(self._turn)
+            note_route(routing, agent_name, self._turn.routed_by)
         self._agent = agent_name
+        self._state = "model"
+        self._spans.enter_context(agent_span(agent_name))
         if not started:
             for frame in self._formatter.start(agent_name):
                 await emit(frame)
@@ -261,6 +277,7 @@ class Answer:
             async for token in tokens:
                 if not self._first_token_seen:
                     self._first_token_seen = True
+                    self._state = "streaming"
                     self._metrics.first_token(self._chat.mode, trio.current_time() - self._started)
                 for part in self._formatter.feed(token):
                     await emit(part)
@@ -269,6 +286,7 @@ class Answer:
         for part in self._formatter.close():
             await emit(part)
         if isinstance(self._formatter, HomeFormatter):
+            self._state = "repairing"
             for block in await corrected_blocks(agent, self._formatter, self._metrics):
                 await emit(block)
 
@@ -294,22 +312,8 @@ class Answer:
 
     def close(self, status: Status) -> None:
         """Release the id, and record the outcome and what it cost."""
-        self._ids.finish(self._chat.user_id, self._chat.request_id, trio.current_time())
+        self._parts.ended(self)
+        self._parts.ids.finish(self._chat.user_id, self._chat.request_id, trio.current_time())
         usage = self._turn.usage
-        self._spend(self._chat.user_id, usage.input_tokens + usage.output_tokens)
-        self._metrics.request_ended(self._chat.mode, status, trio.current_time() - self._started)
-        self._metrics.tokens(usage.input_tokens, usage.output_tokens)
-        # A popup is text only: what it drops is no fault of a block.
-        for rejected in self._formatter.rejected if isinstance(self._formatter, HomeFormatter) else ():
-            self._metrics.block_rejected(rejected.reason)
-            log.info("block_rejected", block=rejected.index, reason=rejected.reason)
-        log.info(
-            "request_ended",
-            mode=self._chat.mode,
-            status=status,
-            routed_by=self._turn.routed_by,
-            prompts=prompts_version(),
-            seconds=round(trio.current_time() - self._started, 3),
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-        )
+        self._parts.spend(self._chat.user_id, usage.input_tokens + usage.output_tokens)
+        record_end(self._metrics, self._chat, self._turn, self._formatter, status, trio.current_time() - self._started)

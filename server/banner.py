@@ -22,6 +22,7 @@ def banner(running: Running) -> str:
         ("model", running.model),
         ("database", running.database),
         ("memory", running.memory),
+        *((("workers", f"{running.workers} processes on these ports"),) if running.workers > 1 else ()),
         ("try it", _chat_command(running)),
         ("stop", "Ctrl-C"),
     )

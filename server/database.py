@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from server.settings import Settings
@@ -23,6 +23,7 @@ class Database:
     pool: Pool
     description: str
     migrations: Sequence[Migration]
+    url: str = field(repr=False)
 
     async def fault(self) -> str | None:
         """None when the database answers and has every migration, for `/readyz`. Raises what the pool raises."""
@@ -49,13 +50,14 @@ def owner_url(settings: Settings, url: str) -> str:
 
 
 @asynccontextmanager
-async def open_database(settings: Settings) -> AsyncIterator[Database]:
-    """Start or reach the database, apply the migrations, open the pool. Raises what those raise.
+async def open_database(settings: Settings, *, migrating: bool = True) -> AsyncIterator[Database]:
+    """Start or reach the database, apply the migrations unless told not to, open the pool. Raises what those raise.
 
     Migrations run as the tables' owner; the pool works as a role that owns nothing (`sql/tenant.py`).
     """
     async with database_url(settings) as (url, description):
         migrations = read_migrations()
-        await migrate(owner_url(settings, url), migrations)
+        if migrating:
+            await migrate(owner_url(settings, url), migrations)
         async with open_pool(url, max_size=settings.database_pool_size, configure=configure_server) as pool:
-            yield Database(pool, description, migrations)
+            yield Database(pool, description, migrations, url)

@@ -15,8 +15,10 @@ import structlog
 import trio
 
 from agents.device import DeviceCall, DeviceResult, Outcome
+from server.live import LiveCall, LiveSocket
 from server.metrics import Metrics
 from server.pending import DeviceGone, PendingReplies
+from server.request_spans import tool_span
 from streaming.codes import CloseCode
 from streaming.frames import (
     Entity,
@@ -41,8 +43,8 @@ _GONE: Final = DeviceResult(
 _DEADLINE: Final = DeviceResult(Outcome.DEADLINE, code="deadline", message="The device did not answer in time.")
 
 
-class DeviceLink(Protocol):
-    """A connected device as the registry sees it: the session implements this."""
+class DeviceSide(Protocol):
+    """A connected device as a request sees it, wherever its socket is."""
 
     @property
     def user_id(self) -> UUID: ...
@@ -60,6 +62,10 @@ class DeviceLink(Protocol):
         """Queue a frame that does not wait behind text. Never blocks, never raises."""
         ...
 
+
+class DeviceLink(DeviceSide, Protocol):
+    """A device whose socket is here, as the registry sees it: the session implements this."""
+
     def close(self, code: CloseCode, reason: str) -> None:
         """End the session; its requests are cancelled."""
         ...
@@ -68,12 +74,42 @@ class DeviceLink(Protocol):
         """The server is stopping: finish what runs, then close."""
         ...
 
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes that wait to be sent to the device."""
+        ...
+
+    def live(self) -> LiveSocket:
+        """What the session does now, for an operator."""
+        ...
+
+
+class OtherServers(Protocol):
+    """The devices of the other servers of this database; `server.relay.relay.Relay` is one."""
+
+    async def locate(self, user_id: UUID, device_id: UUID | None) -> DeviceSide | None:
+        """The named device of this user, or the one that connected last, here or elsewhere. Raises nothing."""
+        ...
+
+    def announce(self, user_id: UUID, frame: WsServerMutation) -> None:
+        """Tell the user's devices elsewhere. Never blocks, never raises."""
+        ...
+
+    async def joined(self, user_id: UUID, device_id: UUID, session_id: UUID) -> None:
+        """A device's socket is about to be served here. Raises what the database raises."""
+        ...
+
+    def parted(self, user_id: UUID, device_id: UUID, session_id: UUID) -> None:
+        """That socket is closed. Never blocks, never raises."""
+        ...
+
 
 class DeviceRegistry:
-    """The connected devices, by user and device, the latest last."""
+    """The connected devices, by user and device, the latest last. `others` is set where there are other servers."""
 
     def __init__(self) -> None:
         self._links: dict[UUID, dict[UUID, DeviceLink]] = {}
+        self.others: OtherServers | None = None
 
     def __len__(self) -> int:
         return sum(len(links) for links in self._links.values())
@@ -101,6 +137,13 @@ class DeviceRegistry:
             return None
         return links.get(device_id) if device_id is not None else next(reversed(links.values()))
 
+    async def locate(self, user_id: UUID, device_id: UUID | None = None) -> DeviceSide | None:
+        """As `find`, among the devices of all servers."""
+        here = self.find(user_id, device_id)
+        if self.others is None or (device_id is not None and here is not None):
+            return here
+        return await self.others.locate(user_id, device_id)
+
     def all(self) -> list[DeviceLink]:
         return [link for links in self._links.values() for link in links.values()]
 
@@ -116,8 +159,14 @@ class DeviceRegistry:
         frame = WsServerMutation(
             **mutation.model_dump(exclude_none=True), origin_device_id=origin, request_id=request_id
         )
+        self.deliver(user_id, frame)
+        if self.others is not None:
+            self.others.announce(user_id, frame)
+
+    def deliver(self, user_id: UUID, frame: WsServerMutation) -> None:
+        """Send `frame` to the user's devices here, all but its origin."""
         for device_id, link in self._links.get(user_id, {}).items():
-            if device_id != origin:
+            if device_id != frame.origin_device_id:
                 link.send_control(frame)
 
 
@@ -150,36 +199,54 @@ class RemoteDevice:
         self._request_id = request_id
         self._timeouts = timeouts
         self._metrics = metrics
+        # First come, first served, so that calls reach the device in the order in which they were made.
+        self._finding = trio.Lock()
+        self._calls: dict[UUID, tuple[str, float]] = {}
 
     @property
     def device_id(self) -> UUID | None:
         """The device that calls go to; None while none was named and none has served a call."""
         return self._device_id
 
-    def _link(self) -> DeviceLink | None:
-        link = self._registry.find(self._user_id, self._device_id)
-        if link is not None:
-            # Whichever device serves the first call serves them all: one that connects meanwhile has other data.
-            self._device_id = link.device_id
+    def live(self) -> list[LiveCall]:
+        """The calls that are out, the oldest first."""
+        now = trio.current_time()
+        return [
+            LiveCall(tool=tool, call_id=call_id, age_s=round(now - since, 3))
+            for call_id, (tool, since) in self._calls.items()
+        ]
+
+    async def _link(self) -> DeviceSide | None:
+        async with self._finding:
+            link = await self._registry.locate(self._user_id, self._device_id)
+            if link is not None:
+                # Whichever device serves the first call serves them all: one that connects meanwhile has other data.
+                self._device_id = link.device_id
         return link
 
     async def execute(self, call: DeviceCall) -> DeviceResult:
         """Run `call` on the device; see `agents.device.DeviceExecutor`."""
         outcome = Outcome.CANCELLED
+        call_id, began = uuid4(), trio.current_time()
+        self._calls[call_id] = call.tool, began
         try:
-            result = await self._execute(call)
-            outcome = result.outcome
+            with tool_span(call.tool, str(call_id)) as opened:
+                result = await self._execute(call, call_id)
+                outcome = result.outcome
+                if opened is not None and not result.ok:
+                    opened.failed(outcome.value)
         finally:
-            self._metrics.tool_called(call.tool, outcome.value)
+            del self._calls[call_id]
+            self._metrics.tool_called(call.tool, outcome.value, trio.current_time() - began)
         return result
 
-    async def _execute(self, call: DeviceCall) -> DeviceResult:
-        link = self._link()
-        if link is None:
-            return _OFFLINE
+    async def _execute(self, call: DeviceCall, call_id: UUID) -> DeviceResult:
         default = self._timeouts.approval_s if call.requires_approval else self._timeouts.call_s
         deadline_s = default if call.deadline_s is None else call.deadline_s
-        call_id = uuid4()
+        deadline = trio.current_time() + deadline_s
+        link = await self._link()
+        if link is None:
+            return _OFFLINE
         with link.tool_replies.expect(call_id) as reply:
             link.send_control(
                 WsToolCall(
@@ -192,7 +259,7 @@ class RemoteDevice:
                 )
             )
             try:
-                with trio.move_on_after(deadline_s):
+                with trio.move_on_at(deadline):
                     return _result(await reply.wait(), call)
             except DeviceGone:
                 return _GONE
@@ -204,14 +271,15 @@ class RemoteDevice:
 
     async def fetch(self, entity: Entity, identity: str) -> Mapping[str, Any] | DeviceResult:
         """One item of the device's data, or the result that says why it could not be had."""
-        link = self._link()
+        deadline = trio.current_time() + self._timeouts.call_s
+        link = await self._link()
         if link is None:
             return _OFFLINE
         data_id = uuid4()
         with link.data_replies.expect(data_id) as reply:
             link.send_control(WsDataRequest(data_id=data_id, request_id=self._request_id, entity=entity, id=identity))
             try:
-                with trio.move_on_after(self._timeouts.call_s):
+                with trio.move_on_at(deadline):
                     answer = await reply.wait()
                     if answer.error is not None:
                         return DeviceResult(Outcome.ERROR, code=answer.error.code, message=answer.error.message)

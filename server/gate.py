@@ -110,10 +110,16 @@ class DeviceGate:
             # What the device said of itself is not kept for as long as it stays.
             del hello, names
             self._metrics.session_opened()
+            others, identity = self._registry.others, (session.user_id, session.device_id, session.session_id)
             try:
+                if others is not None:
+                    # Before the device hears that it is ready: whoever it tells may then rely on it.
+                    await others.joined(*identity)
                 code = await session.run()
             finally:
                 self._metrics.session_closed()
+                if others is not None:
+                    others.parted(*identity)
             log.info("session_closed", code=int(code))
         return code
 

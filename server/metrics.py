@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from typing import Final, Literal, Protocol
+from collections.abc import Callable, Collection, Sequence
+from typing import Final, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.process_collector import ProcessCollector
 
 from agents.device import DEVICE_TOOLS
+from server.collectors import ModelCollector, ModelState, PoolCollector, PoolStats
 from streaming.codes import CloseCode
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
@@ -20,32 +21,15 @@ _CLOSE_CODES: Final = frozenset(CloseCode) | {1001, 1002, 1003, 1005, 1006, 1007
 _HTTP_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _FIRST_TOKEN_BUCKETS_S: Final = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 20, 60)
 _RECALL_BUCKETS_S: Final = (0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2)
+_TOOL_BUCKETS_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 30, 120)
 _DURATION_BUCKETS_S: Final = (0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300)
 
 Mode = Literal["home", "popup"]
 ChangeOutcome = Literal["ok", "failed", "refused", "lost", "retried"]
 MemoryOutcome = Literal["ok", "timeout", "failed"]
+ModelUse = Literal["answer", "router", "memory"]
 RepairedAs = Literal["repaired", "invalid_again", "deadline", "model_error"]
 RequestOutcome = Literal["completed", "cancelled", "failed"]
-
-
-class PoolStats(Protocol):
-    """A connection pool at one moment."""
-
-    @property
-    def size(self) -> int:
-        """Connections open, in use or not."""
-        ...
-
-    @property
-    def idle(self) -> int:
-        """Connections that nobody uses."""
-        ...
-
-    @property
-    def waiting(self) -> int:
-        """Tasks that wait for a connection."""
-        ...
 
 
 class Metrics:
@@ -63,6 +47,19 @@ class Metrics:
         self._closed = Counter("tessera_sockets_closed", "Device sockets closed, by code.", ["code"], registry=registry)
         self._tool_calls = Counter(
             "tessera_tool_calls", "Calls of device tools, by outcome.", ["tool", "outcome"], registry=registry
+        )
+        self._tool_time = Histogram(
+            "tessera_tool_seconds",
+            "From a device tool's call to its result, whatever it is.",
+            ["tool"],
+            buckets=_TOOL_BUCKETS_S,
+            registry=registry,
+        )
+        self._model_faults = Counter(
+            "tessera_model_faults",
+            "Calls of a model that failed before an answer began.",
+            ["use", "model", "code"],
+            registry=registry,
         )
         self._rejected = Counter(
             "tessera_blocks_rejected", "Blocks of a model that were skipped.", ["reason"], registry=registry
@@ -150,9 +147,11 @@ class Metrics:
         """A device socket closed. Codes outside the protocol and RFC 6455 count as `other`."""
         self._closed.labels(str(int(code)) if code in _CLOSE_CODES else OTHER).inc()
 
-    def tool_called(self, tool: str, outcome: str) -> None:
+    def tool_called(self, tool: str, outcome: str, elapsed_s: float) -> None:
         """A device tool's call ended. `outcome` is an `agents.device.Outcome`; an unknown tool counts as `other`."""
-        self._tool_calls.labels(tool if tool in self._tools else OTHER, outcome).inc()
+        name = tool if tool in self._tools else OTHER
+        self._tool_calls.labels(name, outcome).inc()
+        self._tool_time.labels(name).observe(elapsed_s)
 
     def block_rejected(self, reason: str) -> None:
         """A block was skipped. `reason` is one of the parser's or the formatter's own, never text of the model's."""
@@ -194,15 +193,29 @@ class Metrics:
         """
         self._memory_changes.labels(outcome).inc(count)
 
+    def model_failed(self, use: ModelUse, model: str, code: str) -> None:
+        """A call of `model`, one of the settings', failed before it was answered; it may be asked again."""
+        self._model_faults.labels(use, model, code).inc()
+
     def watch_pool(self, stats: Callable[[], PoolStats]) -> None:
-        """Read the database pool's gauges from `stats` whenever the metrics are read. Called at most once."""
-        for name, help_text, read in (
-            ("size", "Database connections open.", lambda: stats().size),
-            ("idle", "Database connections unused.", lambda: stats().idle),
-            ("waiting", "Tasks waiting for a database connection.", lambda: stats().waiting),
-        ):
-            gauge = Gauge(f"tessera_database_pool_{name}", help_text, registry=self._registry)
-            gauge.set_function(read)
+        """Read the database pool's numbers from `stats` whenever the metrics are read. Called at most once."""
+        self._registry.register(PoolCollector(stats))
+
+    def watch_models(self, states: Callable[[], Sequence[ModelState]], calls: Callable[[], int]) -> None:
+        """Read the models' breakers and the calls under way when the metrics are read. Called at most once."""
+        self._registry.register(ModelCollector(states))
+        self._watch("tessera_model_calls", "Calls of models under way.", calls)
+
+    def watch_outboxes(self, queued_bytes: Callable[[], int]) -> None:
+        """Read how many bytes wait for devices when the metrics are read. Called at most once."""
+        self._watch("tessera_outbox_bytes", "Queued for devices and not sent.", queued_bytes)
+
+    def watch_memory(self, waiting: Callable[[], int]) -> None:
+        """Read how many changed entities wait for memory when the metrics are read. Called at most once."""
+        self._watch("tessera_memory_mutations_waiting", "Entity changes that memory has yet to take in.", waiting)
+
+    def _watch(self, name: str, help_text: str, read: Callable[[], float]) -> None:
+        Gauge(name, help_text, registry=self._registry).set_function(read)
 
     def render(self) -> bytes:
         """Everything, in Prometheus's text format; `CONTENT_TYPE` goes with it."""

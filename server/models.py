@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
@@ -12,16 +12,26 @@ import trio
 
 from agents.model import Model, Models
 from server.demo.serve import DemoConfig, serve_demo_model
-from server.fallback_models import FallbackModel
+from server.fallback_models import DialectName, FallbackModel
+from server.metrics import Metrics, ModelUse
 from server.model_calls import BoundedModel
 from server.settings import PREFIX, Settings
+from server.tracing import TracedModel
 from streaming.breaker import CircuitBreaker
+from streaming.codes import ErrorCode
 from streaming.dialects import DIALECTS
 from streaming.dialects.reasoning_models import fitted, is_reasoning_model
 from streaming.failover import FailoverModel
 from streaming.llm import ChatModel, ModelConfig
 from streaming.retry import RetryPolicy
 
+# As the GenAI conventions name them; a compatible server is told by its dialect.
+_PROVIDERS: Final[Mapping[DialectName, str]] = {
+    "openai-chat": "openai",
+    "openai-responses": "openai",
+    "anthropic-messages": "anthropic",
+    "gemini-native": "gcp.gemini",
+}
 _DEMO_NAME: Final = "tessera-demo"
 
 
@@ -33,9 +43,17 @@ class OpenModels:
     description: str
     memory: Model | None = None
     """The model that describes exchanges for memory, when the settings name one."""
+    resting: Callable[[], bool] = lambda: False
+    """Whether every model that answers is left alone by its breaker."""
+
+    async def fault(self) -> str | None:
+        """None when a model may be called, for `/readyz`; none is called to find out."""
+        return "every model has failed lately and is left alone for a while" if self.resting() else None
 
 
-async def open_models(settings: Settings, client: httpx.AsyncClient, nursery: trio.Nursery) -> OpenModels:
+async def open_models(
+    settings: Settings, client: httpx.AsyncClient, nursery: trio.Nursery, metrics: Metrics
+) -> OpenModels:
     """The models of the settings. Without any, the demo model is started in `nursery` and called like any other."""
     if settings.model_url is not None and settings.model_name is not None:
         url, name = settings.model_url, settings.model_name
@@ -63,19 +81,33 @@ async def open_models(settings: Settings, client: httpx.AsyncClient, nursery: tr
         description += ", then " + ", ".join(fallback.name for fallback in settings.fallback_models)
     places = trio.CapacityLimiter(settings.max_model_calls)
 
-    def model(*configs: ModelConfig) -> Model:
-        configs = tuple(_fitted(settings, config) for config in configs)
-        return BoundedModel(_failing_over(settings, client, configs), places, settings.model_call_wait_s)
+    failing_over: dict[ModelUse, FailoverModel] = {}
 
-    answer = model(first, *(_fallback(first, fallback) for fallback in settings.fallback_models))
+    def model(use: ModelUse, *configs: ModelConfig) -> Model:
+        configs = tuple(_fitted(settings, config) for config in configs)
+        failing_over[use] = _failing_over(settings, client, configs, partial(metrics.model_failed, use))
+        bounded = BoundedModel(failing_over[use], places, settings.model_call_wait_s)
+        if settings.otlp_endpoint is None:
+            return bounded
+        return TracedModel(bounded, configs[0].name, _PROVIDERS[settings.model_dialect])
+
+    answer = model("answer", first, *(_fallback(first, fallback) for fallback in settings.fallback_models))
     router = answer
     if settings.router_model_name is not None:
         # Without the fallbacks: the local classifier stands in for a router that fails.
-        router = model(replace(first, name=settings.router_model_name))
+        router = model("router", replace(first, name=settings.router_model_name))
     memory = None
     if settings.memory_model_name is not None:
-        memory = model(replace(first, name=settings.memory_model_name))
-    return OpenModels(Models(answer=answer, router=router), description, memory)
+        memory = model("memory", replace(first, name=settings.memory_model_name))
+    metrics.watch_models(
+        lambda: [(use, name, state) for use, one in failing_over.items() for name, state in one.states()],
+        lambda: int(places.borrowed_tokens),
+    )
+
+    def resting() -> bool:
+        return all(state == "open" for _, state in failing_over["answer"].states())
+
+    return OpenModels(Models(answer=answer, router=router), description, memory, resting)
 
 
 def _fallback(first: ModelConfig, fallback: FallbackModel) -> ModelConfig:
@@ -95,9 +127,15 @@ def _fitted(settings: Settings, config: ModelConfig) -> ModelConfig:
     return replace(config, dialect=fitted(config.dialect, reasoning=reasoning))
 
 
-def _failing_over(settings: Settings, client: httpx.AsyncClient, configs: Sequence[ModelConfig]) -> FailoverModel:
+def _failing_over(
+    settings: Settings,
+    client: httpx.AsyncClient,
+    configs: Sequence[ModelConfig],
+    on_fault: Callable[[str, ErrorCode], None],
+) -> FailoverModel:
     return FailoverModel(
         [ChatModel(client, config) for config in configs],
         retry=RetryPolicy(settings.model_attempts, max_retry_after_s=settings.model_max_retry_after_s),
         new_breaker=lambda: CircuitBreaker(settings.model_breaker_failures, settings.model_breaker_open_s),
+        on_fault=on_fault,
     )

@@ -70,6 +70,12 @@ class PendingReplies(Generic[T]):
         reply.put(answer)
         return True
 
+    def give_up(self, identity: UUID) -> None:
+        """Fail one question with `DeviceGone`; does nothing when nobody awaits it."""
+        reply = self._replies.pop(identity, None)
+        if reply is not None:
+            reply.give_up()
+
     def device_gone(self) -> None:
         """Fail all that is pending, and all that is asked from now on, with `DeviceGone`."""
         self._gone = True

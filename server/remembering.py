@@ -129,6 +129,11 @@ class Remembering:
         """See `AnswerMemory`."""
         return await self._middleware.forget(user_id, item_id)
 
+    @property
+    def waiting(self) -> int:
+        """Changed entities that are yet to be remembered."""
+        return len(self._changes)
+
     async def run(self) -> None:
         """Commit changed entities, and enrich what is stored; for ever."""
         async with trio.open_nursery() as nursery:

@@ -27,6 +27,7 @@ from server.greeting import greeting
 from server.handshake import Hello
 from server.heartbeat import Heartbeat
 from server.inbound_rate import InboundRate
+from server.live import LiveSocket, live_socket
 from server.metrics import Metrics
 from server.pending import PendingReplies
 from server.session_limits import SessionLimits
@@ -90,6 +91,7 @@ class Session:
         self._outbox = Outbox(max_bytes=limits.outbox_bytes, direct=self._writer)
         self._rate = InboundRate(limits.frames_per_s, limits.frames_burst)
         self._requests: dict[UUID, trio.CancelScope] = {}
+        self._opened_at = trio.current_time()
         self._heartbeat = Heartbeat(socket, limits.heartbeat_s)
         self._stall_watch = trio.CancelScope()
         self._written = trio.Event()
@@ -100,6 +102,10 @@ class Session:
 
     def __repr__(self) -> str:
         return f"Session({self.session_id}, requests={len(self._requests)}, closing={self._closing})"
+
+    def live(self) -> LiveSocket:
+        """What it does now, for an operator."""
+        return live_socket(self, self._outbox, self._opened_at, self._requests)
 
     # ---- as the registry sees it ------------------------------------------------------------------------------------
 
@@ -121,6 +127,10 @@ class Session:
             self.close(CloseCode.TOO_SLOW, "the client does not read")
         except trio.ClosedResourceError:
             pass  # closing: nobody will read it
+
+    @property
+    def queued_bytes(self) -> int:
+        return self._outbox.queued_bytes
 
     def drain(self) -> None:
         self._draining = True
@@ -291,6 +301,8 @@ class Session:
                     # The person no longer wants it: what is queued need not be sent.
                     self._outbox.discard_request(request_id)
                 await self._outbox.put(answer.end(status))
+            except RequestRefused as refused:
+                self._refuse(refused.code, str(refused), request_id, retryable=refused.retryable)
             finally:
                 del self._requests[request_id]
                 if not self._requests:

@@ -22,6 +22,7 @@ from streaming.llm import HttpTransport
 PREFIX: Final = "TESSERA_"
 # The terminal client's own variables, which may be set in the same shell.
 CLIENT_PREFIX: Final = "TESSERA_CLIENT_"
+MIN_ADMIN_TOKEN: Final = 16
 
 
 class SettingsError(Exception):
@@ -59,6 +60,11 @@ class Settings(BaseSettings):
     # Where it listens and keeps things
     http_bind: Bind = Field("127.0.0.1:8000", description="HOST:PORT of the REST listener")
     ws_bind: Bind = Field("127.0.0.1:8765", description="HOST:PORT of the device socket listener")
+    workers: int = Field(1, ge=1, le=256, description="processes on the same ports; more than one are supervised")
+    relay: bool = Field(
+        False,
+        description="reach devices that are connected to other servers of this database; with several workers always",
+    )
     allowed_origins: Annotated[list[Annotated[str, AfterValidator(check_origin)]], NoDecode] = Field(
         default_factory=list, description="origins of web pages that may connect beside the playground, comma separated"
     )
@@ -163,6 +169,15 @@ class Settings(BaseSettings):
     access_token_ttl_s: int = Field(3600, ge=1, le=2_592_000, description="lifetime of an access token")
     drain_grace_s: float = Field(2.5, ge=0, le=600, description="running requests get after SIGTERM")
 
+    admin_token: SecretStr | None = Field(
+        None, description="bearer of GET /debug/tasks, 16 characters at least; unset: nobody sees what runs"
+    )
+
+    otlp_endpoint: str | None = Field(
+        None,
+        description="base URL of an OpenTelemetry collector, OTLP over HTTP, that gets traces; unset: none are made",
+    )
+
     # Logs
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="lowest level that is logged")
     log_format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal, else json")
@@ -215,7 +230,7 @@ class Settings(BaseSettings):
     def _parse_fallbacks(cls, value: Any) -> Any:
         return parse_fallbacks(value)
 
-    @field_validator("model_url", "embedding_url")
+    @field_validator("model_url", "embedding_url", "otlp_endpoint")
     @classmethod
     def _model_url_is_http(cls, value: str | None) -> str | None:
         return value if value is None else check_model_url(value)
@@ -225,6 +240,14 @@ class Settings(BaseSettings):
     def _database_url_is_postgres(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             check_conninfo(value.get_secret_value())
+        return value
+
+    @field_validator("admin_token")
+    @classmethod
+    def _admin_token_is_long(cls, value: SecretStr | None) -> SecretStr | None:
+        text = "" if value is None else value.get_secret_value()
+        if value is not None and (len(text) < MIN_ADMIN_TOKEN or not text.isascii() or " " in text):
+            raise ValueError(f"must be {MIN_ADMIN_TOKEN} ASCII characters or more, without spaces")
         return value
 
     @field_validator("demo_replay")

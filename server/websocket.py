@@ -24,6 +24,7 @@ from trio_websocket import (
 )
 
 from server.direct_stream import DirectStream
+from server.listeners import open_listeners
 from server.socket import DeviceSocket, SocketClosed
 
 DEVICE_PATH: Final = "/api/v1/ws/device"
@@ -136,15 +137,17 @@ async def serve_device_sockets(
     max_message_bytes: int,
     origin_allowed: OriginCheck,
     max_sockets: int = 10_000,
+    shared: bool = False,
     task_status: trio.TaskStatus[tuple[str, int]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Accept device sockets at `DEVICE_PATH` until cancelled; `handler` runs once per socket, in a task of its own.
 
     Reports the bound `(host, port)` when listening. Raises OSError when the address can't be bound. Messages over
     `max_message_bytes` close their socket with 1009; past `max_sockets` a new connection is closed at once. A page
-    whose `Origin` is not allowed is refused with 403; a client that is no browser has none.
+    whose `Origin` is not allowed is refused with 403; a client that is no browser has none. `shared`: see
+    `server.listeners`.
     """
-    listeners = await trio.open_tcp_listeners(port, host=host)
+    listeners = await open_listeners(host, port, shared=shared)
     address = listeners[0].socket.getsockname()
     async with trio.open_nursery() as sockets, trio.open_nursery() as nursery:
 
@@ -191,7 +194,7 @@ async def _upgrade(
             if urlsplit(request.path).path != DEVICE_PATH:
                 await request.reject(404, extra_headers=_NO_BODY)
                 return None
-            origin = _request_header(request, b"origin")
+            origin = _value(request, b"origin")
             if not origin_allowed(origin):
                 log.warning("origin_refused", peer=_peer(stream), origin=(origin or "")[:_LOGGED_CHARS])
                 await request.reject(403, extra_headers=_NO_BODY)
@@ -230,11 +233,11 @@ def _peer(stream: DirectStream) -> str:
 
 
 def _bearer(request: WebSocketRequest) -> str | None:
-    value = _request_header(request, b"authorization") or ""
+    value = _value(request, b"authorization") or ""
     return value[7:].strip() if value[:7].lower() == "bearer " else None
 
 
-def _request_header(request: WebSocketRequest, wanted: bytes) -> str | None:
+def _value(request: WebSocketRequest, wanted: bytes) -> str | None:
     """The header's value; several of it make one value, which is no origin and no token."""
     values = [value.decode("ascii", "replace") for name, value in request.headers if name.lower() == wanted]
     return ", ".join(values) if values else None

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 import structlog
 import trio
 
-from streaming.breaker import CircuitBreaker
+from streaming.breaker import CircuitBreaker, State
 from streaming.chat import ChatRequest, Delta, UsageDelta
 from streaming.codes import ErrorCode
 from streaming.model_error import ModelError
@@ -78,17 +78,25 @@ class FailoverModel:
         retry: RetryPolicy | None = None,
         new_breaker: Callable[[], CircuitBreaker] = CircuitBreaker,
         random: Callable[[], float] = _SYSTEM_RANDOM.random,
+        on_fault: Callable[[str, ErrorCode], None] | None = None,
     ) -> None:
+        """`on_fault` is told of each call that failed before it was answered: the model's name and the code."""
         if not models:
             raise ValueError("at least one model is needed")
         self._candidates = [_Candidate(model, new_breaker()) for model in models]
         self._retry = retry or RetryPolicy()
         self._random = random
+        self._on_fault = on_fault
 
     def __repr__(self) -> str:
         now = trio.current_time()
         models = ", ".join(f"{c.model.name} {c.breaker.state(now)}" for c in self._candidates)
         return f"<FailoverModel {models}>"
+
+    def states(self) -> list[tuple[str, State]]:
+        """Each model's name and its breaker's state, in the order in which they are asked."""
+        now = trio.current_time()
+        return [(candidate.model.name, candidate.breaker.state(now)) for candidate in self._candidates]
 
     @property
     def name(self) -> str:
@@ -121,6 +129,8 @@ class FailoverModel:
                 if isinstance(begun, _Begun):
                     return begun
                 fault = begun
+                if self._on_fault is not None:
+                    self._on_fault(candidate.model.name, fault.code)
                 delay_s = self._retry.delay_s(fault, attempts, self._random)
                 log.warning(
                     "model_failed",

@@ -11,7 +11,7 @@ import trio
 from quart import Response, request
 from quart_trio import QuartTrio
 
-from server.rest import auth, chat, memory, ops
+from server.rest import auth, chat, debug, memory, ops
 from server.rest.connection import RestConnection, RestRequest
 from server.rest.cors import install_cors
 from server.rest.errors import install_error_handlers
@@ -21,7 +21,13 @@ from server.rest.services import RestServices
 
 log = structlog.get_logger(__name__)
 
-OPERATIONS: Final[tuple[Operation, ...]] = (*auth.OPERATIONS, *chat.OPERATIONS, *memory.OPERATIONS, *ops.OPERATIONS)
+OPERATIONS: Final[tuple[Operation, ...]] = (
+    *auth.OPERATIONS,
+    *chat.OPERATIONS,
+    *memory.OPERATIONS,
+    *ops.OPERATIONS,
+    *debug.OPERATIONS,
+)
 _RESPONSE_TIMEOUT_S: Final = 30.0
 
 
@@ -46,6 +52,7 @@ def build_app(services: RestServices) -> QuartTrio:
     app.register_blueprint(auth.auth_routes(services, trio.current_time))
     app.register_blueprint(chat.chat_routes(services))
     app.register_blueprint(memory.memory_routes(services))
+    app.register_blueprint(debug.debug_routes(services))
     app.register_blueprint(ops.ops_routes(services, lambda: openapi_document(OPERATIONS, version=_version())))
     if services.playground is not None:
         app.register_blueprint(playground_routes(services.playground))
@@ -64,6 +71,8 @@ def build_app(services: RestServices) -> QuartTrio:
         request_id = structlog.contextvars.get_contextvars().get("http_request_id")
         if request_id is not None:
             response.headers["X-Request-Id"] = request_id
+        if services.worker is not None:
+            response.headers["X-Tessera-Worker"] = str(services.worker)
         response.headers.setdefault("Cache-Control", "no-store")
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response

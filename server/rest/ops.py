@@ -65,6 +65,7 @@ METRICS: Final = Operation(
     path="/metrics",
     name="metrics",
     summary="Counters, for Prometheus",
+    description="With several workers all of them, whichever answers: every sample has the label `worker`.",
     tag="operations",
     answers={200: Answer("Prometheus's text format.", media_types=("text/plain",))},
 )
@@ -100,7 +101,9 @@ def ops_routes(services: RestServices, document: Callable[[], dict[str, Any]]) -
 
     @routes.route(METRICS.path, methods=[METRICS.method])
     async def metrics() -> Response:
-        return Response(services.metrics.render(), 200, content_type=CONTENT_TYPE)
+        overview = services.overview
+        text = services.metrics.render() if overview is None else await overview.metrics()
+        return Response(text, 200, content_type=CONTENT_TYPE)
 
     @routes.route(OPENAPI.path, methods=[OPENAPI.method])
     async def openapi() -> Response:

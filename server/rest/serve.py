@@ -24,6 +24,7 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState, LifespanState
 from quart_trio import QuartTrio
 
+from server.listeners import open_listeners
 from server.settings import parse_bind
 
 _MAX_HEADER_BYTES: Final = 16 * 1024
@@ -33,11 +34,15 @@ _STARTUP_S: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class ServeLimits:
-    """`write_s` bounds one write to a client that does not read; `grace_s` what runs gets once shutdown began."""
+    """`write_s` bounds one write to a client that does not read; `grace_s` what runs gets once shutdown began.
+
+    `shared_port`: see `server.listeners`.
+    """
 
     max_connections: int = 1000
     write_s: float = 30.0
     grace_s: float = 3.0
+    shared_port: bool = False
 
 
 class Connection(TCPServer):
@@ -111,12 +116,13 @@ async def serve_rest(
     address cannot be had. On shutdown, idle connections close at once and running requests are cancelled after the
     grace period. Cancelling this task closes everything at once.
     """
+    limits = limits or ServeLimits()
     with ExitStack() as closing:
         host, port = parse_bind(bind)
-        listeners = await trio.open_tcp_listeners(port, host=host)
+        listeners = await open_listeners(host, port, shared=limits.shared_port)
         for listener in listeners:
             closing.callback(listener.socket.close)
-        await _serve(app, listeners, shutdown_trigger, limits or ServeLimits(), task_status)
+        await _serve(app, listeners, shutdown_trigger, limits, task_status)
 
 
 async def _serve(

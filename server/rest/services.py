@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from pydantic import SecretStr
+
 from memory.middleware import MemoryMiddleware
 from server.accounts import Accounts
 from server.answer import ChatRunner
 from server.auth import Tokens
 from server.metrics import Metrics
 from server.origins import AllowedOrigins
+from server.overview import Overview
 from server.rest.playground import Playground
 
 Readiness = Callable[[], Awaitable[Mapping[str, str | None]]]
@@ -35,7 +38,8 @@ class RestLimits:
 class RestServices:
     """`readiness` runs the checks of `/readyz`; `chat` is the answer pipeline that the device sockets use too.
 
-    Without `memory` its routes answer 503; without a `playground` there is nothing at `/`.
+    Without `memory` its routes answer 503; without a `playground` there is nothing at `/`. `overview` shows all
+    workers, of which this one is number `worker`; without `admin_token` nobody sees what runs.
     """
 
     accounts: Accounts
@@ -47,3 +51,6 @@ class RestServices:
     origins: AllowedOrigins = field(default_factory=AllowedOrigins)
     playground: Playground | None = None
     limits: RestLimits = field(default_factory=RestLimits)
+    overview: Overview | None = None
+    admin_token: SecretStr | None = None
+    worker: int | None = None

@@ -57,9 +57,13 @@ SANS_IO = [
     "agents/intent/*.py",
     "agents/reasoning.py",
     "agents/tool_results.py",
+    "server/collectors.py",
     "server/rate_limit.py",
+    "server/relay/messages.py",
+    "server/request_spans.py",
     "server/request_ids.py",
     "server/token_budget.py",
+    "server/workers/exposition.py",
 ]
 IO_LIBRARIES = {"trio", "httpx", "psycopg", "trio_websocket", "hypercorn", "quart_trio", "asyncio", "socket"}
 

@@ -13,7 +13,8 @@ import trio
 from agents.limits import AgentLimits
 from agents.model import Models
 from agents.orchestrator import Orchestrator
-from server.answering import Answering, AnswerLimits
+from server.answer import AnswerLimits
+from server.answering import Answering
 from server.auth import Tokens
 from server.devices import DeviceRegistry, ToolTimeouts
 from server.handshake import shake_hands

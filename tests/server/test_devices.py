@@ -11,6 +11,7 @@ import trio.testing
 
 from agents.device import DeviceCall, DeviceResult, Outcome
 from server.devices import DeviceRegistry, RemoteDevice, ToolTimeouts
+from server.live import LiveSocket
 from server.metrics import Metrics
 from server.pending import PendingReplies
 from streaming.codes import CloseCode
@@ -41,6 +42,13 @@ class Link:
 
     def drain(self) -> None:
         raise AssertionError("nobody drains here")
+
+    @property
+    def queued_bytes(self) -> int:
+        return 0
+
+    def live(self) -> LiveSocket:
+        raise AssertionError("nobody looks here")
 
 
 def remote(registry: DeviceRegistry, device_id: UUID | None = None, user_id: UUID = USER) -> RemoteDevice:

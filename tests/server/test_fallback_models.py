@@ -9,6 +9,7 @@ import pytest
 import trio
 
 from agents.model import read_reply
+from server.metrics import Metrics
 from server.models import open_models
 from server.settings import Settings, SettingsError, load_settings
 from streaming.chat import ChatRequest, Message, Usage
@@ -69,7 +70,7 @@ def test_no_key_is_in_the_repr_or_the_dump() -> None:
 
 async def ask(read: Settings) -> str:
     async with open_http_client() as client, trio.open_nursery() as nursery:
-        opened = await open_models(read, client, nursery)
+        opened = await open_models(read, client, nursery, Metrics())
         reply = await read_reply(opened.models.answer, ChatRequest((Message("user", "hi"),)), Usage())
         return reply.text
 
@@ -158,7 +159,7 @@ async def test_a_reasoning_model_is_asked_as_it_wants(
         "TESSERA_FALLBACK_MODELS": '[{"name": "plain"}]',
     }
     async with open_http_client() as client, trio.open_nursery() as nursery:
-        opened = await open_models(load_settings(environment), client, nursery)
+        opened = await open_models(load_settings(environment), client, nursery, Metrics())
         for model in (opened.models.answer, opened.models.router):
             with pytest.raises(ModelError):
                 await read_reply(model, ChatRequest((Message("user", "hi"),), max_tokens=5, temperature=0.0), Usage())

@@ -39,11 +39,10 @@ async def test_an_open_socket_keeps_nothing_of_its_handshake(nursery: trio.Nurse
         except SocketClosed:
             return
 
-    host, port = await nursery.start(
-        partial(
-            serve_device_sockets, echo, "127.0.0.1", 0, max_message_bytes=1024, origin_allowed=AllowedOrigins().allows
-        )
+    serve = partial(
+        serve_device_sockets, echo, "127.0.0.1", 0, max_message_bytes=1024, origin_allowed=AllowedOrigins().allows
     )
+    host, port = await nursery.start(serve)
     async with open_websocket(host, port, DEVICE_PATH, use_ssl=False) as client:
         for text in ("one", "two"):
             await client.send_message(text)

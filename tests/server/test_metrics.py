@@ -10,6 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from agents.device import DEVICE_TOOLS
 from server.metrics import Metrics
+from server.workers.exposition import merged
+from streaming.breaker import State
 from streaming.codes import CloseCode
 
 Labels = frozenset[tuple[str, str]]
@@ -56,13 +58,13 @@ def labels(**values: str) -> Labels:
         (lambda m: m.socket_closed(1006), "tessera_sockets_closed_total", labels(code="1006"), 1),
         (lambda m: m.socket_closed(4999), "tessera_sockets_closed_total", labels(code="other"), 1),
         (
-            lambda m: m.tool_called("list_tasks", "answered"),
+            lambda m: m.tool_called("list_tasks", "answered", 0.2),
             "tessera_tool_calls_total",
             labels(tool="list_tasks", outcome="answered"),
             1,
         ),
         (
-            lambda m: m.tool_called("rm -rf", "error"),
+            lambda m: m.tool_called("rm -rf", "error", 0.2),
             "tessera_tool_calls_total",
             labels(tool="other", outcome="error"),
             1,
@@ -93,7 +95,7 @@ def test_what_happens_is_counted(
     assert after[name, expected_labels] - before.get((name, expected_labels), 0) == pytest.approx(value)
     changed = {key[0] for key, count in after.items() if count != before.get(key, 0)}
     family = name.removesuffix("_total").removesuffix("_sum")
-    assert all(key.startswith((family, "tessera_request")) for key in changed)
+    assert all(key.startswith((family, "tessera_request", "tessera_tool_")) for key in changed)
 
 
 def test_the_twenty_tools_of_the_protocol() -> None:
@@ -103,12 +105,12 @@ def test_the_twenty_tools_of_the_protocol() -> None:
 
 def test_a_flood_of_names_makes_no_series() -> None:
     metrics = Metrics()
-    metrics.tool_called("x", "error")
+    metrics.tool_called("x", "error", 0.2)
     metrics.socket_closed(3000)
     metrics.http_answered("X", None, 404)
     once = len(samples(metrics))
     for number in range(100):
-        metrics.tool_called(f"tool{number}", "error")
+        metrics.tool_called(f"tool{number}", "error", 0.2)
         metrics.socket_closed(3000 + number)
         metrics.http_answered(f"M{number}", None, 404)
     assert len(samples(metrics)) == once
@@ -119,6 +121,8 @@ class Stats:
     size: int
     idle: int
     waiting: int
+    opened: int = 0
+    timeouts: int = 0
 
 
 def test_the_pool_is_read_when_the_metrics_are() -> None:
@@ -126,11 +130,39 @@ def test_the_pool_is_read_when_the_metrics_are() -> None:
     current = Stats(4, 3, 0)
     metrics.watch_pool(lambda: current)
     assert samples(metrics)["tessera_database_pool_idle", labels()] == 3
-    current.idle, current.waiting = 0, 9
+    current.idle, current.waiting, current.timeouts = 0, 9, 2
     read = samples(metrics)
     assert read["tessera_database_pool_size", labels()] == 4
     assert read["tessera_database_pool_idle", labels()] == 0
     assert read["tessera_database_pool_waiting", labels()] == 9
+    assert read["tessera_database_pool_timeouts_total", labels()] == 2
+
+
+def test_breakers_and_calls_are_read_when_the_metrics_are() -> None:
+    metrics = Metrics()
+    state: State = "closed"
+    metrics.watch_models(lambda: [("answer", "big", state)], lambda: 3)
+    for state in ("closed", "open", "half-open"):
+        read = samples(metrics)
+        found = {dict(key[1])["state"]: value for key, value in read.items() if key[0] == "tessera_model_breaker"}
+        assert found == {"closed": 0, "open": 0, "half-open": 0} | {state: 1}
+    assert read["tessera_model_calls", labels()] == 3
+
+
+def test_the_texts_of_several_workers_become_one() -> None:
+    one, other = Metrics(), Metrics()
+    one.request_ended("home", "completed", 1.5)
+    other.model_failed("answer", "big", "model_timeout")
+    text = merged({1: one.render(), 2: None, 3: other.render()}).decode()
+    lines = text.splitlines()
+    assert 'tessera_requests_total{mode="home",outcome="completed",worker="1"} 1.0' in lines
+    assert 'tessera_requests_total{mode="home",outcome="completed",worker="3"} 0.0' in lines
+    assert 'tessera_model_faults_total{code="model_timeout",model="big",use="answer",worker="3"} 1.0' in lines
+    assert 'tessera_request_duration_seconds_bucket{le="2.0",mode="home",worker="1"} 1.0' in lines
+    assert [f'tessera_worker_up{{worker="{number}"}} {up}' in lines for number, up in ((1, 1.0), (2, 0.0), (3, 1.0))]
+    # Each family is introduced once, and every sample of it follows.
+    types = [line for line in lines if line.startswith("# TYPE")]
+    assert len(types) == len(set(types))
 
 
 def test_two_servers_in_one_process_count_apart() -> None:

@@ -221,8 +221,7 @@ def test_migrations_go_up_and_down_from_the_command_line(empty_database: str, tm
     settings = {"TESSERA_DATABASE_URL": empty_database, "TESSERA_STATE_DIR": str(tmp_path / "state")}
     assert "applied 0001_users, 0002_memory" in command("migrate", **settings).stdout
     assert "nothing to apply" in command("migrate", **settings).stdout
-    latest = max(path.name for path in (ROOT / "sql" / "migrations").glob("*.up.sql")).removesuffix(".up.sql")
-    assert f"undid {latest}" in command("rollback", **settings).stdout
-    assert "undid 0002_memory" in command("rollback", **settings).stdout
-    assert "undid 0001_users" in command("rollback", **settings).stdout
+    names = sorted(path.name.removesuffix(".up.sql") for path in (ROOT / "sql" / "migrations").glob("*.up.sql"))
+    for name in reversed(names):
+        assert f"undid {name}" in command("rollback", **settings).stdout
     assert "nothing to undo" in command("rollback", **settings).stdout

@@ -23,6 +23,9 @@ NIL = UUID(int=0)
 ENCRYPTED = ("value", "history", "summary", "exchange", "content", "pattern", "forgetting_key")
 CLAIM = UUID(int=7)
 DIGEST = b"forgotten"
+WORKER = uuid4()
+# Of servers, not of users.
+OF_NO_USER = {"relay_heartbeat", "relay_workers_live", "relay_worker_leave", "relay_expire_workers"}
 
 
 def rows(database: str, query: str) -> list[tuple[Any, ...]]:
@@ -69,6 +72,13 @@ async def test_every_policy_is_about_the_user_but_a_few(database: str) -> None:
         ("memory_pending", "ids_only", "{tessera_worker}", "SELECT"),
         ("memory_unembedded", "ids_only", "{tessera_worker}", "SELECT"),
         ("schema_migrations", "everybody", "{public}", "ALL"),
+        ("relay_workers", "everybody", "{public}", "ALL"),
+        ("relay_messages", "ids_only", "{tessera_worker}", "SELECT"),
+        ("relay_messages", "expired", "{tessera_worker}", "DELETE"),
+        ("relay_devices", "ids_only", "{tessera_worker}", "SELECT"),
+        ("relay_devices", "abandoned", "{tessera_worker}", "DELETE"),
+        ("relay_requests", "ids_only", "{tessera_worker}", "SELECT"),
+        ("relay_requests", "expired", "{tessera_worker}", "DELETE"),
     }
 
 
@@ -78,7 +88,7 @@ async def test_every_key_and_reference_includes_the_user(database: str) -> None:
         "SELECT conrelid::regclass::text, conname, (SELECT array_agg(attname::text) FROM pg_attribute"
         " WHERE attrelid = conrelid AND attnum = ANY (conkey)), contype::text, confdeltype::text"
         " FROM pg_constraint WHERE contype IN ('p', 'u', 'f') AND connamespace = 'public'::regnamespace"
-        " AND conrelid <> 'schema_migrations'::regclass",
+        " AND conrelid NOT IN ('schema_migrations'::regclass, 'relay_workers'::regclass)",
     )
     assert len(constraints) > 15
     assert [name for _, name, columns, *_ in constraints if "user_id" not in columns] == []
@@ -89,7 +99,8 @@ async def test_unique_indexes_include_the_user_but_the_one_of_addresses(database
     indexes = rows(
         database,
         "SELECT indexrelid::regclass::text FROM pg_index JOIN pg_class ON pg_class.oid = indrelid"
-        " WHERE indisunique AND relnamespace = 'public'::regnamespace AND relname <> 'schema_migrations'"
+        " WHERE indisunique AND relnamespace = 'public'::regnamespace"
+        " AND relname NOT IN ('schema_migrations', 'relay_workers')"
         " AND NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = indrelid AND attname = 'user_id'"
         "   AND attnum = ANY (indkey[0:indnkeyatts - 1]))",
     )
@@ -164,6 +175,22 @@ async def remembered(memories: Memories) -> UUID:
             STATEMENTS["device_upsert"],
             {"user_id": user_id, "device_id": uuid4(), "client_name": "", "client_version": "", "client_platform": ""},
         )
+        await connection.execute(STATEMENTS["relay_heartbeat"], {"worker_id": WORKER})
+        await connection.execute("INSERT INTO relay_workers VALUES (%s, now() - interval '1 day')", [uuid4()])
+        for worker_id in (WORKER, uuid4()):
+            await connection.execute(
+                "INSERT INTO relay_devices (user_id, device_id, connection_id, worker_id) VALUES (%s, %s, %s, %s)",
+                [user_id, uuid4(), uuid4(), worker_id],
+            )
+        for ttl in ("1 hour", "-1 hour"):
+            await connection.execute(
+                "INSERT INTO relay_messages (user_id, id, worker_id, body_encrypted, expires_at)"
+                " VALUES (%s, gen_random_uuid(), %s, 'sealed words', now() + %s::interval)",
+                [user_id, WORKER, ttl],
+            )
+            await connection.execute(
+                "INSERT INTO relay_requests VALUES (%s, gen_random_uuid(), now() + %s::interval)", [user_id, ttl]
+            )
     return user_id
 
 
@@ -209,14 +236,22 @@ async def parameters(memories: Memories, database: str, user_id: UUID) -> list[d
         "client_name": "stolen",
         "client_version": "stolen",
         "client_platform": "stolen",
+        "worker_id": WORKER,
+        "connection_id": owned["relay_devices"][0][2],
+        "stale_s": 60.0,
+        "forget_s": 60.0,
+        "ttl_s": 60.0,
+        "channel": "nobody",
+        "body_encrypted": b"stolen",
         **dict.fromkeys((f"{what}_encrypted" for what in ENCRYPTED), b"stolen"),
     }
     ids = [
         row[1]
-        for table in ("memory_core", "memory_associative", "memory_episodic", "memory_proactive")
+        for table in ("memory_core", "memory_associative", "memory_episodic", "memory_proactive", "relay_messages")
         for row in owned[table]
     ]
-    return [common | {"id": id_, "ids": [id_], "source_id": id_} for id_ in ids]
+    device = {"device_id": owned["relay_devices"][0][1]}
+    return [common | device | {"id": id_, "ids": [id_], "source_id": id_} for id_ in ids]
 
 
 async def attempt(connection: Connection, name: StatementName, values: dict[str, object]) -> str:
@@ -250,7 +285,7 @@ async def test_without_a_user_nothing_comes_back(pool: Pool, database: str) -> N
     memories = Memories(pool, embedder=WordEmbedder())
     ann = await remembered(memories)
     before = dump(database, ann)
-    for name in get_args(StatementName):
+    for name in set(get_args(StatementName)) - OF_NO_USER:
         for values in await parameters(memories, database, ann):
             async with pool.connection() as connection:
                 try:

@@ -1,0 +1,141 @@
+"""The parts of one server, made of its settings and of what `server.main` opened, and joined to one another."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from agents.limits import AgentLimits
+from agents.model import Models
+from agents.orchestrator import Orchestrator
+from memory.middleware import MemoryMiddleware
+from server.accounts import Accounts
+from server.answer import AnswerLimits
+from server.answering import Answering
+from server.auth import Tokens
+from server.database import Database
+from server.devices import DeviceRegistry, ToolTimeouts
+from server.gate import DeviceGate
+from server.live import LiveServer, live_server
+from server.metrics import Metrics
+from server.models import OpenModels
+from server.otlp import OtlpExporter
+from server.overview import Overview
+from server.relay.relay import Relay
+from server.remembering import Remembering
+from server.rest.readiness import ReadinessChecks
+from server.rest.services import RestLimits, RestServices
+from server.session_limits import SessionLimits
+from server.settings import Settings
+from server.token_budget import TokenBudget
+from server.workers.orders import WorkerOrders
+from streaming.recorder import RecordedModel
+
+_TOOL_SHARE: Final = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What `server.main` runs, serves and drains."""
+
+    answering: Answering
+    gate: DeviceGate
+    registry: DeviceRegistry
+    rest: RestServices
+    remembering: Remembering
+    overview: Overview
+
+
+def compose(
+    settings: Settings,
+    database: Database,
+    models: OpenModels,
+    memory: MemoryMiddleware,
+    metrics: Metrics,
+    tokens: Tokens,
+    accounts: Accounts,
+    registry: DeviceRegistry,
+    relay: Relay | None,
+    orders: WorkerOrders | None,
+    exporter: OtlpExporter | None,
+) -> Parts:
+    """See the module. Opens nothing."""
+    metrics.watch_pool(database.pool.stats)
+    metrics.watch_outboxes(lambda: sum(link.queued_bytes for link in registry.all()))
+    remembering = Remembering(
+        memory, metrics, recall_s=settings.memory_recall_timeout_s, store_s=settings.memory_store_timeout_s
+    )
+    metrics.watch_memory(lambda: remembering.waiting)
+    answering = Answering(
+        Orchestrator(
+            _recorded(models.models, settings),
+            AgentLimits(
+                max_rounds=settings.max_tool_rounds,
+                max_calls=settings.max_tool_calls,
+                approval_tools=frozenset(settings.approval_tools),
+                # Less than the whole, so that time is left to answer with what the tools gave.
+                tool_time_s=settings.request_timeout_s * _TOOL_SHARE,
+                answer_tokens=settings.model_max_output_tokens,
+                show_reasoning=settings.show_reasoning,
+                router_deadline_s=settings.router_timeout_s,
+                repair_timeout_s=settings.repair_timeout_s,
+            ),
+        ),
+        registry,
+        metrics,
+        ToolTimeouts(settings.tool_timeout_s, settings.approval_timeout_s),
+        AnswerLimits(settings.request_timeout_s, settings.max_concurrent_requests, settings.max_message_chars),
+        wall_clock=time.time,
+        budget=TokenBudget(settings.max_tokens_per_user_day),
+        memory=remembering,
+        claim=relay.claim if relay is not None else None,
+        trace=exporter.export if exporter is not None else None,
+    )
+    gate = DeviceGate(
+        accounts=accounts,
+        answering=answering,
+        registry=registry,
+        tokens=tokens,
+        metrics=metrics,
+        limits=SessionLimits(
+            max_frame_bytes=settings.max_frame_bytes,
+            max_concurrent_requests=settings.max_concurrent_requests,
+            max_message_chars=settings.max_message_chars,
+            frames_per_s=settings.max_frames_per_s,
+            frames_burst=settings.max_frames_burst,
+            outbox_bytes=settings.outbox_bytes,
+            outbox_stall_s=settings.outbox_stall_s,
+            heartbeat_s=settings.heartbeat_s,
+        ),
+        hello_timeout_s=settings.hello_timeout_s,
+        wall_clock=time.time,
+    )
+
+    def look(with_tasks: bool) -> LiveServer:
+        sockets = [link.live() for link in registry.all()]
+        worker = orders.number if orders is not None else 1
+        return live_server(worker, sockets, answering.live(), with_tasks=with_tasks)
+
+    overview = Overview(metrics, look, orders)
+    rest = RestServices(
+        accounts=accounts,
+        tokens=tokens,
+        metrics=metrics,
+        readiness=ReadinessChecks({"database": database.fault, "model": models.fault}),
+        chat=answering,
+        memory=memory,
+        overview=overview,
+        admin_token=settings.admin_token,
+        worker=orders.number if orders is not None else None,
+        limits=RestLimits(max_body_bytes=settings.max_frame_bytes, max_message_chars=settings.max_message_chars),
+    )
+    return Parts(answering, gate, registry, rest, remembering, overview)
+
+
+def _recorded(models: Models, settings: Settings) -> Models:
+    if settings.record_dir is None:
+        return models
+    record = partial(RecordedModel, folder=settings.record_dir, contents=settings.record_contents)
+    return Models(answer=record(models.answer), router=record(models.router))

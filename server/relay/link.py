@@ -1,0 +1,80 @@
+"""A device that is connected to another server, as one request here sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from server.pending import PendingReplies
+from streaming.frames import (
+    ServerFrame,
+    WsDataRequest,
+    WsDataResponse,
+    WsToolCall,
+    WsToolCancel,
+    WsToolResult,
+)
+
+RelayedFrame = WsToolCall | WsToolCancel | WsDataRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """What one other server's devices have been asked and have not answered."""
+
+    tools: PendingReplies[WsToolResult] = field(default_factory=PendingReplies)
+    data: PendingReplies[WsDataResponse] = field(default_factory=PendingReplies)
+
+    def __len__(self) -> int:
+        return len(self.tools) + len(self.data)
+
+    def answer(self, frame: WsToolResult | WsDataResponse) -> bool:
+        """Hand in a device's answer; False when nobody awaits it."""
+        if isinstance(frame, WsToolResult):
+            return self.tools.answer(frame.call_id, frame)
+        return self.data.answer(frame.data_id, frame)
+
+    def gone(self, identity: UUID) -> None:
+        """One question will not be answered."""
+        self.tools.give_up(identity)
+        self.data.give_up(identity)
+
+    def all_gone(self) -> None:
+        """None of them will be answered, nor any that is asked yet."""
+        self.tools.device_gone()
+        self.data.device_gone()
+
+
+class RelayedLink:
+    """Implements `server.devices.DeviceSide`; `post` takes the frames on their way."""
+
+    def __init__(
+        self,
+        user_id: UUID,
+        device_id: UUID,
+        worker_id: UUID,
+        awaited: Awaited,
+        post: Callable[[RelayedLink, RelayedFrame], None],
+    ) -> None:
+        self.user_id = user_id
+        self.device_id = device_id
+        self.worker_id = worker_id
+        self.awaited = awaited
+        self._post = post
+
+    def __repr__(self) -> str:
+        return f"<RelayedLink to {self.device_id} at {self.worker_id}>"
+
+    @property
+    def tool_replies(self) -> PendingReplies[WsToolResult]:
+        return self.awaited.tools
+
+    @property
+    def data_replies(self) -> PendingReplies[WsDataResponse]:
+        return self.awaited.data
+
+    def send_control(self, frame: ServerFrame) -> None:
+        """Pass `frame` on. Never blocks, never raises; a question that can't be passed on is given up."""
+        if isinstance(frame, RelayedFrame):
+            self._post(self, frame)

@@ -1,0 +1,82 @@
+"""Messages on their way to other servers: in order for each user, a few users at once, bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+from uuid import UUID
+
+import structlog
+import trio
+
+from server.relay.messages import Message
+from server.relay.store import RelayStore
+
+log = structlog.get_logger(__name__)
+
+_LANES: Final = 4
+_WAITING: Final = 1000
+_WITHIN_S: Final = 5.0
+
+
+def _nothing() -> None:
+    """Nobody needs to know."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    run: Callable[[], Awaitable[None]]
+    lost: Callable[[], None]
+
+
+class Outgoing:
+    """Queues for the database; what can't be sent in time is lost, and told to who asked for it."""
+
+    def __init__(self, store: RelayStore) -> None:
+        self._store = store
+        self._lanes = [trio.open_memory_channel[_Task](_WAITING) for _ in range(_LANES)]
+
+    def put(
+        self, user_id: UUID, worker_id: UUID, message: Message, ttl_s: float, lost: Callable[[], None] = _nothing
+    ) -> None:
+        """Send `message` to a server, where it waits at most `ttl_s` seconds. `lost` is called when it can't be."""
+        self._queue(user_id, partial(self._store.send, user_id, worker_id, message, ttl_s), lost)
+
+    def announce(self, user_id: UUID, message: Message, ttl_s: float) -> None:
+        """Send `message` to every other server with a device of the user's."""
+        self._queue(user_id, partial(self._announce, user_id, message, ttl_s), _nothing)
+
+    def part(self, user_id: UUID, device_id: UUID, connection_id: UUID) -> None:
+        """Have it known that a device is no longer here."""
+        self._queue(user_id, partial(self._store.part, user_id, device_id, connection_id), _nothing)
+
+    async def run(self) -> None:
+        """Send until cancelled."""
+        async with trio.open_nursery() as nursery:
+            for _, lane in self._lanes:
+                nursery.start_soon(self._run_lane, lane)
+
+    def _queue(self, user_id: UUID, run: Callable[[], Awaitable[None]], lost: Callable[[], None]) -> None:
+        send, _ = self._lanes[user_id.int % _LANES]
+        try:
+            send.send_nowait(_Task(run, lost))
+        except trio.WouldBlock:
+            log.warning("relay_overflow", waiting=_WAITING)
+            lost()
+
+    async def _run_lane(self, lane: trio.MemoryReceiveChannel[_Task]) -> None:
+        async for task in lane:
+            try:
+                with trio.fail_after(_WITHIN_S):
+                    await task.run()
+            # The border of one message: whatever keeps it from being sent must not keep the next ones.
+            except Exception as error:  # noqa: BLE001
+                log.warning("relay_send_failed", reason=type(error).__name__, detail=str(error))
+                task.lost()
+
+    async def _announce(self, user_id: UUID, message: Message, ttl_s: float) -> None:
+        servers = {worker_id for _, worker_id in await self._store.devices(user_id)} - {self._store.worker_id}
+        for worker_id in servers:
+            await self._store.send(user_id, worker_id, message, ttl_s)

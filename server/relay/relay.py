@@ -1,0 +1,247 @@
+"""Passing frames between servers of one database, each with the sockets of some devices.
+
+Every server takes from the table what is meant for it, in the order of its arrival; it hears of a message by a
+notification, and looks for what it missed when it has begun to listen again and at every heartbeat. A call runs under
+two deadlines: the asking server's, which decides, and the device's server's own, so that the device is told to withdraw
+it even when the asking server has gone. Whichever way it ends, the asker's task gets one result: what comes later finds
+nobody waiting.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Final
+from uuid import UUID
+
+import structlog
+import trio
+
+from server.devices import DeviceRegistry, DeviceSide
+from server.relay.link import Awaited, RelayedFrame, RelayedLink
+from server.relay.messages import (
+    Announced,
+    DeviceGoneMessage,
+    ForDevice,
+    FromDevice,
+    Message,
+    Replaced,
+)
+from server.relay.outgoing import Outgoing
+from server.relay.serving import Serving
+from server.relay.store import RelayStore, channel_of
+from sql.listening import listen
+from streaming.codes import CloseCode
+from streaming.frames import WsDataRequest, WsServerMutation, WsToolCall
+
+log = structlog.get_logger(__name__)
+
+HEARTBEAT_S: Final = 2.0
+STALE_S: Final = 8.0
+"""A server that was not seen for so long is taken for dead, and so are its devices."""
+
+_LOOKUP_S: Final = 3.0
+_EXPIRE_S: Final = 30.0
+_ARRIVALS: Final = 10_000
+_LASTING_S: Final = 30.0
+
+
+class Relay:
+    """Implements `server.devices.OtherServers`. `run` it for as long as the server serves."""
+
+    def __init__(
+        self,
+        store: RelayStore,
+        registry: DeviceRegistry,
+        conninfo: str,
+        *,
+        call_s: float,
+        heartbeat_s: float = HEARTBEAT_S,
+    ) -> None:
+        """`call_s`: what a device has for a data request, which does not say so itself."""
+        self._store = store
+        self._registry = registry
+        self._conninfo = conninfo
+        self._call_s = call_s
+        self._heartbeat_s = heartbeat_s
+        self._awaited: dict[UUID, Awaited] = {}
+        self._sessions: dict[tuple[UUID, UUID], UUID] = {}
+        self._out = Outgoing(store)
+        self._serving = Serving(self._reply)
+        self._arrived, self._arrivals = trio.open_memory_channel[tuple[UUID, UUID]](_ARRIVALS)
+        self._look = trio.Event()
+        self._expire_at = 0.0
+
+    def __repr__(self) -> str:
+        return f"<Relay {self._store.worker_id}, awaiting {sum(map(len, self._awaited.values()))}>"
+
+    @property
+    def worker_id(self) -> UUID:
+        return self._store.worker_id
+
+    # ---- as the registry sees it ------------------------------------------------------------------------------------
+
+    async def locate(self, user_id: UUID, device_id: UUID | None) -> DeviceSide | None:
+        """See `server.devices.OtherServers`. With the database out of reach, only devices here are found."""
+        try:
+            with trio.fail_after(_LOOKUP_S):
+                devices = await self._store.devices(user_id)
+        # A border: whatever is wrong with the database, a device here can be asked.
+        except Exception as error:  # noqa: BLE001
+            log.warning("relay_locate_failed", reason=type(error).__name__, detail=str(error))
+            return self._registry.find(user_id, device_id)
+        for found, worker_id in devices:
+            if device_id not in {None, found}:
+                continue
+            if worker_id != self.worker_id:
+                awaited = self._awaited.setdefault(worker_id, Awaited())
+                return RelayedLink(user_id, found, worker_id, awaited, self._post)
+            if (here := self._registry.find(user_id, found)) is not None:
+                return here
+        return self._registry.find(user_id, device_id)
+
+    def announce(self, user_id: UUID, frame: WsServerMutation) -> None:
+        """See `server.devices.OtherServers`."""
+        self._out.announce(user_id, Announced(frame=frame), _LASTING_S)
+
+    async def joined(self, user_id: UUID, device_id: UUID, session_id: UUID) -> None:
+        """See `server.devices.OtherServers`. The device's older session elsewhere is ended."""
+        before = await self._store.join(user_id, device_id, session_id)
+        self._sessions[user_id, device_id] = session_id
+        if before is not None and before[0] != self.worker_id:
+            message = Replaced(device_id=device_id, connection_id=before[1])
+            self._out.put(user_id, before[0], message, _LASTING_S)
+
+    def parted(self, user_id: UUID, device_id: UUID, session_id: UUID) -> None:
+        """See `server.devices.OtherServers`."""
+        if self._sessions.get((user_id, device_id)) == session_id:
+            del self._sessions[user_id, device_id]
+        self._out.part(user_id, device_id, session_id)
+
+    async def claim(self, user_id: UUID, request_id: UUID, ttl_s: float) -> bool:
+        """Take a request id into use at all servers for `ttl_s` seconds; False when one of them has it.
+
+        With the database out of reach it is this server alone that knows the ids it has seen.
+        """
+        try:
+            with trio.fail_after(_LOOKUP_S):
+                return await self._store.claim(user_id, request_id, ttl_s)
+        # A border: a request whose id can't be looked up is answered.
+        except Exception as error:  # noqa: BLE001
+            log.warning("relay_claim_failed", reason=type(error).__name__, detail=str(error))
+            return True
+
+    def _post(self, link: RelayedLink, frame: RelayedFrame) -> None:
+        within_s = frame.deadline_ms / 1000 if isinstance(frame, WsToolCall) else self._call_s
+        message = ForDevice(device_id=link.device_id, asker=self.worker_id, within_s=within_s, frame=frame)
+
+        def lost() -> None:
+            if isinstance(frame, WsToolCall):
+                link.awaited.gone(frame.call_id)
+            elif isinstance(frame, WsDataRequest):
+                link.awaited.gone(frame.data_id)
+
+        self._out.put(link.user_id, link.worker_id, message, within_s, lost)
+
+    def _reply(self, user_id: UUID, asker: UUID, message: Message) -> None:
+        self._out.put(user_id, asker, message, _LASTING_S)
+
+    # ---- its tasks --------------------------------------------------------------------------------------------------
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Relay until cancelled; reports when the other servers can see this one. Raises nothing but `Cancelled`."""
+        async with trio.open_nursery() as nursery:
+            await self._beat()
+            nursery.start_soon(self._listen)
+            nursery.start_soon(self._out.run)
+            nursery.start_soon(self._take_all)
+            nursery.start_soon(self._serving.run)
+            nursery.start_soon(self._keep_in_touch)
+            task_status.started()
+
+    async def leave(self) -> None:
+        """Tell the others that this server ends, when it can be told within a second."""
+        with trio.move_on_after(1):
+            try:
+                await self._store.leave()
+            # A border: it ends, whether they know or find out.
+            except Exception as error:  # noqa: BLE001
+                log.warning("relay_leave_failed", reason=type(error).__name__, detail=str(error))
+
+    async def _listen(self) -> None:
+        def heard(payload: str) -> None:
+            try:
+                user_id, identity = map(UUID, payload.split())
+            except ValueError:  # anybody who may connect to the database may notify
+                return
+            self._note(user_id, identity)
+
+        def listening() -> None:
+            self._look.set()
+
+        await listen(self._conninfo, channel_of(self.worker_id), on_listening=listening, on_notification=heard)
+
+    def _note(self, user_id: UUID, identity: UUID) -> None:
+        # What there is no room for is found at a later heartbeat.
+        with suppress(trio.WouldBlock):
+            self._arrived.send_nowait((user_id, identity))
+
+    async def _keep_in_touch(self) -> None:
+        """Show at every heartbeat that this server runs, see which others do, and look for what was missed."""
+        while True:
+            with trio.move_on_after(self._heartbeat_s):
+                await self._look.wait()
+            self._look = trio.Event()
+            await self._beat()
+
+    async def _beat(self) -> None:
+        try:
+            with trio.fail_after(STALE_S):
+                if await self._store.heartbeat():
+                    for (user_id, device_id), session_id in list(self._sessions.items()):
+                        await self._store.join(user_id, device_id, session_id)
+                # Those asked from now on are live by a later look.
+                known = set(self._awaited)
+                live = await self._store.live()
+                for user_id, identity in await self._store.waiting():
+                    self._note(user_id, identity)
+                if trio.current_time() >= self._expire_at:
+                    self._expire_at = trio.current_time() + _EXPIRE_S
+                    await self._store.expire()
+        # A border: the next heartbeat may find the database in order again.
+        except Exception as error:  # noqa: BLE001
+            log.warning("relay_heartbeat_failed", reason=type(error).__name__, detail=str(error))
+            return
+        for worker_id in known - live:
+            log.warning("relay_server_gone", server=str(worker_id))
+            self._awaited.pop(worker_id).all_gone()
+
+    # ---- what arrives -----------------------------------------------------------------------------------------------
+
+    async def _take_all(self) -> None:
+        async for user_id, identity in self._arrivals:
+            try:
+                message = await self._store.take(user_id, identity)
+            # A border: one message must not keep the next ones; what the database still has is found again.
+            except Exception as error:  # noqa: BLE001
+                log.warning("relay_take_failed", reason=type(error).__name__, detail=str(error))
+                continue
+            if message is not None:
+                self._handle(user_id, message)
+
+    def _handle(self, user_id: UUID, message: Message) -> None:
+        match message:
+            case ForDevice():
+                self._serving.serve(user_id, self._registry.find(user_id, message.device_id), message)
+            case FromDevice():
+                for awaited in self._awaited.values():
+                    if awaited.answer(message.frame):
+                        return
+            case DeviceGoneMessage():
+                for awaited in self._awaited.values():
+                    awaited.gone(message.id)
+            case Announced():
+                self._registry.deliver(user_id, message.frame)
+            case Replaced():
+                link = self._registry.find(user_id, message.device_id)
+                if link is not None and self._sessions.get((user_id, message.device_id)) == message.connection_id:
+                    link.close(CloseCode.REPLACED, "this device connected again")

@@ -1,0 +1,124 @@
+"""The relay's tables: who runs, who is connected where, what waits for whom. All methods raise what the pool raises."""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID, uuid4
+
+from server.relay.messages import Message, Seal
+from sql.pool import Pool
+from sql.statements import Statements
+from sql.tenant import listing, scoped
+
+_FORGET_S: Final = 60.0
+_BATCH: Final = 500
+
+
+def channel_of(worker_id: UUID) -> str:
+    """The channel on which a server hears of its messages."""
+    return f"tessera_{worker_id.hex}"
+
+
+class RelayStore:
+    """One server's view of the tables. `stale_s`: a server that was not seen for so long does not run."""
+
+    def __init__(self, pool: Pool, statements: Statements, seal: Seal, *, stale_s: float) -> None:
+        self.worker_id = uuid4()
+        self._pool = pool
+        self._statements = statements
+        self._seal = seal
+        self._stale_s = stale_s
+
+    def __repr__(self) -> str:
+        return f"<RelayStore of {self.worker_id}>"
+
+    async def heartbeat(self) -> bool:
+        """Say that this server runs. Returns whether the database did not know, and so knows none of its devices."""
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(self._statements["relay_heartbeat"], {"worker_id": self.worker_id})
+            row = await cursor.fetchone()
+        return bool(row and row[0])
+
+    async def live(self) -> set[UUID]:
+        """The servers that run."""
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(self._statements["relay_workers_live"], {"stale_s": self._stale_s})
+            return {worker_id for (worker_id,) in await cursor.fetchall()}
+
+    async def leave(self) -> None:
+        """This server ends."""
+        async with self._pool.connection() as connection:
+            await connection.execute(self._statements["relay_worker_leave"], {"worker_id": self.worker_id})
+
+    async def expire(self) -> None:
+        """Remove what is over, whoever left it."""
+        async with listing(self._pool) as connection:
+            await connection.execute(self._statements["relay_expire_workers"], {"forget_s": _FORGET_S})
+            await connection.execute(self._statements["relay_expire_devices"])
+            await connection.execute(self._statements["relay_expire_messages"])
+            await connection.execute(self._statements["relay_expire_requests"])
+
+    async def join(self, user_id: UUID, device_id: UUID, connection_id: UUID) -> tuple[UUID, UUID] | None:
+        """The device's socket is here. Returns the server and the session that had it until now, if any did."""
+        values = self._device(user_id, device_id, connection_id)
+        async with scoped(self._pool, user_id) as connection:
+            cursor = await connection.execute(self._statements["relay_device_join"], values)
+        row = await cursor.fetchone()
+        return None if row is None or row[0] is None else (row[0], row[1])
+
+    async def part(self, user_id: UUID, device_id: UUID, connection_id: UUID) -> None:
+        """The device's socket is closed."""
+        values = self._device(user_id, device_id, connection_id)
+        async with scoped(self._pool, user_id) as connection:
+            await connection.execute(self._statements["relay_device_leave"], values)
+
+    async def devices(self, user_id: UUID) -> list[tuple[UUID, UUID]]:
+        """(device, server) of the user's connected devices, the latest first."""
+        values = {"user_id": user_id, "stale_s": self._stale_s}
+        async with scoped(self._pool, user_id) as connection:
+            cursor = await connection.execute(self._statements["relay_devices_live"], values)
+        return [(device_id, worker_id) for device_id, worker_id in await cursor.fetchall()]
+
+    async def send(self, user_id: UUID, worker_id: UUID, message: Message, ttl_s: float) -> None:
+        """Leave `message` for a server for `ttl_s` seconds at most, and tell it."""
+        identity = uuid4()
+        values = {
+            "user_id": user_id,
+            "id": identity,
+            "worker_id": worker_id,
+            "body_encrypted": self._seal.close(user_id, identity, message),
+            "ttl_s": ttl_s,
+            "channel": channel_of(worker_id),
+        }
+        async with scoped(self._pool, user_id) as connection:
+            await connection.execute(self._statements["relay_send"], values)
+
+    async def take(self, user_id: UUID, identity: UUID) -> Message | None:
+        """The message, which nobody gets again; None when it is taken or over. Raises `messages.Unreadable` too."""
+        values = {"user_id": user_id, "id": identity, "worker_id": self.worker_id}
+        async with scoped(self._pool, user_id) as connection:
+            cursor = await connection.execute(self._statements["relay_take"], values)
+        row = await cursor.fetchone()
+        return None if row is None else self._seal.open(user_id, identity, bytes(row[0]))
+
+    async def waiting(self) -> list[tuple[UUID, UUID]]:
+        """(user, message) of what waits for this server, in its order."""
+        async with listing(self._pool) as connection:
+            values = {"worker_id": self.worker_id, "limit": _BATCH}
+            cursor = await connection.execute(self._statements["relay_waiting"], values)
+        return [(user_id, identity) for user_id, identity in await cursor.fetchall()]
+
+    async def claim(self, user_id: UUID, request_id: UUID, ttl_s: float) -> bool:
+        """Take a request id into use for `ttl_s` seconds; False when a server has."""
+        values = {"user_id": user_id, "request_id": request_id, "ttl_s": ttl_s}
+        async with scoped(self._pool, user_id) as connection:
+            cursor = await connection.execute(self._statements["relay_request_claim"], values)
+        return await cursor.fetchone() is not None
+
+    def _device(self, user_id: UUID, device_id: UUID, connection_id: UUID) -> dict[str, UUID]:
+        return {
+            "user_id": user_id,
+            "device_id": device_id,
+            "connection_id": connection_id,
+            "worker_id": self.worker_id,
+        }

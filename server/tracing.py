@@ -1,0 +1,164 @@
+"""Spans of a request, in the GenAI semantic conventions of OpenTelemetry, without contents.
+
+A span is part of the task's context, so what runs for a request becomes part of its trace without being handed
+anything, and costs a look into the context where nobody traces. Ended spans go to `export`.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Final
+
+import trio
+
+from agents.model import Model
+from streaming.chat import ChatRequest, Delta, FinishDelta, UsageDelta
+
+Attribute = str | int | float | bool | list[str]
+
+
+class SpanKind(IntEnum):
+    """As OTLP numbers them."""
+
+    INTERNAL = 1
+    SERVER = 2
+    CLIENT = 3
+
+
+@dataclass(slots=True)
+class Span:
+    """One piece of work. Ids are hexadecimal, times in nanoseconds since the epoch; `fault` is what went wrong."""
+
+    name: str
+    kind: SpanKind
+    trace_id: str
+    parent_id: str
+    export: Callable[[Span], None] = field(repr=False)
+    span_id: str = field(default_factory=lambda: secrets.token_hex(8))
+    started_ns: int = field(default_factory=time.time_ns)
+    ended_ns: int = 0
+    attributes: dict[str, Attribute] = field(default_factory=dict)
+    fault: str | None = None
+
+    def note(self, attributes: Mapping[str, Attribute | None]) -> None:
+        """Add what is known by now."""
+        self.attributes |= {name: value for name, value in attributes.items() if value is not None}
+
+    def failed(self, error_type: str) -> None:
+        """It did not succeed; `error_type` is a code or the name of a class, never a message."""
+        self.fault = error_type
+        self.attributes["error.type"] = error_type
+
+    def end(self) -> None:
+        """It is over. Call it once."""
+        self.ended_ns = time.time_ns()
+        self.export(self)
+
+
+_current: Final[ContextVar[Span | None]] = ContextVar("tessera_span", default=None)
+
+
+@contextmanager
+def root_span(
+    export: Callable[[Span], None] | None, name: str, attributes: Mapping[str, Attribute | None]
+) -> Iterator[Span | None]:
+    """A trace of its own for the length of the block; None, and nothing happens, when nobody traces."""
+    if export is None:
+        yield None
+        return
+    with _running(Span(name, SpanKind.SERVER, secrets.token_hex(16), "", export), attributes) as span:
+        yield span
+
+
+@contextmanager
+def span(
+    name: str, attributes: Mapping[str, Attribute | None], kind: SpanKind = SpanKind.INTERNAL
+) -> Iterator[Span | None]:
+    """A part of the span that this task runs in; None, and nothing happens, when it runs in none."""
+    parent = _current.get()
+    if parent is None:
+        yield None
+        return
+    with _running(Span(name, kind, parent.trace_id, parent.span_id, parent.export), attributes) as opened:
+        yield opened
+
+
+@contextmanager
+def _running(opened: Span, attributes: Mapping[str, Attribute | None]) -> Iterator[Span]:
+    opened.note(attributes)
+    token = _current.set(opened)
+    try:
+        yield opened
+    except BaseException as error:
+        opened.failed("cancelled" if isinstance(error, trio.Cancelled) else type(error).__name__)
+        raise
+    finally:
+        _current.reset(token)
+        opened.end()
+
+
+def usage_attributes(input_tokens: int, output_tokens: int) -> dict[str, Attribute | None]:
+    """What a model call or a whole request cost."""
+    return {"gen_ai.usage.input_tokens": input_tokens, "gen_ai.usage.output_tokens": output_tokens}
+
+
+class TracedModel:
+    """`model`, each call of which is a span `chat NAME`; for `agents.model.Model`."""
+
+    def __init__(self, model: Model, name: str, provider: str) -> None:
+        self._model = model
+        self._name = name
+        self._provider = provider
+
+    @property
+    def structured_output(self) -> bool:
+        return self._model.structured_output
+
+    @asynccontextmanager
+    async def stream(self, request: ChatRequest) -> AsyncIterator[AsyncIterator[Sequence[Delta]]]:
+        """As `agents.model.Model`."""
+        parent = _current.get()
+        if parent is None:
+            async with self._model.stream(request) as batches:
+                yield batches
+            return
+        # Not the current span: the body of this context is the agent's own work.
+        called = Span(f"chat {self._name}", SpanKind.CLIENT, parent.trace_id, parent.span_id, parent.export)
+        called.note(
+            {
+                "gen_ai.operation.name": "chat",
+                "gen_ai.provider.name": self._provider,
+                "gen_ai.request.model": self._name,
+                "gen_ai.request.max_tokens": request.max_tokens,
+                "gen_ai.request.temperature": request.temperature,
+            }
+        )
+        try:
+            async with self._model.stream(request) as batches, aclosing(_watched(batches, called)) as watched:
+                yield watched
+        except BaseException as error:
+            code = getattr(error, "code", None)
+            called.failed("cancelled" if isinstance(error, trio.Cancelled) else str(code or type(error).__name__))
+            raise
+        finally:
+            called.end()
+
+
+async def _watched(batches: AsyncIterator[Sequence[Delta]], called: Span) -> AsyncGenerator[Sequence[Delta], None]:
+    first = True
+    async for batch in batches:
+        if first:
+            first = False
+            called.note({"gen_ai.response.time_to_first_chunk": (time.time_ns() - called.started_ns) / 1e9})
+        for delta in batch:
+            if isinstance(delta, UsageDelta):
+                called.note(usage_attributes(delta.input_tokens, delta.output_tokens))
+            elif isinstance(delta, FinishDelta):
+                called.note({"gen_ai.response.finish_reasons": [str(delta.reason)]})
+        yield batch

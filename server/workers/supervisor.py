@@ -1,0 +1,245 @@
+"""One server as several processes: start the workers on the same ports, start the dead again, stop them together.
+
+The supervisor serves nobody. It owns what there is once: the embedded PostgreSQL, the migrations, the master key of a
+machine that was given none, and the two ports, which it holds without listening, so that they stay this server's while
+a worker is being replaced. A worker ends when its standard input does, so none outlives its supervisor.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import structlog
+import trio
+from pydantic import TypeAdapter, ValidationError
+
+from server.database import database_url, owner_url
+from server.listeners import host_port, reserved_port
+from server.main import Running
+from server.settings import PREFIX, Settings, parse_bind
+from server.state import first_master_key, master_keys, prepare_state_dir
+from server.workers.orders import WorkerOrders, read_line
+from sql.migrate import migrate
+from sql.pool import open_pool
+from sql.statements import Statements
+from sql.tenant import configure_server
+
+log = structlog.get_logger(__name__)
+
+_RUNNING: Final = TypeAdapter(Running)
+WORKER_COMMAND: Final = (sys.executable, "-m", "server", "worker")
+_START_S: Final = 60.0
+_FIRST_DELAY_S: Final = 0.5
+_LAST_DELAY_S: Final = 10.0
+# Beyond the last delay, and far from where a float overflows.
+_MAX_DOUBLINGS: Final = 20
+# A worker that ran for so long is none that dies at once.
+_STEADY_S: Final = 60.0
+# So many starts in a row that never got ready end the server.
+_MAX_FAILED_STARTS: Final = 5
+# Beyond the grace period: closing sockets, the last bytes, the pool.
+_STOP_S: Final = 8.0
+
+
+class WorkerFailed(Exception):
+    """A worker does not start; what it said is on standard error."""
+
+
+class Supervisor:
+    """Keeps `count` workers running until `stop` is set."""
+
+    def __init__(
+        self,
+        orders: Sequence[WorkerOrders],
+        *,
+        stop_s: float,
+        command: Sequence[str] = WORKER_COMMAND,
+        first_delay_s: float = _FIRST_DELAY_S,
+    ) -> None:
+        """A worker that has not ended `stop_s` seconds after it was told to is killed.
+
+        One that died starts again after `first_delay_s`, then ever later.
+        """
+        self._orders = orders
+        self._stop_s = stop_s
+        self._command = list(command)
+        self._first_delay_s = first_delay_s
+        self._stopping = trio.Event()
+        self._processes: dict[int, trio.Process] = {}
+        self._ready: dict[int, Running] = {}
+        self._all_were_ready = False
+        self._on_ready: Callable[[Running], None] = lambda _: None
+
+    def __repr__(self) -> str:
+        return f"<Supervisor of {len(self._orders)}, running: {self.pids}>"
+
+    @property
+    def pids(self) -> dict[int, int]:
+        """The process ids of the workers that run, by their numbers."""
+        return {number: process.pid for number, process in sorted(self._processes.items())}
+
+    def pass_on(self, number: signal.Signals) -> None:
+        """Give every worker a signal that ends it; no dead one is started again."""
+        self._stopping.set()
+        for worker, process in self._processes.items():
+            # One that has not got so far as to listen to signals just ends.
+            process.send_signal(number if worker in self._ready else signal.SIGTERM)
+
+    async def run(self, on_ready: Callable[[Running], None]) -> None:
+        """Return when every worker has ended after `pass_on`. `on_ready` is called once, when all have got ready.
+
+        Raises `WorkerFailed` when one can't be started. Cancelled, or failing, it ends the workers all the same.
+        """
+        self._on_ready = on_ready
+        async with trio.open_nursery() as nursery:
+            for orders in self._orders:
+                nursery.start_soon(self._keep, orders)
+
+    async def _keep(self, orders: WorkerOrders) -> None:
+        failed_starts = deaths = 0
+        while not self._stopping.is_set():
+            began = trio.current_time()
+            status, was_ready = await self._run_once(orders)
+            if self._stopping.is_set():
+                return
+            steady = was_ready and trio.current_time() - began >= _STEADY_S
+            deaths = 1 if steady else deaths + 1
+            failed_starts = 0 if was_ready else failed_starts + 1
+            if failed_starts and (not self._all_were_ready or failed_starts >= _MAX_FAILED_STARTS):
+                raise WorkerFailed(
+                    f"worker {orders.number} of {orders.count} does not start"
+                    f" (exit status {status}, {failed_starts} in a row): see what it said above"
+                )
+            delay_s = min(self._first_delay_s * 2 ** min(deaths - 1, _MAX_DOUBLINGS), _LAST_DELAY_S)
+            log.warning("worker_died", worker=orders.number, status=status, restart_in_s=delay_s)
+            with trio.move_on_after(delay_s):
+                await self._stopping.wait()
+
+    async def _run_once(self, orders: WorkerOrders) -> tuple[int, bool]:
+        """Start a worker and wait for its end: its exit status, and whether it got ready."""
+        process = await trio.lowlevel.open_process(
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            # Ctrl-C reaches a terminal's whole process group: the workers hear of it from us alone, once.
+            process_group=0,
+        )
+        self._processes[orders.number] = process
+        if self._stopping.is_set():  # the signal was passed on while this one was being made
+            process.terminate()
+        try:
+            return await self._attend(process, orders)
+        finally:
+            await self._end(process)
+            del self._processes[orders.number]
+            self._ready.pop(orders.number, None)
+
+    async def _attend(self, process: trio.Process, orders: WorkerOrders) -> tuple[int, bool]:
+        running = None
+        with trio.move_on_after(_START_S) as starting:
+            running = await self._start(process, orders)
+        if starting.cancelled_caught:
+            log.error("worker_late", worker=orders.number, waited_s=_START_S)
+        if running is None:
+            return await self._end(process), False
+        self._ready[orders.number] = running
+        log.info("worker_ready", worker=orders.number, pid=process.pid)
+        if not self._all_were_ready and len(self._ready) == len(self._orders):
+            self._all_were_ready = True
+            self._on_ready(running)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._kill_when_late, process)
+            status = await process.wait()
+            nursery.cancel_scope.cancel()
+        return status, True
+
+    async def _start(self, process: trio.Process, orders: WorkerOrders) -> Running | None:
+        """What a worker says when it is ready; None when it ended before, or said something else."""
+        if process.stdin is None or process.stdout is None:
+            return None
+        try:
+            await process.stdin.send_all(orders.model_dump_json().encode() + b"\n")
+            return _RUNNING.validate_json(await read_line(process.stdout))
+        except (trio.BrokenResourceError, ValidationError):
+            return None
+
+    async def _kill_when_late(self, process: trio.Process) -> None:
+        await self._stopping.wait()
+        await trio.sleep(self._stop_s)
+        log.error("worker_killed", pid=process.pid, waited_s=self._stop_s)
+        process.kill()
+
+    async def _end(self, process: trio.Process) -> int:
+        """The exit status. One that still runs is told to stop, and killed when it takes too long."""
+        status = 0
+        with trio.CancelScope(shield=True):
+            if process.returncode is None:
+                process.terminate()
+                with trio.move_on_after(self._stop_s):
+                    await process.wait()
+            if process.returncode is None:
+                process.kill()
+            status = await process.wait()
+            for stream in (process.stdin, process.stdout):
+                if stream is not None:
+                    await stream.aclose()
+        return status
+
+
+async def supervise(
+    settings: Settings,
+    *,
+    on_supervisor: Callable[[Supervisor], None],
+    on_ready: Callable[[Running], None],
+) -> None:
+    """Run `settings.workers` workers until they are told to stop; `on_supervisor` is given who tells them.
+
+    `on_ready` is called when all of them serve.
+
+    Raises `WorkerFailed`, and what opening the database, the keys and the ports raises.
+    """
+    prepare_state_dir(settings.state_dir)
+    found = master_keys(settings)
+    async with AsyncExitStack() as stack:
+        url, description = await stack.enter_async_context(database_url(settings))
+        await migrate(owner_url(settings, url))
+        if found is None:
+            async with open_pool(url, max_size=1, configure=configure_server) as pool:
+                found = await first_master_key(settings, pool, Statements.load())
+        _, key_file = found
+        ws_bind = await _reserve(stack, "WS_BIND", settings.ws_bind)
+        http_bind = await _reserve(stack, "HTTP_BIND", settings.http_bind)
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="tessera-workers-"))
+        supervisor = Supervisor(
+            [
+                WorkerOrders(
+                    number=number, count=settings.workers, ws_bind=ws_bind, http_bind=http_bind, folder=Path(folder)
+                )
+                for number in range(1, settings.workers + 1)
+            ],
+            stop_s=settings.drain_grace_s + _STOP_S,
+        )
+        on_supervisor(supervisor)
+
+        def ready(running: Running) -> None:
+            on_ready(replace(running, database=description, generated_key_file=key_file, workers=settings.workers))
+
+        await supervisor.run(ready)
+
+
+async def _reserve(stack: AsyncExitStack, name: str, bind: str) -> str:
+    """`bind` with its port held. Raises OSError that names the setting."""
+    host, port = parse_bind(bind)
+    try:
+        port = await stack.enter_async_context(reserved_port(host, port))
+    except OSError as error:
+        raise OSError(f"{PREFIX}{name}: can't listen on {bind}: {error.strerror or error}") from error
+    return host_port((host, port))

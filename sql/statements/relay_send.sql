@@ -1,0 +1,9 @@
+-- Leaves a message for a server and tells it the key.
+WITH sent AS (
+    INSERT INTO relay_messages (user_id, id, worker_id, body_encrypted, expires_at)
+    VALUES (
+        %(user_id)s, %(id)s, %(worker_id)s, %(body_encrypted)s, now() + make_interval(secs => %(ttl_s)s)
+    )
+    RETURNING user_id, id
+)
+SELECT pg_notify(%(channel)s, user_id || ' ' || id) FROM sent;

@@ -1,0 +1,6 @@
+-- Keys of the messages that wait for a server, in their order. For the worker role.
+SELECT user_id, id
+FROM relay_messages
+WHERE worker_id = %(worker_id)s AND expires_at > now()
+ORDER BY number
+LIMIT %(limit)s;

@@ -1,0 +1,81 @@
+"""What servers tell one another survives sealing, and opens only where it belongs."""
+
+from __future__ import annotations
+
+import secrets
+from uuid import UUID, uuid4
+
+import pytest
+
+from server.relay.messages import (
+    Announced,
+    DeviceGoneMessage,
+    ForDevice,
+    FromDevice,
+    Message,
+    Replaced,
+    Seal,
+    Unreadable,
+)
+from streaming.frames import (
+    WsDataRequest,
+    WsDataResponse,
+    WsServerMutation,
+    WsToolCall,
+    WsToolCancel,
+    WsToolError,
+    WsToolResult,
+)
+
+OLD, NEW = secrets.token_bytes(32), secrets.token_bytes(32)
+USER, IDENTITY = uuid4(), uuid4()
+
+CALL = WsToolCall(
+    call_id=uuid4(),
+    request_id=uuid4(),
+    tool="delete_task",
+    args={"id": "t1", "none": None, "ü": [1.5, {"deep": True}]},
+    deadline_ms=30_000,
+    requires_approval=True,
+)
+MESSAGES: list[Message] = [
+    ForDevice(device_id=uuid4(), asker=uuid4(), within_s=30, frame=CALL),
+    ForDevice(device_id=uuid4(), asker=uuid4(), within_s=30, frame=WsToolCancel(call_id=uuid4())),
+    ForDevice(
+        device_id=uuid4(),
+        asker=uuid4(),
+        within_s=1.5,
+        frame=WsDataRequest(data_id=uuid4(), request_id=uuid4(), entity="task", id="t1"),
+    ),
+    FromDevice(frame=WsToolResult(call_id=uuid4(), ok=True, data={"items": [None, "x"]})),
+    FromDevice(frame=WsToolResult(call_id=uuid4(), ok=True, edited_args={"id": "t2"})),
+    FromDevice(frame=WsToolResult(call_id=uuid4(), ok=False, error=WsToolError(code="denied", message="No."))),
+    FromDevice(frame=WsDataResponse(data_id=uuid4(), items=[{"id": "t1"}])),
+    DeviceGoneMessage(id=uuid4()),
+    Announced(frame=WsServerMutation(op="delete", entity="note", id="n1", origin_device_id=uuid4())),
+    Replaced(device_id=uuid4(), connection_id=uuid4()),
+]
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
+def test_every_message_comes_out_as_it_went_in(message: Message) -> None:
+    token = Seal([OLD]).close(USER, IDENTITY, message)
+    # A server whose master keys have been rotated opens it, too.
+    assert Seal([NEW, OLD]).open(USER, IDENTITY, token) == message
+    assert b"delete_task" not in token
+
+
+@pytest.mark.parametrize(("user_id", "identity"), [(uuid4(), IDENTITY), (USER, uuid4())])
+def test_a_moved_message_does_not_open(user_id: UUID, identity: UUID) -> None:
+    seal = Seal([OLD])
+    token = seal.close(USER, IDENTITY, MESSAGES[0])
+    with pytest.raises(Unreadable):
+        seal.open(user_id, identity, token)
+
+
+def test_a_changed_message_or_another_key_does_not_open() -> None:
+    token = Seal([OLD]).close(USER, IDENTITY, MESSAGES[0])
+    with pytest.raises(Unreadable):
+        Seal([NEW]).open(USER, IDENTITY, token)
+    with pytest.raises(Unreadable):
+        Seal([OLD]).open(USER, IDENTITY, token[:-6] + b"AAAAAA")

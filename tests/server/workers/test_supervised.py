@@ -1,0 +1,262 @@
+"""Several workers as an operator meets them: real processes on the same ports, killed and stopped."""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+import trio
+
+from client.terminal.connection import Device, open_device
+from client.terminal.rest import SignIn, register
+from server.workers.orders import WorkerOrders
+from server.workers.supervisor import Supervisor, WorkerFailed
+from tests.model_server import ReceivedRequest, Step, open_model_server, text_stream, tool_calls
+from tests.server.running import is_routing, text_block, tool_messages
+from tests.server.test_process import START_S, Server, command
+from tests.server.test_process import state as state  # noqa: PLC0414 - a fixture
+
+ADMIN = "admin-token-of-the-test"
+STOP_S = 8.0
+TASKS = [{"id": "t1", "title": "Write the report", "status": "todo"}]
+
+
+class Supervised(Server):
+    """A supervisor and its workers."""
+
+    def workers(self) -> list[int]:
+        return [child.pid for child in psutil.Process(self.process.pid).children() if "worker" in child.cmdline()]
+
+    def live(self) -> Any:
+        headers = {"Authorization": f"Bearer {ADMIN}"}
+        return httpx.get(f"{self.url('http')}/debug/tasks", headers=headers, timeout=10).json()
+
+    def metrics(self) -> str:
+        return httpx.get(f"{self.url('http')}/metrics", timeout=10).text
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Supervised]]:
+    servers: list[Supervised] = []
+
+    def start(state: Path, **settings: str) -> Supervised:
+        servers.append(Supervised(state, TESSERA_WORKERS="2", TESSERA_ADMIN_TOKEN=ADMIN, **settings))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.end()
+
+
+async def sessions(server: Supervised) -> dict[str, int]:
+    """Connected devices by worker."""
+    text = await trio.to_thread.run_sync(server.metrics)
+    found = re.findall(r'^tessera_sessions{worker="(\d)"} (\d+)', text, re.MULTILINE)
+    return {worker: int(count) for worker, count in found}
+
+
+async def asked_of_the_other(server: Supervised, account: SignIn, device_worker: str) -> httpx.Response:
+    """`POST /chat` to a worker that does not have the device; the kernel gives each connection to one of them."""
+    while True:
+        async with httpx.AsyncClient(base_url=server.url("http"), trust_env=False, timeout=60) as client:
+            if (await client.get("/healthz")).headers["x-tessera-worker"] != device_worker:
+                return await client.post(
+                    "/api/v1/chat",
+                    json={"message": "what is there to do?"},
+                    headers={"Authorization": f"Bearer {account.access_token}"},
+                )
+
+
+def model(request: ReceivedRequest) -> list[Step]:
+    if is_routing(request):
+        return text_stream('{"agent": "task_agent"}')
+    if not tool_messages(request):
+        return tool_calls(("list_tasks", {}))
+    return text_block(tool_messages(request)[0].replace('"', "'"))
+
+
+def with_model(start: Callable[..., Supervised], state: Path, test: Callable[[Supervised, SignIn], Any]) -> None:
+    async def run() -> None:
+        async with trio.open_nursery() as nursery, open_model_server(nursery) as scripted:
+            scripted.fallback = model
+            launch = partial(start, state, TESSERA_MODEL_URL=scripted.url, TESSERA_MODEL_NAME="scripted")
+            server = await trio.to_thread.run_sync(launch)
+            account = await register(server.url("http"), "ann@example.com", "correct horse battery")
+            await test(server, account)
+            assert await trio.to_thread.run_sync(server.stop, signal.SIGTERM) < STOP_S
+
+    trio.run(run)
+
+
+def test_rest_on_one_worker_reaches_the_device_on_another(state: Path, start: Callable[..., Supervised]) -> None:
+    async def list_tasks(args: Mapping[str, Any]) -> Any:
+        return {"items": TASKS}
+
+    async def test(server: Supervised, account: SignIn) -> None:
+        assert len(server.workers()) == 2
+        assert "2 processes on these ports" in server.banner
+        async with open_device(server.url("ws"), account.access_token, tools={"list_tasks": list_tasks}):
+            (at,) = [worker for worker, count in (await sessions(server)).items() if count]
+            answer = await asked_of_the_other(server, account, at)
+        assert answer.status_code == 200, answer.text
+        assert "Write the report" in answer.text
+
+    with_model(start, state, test)
+
+
+def test_a_worker_killed_in_a_call_is_a_clear_error_and_starts_again(
+    state: Path, start: Callable[..., Supervised]
+) -> None:
+    begun = trio.Event()
+
+    async def hang(args: Mapping[str, Any]) -> Any:
+        begun.set()
+        await trio.sleep_forever()
+
+    async def lose(server: Supervised, account: SignIn) -> None:
+        before = server.workers()
+        answers: list[httpx.Response] = []
+
+        async def ask(at: str) -> None:
+            answers.append(await asked_of_the_other(server, account, at))
+
+        async def kill(device: Device, at: str) -> None:
+            live = await trio.to_thread.run_sync(server.live)
+            (pid,) = [one["pid"] for one in live["servers"] if str(one["worker"]) == at]
+            await begun.wait()
+            psutil.Process(pid).kill()
+            await device.wait_closed()
+
+        async with (
+            open_device(server.url("ws"), account.access_token, tools={"list_tasks": hang}) as device,
+            trio.open_nursery() as nursery,
+        ):
+            (at,) = [worker for worker, count in (await sessions(server)).items() if count]
+            nursery.start_soon(ask, at)
+            began = time.monotonic()
+            await kill(device, at)
+        # Far within the call's own deadline of 30 s: the dead worker is missed.
+        assert time.monotonic() - began < 25
+        assert answers[0].status_code == 200, answers[0].text
+        assert "device_gone" in answers[0].text
+        while len(server.workers()) < 2 or set(await sessions(server)) != {"1", "2"}:  # noqa: ASYNC110
+            await trio.sleep(0.1)
+        assert len(set(server.workers()) - set(before)) == 1
+        assert "worker_died" in server.errors.read_text()
+
+    with_model(start, state, lose)
+
+
+def test_workers_end_with_a_supervisor_that_was_killed(state: Path, start: Callable[..., Supervised]) -> None:
+    server = start(state)
+    family = server.workers()
+    server.process.kill()
+    server.process.wait()
+    _, alive = psutil.wait_procs([psutil.Process(pid) for pid in family if psutil.pid_exists(pid)], timeout=START_S)
+    assert not alive
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP])
+def test_signals_are_passed_on(state: Path, start: Callable[..., Supervised], number: signal.Signals) -> None:
+    server = start(state)
+    assert server.stop(number) < STOP_S
+    assert server.errors.read_text().count('"draining"') == 2
+
+
+# What a worker says when it is ready.
+READY = (
+    "import json, sys, time\n"
+    "orders = json.loads(sys.stdin.readline())\n"
+    "def ready():\n"
+    "    print(json.dumps(dict.fromkeys(['ws_url', 'rest_url', 'model', 'database', 'memory'], '') |"
+    " {'generated_key_file': None, 'workers': 1}), flush=True)\n"
+)
+
+
+def scripted_supervisor(folder: Path, program: str, count: int) -> Supervisor:
+    """A supervisor of workers that do what `program` says."""
+    script = folder / "worker.py"
+    script.write_text(READY + program)
+    orders = [
+        WorkerOrders(number=number, count=count, ws_bind="a:1", http_bind="a:2", folder=folder)
+        for number in range(1, count + 1)
+    ]
+    return Supervisor(orders, stop_s=5, command=[sys.executable, str(script)], first_delay_s=0.001)
+
+
+async def test_a_worker_that_cannot_start_ends_the_others_with_a_sentence(tmp_path: Path) -> None:
+    program = "if orders['number'] == 2: sys.exit(3)\nready()\ntime.sleep(600)\n"
+    supervisor = scripted_supervisor(tmp_path, program, count=2)
+    with pytest.RaisesGroup(WorkerFailed, flatten_subgroups=True) as failed:
+        await supervisor.run(lambda _: pytest.fail("not all were ready"))
+    assert "worker 2 of 2 does not start (exit status 3" in str(failed.value.exceptions[0])
+    assert supervisor.pids == {}
+
+
+async def test_a_worker_that_dies_starts_again_until_it_cannot(tmp_path: Path) -> None:
+    # Ready and dead twice, then no start succeeds.
+    program = (
+        "starts = open('starts', 'a+'); starts.write('.'); starts.seek(0)\n"
+        "if len(starts.read()) > 2: sys.exit(4)\n"
+        "ready()\n"
+        "sys.exit(1)\n"
+    ).replace("'starts'", repr(str(tmp_path / "starts")))
+    ready: list[object] = []
+    supervisor = scripted_supervisor(tmp_path, program, count=1)
+    with pytest.RaisesGroup(WorkerFailed, flatten_subgroups=True) as failed:
+        await supervisor.run(ready.append)
+    assert "(exit status 4, 5 in a row)" in str(failed.value.exceptions[0])
+    assert len(ready) == 1
+    assert len((tmp_path / "starts").read_text()) == 2 + 5
+
+
+async def test_a_signal_while_a_worker_is_made_reaches_it(tmp_path: Path) -> None:
+    supervisor = scripted_supervisor(tmp_path, "ready()\ntime.sleep(600)\n", count=1)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(supervisor.run, lambda _: None)
+        # Its task has begun, and the process is being made in a thread.
+        await trio.lowlevel.checkpoint()
+        supervisor.pass_on(signal.SIGTERM)
+        with trio.fail_after(4):
+            while nursery.child_tasks:  # noqa: ASYNC110
+                await trio.sleep(0.01)
+    assert supervisor.pids == {}
+
+
+async def test_a_worker_that_does_not_end_is_killed(tmp_path: Path) -> None:
+    program = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nready()\ntime.sleep(600)\n"
+    script = tmp_path / "worker.py"
+    script.write_text(READY + program)
+    orders = [WorkerOrders(number=1, count=1, ws_bind="a:1", http_bind="a:2", folder=tmp_path)]
+    supervisor = Supervisor(orders, stop_s=0.1, command=[sys.executable, str(script)])
+    await supervisor.run(lambda _: supervisor.pass_on(signal.SIGTERM))
+    assert supervisor.pids == {}
+
+
+def test_a_shared_address_in_use_is_one_sentence(database: str, tmp_path: Path) -> None:
+    import socket
+
+    with socket.socket() as taken:
+        # One that shares its port: two servers would take each other's connections.
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        result = command(
+            "run",
+            TESSERA_WORKERS="2",
+            TESSERA_DATABASE_URL=database,
+            TESSERA_STATE_DIR=str(tmp_path / "state"),
+            TESSERA_WS_BIND=f"127.0.0.1:{taken.getsockname()[1]}",
+        )
+    assert result.returncode == 1
+    assert "tessera: TESSERA_WS_BIND: can't listen on" in result.stderr
+    assert "Traceback" not in result.stderr
