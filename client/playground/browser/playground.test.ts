@@ -355,11 +355,16 @@ it("shows what is remembered and what was used, forgets, and erases", async () =
     .getByText(/^forgotten/)
     .first()
     .waitFor();
+  // What went with that may be all there was: what was learned of several conversations goes with each of them.
+  await answered("Show the timeline");
   await page.getByRole("tab", { name: "Frames" }).focus();
   await page.keyboard.press("ArrowRight");
   expect(await page.getByRole("tab", { name: "Memory", selected: true }).count()).toBe(1);
   const memory = page.getByRole("region", { name: "Memory" });
   await memory.getByRole("button", { name: "Show what is remembered" }).click();
+  const outcome = memory.getByRole("status");
+  await outcome.filter({ hasText: /./ }).waitFor();
+  expect(await outcome.textContent()).toMatch(/^\d+ records$/);
   await memory.getByRole("heading", { name: "Conversations" }).waitFor();
   const before = await memory.getByRole("listitem").count();
   await memory
