@@ -200,7 +200,7 @@ class Answer:
     async def run(self, emit: EmitFast) -> Literal["completed", "failed"]:
         """Answer, giving each frame but the last to `emit`. Only cancellation and what `emit` raises come out.
 
-        And `RequestRefused`, before the first frame: another server has the request's id, or the day's tokens are spent.
+        And `RequestRefused`, before the first frame: another server has its id, or the day's tokens are spent.
         """
         with request_span(self._parts.trace, self._chat) as root, self._spans:
             status = await self._run(emit)
