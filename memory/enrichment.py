@@ -263,8 +263,9 @@ class Enrichment:
             episode = one.episode
             if episode.id not in held:
                 continue  # forgotten, erased, or taken over after the lease
-            said = forgotten.of_sayings(episode.exchange.message, episode.exchange.response)
-            if await among_in(connection, self._vault, user_id, said, episode.at):
+            said = set(forgotten.of_sayings(episode.exchange.message, episode.exchange.response))
+            # Dropped when it says nothing but what was forgotten: a sentence in common is no repetition.
+            if said and said == await among_in(connection, self._vault, user_id, said, episode.at):
                 await connection.execute(statements["episode_forget"], {"user_id": user_id, "ids": [episode.id]})
                 continue
             if document is not None:

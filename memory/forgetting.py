@@ -30,11 +30,12 @@ _NO_ID: Final = UUID(int=0)
 
 @dataclass(slots=True)
 class _Group:
-    """What goes together. `statements` are what the person is having forgotten, as words (`memory.learning.told`)."""
+    """What goes together. `sayings` are what the person is having forgotten: the statements of each exchange, as words
+    (`memory.learning.told`)."""
 
     items: set[UUID]
     episodes: set[UUID] = field(default_factory=set)
-    statements: list[frozenset[str]] = field(default_factory=list)
+    sayings: list[list[frozenset[str]]] = field(default_factory=list)
 
 
 class ItemForgetting:
@@ -51,7 +52,7 @@ class ItemForgetting:
         """Remove the item with this id, whatever its tier; returns where something was removed, empty when nowhere.
 
         With a memory or a preference go the episodes in which it was said, with an episode what was learned from it,
-        and with both every episode that says the same again. Patterns lose what they were based on. Of what is
+        and with both every episode that says all of it again. Patterns lose what they were based on. Of what is
         forgotten keyed digests stay, so that no work in progress brings it back: said anew later, it is learned anew.
         A forgotten pattern is never found again. Raises like `Vault.key`, and the database's errors.
         """
@@ -68,11 +69,11 @@ class ItemForgetting:
         group.episodes |= self._core.sources(key.fernet, core, item_id)
         await self._add_memories(user_id, group)
         for _, exchange in self._read(*await self._rows(user_id, "episode_exchange", ids=list(group.episodes))):
-            group.statements += told(exchange.message, exchange.response)
-        if group.statements:
+            group.sayings.append(told(exchange.message, exchange.response))
+        if any(group.sayings):
             async with aclosing(self._all_exchanges(user_id)) as exchanges:
                 async for id_, exchange in exchanges:
-                    if says_again(group.statements, exchange.message, exchange.response):
+                    if any(says_again(saying, exchange.message, exchange.response) for saying in group.sayings):
                         group.episodes.add(id_)
         return group
 
@@ -93,9 +94,9 @@ class ItemForgetting:
         while known != (known := group.items | group.episodes):
             key, rows = await self._rows(user_id, "associative_of_items", ids=list(known))
             for id_, source, source_id, earlier, content_digest, token, *_ in rows:
-                if id_ in group.items and source == "document" and not group.statements:
+                if id_ in group.items and source == "document" and not group.sayings:
                     with suppress(Unreadable):
-                        group.statements += told(self._store.read(key.fernet, content_digest, token).text, "")
+                        group.sayings.append(told(self._store.read(key.fernet, content_digest, token).text, ""))
                 group.items.add(id_)
                 group.episodes |= {source_id, *earlier} - {None}
 
@@ -125,7 +126,7 @@ class ItemForgetting:
         ids = {"user_id": user_id, "ids": list(group.items | group.episodes)}
         # Once more, for what was learned of these episodes since they were looked at.
         memories = await (await connection.execute(statements["associative_of_items"], ids)).fetchall()
-        digests = forgetting.digests("said", (" ".join(sorted(words)) for words in group.statements))
+        digests = forgetting.of_statements(words for saying in group.sayings for words in saying)
         digests += _entity_digests(forgetting, memories)
         learned = await connection.execute(
             statements["associative_forget"], {"user_id": user_id, "ids": [row[0] for row in memories]}

@@ -37,7 +37,11 @@ class Forgotten:
 
     def of_sayings(self, message: str, response: str) -> list[bytes]:
         """Digests of what an exchange says, by which it is known when it was forgotten."""
-        return self.digests("said", (" ".join(sorted(words)) for words in told(message, response)))
+        return self.of_statements(told(message, response))
+
+    def of_statements(self, statements: Iterable[frozenset[str]]) -> list[bytes]:
+        """A digest of each statement's words (`memory.learning.told`)."""
+        return self.digests("said", (" ".join(sorted(words)) for words in statements))
 
 
 async def forgotten_in(connection: Connection, vault: Vault, user_id: UUID, user_key: UserKey) -> Forgotten:

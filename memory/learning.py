@@ -55,28 +55,30 @@ def worth_learning(message: str, response: str, recalled: Sequence[str]) -> str 
 def told(message: str, response: str) -> list[frozenset[str]]:
     """What an exchange says, as the words of each of its statements: by these it is known again when it is forgotten.
 
-    The person's statements count; when they only ask, the answer's. Statements of one or two words ("Thank you!") count
-    only when nothing longer is said, and then all of them together.
+    The person's statements count; when they only ask, the answer's. Statements of one word ("Thank you!") count only
+    when nothing longer is said; where all are of one or two, they count together.
     """
     side = message if not is_question(message) else response
     analyser = Analyser()
     found = [frozenset(_terms(analyser, sentence)) for sentence in _SENTENCE.findall(side) if not is_question(sentence)]
-    long = [words for words in found if len(words) >= _TELLING_WORDS]
+    if any(len(words) >= _TELLING_WORDS for words in found):
+        return list(dict.fromkeys(words for words in found if len(words) > 1))
     whole = frozenset(_terms(analyser, message + " " + side if side is not message else message))
-    return list(dict.fromkeys(long)) or ([whole] if whole else [])
+    return [whole] if whole else []
 
 
-def says_again(known: Sequence[frozenset[str]], message: str, response: str) -> bool:
-    """Whether an exchange says one of the `known` statements of another, on either side."""
+def says_again(saying: Sequence[frozenset[str]], message: str, response: str) -> bool:
+    """Whether an exchange says all the statements of another (`told`), each in one of its sentences on either side.
+
+    All of them: sentences in common, a greeting or how an assistant begins its answers, make no repetition.
+    """
+    if len(saying) == 1 and len(saying[0]) < _TELLING_WORDS:
+        return told(message, response) == list(saying)
     analyser = Analyser()
-    sides = [[_terms(analyser, sentence) for sentence in _SENTENCE.findall(side)] for side in (message, response)]
-    for words in known:
-        if len(words) < _TELLING_WORDS:
-            if words in told(message, response):
-                return True
-        elif any(len(words & sentence) >= _REPEATED * len(words) for side in sides for sentence in side):
-            return True
-    return False
+    sentences = [_terms(analyser, sentence) for side in (message, response) for sentence in _SENTENCE.findall(side)]
+    return bool(saying) and all(
+        any(len(words & sentence) >= _REPEATED * len(words) for sentence in sentences) for words in saying
+    )
 
 
 def is_question(text: str) -> bool:

@@ -86,6 +86,42 @@ async def test_whatever_of_it_is_forgotten_all_of_it_goes(pool: Pool, forgotten:
     assert await memories.records(ann) == []
 
 
+DEMO = "I am a demo model, rules and no language model."
+
+
+async def test_what_shares_a_sentence_with_it_but_says_more_stays(pool: Pool) -> None:
+    memories = Memories(pool)
+    ann = await memories.person()
+    await memories.tell(ann, "What is due today?", f"{DEMO} The rent is due on Friday.")
+    await memories.tell(ann, "How are my projects?", f"{DEMO} The garden project has three open tasks.")
+    await memories.tell(ann, "I work on the Atlas catalogue. Paper comes from Verona.", "ok")
+    await memories.tell(ann, "I work on the Atlas catalogue. The cover will be green.", "ok")
+    await memories.middleware.store_episode(ann, None, "Who are you?", f"{DEMO} Ask me about your tasks.")
+    for item in ("rent", "Verona"):
+        await memories.middleware.forget(ann, await the(memories, ann, "associative", item))
+    await memories.middleware.enrichment.run_once()
+    left = await export(memories, ann)
+    assert [word in left for word in ("rent", "Verona", "garden", "green", "Ask me")] == [
+        False,
+        False,
+        True,
+        True,
+        True,
+    ]
+
+
+async def test_an_answer_that_was_running_and_says_more_than_what_was_forgotten_is_stored(pool: Pool) -> None:
+    memories = Memories(pool)
+    ann = await memories.person()
+    await memories.tell(ann, "I work on the Atlas catalogue. Paper comes from Verona.", "ok")
+    asked_at = datetime.now(UTC)
+    await memories.middleware.forget(ann, await the(memories, ann, "associative"))
+    said = "I work on the Atlas catalogue. The cover will be green."
+    await memories.middleware.store_episode(ann, None, said, "ok", at=asked_at)
+    await memories.middleware.enrichment.run_once()
+    assert len(await memories.records(ann)) == 2
+
+
 async def test_an_episode_that_waits_for_enrichment_and_says_the_same_goes_too(pool: Pool) -> None:
     memories = Memories(pool)
     ann = await memories.person()
