@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+import trio
 
 from client.terminal.wire import Connection, ConnectionLostError
 from streaming.frames import WsStreamText

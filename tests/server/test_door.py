@@ -9,7 +9,7 @@ import trio
 
 from client.terminal.answer import RequestRefusedError
 from client.terminal.connection import open_device
-from client.terminal.wire import ConnectError, Connection, ConnectionLostError, open_connection
+from client.terminal.wire import ConnectError, ConnectionLostError, open_connection
 from streaming.codes import CloseCode, ErrorCode
 from tests.server.conversing import close_code
 from tests.server.memory_house import hello
