@@ -1,3 +1,4 @@
+import { memo } from "react";
 import { formatDay } from "../data/dates.js";
 import { type EntityItem, type EntityName, readEntities } from "../data/entities.js";
 import { useBlockOptions } from "../options.js";
@@ -12,7 +13,7 @@ export interface EntityBlockProps {
 }
 
 /** The items that an answer is about. */
-export function EntityBlock({ data, layout }: EntityBlockProps) {
+export const EntityBlock = memo(function EntityBlock({ data, layout }: EntityBlockProps) {
   const list = readEntities(data);
   if (list === undefined) return <RawBlock blockType="entity_ref" data={data} />;
   const { entity, items } = list;
@@ -38,7 +39,7 @@ export function EntityBlock({ data, layout }: EntityBlockProps) {
       ))}
     </ul>
   );
-}
+});
 
 const LAYOUTS: Readonly<Record<EntityName, EntityLayout>> = {
   task: "rows",
