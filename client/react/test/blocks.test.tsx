@@ -282,6 +282,25 @@ describe("items", () => {
     expect(rest?.querySelector('[aria-label="done"]')).not.toBeNull();
   });
 
+  it("are late from the day after the one they were due on", () => {
+    const hour = (day: number, at: number) => new Date(2026, 10, day, at).getTime();
+    const due = (at: number) => ({ entity: "task", items: [{ id: "t", title: "T", status: "todo", dueDate: at }] });
+    for (const [at, late] of [
+      [hour(22, 0), false],
+      [hour(22, 17), false],
+      [hour(21, 23), true],
+      [hour(23, 0), false],
+    ] as const) {
+      const { container, unmount } = render(
+        <BlockOptionsProvider now={hour(22, 20)}>
+          <EntityBlock data={due(at)} />
+        </BlockOptionsProvider>,
+      );
+      expect(container.textContent?.includes("late")).toBe(late);
+      unmount();
+    }
+  });
+
   it("are opened by those who asked for it", async () => {
     const onOpenItem = vi.fn();
     render(

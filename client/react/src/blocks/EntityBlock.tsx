@@ -1,5 +1,5 @@
 import { memo } from "react";
-import { formatDay } from "../data/dates.js";
+import { formatDay, startOfDay } from "../data/dates.js";
 import { type EntityItem, type EntityName, readEntities } from "../data/entities.js";
 import { useBlockOptions } from "../options.js";
 import { RawBlock } from "./RawBlock.js";
@@ -67,7 +67,8 @@ function Title({ entity, item }: ItemProps) {
 function Facts({ entity, item }: ItemProps) {
   const { locale, now, projectName } = useBlockOptions();
   const project = item.projectId ? projectName?.(item.projectId) : undefined;
-  const late = entity === "task" && !item.done && item.date !== undefined && item.date < now;
+  // As people mean it, and as the agents count: what is due today is not late before tomorrow.
+  const late = entity === "task" && !item.done && item.date !== undefined && item.date < startOfDay(now);
   return (
     <span className="tsr-facts">
       {item.date === undefined ? null : (
