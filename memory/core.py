@@ -18,6 +18,7 @@ from memory.sealing import Unreadable, seal
 from memory.user_keys import UserKey
 from memory.vault import Vault
 from sql.connection import Connection
+from sql.instants import storable
 
 MAX_KEY_CHARS: Final = 100
 MAX_VALUE_CHARS: Final = 4000
@@ -94,6 +95,7 @@ class CoreMemory:
         False too when the person had this preference removed after `at`.
         """
         check_core_value(key, value)
+        at = storable(at)
         rows = await self._rows(connection, user_id, user_key.fernet)
         row = next((row for row in rows if key in (row.name, row.column)), None)
         if (row is None and len(rows) >= MAX_VALUES) or (row is not None and row.updated_at > at):

@@ -65,6 +65,13 @@ def corpus(path: Path, *conversations: object, gzipped: bool = True) -> Path:
     return path
 
 
+@pytest.mark.parametrize("far", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "9999-12-31"])
+def test_a_time_that_no_database_keeps_is_none(tmp_path: Path, far: str) -> None:
+    items = [{"id": 1, "ts": far, "text": "a"}, {"id": 2, "ts": "2023-05-08", "text": "b"}]
+    (conversation,) = read_corpus(corpus(tmp_path / "c", {"items": items}))
+    assert [item.when and item.when.year for item in conversation.items] == [None, 2023]
+
+
 @pytest.mark.parametrize("gzipped", [True, False])
 def test_a_corpus_is_read_as_it_comes(tmp_path: Path, gzipped: bool) -> None:
     (conversation,) = read_corpus(corpus(tmp_path / "c", SESSIONS, gzipped=gzipped))
