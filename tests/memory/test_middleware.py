@@ -279,3 +279,24 @@ async def test_a_user_that_does_not_exist(pool: Pool) -> None:
     ):
         with pytest.raises(NoSuchUser):
             await act
+
+
+@pytest.mark.parametrize(
+    ("told", "asked"),
+    [
+        ("我住在柏林", "我住在哪里？"),
+        ("我的猫叫咪咪", "我的猫叫什么名字？"),
+        ("我的生日是五月五号", "我的生日是什么时候？"),
+        ("猫の名前はタマです", "私の猫の名前は何ですか？"),
+        ("東京に住んでいます", "どこに住んでいますか"),
+        ("고양이 이름은 나비예요", "내 고양이 이름은 뭐야?"),
+    ],
+)
+async def test_words_answer_questions_in_scripts_without_spaces(pool: Pool, told: str, asked: str) -> None:
+    memories = Memories(pool)
+    ann = await memories.person()
+    for said in (told, "明天去看医生", "明日は歯医者に行きます", "내일 치과에 가요"):
+        await memories.tell(ann, said)
+    found = (await memories.middleware.enrich_context(ann, asked))["associative"]
+    assert found
+    assert told in found[0]["text"]
