@@ -8,10 +8,11 @@ from typing import Final
 
 from memory.words import Analyser
 
-MAX_LEARNED_CHARS: Final = 4000
+MAX_LEARNED_CHARS: Final = 20_000
 _MAX_SUMMARY_PART: Final = 200
 _SENTENCE: Final = re.compile(r"[^.!?\n]+[.!?]*")
-# This share of a sentence's words in one recalled text makes it a repetition of that.
+_WORD: Final = re.compile(r"\w+(?:['\u2019]\w+)?")
+# This share of the words of an answer's sentence in one recalled text makes it a repetition of that.
 _REPEATED: Final = 0.8
 # A statement of fewer words says too little to be known by them.
 _TELLING_WORDS: Final = 3
@@ -32,12 +33,13 @@ def worth_learning(message: str, response: str, recalled: Sequence[str]) -> str 
     """The part of an exchange that memory does not hold yet, or None.
 
     What was recalled for the answer and comes back in it would otherwise be learned again, as if said anew, each time
-    somebody asks.
+    somebody asks. What the person says is left out only where they say a recalled text word for word: one word makes a
+    correction of it ("on Thursday", "I don't").
     """
     analyser = Analyser()
     known = [_terms(analyser, text) for text in recalled]
     said = message.strip()
-    if _is_repeated(_terms(analyser, said), known):
+    if _is_quoted(said, recalled):
         said = ""
     told = " ".join(
         sentence.strip()
@@ -70,15 +72,14 @@ def told(message: str, response: str) -> list[frozenset[str]]:
 def says_again(saying: Sequence[frozenset[str]], message: str, response: str) -> bool:
     """Whether an exchange says all the statements of another (`told`), each in one of its sentences on either side.
 
-    All of them: sentences in common, a greeting or how an assistant begins its answers, make no repetition.
+    All of them, with all their words: sentences in common, a greeting or how an assistant begins its answers, make no
+    repetition, and one other word makes another fact ("on Thursday").
     """
     if len(saying) == 1 and len(saying[0]) < _TELLING_WORDS:
         return told(message, response) == list(saying)
     analyser = Analyser()
     sentences = [_terms(analyser, sentence) for side in (message, response) for sentence in _SENTENCE.findall(side)]
-    return bool(saying) and all(
-        any(len(words & sentence) >= _REPEATED * len(words) for sentence in sentences) for words in saying
-    )
+    return bool(saying) and all(any(words <= sentence for sentence in sentences) for words in saying)
 
 
 def is_question(text: str) -> bool:
@@ -104,4 +105,21 @@ def _terms(analyser: Analyser, text: str) -> set[str]:
 
 
 def _is_repeated(terms: set[str], known: Sequence[set[str]]) -> bool:
-    return bool(terms) and any(len(terms & other) >= _REPEATED * len(terms) for other in known)
+    return bool(terms) and any(
+        len(terms & other) >= _REPEATED * len(terms) and not any(map(_has_digit, terms - other)) for other in known
+    )
+
+
+def _has_digit(term: str) -> bool:
+    return any(character.isdigit() for character in term)
+
+
+def _is_quoted(text: str, known: Sequence[str]) -> bool:
+    """Whether all sentences of `text` stand in one of `known`, word for word."""
+    sentences = [words for sentence in _SENTENCE.findall(text) if (words := _in_words(sentence))]
+    return bool(sentences) and any(all(words in other for words in sentences) for other in map(_in_words, known))
+
+
+def _in_words(text: str) -> str:
+    words = _WORD.findall(text.casefold())
+    return f" {' '.join(words)} " if words else ""

@@ -13,7 +13,7 @@ class MemoryLimits:
     """Associative memories per prompt, at most."""
     episodes: int = 5
     patterns: int = 5
-    pattern_threshold: float = 0.6
+    pattern_threshold: float = 0.5
     """Least confidence, as it is now, of a pattern that is brought up."""
     pattern_half_life_days: float = 30.0
     embed_query_s: float = 1.0

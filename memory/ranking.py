@@ -30,8 +30,8 @@ class Ranking:
 class Floor:
     """What a memory must reach in one of two ways to be recalled at all; otherwise it is noise in the prompt.
 
-    `coverage`: the share of the query's words, weighted by their rarity, that it has: 1 when it has them all, over and
-    over. `cosine`: the likeness of the vectors, whose usual size depends on the model (`Embedder.cosine_floor`).
+    `coverage`: the share of the query's words, weighted by their rarity, that it has: 1 when it has them all, however
+    long it is. `cosine`: the likeness of the vectors, whose usual size depends on the model (`Embedder.cosine_floor`).
     """
 
     coverage: float = 0.15

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from agents.orchestrator import Orchestrator
-from server.answer import AnswerLimits, Claim
+from server.answer import AnswerLimits, ChatInput, Claim, DuplicateRequest
 from server.devices import DeviceRegistry
 from server.metrics import Metrics
 from server.remembering import AnswerMemory
-from server.request_ids import RequestIds
+from server.request_ids import REMEMBERED_S, RequestIds
+from server.token_spending import TokenSpending
 from server.tracing import Span
 
 if TYPE_CHECKING:
@@ -28,8 +28,16 @@ class AnswerParts:
     metrics: Metrics
     ids: RequestIds
     limits: AnswerLimits
-    spend: Callable[[UUID, int], None]
+    spending: TokenSpending
     memory: AnswerMemory
     claim: Claim | None
     ended: Callable[[Answer], None]
     trace: Callable[[Span], None] | None
+
+    async def admit(self, chat: ChatInput) -> None:
+        """Raise `RequestRefused` when another server has the request's id, or the user's tokens of today are spent."""
+        if self.claim is not None:
+            kept_s = self.limits.request_s + REMEMBERED_S
+            if not await self.claim(chat.user_id, chat.request_id, kept_s):
+                raise DuplicateRequest
+        await self.spending.admit(chat.user_id)

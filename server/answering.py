@@ -37,10 +37,10 @@ from server.live import LiveRequest, live_request
 from server.metrics import Metrics
 from server.remembering import AnswerMemory, NoMemory, RecalledContext
 from server.repairing import corrected_blocks
-from server.request_ids import REMEMBERED_S, RequestIds
+from server.request_ids import RequestIds
 from server.request_spans import agent_span, note_end, note_route, request_span
 from server.scope import resolve_scope
-from server.token_budget import TokenBudget
+from server.token_spending import TokenSpending
 from server.tracing import Span, span
 from streaming.codes import ErrorCode
 from streaming.frames import WsFailure, WsStreamEnd, WsUsage
@@ -69,7 +69,7 @@ class Answering:
         timeouts: ToolTimeouts,
         limits: AnswerLimits,
         wall_clock: Callable[[], float],
-        budget: TokenBudget | None = None,
+        spending: TokenSpending | None = None,
         memory: AnswerMemory | None = None,
         claim: Claim | None = None,
         trace: Callable[[Span], None] | None = None,
@@ -80,14 +80,14 @@ class Answering:
         self._timeouts = timeouts
         self._limits = limits
         self._wall_clock = wall_clock
-        self._budget = budget or TokenBudget(None)
+        self._spending = spending or TokenSpending(None, wall_clock)
         self._ids = RequestIds()
         self._without_socket: Counter[UUID] = Counter()
         self._scopes: set[trio.CancelScope] = set()
         self._draining = False
         self._running: set[Answer] = set()
         self._parts = AnswerParts(
-            orchestrator, registry, metrics, self._ids, limits, self._spend, self.memory, claim, self._end, trace
+            orchestrator, registry, metrics, self._ids, limits, self._spending, self.memory, claim, self._end, trace
         )
 
     def live(self) -> list[LiveRequest]:
@@ -117,8 +117,7 @@ class Answering:
         # Before the limit: whoever sends an id again must not take its running request for a refused one.
         if self._ids.known(chat.user_id, chat.request_id, trio.current_time()):
             raise DuplicateRequest
-        if not self._budget.open(chat.user_id, self._wall_clock()):
-            raise RequestRefused(ErrorCode.BUDGET_SPENT, "Today's tokens are spent; midnight UTC brings new ones.")
+        self._spending.check(chat.user_id)
         if running >= self._limits.concurrent:
             raise RequestRefused(
                 ErrorCode.TOO_MANY_REQUESTS, f"At most {self._limits.concurrent} requests run at once.", retryable=True
@@ -141,9 +140,6 @@ class Answering:
 
     def _end(self, answer: Answer) -> None:
         self._running.discard(answer)
-
-    def _spend(self, user_id: UUID, tokens: int) -> None:
-        self._budget.spend(user_id, tokens, self._wall_clock())
 
     async def run(self, request: ChatInput, *, emit: Emit) -> WsStreamEnd:
         """Answer a request that came without a socket; see `server.answer.ChatRunner`."""
@@ -204,7 +200,7 @@ class Answer:
     async def run(self, emit: EmitFast) -> Literal["completed", "failed"]:
         """Answer, giving each frame but the last to `emit`. Only cancellation and what `emit` raises come out.
 
-        And `RequestRefused`, before the first frame, when another server has the request's id.
+        And `RequestRefused`, before the first frame: another server has its id, or the day's tokens are spent.
         """
         with request_span(self._parts.trace, self._chat) as root, self._spans:
             status = await self._run(emit)
@@ -212,10 +208,7 @@ class Answer:
             return status
 
     async def _run(self, emit: EmitFast) -> Literal["completed", "failed"]:
-        if self._parts.claim is not None:
-            kept_s = self._limits.request_s + REMEMBERED_S
-            if not await self._parts.claim(self._chat.user_id, self._chat.request_id, kept_s):
-                raise DuplicateRequest
+        await self._parts.admit(self._chat)
         emitting = Emitting(emit)
         try:
             with trio.fail_after(self._limits.request_s):
@@ -315,5 +308,5 @@ class Answer:
         self._parts.ended(self)
         self._parts.ids.finish(self._chat.user_id, self._chat.request_id, trio.current_time())
         usage = self._turn.usage
-        self._parts.spend(self._chat.user_id, usage.input_tokens + usage.output_tokens)
+        self._parts.spending.spend(self._chat.user_id, usage.input_tokens + usage.output_tokens)
         record_end(self._metrics, self._chat, self._turn, self._formatter, status, trio.current_time() - self._started)

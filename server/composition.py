@@ -29,8 +29,9 @@ from server.rest.readiness import ReadinessChecks
 from server.rest.services import RestLimits, RestServices
 from server.session_limits import SessionLimits
 from server.settings import Settings
-from server.token_budget import TokenBudget
+from server.token_spending import TokenSpending, TokenSpendTable
 from server.workers.orders import WorkerOrders
+from sql.statements import Statements
 from streaming.recorder import RecordedModel
 
 _TOOL_SHARE: Final = 0.8
@@ -46,12 +47,14 @@ class Parts:
     rest: RestServices
     remembering: Remembering
     overview: Overview
+    spending: TokenSpending
 
 
 def compose(
     settings: Settings,
     database: Database,
     models: OpenModels,
+    statements: Statements,
     memory: MemoryMiddleware,
     metrics: Metrics,
     tokens: Tokens,
@@ -68,6 +71,9 @@ def compose(
         memory, metrics, recall_s=settings.memory_recall_timeout_s, store_s=settings.memory_store_timeout_s
     )
     metrics.watch_memory(lambda: remembering.waiting)
+    spending = TokenSpending(
+        settings.max_tokens_per_user_day, time.time, TokenSpendTable(database.pool, statements), metrics
+    )
     answering = Answering(
         Orchestrator(
             _recorded(models.models, settings),
@@ -88,7 +94,7 @@ def compose(
         ToolTimeouts(settings.tool_timeout_s, settings.approval_timeout_s),
         AnswerLimits(settings.request_timeout_s, settings.max_concurrent_requests, settings.max_message_chars),
         wall_clock=time.time,
-        budget=TokenBudget(settings.max_tokens_per_user_day),
+        spending=spending,
         memory=remembering,
         claim=relay.claim if relay is not None else None,
         trace=exporter.export if exporter is not None else None,
@@ -131,7 +137,7 @@ def compose(
         worker=orders.number if orders is not None else None,
         limits=RestLimits(max_body_bytes=settings.max_frame_bytes, max_message_chars=settings.max_message_chars),
     )
-    return Parts(answering, gate, registry, rest, remembering, overview)
+    return Parts(answering, gate, registry, rest, remembering, overview, spending)
 
 
 def _recorded(models: Models, settings: Settings) -> Models:

@@ -7,13 +7,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-from server.settings import Settings
-from sql.embedded import embedded_postgres
+from server.settings import PREFIX, Settings, SettingsError
+from sql.capacity import connection_places
+from sql.embedded import MAX_CONNECTIONS, embedded_postgres
 from sql.migrate import Migration, migrate, pending, read_migrations
 from sql.pool import Pool, open_pool
 from sql.tenant import configure_server
 
 _EMBEDDED_FOLDER: Final = "postgres"
+# Beside the servers': what PostgreSQL keeps for superusers, an operator's console, migrations.
+_SPARE_CONNECTIONS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +43,26 @@ async def database_url(settings: Settings) -> AsyncIterator[tuple[str, str]]:
         yield settings.database_url.get_secret_value(), "PostgreSQL of TESSERA_DATABASE_URL"
         return
     folder = settings.state_dir / _EMBEDDED_FOLDER
-    async with embedded_postgres(folder) as url:
+    places = max(MAX_CONNECTIONS, connections_taken(settings) + _SPARE_CONNECTIONS)
+    async with embedded_postgres(folder, max_connections=places) as url:
         yield url, f"embedded PostgreSQL in {folder}"
+
+
+def connections_taken(settings: Settings) -> int:
+    """How many connections all workers have at most: each its pool, and one to listen on."""
+    return settings.workers * (settings.database_pool_size + 1)
+
+
+async def check_connections(settings: Settings, pool: Pool) -> None:
+    """Raise `SettingsError` when all workers' connections are more than the database has places for."""
+    taken, places = connections_taken(settings), await connection_places(pool)
+    if taken > places:
+        mistake = (
+            f"{PREFIX}DATABASE_POOL_SIZE: {settings.workers} workers with {settings.database_pool_size} connections"
+            f" and one more each take {taken}, and the database has {places} for them: lower it or {PREFIX}WORKERS,"
+            " or raise the database's max_connections"
+        )
+        raise SettingsError([mistake])
 
 
 def owner_url(settings: Settings, url: str) -> str:

@@ -114,6 +114,7 @@ async def serve(
                 settings,
                 database,
                 models,
+                statements,
                 memory.middleware,
                 metrics,
                 tokens,
@@ -125,6 +126,7 @@ async def serve(
             )
             origins = AllowedOrigins(settings.allowed_origins)
             nursery.start_soon(parts.remembering.run)
+            nursery.start_soon(parts.spending.run)
             nursery.start_soon(memory.upkeep.run)
             if parts.overview.peers is not None:
                 await nursery.start(parts.overview.peers.serve)
@@ -222,3 +224,4 @@ async def _drain(parts: Parts, rest_done: trio.Event, grace_s: float) -> None:
         await parts.gate.closed()
         await rest_done.wait()
     await parts.remembering.drain(max(ends_at - trio.current_time(), _CLOSE_TIMEOUT_S))
+    await parts.spending.drain(max(ends_at - trio.current_time(), _CLOSE_TIMEOUT_S))

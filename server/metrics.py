@@ -113,6 +113,12 @@ class Metrics:
             ["tier"],
             registry=registry,
         )
+        self._spend_faults = Counter(
+            "tessera_token_spend_faults",
+            "Daily token counts that could not be read or written just then.",
+            ["action"],
+            registry=registry,
+        )
         self._memory_changes = Counter(
             "tessera_memory_mutations", "Entity changes to remember, by outcome.", ["outcome"], registry=registry
         )
@@ -192,6 +198,10 @@ class Metrics:
         `retried` are tries that failed for now.
         """
         self._memory_changes.labels(outcome).inc(count)
+
+    def token_spend_failed(self, action: str) -> None:
+        """A user's count of tokens was not reached; `action` is read or write, and a write is tried again."""
+        self._spend_faults.labels(action).inc()
 
     def model_failed(self, use: ModelUse, model: str, code: str) -> None:
         """A call of `model`, one of the settings', failed before it was answered; it may be asked again."""

@@ -135,7 +135,7 @@ class Settings(BaseSettings):
     memory_store_timeout_s: Seconds = Field(5, description="for storing an exchange before its answer ends")
     memory_top_k: int = Field(8, ge=0, le=100, description="associative memories recalled per message, at most")
     memory_episodes: int = Field(5, ge=0, le=100, description="latest conversations recalled")
-    memory_pattern_threshold: float = Field(0.6, ge=0, le=1, description="least confidence of a habit brought up")
+    memory_pattern_threshold: float = Field(0.5, ge=0, le=1, description="least confidence of a habit brought up")
 
     # The demo model
     demo_pace_s: float = Field(0.02, ge=0, le=10, description="demo model: seconds between tokens")

@@ -40,6 +40,7 @@ SUPERUSER = "postgres"
 PORT = 5432  # only a part of the socket's name: nothing listens on the network
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 4.0
+MAX_CONNECTIONS = 100  # as PostgreSQL has by itself
 MAX_SOCKET_PATH = 100  # bytes; the kernels' limits are 103 (macOS) and 107 (Linux)
 
 
@@ -48,15 +49,17 @@ class EmbeddedPostgresError(Exception):
 
 
 @asynccontextmanager
-async def embedded_postgres(data_dir: Path, *, durable: bool = True) -> AsyncIterator[str]:
+async def embedded_postgres(
+    data_dir: Path, *, durable: bool = True, max_connections: int = MAX_CONNECTIONS
+) -> AsyncIterator[str]:
     """Run PostgreSQL on `data_dir` for the length of the block; gives the conninfo of the database `tessera` in it.
 
     `data_dir` and its parents are made when missing, and what is stored there is found again next time. Several blocks
     and processes may use one directory: they share the server. It is stopped when the last one leaves, also when the
-    block is cancelled; that is shielded, and takes three times `STOP_TIMEOUT_S` seconds at the very most. `durable` is
-    that of `EmbeddedPostgres`. Raises `EmbeddedPostgresError`.
+    block is cancelled; that is shielded, and takes three times `STOP_TIMEOUT_S` seconds at the very most. `durable` and
+    `max_connections` are those of `EmbeddedPostgres`. Raises `EmbeddedPostgresError`.
     """
-    server = EmbeddedPostgres(data_dir, durable=durable)
+    server = EmbeddedPostgres(data_dir, durable=durable, max_connections=max_connections)
     conninfo = await trio.to_thread.run_sync(server.start)
     try:
         yield conninfo
@@ -68,12 +71,16 @@ async def embedded_postgres(data_dir: Path, *, durable: bool = True) -> AsyncIte
 class EmbeddedPostgres:
     """A share in the PostgreSQL server of one data directory, which holds its files, log and locks. Blocking."""
 
-    def __init__(self, data_dir: Path, *, durable: bool = True) -> None:
-        """`durable=False` never waits for the disk: faster, and a crash of the machine loses data."""
+    def __init__(self, data_dir: Path, *, durable: bool = True, max_connections: int = MAX_CONNECTIONS) -> None:
+        """`durable=False` never waits for the disk: faster, and a crash of the machine loses data.
+
+        `max_connections` is for a server that is started: one that is joined keeps what it has.
+        """
         self._home = data_dir.expanduser().resolve()
         self._cluster = self._home / "cluster"
         self._log = self._home / "server.log"
         self._durable = durable
+        self._max_connections = max_connections
         self._share: IO[bytes] | None = None
 
     def start(self) -> str:
@@ -129,6 +136,7 @@ class EmbeddedPostgres:
 
     def _options(self, account: ServerAccount) -> str:
         settings = {"listen_addresses": "", "port": str(PORT), "unix_socket_permissions": "0700"}
+        settings["max_connections"] = str(self._max_connections)
         settings["unix_socket_directories"] = str(self._socket_dir(account))
         if not self._durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}

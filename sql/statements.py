@@ -78,6 +78,8 @@ StatementName = Literal[
     "terms_delete",
     "terms_erase",
     "terms_insert",
+    "token_spend_add",
+    "token_spend_of_day",
     "unembedded_add",
     "unembedded_claim",
     "unembedded_done",

@@ -21,7 +21,7 @@ import structlog
 import trio
 from pydantic import TypeAdapter, ValidationError
 
-from server.database import database_url, owner_url
+from server.database import check_connections, database_url, owner_url
 from server.listeners import host_port, reserved_port
 from server.main import Running
 from server.settings import PREFIX, Settings, parse_bind
@@ -204,15 +204,17 @@ async def supervise(
 
     `on_ready` is called when all of them serve.
 
-    Raises `WorkerFailed`, and what opening the database, the keys and the ports raises.
+    Raises `WorkerFailed`, `SettingsError` when the workers' connections do not fit the database, and what opening
+    the database, the keys and the ports raises.
     """
     prepare_state_dir(settings.state_dir)
     found = master_keys(settings)
     async with AsyncExitStack() as stack:
         url, description = await stack.enter_async_context(database_url(settings))
         await migrate(owner_url(settings, url))
-        if found is None:
-            async with open_pool(url, max_size=1, configure=configure_server) as pool:
+        async with open_pool(url, max_size=1, configure=configure_server) as pool:
+            await check_connections(settings, pool)
+            if found is None:
                 found = await first_master_key(settings, pool, Statements.load())
         _, key_file = found
         ws_bind = await _reserve(stack, "WS_BIND", settings.ws_bind)

@@ -34,11 +34,17 @@ near AS (
 -- Of the near ones too all words count, not only of those that are best by words. One grouping does it: a join would be
 -- planned for the few rows that are expected here, and there may be many.
 lexical AS MATERIALIZED (
-    SELECT part.id, bit_or(part.flag) AS matched, sum(part.bm25) AS bm25, bool_or(part.near) AS near
+    SELECT
+        part.id,
+        bit_or(part.flag) AS matched,
+        sum(part.idf) AS idf,
+        sum(part.bm25) AS bm25,
+        bool_or(part.near) AS near
     FROM (
         SELECT
             t.memory_id AS id,
             query.flag,
+            query.idf,
             query.idf * t.tf
             / (t.tf + %(k1)s::float8 * (1 - %(b)s::float8 + %(b)s::float8 * t.length / corpus.mean_length)) AS bm25,
             false AS near
@@ -46,7 +52,7 @@ lexical AS MATERIALIZED (
         CROSS JOIN corpus
         JOIN memory_terms AS t ON t.user_id = %(user_id)s AND t.term = query.term
         UNION ALL
-        SELECT id, 0, 0, true FROM near
+        SELECT id, 0, 0, 0, true FROM near
     ) AS part
     GROUP BY part.id
 ),
@@ -55,6 +61,7 @@ compared AS MATERIALIZED (
         m.id,
         candidate.bm25,
         candidate.matched,
+        candidate.idf,
         CASE WHEN m.embedding_model = %(embedding_model)s THEN 1 - (m.embedding <=> %(vector)s::vector) END AS cosine
     FROM (
         (SELECT * FROM lexical WHERE matched <> 0 ORDER BY bm25 DESC, id LIMIT %(lexical_limit)s)
@@ -66,7 +73,7 @@ compared AS MATERIALIZED (
 scored AS (
     SELECT
         *,
-        bm25 / (SELECT sum(idf) FROM query) AS coverage,
+        idf / (SELECT sum(idf) FROM query) AS coverage,
         coalesce(bm25 / nullif(max(bm25) OVER (), 0), 0) + %(weight)s::float8 * coalesce(
             (cosine - min(cosine) OVER ()) / nullif(max(cosine) OVER () - min(cosine) OVER (), 0), 0
         ) AS score

@@ -70,6 +70,13 @@ class Plain:
     """Tasks that were deleted or forgotten."""
     erased: bool = False
 
+    def note_habit(self, name: str, request: UUID, text: str) -> None:
+        if self.erased:
+            return  # these days were before it
+        self.episodes[request] = text
+        self.learned[text] = request
+        self.habits[name] = self.habits.get(name, 0) + 1
+
     def held(self) -> dict[str, Any]:
         """What an export should hold: a habit is one from the third day on."""
         habits = {name: count for name, count in self.habits.items() if count > 2 and name not in self.no_habits}
@@ -134,10 +141,7 @@ async def _act(memories: Memories, person: UUID, plain: Plain, what: str, which:
             request, text = uuid4(), f"Ask {NAMES[which].title()}ia about week {plain.days}, part {uuid4().hex}"
             await memories.middleware.store_episode(person, None, text, "", request, at=at)
             await memories.middleware.enrichment.run_once()
-            plain.episodes[request] = text
-            plain.learned[text] = request
-            name = f"{NAMES[which].title()}ia"
-            plain.habits[name] = plain.habits.get(name, 0) + 1
+            plain.note_habit(f"{NAMES[which].title()}ia", request, text)
         case "say later":
             # Said before all that follows, and enriched with the next; forgetting and erasing must find it.
             request = uuid4()

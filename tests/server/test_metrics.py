@@ -70,6 +70,7 @@ def labels(**values: str) -> Labels:
             1,
         ),
         (lambda m: m.block_rejected("too_deep"), "tessera_blocks_rejected_total", labels(reason="too_deep"), 1),
+        (lambda m: m.token_spend_failed("read"), "tessera_token_spend_faults_total", labels(action="read"), 1),
         (lambda m: m.outbox_stalled(), "tessera_outbox_stalls_total", labels(), 1),
         (
             lambda m: m.http_answered("GET", "/healthz", 200),

@@ -24,6 +24,7 @@ ENCRYPTED = ("value", "history", "summary", "exchange", "content", "pattern", "f
 CLAIM = UUID(int=7)
 DIGEST = b"forgotten"
 WORKER = uuid4()
+DAY = "2026-01-02"
 # Of servers, not of users.
 OF_NO_USER = {"relay_heartbeat", "relay_workers_live", "relay_worker_leave", "relay_expire_workers"}
 
@@ -182,6 +183,7 @@ async def remembered(memories: Memories) -> UUID:
                 "INSERT INTO relay_devices (user_id, device_id, connection_id, worker_id) VALUES (%s, %s, %s, %s)",
                 [user_id, uuid4(), uuid4(), worker_id],
             )
+        await connection.execute("INSERT INTO token_spend VALUES (%s, %s, 7)", [user_id, DAY])
         for ttl in ("1 hour", "-1 hour"):
             await connection.execute(
                 "INSERT INTO relay_messages (user_id, id, worker_id, body_encrypted, expires_at)"
@@ -243,6 +245,8 @@ async def parameters(memories: Memories, database: str, user_id: UUID) -> list[d
         "ttl_s": 60.0,
         "channel": "nobody",
         "body_encrypted": b"stolen",
+        "day": DAY,
+        "tokens": 1,
         **dict.fromkeys((f"{what}_encrypted" for what in ENCRYPTED), b"stolen"),
     }
     ids = [

@@ -1,0 +1,2 @@
+-- Each server counts tokens for itself again.
+DROP TABLE token_spend;

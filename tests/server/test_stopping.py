@@ -1,0 +1,90 @@
+"""Draining, and limits that send a peer away, over real sockets."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import httpx
+import pytest
+import trio
+
+from client.terminal.answer import RequestRefusedError
+from client.terminal.connection import Device, open_device
+from client.terminal.wire import ConnectError, ConnectionLostError, open_connection
+from streaming.codes import CloseCode, ErrorCode
+from tests.model_server import Never, Wait, text, text_stream
+from tests.server.conversing import chat, close_code, first_text
+from tests.server.running import open_tessera, text_block
+
+
+async def drained(device: Device) -> int | None:
+    lost = await device.wait_closed()
+    assert isinstance(lost, ConnectionLostError)
+    return lost.code
+
+
+async def test_draining_lets_a_running_request_finish(database: str) -> None:
+    go_on = trio.Event()
+    async with (
+        open_tessera(database, drain_grace_s=60) as tessera,
+        tessera.device() as idle,
+        tessera.device() as busy,
+    ):
+        tessera.script(lambda _: [*text('[{"type":"text","content":"last '), Wait(go_on), *text_stream('words"}]')])
+        answer = await busy.home("hello")
+        await first_text(answer)
+        tessera.stop.set()
+        assert await drained(idle) == CloseCode.DRAINING
+        with pytest.raises(RequestRefusedError) as refused:
+            await (await busy.home("one more")).finish()
+        assert refused.value.code is ErrorCode.SERVER_DRAINING
+        go_on.set()
+        end = await answer.finish()
+        assert (answer.text, end.status) == ("last words", "completed")
+        assert await drained(busy) == CloseCode.DRAINING
+
+
+async def test_draining_ends_what_does_not_end(database: str) -> None:
+    async with open_tessera(database, drain_grace_s=0) as tessera, tessera.device() as device:
+        tessera.script(lambda _: [*text('[{"type":"text","content":"word '), Never()])
+        await first_text(await device.home("hello"))
+        tessera.stop.set()
+        assert await drained(device) == CloseCode.DRAINING
+
+
+async def test_the_same_request_id_runs_once_over_both_ways_in(database: str) -> None:
+    async with open_tessera(database) as tessera:
+        tessera.script(lambda _: text_block("once"))
+        account, request_id = await tessera.account(), uuid4()
+        async with tessera.device(account) as device:
+            await (await device.home("hello", request_id=request_id)).finish()
+        response = await chat(tessera, account.access_token, message="hello", request_id=str(request_id))
+        assert (response.status_code, response.json()["error"]["code"]) == (409, "duplicate_request")
+
+
+async def test_sockets_past_the_limit_are_closed_at_once(database: str) -> None:
+    async with open_tessera(database, max_sockets=1) as tessera:
+        account = await tessera.account()
+        async with tessera.device(account) as device:
+            with pytest.raises((ConnectError, ConnectionLostError)):
+                async with open_device(tessera.ws_url, account.access_token):
+                    raise AssertionError("the server let it in")
+            await device.ping()
+
+
+async def test_draining_sends_a_peer_without_a_hello_away_and_tells_rest_that_it_was_cancelled(database: str) -> None:
+    async with open_tessera(database, drain_grace_s=0.1) as tessera:
+        tessera.script(lambda _: [*text('[{"type":"text","content":"word '), Never()])
+        token = (await tessera.account()).access_token
+        responses: list[httpx.Response] = []
+
+        async def ask() -> None:
+            responses.append(await chat(tessera, token, message="hello"))
+
+        async with trio.open_nursery() as nursery, open_connection(tessera.ws_url) as socket:
+            nursery.start_soon(ask)
+            while not tessera.answers():
+                await tessera.model.wait_request(len(tessera.model.requests))
+            tessera.stop.set()
+            assert await close_code(socket) == CloseCode.DRAINING
+        assert responses[0].status_code == 503
