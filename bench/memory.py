@@ -13,6 +13,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
@@ -40,13 +43,36 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--state", type=Path, metavar="DIR", help="with --latency: keep the filled database there")
     options = parser.parse_args(arguments)
     if options.latency:
-        trio.run(measure_latency, LARGE if options.large else SMALL, options.state)
+        _run(measure_latency, LARGE if options.large else SMALL, options.state)
         return
     paths = options.corpus or sorted(_DATA.glob("*.jsonl.gz"))
     if not paths:
         print(f"no files in {_DATA}: name one with --corpus, or set TESSERA_SHARED_DATA")
         return
-    trio.run(_quality, paths, options.lexical)
+    _run(_quality, paths, options.lexical)
+
+
+def _run(measure: Callable[..., Awaitable[object]], *arguments: object) -> None:
+    number = trio.run(until_told, measure, *arguments)
+    if number is not None:
+        sys.exit(128 + number)
+
+
+async def until_told(measure: Callable[..., Awaitable[object]], *arguments: object) -> int | None:
+    """Await `measure`, cancelled by SIGTERM or SIGHUP, so that what it started is ended; the signal, if one came."""
+    told: int | None = None
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGHUP) as signals:
+        async with trio.open_nursery() as nursery:
+
+            async def listen() -> None:
+                nonlocal told
+                told = await anext(signals)
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(listen)
+            await measure(*arguments)
+            nursery.cancel_scope.cancel()
+    return told
 
 
 async def _quality(paths: list[Path], lexical: bool) -> None:

@@ -20,6 +20,7 @@ from memory.sealing import Unreadable, digest, seal
 from memory.user_keys import UserKey
 from memory.vault import Vault
 from sql.connection import Connection
+from sql.instants import storable
 
 logger = logging.getLogger(__name__)
 
@@ -141,9 +142,10 @@ class MemoryStore:
         self, user_id: UUID, user_key: UserKey, document: Document, vector: Vectors | None
     ) -> dict[str, object]:
         text = document.text[:MAX_TEXT_CHARS]
-        terms = user_key.terms.document(text, document.when)
+        said_at = storable(document.when) if document.when is not None else None
+        terms = user_key.terms.document(text, said_at)
         content_digest = identity(user_key, document)
-        when = document.when.isoformat() if document.when is not None else None
+        when = said_at.isoformat() if said_at is not None else None
         content = {"text": text, "when": when, "data": document.data}
         entity_type, entity_id = document.entity or (None, None)
         return {
@@ -160,7 +162,7 @@ class MemoryStore:
             "entity_id": entity_id,
             "source": document.source,
             "source_id": document.source_id,
-            "at": document.when or datetime.now(UTC),
+            "at": said_at or datetime.now(UTC),
         }
 
     async def _near(

@@ -18,6 +18,7 @@ from memory.sealing import Unreadable, seal
 from memory.user_keys import UserKey
 from memory.vault import Vault
 from sql.connection import Connection
+from sql.instants import storable
 
 MAX_KEY_CHARS: Final = 100
 MAX_VALUE_CHARS: Final = 4000
@@ -27,6 +28,14 @@ _MAX_HISTORY: Final = 20
 
 class InvalidCoreValue(ValueError):
     """A name or a value that core memory does not take; the message says what it takes."""
+
+
+class TooManyPreferences(Exception):
+    """There are `MAX_VALUES` already, and this one is not among them."""
+
+
+class PreferenceChanged(Exception):
+    """The preference was set, or removed, at a later time than this statement about it."""
 
 
 def check_core_value(key: str, value: Any) -> None:
@@ -71,13 +80,13 @@ class CoreMemory:
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
 
-    async def update(self, user_id: UUID, key: str, value: Any, at: datetime) -> bool:
-        """Set `key`, as said at `at`; False when it was set later than that, or when there are too many.
+    async def update(self, user_id: UUID, key: str, value: Any, at: datetime) -> None:
+        """Set `key`, as said at `at`.
 
-        Raises `InvalidCoreValue`, and like `Vault.key`.
+        Raises `InvalidCoreValue`, `TooManyPreferences`, `PreferenceChanged`, and like `Vault.key`.
         """
         async with self._vault.writing(user_id) as (connection, user_key):
-            return await self.set_in(connection, user_id, user_key, key, value, at)
+            await self.set_in(connection, user_id, user_key, key, value, at)
 
     async def set_in(
         self,
@@ -88,19 +97,22 @@ class CoreMemory:
         value: Any,
         at: datetime,
         source_id: UUID | None = None,
-    ) -> bool:
-        """`update` within a transaction that holds the user's key exclusively; `source_id` is the episode that said so.
+    ) -> None:
+        """`update` within a transaction of `Vault.writing`; `source_id` is the episode that said so.
 
-        False too when the person had this preference removed after `at`.
+        What it raises leaves the transaction as it was.
         """
         check_core_value(key, value)
+        at = storable(at)
         rows = await self._rows(connection, user_id, user_key.fernet)
         row = next((row for row in rows if key in (row.name, row.column)), None)
-        if (row is None and len(rows) >= MAX_VALUES) or (row is not None and row.updated_at > at):
-            return False
+        if row is None and len(rows) >= MAX_VALUES:
+            raise TooManyPreferences
+        if row is not None and row.updated_at > at:
+            raise PreferenceChanged
         forgotten = await forgotten_in(connection, self._vault, user_id, user_key)
         if await among_in(connection, self._vault, user_id, forgotten.digests("core", [key]), at):
-            return False
+            raise PreferenceChanged
         history = row.history if row is not None else []
         if row is not None and row.name is not None and row.value != value:
             source = str(row.source_id) if row.source_id is not None else None
@@ -115,7 +127,6 @@ class CoreMemory:
             "at": at,
         }
         await connection.execute(self._vault.statements["core_upsert"], values)
-        return True
 
     async def delete(self, user_id: UUID, key: str) -> bool:
         """Remove `key` and its history; whether it was there. What was said before does not bring it back."""

@@ -19,7 +19,7 @@ import trio
 from memory.associative import Document, MemoryStore, identity
 from memory.claims import Claim, Claims, Episode
 from memory.conversation import previous_turns, told_apart
-from memory.core import CoreMemory, InvalidCoreValue
+from memory.core import CoreMemory, InvalidCoreValue, PreferenceChanged, TooManyPreferences
 from memory.episodes import summary_purpose
 from memory.forgotten import among_in, forgotten_in
 from memory.habits import ProactiveMemory
@@ -287,8 +287,8 @@ class Enrichment:
         for key, value in sorted(one.preferences.items()):
             try:
                 await self._core.set_in(connection, user_id, user_key, key, value, episode.at, episode.id)
-            except InvalidCoreValue as error:
-                logger.info("a learned preference is not kept: %s", error)
+            except (InvalidCoreValue, TooManyPreferences, PreferenceChanged) as error:
+                logger.info("a learned preference is not kept: %s", str(error) or type(error).__name__)
         values = {
             "user_id": user_id,
             "id": episode.id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal
 from uuid import UUID
@@ -16,6 +16,7 @@ from memory.sealing import Unreadable
 from memory.user_keys import UserKey
 from memory.vault import Vault
 from sql.connection import Connection
+from sql.instants import storable
 
 MAX_ID_CHARS: Final = 200
 
@@ -57,7 +58,7 @@ class EntityMemory:
         for change in changes:
             if not 0 < len(change.id) <= MAX_ID_CHARS:
                 raise InvalidEntity(f"An entity's id has 1 to {MAX_ID_CHARS} characters.")
-        made = 0
+        made, changes = 0, [replace(change, at=storable(change.at)) for change in changes]
         async with self._vault.writing(user_id) as (connection, user_key):
             forgotten = await forgetting_in(connection, self._vault, user_id, user_key)
             for change in changes:

@@ -15,6 +15,7 @@ from memory.learning import summarise
 from memory.sealing import Unreadable, seal
 from memory.user_keys import UserKey
 from memory.vault import Vault
+from sql.instants import storable
 
 _MAX_SIDE_CHARS = 40_000
 
@@ -61,7 +62,8 @@ class EpisodicMemory:
         """Commit an episode and note that it awaits enrichment; False when there is one of this request already.
 
         False too when memory was erased after `at`: what was said before is not stored after it.
-        When this returns it is on disk. Raises like `Vault.key`, and the database's errors.
+        An `at` that not every time zone holds becomes the nearest that does. When this returns it is on disk.
+        Raises like `Vault.key`, and the database's errors.
         """
         episode_id = uuid4()
         statements = self._vault.statements
@@ -71,7 +73,7 @@ class EpisodicMemory:
                 "id": episode_id,
                 "request_id": request_id,
                 "session_id": session_id.replace("\x00", "") if session_id is not None else None,
-                "at": at or datetime.now(UTC),
+                "at": storable(at) if at is not None else datetime.now(UTC),
             } | self.sealed(user_key, episode_id, exchange)
             inserted = await connection.execute(statements["episode_insert"], values)
             await connection.execute(statements["episode_pending"], values)

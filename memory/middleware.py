@@ -94,9 +94,13 @@ class MemoryMiddleware:
             self.enrichment.wake()
         return stored
 
-    async def update_core(self, user_id: UUID, key: str, value: Any) -> bool:
-        """Set a preference; False when there are too many. Raises `memory.core.InvalidCoreValue` too."""
-        return await self._core.update(user_id, key, value, datetime.now(UTC))
+    async def update_core(self, user_id: UUID, key: str, value: Any) -> None:
+        """Set a preference.
+
+        Raises `memory.core.InvalidCoreValue`, `TooManyPreferences`, and `PreferenceChanged` when another call set or
+        removed it meanwhile.
+        """
+        await self._core.update(user_id, key, value, datetime.now(UTC))
 
     async def delete_core(self, user_id: UUID, key: str) -> bool:
         """Remove a preference with its history; whether there was one."""

@@ -56,6 +56,10 @@ _STAMP: Final = re.compile(r"\s*\[(?=[^\]]*\d{4})[^\]]{6,40}\]\s*(?=\S)")
 _UNSPACED: Final = re.compile(
     "[\u0e00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+"
 )
+# Characters that ask, or join words, in Chinese and Japanese, and endings and question words in kana. A pair with one
+# of them says nothing of what is asked about, and as many of them as a question has would outweigh what does.
+_JOINING: Final = frozenset("吗嗎呢么麼什甚哪谁誰怎何的")
+_JOINING_PAIRS: Final = frozenset({"です", "ます", "すか", "どこ", "だれ", "どう", "どの", "なに", "なん"})
 
 
 class Word(NamedTuple):
@@ -137,10 +141,15 @@ def _parts(word: str) -> Iterator[str]:
         if match.start() > start:
             yield word[start : match.start()]
         run = match.group()
-        yield from [run] if len(run) == 1 else (run[index : index + 2] for index in range(len(run) - 1))
+        pairs = [run[index : index + 2] for index in range(len(run) - 1)] or [run]
+        yield from [pair for pair in pairs if not _joins(pair)] or pairs
         start = match.end()
     if start < len(word):
         yield word[start:]
+
+
+def _joins(pair: str) -> bool:
+    return pair in _JOINING_PAIRS or not _JOINING.isdisjoint(pair)
 
 
 def _matched_date(match: re.Match[str]) -> list[str]:

@@ -262,6 +262,8 @@ class RemoteDevice:
                 with trio.move_on_at(deadline):
                     return _result(await reply.wait(), call)
             except DeviceGone:
+                # Another server that was taken for dead may come to itself: it must not run the call then.
+                link.send_control(WsToolCancel(call_id=call_id))
                 return _GONE
             except trio.Cancelled:
                 link.send_control(WsToolCancel(call_id=call_id))

@@ -16,7 +16,7 @@ from server.fallback_models import DialectName, FallbackModel
 from server.metrics import Metrics, ModelUse
 from server.model_calls import BoundedModel
 from server.settings import PREFIX, Settings
-from server.tracing import TracedModel
+from server.tracing import TracedModel, answered_by
 from streaming.breaker import CircuitBreaker
 from streaming.codes import ErrorCode
 from streaming.dialects import DIALECTS
@@ -85,11 +85,16 @@ async def open_models(
 
     def model(use: ModelUse, *configs: ModelConfig) -> Model:
         configs = tuple(_fitted(settings, config) for config in configs)
-        failing_over[use] = _failing_over(settings, client, configs, partial(metrics.model_failed, use))
+        providers = [_provider(settings, place) for place in range(len(configs))]
+
+        def begun(place: int) -> None:
+            answered_by(configs[place].name, providers[place])
+
+        failing_over[use] = _failing_over(settings, client, configs, partial(metrics.model_failed, use), begun)
         bounded = BoundedModel(failing_over[use], places, settings.model_call_wait_s)
         if settings.otlp_endpoint is None:
             return bounded
-        return TracedModel(bounded, configs[0].name, _PROVIDERS[settings.model_dialect])
+        return TracedModel(bounded, configs[0].name, providers[0])
 
     answer = model("answer", first, *(_fallback(first, fallback) for fallback in settings.fallback_models))
     router = answer
@@ -108,6 +113,14 @@ async def open_models(
         return all(state == "open" for _, state in failing_over["answer"].states())
 
     return OpenModels(Models(answer=answer, router=router), description, memory, resting)
+
+
+def _provider(settings: Settings, place: int) -> str:
+    """Whose the model is that is asked at `place`; those after the first are the fallbacks."""
+    dialect: DialectName = settings.model_dialect
+    if place > 0 and settings.fallback_models[place - 1].url is not None:
+        dialect = settings.fallback_models[place - 1].dialect or "openai-chat"
+    return _PROVIDERS[dialect]
 
 
 def _fallback(first: ModelConfig, fallback: FallbackModel) -> ModelConfig:
@@ -132,10 +145,12 @@ def _failing_over(
     client: httpx.AsyncClient,
     configs: Sequence[ModelConfig],
     on_fault: Callable[[str, ErrorCode], None],
+    on_begun: Callable[[int], None],
 ) -> FailoverModel:
     return FailoverModel(
         [ChatModel(client, config) for config in configs],
         retry=RetryPolicy(settings.model_attempts, max_retry_after_s=settings.model_max_retry_after_s),
         new_breaker=lambda: CircuitBreaker(settings.model_breaker_failures, settings.model_breaker_open_s),
         on_fault=on_fault,
+        on_begun=on_begun,
     )

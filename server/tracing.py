@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -62,6 +62,7 @@ class Span:
 
 
 _current: Final[ContextVar[Span | None]] = ContextVar("tessera_span", default=None)
+_entering: Final[ContextVar[Span | None]] = ContextVar("tessera_model_call", default=None)
 
 
 @contextmanager
@@ -108,8 +109,21 @@ def usage_attributes(input_tokens: int, output_tokens: int) -> dict[str, Attribu
     return {"gen_ai.usage.input_tokens": input_tokens, "gen_ai.usage.output_tokens": output_tokens}
 
 
+def answered_by(name: str, provider: str) -> None:
+    """The model call that this task is about to enter is answered by this model, which need not be the first asked."""
+    called = _entering.get()
+    if called is not None:
+        called.name = f"chat {name}"
+        called.note(
+            {"gen_ai.provider.name": provider, "gen_ai.request.model": name, "gen_ai.response.model": name},
+        )
+
+
 class TracedModel:
-    """`model`, each call of which is a span `chat NAME`; for `agents.model.Model`."""
+    """`model`, each call of which is a span `chat NAME`; for `agents.model.Model`.
+
+    `name` and `provider` are those of the first model asked, until `answered_by` says which one answers.
+    """
 
     def __init__(self, model: Model, name: str, provider: str) -> None:
         self._model = model
@@ -140,8 +154,13 @@ class TracedModel:
             }
         )
         try:
-            async with self._model.stream(request) as batches, aclosing(_watched(batches, called)) as watched:
-                yield watched
+            async with AsyncExitStack() as stack:
+                token = _entering.set(called)
+                try:
+                    batches = await stack.enter_async_context(self._model.stream(request))
+                finally:
+                    _entering.reset(token)
+                yield await stack.enter_async_context(aclosing(_watched(batches, called)))
         except BaseException as error:
             code = getattr(error, "code", None)
             called.failed("cancelled" if isinstance(error, trio.Cancelled) else str(code or type(error).__name__))

@@ -17,6 +17,7 @@ from pgvector.psycopg import register_vector_async
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
 from sql.connection import Connection
+from sql.instants import read_storable
 from sql.pool import Pool
 
 SERVER_ROLE: Final = "tessera_server"
@@ -30,11 +31,12 @@ class UnsafeRole(Exception):
 
 
 async def configure_server(connection: Connection) -> None:
-    """Make a new connection work as the server's role and speak vectors; a pool's `configure`.
+    """Make a new connection work as the server's role, speak vectors and read any time; a pool's `configure`.
 
     Raises `UnsafeRole`, and psycopg's errors.
     """
     await register_vector_async(connection)
+    read_storable(connection)
     await connection.execute(SQL("SET ROLE {}").format(Identifier(SERVER_ROLE)), prepare=False)
     cursor = await connection.execute(
         "SELECT rolsuper OR rolbypassrls, EXISTS (SELECT FROM pg_class WHERE relowner = pg_roles.oid)"

@@ -79,14 +79,19 @@ class FailoverModel:
         new_breaker: Callable[[], CircuitBreaker] = CircuitBreaker,
         random: Callable[[], float] = _SYSTEM_RANDOM.random,
         on_fault: Callable[[str, ErrorCode], None] | None = None,
+        on_begun: Callable[[int], None] | None = None,
     ) -> None:
-        """`on_fault` is told of each call that failed before it was answered: the model's name and the code."""
+        """`on_fault` is told of each call that failed before it was answered: the model's name and the code.
+
+        `on_begun` is told which of `models` has begun to answer, by its place, in the task that asked.
+        """
         if not models:
             raise ValueError("at least one model is needed")
         self._candidates = [_Candidate(model, new_breaker()) for model in models]
         self._retry = retry or RetryPolicy()
         self._random = random
         self._on_fault = on_fault
+        self._on_begun = on_begun
 
     def __repr__(self) -> str:
         now = trio.current_time()
@@ -121,12 +126,14 @@ class FailoverModel:
 
     async def _begin(self, request: ChatRequest, stack: AsyncExitStack) -> _Begun:
         fault: ModelError | None = None
-        for candidate in self._candidates:
+        for place, candidate in enumerate(self._candidates):
             attempts = 0
             while candidate.breaker.admit(trio.current_time()):
                 attempts += 1
                 begun = await self._ask(candidate, request, stack)
                 if isinstance(begun, _Begun):
+                    if self._on_begun is not None:
+                        self._on_begun(place)
                     return begun
                 fault = begun
                 if self._on_fault is not None:

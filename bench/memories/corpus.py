@@ -19,6 +19,8 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from sql.instants import storable
+
 Level = Literal["turn", "session"]
 
 _GZIP: Final = b"\x1f\x8b"
@@ -124,6 +126,12 @@ def _clean(text: object) -> str:
 
 
 def _when(value: object) -> datetime | None:
+    """The time that `value` says, None when it says none that a database keeps as it is."""
+    when = _said(value)
+    return when if when is not None and when == storable(when) else None
+
+
+def _said(value: object) -> datetime | None:
     try:
         if isinstance(value, int | float) or (isinstance(value, str) and value.strip().isdecimal() and len(value) > 8):
             seconds = float(value)

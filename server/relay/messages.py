@@ -36,6 +36,14 @@ class ForDevice(_Message):
     within_s: float
     frame: Annotated[WsToolCall | WsToolCancel | WsDataRequest, Field(discriminator="type")]
 
+    def bounded(self, left_s: float) -> ForDevice:
+        """The same with at most `left_s` seconds to answer, which the device is told too."""
+        within_s = max(0.0, min(self.within_s, left_s))
+        frame = self.frame
+        if isinstance(frame, WsToolCall):
+            frame = frame.model_copy(update={"deadline_ms": min(frame.deadline_ms, int(within_s * 1000))})
+        return self.model_copy(update={"within_s": within_s, "frame": frame})
+
 
 class FromDevice(_Message):
     """A device answered."""

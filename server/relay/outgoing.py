@@ -44,6 +44,23 @@ class Outgoing:
         """Send `message` to a server, where it waits at most `ttl_s` seconds. `lost` is called when it can't be."""
         self._queue(user_id, partial(self._store.send, user_id, worker_id, message, ttl_s), lost)
 
+    def put_call(
+        self,
+        user_id: UUID,
+        worker_id: UUID,
+        message: Message,
+        ttl_s: float,
+        identity: UUID,
+        lost: Callable[[], None] = _nothing,
+    ) -> None:
+        """As `put`, for a message that `withdraw` can take back: its time begins now, however long it queues."""
+        expires_at = trio.current_time() + ttl_s
+        self._queue(user_id, partial(self._put_call, user_id, worker_id, message, expires_at, identity), lost)
+
+    def withdraw(self, user_id: UUID, worker_id: UUID, identity: UUID, otherwise: Message, ttl_s: float) -> None:
+        """Take the call `identity` back, or send `otherwise` to the server that has taken it already."""
+        self._queue(user_id, partial(self._withdraw, user_id, worker_id, identity, otherwise, ttl_s), _nothing)
+
     def announce(self, user_id: UUID, message: Message, ttl_s: float) -> None:
         """Send `message` to every other server with a device of the user's."""
         self._queue(user_id, partial(self._announce, user_id, message, ttl_s), _nothing)
@@ -75,6 +92,17 @@ class Outgoing:
             except Exception as error:  # noqa: BLE001
                 log.warning("relay_send_failed", reason=type(error).__name__, detail=str(error))
                 task.lost()
+
+    async def _put_call(
+        self, user_id: UUID, worker_id: UUID, message: Message, expires_at: float, identity: UUID
+    ) -> None:
+        left_s = expires_at - trio.current_time()
+        if left_s > 0:  # else its asker is about to give it up, or has
+            await self._store.send(user_id, worker_id, message, left_s, identity)
+
+    async def _withdraw(self, user_id: UUID, worker_id: UUID, identity: UUID, otherwise: Message, ttl_s: float) -> None:
+        if not await self._store.withdraw(user_id, identity):
+            await self._store.send(user_id, worker_id, otherwise, ttl_s)
 
     async def _announce(self, user_id: UUID, message: Message, ttl_s: float) -> None:
         servers = {worker_id for _, worker_id in await self._store.devices(user_id)} - {self._store.worker_id}

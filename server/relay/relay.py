@@ -2,14 +2,16 @@
 
 Every server takes from the table what is meant for it, in the order of its arrival; it hears of a message by a
 notification, and looks for what it missed when it has begun to listen again and at every heartbeat. A call runs under
-two deadlines: the asking server's, which decides, and the device's server's own, so that the device is told to withdraw
-it even when the asking server has gone. Whichever way it ends, the asker's task gets one result: what comes later finds
-nobody waiting.
+two deadlines: the asking server's, which decides, and the device's server's, for what is left of the same time by the
+database's clock, so that the device is told to withdraw it even when the asking server has gone. A call that is given
+up before it was taken is taken back, so a server that comes to itself later does not run it. Whichever way it ends, the
+asker's task gets one result: what comes later finds nobody waiting.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -31,7 +33,7 @@ from server.relay.serving import Serving
 from server.relay.store import RelayStore, channel_of
 from sql.listening import listen
 from streaming.codes import CloseCode
-from streaming.frames import WsDataRequest, WsServerMutation, WsToolCall
+from streaming.frames import WsDataRequest, WsServerMutation, WsToolCall, WsToolCancel
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +41,8 @@ HEARTBEAT_S: Final = 2.0
 STALE_S: Final = 8.0
 """A server that was not seen for so long is taken for dead, and so are its devices."""
 
+# The last heartbeat may have been a whole interval before.
+_SLOW_TAKE_S: Final = STALE_S - 2 * HEARTBEAT_S
 _LOOKUP_S: Final = 3.0
 _EXPIRE_S: Final = 30.0
 _ARRIVALS: Final = 10_000
@@ -133,14 +137,12 @@ class Relay:
     def _post(self, link: RelayedLink, frame: RelayedFrame) -> None:
         within_s = frame.deadline_ms / 1000 if isinstance(frame, WsToolCall) else self._call_s
         message = ForDevice(device_id=link.device_id, asker=self.worker_id, within_s=within_s, frame=frame)
-
-        def lost() -> None:
-            if isinstance(frame, WsToolCall):
-                link.awaited.gone(frame.call_id)
-            elif isinstance(frame, WsDataRequest):
-                link.awaited.gone(frame.data_id)
-
-        self._out.put(link.user_id, link.worker_id, message, within_s, lost)
+        if isinstance(frame, WsToolCancel):
+            self._out.withdraw(link.user_id, link.worker_id, frame.call_id, message, within_s)
+            return
+        identity = frame.data_id if isinstance(frame, WsDataRequest) else frame.call_id
+        lost = partial(link.awaited.gone, identity)
+        self._out.put_call(link.user_id, link.worker_id, message, within_s, identity, lost)
 
     def _reply(self, user_id: UUID, asker: UUID, message: Message) -> None:
         self._out.put(user_id, asker, message, _LASTING_S)
@@ -219,19 +221,22 @@ class Relay:
 
     async def _take_all(self) -> None:
         async for user_id, identity in self._arrivals:
+            began = trio.current_time()
             try:
-                message = await self._store.take(user_id, identity)
+                taken = await self._store.take(user_id, identity)
             # A border: one message must not keep the next ones; what the database still has is found again.
             except Exception as error:  # noqa: BLE001
                 log.warning("relay_take_failed", reason=type(error).__name__, detail=str(error))
                 continue
-            if message is not None:
-                self._handle(user_id, message)
+            if taken is not None:
+                self._handle(user_id, taken[0], taken[1], trio.current_time() - began)
 
-    def _handle(self, user_id: UUID, message: Message) -> None:
+    def _handle(self, user_id: UUID, message: Message, left_s: float, took_s: float) -> None:
         match message:
             case ForDevice():
-                self._serving.serve(user_id, self._registry.find(user_id, message.device_id), message)
+                # A process that was stopped while it took the call was taken for dead, and the call given up.
+                device = self._registry.find(user_id, message.device_id) if took_s < _SLOW_TAKE_S else None
+                self._serving.serve(user_id, device, message.bounded(left_s - took_s))
             case FromDevice():
                 for awaited in self._awaited.values():
                     if awaited.answer(message.frame):

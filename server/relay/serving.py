@@ -55,6 +55,8 @@ class Serving:
         if device is None:
             self._respond(user_id, asked.asker, DeviceGoneMessage(id=identity))
             return
+        if asked.within_s <= 0:  # the asker gives it up by itself
+            return
         question = _Question(user_id, identity, device, asked, trio.CancelScope())
         try:
             self._send.send_nowait(question)

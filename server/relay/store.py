@@ -62,6 +62,7 @@ class RelayStore:
         """The device's socket is here. Returns the server and the session that had it until now, if any did."""
         values = self._device(user_id, device_id, connection_id)
         async with scoped(self._pool, user_id) as connection:
+            await connection.execute(self._statements["relay_device_lock"], values)
             cursor = await connection.execute(self._statements["relay_device_join"], values)
         row = await cursor.fetchone()
         return None if row is None or row[0] is None else (row[0], row[1])
@@ -79,9 +80,14 @@ class RelayStore:
             cursor = await connection.execute(self._statements["relay_devices_live"], values)
         return [(device_id, worker_id) for device_id, worker_id in await cursor.fetchall()]
 
-    async def send(self, user_id: UUID, worker_id: UUID, message: Message, ttl_s: float) -> None:
-        """Leave `message` for a server for `ttl_s` seconds at most, and tell it."""
-        identity = uuid4()
+    async def send(
+        self, user_id: UUID, worker_id: UUID, message: Message, ttl_s: float, identity: UUID | None = None
+    ) -> None:
+        """Leave `message` for a server for `ttl_s` seconds at most, and tell it.
+
+        One that may be withdrawn has an `identity`, which no other message of the user's ever has.
+        """
+        identity = identity or uuid4()
         values = {
             "user_id": user_id,
             "id": identity,
@@ -93,13 +99,23 @@ class RelayStore:
         async with scoped(self._pool, user_id) as connection:
             await connection.execute(self._statements["relay_send"], values)
 
-    async def take(self, user_id: UUID, identity: UUID) -> Message | None:
-        """The message, which nobody gets again; None when it is taken or over. Raises `messages.Unreadable` too."""
+    async def withdraw(self, user_id: UUID, identity: UUID) -> bool:
+        """Take a message back; False when it is not there (any more)."""
+        async with scoped(self._pool, user_id) as connection:
+            values = {"user_id": user_id, "id": identity}
+            cursor = await connection.execute(self._statements["relay_withdraw"], values)
+        return await cursor.fetchone() is not None
+
+    async def take(self, user_id: UUID, identity: UUID) -> tuple[Message, float] | None:
+        """The message, which nobody gets again, and the seconds for which it would have waited yet.
+
+        None when it is taken, withdrawn or over. Raises `messages.Unreadable` too.
+        """
         values = {"user_id": user_id, "id": identity, "worker_id": self.worker_id}
         async with scoped(self._pool, user_id) as connection:
             cursor = await connection.execute(self._statements["relay_take"], values)
         row = await cursor.fetchone()
-        return None if row is None else self._seal.open(user_id, identity, bytes(row[0]))
+        return None if row is None else (self._seal.open(user_id, identity, bytes(row[0])), float(row[1]))
 
     async def waiting(self) -> list[tuple[UUID, UUID]]:
         """(user, message) of what waits for this server, in its order."""

@@ -10,6 +10,7 @@ import structlog
 import trio
 from quart import Response, request
 from quart_trio import QuartTrio
+from werkzeug.routing import BaseConverter
 
 from server.rest import auth, chat, debug, memory, ops
 from server.rest.connection import RestConnection, RestRequest
@@ -31,6 +32,13 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
 _RESPONSE_TIMEOUT_S: Final = 30.0
 
 
+class NameConverter(BaseConverter):
+    """A name that a person made up, at the end of a path: of any characters, slashes too."""
+
+    regex = ".*"
+    part_isolating = False
+
+
 class RestApp(QuartTrio):
     """Gives each request the nursery it runs in. No cookies, and no files but the playground's."""
 
@@ -48,6 +56,7 @@ def build_app(services: RestServices) -> QuartTrio:
     )
     # A doubled slash is another path: a redirect would be an answer without our error body.
     app.url_map.merge_slashes = False
+    app.url_map.converters["name"] = NameConverter
     install_error_handlers(app)
     app.register_blueprint(auth.auth_routes(services, trio.current_time))
     app.register_blueprint(chat.chat_routes(services))

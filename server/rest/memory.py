@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from quart import Blueprint, Response
 from quart.wrappers.response import ResponseBody
 
-from memory.core import InvalidCoreValue
+from memory.core import InvalidCoreValue, PreferenceChanged, TooManyPreferences
 from memory.middleware import MemoryMiddleware
 from memory.vault import NoSuchUser
 from server.rest.bodies import bearer_identity, read_body
@@ -103,7 +103,11 @@ SET_CORE: Final = Operation(
     body=CoreBody,
     authenticated=True,
     answers={200: Answer("It is set.", CoreAnswer)},
-    refusals={**_REFUSALS, **_BODY_REFUSALS, 409: "There are as many preferences as there may be."},
+    refusals={
+        **_REFUSALS,
+        **_BODY_REFUSALS,
+        409: "There are as many as there may be; or another request set or removed it meanwhile.",
+    },
 )
 DELETE_CORE: Final = Operation(
     method="DELETE",
@@ -164,19 +168,23 @@ def memory_routes(services: RestServices) -> Blueprint:
         receipt = await memory.erase(user_id)
         return json_response(ReceiptAnswer.model_validate(receipt, from_attributes=True))
 
-    @routes.route(rule_of(SET_CORE), methods=[SET_CORE.method])
+    @routes.route(rule_of(SET_CORE, key="name"), methods=[SET_CORE.method])
     async def set_core(key: str) -> Response:
         memory, user_id = owner()
         body = await read_body(CoreBody)
         try:
-            is_set = await memory.update_core(user_id, key, body.value)
+            await memory.update_core(user_id, key, body.value)
         except InvalidCoreValue as error:
             raise ApiError(422, "invalid_preference", str(error)) from None
-        if not is_set:
-            raise ApiError(409, "too_many_preferences", "Remove a preference before you add another.")
+        except TooManyPreferences:
+            raise ApiError(409, "too_many_preferences", "Remove a preference before you add another.") from None
+        except PreferenceChanged:
+            raise ApiError(
+                409, "preference_changed", "This preference was set or removed meanwhile.", retryable=True
+            ) from None
         return json_response(CoreAnswer(key=key, value=body.value))
 
-    @routes.route(rule_of(DELETE_CORE), methods=[DELETE_CORE.method])
+    @routes.route(rule_of(DELETE_CORE, key="name"), methods=[DELETE_CORE.method])
     async def delete_core(key: str) -> Response:
         memory, user_id = owner()
         if not await memory.delete_core(user_id, key):

@@ -43,9 +43,15 @@ class Operation:
     description: str = ""
 
 
-def rule_of(operation: Operation) -> str:
-    """The operation's path as the framework writes it: `<key>` where OpenAPI has `{key}`."""
-    return _PATH_PARAMETER.sub(r"<\1>", operation.path)
+def rule_of(operation: Operation, **converters: str) -> str:
+    """The operation's path as the framework writes it: `<key>` where OpenAPI has `{key}`.
+
+    `converters` names the framework's converter of a parameter: `key="name"` lets it hold slashes (`NameConverter`).
+    """
+    return _PATH_PARAMETER.sub(
+        lambda found: f"<{converters[found[1]]}:{found[1]}>" if found[1] in converters else f"<{found[1]}>",
+        operation.path,
+    )
 
 
 def openapi_document(operations: Sequence[Operation], *, version: str) -> dict[str, Any]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import sys
 from functools import partial
+from pathlib import Path
 
 import structlog
 import trio
@@ -29,19 +31,23 @@ async def run_worker(settings: Settings) -> None:
                 raise OSError("no orders on standard input: workers are started by `python -m server run`")
             orders = WorkerOrders.model_validate_json(line)
             structlog.contextvars.bind_contextvars(worker=orders.number)
-            nursery.start_soon(_stop_when_alone, supervisor, stop)
-            async with trio.open_nursery() as serving:
-                running: Running = await serving.start(partial(serve, settings, stop=stop, orders=orders))
-                # As a single process does: what the start made is not looked at by later collections.
-                gc.collect()
-                gc.freeze()
-                sys.stdout.buffer.write(TypeAdapter(Running).dump_json(running) + b"\n")
-                sys.stdout.buffer.flush()
+            # Over before the descriptor is closed: who still reads from it then fails.
+            async with trio.open_nursery() as watching:
+                watching.start_soon(_stop_when_alone, supervisor, stop, orders.folder)
+                async with trio.open_nursery() as serving:
+                    running: Running = await serving.start(partial(serve, settings, stop=stop, orders=orders))
+                    # As a single process does: what the start made is not looked at by later collections.
+                    gc.collect()
+                    gc.freeze()
+                    sys.stdout.buffer.write(TypeAdapter(Running).dump_json(running) + b"\n")
+                    sys.stdout.buffer.flush()
+                watching.cancel_scope.cancel()
         nursery.cancel_scope.cancel()
 
 
-async def _stop_when_alone(supervisor: trio.abc.ReceiveStream, stop: trio.Event) -> None:
-    """The end of the input is the end of the supervisor, however it came."""
+async def _stop_when_alone(supervisor: trio.abc.ReceiveStream, stop: trio.Event, folder: Path) -> None:
+    """The end of the input is the end of the supervisor, however it came; then nobody else removes its `folder`."""
     while await supervisor.receive_some(1):
         pass
+    await trio.to_thread.run_sync(partial(shutil.rmtree, folder, ignore_errors=True))
     stop.set()

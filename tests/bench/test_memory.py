@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import signal
+import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import psycopg
 import pytest
 import trio
 
@@ -16,8 +20,9 @@ from bench.memories.corpus import read_corpus
 from bench.memories.filling import ROUNDS, Scale
 from bench.memories.latency import measure_latency
 from bench.memories.quality import BLIND, CLEAR, FUSED, Report, Tally, measure_quality
-from bench.memories.setting import Remembering, Setting
+from bench.memories.setting import Remembering, Setting, bench_folder, open_setting
 from bench.memories.writing import write
+from bench.memory import until_told
 from memory.limits import MemoryLimits
 from memory.recall import Recall
 from memory.rotation import Vectors
@@ -63,6 +68,13 @@ def corpus(path: Path, *conversations: object, gzipped: bool = True) -> Path:
     text = "".join(json.dumps(one) + "\n\n" for one in conversations)
     path.write_bytes(gzip.compress(text.encode()) if gzipped else text.encode())
     return path
+
+
+@pytest.mark.parametrize("far", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "9999-12-31"])
+def test_a_time_that_no_database_keeps_is_none(tmp_path: Path, far: str) -> None:
+    items = [{"id": 1, "ts": far, "text": "a"}, {"id": 2, "ts": "2023-05-08", "text": "b"}]
+    (conversation,) = read_corpus(corpus(tmp_path / "c", {"items": items}))
+    assert [item.when and item.when.year for item in conversation.items] == [None, 2023]
 
 
 @pytest.mark.parametrize("gzipped", [True, False])
@@ -184,3 +196,39 @@ async def test_a_text_is_embedded_once() -> None:
     again = await remembering.embed_documents(["cat"])
     assert np.array_equal(again[0], vectors[1])
     assert embedder.calls == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+async def test_a_signal_leaves_neither_a_server_nor_a_folder_behind(tmp_path: Path, number: int) -> None:
+    servers = []
+
+    async def measure(folder: Path) -> None:
+        async with open_setting(None, durable=False, folder=folder) as setting:
+            servers.append(setting.conninfo)
+            os.kill(os.getpid(), number)
+            await trio.sleep_forever()
+
+    assert await until_told(measure, tmp_path / "kept") == number
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(servers[0])
+
+
+def entries(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
+async def test_a_folder_that_is_not_kept_goes_with_the_signal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    async def measure() -> None:
+        with bench_folder(None):
+            assert len(entries(tmp_path)) == 1
+            os.kill(os.getpid(), signal.SIGTERM)
+            await trio.sleep_forever()
+
+    assert await until_told(measure) == signal.SIGTERM
+    assert entries(tmp_path) == []
+
+
+async def test_without_a_signal_measuring_just_ends() -> None:
+    assert await until_told(trio.lowlevel.checkpoint) is None

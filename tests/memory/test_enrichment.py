@@ -11,6 +11,7 @@ import pytest
 import trio
 
 from memory.enrichment import Description
+from memory.entity_changes import EntityChange
 from memory.episodes import EpisodicMemory, Exchange
 from memory.limits import MemoryLimits
 from server.entity_changes import EntityChanges
@@ -342,3 +343,39 @@ async def test_habits_are_mined_raised_and_decay(pool: Pool, database: str) -> N
     age(0)
     assert list(await known()) == ["Often asks about tasks on Monday mornings."]
     assert not [record for record in await memories.records(ann) if "mentions" in str(record.get("pattern"))]
+
+
+@pytest.mark.parametrize("far", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "9999-12-31T23:59:59+00:00"])
+async def test_a_time_that_utc_cannot_hold_keeps_nothing_from_being_enriched_or_recalled(pool: Pool, far: str) -> None:
+    memories = Memories(pool, embedder=WordEmbedder())
+    ann, when = await memories.person(), datetime.fromisoformat(far)
+    await memories.middleware.update_core(ann, "time_zone", "Pacific/Kiritimati")
+    await memories.middleware.store_episode(ann, "s", "My sister Clara moved to Lisbon.", "ok", at=when)
+    await memories.middleware.store_episode(ann, "s", "The boiler was repaired. Call me Ann.", "ok")
+    change = EntityChange("create", "task", "t1", {"title": "Water the ficus"}, when)
+    await memories.middleware.changed(ann, [change])
+    await memories.middleware.enrichment.run_once()
+    records = await memories.records(ann)
+    assert [record["enriched"] for record in records if record["tier"] == "episodic"] == [True, True]
+    for asked in ("Clara", "boiler", "ficus"):
+        context = await memories.middleware.enrich_context(ann, asked)
+        assert len(context["associative"]) == 1
+        assert context["core"]["preferred_name"] == "Ann"
+
+
+@pytest.mark.parametrize("far", ["0044-03-15 BC", "20000-01-01", "infinity", "-infinity"])
+async def test_a_row_with_a_time_beyond_python_holds_up_no_other(pool: Pool, database: str, far: str) -> None:
+    memories = Memories(pool, embedder=WordEmbedder())
+    ann = await memories.person()
+    await store(memories, ann, 3)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(
+            "UPDATE memory_episodic SET created_at = %s"
+            " WHERE id = (SELECT id FROM memory_episodic ORDER BY created_at LIMIT 1)",
+            [far],
+        )
+    await memories.middleware.enrichment.run_once()
+    records = await memories.records(ann)
+    assert [record["enriched"] for record in records if record["tier"] == "episodic"] == [True] * 3
+    for asked in ("topic0", "topic1", "topic2"):
+        assert len((await memories.middleware.enrich_context(ann, asked))["associative"]) == 1

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 from cryptography.fernet import Fernet
 
-from memory.core import InvalidCoreValue
+from memory.core import MAX_VALUES, CoreMemory, InvalidCoreValue, PreferenceChanged, TooManyPreferences
 from memory.keys import KeyRing
 from memory.vault import NoSuchUser
 from sql.pool import Pool
@@ -129,6 +130,28 @@ async def test_an_older_statement_that_is_learned_late_does_not_win(pool: Pool) 
     assert (await memories.middleware.enrich_context(ann, "hi"))["core"] == {"preferred_name": "Ann"}
 
 
+async def test_a_preference_that_is_not_set_says_why(pool: Pool) -> None:
+    memories = Memories(pool)
+    ann, core = await memories.person(), CoreMemory(memories.vault)
+    early, late = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
+    await core.update(ann, "tea", "green", late)
+    with pytest.raises(PreferenceChanged):
+        await core.update(ann, "tea", "black", early)
+    await core.delete(ann, "tea")
+    with pytest.raises(PreferenceChanged):
+        await core.update(ann, "tea", "black", late)
+    for number in range(MAX_VALUES):
+        await core.update(ann, f"k{number}", number, late)
+    with pytest.raises(TooManyPreferences):
+        await core.update(ann, "one more", 1, late)
+    await core.update(ann, "k0", "anew", late)
+    context = await memories.middleware.enrich_context(ann, "x")
+    assert context["core"] == {f"k{number}": number for number in range(1, MAX_VALUES)} | {"k0": "anew"}
+    # What is learned has no place either, and holds up nothing.
+    await memories.tell(ann, "Call me Ann. My sister Clara moved to Lisbon.")
+    assert len((await memories.middleware.enrich_context(ann, "Clara"))["associative"]) == 1
+
+
 @pytest.mark.parametrize("key", ["", "  ", "x" * 101, "a\nb", "nul\x00"])
 async def test_names_that_are_no_names(pool: Pool, key: str) -> None:
     memories = Memories(pool)
@@ -149,7 +172,7 @@ async def test_values_of_any_json_within_bounds(pool: Pool) -> None:
         ["a"],
         {"b": "\x00 \ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16")},
     ):
-        assert await memories.middleware.update_core(ann, "k", value)
+        await memories.middleware.update_core(ann, "k", value)
         assert (await memories.middleware.enrich_context(ann, "x"))["core"] == {"k": value}
     for bad in (float("nan"), "\ud800", object(), "x" * 5000):
         with pytest.raises(InvalidCoreValue):
@@ -256,3 +279,24 @@ async def test_a_user_that_does_not_exist(pool: Pool) -> None:
     ):
         with pytest.raises(NoSuchUser):
             await act
+
+
+@pytest.mark.parametrize(
+    ("told", "asked"),
+    [
+        ("我住在柏林", "我住在哪里？"),
+        ("我的猫叫咪咪", "我的猫叫什么名字？"),
+        ("我的生日是五月五号", "我的生日是什么时候？"),
+        ("猫の名前はタマです", "私の猫の名前は何ですか？"),
+        ("東京に住んでいます", "どこに住んでいますか"),
+        ("고양이 이름은 나비예요", "내 고양이 이름은 뭐야?"),
+    ],
+)
+async def test_words_answer_questions_in_scripts_without_spaces(pool: Pool, told: str, asked: str) -> None:
+    memories = Memories(pool)
+    ann = await memories.person()
+    for said in (told, "明天去看医生", "明日は歯医者に行きます", "내일 치과에 가요"):
+        await memories.tell(ann, said)
+    found = (await memories.middleware.enrich_context(ann, asked))["associative"]
+    assert found
+    assert told in found[0]["text"]

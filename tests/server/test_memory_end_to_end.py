@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import httpx
@@ -145,6 +146,30 @@ async def test_ones_own_memory_over_rest(database: str) -> None:
             assert receipt["removed"]["core"] == 1
             assert receipt["key_before"] != receipt["key_after"]
             assert await export(client) == []
+
+
+@pytest.mark.parametrize("name", ["and/or", "a//b", "a/", "/a", "50%", "a?b#c", "é ü", "."])
+async def test_any_name_of_a_preference_has_a_path(database: str, name: str) -> None:
+    path = f"/api/v1/memory/core/{quote(name, safe='').replace('.', '%2E')}"
+    async with open_tessera(database) as tessera, rest(tessera, await tessera.account()) as client:
+        response = await client.put(path, json={"value": 1})
+        assert (response.status_code, response.json()) == (200, {"key": name, "value": 1})
+        assert [record["key"] for record in await export(client)] == [name]
+        assert (await client.delete(path)).status_code == 204
+
+
+async def test_each_reason_for_not_setting_a_preference_has_its_code(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("memory.core.MAX_VALUES", 1)
+    async with open_tessera(database) as tessera, rest(tessera, await tessera.account()) as client:
+        assert (await client.put("/api/v1/memory/core/tea", json={"value": "green"})).status_code == 200
+        with psycopg.connect(database, autocommit=True) as connection:
+            connection.execute("UPDATE memory_core SET updated_at = now() + interval '5 minutes'")
+        for name, code, again in (("tea", "preference_changed", True), ("coffee", "too_many_preferences", False)):
+            response = await client.put(f"/api/v1/memory/core/{name}", json={"value": "black"})
+            error = response.json()["error"]
+            assert (response.status_code, error["code"], error["retryable"]) == (409, code, again)
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,25 @@ async def test_what_fails_says_so_by_its_code(database: str) -> None:
     assert attributes(spans["chat scripted"])["error.type"] == "model_unavailable"
 
 
+async def test_a_call_has_the_name_of_the_model_that_answered(database: str) -> None:
+    def model(request: ReceivedRequest) -> list[Step]:
+        return text_block("Fine.") if request.body["model"] == "spare" else error_status(500)
+
+    async with (
+        open_collector() as collector,
+        open_tessera(database, otlp_endpoint=collector.url, fallback_models='[{"name": "spare"}]') as tessera,
+    ):
+        tessera.model.fallback = model
+        async with tessera.device() as device:
+            assert (await (await device.home("hello")).finish()).status == "completed"
+        await collector.wait_for("chat_request")
+    spans = collector.spans()
+    assert "chat scripted" not in spans
+    called = attributes(spans["chat spare"])
+    assert called["gen_ai.request.model"] == called["gen_ai.response.model"] == "spare"
+    assert called["gen_ai.provider.name"] == "openai"
+
+
 async def test_a_collector_that_refuses_costs_no_request(database: str) -> None:
     async with (
         open_collector(status=503) as collector,

@@ -116,6 +116,18 @@ async def test_a_device_that_is_not_here_or_goes_is_said_to_be_gone() -> None:
     assert replies.sent == [DeviceGoneMessage(id=identity(other)), DeviceGoneMessage(id=identity(asked))]
 
 
+async def test_what_is_left_of_its_time_is_what_the_device_has(autojump_clock: MockClock) -> None:
+    link, asked = Link(), call(within_s=30)
+    async with serving() as (served, replies):
+        served.serve(USER, link, asked.bounded(-0.1))
+        served.serve(USER, link, asked.bounded(2.5))
+        await trio.sleep(2.6)
+    assert isinstance(asked.frame, WsToolCall)
+    bounded = asked.frame.model_copy(update={"deadline_ms": 2500})
+    assert link.sent == [bounded, WsToolCancel(call_id=identity(asked))]
+    assert replies.sent == []
+
+
 @pytest.mark.parametrize("answered", [True, False])
 async def test_a_data_request_is_answered_or_forgotten(autojump_clock: MockClock, answered: bool) -> None:
     link = Link()

@@ -157,19 +157,24 @@ def test_a_worker_killed_in_a_call_is_a_clear_error_and_starts_again(
 
 
 def test_workers_end_with_a_supervisor_that_was_killed(state: Path, start: Callable[..., Supervised]) -> None:
-    server = start(state)
+    server = start(state, TMPDIR=str(state.parent))
     family = server.workers()
+    folders = list(state.parent.glob("tessera-workers-*"))
+    assert len(folders) == 1
     server.process.kill()
     server.process.wait()
     _, alive = psutil.wait_procs([psutil.Process(pid) for pid in family if psutil.pid_exists(pid)], timeout=START_S)
     assert not alive
+    assert not folders[0].exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
 def test_signals_are_passed_on(state: Path, start: Callable[..., Supervised], number: signal.Signals) -> None:
     server = start(state)
     assert server.stop(number) < STOP_S
-    assert server.errors.read_text().count('"draining"') == 2
+    said = server.errors.read_text()
+    assert said.count('"draining"') == 2
+    assert "Traceback" not in said
 
 
 # What a worker says when it is ready.
