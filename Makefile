@@ -140,7 +140,7 @@ $(PAGE_SOUGHT): $(STAMP) $(PAGE_SOURCES)
 		echo "building the playground (about half a minute the first time)"; \
 		$(MAKE) --no-print-directory $(PAGE) || echo "the playground was not built: the server starts without it, make playground tries again"; \
 	else \
-		echo "no npm found: the server starts without the playground; it needs Node 20 or later, then make playground"; \
+		echo "no npm found: the server starts without the playground; it needs Node.js 20.19 or later; then make playground, and start the server again"; \
 	fi
 	@touch $(PAGE_SOUGHT)
 

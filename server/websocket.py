@@ -40,6 +40,12 @@ _CLOSE_TIMEOUT_S: Final = 2.0
 _DRAIN_TIMEOUT_S: Final = 1.0
 _RECEIVE_BYTES: Final = 16 * 1024
 _NO_BODY: Final = [(b"Content-Length", b"0")]
+# Read by whoever looks why their page can't connect; nothing of the request is repeated in it.
+_ORIGIN_REFUSED: Final = b"This page's origin may not open a device socket: TESSERA_ALLOWED_ORIGINS does not list it.\n"
+_ORIGIN_REFUSED_HEADERS: Final = [
+    (b"Content-Type", b"text/plain; charset=utf-8"),
+    (b"Content-Length", b"%d" % len(_ORIGIN_REFUSED)),
+]
 _LOGGED_CHARS: Final = 200
 
 log = structlog.get_logger(__name__)
@@ -197,7 +203,7 @@ async def _upgrade(
             origin = _value(request, b"origin")
             if not origin_allowed(origin):
                 log.warning("origin_refused", peer=_peer(stream), origin=(origin or "")[:_LOGGED_CHARS])
-                await request.reject(403, extra_headers=_NO_BODY)
+                await request.reject(403, extra_headers=_ORIGIN_REFUSED_HEADERS, body=_ORIGIN_REFUSED)
                 return None
             connection = await request.accept()
             _forget_handshake(connection)

@@ -27,15 +27,17 @@ _MEDIA_TYPES: Final[Mapping[str, str]] = {
 }
 # The name of a host as a URL may have it, without its port.
 _HOST: Final = re.compile(r"([A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
-# Assets have a hash of their content in their name.
+# What the build made has a hash of its content at the end of its name; what it copied (the icon) keeps its own name.
+_HASHED: Final = re.compile(r"-[A-Za-z0-9_-]{8}\.[a-z0-9]+$")
 _FOREVER: Final = "public, max-age=31536000, immutable"
+_ASKED_AGAIN: Final = "no-cache"
 _NOT_BUILT: Final = b"""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <title>Tessera</title>
 <h1>Tessera is running</h1>
-<p>The playground is not built. It needs Node 20 or later with npm: install them, run <code>make playground</code>,
-and start the server again.</p>
+<p>The playground is not built. It needs Node.js 20.19 or later with npm: install them, run
+<code>make playground</code>, and start the server again: the page is read once, at its start.</p>
 <p>Without it, <code>make chat</code> opens a device in a terminal.</p>
 </html>
 """
@@ -117,14 +119,14 @@ def playground_routes(playground: Playground) -> Blueprint:
     @routes.get("/")
     async def index() -> Response:
         file = playground.files.get(_INDEX, PageFile(_NOT_BUILT, _MEDIA_TYPES[".html"]))
-        return answer(file.content, file.media_type, "no-cache")
+        return answer(file.content, file.media_type, _ASKED_AGAIN)
 
     @routes.get("/assets/<path:name>")
     async def asset(name: str) -> Response:
         file = playground.files.get(f"assets/{name}")
         if file is None:
             raise ApiError(404, "not_found", "The playground has no such file.")
-        return answer(file.content, file.media_type, _FOREVER)
+        return answer(file.content, file.media_type, _FOREVER if _HASHED.search(name) else _ASKED_AGAIN)
 
     @routes.get("/playground.json")
     async def place() -> Response:

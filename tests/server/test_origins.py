@@ -85,6 +85,11 @@ def test_rest_answers_are_shared_with_listed_origins_only(origin: str | None, sh
 
 async def upgrade(ws_url: str, *origins: str) -> int:
     """The status that the opening handshake is answered with."""
+    return int((await handshake(ws_url, *origins)).split()[1])
+
+
+async def handshake(ws_url: str, *origins: str) -> bytes:
+    """All that the opening handshake is answered with; up to the end of its head where the socket is open then."""
     host, _, port = ws_url.removeprefix("ws://").partition("/")[0].rpartition(":")
     head = f"GET {DEVICE_PATH} HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     head += "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
@@ -92,7 +97,12 @@ async def upgrade(ws_url: str, *origins: str) -> int:
     with trio.fail_after(10):
         async with await trio.open_tcp_stream(host, int(port)) as stream:
             await stream.send_all(f"{head}\r\n".encode())
-            return int((await stream.receive_some()).split()[1])
+            answer = bytearray()
+            async for received in stream:
+                answer += received
+                if answer.startswith(b"HTTP/1.1 101 ") and b"\r\n\r\n" in answer:
+                    break
+            return bytes(answer)
 
 
 async def test_the_handshake_refuses_pages_of_other_sites(database: str) -> None:
@@ -110,6 +120,16 @@ async def test_the_handshake_refuses_pages_of_other_sites(database: str) -> None
         refused = [log for log in logs if log["event"] == "origin_refused"]
         assert [log["origin"][:20] for log in refused][:2] == ["https://evil.example", "null"]
         assert max(len(log["origin"]) for log in refused) == 200
+
+
+async def test_a_refused_page_is_told_which_setting_decides(database: str) -> None:
+    async with open_tessera(database) as tessera:
+        answer = await handshake(tessera.ws_url, "https://evil.example")
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 403 ")
+    assert b"TESSERA_ALLOWED_ORIGINS" in body
+    assert f"content-length: {len(body)}".encode() in head.lower()
+    assert b"evil.example" not in answer
 
 
 async def test_without_the_playground_its_origin_is_not_admitted(database: str) -> None:

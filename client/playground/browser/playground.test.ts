@@ -72,6 +72,26 @@ it("makes an account and connects", async () => {
   await ownTasks(page).getByText("Renew the domain").waitFor();
 });
 
+it("is ready for a question at once, by keyboard and in a narrow window", async () => {
+  const field = page.getByLabel("Ask from Home");
+  const focused = () => field.evaluate((element) => element === document.activeElement);
+  expect(await focused()).toBe(true);
+  await page.reload();
+  await page.getByRole("status").filter({ hasText: "Connected" }).waitFor();
+  await page.getByLabel("Theme").focus();
+  await page.getByRole("link", { name: "Skip to the question" }).focus();
+  expect(await focused()).toBe(false);
+  await page.keyboard.press("Enter");
+  await expect.poll(focused).toBe(true);
+  await page.setViewportSize({ width: 390, height: 844 });
+  const [asking, data] = await Promise.all([field.boundingBox(), ownTasks(page).boundingBox()]);
+  expect((asking?.y ?? 844) + (asking?.height ?? 0)).toBeLessThan(422);
+  expect(data?.y).toBeGreaterThan(asking?.y ?? 0);
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+  expect(wide).toBeLessThanOrEqual(390);
+  await page.setViewportSize({ width: 1440, height: 900 });
+});
+
 it("runs under a policy whose violations are heard of here", async () => {
   const ran = await page.evaluate(() => {
     const script = document.createElement("script");
@@ -342,6 +362,18 @@ it("shows every frame in order of time, with its way and its size", async () => 
   expect(JSON.parse((await inspector.locator(".frame").textContent()) ?? "")).toEqual(latest);
   expect(await rows.last().locator("td").last().textContent()).toBe(String(Buffer.byteLength(JSON.stringify(latest))));
   await inspector.getByLabel("Show frames of type").selectOption("");
+  const list = inspector.getByRole("region", { name: "List of frames" });
+  const toEnd = () => list.evaluate((element) => element.scrollHeight - element.scrollTop - element.clientHeight);
+  await inspector.getByRole("button", { name: "stream_end" }).last().click();
+  await answered("Give me an overview");
+  await list.evaluate((element) => element.scrollTo(0, element.scrollHeight));
+  const seen = await rows.count();
+  await answered("Show the timeline");
+  await expect.poll(() => rows.count()).toBeGreaterThan(seen);
+  await expect.poll(toEnd).toBeLessThan(2);
+  await list.evaluate((element) => element.scrollTo(0, 40));
+  await answered("What is overdue?");
+  expect(await toEnd()).toBeGreaterThan(8);
   const times = await rows.locator("td:first-child").allTextContents();
   expect(times).toEqual([...times].sort());
   expect(await seriousFindings(page)).toEqual([]);
@@ -367,6 +399,11 @@ it("shows what is remembered and what was used, forgets, and erases", async () =
   expect(await outcome.textContent()).toMatch(/^\d+ records$/);
   await memory.getByRole("heading", { name: "Conversations" }).waitFor();
   const before = await memory.getByRole("listitem").count();
+  const forget = await memory
+    .getByRole("button", { name: /^Forget/ })
+    .first()
+    .boundingBox();
+  expect(forget?.width).toBeGreaterThan(forget?.height ?? 0);
   await memory
     .getByRole("button", { name: /^Forget/ })
     .first()
@@ -411,6 +448,10 @@ it("is as usable in the dark, after a reload", async () => {
   await page.emulateMedia({ colorScheme: "light" });
   await page.getByLabel("Theme").selectOption("dark");
   expect(await page.evaluate(() => getComputedStyle(document.documentElement).colorScheme)).toBe("dark");
+  await page.reload();
+  expect(await page.evaluate(() => getComputedStyle(document.documentElement).colorScheme)).toBe("dark");
   await page.getByLabel("Theme").selectOption("system");
+  for (const message of ["Give me an overview", "How are my projects doing?", "Show the timeline"])
+    await ended(await ask(message));
   await pictures?.ofPage(page, "playground");
 });

@@ -1,4 +1,4 @@
-import type { CallContext } from "@tessera/client";
+import type { CallContext, Change } from "@tessera/client";
 import { beforeEach, describe, expect, it } from "vitest";
 import { changes, FIELDS, toControl } from "../src/device/fields.js";
 import { ENTITIES } from "../src/device/items.js";
@@ -87,6 +87,14 @@ describe("the store", () => {
     store.apply({ op: "delete", entity: "task", id: "far" });
     store.apply({ op: "delete", entity: "task", id: "far" });
     expect(store.get("task", "far")).toBeUndefined();
+  });
+
+  it.each(["__proto__", "constructor", "invoice"])("leaves alone what another device says of a kind %s", (kind) => {
+    const before = store.items;
+    const change = { op: "create", entity: kind, id: "x", data: { title: "X" } } as unknown as Change;
+    expect(store.apply(change)).toBe(false);
+    expect(store.items).toBe(before);
+    expect(store.apply({ ...change, entity: "task" })).toBe(true);
   });
 
   it("tells those who watch, with another snapshot each time", () => {

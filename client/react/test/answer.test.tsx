@@ -91,3 +91,35 @@ it("follows the request that it is given, and lets go of the one before", () => 
   unmount();
   expect(second.listeners.size).toBe(0);
 });
+
+it.each([
+  ["chart", { chartType: "bar", title: "", data: [{ day: "a", n: 1 }], config: { n: { label: "N" } } }, "chartType"],
+  ["table", { headers: ["H"], rows: [["x"]] }, "headers"],
+  ["timeline", { checkpoints: [{ id: "c", title: "Demo", date: 0 }] }, "checkpoints"],
+  ["entity_ref", { entity: "task", items: [{ id: "t", title: "One" }] }, "items"],
+  ["of_a_later_server", { x: 1 }, "x"],
+] as const)("draws a %s once, however much text comes after it", (type, plain, field) => {
+  let drawings = 0;
+  const data: Record<string, unknown> = { ...plain };
+  const value = data[field];
+  Object.defineProperty(data, field, {
+    enumerable: true,
+    get: () => {
+      drawings += 1;
+      return value;
+    },
+  });
+  const answer = new Script();
+  const { container } = render(<Answer request={answer} />);
+  const whole = { index: 0, type, data, open: false } as unknown as AnswerSnapshot["blocks"][number];
+  answer.change({ blocks: [whole] });
+  const once = drawings;
+  expect(once).toBeGreaterThan(0);
+  for (let chunk = 1; chunk <= 20; chunk += 1) {
+    // The block itself may be another object each time: what counts is its data.
+    answer.change({ blocks: [{ ...whole }, { index: 1, type: "text", text: "word ".repeat(chunk), open: true }] });
+  }
+  answer.change({ status: "completed" });
+  expect(container.textContent).toContain("word word");
+  expect(drawings).toBe(once);
+});

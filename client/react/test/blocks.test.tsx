@@ -146,6 +146,23 @@ describe("charts", () => {
     expect(screen.getByRole("figure", { name: "Tasks by status" })).toBeDefined();
   });
 
+  it.each([
+    [300, 300, 200, "and 100 more points, left out here"],
+    [2000, 0, 200, "and 1,800 more points, left out here"],
+    [200, 200, 200, ""],
+  ])("of %i points has %i dots, and %i rows of figures", (points, dots, rows, note) => {
+    const many = Array.from({ length: points }, (_, at) => ({ day: `day ${at}`, n: at }));
+    const { container } = render(
+      <BlockOptionsProvider locale="en">
+        <ChartBlock data={{ chartType: "line", title: "Long", data: many, config: { n: { label: "N" } } }} />
+      </BlockOptionsProvider>,
+    );
+    expect(container.querySelectorAll(".recharts-line-curve")).toHaveLength(1);
+    expect(container.querySelectorAll(".recharts-line-dot")).toHaveLength(dots);
+    expect(container.querySelectorAll("tbody tr")).toHaveLength(rows);
+    expect(container.querySelector("tfoot")?.textContent ?? "").toBe(note);
+  });
+
   it("has its figures as a table, for all who ask for them", async () => {
     render(<ChartBlock data={data("bar")} />);
     const table = screen.getByRole("table", { name: "Tasks by status" });
@@ -263,6 +280,25 @@ describe("items", () => {
     expect(write?.textContent).toContain("Harbour");
     expect(rest?.textContent).not.toContain("late");
     expect(rest?.querySelector('[aria-label="done"]')).not.toBeNull();
+  });
+
+  it("are late from the day after the one they were due on", () => {
+    const hour = (day: number, at: number) => new Date(2026, 10, day, at).getTime();
+    const due = (at: number) => ({ entity: "task", items: [{ id: "t", title: "T", status: "todo", dueDate: at }] });
+    for (const [at, late] of [
+      [hour(22, 0), false],
+      [hour(22, 17), false],
+      [hour(21, 23), true],
+      [hour(23, 0), false],
+    ] as const) {
+      const { container, unmount } = render(
+        <BlockOptionsProvider now={hour(22, 20)}>
+          <EntityBlock data={due(at)} />
+        </BlockOptionsProvider>,
+      );
+      expect(container.textContent?.includes("late")).toBe(late);
+      unmount();
+    }
   });
 
   it("are opened by those who asked for it", async () => {

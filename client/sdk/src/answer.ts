@@ -33,7 +33,7 @@ export type AnswerEvent =
  * `snapshot.blocks` keeps what had come. Each loop begins with the first event. Leaving a loop early cancels the
  * request.
  */
-export interface Answer extends AsyncIterable<AnswerEvent>, PromiseLike<FinishedAnswer> {
+export interface Answer extends AsyncIterable<AnswerEvent>, Promise<FinishedAnswer> {
   readonly requestId: string;
   /** The answer so far: another object after each change. */
   readonly snapshot: AnswerSnapshot;
@@ -49,6 +49,7 @@ export interface Answer extends AsyncIterable<AnswerEvent>, PromiseLike<Finished
 
 /** An answer that frames are fed to. */
 export class StreamedAnswer implements Answer {
+  readonly [Symbol.toStringTag] = "Answer";
   #snapshot: AnswerSnapshot;
   #cancelled = false;
   readonly #events: AnswerEvent[] = [];
@@ -163,14 +164,15 @@ export class StreamedAnswer implements Answer {
 
   #end(frame: WsStreamEnd): void {
     const { status, error } = frame;
+    const outcome = status === "completed" || status === "cancelled" ? status : "failed";
     const failure =
-      status === "failed"
+      outcome === "failed"
         ? new TesseraError(error?.code ?? "internal", error?.message ?? "The server failed to answer.", {
             retryable: error?.retryable ?? false,
             requestId: this.requestId,
           })
         : null;
-    this.#settle(ended(this.#snapshot, status, failure, frame));
+    this.#settle(ended(this.#snapshot, outcome, failure, frame));
   }
 
   #settle(snapshot: AnswerSnapshot): void {

@@ -38,6 +38,8 @@ export class Connection {
   #refresh: ReturnType<typeof setTimeout> | undefined;
   #token: string | undefined;
   #reason: TokenReason = "connect";
+  /** What the socket was closed with when the server did not take the last token. */
+  #refusedWith: number | undefined;
   #onlineSince = 0;
   /** Rises with each attempt: what an earlier one still brings is ignored. */
   #attempt = 0;
@@ -64,10 +66,12 @@ export class Connection {
     }
   }
 
-  /** Send `frame`. Throws `offline`, or `too_large`. */
+  /** Send `frame`. Throws `offline`, which is retryable unless the connection is closed for good, or `too_large`. */
   send(frame: ClientFrame): void {
     if (this.#link === undefined || this.#state.name !== "online") {
-      throw new TesseraError("offline", "There is no connection to the server just now.", { retryable: true });
+      throw this.#state.name === "closed"
+        ? new TesseraError("offline", "The connection to the server is closed.")
+        : new TesseraError("offline", "There is no connection to the server just now.", { retryable: true });
     }
     this.#link.send(frame);
   }
@@ -94,7 +98,10 @@ export class Connection {
       return;
     }
     if (token === refused) {
-      this.#stop(new TesseraError("token_refused", "The server does not take the token, and there is no other."));
+      const details = this.#refusedWith === undefined ? {} : { closeCode: this.#refusedWith };
+      this.#stop(
+        new TesseraError("token_refused", "The server does not take the token, and there is no other.", details),
+      );
       return;
     }
     this.#token = token;
@@ -159,6 +166,7 @@ export class Connection {
         this.#stop(new TesseraError("closed", `The server ended the connection: ${because}.`, { closeCode: code }));
         return;
       case "new_token":
+        this.#refusedWith = code;
         if (this.#reason === "refused") {
           // That was the new one.
           this.#stop(

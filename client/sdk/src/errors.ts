@@ -3,18 +3,21 @@ import type { ErrorCode } from "./generated/protocol.js";
 /**
  * What goes wrong on this side of the wire.
  *
- * - `offline`: asked while not connected; nothing was sent.
+ * - `invalid_argument`: an id that is no UUID; nothing was sent.
+ * - `offline`: asked while not connected; nothing was sent. Retryable, unless the connection is closed for good.
  * - `disconnected`: the connection ended while this was under way. What an agent had changed by then stands.
  * - `closed`: the connection was closed for good, by the application or by the server (`closeCode` says why).
  * - `connection_failed`: no connection could be made; it is tried again.
  * - `token_unavailable`: `getToken` gave none.
  * - `token_refused`: the server does not take the token, and there is no other.
  * - `too_large`: the message is larger than the server reads.
+ * - `timeout`: the server did not say within some seconds what became of it.
  * - `bad_frame`: the server sent something that can't be read; it was ignored.
  * - `tool_failed`: one of the application's tools, or `approve`, threw something that is no `ToolError`.
  * - `network`, `bad_response`: a REST call got no answer, or none that can be read.
  */
 export type SdkErrorCode =
+  | "invalid_argument"
   | "offline"
   | "disconnected"
   | "closed"
@@ -22,6 +25,7 @@ export type SdkErrorCode =
   | "token_unavailable"
   | "token_refused"
   | "too_large"
+  | "timeout"
   | "bad_frame"
   | "tool_failed"
   | "network"

@@ -1,5 +1,6 @@
 import type { SocketEnd } from "./close-codes.js";
 import { TesseraError } from "./errors.js";
+import { wellFormed } from "./frame-shape.js";
 import type { ClientFrame, WsDeviceHello, WsDeviceReady } from "./generated/protocol.js";
 import type { WebSocketConstructor, WebSocketLike } from "./web-socket.js";
 
@@ -111,7 +112,9 @@ export class Link {
       return;
     }
     this.options.inspect()?.({ direction: "in", frame, bytes: byteLength(String(data)), at: Date.now() });
-    if (this.#session !== undefined) {
+    if (!wellFormed(frame)) {
+      this.options.onUnreadable(new TesseraError("bad_frame", `The server sent a malformed ${frame.type}.`));
+    } else if (this.#session !== undefined) {
       this.options.onFrame(frame);
     } else if (isReady(frame)) {
       this.#session = frame;

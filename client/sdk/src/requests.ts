@@ -2,7 +2,7 @@ import { type Answer, StreamedAnswer } from "./answer.js";
 import { TesseraError } from "./errors.js";
 import type { ClientFrame } from "./generated/protocol.js";
 import type { AnswerFrame } from "./snapshot.js";
-import { randomUuid } from "./uuid.js";
+import { isUuid, randomUuid } from "./uuid.js";
 
 export interface RequestOptions {
   /** A UUID; the same one is answered only once. By default a new one. */
@@ -27,6 +27,11 @@ export class Requests {
         this.send({ type: "cancel", request_id: requestId });
       }
     });
+    if (!isUuid(requestId)) {
+      // The server would refuse the frame without saying whose it was.
+      answer.fail(new TesseraError("invalid_argument", "A request id is a UUID.", { requestId }));
+      return answer;
+    }
     const { signal } = options;
     if (signal?.aborted) {
       answer.cancelUnsent();

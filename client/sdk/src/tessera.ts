@@ -151,7 +151,10 @@ export class Tessera {
     this.#connection.send({ type: "mutation", ...change });
   }
 
-  /** Remove one memory for good. Gives the tiers in which something was removed. */
+  /**
+   * Remove one memory for good. Gives the tiers in which something was removed. Rejects with `timeout` when the server
+   * says nothing for ten seconds: it may be removed all the same.
+   */
   async forget(memoryId: string): Promise<MemoryTier[]> {
     return await this.#forgetting.forget(memoryId);
   }
@@ -232,7 +235,9 @@ export class Tessera {
       retryable: frame.retryable,
       ...(requestId === undefined ? {} : { requestId }),
     });
-    if (!this.#requests.refused(error) && !this.#forgetting.refused(error)) {
+    const requests = this.#requests.refused(error);
+    const forgetting = this.#forgetting.refused(error); // the same error may be about either
+    if (!requests && !forgetting) {
       this.#events.emit("error", error);
     }
   }

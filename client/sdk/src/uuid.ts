@@ -1,3 +1,10 @@
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** Whether `text` is a UUID of any version, written with its hyphens. The server takes nothing else for an id. */
+export function isUuid(text: string): boolean {
+  return UUID.test(text);
+}
+
 /** A random UUID (version 4), also where `crypto.randomUUID` is missing: pages that are not a secure context. */
 export function randomUuid(): string {
   if (typeof crypto.randomUUID === "function") {

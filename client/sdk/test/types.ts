@@ -1,5 +1,5 @@
 // For the compiler alone: what an application may give as its tools, and what it may not.
-import type { Answer, AnswerBlock, EntityTools, Items, Tools } from "../src/index.js";
+import type { Answer, AnswerBlock, EntityTools, FinishedAnswer, Items, Tools } from "../src/index.js";
 
 /** An application's own type: an interface, with a field more and no index signature. */
 interface OwnTask {
@@ -78,4 +78,9 @@ function titlesOf(block: AnswerBlock): string[] {
         ? block.data.items.map(({ name }) => name)
         : block.data.items.map(({ title }) => title);
   }
+}
+
+/** An answer goes wherever a promise does. */
+export function whole(answer: Answer): Promise<FinishedAnswer> {
+  return answer;
 }

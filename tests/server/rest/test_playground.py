@@ -23,8 +23,9 @@ def built(tmp_path: Path) -> Path:
     folder = tmp_path / "dist"
     (folder / "assets").mkdir(parents=True)
     (folder / "index.html").write_text("<!doctype html><title>page</title>")
-    (folder / "assets" / "index-3f2a.js").write_text("export {}")
-    (folder / "assets" / "index-3f2a.css").write_text("body {}")
+    (folder / "assets" / "index-3f2a_-9Z.js").write_text("export {}")
+    (folder / "assets" / "index-3f2a_-9Z.css").write_text("body {}")
+    (folder / "assets" / "tessera.svg").write_text("<svg/>")
     (folder / "assets" / ".hidden").write_text("not for the web")
     (tmp_path / "secret").write_text("not for the web either")
     return folder
@@ -33,15 +34,17 @@ def built(tmp_path: Path) -> Path:
 async def test_the_page_and_its_assets(built: Path) -> None:
     async with client_of(services(built), user=None) as client:
         page = await client.get("/")
-        script = await client.get("/assets/index-3f2a.js")
-        style = await client.get("/assets/index-3f2a.css")
+        script = await client.get("/assets/index-3f2a_-9Z.js")
+        style = await client.get("/assets/index-3f2a_-9Z.css")
+        icon = await client.get("/assets/tessera.svg")
     assert page.text == "<!doctype html><title>page</title>"
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
     assert page.headers["Cache-Control"] == "no-cache"
     assert script.headers["Content-Type"] == "text/javascript; charset=utf-8"
     assert style.headers["Content-Type"] == "text/css; charset=utf-8"
     assert "immutable" in script.headers["Cache-Control"]
-    for response in (page, script, style):
+    assert icon.headers["Cache-Control"] == "no-cache"
+    for response in (page, script, style, icon):
         assert response.headers["X-Content-Type-Options"] == "nosniff"
         assert response.headers["Referrer-Policy"] == "no-referrer"
         assert "connect-src 'self' ws://127.0.0.1:8765;" in response.headers["Content-Security-Policy"]

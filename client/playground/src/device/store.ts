@@ -1,5 +1,5 @@
 import { type Change, type Entity, type ListArgs, ToolError } from "@tessera/client";
-import { type Item, type ItemsByEntity, NAME_FIELD, nameOf, toEpochMs } from "./items.js";
+import { ENTITIES, type Item, type ItemsByEntity, NAME_FIELD, nameOf, toEpochMs } from "./items.js";
 
 /** Where a store is kept: the tab's `sessionStorage`, or a test's own. */
 export type Keeper = Pick<Storage, "getItem" | "setItem">;
@@ -79,19 +79,25 @@ export class Store {
     return { id };
   }
 
-  /** Take over what another device did. It may say the same thing twice, or speak of what is not here. */
-  apply({ op, entity, id, data }: Change): void {
+  /**
+   * Take over what another device did. It may say the same thing twice, or speak of what is not here; false for a kind
+   * of data that this device does not keep.
+   */
+  apply({ op, entity, id, data }: Change): boolean {
+    // Another device wrote it, and the server passes on kinds it does not know: `__proto__` is no list of ours.
+    if (!ENTITIES.includes(entity)) return false;
     const others = this.#items[entity];
     if (op === "delete") {
       this.#put(
         entity,
         others.filter((item) => item.id !== id),
       );
-      return;
+      return true;
     }
     const item: Item = { ...this.get(entity, id), ...data, id };
     const known = others.some((other) => other.id === id);
     this.#put(entity, known ? others.map((other) => (other.id === id ? item : other)) : [...others, item]);
+    return true;
   }
 
   /** The sample again, as on the first day. */

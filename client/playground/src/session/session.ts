@@ -57,8 +57,7 @@ export class Session {
     });
     this.tessera.on("frame", this.frames.add);
     this.tessera.on("mutation", (change) => {
-      this.store.apply(change);
-      this.notice(`Another device ${PAST[change.op]} a ${change.entity}.`);
+      if (this.store.apply(change)) this.notice(`Another device ${PAST[change.op]} a ${change.entity}.`);
     });
     this.tessera.on("error", (error) => this.notice(error.message));
   }

@@ -1,6 +1,8 @@
 import { type FormEvent, useId, useState } from "react";
 
 export interface ComposerProps {
+  /** Of the field, where a link leads to it. */
+  readonly id?: string;
   readonly label: string;
   readonly placeholder: string;
   readonly onAsk: (message: string) => void;
@@ -8,9 +10,10 @@ export interface ComposerProps {
 }
 
 /** A line to ask in. */
-export function Composer({ label, placeholder, onAsk, autoFocus = false }: ComposerProps) {
+export function Composer({ id: given, label, placeholder, onAsk, autoFocus = false }: ComposerProps) {
   const [message, setMessage] = useState("");
-  const id = useId();
+  const own = useId();
+  const id = given ?? own;
   const submit = (event: FormEvent) => {
     event.preventDefault();
     const text = message.trim();

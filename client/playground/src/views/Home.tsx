@@ -19,6 +19,9 @@ const SUGGESTIONS = [
   "Delete the task Renew the domain",
 ];
 
+/** The id of the field to ask in. */
+export const ASK_FIELD = "ask";
+
 /** The Home view: ask anything; several requests may run at once, side by side. */
 export function Home({ session }: { readonly session: Session }) {
   const asked = useSyncExternalStore(session.asked.subscribe, () => session.asked.snapshot);
@@ -26,7 +29,13 @@ export function Home({ session }: { readonly session: Session }) {
   return (
     <main className="home">
       <h2 className="hidden">Home</h2>
-      <Composer label="Ask from Home" placeholder="Ask about your work…" onAsk={(message) => session.home(message)} />
+      <Composer
+        id={ASK_FIELD}
+        label="Ask from Home"
+        placeholder="Ask about your work…"
+        onAsk={(message) => session.home(message)}
+        autoFocus
+      />
       <ul className="suggestions" aria-label="Suggestions">
         {SUGGESTIONS.map((message) => (
           <li key={message}>

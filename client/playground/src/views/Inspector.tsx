@@ -1,18 +1,31 @@
-import { useState, useSyncExternalStore } from "react";
+import { useLayoutEffect, useRef, useState, useSyncExternalStore } from "react";
 import type { FrameLog, LoggedFrame } from "../session/frame-log.js";
 
-/** Every frame on the wire in order of time, with its direction and size; one opens to show what is in it. */
+/** So near to its end, in CSS pixels, a list counts as scrolled there. */
+const AT_END_PX = 8;
+
+/**
+ * The latest frames on the wire in order of time, each with its direction and size; one opens to show what is in it.
+ * While the list is at its end it follows the newest.
+ */
 export function Inspector({ log }: { readonly log: FrameLog }) {
   const { frames, count, bytesIn, bytesOut } = useSyncExternalStore(log.subscribe, () => log.snapshot);
   const [chosen, setChosen] = useState<LoggedFrame>();
   const [filter, setFilter] = useState("");
   const types = [...new Set(frames.map(typeOf))].sort();
   const shown = filter === "" ? frames : frames.filter((frame) => typeOf(frame) === filter);
+  const list = useRef<HTMLElement>(null);
+  const follows = useRef(true);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: each time that there are other rows
+  useLayoutEffect(() => {
+    if (follows.current && list.current) list.current.scrollTop = list.current.scrollHeight;
+  }, [frames, filter]);
   return (
     <section className="inspector" aria-label="Frames">
       <div className="panel-head">
         <span className="muted" data-testid="frame-totals">
-          {count} frames · ↑ {size(bytesOut)} · ↓ {size(bytesIn)}
+          {frames.length < count ? `the last ${frames.length} of ${count}` : count} frames · ↑ {size(bytesOut)} · ↓{" "}
+          {size(bytesIn)}
         </span>
         <select aria-label="Show frames of type" value={filter} onChange={(event) => setFilter(event.target.value)}>
           <option value="">all types</option>
@@ -30,12 +43,20 @@ export function Inspector({ log }: { readonly log: FrameLog }) {
           Clear
         </button>
       </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
-      <section className="frames" aria-label="List of frames" tabIndex={0}>
+      <section
+        ref={list}
+        className="frames"
+        aria-label="List of frames"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+        tabIndex={0}
+        onScroll={({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) => {
+          follows.current = scrollHeight - scrollTop - clientHeight < AT_END_PX;
+        }}
+      >
         <table>
           <thead>
             <tr>
-              <th scope="col">Time</th>
+              <th scope="col">Local time</th>
               <th scope="col">Way</th>
               <th scope="col">Type</th>
               <th scope="col" className="number">
@@ -73,8 +94,10 @@ function typeOf({ frame }: LoggedFrame): string {
   return String((frame as { type?: unknown }).type);
 }
 
+/** As this machine's clock shows it, to the millisecond. */
 function time(at: number): string {
-  return new Date(at).toISOString().slice(11, 23);
+  const offset = new Date(at).getTimezoneOffset() * 60_000;
+  return new Date(at - offset).toISOString().slice(11, 23);
 }
 
 function size(bytes: number): string {

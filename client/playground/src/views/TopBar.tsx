@@ -2,10 +2,9 @@ import type { ConnectionState } from "@tessera/client";
 import { useCallback, useState, useSyncExternalStore } from "react";
 import { forgetDevice, NEW_DEVICE } from "../session/account.js";
 import type { Session } from "../session/session.js";
+import { chooseTheme, storedTheme, THEMES, type Theme } from "../session/theme.js";
 
 const REPLACED = 4510;
-const THEMES = ["system", "light", "dark"] as const;
-type Theme = (typeof THEMES)[number];
 
 /** Who and where this device is, and whether it is connected. */
 export function TopBar({ session, onSignOut }: { readonly session: Session; readonly onSignOut: () => void }) {
@@ -64,11 +63,10 @@ function becomeAnother(): void {
 }
 
 function ThemeChoice() {
-  const [theme, setTheme] = useState<Theme>("system");
+  const [theme, setTheme] = useState(storedTheme);
   const choose = (chosen: Theme) => {
     setTheme(chosen);
-    if (chosen === "system") delete document.documentElement.dataset["theme"];
-    else document.documentElement.dataset["theme"] = chosen;
+    chooseTheme(chosen);
   };
   return (
     <select aria-label="Theme" value={theme} onChange={(event) => choose(event.target.value as Theme)}>

@@ -5,7 +5,7 @@ import { type Item, nameOf } from "../device/items.js";
 import type { Session } from "../session/session.js";
 import { ApprovalDialog } from "./ApprovalDialog.js";
 import { DataPanel } from "./DataPanel.js";
-import { Home } from "./Home.js";
+import { ASK_FIELD, Home } from "./Home.js";
 import { Inspector } from "./Inspector.js";
 import { MemoryPanel } from "./MemoryPanel.js";
 import { Notices } from "./Notices.js";
@@ -41,9 +41,13 @@ export function Workspace({ session, onSignOut }: { readonly session: Session; r
   return (
     <BlockOptionsProvider projectName={projectName} onOpenItem={open}>
       <div className="workspace">
+        <a className="skip" href={`#${ASK_FIELD}`}>
+          Skip to the question
+        </a>
         <TopBar session={session} onSignOut={onSignOut} />
-        <DataPanel session={session} items={items} onAsk={open} />
+        {/* Before the data, which a wide window shows at its left: on a phone and for the keyboard, asking comes first. */}
         <Home session={session} />
+        <DataPanel session={session} items={items} onAsk={open} />
         <aside className="side" aria-label="Behind the scenes">
           <Tabs label="Behind the scenes" panel="side-panel" tabs={SIDES} chosen={side} onChoose={setSide} />
           <div id="side-panel" role="tabpanel" aria-labelledby={tabId("side-panel", side)} className="side-panel">

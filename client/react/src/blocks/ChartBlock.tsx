@@ -1,4 +1,4 @@
-import { type CSSProperties, useId, useState } from "react";
+import { type CSSProperties, memo, useId, useState } from "react";
 import { CartesianChart } from "../charts/CartesianChart.js";
 import { Legend } from "../charts/Legend.js";
 import { PieOrRadial } from "../charts/PieOrRadial.js";
@@ -10,10 +10,10 @@ import { useBlockOptions } from "../options.js";
 import { RawBlock } from "./RawBlock.js";
 
 /** A chart with its title, its legend, and its data as a table for those who do not see it or want the figures. */
-export function ChartBlock({ data }: { readonly data: unknown }) {
+export const ChartBlock = memo(function ChartBlock({ data }: { readonly data: unknown }) {
   const chart = readChart(data);
   return chart === undefined ? <RawBlock blockType="chart" data={data} /> : <ChartFigure chart={chart} />;
-}
+});
 
 function ChartFigure({ chart }: { readonly chart: Chart }) {
   const [asTable, setAsTable] = useState(false);
@@ -63,8 +63,12 @@ function Plot({ chart }: { readonly chart: Chart }) {
   }
 }
 
+/** As a table of thousands of rows holds up the whole page, though nobody reads it to its end. */
+const MOST_ROWS = 200;
+
 function Figures({ chart }: { readonly chart: Chart }) {
   const { locale, now } = useBlockOptions();
+  const leftOut = chart.points.length - MOST_ROWS;
   return (
     <table className="tsr-table">
       <caption className="tsr-hidden">{chart.title || "Chart"}</caption>
@@ -79,7 +83,7 @@ function Figures({ chart }: { readonly chart: Chart }) {
         </tr>
       </thead>
       <tbody>
-        {chart.points.map((point, at) => (
+        {chart.points.slice(0, MOST_ROWS).map((point, at) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: two points may have one label
           <tr key={at}>
             <th scope="row">{formatLabel(point.label, locale, now) || "none"}</th>
@@ -91,6 +95,15 @@ function Figures({ chart }: { readonly chart: Chart }) {
           </tr>
         ))}
       </tbody>
+      {leftOut > 0 ? (
+        <tfoot>
+          <tr>
+            <td colSpan={chart.series.length + 1} className="tsr-muted">
+              and {leftOut.toLocaleString(locale)} more {leftOut === 1 ? "point" : "points"}, left out here
+            </td>
+          </tr>
+        </tfoot>
+      ) : null}
     </table>
   );
 }

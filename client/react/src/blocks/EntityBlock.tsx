@@ -1,4 +1,5 @@
-import { formatDay } from "../data/dates.js";
+import { memo } from "react";
+import { formatDay, startOfDay } from "../data/dates.js";
 import { type EntityItem, type EntityName, readEntities } from "../data/entities.js";
 import { useBlockOptions } from "../options.js";
 import { RawBlock } from "./RawBlock.js";
@@ -12,7 +13,7 @@ export interface EntityBlockProps {
 }
 
 /** The items that an answer is about. */
-export function EntityBlock({ data, layout }: EntityBlockProps) {
+export const EntityBlock = memo(function EntityBlock({ data, layout }: EntityBlockProps) {
   const list = readEntities(data);
   if (list === undefined) return <RawBlock blockType="entity_ref" data={data} />;
   const { entity, items } = list;
@@ -38,7 +39,7 @@ export function EntityBlock({ data, layout }: EntityBlockProps) {
       ))}
     </ul>
   );
-}
+});
 
 const LAYOUTS: Readonly<Record<EntityName, EntityLayout>> = {
   task: "rows",
@@ -66,7 +67,8 @@ function Title({ entity, item }: ItemProps) {
 function Facts({ entity, item }: ItemProps) {
   const { locale, now, projectName } = useBlockOptions();
   const project = item.projectId ? projectName?.(item.projectId) : undefined;
-  const late = entity === "task" && !item.done && item.date !== undefined && item.date < now;
+  // As people mean it, and as the agents count: what is due today is not late before tomorrow.
+  const late = entity === "task" && !item.done && item.date !== undefined && item.date < startOfDay(now);
   return (
     <span className="tsr-facts">
       {item.date === undefined ? null : (

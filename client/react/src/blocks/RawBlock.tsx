@@ -1,14 +1,21 @@
+import { memo } from "react";
 import { writeJson } from "../data/json.js";
 
 /** What is shown for a block that cannot be drawn: that it could not, and its data as text. */
-export function RawBlock({ blockType, data }: { readonly blockType: string; readonly data: unknown }) {
+export const RawBlock = memo(function RawBlock({
+  blockType,
+  data,
+}: {
+  readonly blockType: string;
+  readonly data: unknown;
+}) {
   return (
     <div className="tsr-raw">
       <p className="tsr-muted">This {name(blockType)} cannot be drawn. This is its data.</p>
       <pre className="tsr-pre">{typeof data === "string" ? data : writeJson(data)}</pre>
     </div>
   );
-}
+});
 
 function name(blockType: string): string {
   return blockType === "entity_ref" ? "list of items" : blockType.replaceAll("_", " ") || "block";

@@ -1,4 +1,4 @@
-import { useId, useState } from "react";
+import { memo, useId, useState } from "react";
 import { formatLabel } from "../data/dates.js";
 import { type Cell, isNumeric, readTable, type Sorting, sortRows, type Table, tableText } from "../data/table.js";
 import { useBlockOptions } from "../options.js";
@@ -6,10 +6,10 @@ import { CopyButton } from "./CopyButton.js";
 import { RawBlock } from "./RawBlock.js";
 
 /** A table whose columns sort, and which can be copied into a spreadsheet. */
-export function TableBlock({ data }: { readonly data: unknown }) {
+export const TableBlock = memo(function TableBlock({ data }: { readonly data: unknown }) {
   const table = readTable(data);
   return table === undefined ? <RawBlock blockType="table" data={data} /> : <SortableTable table={table} />;
-}
+});
 
 function SortableTable({ table }: { readonly table: Table }) {
   const [sorting, setSorting] = useState<Sorting>();

@@ -6,10 +6,10 @@ import remarkGfm from "remark-gfm";
  * Text as Markdown (GitHub's). HTML in it is shown as it is written, links lead to web and mail addresses only, and
  * pictures are not loaded: an address that a model writes could carry a person's data away.
  */
-export function TextBlock({ text }: { readonly text: string }) {
+export const TextBlock = memo(function TextBlock({ text }: { readonly text: string }) {
   // A long answer is read anew with every word; that work waits for whatever the person is doing.
   return <MarkdownText text={useDeferredValue(text)} />;
-}
+});
 
 const MarkdownText = memo(function MarkdownText({ text }: { readonly text: string }) {
   return (

@@ -1,10 +1,11 @@
+import { memo } from "react";
 import { formatDay } from "../data/dates.js";
 import { type Checkpoint, placeOn, readTimeline, type Scale, scaleOf } from "../data/timeline.js";
 import { useBlockOptions } from "../options.js";
 import { RawBlock } from "./RawBlock.js";
 
 /** A Gantt chart: a row per checkpoint, its bar from where it starts (or the axis does) to its date. */
-export function TimelineBlock({ data }: { readonly data: unknown }) {
+export const TimelineBlock = memo(function TimelineBlock({ data }: { readonly data: unknown }) {
   const { now, locale } = useBlockOptions();
   const checkpoints = readTimeline(data);
   if (checkpoints === undefined) return <RawBlock blockType="timeline" data={data} />;
@@ -42,7 +43,7 @@ export function TimelineBlock({ data }: { readonly data: unknown }) {
       </div>
     </div>
   );
-}
+});
 
 // In percent: a day written further to the right would stick out.
 const LAST_TICK = 92;

@@ -11,7 +11,7 @@ import {
   XAxis,
   YAxis,
 } from "recharts";
-import type { Chart } from "../data/chart.js";
+import type { Chart, Series } from "../data/chart.js";
 import { useBlockOptions } from "../options.js";
 import { ChartTooltip } from "./ChartTooltip.js";
 import { colorVariable, plotRows, seriesKey, shortLabel } from "./rows.js";
@@ -20,6 +20,9 @@ import { CHART_HEIGHT, INITIAL_SIZE } from "./size.js";
 const PLOTS = { area: AreaChart, bar: BarChart, line: LineChart } as const;
 const ROUND: [number, number, number, number] = [4, 4, 0, 0];
 const MARGIN = { top: 8, right: 12, bottom: 0, left: 0 };
+/** Past so many points, dots run into one another, and measuring each label to choose those that fit takes seconds. */
+const MANY_POINTS = 300;
+const TICKS_OF_MANY = 8;
 
 export interface CartesianChartProps {
   readonly chart: Chart;
@@ -30,6 +33,7 @@ export interface CartesianChartProps {
 export function CartesianChart({ chart, type }: CartesianChartProps) {
   const { locale, now } = useBlockOptions();
   const PlotOf = PLOTS[type];
+  const isCrowded = chart.points.length > MANY_POINTS;
   return (
     <ResponsiveContainer width="100%" height={CHART_HEIGHT} initialDimension={INITIAL_SIZE}>
       <PlotOf data={plotRows(chart, locale, now)} margin={MARGIN} accessibilityLayer={false}>
@@ -41,18 +45,19 @@ export function CartesianChart({ chart, type }: CartesianChartProps) {
           tickMargin={8}
           minTickGap={8}
           tickFormatter={shortLabel}
+          {...(isCrowded ? { interval: Math.ceil(chart.points.length / TICKS_OF_MANY) - 1 } : {})}
           {...(type === "bar" ? {} : { padding: { left: 16, right: 16 } })}
         />
         <YAxis tickLine={false} axisLine={false} width={40} allowDecimals={!isWhole(chart)} />
         <Tooltip content={<ChartTooltip chart={chart} />} cursor={{ fill: "var(--muted)", stroke: "var(--border)" }} />
-        {chart.series.map((series, index) => drawn(type, series.key, index, series.label))}
+        {chart.series.map((series, index) => drawn(type, series, index, isCrowded))}
       </PlotOf>
     </ResponsiveContainer>
   );
 }
 
 // Recharts looks for its own components among the chart's children, so these are no component of ours.
-function drawn(type: keyof typeof PLOTS, key: string, index: number, label: string) {
+function drawn(type: keyof typeof PLOTS, { key, label }: Series, index: number, isCrowded: boolean) {
   const color = `var(${colorVariable(key)})`;
   const common = { dataKey: seriesKey(index), name: label, isAnimationActive: false };
   switch (type) {
@@ -79,7 +84,7 @@ function drawn(type: keyof typeof PLOTS, key: string, index: number, label: stri
           type="monotone"
           stroke={color}
           strokeWidth={2}
-          dot={{ r: 3, fill: color }}
+          dot={isCrowded ? false : { r: 3, fill: color }}
           connectNulls
         />
       );

@@ -11,6 +11,11 @@ export function epochMs(value: unknown): number | undefined {
   return Number.isNaN(ms) ? undefined : ms;
 }
 
+/** The first moment of `ms`'s day, where the reader is. */
+export function startOfDay(ms: number): number {
+  return new Date(ms).setHours(0, 0, 0, 0);
+}
+
 /** A day, with the year where it is not `now`'s: "22 Nov", "3 Jan 2027". */
 export function formatDay(ms: number, locale: string | undefined, now: number, timeZone?: string): string {
   const zone = timeZone === undefined ? {} : { timeZone };

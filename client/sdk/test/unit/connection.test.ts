@@ -216,7 +216,7 @@ describe("tokens", () => {
     const client = server.connect({ getToken });
     const closed = entered(client, "closed");
     (await server.next()).close(4502);
-    expect((await closed).error).toMatchObject({ code: "token_refused" });
+    expect((await closed).error).toMatchObject({ code: "token_refused", closeCode: 4502 });
     expect([reasons, server.waiting]).toEqual([["connect", "refused"], 0]);
   });
 

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { Forgetting } from "../../src/forgetting.js";
 import type { FrameRecord, TesseraError, WsServerMutation } from "../../src/index.js";
 import { DEVICE_ID, entered, type Frame, type Peer, ScriptedServer } from "./scripted-server.js";
 
@@ -121,6 +122,32 @@ describe("a request", () => {
     expect(await peer.hear("home_request")).toMatchObject({ message: "c" });
   });
 
+  test.each(["not-uuid", "", DEVICE_ID.replaceAll("-", ""), `{${DEVICE_ID}}`])(
+    "with an id that is no UUID fails without being sent: %s",
+    async (requestId) => {
+      const { client, peer } = await server.online();
+      const asked = [client.home("a", { requestId }), client.popup("b", { type: "task" }, { requestId })];
+      for (const answer of asked) {
+        await expect(Promise.resolve(answer)).rejects.toMatchObject({ code: "invalid_argument", retryable: false });
+      }
+      client.home("c");
+      expect(await peer.hear("home_request")).toMatchObject({ message: "c" });
+    },
+  );
+
+  test("after the end says that trying again is no use", async () => {
+    const { client, peer } = await server.online();
+    const closed = entered(client, "closed");
+    peer.close(4503);
+    await closed;
+    const final = client.home("Hi");
+    expect(final.snapshot).toMatchObject({ status: "failed", error: { code: "offline", retryable: false } });
+    client.retry();
+    expect(client.home("Hi").snapshot).toMatchObject({ error: { code: "offline", retryable: true } });
+    client.close();
+    expect(client.home("Hi").snapshot).toMatchObject({ error: { code: "offline", retryable: false } });
+  });
+
   test("larger than the server reads fails, and the connection stays", async () => {
     const { client, peer } = await server.online();
     // Four bytes each in UTF-8, two units in JavaScript.
@@ -224,6 +251,70 @@ describe("forgetting", () => {
     expect(await forgotten).toEqual(["core"]);
   });
 
+  test("an id that is no UUID is refused here, and the next is asked", async () => {
+    const { client, peer } = await server.online();
+    await expect(client.forget("nope")).rejects.toMatchObject({ code: "invalid_argument" });
+    const forgotten = client.forget(other);
+    expect(await peer.hear("memory_forget")).toMatchObject({ memory_id: other });
+    peer.say("memory_forgotten", { memory_id: other, tiers: ["core"] });
+    expect(await forgotten).toEqual(["core"]);
+  });
+
+  test.each(["memory_unavailable", "rate_limited", "invalid_frame", "unknown_type", "internal"])(
+    "ends with an error that may be its own: %s",
+    async (code) => {
+      const { client, peer } = await server.online();
+      const refused = client.forget(DEVICE_ID);
+      await peer.hear("memory_forget");
+      peer.say("error", { code, message: "No.", retryable: true });
+      await expect(refused).rejects.toMatchObject({ code });
+      client.forget(other).catch(() => undefined);
+      expect(await peer.hear("memory_forget")).toMatchObject({ memory_id: other });
+    },
+  );
+
+  test("ends with what also ends a request that may be meant", async () => {
+    const { client, peer } = await server.online();
+    const both = Promise.allSettled([client.home("Hi"), client.forget(DEVICE_ID)]);
+    await peer.hear("home_request");
+    await peer.hear("memory_forget");
+    peer.say("error", { code: "rate_limited", message: "Too many frames.", retryable: true });
+    expect(await both).toMatchObject([{ reason: { code: "rate_limited" } }, { reason: { code: "rate_limited" } }]);
+  });
+
+  test("goes on when an error names a request", async () => {
+    const { client, peer } = await server.online();
+    const forgotten = client.forget(DEVICE_ID);
+    const answer = client.home("Hi");
+    await peer.hear("memory_forget");
+    peer.say("error", { code: "invalid_frame", message: "No.", retryable: false, request_id: answer.requestId });
+    await expect(Promise.resolve(answer)).rejects.toMatchObject({ code: "invalid_frame" });
+    peer.say("memory_forgotten", { memory_id: DEVICE_ID, tiers: ["core"] });
+    expect(await forgotten).toEqual(["core"]);
+  });
+
+  test("ends when its time is up, and the next is asked", () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      const sent: unknown[] = [];
+      const forgetting = new Forgetting((frame) => sent.push(frame));
+      const [silent, next] = [forgetting.forget(DEVICE_ID), forgetting.forget(other)];
+      vi.advanceTimersByTime(9_999);
+      expect(sent).toHaveLength(1);
+      vi.advanceTimersByTime(1);
+      expect(sent).toMatchObject([{ memory_id: DEVICE_ID }, { memory_id: other }]);
+      forgetting.forgotten({ type: "memory_forgotten", seq: 1, memory_id: other, tiers: ["core"] });
+      // Whoever was answered is not timed any more.
+      expect(vi.getTimerCount()).toBe(0);
+      return Promise.all([
+        expect(silent).rejects.toMatchObject({ code: "timeout", retryable: true }),
+        expect(next).resolves.toEqual(["core"]),
+      ]);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   test("fails with the connection", async () => {
     const { client, peer } = await server.online();
     const asked = Promise.allSettled([client.forget(DEVICE_ID), client.forget(other)]);
@@ -268,6 +359,40 @@ describe("what the server sends", () => {
     peer.sayText(text);
     expect(await reported).toMatchObject({ code: "bad_frame" });
     await settled(peer);
+  });
+
+  test.each([
+    ["stream_text", { chunk: "no block" }],
+    ["stream_text", { block: 0 }],
+    ["stream_text", { block: -1, chunk: "a" }],
+    ["stream_text", { block: "0", chunk: "a" }],
+    ["block_open", { block: 0 }],
+    ["stream_block", { block: 0, block_type: "table" }],
+    ["stream_block", { block: 0, block_type: "table", data: [] }],
+    ["stream_start", {}],
+    ["stream_end", {}],
+    ["error", { message: "no code" }],
+    ["mutation", { op: "delete" }],
+  ])("and is malformed is reported and else ignored: %s %j", async (type, fields) => {
+    const { client, peer } = await server.online();
+    const told = vi.fn();
+    client.on("mutation", told);
+    const answer = client.home("Hi");
+    const request_id = idOf(await peer.hear("home_request"));
+    const reported = new Promise<TesseraError>((resolve) => client.on("error", resolve));
+    peer.say(type, { request_id, ...fields });
+    expect(await reported).toMatchObject({ code: "bad_frame" });
+    expect(answer.snapshot).toMatchObject({ status: "running", agent: null, blocks: [] });
+    peer.say("stream_end", end(request_id));
+    expect(await answer).toMatchObject({ status: "completed", blocks: [] });
+    expect(told).not.toHaveBeenCalled();
+  });
+
+  test("as an end of an unknown kind is a failure", async () => {
+    const { client, peer } = await server.online();
+    const answer = client.home("Hi");
+    peer.say("stream_end", end(idOf(await peer.hear("home_request")), "exploded"));
+    await expect(Promise.resolve(answer)).rejects.toMatchObject({ code: "internal" });
   });
 
   test("in bytes is reported", async () => {
