@@ -93,6 +93,12 @@ class Enrichment:
         self._proactive = ProactiveMemory(vault)
         self._vectors_later = VectorsLater(vault, store, limits)
         self._woken = trio.Event()
+        self._waiting = 0
+
+    @property
+    def waiting(self) -> int:
+        """Users whose episodes were due at the last look and are not dealt with yet; a look sees 50 at most."""
+        return self._waiting
 
     def wake(self) -> None:
         """There is work: do not wait for the next look."""
@@ -124,9 +130,11 @@ class Enrichment:
         """
         async with listing(self._vault.pool) as connection:
             cursor = await connection.execute(self._vault.statements["pending_users"], {"limit": _USERS_AT_ONCE})
-        count = 0
-        for (user_id,) in await cursor.fetchall():
+        count, users = 0, await cursor.fetchall()
+        self._waiting = len(users)
+        for (user_id,) in users:
             count += await self._enrich_user(user_id)
+            self._waiting -= 1
         return count + await self._vectors_later.run_once()
 
     async def _enrich_user(self, user_id: UUID) -> int:

@@ -86,6 +86,7 @@ async def open_memory(
     store = MemoryStore(vault, embedder)
     describe = describing(describing_model, metrics) if describing_model is not None else None
     enrichment = Enrichment(vault, store, limits, describe, metrics.enriched)
+    metrics.watch_enrichment(lambda: enrichment.waiting)
     middleware = MemoryMiddleware(vault, embedder, limits=limits, enrichment=enrichment)
     return OpenMemory(middleware, KeyUpkeep(vault), description)
 

@@ -224,6 +224,12 @@ class Metrics:
         """Read how many changed entities wait for memory when the metrics are read. Called at most once."""
         self._watch("tessera_memory_mutations_waiting", "Entity changes that memory has yet to take in.", waiting)
 
+    def watch_enrichment(self, waiting: Callable[[], int]) -> None:
+        """Read how many users' exchanges wait for enrichment when the metrics are read. Called at most once."""
+        self._watch(
+            "tessera_memory_users_waiting", "Users with exchanges that this process has yet to enrich.", waiting
+        )
+
     def _watch(self, name: str, help_text: str, read: Callable[[], float]) -> None:
         Gauge(name, help_text, registry=self._registry).set_function(read)
 

@@ -61,6 +61,21 @@ async def test_many_workers_share_the_work_and_do_it_once(pool: Pool, database: 
         assert all(record["enriched"] for record in records if record["tier"] == "episodic")
 
 
+async def test_the_users_who_wait_are_counted(pool: Pool) -> None:
+    seen: list[int] = []
+
+    async def describe(message: str, response: str) -> Description | None:
+        seen.append(memories.middleware.enrichment.waiting)
+        return Description("They spoke", {})
+
+    memories = Memories(pool, describe=describe)
+    for _ in range(3):
+        await store(memories, await memories.person(), 1)
+    await memories.middleware.enrichment.run_once()
+    assert seen == [3, 2, 1]
+    assert memories.middleware.enrichment.waiting == 0
+
+
 async def test_work_that_was_cut_off_is_done_again_after_its_lease(pool: Pool, database: str) -> None:
     hanging = trio.Event()
 
