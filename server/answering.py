@@ -209,7 +209,7 @@ class Answer:
 
     async def _run(self, emit: EmitFast) -> Literal["completed", "failed"]:
         await self._parts.admit(self._chat)
-        emitting = Emitting(emit)
+        emitting = Emitting(emit, self._metrics.added_latency)
         try:
             with trio.fail_after(self._limits.request_s):
                 await self._answer(emitting)
@@ -242,7 +242,7 @@ class Answer:
         await self._memory.store(self._chat, emitting.text, self._agent, self._recalled, asked_at)
         return "completed"
 
-    async def _answer(self, emit: EmitFast) -> None:
+    async def _answer(self, emit: Emitting) -> None:
         started = False
         scope = self._turn.scope
         if scope is not None:
@@ -272,8 +272,10 @@ class Answer:
                     self._first_token_seen = True
                     self._state = "streaming"
                     self._metrics.first_token(self._chat.mode, trio.current_time() - self._started)
+                emit.begin()
                 for part in self._formatter.feed(token):
                     await emit(part)
+                emit.end()
                 if len(self._turn.mutations) > self._announced:
                     self._announce_mutations()
         for part in self._formatter.close():

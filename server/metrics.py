@@ -19,6 +19,7 @@ OTHER: Final = "other"
 # The close codes of RFC 6455 that a peer may send or a library may report, besides ours.
 _CLOSE_CODES: Final = frozenset(CloseCode) | {1001, 1002, 1003, 1005, 1006, 1007, 1010, 1011, 1012, 1013, 1014, 1015}
 _HTTP_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_ADDED_LATENCY_BUCKETS_S = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0, 10.0)
 _FIRST_TOKEN_BUCKETS_S: Final = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 20, 60)
 _RECALL_BUCKETS_S: Final = (0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2)
 _TOOL_BUCKETS_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 30, 120)
@@ -72,6 +73,12 @@ class Metrics:
             "From a request's acceptance to its first text or block.",
             ["mode"],
             buckets=_FIRST_TOKEN_BUCKETS_S,
+            registry=registry,
+        )
+        self._added_latency = Histogram(
+            "tessera_added_latency_seconds",
+            "From a piece of a model's text to its frame at the device's socket or in its outbox; one piece of 16.",
+            buckets=_ADDED_LATENCY_BUCKETS_S,
             registry=registry,
         )
         self._duration = Histogram(
@@ -137,6 +144,10 @@ class Metrics:
     def first_token(self, mode: Mode, elapsed_s: float) -> None:
         """The first text or block of a request went out, `elapsed_s` after it was accepted."""
         self._first_token.labels(mode).observe(elapsed_s)
+
+    def added_latency(self, elapsed_s: float) -> None:
+        """A piece of a model's text was parsed and given to the device's socket or outbox in `elapsed_s`."""
+        self._added_latency.observe(elapsed_s)
 
     def tokens(self, input_tokens: int, output_tokens: int) -> None:
         """As the provider reported them; a negative count from it is taken as 0."""

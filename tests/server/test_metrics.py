@@ -46,6 +46,7 @@ def labels(**values: str) -> Labels:
             labels(mode="popup"),
             2.0,
         ),
+        (lambda m: m.added_latency(0.25), "tessera_added_latency_seconds_sum", labels(), 0.25),
         (lambda m: m.first_token("home", 0.3), "tessera_first_token_seconds_sum", labels(mode="home"), 0.3),
         (lambda m: m.tokens(11, 7), "tessera_tokens_total", labels(direction="input"), 11),
         (lambda m: m.tokens(11, 7), "tessera_tokens_total", labels(direction="output"), 7),
