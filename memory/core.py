@@ -80,13 +80,13 @@ class CoreMemory:
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
 
-    async def update(self, user_id: UUID, key: str, value: Any, at: datetime) -> None:
-        """Set `key`, as said at `at`.
+    async def update(self, user_id: UUID, key: str, value: Any, at: datetime | None = None) -> None:
+        """Set `key`, as said at `at`; None is when the key is held, so that of calls at once the last one wins.
 
         Raises `InvalidCoreValue`, `TooManyPreferences`, `PreferenceChanged`, and like `Vault.key`.
         """
         async with self._vault.writing(user_id) as (connection, user_key):
-            await self.set_in(connection, user_id, user_key, key, value, at)
+            await self.set_in(connection, user_id, user_key, key, value, at or datetime.now(UTC))
 
     async def set_in(
         self,

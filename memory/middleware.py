@@ -100,7 +100,7 @@ class MemoryMiddleware:
         Raises `memory.core.InvalidCoreValue`, `TooManyPreferences`, and `PreferenceChanged` when another call set or
         removed it meanwhile.
         """
-        await self._core.update(user_id, key, value, datetime.now(UTC))
+        await self._core.update(user_id, key, value)
 
     async def delete_core(self, user_id: UUID, key: str) -> bool:
         """Remove a preference with its history; whether there was one."""
