@@ -56,7 +56,7 @@ fmt: $(STAMP)  ## format, and mend what the linter can
 	$(BIN)/ruff format .
 
 schema: $(STAMP)  ## write the protocol's JSON Schema and AsyncAPI document to docs/protocol, and the TypeScript types
-	$(BIN)/python -m streaming.schema docs/protocol
+	$(BIN)/python -m streaming.wire.schema docs/protocol
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(NPM_STAMP) && cd client && npm run generate -w sdk; \
 	else echo "npm is not here: if schema.json changed, client/sdk's types are stale now."; fi
 

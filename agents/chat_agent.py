@@ -9,7 +9,7 @@ from dataclasses import replace
 from agents.block_format import answer_schema
 from agents.limits import AgentLimits
 from agents.model import Model, Reply
-from agents.prompting import opening_messages
+from agents.prompt_text import opening_messages
 from agents.reasoning import ReasoningBlock
 from agents.registry import AgentSpec
 from agents.repair import Repair, ask_for_repair
@@ -18,10 +18,10 @@ from agents.tool_rounds import ToolRounds
 from agents.tools.device_access import DeviceAccess
 from agents.tools.edits import check_edit
 from agents.turn import Turn
+from streaming.answer.home import RejectedBlock
 from streaming.chat import ChatRequest, Message, ToolSpec
-from streaming.codes import ErrorCode
-from streaming.home import RejectedBlock
-from streaming.model_error import ModelError
+from streaming.model.errors import ModelError
+from streaming.wire.codes import ErrorCode
 
 # Stands between what the model wrote beside a tool round and what it writes after it.
 _ROUND_BREAK = "\n\n"

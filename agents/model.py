@@ -22,7 +22,7 @@ from streaming.chat import (
 
 
 class Model(Protocol):
-    """One configured model; `streaming.llm.ChatModel` is one. Failures raise `streaming.model_error.ModelError`."""
+    """One configured model; `streaming.model.chat_model.ChatModel` is one. Failures raise `streaming.model.errors.ModelError`."""
 
     @property
     def structured_output(self) -> bool:

@@ -16,7 +16,7 @@ from agents.turn import Turn
 class Orchestrator:
     """Serves any number of turns at once; it keeps nothing of them.
 
-    Every method raises `streaming.model_error.ModelError` when the answering model fails. `turn` then holds what had
+    Every method raises `streaming.model.errors.ModelError` when the answering model fails. `turn` then holds what had
     been gathered until there: results, mutations, usage; also when the caller is cancelled.
     """
 

@@ -14,11 +14,11 @@ import trio
 from agents.intent import likeliest
 from agents.limits import AgentLimits
 from agents.model import Model, read_reply
-from agents.prompting import prompt, recent
+from agents.prompt_text import prompt, recent
 from agents.registry import AGENTS, BY_ENTITY, GENERAL_AGENT
 from agents.turn import Scope
 from streaming.chat import ChatRequest, Message, Usage
-from streaming.model_error import ModelError
+from streaming.model.errors import ModelError
 
 # Likelihoods above which a message says by itself what it is about, and above which it is about none of it.
 _SURE = 0.6

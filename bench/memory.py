@@ -26,7 +26,7 @@ from bench.memories.quality import measure_quality
 from bench.memories.setting import Remembering, open_setting
 from memory.embedding.embedder import Embedder
 from memory.embedding.local import LocalEmbedder
-from memory.embedding.model_files import ModelMissing, model_folder
+from memory.embedding.model.files import ModelMissing, model_folder
 from memory.limits import MemoryLimits
 
 _ROOT: Final = Path(__file__).resolve().parents[1]

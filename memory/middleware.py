@@ -9,27 +9,27 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
-from memory.associative import MemoryStore
-from memory.core import CoreMemory
+from memory.crypto.seal import well_formed
 from memory.embedding.embedder import Embedder
-from memory.enrichment import Describe, Enrichment
-from memory.entity_changes import EntityChange, EntityMemory
-from memory.episodes import EpisodicMemory, Exchange
-from memory.erasing import Forgetting, Receipt
-from memory.export import Export
-from memory.forgetting import ItemForgetting
+from memory.enrichment.worker import Describe, Enrichment
 from memory.limits import MemoryLimits
-from memory.recall import Recall, Recalled
-from memory.sealing import well_formed
+from memory.recall.recall import Recall, Recalled
+from memory.rights.erase import Forgetting, Receipt
+from memory.rights.export import Export
+from memory.rights.forget import ItemForgetting
+from memory.tiers.associative import MemoryStore
+from memory.tiers.core import CoreMemory
+from memory.tiers.entities import EntityChange, EntityMemory
+from memory.tiers.episodic import EpisodicMemory, Exchange
 from memory.vault import Tier, Vault
 
 
 class MemoryMiddleware:
     """The four tiers of every user. Wraps each answer; run `enrichment` beside it.
 
-    Every method raises `memory.vault.NoSuchUser`, `memory.keys.WrongMasterKey`, `memory.key_shares.MissingKeyShare` and
+    Every method raises `memory.vault.NoSuchUser`, `memory.keys.master.WrongMasterKey`, `memory.keys.shares.MissingKeyShare` and
     the database's errors, and leaves it to the caller to go on without memory. Text that is not well-formed Unicode is
-    made so (`memory.sealing.well_formed`), except in preferences, which are refused.
+    made so (`memory.crypto.seal.well_formed`), except in preferences, which are refused.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class MemoryMiddleware:
     async def update_core(self, user_id: UUID, key: str, value: Any) -> None:
         """Set a preference.
 
-        Raises `memory.core.InvalidCoreValue`, `TooManyPreferences`, and `PreferenceChanged` when another call set or
+        Raises `memory.tiers.core.InvalidCoreValue`, `TooManyPreferences`, and `PreferenceChanged` when another call set or
         removed it meanwhile.
         """
         await self._core.update(user_id, key, value)
@@ -120,7 +120,7 @@ class MemoryMiddleware:
     async def changed(self, user_id: UUID, changes: Sequence[EntityChange]) -> None:
         """Commit what became of entities, and have their vectors made in the background.
 
-        Raises `memory.entity_changes.InvalidEntity` too, and has written nothing then.
+        Raises `memory.tiers.entities.InvalidEntity` too, and has written nothing then.
         """
         if await self._entities.write(user_id, [_well_formed(change) for change in changes]):
             self.enrichment.wake()

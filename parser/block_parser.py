@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
+from parser.block_reader import EXCERPT, READERS, OpenBlock
 from parser.blocks import BlockType
 from parser.events import BlockOpened, Event, TextDelta
 from parser.fields import is_ours
 from parser.limits import Limits
-from parser.open_block import EXCERPT, READERS, OpenBlock
 from parser.states import ATTEMPT, NEXT, TRANSITIONS, UNFINISHED, Signal, State
 from parser.strings import SurrogateMender, decode_short
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
-from server.answer import ChatInput
+from server.requests import ChatInput
 from streaming.chat import Message
-from streaming.frames import WsHomeRequest, WsPopupRequest
+from streaming.wire.frames import WsHomeRequest, WsPopupRequest
 
 BLOCK_OPEN: Final = "block_open"
 """The feature of a client that wants to hear of a block when it begins."""

@@ -11,28 +11,28 @@ from agents.limits import AgentLimits
 from agents.model import Models
 from agents.orchestrator import Orchestrator
 from memory.middleware import MemoryMiddleware
-from server.accounts import Accounts
-from server.answer import AnswerLimits
-from server.answering import Answering
-from server.auth import Tokens
-from server.database import Database
-from server.devices import DeviceRegistry, ToolTimeouts
-from server.gate import DeviceGate
-from server.live import LiveServer, live_server
-from server.metrics import Metrics
-from server.models import OpenModels
-from server.otlp import OtlpExporter
-from server.overview import Overview
+from server.accounts.accounts import Accounts
+from server.accounts.credentials import Tokens
+from server.answers.pipeline import Answering
+from server.devices.registry import DeviceRegistry, ToolTimeouts
+from server.memory_service.answer_memory import Remembering
+from server.models.setup import OpenModels
+from server.models.spending import TokenSpending, TokenSpendTable
+from server.peers.overview import Overview
 from server.relay.relay import Relay
-from server.remembering import Remembering
+from server.requests import AnswerLimits
 from server.rest.readiness import ReadinessChecks
 from server.rest.services import RestLimits, RestServices
-from server.session_limits import SessionLimits
-from server.settings import Settings
-from server.token_spending import TokenSpending, TokenSpendTable
-from server.workers.orders import WorkerOrders
+from server.running import WorkerOrders
+from server.settings.settings import Settings
+from server.sockets.gate import DeviceGate
+from server.sockets.limits import SessionLimits
+from server.storage.database import Database
+from server.telemetry.live import LiveServer, live_server
+from server.telemetry.metrics import Metrics
+from server.telemetry.otlp import OtlpExporter
 from sql.statements import Statements
-from streaming.recorder import RecordedModel
+from streaming.model.recorder import RecordedModel
 
 _TOOL_SHARE: Final = 0.8
 

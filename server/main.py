@@ -16,29 +16,29 @@ import httpx
 import structlog
 import trio
 
-from memory.keys import KeyRing
-from server.accounts import Accounts
-from server.auth import TOKEN_LABEL, Passwords, Tokens
+from memory.keys.master import KeyRing
+from server.accounts.accounts import Accounts
+from server.accounts.credentials import TOKEN_LABEL, Passwords, Tokens
 from server.composition import Parts, compose
-from server.database import open_database
-from server.devices import DeviceRegistry
-from server.listeners import host_port
-from server.memory import open_memory, user_keys
-from server.metrics import Metrics
-from server.models import open_models
-from server.origins import AllowedOrigins
-from server.otlp import OtlpExporter
-from server.relay.opening import open_relay
+from server.devices.registry import DeviceRegistry
+from server.memory_service.setup import open_memory, user_keys
+from server.models.setup import open_models
+from server.net.http_server import ServeLimits, serve_rest
+from server.net.listeners import host_port
+from server.net.origins import AllowedOrigins
+from server.relay.setup import open_relay
 from server.rest.app import build_app
 from server.rest.playground import Playground, read_page
-from server.rest.serve import ServeLimits, serve_rest
 from server.rest.services import RestServices
-from server.settings import Settings, parse_bind
-from server.state import first_master_key, master_keys, prepare_state_dir
-from server.websocket import DEVICE_PATH, serve_device_sockets
-from server.workers.orders import WorkerOrders
+from server.running import WorkerOrders
+from server.settings.settings import Settings, parse_bind
+from server.sockets.websocket import DEVICE_PATH, serve_device_sockets
+from server.storage.database import open_database
+from server.storage.state import first_master_key, master_keys, prepare_state_dir
+from server.telemetry.metrics import Metrics
+from server.telemetry.otlp import OtlpExporter
 from sql.statements import Statements
-from streaming.llm import open_http_client
+from streaming.model.chat_model import open_http_client
 
 log = structlog.get_logger(__name__)
 
@@ -71,8 +71,8 @@ async def serve(
 ) -> None:
     """Run the server until `stop` is set, then drain and return; with `orders`, as one of several workers.
 
-    Raises `OSError` when an address can't be bound or the database can't be reached, `server.settings.SettingsError`
-    when the kept master key can't be used or is gone, and `server.memory.KEY_FAULTS` when the users' keys don't open
+    Raises `OSError` when an address can't be bound or the database can't be reached, `server.settings.settings.SettingsError`
+    when the kept master key can't be used or is gone, and `server.memory_service.setup.KEY_FAULTS` when the users' keys don't open
     with it.
     """
     prepare_state_dir(settings.state_dir)

@@ -10,9 +10,9 @@ import trio
 from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from sql.connection import Connection, TrioConnection
-from sql.timeouts import CLEANUP_TIMEOUT_S
-from sql.waiting import has_news
+from sql.driver.connection import Connection, TrioConnection
+from sql.driver.timeouts import CLEANUP_TIMEOUT_S
+from sql.driver.wait import has_news
 
 Configure = Callable[[Connection], Awaitable[None]]
 

@@ -14,7 +14,7 @@ import trio
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.sql import SQL, Identifier
 
-from sql.embedded import EmbeddedPostgres, create_database
+from sql.embedded.postgres import EmbeddedPostgres, create_database
 from sql.migrate import migrate
 
 TEMPLATE = "migrated"

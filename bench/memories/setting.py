@@ -13,15 +13,15 @@ from uuid import UUID, uuid4
 import numpy as np
 import trio
 
+from memory.crypto.rotation import Vectors
 from memory.embedding.embedder import Embedder
-from memory.keys import KeyRing, new_master_key
+from memory.keys.master import KeyRing, new_master_key
+from memory.keys.user_keys import UserKeys
 from memory.limits import MemoryLimits
 from memory.middleware import MemoryMiddleware
-from memory.recall import Recall
-from memory.rotation import Vectors
-from memory.user_keys import UserKeys
+from memory.recall.recall import Recall
 from memory.vault import Vault
-from sql.embedded import EmbeddedPostgres
+from sql.embedded.postgres import EmbeddedPostgres
 from sql.migrate import migrate
 from sql.pool import open_pool
 from sql.statements import Statements

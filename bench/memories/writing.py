@@ -15,8 +15,8 @@ import trio
 
 from bench.memories.corpus import Conversation, Item
 from bench.memories.setting import Setting
-from memory.learning import normalised, worth_learning
-from memory.words import Analyser
+from memory.text.analyser import Analyser
+from memory.text.learning import normalised, worth_learning
 from sql.tenant import scoped
 
 _SAY_EVERY_S: Final = 5.0

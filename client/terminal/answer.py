@@ -9,8 +9,8 @@ from uuid import UUID
 
 import trio
 
-from streaming.codes import ErrorCode
-from streaming.frames import WsError, WsPopupDomain, WsStreamBlock, WsStreamEnd, WsStreamStart, WsStreamText
+from streaming.wire.codes import ErrorCode
+from streaming.wire.frames import WsError, WsPopupDomain, WsStreamBlock, WsStreamEnd, WsStreamStart, WsStreamText
 
 AnswerFrame = WsStreamStart | WsPopupDomain | WsStreamText | WsStreamBlock | WsStreamEnd
 

@@ -11,8 +11,8 @@ import numpy as np
 import trio
 from pydantic import BaseModel, SecretStr, ValidationError
 
+from memory.crypto.rotation import DIMENSIONS, Vectors
 from memory.embedding.embedder import EmbeddingError
-from memory.rotation import DIMENSIONS, Vectors
 
 _BATCH: Final = 64
 # The usual limit is 8191 tokens; a token is seldom shorter than three characters.

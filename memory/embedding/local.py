@@ -15,9 +15,9 @@ import onnxruntime
 import trio
 from tokenizers import Tokenizer
 
+from memory.crypto.rotation import Vectors
 from memory.embedding.embedder import EmbeddingError
-from memory.embedding.model_files import MODEL, TOKENIZER, read_verified
-from memory.rotation import Vectors
+from memory.embedding.model.files import MODEL, TOKENIZER, read_verified
 
 NAME: Final = "snowflake-arctic-embed-s-int8"
 DIMENSIONS: Final = 384
@@ -51,7 +51,7 @@ class LocalEmbedder:
         """Load the model from `folder`, which `python -m memory fetch-model` fills; takes some 0.2 s of a thread.
 
         `document_threads` embed texts to store: one, so that a server keeps the other cores for its answers. Raises
-        `memory.embedding.model_files.ModelMissing` when a file is missing or is not the one expected, and
+        `memory.embedding.model.files.ModelMissing` when a file is missing or is not the one expected, and
         `EmbeddingError` when this machine can't run it.
         """
         return await trio.to_thread.run_sync(cls._load, folder, document_threads)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from server.pending import PendingReplies
-from streaming.frames import (
+from server.devices.pending import PendingReplies
+from streaming.wire.frames import (
     ServerFrame,
     WsDataRequest,
     WsDataResponse,
@@ -47,7 +47,7 @@ class Awaited:
 
 
 class RelayedLink:
-    """Implements `server.devices.DeviceSide`; `post` takes the frames on their way."""
+    """Implements `server.devices.registry.DeviceSide`; `post` takes the frames on their way."""
 
     def __init__(
         self,

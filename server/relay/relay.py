@@ -18,7 +18,7 @@ from uuid import UUID
 import structlog
 import trio
 
-from server.devices import DeviceRegistry, DeviceSide
+from server.devices.registry import DeviceRegistry, DeviceSide
 from server.relay.link import Awaited, RelayedFrame, RelayedLink
 from server.relay.messages import (
     Announced,
@@ -28,12 +28,12 @@ from server.relay.messages import (
     Message,
     Replaced,
 )
-from server.relay.outgoing import Outgoing
-from server.relay.serving import Serving
+from server.relay.send_queue import Outgoing
+from server.relay.served_calls import Serving
 from server.relay.store import RelayStore, channel_of
-from sql.listening import listen
-from streaming.codes import CloseCode
-from streaming.frames import WsDataRequest, WsServerMutation, WsToolCall, WsToolCancel
+from sql.notifications import listen
+from streaming.wire.codes import CloseCode
+from streaming.wire.frames import WsDataRequest, WsServerMutation, WsToolCall, WsToolCancel
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +50,7 @@ _LASTING_S: Final = 30.0
 
 
 class Relay:
-    """Implements `server.devices.OtherServers`. `run` it for as long as the server serves."""
+    """Implements `server.devices.registry.OtherServers`. `run` it for as long as the server serves."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class Relay:
     # ---- as the registry sees it ------------------------------------------------------------------------------------
 
     async def locate(self, user_id: UUID, device_id: UUID | None) -> DeviceSide | None:
-        """See `server.devices.OtherServers`. With the database out of reach, only devices here are found."""
+        """See `server.devices.registry.OtherServers`. With the database out of reach, only devices here are found."""
         try:
             with trio.fail_after(_LOOKUP_S):
                 devices = await self._store.devices(user_id)
@@ -104,11 +104,11 @@ class Relay:
         return self._registry.find(user_id, device_id)
 
     def announce(self, user_id: UUID, frame: WsServerMutation) -> None:
-        """See `server.devices.OtherServers`."""
+        """See `server.devices.registry.OtherServers`."""
         self._out.announce(user_id, Announced(frame=frame), _LASTING_S)
 
     async def joined(self, user_id: UUID, device_id: UUID, session_id: UUID) -> None:
-        """See `server.devices.OtherServers`. The device's older session elsewhere is ended."""
+        """See `server.devices.registry.OtherServers`. The device's older session elsewhere is ended."""
         before = await self._store.join(user_id, device_id, session_id)
         self._sessions[user_id, device_id] = session_id
         if before is not None and before[0] != self.worker_id:
@@ -116,7 +116,7 @@ class Relay:
             self._out.put(user_id, before[0], message, _LASTING_S)
 
     def parted(self, user_id: UUID, device_id: UUID, session_id: UUID) -> None:
-        """See `server.devices.OtherServers`."""
+        """See `server.devices.registry.OtherServers`."""
         if self._sessions.get((user_id, device_id)) == session_id:
             del self._sessions[user_id, device_id]
         self._out.part(user_id, device_id, session_id)

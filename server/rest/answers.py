@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from streaming.frames import (
+from streaming.wire.frames import (
     Domain,
     Optional,
     ServerFrame,

@@ -9,7 +9,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from quart import Blueprint, Response, request
 
-from server.answer import ChatInput
+from server.requests import ChatInput
 from server.rest.answers import AnswerCollector, ChatAnswer
 from server.rest.bodies import bearer_identity, read_body
 from server.rest.connection import RestRequest
@@ -18,8 +18,8 @@ from server.rest.openapi import Answer, Operation
 from server.rest.services import RestServices
 from server.rest.sse import sse_response
 from streaming.chat import Message
-from streaming.codes import ErrorCode
-from streaming.frames import ServerFrame, WsHistoryMessage, WsScope
+from streaming.wire.codes import ErrorCode
+from streaming.wire.frames import ServerFrame, WsHistoryMessage, WsScope
 
 JSON: Final = "application/json"
 EVENT_STREAM: Final = "text/event-stream"

@@ -13,11 +13,11 @@ from quart import Response
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 
-from server.answer import RequestRefused
-from sql.errors import DatabaseUnavailable
+from server.requests import RequestRefused
+from sql.driver.errors import DatabaseUnavailable
 from sql.pool import PoolClosed, PoolTimeout
-from streaming.codes import ErrorCode
-from streaming.frames import Optional, WsMutationRecord, WsStreamEnd, WsUsage
+from streaming.wire.codes import ErrorCode
+from streaming.wire.frames import Optional, WsMutationRecord, WsStreamEnd, WsUsage
 
 log = structlog.get_logger(__name__)
 

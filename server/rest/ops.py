@@ -9,10 +9,10 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict
 from quart import Blueprint, Response
 
-from server.metrics import CONTENT_TYPE
 from server.rest.errors import ErrorBody, ErrorDetail, json_response
 from server.rest.openapi import Answer, Operation
 from server.rest.services import RestServices
+from server.telemetry.metrics import CONTENT_TYPE
 
 
 class Health(BaseModel):

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pydantic import SecretStr
 
 from memory.middleware import MemoryMiddleware
-from server.accounts import Accounts
-from server.answer import ChatRunner
-from server.auth import Tokens
-from server.metrics import Metrics
-from server.origins import AllowedOrigins
-from server.overview import Overview
+from server.accounts.accounts import Accounts
+from server.accounts.credentials import Tokens
+from server.net.origins import AllowedOrigins
+from server.peers.overview import Overview
+from server.requests import ChatRunner
 from server.rest.playground import Playground
+from server.telemetry.metrics import Metrics
 
 Readiness = Callable[[], Awaitable[Mapping[str, str | None]]]
 """Each check by name: None when it passed, else a sentence that says what is wrong."""

@@ -11,9 +11,9 @@ import trio
 from quart import Response
 from quart.wrappers.response import ResponseBody
 
-from server.answer import ChatInput, ChatRunner, RequestRefused
-from streaming.codes import ErrorCode
-from streaming.frames import ServerFrame, WsFailure, WsStreamEnd
+from server.requests import ChatInput, ChatRunner, RequestRefused
+from streaming.wire.codes import ErrorCode
+from streaming.wire.frames import ServerFrame, WsFailure, WsStreamEnd
 
 log = structlog.get_logger(__name__)
 

@@ -14,9 +14,9 @@ import trio
 from pydantic import TypeAdapter
 
 from server.main import Running, serve
-from server.settings import Settings
+from server.running import WorkerOrders, read_line
+from server.settings.settings import Settings
 from server.stopping import stop_on_signal
-from server.workers.orders import WorkerOrders, read_line
 
 
 async def run_worker(settings: Settings) -> None:

@@ -1,5 +1,5 @@
 -- One user's memories that fit a query best, best first: by the words they share with it (BM25 over blind terms) and by
--- the likeness of their vectors (cosine), added up as memory/ranking.py says.
+-- the likeness of their vectors (cosine), added up as memory/recall/ranking.py says.
 --
 -- terms: blind terms, at most 60; NULL or empty: none. vector and embedding_model: the query's, both NULL without one;
 -- memories of another model take part with their words alone. lexical_limit of the first kind and semantic_limit of the

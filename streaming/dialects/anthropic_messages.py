@@ -16,7 +16,7 @@ from typing import Any
 
 from streaming.chat import ChatRequest, FinishReason, Message, ToolCallDelta
 from streaming.dialects.base import well_formed
-from streaming.dialects.decoding import JsonPayloadDecoder, arguments_of, count, encoded, objects
+from streaming.dialects.payload_decoder import JsonPayloadDecoder, arguments_of, count, encoded, objects
 
 _VERSION = "2023-06-01"
 # The API demands a limit. Every model of the last generations writes at least as much.

@@ -1,6 +1,6 @@
 """What a provider dialect is: requests out, payloads in, nothing that waits.
 
-A dialect is one sans-IO file. `streaming/llm.py` owns the HTTP; it knows no provider's vocabulary.
+A dialect is one sans-IO file. `streaming/model/chat_model.py` owns the HTTP; it knows no provider's vocabulary.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from streaming.chat import ChatRequest, Delta, ErrorDelta
-from streaming.envelope import TextPath
-from streaming.sse import ServerSentEvent
+from streaming.dialects.envelope import TextPath
+from streaming.dialects.sse import ServerSentEvent
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _RETRYABLE = re.compile(

@@ -9,7 +9,7 @@ from typing import Any
 
 from streaming.chat import ToolCallDelta
 from streaming.dialects.base import well_formed
-from streaming.dialects.decoding import objects
+from streaming.dialects.payload_decoder import objects
 
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d{1,6})\]|\['([^']*)'\]|\[\"([^\"]*)\"\]")
 _MAX_STEPS = 64

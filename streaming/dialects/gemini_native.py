@@ -15,8 +15,8 @@ from urllib.parse import quote
 
 from streaming.chat import ChatRequest, ErrorDelta, FinishReason, Message
 from streaming.dialects.base import provider_error
-from streaming.dialects.decoding import JsonPayloadDecoder, arguments_of, count, encoded, objects
 from streaming.dialects.gemini_function_calls import GeminiFunctionCalls
+from streaming.dialects.payload_decoder import JsonPayloadDecoder, arguments_of, count, encoded, objects
 
 _FINISH_REASONS = {
     "STOP": FinishReason.STOP,

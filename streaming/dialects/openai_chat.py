@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from streaming.chat import ChatRequest, ErrorDelta, FinishReason, Message
-from streaming.dialects.decoding import JsonPayloadDecoder, count, encoded
 from streaming.dialects.openai_tool_calls import OpenAIToolCalls
+from streaming.dialects.payload_decoder import JsonPayloadDecoder, count, encoded
 from streaming.dialects.think_tags import ThinkTags
 
 _FINISH_REASONS = {

@@ -14,7 +14,7 @@ from typing import Any
 
 from streaming.chat import ChatRequest, ErrorDelta, FinishReason, Message, ToolCallDelta
 from streaming.dialects.base import well_formed
-from streaming.dialects.decoding import JsonPayloadDecoder, count, encoded, objects
+from streaming.dialects.payload_decoder import JsonPayloadDecoder, count, encoded, objects
 
 _INCOMPLETE = {
     "max_output_tokens": FinishReason.LENGTH,

@@ -11,7 +11,7 @@ import trio
 
 from agents.device import DeviceCall, DeviceResult, Outcome
 from agents.turn import Turn
-from streaming.llm import ChatModel, ModelConfig, open_http_client
+from streaming.model.chat_model import ChatModel, ModelConfig, open_http_client
 from tests.model_server import ModelServer, Send, open_model_server, sse
 
 NOW_MS = 1_773_014_400_000  # Monday 2026-03-09, midnight UTC

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from agents.block_format import BLOCKS, answer_schema, describe_blocks, notation
-from agents.prompting import prompt
+from agents.prompt_text import prompt
 from parser import BlockParser
 from parser.blocks import Block, BlockType
 from parser.events import BlockReady, BlockRejected

@@ -12,7 +12,7 @@ from agents.chat_agent import ChatAgent
 from agents.registry import AGENTS
 from agents.turn import Turn
 from streaming.chat import Usage
-from streaming.llm import ChatModel
+from streaming.model.chat_model import ChatModel
 from tests.agents.fakes import Models, ScriptedDevice, make_turn, usage_chunk
 from tests.model_server import Mark, Never, chunk, end
 from tests.model_server import tool_calls as asks

@@ -14,14 +14,14 @@ from trio.testing import wait_all_tasks_blocked
 from agents.binding import Binder
 from agents.chat_agent import ChatAgent
 from agents.limits import AgentLimits
-from agents.prompting import opening_messages
+from agents.prompt_text import opening_messages
 from agents.registry import AGENTS
 from agents.tool_results import ToolResults
+from streaming.answer.home import HomeFormatter
 from streaming.chat import Usage
-from streaming.codes import ErrorCode
-from streaming.home import HomeFormatter
-from streaming.model_error import ModelError
-from streaming.stream_text import AnswerFrame, StreamText
+from streaming.model.errors import ModelError
+from streaming.wire.codes import ErrorCode
+from streaming.wire.stream_text import AnswerFrame, StreamText
 from tests.agents.fakes import Models, ScriptedDevice, answered, make_turn, usage_chunk
 from tests.model_server import Close, ModelServer, Wait, chunk, end, error_status, text, text_stream
 from tests.model_server import tool_calls as asks

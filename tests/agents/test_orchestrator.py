@@ -12,7 +12,7 @@ from agents.model import Models
 from agents.orchestrator import Orchestrator
 from agents.turn import Scope
 from streaming.chat import Usage
-from streaming.model_error import ModelError
+from streaming.model.errors import ModelError
 from tests.agents.fakes import ScriptedDevice, answered, make_turn, open_model
 from tests.model_server import ModelServer, Never, ReceivedRequest, Step, error_status, text_stream, tool_calls
 

@@ -8,7 +8,7 @@ import pytest
 
 from agents.limits import AgentLimits
 from agents.prompt_files import FOLDER, digests
-from agents.prompting import opening_messages, prompt, prompts_version, quote, recent
+from agents.prompt_text import opening_messages, prompt, prompts_version, quote, recent
 from agents.registry import AGENTS
 from agents.turn import Scope
 from parser.blocks import BlockType, ChartType, Entity

@@ -15,10 +15,10 @@ from agents.limits import AgentLimits
 from agents.registry import AGENTS
 from agents.repair import Repair
 from agents.turn import Turn
+from streaming.answer.home import RejectedBlock
 from streaming.chat import Usage
 from streaming.dialects import DIALECTS
-from streaming.home import RejectedBlock
-from streaming.llm import ChatModel, ModelConfig, open_http_client
+from streaming.model.chat_model import ChatModel, ModelConfig, open_http_client
 from tests.agents.fakes import Models, ScriptedDevice, answered, make_turn
 from tests.model_server import Close, Never, Step, chunk, error_status, sse, text_stream
 from tests.model_server import tool_calls as asks

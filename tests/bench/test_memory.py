@@ -23,9 +23,9 @@ from bench.memories.quality import BLIND, CLEAR, FUSED, Report, Tally, measure_q
 from bench.memories.setting import Remembering, Setting, bench_folder, open_setting
 from bench.memories.writing import write
 from bench.memory import until_told
+from memory.crypto.rotation import Vectors
 from memory.limits import MemoryLimits
-from memory.recall import Recall
-from memory.rotation import Vectors
+from memory.recall.recall import Recall
 from sql.pool import Pool
 from tests.memory.remembering import Memories, WordEmbedder
 

@@ -33,7 +33,7 @@ from bench.stream.targets import PEERS, TESSERA, Places, model_server, tessera
 from bench.stream.wire import CLOSE, PING, TEXT, frame, take_frames
 from streaming.chat import ContentDelta, FinishDelta, UsageDelta
 from streaming.dialects import DIALECTS
-from streaming.response_decoder import ResponseDecoder
+from streaming.model.decoder import ResponseDecoder
 
 
 @pytest.mark.parametrize("now_ns", [0, 999, 1_000, 123_456_789_000, 86_400 * 10**9, 10**15])

@@ -9,7 +9,7 @@ import trio
 from quart import request
 from quart_trio import QuartTrio
 
-from server.rest.serve import serve_rest
+from server.net.http_server import serve_rest
 
 USER_ID = "6f1e1c9e-3f0b-4a53-9d0c-2b8d1c1f0a11"
 

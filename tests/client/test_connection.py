@@ -9,8 +9,8 @@ import trio
 
 from client.terminal.answer import RequestRefusedError
 from client.terminal.connection import Device, open_device
-from streaming.codes import ErrorCode
-from streaming.frames import (
+from streaming.wire.codes import ErrorCode
+from streaming.wire.frames import (
     WsAuthExpiring,
     WsCancel,
     WsError,

@@ -11,7 +11,7 @@ import trio
 
 from client.terminal.calls import ToolError
 from client.terminal.connection import open_device
-from streaming.frames import (
+from streaming.wire.frames import (
     WsAuthExpiring,
     WsClientMutation,
     WsDataRequest,

@@ -15,7 +15,7 @@ from rich.console import Console
 from client.terminal.blocks import block
 from client.terminal.plain import clean, day
 from client.terminal.render import Renderer
-from streaming.frames import WsPopupDomain, WsStreamBlock, WsStreamEnd, WsStreamStart, WsStreamText
+from streaming.wire.frames import WsPopupDomain, WsStreamBlock, WsStreamEnd, WsStreamStart, WsStreamText
 
 TODAY = date(2025, 3, 14)
 ID = UUID(int=1)

@@ -17,8 +17,8 @@ from client.terminal.account import load_or_create_account
 from client.terminal.app import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_UNREACHABLE, Options, run
 from client.terminal.prompt import PipeReader, Prompt
 from client.terminal.store import InvalidDataError
-from streaming.codes import ErrorCode
-from streaming.frames import (
+from streaming.wire.codes import ErrorCode
+from streaming.wire.frames import (
     WsCancel,
     WsClientMutation,
     WsError,

@@ -9,7 +9,7 @@ import trio
 
 from client.terminal.connection import open_device
 from client.terminal.wire import ConnectError, ConnectionLostError, ProtocolError, open_connection
-from streaming.frames import (
+from streaming.wire.frames import (
     WsAuthExpiring,
     WsClientMutation,
     WsHomeRequest,

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from client.terminal.wire import Connection
-from streaming.schema import json_schema
+from streaming.wire.schema import json_schema
 from tests.local_model.process import LocalModel, model_file, running_model
 from tests.local_model.relay import Relay, open_relay
 from tests.server.running import Tessera, open_tessera

@@ -16,7 +16,7 @@ from parser import BlockParser
 from parser.blocks import BlockType
 from parser.events import BlockOpened
 from streaming.chat import ChatRequest, FinishReason, Message, Usage
-from streaming.llm import ChatModel, Completion, ModelConfig, open_http_client
+from streaming.model.chat_model import ChatModel, Completion, ModelConfig, open_http_client
 from tests.local_model.process import LocalModel
 
 # Slow on a busy machine, and stuck nowhere: what waits has a limit of its own.

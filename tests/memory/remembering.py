@@ -10,17 +10,17 @@ from uuid import UUID, uuid4
 import numpy as np
 from cryptography.fernet import Fernet
 
+from memory.crypto.rotation import Vectors
 from memory.embedding.embedder import Embedder, EmbeddingError
-from memory.enrichment import Describe
-from memory.key_shares import KeyShares
-from memory.keys import KeyRing
+from memory.enrichment.worker import Describe
+from memory.keys.master import KeyRing
+from memory.keys.shares import KeyShares
+from memory.keys.user_keys import UserKeys
 from memory.limits import MemoryLimits
+from memory.maintenance.rekey import Rekeying
 from memory.middleware import MemoryMiddleware
-from memory.rekeying import Rekeying
-from memory.rotation import Vectors
-from memory.user_keys import UserKeys
+from memory.text.analyser import Analyser
 from memory.vault import Tier, Vault
-from memory.words import Analyser
 from sql.pool import Pool
 from sql.statements import Statements
 from sql.tenant import scoped

@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
-from memory.rotation import Rotation, Vectors
-from memory.terms import BlindTerms
-from sql.connection import Connection
+from memory.crypto.blind_terms import BlindTerms
+from memory.crypto.rotation import Rotation, Vectors
+from sql.driver.connection import Connection
 from sql.pool import Pool
 
 MODEL = "test-model"

@@ -9,8 +9,8 @@ import psycopg
 import pytest
 from cryptography.fernet import Fernet
 
-from memory.core import MAX_VALUES, CoreMemory, InvalidCoreValue, PreferenceChanged, TooManyPreferences
-from memory.keys import KeyRing
+from memory.keys.master import KeyRing
+from memory.tiers.core import MAX_VALUES, CoreMemory, InvalidCoreValue, PreferenceChanged, TooManyPreferences
 from memory.vault import NoSuchUser
 from sql.pool import Pool
 from tests.memory.remembering import Memories, WordEmbedder

@@ -13,8 +13,8 @@ import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from memory.entity_changes import EntityChange
-from memory.keys import new_master_key
+from memory.keys.master import new_master_key
+from memory.tiers.entities import EntityChange
 from sql.pool import open_pool
 from sql.tenant import configure_server
 from tests.memory.remembering import Memories, WordEmbedder

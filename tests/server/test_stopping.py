@@ -11,7 +11,7 @@ import trio
 from client.terminal.answer import RequestRefusedError
 from client.terminal.connection import Device, open_device
 from client.terminal.wire import ConnectError, ConnectionLostError, open_connection
-from streaming.codes import CloseCode, ErrorCode
+from streaming.wire.codes import CloseCode, ErrorCode
 from tests.model_server import Never, Wait, text, text_stream
 from tests.server.conversing import chat, close_code, first_text
 from tests.server.running import open_tessera, text_block

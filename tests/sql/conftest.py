@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from sql.connection import Connection, TrioConnection
+from sql.driver.connection import Connection, TrioConnection
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import trio
 
-from sql.connection import Connection
+from sql.driver.connection import Connection
 
 
 async def marks(connection: Connection) -> list[int]:

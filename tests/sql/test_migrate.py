@@ -8,7 +8,7 @@ import psycopg
 import pytest
 import trio
 
-from sql.connection import TrioConnection
+from sql.driver.connection import TrioConnection
 from sql.migrate import LOCK_KEY, Migration, MigrationError, migrate, pending, read_migrations, rollback, status
 
 ONE = Migration("0001_one", b"CREATE TABLE one (i int); INSERT INTO one VALUES (1);", b"DROP TABLE one")

@@ -9,7 +9,7 @@ import psycopg
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from sql.connection import Connection
+from sql.driver.connection import Connection
 from tests.sql.marks import marks
 
 

@@ -9,7 +9,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from sql.connection import Connection
+from sql.driver.connection import Connection
 from sql.pool import UPKEEP_INTERVAL_S, Pool, PoolClosed, PoolTimeout, open_pool
 
 

@@ -9,7 +9,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from sql.embedded import EmbeddedPostgres
+from sql.embedded.postgres import EmbeddedPostgres
 from sql.pool import LAST_RETRY_S, PoolTimeout, open_pool
 from tests.database import temporary_directory
 

@@ -12,8 +12,8 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier, Literal
 
-from memory.search import SearchQuery
-from sql.connection import Connection, TrioConnection
+from memory.recall.search import SearchQuery
+from sql.driver.connection import Connection, TrioConnection
 from sql.pool import Pool
 from sql.statements import StatementName
 from sql.tenant import SERVER_ROLE, UnsafeRole, configure_server, listing, scoped, scoped_to_email

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from streaming.chat import ChatRequest, ContentDelta, Delta, Message
-from streaming.llm import ChatModel
+from streaming.model.chat_model import ChatModel
 
 KEY = "sk-very-secret-0123456789"
 PROMPT = "the prompt nobody may see"

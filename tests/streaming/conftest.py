@@ -10,7 +10,7 @@ import pytest
 import trio
 from pydantic import SecretStr
 
-from streaming.llm import ChatModel, HttpTransport, ModelConfig, open_http_client
+from streaming.model.chat_model import ChatModel, HttpTransport, ModelConfig, open_http_client
 from tests.model_server import ModelServer, open_model_server
 from tests.streaming.asking import KEY, ModelFactory
 

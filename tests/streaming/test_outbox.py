@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from streaming.frames import (
+from streaming.outbox import DataFrame, Outbox, OutboxOverflow
+from streaming.wire.frames import (
     WsPong,
     WsStreamBlock,
     WsStreamEnd,
     WsStreamStart,
 )
-from streaming.outbox import DataFrame, Outbox, OutboxOverflow
-from streaming.stream_text import AnswerFrame, StreamText
+from streaming.wire.stream_text import AnswerFrame, StreamText
 
 A, B, C = (UUID(int=number) for number in (1, 2, 3))
 

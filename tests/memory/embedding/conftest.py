@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from memory.embedding.fetching import fetch_model
 from memory.embedding.local import LocalEmbedder
-from memory.embedding.model_files import ModelMissing, model_folder
-from memory.embedding.sources import from_hub, from_package
+from memory.embedding.model.download import fetch_model
+from memory.embedding.model.files import ModelMissing, model_folder
+from memory.embedding.model.sources import from_hub, from_package
 
 STATE_DIR = Path(__file__).resolve().parents[3] / ".state"
 

@@ -9,10 +9,10 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from memory.crypto.rotation import Vectors
 from memory.embedding.embedder import EmbeddingError
 from memory.embedding.local import DIMENSIONS, LocalEmbedder
-from memory.embedding.model_files import MODEL, TOKENIZER, ModelMissing
-from memory.rotation import Vectors
+from memory.embedding.model.files import MODEL, TOKENIZER, ModelMissing
 
 TEXTS = [
     "Sarah's birthday dinner is at the Italian place on Friday.",

@@ -12,14 +12,14 @@ import trio
 from cryptography.fernet import Fernet
 
 from client.terminal.connection import open_device
-from memory.keys import KeyRing
+from memory.keys.master import KeyRing
 from server.relay.messages import SEAL_LABEL, ForDevice, Seal
 from server.relay.relay import STALE_S
 from server.relay.store import RelayStore
 from sql.pool import open_pool
 from sql.statements import Statements
 from sql.tenant import configure_server
-from streaming.frames import WsToolCall
+from streaming.wire.frames import WsToolCall
 from tests.server.relay.test_two_servers import asking_for, chat, results
 from tests.server.running import Tessera, open_tessera
 

@@ -17,7 +17,7 @@ from server.relay.messages import (
     Seal,
     Unreadable,
 )
-from streaming.frames import (
+from streaming.wire.frames import (
     WsDataRequest,
     WsDataResponse,
     WsServerMutation,

@@ -12,14 +12,14 @@ import httpx
 import trio
 from quart_trio import QuartTrio
 
-from server.accounts import Accounts
-from server.answer import ChatInput, Emit
-from server.auth import Tokens
-from server.metrics import Metrics
+from server.accounts.accounts import Accounts
+from server.accounts.credentials import Tokens
+from server.net.http_server import ServeLimits, serve_rest
+from server.requests import ChatInput, Emit
 from server.rest.app import build_app
-from server.rest.serve import ServeLimits, serve_rest
 from server.rest.services import RestLimits, RestServices
-from streaming.frames import WsFailure, WsStreamEnd, WsStreamStart, WsStreamText
+from server.telemetry.metrics import Metrics
+from streaming.wire.frames import WsFailure, WsStreamEnd, WsStreamStart, WsStreamText
 
 USER = UUID("11111111-2222-4333-8444-555555555555")
 REQUEST = UUID("99999999-2222-4333-8444-555555555555")

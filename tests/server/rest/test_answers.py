@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from server.rest.answers import AnswerCollector
-from streaming.frames import (
+from streaming.wire.frames import (
     ServerFrame,
     WsMutationRecord,
     WsPong,

@@ -12,10 +12,10 @@ import pytest
 import structlog
 import trio
 
-from server.answer import ChatInput, Emit
-from server.auth import Tokens
+from server.accounts.credentials import Tokens
+from server.requests import ChatInput, Emit
 from server.rest.services import RestLimits
-from streaming.frames import WsStreamEnd
+from streaming.wire.frames import WsStreamEnd
 from tests.server.rest.listening import KEY, USER, client_of, listening, make_services, raw_exchange
 
 LOGIN = "/api/v1/auth/login"

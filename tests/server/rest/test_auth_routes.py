@@ -8,10 +8,10 @@ import structlog
 import trio
 from argon2 import PasswordHasher
 
-from memory.keys import KeyRing, new_master_key
-from memory.user_keys import UserKeys
-from server.accounts import Accounts
-from server.auth import Passwords
+from memory.keys.master import KeyRing, new_master_key
+from memory.keys.user_keys import UserKeys
+from server.accounts.accounts import Accounts
+from server.accounts.credentials import Passwords
 from server.rest.services import RestLimits, RestServices
 from sql.pool import Pool, open_pool
 from sql.statements import Statements

@@ -9,11 +9,11 @@ from uuid import UUID
 import pytest
 import trio
 
-from server.answer import ChatInput, Emit, RequestRefused
+from server.requests import ChatInput, Emit, RequestRefused
 from server.rest.services import RestLimits
 from streaming.chat import Message
-from streaming.codes import ErrorCode
-from streaming.frames import (
+from streaming.wire.codes import ErrorCode
+from streaming.wire.frames import (
     WsFailure,
     WsMutationRecord,
     WsScope,

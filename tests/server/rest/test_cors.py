@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from server.origins import AllowedOrigins
+from server.net.origins import AllowedOrigins
 from tests.server.rest.listening import client_of, make_services
 
 LISTED = "https://listed.example"

@@ -11,10 +11,10 @@ import structlog
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from server.answer import ChatInput, Emit, RequestRefused
+from server.requests import ChatInput, Emit, RequestRefused
 from server.rest.sse import KEEP_ALIVE, EventStream, encode_event, sse_response
-from streaming.codes import ErrorCode
-from streaming.frames import (
+from streaming.wire.codes import ErrorCode
+from streaming.wire.frames import (
     SERVER_FRAME,
     ServerFrame,
     WsFailure,

@@ -18,7 +18,7 @@ import trio
 
 from client.terminal.connection import Device, open_device
 from client.terminal.rest import SignIn, register
-from server.workers.orders import WorkerOrders
+from server.running import WorkerOrders
 from server.workers.supervisor import Supervisor, WorkerFailed
 from tests.model_server import ReceivedRequest, Step, open_model_server, text_stream, tool_calls
 from tests.server.running import is_routing, text_block, tool_messages

@@ -1,0 +1,113 @@
+"""The blocks of an answer. They name the items by `from`; the server computes what is shown of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from demo.items import DATE_FIELD, Item, Items, is_done, item_day, title
+
+Block = dict[str, Any]
+Row = list[str | int | None]
+_GROUP_NAMES = {"projectId": "project", "day": "day", "clientId": "client", "isApproved": "approval"}
+_GROUPS = {
+    "task": ("status", "priority", "projectId", "assignee", "day"),
+    "project": ("status", "clientId"),
+    "note": ("projectId", "day"),
+    "checkpoint": ("projectId", "isApproved", "day"),
+}
+_COLUMNS = {
+    "task": ["title", "dueDate", "priority", "status", "projectId"],
+    "note": ["title", "createdAt", "projectId"],
+    "checkpoint": ["title", "date", "projectId", "isApproved"],
+}
+_SORTS: dict[str, Block] = {
+    "task": {"sort": "dueDate"},
+    "note": {"sort": "createdAt", "order": "desc"},
+    "checkpoint": {"sort": "date"},
+}
+_STATUS_WORDS = {"todo": "to do", "in_progress": "in progress", "on_hold": "on hold"}
+
+
+def text_block(content: str) -> Block:
+    return {"type": "text", "content": content}
+
+
+def entity_block(entity: str, chosen: Sequence[Item]) -> Block:
+    """Names the items; the server fills in their data from the tool results."""
+    return {"type": "entity_ref", "entity": entity, "ids": [str(item["id"]) for item in chosen]}
+
+
+def count_chart(entity: str, chosen: Sequence[Item], items: Items, chart: str, group: str | None) -> Block:
+    """How many of `chosen` there are by a field that this entity has. The server counts."""
+    field = group if group in _GROUPS[entity] else _GROUPS[entity][0]
+    if field == "day":
+        # A day is a place on an axis; what has none is not on it, unless nothing has.
+        chosen = [item for item in chosen if item_day(entity, item) is not None] or chosen
+    name = _GROUP_NAMES.get(field, field)
+    grouping = {"groupBy": DATE_FIELD[entity], "interval": "day"} if field == "day" else {"groupBy": field}
+    return {
+        "type": "chart",
+        "chartType": chart,
+        "title": f"{entity.capitalize()}s by {name}",
+        "from": _source(entity, chosen, items) | grouping | {"agg": "count"},
+    }
+
+
+def progress_chart(projects: Sequence[Item], chart: str) -> Block:
+    """The tasks of each project by status. The server counts."""
+    source = {"entity": "task", "filter": {"projectId": _ids(projects)}, "groupBy": "projectId", "splitBy": "status"}
+    return {"type": "chart", "chartType": chart, "title": "Tasks by project", "from": source}
+
+
+def broken_chart(entity: str) -> Block:
+    """A chart that cannot be computed: it shows what the server does about one."""
+    source = {"entity": entity, "groupBy": "nonsense"}
+    return {"type": "chart", "chartType": "bar", "title": f"{entity.capitalize()}s", "from": source}
+
+
+def table_block(entity: str, chosen: Sequence[Item], items: Items, today: date) -> Block:
+    """The fields of each item that a person would look for."""
+    if entity == "project":
+        headers = ["Project", "Status", "Open tasks", "Done", "Next checkpoint"]
+        return {"type": "table", "headers": headers, "rows": [_project_row(item, items, today) for item in chosen]}
+    return {"type": "table", "from": _source(entity, chosen, items) | {"columns": _COLUMNS[entity]} | _SORTS[entity]}
+
+
+def timeline_block(entity: str, chosen: Sequence[Item], items: Items) -> Block | None:
+    """Checkpoints at their dates, or tasks at their due dates; None when not one has a date."""
+    if not any(item_day(entity, item) is not None for item in chosen):
+        return None
+    return {"type": "timeline", "from": _source(entity, chosen, items)}
+
+
+def _source(entity: str, chosen: Sequence[Item], items: Items) -> Block:
+    """`from` for exactly these items: all of them, or those with these ids."""
+    source: Block = {"entity": entity}
+    if len(chosen) < len(items.of(entity)):
+        source["filter"] = {"id": _ids(chosen)}
+    return source
+
+
+def _ids(items: Sequence[Item]) -> list[Any]:
+    return [item["id"] for item in items]
+
+
+def _project_row(project: Item, items: Items, today: date) -> Row:
+    own = [task for task in items.of("task") if str(task.get("projectId")) == str(project["id"])]
+    done = sum(is_done(task) for task in own)
+    ahead = sorted(
+        (day, title(item))
+        for item in items.of("checkpoint")
+        if str(item.get("projectId")) == str(project["id"])
+        and (day := item_day("checkpoint", item)) is not None
+        and day >= today
+    )
+    coming = f"{ahead[0][1]} ({ahead[0][0]})" if ahead else None
+    return [title(project), _word(project, "status"), len(own) - done, done, coming]
+
+
+def _word(item: Item, field: str) -> str | None:
+    value = item.get(field)
+    return None if value is None else _STATUS_WORDS.get(str(value), str(value))

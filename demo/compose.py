@@ -1,0 +1,222 @@
+"""The answer: what the tools returned, chosen, counted and put into blocks, or into plain text for a popup."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from demo.blocks import (
+    Block,
+    broken_chart,
+    count_chart,
+    entity_block,
+    progress_chart,
+    table_block,
+    text_block,
+    timeline_block,
+)
+from demo.items import Item, Items, is_done, item_day, urgency
+from demo.plan import CHANGING, change_tool, creation, entity_for, nothing_to_do, targets
+from demo.request import DemoRequest
+from demo.sentences import DISCLOSURE, HELP, bullets, changed, counted, failed, item_facts, names
+from demo.wish import Wish
+
+_COMING_DAYS = 14
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """What the answer is about."""
+
+    entity: str
+    items: list[Item]
+    label: str
+
+
+def compose(wish: Wish, request: DemoRequest, items: Items, today: date) -> str:
+    """The whole text of the answer: a JSON array of blocks, or plain text where blocks were not asked for."""
+    sentences, blocks, chosen = _answer(wish, request, items, today)
+    if items.cut:
+        sentences.append("(The tools returned only a part of what there is.)")
+    text = " ".join([DISCLOSURE, *sentences])
+    if request.repair:
+        return json.dumps(_again(request.repair, blocks), ensure_ascii=False)
+    if request.wants_blocks:
+        return json.dumps([text_block(text), *blocks], ensure_ascii=False)
+    listed = bullets(chosen.items, chosen.entity, today) if chosen is not None and len(chosen.items) > 1 else ""
+    return f"{text}\n{listed}" if listed else text
+
+
+def _again(types: Sequence[str | None], blocks: Sequence[Block]) -> list[Block]:
+    """The answer's blocks of the types that are asked for again."""
+    left = list(blocks)
+    again = []
+    for wanted in types:
+        found = next((block for block in left if wanted in {None, block["type"]}), None)
+        if found is not None:
+            left.remove(found)
+            again.append(found)
+    return again
+
+
+def _answer(
+    wish: Wish, request: DemoRequest, items: Items, today: date
+) -> tuple[list[str], list[Block], _Chosen | None]:
+    entity = entity_for(wish, request)
+    failures = [failed(result) for result in request.results if result.error is not None]
+    if wish.verb == "help" or nothing_to_do(wish, request):
+        return [HELP if wish.verb == "help" else f"I recognise nothing in that. {HELP}"], [], None
+    if wish.verb in CHANGING:
+        return _changed(wish, request, items, entity, failures, today)
+    opened = request.open_item
+    if wish.this and opened is not None and not any(items.by_entity.values()):
+        return [item_facts(*opened, items, today), *failures], [], None
+    if entity not in items.by_entity:
+        return failures or [_cannot(request, f"list {entity}s"), HELP], [], None
+    chosen = _choose(wish, items, entity, today)
+    return (
+        [_summary(wish, chosen, items, today), *failures],
+        _blocks(wish, chosen, items, today, repairing=bool(request.repair)),
+        chosen,
+    )
+
+
+def _changed(
+    wish: Wish, request: DemoRequest, items: Items, entity: str, failures: list[str], today: date
+) -> tuple[list[str], list[Block], _Chosen | None]:
+    tool = change_tool(wish, request, entity)
+    made = [result for result in request.results if result.tool == tool and result.error is None]
+    if made:
+        data = made[-1].data
+        if wish.verb == "delete":
+            item: Item = items.deleted[-1] if items.deleted else {"title": wish.name}
+        else:
+            item = data if isinstance(data, dict) else {"title": wish.name}
+        shown = [entity_block(entity, [item])] if wish.verb != "delete" and "id" in item else []
+        return [changed(wish, entity, item, today), *failures], shown, None
+    if failures:
+        return failures, [], None
+    if tool is None:
+        return [_cannot(request, f"{wish.verb} {entity}s")], [], None
+    if wish.verb == "create":
+        missing = creation(wish, request, items, entity)[1] or ["title"]
+        return (
+            [f"To create a {entity} I need its {' and its '.join(missing)}. Say it in one sentence, please."],
+            [],
+            None,
+        )
+    found = targets(wish, request, items, entity)
+    if not found:
+        what = f"a {entity} called “{wish.name}”" if wish.name else f"which {entity} you mean"
+        return [f"I do not find {what}." if wish.name else f"I do not know {what}."], [], None
+    if len(found) > 1:
+        text = f"Several {entity}s could be meant: {names(found, entity, today)}. Which one?"
+        return [text], [entity_block(entity, found)], _Chosen(entity, found, "")
+    return [f"What shall I change about “{wish.name}”? I can set its day, its priority, or approve it."], [], None
+
+
+def _choose(wish: Wish, items: Items, entity: str, today: date) -> _Chosen:
+    found, label = items.of(entity), ""
+    if entity == "task":
+        found, label = _by_status(wish, found)
+        if wish.priority is not None:
+            found, label = (
+                [item for item in found if item.get("priority") == wish.priority],
+                f"{wish.priority}-priority ",
+            )
+        found = sorted(found, key=urgency)
+    span = wish.span
+    if span is not None and entity != "project":
+        # What is still open from earlier days is part of what is to be done today.
+        late = entity == "task" and span.name in {"today", "this week"}
+        found = [
+            item
+            for item in found
+            if span.covers(day := item_day(entity, item)) or (late and day is not None and day < today)
+        ]
+    if entity == "checkpoint":
+        found.sort(key=lambda item: item_day(entity, item) or date.max)
+    return _Chosen(entity, found, label)
+
+
+def _by_status(wish: Wish, tasks: list[Item]) -> tuple[list[Item], str]:
+    if wish.status == "done":
+        return [item for item in tasks if is_done(item)], "finished "
+    if wish.status == "in_progress":
+        return [item for item in tasks if item.get("status") == "in_progress"], "started "
+    if wish.status == "open" or wish.span is not None:
+        return [item for item in tasks if not is_done(item)], "open "
+    return tasks, ""
+
+
+def _summary(wish: Wish, chosen: _Chosen, items: Items, today: date) -> str:
+    entity, found = chosen.entity, chosen.items
+    about = f" with “{wish.search}” in {'it' if len(found) == 1 else 'them'}" if wish.search else ""
+    when = f" for {wish.span.name}" if wish.span is not None else ""
+    if wish.span is not None and wish.span.name == "overdue":
+        when = " that are overdue"
+    text = "I recognise nothing in that but a wish to see something; “help” says what I can do. " if wish.vague else ""
+    text += f"You have {counted(len(found), f'{chosen.label}{entity}')}{about}{when}"
+    if entity == "task" and found and wish.span is not None and wish.span.name != "overdue":
+        late = sum((day := item_day("task", item)) is not None and day < today for item in found)
+        text += f", {late} of them overdue" if late else ""
+    text += "." if not found else f": {names(found, entity, today)}."
+    if wish.overview:
+        others = [counted(len(items.of(other)), other) for other in items.by_entity if other != entity]
+        text += f" There are also {', '.join(others)}." if others else ""
+    if entity == "project":
+        done = sum(is_done(task) for task in items.of("task"))
+        text += f" {done} of their {len(items.of('task'))} tasks are done." if items.of("task") else ""
+    return text
+
+
+def _blocks(wish: Wish, chosen: _Chosen, items: Items, today: date, *, repairing: bool) -> list[Block]:
+    entity, found = chosen.entity, chosen.items
+    asked = wish.chart is not None or wish.table or wish.timeline
+    plain = not asked and wish.search is None
+    blocks: list[Block | None] = []
+    if found:
+        if wish.chart is not None or wish.overview or wish.group or (plain and (wish.span or entity == "project")):
+            broken = wish.broken and not repairing
+            blocks.append(broken_chart(entity) if broken else _chart(wish, chosen, items))
+        if wish.table or wish.overview or (plain and (entity == "project" or _is_long(wish))):
+            blocks.append(table_block(entity, found, items, today))
+        if not asked:
+            blocks.append(entity_block(entity, found))
+    if wish.timeline or wish.overview or (plain and (wish.span is not None or entity == "checkpoint")):
+        blocks.append(_timeline(chosen, items, today))
+    return [block for block in blocks if block is not None]
+
+
+def _chart(wish: Wish, chosen: _Chosen, items: Items) -> Block:
+    chart = wish.chart or "bar"
+    if chosen.entity == "project" and items.of("task"):
+        return progress_chart(chosen.items, chart)
+    group = wish.group or ("priority" if wish.span is not None and not _is_long(wish) else None)
+    if wish.group is None and (_is_long(wish) or chart in {"line", "area"}):
+        group = "day"
+    return count_chart(chosen.entity, chosen.items, items, chart, group)
+
+
+def _timeline(chosen: _Chosen, items: Items, today: date) -> Block | None:
+    if chosen.entity == "checkpoint":
+        return timeline_block("checkpoint", chosen.items, items)
+    coming: Sequence[Item] = [
+        item
+        for item in items.of("checkpoint")
+        if (day := item_day("checkpoint", item)) is not None and today <= day < today + timedelta(days=_COMING_DAYS)
+    ]
+    return timeline_block("checkpoint", coming, items) if coming else timeline_block("task", chosen.items, items)
+
+
+def _is_long(wish: Wish) -> bool:
+    """Whether the span is of more than a day or two, so that its days are worth comparing."""
+    span = wish.span
+    return span is not None and span.first is not None and (span.end - span.first).days > 1
+
+
+def _cannot(request: DemoRequest, what: str) -> str:
+    offered = ", ".join(sorted(request.tools)) or "none"
+    return f"I was given no tool to {what} (my tools here: {offered})."

@@ -1,0 +1,37 @@
+"""The demo model itself: a request in, tool calls or a text out. Rules only; the same request has the same answer."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from demo.compose import compose
+from demo.items import gather
+from demo.plan import Call, next_calls
+from demo.request import DemoRequest
+from demo.schema import constrained_answer
+from demo.wish import read_wish
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Either `calls` or `text`."""
+
+    text: str = ""
+    calls: tuple[Call, ...] = ()
+
+
+def respond(request: DemoRequest, *, now_ms: int) -> Reply:
+    """Answer `request`. `now_ms` counts where the prompt does not say what time it is."""
+    if request.schema is not None and "blocks" not in request.schema.get("properties", {}):
+        answer = constrained_answer(request.schema, (request.question, *request.earlier))
+        return Reply(text=json.dumps(answer, ensure_ascii=False))
+    moment = request.now_ms if request.now_ms is not None else now_ms
+    today = datetime.fromtimestamp(moment / 1000, UTC).date()
+    wish = read_wish(request.question, today)
+    items = gather(request.results)
+    if calls := next_calls(wish, request, items):
+        return Reply(calls=calls)
+    text = compose(wish, request, items, today)
+    return Reply(text=f'{{"blocks": {text}}}' if request.schema is not None else text)

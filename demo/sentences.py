@@ -1,0 +1,95 @@
+"""What the demo model says in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from demo.items import Item, Items, item_day, title
+from demo.request import ToolResult
+from demo.wish import Wish
+
+DISCLOSURE = "I am Tessera's demo model: rules, not a language model."
+HELP = (
+    "I read your tasks, projects, notes and checkpoints from your device and change them when you ask. Try: "
+    '"What should I do today?", "What is overdue?", "Show my week as a table", "Pie chart of tasks by priority", '
+    '"How are my projects doing?", "Search my notes for export", "Show the timeline", '
+    '"Create a task called Water the plants due tomorrow", "Finish the task Renew the domain", '
+    '"Delete the task Renew the domain", or "Give me an overview". Any model that speaks the OpenAI API can take my '
+    "place: set TESSERA_MODEL_URL."
+)
+_PAST = {
+    "create": "created",
+    "complete": "marked as done",
+    "reopen": "reopened",
+    "delete": "deleted",
+    "change": "changed",
+}
+_NAMED = 3
+
+
+def counted(number: int, entity: str) -> str:
+    return f"{number or 'no'} {entity}{'' if number == 1 else 's'}"
+
+
+def names(items: Sequence[Item], entity: str, today: date) -> str:
+    """The first few of `items` by name, with their days."""
+    shown = [f"“{title(item)}”{_when(item, entity, today)}" for item in items[:_NAMED]]
+    more = f" and {len(items) - _NAMED} more" if len(items) > _NAMED else ""
+    return ", ".join(shown) + more
+
+
+def bullets(items: Sequence[Item], entity: str, today: date, most: int = 10) -> str:
+    """One line for each item, for plain-text answers."""
+    lines = [f"- {title(item)}{_when(item, entity, today)}" for item in items[:most]]
+    if len(items) > most:
+        lines.append(f"- and {len(items) - most} more")
+    return "\n".join(lines)
+
+
+def changed(wish: Wish, entity: str, item: Item, today: date) -> str:
+    """Says that the change was made."""
+    return f"I have {_PAST[wish.verb]} the {entity} “{title(item)}”{_when(item, entity, today)}."
+
+
+def failed(result: ToolResult) -> str:
+    """Says plainly that a tool did not do its work."""
+    code, message = result.error or ("error", "")
+    doing = result.tool.replace("_", " the ", 1)
+    match code:
+        case "denied":
+            return f"You refused to let me {doing}, so nothing was changed."
+        case "device_offline":
+            return f"None of your devices is connected, so I could not {doing}: your data lives there."
+        case "device_gone":
+            return f"Your device disconnected before it answered, so I do not know whether it did {doing}."
+        case "deadline":
+            return f"Your device did not answer in time when I tried to {doing}."
+    return f"I could not {doing}: {message.rstrip('.') or code} ({code})."
+
+
+def item_facts(entity: str, item: Item, items: Items, today: date) -> str:
+    """A sentence or two about one item."""
+    parts = [f"This {entity} is “{title(item)}”{_when(item, entity, today)}."]
+    for field, label in (("status", "Status"), ("priority", "Priority"), ("assignee", "Assigned to")):
+        if item.get(field):
+            parts.append(f"{label}: {str(item[field]).replace('_', ' ')}.")
+    if project := items.project_name(item):
+        parts.append(f"Project: {project}.")
+    if content := item.get("content") or item.get("description"):
+        parts.append(str(content))
+    return " ".join(parts)
+
+
+def _when(item: Item, entity: str, today: date) -> str:
+    day = item_day(entity, item)
+    if day is None:
+        return ""
+    word = {"task": "due", "checkpoint": "on", "note": "written"}[entity]
+    distance = (day - today).days
+    near = {-1: "yesterday", 0: "today", 1: "tomorrow"}.get(distance)
+    if near is not None:
+        return f" ({near if entity == 'checkpoint' else f'{word} {near}'})"
+    if entity == "task" and distance < 0 and item.get("status") != "done":
+        return f" ({-distance} days late)"
+    return f" ({word} {day:%a} {day.day} {day:%b})"

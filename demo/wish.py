@@ -1,0 +1,196 @@
+"""What a message asks for, read from its words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from demo.dates import Span, find_day, find_span
+
+Verb = Literal["list", "create", "complete", "reopen", "delete", "change", "help"]
+
+ENTITY_WORDS: Mapping[str, tuple[str, ...]] = {
+    "task": ("task", "todo", "to-do", "to do", "reminder"),
+    "project": ("project", "client"),
+    "note": ("note", "memo"),
+    "checkpoint": ("checkpoint", "milestone", "deadline", "timeline", "gantt", "roadmap"),
+}
+_NOUN = re.compile(
+    r"\b(?:" + "|".join(f"(?P<{entity}>{'|'.join(words)})" for entity, words in ENTITY_WORDS.items()) + r")s?\b",
+    re.IGNORECASE,
+)
+_LEAD = r"^(?:(?:please|can you|could you|would you|i want to|i'd like to|let's|hey|ok|now|then|and|just)\b[\s,]*)*"
+_A = r"(?:\b(?:a|an|the|my|this|that|another|one|new|some)\s+)*"
+_ENTITY = r"(?:task|todo|to-do|reminder|project|note|memo|checkpoint|milestone)"
+_PRIORITY = r"(?:\w+[ -]priority\s+|urgent\s+)?"
+_VERBS: tuple[tuple[Verb, str], ...] = (
+    ("help", rf"{_LEAD}(?:help|hi|hello|what can you do|who are you|what are you)\b[\s?!.]*$"),
+    ("delete", rf"{_LEAD}(?:delete|remove|discard|throw away|get rid of)\b"),
+    ("reopen", rf"{_LEAD}(?:reopen|re-open|mark .+ as (?:not done|open|todo|to do))\b"),
+    ("complete", rf"{_LEAD}(?:complete|finish|close|tick off|check off|mark .+ (?:done|completed?|finished))\b"),
+    ("change", rf"{_LEAD}(?:move|reschedule|postpone|push|approve|set|change)\b"),
+    (
+        "create",
+        (
+            rf"{_LEAD}(?:(?:create|add|make|start|new|take|write|plan)\s+{_A}{_PRIORITY}{_ENTITY}\b"
+            r"|remind me|remember to|jot down|write down|note down|note that\b|note:|todo:|task:)"
+        ),
+    ),
+)
+_LIST: Verb = "list"
+_QUOTED = re.compile(r"\"([^\"]+)\"|“([^”]+)”|(?<!\w)'([^']+)'(?!\w)")
+_CALLED = re.compile(r"\b(?:called|named|titled|saying|that says)\s+(.+)$", re.IGNORECASE)
+_COMMAND = re.compile(
+    rf"{_LEAD}(?:create|add|make|start|new|take|write down|write|plan|delete|remove|discard|throw away|get rid of"
+    r"|reopen|re-open|complete|finish|close|tick off|check off|mark|move|reschedule|postpone|push|approve|set|change"
+    rf"|remind me|remember|jot down|note down|note|todo|task)\b[\s:,]*{_A}{_PRIORITY}(?:{_ENTITY}\b)?[\s:,]*"
+    r"(?:(?:to|that|for|about|called|named)\b\s*)?",
+    re.IGNORECASE,
+)
+_ASIDE = re.compile(
+    r"\b(?:with |at )?(?:high|medium|low|top) priority\b|\burgent(?:ly)?\b|\bplease\b"
+    r"|\b(?:in|for|to|under) (?:the )?(?:project\s+.+|[\w'-]+(?: [\w'-]+)? project)$",
+    re.IGNORECASE,
+)
+# What may follow the name of an item that exists: "mark it as done", "delete the pilot task".
+_AFTER_NAME = re.compile(r"\b(?:as )?(?:not done|done|completed?|finished|open|todo|task)\s*$", re.IGNORECASE)
+_PROJECTS = (
+    re.compile(r"\b(?:in|for|to|under|of) (?:the )?project\s+([^,.?!]+)", re.IGNORECASE),
+    re.compile(r"\b(?:in|for|under|of) the ([\w' -]+?) project\b", re.IGNORECASE),
+)
+_SEARCH = re.compile(
+    r"\b(?:about|mention(?:s|ing)?|containing|search(?: (?:my |the |all )*\w+)? for"
+    r"|find(?: (?:my |the |all )*notes?)?(?: on| for)?|look for)\s+(.+)$",
+    re.IGNORECASE,
+)
+_CHART = re.compile(
+    r"\b(area|bar|line|pie|radar|radial)\b(?=.*\b(?:chart|graph|plot|diagram)\b)|\b(chart|graph|plot|diagram)\b",
+    re.IGNORECASE,
+)
+_GROUPS: tuple[tuple[str, str], ...] = (
+    ("status", r"\b(?:by|per) (?:status|state)\b"),
+    ("priority", r"\b(?:by|per) (?:priority|urgency)\b"),
+    ("projectId", r"\b(?:by|per) (?:project|client)\b|\bof each project\b"),
+    ("assignee", r"\b(?:by|per) (?:assignee|person|owner|people)\b|\bwho does what\b|\bworkload\b"),
+    ("day", r"\b(?:by|per) (?:day|date|due date)\b|\bover time\b"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """`entity` is None when no word names one. `name` is the item to make or to find; `this` means the open one.
+
+    `chart` is a chart type, `bar` when none is named; `group` the field to count by. `broken` asks for a chart that
+    cannot be shown, to see it repaired.
+    """
+
+    verb: Verb
+    entity: str | None
+    name: str
+    this: bool
+    day: date | None
+    priority: str | None
+    project: str | None
+    span: Span | None
+    search: str | None
+    status: str | None
+    chart: str | None
+    table: bool
+    timeline: bool
+    overview: bool
+    group: str | None
+    approve: bool
+    broken: bool = False
+
+    @property
+    def vague(self) -> bool:
+        """Whether no word said what to list."""
+        said = (self.entity, self.span, self.search, self.status, self.priority, self.chart, self.group)
+        return self.verb == "list" and not any((*said, self.table, self.timeline, self.overview))
+
+
+def read_wish(message: str, today: date) -> Wish:
+    """Read `message`, whatever it is; what cannot be understood is a wish to list."""
+    text = " ".join(message.split())
+    lowered = text.lower()
+    verb = next((verb for verb, pattern in _VERBS if re.search(pattern, text, re.IGNORECASE)), _LIST)
+    nouns = [entity for match in _NOUN.finditer(text) for entity, word in match.groupdict().items() if word]
+    found = find_day(text, today)
+    name = "" if verb in {"list", "help"} else _name(verb, text, found[1] if found else None)
+    project = next((match[1].strip() for pattern in _PROJECTS if (match := pattern.search(text))), None)
+    chart = _CHART.search(text)
+    return Wish(
+        verb=verb,
+        entity=_entity(verb, nouns, lowered),
+        name=name,
+        this=name.lower() in {"this", "it", "that", ""},
+        day=found[0] if found else None,
+        priority=_priority(lowered),
+        project=project,
+        span=find_span(text, today),
+        search=_search(text) if verb == "list" else None,
+        status=_status(lowered),
+        chart=(chart[1] or "bar").lower() if chart else None,
+        table=bool(re.search(r"\btable\b|\blist\b.*\bcolumns?\b|\bspreadsheet\b", lowered)),
+        timeline=bool(re.search(r"\btimeline\b|\bgantt\b|\broadmap\b|\bschedule\b", lowered)),
+        overview=bool(re.search(r"\boverview\b|\beverything\b|\bsummary\b|\breport\b|\bhow am i doing\b", lowered)),
+        group=next((field for field, pattern in _GROUPS if re.search(pattern, lowered)), None),
+        approve=bool(re.search(rf"{_LEAD}approve\b", lowered)),
+        broken=bool(re.search(r"\bbroken (?:\w+ )?(?:chart|graph|plot|diagram)\b", lowered)),
+    )
+
+
+def _entity(verb: Verb, nouns: list[str], lowered: str) -> str | None:
+    if nouns:
+        # "chart of tasks by project" counts tasks; "the notes of my project" lists notes: the first noun is meant.
+        return nouns[0]
+    if re.search(r"remind me|remember to", lowered):
+        return "task"
+    if re.search(r"(?:jot|write|note) down|^note\b", lowered):
+        return "note"
+    return "task" if verb in {"complete", "reopen"} else None
+
+
+def _name(verb: Verb, text: str, day_words: str | None) -> str:
+    if quoted := _QUOTED.search(text):
+        return next(group for group in quoted.groups() if group).strip()
+    called = _CALLED.search(text)
+    name = called[1] if called else _COMMAND.sub("", text, count=1)
+    if day_words is not None:
+        name = name.replace(day_words, " ")
+    name = name.strip(" .!?,:;")
+    for _ in range(3):
+        name = _ASIDE.sub(" ", name).strip(" .!?,:;")
+        if verb != "create":
+            name = _AFTER_NAME.sub(" ", name).strip(" .!?,:;")
+    return " ".join(name.split())
+
+
+def _priority(lowered: str) -> str | None:
+    match = re.search(r"\b(high|medium|low|top)[ -]priority\b|\bpriority (?:to |of |is )?(high|medium|low)\b", lowered)
+    if match:
+        word = match[1] or match[2]
+        return "high" if word == "top" else word
+    return "high" if re.search(r"\burgent(?:ly)?\b|\bimportant\b", lowered) else None
+
+
+def _status(lowered: str) -> str | None:
+    if re.search(r"\bin progress\b|\bworking on\b|\bstarted\b", lowered):
+        return "in_progress"
+    if re.search(r"\b(?:done|completed|finished)\b", lowered):
+        return "done"
+    return "open" if re.search(r"\b(?:open|unfinished|remaining|left|pending)\b", lowered) else None
+
+
+def _search(text: str) -> str | None:
+    match = _QUOTED.search(text) or _SEARCH.search(text)
+    if match is None:
+        return None
+    found = next(group for group in match.groups() if group).strip(" .!?,")
+    found = re.sub(
+        rf"^(?:{_A})?(?:{_ENTITY}s?\b\s*)?(?:(?:about|for|on|with|that|the)\s+)*", "", found, flags=re.IGNORECASE
+    )
+    return found or None

@@ -1,0 +1,109 @@
+"""Keyed rotation of embeddings: one user's vectors keep their cosines, and mean nothing to anyone without the key.
+
+A vector is padded with zeros to 1536 numbers and turned by an orthonormal matrix that the user's key determines: three
+rounds of sign flips, a permutation, and a fixed orthonormal transform (Walsh-Hadamard over 512 times a 3-point DCT, for
+1536 = 3 * 512). Angles and lengths stay, so PostgreSQL searches the turned vectors as it would the plain ones.
+
+What it is not: semantic security. Whoever reads the database sees which memories of one user resemble one another.
+Whoever also knows the texts of as many of them as the embedding has dimensions (384 or 1536), spread well, solves for
+the matrix. And a model's vectors have a typical distribution, against which a large collection might be aligned. What
+it does keep: the published inversions of single vectors, comparing users, and testing a guessed text all need the key,
+and when the key is erased the vectors are noise.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memory.crypto.blind_terms import derive_from_user_key
+
+DIMENSIONS: Final = 1536
+
+Vectors = NDArray[np.float32]
+
+_LABEL: Final = b"tessera:user:vector-rotation:1"
+_ROUNDS: Final = 3
+_WIDE: Final = 512
+
+
+def _hadamard(size: int) -> Vectors:
+    """The orthonormal, symmetric Walsh-Hadamard matrix; `size` is a power of two."""
+    matrix = np.ones((1, 1))
+    while len(matrix) < size:
+        matrix = np.block([[matrix, matrix], [matrix, -matrix]])
+    return np.asarray(matrix / np.sqrt(size), np.float32)
+
+
+def _dct3() -> Vectors:
+    """The orthonormal 3-point DCT-II."""
+    rows, columns = np.mgrid[0:3, 0:3]
+    matrix = np.cos(np.pi * (columns + 0.5) * rows / 3) * np.sqrt(2 / 3)
+    matrix[0] /= np.sqrt(2)
+    return np.asarray(matrix, np.float32)
+
+
+# The 512-point transform as two small ones: the Kronecker product of Hadamard matrices is one.
+_HADAMARD_16: Final = _hadamard(16)
+_HADAMARD_32: Final = _hadamard(32)
+_DCT_3: Final = _dct3()
+
+
+class Rotation:
+    """One user's rotation. Safe to share; holds 40 KB that are as secret as the key they come from."""
+
+    __slots__ = ("_orders", "_signs")
+
+    def __init__(self, user_key: bytes) -> None:
+        """`user_key`: the user's Fernet key. Takes about 0.3 ms. Raises `ValueError` when the key is too short."""
+        # SHAKE-256 rather than a generator of numpy's, whose stream may change between releases.
+        stream = hashlib.shake_256(derive_from_user_key(user_key, _LABEL)).digest(_ROUNDS * DIMENSIONS * 9)
+        numbers = np.frombuffer(stream[: _ROUNDS * DIMENSIONS * 8], "<u8").reshape(_ROUNDS, DIMENSIONS)
+        coins = np.frombuffer(stream[_ROUNDS * DIMENSIONS * 8 :], np.uint8).reshape(_ROUNDS, DIMENSIONS)
+        self._orders = np.argsort(numbers, axis=1, kind="stable")
+        self._signs = np.where(coins & 1, np.float32(1), np.float32(-1))
+
+    def __repr__(self) -> str:
+        return "<Rotation>"
+
+    def apply(self, vectors: Vectors) -> Vectors:
+        """Turn vectors of shape (..., d), d <= 1536, into ones of shape (..., 1536) with the same inner products.
+
+        Raises `ValueError` for a larger d.
+        """
+        size = vectors.shape[-1]
+        if size > DIMENSIONS:
+            raise ValueError(f"a vector has at most {DIMENSIONS} dimensions, this one has {size}")
+        turned = np.zeros((*vectors.shape[:-1], DIMENSIONS), np.float32)
+        turned[..., :size] = vectors
+        for order, signs in zip(self._orders, self._signs, strict=True):
+            turned = _transform((turned * signs)[..., order])
+        return turned
+
+    def undo(self, turned: Vectors) -> Vectors:
+        """What `apply` was given, padded with zeros to 1536: for moving vectors to another key without the model."""
+        vectors = turned
+        for order, signs in zip(self._orders[::-1], self._signs[::-1], strict=True):
+            restored = np.empty_like(vectors)
+            restored[..., order] = _transform_back(vectors)
+            vectors = restored * signs
+        return vectors
+
+
+def _transform(vectors: Vectors) -> Vectors:
+    turned: Vectors = np.matmul(_DCT_3, _hadamard_512(vectors.reshape(-1, 3, _WIDE)))
+    return turned.reshape(vectors.shape)
+
+
+def _transform_back(vectors: Vectors) -> Vectors:
+    """The inverse: a Hadamard matrix is its own, the DCT's is its transpose."""
+    wide = np.matmul(_DCT_3.T, vectors.reshape(-1, 3, _WIDE))
+    return _hadamard_512(wide).reshape(vectors.shape)
+
+
+def _hadamard_512(wide: Vectors) -> Vectors:
+    square: Vectors = np.matmul(np.matmul(_HADAMARD_16, wide.reshape(-1, 3, 16, 32)), _HADAMARD_32)
+    return square.reshape(wide.shape)

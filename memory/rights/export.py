@@ -1,0 +1,145 @@
+"""Everything that memory holds of one user, readable, a record at a time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from memory.crypto.seal import Unreadable
+from memory.keys.user_keys import UserKey
+from memory.tiers.associative import MemoryStore
+from memory.tiers.core import history_purpose, value_purpose
+from memory.tiers.episodic import EpisodicMemory, summary_purpose
+from memory.tiers.preference_names import unwrapped
+from memory.tiers.proactive import pattern_purpose
+from memory.vault import Vault
+from sql.driver.connection import Connection, Cursor
+from sql.statements import StatementName
+
+_PAGE: Final = 100
+_NO_ID: Final = UUID(int=0)
+
+
+class Export:
+    """Reads all tiers page by page; no connection is held between two pages, however slowly they are taken."""
+
+    def __init__(self, vault: Vault, store: MemoryStore) -> None:
+        self._vault = vault
+        self._store = store
+        self._episodic = EpisodicMemory(vault)
+
+    async def pages(self, user_id: UUID) -> AsyncGenerator[list[dict[str, Any]], None]:
+        """Records as plain data, each with its `tier`: core, episodic, associative, proactive, in this order.
+
+        A record that does not open is there with `unreadable` true. What changes while it is read may be missed; a key
+        that is replaced meanwhile makes no difference. Consume it under `contextlib.aclosing`. Raises like
+        `memory.vault.Vault.key`.
+        """
+        key, rows = await self._read(user_id, "core_all", {"user_id": user_id})
+        yield [self._core(key, row) for row in rows]
+        tiers: tuple[tuple[StatementName, Callable[[UserKey, tuple[Any, ...]], dict[str, Any] | None]], ...] = (
+            ("episodes_page", self._episode),
+            ("associative_page", self._memory),
+            ("proactive_page", self._pattern),
+        )
+        for statement, read in tiers:
+            after = _NO_ID
+            while True:
+                values = {"user_id": user_id, "after": after, "limit": _PAGE}
+                key, rows = await self._read(user_id, statement, values)
+                yield [record for row in rows if (record := read(key, row)) is not None]
+                if len(rows) < _PAGE:
+                    break
+                after = rows[-1][0]
+
+    async def _read(
+        self, user_id: UUID, statement: StatementName, values: Mapping[str, object]
+    ) -> tuple[UserKey, list[tuple[Any, ...]]]:
+        """Rows, and the key that they are under."""
+
+        async def queue(connection: Connection, _: UserKey) -> Cursor:
+            return await connection.execute(self._vault.statements[statement], values, binary=True)
+
+        key, cursor = await self._vault.consistent(user_id, queue)
+        return key, await cursor.fetchall()
+
+    def _core(self, key: UserKey, row: tuple[Any, ...]) -> dict[str, Any]:
+        id_, name, value, history, created_at, updated_at, _ = row
+        record = {"tier": "core", "id": str(id_), "key": name}
+        try:
+            sealed = self._vault.unseal(key.fernet, "core", value_purpose(name), value)
+            record["key"], record["value"] = unwrapped(name, sealed)
+            record["history"] = (
+                self._vault.unseal(key.fernet, "core", history_purpose(name), history) if history is not None else []
+            )
+        except Unreadable:
+            return record | {"unreadable": True}
+        return record | {"created_at": created_at.isoformat(), "updated_at": updated_at.isoformat()}
+
+    def _episode(self, key: UserKey, row: tuple[Any, ...]) -> dict[str, Any] | None:
+        id_, request_id, session_id, summary, exchange, created_at, enriched_at = row
+        record: dict[str, Any] = {"tier": "episodic", "id": str(id_), "request_id": str(request_id)}
+        try:
+            said = self._episodic.read_exchange(key.fernet, id_, exchange)
+            text = self._vault.unseal(key.fernet, "episodic", summary_purpose(id_), summary)
+        except Unreadable:
+            return record | {"unreadable": True}
+        return record | {
+            "session_id": session_id,
+            "summary": text,
+            "message": said.message,
+            "response": said.response,
+            "agent": said.agent,
+            "created_at": created_at.isoformat(),
+            "enriched": enriched_at is not None,
+        }
+
+    def _memory(self, key: UserKey, row: tuple[Any, ...]) -> dict[str, Any] | None:
+        (
+            id_,
+            token,
+            _,
+            model,
+            content_digest,
+            entity_type,
+            entity_id,
+            source,
+            source_id,
+            created_at,
+            updated_at,
+            hits,
+        ) = row
+        record: dict[str, Any] = {"tier": "associative", "id": str(id_)}
+        try:
+            content = self._store.read(key.fernet, bytes(content_digest), token)
+        except Unreadable:
+            return record | {"unreadable": True}
+        return record | {
+            "text": content.text,
+            "when": content.when.isoformat() if content.when is not None else None,
+            "data": content.data,
+            "entity_type": entity_type,
+            "entity_id": entity_id,
+            "source": source,
+            "source_id": str(source_id) if source_id is not None else None,
+            "embedding_model": model,
+            "created_at": created_at.isoformat(),
+            "updated_at": updated_at.isoformat(),
+            "hits": hits,
+        }
+
+    def _pattern(self, key: UserKey, row: tuple[Any, ...]) -> dict[str, Any] | None:
+        id_, pattern_digest, token, confidence, source, created_at, updated_at = row
+        record: dict[str, Any] = {"tier": "proactive", "id": str(id_)}
+        try:
+            pattern = self._vault.unseal(key.fernet, "proactive", pattern_purpose(bytes(pattern_digest)), token)
+        except Unreadable:
+            return record | {"unreadable": True}
+        return record | {
+            "pattern": pattern["text"],
+            "confidence": confidence,
+            "source": source,
+            "created_at": created_at.isoformat(),
+            "updated_at": updated_at.isoformat(),
+        }

@@ -1,0 +1,195 @@
+"""Associative memory: what is searched by words and by meaning. `memory/recall/search.py` finds its rows."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+from uuid import UUID, uuid4
+
+import numpy as np
+import trio
+from cryptography.fernet import Fernet
+
+from memory.crypto.rotation import Vectors
+from memory.crypto.seal import Unreadable, digest, seal
+from memory.embedding.embedder import Embedder, passage
+from memory.keys.user_keys import UserKey
+from memory.text.learning import normalised
+from memory.vault import Vault
+from sql.driver.connection import Connection
+from sql.driver.instants import storable
+
+logger = logging.getLogger(__name__)
+
+Source = Literal["episode", "mutation", "document"]
+
+MAX_TEXT_CHARS: Final = 20_000
+_BATCH: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One thing to remember. `when` it was said or became so, in the person's own time zone; None: not dated.
+
+    `previous` is what was said just before: it helps to understand the text's meaning, and is not kept.
+    A later document of the same `entity` (type, id) takes the place of the earlier one; without an entity, documents of
+    the same text are one. `data` is kept with the text and not searched.
+    """
+
+    text: str
+    when: datetime | None = None
+    entity: tuple[str, str] | None = None
+    source: Source = "document"
+    source_id: UUID | None = None
+    data: Mapping[str, Any] | None = None
+    previous: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What is sealed of a document."""
+
+    text: str
+    when: datetime | None
+    data: Mapping[str, Any] | None
+
+
+def purpose(content_digest: bytes) -> str:
+    """What the content of the row with this digest is sealed for."""
+    return f"associative:{content_digest.hex()}"
+
+
+def identity(user_key: UserKey, document: Document) -> bytes:
+    """What makes two documents the same memory, as the database sees it."""
+    if document.entity is not None:
+        return digest(user_key.digest_key, "entity\0" + "\0".join(document.entity))
+    return digest(user_key.digest_key, "text\0" + normalised(document.text))
+
+
+class MemoryStore:
+    """The associative tier of every user. `embedder` None: memories are found by their words alone."""
+
+    def __init__(self, vault: Vault, embedder: Embedder | None, *, near_duplicate_cosine: float = 0.95) -> None:
+        self._vault = vault
+        self.embedder = embedder
+        self._near_duplicate_cosine = near_duplicate_cosine
+
+    async def add_documents(self, user_id: UUID, items: Sequence[Document]) -> list[UUID]:
+        """Remember `items` and return their ids in order, equal ones for items that are the same memory.
+
+        Embeds before it takes a connection. A model that fails is logged, and its items are stored without vectors.
+        Raises like `Vault.key`.
+        """
+        ids: list[UUID] = []
+        for start in range(0, len(items), _BATCH):
+            batch = items[start : start + _BATCH]
+            vectors = await self.embed(batch)
+            async with self._vault.writing(user_id) as (connection, user_key):
+                ids += await self.put_in(connection, user_id, user_key, batch, vectors)
+        return ids
+
+    async def embed(self, documents: Sequence[Document]) -> Vectors | None:
+        """One row per document, not turned; None without an embedder or when it fails."""
+        if self.embedder is None or not documents:
+            return None
+        texts = [passage(document.text, document.previous) for document in documents]
+        try:
+            return np.asarray(await self.embedder.embed_documents(texts), np.float32)
+        # The border of the embedding model, which may be another's server: memory goes on without it.
+        except Exception as error:  # noqa: BLE001
+            logger.warning("embedding %d texts failed: %s", len(texts), type(error).__name__)
+            return None
+
+    async def put_in(
+        self,
+        connection: Connection,
+        user_id: UUID,
+        user_key: UserKey,
+        documents: Sequence[Document],
+        vectors: Vectors | None,
+        *,
+        merge: bool = False,
+    ) -> list[UUID]:
+        """`add_documents` within a transaction of `Vault.writing`; `vectors` as `embed` gives them.
+
+        `merge` also takes a near duplicate from the same kind of source for the same memory, and makes it new.
+        """
+        turned = None if vectors is None else user_key.rotation.apply(vectors)
+        cursors = []
+        for number, document in enumerate(documents):
+            vector = None if turned is None else turned[number]
+            values = self._values(user_id, user_key, document, vector)
+            near = None
+            if merge and vector is not None:
+                near = await self._near(connection, user_key, document.text, values)
+            statements = self._vault.statements
+            if near is None:
+                await connection.execute(statements["terms_delete"], values)
+                cursors.append(await connection.execute(statements["associative_upsert"], values))
+            else:
+                id_, old_digest = near
+                await connection.execute(statements["terms_delete"], values | {"content_digest": old_digest})
+                values |= {"id": id_, "hits": 1}
+                cursors.append(await connection.execute(statements["associative_rewrite"], values))
+            await connection.execute(statements["terms_insert"], values)
+            await trio.lowlevel.checkpoint()
+        return [(await cursor.fetchall())[0][0] for cursor in cursors]
+
+    def _values(
+        self, user_id: UUID, user_key: UserKey, document: Document, vector: Vectors | None
+    ) -> dict[str, object]:
+        text = document.text[:MAX_TEXT_CHARS]
+        said_at = storable(document.when) if document.when is not None else None
+        terms = user_key.terms.document(text, said_at)
+        content_digest = identity(user_key, document)
+        when = said_at.isoformat() if said_at is not None else None
+        content = {"text": text, "when": when, "data": document.data}
+        entity_type, entity_id = document.entity or (None, None)
+        return {
+            "user_id": user_id,
+            "id": uuid4(),
+            "content_encrypted": seal(user_key.fernet, purpose(content_digest), content),
+            "content_digest": content_digest,
+            "embedding": vector,
+            "embedding_model": self.embedder.name if self.embedder is not None and vector is not None else None,
+            "length": terms.length,
+            "terms": list(terms.counts),
+            "tfs": list(terms.counts.values()),
+            "entity_type": entity_type,
+            "entity_id": entity_id,
+            "source": document.source,
+            "source_id": document.source_id,
+            "at": said_at or datetime.now(UTC),
+        }
+
+    async def _near(
+        self, connection: Connection, user_key: UserKey, text: str, values: Mapping[str, object]
+    ) -> tuple[UUID, bytes] | None:
+        """(id, digest) of the memory that `text` says again: near it, and with no word of meaning more or less.
+
+        Nearness alone would not do: to a model "on Monday" and "on Tuesday", or two sums of money, are nearly the same.
+        """
+        same = await connection.execute(self._vault.statements["associative_by_digest"], values)
+        nearest = await connection.execute(self._vault.statements["associative_nearest"], values)
+        if await same.fetchone() is not None:
+            return None  # the very same: the upsert finds it
+        row = await nearest.fetchone()
+        if row is None or row[3] < self._near_duplicate_cosine:
+            return None
+        id_, content_digest, token = row[0], bytes(row[1]), bytes(row[2])
+        try:
+            old = self.read(user_key.fernet, content_digest, token).text
+        except Unreadable:
+            return None
+        terms = user_key.terms
+        same_words = terms.document(old, None).counts.keys() == terms.document(text, None).counts.keys()
+        return (id_, content_digest) if same_words else None
+
+    def read(self, fernet: Fernet, content_digest: bytes, token: bytes) -> Content:
+        """Open one row's contents. Raises `Unreadable`, after reporting it."""
+        value = self._vault.unseal(fernet, "associative", purpose(bytes(content_digest)), token)
+        when = datetime.fromisoformat(value["when"]) if value["when"] is not None else None
+        return Content(value["text"], when, value["data"])

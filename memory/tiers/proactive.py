@@ -1,0 +1,135 @@
+"""Proactive memory: the patterns of `memory/tiers/patterns.py`, kept sealed together with what they are based on."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from datetime import tzinfo
+from typing import Any, Final
+from uuid import UUID
+
+from memory.crypto.seal import Unreadable, digest, seal
+from memory.keys.user_keys import UserKey
+from memory.tiers.episodic import EpisodicMemory
+from memory.tiers.patterns import EpisodeFacts, Pattern, confidence_of, mine
+from memory.tiers.tombstones import FOR_EVER, add_in, among_in, forgetting_in, forgotten_in
+from memory.vault import Vault
+from sql.driver.connection import Connection, Cursor
+
+_MAX_PATTERNS: Final = 1000
+_MAX_SIGHTINGS: Final = 200
+_NO_ID: Final = UUID(int=0)
+
+
+def pattern_purpose(pattern_digest: bytes) -> str:
+    """What the pattern with this digest is sealed for."""
+    return f"proactive:{pattern_digest.hex()}"
+
+
+def pattern_values(user_key: UserKey, pattern: dict[str, Any]) -> dict[str, object]:
+    """The columns of a pattern under `user_key`; `pattern` is what is sealed of it.
+
+    Sealed are `identity`, `text`, and `on`: the day of each episode that it was seen in, by the episode's id.
+    """
+    pattern_digest = digest(user_key.digest_key, "pattern\0" + pattern["identity"])
+    return {
+        "pattern_digest": pattern_digest,
+        "pattern_encrypted": seal(user_key.fernet, pattern_purpose(pattern_digest), pattern),
+    }
+
+
+class ProactiveMemory:
+    """The proactive tier of every user."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+        self._episodic = EpisodicMemory(vault)
+
+    async def facts(self, user_id: UUID, episodes: int, zone: tzinfo) -> list[EpisodeFacts]:
+        """What to mine in the newest `episodes`; those that do not open are left out. Raises like `Vault.key`."""
+
+        async def queue(connection: Connection, _: UserKey) -> Cursor:
+            values = {"user_id": user_id, "limit": episodes}
+            return await connection.execute(self._vault.statements["episodes_exchanges"], values)
+
+        user_key, cursor = await self._vault.consistent(user_id, queue)
+        facts = []
+        for id_, token, at in await cursor.fetchall():
+            with suppress(Unreadable):
+                exchange = self._episodic.read_exchange(user_key.fernet, id_, token)
+                facts.append(EpisodeFacts(at.astimezone(zone), exchange.agent, exchange.message, id_))
+        return facts
+
+    async def mine_in(
+        self, connection: Connection, user_id: UUID, user_key: UserKey, facts: Sequence[EpisodeFacts]
+    ) -> None:
+        """Store the patterns in `facts`, in a transaction of `Vault.writing`. Episodes that are gone don't count."""
+        statements = self._vault.statements
+        cursor = await connection.execute(
+            statements["episodes_present"], {"user_id": user_id, "ids": [fact.id for fact in facts]}
+        )
+        present = {row[0] for row in await cursor.fetchall()}
+        patterns = mine([fact for fact in facts if fact.id in present])
+        if not patterns:
+            return
+        forgotten = await forgotten_in(connection, self._vault, user_id, user_key)
+        digests = forgotten.digests("pattern", [pattern.identity for pattern in patterns])
+        gone = await among_in(connection, self._vault, user_id, digests, FOR_EVER)
+        known = {sealed["identity"]: sealed for _, sealed, _ in await self._rows(connection, user_id, user_key)}
+        for number, pattern in enumerate(patterns):
+            if not digests or digests[number] not in gone:
+                values = _values(user_key, pattern, known.get(pattern.identity, {}))
+                await connection.execute(statements["proactive_upsert"], values | {"user_id": user_id})
+
+    async def forget_in(
+        self, connection: Connection, user_id: UUID, user_key: UserKey, item_id: UUID, episodes: Collection[UUID]
+    ) -> int:
+        """Remove the pattern with this id, not to be found again, and from the others what is based on `episodes`.
+
+        Those of which too little is left go too. Returns how many went. In a transaction of `Vault.writing`.
+        """
+        removed, statements = [], self._vault.statements
+        for id_, sealed, row in await self._rows(connection, user_id, user_key):
+            if id_ == item_id:
+                removed.append(id_)
+                forgetting = await forgetting_in(connection, self._vault, user_id, user_key)
+                digests = forgetting.digests("pattern", [sealed["identity"]])
+                await add_in(connection, self._vault, user_id, digests, FOR_EVER)
+                continue
+            # A pattern that does not say what it is based on may be based on these; what it is will be found again.
+            on = sealed.get("on", {})
+            left = {episode: day for episode, day in on.items() if UUID(episode) not in episodes}
+            confidence = confidence_of(left.values())
+            if episodes and confidence is None:
+                removed.append(id_)
+            elif len(left) < len(on):
+                values = pattern_values(user_key, sealed | {"on": left})
+                values |= {"user_id": user_id, "confidence": confidence, "source": row[4], "at": row[6]}
+                await connection.execute(statements["proactive_upsert"], values)
+        if removed:
+            await connection.execute(statements["proactive_forget"], {"user_id": user_id, "ids": removed})
+        return len(removed)
+
+    async def _rows(
+        self, connection: Connection, user_id: UUID, user_key: UserKey
+    ) -> list[tuple[UUID, dict[str, Any], tuple[Any, ...]]]:
+        """(id, what is sealed, row of `proactive_page`) of every pattern that opens."""
+        values = {"user_id": user_id, "after": _NO_ID, "limit": _MAX_PATTERNS}
+        cursor = await connection.execute(self._vault.statements["proactive_page"], values)
+        found = []
+        for row in await cursor.fetchall():
+            with suppress(Unreadable):
+                purpose = pattern_purpose(bytes(row[1]))
+                found.append((row[0], self._vault.unseal(user_key.fernet, "proactive", purpose, row[2]), row))
+        return found
+
+
+def _values(user_key: UserKey, pattern: Pattern, known: Mapping[str, Any]) -> dict[str, object]:
+    on = {**known.get("on", {}), **{str(episode): day for episode, day in pattern.sightings.items()}}
+    newest = sorted(on.items(), key=lambda item: item[1])[-_MAX_SIGHTINGS:]
+    sealed = {"identity": pattern.identity, "text": pattern.text, "on": dict(newest)}
+    return pattern_values(user_key, sealed) | {
+        "confidence": confidence_of(on.values()),
+        "source": pattern.source,
+        "at": pattern.at,
+    }

@@ -1,0 +1,31 @@
+"""The one chance of a home answer to have its rejected blocks corrected, after its stream has ended."""
+
+from __future__ import annotations
+
+import structlog
+
+from agents.chat_agent import ChatAgent
+from server.telemetry.metrics import Metrics
+from streaming.answer.home import HomeFormatter
+from streaming.wire.frames import WsStreamBlock
+
+log = structlog.get_logger(__name__)
+
+
+async def corrected_blocks(agent: ChatAgent, formatter: HomeFormatter, metrics: Metrics) -> list[WsStreamBlock]:
+    """Ask once for what was rejected; the frames of what came back valid, each at its block's own index.
+
+    Nothing is asked when nothing was rejected, or repairs are off. Never raises for what the model does.
+    """
+    rejected = formatter.repairable(agent.repairable_blocks)
+    if not rejected:
+        return []
+    repair = await agent.repair(rejected)
+    if repair.outcome != "answered":
+        metrics.block_repaired(repair.outcome, len(rejected))
+        return []
+    frames = formatter.replace(rejected, repair.reply)
+    metrics.block_repaired("repaired", len(frames))
+    metrics.block_repaired("invalid_again", len(rejected) - len(frames))
+    log.info("blocks_repaired", asked=len(rejected), repaired=len(frames))
+    return frames

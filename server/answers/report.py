@@ -1,0 +1,42 @@
+"""What is counted and logged of a request when it has ended."""
+
+from __future__ import annotations
+
+import structlog
+
+from agents.prompt_text import prompts_version
+from agents.turn import Turn
+from server.requests import ChatInput
+from server.telemetry.metrics import Metrics, RequestOutcome
+from streaming.answer.home import HomeFormatter
+from streaming.answer.popup import PopupFormatter
+
+log = structlog.get_logger(__name__)
+
+
+def record_end(
+    metrics: Metrics,
+    chat: ChatInput,
+    turn: Turn,
+    formatter: HomeFormatter | PopupFormatter,
+    status: RequestOutcome,
+    seconds: float,
+) -> None:
+    """Record the outcome of a request that took `seconds`, and what it cost."""
+    usage = turn.usage
+    metrics.request_ended(chat.mode, status, seconds)
+    metrics.tokens(usage.input_tokens, usage.output_tokens)
+    # A popup is text only: what it drops is no fault of a block.
+    for rejected in formatter.rejected if isinstance(formatter, HomeFormatter) else ():
+        metrics.block_rejected(rejected.reason)
+        log.info("block_rejected", block=rejected.index, reason=rejected.reason)
+    log.info(
+        "request_ended",
+        mode=chat.mode,
+        status=status,
+        routed_by=turn.routed_by,
+        prompts=prompts_version(),
+        seconds=round(seconds, 3),
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+    )

@@ -1,0 +1,114 @@
+"""Memory put together from the settings: keys, the embedding model, and the model that summarises."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import httpx
+import structlog
+
+from agents.model import Model
+from memory.embedding.embedder import Embedder, EmbeddingError
+from memory.embedding.http import EmbeddingEndpoint, HttpEmbedder
+from memory.embedding.local import LocalEmbedder
+from memory.embedding.model.files import ModelMissing, model_folder
+from memory.enrichment.worker import Enrichment
+from memory.keys.master import KeyRing, WrongMasterKey
+from memory.keys.shares import KeyShares, MissingKeyShare
+from memory.keys.user_keys import UserKeys
+from memory.limits import MemoryLimits
+from memory.maintenance.key_check import KeysDoNotFit, check_keys
+from memory.maintenance.key_upkeep import KeyUpkeep
+from memory.middleware import MemoryMiddleware
+from memory.tiers.associative import MemoryStore
+from memory.vault import Vault
+from server.memory_service.description import describing
+from server.settings.settings import Settings
+from server.telemetry.metrics import Metrics
+from sql.pool import Pool
+from sql.statements import Statements
+
+log = structlog.get_logger(__name__)
+
+_SHARES_FOLDER: Final = "key-shares"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenMemory:
+    """Memory ready for use, what is to be run beside it, and how the banner names it."""
+
+    middleware: MemoryMiddleware
+    upkeep: KeyUpkeep
+    description: str
+
+
+def user_keys(settings: Settings, master_keys: Sequence[str]) -> UserKeys:
+    """The users' keys under these master keys, with shares where the settings keep them."""
+    folder = shares_folder(settings)
+    return UserKeys(KeyRing(master_keys), KeyShares(folder) if folder is not None else None)
+
+
+def shares_folder(settings: Settings) -> Path | None:
+    """Where key shares are kept: where the settings say; by default only beside an embedded database."""
+    if settings.key_shares_dir is not None:
+        return settings.key_shares_dir
+    # Servers of one database need one folder, and the state folder of this machine is not known to be that.
+    return settings.state_dir / _SHARES_FOLDER if settings.database_url is None else None
+
+
+async def open_memory(
+    settings: Settings,
+    pool: Pool,
+    statements: Statements,
+    keys: UserKeys,
+    client: httpx.AsyncClient,
+    metrics: Metrics,
+    describing_model: Model | None,
+) -> OpenMemory:
+    """Memory on an open database. Raises `KeysDoNotFit`."""
+    vault = Vault(pool, statements, keys, metrics.memory_unreadable)
+    await check_keys(vault)
+    if shares_folder(settings) is None:
+        log.warning(
+            "no_key_shares",
+            meaning="erasing does not reach backups of the database",
+            advice="set TESSERA_KEY_SHARES_DIR before people register",
+        )
+    embedder, description = await open_embedder(settings, client)
+    limits = MemoryLimits(
+        top_k=settings.memory_top_k,
+        episodes=settings.memory_episodes,
+        pattern_threshold=settings.memory_pattern_threshold,
+    )
+    store = MemoryStore(vault, embedder)
+    describe = describing(describing_model, metrics) if describing_model is not None else None
+    enrichment = Enrichment(vault, store, limits, describe, metrics.enriched)
+    metrics.watch_enrichment(lambda: enrichment.waiting)
+    middleware = MemoryMiddleware(vault, embedder, limits=limits, enrichment=enrichment)
+    return OpenMemory(middleware, KeyUpkeep(vault), description)
+
+
+async def open_embedder(settings: Settings, client: httpx.AsyncClient) -> tuple[Embedder | None, str]:
+    """The embedding model of the settings, or the one in the state folder, or none; and how the banner names it."""
+    if settings.embedding_url is not None and settings.embedding_model_name is not None:
+        endpoint = EmbeddingEndpoint(
+            settings.embedding_model_name,
+            settings.embedding_url,
+            settings.embedding_key,
+            dimensions=settings.embedding_dimensions,
+            ask_dimensions=settings.embedding_ask_dimensions,
+        )
+        return HttpEmbedder(client, endpoint), f"words and meaning ({endpoint.name} at {endpoint.url})"
+    try:
+        embedder = await LocalEmbedder.load(model_folder(settings.state_dir))
+    except (ModelMissing, EmbeddingError) as error:
+        log.info("no_embedding_model", reason=str(error))
+        return None, "words only; `python -m memory fetch-model` brings the model for meaning"
+    return embedder, f"words and meaning ({embedder.name})"
+
+
+KEY_FAULTS: Final = (KeysDoNotFit, WrongMasterKey, MissingKeyShare)
+"""What users' keys raise that do not open: the operator's to mend."""

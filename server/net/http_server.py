@@ -1,0 +1,181 @@
+"""Hypercorn on trio, as a task of the caller's nursery.
+
+Hypercorn's own `serve` shields each write from cancellation without a limit, so that one client that stops reading
+keeps the process from ending, and bounds no number of connections. This runs the same connection handler with trio's
+listeners and those limits.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+import trio
+from hypercorn.app_wrappers import ASGIWrapper
+from hypercorn.config import Config
+from hypercorn.events import Closed, Event, RawData
+from hypercorn.trio.lifespan import Lifespan
+from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import ConnectionState, LifespanState
+from quart_trio import QuartTrio
+
+from server.net.listeners import open_listeners
+from server.settings.settings import parse_bind
+
+_MAX_HEADER_BYTES: Final = 16 * 1024
+_IDLE_S: Final = 15.0
+_STARTUP_S: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServeLimits:
+    """`write_s` bounds one write to a client that does not read; `grace_s` what runs gets once shutdown began.
+
+    `shared_port`: see `server.net.listeners`.
+    """
+
+    max_connections: int = 1000
+    write_s: float = 30.0
+    grace_s: float = 3.0
+    shared_port: bool = False
+
+
+class Connection(TCPServer):
+    """One client's connection: Hypercorn's handler, with writes that end and closing that happens.
+
+    quart-trio cancels a request's task as soon as its response is complete, which is while that task tells the
+    connection to close or to go idle. What Hypercorn does then must not be cut short, or the connection would stay
+    open with nobody to time it out.
+    """
+
+    def __init__(
+        self,
+        app: ASGIWrapper,
+        config: Config,
+        context: WorkerContext,
+        state: LifespanState,
+        stream: trio.SocketStream,
+        write_s: float,
+    ) -> None:
+        super().__init__(app, config, context, state, stream)  # type: ignore[arg-type]  # it takes plain streams too
+        self._socket_stream = stream
+        self._write_s = write_s
+
+    async def protocol_send(self, event: Event) -> None:
+        match event:
+            case RawData():
+                await self._write(event.data)
+            case Closed():
+                await self._close()
+                await self.protocol.handle(event)
+            case _:
+                with trio.CancelScope(shield=True):  # starts or stops the idle timer; waits for nothing
+                    await super().protocol_send(event)
+
+    async def _write(self, data: bytes) -> None:
+        # A write that was cancelled or took too long leaves half a message behind: nothing may follow it.
+        written = False
+        try:
+            async with self.send_lock:
+                with trio.move_on_after(self._write_s):
+                    await self._socket_stream.send_all(data)
+                    written = True
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass  # the client is gone, as the handler is told below
+        finally:
+            if not written:
+                self._socket_stream.socket.close()
+        if not written:
+            await self.protocol.handle(Closed())
+
+    async def _read_data(self) -> None:
+        await super()._read_data()
+        await self.idle_task.stop()  # the client is gone; Hypercorn would keep its socket until the idle time is over
+
+    async def _close(self) -> None:
+        with trio.CancelScope(shield=True):  # a shutdown and a close, neither of which waits
+            await super()._close()
+
+
+async def serve_rest(
+    app: QuartTrio,
+    bind: str,
+    *,
+    shutdown_trigger: Callable[[], Awaitable[None]],
+    limits: ServeLimits | None = None,
+    task_status: trio.TaskStatus[tuple[str, int]] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve `app` at `bind` (`HOST:PORT`) until `shutdown_trigger` returns; then at most `grace_s` longer.
+
+    Reports the address that it listens on, which says the port when `bind` asked for port 0. Raises OSError when the
+    address cannot be had. On shutdown, idle connections close at once and running requests are cancelled after the
+    grace period. Cancelling this task closes everything at once.
+    """
+    limits = limits or ServeLimits()
+    with ExitStack() as closing:
+        host, port = parse_bind(bind)
+        listeners = await open_listeners(host, port, shared=limits.shared_port)
+        for listener in listeners:
+            closing.callback(listener.socket.close)
+        await _serve(app, listeners, shutdown_trigger, limits, task_status)
+
+
+async def _serve(
+    app: QuartTrio,
+    listeners: list[trio.SocketListener],
+    shutdown_trigger: Callable[[], Awaitable[None]],
+    limits: ServeLimits,
+    task_status: trio.TaskStatus[tuple[str, int]],
+) -> None:
+    config = _config()
+    wrapped = ASGIWrapper(app)
+    context = WorkerContext(None)
+    state: LifespanState = {}
+    lifespan = Lifespan(wrapped, config, state)
+    async with trio.open_nursery() as lifespan_nursery:
+        await lifespan_nursery.start(lifespan.handle_lifespan)
+        await lifespan.wait_for_startup()
+        async with trio.open_nursery() as connections:
+            handle = partial(_handle, wrapped, config, context, state, limits, connections)
+            async with trio.open_nursery() as accepting:
+                await accepting.start(partial(trio.serve_listeners, handle, listeners, handler_nursery=connections))
+                host, port = listeners[0].socket.getsockname()[:2]
+                task_status.started((host, port))
+                await shutdown_trigger()
+                accepting.cancel_scope.cancel()
+            await context.terminated.set()
+            connections.cancel_scope.deadline = trio.current_time() + limits.grace_s
+        await lifespan.wait_for_shutdown()
+        lifespan_nursery.cancel_scope.cancel()
+
+
+def _config() -> Config:
+    config = Config()
+    # A logger of the standard library: what it says goes where the process sends its logs. Accesses are ours to log.
+    config.errorlog = logging.getLogger("hypercorn.error")
+    config.accesslog = None
+    config.include_server_header = False
+    config.h11_max_incomplete_size = _MAX_HEADER_BYTES
+    config.keep_alive_timeout = _IDLE_S
+    config.startup_timeout = config.shutdown_timeout = _STARTUP_S
+    return config
+
+
+async def _handle(
+    app: ASGIWrapper,
+    config: Config,
+    context: WorkerContext,
+    state: LifespanState,
+    limits: ServeLimits,
+    connections: trio.Nursery,
+    stream: trio.SocketStream,
+) -> None:
+    # This task is one of them.
+    if len(connections.child_tasks) > limits.max_connections:
+        return
+    await Connection(app, config, context, ConnectionState(state.copy()), stream, limits.write_s).run()

@@ -1,0 +1,91 @@
+"""One chat request as it enters the answer pipeline, and the pipeline as its callers see it.
+
+The device socket and `POST /api/v1/chat` both make a `ChatInput` and hand it to a `ChatRunner`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+from uuid import UUID
+
+from streaming.chat import Message
+from streaming.wire.codes import ErrorCode
+from streaming.wire.frames import ServerFrame, WsFailure, WsScope, WsStreamEnd
+from streaming.wire.stream_text import AnswerFrame
+
+Emit = Callable[[ServerFrame], Awaitable[None]]
+"""Takes one frame of the answer, `seq` still 0, and returns when there is room for the next."""
+
+Claim = Callable[[UUID, UUID, float], Awaitable[bool]]
+"""Takes a user's request id into use at every server for so many seconds; False when one of them has it."""
+
+EmitFast = Callable[[AnswerFrame], Awaitable[None]]
+"""The same for one who takes text as `StreamText` too, as it comes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatInput:
+    """A validated request. `history` is oldest first; `scope` is there exactly when `mode` is popup.
+
+    `device_id` names the device whose tools the agents may call; None means the user's latest connected one.
+    `session_id` is the chat session that the episode is filed under. `block_open`: the client wants these frames.
+    """
+
+    request_id: UUID
+    user_id: UUID
+    message: str
+    mode: Literal["home", "popup"]
+    history: tuple[Message, ...] = ()
+    scope: WsScope | None = None
+    session_id: str | None = None
+    device_id: UUID | None = None
+    block_open: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerLimits:
+    """`request_s` bounds a request in seconds; `concurrent` is how many run at once per socket, or user of REST."""
+
+    request_s: float
+    concurrent: int
+    max_message_chars: int
+
+
+class RequestRefused(Exception):
+    """The request was not accepted and nothing ran: a duplicate id, too many at once, the server draining."""
+
+    def __init__(self, code: ErrorCode, message: str, *, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.code = code
+        self.retryable = retryable
+
+
+class DuplicateRequest(RequestRefused):
+    """The request's id is taken."""
+
+    def __init__(self) -> None:
+        super().__init__(ErrorCode.DUPLICATE_REQUEST, "This request id is in use or was used lately.")
+
+
+class RequestFailed(Exception):
+    """The request was accepted and can't be answered; `failure` goes into its last frame."""
+
+    def __init__(self, failure: WsFailure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+class ChatRunner(Protocol):
+    """Runs the whole pipeline for one request."""
+
+    async def run(self, request: ChatInput, *, emit: Emit) -> WsStreamEnd:
+        """Answer `request`: call `emit` with each frame in order and return the one `stream_end`, which is not emitted.
+
+        Raises `RequestRefused` before the first frame when the request is not accepted. What goes wrong later is an
+        outcome (`status` failed with an `error`), not an exception. Cancelling the caller cancels the request: the
+        model's stream is closed and outstanding tool calls are withdrawn before `trio.Cancelled` comes out. An
+        exception out of `emit` ends the request in the same way and is raised.
+        """
+        ...

@@ -1,0 +1,63 @@
+"""The socket that a session is written against: whole text messages, a close code, a ping.
+
+`server/sockets/websocket.py` implements it over trio-websocket; tests implement it over memory channels.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class SocketClosed(Exception):
+    """The peer or the network closed the socket. `code` is the close code received, 1006 when there was none."""
+
+    def __init__(self, code: int, reason: str = "") -> None:
+        super().__init__(f"socket closed with {code}")
+        self.code = code
+        self.reason = reason
+
+
+class DeviceSocket(Protocol):
+    """One connected WebSocket. `send` is called by one task at a time; `receive` by one other."""
+
+    @property
+    def peer(self) -> str:
+        """Where it came from, for the logs: address and port."""
+        ...
+
+    @property
+    def bearer_token(self) -> str | None:
+        """The token of the upgrade request's `Authorization: Bearer`, if it had one."""
+        ...
+
+    async def receive(self) -> str:
+        """The next text message. Raises `SocketClosed`; a binary message counts as an unreadable frame ("")."""
+        ...
+
+    async def send(self, text: str) -> None:
+        """Send one text message. Raises `SocketClosed`. A cancelled send leaves the socket unusable."""
+        ...
+
+    def send_now(self, message: bytes) -> bool:
+        """Send one text message, which is UTF-8, if the network takes some of it at once; else False, and none of it.
+
+        Not while `send` is being called. What the network left is sent before anything else: see `flush`.
+        """
+        ...
+
+    @property
+    def unsent(self) -> bool:
+        """Whether a part of a message that `send_now` took is still to be sent."""
+        ...
+
+    async def flush(self) -> None:
+        """Send that part. Raises `SocketClosed`. A cancelled flush leaves the socket unusable."""
+        ...
+
+    async def ping(self) -> None:
+        """Send a WebSocket ping and wait for its pong. Raises `SocketClosed`."""
+        ...
+
+    async def close(self, code: int, reason: str) -> None:
+        """Send the close frame and wait, bounded, for the peer's. Safe to call twice and after `SocketClosed`."""
+        ...

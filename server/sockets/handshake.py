@@ -1,0 +1,62 @@
+"""The first frame of a device socket: who it is, or why it is sent away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import trio
+
+from server.accounts.credentials import Identity, TokenExpired, TokenInvalid, Tokens
+from server.sockets.device_socket import DeviceSocket
+from streaming.wire.codes import CloseCode
+from streaming.wire.frames import PROTOCOL_VERSION, WsClientInfo, WsDeviceHello
+from streaming.wire.inbound import FrameError, decode_client_frame
+
+VERSIONS: Final = (PROTOCOL_VERSION,)
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """A device that may come in. `resume_asked` when it named an earlier session; `features` as it listed them."""
+
+    identity: Identity
+    device_id: UUID
+    client: WsClientInfo
+    resume_asked: bool
+    features: frozenset[str] = frozenset()
+
+
+class HandshakeFailed(Exception):
+    """The socket is to be closed with `code`; the message is the close reason, for a developer to read."""
+
+    def __init__(self, code: CloseCode, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+async def shake_hands(socket: DeviceSocket, tokens: Tokens, timeout_s: float) -> Hello:
+    """Read `device_hello` and check it. Raises `HandshakeFailed` or `server.sockets.device_socket.SocketClosed`."""
+    with trio.move_on_after(timeout_s) as scope:
+        text = await socket.receive()
+    if scope.cancelled_caught:
+        raise HandshakeFailed(CloseCode.HELLO_TIMEOUT, f"no device_hello within {timeout_s:g} s")
+    try:
+        frame = decode_client_frame(text)
+    except FrameError as error:
+        raise HandshakeFailed(CloseCode.PROTOCOL_BROKEN, f"not a device_hello: {error}") from None
+    if not isinstance(frame, WsDeviceHello):
+        raise HandshakeFailed(CloseCode.PROTOCOL_BROKEN, "the first frame must be device_hello")
+    if not set(VERSIONS).intersection(frame.protocol_versions):
+        raise HandshakeFailed(CloseCode.NO_COMMON_VERSION, f"this server speaks version {PROTOCOL_VERSION}")
+    token = frame.token or socket.bearer_token
+    if token is None:
+        raise HandshakeFailed(CloseCode.UNAUTHORIZED, "no token: send one in device_hello or as Authorization: Bearer")
+    try:
+        identity = tokens.verify(token)
+    except TokenExpired:
+        raise HandshakeFailed(CloseCode.TOKEN_EXPIRED, "the token has expired: log in again") from None
+    except TokenInvalid:
+        raise HandshakeFailed(CloseCode.UNAUTHORIZED, "the token is not valid here") from None
+    return Hello(identity, frame.device_id, frame.client, frame.resume is not None, frozenset(frame.features))

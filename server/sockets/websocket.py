@@ -1,0 +1,258 @@
+"""The device socket over trio-websocket: the one module of the server that names that library.
+
+Each connection runs behind its own border, so that nothing a peer sends, and no fault of the library, reaches the
+listener or another socket.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final
+from urllib.parse import urlsplit
+
+import structlog
+import trio
+from trio_websocket import (
+    ConnectionClosed,
+    ConnectionRejected,
+    HandshakeError,
+    WebSocketConnection,
+    WebSocketRequest,
+    wrap_server_stream,
+)
+
+from server.net.listeners import open_listeners
+from server.sockets.device_socket import DeviceSocket, SocketClosed
+from server.sockets.direct_stream import DirectStream
+
+DEVICE_PATH: Final = "/api/v1/ws/device"
+_ABNORMAL: Final = 1006
+_TEXT_FRAME: Final = 0x81  # whole, and text
+_TWO_BYTES: Final = 126  # in place of a length: it follows in so many bytes
+_EIGHT_BYTES: Final = 127
+_MOST_IN_TWO_BYTES: Final = 0xFFFF
+_UPGRADE_TIMEOUT_S: Final = 10.0
+_CLOSE_TIMEOUT_S: Final = 2.0
+# What a peer was still sending when we closed is read and dropped, so that the kernel does not answer it with a reset
+# that would overtake our close frame.
+_DRAIN_TIMEOUT_S: Final = 1.0
+_RECEIVE_BYTES: Final = 16 * 1024
+_NO_BODY: Final = [(b"Content-Length", b"0")]
+# Read by whoever looks why their page can't connect; nothing of the request is repeated in it.
+_ORIGIN_REFUSED: Final = b"This page's origin may not open a device socket: TESSERA_ALLOWED_ORIGINS does not list it.\n"
+_ORIGIN_REFUSED_HEADERS: Final = [
+    (b"Content-Type", b"text/plain; charset=utf-8"),
+    (b"Content-Length", b"%d" % len(_ORIGIN_REFUSED)),
+]
+_LOGGED_CHARS: Final = 200
+
+log = structlog.get_logger(__name__)
+
+SocketHandler = Callable[[DeviceSocket], Awaitable[None]]
+OriginCheck = Callable[[str | None], bool]
+
+
+class TrioWebSocket:
+    """A `DeviceSocket` over one accepted trio-websocket connection."""
+
+    def __init__(
+        self, connection: WebSocketConnection, stream: DirectStream, peer: str, bearer_token: str | None
+    ) -> None:
+        self._connection = connection
+        self._stream = stream
+        self._closing = False
+        self._peer = peer
+        self._bearer_token = bearer_token
+
+    def __repr__(self) -> str:
+        return f"TrioWebSocket(peer={self._peer!r})"
+
+    @property
+    def peer(self) -> str:
+        return self._peer
+
+    @property
+    def bearer_token(self) -> str | None:
+        return self._bearer_token
+
+    async def receive(self) -> str:
+        try:
+            message = await self._connection.get_message()
+        except ConnectionClosed as error:
+            raise _closed(error) from None
+        return message if isinstance(message, str) else ""
+
+    async def send(self, text: str) -> None:
+        try:
+            await self._connection.send_message(text)
+        except ConnectionClosed as error:
+            raise _closed(error) from None
+
+    def send_now(self, message: bytes) -> bool:
+        # No extension is negotiated, so a frame is a header and the message. The library's own frames, pongs and the
+        # like, go through the same stream, which keeps them apart.
+        if self._closing or self._connection.closed is not None:
+            return False
+        return self._stream.send_now(_header(len(message)) + message)
+
+    @property
+    def unsent(self) -> bool:
+        return self._stream.unsent
+
+    async def flush(self) -> None:
+        try:
+            await self._stream.send_all(b"")
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            raise SocketClosed(_ABNORMAL) from None
+
+    async def ping(self) -> None:
+        try:
+            await self._connection.ping()
+        except ConnectionClosed as error:
+            raise _closed(error) from None
+
+    async def close(self, code: int, reason: str) -> None:
+        self._closing = True
+        with trio.move_on_after(_CLOSE_TIMEOUT_S):
+            await self._connection.aclose(code, reason)
+
+
+def _header(length: int) -> bytes:
+    """The header of an unmasked text frame (RFC 6455, 5.2)."""
+    if length < _TWO_BYTES:
+        return bytes((_TEXT_FRAME, length))
+    if length <= _MOST_IN_TWO_BYTES:
+        return struct.pack("!BBH", _TEXT_FRAME, _TWO_BYTES, length)
+    return struct.pack("!BBQ", _TEXT_FRAME, _EIGHT_BYTES, length)
+
+
+def _closed(error: ConnectionClosed) -> SocketClosed:
+    # The library gives a CloseReason, or None when the TCP connection went away without one.
+    if error.reason is None:
+        return SocketClosed(_ABNORMAL)
+    return SocketClosed(error.reason.code, error.reason.reason or "")
+
+
+async def serve_device_sockets(
+    handler: SocketHandler,
+    host: str,
+    port: int,
+    *,
+    max_message_bytes: int,
+    origin_allowed: OriginCheck,
+    max_sockets: int = 10_000,
+    shared: bool = False,
+    task_status: trio.TaskStatus[tuple[str, int]] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Accept device sockets at `DEVICE_PATH` until cancelled; `handler` runs once per socket, in a task of its own.
+
+    Reports the bound `(host, port)` when listening. Raises OSError when the address can't be bound. Messages over
+    `max_message_bytes` close their socket with 1009; past `max_sockets` a new connection is closed at once. A page
+    whose `Origin` is not allowed is refused with 403; a client that is no browser has none. `shared`: see
+    `server.net.listeners`.
+    """
+    listeners = await open_listeners(host, port, shared=shared)
+    address = listeners[0].socket.getsockname()
+    async with trio.open_nursery() as sockets, trio.open_nursery() as nursery:
+
+        async def serve(stream: trio.SocketStream) -> None:
+            # This task is one of them.
+            if len(sockets.child_tasks) > max_sockets:
+                log.warning("too_many_sockets", limit=max_sockets)
+                await trio.aclose_forcefully(stream)
+            else:
+                await _serve_connection(handler, max_message_bytes, origin_allowed, stream)
+
+        await nursery.start(partial(trio.serve_listeners, serve, listeners, handler_nursery=sockets))
+        task_status.started((address[0], address[1]))
+
+
+async def _serve_connection(
+    handler: SocketHandler, max_message_bytes: int, origin_allowed: OriginCheck, accepted: trio.SocketStream
+) -> None:
+    stream = DirectStream(accepted)
+    try:
+        async with trio.open_nursery() as nursery:
+            socket = await _upgrade(nursery, stream, max_message_bytes, origin_allowed)
+            if socket is not None:
+                await handler(socket)
+                await _drain(stream)
+            nursery.cancel_scope.cancel()
+    # The border between one socket and the listener: whatever failed here has ended this socket and ends no other.
+    except* Exception:
+        log.exception("socket_failed")
+    finally:
+        await trio.aclose_forcefully(stream)
+
+
+async def _upgrade(
+    nursery: trio.Nursery, stream: DirectStream, max_message_bytes: int, origin_allowed: OriginCheck
+) -> TrioWebSocket | None:
+    """The opening handshake of RFC 6455. None when the peer was not a client of ours; it has been answered."""
+    request: WebSocketRequest | None = None
+    with trio.move_on_after(_UPGRADE_TIMEOUT_S):
+        try:
+            request = await wrap_server_stream(
+                nursery, stream, max_message_size=max_message_bytes, receive_buffer_size=_RECEIVE_BYTES
+            )
+            if urlsplit(request.path).path != DEVICE_PATH:
+                await request.reject(404, extra_headers=_NO_BODY)
+                return None
+            origin = _value(request, b"origin")
+            if not origin_allowed(origin):
+                log.warning("origin_refused", peer=_peer(stream), origin=(origin or "")[:_LOGGED_CHARS])
+                await request.reject(403, extra_headers=_ORIGIN_REFUSED_HEADERS, body=_ORIGIN_REFUSED)
+                return None
+            connection = await request.accept()
+            _forget_handshake(connection)
+        except (ConnectionClosed, ConnectionRejected, HandshakeError, trio.BrokenResourceError):
+            return None
+        return TrioWebSocket(connection, stream, _peer(stream), _bearer(request))
+    return None
+
+
+class _HandshakeOver:
+    """Stands where the handshake of an open connection was, which has no more to tell."""
+
+    def events(self) -> tuple[()]:
+        return ()
+
+
+_OVER: Final = _HandshakeOver()
+
+
+def _forget_handshake(connection: WebSocketConnection) -> None:
+    """Let go of the HTTP parser and the request's headers, a tenth of what an idle session holds.
+
+    wsproto keeps them for as long as the connection lives and asks them for nothing but `events` once it is open.
+    """
+    connection._wsproto.handshake = _OVER  # type: ignore[assignment]
+
+
+def _peer(stream: DirectStream) -> str:
+    try:
+        return stream.getpeername()
+    except OSError:  # it is gone already
+        return "unknown"
+
+
+def _bearer(request: WebSocketRequest) -> str | None:
+    value = _value(request, b"authorization") or ""
+    return value[7:].strip() if value[:7].lower() == "bearer " else None
+
+
+def _value(request: WebSocketRequest, wanted: bytes) -> str | None:
+    """The header's value; several of it make one value, which is no origin and no token."""
+    values = [value.decode("ascii", "replace") for name, value in request.headers if name.lower() == wanted]
+    return ", ".join(values) if values else None
+
+
+async def _drain(stream: DirectStream) -> None:
+    with trio.move_on_after(_DRAIN_TIMEOUT_S):
+        try:
+            while await stream.receive_some(_RECEIVE_BYTES):
+                pass
+        except (trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError):
+            return

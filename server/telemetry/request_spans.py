@@ -1,0 +1,49 @@
+"""What the spans of one request say: who worked for how long, and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from server.requests import ChatInput
+from server.telemetry.tracing import Span, SpanKind, root_span, span, usage_attributes
+from streaming.chat import Usage
+from streaming.wire.frames import WsFailure
+
+
+def request_span(export: Callable[[Span], None] | None, chat: ChatInput) -> AbstractContextManager[Span | None]:
+    """The root: one chat request."""
+    attributes = {"tessera.mode": chat.mode, "tessera.request_id": str(chat.request_id)}
+    return root_span(export, "chat_request", attributes)
+
+
+def note_end(root: Span | None, agent: str | None, status: str, failure: WsFailure | None, usage: Usage) -> None:
+    """How the request ended."""
+    if root is None:
+        return
+    root.note({"tessera.status": status, "gen_ai.agent.name": agent})
+    root.note(usage_attributes(usage.input_tokens, usage.output_tokens))
+    if failure is not None:
+        root.failed(failure.code.value)
+
+
+def note_route(routing: Span | None, agent: str, decided_by: str | None) -> None:
+    """What the router chose, and what chose it."""
+    if routing is not None:
+        routing.note({"gen_ai.agent.name": agent, "tessera.routed_by": decided_by})
+
+
+def agent_span(agent: str) -> AbstractContextManager[Span | None]:
+    """The agent at work: model calls and tools."""
+    return span(f"invoke_agent {agent}", {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": agent})
+
+
+def tool_span(tool: str, call_id: str) -> AbstractContextManager[Span | None]:
+    """A tool on the device."""
+    attributes = {
+        "gen_ai.operation.name": "execute_tool",
+        "gen_ai.tool.name": tool,
+        "gen_ai.tool.call.id": call_id,
+        "gen_ai.tool.type": "function",
+    }
+    return span(f"execute_tool {tool}", attributes, SpanKind.CLIENT)

@@ -1,0 +1,129 @@
+"""Transactions, pipelines and server-side cursors that are always ended, in a cancelled scope too."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import AsyncExitStack, suppress
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import psycopg
+from psycopg import AsyncServerCursor, pq
+from psycopg._pipeline_async import AsyncPipeline
+from psycopg.rows import Row
+from psycopg.transaction import AsyncTransaction
+
+from sql.driver.timeouts import CLEANUP_TIMEOUT_S, COMMIT_TIMEOUT_S
+
+if TYPE_CHECKING:
+    from sql.driver.connection import TrioConnection
+
+logger = logging.getLogger(__name__)
+
+
+class TrioTransaction(AsyncTransaction):
+    """A transaction whose end is shielded; see `TrioConnection.transaction`."""
+
+    _conn: TrioConnection[Any]
+
+    async def __aenter__(self) -> Self:
+        async with self._conn.lock:
+            self._check_enter()
+            try:
+                await self._conn.wait(self._enter_gen())
+            except BaseException as error:
+                # Settled, it may have begun all the same.
+                with self._conn.finishing(CLEANUP_TIMEOUT_S):
+                    await self._finish(error)
+                raise
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+    ) -> bool:
+        committing = exc_val is None
+        swallow = False
+        with self._conn.finishing(
+            COMMIT_TIMEOUT_S if committing else CLEANUP_TIMEOUT_S,
+            otherwise="COMMIT was not answered in time: whether it happened is unknown" if committing else None,
+        ):
+            async with self._conn.lock:
+                swallow = await self._finish(exc_val)
+        return swallow
+
+    async def _finish(self, error: BaseException | None) -> bool:
+        """Commit, or roll back because of `error`; the caller holds the lock. True when `error` is a `Rollback`."""
+        if self.pgconn.status != pq.ConnStatus.OK:
+            self.status = self.Status.FAILED
+            return False
+        swallow = await self._conn.wait(self._exit_gen(type(error) if error else None, error, None))
+        if self._conn._pipeline:
+            # In a pipeline that was only queued.
+            try:
+                await self._conn.wait(self._conn._pipeline._sync_gen())
+            except psycopg.Error as another:
+                if error is None:
+                    raise
+                logger.debug("a transaction that failed had further errors: %s", type(another).__name__)
+        return swallow
+
+
+class TrioPipeline(AsyncPipeline):
+    """A pipeline that is always left: cancelled, its queries are cancelled and their results consumed."""
+
+    _conn: TrioConnection[Any]
+
+    async def __aenter__(self) -> Self:
+        level = self.level
+        try:
+            return await super().__aenter__()
+        except BaseException:
+            # Settling has run the rest of entering, which counted a level that nobody will leave.
+            self.level = level
+            raise
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+    ) -> None:
+        error = exc_val
+        try:
+            async with AsyncExitStack() as held:
+                with self._conn.finishing(CLEANUP_TIMEOUT_S):
+                    await held.enter_async_context(self._lock)
+                if exc_val is None or isinstance(exc_val, Exception):
+                    # The queries run here, for as long as they take; `wait` settles them when cancelled.
+                    await self._conn.wait(self._exit_gen())
+                elif not self._conn.closed:
+                    await self._conn.settle(self._exit_gen(), resume=False)
+        except BaseException as another:
+            error = error or another
+            if another is error or not isinstance(another, Exception):
+                raise
+            logger.debug("a pipeline that failed had further errors: %s", type(another).__name__)
+        finally:
+            self._exit(error)
+            still_open = self.pgconn.pipeline_status != pq.PipelineStatus.OFF or self.command_queue or self.result_queue
+            if self.level == 0 and still_open:
+                self._conn.discard()
+            if error is not None:
+                await self._forget_prepared_statements()
+
+    async def _forget_prepared_statements(self) -> None:
+        """Prepare all statements anew: psycopg counts those as prepared that it queued behind one which failed."""
+        if self.pgconn.transaction_status in {pq.TransactionStatus.IDLE, pq.TransactionStatus.INTRANS}:
+            self._conn._prepared.clear()
+            with self._conn.finishing(CLEANUP_TIMEOUT_S), suppress(psycopg.Error):
+                async with self._lock:
+                    await self._conn.wait(self._conn._prepared.maintain_gen(self._conn))
+        # In a failed transaction the server takes no such command, and rolling back does the same.
+
+
+class TrioServerCursor(AsyncServerCursor[Row]):
+    """A server-side cursor that is always closed on the server."""
+
+    _conn: TrioConnection[Any]
+
+    async def close(self) -> None:
+        """Close the cursor; shielded, for leaving its block does this in a cancelled scope too."""
+        with self._conn.finishing(CLEANUP_TIMEOUT_S):
+            await super().close()

@@ -1,0 +1,189 @@
+"""A home answer: what the model writes, as frames. Text at once, other blocks when whole and valid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from parser import BlockParser
+from parser.bindings import BindReason
+from parser.blocks import (
+    Block,
+    BoundBlock,
+    BoundChartBlock,
+    BoundTableBlock,
+    BoundTimelineBlock,
+    EntityRefBlock,
+)
+from parser.events import BlockOpened, BlockReady, BlockRejected, Event, TextDelta
+from streaming.wire.frames import WsBlockOpen, WsStreamBlock, WsStreamStart
+from streaming.wire.stream_text import StreamText, TextFrames
+
+Resolve = Callable[[str, Sequence[str] | None], list[dict[str, Any]]]
+"""The items of an entity that this request's tools returned: all of them, or those with these ids."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unbound:
+    """A block that names data which is not there, or cannot be computed; `detail` is a sentence for the model.
+
+    `reason` is a `BindReason` value, or `unresolved` for a reference that finds nothing.
+    """
+
+    reason: str
+    detail: str
+
+
+Bind = Callable[[BoundBlock], dict[str, Any] | Unbound]
+"""The data of a value-bound block, computed from what this request's tools returned."""
+
+HomeFrame = WsBlockOpen | StreamText | WsStreamBlock
+
+UNRESOLVED = "unresolved"
+_MAX_REJECTED = 100
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedBlock:
+    """A block that was skipped.
+
+    `reason` is a `RejectReason` or `BindReason` value, or `unresolved`. `block_type` is None when the block had not
+    named a known one. `detail` and `excerpt` (the end of its source up to the fault, at most 80 characters) are for
+    the model that wrote the block, and no log. `shown` says that text of it has been sent.
+    """
+
+    index: int
+    reason: str
+    block_type: str | None = None
+    detail: str = ""
+    excerpt: str = ""
+    shown: bool = False
+
+
+class HomeFormatter:
+    """Turns the text of one answer into its frames. Invalid blocks are skipped and noted; nothing here raises for them.
+
+    Frames are complete but for `seq`, which the socket's writer stamps. `block_open` frames are among them when
+    `announce_opened` is set.
+    """
+
+    def __init__(self, request_id: UUID, resolve: Resolve, bind: Bind, *, announce_opened: bool = False) -> None:
+        self._request_id = request_id
+        self._texts = TextFrames(request_id)
+        self._resolve = resolve
+        self._bind = bind
+        self._announce_opened = announce_opened
+        self._parser = BlockParser()
+        self._open: tuple[int, str] | None = None  # the newest block's index and type
+        self._shown = False  # whether text of it has been sent
+        self.rejected: list[RejectedBlock] = []
+        """The first hundred blocks that were skipped."""
+        self.rejected_count = 0
+
+    def start(self, agent_name: str) -> list[WsStreamStart]:
+        """The first frame of the answer."""
+        return [WsStreamStart(request_id=self._request_id, agent=agent_name)]
+
+    def feed(self, token: str) -> list[HomeFrame]:
+        """The frames that `token` gives; adjacent text of one block in one frame."""
+        events = self._parser.feed(token)
+        # Most tokens are a piece of text and nothing else.
+        if len(events) == 1 and isinstance(event := events[0], TextDelta):
+            self._shown = True
+            return [self._texts.frame(event.index, event.text)]
+        return self._frames(events)
+
+    def close(self) -> list[HomeFrame]:
+        """The answer ended, or was cut: the last frames."""
+        return self._frames(self._parser.close())
+
+    def repairable(self, most: int) -> list[RejectedBlock]:
+        """The rejected blocks that may be asked for again, at most `most`: those of which nothing has been shown, and
+        whose data the model can have.
+        """
+        return [block for block in self.rejected if not block.shown and block.reason != BindReason.NOT_FETCHED][:most]
+
+    def replace(self, rejected: Sequence[RejectedBlock], reply: str) -> list[WsStreamBlock]:
+        """The frames of the blocks with which a model replaced `rejected`, each at its own index.
+
+        Each structured block of `reply` stands for the first rejected one of its type that none stood for yet. Text
+        and prose around them are dropped, and so is what is invalid again.
+        """
+        parser = BlockParser()
+        pending = list(rejected)
+        types: dict[int, str] = {}
+        frames = []
+        for event in [*parser.feed(reply), *parser.close()]:
+            match event:
+                case BlockOpened(index, type_):
+                    types[index] = type_.value
+                case BlockRejected(index):
+                    _take(pending, types.get(index))
+                case BlockReady(index, block) if (replaced := _take(pending, block.type.value)) is not None:
+                    data = self._data(block)
+                    if isinstance(data, dict):
+                        frames.append(self._block_frame(replaced.index, block, data))
+        return frames
+
+    def _frames(self, events: Sequence[Event]) -> list[HomeFrame]:
+        frames: list[HomeFrame] = []
+        for event in events:
+            match event:
+                case TextDelta(index, text):
+                    self._shown = True
+                    self._append_text(frames, index, text)
+                case BlockReady(index, block):
+                    data = self._data(block)
+                    if isinstance(data, dict):
+                        frames.append(self._block_frame(index, block, data))
+                    else:
+                        self._reject(RejectedBlock(index, data.reason, block.type.value, data.detail))
+                case BlockRejected(index=index, reason=reason, detail=detail, excerpt=excerpt):
+                    known = self._open is not None and self._open[0] == index
+                    kind = self._open[1] if self._open is not None and known else None
+                    self._reject(RejectedBlock(index, reason.value, kind, detail, excerpt, known and self._shown))
+                case BlockOpened(index, type_):
+                    self._open = (index, type_.value)
+                    self._shown = False
+                    if self._announce_opened:
+                        frames.append(WsBlockOpen(request_id=self._request_id, block=index, block_type=type_.value))
+        return frames
+
+    def _append_text(self, frames: list[HomeFrame], block: int, text: str) -> None:
+        last = frames[-1] if frames else None
+        if isinstance(last, StreamText) and last.block == block:
+            frames[-1] = last.with_chunk(last.chunk + text)
+        else:
+            frames.append(self._texts.frame(block, text))
+
+    def _block_frame(self, index: int, block: Block, data: dict[str, Any]) -> WsStreamBlock:
+        return WsStreamBlock(request_id=self._request_id, block=index, block_type=block.type.value, data=data)
+
+    def _data(self, block: Block) -> dict[str, Any] | Unbound:
+        """The `data` of a `stream_block` frame, or why there is none."""
+        match block:
+            case EntityRefBlock(entity=entity, ids=ids):
+                items = self._resolve(entity.value, ids)
+                if items:
+                    return {"entity": entity.value, "items": items}
+                return Unbound(UNRESOLVED, f"No tool of this conversation returned such a {entity.value}.")
+            case BoundChartBlock() | BoundTableBlock() | BoundTimelineBlock():
+                return self._bind(block)
+        return block.model_dump(mode="json", exclude={"type"})
+
+    def _reject(self, block: RejectedBlock) -> None:
+        self.rejected_count += 1
+        # Bounded: a model can write invalid blocks for as long as it likes.
+        if len(self.rejected) < _MAX_REJECTED:
+            self.rejected.append(block)
+
+
+def _take(pending: list[RejectedBlock], block_type: str | None) -> RejectedBlock | None:
+    """Take out the first block that one of this type may replace; a block that had named no type takes any."""
+    for block in pending:
+        if block.block_type is None or block.block_type == block_type:
+            pending.remove(block)
+            return block
+    return None

@@ -1,0 +1,70 @@
+"""A popup answer: text only. The agent's name alone says the domain; no model is asked about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from uuid import UUID
+
+from parser import BlockParser
+from parser.events import Event, TextDelta
+from streaming.answer.json_filter import JsonFilter
+from streaming.wire.frames import Domain, WsPopupDomain
+from streaming.wire.stream_text import StreamText, TextFrames
+
+DOMAINS: Mapping[str, Domain] = MappingProxyType(
+    {
+        "task_agent": "tasks",
+        "checkpoint_agent": "checkpoints",
+        "note_agent": "notes",
+        "project_agent": "projects",
+    }
+)
+"""What each agent's popup is about."""
+
+
+class NoPopupDomainError(LookupError):
+    """An agent that no popup belongs to was asked to answer one."""
+
+    def __init__(self, agent_name: str) -> None:
+        super().__init__(f"agent {agent_name!r} has no popup domain; the agents that have are {', '.join(DOMAINS)}")
+
+
+class PopupFormatter:
+    """Turns the text of one answer into its frames. What the model writes as blocks is unwrapped: text blocks give
+    their content, other blocks nothing; other JSON objects and arrays are dropped too, so that none is ever shown.
+    """
+
+    def __init__(self, request_id: UUID) -> None:
+        self._request_id = request_id
+        self._text_frames = TextFrames(request_id)
+        self._parser = BlockParser()
+        self._filters: dict[int, JsonFilter] = {}
+
+    def start(self, agent_name: str) -> list[WsPopupDomain]:
+        """The first frame of the answer. Raises `NoPopupDomainError`."""
+        try:
+            domain = DOMAINS[agent_name]
+        except KeyError:
+            raise NoPopupDomainError(agent_name) from None
+        return [WsPopupDomain(request_id=self._request_id, domain=domain)]
+
+    def feed(self, token: str) -> list[StreamText]:
+        """The frames that `token` gives; adjacent text of one block in one frame."""
+        return self._frames(self._parser.feed(token))
+
+    def close(self) -> list[StreamText]:
+        """The answer ended, or was cut: the last frames."""
+        frames = self._frames(self._parser.close())
+        return [*frames, *self._texts({index: json.close() for index, json in self._filters.items()})]
+
+    def _frames(self, events: Sequence[Event]) -> list[StreamText]:
+        texts: dict[int, str] = {}
+        for event in events:
+            if isinstance(event, TextDelta):
+                shown = self._filters.setdefault(event.index, JsonFilter()).feed(event.text)
+                texts[event.index] = texts.get(event.index, "") + shown
+        return self._texts(texts)
+
+    def _texts(self, texts: Mapping[int, str]) -> list[StreamText]:
+        return [self._text_frames.frame(index, text) for index, text in texts.items() if text]

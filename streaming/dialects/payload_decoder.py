@@ -1,0 +1,173 @@
+"""What the payload decoders have in common: JSON payloads in, deltas out, an answer that ends exactly once."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+from streaming.chat import (
+    ContentDelta,
+    Delta,
+    ErrorDelta,
+    FinishDelta,
+    FinishReason,
+    ReasoningDelta,
+    ToolCall,
+    ToolCallDelta,
+    UsageDelta,
+)
+from streaming.dialects.base import WellFormedText, provider_error
+from streaming.dialects.envelope import TextPath
+from streaming.dialects.sse import ServerSentEvent
+
+_DONE = "[DONE]"
+
+
+class JsonPayloadDecoder(ABC):
+    """A `streaming.dialects.base.PayloadDecoder` for payloads that are JSON objects.
+
+    A dialect implements `_read`, which says what one payload means by calling `_add_...`, `_finish` and `_fail`.
+    """
+
+    text_path: ClassVar[TextPath | None] = None
+
+    def __init__(self) -> None:
+        self.finished = False
+        self.complete = False
+        self._failed = False
+        self._called = False
+        self._answered = False
+        self._deltas: list[Delta] = []
+        self._content = WellFormedText()
+        self._reasoning = WellFormedText()
+        self._usage: UsageDelta | None = None
+
+    def feed(self, event: ServerSentEvent) -> list[Delta]:
+        """The deltas of one event, in order."""
+        if self.complete:
+            return []
+        text = (event.data if event.error is None else event.error).strip()
+        if text == _DONE:
+            # Some servers never give a finish reason; `[DONE]` says as much.
+            self._finish(FinishReason.STOP)
+            self.complete = True
+        elif text:
+            try:
+                payload = json.loads(text)
+            except (ValueError, RecursionError):
+                payload = None
+            if event.error is not None or event.event == "error":
+                self._fail(self._error((payload.get("error") or payload) if isinstance(payload, dict) else text))
+            else:
+                self._take(payload)
+        return self._given()
+
+    def feed_text(self, text: str) -> list[Delta]:
+        """The deltas of a payload that is known but for its text, at `text_path`."""
+        if self.complete:
+            return []
+        self._add_answer(text)
+        return self._given()
+
+    def close(self) -> list[Delta]:
+        """The response ended. Code `cut` when it did so before the model had stopped."""
+        if not self.complete:
+            self.complete = True
+            if not (self.finished or self._failed):
+                self._flush()
+                self._fail(ErrorDelta("The stream ended before the answer did.", "cut", retryable=True))
+        return self._given()
+
+    @abstractmethod
+    def _read(self, payload: dict[str, Any]) -> None:
+        """What one payload means. Whatever is not as the provider documents it is left out, never an exception."""
+
+    @staticmethod
+    def _error(error: object) -> ErrorDelta:
+        """The provider's error object, or its text."""
+        if isinstance(error, dict):
+            return provider_error(error.get("message"), error.get("code"), error.get("type"), error.get("status_code"))
+        return provider_error(error)
+
+    def _take(self, payload: object) -> None:
+        if isinstance(payload, dict):
+            self._read(payload)
+        else:
+            self._fail(ErrorDelta("The provider sent a payload that is not a JSON object.", "invalid_payload", True))
+
+    def _given(self) -> list[Delta]:
+        deltas, self._deltas = self._deltas, []
+        return deltas
+
+    # ---- for `_read` ------------------------------------------------------------------------------------------------
+
+    def _add_text(self, text: object) -> None:
+        if isinstance(text, str) and text:
+            self._answered = True
+            if text := self._content.feed(text):
+                self._deltas.append(ContentDelta(text))
+
+    def _add_answer(self, text: object) -> None:
+        """The text at `text_path`."""
+        self._add_text(text)
+
+    def _add_reasoning(self, text: object) -> None:
+        if isinstance(text, str) and text and (text := self._reasoning.feed(text)):
+            self._deltas.append(ReasoningDelta(text))
+
+    def _add_call(self, delta: ToolCallDelta) -> None:
+        self._called = True
+        self._deltas.append(delta)
+
+    def _add_usage(self, input_tokens: int, output_tokens: int) -> None:
+        """Counts so far. The same counts again, or none at all, add nothing."""
+        usage = UsageDelta(input_tokens, output_tokens)
+        if usage != self._usage and (input_tokens or output_tokens):
+            self._usage = usage
+            self._deltas.append(usage)
+
+    def _finish(self, reason: FinishReason) -> None:
+        """The model has stopped. Only the first time counts."""
+        self._flush()
+        if not self.finished and not self._failed:
+            self.finished = True
+            # Some servers say `stop` after tool calls, and some APIs have no word for it.
+            if reason is FinishReason.STOP and self._called:
+                reason = FinishReason.TOOL_CALLS
+            self._deltas.append(FinishDelta(reason))
+
+    def _fail(self, error: ErrorDelta) -> None:
+        self._failed = True
+        self._deltas.append(error)
+
+    def _flush(self) -> None:
+        """Half surrogates that waited for their other half in vain."""
+        if reasoning := self._reasoning.close():
+            self._deltas.append(ReasoningDelta(reasoning))
+        if content := self._content.close():
+            self._deltas.append(ContentDelta(content))
+
+
+def count(value: object) -> int:
+    """A token count as a provider gives it; 0 for anything that is none."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0
+
+
+def objects(values: object) -> list[dict[str, Any]]:
+    """The objects in a list that should hold objects; none when it is no list."""
+    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
+
+
+def encoded(body: dict[str, Any]) -> bytes:
+    """`body` as JSON. A lone surrogate cannot be UTF-8, and one in a prompt must not fail the request."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def arguments_of(call: ToolCall) -> dict[str, Any]:
+    """The arguments as the object that some APIs want; empty when the model wrote something else."""
+    try:
+        arguments = json.loads(call.arguments)
+    except (ValueError, RecursionError):
+        return {}
+    return arguments if isinstance(arguments, dict) else {}

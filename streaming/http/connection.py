@@ -1,0 +1,147 @@
+"""One HTTP/1.1 connection and the exchanges on it. What goes wrong comes out as httpx names it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncGenerator, AsyncIterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import httpx
+import trio
+
+from streaming.http.channel import Channel
+from streaming.http.request_head import BodyFraming, UnsendableRequest, asks_to_close, request_head
+from streaming.http.response_parser import MalformedResponse, ResponseParser
+
+_BROKEN: Final = (OSError, trio.BrokenResourceError, trio.ClosedResourceError)
+# A body in small pieces goes out in fewer packets.
+_COALESCE_BYTES: Final = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """In seconds, None for none; `read` and `write` are for one read or write each."""
+
+    connect: float | None = None
+    read: float | None = None
+    write: float | None = None
+    pool: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A request as it goes on the wire: httpx's, with what a proxy on the way makes of its target and headers."""
+
+    method: bytes
+    target: bytes
+    headers: Sequence[tuple[bytes, bytes]]
+    body: AsyncIterable[bytes]
+
+
+class Connection:
+    """One exchange at a time: `send`, `read_head`, `read_body` until it gives b"".
+
+    After any exception, cancellation included, the connection is of no more use and the caller closes it.
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._may_reuse = True
+        self._read_timeout: float | None = None
+        self._first = b""
+        self._expired = False
+        self.response = ResponseParser()
+
+    def __repr__(self) -> str:
+        return f"<Connection {self.response!r}>"
+
+    @property
+    def stale(self) -> bool:
+        """Whether an idle connection is of no more use: its peer closed it, or sent what nobody asked for."""
+        return self._channel.readable()
+
+    @property
+    def reusable(self) -> bool:
+        """Whether the last response was read to its end and another request may follow."""
+        return self.response.keep_alive and self._may_reuse and not self._expired
+
+    def close(self) -> None:
+        """Close at once. May be called again."""
+        self._channel.close()
+
+    def expire(self) -> None:
+        """The time for reading is over: whoever reads gets `httpx.ReadTimeout`."""
+        self._expired = True
+        self._channel.wake()
+
+    async def exchange(self, outgoing: Outgoing, timeouts: Timeouts) -> None:
+        """Send the request and wait for the head of `response`. Raises `httpx.TransportError`."""
+        self.response = ResponseParser(bodiless=outgoing.method == b"HEAD")
+        self._may_reuse = not asks_to_close(outgoing.headers)
+        self._read_timeout = timeouts.read
+        try:
+            await self._send(outgoing, timeouts.write)
+        except UnsendableRequest as error:
+            raise httpx.LocalProtocolError(str(error)) from None
+        except _BROKEN:
+            # A server that refuses a request may answer, and close, before it has read all of it.
+            self._may_reuse = False
+        while not self.response.headed:
+            self._first = await self._receive()
+
+    async def read_body(self) -> bytes:
+        """What came of the body; b"" at its end. Raises `httpx.ReadTimeout`, `ReadError` or `RemoteProtocolError`."""
+        if self._first:
+            first, self._first = self._first, b""
+            return first
+        response = self.response
+        while not response.complete:
+            if data := await self._receive():
+                return data
+        return b""
+
+    async def _receive(self) -> bytes:
+        """One read, parsed: the body that was in it."""
+        try:
+            if self._read_timeout is None:
+                data = await self._channel.receive()
+            else:
+                with trio.fail_after(self._read_timeout):
+                    data = await self._channel.receive()
+            if data:
+                return self.response.feed(data)
+            self.response.feed_eof()
+        except trio.TooSlowError:
+            raise httpx.ReadTimeout("the server sent nothing in time") from None
+        except _BROKEN as error:
+            if self._expired:
+                raise httpx.ReadTimeout("the server sent nothing in time") from None
+            raise httpx.ReadError(str(error)) from error
+        except MalformedResponse as error:
+            raise httpx.RemoteProtocolError(str(error)) from None
+        return b""
+
+    async def _send(self, outgoing: Outgoing, timeout_s: float | None) -> None:
+        framing = BodyFraming(outgoing.headers)
+        pending = bytearray(request_head(outgoing.method, outgoing.target, outgoing.headers))
+        body = aiter(outgoing.body)
+        try:
+            async for data in body:
+                pending += framing.piece(data)
+                if len(pending) >= _COALESCE_BYTES:
+                    await self._write(bytes(pending), timeout_s)
+                    pending.clear()
+        finally:
+            if isinstance(body, AsyncGenerator):
+                await body.aclose()
+        pending += framing.end()
+        if pending:
+            await self._write(bytes(pending), timeout_s)
+
+    async def _write(self, data: bytes, timeout_s: float | None) -> None:
+        try:
+            with trio.fail_after(math.inf if timeout_s is None else timeout_s):
+                await self._channel.send(data)
+        except trio.TooSlowError:
+            raise httpx.WriteTimeout("the server did not take the request in time") from None

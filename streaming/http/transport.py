@@ -1,0 +1,151 @@
+"""httpx's view of it: a transport that an `httpx.AsyncClient` is given, and the body of a response."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterable, AsyncIterator
+from typing import Final, Self
+
+import httpx
+
+from streaming.http.connection import Connection, Outgoing, Timeouts
+from streaming.http.connector import DEFAULT_PORTS, Connector, Proxy, Route, port_of
+from streaming.http.deadlines import DeadlineWatch, ReadDeadline
+from streaming.http.pool import ConnectionPool, Lease
+
+_DEFAULT_LIMITS: Final = httpx.Limits(max_connections=100, max_keepalive_connections=20)
+
+
+class HttptoolsTransport(httpx.AsyncBaseTransport):
+    """HTTP/1.1 for httpx under trio. Raises httpx's exceptions and no others.
+
+    `verify` is the TLS context for the origins, httpx's default one when None. `limits` is as in httpx, `max_per_host`
+    a further limit to each origin. `proxy` is an HTTP or HTTPS proxy: it forwards requests to http:// and passes on
+    the bytes of those to https://.
+
+    A request is sent once. An idle connection that its peer has closed is noticed before anything is sent on it, and
+    another one is taken. Leaving a response before its end, and cancelling, close the connection at once. A response
+    has the extension `read_deadline`, a `streaming.http.deadlines.ReadDeadline`.
+    """
+
+    def __init__(
+        self,
+        *,
+        verify: ssl.SSLContext | None = None,
+        limits: httpx.Limits = _DEFAULT_LIMITS,
+        max_per_host: int | None = None,
+        proxy: httpx.Proxy | None = None,
+    ) -> None:
+        context = verify or httpx.create_ssl_context()
+        # A server that speaks HTTP/2 too is told that we do not.
+        context.set_alpn_protocols(["http/1.1"])
+        self._connector = Connector(context, None if proxy is None else Proxy.of(proxy))
+        self._pool = ConnectionPool(limits, max_per_host)
+        self._watch = DeadlineWatch()
+
+    def __repr__(self) -> str:
+        return f"<HttptoolsTransport {self._pool!r}>"
+
+    async def aclose(self) -> None:
+        """Close every connection, those in use too."""
+        self._pool.close()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send `request` and wait for the head of its response; see `httpx.AsyncBaseTransport`."""
+        url = request.url
+        if url.scheme not in DEFAULT_PORTS:
+            raise httpx.UnsupportedProtocol("the URL begins with neither http:// nor https://")
+        if not url.host:
+            raise httpx.UnsupportedProtocol("the URL names no host")
+        timeouts = Timeouts(**request.extensions.get("timeout", {}))
+        outgoing = self._outgoing(request)
+        lease = await self._pool.take(self._route(request), timeouts.pool)
+        try:
+            if lease.connection is None:
+                lease.connection = Connection(await self._connector.open(lease.route, timeouts.connect))
+            connection = lease.connection
+            await connection.exchange(outgoing, timeouts)
+        except BaseException:
+            self._pool.discard(lease)
+            raise
+        response = connection.response
+        deadline = self._watch.begin(connection.expire)
+        return httpx.Response(
+            response.status,
+            headers=response.headers,
+            stream=_ResponseBody(self._pool, lease, connection, deadline),
+            extensions={
+                "http_version": response.http_version,
+                "reason_phrase": response.reason,
+                "read_deadline": deadline,
+            },
+        )
+
+    def _route(self, request: httpx.Request) -> Route:
+        url = request.url
+        host = url.raw_host.decode("ascii").strip("[]")
+        if url.scheme == "https":
+            server_name = str(request.extensions.get("sni_hostname", host))
+            return Route(host, port_of(url), server_name, tunnel=self._connector.proxy is not None)
+        proxy = self._connector.proxy
+        if proxy is not None:
+            return Route(proxy.url.host, port_of(proxy.url), None)
+        return Route(host, port_of(url), None)
+
+    def _outgoing(self, request: httpx.Request) -> Outgoing:
+        target = request.extensions.get("target", request.url.raw_path)
+        headers = request.headers.raw
+        proxy = self._connector.proxy
+        if proxy is not None and request.url.scheme == "http":
+            url = request.url
+            target = b"%b://%b%b" % (url.raw_scheme, url.netloc, target)
+            names = {name.lower() for name, _ in headers}
+            headers = [*headers, *(header for header in proxy.headers if header[0].lower() not in names)]
+        if not isinstance(request.stream, AsyncIterable):
+            raise httpx.LocalProtocolError("the request's body is no asynchronous one")
+        return Outgoing(request.method.encode("ascii", "replace"), target, headers, request.stream)
+
+
+class _ResponseBody(httpx.AsyncByteStream, AsyncIterator[bytes]):
+    """The body, as it comes: all that one read brought at a time.
+
+    An iterator and no async generator: nothing is left to finish when its reader is cancelled.
+    """
+
+    def __init__(self, pool: ConnectionPool, lease: Lease, connection: Connection, deadline: ReadDeadline) -> None:
+        self._deadline = deadline
+        self._pool = pool
+        self._lease = lease
+        self._read = connection.read_body
+        self._connection = connection
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._lease.connection is None:
+            raise StopAsyncIteration
+        try:
+            data = await self._read()
+        except BaseException:
+            self._discard()
+            raise
+        if not data:
+            self._give_back()
+            raise StopAsyncIteration
+        return data
+
+    async def aclose(self) -> None:
+        """Close the connection, or give it back when the body was read to its end."""
+        if self._connection.response.complete:
+            self._give_back()
+        else:
+            self._discard()
+
+    def _give_back(self) -> None:
+        self._deadline.end()
+        self._pool.give_back(self._lease)
+
+    def _discard(self) -> None:
+        self._deadline.end()
+        self._pool.discard(self._lease)

@@ -1,0 +1,101 @@
+"""The one way in which asking a model fails, whatever went wrong below it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+
+from streaming.chat import ErrorDelta
+from streaming.wire.codes import ErrorCode
+
+_IDENTIFIER = re.compile(r"[a-z][a-z_]{2,63}")
+_SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
+_UNAUTHORIZED = frozenset({401, 403})
+_BUSY = frozenset({408, 409, 425, 429})
+_SERVER_FAULT = 500
+_SPENT = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
+
+
+class ModelError(Exception):
+    """A model could not be asked, or its answer did not end well.
+
+    `message` is a sentence for the person, and goes to the client. It never holds the key, the prompt or anything the
+    provider wrote except a short identifier such as `context_length_exceeded`. `retry_after_s` is how long the provider
+    asked to be left alone.
+    """
+
+    def __init__(self, code: ErrorCode, message: str, *, retryable: bool, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.retryable = retryable
+        self.retry_after_s = retry_after_s
+
+    def __repr__(self) -> str:
+        return f"ModelError({self.code.value!r}, {self.message!r}, retryable={self.retryable})"
+
+
+def error_of_status(status: int, body: bytes, headers: Mapping[str, str] | None = None) -> ModelError:
+    """What an HTTP status other than 200 means. `body` is searched for the provider's own error identifier only.
+
+    Of `headers`, whose names are in lower case, it is when to come back that counts.
+    """
+    detail = f"HTTP {status}"
+    if identifier := _identifier_in(body):
+        detail += f", {identifier}"
+    if status in _UNAUTHORIZED:
+        return ModelError(ErrorCode.MODEL_ERROR, f"The model refused the server's key ({detail}).", retryable=False)
+    if status in _BUSY or status >= _SERVER_FAULT:
+        if identifier in _SPENT:
+            return ModelError(ErrorCode.MODEL_UNAVAILABLE, f"The model's account is spent ({detail}).", retryable=False)
+        return ModelError(
+            ErrorCode.MODEL_UNAVAILABLE,
+            f"The model cannot answer just now ({detail}). Try again.",
+            retryable=True,
+            retry_after_s=_retry_after_s(headers or {}),
+        )
+    return ModelError(ErrorCode.MODEL_ERROR, f"The model refused the request ({detail}).", retryable=False)
+
+
+def error_of_delta(delta: ErrorDelta) -> ModelError:
+    """What an error that was reported inside the answer means."""
+    if delta.code == "cut":
+        return ModelError(ErrorCode.MODEL_ERROR, "The model's answer broke off. Try again.", retryable=True)
+    identifier = f" ({delta.code})" if delta.code and _is_identifier(delta.code) else ""
+    if delta.retryable:
+        return ModelError(
+            ErrorCode.MODEL_ERROR, f"The model failed while answering{identifier}. Try again.", retryable=True
+        )
+    return ModelError(ErrorCode.MODEL_ERROR, f"The model failed while answering{identifier}.", retryable=False)
+
+
+def _retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """`retry-after-ms`, which some providers add, else `Retry-After`: seconds, or a date against the answer's own."""
+    for name, unit_s in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        text = headers.get(name, "").strip()
+        if _SECONDS.fullmatch(text):
+            return float(text) * unit_s
+    try:
+        later = parsedate_to_datetime(headers.get("retry-after", ""))
+        now = parsedate_to_datetime(headers.get("date", ""))
+        return max(0.0, (later - now).total_seconds())
+    except (ValueError, TypeError):  # TypeError: one of them has no time zone
+        return None
+
+
+def _identifier_in(body: bytes) -> str | None:
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    error = parsed.get("error", parsed) if isinstance(parsed, dict) else None
+    if not isinstance(error, dict):
+        return None
+    names = (error.get("code"), error.get("type"))
+    return next((name for name in names if isinstance(name, str) and _is_identifier(name)), None)
+
+
+def _is_identifier(name: str) -> bool:
+    return _IDENTIFIER.fullmatch(name) is not None

@@ -1,0 +1,197 @@
+"""Several models behind one: asked again after a fault, then the next one, as long as nothing has been answered.
+
+Once a model has begun to answer, its answer is the answer: a fault after that ends it, and what came stands.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass
+from random import SystemRandom
+from typing import Final, Protocol
+
+import structlog
+import trio
+
+from streaming.chat import ChatRequest, Delta, UsageDelta
+from streaming.model.breaker import CircuitBreaker, State
+from streaming.model.errors import ModelError
+from streaming.model.retry import RetryPolicy
+from streaming.wire.codes import ErrorCode
+
+_SYSTEM_RANDOM: Final = SystemRandom()
+log = structlog.get_logger(__name__)
+
+
+class StreamingModel(Protocol):
+    """One model; `streaming.model.chat_model.ChatModel` is one."""
+
+    @property
+    def name(self) -> str:
+        """For logs."""
+        ...
+
+    @property
+    def structured_output(self) -> bool:
+        """Whether its answers may be held to a JSON Schema."""
+        ...
+
+    def stream(self, request: ChatRequest) -> AbstractAsyncContextManager[AsyncIterator[list[Delta]]]:
+        """Ask it; see `streaming.model.chat_model.ChatModel.stream`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    model: StreamingModel
+    breaker: CircuitBreaker
+
+    def failed(self, error: ModelError) -> None:
+        """Count `error` against the model, unless the request or the settings are at fault."""
+        if error.retryable:
+            self.breaker.fail(trio.current_time())
+        else:
+            self.breaker.abandon()
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """An answer that has begun: its first batches, and the rest."""
+
+    candidate: _Candidate
+    first: list[list[Delta]]
+    rest: AsyncIterator[list[Delta]]
+
+
+class FailoverModel:
+    """Asks the first of `models` that is fit to answer, in their order; each has a breaker of its own.
+
+    `random` gives a number in [0, 1), for the jitter; time is trio's.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[StreamingModel],
+        *,
+        retry: RetryPolicy | None = None,
+        new_breaker: Callable[[], CircuitBreaker] = CircuitBreaker,
+        random: Callable[[], float] = _SYSTEM_RANDOM.random,
+        on_fault: Callable[[str, ErrorCode], None] | None = None,
+        on_begun: Callable[[int], None] | None = None,
+    ) -> None:
+        """`on_fault` is told of each call that failed before it was answered: the model's name and the code.
+
+        `on_begun` is told which of `models` has begun to answer, by its place, in the task that asked.
+        """
+        if not models:
+            raise ValueError("at least one model is needed")
+        self._candidates = [_Candidate(model, new_breaker()) for model in models]
+        self._retry = retry or RetryPolicy()
+        self._random = random
+        self._on_fault = on_fault
+        self._on_begun = on_begun
+
+    def __repr__(self) -> str:
+        now = trio.current_time()
+        models = ", ".join(f"{c.model.name} {c.breaker.state(now)}" for c in self._candidates)
+        return f"<FailoverModel {models}>"
+
+    def states(self) -> list[tuple[str, State]]:
+        """Each model's name and its breaker's state, in the order in which they are asked."""
+        now = trio.current_time()
+        return [(candidate.model.name, candidate.breaker.state(now)) for candidate in self._candidates]
+
+    @property
+    def name(self) -> str:
+        """The first model's."""
+        return self._candidates[0].model.name
+
+    @property
+    def structured_output(self) -> bool:
+        """Whether every model's answers may be held to a JSON Schema: it is not known yet which will answer."""
+        return all(candidate.model.structured_output for candidate in self._candidates)
+
+    @asynccontextmanager
+    async def stream(self, request: ChatRequest) -> AsyncIterator[AsyncIterator[list[Delta]]]:
+        """As `streaming.model.chat_model.ChatModel.stream`, but entering waits until a model has begun to answer.
+
+        Raises the `ModelError` of the last model asked.
+        """
+        async with AsyncExitStack() as stack:
+            begun = await self._begin(request, stack)
+            async with aclosing(_batches(begun)) as batches:
+                yield batches
+
+    async def _begin(self, request: ChatRequest, stack: AsyncExitStack) -> _Begun:
+        fault: ModelError | None = None
+        for place, candidate in enumerate(self._candidates):
+            attempts = 0
+            while candidate.breaker.admit(trio.current_time()):
+                attempts += 1
+                begun = await self._ask(candidate, request, stack)
+                if isinstance(begun, _Begun):
+                    if self._on_begun is not None:
+                        self._on_begun(place)
+                    return begun
+                fault = begun
+                if self._on_fault is not None:
+                    self._on_fault(candidate.model.name, fault.code)
+                delay_s = self._retry.delay_s(fault, attempts, self._random)
+                log.warning(
+                    "model_failed",
+                    model=candidate.model.name,
+                    code=fault.code.value,
+                    reason=fault.message,
+                    attempt=attempts,
+                    retry_in_s=None if delay_s is None else round(delay_s, 3),
+                )
+                if delay_s is None:
+                    break
+                await trio.sleep(delay_s)
+        raise fault or self._all_resting()
+
+    async def _ask(self, candidate: _Candidate, request: ChatRequest, stack: AsyncExitStack) -> _Begun | ModelError:
+        """One attempt: an answer whose connection `stack` closes, or what went wrong before it began."""
+        settled = False
+        try:
+            async with AsyncExitStack() as attempt:
+                batches = await attempt.enter_async_context(candidate.model.stream(request))
+                first: list[list[Delta]] = []
+                async for batch in batches:
+                    first.append(batch)
+                    # The prompt's token count is not yet an answer.
+                    if not all(isinstance(delta, UsageDelta) for delta in batch):
+                        break
+                candidate.breaker.begin()
+                settled = True
+                stack.push_async_exit(attempt.pop_all())
+                return _Begun(candidate, first, batches)
+        except ModelError as error:
+            candidate.failed(error)
+            settled = True
+            return error
+        finally:
+            if not settled:  # cancelled
+                candidate.breaker.abandon()
+
+    def _all_resting(self) -> ModelError:
+        wait_s = min(candidate.breaker.wait_s(trio.current_time()) for candidate in self._candidates)
+        return ModelError(
+            ErrorCode.MODEL_UNAVAILABLE,
+            f"The model has failed several times and is left alone for {max(1, math.ceil(wait_s))} s. Try again then.",
+            retryable=True,
+        )
+
+
+async def _batches(begun: _Begun) -> AsyncGenerator[list[Delta], None]:
+    try:
+        for batch in begun.first:
+            yield batch
+        async for batch in begun.rest:
+            yield batch
+    except ModelError as error:
+        begun.candidate.failed(error)
+        raise
+    begun.candidate.breaker.succeed()

@@ -1,0 +1,55 @@
+"""The one validation of an inbound frame, and what a client is told when it fails."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from streaming.wire.codes import ErrorCode
+from streaming.wire.frames import CLIENT_FRAME, ClientFrame
+
+
+class FrameError(Exception):
+    """An inbound frame that is not one of ours. All three go back to the client as an `error` frame.
+
+    `request_id` is the frame's own, when it could be read: a client can tell which of its requests was refused.
+    """
+
+    def __init__(self, code: ErrorCode, message: str, request_id: UUID | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.request_id = request_id
+
+
+class _Correlation(BaseModel):
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    request_id: UUID | None = None
+
+
+def decode_client_frame(text: str | bytes) -> ClientFrame:
+    """Validate one inbound frame. Raises `FrameError` with a sentence that names the field, never the value."""
+    try:
+        return CLIENT_FRAME.validate_json(text)
+    except ValidationError as error:
+        code, message = _explain(error)
+    try:
+        request_id = _Correlation.model_validate_json(text).request_id
+    except ValidationError:
+        request_id = None
+    raise FrameError(code, message, request_id)
+
+
+def _explain(error: ValidationError) -> tuple[ErrorCode, str]:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    match first["type"]:
+        case "union_tag_invalid":
+            return ErrorCode.UNKNOWN_TYPE, "This frame type is not one a client may send."
+        case "union_tag_not_found":
+            return ErrorCode.INVALID_FRAME, "A frame is a JSON object with a `type`."
+        case "json_invalid":
+            return ErrorCode.INVALID_FRAME, "A frame is one JSON object; this text is not JSON."
+    # The first part of the place is the frame's type: the union's tag.
+    place = ".".join(str(part) for part in first["loc"])
+    return ErrorCode.INVALID_FRAME, f"{place or 'frame'}: {first['msg']}"

@@ -1,0 +1,70 @@
+"""Blind terms: as good as words to whoever counts them, and nothing without the key."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+
+import pytest
+from cryptography.fernet import Fernet
+from hypothesis import given
+from hypothesis import strategies as st
+
+from memory.crypto.blind_terms import TERM_BYTES, BlindTerms, derive_from_user_key
+from memory.text.analyser import Analyser, without_stamp
+
+KEY = b"2Tt5QLnnMfHgq1hW1cVt6nXcXm7xQ5ZC1m2V9y0aB3E="
+TEXTS = st.text("abc déß'1,-東京 ", max_size=200) | st.text(max_size=200)
+
+
+@given(TEXTS)
+def test_the_counts_are_those_of_the_words(text: str) -> None:
+    document = BlindTerms(KEY).document(text)
+    clear = Counter(word.term for word in Analyser().words(text))
+    assert sorted(document.counts.values()) == sorted(clear.values())
+    assert document.length == clear.total()
+    assert all(len(term) == TERM_BYTES for term in document.counts)
+
+
+@given(TEXTS)
+def test_a_query_asks_for_the_terms_of_the_same_text(text: str) -> None:
+    terms = BlindTerms(KEY)
+    asked = terms.query(text)
+    assert set(asked) == set(terms.document(without_stamp(text)).counts)
+    assert len(asked) == len(set(asked))
+    assert list(terms.query_words(text)) == asked
+
+
+def test_equal_for_equal_keys_and_disjoint_for_different_ones() -> None:
+    text = "dinner with Sarah in Lisbon on 5 May"
+    mine = set(BlindTerms(KEY).query(text))
+    assert mine == set(BlindTerms(KEY).query(text))
+    assert mine.isdisjoint(BlindTerms(Fernet.generate_key()).query(text))
+
+
+def test_stored_terms_stay_valid() -> None:
+    # Changing how terms are made needs another label, and every stored term made anew.
+    assert BlindTerms(KEY).query("memories")[0].hex() == "0b23c307e80f0449688dbdbd3c4ed1a5"
+
+
+def test_a_matched_term_is_shown_as_it_was_written() -> None:
+    assert list(BlindTerms(KEY).query_words("Sarah's Bookings on May 5th").values()) == [
+        "sarah's", "bookings", "may 5th", "may 5th", "may 5th"
+    ]  # fmt: skip
+
+
+def test_the_day_counts_as_part_of_the_document() -> None:
+    terms = BlindTerms(KEY)
+    dated = terms.document("lunch", datetime(2024, 5, 5, tzinfo=UTC))
+    assert set(terms.query("lunch on Sunday, 2024-05-05")) == set(dated.counts)
+    assert dated.length == sum(dated.counts.values()) == 7
+
+
+def test_nothing_shown_has_the_key_in_it() -> None:
+    assert repr(BlindTerms(KEY)) == "<BlindTerms>"
+
+
+def test_purposes_get_different_keys_and_short_keys_none() -> None:
+    assert derive_from_user_key(KEY, b"one") != derive_from_user_key(KEY, b"two")
+    with pytest.raises(ValueError, match="at least 32"):
+        derive_from_user_key(KEY[:31], b"one")

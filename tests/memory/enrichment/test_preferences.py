@@ -1,0 +1,62 @@
+"""Preferences found by rule: what else stands in the sentence neither hides one nor gets into one."""
+
+from __future__ import annotations
+
+import pytest
+
+from memory.enrichment.preferences import stated_preferences
+
+
+@pytest.mark.parametrize(
+    ("message", "stated"),
+    [
+        ("Call me Sam, and list my tasks", {"preferred_name": "Sam"}),
+        ("Call me Sam from now on.", {"preferred_name": "Sam"}),
+        ("My name is Anna and I live in Rome", {"preferred_name": "Anna", "home": "Rome"}),
+        ("I live in Berlin and work for Acme.", {"home": "Berlin"}),
+        ("I live in Trinidad and Tobago.", {"home": "Trinidad and Tobago"}),
+        ("my week starts Monday.", {"week_start": "monday"}),
+        ("My week starts on a Sunday", {"week_start": "sunday"}),
+        ("I live in Berlin now", {"home": "Berlin"}),
+        ("I live in Berlin, Germany, these days.", {"home": "Berlin, Germany"}),
+        ("I live in Berlin since 2019", {"home": "Berlin"}),
+        ("i live in berlin", {"home": "berlin"}),
+        ("I work for the BBC at the moment", {"employer": "the BBC"}),
+        ("I work at 3M", {"employer": "3M"}),
+        ("I prefer tea now", {"prefers_tea": "tea"}),
+        ("I prefer tea and I live in Rome.", {"prefers_tea": "tea", "home": "Rome"}),
+        ("My birthday is on 5 May", {"birthday": "5 May"}),
+        ("My birthday is May the fifth", {"birthday": "May the fifth"}),
+        ("Please answer in German", {"language": "German"}),
+    ],
+)
+def test_what_is_stated(message: str, stated: dict[str, str]) -> None:
+    assert {preference.key: preference.value for preference in stated_preferences(message)} == stated
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "I prefer not to be called",
+        "I prefer nothing of that",
+        "I'd prefer you didn't",
+        "I prefer this one",
+        "I work for food",
+        "I work at night",
+        "I work for a bank",
+        "I live in fear",
+        "I live in a small flat",
+        "My birthday is coming up",
+        "Answer in detail",
+        "I live in   .",
+        "I live in  now",
+        "I prefer   now.",
+        "If you phone, and my name is shown",
+        "She says her week starts Monday",
+        "Call me Sam and I'll scream",
+        "Call me Sam, and you'll regret it",
+        "My name is Anna, and what is yours?",
+    ],
+)
+def test_what_states_nothing(message: str) -> None:
+    assert stated_preferences(message) == []

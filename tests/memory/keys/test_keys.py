@@ -1,0 +1,136 @@
+"""Master keys: what counts as one, wrapping, rotation, and derived keys."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from cryptography.fernet import Fernet
+from hypothesis import given
+from hypothesis import strategies as st
+
+from memory.keys.master import KeyRing, WrongMasterKey, check_master_key, new_master_key
+
+OLD, NEW = new_master_key(), new_master_key()
+USER_KEY = Fernet.generate_key()
+SHARE = b"s" * 32
+
+
+def encoded(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode()
+
+
+@pytest.mark.parametrize("share", [b"", SHARE])
+def test_a_user_key_is_usable_only_unwrapped(share: bytes) -> None:
+    ring = KeyRing([NEW])
+    wrapped = ring.wrap(USER_KEY, share)
+    assert ring.unwrap(wrapped, share) == USER_KEY
+    assert wrapped != ring.wrap(USER_KEY, share)
+    with pytest.raises(ValueError, match="Fernet key"):
+        Fernet(wrapped)
+
+
+@pytest.mark.parametrize("share", [b"", SHARE])
+def test_rotation_keeps_user_keys_and_moves_them_to_the_first_master_key(share: bytes) -> None:
+    wrapped = KeyRing([OLD]).wrap(USER_KEY, share)
+    both = KeyRing([NEW, OLD])
+    assert both.unwrap(wrapped, share) == USER_KEY
+    assert not both.wrapped_by_first(wrapped, share)
+    rewrapped = both.rewrap(wrapped, share)
+    assert both.wrapped_by_first(rewrapped, share)
+    assert KeyRing([NEW]).unwrap(rewrapped, share) == USER_KEY
+    with pytest.raises(WrongMasterKey):
+        KeyRing([OLD]).unwrap(rewrapped, share)
+    # New keys are wrapped by the first master key from the start.
+    KeyRing([NEW]).unwrap(both.wrap(USER_KEY, share), share)
+
+
+def test_a_share_is_needed_as_much_as_the_master_key() -> None:
+    ring = KeyRing([NEW])
+    wrapped = ring.wrap(USER_KEY, SHARE)
+    for share in (b"", b"t" * 32):
+        with pytest.raises(WrongMasterKey):
+            ring.unwrap(wrapped, share)
+
+
+@pytest.mark.parametrize("wrapped", [b"", b"\xff", b"no token", KeyRing([OLD]).wrap(Fernet.generate_key())])
+def test_what_cannot_be_unwrapped(wrapped: bytes) -> None:
+    ring = KeyRing([NEW])
+    for operation in (ring.unwrap, ring.rewrap):
+        with pytest.raises(WrongMasterKey, match="TESSERA_MASTER_KEYS"):
+            operation(wrapped)
+
+
+def test_what_is_wrapped_must_be_a_key() -> None:
+    with pytest.raises(WrongMasterKey):
+        KeyRing([NEW]).unwrap(Fernet(NEW).encrypt(b"not a key"))
+
+
+@given(position=st.integers(min_value=0), bit=st.integers(0, 5))
+def test_a_changed_token_is_never_accepted(position: int, bit: int) -> None:
+    ring = KeyRing([NEW])
+    wrapped = bytearray(base64.urlsafe_b64decode(WRAPPED))
+    wrapped[position % len(wrapped)] ^= 1 << bit
+    with pytest.raises(WrongMasterKey):
+        ring.unwrap(base64.urlsafe_b64encode(bytes(wrapped)))
+
+
+WRAPPED = KeyRing([NEW]).wrap(USER_KEY)
+
+
+def test_derived_keys_differ_by_label_and_master_key_and_never_change() -> None:
+    ring = KeyRing([NEW, OLD])
+    tokens = ring.derive("access tokens")
+    assert [len(key) for key in tokens] == [32, 32]
+    assert tokens == KeyRing([NEW, OLD]).derive("access tokens")
+    assert tokens[1:] == KeyRing([OLD]).derive("access tokens")
+    others = ring.derive("access token")
+    masters = [base64.urlsafe_b64decode(key) for key in (NEW, OLD)]
+    assert len({*tokens, *others, *masters}) == 6
+    with pytest.raises(ValueError, match="label"):
+        ring.derive("")
+
+
+def test_a_derived_key_is_the_one_it_always_was() -> None:
+    ring = KeyRing([encoded(bytes(range(32)))])
+    # HKDF-SHA256 (RFC 5869) without salt, info "tessera:access tokens", computed with hmac and hashlib alone.
+    assert ring.derive("access tokens") == [
+        bytes.fromhex("9c626abd8e64df7506c3b209f88d951718e6cfa105d2da5ab3b97d9dbfae54c4")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "complaint"),
+    [
+        ("", "this one is 0"),
+        (encoded(bytes(range(16))), "this one is 16"),
+        (encoded(bytes(range(33))), "this one is 33"),
+        ("not base64!", "is URL-safe base64"),
+        ("é" * 44, "is URL-safe base64"),
+        (NEW + "\n", "is URL-safe base64"),
+        (encoded(bytes(32)), "not random"),
+        (encoded(b"changeme" * 4), "not random"),
+    ],
+)
+def test_what_is_no_master_key(key: str, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint) as told:
+        check_master_key(key)
+    assert not key or key not in str(told.value)
+    with pytest.raises(ValueError, match=complaint):
+        KeyRing([NEW, key])
+
+
+def test_a_ring_needs_distinct_keys() -> None:
+    for keys, complaint in (([], "at least one"), ([NEW, OLD, NEW], "twice")):
+        with pytest.raises(ValueError, match=complaint):
+            KeyRing(keys)
+
+
+@given(raw=st.binary(min_size=32, max_size=32).filter(lambda raw: len(set(raw)) >= 8))
+def test_every_random_key_is_taken_as_it_is(raw: bytes) -> None:
+    assert check_master_key(encoded(raw)) == encoded(raw)
+
+
+def test_no_key_is_shown() -> None:
+    ring = KeyRing([NEW, OLD])
+    assert repr(ring) == str(ring) == f"{ring}" == "<KeyRing of 2>"

@@ -1,0 +1,113 @@
+"""A whole session stack around a memory socket: real router, agents, formatter, outbox and session; no network."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import UUID, uuid4
+
+import trio
+
+from agents.limits import AgentLimits
+from agents.model import Models
+from agents.orchestrator import Orchestrator
+from server.accounts.credentials import Tokens
+from server.answers.pipeline import Answering
+from server.devices.registry import DeviceRegistry, ToolTimeouts
+from server.requests import AnswerLimits
+from server.sockets.handshake import shake_hands
+from server.sockets.limits import SessionLimits
+from server.sockets.session import Session
+from server.telemetry.metrics import Metrics
+from tests.server.memory_service.memory_socket import MemorySocket
+from tests.server.scripted_model import ScriptedModel
+
+EPOCH = 1_800_000_000.0
+LIMITS = SessionLimits(
+    max_frame_bytes=1 << 20,
+    max_concurrent_requests=8,
+    max_message_chars=100,
+    frames_per_s=50,
+    frames_burst=200,
+    outbox_bytes=4096,
+    outbox_stall_s=30,
+    heartbeat_s=25,
+)
+
+
+def wall_clock() -> float:
+    """Trio's clock as if it had started at `EPOCH`: it jumps with `autojump_clock`."""
+    return EPOCH + trio.current_time()
+
+
+@dataclass
+class MemoryHouse:
+    """The parts, for a test to reach into."""
+
+    limits: SessionLimits = LIMITS
+    model: ScriptedModel = field(default_factory=ScriptedModel)
+    registry: DeviceRegistry = field(default_factory=DeviceRegistry)
+    metrics: Metrics = field(default_factory=Metrics)
+    tokens: Tokens = field(default_factory=lambda: Tokens([b"k" * 32], lifetime_s=3600, clock=wall_clock))
+    user_id: UUID = field(default_factory=uuid4)
+
+    def __post_init__(self) -> None:
+        self.answering = Answering(
+            Orchestrator(Models(answer=self.model, router=self.model), AgentLimits()),
+            self.registry,
+            self.metrics,
+            ToolTimeouts(call_s=30, approval_s=120),
+            AnswerLimits(300, self.limits.max_concurrent_requests, self.limits.max_message_chars),
+            wall_clock=wall_clock,
+        )
+
+    def token(self, user_id: UUID | None = None) -> str:
+        return self.tokens.issue(user_id or self.user_id)[0]
+
+    async def run_session(self, socket: MemorySocket) -> int:
+        hello = await shake_hands(socket, self.tokens, 10)
+        session = Session(
+            socket,
+            hello,
+            answering=self.answering,
+            registry=self.registry,
+            tokens=self.tokens,
+            metrics=self.metrics,
+            limits=self.limits,
+            wall_clock=wall_clock,
+        )
+        return await session.run()
+
+    @asynccontextmanager
+    async def device(
+        self,
+        *,
+        device_id: UUID | None = None,
+        user_id: UUID | None = None,
+        features: Sequence[str] = (),
+        **socket_options: Any,
+    ) -> AsyncIterator[MemorySocket]:
+        """A connected device that has heard `device_ready`. On leaving it hangs up, and its session must end."""
+        socket = MemorySocket(**socket_options)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.run_session, socket)
+            await socket.say(**hello(self.token(user_id), device_id, features=features))
+            assert (await socket.hear())["type"] == "device_ready"
+            yield socket
+            socket.hang_up()
+
+
+def hello(token: str | None, device_id: UUID | None = None, **fields: Any) -> dict[str, Any]:
+    return {
+        "type": "device_hello",
+        "token": token,
+        "device_id": str(device_id or uuid4()),
+        "protocol_versions": [3],
+        "client": {"name": "test", "version": "1", "platform": "linux"},
+    } | fields
+
+
+def house(**limits: Any) -> MemoryHouse:
+    return MemoryHouse(limits=replace(LIMITS, **limits))

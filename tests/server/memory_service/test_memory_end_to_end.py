@@ -1,0 +1,250 @@
+"""Memory as a person meets it: through a device's socket and over REST, whatever happens to the server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+import httpx
+import psycopg
+import pytest
+import trio
+
+from client.terminal.rest import SignIn
+from client.terminal.wire import open_connection
+from memory.keys.master import new_master_key
+from memory.maintenance.key_check import KeysDoNotFit
+from streaming.wire.codes import ErrorCode
+from streaming.wire.frames import WsDeviceHello, WsError, WsMemoryForget, WsMemoryForgotten, WsMemoryUsed, WsScope
+from tests.server.memory_service.memory_server import hello
+from tests.server.running import Tessera, open_tessera, text_block
+
+
+@asynccontextmanager
+async def rest(tessera: Tessera, account: SignIn) -> AsyncIterator[httpx.AsyncClient]:
+    headers = {"Authorization": f"Bearer {account.access_token}"}
+    async with httpx.AsyncClient(base_url=tessera.rest_url, headers=headers, timeout=10) as client:
+        yield client
+
+
+async def export(client: httpx.AsyncClient) -> list[dict[str, Any]]:
+    response = await client.get("/api/v1/memory")
+    assert response.status_code == 200
+    assert response.headers["Content-Type"] == "application/x-ndjson"
+    return [json.loads(line) for line in response.text.splitlines()]
+
+
+async def until(client: httpx.AsyncClient, tier: str, count: int = 1) -> list[dict[str, Any]]:
+    """The records of a tier, once there are so many; each look is a request to the server."""
+    with trio.fail_after(15):
+        while len(records := [record for record in await export(client) if record["tier"] == tier]) != count:
+            pass
+    return records
+
+
+def prompts(tessera: Tessera) -> str:
+    return "\n".join(str(request.body["messages"][0]["content"]) for request in tessera.answers())
+
+
+async def test_what_is_said_on_one_device_is_recalled_on_another_and_forgotten_on_request(database: str) -> None:
+    async with open_tessera(database) as tessera:
+        account = await tessera.account()
+        tessera.script(lambda _: text_block("Noted."))
+        async with rest(tessera, account) as client, tessera.device(account) as device:
+            first = await device.home("My sister Clara moved to Lisbon. Call me Annie.")
+            end = await first.finish()
+            assert end.memory_used is None
+            # It is on disk before the end was sent.
+            (episode,) = [record for record in await export(client) if record["tier"] == "episodic"]
+            assert (episode["message"], episode["response"]) == (
+                "My sister Clara moved to Lisbon. Call me Annie.",
+                "Noted.",
+            )
+            assert episode["request_id"] == str(end.request_id)
+            await until(client, "associative")
+
+            async with tessera.device(account) as other:
+                popup = await other.popup("Where did Clara move?", WsScope(type="note"))
+                used = (await popup.finish()).memory_used
+                assert used is not None
+                assert {item.tier for item in used} == {"core", "associative", "episodic"}
+                assert "Clara moved to Lisbon" in prompts(tessera)
+                assert '"preferred_name": "Annie"' in prompts(tessera)
+                (found,) = [item for item in used if item.tier == "associative"]
+                assert found.reason.startswith("matches clara, move")
+
+                assert await forget(tessera, account, found) == {"associative", "core", "episodic"}
+                assert await forget(tessera, account, found) is ErrorCode.UNKNOWN_MEMORY
+            assert not [record for record in await export(client) if "moved to Lisbon. Call" in str(record)]
+
+
+async def forget(tessera: Tessera, account: SignIn, item: WsMemoryUsed) -> set[str] | ErrorCode:
+    """Send `memory_forget` on a socket of its own; what answers it."""
+    async with open_connection(tessera.ws_url) as connection:
+        await connection.send(WsDeviceHello.model_validate(hello(account.access_token)))
+        await connection.receive()
+        await connection.send(WsMemoryForget(memory_id=item.id))
+        with trio.fail_after(10):
+            frame = await connection.receive()
+    match frame:
+        case WsMemoryForgotten(tiers=tiers):
+            return set(tiers)
+        case WsError(code=code):
+            return code
+        case _:
+            raise AssertionError(frame)
+
+
+async def test_chat_over_rest_remembers_too(database: str) -> None:
+    async with open_tessera(database) as tessera:
+        account = await tessera.account()
+        tessera.script(lambda _: text_block("Noted."))
+        async with rest(tessera, account) as client:
+            first = await client.post("/api/v1/chat", json={"message": "Clara moved to Lisbon."})
+            assert "memory_used" not in first.json()
+            await until(client, "associative")
+            second = await client.post("/api/v1/chat", json={"message": "Where did Clara move?"})
+            assert {item["tier"] for item in second.json()["memory_used"]} == {"associative", "episodic"}
+
+
+async def test_edits_on_a_device_go_into_memory(database: str) -> None:
+    async with open_tessera(database) as tessera:
+        account = await tessera.account()
+        async with rest(tessera, account) as client, tessera.device(account) as device:
+            await device.mutate("create", "task", "t1", {"title": "Water the ficus"})
+            (record,) = await until(client, "associative")
+            assert (record["entity_type"], record["entity_id"]) == ("task", "t1")
+            await device.mutate("delete", "task", "t1")
+            await until(client, "associative", 0)
+
+
+async def test_ones_own_memory_over_rest(database: str) -> None:
+    async with open_tessera(database) as tessera:
+        account, other = await tessera.account(), await tessera.account()
+        async with rest(tessera, account) as client, rest(tessera, other) as stranger:
+            assert await export(client) == []
+            response = await client.put("/api/v1/memory/core/answer%20style", json={"value": ["short", 1]})
+            assert (response.status_code, response.json()) == (200, {"key": "answer style", "value": ["short", 1]})
+            (record,) = await export(client)
+            assert (record["tier"], record["key"], record["value"]) == ("core", "answer style", ["short", 1])
+            assert await export(stranger) == []
+            assert (await stranger.delete(f"/api/v1/memory/items/{record['id']}")).status_code == 404
+            assert (await stranger.delete("/api/v1/memory/core/answer%20style")).status_code == 404
+            assert (await client.delete("/api/v1/memory/core/answer%20style")).status_code == 204
+            assert (await client.delete("/api/v1/memory/core/answer%20style")).status_code == 404
+            await client.put("/api/v1/memory/core/tea", json={"value": "green"})
+            (record,) = await export(client)
+            forgotten = await client.delete(f"/api/v1/memory/items/{record['id']}")
+            assert forgotten.json() == {"id": record["id"], "tiers": ["core"]}
+            await client.put("/api/v1/memory/core/tea", json={"value": "green"})
+            receipt = (await client.delete("/api/v1/memory")).json()
+            assert str(UUID(receipt["user_id"])) == receipt["user_id"]
+            assert receipt["removed"]["core"] == 1
+            assert receipt["key_before"] != receipt["key_after"]
+            assert await export(client) == []
+
+
+@pytest.mark.parametrize("name", ["and/or", "a//b", "a/", "/a", "50%", "a?b#c", "é ü", "."])
+async def test_any_name_of_a_preference_has_a_path(database: str, name: str) -> None:
+    path = f"/api/v1/memory/core/{quote(name, safe='').replace('.', '%2E')}"
+    async with open_tessera(database) as tessera, rest(tessera, await tessera.account()) as client:
+        response = await client.put(path, json={"value": 1})
+        assert (response.status_code, response.json()) == (200, {"key": name, "value": 1})
+        assert [record["key"] for record in await export(client)] == [name]
+        assert (await client.delete(path)).status_code == 204
+
+
+async def test_each_reason_for_not_setting_a_preference_has_its_code(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("memory.tiers.core.MAX_VALUES", 1)
+    async with open_tessera(database) as tessera, rest(tessera, await tessera.account()) as client:
+        assert (await client.put("/api/v1/memory/core/tea", json={"value": "green"})).status_code == 200
+        with psycopg.connect(database, autocommit=True) as connection:
+            connection.execute("UPDATE memory_core SET updated_at = now() + interval '5 minutes'")
+        for name, code, again in (("tea", "preference_changed", True), ("coffee", "too_many_preferences", False)):
+            response = await client.put(f"/api/v1/memory/core/{name}", json={"value": "black"})
+            error = response.json()["error"]
+            assert (response.status_code, error["code"], error["retryable"]) == (409, code, again)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("PUT", "core/" + "x" * 101, {"value": 1}, 422),
+        ("PUT", "core/tea", {"value": "x" * 5000}, 422),
+        ("PUT", "core/tea", {}, 422),
+        ("PUT", "core/%00", {"value": 1}, 422),
+        ("DELETE", "core/%00", None, 404),
+        ("DELETE", "items/none", None, 404),
+        ("DELETE", f"items/{UUID(int=1)}", None, 404),
+    ],
+)
+async def test_what_memory_does_not_take(
+    database: str, method: str, path: str, body: dict[str, Any] | None, status: int
+) -> None:
+    async with open_tessera(database) as tessera, rest(tessera, await tessera.account()) as client:
+        response = await client.request(method, f"/api/v1/memory/{path}", json=body)
+        assert response.status_code == status
+        assert response.json()["error"]["code"]
+
+
+async def test_without_a_token_or_an_account_there_is_nothing(database: str) -> None:
+    async with open_tessera(database) as tessera:
+        account = await tessera.account()
+        async with httpx.AsyncClient(base_url=tessera.rest_url) as client:
+            for method in ("GET", "DELETE"):
+                assert (await client.request(method, "/api/v1/memory")).status_code == 401
+        with psycopg.connect(database, autocommit=True) as owner:
+            owner.execute("DELETE FROM users")
+        async with rest(tessera, account) as client:
+            for method in ("GET", "DELETE"):
+                assert (await client.request(method, "/api/v1/memory")).status_code == 401
+
+
+async def test_answers_go_on_when_memory_can_not_be_reached(database: str) -> None:
+    async with open_tessera(database) as tessera, tessera.device() as device:
+        tessera.script(lambda _: text_block("Fine."))
+        with psycopg.connect(database, autocommit=True) as owner:
+            owner.execute("ALTER TABLE memory_episodic RENAME TO elsewhere")
+        answer = await device.home("hello")
+        assert (await answer.finish()).status == "completed"
+        assert answer.text == "Fine."
+        async with httpx.AsyncClient(base_url=tessera.rest_url) as client:
+            metrics = (await client.get("/metrics")).text
+        assert 'tessera_memory_recalls_total{outcome="failed"} 1.0' in metrics
+        assert 'tessera_memory_stores_total{outcome="failed"} 1.0' in metrics
+
+
+async def test_answers_go_on_when_memory_takes_too_long(database: str) -> None:
+    async with open_tessera(database, memory_recall_timeout_s=0.2, memory_store_timeout_s=0.2) as tessera:
+        account = await tessera.account()
+        async with tessera.device(account) as device:
+            tessera.script(lambda _: text_block("Fine."))
+            with psycopg.connect(database) as owner:
+                owner.execute("LOCK TABLE memory_core, memory_episodic")
+                answer = await device.home("hello")
+                assert (await answer.finish()).status == "completed"
+            async with httpx.AsyncClient(base_url=tessera.rest_url) as client:
+                metrics = (await client.get("/metrics")).text
+        assert 'tessera_memory_recalls_total{outcome="timeout"} 1.0' in metrics
+        assert 'tessera_memory_stores_total{outcome="timeout"} 1.0' in metrics
+
+
+async def test_a_wrong_master_key_is_refused_at_start_and_changes_nothing(database: str) -> None:
+    key = new_master_key()
+    async with open_tessera(database, master_keys=key) as tessera:
+        await tessera.account()
+    with psycopg.connect(database, autocommit=True) as owner:
+        before = owner.execute("SELECT * FROM users").fetchall()
+        with pytest.raises(ExceptionGroup) as caught:
+            async with open_tessera(database, master_keys=new_master_key()):
+                raise AssertionError("it started")
+        assert caught.group_contains(KeysDoNotFit, match="TESSERA_MASTER_KEYS")
+        assert owner.execute("SELECT * FROM users").fetchall() == before
+    async with open_tessera(database, master_keys=f"{new_master_key()},{key}") as tessera:
+        assert tessera.running.memory

@@ -1,0 +1,186 @@
+"""Memory and the server as a process: killed between durable write and enrichment, and its keys rotated by commands."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import psycopg
+import pytest
+import trio
+from cryptography.fernet import Fernet
+
+from client.terminal.connection import open_device
+from client.terminal.rest import register
+from memory.vault import NoSuchUser
+from server.key_commands import CommandFailed, reembed, rotate_user_key
+from server.settings.settings import load_settings
+from tests.database import temporary_directory
+from tests.server.test_process import EMAIL, PASSWORD, Server, command
+
+
+@pytest.fixture
+def state() -> Iterator[Path]:
+    # Short, and open to other accounts, for PostgreSQL.
+    with temporary_directory() as folder:
+        yield folder / "state"
+
+
+@pytest.fixture
+def start(state: Path) -> Iterator[Callable[..., Server]]:
+    """Start servers on the state folder; they end with the test."""
+    servers: list[Server] = []
+
+    def start(**settings: str) -> Server:
+        servers.append(Server(state, **settings))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.end()
+
+
+def records(server: Server, token: str) -> list[dict[str, Any]]:
+    response = httpx.get(f"{server.url('http')}/api/v1/memory", headers={"Authorization": f"Bearer {token}"})
+    assert response.status_code == 200
+    return [json.loads(line) for line in response.text.splitlines()]
+
+
+async def tell(server: Server, token: str, message: str) -> None:
+    async with open_device(server.url("ws"), token) as device:
+        answer = await device.home(message)
+        assert (await answer.finish()).status == "completed"
+
+
+def test_a_kill_between_the_durable_write_and_the_enrichment_loses_nothing(
+    database: str, start: Callable[..., Server]
+) -> None:
+    key = Fernet.generate_key().decode()
+    settings = {"TESSERA_DATABASE_URL": database, "TESSERA_MASTER_KEYS": key}
+    server = start(**settings)
+    token = trio.run(register, server.url("http"), EMAIL, PASSWORD).access_token
+    with psycopg.connect(database, autocommit=True) as owner:
+        # Enrichment finds the table it writes to taken, and waits; the durable write does not need it.
+        with owner.transaction():
+            owner.execute("LOCK TABLE memory_proactive IN EXCLUSIVE MODE")
+            trio.run(tell, server, token, "My sister Clara moved to Lisbon. Call me Annie.")
+            server.process.send_signal(signal.SIGKILL)
+            server.process.wait()
+        assert owner.execute("SELECT count(*) FROM memory_episodic").fetchone() == (1,)
+        assert owner.execute("SELECT count(*) FROM memory_pending").fetchone() == (1,)
+        assert owner.execute("SELECT count(*) FROM memory_associative").fetchone() == (0,)
+
+        # Its claim ends with the lease.
+        owner.execute("UPDATE memory_pending SET due_at = now()")
+
+    server = start(**settings)
+    for _ in range(500):
+        found = records(server, token)
+        if {record["tier"] for record in found} == {"core", "episodic", "associative"}:
+            break
+    assert sorted(record["tier"] for record in found) == ["associative", "core", "episodic"]
+
+
+async def edit(server: Server, token: str, names: Sequence[str], *, ping: bool) -> None:
+    """Tell of a change per name; with `ping`, wait until the server says that it has them."""
+    async with open_device(server.url("ws"), token) as device:
+        for name in names:
+            await device.mutate("update", "task", name, {"title": f"Do {name}"})
+        if ping:
+            await device.ping()
+
+
+def tasks(server: Server, token: str) -> set[str]:
+    return {record["entity_id"] for record in records(server, token) if record["tier"] == "associative"}
+
+
+def test_changes_outlive_a_kill_and_a_stop(database: str, start: Callable[..., Server]) -> None:
+    settings = {"TESSERA_DATABASE_URL": database, "TESSERA_MASTER_KEYS": Fernet.generate_key().decode()}
+    server = start(**settings)
+    token = trio.run(register, server.url("http"), EMAIL, PASSWORD).access_token
+    killed = [f"k{number}" for number in range(60)]
+    trio.run(partial(edit, ping=True), server, token, killed)
+    server.process.send_signal(signal.SIGKILL)
+    server.process.wait()
+
+    server = start(**settings)
+    assert tasks(server, token) == set(killed)
+    stopped = [f"s{number}" for number in range(150)]
+    with psycopg.connect(database, autocommit=True) as owner, owner.transaction():
+        # Nothing can be written: all of them are waiting when the server is told to stop.
+        owner.execute("LOCK TABLE memory_associative IN EXCLUSIVE MODE")
+        trio.run(partial(edit, ping=True), server, token, stopped)
+        assert len(tasks(server, token)) == 60
+        server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(30) == 0
+    assert tasks(start(**settings), token) == {*killed, *stopped}
+
+
+def test_keys_are_rotated_by_commands_while_the_server_runs(
+    database: str, tmp_path: Path, start: Callable[..., Server]
+) -> None:
+    old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+    server = start(TESSERA_DATABASE_URL=database, TESSERA_MASTER_KEYS=f"{old},{new}")
+    token = trio.run(register, server.url("http"), EMAIL, PASSWORD).access_token
+    trio.run(tell, server, token, "My sister Clara moved to Lisbon.")
+    environment = {"TESSERA_DATABASE_URL": database, "TESSERA_STATE_DIR": str(tmp_path)}
+
+    rotated = command("rotate-master-key", **environment, TESSERA_MASTER_KEYS=f"{new},{old}")
+    assert (rotated.returncode, rotated.stderr) == (0, "")
+    assert "rewrapped 1," in rotated.stdout
+    again = command("rotate-master-key", **environment, TESSERA_MASTER_KEYS=new)
+    assert "rewrapped 0, already under the first master key 1, failed 0" in again.stdout
+    rekeyed = command("rotate-user-key", EMAIL, **environment, TESSERA_MASTER_KEYS=new)
+    assert (rekeyed.returncode, rekeyed.stderr) == (0, "")
+    assert any(record["tier"] == "episodic" for record in records(server, token))
+
+    wrong = command("run", **environment, TESSERA_MASTER_KEYS=Fernet.generate_key().decode())
+    assert wrong.returncode == 1
+    assert "none of the master keys opens" in wrong.stderr
+    assert "Traceback" not in wrong.stderr
+
+
+def test_embedded_defaults_keep_shares_and_erase_for_good(state: Path, start: Callable[..., Server]) -> None:
+    server = start()
+    token = trio.run(register, server.url("http"), EMAIL, PASSWORD).access_token
+    trio.run(tell, server, token, "My sister Clara moved to Lisbon.")
+    headers = {"Authorization": f"Bearer {token}"}
+    receipt = httpx.delete(f"{server.url('http')}/api/v1/memory", headers=headers).json()
+    assert receipt["backups_unreadable"] is True
+    assert receipt["removed"]["episodic"] == 1
+    (share,) = (state / "key-shares").rglob("*-*/*-*")
+    assert records(server, token) == []
+
+    # What a killed `rotate-user-key` left is swept by the next start.
+    server.end()
+    left = share.with_name(str(uuid4()))
+    left.write_bytes(b"x" * 32)
+    noted = state / "key-shares" / "unsettled" / f"{share.parent.name}.{left.name}"
+    noted.touch()
+    server = start()
+    for _ in range(500):
+        if not noted.exists():
+            break
+        assert records(server, token) == []
+    assert list((state / "key-shares").rglob("*-*/*-*")) == [share]
+
+
+@pytest.mark.parametrize(
+    ("user", "complaint"),
+    [
+        ("nobody@example.com", "no account has the e-mail"),
+        ("nobody", "neither a user's id nor an e-mail"),
+        ("00000000-0000-0000-0000-000000000001", "no longer exists"),
+        (None, "there is no embedding model"),
+    ],
+)
+async def test_what_the_commands_refuse(database: str, tmp_path: Path, user: str | None, complaint: str) -> None:
+    settings = load_settings({"TESSERA_DATABASE_URL": database, "TESSERA_STATE_DIR": str(tmp_path)})
+    with pytest.raises((CommandFailed, NoSuchUser), match=complaint):
+        await (reembed(settings, None) if user is None else rotate_user_key(settings, user))

@@ -1,0 +1,238 @@
+"""The daily token budget over servers and restarts, on a real database."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from uuid import UUID, uuid4
+
+import httpx
+import psycopg
+import pytest
+import trio
+import trio.testing
+from cryptography.fernet import Fernet
+
+from client.terminal.answer import RequestRefusedError
+from client.terminal.connection import open_device
+from client.terminal.rest import SignIn
+from server.models.spending import TokenSpending, TokenSpendTable
+from server.requests import RequestRefused
+from server.telemetry.metrics import Metrics
+from sql.driver.errors import DatabaseUnavailable, UnknownReference
+from sql.pool import open_pool
+from sql.statements import Statements
+from sql.tenant import configure_server
+from streaming.wire.codes import ErrorCode
+from tests.model_server import Never, ReceivedRequest, Step, tool_calls
+from tests.server.running import Tessera, open_tessera, text_block, tool_messages
+
+DAY_S = 86_400.0
+ANN, BEN = UUID(int=1), UUID(int=2)
+FIRST, SECOND = date(1970, 1, 2), date(1970, 1, 3)
+
+
+def spent(database: str) -> list[tuple[date, int]]:
+    with psycopg.connect(database, autocommit=True) as owner:
+        return owner.execute("SELECT day, tokens FROM token_spend ORDER BY day").fetchall()
+
+
+async def ask(tessera: Tessera, account: SignIn) -> str:
+    async with open_device(tessera.ws_url, account.access_token) as device:
+        return (await (await device.home("hello")).finish()).status
+
+
+async def assert_refused(tessera: Tessera, account: SignIn) -> None:
+    calls = len(tessera.model.requests)
+    with pytest.raises(RequestRefusedError) as refused:
+        await ask(tessera, account)
+    assert refused.value.code is ErrorCode.BUDGET_SPENT
+    assert len(tessera.model.requests) == calls
+
+
+async def metrics(tessera: Tessera) -> str:
+    async with httpx.AsyncClient(base_url=tessera.rest_url, trust_env=False) as client:
+        return (await client.get("/metrics")).text
+
+
+async def test_two_servers_share_the_budget_and_a_restart_keeps_it(database: str) -> None:
+    settings = {"max_tokens_per_user_day": 10, "master_keys": Fernet.generate_key().decode()}
+    async with open_tessera(database, **settings) as one, open_tessera(database, **settings) as other:
+        account = await one.account()
+        for server in (one, other):
+            server.script(lambda _: text_block("a ", "b ", "c ", "d "))  # 11 tokens
+        assert await ask(one, account) == "completed"
+        # The first server has to have written before the second one can know.
+        while not spent(database):  # noqa: ASYNC110 - nothing in this process says so
+            await trio.sleep(0.01)
+        await assert_refused(other, account)
+        await assert_refused(one, account)
+        assert await ask(other, await other.account()) == "completed"
+    async with open_tessera(database, **settings) as again:
+        await assert_refused(again, account)
+    assert [day for day, _ in spent(database)] == [datetime.now(UTC).date()] * 2
+
+
+async def test_a_cancelled_answer_counts_and_a_stop_waits_for_what_is_being_counted(database: str) -> None:
+    async with open_tessera(database, max_tokens_per_user_day=10) as tessera:
+        asked = trio.Event()
+
+        def model(request: ReceivedRequest) -> list[Step]:
+            if not tool_messages(request):
+                return tool_calls(("list_tasks", {}), usage=(50, 5))
+            asked.set()
+            return [Never()]
+
+        tessera.script(model)
+        async with tessera.device() as device:
+            answer = await device.home("hello")
+            await asked.wait()
+            await answer.cancel()
+            end = await answer.finish()
+            assert end.status == "cancelled"
+            assert end.usage is not None
+        tessera.stop.set()
+    ((_, tokens),) = spent(database)
+    assert tokens == end.usage.input_tokens + end.usage.output_tokens >= 55
+
+
+async def test_what_can_not_be_counted_in_the_database_is_counted_here_and_added_later(database: str) -> None:
+    async with open_tessera(database, max_tokens_per_user_day=10) as tessera:
+        tessera.script(lambda _: text_block("a ", "b ", "c ", "d "))
+        account = await tessera.account()
+        with psycopg.connect(database, autocommit=True) as owner:
+            owner.execute("ALTER TABLE token_spend RENAME TO elsewhere")
+            assert await ask(tessera, account) == "completed"
+            await assert_refused(tessera, account)
+            assert 'tessera_token_spend_faults_total{action="read"} 1.0' in await metrics(tessera)
+            owner.execute("ALTER TABLE elsewhere RENAME TO token_spend")
+        while not spent(database):  # noqa: ASYNC110 - nothing in this process says so
+            await trio.sleep(0.01)
+        await assert_refused(tessera, account)
+        assert 'tessera_token_spend_faults_total{action="write"}' in await metrics(tessera)
+
+
+async def test_days_that_are_over_are_removed_and_the_account_takes_its_own_along(database: str) -> None:
+    async with open_tessera(database) as tessera:
+        account = await tessera.account()
+    statements = Statements.load()
+    async with open_pool(database, max_size=1, configure=configure_server) as pool:
+        table = TokenSpendTable(pool, statements)
+        for day, tokens in ((date(2026, 1, 1), 3), (date(2026, 1, 2), 4), (date(2026, 1, 3), 5), (date(2026, 1, 3), 6)):
+            await table.add(account.user_id, day, tokens)
+        assert spent(database) == [(date(2026, 1, 2), 4), (date(2026, 1, 3), 11)]
+        assert await table.total(account.user_id, date(2026, 1, 3)) == 11
+        assert await table.total(account.user_id, date(2026, 1, 4)) == 0
+        with pytest.raises(UnknownReference):
+            await table.add(uuid4(), date(2026, 1, 3), 1)
+        with psycopg.connect(database, autocommit=True) as owner:
+            owner.execute("DELETE FROM users WHERE user_id = %s", [account.user_id])
+    assert spent(database) == []
+
+
+async def test_without_a_budget_nothing_is_written(database: str) -> None:
+    async with open_tessera(database) as tessera:
+        tessera.script(lambda _: text_block("a "))
+        assert await ask(tessera, await tessera.account()) == "completed"
+    assert spent(database) == []
+
+
+# ---- what a server does while the counts can't be had --------------------------------------------------------------
+
+
+class Counts:
+    """A store whose faults are chosen: `hangs` never answers, `gone` are users whose account was deleted."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[UUID, date], int] = {}
+        self.hangs = self.fails = False
+        self.gone: set[UUID] = set()
+
+    async def total(self, user_id: UUID, day: date) -> int:
+        await self._fault()
+        return self.rows.get((user_id, day), 0)
+
+    async def add(self, user_id: UUID, day: date, tokens: int) -> None:
+        await self._fault()
+        if user_id in self.gone:
+            raise UnknownReference
+        self.rows[user_id, day] = self.rows.get((user_id, day), 0) + tokens
+
+    async def _fault(self) -> None:
+        if self.hangs:
+            await trio.sleep_forever()
+        if self.fails:
+            raise DatabaseUnavailable
+        await trio.lowlevel.checkpoint()
+
+
+def spending(counts: Counts, day: int = 1) -> TokenSpending:
+    return TokenSpending(10, lambda: day * DAY_S, counts, Metrics())
+
+
+async def admitted(tokens: TokenSpending, user_id: UUID) -> bool:
+    try:
+        await tokens.admit(user_id)
+    except RequestRefused:
+        return False
+    return True
+
+
+async def test_a_request_that_follows_at_once_waits_for_the_count_of_the_one_before(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    counts = Counts()
+    tokens = spending(counts)
+    counts.rows[ANN, FIRST] = 6
+    tokens.spend(ANN, 4)  # 10 in all, of which this process knows 4
+    nursery.start_soon(tokens.run)
+    assert not await admitted(tokens, ANN)
+    assert await admitted(tokens, BEN)
+    assert counts.rows == {(ANN, FIRST): 10}
+    with pytest.raises(RequestRefused):  # what was read is remembered
+        tokens.check(ANN)
+
+
+@pytest.mark.parametrize("fault", ["hangs", "fails"])
+async def test_out_of_reach_the_own_count_decides_and_is_written_later(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock, fault: str
+) -> None:
+    counts = Counts()
+    tokens = spending(counts)
+    nursery.start_soon(tokens.run)
+    setattr(counts, fault, True)
+    started = trio.current_time()
+    tokens.spend(ANN, 4)
+    assert await admitted(tokens, ANN)
+    assert trio.current_time() - started <= 2.001
+    tokens.spend(ANN, 6)
+    assert not await admitted(tokens, ANN)
+    await tokens.drain(3)  # in vain, and it ends
+    assert counts.rows == {}
+    setattr(counts, fault, False)
+    await tokens.drain(60)
+    assert counts.rows == {(ANN, FIRST): 10}
+
+
+async def test_a_deleted_account_holds_up_nobody(nursery: trio.Nursery, autojump_clock: trio.testing.MockClock) -> None:
+    counts = Counts()
+    counts.gone = {ANN}
+    tokens = spending(counts)
+    tokens.spend(ANN, 4)
+    tokens.spend(BEN, 5)
+    nursery.start_soon(tokens.run)
+    await tokens.drain(0.5)
+    assert counts.rows == {(BEN, FIRST): 5}
+
+
+async def test_a_new_day_has_a_count_of_its_own(nursery: trio.Nursery, autojump_clock: trio.testing.MockClock) -> None:
+    counts = Counts()
+    now_s = [1.5 * DAY_S]
+    tokens = TokenSpending(10, lambda: now_s[0], counts, Metrics())
+    nursery.start_soon(tokens.run)
+    tokens.spend(ANN, 12)
+    assert not await admitted(tokens, ANN)
+    now_s[0] = 2.5 * DAY_S
+    assert await admitted(tokens, ANN)
+    tokens.spend(ANN, 3)
+    await tokens.drain(5)
+    assert counts.rows == {(ANN, FIRST): 12, (ANN, SECOND): 3}

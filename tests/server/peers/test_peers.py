@@ -1,0 +1,46 @@
+"""Workers ask one another; one that is away or slow is shown as such, in a second."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import trio
+
+from server.peers.peers import Peers
+from tests.database import temporary_directory
+
+
+async def test_all_answer_whichever_is_asked() -> None:
+    with temporary_directory() as folder:
+        peers = [Peers(folder, number, 3, {"name": f"worker {number}".encode}) for number in (1, 2, 3)]
+        async with trio.open_nursery() as nursery:
+            for one in peers[:2]:
+                await nursery.start(one.serve)
+            for one in peers[:2]:
+                assert await one.ask("name") == {1: b"worker 1", 2: b"worker 2", 3: None}
+            nursery.cancel_scope.cancel()
+
+
+async def test_one_that_is_started_again_takes_its_place() -> None:
+    with temporary_directory() as folder:
+        asker = Peers(folder, 1, 2, {"name": lambda: b"asker"})
+        for name in (b"first", b"second"):
+            async with trio.open_nursery() as nursery:
+                await nursery.start(Peers(folder, 2, 2, {"name": partial(bytes, name)}).serve)
+                assert (await asker.ask("name"))[2] == name
+                nursery.cancel_scope.cancel()
+        assert (await asker.ask("name"))[2] is None
+
+
+async def test_an_unknown_question_and_a_silent_asker_harm_nobody() -> None:
+    with temporary_directory() as folder:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(Peers(folder, 1, 2, {"name": lambda: b"one"}).serve)
+            async with await trio.open_unix_socket(str(Path(folder) / "worker-1.sock")) as stream:
+                await stream.send_all(b"no such question\n")
+                assert await stream.receive_some() == b""
+            async with await trio.open_unix_socket(str(Path(folder) / "worker-1.sock")):
+                other = Peers(folder, 2, 2, {"name": lambda: b"two"})
+                assert await other.ask("name") == {1: b"one", 2: b"two"}
+            nursery.cancel_scope.cancel()

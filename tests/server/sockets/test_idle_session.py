@@ -1,0 +1,53 @@
+"""What a session that waits is made of: there may be thousands of them."""
+
+from __future__ import annotations
+
+import gc
+from functools import partial
+
+import trio
+import trio.testing
+from trio_websocket import open_websocket
+from wsproto.handshake import H11Handshake
+
+from server.net.origins import AllowedOrigins
+from server.sockets.device_socket import DeviceSocket, SocketClosed
+from server.sockets.websocket import DEVICE_PATH, serve_device_sockets
+from tests.server.memory_service.memory_server import house
+from tests.server.scripted_model import text_block
+
+
+async def test_an_idle_session_has_two_tasks_and_has_them_again_after_a_request() -> None:
+    stack = house()
+    stack.model.answer(text_block("hi"))
+    before = trio.lowlevel.current_statistics().tasks_living
+    async with stack.device() as socket:
+        await trio.testing.wait_all_tasks_blocked()
+        idle = trio.lowlevel.current_statistics().tasks_living
+        assert idle - before == 2
+        await socket.say(type="home_request", message="hello")
+        await socket.hear_until("stream_end")
+        await trio.testing.wait_all_tasks_blocked()
+        assert trio.lowlevel.current_statistics().tasks_living == idle
+
+
+async def test_an_open_socket_keeps_nothing_of_its_handshake(nursery: trio.Nursery) -> None:
+    async def echo(socket: DeviceSocket) -> None:
+        try:
+            while True:
+                await socket.send(await socket.receive())
+        except SocketClosed:
+            return
+
+    serve = partial(
+        serve_device_sockets, echo, "127.0.0.1", 0, max_message_bytes=1024, origin_allowed=AllowedOrigins().allows
+    )
+    host, port = await nursery.start(serve)
+    async with open_websocket(host, port, DEVICE_PATH, use_ssl=False) as client:
+        for text in ("one", "two"):
+            await client.send_message(text)
+            assert await client.get_message() == text
+        gc.collect()
+        handshakes = [thing for thing in gc.get_objects() if isinstance(thing, H11Handshake)]
+        assert [handshake.client for handshake in handshakes] == [True]
+    nursery.cancel_scope.cancel()

@@ -1,0 +1,543 @@
+"""One session over a memory socket: requests side by side, cancels, limits, heartbeats, expiry, backpressure."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+import structlog
+import trio
+import trio.testing
+
+from streaming.model.errors import ModelError
+from streaming.wire.codes import CloseCode, ErrorCode
+from tests.server.memory_service.memory_server import hello, house
+from tests.server.memory_service.memory_socket import MemorySocket
+from tests.server.scripted_model import call, text_block
+
+
+def texts(frames: list[dict[str, Any]]) -> str:
+    return "".join(frame["chunk"] for frame in frames if frame["type"] == "stream_text")
+
+
+def types(frames: list[dict[str, Any]]) -> list[str]:
+    return [frame["type"] for frame in frames]
+
+
+async def test_a_home_request_streams_and_ends() -> None:
+    stack = house()
+    stack.model.answer('[{"type":"text","content":"Good ', 'morning"}]')
+    async with stack.device() as socket:
+        request_id = uuid4()
+        await socket.say(type="home_request", request_id=request_id, message="hello")
+        frames = await socket.hear_until("stream_end")
+    assert frames[0] == {"seq": 2, "type": "stream_start", "request_id": str(request_id), "agent": "task_agent"}
+    assert texts(frames) == "Good morning"
+    assert frames[-1] == {
+        "seq": len(frames) + 1,
+        "type": "stream_end",
+        "request_id": str(request_id),
+        "status": "completed",
+        "mutations": [],
+        "usage": {"input_tokens": 20, "output_tokens": 10},
+    }
+    assert [frame["seq"] for frame in frames] == list(range(2, len(frames) + 2))
+
+
+@pytest.mark.parametrize(
+    ("features", "announced"),
+    [(["block_open"], ["text", "table"]), (["unheard_of", "block_open"], ["text", "table"]), (["unheard_of"], [])],
+)
+async def test_opened_blocks_are_announced_to_devices_that_ask(features: list[str], announced: list[str]) -> None:
+    stack = house()
+    stack.model.answer('[{"type":"text","content":"Two:"},{"type":"table",', '"headers":["a"],"rows":[[1]]}]')
+    async with stack.device(features=features) as socket:
+        await socket.say(type="home_request", message="hello")
+        frames = await socket.hear_until("stream_end")
+    assert [frame["block_type"] for frame in frames if frame["type"] == "block_open"] == announced
+    answer = [frame["type"] for frame in frames if frame["type"] != "block_open"]
+    assert answer == ["stream_start", "stream_text", "stream_block", "stream_end"]
+    if announced:
+        assert types(frames) == [
+            "stream_start",
+            "block_open",
+            "stream_text",
+            "block_open",
+            "stream_block",
+            "stream_end",
+        ]
+
+
+async def test_a_popup_announces_no_blocks() -> None:
+    stack = house()
+    stack.model.answer('[{"type":"text","content":"Late."}]')
+    async with stack.device(features=["block_open"]) as socket:
+        await socket.say(type="popup_request", message="how is it?", scope={"type": "task"})
+        assert types(await socket.hear_until("stream_end")) == ["popup_domain", "stream_text", "stream_end"]
+
+
+async def test_a_request_without_an_id_is_given_one() -> None:
+    stack = house()
+    stack.model.answer(text_block("hi"))
+    async with stack.device() as socket:
+        await socket.say(type="home_request", message="hello")
+        frames = await socket.hear_until("stream_end")
+    assert len({UUID(frame["request_id"]) for frame in frames}) == 1
+
+
+async def test_a_popup_names_its_domain_first_then_asks_for_its_item() -> None:
+    stack = house()
+    stack.model.answer("It is ", "late.")
+    async with stack.device() as socket:
+        await socket.say(type="popup_request", message="how is it?", scope={"type": "checkpoint", "id": "c1"})
+        domain, asked = await socket.hear(), await socket.hear()
+        assert (domain["type"], domain["domain"]) == ("popup_domain", "checkpoints")
+        assert (asked["type"], asked["entity"], asked["id"]) == ("data_request", "checkpoint", "c1")
+        await socket.say(type="data_response", data_id=asked["data_id"], items=[{"id": "c1", "title": "Beta"}])
+        frames = await socket.hear_until("stream_end")
+    assert texts(frames) == "It is late."
+    assert "Beta" in "".join(message.content for message in stack.model.requests[0].messages)
+
+
+async def test_a_popup_on_an_item_the_device_does_not_have_fails() -> None:
+    stack = house()
+    async with stack.device() as socket:
+        await socket.say(type="popup_request", message="?", scope={"type": "note", "id": "gone"})
+        asked = (await socket.hear_until("data_request"))[-1]
+        await socket.say(type="data_response", data_id=asked["data_id"], error={"code": "not_found"})
+        end = (await socket.hear_until("stream_end"))[-1]
+    assert (end["status"], end["error"]["code"]) == ("failed", "scope_not_found")
+
+
+async def test_a_tool_round_trip() -> None:
+    stack = house()
+    stack.model.answer(call("list_tasks"))
+    stack.model.answer('[{"type":"entity_ref","entity":"task"}]')
+    async with stack.device() as socket:
+        await socket.say(type="home_request", message="what is due?")
+        asked = (await socket.hear_until("tool_call"))[-1]
+        assert (asked["tool"], asked["requires_approval"], asked["deadline_ms"]) == ("list_tasks", False, 30_000)
+        item = {"id": "t1", "title": "Write", "status": "todo"}
+        await socket.say(type="tool_result", call_id=asked["call_id"], ok=True, data={"items": [item]})
+        frames = await socket.hear_until("stream_end")
+        block = next(frame for frame in frames if frame["type"] == "stream_block")
+        assert (block["block_type"], block["data"]) == ("entity_ref", {"entity": "task", "items": [item]})
+        # The same answer once more, and one that was never asked for.
+        for call_id in (asked["call_id"], uuid4()):
+            await socket.say(type="tool_result", call_id=call_id, ok=True, data={})
+            assert (await socket.hear())["code"] == "unknown_call"
+
+
+async def test_another_device_cannot_answer_a_call() -> None:
+    stack = house()
+    stack.model.answer(call("list_tasks"))
+    stack.model.answer(text_block("done"))
+    async with stack.device() as asking, stack.device() as other:
+        await asking.say(type="home_request", message="what is due?")
+        asked = (await asking.hear_until("tool_call"))[-1]
+        await other.say(type="tool_result", call_id=asked["call_id"], ok=True, data={"items": []})
+        assert (await other.hear())["code"] == "unknown_call"
+        await asking.say(type="tool_result", call_id=asked["call_id"], ok=True, data={"items": []})
+        assert (await asking.hear_until("stream_end"))[-1]["status"] == "completed"
+
+
+async def test_a_cancel_while_tools_are_out_withdraws_them_first() -> None:
+    stack = house()
+    stack.model.answer(call("list_tasks", 0), call("list_notes", 1), call("list_projects", 2))
+    async with stack.device() as socket:
+        request_id = uuid4()
+        await socket.say(type="home_request", request_id=request_id, message="all of it")
+        calls = {(await socket.hear_until("tool_call"))[-1]["call_id"] for _ in range(3)}
+        await socket.say(type="cancel", request_id=request_id)
+        frames = await socket.hear_until("stream_end")
+        assert {frame["call_id"] for frame in frames[:-1] if frame["type"] == "tool_cancel"} == calls
+        assert types(frames) == ["tool_cancel"] * 3 + ["stream_end"]
+        assert frames[-1]["status"] == "cancelled"
+        for call_id in calls:
+            await socket.say(type="tool_result", call_id=call_id, ok=True, data={})
+            assert (await socket.hear())["code"] == "unknown_call"
+    assert stack.model.open == 0
+
+
+async def test_a_cancel_before_the_first_token() -> None:
+    stack = house()
+    stack.model.answer(trio.Event())
+    async with stack.device() as socket:
+        request_id = uuid4()
+        await socket.say(type="home_request", request_id=request_id, message="hello")
+        await socket.hear_until("stream_start")
+        await socket.say(type="cancel", request_id=request_id)
+        end = await socket.hear()
+        assert (end["type"], end["status"]) == ("stream_end", "cancelled")
+        assert stack.model.open == 0
+        await socket.say(type="cancel", request_id=request_id)
+        refused = await socket.hear()
+        assert (refused["code"], refused["request_id"]) == ("unknown_request", str(request_id))
+
+
+async def test_a_cancel_in_the_same_breath_as_the_request() -> None:
+    stack = house()
+    stack.model.answer(text_block("never seen"))
+    async with stack.device() as socket:
+        request_id = uuid4()
+        await socket.say(type="home_request", request_id=request_id, message="hello")
+        await socket.say(type="cancel", request_id=request_id)
+        frames = await socket.hear_until("stream_end")
+    assert frames[-1]["status"] == "cancelled"
+
+
+async def test_a_duplicate_id_runs_nothing_until_ten_minutes_have_passed(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    stack = house()
+    go_on = trio.Event()
+    stack.model.answer(go_on, text_block("once"))
+    stack.model.answer(text_block("again"))
+    async with stack.device() as socket, stack.device() as other:
+        request = {"type": "home_request", "request_id": uuid4(), "message": "hello"}
+        await socket.say(**request)
+        await socket.hear_until("stream_start")
+        await socket.say(**request)
+        assert (await socket.hear())["code"] == "duplicate_request"
+        go_on.set()
+        await socket.hear_until("stream_end")
+        await other.say(**request)
+        assert (await other.hear())["code"] == "duplicate_request"
+        await trio.sleep(601)
+        await other.say(**request)
+        assert (await other.hear_until("stream_end"))[-1]["status"] == "completed"
+
+
+async def test_an_id_sent_again_at_the_limit_is_a_duplicate_not_a_refusal() -> None:
+    stack = house(max_concurrent_requests=1)
+    go_on = trio.Event()
+    stack.model.answer(go_on, text_block("once"))
+    async with stack.device() as socket:
+        request = {"type": "home_request", "request_id": uuid4(), "message": "hello"}
+        await socket.say(**request)
+        await socket.hear_until("stream_start")
+        await socket.say(**request)
+        assert (await socket.hear())["code"] == "duplicate_request"
+        go_on.set()
+        assert (await socket.hear_until("stream_end"))[-1]["status"] == "completed"
+
+
+async def test_what_waits_to_be_sent_is_dropped_by_a_cancel(autojump_clock: trio.testing.MockClock) -> None:
+    stack = house(heartbeat_s=1000)
+    stack.model.answer('[{"type":"text","content":"', *["word " * 20] * 20, trio.Event())
+    async with stack.device(capacity=0) as socket:
+        await socket.say(type="home_request", request_id=(request_id := uuid4()), message="hello")
+        await socket.hear_until("stream_start")
+        await trio.sleep(1)
+        await socket.say(type="cancel", request_id=request_id)
+        await trio.sleep(1)
+        frames = await socket.hear_until("stream_end")
+    # One frame was on its way; the rest had been queued.
+    assert len(texts(frames)) < 20 * 20 * 5 / 2
+    assert frames[-1]["status"] == "cancelled"
+
+
+async def test_log_lines_say_which_session_and_request() -> None:
+    stack = house()
+    stack.model.answer(RuntimeError("a bug"))
+    request_id = uuid4()
+    # As `server.logs` has it; capture_logs by itself would drop what is bound.
+    merge = structlog.contextvars.merge_contextvars
+    with structlog.testing.capture_logs(processors=[merge]) as logs:
+        async with stack.device() as socket:
+            await socket.say(type="home_request", request_id=request_id, message="hello")
+            await socket.hear_until("stream_end")
+    failed = next(line for line in logs if line["event"] == "request_failed")
+    assert failed["request_id"] == str(request_id)
+
+
+async def test_the_ninth_request_is_refused_and_the_eight_are_not_disturbed() -> None:
+    stack = house()
+    go_on = trio.Event()
+    for _ in range(8):
+        stack.model.answer(go_on, text_block("done"))
+    async with stack.device() as socket:
+        for _ in range(8):
+            await socket.say(type="home_request", message="hello")
+        await socket.say(type="home_request", request_id=(ninth := uuid4()), message="hello")
+        refused = (await socket.hear_until("error"))[-1]
+        assert (refused["code"], refused["request_id"]) == ("too_many_requests", str(ninth))
+        go_on.set()
+        ends = [(await socket.hear_until("stream_end"))[-1]["status"] for _ in range(8)]
+        assert ends == ["completed"] * 8
+
+
+async def test_a_failing_request_leaves_its_sibling_alone() -> None:
+    stack = house()
+    go_on = trio.Event()
+    stack.model.answer(go_on, text_block("fine"))
+    stack.model.answer(RuntimeError("a bug"))
+    stack.model.answer(ModelError(ErrorCode.MODEL_UNAVAILABLE, "The model is away.", retryable=True))
+    async with stack.device() as socket:
+        good = uuid4()
+        await socket.say(type="home_request", request_id=good, message="hello")
+        await socket.hear_until("stream_start")
+        await socket.say(type="home_request", message="hello")
+        broken = (await socket.hear_until("stream_end"))[-1]
+        assert (broken["status"], broken["error"]["code"]) == ("failed", "internal")
+        assert "a bug" not in str(broken)
+        await socket.say(type="home_request", message="hello")
+        away = (await socket.hear_until("stream_end"))[-1]
+        assert away["error"] == {"code": "model_unavailable", "message": "The model is away.", "retryable": True}
+        go_on.set()
+        frames = await socket.hear_until("stream_end")
+    assert (texts(frames), frames[-1]["request_id"]) == ("fine", str(good))
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("", "invalid_frame"),
+        ("not json", "invalid_frame"),
+        ("[]", "invalid_frame"),
+        ("{}", "invalid_frame"),
+        ('{"type": "stream_end"}', "unknown_type"),
+        ('{"type": "no_such_type"}', "unknown_type"),
+        ('{"type": "home_request"}', "invalid_frame"),
+        ('{"type": "cancel", "request_id": "x"}', "invalid_frame"),
+        ('{"type": "home_request", "message": "' + "x" * 101 + '"}', "message_too_long"),
+        ("[" * 100_000, "invalid_frame"),
+    ],
+)
+async def test_a_bad_frame_is_answered_and_the_socket_stays_open(text: str, code: str) -> None:
+    async with house().device() as socket:
+        await socket.say_text(text)
+        answer = await socket.hear()
+        assert (answer["type"], answer["code"]) == ("error", code)
+        await socket.say(type="ping")
+        assert (await socket.hear())["type"] == "pong"
+
+
+async def test_a_refused_frame_names_its_request() -> None:
+    request_id = uuid4()
+    async with house().device() as socket:
+        await socket.say(type="home_request", request_id=request_id, message=7)
+        assert (await socket.hear())["request_id"] == str(request_id)
+
+
+async def test_a_second_hello_is_refused() -> None:
+    stack = house()
+    async with stack.device() as socket:
+        await socket.say(**hello(stack.token()))
+        assert (await socket.hear())["code"] == "already_ready"
+
+
+async def test_the_same_device_again_replaces_the_older_socket() -> None:
+    stack = house()
+    stack.model.answer(trio.Event())
+    device_id = uuid4()
+    async with stack.device(device_id=device_id) as older:
+        await older.say(type="home_request", message="hello")
+        await older.hear_until("stream_start")
+        async with stack.device(device_id=device_id) as newer:
+            await older.rest()
+            assert older.closed_with is not None
+            assert older.closed_with[0] == CloseCode.REPLACED
+            assert stack.model.open == 0
+            await newer.say(type="ping")
+            assert (await newer.hear())["type"] == "pong"
+            assert len(stack.registry) == 1
+
+
+async def test_a_peer_that_vanishes_takes_its_requests_with_it() -> None:
+    stack = house()
+    stack.model.answer(call("list_tasks"))
+    stack.model.answer(trio.Event())
+    async with stack.device() as socket:
+        for _ in range(2):
+            await socket.say(type="home_request", message="hello")
+        await socket.hear_until("tool_call")
+    assert stack.model.open == 0
+    assert len(stack.registry) == 0
+
+
+async def test_a_mutation_goes_to_the_other_devices_of_the_same_user_only() -> None:
+    stack = house()
+    device_id = uuid4()
+    async with (
+        stack.device(device_id=device_id) as origin,
+        stack.device() as second,
+        stack.device(user_id=uuid4()) as stranger,
+    ):
+        await origin.say(type="mutation", op="update", entity="task", id="t1", data={"title": "New"})
+        heard = await second.hear()
+        assert heard["type"] == "mutation"
+        assert (heard["op"], heard["id"], heard["data"]) == ("update", "t1", {"title": "New"})
+        assert heard["origin_device_id"] == str(device_id)
+        for socket in (origin, stranger):
+            await socket.say(type="ping")
+            assert (await socket.hear())["type"] == "pong"
+
+
+async def test_a_mutating_tool_is_reported_at_the_end_and_to_the_other_devices() -> None:
+    stack = house()
+    stack.model.answer(call("create_task", title="Water the plants"))
+    stack.model.answer(text_block("Done."))
+    async with stack.device() as socket, stack.device() as second:
+        request_id = uuid4()
+        await socket.say(type="home_request", request_id=request_id, message="add a task")
+        asked = (await socket.hear_until("tool_call"))[-1]
+        created = {"id": "t9", "title": "Water the plants", "status": "todo"}
+        await socket.say(type="tool_result", call_id=asked["call_id"], ok=True, data=created)
+        end = (await socket.hear_until("stream_end"))[-1]
+        heard = await second.hear()
+    assert [(change["op"], change["entity"], change["id"]) for change in end["mutations"]] == [("create", "task", "t9")]
+    assert (heard["type"], heard["op"], heard["id"]) == ("mutation", "create", "t9")
+    assert heard["request_id"] == str(request_id)
+
+
+async def test_a_change_is_told_while_the_answer_is_still_written() -> None:
+    stack = house()
+    go_on = trio.Event()
+    stack.model.answer(call("create_task", title="Water the plants"))
+    stack.model.answer('[{"type":"text","content":"Done', go_on, '."}]')
+    async with stack.device() as socket, stack.device() as second:
+        await socket.say(type="home_request", message="add a task")
+        asked = (await socket.hear_until("tool_call"))[-1]
+        await socket.say(type="tool_result", call_id=asked["call_id"], ok=True, data={"id": "t9"})
+        assert (await second.hear())["id"] == "t9"
+        go_on.set()
+        await socket.hear_until("stream_end")
+
+
+async def test_a_change_is_told_though_the_answer_fails() -> None:
+    stack = house()
+    stack.model.answer(call("create_task", title="Water the plants"))
+    stack.model.answer(ModelError(ErrorCode.MODEL_UNAVAILABLE, "The model is away.", retryable=True))
+    async with stack.device() as socket, stack.device() as second:
+        await socket.say(type="home_request", message="add a task")
+        asked = (await socket.hear_until("tool_call"))[-1]
+        await socket.say(type="tool_result", call_id=asked["call_id"], ok=True, data={"id": "t9"})
+        end = (await socket.hear_until("stream_end"))[-1]
+        assert (end["status"], [change["id"] for change in end["mutations"]]) == ("failed", ["t9"])
+        assert (await second.hear())["id"] == "t9"
+
+
+async def test_a_device_that_does_not_say_what_is_open_costs_the_deadline(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    stack = house(heartbeat_s=1000)
+    stack.model.answer("I cannot see it.")
+    async with stack.device() as socket:
+        await socket.say(type="popup_request", message="?", scope={"type": "note", "id": "n1"})
+        frames = await socket.hear_until("stream_end")
+        assert trio.current_time() == pytest.approx(30)
+    assert (texts(frames), frames[-1]["status"]) == ("I cannot see it.", "completed")
+
+
+async def test_answers_to_the_servers_own_questions_are_not_rate_limited() -> None:
+    stack = house(frames_per_s=0.001, frames_burst=1)
+    stack.model.answer(*(call("list_tasks", number) for number in range(5)))
+    stack.model.answer(text_block("five answers"))
+    async with stack.device() as socket:
+        await socket.say(type="home_request", message="hello")
+        for _ in range(5):
+            asked = (await socket.hear_until("tool_call"))[-1]
+            await socket.say(type="tool_result", call_id=asked["call_id"], ok=True, data={"items": []})
+        assert texts(await socket.hear_until("stream_end")) == "five answers"
+        await socket.say(type="ping")
+        assert (await socket.hear())["code"] == "rate_limited"
+
+
+async def test_a_silent_peer_is_closed_after_two_heartbeats(autojump_clock: trio.testing.MockClock) -> None:
+    async with house().device(answers_pings=False) as socket:
+        await socket.rest()
+        assert socket.closed_with is not None
+        assert socket.closed_with[0] == CloseCode.HEARTBEAT_LOST
+        assert trio.current_time() == pytest.approx(50)
+
+
+async def test_a_peer_that_answers_pings_stays(autojump_clock: trio.testing.MockClock) -> None:
+    async with house().device() as socket:
+        await trio.sleep(1000)
+        assert socket.pings >= 39
+        assert socket.closed_with is None
+
+
+async def test_a_session_ends_with_its_token_unless_it_is_refreshed(autojump_clock: trio.testing.MockClock) -> None:
+    stack = house()
+    async with stack.device() as socket:
+        warning = await socket.hear()
+        assert (warning["type"], warning["in_s"]) == ("auth_expiring", 60)
+        await socket.say(type="auth_refresh", token=stack.token(uuid4()))
+        assert (await socket.hear())["code"] == "unauthorized"
+        await socket.say(type="auth_refresh", token="forged")
+        assert (await socket.hear())["code"] == "unauthorized"
+        await socket.say(type="auth_refresh", token=stack.token())
+        assert (await socket.hear())["type"] == "auth_expiring"
+        assert trio.current_time() == pytest.approx(3540 * 2)
+        await socket.rest()
+        assert socket.closed_with is not None
+        assert socket.closed_with[0] == CloseCode.TOKEN_EXPIRED
+        assert trio.current_time() == pytest.approx(3540 * 2 + 60)
+
+
+async def test_a_peer_that_stops_reading_stops_its_model_and_is_closed(autojump_clock: trio.testing.MockClock) -> None:
+    stack = house(heartbeat_s=1000)
+    words = ["word " * 100] * 1000
+    stack.model.answer('[{"type":"text","content":"', *words, '"}]')
+    async with stack.device(capacity=1) as socket:
+        await socket.say(type="home_request", message="hello")
+        await trio.sleep(20)
+        # Text of one block that waits is merged; it still counts, so the model is no longer read.
+        assert stack.model.open == 1
+        await trio.sleep(11)
+        assert stack.model.open == 0
+        await socket.rest()
+        assert socket.closed_with is not None
+        assert socket.closed_with[0] == CloseCode.TOO_SLOW
+    assert b"tessera_outbox_stalls_total 1.0" in stack.metrics.render()
+
+
+async def test_too_many_frames_are_refused_and_a_flood_is_closed() -> None:
+    stack = house(frames_per_s=1, frames_burst=3)
+    async with stack.device() as socket:
+        for _ in range(4):
+            await socket.say(type="ping")
+        assert sorted(types([await socket.hear() for _ in range(4)])) == ["error"] + ["pong"] * 3
+        for _ in range(1000):
+            await socket.say(type="ping")
+        frames = await socket.rest()
+        assert {frame.get("code") for frame in frames} == {"rate_limited"}
+        assert socket.closed_with is not None
+        assert socket.closed_with[0] in {CloseCode.POLICY_VIOLATION, CloseCode.TOO_SLOW}
+
+
+async def test_draining_lets_a_request_finish_and_takes_no_other() -> None:
+    stack = house()
+    go_on = trio.Event()
+    stack.model.answer(go_on, text_block("the last"))
+    async with stack.device() as busy, stack.device() as idle:
+        await busy.say(type="home_request", message="hello")
+        await busy.hear_until("stream_start")
+        stack.answering.drain()
+        for link in stack.registry.all():
+            link.drain()
+        await idle.rest()
+        assert idle.closed_with is not None
+        assert idle.closed_with[0] == CloseCode.DRAINING
+        await busy.say(type="home_request", message="one more")
+        assert (await busy.hear())["code"] == "server_draining"
+        go_on.set()
+        frames = await busy.rest()
+        assert (texts(frames), frames[-1]["status"]) == ("the last", "completed")
+        assert busy.closed_with == (CloseCode.DRAINING, "the server is stopping")
+
+
+async def test_a_session_that_was_asked_to_resume_says_that_it_cannot() -> None:
+    stack = house()
+    socket = MemorySocket()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stack.run_session, socket)
+        await socket.say(**hello(stack.token(), resume={"session_id": str(uuid4()), "seq": 3}))
+        ready = await socket.hear()
+        socket.hang_up()
+    assert ready["resume"] == "lost"
+    assert ready["limits"]["max_concurrent_requests"] == 8
+    assert ready["protocol_version"] == 3

@@ -1,0 +1,76 @@
+"""The generated master key: made once, kept private, never replaced, and not made where there was another."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import psycopg
+import pytest
+from cryptography.fernet import Fernet
+
+from server.settings.settings import Settings, SettingsError, load_settings
+from server.storage.state import first_master_key, master_keys, prepare_state_dir
+from sql.pool import Pool
+from tests.memory.remembering import STATEMENTS, Memories
+from tests.server.test_process import command
+
+
+def settings_in(folder: Path, **more: str) -> Settings:
+    return load_settings({"TESSERA_STATE_DIR": str(folder), **more})
+
+
+def names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+async def test_a_key_is_made_once_and_kept_private(pool: Pool, tmp_path: Path) -> None:
+    settings = settings_in(tmp_path / "state")
+    prepare_state_dir(settings.state_dir)
+    assert master_keys(settings) is None
+    assert names(settings.state_dir) == []
+    keys, path = await first_master_key(settings, pool, STATEMENTS)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(settings.state_dir.stat().st_mode) == 0o700
+    Fernet(keys[0])
+    assert master_keys(settings) == (keys, path)
+    # By two servers that start at once, too.
+    assert await first_master_key(settings, pool, STATEMENTS) == (keys, path)
+    assert names(settings.state_dir) == [path.name]
+
+
+async def test_no_key_is_made_for_a_database_that_had_another(pool: Pool, database: str, tmp_path: Path) -> None:
+    await Memories(pool).person()
+    settings = settings_in(tmp_path, TESSERA_DATABASE_URL=database)
+    with pytest.raises(SettingsError, match=r"MASTER_KEYS: unset, and there is no .*master\.key, but the database has"):
+        await first_master_key(settings, pool, STATEMENTS)
+    assert names(tmp_path) == []
+    # The whole server says so too.
+    refused = command("run", TESSERA_DATABASE_URL=database, TESSERA_STATE_DIR=str(tmp_path))
+    assert refused.returncode == 2
+    assert "put the file back; nothing was written" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert names(tmp_path) == []
+
+
+async def test_users_without_keys_had_no_master_key(pool: Pool, database: str, tmp_path: Path) -> None:
+    await Memories(pool).person()
+    with psycopg.connect(database, autocommit=True) as owner:
+        owner.execute("UPDATE users SET encryption_key = NULL")
+    _, path = await first_master_key(settings_in(tmp_path), pool, STATEMENTS)
+    assert path.exists()
+
+
+def test_keys_of_the_settings_leave_no_file(tmp_path: Path) -> None:
+    key = Fernet.generate_key().decode()
+    settings = settings_in(tmp_path, TESSERA_MASTER_KEYS=key)
+    assert master_keys(settings) == ([key], None)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("contents", ["", "\n", "not a key\n"])
+def test_a_damaged_key_file_is_refused_and_left_alone(tmp_path: Path, contents: str) -> None:
+    (tmp_path / "master.key").write_text(contents)
+    with pytest.raises(SettingsError, match="holds no Fernet key"):
+        master_keys(settings_in(tmp_path))
+    assert (tmp_path / "master.key").read_text() == contents

@@ -1,0 +1,89 @@
+"""The private names of psycopg that `sql/` leans on: an upgrade that moves one fails here, by name, first."""
+
+from __future__ import annotations
+
+import inspect
+
+import psycopg
+import pytest
+from psycopg import _conninfo_attempts, _pipeline_async, _pipeline_base, _preparing, errors, generators, transaction
+from psycopg._connection_base import BaseConnection
+from psycopg._server_cursor_async import AsyncServerCursor
+
+from sql.driver.blocks import TrioPipeline, TrioServerCursor, TrioTransaction
+from sql.driver.connection import TrioConnection
+
+AsyncConnection = psycopg.AsyncConnection
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "parameters"),
+    [
+        (BaseConnection, "_connect_gen", ["conninfo"]),
+        (BaseConnection, "_cancel_gen", ["self"]),
+        (BaseConnection, "_should_cancel", ["self"]),
+        (BaseConnection, "_check_connection_ok", ["self"]),
+        (AsyncConnection, "_get_connection_params", ["conninfo", "kwargs"]),
+        (AsyncConnection, "wait", ["self", "gen", "interval", "timeout"]),
+        (AsyncConnection, "cancel_safe", ["self", "timeout"]),
+        (AsyncConnection, "_try_cancel", ["self", "timeout"]),
+        (AsyncConnection, "transaction", ["self", "savepoint_name", "force_rollback"]),
+        (AsyncConnection, "pipeline", ["self"]),
+        (AsyncConnection, "_pipeline_nolock", ["self"]),
+        (AsyncConnection, "close", ["self"]),
+        (transaction.AsyncTransaction, "__init__", ["self", "connection", "savepoint_name", "force_rollback"]),
+        (transaction.AsyncTransaction, "_check_enter", ["self"]),
+        (transaction.AsyncTransaction, "_enter_gen", ["self"]),
+        (transaction.AsyncTransaction, "_exit_gen", ["self", "exc_type", "exc_val", "exc_tb"]),
+        (_pipeline_async.AsyncPipeline, "__init__", ["self", "conn", "_no_lock"]),
+        (_pipeline_async.AsyncPipeline, "__aenter__", ["self"]),
+        (_pipeline_base.BasePipeline, "_exit_gen", ["self"]),
+        (_pipeline_base.BasePipeline, "_sync_gen", ["self"]),
+        (_pipeline_base.BasePipeline, "_exit", ["self", "exc"]),
+        (_preparing.PrepareManager, "clear", ["self"]),
+        (_preparing.PrepareManager, "maintain_gen", ["self", "conn"]),
+        (AsyncServerCursor, "close", ["self"]),
+        (_conninfo_attempts, "conninfo_attempts", ["params"]),
+        (generators, "copy_from", ["pgconn"]),
+        (generators, "copy_end", ["pgconn", "error"]),
+    ],
+)
+def test_a_name_is_where_it_was_and_takes_what_it_took(owner: object, name: str, parameters: list[str]) -> None:
+    assert list(inspect.signature(getattr(owner, name)).parameters) == parameters
+
+
+async def test_the_attributes_are_those_that_are_looked_at(database: str) -> None:
+    async with await TrioConnection.connect(database) as connection:
+        held = vars(connection)
+        expected = {"lock", "_autocommit", "_adapters", "_num_transactions", "_pipeline", "_prepared", "_closed"}
+        assert expected <= held.keys()
+        transaction_ = vars(TrioTransaction(connection))
+        assert {"_conn", "pgconn", "status"} <= transaction_.keys()
+        assert {"_conn", "pgconn", "level", "_lock"} <= vars(TrioPipeline(connection)).keys()
+
+
+def test_every_place_that_waits_in_asyncio_is_overridden() -> None:
+    """What psycopg's asynchronous classes do by themselves with asyncio or its lock, ours must do with Trio."""
+    asyncio_users = {
+        name
+        for name, method in vars(AsyncConnection).items()
+        if inspect.isfunction(inspect.unwrap(getattr(method, "__func__", method)))
+        and ("asyncio" in (source := inspect.getsource(method)) or "waiting." in source)
+    }
+    assert asyncio_users == {"connect", "cancel_safe", "wait"}
+    assert asyncio_users <= vars(TrioConnection).keys()
+    for ours, theirs in (
+        (TrioTransaction, transaction.AsyncTransaction),
+        (TrioPipeline, _pipeline_async.AsyncPipeline),
+        (TrioServerCursor, AsyncServerCursor),
+    ):
+        assert issubclass(ours, theirs)
+        assert "asyncio" not in inspect.getsource(inspect.getmodule(theirs) or theirs)
+
+
+def test_the_libraries_can_cancel_without_blocking_and_have_pipelines() -> None:
+    assert psycopg.capabilities.has_cancel_safe(check=True)
+    assert psycopg.capabilities.has_pipeline(check=True)
+    assert issubclass(errors._WaitTimeout, psycopg.OperationalError)
+    assert callable(generators.fetch)
+    assert callable(generators.connect)

@@ -1,0 +1,353 @@
+"""The chat completions dialect: the request it writes, and every oddity of responses that it takes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streaming.chat import (
+    ChatRequest,
+    ContentDelta,
+    Delta,
+    ErrorDelta,
+    FinishDelta,
+    FinishReason,
+    Message,
+    ReasoningDelta,
+    ToolCall,
+    ToolCallAssembler,
+    ToolCallDelta,
+    ToolSpec,
+    UsageDelta,
+)
+from streaming.dialects import DIALECTS, OpenAIChat
+from streaming.dialects.base import WellFormedText, well_formed
+from streaming.dialects.sse import ServerSentEvent
+
+STOP = FinishDelta(FinishReason.STOP)
+
+
+def delta(finish: str | None = None, **fields: Any) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "delta": fields, "finish_reason": finish}]}
+
+
+def call(index: int | None = None, **fields: Any) -> dict[str, Any]:
+    """A payload with one tool-call piece; `name` and `arguments` go into its function."""
+    function = {name: fields.pop(name) for name in ("name", "arguments") if name in fields}
+    piece = {**({} if index is None else {"index": index}), **fields, "function": function}
+    return delta(tool_calls=[piece])
+
+
+def run(*payloads: dict[str, Any] | str | ServerSentEvent) -> list[Delta]:
+    decoder = OpenAIChat().decoder()
+    deltas: list[Delta] = []
+    for payload in payloads:
+        if not isinstance(payload, ServerSentEvent):
+            payload = ServerSentEvent(payload if isinstance(payload, str) else json.dumps(payload))
+        deltas += decoder.feed(payload)
+    return deltas + decoder.close()
+
+
+# ---- requests -------------------------------------------------------------------------------------------------------
+
+
+def test_the_least_request() -> None:
+    body = json.loads(OpenAIChat().body(ChatRequest((Message("user", "hé"),)), "m"))
+    assert body == {
+        "model": "m",
+        "messages": [{"role": "user", "content": "hé"}],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+
+
+def test_a_request_with_everything() -> None:
+    schema = {"type": "object", "properties": {"agent": {"type": "string"}}}
+    request = ChatRequest(
+        (
+            Message("system", "be brief"),
+            Message("user", "list"),
+            Message("assistant", "", tool_calls=(ToolCall("c1", "list_tasks", '{"limit": 3}'),)),
+            Message("tool", '{"items": []}', tool_call_id="c1"),
+            Message("assistant", "Looking.", tool_calls=(ToolCall("c2", "get_task", "{}"),)),
+        ),
+        tools=(ToolSpec("list_tasks", "Lists tasks.", schema),),
+        max_tokens=100,
+        temperature=0.0,
+        stop=("END",),
+        response_schema=schema,
+        response_schema_name="intent",
+    )
+    body = json.loads(OpenAIChat().body(request, "m"))
+    assert body["messages"][2:] == [
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [
+                {"id": "c1", "type": "function", "function": {"name": "list_tasks", "arguments": '{"limit": 3}'}}
+            ],
+        },
+        {"role": "tool", "tool_call_id": "c1", "content": '{"items": []}'},
+        {
+            "role": "assistant",
+            "content": "Looking.",
+            "tool_calls": [{"id": "c2", "type": "function", "function": {"name": "get_task", "arguments": "{}"}}],
+        },
+    ]
+    tool = {"name": "list_tasks", "description": "Lists tasks.", "parameters": schema}
+    assert body["tools"] == [{"type": "function", "function": tool}]
+    json_schema = {"name": "intent", "strict": True, "schema": schema}
+    assert body["response_format"] == {"type": "json_schema", "json_schema": json_schema}
+    assert (body["max_tokens"], body["temperature"], body["stop"]) == (100, 0.0, ["END"])
+
+
+def test_the_name_of_the_token_limit_is_a_setting() -> None:
+    dialect = OpenAIChat(max_tokens_field="max_completion_tokens")
+    body = json.loads(dialect.body(ChatRequest((), max_tokens=5), "m"))
+    assert body["max_completion_tokens"] == 5
+    assert "max_tokens" not in body
+
+
+def test_a_lone_surrogate_in_a_prompt_does_not_fail_the_request() -> None:
+    body = OpenAIChat().body(ChatRequest((Message("user", "a\ud800b"),)), "m")
+    assert json.loads(body)["messages"][0]["content"] == "a?b"
+
+
+def test_headers() -> None:
+    assert OpenAIChat().headers("sk-1")["Authorization"] == "Bearer sk-1"
+    assert "Authorization" not in OpenAIChat().headers(None)
+    assert "sk-1" not in repr(OpenAIChat())
+
+
+def test_dialects_are_found_by_name() -> None:
+    assert all(dialect.name == name and dialect.path("m").startswith("/") for name, dialect in DIALECTS.items())
+    assert "openai-chat" in DIALECTS
+
+
+# ---- responses ------------------------------------------------------------------------------------------------------
+
+A_TEXT = delta(content="a")
+RESPONSES: dict[str, tuple[list[dict[str, Any] | str], list[Delta]]] = {
+    "text": ([delta(role="assistant", content=""), A_TEXT, delta("stop"), "[DONE]"], [ContentDelta("a"), STOP]),
+    "no [DONE]": ([A_TEXT, delta("stop")], [ContentDelta("a"), STOP]),
+    "no finish reason": ([A_TEXT, "[DONE]"], [ContentDelta("a"), STOP]),
+    "finish with the last text": (
+        [delta("length", content="a")],
+        [ContentDelta("a"), FinishDelta(FinishReason.LENGTH)],
+    ),
+    "finish twice": ([delta("stop"), delta("length"), "[DONE]"], [STOP]),
+    "a finish reason of their own": ([delta("eos")], [FinishDelta(FinishReason.OTHER)]),
+    "content filter": ([delta("content_filter")], [FinishDelta(FinishReason.CONTENT_FILTER)]),
+    "nothing after [DONE]": ([A_TEXT, " [DONE]\n", delta(content="b"), "not json"], [ContentDelta("a"), STOP]),
+    "empty data": (["", "  ", A_TEXT, delta("stop")], [ContentDelta("a"), STOP]),
+    "no choices": ([{"choices": []}, {"choices": None}, {"id": "x"}, A_TEXT, delta("stop")], [ContentDelta("a"), STOP]),
+    "the first choice only": (
+        [
+            {"choices": [{"index": 0, "delta": {"content": "a"}}, {"index": 1, "delta": {"content": "B"}}]},
+            {"choices": [{"index": 1, "delta": {"content": "C"}, "finish_reason": "length"}]},
+            delta("stop", content="b"),
+        ],
+        [ContentDelta("a"), ContentDelta("b"), STOP],
+    ),
+    "message beside delta": (
+        [{"choices": [{"delta": {"content": "a"}, "message": {"content": "a"}, "finish_reason": "stop"}]}],
+        [ContentDelta("a"), STOP],
+    ),
+    "message instead of delta": (
+        [{"choices": [{"message": {"content": "a"}, "finish_reason": "stop"}]}],
+        [ContentDelta("a"), STOP],
+    ),
+    "reasoning_content": ([delta("stop", reasoning_content="r", content=None)], [ReasoningDelta("r"), STOP]),
+    "reasoning beside its details": (
+        [delta("stop", reasoning="r", reasoning_details=[{"type": "reasoning.text", "text": "r"}])],
+        [ReasoningDelta("r"), STOP],
+    ),
+    "reasoning_details alone": (
+        [delta("stop", reasoning_details=[{"type": "reasoning.text", "text": "r"}, {"type": "reasoning.encrypted"}])],
+        [ReasoningDelta("r"), STOP],
+    ),
+    "content as parts": (
+        [
+            delta(content=[{"type": "thinking", "thinking": [{"type": "text", "text": "r"}]}]),
+            delta(
+                "stop", content=[{"type": "text", "text": "a"}, {"type": "image"}, 5, {"type": "text", "text": None}]
+            ),
+        ],
+        [ReasoningDelta("r"), ContentDelta("a"), STOP],
+    ),
+    "refusal": ([delta(content=None, refusal="No."), delta("stop")], [ContentDelta("No."), STOP]),
+    "usage after the finish": (
+        [A_TEXT, delta("stop"), {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 1}}, "[DONE]"],
+        [ContentDelta("a"), STOP, UsageDelta(3, 1)],
+    ),
+    "usage in every payload": (
+        [*({**A_TEXT, "usage": {"prompt_tokens": 3, "completion_tokens": n}} for n in (1, 1, 2)), delta("stop")],
+        [ContentDelta("a"), UsageDelta(3, 1), ContentDelta("a"), ContentDelta("a"), UsageDelta(3, 2), STOP],
+    ),
+    "usage in the choice": (
+        [{"choices": [{"delta": {}, "finish_reason": "stop", "usage": {"prompt_tokens": 3, "completion_tokens": 1}}]}],
+        [UsageDelta(3, 1), STOP],
+    ),
+    "usage of groq": (
+        [{**delta("stop"), "x_groq": {"usage": {"prompt_tokens": 3, "completion_tokens": 1}}}],
+        [UsageDelta(3, 1), STOP],
+    ),
+    "usage that counts nothing": (
+        [{**delta("stop"), "usage": {"prompt_tokens": -1, "completion_tokens": True, "total_tokens": "3"}}],
+        [STOP],
+    ),
+    "surrogates cut in two": (
+        [
+            '{"choices":[{"delta":{"content":"\\ud83d"}}]}',
+            '{"choices":[{"delta":{"content":"\\ude00"}}]}',
+            delta("stop"),
+        ],
+        [ContentDelta("\N{GRINNING FACE}"), STOP],
+    ),
+    "half a pair of reasoning": (
+        ['{"choices":[{"delta":{"reasoning":"\\ud83d"}}]}', delta("stop")],
+        [ReasoningDelta("\ufffd"), STOP],
+    ),
+    "a choice with nothing in it": ([{"choices": [5, {"index": 0}]}, delta("stop")], [STOP]),
+    "half a pair at the end": (
+        ['{"choices":[{"delta":{"content":"\\ud83d"}}]}', "[DONE]"],
+        [ContentDelta("\ufffd"), STOP],
+    ),
+}
+
+
+@pytest.mark.parametrize(("payloads", "deltas"), RESPONSES.values(), ids=RESPONSES.keys())
+def test_responses(payloads: list[dict[str, Any] | str], deltas: list[Delta]) -> None:
+    assert run(*payloads) == deltas
+
+
+@pytest.mark.parametrize(
+    ("payloads", "code", "retryable"),
+    [
+        (["{"], "invalid_payload", True),
+        (["[1]"], "invalid_payload", True),
+        (["[" * 100_000], "invalid_payload", True),
+        ([{"error": {"message": "no", "code": "invalid_api_key", "type": "auth"}}], "invalid_api_key", False),
+        ([{"error": {"message": "no", "code": None, "type": "server_error"}}], "server_error", True),
+        ([{"error": {"message": "slow", "code": 429}}], "429", True),
+        ([{"error": {"message": "no", "code": 400}, **delta()}], "400", False),
+        ([{"error": "just words"}], None, False),
+        ([{"object": "error", "message": "no", "code": 503}], "503", True),
+        ([{"choices": [{"delta": {}, "error": {"message": "upstream", "code": 502}}]}], "502", True),
+        ([delta("error")], None, True),
+        ([ServerSentEvent('{"error": {"code": "overloaded"}}', event="error")], "overloaded", True),
+        ([ServerSentEvent('{"code": "overloaded"}', event="error")], "overloaded", True),
+        ([ServerSentEvent("words", event="error")], None, False),
+        ([ServerSentEvent("", error='{"code": 500, "message": "no"}')], "500", True),
+    ],
+)
+def test_errors_inside_a_response(payloads: list[Any], code: str | None, retryable: bool) -> None:
+    deltas = run(*payloads)
+    error = deltas[-1]
+    assert isinstance(error, ErrorDelta)
+    assert (error.code, error.retryable) == (code, retryable)
+    assert not any(isinstance(delta, FinishDelta) for delta in deltas)
+    # After an error, neither a finish reason nor [DONE] nor the end says another thing.
+    assert run(*payloads, delta("stop"), "[DONE]") == deltas
+
+
+@pytest.mark.parametrize("payloads", [[], [A_TEXT], [call(0, id="a", name="f", arguments="{")]])
+def test_a_response_that_was_cut(payloads: list[Any]) -> None:
+    error = run(*payloads)[-1]
+    assert isinstance(error, ErrorDelta)
+    assert (error.code, error.retryable) == ("cut", True)
+
+
+# ---- tool calls -----------------------------------------------------------------------------------------------------
+
+TOOL_CALLS: dict[str, tuple[list[dict[str, Any]], list[tuple[str, str, str]]]] = {
+    "in pieces": (
+        [call(0, id="a", name="f", arguments=""), call(0, arguments='{"x"'), call(0, arguments=":1}")],
+        [("a", "f", '{"x":1}')],
+    ),
+    "two, interleaved": (
+        [call(0, id="a", name="f"), call(1, id="b", name="g"), call(0, arguments="1"), call(1, arguments="2")],
+        [("a", "f", "1"), ("b", "g", "2")],
+    ),
+    "indexes from one": ([call(1, id="a", name="f", arguments="{}")], [("a", "f", "{}")]),
+    "no index": (
+        [
+            call(id="a", name="f", arguments="1"),
+            call(arguments="2"),
+            call(id="b", name="g"),
+            call(id="a", arguments="3"),
+        ],
+        [("a", "f", "123"), ("b", "g", "")],
+    ),
+    "no index and no id": ([call(name="f", arguments="{"), call(arguments="}")], [("call_0", "f", "{}")]),
+    "the id is empty later": (
+        [call(0, id="a", name="f"), call(0, id="", name="", arguments="{}")],
+        [("a", "f", "{}")],
+    ),
+    "id and name are repeated": (
+        [call(0, id="a", name="f", arguments=""), call(0, id="a", name="f", arguments="{}")],
+        [("a", "f", "{}")],
+    ),
+    "every call has index 0": (
+        [call(0, id="a", name="f", arguments="1"), call(0, id="b", name="f", arguments="2"), call(0, arguments="3")],
+        [("a", "f", "1"), ("b", "f", "23")],
+    ),
+    "the id comes after the name": ([call(0, name="f"), call(0, id="a", arguments="{}")], [("a", "f", "{}")]),
+    "arguments as an object": ([call(0, id="a", name="f", arguments={"x": 1})], [("a", "f", '{"x": 1}')]),
+    "junk": (
+        [delta(tool_calls=[None, 5, {"index": "0", "id": 3, "function": None}, {"function": {"name": []}}])],
+        [],
+    ),
+    "not a list": ([delta(tool_calls={"0": {}})], []),
+}
+
+
+@pytest.mark.parametrize(("payloads", "expected"), TOOL_CALLS.values(), ids=TOOL_CALLS.keys())
+def test_tool_calls(payloads: list[dict[str, Any]], expected: list[tuple[str, str, str]]) -> None:
+    deltas = run(*payloads, delta("tool_calls"))
+    pieces = [delta for delta in deltas if isinstance(delta, ToolCallDelta)]
+    assembler = ToolCallAssembler()
+    for piece in pieces:
+        assembler.add(piece)
+    assert [(made.id, made.name, made.arguments) for made in assembler.calls()] == expected
+    for index in {piece.index for piece in pieces}:
+        mine = [piece for piece in pieces if piece.index == index]
+        assert sum(piece.id is not None for piece in mine) <= 1
+        assert sum(piece.name is not None for piece in mine) <= 1
+
+
+@pytest.mark.parametrize("ending", [[delta("stop")], ["[DONE]"]])
+def test_stop_after_tool_calls_means_tool_calls(ending: list[Any]) -> None:
+    assert run(call(0, id="a", name="f"), *ending)[-1] == FinishDelta(FinishReason.TOOL_CALLS)
+
+
+# ---- anything -------------------------------------------------------------------------------------------------------
+
+_keys = st.sampled_from(
+    ["choices", "delta", "message", "content", "tool_calls", "function", "name", "arguments", "index", "id", "usage",
+     "error", "code", "type", "text", "reasoning", "reasoning_details", "finish_reason", "x_groq", "object"]
+)  # fmt: skip
+_junk = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3) | st.sampled_from(["stop", "error"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_keys, inner, max_size=4),
+    max_leaves=15,
+)
+
+
+@given(st.lists(_junk, max_size=4))
+def test_no_payload_is_an_exception(payloads: list[Any]) -> None:
+    deltas = run(*(json.dumps(payload) for payload in payloads))
+    assert sum(isinstance(delta, FinishDelta) for delta in deltas) <= 1
+    assert any(isinstance(delta, FinishDelta | ErrorDelta) for delta in deltas)
+
+
+@given(st.lists(st.text(st.characters(codec=None) | st.sampled_from("\ud83d\ude00\ud800"), max_size=5)))
+def test_text_is_always_well_formed(pieces: list[str]) -> None:
+    text = WellFormedText()
+    fed = "".join([*map(text.feed, pieces), text.close()])
+    assert fed == well_formed("".join(pieces))
+    fed.encode()

@@ -1,0 +1,478 @@
+"""Behaviours that the httptools transport shares with httpx's own: each test runs on both."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import httpx
+import pytest
+import trio
+
+from streaming.http import HttptoolsTransport
+from streaming.model.body import RequestBody
+from tests.streaming.http.peer import (
+    OK,
+    Conversation,
+    answering,
+    certificates,
+    open_peer,
+    proxying,
+)
+
+TransportFactory = Callable[..., httpx.AsyncBaseTransport]
+NO_TIMEOUT = {"timeout": {"connect": None, "read": None, "write": None, "pool": None}}
+CERTIFICATES = certificates("127.0.0.1", "model.example")
+
+
+@pytest.fixture(params=["httptools", "httpx"])
+def new_transport(request: pytest.FixtureRequest) -> TransportFactory:
+    def build(**options: Any) -> httpx.AsyncBaseTransport:
+        options.setdefault("verify", ssl.create_default_context())
+        if request.param == "httptools":
+            return HttptoolsTransport(**options)
+        return httpx.AsyncHTTPTransport(**options, trust_env=False)
+
+    return build
+
+
+def client_of(transport: httpx.AsyncBaseTransport, **options: Any) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=transport, **{"timeout": None, **options})
+
+
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "body"),
+    [
+        (OK, 200, b"ok"),
+        (b"HTTP/1.1 200 OK\r\n" + CHUNKED + b"2\r\nok\r\n0\r\n\r\n", 200, b"ok"),
+        (b"HTTP/1.1 200 OK\r\n" + CHUNKED + b"1;ext=a\r\no\r\n1\r\nk\r\n0\r\nTrailer: x\r\n\r\n", 200, b"ok"),
+        (b"HTTP/1.1 200 OK\r\n\r\nok", 200, b"ok"),
+        (b"HTTP/1.0 200 OK\r\n\r\nok", 200, b"ok"),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", 200, b"ok"),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OK, 200, b"ok"),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", 204, b""),
+        (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", 304, b""),
+        (b"HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok", 200, b"ok"),
+        (b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 3\r\nContent-Length: 0\r\n\r\n", 429, b""),
+        (b"HTTP/1.1 200 OK\r\nX-Empty:\r\nX-Last: a  \r\nContent-Length: 2\r\n\r\nok", 200, b"ok"),
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok", 200, b"ok"),
+    ],
+)
+async def test_a_response(new_transport: TransportFactory, answer: bytes, status: int, body: bytes) -> None:
+    async with open_peer(answering(answer)) as peer, client_of(new_transport()) as client:
+        response = await client.get(peer.url())
+        assert (response.status_code, response.content) == (status, body)
+        assert response.http_version == ("HTTP/1.0" if answer.startswith(b"HTTP/1.0") else "HTTP/1.1")
+
+
+async def test_the_head_is_given_whole(new_transport: TransportFactory) -> None:
+    head = b"HTTP/1.1 200 Fine, thanks\r\nX-Empty:\r\nX-A: 1\r\nx-a:  2 \r\nX-Name: Zo\xc3\xab\r\n"
+    answer = head + b"Content-Length: 0\r\n\r\n"
+    async with open_peer(answering(answer)) as peer, client_of(new_transport()) as client:
+        response = await client.get(peer.url())
+        assert response.reason_phrase == "Fine, thanks"
+        assert response.headers.raw == [
+            (b"X-Empty", b""),
+            (b"X-A", b"1"),
+            (b"x-a", b"2"),
+            (b"X-Name", b"Zo\xc3\xab"),
+            (b"Content-Length", b"0"),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault"),
+    [
+        (b"", httpx.RemoteProtocolError),
+        (b"HTTP/1.1 200 OK\r\nContent-Le", httpx.RemoteProtocolError),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok", httpx.RemoteProtocolError),
+        (b"HTTP/1.1 200 OK\r\n" + CHUNKED + b"2\r\nok\r\n", httpx.RemoteProtocolError),
+        (b"HTTP/1.1 200 OK\r\n" + CHUNKED + b"2\r\nok\r\n0\r\n", httpx.RemoteProtocolError),
+        (b"HTTP/1.1 200 OK\r\n" + CHUNKED + b"zz\r\nok\r\n0\r\n\r\n", httpx.RemoteProtocolError),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok", httpx.RemoteProtocolError),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: two\r\n\r\nok", httpx.RemoteProtocolError),
+        (b"HTTP/1.1 200 OK\r\nNo colon\r\n\r\nok", httpx.RemoteProtocolError),
+        (b"HTTP/1.1 200 OK\r\nA\x00b: c\r\n\r\nok", httpx.RemoteProtocolError),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", httpx.RemoteProtocolError),
+        (b"\x15\x03\x01\x00\x02\x02\x16", httpx.RemoteProtocolError),
+        (b"<html>", httpx.RemoteProtocolError),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 300_000, httpx.RemoteProtocolError),
+    ],
+    ids=range(14),
+)
+async def test_what_is_no_response(new_transport: TransportFactory, answer: bytes, fault: type[Exception]) -> None:
+    async with open_peer(answering(answer)) as peer, client_of(new_transport()) as client:
+        with pytest.raises(fault):
+            await client.get(peer.url())
+        await peer.all_closed()
+
+
+async def test_a_connection_is_used_again(new_transport: TransportFactory) -> None:
+    async with open_peer(answering(OK, OK, OK)) as peer, client_of(new_transport()) as client:
+        for _ in range(3):
+            assert (await client.post(peer.url(), content=b"x")).content == b"ok"
+        assert peer.accepted == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    ],
+    ids=["asked to close", "HTTP/1.0"],
+)
+async def test_a_connection_is_not_used_again(new_transport: TransportFactory, answer: bytes) -> None:
+    script = answering(answer, OK, hold=True)
+    async with open_peer(script) as peer, client_of(new_transport()) as client:
+        for _ in range(2):
+            assert (await client.get(peer.url())).content == b"ok"
+        assert peer.accepted == 2
+
+
+async def test_one_that_we_ask_to_close_is_closed(new_transport: TransportFactory) -> None:
+    async with open_peer(answering(OK, hold=True)) as peer, client_of(new_transport()) as client:
+        await client.get(peer.url(), headers={"Connection": "close"})
+        await peer.all_closed()
+
+
+async def test_an_idle_connection_that_the_server_closed_is_replaced(new_transport: TransportFactory) -> None:
+    async with open_peer(answering(OK)) as peer, client_of(new_transport()) as client:
+        for _ in range(3):
+            assert (await client.post(peer.url(), content=b"once")).content == b"ok"
+            await peer.all_closed()
+        assert peer.accepted == 3
+
+
+async def test_an_idle_connection_expires(
+    new_transport: TransportFactory, autojump_clock: trio.testing.MockClock
+) -> None:
+    # httpcore counts by the system's clock, which no test can turn.
+    transport = new_transport(limits=httpx.Limits(keepalive_expiry=5 if "tools" in repr(new_transport()) else 0.0))
+    async with open_peer(answering(OK, OK)) as peer, client_of(transport) as client:
+        await client.get(peer.url())
+        await trio.sleep(6)
+        await client.get(peer.url())
+        assert peer.accepted == 2
+
+
+async def test_no_more_connections_are_opened_than_allowed(new_transport: TransportFactory) -> None:
+    go_on = trio.Event()
+
+    async def script(conversation: Conversation) -> None:
+        while True:
+            await conversation.request()
+            await go_on.wait()
+            await conversation.send(OK)
+
+    transport = new_transport(limits=httpx.Limits(max_connections=2))
+    async with open_peer(script) as peer, client_of(transport) as client:
+        done = []
+
+        async def ask() -> None:
+            done.append((await client.get(peer.url())).content)
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(7):
+                nursery.start_soon(ask)
+            await trio.testing.wait_all_tasks_blocked(0.05)
+            with pytest.raises(httpx.PoolTimeout):
+                await client.get(peer.url(), timeout=httpx.Timeout(None, pool=0.01))
+            go_on.set()
+        assert done == [b"ok"] * 7
+        assert peer.accepted == 2
+
+
+# ---- requests -------------------------------------------------------------------------------------------------------
+
+
+async def pieces(*parts: bytes) -> AsyncIterator[bytes]:
+    for part in parts:
+        yield part
+
+
+async def test_a_request_with_a_body(new_transport: TransportFactory) -> None:
+    heads: list[bytes] = []
+    async with open_peer(answering(OK, heads=heads)) as peer, client_of(new_transport()) as client:
+        await client.post(peer.url("/a?b=%20c"), content=b"{}", headers={"X-Key": "k"})
+    lines = heads[0].split(b"\r\n")
+    assert lines[0] == b"POST /a?b=%20c HTTP/1.1"
+    assert f"Host: 127.0.0.1:{peer.port}".encode() in lines
+    assert b"Content-Length: 2" in lines
+    assert b"X-Key: k" in lines
+
+
+@pytest.mark.parametrize("parts", [(b"one", b"", b"two"), (), (b"x" * 70_000, b"y")])
+async def test_a_body_in_pieces_goes_out_in_chunks(new_transport: TransportFactory, parts: tuple[bytes, ...]) -> None:
+    received = bytearray()
+
+    async def script(conversation: Conversation) -> None:
+        while b"\r\n0\r\n\r\n" not in conversation.received:
+            await conversation.more()
+        received.extend(conversation.received)
+        await conversation.send(OK)
+
+    async with open_peer(script) as peer, client_of(new_transport()) as client:
+        await client.post(peer.url(), content=pieces(*parts))
+    head, _, body = bytes(received).partition(b"\r\n\r\n")
+    assert b"Transfer-Encoding: chunked" in head
+    assert body == b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts if part) + b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize("header", [(b"X-A", b"a\r\nX-B: b"), (b"X A", b"a"), (b"X-A", b"a\x00"), (b"", b"a")])
+async def test_a_malformed_header_is_not_sent(new_transport: TransportFactory, header: tuple[bytes, bytes]) -> None:
+    async with open_peer(answering(OK)) as peer, client_of(new_transport()) as client:
+        with pytest.raises(httpx.LocalProtocolError):
+            await client.get(peer.url(), headers=[header])
+
+
+async def test_an_answer_before_the_request_is_all_sent_is_read(new_transport: TransportFactory) -> None:
+    async def script(conversation: Conversation) -> None:
+        await conversation.more()
+        await conversation.send(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        await conversation.until_closed()
+
+    async with open_peer(script) as peer, client_of(new_transport()) as client:
+        assert (await client.post(peer.url(), content=b"x" * 10_000_000)).status_code == 413
+
+
+async def test_head_has_no_body(new_transport: TransportFactory) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
+    async with open_peer(answering(answer, hold=True)) as peer, client_of(new_transport()) as client:
+        response = await client.head(peer.url())
+        assert (response.headers["content-length"], response.content) == ("5", b"")
+
+
+@pytest.mark.parametrize("url", ["ftp://127.0.0.1/", "http:///nobody", "/relative"])
+async def test_other_schemes_are_refused(new_transport: TransportFactory, url: str) -> None:
+    async with client_of(new_transport()) as client:
+        with pytest.raises(httpx.UnsupportedProtocol):
+            await client.get(url)
+
+
+# ---- deadlines and leaving early ------------------------------------------------------------------------------------
+
+
+async def test_nobody_listens(new_transport: TransportFactory) -> None:
+    async with open_peer(answering()) as peer:
+        url = peer.url()
+    async with client_of(new_transport()) as client:
+        with pytest.raises(httpx.ConnectError):
+            await client.get(url)
+
+
+async def test_a_host_without_an_address(new_transport: TransportFactory) -> None:
+    async with client_of(new_transport()) as client:
+        with pytest.raises(httpx.ConnectError):
+            await client.get("http://nobody.invalid/")
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no"], ids=["no head", "half a body"]
+)
+async def test_a_server_that_falls_silent(
+    new_transport: TransportFactory, sent: bytes, autojump_clock: trio.testing.MockClock
+) -> None:
+    autojump_clock.autojump_threshold = 0.02
+    async with open_peer(answering(sent, hold=True)) as peer, client_of(new_transport()) as client:
+        started = trio.current_time()
+        with pytest.raises(httpx.ReadTimeout):
+            await client.get(peer.url(), timeout=httpx.Timeout(None, read=7))
+        assert trio.current_time() - started == pytest.approx(7, abs=0.1)
+        await peer.all_closed()
+
+
+async def test_a_server_that_does_not_read(
+    new_transport: TransportFactory, autojump_clock: trio.testing.MockClock
+) -> None:
+    autojump_clock.autojump_threshold = 0.02
+
+    async def script(conversation: Conversation) -> None:
+        await trio.sleep(60)
+        await conversation.until_closed()
+
+    async with open_peer(script) as peer, client_of(new_transport()) as client:
+        request = client.build_request("POST", peer.url(), content=b"", timeout=httpx.Timeout(None, write=7))
+        # Not httpx's own kind of body, which leaves an async generator behind when sending it fails.
+        request.stream = RequestBody(b"x" * 30_000_000)
+        request.headers["Content-Length"] = "30000000"
+        with pytest.raises(httpx.WriteTimeout):
+            await client.send(request)
+        await peer.all_closed()
+
+
+async def test_a_handshake_that_stands_still(
+    new_transport: TransportFactory, autojump_clock: trio.testing.MockClock
+) -> None:
+    autojump_clock.autojump_threshold = 0.02
+
+    async def script(conversation: Conversation) -> None:
+        await conversation.until_closed()
+
+    async with open_peer(script) as peer, client_of(new_transport(verify=CERTIFICATES.client)) as client:
+        with pytest.raises(httpx.ConnectTimeout):
+            await client.get(peer.url(scheme="https"), timeout=httpx.Timeout(None, connect=7))
+        await peer.all_closed()
+
+
+@pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200 OK\r\n\r\nok"], ids=["before the head", "in the body"])
+async def test_cancelling_closes_the_connection(new_transport: TransportFactory, sent: bytes) -> None:
+    async with open_peer(answering(sent, hold=True)) as peer, client_of(new_transport()) as client:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.get, peer.url())
+            await trio.testing.wait_all_tasks_blocked(0.02)
+            assert peer.open == 1
+            nursery.cancel_scope.cancel()
+        await peer.all_closed()
+
+
+async def test_leaving_the_body_closes_the_connection(new_transport: TransportFactory) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok"
+    async with open_peer(answering(answer, hold=True)) as peer, client_of(new_transport()) as client:
+        request = client.build_request("GET", peer.url())
+        response = await client.send(request, stream=True)
+        await response.aclose()
+        await peer.all_closed()
+
+
+async def test_a_cancelled_wait_for_a_place_leaves_the_others_theirs(new_transport: TransportFactory) -> None:
+    go_on = trio.Event()
+
+    async def script(conversation: Conversation) -> None:
+        while True:
+            await conversation.request()
+            await go_on.wait()
+            await conversation.send(OK)
+
+    transport = new_transport(limits=httpx.Limits(max_connections=1))
+    async with open_peer(script) as peer, client_of(transport) as client, trio.open_nursery() as nursery:
+        nursery.start_soon(client.get, peer.url())
+        await trio.testing.wait_all_tasks_blocked(0.02)
+        with trio.move_on_after(0.01):
+            await client.get(peer.url())
+        nursery.start_soon(client.get, peer.url())
+        go_on.set()
+
+
+# ---- TLS ------------------------------------------------------------------------------------------------------------
+
+
+async def test_tls(new_transport: TransportFactory) -> None:
+    seen: list[str | None] = []
+
+    async def script(conversation: Conversation) -> None:
+        for _ in range(2):
+            await conversation.request()
+            assert isinstance(conversation.stream, trio.SSLStream)
+            seen.append(conversation.stream.selected_alpn_protocol())
+            await conversation.send(OK)
+
+    transport = new_transport(verify=CERTIFICATES.client)
+    async with open_peer(script, CERTIFICATES.server) as peer, client_of(transport) as client:
+        for _ in range(2):
+            assert (await client.post(peer.url(scheme="https"), content=b"x" * 100_000)).content == b"ok"
+        assert peer.accepted == 1
+    assert seen == ["http/1.1", "http/1.1"]
+
+
+async def test_the_certificate_must_be_for_the_host(new_transport: TransportFactory) -> None:
+    names: list[str] = []
+    tls = certificates("model.example")
+    tls.server.sni_callback = lambda _socket, name, _context: names.append(name)
+    transport = new_transport(verify=tls.client)
+    async with open_peer(answering(OK), tls.server) as peer, client_of(transport) as client:
+        with pytest.raises(httpx.ConnectError):
+            await client.get(peer.url(scheme="https"))
+        response = await client.get(peer.url(scheme="https"), extensions={"sni_hostname": "model.example"})
+        assert response.content == b"ok"
+        assert names[-1] == "model.example"
+
+
+async def test_an_unknown_authority_is_refused(new_transport: TransportFactory) -> None:
+    async with open_peer(answering(OK), CERTIFICATES.server) as peer, client_of(new_transport()) as client:
+        with pytest.raises(httpx.ConnectError):
+            await client.get(peer.url(scheme="https"))
+        await peer.all_closed()
+
+
+async def test_plain_http_where_tls_is_expected(new_transport: TransportFactory) -> None:
+    async def script(conversation: Conversation) -> None:
+        await conversation.more()
+        await conversation.send(OK)
+
+    async with open_peer(script) as peer, client_of(new_transport(verify=CERTIFICATES.client)) as client:
+        with pytest.raises(httpx.ConnectError):
+            await client.get(peer.url(scheme="https"))
+
+
+@pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200 OK\r\n\r\nok"], ids=["before the head", "in the body"])
+async def test_cancelling_over_tls_closes_the_connection(new_transport: TransportFactory, sent: bytes) -> None:
+    transport = new_transport(verify=CERTIFICATES.client)
+    script = answering(sent, hold=True)
+    async with open_peer(script, CERTIFICATES.server) as peer, client_of(transport) as client:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.get, peer.url(scheme="https"))
+            await trio.testing.wait_all_tasks_blocked(0.05)
+            nursery.cancel_scope.cancel()
+        await peer.all_closed()
+
+
+# ---- proxies --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_proxy_forwards(new_transport: TransportFactory) -> None:
+    heads: list[bytes] = []
+    async with open_peer(answering(OK)) as origin, open_peer(proxying(heads)) as proxy:
+        transport = new_transport(proxy=httpx.Proxy(proxy.url().replace("//", "//us%20er:pass@")))
+        async with client_of(transport) as client:
+            assert (await client.post(origin.url("/a?b"), content=b"x")).content == b"ok"
+    lines = heads[0].split(b"\r\n")
+    assert lines[0] == f"POST {origin.url('/a?b')} HTTP/1.1".encode()
+    assert b"Proxy-Authorization: Basic dXMgZXI6cGFzcw==" in lines
+    assert f"Host: 127.0.0.1:{origin.port}".encode() in lines
+
+
+async def test_a_proxy_tunnels(new_transport: TransportFactory) -> None:
+    heads: list[bytes] = []
+    at_origin: list[bytes] = []
+    script = answering(OK, OK, heads=at_origin)
+    async with open_peer(script, CERTIFICATES.server) as origin, open_peer(proxying(heads)) as proxy:
+        address = httpx.Proxy(proxy.url().replace("//", "//user:pass@"))
+        async with client_of(new_transport(proxy=address, verify=CERTIFICATES.client)) as client:
+            for _ in range(2):
+                url = origin.url(scheme="https")
+                assert (await client.get(url, headers={"Authorization": "Bearer k"})).content == b"ok"
+    assert len(heads) == 1
+    assert heads[0].startswith(f"CONNECT 127.0.0.1:{origin.port} HTTP/1.1".encode())
+    assert b"Proxy-Authorization: Basic dXNlcjpwYXNz" in heads[0]
+    assert b"Bearer" not in heads[0]
+    assert b"Proxy-Authorization" not in at_origin[0]
+
+
+async def test_a_proxy_that_is_reached_over_tls(new_transport: TransportFactory) -> None:
+    heads: list[bytes] = []
+    async with (
+        open_peer(answering(OK), CERTIFICATES.server) as origin,
+        open_peer(proxying(heads), CERTIFICATES.server) as proxy,
+    ):
+        address = httpx.Proxy(proxy.url(scheme="https"), ssl_context=CERTIFICATES.client)
+        async with client_of(new_transport(proxy=address, verify=CERTIFICATES.client)) as client:
+            assert (await client.get(origin.url(scheme="https"))).content == b"ok"
+    assert heads[0].startswith(b"CONNECT ")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.1 502 Bad\r\n\r\n"],
+)
+async def test_a_proxy_that_refuses(new_transport: TransportFactory, answer: bytes) -> None:
+    async with open_peer(proxying([], refuse=answer)) as proxy:
+        transport = new_transport(proxy=httpx.Proxy(proxy.url()), verify=CERTIFICATES.client)
+        async with client_of(transport) as client:
+            with pytest.raises(httpx.ProxyError, match=answer[9:12].decode()):
+                await client.get("https://127.0.0.1:1/")
+            await proxy.all_closed()
