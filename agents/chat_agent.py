@@ -18,10 +18,10 @@ from agents.tool_rounds import ToolRounds
 from agents.tools.device_access import DeviceAccess
 from agents.tools.edits import check_edit
 from agents.turn import Turn
-from streaming.answer.home import RejectedBlock
+from streaming.answer import RejectedBlock
 from streaming.chat import ChatRequest, Message, ToolSpec
-from streaming.model.errors import ModelError
-from streaming.wire.codes import ErrorCode
+from streaming.model import ModelError
+from streaming.wire import ErrorCode
 
 # Stands between what the model wrote beside a tool round and what it writes after it.
 _ROUND_BREAK = "\n\n"

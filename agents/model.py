@@ -22,7 +22,7 @@ from streaming.chat import (
 
 
 class Model(Protocol):
-    """One configured model; `streaming.model.chat_model.ChatModel` is one. Failures raise `streaming.model.errors.ModelError`."""
+    """One configured model; `ChatModel` in `streaming.model` is one. Failures raise `ModelError`."""
 
     @property
     def structured_output(self) -> bool:

@@ -11,7 +11,7 @@ from agents.tools.projects import PROJECT_TOOLS
 from agents.tools.tasks import TASK_TOOLS
 from agents.tools.tool import Tool
 from agents.tools.verbs import ENTITIES, read_tools, write_tools
-from streaming.wire.frames import Entity
+from streaming.wire import Entity
 
 
 @dataclass(frozen=True, slots=True)

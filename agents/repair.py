@@ -13,9 +13,9 @@ from agents.block_format import answer_schema
 from agents.limits import AgentLimits
 from agents.model import Model, read_reply
 from agents.prompt_text import prompt
-from streaming.answer.home import RejectedBlock
+from streaming.answer import RejectedBlock
 from streaming.chat import ChatRequest, Message, ToolSpec, Usage
-from streaming.model.errors import ModelError
+from streaming.model import ModelError
 
 # Before the request's own deadline by so much, that a late correction does not fail an answer that is whole.
 _MARGIN_S = 0.5

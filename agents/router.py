@@ -18,7 +18,7 @@ from agents.prompt_text import prompt, recent
 from agents.registry import AGENTS, BY_ENTITY, GENERAL_AGENT
 from agents.turn import Scope
 from streaming.chat import ChatRequest, Message, Usage
-from streaming.model.errors import ModelError
+from streaming.model import ModelError
 
 # Likelihoods above which a message says by itself what it is about, and above which it is about none of it.
 _SURE = 0.6

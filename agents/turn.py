@@ -9,7 +9,7 @@ from typing import Any, Literal
 from agents.device import DeviceExecutor
 from agents.tool_results import ToolResults
 from streaming.chat import Message, Usage
-from streaming.wire.frames import WsMutationRecord
+from streaming.wire import WsMutationRecord
 
 
 @dataclass(frozen=True, slots=True)

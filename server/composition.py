@@ -11,28 +11,22 @@ from agents.limits import AgentLimits
 from agents.model import Models
 from agents.orchestrator import Orchestrator
 from memory.middleware import MemoryMiddleware
-from server.accounts.accounts import Accounts
-from server.accounts.credentials import Tokens
-from server.answers.pipeline import Answering
-from server.devices.registry import DeviceRegistry, ToolTimeouts
-from server.memory_service.answer_memory import Remembering
-from server.models.setup import OpenModels
-from server.models.spending import TokenSpending, TokenSpendTable
-from server.peers.overview import Overview
-from server.relay.relay import Relay
+from server.accounts import Accounts, Tokens
+from server.answers import Answering
+from server.devices import DeviceRegistry, ToolTimeouts
+from server.memory_service import Remembering
+from server.models import OpenModels, TokenSpending, TokenSpendTable
+from server.peers import Overview
+from server.relay import Relay
 from server.requests import AnswerLimits
-from server.rest.readiness import ReadinessChecks
-from server.rest.services import RestLimits, RestServices
+from server.rest import ReadinessChecks, RestLimits, RestServices
 from server.running import WorkerOrders
-from server.settings.settings import Settings
-from server.sockets.gate import DeviceGate
-from server.sockets.limits import SessionLimits
-from server.storage.database import Database
-from server.telemetry.live import LiveServer, live_server
-from server.telemetry.metrics import Metrics
-from server.telemetry.otlp import OtlpExporter
+from server.settings import Settings
+from server.sockets import DeviceGate, SessionLimits
+from server.storage import Database
+from server.telemetry import LiveServer, Metrics, OtlpExporter, live_server
 from sql.statements import Statements
-from streaming.model.recorder import RecordedModel
+from streaming.model import RecordedModel
 
 _TOOL_SHARE: Final = 0.8
 

@@ -10,19 +10,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
-from memory.maintenance.reembed import Reembedded, Reembedding
-from memory.maintenance.rekey import Rekeying
-from memory.tiers.associative import MemoryStore
+from memory.maintenance import Reembedded, Reembedding, Rekeying
+from memory.tiers import MemoryStore
 from memory.vault import Vault
-from server.accounts.accounts import normalise_email
-from server.memory_service.setup import open_embedder, user_keys
-from server.settings.settings import Settings
-from server.storage.database import open_database
-from server.storage.state import first_master_key, master_keys, prepare_state_dir
+from server.accounts import normalise_email
+from server.memory_service import open_embedder, user_keys
+from server.settings import Settings
+from server.storage import first_master_key, master_keys, open_database, prepare_state_dir
 from sql.pool import Pool
 from sql.statements import Statements
 from sql.tenant import scoped_to_email
-from streaming.model.chat_model import open_http_client
+from streaming.model import open_http_client
 
 
 class CommandFailed(Exception):

@@ -7,38 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 import httpx
 import structlog
 import trio
 
-from memory.keys.master import KeyRing
-from server.accounts.accounts import Accounts
-from server.accounts.credentials import TOKEN_LABEL, Passwords, Tokens
+from memory.keys import KeyRing
+from server.accounts import TOKEN_LABEL, Accounts, Passwords, Tokens
 from server.composition import Parts, compose
-from server.devices.registry import DeviceRegistry
-from server.memory_service.setup import open_memory, user_keys
-from server.models.setup import open_models
-from server.net.http_server import ServeLimits, serve_rest
-from server.net.listeners import host_port
-from server.net.origins import AllowedOrigins
-from server.relay.setup import open_relay
-from server.rest.app import build_app
-from server.rest.playground import Playground, read_page
-from server.rest.services import RestServices
-from server.running import WorkerOrders
-from server.settings.settings import Settings, parse_bind
-from server.sockets.websocket import DEVICE_PATH, serve_device_sockets
-from server.storage.database import open_database
-from server.storage.state import first_master_key, master_keys, prepare_state_dir
-from server.telemetry.metrics import Metrics
-from server.telemetry.otlp import OtlpExporter
+from server.devices import DeviceRegistry
+from server.memory_service import open_memory, user_keys
+from server.models import open_models
+from server.net import AllowedOrigins, ServeLimits, host_port, parse_bind, serve_rest
+from server.relay import open_relay
+from server.rest import Playground, RestServices, build_app, read_page
+from server.running import Running, WorkerOrders
+from server.settings import Settings
+from server.sockets import DEVICE_PATH, serve_device_sockets
+from server.storage import first_master_key, master_keys, open_database, prepare_state_dir
+from server.telemetry import Metrics, OtlpExporter
 from sql.statements import Statements
-from streaming.model.chat_model import open_http_client
+from streaming.model import open_http_client
 
 log = structlog.get_logger(__name__)
 
@@ -46,20 +38,6 @@ log = structlog.get_logger(__name__)
 _PASSWORD_THREADS: Final = 2
 # What is left after the grace period gets this long to send its close frame or its last bytes.
 _CLOSE_TIMEOUT_S: Final = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """Where a started server is reached, and what it uses."""
-
-    ws_url: str
-    rest_url: str
-    model: str
-    database: str
-    memory: str
-    playground: str | None
-    generated_key_file: Path | None
-    workers: int = 1
 
 
 async def serve(
@@ -71,8 +49,8 @@ async def serve(
 ) -> None:
     """Run the server until `stop` is set, then drain and return; with `orders`, as one of several workers.
 
-    Raises `OSError` when an address can't be bound or the database can't be reached, `server.settings.settings.SettingsError`
-    when the kept master key can't be used or is gone, and `server.memory_service.setup.KEY_FAULTS` when the users' keys don't open
+    Raises `OSError` when an address can't be bound or the database can't be reached, `SettingsError`
+    when the kept master key can't be used or is gone, and `KEY_FAULTS` when the users' keys don't open
     with it.
     """
     prepare_state_dir(settings.state_dir)

@@ -7,13 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 from uuid import UUID
 
 from streaming.chat import Message
-from streaming.wire.codes import ErrorCode
-from streaming.wire.frames import ServerFrame, WsFailure, WsScope, WsStreamEnd
-from streaming.wire.stream_text import AnswerFrame
+from streaming.wire import (
+    AnswerFrame,
+    ErrorCode,
+    ServerFrame,
+    WsFailure,
+    WsHomeRequest,
+    WsPopupRequest,
+    WsScope,
+    WsStreamEnd,
+)
+
+BLOCK_OPEN: Final = "block_open"
+"""The feature of a client that wants to hear of a block when it begins."""
 
 Emit = Callable[[ServerFrame], Awaitable[None]]
 """Takes one frame of the answer, `seq` still 0, and returns when there is room for the next."""
@@ -42,6 +52,33 @@ class ChatInput:
     session_id: str | None = None
     device_id: UUID | None = None
     block_open: bool = False
+
+
+def chat_input(
+    frame: WsHomeRequest | WsPopupRequest, request_id: UUID, user_id: UUID, device_id: UUID, *, block_open: bool
+) -> ChatInput:
+    """`frame` under `request_id`, asked by this device: it serves the tools, and may want `block_open` frames."""
+    match frame:
+        case WsHomeRequest():
+            return ChatInput(
+                request_id=request_id,
+                user_id=user_id,
+                message=frame.message,
+                mode="home",
+                history=tuple(Message(turn.role, turn.content) for turn in frame.conversation_history),
+                session_id=frame.session_id,
+                device_id=device_id,
+                block_open=block_open,
+            )
+        case WsPopupRequest():
+            return ChatInput(
+                request_id=request_id,
+                user_id=user_id,
+                message=frame.message,
+                mode="popup",
+                scope=frame.scope,
+                device_id=device_id,
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,31 @@
-"""What the supervisor and a worker say to each other: one line of JSON each way, over the worker's standard input and
-output."""
+"""What a server process is told when it starts, and what it reports when it runs.
+
+A supervisor and its workers exchange these as one line of JSON each way, over the worker's standard input and output.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import trio
 from pydantic import BaseModel, ConfigDict
 
 _MAX_LINE_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Where a started server is reached, and what it uses."""
+
+    ws_url: str
+    rest_url: str
+    model: str
+    database: str
+    memory: str
+    playground: str | None
+    generated_key_file: Path | None
+    workers: int = 1
 
 
 class WorkerOrders(BaseModel):

@@ -18,7 +18,7 @@ from typing import LiteralString
 
 import psycopg
 
-from sql.driver.connection import Connection, TrioConnection
+from sql.driver import Connection, TrioConnection
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import trio
 
-from sql.driver.connection import Connection
+from sql.driver import Connection
 from sql.pooled import Configure, Pooled
 
 logger = logging.getLogger(__name__)

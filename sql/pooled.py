@@ -10,9 +10,7 @@ import trio
 from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from sql.driver.connection import Connection, TrioConnection
-from sql.driver.timeouts import CLEANUP_TIMEOUT_S
-from sql.driver.wait import has_news
+from sql.driver import CLEANUP_TIMEOUT_S, Connection, TrioConnection, has_news
 
 Configure = Callable[[Connection], Awaitable[None]]
 

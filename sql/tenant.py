@@ -16,8 +16,7 @@ from uuid import UUID
 from pgvector.psycopg import register_vector_async
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
-from sql.driver.connection import Connection
-from sql.driver.instants import read_storable
+from sql.driver import Connection, read_storable
 from sql.pool import Pool
 
 SERVER_ROLE: Final = "tessera_server"

@@ -14,8 +14,7 @@ from uuid import UUID
 
 import trio
 
-from streaming.wire.frames import WsBlockOpen, WsStreamBlock, WsStreamEnd
-from streaming.wire.stream_text import AnswerFrame, StreamText
+from streaming.wire import AnswerFrame, StreamText, WsBlockOpen, WsStreamBlock, WsStreamEnd
 
 DataFrame = WsBlockOpen | StreamText | WsStreamBlock | WsStreamEnd
 """The frames of an answer: what the data lane carries."""
@@ -60,7 +59,7 @@ class _Putter:
 
 
 class DirectLane(Protocol):
-    """How text that nothing waits before is sent without the writer's task; `server.sockets.writer.FrameWriter` does it."""
+    """How text that nothing waits before is sent without the writer's task; `FrameWriter` of the server does it."""
 
     @property
     def unsent(self) -> bool:

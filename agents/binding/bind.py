@@ -11,7 +11,7 @@ from agents.binding.unbindable import Unbindable
 from agents.tool_results import ToolResults
 from parser.bindings import BindReason
 from parser.blocks import BoundBlock, BoundChartBlock, BoundTableBlock, BoundTimelineBlock
-from streaming.answer.home import Unbound
+from streaming.answer import Unbound
 
 
 class Binder:

@@ -12,8 +12,7 @@ from typing import Any
 from agents.device import DeviceCall, Outcome
 from agents.tools.error import ToolError
 from agents.turn import Turn
-from streaming.wire.frame_parts import MAX_ENTITY_ID_CHARS
-from streaming.wire.frames import Entity, MutationOp, WsMutationRecord
+from streaming.wire import MAX_ENTITY_ID_CHARS, Entity, MutationOp, WsMutationRecord
 
 PLURALS: dict[Entity, str] = {"task": "tasks", "project": "projects", "note": "notes", "checkpoint": "checkpoints"}
 

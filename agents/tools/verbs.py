@@ -28,7 +28,7 @@ from agents.tools.fields import (
 from agents.tools.merging import merged
 from agents.tools.side_by_side import side_by_side
 from agents.tools.tool import Tool
-from streaming.wire.frames import Entity
+from streaming.wire import Entity
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from sql.driver.instants import storable
+from sql.driver import storable
 
 Level = Literal["turn", "session"]
 

@@ -22,10 +22,9 @@ from numpy.typing import NDArray
 from pgvector.psycopg import register_vector
 from psycopg.sql import SQL, Identifier
 
-from memory.crypto.rotation import DIMENSIONS, Vectors
-from memory.crypto.seal import seal
-from memory.keys.user_keys import UserKey
-from memory.tiers.associative import Document, identity, purpose
+from memory.crypto import DIMENSIONS, Vectors, seal
+from memory.keys import UserKey
+from memory.tiers import Document, identity, purpose
 
 ROUNDS: Final = 100
 WORDS: Final = 20

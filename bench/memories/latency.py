@@ -16,8 +16,8 @@ import trio
 from bench.memories.filling import MODEL, WORDS, Person, Scale, fill, near, text, topics
 from bench.memories.nearest import Asked, measure_nearest
 from bench.memories.setting import Setting, bench_folder, open_setting
-from memory.crypto.rotation import Vectors
-from sql.driver.connection import TrioConnection
+from memory.crypto import Vectors
+from sql.driver import TrioConnection
 
 SMALL: Final = Scale(users=1_000, sizes=(1_000, 10_000))
 LARGE: Final = Scale(users=10_000, sizes=(1_000, 10_000, 100_000, 300_000))

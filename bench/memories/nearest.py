@@ -13,9 +13,9 @@ import trio
 from pgvector.psycopg import register_vector_async
 from psycopg.sql import SQL, Composed, Literal
 
-from memory.crypto.rotation import Vectors
-from memory.recall.ranking import Ranking
-from sql.driver.connection import Connection, TrioConnection
+from memory.crypto import Vectors
+from memory.recall import Ranking
+from sql.driver import Connection, TrioConnection
 
 CANDIDATES: Final = Ranking().semantic_limit
 BEST: Final = (8, 20, CANDIDATES)

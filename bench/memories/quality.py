@@ -14,9 +14,8 @@ import bm25s
 from bench.memories.corpus import Query, read_corpus
 from bench.memories.setting import Setting
 from bench.memories.writing import Memory, Written, write
-from memory.recall.ranking import NO_FLOOR, Ranking
-from memory.recall.search import SearchQuery, search
-from memory.text.analyser import Analyser, without_stamp
+from memory.recall import NO_FLOOR, Ranking, SearchQuery, search
+from memory.text import Analyser, without_stamp
 from sql.tenant import scoped
 
 CUTS: Final = (5, 10, 20)

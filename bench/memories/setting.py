@@ -13,15 +13,14 @@ from uuid import UUID, uuid4
 import numpy as np
 import trio
 
-from memory.crypto.rotation import Vectors
-from memory.embedding.embedder import Embedder
-from memory.keys.master import KeyRing, new_master_key
-from memory.keys.user_keys import UserKeys
+from memory.crypto import Vectors
+from memory.embedding import Embedder
+from memory.keys import KeyRing, UserKeys, new_master_key
 from memory.limits import MemoryLimits
 from memory.middleware import MemoryMiddleware
-from memory.recall.recall import Recall
+from memory.recall import Recall
 from memory.vault import Vault
-from sql.embedded.postgres import EmbeddedPostgres
+from sql.embedded import EmbeddedPostgres
 from sql.migrate import migrate
 from sql.pool import open_pool
 from sql.statements import Statements

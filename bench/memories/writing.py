@@ -15,8 +15,7 @@ import trio
 
 from bench.memories.corpus import Conversation, Item
 from bench.memories.setting import Setting
-from memory.text.analyser import Analyser
-from memory.text.learning import normalised, worth_learning
+from memory.text import Analyser, normalised, worth_learning
 from sql.tenant import scoped
 
 _SAY_EVERY_S: Final = 5.0

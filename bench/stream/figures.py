@@ -26,7 +26,7 @@ from bench.stream.measures import (
 )
 from bench.stream.processes import pin
 from bench.stream.targets import PEERS, TESSERA, PeerMissing, Places, Target, model_server, peer, tessera
-from server.settings.settings import Settings
+from server.settings import Settings
 
 _WORKERS: Final = (1, 2)
 

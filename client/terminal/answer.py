@@ -9,8 +9,7 @@ from uuid import UUID
 
 import trio
 
-from streaming.wire.codes import ErrorCode
-from streaming.wire.frames import WsError, WsPopupDomain, WsStreamBlock, WsStreamEnd, WsStreamStart, WsStreamText
+from streaming.wire import ErrorCode, WsError, WsPopupDomain, WsStreamBlock, WsStreamEnd, WsStreamStart, WsStreamText
 
 AnswerFrame = WsStreamStart | WsPopupDomain | WsStreamText | WsStreamBlock | WsStreamEnd
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import trio
 
-from streaming.wire.frames import WsDataRequest, WsDataResponse, WsToolCall, WsToolError, WsToolResult
+from streaming.wire import WsDataRequest, WsDataResponse, WsToolCall, WsToolError, WsToolResult
 
 Tool = Callable[[Mapping[str, Any]], Awaitable[Any]]
 Tools = Mapping[str, Tool]

@@ -20,7 +20,7 @@ from client.terminal.answer import Answer
 from client.terminal.calls import Approve, Tools
 from client.terminal.link import Link, OnMutation
 from client.terminal.wire import Connection, ConnectionLostError, ProtocolError, alone, open_connection
-from streaming.wire.frames import (
+from streaming.wire import (
     PROTOCOL_VERSION,
     Entity,
     MutationOp,

@@ -12,7 +12,7 @@ from client.terminal.answer import AnswerFrame
 from client.terminal.blocks import block, entity_rows
 from client.terminal.plain import clean
 from client.terminal.store import DeviceStore
-from streaming.wire.frames import (
+from streaming.wire import (
     WsMutationRecord,
     WsPopupDomain,
     WsStreamBlock,

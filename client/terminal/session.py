@@ -14,7 +14,7 @@ from client.terminal.render import Renderer
 from client.terminal.store import DeviceStore
 from client.terminal.tools import DeviceTools
 from client.terminal.wire import ConnectionLostError, ProtocolError
-from streaming.wire.frames import WsError, WsHistoryMessage, WsScope, WsToolCall
+from streaming.wire import WsError, WsHistoryMessage, WsScope, WsToolCall
 
 HELP = """Ask anything about your tasks, projects, notes and checkpoints; "help" asks the model what it can do.
 /tasks /projects /notes /checkpoints    what this device holds

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, get_args
 from uuid import uuid4
 
-from streaming.wire.frames import Entity, MutationOp
+from streaming.wire import Entity, MutationOp
 
 Item = dict[str, Any]
 ENTITIES: tuple[Entity, ...] = get_args(Entity)

@@ -10,7 +10,7 @@ import trio
 
 from client.terminal.calls import Tool, ToolError, Tools
 from client.terminal.store import ENTITIES, DeviceStore, InvalidDataError, Item, NotFoundError
-from streaming.wire.frames import WsServerMutation
+from streaming.wire import WsServerMutation
 
 
 def epoch_ms() -> int:

@@ -15,7 +15,7 @@ import trio
 from pydantic import BaseModel, ValidationError
 from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection, wrap_client_stream
 
-from streaming.wire.frames import SERVER_FRAME, ServerFrame
+from streaming.wire import SERVER_FRAME, ServerFrame
 
 MAX_FRAME_BYTES = 16 * 2**20
 NO_CLOSE_CODE = 1006

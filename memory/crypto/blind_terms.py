@@ -1,6 +1,6 @@
 """Blind terms: what lets PostgreSQL search the words of texts that it can't read.
 
-Each term of a text (see `memory/text/analyser.py`) is replaced by an HMAC-SHA256 of it under a key that is derived from the
+Each term of a text (see `memory/text`) is replaced by an HMAC-SHA256 of it under a key that is derived from the
 user's own key, cut to 16 bytes. Equal words of one user give equal terms, so counting them works as on the words;
 another user's terms have nothing in common with them, and without the key a guessed word can't be checked.
 
@@ -20,7 +20,7 @@ from typing import Final
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from memory.text.analyser import Analyser, without_stamp
+from memory.text import Analyser, without_stamp
 
 TERM_BYTES: Final = 16
 MIN_KEY_BYTES: Final = 32

@@ -1,1 +1,25 @@
-"""From texts to vectors: the interface, a model in this process, and a model behind an HTTP endpoint."""
+"""From texts to vectors: the interface, a model in this process, and a model behind an HTTP endpoint.
+
+`model/` brings the files of the local model.
+"""
+
+from __future__ import annotations
+
+from memory.embedding.embedder import (
+    MAX_PREVIOUS_CHARS,
+    Embedder,
+    EmbeddingError,
+    passage,
+)
+from memory.embedding.http import EmbeddingEndpoint, HttpEmbedder
+from memory.embedding.local import LocalEmbedder
+
+__all__ = [
+    "MAX_PREVIOUS_CHARS",
+    "Embedder",
+    "EmbeddingEndpoint",
+    "EmbeddingError",
+    "HttpEmbedder",
+    "LocalEmbedder",
+    "passage",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from memory.crypto.rotation import Vectors
+from memory.crypto import Vectors
 
 MAX_PREVIOUS_CHARS: Final = 300
 """A longer turn is not embedded with the one after it."""

@@ -11,7 +11,7 @@ import numpy as np
 import trio
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from memory.crypto.rotation import DIMENSIONS, Vectors
+from memory.crypto import DIMENSIONS, Vectors
 from memory.embedding.embedder import EmbeddingError
 
 _BATCH: Final = 64

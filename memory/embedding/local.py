@@ -15,9 +15,9 @@ import onnxruntime
 import trio
 from tokenizers import Tokenizer
 
-from memory.crypto.rotation import Vectors
+from memory.crypto import Vectors
 from memory.embedding.embedder import EmbeddingError
-from memory.embedding.model.files import MODEL, TOKENIZER, read_verified
+from memory.embedding.model import MODEL, TOKENIZER, read_verified
 
 NAME: Final = "snowflake-arctic-embed-s-int8"
 DIMENSIONS: Final = 384

@@ -14,14 +14,12 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from memory.crypto.seal import Unreadable
-from memory.keys.user_keys import UserKey
+from memory.crypto import Unreadable
+from memory.keys import UserKey
 from memory.limits import MemoryLimits, delay_s
-from memory.tiers.core import CoreMemory
-from memory.tiers.episodic import EpisodicMemory, Exchange
-from memory.tiers.previous_turns import previous_turns
+from memory.tiers import CoreMemory, EpisodicMemory, Exchange, previous_turns
 from memory.vault import Vault
-from sql.driver.connection import Connection
+from sql.driver import Connection
 from sql.tenant import scoped
 
 logger = logging.getLogger(__name__)

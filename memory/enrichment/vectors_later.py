@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from memory.crypto.seal import Unreadable
-from memory.embedding.embedder import EmbeddingError
-from memory.keys.user_keys import UserKey
+from memory.crypto import Unreadable
+from memory.embedding import EmbeddingError
+from memory.keys import UserKey
 from memory.limits import MemoryLimits, delay_s
-from memory.tiers.associative import Document, MemoryStore
+from memory.tiers import Document, MemoryStore
 from memory.vault import Vault
 from sql.tenant import listing, scoped
 

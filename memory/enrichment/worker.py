@@ -1,6 +1,6 @@
 """What is made of an episode after it has been committed: summary, preferences, searchable memories, patterns.
 
-Work is claimed in a short transaction (`memory/enrichment/queue.py`), done with no connection held, and committed in another,
+Work is claimed in a short transaction (`queue.py`), done with no connection held, and committed in another,
 under the user's key as it is then. Any number of servers share it. What was taken by one that is killed is due again
 when its lease ends, and only who still holds the claim commits, so that each episode is enriched once.
 """
@@ -16,25 +16,30 @@ from uuid import UUID
 import numpy as np
 import trio
 
-from memory.crypto.rotation import Vectors
-from memory.crypto.seal import seal
+from memory.crypto import Vectors, seal
 from memory.enrichment.preferences import stated_preferences
 from memory.enrichment.queue import Claim, Claims, Episode
 from memory.enrichment.vectors_later import VectorsLater
-from memory.keys.master import WrongMasterKey
-from memory.keys.shares import MissingKeyShare
-from memory.keys.user_keys import UserKey
+from memory.keys import MissingKeyShare, UserKey, WrongMasterKey
 from memory.limits import MemoryLimits
-from memory.text.learning import summarise, worth_learning
-from memory.tiers.associative import Document, MemoryStore, identity
-from memory.tiers.core import CoreMemory, InvalidCoreValue, PreferenceChanged, TooManyPreferences
-from memory.tiers.episodic import summary_purpose
-from memory.tiers.previous_turns import previous_turns, told_apart
-from memory.tiers.proactive import ProactiveMemory
-from memory.tiers.tombstones import among_in, forgotten_in
+from memory.text import summarise, worth_learning
+from memory.tiers import (
+    CoreMemory,
+    Document,
+    InvalidCoreValue,
+    MemoryStore,
+    PreferenceChanged,
+    ProactiveMemory,
+    TooManyPreferences,
+    among_in,
+    forgotten_in,
+    identity,
+    previous_turns,
+    summary_purpose,
+    told_apart,
+)
 from memory.vault import NoSuchUser, Vault
-from sql.driver.connection import Connection
-from sql.driver.errors import DatabaseUnavailable
+from sql.driver import Connection, DatabaseUnavailable
 from sql.pool import PoolTimeout
 from sql.tenant import listing
 

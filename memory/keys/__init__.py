@@ -1,1 +1,26 @@
-"""Placeholder."""
+"""The master keys and the users' keys: wrapping, unwrapping, and the key shares outside the database.
+
+A user's key leaves this package only as a `UserKey`.
+"""
+
+from __future__ import annotations
+
+from memory.keys.master import (
+    KeyRing,
+    WrongMasterKey,
+    check_master_key,
+    new_master_key,
+)
+from memory.keys.shares import KeyShares, MissingKeyShare
+from memory.keys.user_keys import UserKey, UserKeys
+
+__all__ = [
+    "KeyRing",
+    "KeyShares",
+    "MissingKeyShare",
+    "UserKey",
+    "UserKeys",
+    "WrongMasterKey",
+    "check_master_key",
+    "new_master_key",
+]

@@ -13,9 +13,7 @@ from uuid import UUID
 import trio
 from cryptography.fernet import Fernet
 
-from memory.crypto.blind_terms import BlindTerms
-from memory.crypto.rotation import Rotation
-from memory.crypto.seal import digest_key
+from memory.crypto import BlindTerms, Rotation, digest_key
 from memory.keys.master import KeyRing
 from memory.keys.shares import KeyShares, MissingKeyShare
 

@@ -11,8 +11,7 @@ import logging
 from typing import Final
 from uuid import UUID, uuid4
 
-from memory.keys.master import WrongMasterKey
-from memory.keys.shares import MissingKeyShare
+from memory.keys import MissingKeyShare, WrongMasterKey
 from memory.vault import NoSuchUser, Vault
 from sql.pool import Pool
 from sql.statements import Statements

@@ -8,7 +8,7 @@ from typing import Final
 import trio
 
 from memory.vault import Vault
-from sql.driver.errors import DatabaseUnavailable
+from sql.driver import DatabaseUnavailable
 from sql.pool import PoolTimeout
 
 logger = logging.getLogger(__name__)

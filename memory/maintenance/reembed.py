@@ -10,13 +10,12 @@ from uuid import UUID
 
 import numpy as np
 
-from memory.crypto.seal import Unreadable
-from memory.embedding.embedder import Embedder, passage
-from memory.keys.user_keys import UserKey
-from memory.tiers.associative import MemoryStore
-from memory.tiers.previous_turns import previous_turns, told_apart
+from memory.crypto import Unreadable
+from memory.embedding import Embedder, passage
+from memory.keys import UserKey
+from memory.tiers import MemoryStore, previous_turns, told_apart
 from memory.vault import Vault
-from sql.driver.connection import Connection
+from sql.driver import Connection
 from sql.tenant import listing
 
 _USERS: Final = 200

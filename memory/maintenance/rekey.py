@@ -12,17 +12,24 @@ from uuid import UUID
 import numpy as np
 import trio
 
-from memory.crypto.seal import Unreadable, seal
-from memory.keys.master import WrongMasterKey
-from memory.keys.shares import MissingKeyShare
-from memory.keys.user_keys import UserKey
-from memory.tiers.associative import Content, Document, MemoryStore, identity, purpose
-from memory.tiers.core import history_purpose, value_purpose
-from memory.tiers.episodic import exchange_purpose, summary_purpose
-from memory.tiers.proactive import pattern_purpose, pattern_values
-from memory.tiers.tombstones import reseal_forgetting_key
+from memory.crypto import Unreadable, seal
+from memory.keys import MissingKeyShare, UserKey, WrongMasterKey
+from memory.tiers import (
+    Content,
+    Document,
+    MemoryStore,
+    exchange_purpose,
+    history_purpose,
+    identity,
+    pattern_purpose,
+    pattern_values,
+    purpose,
+    reseal_forgetting_key,
+    summary_purpose,
+    value_purpose,
+)
 from memory.vault import Tier, Vault
-from sql.driver.connection import Connection
+from sql.driver import Connection
 from sql.statements import StatementName
 from sql.tenant import listing, scoped
 

@@ -14,19 +14,15 @@ import numpy as np
 import trio
 from cryptography.fernet import Fernet
 
-from memory.crypto.rotation import Vectors
-from memory.crypto.seal import Unreadable
-from memory.keys.user_keys import UserKey
+from memory.crypto import Unreadable, Vectors
+from memory.keys import UserKey
 from memory.limits import MemoryLimits
 from memory.recall.ranking import Floor
 from memory.recall.search import Hit, SearchQuery, read_hits
-from memory.text.analyser import without_stamp
-from memory.tiers.associative import MemoryStore
-from memory.tiers.core import CoreMemory
-from memory.tiers.episodic import EpisodeSummary, EpisodicMemory
-from memory.tiers.proactive import pattern_purpose
+from memory.text import without_stamp
+from memory.tiers import CoreMemory, EpisodeSummary, EpisodicMemory, MemoryStore, pattern_purpose
 from memory.vault import Tier, Vault
-from sql.driver.connection import Connection, Cursor
+from sql.driver import Connection, Cursor
 
 logger = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from memory.crypto.rotation import Vectors
+from memory.crypto import Vectors
 from memory.recall.ranking import Floor, Ranking
-from sql.driver.connection import Connection
+from sql.driver import Connection
 from sql.statements import Statements
 
 MAX_QUERY_TERMS: Final = 60

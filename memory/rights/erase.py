@@ -7,9 +7,8 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
-from memory.keys.master import WrongMasterKey
-from memory.keys.shares import MissingKeyShare
-from memory.tiers.tombstones import erased_in
+from memory.keys import MissingKeyShare, WrongMasterKey
+from memory.tiers import erased_in
 from memory.vault import NoSuchUser, Vault
 from sql.statements import StatementName
 

@@ -6,15 +6,19 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any, Final
 from uuid import UUID
 
-from memory.crypto.seal import Unreadable
-from memory.keys.user_keys import UserKey
-from memory.tiers.associative import MemoryStore
-from memory.tiers.core import history_purpose, value_purpose
-from memory.tiers.episodic import EpisodicMemory, summary_purpose
-from memory.tiers.preference_names import unwrapped
-from memory.tiers.proactive import pattern_purpose
+from memory.crypto import Unreadable
+from memory.keys import UserKey
+from memory.tiers import (
+    EpisodicMemory,
+    MemoryStore,
+    history_purpose,
+    pattern_purpose,
+    summary_purpose,
+    unwrapped,
+    value_purpose,
+)
 from memory.vault import Vault
-from sql.driver.connection import Connection, Cursor
+from sql.driver import Connection, Cursor
 from sql.statements import StatementName
 
 _PAGE: Final = 100

@@ -11,17 +11,22 @@ from uuid import UUID
 
 import trio
 
-from memory.crypto.seal import Unreadable
-from memory.keys.user_keys import UserKey
-from memory.text.learning import says_again, told
-from memory.tiers.associative import MemoryStore
-from memory.tiers.core import CoreMemory
-from memory.tiers.entities import entity_digests
-from memory.tiers.episodic import EpisodicMemory, Exchange
-from memory.tiers.proactive import ProactiveMemory
-from memory.tiers.tombstones import Forgotten, add_in, forgetting_in
+from memory.crypto import Unreadable
+from memory.keys import UserKey
+from memory.text import says_again, told
+from memory.tiers import (
+    CoreMemory,
+    EpisodicMemory,
+    Exchange,
+    Forgotten,
+    MemoryStore,
+    ProactiveMemory,
+    add_in,
+    entity_digests,
+    forgetting_in,
+)
 from memory.vault import Tier, Vault
-from sql.driver.connection import Connection, Cursor
+from sql.driver import Connection, Cursor
 from sql.statements import StatementName
 
 _PAGE: Final = 200

@@ -13,14 +13,12 @@ import numpy as np
 import trio
 from cryptography.fernet import Fernet
 
-from memory.crypto.rotation import Vectors
-from memory.crypto.seal import Unreadable, digest, seal
-from memory.embedding.embedder import Embedder, passage
-from memory.keys.user_keys import UserKey
-from memory.text.learning import normalised
+from memory.crypto import Unreadable, Vectors, digest, seal
+from memory.embedding import Embedder, passage
+from memory.keys import UserKey
+from memory.text import normalised
 from memory.vault import Vault
-from sql.driver.connection import Connection
-from sql.driver.instants import storable
+from sql.driver import Connection, storable
 
 logger = logging.getLogger(__name__)
 

@@ -12,13 +12,12 @@ from uuid import UUID
 
 from cryptography.fernet import Fernet
 
-from memory.crypto.seal import Unreadable, seal
-from memory.keys.user_keys import UserKey
+from memory.crypto import Unreadable, seal
+from memory.keys import UserKey
 from memory.tiers.preference_names import is_token, new_column, unwrapped, wrapped
 from memory.tiers.tombstones import add_in, among_in, forgetting_in, forgotten_in
 from memory.vault import Vault
-from sql.driver.connection import Connection
-from sql.driver.instants import storable
+from sql.driver import Connection, storable
 
 MAX_KEY_CHARS: Final = 100
 MAX_VALUE_CHARS: Final = 4000

@@ -9,14 +9,13 @@ from datetime import datetime
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from memory.crypto.seal import Unreadable
-from memory.keys.user_keys import UserKey
-from memory.text.entity_text import entity_text
+from memory.crypto import Unreadable
+from memory.keys import UserKey
+from memory.text import entity_text
 from memory.tiers.associative import Document, MemoryStore, identity
 from memory.tiers.tombstones import Forgotten, add_in, among_in, forgetting_in
 from memory.vault import Vault
-from sql.driver.connection import Connection
-from sql.driver.instants import storable
+from sql.driver import Connection, storable
 
 MAX_ID_CHARS: Final = 200
 

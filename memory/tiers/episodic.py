@@ -11,11 +11,11 @@ from uuid import UUID, uuid4
 
 from cryptography.fernet import Fernet
 
-from memory.crypto.seal import Unreadable, seal
-from memory.keys.user_keys import UserKey
-from memory.text.learning import summarise
+from memory.crypto import Unreadable, seal
+from memory.keys import UserKey
+from memory.text import summarise
 from memory.vault import Vault
-from sql.driver.instants import storable
+from sql.driver import storable
 
 _MAX_SIDE_CHARS = 40_000
 

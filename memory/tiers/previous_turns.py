@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from uuid import UUID
 
-from memory.crypto.seal import Unreadable
-from memory.embedding.embedder import MAX_PREVIOUS_CHARS
-from memory.keys.user_keys import UserKey
-from memory.text.analyser import Analyser
+from memory.crypto import Unreadable
+from memory.embedding import MAX_PREVIOUS_CHARS
+from memory.keys import UserKey
+from memory.text import Analyser
 from memory.tiers.episodic import EpisodicMemory, Exchange
 from memory.vault import Vault
-from sql.driver.connection import Connection
+from sql.driver import Connection
 
 
 async def previous_turns(

@@ -8,13 +8,13 @@ from datetime import tzinfo
 from typing import Any, Final
 from uuid import UUID
 
-from memory.crypto.seal import Unreadable, digest, seal
-from memory.keys.user_keys import UserKey
+from memory.crypto import Unreadable, digest, seal
+from memory.keys import UserKey
 from memory.tiers.episodic import EpisodicMemory
 from memory.tiers.patterns import EpisodeFacts, Pattern, confidence_of, mine
 from memory.tiers.tombstones import FOR_EVER, add_in, among_in, forgetting_in, forgotten_in
 from memory.vault import Vault
-from sql.driver.connection import Connection, Cursor
+from sql.driver import Connection, Cursor
 
 _MAX_PATTERNS: Final = 1000
 _MAX_SIGHTINGS: Final = 200

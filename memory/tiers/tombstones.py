@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
-from memory.crypto.seal import Unreadable, digest, seal, unseal
-from memory.keys.user_keys import UserKey
-from memory.text.learning import told
+from memory.crypto import Unreadable, digest, seal, unseal
+from memory.keys import UserKey
+from memory.text import told
 from memory.vault import Vault
-from sql.driver.connection import Connection
+from sql.driver import Connection
 
 FOR_EVER: Final = datetime(9999, 12, 31, tzinfo=UTC)
 _PURPOSE: Final = "forgetting-key"

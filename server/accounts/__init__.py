@@ -1,1 +1,38 @@
-"""Placeholder."""
+"""User accounts: registration, login, and the passwords and access tokens that prove who calls.
+
+No password, hash or token is ever part of a message or a repr.
+"""
+
+from __future__ import annotations
+
+from server.accounts.accounts import (
+    Accounts,
+    BadCredentials,
+    Email,
+    EmailTaken,
+    UnknownUser,
+    normalise_email,
+)
+from server.accounts.credentials import (
+    TOKEN_LABEL,
+    Identity,
+    Passwords,
+    TokenExpired,
+    TokenInvalid,
+    Tokens,
+)
+
+__all__ = [
+    "TOKEN_LABEL",
+    "Accounts",
+    "BadCredentials",
+    "Email",
+    "EmailTaken",
+    "Identity",
+    "Passwords",
+    "TokenExpired",
+    "TokenInvalid",
+    "Tokens",
+    "UnknownUser",
+    "normalise_email",
+]

@@ -7,13 +7,13 @@ from uuid import UUID, uuid4
 
 from email_validator import EmailNotValidError, validate_email
 
-from memory.keys.user_keys import UserKeys
+from memory.keys import UserKeys
 from server.accounts.credentials import Passwords
-from sql.driver.errors import UnknownReference
+from sql.driver import UnknownReference
 from sql.pool import Pool
 from sql.statements import Statements
 from sql.tenant import scoped, scoped_to_email
-from streaming.wire.frames import WsClientInfo
+from streaming.wire import WsClientInfo
 
 Email = NewType("Email", str)
 """An e-mail address as `normalise_email` returns it: the form in which two spellings of one address are equal."""

@@ -1,1 +1,14 @@
-"""Placeholder."""
+"""One chat request from its acceptance to its end: run the agent, format its blocks, count and report.
+
+The device sockets and the REST routes share this package; they differ only in where frames go.
+"""
+
+from __future__ import annotations
+
+from server.answers.pipeline import Answer, Answering, Status
+
+__all__ = [
+    "Answer",
+    "Answering",
+    "Status",
+]

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 from agents.orchestrator import Orchestrator
 from server.answers.request_ids import REMEMBERED_S, RequestIds
-from server.devices.registry import DeviceRegistry
-from server.memory_service.answer_memory import AnswerMemory
-from server.models.spending import TokenSpending
+from server.devices import DeviceRegistry
+from server.memory_service import AnswerMemory
+from server.models import TokenSpending
 from server.requests import AnswerLimits, ChatInput, Claim, DuplicateRequest
-from server.telemetry.metrics import Metrics
-from server.telemetry.tracing import Span
+from server.telemetry import Metrics, Span
 
 if TYPE_CHECKING:
     from server.answers.pipeline import Answer

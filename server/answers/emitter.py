@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from server.requests import EmitFast
-from streaming.wire.stream_text import AnswerFrame, StreamText
+from streaming.wire import AnswerFrame, StreamText
 
 _TIMED_OF: Final = 16
 """One piece of text of so many is timed: a histogram costs more than the rest of a token's bookkeeping."""

@@ -25,9 +25,9 @@ from server.answers.popup_scope import resolve_scope
 from server.answers.repairs import corrected_blocks
 from server.answers.report import record_end
 from server.answers.request_ids import RequestIds
-from server.devices.registry import DeviceRegistry, RemoteDevice, ToolTimeouts
-from server.memory_service.answer_memory import AnswerMemory, NoMemory, RecalledContext
-from server.models.spending import TokenSpending
+from server.devices import DeviceRegistry, RemoteDevice, ToolTimeouts
+from server.memory_service import AnswerMemory, NoMemory, RecalledContext
+from server.models import TokenSpending
 from server.requests import (
     AnswerLimits,
     ChatInput,
@@ -38,16 +38,20 @@ from server.requests import (
     RequestFailed,
     RequestRefused,
 )
-from server.telemetry.live import LiveRequest, live_request
-from server.telemetry.metrics import Metrics
-from server.telemetry.request_spans import agent_span, note_end, note_route, request_span
-from server.telemetry.tracing import Span, span
-from streaming.answer.home import HomeFormatter
-from streaming.answer.popup import PopupFormatter
-from streaming.model.errors import ModelError
-from streaming.wire.codes import ErrorCode
-from streaming.wire.frames import WsFailure, WsStreamEnd, WsUsage
-from streaming.wire.stream_text import AnswerFrame, StreamText
+from server.telemetry import (
+    LiveRequest,
+    Metrics,
+    Span,
+    agent_span,
+    live_request,
+    note_end,
+    note_route,
+    request_span,
+    span,
+)
+from streaming.answer import HomeFormatter, PopupFormatter
+from streaming.model import ModelError
+from streaming.wire import AnswerFrame, ErrorCode, StreamText, WsFailure, WsStreamEnd, WsUsage
 
 log = structlog.get_logger(__name__)
 

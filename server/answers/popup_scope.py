@@ -6,10 +6,9 @@ import structlog
 
 from agents.device import DeviceResult
 from agents.turn import Scope, Turn
-from server.devices.registry import RemoteDevice
+from server.devices import RemoteDevice
 from server.requests import RequestFailed
-from streaming.wire.codes import ErrorCode
-from streaming.wire.frames import WsFailure
+from streaming.wire import ErrorCode, WsFailure
 
 log = structlog.get_logger(__name__)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import structlog
 
 from agents.chat_agent import ChatAgent
-from server.telemetry.metrics import Metrics
-from streaming.answer.home import HomeFormatter
-from streaming.wire.frames import WsStreamBlock
+from server.telemetry import Metrics
+from streaming.answer import HomeFormatter
+from streaming.wire import WsStreamBlock
 
 log = structlog.get_logger(__name__)
 

@@ -7,9 +7,8 @@ import structlog
 from agents.prompt_text import prompts_version
 from agents.turn import Turn
 from server.requests import ChatInput
-from server.telemetry.metrics import Metrics, RequestOutcome
-from streaming.answer.home import HomeFormatter
-from streaming.answer.popup import PopupFormatter
+from server.telemetry import Metrics, RequestOutcome
+from streaming.answer import HomeFormatter, PopupFormatter
 
 log = structlog.get_logger(__name__)
 

@@ -16,11 +16,9 @@ import trio
 
 from agents.device import DeviceCall, DeviceResult, Outcome
 from server.devices.pending import DeviceGone, PendingReplies
-from server.telemetry.live import LiveCall, LiveSocket
-from server.telemetry.metrics import Metrics
-from server.telemetry.request_spans import tool_span
-from streaming.wire.codes import CloseCode
-from streaming.wire.frames import (
+from server.telemetry import LiveCall, LiveSocket, Metrics, tool_span
+from streaming.wire import (
+    CloseCode,
     Entity,
     ServerFrame,
     WsDataRequest,

@@ -1,1 +1,30 @@
-"""Placeholder."""
+"""What the server does with `memory`: recall before an answer, storage after it, changes of entities.
+
+`setup.py` opens the memory from the settings.
+"""
+
+from __future__ import annotations
+
+from server.memory_service.answer_memory import (
+    AnswerMemory,
+    NoMemory,
+    RecalledContext,
+    Remembering,
+)
+from server.memory_service.setup import (
+    KEY_FAULTS,
+    open_embedder,
+    open_memory,
+    user_keys,
+)
+
+__all__ = [
+    "KEY_FAULTS",
+    "AnswerMemory",
+    "NoMemory",
+    "RecalledContext",
+    "Remembering",
+    "open_embedder",
+    "open_memory",
+    "user_keys",
+]

@@ -12,12 +12,12 @@ import structlog
 import trio
 
 from memory.middleware import MemoryMiddleware
-from memory.recall.recall import Recalled
+from memory.recall import Recalled
 from memory.vault import Tier
 from server.memory_service.entity_changes import EntityChanges
 from server.requests import ChatInput
-from server.telemetry.metrics import Metrics
-from streaming.wire.frames import WsMemoryUsed, WsMutationRecord
+from server.telemetry import Metrics
+from streaming.wire import WsMemoryUsed, WsMutationRecord
 
 _COMMITTED_S: Final = 1.0
 log = structlog.get_logger(__name__)

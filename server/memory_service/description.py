@@ -8,9 +8,9 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 
 from agents.model import Model, read_reply
-from memory.enrichment.worker import Describe, Description
-from memory.tiers.preference_names import WELL_KNOWN
-from server.telemetry.metrics import Metrics
+from memory.enrichment import Describe, Description
+from memory.tiers import WELL_KNOWN
+from server.telemetry import Metrics
 from streaming.chat import ChatRequest, Message, Usage
 
 _MAX_SIDE_CHARS: Final = 6000

@@ -17,11 +17,11 @@ from uuid import UUID
 import structlog
 import trio
 
-from memory.tiers.entities import EntityChange
+from memory.tiers import EntityChange
 from memory.vault import NoSuchUser
-from server.telemetry.metrics import Metrics
+from server.telemetry import Metrics
 from sql.transient import is_transient
-from streaming.wire.frames import WsMutationRecord
+from streaming.wire import WsMutationRecord
 
 log = structlog.get_logger(__name__)
 

@@ -11,23 +11,18 @@ import httpx
 import structlog
 
 from agents.model import Model
-from memory.embedding.embedder import Embedder, EmbeddingError
-from memory.embedding.http import EmbeddingEndpoint, HttpEmbedder
-from memory.embedding.local import LocalEmbedder
-from memory.embedding.model.files import ModelMissing, model_folder
-from memory.enrichment.worker import Enrichment
-from memory.keys.master import KeyRing, WrongMasterKey
-from memory.keys.shares import KeyShares, MissingKeyShare
-from memory.keys.user_keys import UserKeys
+from memory.embedding import Embedder, EmbeddingEndpoint, EmbeddingError, HttpEmbedder, LocalEmbedder
+from memory.embedding.model import ModelMissing, model_folder
+from memory.enrichment import Enrichment
+from memory.keys import KeyRing, KeyShares, MissingKeyShare, UserKeys, WrongMasterKey
 from memory.limits import MemoryLimits
-from memory.maintenance.key_check import KeysDoNotFit, check_keys
-from memory.maintenance.key_upkeep import KeyUpkeep
+from memory.maintenance import KeysDoNotFit, KeyUpkeep, check_keys
 from memory.middleware import MemoryMiddleware
-from memory.tiers.associative import MemoryStore
+from memory.tiers import MemoryStore
 from memory.vault import Vault
 from server.memory_service.description import describing
-from server.settings.settings import Settings
-from server.telemetry.metrics import Metrics
+from server.settings import Settings
+from server.telemetry import Metrics
 from sql.pool import Pool
 from sql.statements import Statements
 

@@ -1,1 +1,16 @@
-"""Placeholder."""
+"""The models that the server calls: opening them, sharing their places, and the daily token budget.
+
+Without a model in the settings, the demo model is started here.
+"""
+
+from __future__ import annotations
+
+from server.models.setup import OpenModels, open_models
+from server.models.spending import TokenSpending, TokenSpendTable
+
+__all__ = [
+    "OpenModels",
+    "TokenSpendTable",
+    "TokenSpending",
+    "open_models",
+]

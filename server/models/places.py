@@ -9,8 +9,8 @@ import trio
 
 from agents.model import Model
 from streaming.chat import ChatRequest, Delta
-from streaming.model.errors import ModelError
-from streaming.wire.codes import ErrorCode
+from streaming.model import ModelError
+from streaming.wire import ErrorCode
 
 
 class BoundedModel:

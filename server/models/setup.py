@@ -13,17 +13,12 @@ import trio
 from agents.model import Model, Models
 from demo.serve import DemoConfig, serve_demo_model
 from server.models.places import BoundedModel
-from server.settings.fallback_models import DialectName, FallbackModel
-from server.settings.settings import PREFIX, Settings
-from server.telemetry.metrics import Metrics, ModelUse
-from server.telemetry.tracing import TracedModel, answered_by
-from streaming.dialects import DIALECTS
-from streaming.dialects.reasoning_models import fitted, is_reasoning_model
-from streaming.model.breaker import CircuitBreaker
-from streaming.model.chat_model import ChatModel, ModelConfig
-from streaming.model.failover import FailoverModel
-from streaming.model.retry import RetryPolicy
-from streaming.wire.codes import ErrorCode
+from server.net import serve_rest
+from server.settings import PREFIX, DialectName, FallbackModel, Settings
+from server.telemetry import Metrics, ModelUse, TracedModel, answered_by
+from streaming.dialects import DIALECTS, fitted, is_reasoning_model
+from streaming.model import ChatModel, CircuitBreaker, FailoverModel, ModelConfig, RetryPolicy
+from streaming.wire import ErrorCode
 
 # As the GenAI conventions name them; a compatible server is told by its dialect.
 _PROVIDERS: Final[Mapping[DialectName, str]] = {
@@ -62,7 +57,7 @@ async def open_models(
         demo = DemoConfig(
             pace_s=settings.demo_pace_s, replay=settings.demo_replay, replay_chunk=settings.demo_replay_chunk
         )
-        url, name = await nursery.start(partial(serve_demo_model, demo)), _DEMO_NAME
+        url, name = await nursery.start(partial(serve_demo_model, demo, serve_rest)), _DEMO_NAME
         description = f"demo, rules instead of a language model; set {PREFIX}MODEL_URL to use a real one"
         if settings.demo_replay is not None:
             description = f"demo, replaying {settings.demo_replay}"

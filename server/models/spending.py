@@ -16,12 +16,12 @@ import trio
 
 from server.models.token_budget import TokenBudget
 from server.requests import RequestRefused
-from server.telemetry.metrics import Metrics
-from sql.driver.errors import UnknownReference
+from server.telemetry import Metrics
+from sql.driver import UnknownReference
 from sql.pool import Pool
 from sql.statements import Statements
 from sql.tenant import scoped
-from streaming.wire.codes import ErrorCode
+from streaming.wire import ErrorCode
 
 log = structlog.get_logger(__name__)
 

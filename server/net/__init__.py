@@ -1,1 +1,30 @@
-"""Placeholder."""
+"""Listeners, allowed origins, rate limits and the HTTP server: what sockets, REST and workers share.
+
+Nothing here knows about users or requests.
+"""
+
+from __future__ import annotations
+
+from server.net.http_server import ServeLimits, serve_rest
+from server.net.listeners import (
+    host_port,
+    open_listeners,
+    parse_bind,
+    reserved_port,
+)
+from server.net.origins import WILDCARDS, AllowedOrigins, check_origin
+from server.net.rate_limit import RateLimiter, TokenBucket
+
+__all__ = [
+    "WILDCARDS",
+    "AllowedOrigins",
+    "RateLimiter",
+    "ServeLimits",
+    "TokenBucket",
+    "check_origin",
+    "host_port",
+    "open_listeners",
+    "parse_bind",
+    "reserved_port",
+    "serve_rest",
+]

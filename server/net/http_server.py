@@ -24,8 +24,7 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState, LifespanState
 from quart_trio import QuartTrio
 
-from server.net.listeners import open_listeners
-from server.settings.settings import parse_bind
+from server.net.listeners import open_listeners, parse_bind
 
 _MAX_HEADER_BYTES: Final = 16 * 1024
 _IDLE_S: Final = 15.0
@@ -106,7 +105,7 @@ async def serve_rest(
     app: QuartTrio,
     bind: str,
     *,
-    shutdown_trigger: Callable[[], Awaitable[None]],
+    shutdown_trigger: Callable[[], Awaitable[None]] = trio.sleep_forever,
     limits: ServeLimits | None = None,
     task_status: trio.TaskStatus[tuple[str, int]] = trio.TASK_STATUS_IGNORED,
 ) -> None:

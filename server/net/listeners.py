@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
@@ -11,6 +12,16 @@ import trio
 
 # The kernel cuts it to its own limit.
 _BACKLOG: Final = 4096
+
+
+def parse_bind(value: str) -> tuple[str, int]:
+    """`127.0.0.1:8000` or `[::1]:8000` as (host, port). Raises ValueError that says what is expected."""
+    host, separator, port = value.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = str(ipaddress.IPv6Address(host[1:-1]))
+    if not separator or not host or not port.isdecimal() or int(port) > 65535:
+        raise ValueError("must be HOST:PORT, such as 127.0.0.1:8000")
+    return host, int(port)
 
 
 async def open_listeners(host: str, port: int, *, shared: bool) -> list[trio.SocketListener]:

@@ -10,8 +10,7 @@ from pydantic import BaseModel, TypeAdapter
 from server.peers.exposition import merged
 from server.peers.peers import Peers
 from server.running import WorkerOrders
-from server.telemetry.live import LiveServer
-from server.telemetry.metrics import Metrics
+from server.telemetry import LiveServer, Metrics
 
 METRICS: Final = "metrics"
 TASKS: Final = "tasks"

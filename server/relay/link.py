@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from server.devices.pending import PendingReplies
-from streaming.wire.frames import (
+from server.devices import PendingReplies
+from streaming.wire import (
     ServerFrame,
     WsDataRequest,
     WsDataResponse,

@@ -10,7 +10,7 @@ from uuid import UUID
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from streaming.wire.frames import (
+from streaming.wire import (
     WsDataRequest,
     WsDataResponse,
     WsServerMutation,

@@ -18,7 +18,7 @@ from uuid import UUID
 import structlog
 import trio
 
-from server.devices.registry import DeviceRegistry, DeviceSide
+from server.devices import DeviceRegistry, DeviceSide
 from server.relay.link import Awaited, RelayedFrame, RelayedLink
 from server.relay.messages import (
     Announced,
@@ -32,8 +32,7 @@ from server.relay.send_queue import Outgoing
 from server.relay.served_calls import Serving
 from server.relay.store import RelayStore, channel_of
 from sql.notifications import listen
-from streaming.wire.codes import CloseCode
-from streaming.wire.frames import WsDataRequest, WsServerMutation, WsToolCall, WsToolCancel
+from streaming.wire import CloseCode, WsDataRequest, WsServerMutation, WsToolCall, WsToolCancel
 
 log = structlog.get_logger(__name__)
 

@@ -10,10 +10,9 @@ from uuid import UUID
 import structlog
 import trio
 
-from server.devices.pending import DeviceGone, PendingReplies
-from server.devices.registry import DeviceLink
+from server.devices import DeviceGone, DeviceLink, PendingReplies
 from server.relay.messages import DeviceGoneMessage, ForDevice, FromDevice, Message
-from streaming.wire.frames import WsDataResponse, WsToolCall, WsToolCancel, WsToolResult
+from streaming.wire import WsDataResponse, WsToolCall, WsToolCancel, WsToolResult
 
 log = structlog.get_logger(__name__)
 

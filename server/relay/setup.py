@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from memory.keys.master import KeyRing
-from server.devices.registry import DeviceRegistry
+from memory.keys import KeyRing
+from server.devices import DeviceRegistry
 from server.relay.messages import SEAL_LABEL, Seal
 from server.relay.relay import STALE_S, Relay
 from server.relay.store import RelayStore
-from server.storage.database import Database
+from server.storage import Database
 from sql.statements import Statements
 
 

@@ -1,1 +1,20 @@
-"""The HTTP listener: accounts, chat without a socket, health, metrics and the OpenAPI document."""
+"""The HTTP routes: accounts, chat without a socket, memory, health, metrics and the OpenAPI document.
+
+`app.py` puts the routes together; `services.py` names everything that they use.
+"""
+
+from __future__ import annotations
+
+from server.rest.app import build_app
+from server.rest.playground import Playground, read_page
+from server.rest.readiness import ReadinessChecks
+from server.rest.services import RestLimits, RestServices
+
+__all__ = [
+    "Playground",
+    "ReadinessChecks",
+    "RestLimits",
+    "RestServices",
+    "build_app",
+    "read_page",
+]

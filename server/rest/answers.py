@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from streaming.wire.frames import (
+from streaming.wire import (
     Domain,
     Optional,
     ServerFrame,

@@ -9,8 +9,8 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from quart import Blueprint, Response
 
-from server.accounts.accounts import BadCredentials, Email, EmailTaken, normalise_email
-from server.net.rate_limit import RateLimiter
+from server.accounts import BadCredentials, Email, EmailTaken, normalise_email
+from server.net import RateLimiter
 from server.rest.bodies import client_address, read_body
 from server.rest.errors import ApiError, json_response, rate_limited, unauthorized
 from server.rest.openapi import Answer, Operation

@@ -8,7 +8,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 from quart import request
 
-from server.accounts.credentials import Identity, TokenExpired, TokenInvalid, Tokens
+from server.accounts import Identity, TokenExpired, TokenInvalid, Tokens
 from server.rest.errors import ApiError, unauthorized
 
 M = TypeVar("M", bound=BaseModel)

@@ -18,8 +18,7 @@ from server.rest.openapi import Answer, Operation
 from server.rest.services import RestServices
 from server.rest.sse import sse_response
 from streaming.chat import Message
-from streaming.wire.codes import ErrorCode
-from streaming.wire.frames import ServerFrame, WsHistoryMessage, WsScope
+from streaming.wire import ErrorCode, ServerFrame, WsHistoryMessage, WsScope
 
 JSON: Final = "application/json"
 EVENT_STREAM: Final = "text/event-stream"

@@ -7,7 +7,7 @@ from typing import Final
 from quart import Response, request
 from quart_trio import QuartTrio
 
-from server.net.origins import AllowedOrigins
+from server.net import AllowedOrigins
 
 _METHODS: Final = "GET, POST, PUT, DELETE"
 _REQUEST_HEADERS: Final = "Authorization, Content-Type"

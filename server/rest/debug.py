@@ -7,7 +7,7 @@ from typing import Final
 
 from quart import Blueprint, Response, request
 
-from server.peers.overview import LiveServers
+from server.peers import LiveServers
 from server.rest.errors import ApiError, json_response
 from server.rest.openapi import Answer, Operation
 from server.rest.services import RestServices

@@ -14,10 +14,9 @@ from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 
 from server.requests import RequestRefused
-from sql.driver.errors import DatabaseUnavailable
+from sql.driver import DatabaseUnavailable
 from sql.pool import PoolClosed, PoolTimeout
-from streaming.wire.codes import ErrorCode
-from streaming.wire.frames import Optional, WsMutationRecord, WsStreamEnd, WsUsage
+from streaming.wire import ErrorCode, Optional, WsMutationRecord, WsStreamEnd, WsUsage
 
 log = structlog.get_logger(__name__)
 

@@ -15,14 +15,13 @@ from quart import Blueprint, Response
 from quart.wrappers.response import ResponseBody
 
 from memory.middleware import MemoryMiddleware
-from memory.tiers.core import InvalidCoreValue, PreferenceChanged, TooManyPreferences
+from memory.tiers import InvalidCoreValue, PreferenceChanged, TooManyPreferences
 from memory.vault import NoSuchUser
 from server.rest.bodies import bearer_identity, read_body
 from server.rest.errors import ApiError, json_response, unauthorized
 from server.rest.openapi import Answer, Operation, rule_of
 from server.rest.services import RestServices
-from streaming.wire.codes import ErrorCode
-from streaming.wire.frames import MemoryTier
+from streaming.wire import ErrorCode, MemoryTier
 
 NDJSON: Final = "application/x-ndjson"
 

@@ -12,7 +12,7 @@ from quart import Blueprint, Response
 from server.rest.errors import ErrorBody, ErrorDetail, json_response
 from server.rest.openapi import Answer, Operation
 from server.rest.services import RestServices
-from server.telemetry.metrics import CONTENT_TYPE
+from server.telemetry import CONTENT_TYPE
 
 
 class Health(BaseModel):

@@ -15,7 +15,7 @@ from typing import Final
 
 from quart import Blueprint, Response, request
 
-from server.net.origins import WILDCARDS
+from server.net import WILDCARDS
 from server.rest.errors import ApiError
 
 _INDEX: Final = "index.html"

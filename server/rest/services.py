@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from pydantic import SecretStr
 
 from memory.middleware import MemoryMiddleware
-from server.accounts.accounts import Accounts
-from server.accounts.credentials import Tokens
-from server.net.origins import AllowedOrigins
-from server.peers.overview import Overview
+from server.accounts import Accounts, Tokens
+from server.net import AllowedOrigins
+from server.peers import Overview
 from server.requests import ChatRunner
 from server.rest.playground import Playground
-from server.telemetry.metrics import Metrics
+from server.telemetry import Metrics
 
 Readiness = Callable[[], Awaitable[Mapping[str, str | None]]]
 """Each check by name: None when it passed, else a sentence that says what is wrong."""

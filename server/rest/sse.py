@@ -12,8 +12,7 @@ from quart import Response
 from quart.wrappers.response import ResponseBody
 
 from server.requests import ChatInput, ChatRunner, RequestRefused
-from streaming.wire.codes import ErrorCode
-from streaming.wire.frames import ServerFrame, WsFailure, WsStreamEnd
+from streaming.wire import ErrorCode, ServerFrame, WsFailure, WsStreamEnd
 
 log = structlog.get_logger(__name__)
 

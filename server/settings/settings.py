@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import ipaddress
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -13,8 +12,8 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from agents.device import DEVICE_TOOLS
-from memory.keys.master import check_master_key
-from server.net.origins import check_origin
+from memory.keys import check_master_key
+from server.net import check_origin, parse_bind
 from server.settings.fallback_models import (
     DialectName,
     FallbackModel,
@@ -22,8 +21,8 @@ from server.settings.fallback_models import (
     check_model_url,
     parse_fallbacks,
 )
-from sql.driver.conninfo import check_conninfo
-from streaming.model.chat_model import HttpTransport
+from sql.driver import check_conninfo
+from streaming.model import HttpTransport
 
 PREFIX: Final = "TESSERA_"
 # The terminal client's own variables, which may be set in the same shell.
@@ -37,16 +36,6 @@ class SettingsError(Exception):
     def __init__(self, mistakes: list[str]) -> None:
         super().__init__("; ".join(mistakes))
         self.mistakes = mistakes
-
-
-def parse_bind(value: str) -> tuple[str, int]:
-    """`127.0.0.1:8000` or `[::1]:8000` as (host, port). Raises ValueError that says what is expected."""
-    host, separator, port = value.rpartition(":")
-    if host.startswith("[") and host.endswith("]"):
-        host = str(ipaddress.IPv6Address(host[1:-1]))
-    if not separator or not host or not port.isdecimal() or int(port) > 65535:
-        raise ValueError("must be HOST:PORT, such as 127.0.0.1:8000")
-    return host, int(port)
 
 
 def _check_bind(value: str) -> str:

@@ -1,1 +1,17 @@
-"""Placeholder."""
+"""Device sockets: the WebSocket listener, the handshake and the session of each socket.
+
+Only this package touches a device's socket; `websocket.py` alone names the WebSocket library.
+"""
+
+from __future__ import annotations
+
+from server.sockets.gate import DeviceGate
+from server.sockets.limits import SessionLimits
+from server.sockets.websocket import DEVICE_PATH, serve_device_sockets
+
+__all__ = [
+    "DEVICE_PATH",
+    "DeviceGate",
+    "SessionLimits",
+    "serve_device_sockets",
+]

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
-from server.devices.registry import DeviceRegistry
-from server.memory_service.answer_memory import AnswerMemory
-from streaming.wire.codes import ErrorCode
-from streaming.wire.frames import WsClientMutation, WsError, WsMutationRecord, WsPong
+from server.devices import DeviceRegistry
+from server.memory_service import AnswerMemory
+from streaming.wire import ErrorCode, WsClientMutation, WsError, WsMutationRecord, WsPong
 
 _REFUSED: Final = "Memory can't take this change just now; your other devices have it. Send it again later."
 

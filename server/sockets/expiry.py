@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
-from server.accounts.credentials import Identity, TokenExpired, TokenInvalid, Tokens
+from server.accounts import Identity, TokenExpired, TokenInvalid, Tokens
 
 WARNING_S: Final = 60.0
 """Seconds before the end at which the client is warned."""

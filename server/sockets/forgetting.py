@@ -6,14 +6,12 @@ from uuid import UUID
 
 import structlog
 
-from memory.keys.master import WrongMasterKey
-from memory.keys.shares import MissingKeyShare
+from memory.keys import MissingKeyShare, WrongMasterKey
 from memory.vault import NoSuchUser
-from server.memory_service.answer_memory import AnswerMemory
-from sql.driver.errors import DatabaseUnavailable
+from server.memory_service import AnswerMemory
+from sql.driver import DatabaseUnavailable
 from sql.pool import PoolTimeout
-from streaming.wire.codes import ErrorCode
-from streaming.wire.frames import WsError, WsMemoryForgotten
+from streaming.wire import ErrorCode, WsError, WsMemoryForgotten
 
 log = structlog.get_logger(__name__)
 

@@ -7,16 +7,15 @@ from collections.abc import Callable
 import structlog
 import trio
 
-from server.accounts.accounts import Accounts, UnknownUser
-from server.accounts.credentials import Tokens
-from server.answers.pipeline import Answering
-from server.devices.registry import DeviceRegistry
+from server.accounts import Accounts, Tokens, UnknownUser
+from server.answers import Answering
+from server.devices import DeviceRegistry
 from server.sockets.device_socket import DeviceSocket, SocketClosed
 from server.sockets.handshake import HandshakeFailed, Hello, shake_hands
 from server.sockets.limits import SessionLimits
 from server.sockets.session import Session
-from server.telemetry.metrics import Metrics
-from streaming.wire.codes import CloseCode
+from server.telemetry import Metrics
+from streaming.wire import CloseCode
 
 log = structlog.get_logger(__name__)
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from server.sockets.handshake import Hello
 from server.sockets.limits import SessionLimits
-from streaming.wire.frames import WsDeviceReady, WsLimits
+from streaming.wire import WsDeviceReady, WsLimits
 
 
 def greeting(session_id: UUID, hello: Hello, limits: SessionLimits) -> WsDeviceReady:

@@ -8,11 +8,9 @@ from uuid import UUID
 
 import trio
 
-from server.accounts.credentials import Identity, TokenExpired, TokenInvalid, Tokens
+from server.accounts import Identity, TokenExpired, TokenInvalid, Tokens
 from server.sockets.device_socket import DeviceSocket
-from streaming.wire.codes import CloseCode
-from streaming.wire.frames import PROTOCOL_VERSION, WsClientInfo, WsDeviceHello
-from streaming.wire.inbound import FrameError, decode_client_frame
+from streaming.wire import PROTOCOL_VERSION, CloseCode, FrameError, WsClientInfo, WsDeviceHello, decode_client_frame
 
 VERSIONS: Final = (PROTOCOL_VERSION,)
 

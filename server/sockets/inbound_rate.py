@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from server.net.rate_limit import TokenBucket
+from server.net import TokenBucket
 
 # A socket that goes on sending this many frames over its rate is closed with 1008.
 MAX_VIOLATIONS: Final = 1000

@@ -15,12 +15,10 @@ from uuid import UUID, uuid4
 import structlog
 import trio
 
-from server.accounts.credentials import Tokens
-from server.answers.pipeline import Answer, Answering, Status
-from server.chat_input import BLOCK_OPEN, chat_input
-from server.devices.pending import PendingReplies
-from server.devices.registry import DeviceRegistry
-from server.requests import RequestRefused
+from server.accounts import Tokens
+from server.answers import Answer, Answering, Status
+from server.devices import DeviceRegistry, PendingReplies
+from server.requests import BLOCK_OPEN, RequestRefused, chat_input
 from server.sockets.changing import change_entity, pong_after_changes
 from server.sockets.device_socket import DeviceSocket, SocketClosed
 from server.sockets.expiry import Expiry, RefreshRefused
@@ -32,12 +30,14 @@ from server.sockets.inbound_rate import InboundRate
 from server.sockets.limits import SessionLimits
 from server.sockets.timekeeping import keep_time, next_due
 from server.sockets.writer import FrameWriter
-from server.telemetry.live import LiveSocket, live_socket
-from server.telemetry.metrics import Metrics
+from server.telemetry import LiveSocket, Metrics, live_socket
 from streaming.outbox import DataFrame, Outbox, OutboxOverflow
-from streaming.wire.codes import CloseCode, ErrorCode
-from streaming.wire.frames import (
+from streaming.wire import (
+    AnswerFrame,
     ClientFrame,
+    CloseCode,
+    ErrorCode,
+    FrameError,
     ServerFrame,
     WsAuthRefresh,
     WsCancel,
@@ -53,9 +53,8 @@ from streaming.wire.frames import (
     WsPopupRequest,
     WsToolCall,
     WsToolResult,
+    decode_client_frame,
 )
-from streaming.wire.inbound import FrameError, decode_client_frame
-from streaming.wire.stream_text import AnswerFrame
 
 _FLUSH_TIMEOUT_S: Final = 2.0
 

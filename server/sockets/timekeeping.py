@@ -8,8 +8,7 @@ import trio
 
 from server.sockets.expiry import Expiry
 from server.sockets.heartbeat import Heartbeat
-from streaming.wire.codes import CloseCode
-from streaming.wire.frames import ServerFrame, WsAuthExpiring
+from streaming.wire import CloseCode, ServerFrame, WsAuthExpiring
 
 
 class Timed(Protocol):

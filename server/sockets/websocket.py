@@ -23,7 +23,7 @@ from trio_websocket import (
     wrap_server_stream,
 )
 
-from server.net.listeners import open_listeners
+from server.net import open_listeners
 from server.sockets.device_socket import DeviceSocket, SocketClosed
 from server.sockets.direct_stream import DirectStream
 

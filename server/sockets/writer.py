@@ -6,7 +6,7 @@ import trio
 
 from server.sockets.device_socket import DeviceSocket
 from streaming.outbox import Outbox
-from streaming.wire.stream_text import StreamText
+from streaming.wire import StreamText
 
 
 class FrameWriter:

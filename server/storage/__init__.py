@@ -1,1 +1,26 @@
-"""Placeholder."""
+"""What the server keeps: its database and the state folder on its own disk.
+
+The database is that of the settings, or an embedded PostgreSQL.
+"""
+
+from __future__ import annotations
+
+from server.storage.database import (
+    Database,
+    check_connections,
+    database_url,
+    open_database,
+    owner_url,
+)
+from server.storage.state import first_master_key, master_keys, prepare_state_dir
+
+__all__ = [
+    "Database",
+    "check_connections",
+    "database_url",
+    "first_master_key",
+    "master_keys",
+    "open_database",
+    "owner_url",
+    "prepare_state_dir",
+]

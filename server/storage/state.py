@@ -11,9 +11,9 @@ from typing import Final
 import trio
 from cryptography.fernet import Fernet
 
-from memory.keys.master import check_master_key
-from memory.maintenance.key_check import sampled_keys
-from server.settings.settings import PREFIX, Settings, SettingsError
+from memory.keys import check_master_key
+from memory.maintenance import sampled_keys
+from server.settings import PREFIX, Settings, SettingsError
 from sql.pool import Pool
 from sql.statements import Statements
 

@@ -1,1 +1,60 @@
-"""Placeholder."""
+"""What operators see: metrics, traces, and the live tree of sockets and requests.
+
+Nothing here holds the contents of messages.
+"""
+
+from __future__ import annotations
+
+from server.telemetry.live import (
+    LiveCall,
+    LiveRequest,
+    LiveServer,
+    LiveSocket,
+    live_request,
+    live_server,
+    live_socket,
+)
+from server.telemetry.metrics import (
+    CONTENT_TYPE,
+    Metrics,
+    ModelUse,
+    RequestOutcome,
+)
+from server.telemetry.otlp import OtlpExporter
+from server.telemetry.request_spans import (
+    agent_span,
+    note_end,
+    note_route,
+    request_span,
+    tool_span,
+)
+from server.telemetry.tracing import (
+    Span,
+    TracedModel,
+    answered_by,
+    span,
+)
+
+__all__ = [
+    "CONTENT_TYPE",
+    "LiveCall",
+    "LiveRequest",
+    "LiveServer",
+    "LiveSocket",
+    "Metrics",
+    "ModelUse",
+    "OtlpExporter",
+    "RequestOutcome",
+    "Span",
+    "TracedModel",
+    "agent_span",
+    "answered_by",
+    "live_request",
+    "live_server",
+    "live_socket",
+    "note_end",
+    "note_route",
+    "request_span",
+    "span",
+    "tool_span",
+]

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from streaming.model.breaker import State
+from streaming.model import State
 
 ModelState = tuple[str, str, State]
 """What a model is used for, its name, and its breaker's state."""

@@ -11,7 +11,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 from agents.device import DEVICE_TOOLS
 from server.telemetry.collectors import ModelCollector, ModelState, PoolCollector, PoolStats
-from streaming.wire.codes import CloseCode
+from streaming.wire import CloseCode
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 OTHER: Final = "other"

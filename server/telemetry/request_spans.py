@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from server.requests import ChatInput
 from server.telemetry.tracing import Span, SpanKind, root_span, span, usage_attributes
 from streaming.chat import Usage
-from streaming.wire.frames import WsFailure
+from streaming.wire import WsFailure
 
 
 def request_span(export: Callable[[Span], None] | None, chat: ChatInput) -> AbstractContextManager[Span | None]:

@@ -1,1 +1,16 @@
-"""Several processes that are one server: a supervisor, its workers, and what the workers tell one another."""
+"""Several processes that are one server: the supervisor and its workers.
+
+What workers ask each other is in `server.peers`.
+"""
+
+from __future__ import annotations
+
+from server.workers.supervisor import Supervisor, WorkerFailed, supervise
+from server.workers.worker import run_worker
+
+__all__ = [
+    "Supervisor",
+    "WorkerFailed",
+    "run_worker",
+    "supervise",
+]

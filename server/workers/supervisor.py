@@ -21,12 +21,10 @@ import structlog
 import trio
 from pydantic import TypeAdapter, ValidationError
 
-from server.main import Running
-from server.net.listeners import host_port, reserved_port
-from server.running import WorkerOrders, read_line
-from server.settings.settings import PREFIX, Settings, parse_bind
-from server.storage.database import check_connections, database_url, owner_url
-from server.storage.state import first_master_key, master_keys, prepare_state_dir
+from server.net import host_port, parse_bind, reserved_port
+from server.running import Running, WorkerOrders, read_line
+from server.settings import PREFIX, Settings
+from server.storage import check_connections, database_url, first_master_key, master_keys, owner_url, prepare_state_dir
 from sql.migrate import migrate
 from sql.pool import open_pool
 from sql.statements import Statements

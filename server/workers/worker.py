@@ -13,9 +13,9 @@ import structlog
 import trio
 from pydantic import TypeAdapter
 
-from server.main import Running, serve
-from server.running import WorkerOrders, read_line
-from server.settings.settings import Settings
+from server.main import serve
+from server.running import Running, WorkerOrders, read_line
+from server.settings import Settings
 from server.stopping import stop_on_signal
 
 

@@ -1,1 +1,16 @@
-"""Placeholder."""
+"""From a model's tokens to frames: the home formatter, the popup formatter and the JSON filter.
+
+Pure: text in, frames out.
+"""
+
+from __future__ import annotations
+
+from streaming.answer.home import HomeFormatter, RejectedBlock, Unbound
+from streaming.answer.popup import PopupFormatter
+
+__all__ = [
+    "HomeFormatter",
+    "PopupFormatter",
+    "RejectedBlock",
+    "Unbound",
+]

@@ -18,8 +18,7 @@ from parser.blocks import (
     EntityRefBlock,
 )
 from parser.events import BlockOpened, BlockReady, BlockRejected, Event, TextDelta
-from streaming.wire.frames import WsBlockOpen, WsStreamBlock, WsStreamStart
-from streaming.wire.stream_text import StreamText, TextFrames
+from streaming.wire import StreamText, TextFrames, WsBlockOpen, WsStreamBlock, WsStreamStart
 
 Resolve = Callable[[str, Sequence[str] | None], list[dict[str, Any]]]
 """The items of an entity that this request's tools returned: all of them, or those with these ids."""

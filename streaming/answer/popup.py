@@ -9,8 +9,7 @@ from uuid import UUID
 from parser import BlockParser
 from parser.events import Event, TextDelta
 from streaming.answer.json_filter import JsonFilter
-from streaming.wire.frames import Domain, WsPopupDomain
-from streaming.wire.stream_text import StreamText, TextFrames
+from streaming.wire import Domain, StreamText, TextFrames, WsPopupDomain
 
 DOMAINS: Mapping[str, Domain] = MappingProxyType(
     {

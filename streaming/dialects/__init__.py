@@ -7,9 +7,12 @@ from types import MappingProxyType
 
 from streaming.dialects.anthropic_messages import AnthropicMessages
 from streaming.dialects.base import Dialect, PayloadDecoder
+from streaming.dialects.envelope import Envelope, learn
 from streaming.dialects.gemini_native import GeminiNative
 from streaming.dialects.openai_chat import OpenAIChat
 from streaming.dialects.openai_responses import OpenAIResponses
+from streaming.dialects.reasoning_models import fitted, is_reasoning_model
+from streaming.dialects.sse import ServerSentEvent, SseDecoder
 
 _ALL: tuple[Dialect, ...] = (OpenAIChat(), OpenAIResponses(), AnthropicMessages(), GeminiNative())
 
@@ -20,8 +23,14 @@ __all__ = [
     "DIALECTS",
     "AnthropicMessages",
     "Dialect",
+    "Envelope",
     "GeminiNative",
     "OpenAIChat",
     "OpenAIResponses",
     "PayloadDecoder",
+    "ServerSentEvent",
+    "SseDecoder",
+    "fitted",
+    "is_reasoning_model",
+    "learn",
 ]

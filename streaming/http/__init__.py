@@ -4,7 +4,8 @@
 exchanges on one, `pool` decides which, and `transport` is httpx's view of all that.
 """
 
+from streaming.http.deadlines import ReadDeadline
 from streaming.http.environment import environment_transports
 from streaming.http.transport import HttptoolsTransport
 
-__all__ = ["HttptoolsTransport", "environment_transports"]
+__all__ = ["HttptoolsTransport", "ReadDeadline", "environment_transports"]

@@ -1,1 +1,31 @@
-"""Placeholder."""
+"""Calling a model over HTTP: one call, retries, the circuit breaker, failover, and recordings.
+
+Errors come out as `ModelError` with a code of the protocol.
+"""
+
+from __future__ import annotations
+
+from streaming.model.breaker import CircuitBreaker, State
+from streaming.model.chat_model import (
+    ChatModel,
+    HttpTransport,
+    ModelConfig,
+    open_http_client,
+)
+from streaming.model.errors import ModelError
+from streaming.model.failover import FailoverModel
+from streaming.model.recorder import RecordedModel
+from streaming.model.retry import RetryPolicy
+
+__all__ = [
+    "ChatModel",
+    "CircuitBreaker",
+    "FailoverModel",
+    "HttpTransport",
+    "ModelConfig",
+    "ModelError",
+    "RecordedModel",
+    "RetryPolicy",
+    "State",
+    "open_http_client",
+]

@@ -30,7 +30,7 @@ from streaming.model.body import RequestBody
 from streaming.model.decoder import ResponseDecoder
 from streaming.model.errors import ModelError, error_of_delta, error_of_status
 from streaming.model.timed_reading import TimedReader
-from streaming.wire.codes import ErrorCode
+from streaming.wire import ErrorCode
 
 HttpTransport = Literal["httptools", "httpx"]
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from streaming.chat import ContentDelta, Delta, ErrorDelta
-from streaming.dialects.base import PayloadDecoder
-from streaming.dialects.envelope import Envelope, learn
-from streaming.dialects.sse import ServerSentEvent, SseDecoder
+from streaming.dialects import Envelope, PayloadDecoder, ServerSentEvent, SseDecoder, learn
 
 # Envelopes learnt in vain, one after another, until no more are: some providers number their events.
 _PATIENCE: Final = 4

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
 from streaming.chat import ErrorDelta
-from streaming.wire.codes import ErrorCode
+from streaming.wire import ErrorCode
 
 _IDENTIFIER = re.compile(r"[a-z][a-z_]{2,63}")
 _SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)

@@ -19,7 +19,7 @@ from streaming.chat import ChatRequest, Delta, UsageDelta
 from streaming.model.breaker import CircuitBreaker, State
 from streaming.model.errors import ModelError
 from streaming.model.retry import RetryPolicy
-from streaming.wire.codes import ErrorCode
+from streaming.wire import ErrorCode
 
 _SYSTEM_RANDOM: Final = SystemRandom()
 log = structlog.get_logger(__name__)

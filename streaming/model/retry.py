@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from streaming.model.errors import ModelError
-from streaming.wire.codes import ErrorCode
+from streaming.wire import ErrorCode
 
 
 @dataclass(frozen=True, slots=True)

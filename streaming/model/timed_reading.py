@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import httpx
 import trio
 
-from streaming.http.deadlines import ReadDeadline
+from streaming.http import ReadDeadline
 
 
 class TimedReader:

@@ -1,6 +1,6 @@
 """Every frame of the device protocol, version 3: frozen pydantic models, discriminated by `type`.
 
-`streaming.wire.inbound` validates what clients send; the socket's writer stamps `seq` on what the server sends. The JSON
+`inbound` validates what clients send; the socket's writer stamps `seq` on what the server sends. The JSON
 Schema, the AsyncAPI document and the clients' types are generated from this module.
 """
 

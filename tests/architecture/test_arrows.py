@@ -1,4 +1,4 @@
-"""The house as DESIGN has it: which folder may import which, what stays free of I/O, and how long a file may be."""
+"""The architecture: which package may import which, which modules do no I/O, and how long a file may be."""
 
 from __future__ import annotations
 
@@ -8,48 +8,36 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.architecture.layout import (
+    ARROWS,
+    PACKAGES,
+    ROOT,
+    cycles,
+    imported_modules,
+    part_arrows,
+    part_of,
+    python_files,
+    written_arrows,
+)
 
-ARROWS = {
-    "parser": set(),
-    "streaming": {"parser"},
-    "sql": set(),
-    "memory": {"sql"},
-    "agents": {"streaming", "parser"},
-    "server": {"agents", "memory", "streaming", "sql"},
-    "client": {"streaming"},
-}
 FOLDERS = sorted(ARROWS)
 
 # Modules that do no I/O: tables in, tables out. They are tested at every split point and fuzzed, which needs no loop.
 SANS_IO = [
     "parser/*.py",
-    "memory/text/entity_text.py",
+    "memory/crypto/*.py",
     "memory/keys/master.py",
-    "memory/text/learning.py",
+    "memory/text/*.py",
     "memory/tiers/patterns.py",
     "memory/enrichment/preferences.py",
-    "memory/crypto/seal.py",
     "memory/recall/ranking.py",
-    "memory/crypto/rotation.py",
-    "memory/crypto/blind_terms.py",
-    "memory/text/analyser.py",
-    "streaming/wire/block_data.py",
-    "streaming/model/breaker.py",
     "streaming/chat.py",
-    "streaming/wire/codes.py",
-    "streaming/dialects/envelope.py",
-    "streaming/answer/json_filter.py",
+    "streaming/answer/*.py",
     "streaming/dialects/*.py",
-    "streaming/wire/frame_types.py",
-    "streaming/wire/frames.py",
-    "streaming/answer/home.py",
-    "streaming/answer/popup.py",
+    "streaming/model/breaker.py",
     "streaming/model/decoder.py",
     "streaming/model/retry.py",
-    "streaming/wire/schema.py",
-    "streaming/dialects/sse.py",
-    "streaming/wire/stream_text.py",
+    "streaming/wire/*.py",
     "streaming/http/request_head.py",
     "streaming/http/response_parser.py",
     "agents/binding/*.py",
@@ -68,14 +56,9 @@ SANS_IO = [
 IO_LIBRARIES = {"trio", "httpx", "psycopg", "trio_websocket", "hypercorn", "quart_trio", "asyncio", "socket"}
 
 PARSER_MAY_IMPORT = {"ijson", "pydantic", "parser"}
-MAX_LINES = 320
+MAX_LINES = 400
+MAX_TOP_LEVEL_FILES = 10
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base_utils"}
-
-
-def python_files(*folders: str) -> list[Path]:
-    return sorted(
-        path for folder in folders for path in (ROOT / folder).rglob("*.py") if "node_modules" not in path.parts
-    )
 
 
 def imported(path: Path) -> Iterator[str]:
@@ -105,6 +88,61 @@ def test_a_folder_imports_only_what_its_arrows_allow(folder: str) -> None:
         if name in ARROWS.keys() | {"tests", "bench"} and name not in allowed
     }
     assert not wrong
+
+
+@pytest.mark.parametrize("package", sorted(PACKAGES))
+def test_the_parts_of_a_package_import_only_what_their_arrows_allow(package: str) -> None:
+    found = part_arrows(package)
+    assert found.keys() == PACKAGES[package].keys(), "the table does not name the parts that exist"
+    wrong = {f"{part} imports {other}" for part, others in found.items() for other in others - PACKAGES[package][part]}
+    unused = {f"{part} -> {other}" for part, others in PACKAGES[package].items() for other in others - found[part]}
+    assert not wrong
+    assert not unused, "the table allows imports that nobody needs"
+
+
+@pytest.mark.parametrize("package", sorted(PACKAGES))
+def test_a_part_is_imported_by_its_own_name(package: str) -> None:
+    """Code outside a sub-package imports what its `__init__.py` exports, not its inner modules."""
+    wrong = {
+        f"{path.relative_to(ROOT)} imports {module}"
+        for path in python_files(*FOLDERS, "bench")
+        for module in imported_modules(path)
+        if module.startswith(f"{package}.")
+        and (ROOT / part_of(module).replace(".", "/")).is_dir()
+        and not (ROOT / module.replace(".", "/")).is_dir()
+        and not path.is_relative_to(ROOT / part_of(module).replace(".", "/"))
+    }
+    assert not wrong
+
+
+def test_there_is_no_import_cycle() -> None:
+    modules = {path: imported_modules(path) for path in python_files(*FOLDERS)}
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in modules}
+    graph = {
+        name: {other for other in modules[path] if other in names and other != name} for name, path in names.items()
+    }
+    assert not cycles(graph)
+
+
+@pytest.mark.parametrize(
+    ("graph", "expected"),
+    [
+        ({"a": {"b"}, "b": {"c"}, "c": set()}, []),
+        ({"a": {"b"}, "b": {"a"}, "c": {"a"}}, [{"a", "b"}]),
+        ({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"d"}}, [{"a", "b", "c"}]),
+    ],
+)
+def test_cycles_are_found(graph: dict[str, set[str]], expected: list[set[str]]) -> None:
+    assert cycles(graph) == expected
+
+
+def test_the_top_level_of_the_server_is_short() -> None:
+    assert len(list((ROOT / "server").glob("*.py"))) <= MAX_TOP_LEVEL_FILES
+
+
+def test_the_architecture_page_draws_the_arrows_that_hold() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    assert written_arrows(page) == {"packages": ARROWS, **PACKAGES}
 
 
 @pytest.mark.parametrize("pattern", SANS_IO)
@@ -144,7 +182,8 @@ def test_psycopg_stays_in_sql() -> None:
 
 def test_of_memory_only_the_embedding_speaks_http() -> None:
     users = [path for path in python_files("memory") if "httpx" in imported(path)]
-    assert {path.parent for path in users} == {ROOT / "memory" / "embedding"}
+    assert users
+    assert all(path.is_relative_to(ROOT / "memory" / "embedding") for path in users)
 
 
 def test_no_module_runs_on_asyncio() -> None:

@@ -28,7 +28,7 @@ LIST_PROJECTS = ToolSpec("list_projects", "", {"type": "object", "properties": {
 
 @pytest.fixture
 async def base_url(nursery: trio.Nursery) -> str:
-    url = await nursery.start(partial(serve_demo_model, DemoConfig(pace_s=0)))
+    url = await nursery.start(partial(serve_demo_model, DemoConfig(pace_s=0), serve_rest))
     assert isinstance(url, str)
     return url
 
@@ -183,7 +183,9 @@ async def test_a_recording_is_replayed_byte_for_byte(
     recording = b'data: {"choices":[{"delta":{"content":"\xc3\xa9"}}]}\r\n\r\n: \xff\n\ndata: [DONE]'
     path = tmp_path / "recorded.sse"
     path.write_bytes(recording)
-    url = await nursery.start(partial(serve_demo_model, DemoConfig(pace_s=0, replay=path, replay_chunk=chunk)))
+    url = await nursery.start(
+        partial(serve_demo_model, DemoConfig(pace_s=0, replay=path, replay_chunk=chunk), serve_rest)
+    )
     for _ in range(2):
         response = await client.post(f"{url}/chat/completions", json=QUESTION | {"stream": True})
         assert response.content == recording
@@ -204,7 +206,7 @@ async def test_replay_writes_are_of_the_size_that_was_set() -> None:
 
 async def test_a_recording_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
-        await serve_demo_model(DemoConfig(replay=tmp_path / "none.sse"))
+        await serve_demo_model(DemoConfig(replay=tmp_path / "none.sse"), serve_rest)
 
 
 def test_the_same_request_streams_the_same_bytes() -> None:

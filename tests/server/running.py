@@ -17,7 +17,8 @@ from client.terminal.calls import Approve, Tools
 from client.terminal.connection import Device, open_device
 from client.terminal.link import OnMutation
 from client.terminal.rest import SignIn, register
-from server.main import Running, serve
+from server.main import serve
+from server.running import Running
 from server.settings.settings import load_settings
 from tests.model_server import ModelServer, ReceivedRequest, Step, open_model_server, text_stream
 

@@ -12,7 +12,7 @@ from server.sockets.device_socket import SocketClosed
 
 
 class MemorySocket:
-    """Implements `server.sockets.device_socket.DeviceSocket`. The test is the peer: it calls `say`, `hear` and `hang_up`."""
+    """Implements `DeviceSocket`. The test is the peer: it calls `say`, `hear` and `hang_up`."""
 
     def __init__(
         self, *, bearer_token: str | None = None, capacity: float = math.inf, answers_pings: bool = True

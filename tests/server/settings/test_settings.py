@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from server.settings.settings import Settings, SettingsError, describe_settings, load_settings, parse_bind
+from server.net.listeners import parse_bind
+from server.settings.settings import Settings, SettingsError, describe_settings, load_settings
 
 KEY = Fernet.generate_key().decode()
 

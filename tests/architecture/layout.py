@@ -1,0 +1,216 @@
+"""The arrows between packages and between the parts of each package: what may import what. Read from the code here."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+Arrows = Mapping[str, set[str]]
+
+ARROWS: Arrows = {
+    "parser": set(),
+    "streaming": {"parser"},
+    "sql": set(),
+    "memory": {"sql"},
+    "agents": {"streaming", "parser"},
+    "demo": set(),
+    "server": {"agents", "demo", "memory", "streaming", "sql"},
+    "client": {"streaming"},
+}
+"""Top-level packages. `server.models` starts the demo model; the demo model imports none of the others."""
+
+PACKAGES: Mapping[str, Arrows] = {
+    "server": {
+        "__main__": {
+            "banner",
+            "key_commands",
+            "logs",
+            "main",
+            "memory_service",
+            "running",
+            "settings",
+            "stopping",
+            "storage",
+            "workers",
+        },
+        "accounts": set(),
+        "answers": {"devices", "memory_service", "models", "requests", "telemetry"},
+        "banner": {"running", "settings", "sockets"},
+        "composition": {
+            "accounts",
+            "answers",
+            "devices",
+            "memory_service",
+            "models",
+            "peers",
+            "relay",
+            "requests",
+            "rest",
+            "running",
+            "settings",
+            "sockets",
+            "storage",
+            "telemetry",
+        },
+        "devices": {"telemetry"},
+        "key_commands": {"accounts", "memory_service", "settings", "storage"},
+        "logs": set(),
+        "main": {
+            "accounts",
+            "composition",
+            "devices",
+            "memory_service",
+            "models",
+            "net",
+            "relay",
+            "rest",
+            "running",
+            "settings",
+            "sockets",
+            "storage",
+            "telemetry",
+        },
+        "memory_service": {"requests", "settings", "telemetry"},
+        "models": {"net", "requests", "settings", "telemetry"},
+        "net": set(),
+        "peers": {"running", "telemetry"},
+        "relay": {"devices", "storage"},
+        "requests": set(),
+        "rest": {"accounts", "net", "peers", "requests", "telemetry"},
+        "running": set(),
+        "settings": {"net"},
+        "sockets": {"accounts", "answers", "devices", "memory_service", "net", "requests", "telemetry"},
+        "stopping": set(),
+        "storage": {"settings"},
+        "telemetry": {"requests"},
+        "workers": {"main", "net", "running", "settings", "stopping", "storage"},
+    },
+    "memory": {
+        "__main__": {"embedding"},
+        "crypto": {"text"},
+        "embedding": {"crypto"},
+        "enrichment": {"crypto", "embedding", "keys", "limits", "text", "tiers", "vault"},
+        "keys": {"crypto"},
+        "limits": set(),
+        "maintenance": {"crypto", "embedding", "keys", "tiers", "vault"},
+        "middleware": {"crypto", "embedding", "enrichment", "limits", "recall", "rights", "tiers", "vault"},
+        "recall": {"crypto", "keys", "limits", "text", "tiers", "vault"},
+        "rights": {"crypto", "keys", "text", "tiers", "vault"},
+        "text": set(),
+        "tiers": {"crypto", "embedding", "keys", "text", "vault"},
+        "vault": {"crypto", "keys"},
+    },
+    "streaming": {
+        "answer": {"wire"},
+        "chat": set(),
+        "dialects": {"chat"},
+        "http": set(),
+        "model": {"chat", "dialects", "http", "wire"},
+        "outbox": {"wire"},
+        "wire": set(),
+    },
+    "sql": {
+        "capacity": {"pool"},
+        "driver": set(),
+        "embedded": set(),
+        "migrate": {"driver"},
+        "notifications": {"pooled"},
+        "pool": {"driver", "pooled"},
+        "pooled": {"driver"},
+        "statements": set(),
+        "tenant": {"driver", "pool"},
+        "transient": {"pool"},
+    },
+}
+"""The parts of a package: its sub-packages, and the modules on its top level."""
+
+
+def python_files(*folders: str) -> list[Path]:
+    """Every Python file below these folders of the project."""
+    return sorted(
+        path for folder in folders for path in (ROOT / folder).rglob("*.py") if "node_modules" not in path.parts
+    )
+
+
+@cache
+def imported_modules(path: Path) -> frozenset[str]:
+    """Every module that a file imports. `from a import b` counts as `a.b` if that is a module of the project."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                file = ROOT / inner.replace(".", "/")
+                found.add(inner if file.with_suffix(".py").is_file() or file.is_dir() else node.module)
+    return frozenset(found)
+
+
+def part_of(module: str) -> str:
+    """The part that a module belongs to: `server.rest` for `server.rest.app`."""
+    return ".".join(module.split(".")[:2])
+
+
+def part_arrows(package: str) -> dict[str, set[str]]:
+    """What each part of `package` imports of the other parts, by their names within the package."""
+    arrows: dict[str, set[str]] = {}
+    for path in python_files(package):
+        parts = path.relative_to(ROOT / package).with_suffix("").parts
+        if parts == ("__init__",):
+            continue
+        others = arrows.setdefault(parts[0], set())
+        for module in imported_modules(path):
+            top, _, rest = module.partition(".")
+            part = rest.split(".")[0]
+            if top == package and part and part != parts[0]:
+                others.add(part)
+    return arrows
+
+
+def cycles(graph: Arrows) -> list[set[str]]:
+    """The sets of nodes that reach one another, by Tarjan's algorithm; a node that only reaches itself is left out."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[set[str]] = []
+
+    def visit(node: str) -> None:
+        index[node] = low[node] = len(index)
+        stack.append(node)
+        for other in sorted(graph.get(node, ())):
+            if other not in index:
+                visit(other)
+                low[node] = min(low[node], low[other])
+            elif other in stack:
+                low[node] = min(low[node], index[other])
+        if low[node] == index[node]:
+            component = set()
+            while node not in component:
+                component.add(stack.pop())
+            if len(component) > 1:
+                found.append(component)
+
+    for node in sorted(graph):
+        if node not in index:
+            visit(node)
+    return found
+
+
+_DRAWING = re.compile(r"<!-- arrows: (\w+) -->\n```\n(.*?)```", re.DOTALL)
+
+
+def written_arrows(page: str) -> dict[str, dict[str, set[str]]]:
+    """The arrows that a Markdown page draws: lines of `a -> b, c`, in blocks marked `<!-- arrows: NAME -->`."""
+    drawings: dict[str, dict[str, set[str]]] = {}
+    for name, lines in _DRAWING.findall(page):
+        drawing = drawings[name] = {}
+        for line in lines.strip().splitlines():
+            part, _, others = line.partition("->")
+            drawing[part.strip()] = {other.strip() for other in others.split(",") if other.strip()}
+    return drawings
