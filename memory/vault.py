@@ -7,8 +7,8 @@
   in which it locks rows of the tiers does not matter, and none of them can be part of a deadlock;
 - `replacing_key`, exclusive too.
 
-Claiming work and giving it back (`memory/enrichment`) do without the key: the one takes only rows that nobody holds, the
-other locks them in the order of their ids, as erasing does.
+Claiming work and releasing it (`memory/enrichment`) need no key. A claim takes only rows that no other worker holds. A release
+locks rows in the order of their ids, as erasing does.
 
 **Reading** takes no lock. `consistent` reads rows and the key they are under in one snapshot, so that rows are never
 opened with a key that was replaced in between.

@@ -6,8 +6,7 @@ Nothing here does I/O or knows about rows.
 from __future__ import annotations
 
 from memory.crypto.blind_terms import BlindTerms
-from memory.crypto.rotation import DIMENSIONS, Rotation, Vectors
-from memory.crypto.seal import (
+from memory.crypto.cipher import (
     Unreadable,
     digest,
     digest_key,
@@ -15,6 +14,7 @@ from memory.crypto.seal import (
     unseal,
     well_formed,
 )
+from memory.crypto.rotation import DIMENSIONS, Rotation, Vectors
 
 __all__ = [
     "DIMENSIONS",

@@ -5,9 +5,9 @@ Everything here only reads.
 
 from __future__ import annotations
 
+from memory.recall.ranked_search import SearchQuery, search
 from memory.recall.ranking import NO_FLOOR, Ranking
 from memory.recall.recall import Recall, Recalled
-from memory.recall.search import SearchQuery, search
 
 __all__ = [
     "NO_FLOOR",

@@ -17,8 +17,8 @@ from cryptography.fernet import Fernet
 from memory.crypto import Unreadable, Vectors
 from memory.keys import UserKey
 from memory.limits import MemoryLimits
+from memory.recall.ranked_search import Hit, SearchQuery, read_hits
 from memory.recall.ranking import Floor
-from memory.recall.search import Hit, SearchQuery, read_hits
 from memory.text import without_stamp
 from memory.tiers import CoreMemory, EpisodeSummary, EpisodicMemory, MemoryStore, pattern_purpose
 from memory.vault import Tier, Vault

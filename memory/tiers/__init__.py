@@ -29,7 +29,6 @@ from memory.tiers.episodic import (
     summary_purpose,
 )
 from memory.tiers.preference_names import WELL_KNOWN, unwrapped
-from memory.tiers.previous_turns import previous_turns, told_apart
 from memory.tiers.proactive import ProactiveMemory, pattern_purpose, pattern_values
 from memory.tiers.tombstones import (
     Forgotten,
@@ -40,6 +39,7 @@ from memory.tiers.tombstones import (
     forgotten_in,
     reseal_forgetting_key,
 )
+from memory.tiers.turns import previous_turns, told_apart
 
 __all__ = [
     "WELL_KNOWN",

@@ -1,4 +1,4 @@
-"""Associative memory: what is searched by words and by meaning. `memory/recall/search.py` finds its rows."""
+"""Associative memory: what is searched by words and by meaning. `memory/recall/ranked_search.py` finds its rows."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ def python_files(*folders: str) -> list[Path]:
 @cache
 def imported_modules(path: Path) -> frozenset[str]:
     """Every module that a file imports. `from a import b` counts as `a.b` if that is a module of the project."""
-    found = set()
+    found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)

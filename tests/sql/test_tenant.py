@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier, Literal
 
-from memory.recall.search import SearchQuery
+from memory.recall.ranked_search import SearchQuery
 from sql.driver.connection import Connection, TrioConnection
 from sql.pool import Pool
 from sql.statements import StatementName

@@ -10,7 +10,7 @@ from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.crypto.seal import seal, unseal, well_formed
+from memory.crypto.cipher import seal, unseal, well_formed
 from memory.tiers.core import InvalidCoreValue
 from sql.pool import Pool
 from tests.memory.remembering import Memories, WordEmbedder

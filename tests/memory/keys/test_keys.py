@@ -111,6 +111,8 @@ def test_a_derived_key_is_the_one_it_always_was() -> None:
         (encoded(bytes(32)), "not random"),
         (encoded(b"changeme" * 4), "not random"),
     ],
+    # NEW is random, and every test worker must give a test the same name.
+    ids=range(8),
 )
 def test_what_is_no_master_key(key: str, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint) as told:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from memory.crypto.rotation import Vectors
+from memory.recall.ranked_search import MAX_QUERY_TERMS, Hit, SearchQuery, search
 from memory.recall.ranking import NO_FLOOR, Floor, Ranking, fused
-from memory.recall.search import MAX_QUERY_TERMS, Hit, SearchQuery, search
 from memory.text.analyser import Analyser
 from sql.pool import Pool
 from sql.statements import Statements

@@ -13,7 +13,7 @@ from memory.crypto.rotation import Vectors
 from memory.limits import MemoryLimits
 from memory.maintenance.reembed import Reembedding
 from memory.tiers.episodic import Exchange
-from memory.tiers.previous_turns import last_turn
+from memory.tiers.turns import last_turn
 from sql.pool import Pool
 from tests.memory.remembering import Memories, WordEmbedder
 
