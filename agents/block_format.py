@@ -14,7 +14,6 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from parser.bindings import TableFrom
 from parser.blocks import (
     BoundChartBlock,
     BoundTableBlock,
@@ -22,6 +21,7 @@ from parser.blocks import (
     ChartBlock,
     EntityRefBlock,
     TableBlock,
+    TableFrom,
     TimelineBlock,
 )
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from parser import BlockParser, BlockReady, Event
-from parser.diagram import diagram
 from parser.recording import RecordingError, read_recording
+from parser.states import diagram
 
 _CHUNK = 4_096
 

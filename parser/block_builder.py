@@ -10,19 +10,17 @@ from math import isinf
 from typing import Any
 
 from parser.blocks import BlockType, ChartType
-from parser.events import RejectReason
-from parser.faults import INVALID_JSON, INVALID_NUMBER, Fault
-from parser.fields import COLUMNS, FIELDS, ROWS, WRAPPER_KEY
-from parser.limits import Limits
-from parser.string_splitter import StringTracker
-from parser.yajl import PUSH_ERRORS, EventList, discard_broken_event, open_push
+from parser.events import INVALID_JSON, INVALID_NUMBER, Fault, RejectReason
+from parser.limits import COLUMNS, FIELDS, ROWS, WRAPPER_KEY, Limits
+from parser.string_splitter import StringSplitter
+from parser.yajl import PUSH_ERRORS, JsonEvents, discard_broken_event, open_push
 
 _TYPES: dict[str, BlockType] = {member.value: member for member in BlockType}
 _TEXT, _CHART = BlockType.TEXT, BlockType.CHART
 _CHART_TYPES = frozenset(member.value for member in ChartType)
 
 
-class Assembly:
+class BlockBuilder:
     """Pushes source characters through ijson, builds the block's members, and says when it is done or at fault.
 
     Nothing may be pushed once `done`, `fault` or `wrapper` is set. Memory is bounded by `Limits.block_bytes` and the
@@ -56,9 +54,9 @@ class Assembly:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._events = EventList()
+        self._events = JsonEvents()
         self._push = open_push(self._events)
-        self.strings = StringTracker(limits.string_chars)
+        self.strings = StringSplitter(limits.string_chars)
         self.source = self.strings.source  # as it was pushed, in UTF-8
         self.members: dict[str, Any] = {}
         self.type: BlockType | None = None

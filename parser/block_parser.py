@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from parser.block_reader import EXCERPT, READERS, OpenBlock
+from parser.block_reader import EXCERPT, READERS, BlockReader
 from parser.blocks import BlockType
 from parser.events import BlockOpened, Event, TextDelta
-from parser.fields import is_ours
-from parser.limits import Limits
+from parser.limits import Limits, is_ours
 from parser.states import ATTEMPT, NEXT, TRANSITIONS, UNFINISHED, Signal, State
 from parser.strings import SurrogateMender, decode_short
 
@@ -56,7 +55,7 @@ class BlockParser:
         self._in_prose = False  # whether the newest block is open prose
         self._fenced = False
         self._wrappers = 0
-        self._block: OpenBlock | None = None  # from its first key to its end
+        self._block: BlockReader | None = None  # from its first key to its end
         self._duplicate_keys = 0  # in the blocks before it
 
     def __repr__(self) -> str:
@@ -123,9 +122,9 @@ class BlockParser:
                 self._keep = block.keep
         elif state in _PUSHING:
             self._room = _BATCH
-            assembly = block.assembly
-            strings = assembly.strings
-            self._closing = assembly.depth - 1 if state is _STRUCTURE and not strings.stalled else 0
+            builder = block.builder
+            strings = builder.strings
+            self._closing = builder.depth - 1 if state is _STRUCTURE and not strings.stalled else 0
             self._quoted = state is _MEMBERS or strings.inside
 
     def close(self) -> list[Event]:
@@ -164,19 +163,19 @@ class BlockParser:
         self._run(text, self._offset)
         self._offset += len(text)
 
-    def _push(self, block: OpenBlock, text: str) -> bool:
+    def _push(self, block: BlockReader, text: str) -> bool:
         """The short way of `_run` for a token in a block that is no text; false if it has a surrogate or is long."""
         if len(text) > 2 * _BATCH:
             return False
-        assembly = block.assembly
-        before = len(assembly.source)
+        builder = block.builder
+        before = len(builder.source)
         try:
-            assembly.push(text)
+            builder.push(text)
         except UnicodeEncodeError:
             return False
         base = self._offset
         self._offset += len(text)
-        if assembly.fault is not None or assembly.done:
+        if builder.fault is not None or builder.done:
             position, signal = block.settle(text, 0, len(text), before, base, self._events)
             if signal is not None:
                 self._advance(block, signal, base + position)
@@ -217,7 +216,7 @@ class BlockParser:
         if character == "]" and self._wrappers:
             self._wrappers -= 1
             self._go(Signal.WRAPPER_TAIL)
-            self._block = OpenBlock(self._index, self._limits)
+            self._block = BlockReader(self._index, self._limits)
         elif character == "}" and self._wrappers:
             self._wrappers -= 1
         return position + 1
@@ -293,13 +292,13 @@ class BlockParser:
         self._held = ""
         self._in_prose = False
         self._index += 1
-        self._block = OpenBlock(self._index, self._limits)
+        self._block = BlockReader(self._index, self._limits)
         self._run(held[brace:], self._base + position - len(held) + brace)
         return position
 
     # ---- in a block -------------------------------------------------------------------------------------------------
 
-    def _advance(self, block: OpenBlock, signal: Signal, offset: int) -> None:
+    def _advance(self, block: BlockReader, signal: Signal, offset: int) -> None:
         """Something happened in `block`, before the character at `offset`."""
         self._state = after = TRANSITIONS[self._state][signal]
         if after is _AFTER:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from pydantic import ValidationError
 
-from parser.block_builder import Assembly
+from parser.block_builder import BlockBuilder
 from parser.blocks import (
     Block,
     BlockType,
@@ -20,9 +20,8 @@ from parser.blocks import (
     TableBlock,
     TimelineBlock,
 )
-from parser.events import BlockOpened, BlockReady, BlockRejected, Event, RejectReason, TextDelta
+from parser.events import INVALID_JSON, BlockOpened, BlockReady, BlockRejected, Event, Fault, RejectReason, TextDelta
 from parser.fault_position import Located, locate
-from parser.faults import INVALID_JSON, Fault
 from parser.limits import Limits
 from parser.recovery import Recovery
 from parser.states import Signal, State
@@ -52,15 +51,15 @@ _TEXT = BlockType.TEXT
 _BLOCK_END = Signal.BLOCK_END  # looking up a member of an enum costs as much as a call
 
 
-class OpenBlock:
+class BlockReader:
     """Reads block `index` from its `{` on, by a reader per state, until `BLOCK_END`, `WRAPPER` or `BLOCK_SEEN`."""
 
-    __slots__ = ("_counted", "_decoder", "_recent", "_recovery", "assembly", "index", "limits")
+    __slots__ = ("_counted", "_decoder", "_recent", "_recovery", "builder", "index", "limits")
 
     def __init__(self, index: int, limits: Limits) -> None:
         self.index = index
         self.limits = limits
-        self.assembly = Assembly(limits)
+        self.builder = BlockBuilder(limits)
         self._counted: int | None = None  # the duplicate keys before the fault
         self._decoder = _NO_DECODER  # a text block gets its own
         # Of a text block: the last characters, in pieces of at least one, as its content is kept nowhere else.
@@ -76,7 +75,7 @@ class OpenBlock:
     @property
     def duplicate_keys(self) -> int:
         """How many keys occurred again in their object, up to the block's end or the fault in it."""
-        return self.assembly.duplicate_keys if self._counted is None else self._counted
+        return self.builder.duplicate_keys if self._counted is None else self._counted
 
     @property
     def next_block(self) -> str:
@@ -86,21 +85,21 @@ class OpenBlock:
     # ---- readers, one per state -------------------------------------------------------------------------------------
 
     def _head(self, text: str, position: int, base: int, events: list[Event]) -> Step:
-        assembly = self.assembly
-        end = self._end_of_piece(text, position) if assembly.source else len(text)
+        builder = self.builder
+        end = self._end_of_piece(text, position) if builder.source else len(text)
         step = self._push(text, position, end, base, events)
-        if assembly.wrapper:
+        if builder.wrapper:
             after_array = text.find("[", position, end) + 1
-            if assembly.wrapper == "[":
+            if builder.wrapper == "[":
                 return after_array, Signal.WRAPPER
             return text.find("{", max(after_array, position), end), Signal.WRAPPER
-        if step[1] is None and assembly.type is not None:
-            return step[0], self._typed(assembly.type, events)
+        if step[1] is None and builder.type is not None:
+            return step[0], self._typed(builder.type, events)
         return step
 
     def _members(self, text: str, position: int, base: int, events: list[Event]) -> Step:
-        assembly = self.assembly
-        if assembly.open_key == "content" and not assembly.in_string:
+        builder = self.builder
+        if builder.open_key == "content" and not builder.in_string:
             quote = text.find('"', position, position + _STEP)
             if quote == position:
                 return self._open_content(text, position, base, events)
@@ -128,7 +127,7 @@ class OpenBlock:
             return end, Signal.STRING_END
         tail = self._tail()
         events.append(self._rejected(INVALID_JSON, base + end, tail + text[end]))
-        self._recovery = Recovery(self.assembly.brackets, tail, inside=True, broken=True)
+        self._recovery = Recovery(self.builder.brackets, tail, inside=True, broken=True)
         return end, Signal.BROKEN
 
     def _structure(self, text: str, position: int, base: int, events: list[Event]) -> Step:
@@ -143,28 +142,28 @@ class OpenBlock:
 
     def _end_of_piece(self, text: str, position: int) -> int:
         """After the next closing quote, so that a key or a type is seen before what follows it is pushed."""
-        if not self.assembly.in_string:
+        if not self.builder.in_string:
             position_in = text.find('"', position) + 1
-            end = self.assembly.strings.end_of_string(text, position_in) if position_in else len(text)
+            end = self.builder.strings.end_of_string(text, position_in) if position_in else len(text)
         else:
-            end = self.assembly.strings.end_of_string(text, position)
+            end = self.builder.strings.end_of_string(text, position)
         return min(end, position + _STEP)
 
     def _push(self, text: str, position: int, end: int, base: int, events: list[Event]) -> Step:
-        before = len(self.assembly.source)
-        self.assembly.push(text[position:end])
+        before = len(self.builder.source)
+        self.builder.push(text[position:end])
         return self.settle(text, position, end, before, base, events)
 
     def settle(self, text: str, position: int, end: int, before: int, base: int, events: list[Event]) -> Step:
         """What came of pushing `text` from `position` to `end` when the source had `before` bytes."""
-        assembly = self.assembly
-        if assembly.fault is not None:
+        builder = self.builder
+        if builder.fault is not None:
             return self._refuse(text, position, end, before, base, events)
-        if not assembly.done:
+        if not builder.done:
             if self._recent:
                 self._remember(text[position:end])
             return end, None
-        end -= assembly.surplus
+        end -= builder.surplus
         if self._recent:
             self._remember(text[position:end])
         self._validate(base + end - 1, events)
@@ -174,37 +173,37 @@ class OpenBlock:
         events.append(BlockOpened(self.index, block_type))
         if block_type is not _TEXT:
             return Signal.TYPE_OTHER
-        self._remember(self.assembly.source[-4 * EXCERPT :].decode(errors="ignore"))
-        if content := self.assembly.members.get("content"):
+        self._remember(self.builder.source[-4 * EXCERPT :].decode(errors="ignore"))
+        if content := self.builder.members.get("content"):
             events.append(TextDelta(self.index, content))
         return Signal.TYPE_TEXT
 
     def _open_content(self, text: str, position: int, base: int, events: list[Event]) -> Step:
         self._decoder = StringDecoder()
-        before = len(self.assembly.source)
-        self.assembly.push('""')
-        if self.assembly.fault is not None:
+        before = len(self.builder.source)
+        self.builder.push('""')
+        if self.builder.fault is not None:
             # Nothing of the string has been read: the fault is its opening quote, whichever of the two showed it.
-            prefix = self.assembly.source[:before].decode()
+            prefix = self.builder.source[:before].decode()
             located = replace(locate(self.limits, prefix, '""'), at=0, in_string=False)
             return self._report(located, prefix, text, position, base, events)
         self._remember('"')
         return position + 1, Signal.CONTENT
 
     def _validate(self, offset: int, events: list[Event]) -> None:
-        assembly = self.assembly
-        if assembly.type is None:
+        builder = self.builder
+        if builder.type is None:
             fault = Fault(RejectReason.MISSING_TYPE, "The block has no type.")
-        elif assembly.type is _TEXT:
-            if "content" in assembly.members:
+        elif builder.type is _TEXT:
+            if "content" in builder.members:
                 return
             fault = Fault(RejectReason.INVALID_FIELD, "content: a text block has one.")
         else:
-            model = _MODELS[assembly.type]
-            if assembly.members.get("from") is not None:
-                model = _BOUND.get(assembly.type, model)
+            model = _MODELS[builder.type]
+            if builder.members.get("from") is not None:
+                model = _BOUND.get(builder.type, model)
             try:
-                block = model.model_validate(assembly.members)
+                block = model.model_validate(builder.members)
             except ValidationError as error:
                 first = error.errors(include_url=False, include_context=False, include_input=False)[0]
                 place = ".".join(str(part) for part in first["loc"][:4]) or "block"
@@ -216,7 +215,7 @@ class OpenBlock:
 
     def _refuse(self, text: str, position: int, end: int, before: int, base: int, events: list[Event]) -> Step:
         """Report the fault that the last push found, at the character where it is however the text was cut."""
-        prefix = self.assembly.source[:before].decode()
+        prefix = self.builder.source[:before].decode()
         return self._report(locate(self.limits, prefix, text[position:end]), prefix, text, position, base, events)
 
     def _report(self, located: Located, prefix: str, text: str, position: int, base: int, events: list[Event]) -> Step:
@@ -236,16 +235,16 @@ class OpenBlock:
             self._recent.append(text[-EXCERPT:])
 
     def _tail(self) -> str:
-        return "".join(self._recent) or self.assembly.source[-4 * EXCERPT :].decode(errors="ignore")
+        return "".join(self._recent) or self.builder.source[-4 * EXCERPT :].decode(errors="ignore")
 
 
-READERS: Mapping[State, Callable[[OpenBlock, str, int, int, list[Event]], Step]] = {
+READERS: Mapping[State, Callable[[BlockReader, str, int, int, list[Event]], Step]] = {
     # (block, text, position, offset of the text's first character, where events go)
-    State.HEAD: OpenBlock._head,
-    State.MEMBERS: OpenBlock._members,
-    State.TEXT: OpenBlock._text,
-    State.STRUCTURE: OpenBlock._structure,
-    State.SKIP: OpenBlock._skip,
-    State.RESYNC: OpenBlock._skip,
-    State.WRAPPER_END: OpenBlock._skip,
+    State.HEAD: BlockReader._head,
+    State.MEMBERS: BlockReader._members,
+    State.TEXT: BlockReader._text,
+    State.STRUCTURE: BlockReader._structure,
+    State.SKIP: BlockReader._skip,
+    State.RESYNC: BlockReader._skip,
+    State.WRAPPER_END: BlockReader._skip,
 }

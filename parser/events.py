@@ -82,3 +82,18 @@ class BlockRejected:
 
 
 Event = BlockOpened | TextDelta | BlockReady | BlockRejected
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a block is refused, before its place in the stream is known.
+
+    `detail` is a sentence for a person. It quotes nothing of the block.
+    """
+
+    reason: RejectReason
+    detail: str
+
+
+INVALID_JSON = Fault(RejectReason.INVALID_JSON, "The block is not valid JSON.")
+INVALID_NUMBER = Fault(RejectReason.INVALID_NUMBER, "The block has a number that is not finite or is out of range.")

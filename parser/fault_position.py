@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from parser.block_builder import Assembly
-from parser.faults import Fault
+from parser.block_builder import BlockBuilder
+from parser.events import Fault
 from parser.limits import Limits
 
 _SLICE = 64
@@ -47,8 +47,8 @@ def locate(limits: Limits, prefix: str, batch: str) -> Located:
     raise AssertionError("a batch that was at fault is not when it is read again")
 
 
-def _read(limits: Limits, source: str) -> Assembly:
-    assembly = Assembly(limits)
+def _read(limits: Limits, source: str) -> BlockBuilder:
+    builder = BlockBuilder(limits)
     if source:
-        assembly.push(source)
-    return assembly
+        builder.push(source)
+    return builder

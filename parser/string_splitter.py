@@ -25,7 +25,7 @@ _CUT_ESCAPE = re.compile(
 _DECODED = re.compile(r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|[^u])", re.DOTALL)
 
 
-class StringTracker:
+class StringSplitter:
     """Whether a block's source is inside a string, and which of its characters may be sent to ijson already."""
 
     __slots__ = (

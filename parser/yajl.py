@@ -18,13 +18,13 @@ PUSH_ERRORS = (JSONError, ArithmeticError, ValueError, SystemError)
 """What a push raises for wrong JSON, and for a number that no Python value can hold. Nothing may be pushed after it."""
 
 
-class EventList(list[JsonEvent]):
+class JsonEvents(list[JsonEvent]):
     """What an ijson coroutine sends its events to."""
 
     send = list.append
 
 
-def open_push(events: EventList) -> Callable[[bytes], object]:
+def open_push(events: JsonEvents) -> Callable[[bytes], object]:
     """The function that takes the next bytes of one JSON value, at least one, and adds to `events`.
 
     It raises one of `PUSH_ERRORS`; `discard_broken_event` must follow before the events are looked at.
@@ -33,7 +33,7 @@ def open_push(events: EventList) -> Callable[[bytes], object]:
     return push
 
 
-def discard_broken_event(error: Exception, events: EventList) -> bool:
+def discard_broken_event(error: Exception, events: JsonEvents) -> bool:
     """Make `events` safe to read after `error`; returns whether the fault is a number out of range."""
     if isinstance(error, SystemError):
         # int() refused the digits (sys.set_int_max_str_digits) inside yajl2_c, which went on to make an event whose

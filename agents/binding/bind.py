@@ -9,8 +9,7 @@ from agents.binding.table import table_data
 from agents.binding.timeline import timeline_data
 from agents.binding.unbindable import Unbindable
 from agents.tool_results import ToolResults
-from parser.bindings import BindReason
-from parser.blocks import BoundBlock, BoundChartBlock, BoundTableBlock, BoundTimelineBlock
+from parser.blocks import BindReason, BoundBlock, BoundChartBlock, BoundTableBlock, BoundTimelineBlock
 from streaming.answer import Unbound
 
 

@@ -9,8 +9,7 @@ from typing import Any
 from agents.binding.groups import Group, aggregate, grouped, partition, value_name
 from agents.binding.unbindable import Unbindable
 from agents.binding.values import Item, require_field
-from parser.bindings import BindReason, ChartFrom
-from parser.blocks import BoundChartBlock, ChartType
+from parser.blocks import BindReason, BoundChartBlock, ChartFrom, ChartType
 
 COLORS = 5
 MAX_SERIES = 12

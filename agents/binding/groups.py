@@ -21,7 +21,7 @@ from agents.binding.values import (
     required_number,
     value_label,
 )
-from parser.bindings import Aggregate, BindReason, Grouping, Interval
+from parser.blocks import Aggregate, BindReason, Grouping, Interval
 
 Number = int | float
 MAX_GROUPS = 500

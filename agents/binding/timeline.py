@@ -10,8 +10,7 @@ from agents.binding.select import matching
 from agents.binding.unbindable import Unbindable
 from agents.binding.values import Item
 from agents.tools.dates import item_ms
-from parser.bindings import BindReason
-from parser.blocks import BoundTimelineBlock
+from parser.blocks import BindReason, BoundTimelineBlock
 
 _DATE_FIELD: Mapping[str, str] = {"checkpoint": "date", "task": "dueDate"}
 _PASSED_ON = ("projectId", "isAiSuggested", "isApproved", "status")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from parser.bindings import BindReason
+from parser.blocks import BindReason
 
 
 class Unbindable(Exception):

@@ -11,7 +11,7 @@ from typing import Any
 from agents.binding.unbindable import Unbindable
 from agents.tools.dates import iso_utc, item_ms
 from agents.tools.rendering import DATE_FIELDS
-from parser.bindings import BindReason, Interval
+from parser.blocks import BindReason, Interval
 
 Item = Mapping[str, Any]
 

@@ -8,8 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from parser import BlockParser
-from parser.bindings import BindReason
 from parser.blocks import (
+    BindReason,
     Block,
     BoundBlock,
     BoundChartBlock,

@@ -10,7 +10,7 @@ import pytest
 from agents.limits import AgentLimits
 from agents.registry import AGENTS
 from agents.tools.tool import Tool, parameters_schema
-from parser.bindings import Aggregate, BindReason, ChartFrom, TableFrom, TimelineFrom
+from parser.blocks import Aggregate, BindReason, ChartFrom, TableFrom, TimelineFrom
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "agents.md").read_text("utf-8")
 

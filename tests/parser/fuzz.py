@@ -57,7 +57,7 @@ def main() -> None:
     except ImportError:
         sys.exit("atheris is not installed: pip install -e .[fuzz]")
     atheris.instrument_imports()
-    for name in ("assembly", "block_parser", "open_block", "recovery", "strings", "tracking"):
+    for name in ("block_builder", "block_parser", "block_reader", "recovery", "string_splitter", "strings"):
         module = import_module(f"parser.{name}")
         for value in list(vars(module).values()):
             if isinstance(value, type) and value.__module__ == module.__name__:

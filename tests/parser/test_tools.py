@@ -10,9 +10,8 @@ import pytest
 
 from parser import BlockReady, TimelineBlock
 from parser.__main__ import main
-from parser.diagram import diagram
 from parser.recording import Chunk, Header, RecordingError, RecordingWriter, read_recording
-from parser.states import NEXT, TRANSITIONS, State
+from parser.states import NEXT, TRANSITIONS, State, diagram
 from tests.parser.feeding import parse
 
 ANSWER = 'Hi [{"type":"timeline","checkpoints":[]},{"type":"text","content":"\ud83d'

@@ -9,8 +9,7 @@ from pydantic import ValidationError
 
 from agents.binding import Binder
 from agents.tool_results import ToolResults
-from parser.bindings import BindReason
-from parser.blocks import BoundChartBlock, BoundTableBlock, BoundTimelineBlock
+from parser.blocks import BindReason, BoundChartBlock, BoundTableBlock, BoundTimelineBlock
 from streaming.answer.home import Unbound
 
 MARCH_9 = 1_773_014_400_000

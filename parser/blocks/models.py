@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from math import isfinite
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from parser.bindings import ChartFrom, TableFrom, TimelineFrom
+from parser.blocks.bindings import ChartFrom, TableFrom, TimelineFrom
 
 _NUMBERS = frozenset((int, float))  # bool is none
 
@@ -167,4 +167,3 @@ class EntityRefBlock(_Block):
 
 BoundBlock = BoundChartBlock | BoundTableBlock | BoundTimelineBlock
 Block = ChartBlock | TableBlock | TimelineBlock | EntityRefBlock | BoundBlock
-JsonObject = dict[str, Any]
