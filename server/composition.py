@@ -12,7 +12,7 @@ from agents.model import Models
 from agents.orchestrator import Orchestrator
 from memory.middleware import MemoryMiddleware
 from server.accounts import Accounts, Tokens
-from server.answers import Answering
+from server.answers import AnswerPipeline
 from server.devices import DeviceRegistry, ToolTimeouts
 from server.memory_service import Remembering
 from server.models import OpenModels, TokenSpending, TokenSpendTable
@@ -35,7 +35,7 @@ _TOOL_SHARE: Final = 0.8
 class Parts:
     """What `server.main` runs, serves and drains."""
 
-    answering: Answering
+    pipeline: AnswerPipeline
     gate: DeviceGate
     registry: DeviceRegistry
     rest: RestServices
@@ -68,7 +68,7 @@ def compose(
     spending = TokenSpending(
         settings.max_tokens_per_user_day, time.time, TokenSpendTable(database.pool, statements), metrics
     )
-    answering = Answering(
+    pipeline = AnswerPipeline(
         Orchestrator(
             _recorded(models.models, settings),
             AgentLimits(
@@ -95,7 +95,7 @@ def compose(
     )
     gate = DeviceGate(
         accounts=accounts,
-        answering=answering,
+        pipeline=pipeline,
         registry=registry,
         tokens=tokens,
         metrics=metrics,
@@ -116,7 +116,7 @@ def compose(
     def look(with_tasks: bool) -> LiveServer:
         sockets = [link.live() for link in registry.all()]
         worker = orders.number if orders is not None else 1
-        return live_server(worker, sockets, answering.live(), with_tasks=with_tasks)
+        return live_server(worker, sockets, pipeline.live(), with_tasks=with_tasks)
 
     overview = Overview(metrics, look, orders)
     rest = RestServices(
@@ -124,14 +124,14 @@ def compose(
         tokens=tokens,
         metrics=metrics,
         readiness=ReadinessChecks({"database": database.fault, "model": models.fault}),
-        chat=answering,
+        chat=pipeline,
         memory=memory,
         overview=overview,
         admin_token=settings.admin_token,
         worker=orders.number if orders is not None else None,
         limits=RestLimits(max_body_bytes=settings.max_frame_bytes, max_message_chars=settings.max_message_chars),
     )
-    return Parts(answering, gate, registry, rest, remembering, overview, spending)
+    return Parts(pipeline, gate, registry, rest, remembering, overview, spending)
 
 
 def _recorded(models: Models, settings: Settings) -> Models:

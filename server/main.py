@@ -190,14 +190,14 @@ async def _serve_rest(
 async def _drain(parts: Parts, rest_done: trio.Event, grace_s: float) -> None:
     """Let what runs finish for `grace_s`, then close what is still open."""
     log.info("draining", sessions=len(parts.registry), grace_s=grace_s)
-    parts.answering.drain()
+    parts.pipeline.drain()
     parts.gate.drain()
     ends_at = trio.current_time() + grace_s
     with trio.move_on_after(grace_s):
         await parts.gate.closed()
         await rest_done.wait()
     parts.gate.close_all()
-    parts.answering.cancel_all()
+    parts.pipeline.cancel_all()
     with trio.move_on_after(_CLOSE_TIMEOUT_S):
         await parts.gate.closed()
         await rest_done.wait()

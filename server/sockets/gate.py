@@ -8,7 +8,7 @@ import structlog
 import trio
 
 from server.accounts import Accounts, Tokens, UnknownUser
-from server.answers import Answering
+from server.answers import AnswerPipeline
 from server.devices import DeviceRegistry
 from server.sockets.device_socket import DeviceSocket, SocketClosed
 from server.sockets.handshake import HandshakeFailed, Hello, shake_hands
@@ -27,7 +27,7 @@ class DeviceGate:
         self,
         *,
         accounts: Accounts,
-        answering: Answering,
+        pipeline: AnswerPipeline,
         registry: DeviceRegistry,
         tokens: Tokens,
         metrics: Metrics,
@@ -36,7 +36,7 @@ class DeviceGate:
         wall_clock: Callable[[], float],
     ) -> None:
         self._accounts = accounts
-        self._answering = answering
+        self._pipeline = pipeline
         self._registry = registry
         self._tokens = tokens
         self._metrics = metrics
@@ -94,7 +94,7 @@ class DeviceGate:
         session = Session(
             socket,
             hello,
-            answering=self._answering,
+            pipeline=self._pipeline,
             registry=self._registry,
             tokens=self._tokens,
             metrics=self._metrics,

@@ -16,7 +16,7 @@ import structlog
 import trio
 
 from server.accounts import Tokens
-from server.answers import Answer, Answering, Status
+from server.answers import Answer, AnswerPipeline, Status
 from server.devices import DeviceRegistry, PendingReplies
 from server.requests import BLOCK_OPEN, RequestRefused, chat_input
 from server.sockets.changing import change_entity, pong_after_changes
@@ -67,7 +67,7 @@ class Session:
         socket: DeviceSocket,
         hello: Hello,
         *,
-        answering: Answering,
+        pipeline: AnswerPipeline,
         registry: DeviceRegistry,
         tokens: Tokens,
         metrics: Metrics,
@@ -82,7 +82,7 @@ class Session:
         self._block_open = BLOCK_OPEN in hello.features
         self._greeting: WsDeviceReady | None = greeting(self.session_id, hello, limits)
         self._expiry = Expiry(hello.identity, tokens, wall_clock)
-        self._answering = answering
+        self._pipeline = pipeline
         self._registry = registry
         self._metrics = metrics
         self._limits = limits
@@ -262,15 +262,15 @@ class Session:
                 self._refuse(ErrorCode.ALREADY_READY, "This socket has said hello already.")
 
     def _changed(self, frame: WsClientMutation) -> None:
-        refused = change_entity(self._answering.memory, self._registry, self.user_id, self.device_id, frame)
+        refused = change_entity(self._pipeline.memory, self._registry, self.user_id, self.device_id, frame)
         if refused is not None:
             self.send_control(refused)
 
     async def _pong(self) -> None:
-        self.send_control(await pong_after_changes(self._answering.memory, self.user_id))
+        self.send_control(await pong_after_changes(self._pipeline.memory, self.user_id))
 
     async def _forget(self, memory_id: UUID) -> None:
-        self.send_control(await forget_memory(self._answering.memory, self.user_id, memory_id))
+        self.send_control(await forget_memory(self._pipeline.memory, self.user_id, memory_id))
 
     # ---- requests ---------------------------------------------------------------------------------------------------
 
@@ -278,7 +278,7 @@ class Session:
         request_id = frame.request_id or uuid4()
         chat = chat_input(frame, request_id, self.user_id, self._device_id, block_open=self._block_open)
         try:
-            answer = self._answering.accept(chat, running=len(self._requests))
+            answer = self._pipeline.accept(chat, running=len(self._requests))
         except RequestRefused as refused:
             self._refuse(refused.code, str(refused), request_id, retryable=refused.retryable)
             return

@@ -14,7 +14,7 @@ from agents.limits import AgentLimits
 from agents.model import Models
 from agents.orchestrator import Orchestrator
 from server.accounts.credentials import Tokens
-from server.answers.pipeline import Answering
+from server.answers.pipeline import AnswerPipeline
 from server.devices.registry import DeviceRegistry, ToolTimeouts
 from server.requests import AnswerLimits
 from server.sockets.handshake import shake_hands
@@ -54,7 +54,7 @@ class MemoryHouse:
     user_id: UUID = field(default_factory=uuid4)
 
     def __post_init__(self) -> None:
-        self.answering = Answering(
+        self.pipeline = AnswerPipeline(
             Orchestrator(Models(answer=self.model, router=self.model), AgentLimits()),
             self.registry,
             self.metrics,
@@ -71,7 +71,7 @@ class MemoryHouse:
         session = Session(
             socket,
             hello,
-            answering=self.answering,
+            pipeline=self.pipeline,
             registry=self.registry,
             tokens=self.tokens,
             metrics=self.metrics,

@@ -516,7 +516,7 @@ async def test_draining_lets_a_request_finish_and_takes_no_other() -> None:
     async with stack.device() as busy, stack.device() as idle:
         await busy.say(type="home_request", message="hello")
         await busy.hear_until("stream_start")
-        stack.answering.drain()
+        stack.pipeline.drain()
         for link in stack.registry.all():
             link.drain()
         await idle.rest()

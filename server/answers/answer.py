@@ -1,0 +1,224 @@
+"""One accepted chat request: route, run the agent, format its blocks, count and report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack, aclosing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+import structlog
+import trio
+
+from agents.binding import Binder
+from agents.orchestrator import Orchestrator
+from agents.registry import BY_ENTITY
+from agents.turn import Turn
+from server.answers.admission import admit
+from server.answers.emitter import Emitting
+from server.answers.popup_scope import resolve_scope
+from server.answers.repairs import corrected_blocks
+from server.answers.report import record_end
+from server.answers.request_ids import RequestIds
+from server.devices import DeviceRegistry, RemoteDevice
+from server.memory_service import AnswerMemory, RecalledContext
+from server.models import TokenSpending
+from server.requests import AnswerLimits, ChatInput, Claim, EmitFast, RequestFailed
+from server.telemetry import (
+    LiveRequest,
+    Metrics,
+    Span,
+    agent_span,
+    live_request,
+    note_end,
+    note_route,
+    request_span,
+    span,
+)
+from streaming.answer import HomeFormatter, PopupFormatter
+from streaming.model import ModelError
+from streaming.wire import ErrorCode, WsFailure, WsStreamEnd, WsUsage
+
+log = structlog.get_logger(__name__)
+
+Status = Literal["completed", "cancelled", "failed"]
+
+_INTERNAL: Final = WsFailure(
+    code=ErrorCode.INTERNAL, message="The server failed to answer; the fault is logged.", retryable=True
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerParts:
+    """The dependencies that every answer shares. `trace` receives the spans of finished requests."""
+
+    orchestrator: Orchestrator
+    registry: DeviceRegistry
+    metrics: Metrics
+    ids: RequestIds
+    limits: AnswerLimits
+    spending: TokenSpending
+    memory: AnswerMemory
+    claim: Claim | None
+    trace: Callable[[Span], None] | None
+
+
+class Answer:
+    """One accepted request. `run` once, then `end` for its last frame and `close`."""
+
+    def __init__(
+        self,
+        parts: AnswerParts,
+        chat: ChatInput,
+        device: RemoteDevice,
+        turn: Turn,
+        asked_at: float,
+        ended: Callable[[], object],
+    ) -> None:
+        """`asked_at` is in seconds since the epoch. `ended` is called when the answer is closed."""
+        self._parts = parts
+        self._orchestrator = parts.orchestrator
+        self._registry = parts.registry
+        self._metrics = parts.metrics
+        self._limits = parts.limits
+        self._memory = parts.memory
+        self._chat, self._device, self._turn = chat, device, turn
+        self._asked_at = asked_at
+        self._ended = ended
+        self._spans = ExitStack()
+        self._state = "accepted"
+        self._recalled = RecalledContext()
+        self._agent: str | None = None
+        self._announced = 0
+        self._failure: WsFailure | None = None
+        self._started = trio.current_time()
+        self._first_token_seen = False
+        if chat.mode == "popup":
+            self._formatter: HomeFormatter | PopupFormatter = PopupFormatter(chat.request_id)
+        else:
+            found = turn.tool_results
+            self._formatter = HomeFormatter(
+                chat.request_id, found.resolve, Binder(found).bind, announce_opened=chat.block_open
+            )
+
+    def live(self) -> LiveRequest:
+        """What it does now, for an operator."""
+        age_s = trio.current_time() - self._started
+        return live_request(self._chat, self._agent, self._state, age_s, self._device.live())
+
+    async def run(self, emit: EmitFast) -> Literal["completed", "failed"]:
+        """Answer, giving each frame but the last to `emit`. Only cancellation and what `emit` raises come out.
+
+        And `RequestRefused`, before the first frame: another server has its id, or the day's tokens are spent.
+        """
+        with request_span(self._parts.trace, self._chat) as root, self._spans:
+            status = await self._run(emit)
+            note_end(root, self._agent, status, self._failure, self._turn.usage)
+            return status
+
+    async def _run(self, emit: EmitFast) -> Literal["completed", "failed"]:
+        await admit(self._parts.claim, self._parts.spending, self._limits, self._chat)
+        emitting = Emitting(emit, self._metrics.added_latency)
+        try:
+            with trio.fail_after(self._limits.request_s):
+                await self._answer(emitting)
+        except ModelError as error:
+            self._failure = WsFailure(code=error.code, message=str(error), retryable=error.retryable)
+            log.warning("request_failed", code=error.code, reason=str(error))
+        except RequestFailed as failed:
+            self._failure = failed.failure
+            log.info("request_failed", code=failed.failure.code)
+        except trio.TooSlowError:
+            self._failure = WsFailure(
+                code=ErrorCode.REQUEST_TIMEOUT,
+                message=f"The answer took longer than {self._limits.request_s:g} s.",
+                retryable=True,
+            )
+            log.warning("request_failed", code=ErrorCode.REQUEST_TIMEOUT)
+        # The border of one request: a fault ends this request with `failed` and touches no other. What the caller's
+        # own `emit` raised is the caller's to handle.
+        except Exception as error:
+            if emitting.raised is error:
+                raise
+            self._failure = _INTERNAL
+            log.exception("request_failed", code=ErrorCode.INTERNAL)
+        finally:
+            self._announce_mutations()
+        if self._failure is not None:
+            return "failed"
+        self._state = "storing"
+        asked_at = datetime.fromtimestamp(self._asked_at, UTC)
+        await self._memory.store(self._chat, emitting.text, self._agent, self._recalled, asked_at)
+        return "completed"
+
+    async def _answer(self, emit: Emitting) -> None:
+        started = False
+        scope = self._turn.scope
+        if scope is not None:
+            # The domain is known without a model, and is a popup's first frame: also before the device is asked.
+            for frame in self._formatter.start(BY_ENTITY[scope.type].name):
+                await emit(frame)
+            started = True
+            self._state = "scoping"
+            await resolve_scope(scope, self._device, self._turn)
+        self._state = "recalling"
+        with span("recall", {}):
+            self._recalled = await self._memory.recall(self._chat.user_id, self._chat.message)
+        self._turn.memory = self._recalled.prompt
+        self._state = "routing"
+        with span("route", {}) as routing:
+            agent_name, agent = await self._orchestrator.orchestrate_v3(self._turn)
+            note_route(routing, agent_name, self._turn.routed_by)
+        self._agent = agent_name
+        self._state = "model"
+        self._spans.enter_context(agent_span(agent_name))
+        if not started:
+            for frame in self._formatter.start(agent_name):
+                await emit(frame)
+        async with aclosing(agent.handle_stream()) as tokens:
+            async for token in tokens:
+                if not self._first_token_seen:
+                    self._first_token_seen = True
+                    self._state = "streaming"
+                    self._metrics.first_token(self._chat.mode, trio.current_time() - self._started)
+                emit.begin()
+                for part in self._formatter.feed(token):
+                    await emit(part)
+                emit.end()
+                if len(self._turn.mutations) > self._announced:
+                    self._announce_mutations()
+        for part in self._formatter.close():
+            await emit(part)
+        if isinstance(self._formatter, HomeFormatter):
+            self._state = "repairing"
+            for block in await corrected_blocks(agent, self._formatter, self._metrics):
+                await emit(block)
+
+    def _announce_mutations(self) -> None:
+        for mutation in self._turn.mutations[self._announced :]:
+            self._registry.announce(
+                self._chat.user_id, mutation, origin=self._device.device_id, request_id=self._chat.request_id
+            )
+            self._memory.changed(self._chat.user_id, mutation)
+        self._announced = len(self._turn.mutations)
+
+    def end(self, status: Status) -> WsStreamEnd:
+        """The request's last frame."""
+        usage = self._turn.usage
+        return WsStreamEnd(
+            request_id=self._chat.request_id,
+            status=status,
+            mutations=list(self._turn.mutations),
+            memory_used=list(self._recalled.used) or None,
+            usage=WsUsage(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens),
+            error=self._failure if status == "failed" else None,
+        )
+
+    def close(self, status: Status) -> None:
+        """Release the id, and record the outcome and what it cost."""
+        self._ended()
+        self._parts.ids.finish(self._chat.user_id, self._chat.request_id, trio.current_time())
+        usage = self._turn.usage
+        self._parts.spending.spend(self._chat.user_id, usage.input_tokens + usage.output_tokens)
+        record_end(self._metrics, self._chat, self._turn, self._formatter, status, trio.current_time() - self._started)
