@@ -65,7 +65,7 @@ class Pooled:
         pgconn = connection.pgconn
         if connection.closed or connection.lock.locked():
             return False
-        if connection._num_transactions or connection._pipeline is not None or not connection.autocommit:
+        if connection.in_block or not connection.autocommit:
             return False
         if pgconn.pipeline_status != pq.PipelineStatus.OFF:
             return False

@@ -11,8 +11,8 @@ import trio
 from psycopg import pq
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from sql.driver.blocks import TrioTransaction
 from sql.driver.connection import Connection
+from sql.driver.transactions import TrioTransaction
 from sql.pool import Pool, PoolStats, PoolTimeout, open_pool
 from tests.sql.checkpoints import cancelled_at_each_checkpoint
 

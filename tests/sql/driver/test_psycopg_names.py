@@ -1,7 +1,8 @@
-"""The private names of psycopg that `sql/` leans on: an upgrade that moves one fails here, by name, first."""
+"""The private names of psycopg that `sql/driver/` uses: an upgrade that moves one of them fails here first."""
 
 from __future__ import annotations
 
+import ast
 import inspect
 
 import psycopg
@@ -10,8 +11,10 @@ from psycopg import _conninfo_attempts, _pipeline_async, _pipeline_base, _prepar
 from psycopg._connection_base import BaseConnection
 from psycopg._server_cursor_async import AsyncServerCursor
 
-from sql.driver.blocks import TrioPipeline, TrioServerCursor, TrioTransaction
 from sql.driver.connection import TrioConnection
+from sql.driver.settled import SettledConnection
+from sql.driver.transactions import TrioPipeline, TrioServerCursor, TrioTransaction
+from tests.architecture.layout import ROOT, python_files
 
 AsyncConnection = psycopg.AsyncConnection
 
@@ -48,11 +51,11 @@ AsyncConnection = psycopg.AsyncConnection
         (generators, "copy_end", ["pgconn", "error"]),
     ],
 )
-def test_a_name_is_where_it_was_and_takes_what_it_took(owner: object, name: str, parameters: list[str]) -> None:
+def test_a_private_name_exists_and_takes_the_same_parameters(owner: object, name: str, parameters: list[str]) -> None:
     assert list(inspect.signature(getattr(owner, name)).parameters) == parameters
 
 
-async def test_the_attributes_are_those_that_are_looked_at(database: str) -> None:
+async def test_the_private_attributes_exist(database: str) -> None:
     async with await TrioConnection.connect(database) as connection:
         held = vars(connection)
         expected = {"lock", "_autocommit", "_adapters", "_num_transactions", "_pipeline", "_prepared", "_closed"}
@@ -63,7 +66,7 @@ async def test_the_attributes_are_those_that_are_looked_at(database: str) -> Non
 
 
 def test_every_place_that_waits_in_asyncio_is_overridden() -> None:
-    """What psycopg's asynchronous classes do by themselves with asyncio or its lock, ours must do with Trio."""
+    """psycopg's asynchronous classes wait on asyncio in these methods; ours must wait on Trio."""
     asyncio_users = {
         name
         for name, method in vars(AsyncConnection).items()
@@ -71,7 +74,7 @@ def test_every_place_that_waits_in_asyncio_is_overridden() -> None:
         and ("asyncio" in (source := inspect.getsource(method)) or "waiting." in source)
     }
     assert asyncio_users == {"connect", "cancel_safe", "wait"}
-    assert asyncio_users <= vars(TrioConnection).keys()
+    assert asyncio_users <= vars(TrioConnection).keys() | vars(SettledConnection).keys()
     for ours, theirs in (
         (TrioTransaction, transaction.AsyncTransaction),
         (TrioPipeline, _pipeline_async.AsyncPipeline),
@@ -79,6 +82,16 @@ def test_every_place_that_waits_in_asyncio_is_overridden() -> None:
     ):
         assert issubclass(ours, theirs)
         assert "asyncio" not in inspect.getsource(inspect.getmodule(theirs) or theirs)
+
+
+def test_only_the_driver_imports_private_modules_of_psycopg() -> None:
+    users = {
+        path.relative_to(ROOT).parts[:2]
+        for path in python_files("sql")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("psycopg._")
+    }
+    assert users == {("sql", "driver")}
 
 
 def test_the_libraries_can_cancel_without_blocking_and_have_pipelines() -> None:

@@ -1,11 +1,11 @@
-"""Transactions, pipelines and server-side cursors that are always ended, in a cancelled scope too."""
+"""Transactions, pipelines and server-side cursors that always end on the server, also in a cancelled scope."""
 
 from __future__ import annotations
 
 import logging
 from contextlib import AsyncExitStack, suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import psycopg
 from psycopg import AsyncServerCursor, pq
@@ -13,18 +13,16 @@ from psycopg._pipeline_async import AsyncPipeline
 from psycopg.rows import Row
 from psycopg.transaction import AsyncTransaction
 
+from sql.driver.settled import SettledConnection
 from sql.driver.timeouts import CLEANUP_TIMEOUT_S, COMMIT_TIMEOUT_S
-
-if TYPE_CHECKING:
-    from sql.driver.connection import TrioConnection
 
 logger = logging.getLogger(__name__)
 
 
 class TrioTransaction(AsyncTransaction):
-    """A transaction whose end is shielded; see `TrioConnection.transaction`."""
+    """A transaction whose `COMMIT` or `ROLLBACK` is shielded from cancellation; see `TrioConnection.transaction`."""
 
-    _conn: TrioConnection[Any]
+    _conn: SettledConnection[Any]
 
     async def __aenter__(self) -> Self:
         async with self._conn.lock:
@@ -32,7 +30,7 @@ class TrioTransaction(AsyncTransaction):
             try:
                 await self._conn.wait(self._enter_gen())
             except BaseException as error:
-                # Settled, it may have begun all the same.
+                # The transaction may have begun although entering was cancelled.
                 with self._conn.finishing(CLEANUP_TIMEOUT_S):
                     await self._finish(error)
                 raise
@@ -45,40 +43,42 @@ class TrioTransaction(AsyncTransaction):
         swallow = False
         with self._conn.finishing(
             COMMIT_TIMEOUT_S if committing else CLEANUP_TIMEOUT_S,
-            otherwise="COMMIT was not answered in time: whether it happened is unknown" if committing else None,
+            otherwise="the server did not answer COMMIT in time: the transaction may or may not be committed"
+            if committing
+            else None,
         ):
             async with self._conn.lock:
                 swallow = await self._finish(exc_val)
         return swallow
 
     async def _finish(self, error: BaseException | None) -> bool:
-        """Commit, or roll back because of `error`; the caller holds the lock. True when `error` is a `Rollback`."""
+        """Commit, or roll back because of `error`; the caller holds the lock. True if `error` is a `Rollback`."""
         if self.pgconn.status != pq.ConnStatus.OK:
             self.status = self.Status.FAILED
             return False
         swallow = await self._conn.wait(self._exit_gen(type(error) if error else None, error, None))
         if self._conn._pipeline:
-            # In a pipeline that was only queued.
+            # In a pipeline the command is only queued so far.
             try:
                 await self._conn.wait(self._conn._pipeline._sync_gen())
             except psycopg.Error as another:
                 if error is None:
                     raise
-                logger.debug("a transaction that failed had further errors: %s", type(another).__name__)
+                logger.debug("a failed transaction had another error while it ended: %s", type(another).__name__)
         return swallow
 
 
 class TrioPipeline(AsyncPipeline):
-    """A pipeline that is always left: cancelled, its queries are cancelled and their results consumed."""
+    """A pipeline that always ends. If it is cancelled, its queries are cancelled and their results consumed."""
 
-    _conn: TrioConnection[Any]
+    _conn: SettledConnection[Any]
 
     async def __aenter__(self) -> Self:
         level = self.level
         try:
             return await super().__aenter__()
         except BaseException:
-            # Settling has run the rest of entering, which counted a level that nobody will leave.
+            # `settle` ran the rest of entering, which counted a level that no `__aexit__` will undo.
             self.level = level
             raise
 
@@ -91,7 +91,7 @@ class TrioPipeline(AsyncPipeline):
                 with self._conn.finishing(CLEANUP_TIMEOUT_S):
                     await held.enter_async_context(self._lock)
                 if exc_val is None or isinstance(exc_val, Exception):
-                    # The queries run here, for as long as they take; `wait` settles them when cancelled.
+                    # The queries run here, without a limit; `wait` settles them when cancelled.
                     await self._conn.wait(self._exit_gen())
                 elif not self._conn.closed:
                     await self._conn.settle(self._exit_gen(), resume=False)
@@ -99,7 +99,7 @@ class TrioPipeline(AsyncPipeline):
             error = error or another
             if another is error or not isinstance(another, Exception):
                 raise
-            logger.debug("a pipeline that failed had further errors: %s", type(another).__name__)
+            logger.debug("a failed pipeline had another error while it ended: %s", type(another).__name__)
         finally:
             self._exit(error)
             still_open = self.pgconn.pipeline_status != pq.PipelineStatus.OFF or self.command_queue or self.result_queue
@@ -109,21 +109,20 @@ class TrioPipeline(AsyncPipeline):
                 await self._forget_prepared_statements()
 
     async def _forget_prepared_statements(self) -> None:
-        """Prepare all statements anew: psycopg counts those as prepared that it queued behind one which failed."""
+        """Prepare all statements again: psycopg takes those for prepared that it queued behind a failed one."""
         if self.pgconn.transaction_status in {pq.TransactionStatus.IDLE, pq.TransactionStatus.INTRANS}:
-            self._conn._prepared.clear()
             with self._conn.finishing(CLEANUP_TIMEOUT_S), suppress(psycopg.Error):
                 async with self._lock:
-                    await self._conn.wait(self._conn._prepared.maintain_gen(self._conn))
-        # In a failed transaction the server takes no such command, and rolling back does the same.
+                    await self._conn.forget_prepared()
+        # In a failed transaction the server refuses this command; rolling back has the same effect.
 
 
 class TrioServerCursor(AsyncServerCursor[Row]):
     """A server-side cursor that is always closed on the server."""
 
-    _conn: TrioConnection[Any]
+    _conn: SettledConnection[Any]
 
     async def close(self) -> None:
-        """Close the cursor; shielded, for leaving its block does this in a cancelled scope too."""
+        """Close the cursor. Shielded, because the end of its block calls this also in a cancelled scope."""
         with self._conn.finishing(CLEANUP_TIMEOUT_S):
             await super().close()
