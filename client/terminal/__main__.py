@@ -9,7 +9,11 @@ import sys
 from pathlib import Path
 
 import trio
-from rich.console import Console
+
+try:
+    from rich.console import Console
+except ModuleNotFoundError as error:
+    raise SystemExit("tessera: the terminal client needs rich: install tessera-server[terminal]") from error
 
 from client.terminal.app import EXIT_INTERRUPTED, Options, run
 from client.terminal.prompt import Prompt, prompt_for_stdin

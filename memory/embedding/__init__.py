@@ -12,7 +12,7 @@ from memory.embedding.embedder import (
     passage,
 )
 from memory.embedding.http import EmbeddingEndpoint, HttpEmbedder
-from memory.embedding.local import LocalEmbedder
+from memory.embedding.local import LocalEmbedder, LocalEmbeddingsNotInstalled
 
 __all__ = [
     "MAX_PREVIOUS_CHARS",
@@ -21,5 +21,6 @@ __all__ = [
     "EmbeddingError",
     "HttpEmbedder",
     "LocalEmbedder",
+    "LocalEmbeddingsNotInstalled",
     "passage",
 ]

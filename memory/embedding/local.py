@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
-import onnxruntime
 import trio
-from tokenizers import Tokenizer
 
 from memory.crypto import Vectors
 from memory.embedding.embedder import EmbeddingError
 from memory.embedding.model import MODEL, TOKENIZER, read_verified
+
+if TYPE_CHECKING:
+    import onnxruntime
+    from tokenizers import Tokenizer
 
 NAME: Final = "snowflake-arctic-embed-s-int8"
 DIMENSIONS: Final = 384
@@ -30,6 +33,15 @@ _MAX_CHARS: Final = 4_000
 # What the model was trained with.
 _QUERY_PREFIX: Final = "Represent this sentence for searching relevant passages: "
 _CLS: Final = 0
+
+
+class LocalEmbeddingsNotInstalled(EmbeddingError):
+    """Packages that run the model are not installed. The message names them and the extra that has them."""
+
+    def __init__(self, packages: Sequence[str]) -> None:
+        """`packages` are the missing ones."""
+        message = f"{' and '.join(packages)} not installed: install tessera-server[local-embeddings]"
+        super().__init__(message, retryable=False)
 
 
 class LocalEmbedder:
@@ -51,6 +63,7 @@ class LocalEmbedder:
         """Load the model from `folder`, which `python -m memory fetch-model` fills; takes some 0.2 s of a thread.
 
         `document_threads` embed texts to store: one, so that a server keeps the other cores for its answers. Raises
+        `LocalEmbeddingsNotInstalled` without the packages of the extra `local-embeddings`,
         `memory.embedding.model.files.ModelMissing` when a file is missing or is not the one expected, and
         `EmbeddingError` when this machine can't run it.
         """
@@ -58,6 +71,13 @@ class LocalEmbedder:
 
     @classmethod
     def _load(cls, folder: Path, document_threads: int) -> Self:
+        missing = [package for package in ("onnxruntime", "tokenizers") if find_spec(package) is None]
+        if missing:
+            raise LocalEmbeddingsNotInstalled(missing)
+        # Imported here because the extra is optional.
+        import onnxruntime  # noqa: PLC0415
+        from tokenizers import Tokenizer  # noqa: PLC0415
+
         tokenizer = Tokenizer.from_str(read_verified(folder, TOKENIZER).decode())
         tokenizer.enable_truncation(_MAX_TOKENS)
         tokenizer.no_padding()

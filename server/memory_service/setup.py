@@ -11,7 +11,14 @@ import httpx
 import structlog
 
 from agents.model import Model
-from memory.embedding import Embedder, EmbeddingEndpoint, EmbeddingError, HttpEmbedder, LocalEmbedder
+from memory.embedding import (
+    Embedder,
+    EmbeddingEndpoint,
+    EmbeddingError,
+    HttpEmbedder,
+    LocalEmbedder,
+    LocalEmbeddingsNotInstalled,
+)
 from memory.embedding.model import ModelMissing, model_folder
 from memory.enrichment import Enrichment
 from memory.keys import KeyRing, KeyShares, MissingKeyShare, UserKeys, WrongMasterKey
@@ -99,6 +106,9 @@ async def open_embedder(settings: Settings, client: httpx.AsyncClient) -> tuple[
         return HttpEmbedder(client, endpoint), f"words and meaning ({endpoint.name} at {endpoint.url})"
     try:
         embedder = await LocalEmbedder.load(model_folder(settings.state_dir))
+    except LocalEmbeddingsNotInstalled as error:
+        log.info("no_embedding_model", reason=str(error))
+        return None, f"words only; {error}"
     except (ModelMissing, EmbeddingError) as error:
         log.info("no_embedding_model", reason=str(error))
         return None, "words only; `python -m memory fetch-model` brings the model for meaning"

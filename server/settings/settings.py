@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from agents.device import DEVICE_TOOLS
 from memory.keys import check_master_key
@@ -47,10 +46,10 @@ Bind = Annotated[str, AfterValidator(_check_bind)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """The configuration. A field's variable is `TESSERA_` and its upper-case name; `--help` prints its description."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     # Where it listens and keeps things
     http_bind: Bind = Field("127.0.0.1:8000", description="HOST:PORT of the REST listener")
@@ -60,7 +59,7 @@ class Settings(BaseSettings):
         False,
         description="reach devices that are connected to other servers of this database; with several workers always",
     )
-    allowed_origins: Annotated[list[Annotated[str, AfterValidator(check_origin)]], NoDecode] = Field(
+    allowed_origins: list[Annotated[str, AfterValidator(check_origin)]] = Field(
         default_factory=list, description="origins of web pages that may connect beside the playground, comma separated"
     )
     playground: bool = Field(True, description="serve the playground at / of the REST listener")
@@ -71,7 +70,7 @@ class Settings(BaseSettings):
         None, description="the same database as the owner of its tables, for migrations; unset: TESSERA_DATABASE_URL"
     )
     database_pool_size: int = Field(10, ge=1, le=500, description="connections at most")
-    master_keys: Annotated[list[SecretStr], NoDecode] = Field(
+    master_keys: list[SecretStr] = Field(
         default_factory=list, description="Fernet keys, comma separated; the first encrypts, all decrypt"
     )
     key_shares_dir: Path | None = Field(
@@ -91,7 +90,7 @@ class Settings(BaseSettings):
     model_reasoning: Literal["auto", "yes", "no"] = Field(
         "auto", description="the model refuses max_tokens and temperature, as gpt-5 and the o models do; auto: by name"
     )
-    fallback_models: Annotated[list[FallbackModel], NoDecode] = Field(
+    fallback_models: list[FallbackModel] = Field(
         default_factory=list, description='models asked next, JSON: [{"name": ..., "url"?, "key"?, "dialect"?}, ...]'
     )
     model_connect_timeout_s: Seconds = Field(10, description="to connect to the model")
@@ -149,7 +148,7 @@ class Settings(BaseSettings):
     request_timeout_s: Seconds = Field(300, description="of one request, tools included")
     tool_timeout_s: Seconds = Field(30, description="of one tool call on the device")
     approval_timeout_s: Seconds = Field(120, description="of one tool call that the person must approve")
-    approval_tools: Annotated[list[str], NoDecode] = Field(
+    approval_tools: list[str] = Field(
         default_factory=list, description="device tools that need approval beside the deletes, comma separated"
     )
     max_tokens_per_user_day: int | None = Field(None, ge=1, description="model tokens per user and UTC day; unset: any")
@@ -176,19 +175,6 @@ class Settings(BaseSettings):
     # Logs
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="lowest level that is logged")
     log_format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal, else json")
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what `load_settings` hands in: the environment is read there, once, so that tests need not change it."""
-        del settings_cls, env_settings, dotenv_settings, file_secret_settings
-        return (init_settings,)
 
     @field_validator("approval_tools")
     @classmethod
@@ -283,7 +269,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         mistakes.append(f"{name}: no such setting" + (f"; did you mean {close[0]}?" if close else ""))
     fields = {known[name]: value for name, value in given.items() if name in known}
     try:
-        settings = Settings(**fields)  # type: ignore[arg-type]  # strings, for pydantic to read
+        settings = Settings.model_validate(fields)
     except ValidationError as error:
         mistakes += [
             f"{PREFIX}{str(fault['loc'][0]).upper()}: {_sentence(fault['msg'])}"

