@@ -7,6 +7,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from agents.block_format import answer_schema
+from agents.call_metadata import answer_metadata, repair_metadata
 from agents.limits import AgentLimits
 from agents.model import Model, Reply
 from agents.prompt_text import opening_messages
@@ -78,6 +79,7 @@ class ChatAgent:
             self._turn.usage,
             self._limits,
             tools=_called(self._conversation, self._tool_specs()),
+            metadata=repair_metadata(answer_metadata(self._spec.name, self._turn), counted),
         )
 
     def _tool_specs(self) -> tuple[ToolSpec, ...]:
@@ -133,6 +135,7 @@ class ChatAgent:
             max_tokens=self._limits.answer_tokens,
             response_schema=answer_schema() if held else None,
             response_schema_name="blocks",
+            metadata=answer_metadata(self._spec.name, self._turn),
         )
 
 

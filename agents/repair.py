@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -38,6 +38,7 @@ async def ask_for_repair(
     limits: AgentLimits,
     *,
     tools: tuple[ToolSpec, ...] = (),
+    metadata: Mapping[str, str] | None = None,
 ) -> Repair:
     """Ask for `rejected` again, in one bounded call that may use no tools; `tools` are those that it has calls of.
 
@@ -52,6 +53,7 @@ async def ask_for_repair(
         temperature=0.0,
         response_schema=answer_schema() if model.structured_output else None,
         response_schema_name="blocks",
+        metadata=metadata or {},
     )
     deadline = min(trio.current_time() + limits.repair_timeout_s, trio.current_effective_deadline() - _MARGIN_S)
     try:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import structlog
 import trio
 
+from agents.call_metadata import route_metadata
 from agents.intent import likeliest
 from agents.limits import AgentLimits
 from agents.model import Model, read_reply
@@ -74,6 +75,7 @@ async def _ask(model: Model, message: str, history: Sequence[Message], usage: Us
         temperature=0.0,
         response_schema=answer_schema(),
         response_schema_name="intent",
+        metadata=route_metadata(),
     )
     try:
         with trio.move_on_after(limits.router_deadline_s):

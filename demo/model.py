@@ -23,7 +23,7 @@ class Reply:
 
 
 def respond(request: DemoRequest, *, now_ms: int) -> Reply:
-    """Answer `request`. `now_ms` counts where the prompt does not say what time it is."""
+    """Answer `request`. `now_ms` is the time if the request does not state one."""
     if request.schema is not None and "blocks" not in request.schema.get("properties", {}):
         answer = constrained_answer(request.schema, (request.question, *request.earlier))
         return Reply(text=json.dumps(answer, ensure_ascii=False))

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-_NOW = re.compile(r"\((\d{11,14}) in epoch milliseconds\)")
-_OPEN_ITEM = re.compile(r'<data name="(task|project|note|checkpoint)">\n(.*?)\n</data>', re.DOTALL)
-_BLOCKS = "JSON array of blocks"
-_REPAIR = "Some blocks of your last answer could not be shown."
-_REPAIRED = re.compile(r"^\d+\. The (?:(\w+) )?block that is number", re.MULTILINE)
+# In the year 5138: dates some decades after it can still be computed.
+_LATEST_MS: Final = 100_000_000_000_000
 
 
 class InvalidRequestError(ValueError):
@@ -35,9 +31,9 @@ class ToolResult:
 class DemoRequest:
     """`tools` are the parameter schemas by name; `results` are those since the last message of the person.
 
-    `wants_blocks` is whether the system prompt asks for Tessera's blocks; `open_item` is the entity and the data of
-    the item that a popup was opened on. `repair` has the types of the blocks that are asked for again, None where one
-    is not known; `question` is then the one whose answer they are from.
+    `wants_blocks` is whether the answer is a JSON array of Tessera's blocks; `open_item` is the entity and the data of
+    the item that a popup was opened on. `repair` has the types of the blocks that are asked for again, None for a type
+    that is not known; `question` is then the message that the answer with these blocks was for.
     """
 
     model: str
@@ -92,6 +88,16 @@ class _StreamOptions(_Model):
     include_usage: bool = False
 
 
+class _Metadata(_Model):
+    """What Tessera says about a call; `agents.call_metadata` writes it. Other clients send none of it."""
+
+    call: Literal["answer", "repair", "route"] = Field("answer", alias="tessera_call")
+    mode: Literal["home", "popup"] = Field("popup", alias="tessera_mode")
+    now_ms: int | None = Field(None, alias="tessera_now_ms", ge=0, le=_LATEST_MS)
+    open: Literal["task", "project", "note", "checkpoint"] | None = Field(None, alias="tessera_open")
+    blocks: str = Field("", alias="tessera_blocks")
+
+
 class _Body(_Model):
     model: str = "tessera-demo"
     messages: list[_Message] = Field(min_length=1)
@@ -102,6 +108,7 @@ class _Body(_Model):
     stream_options: _StreamOptions | None = None
     max_tokens: int | None = Field(None, ge=1)
     max_completion_tokens: int | None = Field(None, ge=1)
+    metadata: _Metadata | None = None
 
 
 def parse_request(source: str | bytes) -> DemoRequest:
@@ -112,14 +119,14 @@ def parse_request(source: str | bytes) -> DemoRequest:
         fault = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in fault["loc"]) or "body"
         raise InvalidRequestError(f"{place}: {fault['msg']}") from None
+    metadata = body.metadata or _Metadata()
     questions = [number for number, message in enumerate(body.messages) if message.role == "user"]
     repair: tuple[str | None, ...] = ()
-    if len(questions) > 1 and (text := body.messages[questions[-1]].text).startswith(_REPAIR):
-        repair = tuple(match[1] for match in _REPAIRED.finditer(text))
+    if metadata.call == "repair" and len(questions) > 1:
+        repair = tuple(kind or None for kind in metadata.blocks.split(","))
         questions.pop()
     asked = questions[-1] if questions else -1
     system = "\n\n".join(message.text for message in body.messages if message.role in {"system", "developer"})
-    now = _NOW.search(system)
     usable = [] if body.tool_choice == "none" else body.tools or []
     return DemoRequest(
         model=body.model,
@@ -128,10 +135,10 @@ def parse_request(source: str | bytes) -> DemoRequest:
         tools={tool.function.name: tool.function.parameters or {} for tool in usable},
         results=tuple(_results(body.messages[asked + 1 :])),
         schema=_schema(body.response_format),
-        wants_blocks=_BLOCKS in system,
-        open_item=_open_item(system),
+        wants_blocks=metadata.mode == "home",
+        open_item=_open_item(system, metadata.open),
         repair=repair,
-        now_ms=int(now[1]) if now else None,
+        now_ms=metadata.now_ms,
         stream=body.stream,
         include_usage=body.stream_options is not None and body.stream_options.include_usage,
         max_tokens=body.max_completion_tokens or body.max_tokens,
@@ -168,10 +175,12 @@ def _schema(response_format: dict[str, Any] | None) -> Mapping[str, Any] | None:
     return schema if isinstance(schema, dict) else None
 
 
-def _open_item(system: str) -> tuple[str, Mapping[str, Any]] | None:
-    found = _OPEN_ITEM.search(system)
-    item = _json(found[2]) if found else None
-    return (found[1], item) if found and isinstance(item, dict) else None
+def _open_item(system: str, entity: str | None) -> tuple[str, Mapping[str, Any]] | None:
+    """The item in the prompt's fence that is named after its entity; nothing inside a fence can close it."""
+    if entity is None:
+        return None
+    item = _json(system.partition(f'<data name="{entity}">\n')[2].partition("\n</data>")[0])
+    return (entity, item) if isinstance(item, dict) else None
 
 
 def _json(text: str) -> Any:

@@ -48,7 +48,8 @@ class ChatRequest:
     """One call of a model. `response_schema` is a JSON Schema that constrains the answer, where the dialect can.
 
     With `tool_choice` none the model may call no tool; `tools` are then those that the history has calls of, which some
-    providers insist on being told.
+    providers insist on being told. `metadata` says what the call is for, in short strings; a dialect sends it only
+    where it is set up to.
     """
 
     messages: tuple[Message, ...]
@@ -59,6 +60,7 @@ class ChatRequest:
     stop: tuple[str, ...] = ()
     response_schema: Mapping[str, Any] | None = None
     response_schema_name: str = "answer"
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

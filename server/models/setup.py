@@ -16,7 +16,7 @@ from server.models.places import BoundedModel
 from server.net import serve_rest
 from server.settings import PREFIX, DialectName, FallbackModel, Settings
 from server.telemetry import Metrics, ModelUse, TracedModel, answered_by
-from streaming.dialects import DIALECTS, fitted, is_reasoning_model
+from streaming.dialects import DIALECTS, OpenAIChat, fitted, is_reasoning_model
 from streaming.model import ChatModel, CircuitBreaker, FailoverModel, ModelConfig, RetryPolicy
 from streaming.wire import ErrorCode
 
@@ -50,6 +50,7 @@ async def open_models(
     settings: Settings, client: httpx.AsyncClient, nursery: trio.Nursery, metrics: Metrics
 ) -> OpenModels:
     """The models of the settings. Without any, the demo model is started in `nursery` and called like any other."""
+    dialect = DIALECTS[settings.model_dialect]
     if settings.model_url is not None and settings.model_name is not None:
         url, name = settings.model_url, settings.model_name
         description = f"{name} at {url}"
@@ -58,6 +59,7 @@ async def open_models(
             pace_s=settings.demo_pace_s, replay=settings.demo_replay, replay_chunk=settings.demo_replay_chunk
         )
         url, name = await nursery.start(partial(serve_demo_model, demo, serve_rest)), _DEMO_NAME
+        dialect = OpenAIChat(sends_metadata=True)
         description = f"demo, rules instead of a language model; set {PREFIX}MODEL_URL to use a real one"
         if settings.demo_replay is not None:
             description = f"demo, replaying {settings.demo_replay}"
@@ -65,7 +67,7 @@ async def open_models(
         name=name,
         url=url,
         key=settings.model_key,
-        dialect=DIALECTS[settings.model_dialect],
+        dialect=dialect,
         connect_timeout_s=settings.model_connect_timeout_s,
         first_token_timeout_s=settings.model_first_token_timeout_s,
         idle_timeout_s=settings.model_idle_timeout_s,

@@ -33,11 +33,13 @@ _FINISH_REASONS = {
 class OpenAIChat:
     """`max_tokens_field` is `max_completion_tokens` for OpenAI's reasoning models; elsewhere few servers know that.
 
-    Without `takes_temperature` none is sent: those models refuse the request otherwise.
+    Without `takes_temperature` none is sent: those models refuse the request otherwise. With `sends_metadata` the body
+    has `ChatRequest.metadata`; OpenAI itself refuses that field unless it stores the answer, so it is off by default.
     """
 
     max_tokens_field: str = "max_tokens"
     takes_temperature: bool = True
+    sends_metadata: bool = False
     name = "openai-chat"
     structured_output = True
 
@@ -89,6 +91,8 @@ class OpenAIChat:
             body[self.max_tokens_field] = request.max_tokens
         if request.temperature is not None and self.takes_temperature:
             body["temperature"] = request.temperature
+        if request.metadata and self.sends_metadata:
+            body["metadata"] = dict(request.metadata)
         return encoded(body)
 
     def decoder(self) -> OpenAIChatDecoder:

@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
 from agents.binding import Binder
+from agents.call_metadata import answer_metadata, repair_metadata
+from agents.device import DeviceCall, DeviceResult, Outcome
+from agents.limits import AgentLimits
+from agents.prompt_text import opening_messages
 from agents.registry import AGENTS
+from agents.repair import instructions
 from agents.tool_results import ToolResults
 from agents.tools.rendering import with_iso_dates
+from agents.turn import Scope, Turn
 from demo.model import Reply, respond
 from demo.request import parse_request
 from parser.blocks import (
@@ -24,6 +30,7 @@ from parser.blocks import (
     TableBlock,
     TimelineBlock,
 )
+from streaming.answer import RejectedBlock
 
 # Friday.
 NOW_MS = 1_741_966_200_000
@@ -125,27 +132,33 @@ class Talk:
         return found
 
 
+class NoDevice:
+    """A device that is not connected."""
+
+    async def execute(self, call: DeviceCall) -> DeviceResult:
+        return DeviceResult(Outcome.DEVICE_OFFLINE)
+
+
 def talk(
     message: str,
     agent: str = "task_agent",
     *,
-    mode: str = "home",
+    mode: Literal["home", "popup"] = "home",
     data: Mapping[str, Sequence[Mapping[str, Any]]] = DATA,
     failing: Mapping[str, str] | None = None,
-    system: str = "",
+    scope: Scope | None = None,
     rounds: int = 4,
-    then: str | None = None,
+    rejected: Sequence[RejectedBlock] = (),
 ) -> Talk:
-    """Ask, run the tools that are asked for, and return the calls and the answer. `failing`: tool -> error code.
+    """Ask as the agents do, run the tools that are asked for, and return the calls and the answer.
 
-    `then` is said after the answer; the next answer is the one that is returned.
+    `failing` maps a tool to its error code. After the answer, the blocks in `rejected` are asked for again; the answer
+    to that is returned.
     """
-    manner = "Answer with one JSON array of blocks." if mode == "home" else "Write plain text."
-    system = f"{manner}\n\nNow it is Friday ({NOW_MS} in epoch milliseconds).\n\n{system}"
-    messages: list[dict[str, Any]] = [
-        {"role": "system", "content": system},
-        {"role": "user", "content": message},
-    ]
+    turn = Turn(message, mode, NoDevice(), scope=scope, now_ms=NOW_MS)
+    opening = opening_messages(agent, turn, AgentLimits())
+    messages: list[dict[str, Any]] = [{"role": part.role, "content": part.content} for part in opening]
+    metadata = answer_metadata(agent, turn)
     offered = {tool.name: tool for tool in AGENTS[agent].tools}
     tools = [
         {"type": "function", "function": {"name": name, "parameters": dict(tool.spec().parameters)}}
@@ -153,13 +166,16 @@ def talk(
     ]
     result = Talk(data=data)
     for _ in range(rounds):
-        reply = respond(parse_request(json.dumps({"messages": messages, "tools": tools})), now_ms=0)
+        body = {"messages": messages, "tools": tools, "metadata": metadata}
+        reply = respond(parse_request(json.dumps(body)), now_ms=0)
         if not reply.calls:
             result.answer = reply.text
-            if then is None:
+            if not rejected:
                 return result
-            messages += [{"role": "assistant", "content": reply.text}, {"role": "user", "content": then}]
-            then = None
+            metadata = repair_metadata(metadata, rejected)
+            asked = instructions(rejected)
+            messages += [{"role": "assistant", "content": reply.text}, {"role": "user", "content": asked}]
+            rejected = ()
             continue
         result.calls.append([(call.name, dict(call.arguments)) for call in reply.calls])
         messages += _run(reply, offered, data, failing or {})

@@ -1,30 +1,34 @@
-"""How the demo model reads: requests, schemas, days, intents."""
+"""How the demo model reads requests, schemas, days and intents."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import date
 from typing import Any, Literal
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.device import DeviceCall, DeviceResult, Outcome
-from agents.limits import AgentLimits
-from agents.prompt_text import opening_messages
+from agents.chat_agent import ChatAgent
+from agents.registry import AGENTS
 from agents.turn import Scope, Turn
 from demo.dates import find_day, find_span
 from demo.model import respond
 from demo.request import InvalidRequestError, parse_request
 from demo.schema import constrained_answer, fill_arguments, missing_arguments
 from demo.wish import read_wish
-from tests.demo.demo_conversation import DATA, DAY_MS, NOON_MS, NOW_MS
+from streaming.answer import RejectedBlock
+from streaming.chat import ChatRequest, Delta
+from streaming.dialects import OpenAIChat
+from streaming.model import ChatModel, ModelConfig
+from tests.demo.demo_conversation import DATA, DAY_MS, NOON_MS, NOW_MS, NoDevice
 
 FRIDAY = date(2025, 3, 14)
-
-
-AGENTS = ["task_agent", "project_agent", "note_agent", "checkpoint_agent", "general_agent"]
+_DIALECT = OpenAIChat(sends_metadata=True)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +46,11 @@ AGENTS = ["task_agent", "project_agent", "note_agent", "checkpoint_agent", "gene
     ],
 )
 def test_intents_are_told_by_words(message: str, agent: str) -> None:
-    schema = {"type": "object", "properties": {"agent": {"type": "string", "enum": AGENTS}}, "required": ["agent"]}
+    schema = {
+        "type": "object",
+        "properties": {"agent": {"type": "string", "enum": list(AGENTS)}},
+        "required": ["agent"],
+    }
     body = {
         "messages": [{"role": "system", "content": "notes"}, {"role": "user", "content": message}],
         "response_format": {"type": "json_schema", "json_schema": {"name": "intent", "schema": schema}},
@@ -51,7 +59,7 @@ def test_intents_are_told_by_words(message: str, agent: str) -> None:
 
 
 def test_an_empty_message_is_classified_by_what_came_before() -> None:
-    schema = {"type": "object", "properties": {"x": {"enum": AGENTS}}}
+    schema = {"type": "object", "properties": {"x": {"enum": list(AGENTS)}}}
     assert constrained_answer(schema, ("and then?", "which notes are there?", "tasks")) == {"x": "note_agent"}
 
 
@@ -94,19 +102,51 @@ def test_arguments_follow_the_offered_schema() -> None:
 
 
 @pytest.mark.parametrize("mode", ["home", "popup"])
-def test_the_agents_prompts_are_understood(mode: Literal["home", "popup"]) -> None:
+async def test_the_agents_calls_are_understood(
+    mode: Literal["home", "popup"], base_url: str, client: httpx.AsyncClient
+) -> None:
     scope = Scope("note", "n1", DATA["note"][0]) if mode == "popup" else None
-    turn = Turn("what is this?", mode, _NoDevice(), scope=scope, memory={"core": ["task"]}, now_ms=NOW_MS)
-    opening = opening_messages("note_agent", turn, AgentLimits())
-    body = {"messages": [{"role": message.role, "content": message.content} for message in opening]}
+    turn = Turn("what is this?", mode, NoDevice(), scope=scope, memory={"core": ["task"]}, now_ms=NOW_MS)
+    model = _RecordedModel(ChatModel(client, ModelConfig("demo", base_url, dialect=_DIALECT)))
+    agent = ChatAgent(model, turn, AGENTS["note_agent"])
+    await agent.handle()
+    await agent.repair([RejectedBlock(1, "no_data", "chart", "Nothing."), RejectedBlock(2, "missing_type", None, "")])
+    answer, repair = (parse_request(_DIALECT.body(asked, "demo")) for asked in (model.asked[0], model.asked[-1]))
+    for request in (answer, repair):
+        assert (request.question, request.now_ms, request.wants_blocks) == ("what is this?", NOW_MS, mode == "home")
+        assert request.open_item == (("note", DATA["note"][0]) if mode == "popup" else None)
+    assert answer.repair == ()
+    assert repair.repair == ("chart", None)
+
+
+class _RecordedModel:
+    """A model that keeps every request."""
+
+    structured_output = False
+
+    def __init__(self, model: ChatModel) -> None:
+        self._model = model
+        self.asked: list[ChatRequest] = []
+
+    def stream(self, request: ChatRequest) -> AbstractAsyncContextManager[AsyncIterator[Sequence[Delta]]]:
+        self.asked.append(request)
+        return self._model.stream(request)
+
+
+def test_no_text_of_a_prompt_decides_how_the_demo_model_answers() -> None:
+    prompt = f'A JSON array of blocks. ({NOW_MS} in epoch milliseconds)\n<data name="task">\n{{"id": "t1"}}\n</data>'
+    again = "Some blocks of your last answer could not be shown.\n\n1. The chart block that is number 1"
+    messages = [("system", prompt), ("user", "tasks"), ("assistant", "none"), ("user", again)]
+    body = {"messages": [{"role": role, "content": content} for role, content in messages]}
     request = parse_request(json.dumps(body))
-    assert (request.question, request.now_ms, request.wants_blocks) == ("what is this?", NOW_MS, mode == "home")
-    assert request.open_item == (("note", DATA["note"][0]) if mode == "popup" else None)
+    assert (request.wants_blocks, request.now_ms, request.open_item, request.repair) == (False, None, None, ())
+    assert request.question == again
 
 
-class _NoDevice:
-    async def execute(self, call: DeviceCall) -> DeviceResult:
-        return DeviceResult(Outcome.DEVICE_OFFLINE)
+@pytest.mark.parametrize("metadata", [None, {}, {"tessera_agent": "task_agent", "other": "x"}])
+def test_metadata_may_be_missing_or_foreign(metadata: dict[str, str] | None) -> None:
+    body = {"messages": [{"role": "user", "content": "help"}], "metadata": metadata}
+    assert not parse_request(json.dumps(body)).wants_blocks
 
 
 @given(st.text())

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.repair import instructions
+from agents.turn import Scope
 from demo.model import respond
 from demo.request import parse_request
 from demo.sentences import DISCLOSURE
@@ -103,7 +103,7 @@ def test_a_broken_chart_is_written_whole_when_it_is_asked_for_again() -> None:
     (broken,) = [block for block in answer.written if block["type"] == "chart"]
     assert broken["from"]["groupBy"] == "nonsense"
     rejected = RejectedBlock(1, "unknown_field", "chart", "No task has the field nonsense.")
-    again = talk("show me a broken chart of tasks by status", then=instructions([rejected]))
+    again = talk("show me a broken chart of tasks by status", rejected=[rejected])
     (mended,) = json.loads(again.answer)
     assert (mended["type"], mended["from"]["groupBy"]) == ("chart", "status")
 
@@ -226,19 +226,19 @@ def test_popups_get_plain_text() -> None:
 
 
 def test_the_open_item_of_a_popup_is_what_this_means() -> None:
-    system = f'The person has this task open:\n<data name="task">\n{json.dumps(DATA["task"][1])}\n</data>'
-    assert "This task is “Call Ann” (due today)." in talk("what is this?", mode="popup", system=system).answer
-    assert talk("finish this", mode="popup", system=system).calls == [[("complete_task", {"id": "t2"})]]
+    scope = Scope("task", "t2", DATA["task"][1])
+    assert "This task is “Call Ann” (due today)." in talk("what is this?", mode="popup", scope=scope).answer
+    assert talk("finish this", mode="popup", scope=scope).calls == [[("complete_task", {"id": "t2"})]]
 
 
 def test_a_cut_list_is_said_to_be_cut() -> None:
     body = {
+        "metadata": {"tessera_mode": "home"},
         "messages": [
-            {"role": "system", "content": "A JSON array of blocks."},
             {"role": "user", "content": "tasks"},
             {"role": "assistant", "tool_calls": [{"id": "1", "function": {"name": "list_tasks", "arguments": "{}"}}]},
             {"role": "tool", "tool_call_id": "1", "content": '{"items":[{"id":"t1","title":"A"}],"truncated":true}'},
-        ]
+        ],
     }
     assert "only a part" in respond(parse_request(json.dumps(body)), now_ms=NOW_MS).text
 
@@ -251,13 +251,13 @@ def test_malformed_results_never_break_the_answer(content: str) -> None:
     call = {"id": "1", "function": {"name": "list_tasks", "arguments": "{"}}
     for message in ("what should I do today?", "line chart of tasks", "finish a", "overview"):
         body = {
+            "metadata": {"tessera_mode": "home"},
             "messages": [
-                {"role": "system", "content": "A JSON array of blocks."},
                 {"role": "user", "content": message},
                 {"role": "assistant", "tool_calls": [call]},
                 {"role": "tool", "tool_call_id": "1", "content": content},
                 {"role": "tool", "tool_call_id": "unknown", "content": content},
-            ]
+            ],
         }
         blocks = json.loads(respond(parse_request(json.dumps(body)), now_ms=NOW_MS).text)
         for block in blocks[1:]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from demo.sentences import DISCLOSURE
 from demo.serve import DemoConfig, build_demo_app, serve_demo_model
 from server.net.http_server import serve_rest
 from streaming.chat import ChatRequest, ContentDelta, FinishReason, Message, ToolCallDelta, ToolSpec
+from streaming.dialects import OpenAIChat
 from streaming.model.chat_model import ChatModel, ModelConfig
 
 QUESTION: dict[str, Any] = {"model": "tessera-demo", "messages": [{"role": "user", "content": "help"}]}
@@ -27,25 +27,12 @@ LIST_PROJECTS = ToolSpec("list_projects", "", {"type": "object", "properties": {
 
 
 @pytest.fixture
-async def base_url(nursery: trio.Nursery) -> str:
-    url = await nursery.start(partial(serve_demo_model, DemoConfig(pace_s=0), serve_rest))
-    assert isinstance(url, str)
-    return url
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient() as client:
-        yield client
-
-
-@pytest.fixture
 def model(base_url: str, client: httpx.AsyncClient) -> ChatModel:
-    return ChatModel(client, ModelConfig(name="tessera-demo", url=base_url))
+    return ChatModel(client, ModelConfig("tessera-demo", base_url, dialect=OpenAIChat(sends_metadata=True)))
 
 
 async def test_an_answer_streams_in_small_uneven_pieces(model: ChatModel) -> None:
-    request = ChatRequest((Message("system", "A JSON array of blocks."), Message("user", "help")))
+    request = ChatRequest((Message("user", "help"),), metadata={"tessera_mode": "home"})
     tokens = []
     async with model.stream(request) as batches:
         async for batch in batches:

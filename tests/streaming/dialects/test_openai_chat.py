@@ -112,6 +112,13 @@ def test_the_name_of_the_token_limit_is_a_setting() -> None:
     assert "max_tokens" not in body
 
 
+def test_metadata_is_sent_only_where_that_is_set() -> None:
+    request = ChatRequest((), metadata={"tessera_call": "route"})
+    assert "metadata" not in json.loads(OpenAIChat().body(request, "m"))
+    assert json.loads(OpenAIChat(sends_metadata=True).body(request, "m"))["metadata"] == {"tessera_call": "route"}
+    assert "metadata" not in json.loads(OpenAIChat(sends_metadata=True).body(ChatRequest(()), "m"))
+
+
 def test_a_lone_surrogate_in_a_prompt_does_not_fail_the_request() -> None:
     body = OpenAIChat().body(ChatRequest((Message("user", "a\ud800b"),)), "m")
     assert json.loads(body)["messages"][0]["content"] == "a?b"
