@@ -14,7 +14,7 @@ PEERS_VENV ?= $(abspath .venv-peers)
 PEERS := $(PEERS_VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: run chat test check fmt schema prompts migrate rollback bench bench-router bench-parser bench-stream profile-stream fuzz mutants test-all clean help test-model test-client bench-memory embedding-model embedder playground test-browser screenshots
+.PHONY: run chat test check fmt schema prompts statements migrate rollback bench bench-router bench-parser bench-stream profile-stream fuzz mutants test-all clean help test-model test-client bench-memory embedding-model embedder playground test-browser screenshots
 
 run: embedder $(PAGE_TRIED)  ## start the server with an embedded database and a demo model; print its addresses
 	@exec $(BIN)/python -m server run
@@ -62,6 +62,9 @@ schema: $(STAMP)  ## generate docs/protocol (JSON Schema, AsyncAPI) and the Type
 
 prompts: $(STAMP)  ## generate the agents' prompts; raise the prompt version if one changed
 	$(BIN)/python -m agents.prompt_files
+
+statements: $(STAMP)  ## list the SQL statement files in sql/statements/names.py, for the type checker
+	$(BIN)/python -m sql.statements
 
 migrate: $(STAMP)  ## apply the missing migrations to the configured database
 	$(BIN)/python -m server migrate

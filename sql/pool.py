@@ -268,3 +268,15 @@ class Pool:
             self._discard(self._idle.pop())
         while self._waiters:
             self._waiters.popleft().woken.set()
+
+
+async def connection_places(pool: Pool) -> int:
+    """How many connections the server's settings leave for ordinary users: `max_connections` minus the reserved ones."""
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
+            # PostgreSQL before version 16 does not have this setting.
+            " - coalesce(current_setting('reserved_connections', true)::int, 0)"
+        )
+        row = await cursor.fetchone()
+    return 0 if row is None else int(row[0])

@@ -25,7 +25,7 @@ _EXACT: Final = SQL(
     "SELECT id FROM memory_associative WHERE user_id = {user_id} AND embedding_model = {model}"
     " ORDER BY embedding <=> %(vector)s LIMIT {limit}"
 )
-# As in sql/statements/memory_search.sql: candidates by signature, compared by their vectors.
+# As in sql/statements/associative/memory_search.sql: candidates by signature, compared by their vectors.
 _BY_SIGNATURE: Final = SQL(
     "WITH near AS (SELECT id FROM memory_associative WHERE user_id = {user_id} AND embedding_model = {model}"
     " ORDER BY signature <~> (SELECT binary_quantize(%(vector)s)::bit(1536)) LIMIT {limit})"

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from server.settings import PREFIX, Settings, SettingsError
-from sql.capacity import connection_places
 from sql.embedded import MAX_CONNECTIONS, embedded_postgres
 from sql.migrate import Migration, migrate, pending, read_migrations
-from sql.pool import Pool, open_pool
+from sql.pool import Pool, connection_places, open_pool
 from sql.tenant import configure_server
 
 _EMBEDDED_FOLDER: Final = "postgres"

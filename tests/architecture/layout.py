@@ -115,7 +115,6 @@ PACKAGES: Mapping[str, Arrows] = {
         "wire": set(),
     },
     "sql": {
-        "capacity": {"pool"},
         "driver": set(),
         "embedded": set(),
         "migrate": {"driver"},

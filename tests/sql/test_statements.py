@@ -10,9 +10,10 @@ from typing import Any, get_args
 import psycopg
 import pytest
 
-from sql import statements as statements_module
 from sql.pool import Pool
-from sql.statements import StatementError, StatementName, Statements, read_statements
+from sql.statements import StatementError, StatementName, Statements, loader
+from sql.statements.__main__ import names_module
+from sql.statements.loader import FOLDER, read_statements
 from sql.tenant import scoped, scoped_to_email
 
 STATEMENTS = Statements.load()
@@ -44,19 +45,25 @@ def test_comment_and_semicolon_are_left_out(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("change", "complaint"),
-    [("user_insert", "no file in .* for: user_insert"), (None, "not listed in StatementName.*: another")],
+    [("user_insert", "no .sql file below .* for: user_insert"), (None, "not listed in StatementName.*: another")],
 )
 def test_files_and_names_must_be_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str | None, complaint: str
 ) -> None:
-    for name, text in read_statements(statements_module.FOLDER).items():
+    for name, text in read_statements(FOLDER).items():
         if name != change:
             (tmp_path / f"{name}.sql").write_bytes(b"-- A copy.\n" + text)
     if change is None:
         (tmp_path / "another.sql").write_text("-- Nobody's.\nSELECT 1")
-    monkeypatch.setattr(statements_module, "FOLDER", tmp_path)
+    monkeypatch.setattr(loader, "FOLDER", tmp_path)
     with pytest.raises(StatementError, match=complaint):
         Statements.load()
+
+
+def test_the_list_of_names_is_up_to_date() -> None:
+    expected = names_module(read_statements(FOLDER))
+    assert (FOLDER / "names.py").read_text("utf-8") == expected, "run `make statements`"
+    assert '"another",' in names_module(["another"])
 
 
 @pytest.mark.parametrize("name", get_args(StatementName))

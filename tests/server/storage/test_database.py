@@ -8,8 +8,7 @@ import pytest
 
 from server.settings.settings import Settings, SettingsError, load_settings
 from server.storage.database import check_connections, connections_taken, database_url
-from sql.capacity import connection_places
-from sql.pool import Pool, open_pool
+from sql.pool import Pool, connection_places, open_pool
 
 
 def workers(count: int, pool_size: int, **more: str) -> Settings:
