@@ -271,7 +271,7 @@ class Pool:
 
 
 async def connection_places(pool: Pool) -> int:
-    """How many connections the server's settings leave for ordinary users: `max_connections` minus the reserved ones."""
+    """How many connections ordinary users may open: `max_connections` minus the reserved ones."""
     async with pool.connection() as connection:
         cursor = await connection.execute(
             "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
