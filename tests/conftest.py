@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from trio.testing import MockClock
 
 from sql.pool import Pool, open_pool
 from sql.tenant import configure_server
@@ -16,6 +17,12 @@ def postgres() -> Iterator[str]:
     """The session's PostgreSQL server: a superuser's conninfo. Not for `autojump_clock`, which outruns I/O."""
     with running_server() as conninfo:
         yield conninfo
+
+
+@pytest.fixture
+def jump_clock() -> MockClock:
+    """Runs as fast as a real clock, so that `fail_after` still guards a test, and jumps when the test says so."""
+    return MockClock(rate=1)
 
 
 @pytest.fixture
