@@ -36,8 +36,6 @@ class ChatAgent:
         self._turn = turn
         self._spec = spec
         self._limits = limits or AgentLimits()
-        self._conversation: list[Message] = []
-        self._reasoning_blocks = 0
         turn.tool_results.bound(self._limits)
 
     def __repr__(self) -> str:
@@ -52,11 +50,6 @@ class ChatAgent:
         """What the tools returned in this request: `entity_ref` blocks resolve from it."""
         return self._turn.tool_results
 
-    @property
-    def repairable_blocks(self) -> int:
-        """How many rejected blocks `repair` may be given; 0 when repairs are off."""
-        return self._limits.repair_blocks if self._limits.repair_timeout_s > 0 else 0
-
     async def handle(self) -> str:
         """The whole answer. Raises `ModelError`."""
         return await self._tool_loop()
@@ -66,20 +59,21 @@ class ChatAgent:
         return self._tool_loop_stream()
 
     async def repair(self, rejected: Sequence[RejectedBlock]) -> Repair:
-        """Ask once for blocks of the answer that could not be shown; call it when the answer has ended.
+        """Ask once for blocks of the answer that could not be shown; call it when the turn's answer has ended.
 
-        Bounded in time and tokens, without tools; never raises for what the model does.
+        The call is bounded in time and tokens and offers no tools. Raises nothing but `trio.Cancelled`.
         """
-        # The model counts the blocks that it wrote, and its reasoning was none of them.
-        counted = [replace(block, index=max(0, block.index - self._reasoning_blocks)) for block in rejected]
+        turn = self._turn
+        # The model counts only the blocks that it wrote, not those that show its reasoning.
+        counted = [replace(block, index=max(0, block.index - turn.reasoning_blocks)) for block in rejected]
         return await ask_for_repair(
             self._model,
-            self._conversation,
+            turn.conversation,
             counted,
-            self._turn.usage,
+            turn.usage,
             self._limits,
-            tools=_called(self._conversation, self._tool_specs()),
-            metadata=repair_metadata(answer_metadata(self._spec.name, self._turn), counted),
+            tools=_called(turn.conversation, self._tool_specs()),
+            metadata=repair_metadata(answer_metadata(self._spec.name, turn), counted),
         )
 
     def _tool_specs(self) -> tuple[ToolSpec, ...]:
@@ -113,7 +107,7 @@ class ChatAgent:
                 if reasoning is not None:
                     if shown := reasoning.close():
                         yield shown
-                    self._reasoning_blocks += reasoning.blocks
+                    turn.reasoning_blocks += reasoning.blocks
             finally:
                 reply.charge(turn.usage)
             # Calls that were not allowed are not run: the bound is the server's, not the model's.
@@ -121,7 +115,7 @@ class ChatAgent:
             if not calls:
                 break
             messages += await rounds.run(reply.text, calls)
-        self._conversation = [*messages, Message("assistant", reply.text[-self._limits.repair_chars :])]
+        turn.conversation = [*messages, Message("assistant", reply.text[-self._limits.repair_chars :])]
         if not pause and not turn.mutations:
             raise ModelError(ErrorCode.MODEL_ERROR, "The model gave an empty answer.", retryable=True)
 

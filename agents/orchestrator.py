@@ -1,23 +1,29 @@
-"""From a turn to its answer: route it, then let the chosen agent work."""
+"""From a turn to its answer: route it, then run the chosen agent.
+
+The server's answer pipeline uses `orchestrate_v3_stream` and `repair`. The other calls are for programs without a
+server; `docs/agents.md` shows one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from agents.chat_agent import ChatAgent
 from agents.limits import AgentLimits
 from agents.model import Models
 from agents.registry import AGENTS
+from agents.repair import Repair
 from agents.router import classify_intent
 from agents.turn import Turn
+from streaming.answer import RejectedBlock
 
 
 class Orchestrator:
-    """Serves any number of turns at once; it keeps nothing of them.
+    """Answers any number of turns at once. It keeps no state of a turn; the `Turn` itself holds all of it.
 
-    Every method raises `streaming.model.errors.ModelError` when the answering model fails. `turn` then holds what had
-    been gathered until there: results, mutations, usage; also when the caller is cancelled.
+    Every call that answers raises `streaming.model.ModelError` when the answering model fails. The turn then holds the
+    results, mutations and usage up to that point; also when the caller is cancelled.
     """
 
     def __init__(self, models: Models, limits: AgentLimits | None = None) -> None:
@@ -25,7 +31,7 @@ class Orchestrator:
         self._limits = limits or AgentLimits()
 
     async def orchestrate_v3(self, turn: Turn) -> tuple[str, ChatAgent]:
-        """Route `turn`; returns the agent's name and the agent. The caller drives it."""
+        """Route `turn`; returns the agent's name and the agent, which the caller then runs."""
         intent = await classify_intent(
             self._models.router,
             turn.message,
@@ -35,18 +41,33 @@ class Orchestrator:
             limits=self._limits,
         )
         turn.routed_by = intent.decided_by
-        return intent.agent_name, ChatAgent(self._models.answer, turn, AGENTS[intent.agent_name], self._limits)
+        turn.agent_name = intent.agent_name
+        return intent.agent_name, self._agent(intent.agent_name, turn)
 
     async def orchestrate_v3_stream(self, turn: Turn) -> AsyncGenerator[tuple[str, str], None]:
-        """`(agent_name, "")` as soon as the turn is routed, then `(agent_name, token)`; a token is never empty.
+        """Yields `(agent_name, "")` when the turn is routed, then `(agent_name, token)`; a token is never empty.
 
-        Iterate it inside `contextlib.aclosing`, so that leaving early closes the model's stream at once.
+        Iterate it inside `contextlib.aclosing`: leaving early then closes the model's stream at once.
         """
         name, agent = await self.orchestrate_v3(turn)
         yield name, ""
         async with aclosing(agent.handle_stream()) as tokens:
             async for token in tokens:
                 yield name, token
+
+    @property
+    def repairable_blocks(self) -> int:
+        """How many rejected blocks `repair` accepts at most; 0 when repairs are off."""
+        return self._limits.repair_blocks if self._limits.repair_timeout_s > 0 else 0
+
+    async def repair(self, turn: Turn, rejected: Sequence[RejectedBlock]) -> Repair:
+        """Ask the agent that answered `turn` once more for blocks that could not be shown; see `ChatAgent.repair`.
+
+        Raises ValueError when `turn` has not been routed.
+        """
+        if turn.agent_name is None:
+            raise ValueError("a turn that no agent answered cannot be repaired")
+        return await self._agent(turn.agent_name, turn).repair(rejected)
 
     async def orchestrate(self, turn: Turn) -> str:
         """The whole answer as the model wrote it."""
@@ -59,3 +80,6 @@ class Orchestrator:
             async for _, token in pairs:
                 if token:
                     yield token
+
+    def _agent(self, name: str, turn: Turn) -> ChatAgent:
+        return ChatAgent(self._models.answer, turn, AGENTS[name], self._limits)

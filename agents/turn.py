@@ -24,7 +24,11 @@ class Scope:
 
 @dataclass(slots=True)
 class Turn:
-    """A request in progress. The last four fields are filled while it is answered; the server reads them at its end."""
+    """A request in progress. The fields from `tool_results` on are filled while it is answered.
+
+    `conversation` is what the model was sent and what it answered, set when the answer has ended; of the answer it has
+    the last `AgentLimits.repair_chars` characters. `reasoning_blocks` counts the blocks that show its reasoning.
+    """
 
     message: str
     mode: Literal["home", "popup"]
@@ -37,3 +41,6 @@ class Turn:
     mutations: list[WsMutationRecord] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
     routed_by: Literal["scope", "model", "keywords"] | None = None
+    agent_name: str | None = None
+    conversation: Sequence[Message] = ()
+    reasoning_blocks: int = 0

@@ -167,17 +167,17 @@ class Answer:
             self._recalled = await self._memory.recall(self._chat.user_id, self._chat.message)
         self._turn.memory = self._recalled.prompt
         self._state = "routing"
-        with span("route", {}) as routing:
-            agent_name, agent = await self._orchestrator.orchestrate_v3(self._turn)
-            note_route(routing, agent_name, self._turn.routed_by)
-        self._agent = agent_name
-        self._state = "model"
-        self._spans.enter_context(agent_span(agent_name))
-        if not started:
-            for frame in self._formatter.start(agent_name):
-                await emit(frame)
-        async with aclosing(agent.handle_stream()) as tokens:
-            async for token in tokens:
+        async with aclosing(self._orchestrator.orchestrate_v3_stream(self._turn)) as tokens:
+            with span("route", {}) as routing:
+                agent_name, _ = await anext(tokens)
+                note_route(routing, agent_name, self._turn.routed_by)
+            self._agent = agent_name
+            self._state = "model"
+            self._spans.enter_context(agent_span(agent_name))
+            if not started:
+                for frame in self._formatter.start(agent_name):
+                    await emit(frame)
+            async for _, token in tokens:
                 if not self._first_token_seen:
                     self._first_token_seen = True
                     self._state = "streaming"
@@ -192,7 +192,7 @@ class Answer:
             await emit(part)
         if isinstance(self._formatter, HomeFormatter):
             self._state = "repairing"
-            for block in await corrected_blocks(agent, self._formatter, self._metrics):
+            for block in await corrected_blocks(self._orchestrator, self._turn, self._formatter, self._metrics):
                 await emit(block)
 
     def _announce_mutations(self) -> None:

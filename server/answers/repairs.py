@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import structlog
 
-from agents.chat_agent import ChatAgent
+from agents.orchestrator import Orchestrator
+from agents.turn import Turn
 from server.telemetry import Metrics
 from streaming.answer import HomeFormatter
 from streaming.wire import WsStreamBlock
@@ -12,15 +13,17 @@ from streaming.wire import WsStreamBlock
 log = structlog.get_logger(__name__)
 
 
-async def corrected_blocks(agent: ChatAgent, formatter: HomeFormatter, metrics: Metrics) -> list[WsStreamBlock]:
+async def corrected_blocks(
+    orchestrator: Orchestrator, turn: Turn, formatter: HomeFormatter, metrics: Metrics
+) -> list[WsStreamBlock]:
     """Ask once for what was rejected; the frames of what came back valid, each at its block's own index.
 
     Nothing is asked when nothing was rejected, or repairs are off. Never raises for what the model does.
     """
-    rejected = formatter.repairable(agent.repairable_blocks)
+    rejected = formatter.repairable(orchestrator.repairable_blocks)
     if not rejected:
         return []
-    repair = await agent.repair(rejected)
+    repair = await orchestrator.repair(turn, rejected)
     if repair.outcome != "answered":
         metrics.block_repaired(repair.outcome, len(rejected))
         return []

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,8 @@ from agents.limits import AgentLimits
 from agents.registry import AGENTS
 from agents.tools.tool import Tool, parameters_schema
 from parser.blocks import Aggregate, BindReason, ChartFrom, TableFrom, TimelineFrom
+from tests.agents.fakes import Models
+from tests.model_server import text_stream, tool_calls
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "agents.md").read_text("utf-8")
 
@@ -50,3 +55,21 @@ def test_the_bounds_of_a_repair_are_those_of_the_code() -> None:
     limits = AgentLimits()
     assert f"at most {limits.repair_blocks} blocks" in PAGE
     assert f"{limits.repair_tokens} tokens" in PAGE
+
+
+async def test_the_program_on_the_page_runs(models: Models) -> None:
+    server, _ = models
+    (source,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    program: dict[str, Any] = {}
+    exec(compile(source, "docs/agents.md", "exec"), program)  # noqa: S102 - it is a page of this project
+    for _ in range(3):
+        server.reply(
+            text_stream(json.dumps({"agent": "task_agent"})),
+            tool_calls(("list_tasks", {})),
+            text_stream("Pay ", "the rent."),
+        )
+    async with aclosing(program["ask"](server.url, "test", "what is due?")) as answers:
+        whole, streamed, with_results = [answer async for answer in answers]
+    assert whole == streamed == "Pay the rent."
+    task = {"id": "t1", "title": "Pay the rent", "status": "todo"}
+    assert with_results == f"task_agent: Pay the rent. {[task]}"

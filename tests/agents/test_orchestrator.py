@@ -11,6 +11,7 @@ from agents.limits import AgentLimits
 from agents.model import Models
 from agents.orchestrator import Orchestrator
 from agents.turn import Scope
+from streaming.answer import RejectedBlock
 from streaming.chat import Usage
 from streaming.model.errors import ModelError
 from tests.agents.fakes import ScriptedDevice, answered, make_turn, open_model
@@ -72,7 +73,24 @@ async def test_a_popup_goes_straight_to_its_agent(served: Served) -> None:
     assert turn.usage == Usage(50, 5)
 
 
-async def test_whole_and_streamed_answers_for_rest(served: Served) -> None:
+async def test_a_streamed_answer_is_repaired_by_the_agent_that_gave_it(served: Served) -> None:
+    server, orchestrator = served
+    server.reply(routes_to("note_agent"), text_stream('[{"type":"chart"}]'), text_stream('[{"type":"table"}]'))
+    turn = make_turn()
+    with pytest.raises(ValueError, match="no agent answered"):
+        await orchestrator.repair(turn, [RejectedBlock(0, "missing_field", "chart", "")])
+    async with aclosing(orchestrator.orchestrate_v3_stream(turn)) as pairs:
+        names = {name async for name, _ in pairs}
+    assert names == {"note_agent"}
+    repair = await orchestrator.repair(turn, [RejectedBlock(0, "missing_field", "chart", "")])
+    assert (repair.outcome, repair.reply) == ("answered", '[{"type":"table"}]')
+    asked = server.requests[-1].body["messages"]
+    assert asked[0]["content"].startswith("You are the note agent")
+    assert asked[-2] == {"role": "assistant", "content": '[{"type":"chart"}]'}
+    assert "The chart block that is number 0" in asked[-1]["content"]
+
+
+async def test_whole_and_streamed_answers_for_programs_without_a_server(served: Served) -> None:
     server, orchestrator = served
     server.fallback = lambda request: (
         routes_to("task_agent") if "response_format" in request.body else text_stream("Two ", "tasks.")

@@ -9,9 +9,11 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+import agents.model
 from agents.block_format import answer_schema
 from agents.chat_agent import ChatAgent
 from agents.limits import AgentLimits
+from agents.orchestrator import Orchestrator
 from agents.registry import AGENTS
 from agents.repair import Repair
 from agents.turn import Turn
@@ -131,7 +133,8 @@ async def test_a_provider_that_insists_is_told_the_tools_that_the_conversation_h
 
 def test_repairs_are_off_when_they_have_no_time() -> None:
     def repairable(limits: AgentLimits) -> int:
-        return ChatAgent(None, make_turn(), SPEC, limits).repairable_blocks  # type: ignore[arg-type]  # it is not asked
+        no_model: Any = None
+        return Orchestrator(agents.model.Models(no_model, no_model), limits).repairable_blocks
 
     assert repairable(AgentLimits(repair_blocks=3)) == 3
     assert repairable(AgentLimits(repair_timeout_s=0)) == 0
