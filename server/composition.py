@@ -14,7 +14,7 @@ from memory.middleware import MemoryMiddleware
 from server.accounts import Accounts, Tokens
 from server.answers import AnswerPipeline
 from server.devices import DeviceRegistry, ToolTimeouts
-from server.memory_service import Remembering
+from server.memory_service import MemoryService
 from server.models import OpenModels, TokenSpending, TokenSpendTable
 from server.peers import Overview
 from server.relay import Relay
@@ -39,7 +39,7 @@ class Parts:
     gate: DeviceGate
     registry: DeviceRegistry
     rest: RestServices
-    remembering: Remembering
+    memory_service: MemoryService
     overview: Overview
     spending: TokenSpending
 
@@ -61,10 +61,10 @@ def compose(
     """See the module. Opens nothing."""
     metrics.watch_pool(database.pool.stats)
     metrics.watch_outboxes(lambda: sum(link.queued_bytes for link in registry.all()))
-    remembering = Remembering(
+    memory_service = MemoryService(
         memory, metrics, recall_s=settings.memory_recall_timeout_s, store_s=settings.memory_store_timeout_s
     )
-    metrics.watch_memory(lambda: remembering.waiting)
+    metrics.watch_memory(lambda: memory_service.waiting)
     spending = TokenSpending(
         settings.max_tokens_per_user_day, time.time, TokenSpendTable(database.pool, statements), metrics
     )
@@ -89,7 +89,7 @@ def compose(
         AnswerLimits(settings.request_timeout_s, settings.max_concurrent_requests, settings.max_message_chars),
         wall_clock=time.time,
         spending=spending,
-        memory=remembering,
+        memory=memory_service,
         claim=relay.claim if relay is not None else None,
         trace=exporter.export if exporter is not None else None,
     )
@@ -131,7 +131,7 @@ def compose(
         worker=orders.number if orders is not None else None,
         limits=RestLimits(max_body_bytes=settings.max_frame_bytes, max_message_chars=settings.max_message_chars),
     )
-    return Parts(pipeline, gate, registry, rest, remembering, overview, spending)
+    return Parts(pipeline, gate, registry, rest, memory_service, overview, spending)
 
 
 def _recorded(models: Models, settings: Settings) -> Models:

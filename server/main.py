@@ -103,7 +103,7 @@ async def serve(
                 exporter,
             )
             origins = AllowedOrigins(settings.allowed_origins)
-            nursery.start_soon(parts.remembering.run)
+            nursery.start_soon(parts.memory_service.run)
             nursery.start_soon(parts.spending.run)
             nursery.start_soon(memory.upkeep.run)
             if parts.overview.peers is not None:
@@ -201,5 +201,5 @@ async def _drain(parts: Parts, rest_done: trio.Event, grace_s: float) -> None:
     with trio.move_on_after(_CLOSE_TIMEOUT_S):
         await parts.gate.closed()
         await rest_done.wait()
-    await parts.remembering.drain(max(ends_at - trio.current_time(), _CLOSE_TIMEOUT_S))
+    await parts.memory_service.drain(max(ends_at - trio.current_time(), _CLOSE_TIMEOUT_S))
     await parts.spending.drain(max(ends_at - trio.current_time(), _CLOSE_TIMEOUT_S))

@@ -15,7 +15,7 @@ from server.accounts.accounts import (
 )
 from server.accounts.credentials import (
     TOKEN_LABEL,
-    Identity,
+    AuthenticatedUser,
     Passwords,
     TokenExpired,
     TokenInvalid,
@@ -25,10 +25,10 @@ from server.accounts.credentials import (
 __all__ = [
     "TOKEN_LABEL",
     "Accounts",
+    "AuthenticatedUser",
     "BadCredentials",
     "Email",
     "EmailTaken",
-    "Identity",
     "Passwords",
     "TokenExpired",
     "TokenInvalid",

@@ -86,8 +86,8 @@ class TokenExpired(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """Who bears a valid token, and until when: `expires_at` is in seconds since the epoch."""
+class AuthenticatedUser:
+    """The user that a valid access token was issued to. `expires_at` is in seconds since the epoch."""
 
     user_id: UUID
     expires_at: float
@@ -122,7 +122,7 @@ class Tokens:
         }
         return jwt.encode(claims, self._keys[0], algorithm=_ALGORITHM), self._lifetime_s
 
-    def verify(self, token: str) -> Identity:
+    def verify(self, token: str) -> AuthenticatedUser:
         """Whose token this is. Raises `TokenExpired` or `TokenInvalid`."""
         claims = self._claims(token)
         expires_at, issued_at = claims["exp"], claims["iat"]
@@ -134,7 +134,7 @@ class Tokens:
         if issued_at > now + _LEEWAY_S:
             raise TokenInvalid
         try:
-            return Identity(UUID(claims["sub"]), float(expires_at))
+            return AuthenticatedUser(UUID(claims["sub"]), float(expires_at))
         except ValueError:
             raise TokenInvalid from None
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from server.memory_service.answer_memory import (
     AnswerMemory,
+    MemoryService,
     NoMemory,
     RecalledContext,
-    Remembering,
 )
 from server.memory_service.setup import (
     KEY_FAULTS,
@@ -21,9 +21,9 @@ from server.memory_service.setup import (
 __all__ = [
     "KEY_FAULTS",
     "AnswerMemory",
+    "MemoryService",
     "NoMemory",
     "RecalledContext",
-    "Remembering",
     "open_embedder",
     "open_memory",
     "user_keys",

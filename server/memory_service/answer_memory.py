@@ -61,7 +61,7 @@ class AnswerMemory(Protocol):
         ...
 
 
-class Remembering:
+class MemoryService:
     """`AnswerMemory` on the middleware. `run` it in the server's nursery."""
 
     def __init__(self, middleware: MemoryMiddleware, metrics: Metrics, *, recall_s: float, store_s: float) -> None:

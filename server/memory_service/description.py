@@ -53,7 +53,7 @@ class _Answer(BaseModel):
     preferences: list[_Preference] = []
 
 
-def describing(model: Model, metrics: Metrics) -> Describe:
+def describer(model: Model, metrics: Metrics) -> Describe:
     """Ask `model` to describe exchanges. It raises what the model raises; tokens are counted on every path."""
 
     async def describe(message: str, response: str) -> Description | None:

@@ -27,7 +27,7 @@ from memory.maintenance import KeysDoNotFit, KeyUpkeep, check_keys
 from memory.middleware import MemoryMiddleware
 from memory.tiers import MemoryStore
 from memory.vault import Vault
-from server.memory_service.description import describing
+from server.memory_service.description import describer
 from server.settings import Settings
 from server.telemetry import Metrics
 from sql.pool import Pool
@@ -86,7 +86,7 @@ async def open_memory(
         pattern_threshold=settings.memory_pattern_threshold,
     )
     store = MemoryStore(vault, embedder)
-    describe = describing(describing_model, metrics) if describing_model is not None else None
+    describe = describer(describing_model, metrics) if describing_model is not None else None
     enrichment = Enrichment(vault, store, limits, describe, metrics.enriched)
     metrics.watch_enrichment(lambda: enrichment.waiting)
     middleware = MemoryMiddleware(vault, embedder, limits=limits, enrichment=enrichment)

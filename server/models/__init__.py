@@ -1,6 +1,6 @@
-"""The models that the server calls: opening them, sharing their places, and the daily token budget.
+"""The models that the server calls: opening them, limiting concurrent calls, and the daily token budget.
 
-Without a model in the settings, the demo model is started here.
+If the settings name no model, the demo model is started here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which models the server calls: those of the settings, or the demo model, served by ourselves on loopback."""
+"""Opens the models that the server calls: those of the settings, or else the demo model on loopback."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import trio
 
 from agents.model import Model, Models
 from demo.serve import DemoConfig, serve_demo_model
-from server.models.places import BoundedModel
+from server.models.concurrency import ConcurrencyLimitedModel
 from server.net import serve_rest
 from server.settings import PREFIX, DialectName, FallbackModel, Settings
 from server.telemetry import Metrics, ModelUse, TracedModel, answered_by
@@ -20,7 +20,7 @@ from streaming.dialects import DIALECTS, OpenAIChat, fitted, is_reasoning_model
 from streaming.model import ChatModel, CircuitBreaker, FailoverModel, ModelConfig, RetryPolicy
 from streaming.wire import ErrorCode
 
-# As the GenAI conventions name them; a compatible server is told by its dialect.
+# Names of the GenAI semantic conventions. A compatible server has the name of its dialect's provider.
 _PROVIDERS: Final[Mapping[DialectName, str]] = {
     "openai-chat": "openai",
     "openai-responses": "openai",
@@ -32,24 +32,24 @@ _DEMO_NAME: Final = "tessera-demo"
 
 @dataclass(frozen=True, slots=True)
 class OpenModels:
-    """The models, and how the banner names them."""
+    """The opened models; `description` is for the banner."""
 
     models: Models
     description: str
     memory: Model | None = None
-    """The model that describes exchanges for memory, when the settings name one."""
-    resting: Callable[[], bool] = lambda: False
-    """Whether every model that answers is left alone by its breaker."""
+    """The model that summarises exchanges for memory, if the settings name one."""
+    all_breakers_open: Callable[[], bool] = lambda: False
+    """Whether the circuit breakers of all models that answer are open."""
 
     async def fault(self) -> str | None:
-        """None when a model may be called, for `/readyz`; none is called to find out."""
-        return "every model has failed lately and is left alone for a while" if self.resting() else None
+        """The check of `/readyz`: None if a model may be called. Calls no model."""
+        return "the circuit breaker of every model is open" if self.all_breakers_open() else None
 
 
 async def open_models(
     settings: Settings, client: httpx.AsyncClient, nursery: trio.Nursery, metrics: Metrics
 ) -> OpenModels:
-    """The models of the settings. Without any, the demo model is started in `nursery` and called like any other."""
+    """The models of the settings. If they name none, start the demo model in `nursery` and call it over HTTP."""
     dialect = DIALECTS[settings.model_dialect]
     if settings.model_url is not None and settings.model_name is not None:
         url, name = settings.model_url, settings.model_name
@@ -60,9 +60,9 @@ async def open_models(
         )
         url, name = await nursery.start(partial(serve_demo_model, demo, serve_rest)), _DEMO_NAME
         dialect = OpenAIChat(sends_metadata=True)
-        description = f"demo, rules instead of a language model; set {PREFIX}MODEL_URL to use a real one"
+        description = f"demo model (fixed rules, no language model); set {PREFIX}MODEL_URL to use a real one"
         if settings.demo_replay is not None:
-            description = f"demo, replaying {settings.demo_replay}"
+            description = f"demo model, replaying {settings.demo_replay}"
     first = ModelConfig(
         name=name,
         url=url,
@@ -76,47 +76,47 @@ async def open_models(
     )
     if settings.fallback_models:
         description += ", then " + ", ".join(fallback.name for fallback in settings.fallback_models)
-    places = trio.CapacityLimiter(settings.max_model_calls)
+    limiter = trio.CapacityLimiter(settings.max_model_calls)
 
     failing_over: dict[ModelUse, FailoverModel] = {}
 
     def model(use: ModelUse, *configs: ModelConfig) -> Model:
         configs = tuple(_fitted(settings, config) for config in configs)
-        providers = [_provider(settings, place) for place in range(len(configs))]
+        providers = [_provider(settings, index) for index in range(len(configs))]
 
-        def begun(place: int) -> None:
-            answered_by(configs[place].name, providers[place])
+        def begun(index: int) -> None:
+            answered_by(configs[index].name, providers[index])
 
         failing_over[use] = _failing_over(settings, client, configs, partial(metrics.model_failed, use), begun)
-        bounded = BoundedModel(failing_over[use], places, settings.model_call_wait_s)
+        limited = ConcurrencyLimitedModel(failing_over[use], limiter, settings.model_call_wait_s)
         if settings.otlp_endpoint is None:
-            return bounded
-        return TracedModel(bounded, configs[0].name, providers[0])
+            return limited
+        return TracedModel(limited, configs[0].name, providers[0])
 
     answer = model("answer", first, *(_fallback(first, fallback) for fallback in settings.fallback_models))
     router = answer
     if settings.router_model_name is not None:
-        # Without the fallbacks: the local classifier stands in for a router that fails.
+        # No fallback models: if the router fails, the local classifier decides.
         router = model("router", replace(first, name=settings.router_model_name))
     memory = None
     if settings.memory_model_name is not None:
         memory = model("memory", replace(first, name=settings.memory_model_name))
     metrics.watch_models(
         lambda: [(use, name, state) for use, one in failing_over.items() for name, state in one.states()],
-        lambda: int(places.borrowed_tokens),
+        lambda: int(limiter.borrowed_tokens),
     )
 
-    def resting() -> bool:
+    def all_breakers_open() -> bool:
         return all(state == "open" for _, state in failing_over["answer"].states())
 
-    return OpenModels(Models(answer=answer, router=router), description, memory, resting)
+    return OpenModels(Models(answer=answer, router=router), description, memory, all_breakers_open)
 
 
-def _provider(settings: Settings, place: int) -> str:
-    """Whose the model is that is asked at `place`; those after the first are the fallbacks."""
+def _provider(settings: Settings, index: int) -> str:
+    """The provider of the model at `index` in the order of failover; 0 is the first model, then the fallbacks."""
     dialect: DialectName = settings.model_dialect
-    if place > 0 and settings.fallback_models[place - 1].url is not None:
-        dialect = settings.fallback_models[place - 1].dialect or "openai-chat"
+    if index > 0 and settings.fallback_models[index - 1].url is not None:
+        dialect = settings.fallback_models[index - 1].dialect or "openai-chat"
     return _PROVIDERS[dialect]
 
 
@@ -128,11 +128,13 @@ def _fallback(first: ModelConfig, fallback: FallbackModel) -> ModelConfig:
 
 
 def _fitted(settings: Settings, config: ModelConfig) -> ModelConfig:
-    """`config` in the dialect that its model understands, which the models of one provider may differ in."""
-    said = settings.model_reasoning
-    # What was said of the model of the settings tells nothing of others.
+    """`config` with the dialect that its model understands; models of one provider may differ in it."""
+    setting = settings.model_reasoning
+    # The setting is about TESSERA_MODEL_NAME only.
     reasoning = (
-        said == "yes" if said != "auto" and config.name == settings.model_name else is_reasoning_model(config.name)
+        setting == "yes"
+        if setting != "auto" and config.name == settings.model_name
+        else is_reasoning_model(config.name)
     )
     return replace(config, dialect=fitted(config.dialect, reasoning=reasoning))
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 from quart import request
 
-from server.accounts import Identity, TokenExpired, TokenInvalid, Tokens
+from server.accounts import AuthenticatedUser, TokenExpired, TokenInvalid, Tokens
 from server.rest.errors import ApiError, unauthorized
 
 M = TypeVar("M", bound=BaseModel)
@@ -37,7 +37,7 @@ def _sentence(error: ValidationError) -> str:
     return f"{place}: {first['msg'].removeprefix('Value error, ').removesuffix('.')}."
 
 
-def bearer_identity(tokens: Tokens) -> Identity:
+def authenticated_user(tokens: Tokens) -> AuthenticatedUser:
     """Who sent the current request. Raises `ApiError` 401 with a challenge that says what is wrong with the token."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from quart import Blueprint, Response, request
 
 from server.requests import ChatInput
-from server.rest.answers import AnswerCollector, ChatAnswer
-from server.rest.bodies import bearer_identity, read_body
+from server.rest.bodies import authenticated_user, read_body
+from server.rest.chat_answer import AnswerCollector, ChatAnswer
 from server.rest.connection import RestRequest
 from server.rest.errors import ApiError, ChatErrorBody, ChatFailed, json_response
 from server.rest.openapi import Answer, Operation
@@ -95,11 +95,11 @@ def chat_routes(services: RestServices) -> Blueprint:
 
     @routes.route(CHAT.path, methods=[CHAT.method])
     async def chat() -> Response:
-        identity = bearer_identity(services.tokens)
+        user = authenticated_user(services.tokens)
         body = await read_body(ChatBody)
         if len(body.message) > (most := services.limits.max_message_chars):
             raise ApiError(413, ErrorCode.MESSAGE_TOO_LONG, f"A message has at most {most} characters.")
-        chat_input = body.to_input(identity.user_id)
+        chat_input = body.to_input(user.user_id)
         structlog.contextvars.bind_contextvars(request_id=str(chat_input.request_id))
         if request.accept_mimetypes.best_match([JSON, EVENT_STREAM], default=JSON) == EVENT_STREAM:
             nursery = cast("RestRequest", request).nursery

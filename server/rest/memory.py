@@ -17,7 +17,7 @@ from quart.wrappers.response import ResponseBody
 from memory.middleware import MemoryMiddleware
 from memory.tiers import InvalidCoreValue, PreferenceChanged, TooManyPreferences
 from memory.vault import NoSuchUser
-from server.rest.bodies import bearer_identity, read_body
+from server.rest.bodies import authenticated_user, read_body
 from server.rest.errors import ApiError, json_response, unauthorized
 from server.rest.openapi import Answer, Operation, rule_of
 from server.rest.services import RestServices
@@ -137,10 +137,10 @@ def memory_routes(services: RestServices) -> Blueprint:
     routes = Blueprint("memory", __name__)
 
     def owner() -> tuple[MemoryMiddleware, UUID]:
-        identity = bearer_identity(services.tokens)
+        user = authenticated_user(services.tokens)
         if services.memory is None:
             raise ApiError(503, ErrorCode.MEMORY_UNAVAILABLE, "This server has no memory.", retryable=True)
-        return services.memory, identity.user_id
+        return services.memory, user.user_id
 
     @routes.errorhandler(NoSuchUser)
     async def gone(error: NoSuchUser) -> Response:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
-from server.accounts import Identity, TokenExpired, TokenInvalid, Tokens
+from server.accounts import AuthenticatedUser, TokenExpired, TokenInvalid, Tokens
 
 WARNING_S: Final = 60.0
 """Seconds before the end at which the client is warned."""
@@ -21,7 +21,7 @@ class Expiry:
 
     __slots__ = ("_identity", "_tokens", "_wall_clock", "_warned")
 
-    def __init__(self, identity: Identity, tokens: Tokens, wall_clock: Callable[[], float]) -> None:
+    def __init__(self, identity: AuthenticatedUser, tokens: Tokens, wall_clock: Callable[[], float]) -> None:
         self._identity = identity
         self._tokens = tokens
         self._wall_clock = wall_clock

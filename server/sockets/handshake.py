@@ -8,7 +8,7 @@ from uuid import UUID
 
 import trio
 
-from server.accounts import Identity, TokenExpired, TokenInvalid, Tokens
+from server.accounts import AuthenticatedUser, TokenExpired, TokenInvalid, Tokens
 from server.sockets.device_socket import DeviceSocket
 from streaming.wire import PROTOCOL_VERSION, CloseCode, FrameError, WsClientInfo, WsDeviceHello, decode_client_frame
 
@@ -19,7 +19,7 @@ VERSIONS: Final = (PROTOCOL_VERSION,)
 class Hello:
     """A device that may come in. `resume_asked` when it named an earlier session; `features` as it listed them."""
 
-    identity: Identity
+    identity: AuthenticatedUser
     device_id: UUID
     client: WsClientInfo
     resume_asked: bool

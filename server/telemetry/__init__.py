@@ -28,7 +28,7 @@ from server.telemetry.request_spans import (
     request_span,
     tool_span,
 )
-from server.telemetry.tracing import (
+from server.telemetry.traces import (
     Span,
     TracedModel,
     answered_by,

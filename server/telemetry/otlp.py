@@ -15,7 +15,7 @@ import httpx
 import structlog
 import trio
 
-from server.telemetry.tracing import Attribute, Span
+from server.telemetry.traces import Attribute, Span
 
 log = structlog.get_logger(__name__)
 

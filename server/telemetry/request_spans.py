@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from server.requests import ChatInput
-from server.telemetry.tracing import Span, SpanKind, root_span, span, usage_attributes
+from server.telemetry.traces import Span, SpanKind, root_span, span, usage_attributes
 from streaming.chat import Usage
 from streaming.wire import WsFailure
 

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 from server.main import serve
 from server.running import Running, WorkerOrders, read_line
 from server.settings import Settings
-from server.stopping import stop_on_signal
+from server.signals import stop_on_signal
 
 
 async def run_worker(settings: Settings) -> None:

@@ -51,7 +51,6 @@ SANS_IO = [
     "server/relay/messages.py",
     "server/telemetry/request_spans.py",
     "server/answers/request_ids.py",
-    "server/models/token_budget.py",
     "server/peers/exposition.py",
 ]
 IO_LIBRARIES = {"trio", "httpx", "psycopg", "trio_websocket", "hypercorn", "quart_trio", "asyncio", "socket"}

@@ -14,7 +14,7 @@ import trio
 from argon2 import PasswordHasher
 from argon2.low_level import Type
 
-from server.accounts.credentials import Identity, PasswordCheck, Passwords, TokenExpired, TokenInvalid, Tokens
+from server.accounts.credentials import AuthenticatedUser, PasswordCheck, Passwords, TokenExpired, TokenInvalid, Tokens
 
 # The least that argon2 takes, so that the tests are about the code and not about the clock.
 WEAK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -121,7 +121,7 @@ def test_a_token_names_its_user_until_it_expires() -> None:
     tokens = Tokens([KEY], lifetime_s=60, clock=clock)
     token, expires_in = tokens.issue(USER)
     assert expires_in == 60
-    assert tokens.verify(token) == Identity(USER, NOW + 60)
+    assert tokens.verify(token) == AuthenticatedUser(USER, NOW + 60)
     clock.now = NOW + 59.9
     assert tokens.verify(token).user_id == USER
     clock.now = NOW + 60

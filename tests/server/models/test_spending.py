@@ -15,7 +15,7 @@ from cryptography.fernet import Fernet
 from client.terminal.answer import RequestRefusedError
 from client.terminal.connection import open_device
 from client.terminal.rest import SignIn
-from server.models.spending import TokenSpending, TokenSpendTable
+from server.models.spending import TokenBudget, TokenSpending, TokenSpendTable
 from server.requests import RequestRefused
 from server.telemetry.metrics import Metrics
 from sql.driver.errors import DatabaseUnavailable, UnknownReference
@@ -236,3 +236,26 @@ async def test_a_new_day_has_a_count_of_its_own(nursery: trio.Nursery, autojump_
     tokens.spend(ANN, 3)
     await tokens.drain(5)
     assert counts.rows == {(ANN, FIRST): 12, (ANN, SECOND): 3}
+
+
+def test_a_budget_counts_per_user_and_starts_again_at_midnight_utc() -> None:
+    budget = TokenBudget(100)
+    budget.spend(ANN, 60, DAY_S)
+    assert budget.open(ANN, DAY_S)
+    budget.spend(ANN, 60, 2 * DAY_S - 1)  # over the budget: the request had started
+    assert not budget.open(ANN, 2 * DAY_S - 1)
+    assert budget.open(BEN, 2 * DAY_S - 1)
+    assert budget.open(ANN, 2 * DAY_S)
+
+
+def test_a_clock_that_steps_back_does_not_reset_the_counts() -> None:
+    budget = TokenBudget(100)
+    budget.spend(ANN, 100, 3 * DAY_S)
+    assert not budget.open(ANN, 2 * DAY_S)
+    assert not budget.open(ANN, 3 * DAY_S + 1)
+
+
+def test_without_a_limit_nothing_is_counted() -> None:
+    budget = TokenBudget(None)
+    budget.spend(ANN, 10**12, 0)
+    assert budget.open(ANN, 0)

@@ -93,4 +93,4 @@ async def test_readiness_and_metrics_know_the_models_breaker(database: str) -> N
         assert 'tessera_model_faults_total{code="model_unavailable",model="scripted",use="answer"}' in metrics
         unready = await get(tessera, "/readyz")
         assert unready.status_code == 503
-        assert "left alone" in unready.json()["checks"]["model"]
+        assert "circuit breaker" in unready.json()["checks"]["model"]

@@ -1,4 +1,4 @@
-"""The bound on model calls at once."""
+"""The limit on concurrent model calls."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from server.models.places import BoundedModel
+from server.models.concurrency import ConcurrencyLimitedModel
 from streaming.chat import ChatRequest, ContentDelta, Delta
 from streaming.model.errors import ModelError
 from streaming.wire.codes import ErrorCode
@@ -18,7 +18,7 @@ REQUEST = ChatRequest(())
 
 
 class Asked:
-    """A model that counts its calls, and answers one word."""
+    """A model that counts its running calls and answers one word."""
 
     structured_output = True
 
@@ -37,10 +37,10 @@ class Asked:
             self.running -= 1
 
 
-async def test_a_call_waits_for_a_place_and_is_then_refused(autojump_clock: MockClock) -> None:
+async def test_a_call_over_the_limit_waits_and_is_then_refused(autojump_clock: MockClock) -> None:
     asked = Asked()
-    model = BoundedModel(asked, trio.CapacityLimiter(2), wait_s=5)
-    # One task may hold several calls.
+    model = ConcurrencyLimitedModel(asked, trio.CapacityLimiter(2), wait_s=5)
+    # One task may run several calls.
     async with model.stream(REQUEST), model.stream(REQUEST):
         started = trio.current_time()
         with pytest.raises(ModelError) as raised:
@@ -53,8 +53,8 @@ async def test_a_call_waits_for_a_place_and_is_then_refused(autojump_clock: Mock
     assert model.structured_output
 
 
-async def test_a_place_that_becomes_free_is_taken(autojump_clock: MockClock) -> None:
-    model = BoundedModel(Asked(), trio.CapacityLimiter(1), wait_s=5)
+async def test_a_waiting_call_starts_when_another_ends(autojump_clock: MockClock) -> None:
+    model = ConcurrencyLimitedModel(Asked(), trio.CapacityLimiter(1), wait_s=5)
     times = []
 
     async def ask() -> None:
@@ -68,11 +68,11 @@ async def test_a_place_that_becomes_free_is_taken(autojump_clock: MockClock) -> 
     assert [round(time - times[0]) for time in times] == [0, 2, 4]
 
 
-async def test_a_cancelled_wait_takes_no_place(autojump_clock: MockClock) -> None:
-    places = trio.CapacityLimiter(1)
-    model = BoundedModel(Asked(), places, wait_s=5)
+async def test_a_cancelled_wait_holds_no_token(autojump_clock: MockClock) -> None:
+    limiter = trio.CapacityLimiter(1)
+    model = ConcurrencyLimitedModel(Asked(), limiter, wait_s=5)
     async with model.stream(REQUEST):
         with trio.move_on_after(1) as waiting:
             await model.stream(REQUEST).__aenter__()
         assert waiting.cancelled_caught
-    assert places.borrowed_tokens == 0
+    assert limiter.borrowed_tokens == 0

@@ -12,7 +12,7 @@ import httpx
 import trio
 
 from server.telemetry.otlp import OtlpExporter, encoded
-from server.telemetry.tracing import Span, root_span, span
+from server.telemetry.traces import Span, root_span, span
 from tests.model_server import ReceivedRequest, Step, error_status, tool_calls
 from tests.server.running import open_tessera, text_block, tool_messages
 

@@ -1,4 +1,4 @@
-"""How many calls of models run at once in this process."""
+"""A concurrency limit for model calls: how many run at the same time in this process."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from streaming.model import ModelError
 from streaming.wire import ErrorCode
 
 
-class BoundedModel:
-    """`model`, called only while `places` has one left. A call waits for it for `wait_s` seconds, then is refused."""
+class ConcurrencyLimitedModel:
+    """Calls `model` only while `limiter` has a free token. A call waits at most `wait_s` seconds for one."""
 
-    def __init__(self, model: Model, places: trio.CapacityLimiter, wait_s: float) -> None:
+    def __init__(self, model: Model, limiter: trio.CapacityLimiter, wait_s: float) -> None:
         self._model = model
-        self._places = places
+        self._limiter = limiter
         self._wait_s = wait_s
 
     @property
@@ -27,11 +27,11 @@ class BoundedModel:
 
     @asynccontextmanager
     async def stream(self, request: ChatRequest) -> AsyncIterator[AsyncIterator[Sequence[Delta]]]:
-        """As `agents.model.Model`. Raises `ModelError` code `model_busy` when no place became free."""
-        # Not the task: one task may hold several calls.
+        """See `agents.model.Model`. Raises `ModelError` with code `model_busy` if the limit stays reached."""
+        # The borrower is the call, not the task: one task may run several calls.
         call = object()
         with trio.move_on_after(self._wait_s) as waiting:
-            await self._places.acquire_on_behalf_of(call)
+            await self._limiter.acquire_on_behalf_of(call)
         if waiting.cancelled_caught:
             raise ModelError(
                 ErrorCode.MODEL_BUSY, "The server is answering as many requests as it can. Try again.", retryable=True
@@ -40,4 +40,4 @@ class BoundedModel:
             async with self._model.stream(request) as batches:
                 yield batches
         finally:
-            self._places.release_on_behalf_of(call)
+            self._limiter.release_on_behalf_of(call)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from server.rest.answers import AnswerCollector
+from server.rest.chat_answer import AnswerCollector
 from streaming.wire.frames import (
     ServerFrame,
     WsMutationRecord,
