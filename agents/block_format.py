@@ -1,6 +1,6 @@
 """The block format as a model reads it: made from the block models, with an example of each.
 
-`describe_blocks` is the text of `prompts/blocks.md`, written by `python -m agents.prompt_files`; `answer_schema` is the
+`describe_blocks` is the text of `prompts/blocks.md`, written by `python -m agents.prompt_files`; `blocks_schema` is the
 JSON Schema for models that can be held to one.
 """
 
@@ -183,7 +183,7 @@ def notation(schema: Json, definitions: Json | None = None) -> str:
 
 
 @cache
-def answer_schema() -> Json:
+def blocks_schema() -> Json:
     """`{"blocks": [...]}` as a strict JSON Schema: every member required, null for what is left out, no free names.
 
     So it has no filters, and no charts or timelines written out: what strict schemas cannot say, a model that is held

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
-from agents.block_format import answer_schema
+from agents.block_format import blocks_schema
 from agents.call_metadata import answer_metadata, repair_metadata
 from agents.limits import AgentLimits
 from agents.model import Model, Reply
@@ -16,8 +16,7 @@ from agents.registry import AgentSpec
 from agents.repair import Repair, ask_for_repair
 from agents.tool_results import ToolResults
 from agents.tool_rounds import ToolRounds
-from agents.tools.device_access import DeviceAccess
-from agents.tools.edits import check_edit
+from agents.tools import DeviceAccess, check_edit
 from agents.turn import Turn
 from streaming.answer import RejectedBlock
 from streaming.chat import ChatRequest, Message, ToolSpec
@@ -127,7 +126,7 @@ class ChatAgent:
             tools=specs if may_call else _called(messages, specs),
             tool_choice="auto" if may_call else "none",
             max_tokens=self._limits.answer_tokens,
-            response_schema=answer_schema() if held else None,
+            response_schema=blocks_schema() if held else None,
             response_schema_name="blocks",
             metadata=answer_metadata(self._spec.name, self._turn),
         )

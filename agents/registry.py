@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from agents.tools.checkpoints import CHECKPOINT_TOOLS
-from agents.tools.notes import NOTE_TOOLS
-from agents.tools.projects import PROJECT_TOOLS
-from agents.tools.tasks import TASK_TOOLS
-from agents.tools.tool import Tool
-from agents.tools.verbs import ENTITIES, read_tools, write_tools
+from agents.tools import (
+    CHECKPOINT_TOOLS,
+    ENTITIES,
+    NOTE_TOOLS,
+    PROJECT_TOOLS,
+    TASK_TOOLS,
+    Tool,
+    read_tools,
+    write_tools,
+)
 from streaming.wire import Entity
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 import structlog
 import trio
 
-from agents.block_format import answer_schema
+from agents.block_format import blocks_schema
 from agents.limits import AgentLimits
 from agents.model import Model, read_reply
 from agents.prompt_text import prompt
@@ -51,7 +51,7 @@ async def ask_for_repair(
         tool_choice="none",
         max_tokens=limits.repair_tokens,
         temperature=0.0,
-        response_schema=answer_schema() if model.structured_output else None,
+        response_schema=blocks_schema() if model.structured_output else None,
         response_schema_name="blocks",
         metadata=metadata or {},
     )

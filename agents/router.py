@@ -73,7 +73,7 @@ async def _ask(model: Model, message: str, history: Sequence[Message], usage: Us
         ),
         max_tokens=limits.router_tokens,
         temperature=0.0,
-        response_schema=answer_schema(),
+        response_schema=intent_schema(),
         response_schema_name="intent",
         metadata=route_metadata(),
     )
@@ -91,7 +91,7 @@ async def _ask(model: Model, message: str, history: Sequence[Message], usage: Us
     return None
 
 
-def answer_schema() -> Mapping[str, Any]:
+def intent_schema() -> Mapping[str, Any]:
     """`{"agent": <one of the agents' names>}` as JSON Schema."""
     return {
         "type": "object",

@@ -11,10 +11,7 @@ import structlog
 import trio
 
 from agents.limits import AgentLimits
-from agents.tools.device_access import DeviceAccess
-from agents.tools.error import ToolError
-from agents.tools.rendering import render_result
-from agents.tools.tool import Tool
+from agents.tools import DeviceAccess, Tool, ToolError, render_result
 from streaming.chat import Message, ToolCall
 
 _LEAST_RESULT_CHARS = 200

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from demo.compose import compose
+from demo.answer import compose
 from demo.items import gather
 from demo.plan import Call, next_calls
 from demo.request import DemoRequest

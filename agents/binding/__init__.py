@@ -1,5 +1,5 @@
 """Value-bound blocks: charts, tables and timelines computed from what the tools of one request returned."""
 
-from agents.binding.bind import Binder
+from agents.binding.binder import Binder
 
 __all__ = ["Binder"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import fsum
 from typing import Any
 
-from agents.binding.select import comparable, in_order, matching
+from agents.binding.selection import comparable, in_order, matching
 from agents.binding.unbindable import Unbindable
 from agents.binding.values import (
     PLURAL_LABELS,

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agents.binding.groups import MAX_ROWS
-from agents.binding.select import matching
+from agents.binding.selection import matching
 from agents.binding.unbindable import Unbindable
 from agents.binding.values import Item
-from agents.tools.dates import item_ms
+from agents.dates import item_ms
 from parser.blocks import BindReason, BoundTimelineBlock
 
 _DATE_FIELD: Mapping[str, str] = {"checkpoint": "date", "task": "dueDate"}

@@ -9,8 +9,7 @@ from math import isfinite
 from typing import Any
 
 from agents.binding.unbindable import Unbindable
-from agents.tools.dates import iso_utc, item_ms
-from agents.tools.rendering import DATE_FIELDS
+from agents.dates import DATE_FIELDS, iso_utc, item_ms
 from parser.blocks import BindReason, Interval
 
 Item = Mapping[str, Any]

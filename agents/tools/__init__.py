@@ -1,1 +1,31 @@
-"""What agents offer their models: tools with checked arguments, composed of the device's twenty verbs."""
+"""The tools that agents offer to their models: checked arguments, and work composed of the device's five verbs.
+
+Only this package makes device calls and records their results and mutations. Which agent has which tool is in
+`agents.registry`.
+"""
+
+from agents.tools.checkpoints import CHECKPOINT_TOOLS
+from agents.tools.device_access import DeviceAccess
+from agents.tools.edits import check_edit
+from agents.tools.error import ToolError
+from agents.tools.notes import NOTE_TOOLS
+from agents.tools.projects import PROJECT_TOOLS
+from agents.tools.result_text import render_result
+from agents.tools.tasks import TASK_TOOLS
+from agents.tools.tool import Tool
+from agents.tools.verbs import ENTITIES, read_tools, write_tools
+
+__all__ = [
+    "CHECKPOINT_TOOLS",
+    "ENTITIES",
+    "NOTE_TOOLS",
+    "PROJECT_TOOLS",
+    "TASK_TOOLS",
+    "DeviceAccess",
+    "Tool",
+    "ToolError",
+    "check_edit",
+    "read_tools",
+    "render_result",
+    "write_tools",
+]

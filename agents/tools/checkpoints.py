@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agents.tools.dates import EpochMs
+from agents.dates import EpochMs
 from agents.tools.device_access import DeviceAccess
 from agents.tools.fields import ById, Identity
 from agents.tools.tool import Tool, ToolArgs

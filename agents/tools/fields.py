@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
-from agents.tools.dates import EpochMs
+from agents.dates import EpochMs
 from agents.tools.error import ToolError
 from agents.tools.tool import ToolArgs
 

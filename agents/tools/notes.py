@@ -8,11 +8,10 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
+from agents.tools.concurrent_calls import call_all, item_key
 from agents.tools.device_access import DeviceAccess, Item
 from agents.tools.error import ToolError
 from agents.tools.fields import Identity
-from agents.tools.merging import identity_of
-from agents.tools.side_by_side import side_by_side
 from agents.tools.tool import Tool, ToolArgs
 
 _MOST_CHARS = 100_000
@@ -52,12 +51,12 @@ async def _append(access: DeviceAccess, args: AppendToNote) -> Any:
 async def _search(access: DeviceAccess, args: SearchNotes) -> Any:
     """Notes that hold any of the words, those with most of them first; the device itself finds only whole texts."""
     words = list(dict.fromkeys(_WORD.findall(args.text.casefold())))[:_WORDS] or [args.text]
-    listed = await side_by_side(*(partial(access.list_items, "note", {"text": word, "limit": 100}) for word in words))
+    listed = await call_all(*(partial(access.list_items, "note", {"text": word, "limit": 100}) for word in words))
     found: dict[tuple[str, str], Item] = {}
     hits: dict[tuple[str, str], int] = {}
     for result in listed:
         for note in result["items"]:
-            identity = identity_of(note)
+            identity = item_key(note)
             found.setdefault(identity, note)
             hits[identity] = hits.get(identity, 0) + 1
     best = sorted(found, key=lambda identity: -hits[identity])

@@ -8,11 +8,10 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from agents.tools.dates import item_ms
+from agents.dates import item_ms, with_iso_dates
+from agents.tools.concurrent_calls import call_all
 from agents.tools.device_access import DeviceAccess, Item
 from agents.tools.fields import Identity
-from agents.tools.rendering import with_iso_dates
-from agents.tools.side_by_side import side_by_side
 from agents.tools.tool import Tool, ToolArgs
 
 _DONE = frozenset({"done", "completed"})
@@ -35,7 +34,7 @@ async def _progress(access: DeviceAccess, args: ProjectProgress) -> Any:
             return {"items": [await access.get_item("project", args.id)]}
         return await access.list_items("project", {"limit": _LISTED})
 
-    found, tasks, checkpoints = await side_by_side(
+    found, tasks, checkpoints = await call_all(
         projects,
         lambda: access.list_items("task", wanted),
         lambda: access.list_items("checkpoint", wanted),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from agents.tools.concurrent_calls import call_all, merge_lists
 from agents.tools.device_access import PLURALS, DeviceAccess
 from agents.tools.fields import (
     ById,
@@ -25,8 +26,6 @@ from agents.tools.fields import (
     UpdateProject,
     UpdateTask,
 )
-from agents.tools.merging import merged
-from agents.tools.side_by_side import side_by_side
 from agents.tools.tool import Tool
 from streaming.wire import Entity
 
@@ -56,7 +55,7 @@ def read_tools(entity: Entity) -> tuple[Tool[Any], ...]:
         wanted = args.device_args()
         if len(wanted) == 1:
             return await access.list_items(entity, wanted[0])
-        return merged(await side_by_side(*(partial(access.list_items, entity, one) for one in wanted)), args.limit)
+        return merge_lists(await call_all(*(partial(access.list_items, entity, one) for one in wanted)), args.limit)
 
     async def run_get(access: DeviceAccess, args: ById) -> Any:
         return await access.get_item(entity, args.id)

@@ -11,7 +11,7 @@ import httpx
 import trio
 
 from agents.model import Model, Models
-from demo.serve import DemoConfig, serve_demo_model
+from demo.server import DemoConfig, serve_demo_model
 from server.models.concurrency import ConcurrencyLimitedModel
 from server.net import serve_rest
 from server.settings import PREFIX, DialectName, FallbackModel, Settings

@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from agents.block_format import BLOCKS, answer_schema, describe_blocks, notation
+from agents.block_format import BLOCKS, blocks_schema, describe_blocks, notation
 from agents.prompt_text import prompt
 from parser import BlockParser
 from parser.blocks import Block, BlockType
@@ -77,7 +77,7 @@ def test_notation(schema: dict[str, Any], line: str) -> None:
 
 
 def test_the_answer_schema_is_strict() -> None:
-    jsonschema.Draft202012Validator.check_schema(answer_schema())
+    jsonschema.Draft202012Validator.check_schema(blocks_schema())
 
     def check(schema: Any) -> None:
         if isinstance(schema, dict):
@@ -90,7 +90,7 @@ def test_the_answer_schema_is_strict() -> None:
             for inner in schema:
                 check(inner)
 
-    check(answer_schema())
+    check(blocks_schema())
 
 
 def filled(schema: Any, value: Any) -> Any:
@@ -114,9 +114,9 @@ def filled(schema: Any, value: Any) -> Any:
     ],
 )
 def test_what_the_answer_schema_allows_the_parser_takes(number: int, block: dict[str, Any]) -> None:
-    form = answer_schema()["properties"]["blocks"]["items"]["anyOf"][number]
+    form = blocks_schema()["properties"]["blocks"]["items"]["anyOf"][number]
     answer = {"blocks": [filled(form, block)]}
-    jsonschema.validate(answer, answer_schema())
+    jsonschema.validate(answer, blocks_schema())
     ready, rejected = parsed(answer)
     assert rejected == []
     assert len(ready) == (0 if number == 0 else 1)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.tools.dates import iso_utc, item_ms, to_epoch_ms
+from agents.dates import iso_utc, item_ms, to_epoch_ms
 
 MARCH_9 = 1_773_014_400_000
 

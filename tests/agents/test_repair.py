@@ -10,7 +10,7 @@ import trio
 from trio.testing import MockClock
 
 import agents.model
-from agents.block_format import answer_schema
+from agents.block_format import blocks_schema
 from agents.chat_agent import ChatAgent
 from agents.limits import AgentLimits
 from agents.orchestrator import Orchestrator
@@ -159,4 +159,4 @@ async def test_a_schema_is_sent_where_no_tools_are_and_only_when_it_is_allowed(m
                 sent = [request.body.get("response_format") for request in server.requests[before:]]
                 assert [form is not None for form in sent] == [False, allowed and mode == "home", allowed]
                 schemas = [form["json_schema"]["schema"] for form in sent if form is not None]
-                assert schemas == [answer_schema()] * len(schemas)
+                assert schemas == [blocks_schema()] * len(schemas)

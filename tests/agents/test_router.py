@@ -8,7 +8,7 @@ from trio.testing import MockClock
 
 from agents.limits import AgentLimits
 from agents.registry import AGENTS
-from agents.router import Intent, answer_schema, classify_intent, named_agent
+from agents.router import Intent, classify_intent, intent_schema, named_agent
 from agents.turn import Scope
 from streaming.chat import Message, Usage
 from streaming.wire.frames import Entity
@@ -34,8 +34,8 @@ async def test_the_call_is_small_and_held_to_the_names(models: Models) -> None:
     system, *rest = body["messages"]
     assert [message["content"] for message in rest] == ["earlier 7", "earlier 8", "and that one?"]
     assert all(f"- {spec.name}: {spec.purpose}" in system["content"] for spec in AGENTS.values())
-    assert body["response_format"]["json_schema"]["schema"] == answer_schema()
-    assert answer_schema()["properties"]["agent"]["enum"] == list(AGENTS)
+    assert body["response_format"]["json_schema"]["schema"] == intent_schema()
+    assert intent_schema()["properties"]["agent"]["enum"] == list(AGENTS)
     assert "tools" not in body
     assert body["temperature"] == 0
     assert AgentLimits().router_tokens in body.values()

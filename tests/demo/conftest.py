@@ -7,7 +7,7 @@ import httpx
 import pytest
 import trio
 
-from demo.serve import DemoConfig, serve_demo_model
+from demo.server import DemoConfig, serve_demo_model
 from server.net import serve_rest
 
 

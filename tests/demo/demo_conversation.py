@@ -11,13 +11,13 @@ from pydantic import BaseModel
 
 from agents.binding import Binder
 from agents.call_metadata import answer_metadata, repair_metadata
+from agents.dates import with_iso_dates
 from agents.device import DeviceCall, DeviceResult, Outcome
 from agents.limits import AgentLimits
 from agents.prompt_text import opening_messages
 from agents.registry import AGENTS
 from agents.repair import instructions
 from agents.tool_results import ToolResults
-from agents.tools.rendering import with_iso_dates
 from agents.turn import Scope, Turn
 from demo.model import Reply, respond
 from demo.request import parse_request

@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from agents.block_format import answer_schema
+from agents.block_format import blocks_schema
 from agents.limits import AgentLimits
 from agents.registry import AGENTS
 from agents.router import classify_intent
@@ -29,9 +29,9 @@ def config(model: LocalModel) -> ModelConfig:
 
 def schema_of_one(block_type: str) -> dict[str, Any]:
     """The schema of answers, with room for one block of this type: small models do not know when to stop."""
-    blocks = answer_schema()["properties"]["blocks"]
+    blocks = blocks_schema()["properties"]["blocks"]
     forms = [form for form in blocks["items"]["anyOf"] if form["properties"]["type"]["const"] == block_type]
-    return {**answer_schema(), "properties": {"blocks": {**blocks, "items": {"anyOf": forms}, "maxItems": 1}}}
+    return {**blocks_schema(), "properties": {"blocks": {**blocks, "items": {"anyOf": forms}, "maxItems": 1}}}
 
 
 async def say_hello(model: LocalModel, schema: dict[str, Any]) -> Completion:
@@ -59,7 +59,7 @@ async def test_the_model_writes_the_type_of_block_that_the_schema_leaves_it(
 async def test_a_whole_answer_is_valid(local_model: LocalModel) -> None:
     completion = await say_hello(local_model, schema_of_one("text"))
     assert completion.finish is FinishReason.STOP
-    jsonschema.validate(json.loads(completion.text), dict(answer_schema()))
+    jsonschema.validate(json.loads(completion.text), dict(blocks_schema()))
 
 
 @pytest.mark.parametrize("message", ["Which tasks are due?", "Move the beta checkpoint", "xyzzy"])

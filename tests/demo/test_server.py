@@ -15,7 +15,7 @@ from demo.completion import Completion, pieces
 from demo.model import Reply
 from demo.request import parse_request
 from demo.sentences import DISCLOSURE
-from demo.serve import DemoConfig, build_demo_app, serve_demo_model
+from demo.server import DemoConfig, build_demo_app, serve_demo_model
 from server.net.http_server import serve_rest
 from streaming.chat import ChatRequest, ContentDelta, FinishReason, Message, ToolCallDelta, ToolSpec
 from streaming.dialects import OpenAIChat

@@ -1,4 +1,4 @@
-"""A tool's result as the model reads it: compact JSON, bounded in length, with dates in words beside the numbers."""
+"""A tool's result as the model reads it: compact JSON of bounded length, with a readable copy of every date."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from agents.tools.dates import iso_utc
+from agents.dates import with_iso_dates
 from agents.tools.error import ToolError
 
-DATE_FIELDS = frozenset({"date", "dueDate", "createdAt", "updatedAt", "completedAt", "startDate", "endDate"})
 _CUT = "... [cut]"
 
 
@@ -57,20 +56,6 @@ def _render_one(item: Any, max_chars: int) -> str:
             text = _dump({key: _shorten(value, longest) for key, value in item.items()})
             longest //= 2
     return text if len(text) <= max_chars else text[:max_chars] + _CUT
-
-
-def with_iso_dates(item: Any) -> Any:
-    """`item` with `<field>_iso` beside each date that is a number: models misread epoch milliseconds."""
-    if not isinstance(item, Mapping):
-        return item
-    readable: dict[str, Any] = {}
-    for key, value in item.items():
-        readable[key] = value
-        if key in DATE_FIELDS and isinstance(value, int | float) and not isinstance(value, bool):
-            day = iso_utc(value)
-            if day is not None:
-                readable[f"{key}_iso"] = day
-    return readable
 
 
 def _shorten(value: Any, most: int) -> Any:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.tools.error import ToolError
-from agents.tools.rendering import render_result
+from agents.tools.result_text import render_result
 
 MARCH_9 = 1_773_014_400_000
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from agents.binding.unbindable import Unbindable
 from agents.binding.values import Item, is_date_field, require_field
-from agents.tools.dates import item_ms
+from agents.dates import item_ms
 from parser.blocks import BindReason, Condition, Filter
 
 # Words that name a rank sort by it; a person sorting by priority does not mean the alphabet.

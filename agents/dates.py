@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
+
+DATE_FIELDS = frozenset({"date", "dueDate", "createdAt", "updatedAt", "completedAt", "startDate", "endDate"})
+"""The fields of items that hold dates."""
 
 _MILLISECONDS = re.compile(r"-?\d{11,15}")
 # Epoch seconds would fall below this; they are refused, not guessed at. 1e11 ms is in 1973.
@@ -81,6 +85,20 @@ def iso_utc(epoch_ms: float) -> str | None:
     if moment.time() == time():
         return date.isoformat(moment)
     return moment.strftime("%Y-%m-%dT%H:%MZ")
+
+
+def with_iso_dates(item: Any) -> Any:
+    """`item` with `<field>_iso` beside each date that is a number: models misread epoch milliseconds."""
+    if not isinstance(item, Mapping):
+        return item
+    readable: dict[str, Any] = {}
+    for key, value in item.items():
+        readable[key] = value
+        if key in DATE_FIELDS and isinstance(value, int | float) and not isinstance(value, bool):
+            day = iso_utc(value)
+            if day is not None:
+                readable[f"{key}_iso"] = day
+    return readable
 
 
 EpochMs = Annotated[
