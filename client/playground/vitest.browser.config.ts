@@ -6,7 +6,7 @@ export default defineConfig({
     include: ["browser/**/*.test.ts"],
     testTimeout: 60_000,
     hookTimeout: 90_000,
-    // One page and one server, from the first test to the last.
+    // All tests share one page and one server.
     fileParallelism: false,
     bail: 1,
   },

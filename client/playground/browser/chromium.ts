@@ -5,11 +5,11 @@ import { type Browser, chromium, type Page } from "playwright-core";
 
 const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
-/** Headless Chromium: the distribution's own, or the one that `CHROMIUM` names. */
+/** Start headless Chromium: the distribution's, or the one in `CHROMIUM`. */
 export async function launch(): Promise<Browser> {
   const executablePath = process.env["CHROMIUM"] ?? PLACES.find((path) => existsSync(path));
   if (executablePath === undefined) throw new Error(`No Chromium at ${PLACES.join(", ")}; CHROMIUM may name another.`);
-  // Chromium's sandbox does not work for root, as whom containers run tests.
+  // Chromium's sandbox does not work for root, which is the user in many containers.
   const args = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
   return await chromium.launch({ executablePath, args });
 }
@@ -20,7 +20,7 @@ export interface WireFrame {
   readonly [field: string]: unknown;
 }
 
-/** What a page complained of, violations of its policy among it, and what crossed its sockets. */
+/** The errors of a page, including violations of its Content-Security-Policy, and the frames of its sockets. */
 export class Watch {
   readonly complaints: string[] = [];
   readonly received: WireFrame[] = [];
@@ -53,10 +53,10 @@ interface Finding {
   readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
 }
 
-/** What axe finds serious or critical on the page as it is now, or in the part of it that `within` selects. */
+/** The serious and critical findings of axe on the current page, or in the part that `within` selects. */
 export async function seriousFindings(page: Page, within = "html"): Promise<string[]> {
   const source = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-  // The debugger's evaluation is not bound by the page's policy.
+  // The page's Content-Security-Policy does not apply to code that the debugger evaluates.
   await page.evaluate(source);
   const findings: Finding[] = await page.evaluate(
     `axe.run(${JSON.stringify(within)}).then((results) => results.violations)`,

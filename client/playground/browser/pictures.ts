@@ -2,11 +2,11 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Locator, Page } from "playwright-core";
 
-/** Takes pictures in light and in dark, into the folder that `TESSERA_SCREENSHOTS` names. */
+/** Takes pictures in the light and the dark theme, and saves them in the folder `TESSERA_SCREENSHOTS`. */
 export class Pictures {
   private constructor(private readonly folder: string) {}
 
-  /** Undefined when no pictures are wanted. */
+  /** Returns undefined if `TESSERA_SCREENSHOTS` is not set. */
   static wanted(): Pictures | undefined {
     const folder = process.env["TESSERA_SCREENSHOTS"];
     return folder ? new Pictures(folder) : undefined;

@@ -31,14 +31,14 @@ afterEach(() => {
   expect(watch.complaints.splice(0)).toEqual([]);
 });
 
-/** Ask from Home; the card of the answer. */
+/** Ask from Home. Returns the card of the answer. */
 async function ask(message: string, on: Page = page): Promise<Locator> {
   await on.getByLabel("Ask from Home").fill(message);
   await on.getByRole("main").getByRole("button", { name: "Ask", exact: true }).click();
   return on.getByRole("article", { name: message }).first();
 }
 
-/** The tasks in the device's own data. */
+/** The tasks in the device's data panel. */
 function ownTasks(on: Page): Locator {
   return on.getByRole("list", { name: "tasks", exact: true });
 }
@@ -47,13 +47,13 @@ async function ended(card: Locator, status = "completed"): Promise<void> {
   await card.and(page.locator(`[data-status="${status}"]`)).waitFor();
 }
 
-/** Take away every answer that is there. */
+/** Remove all answers from the page. */
 async function tidy(): Promise<void> {
   const remove = page.getByRole("button", { name: /^Remove:/ });
   while ((await remove.count()) > 0) await remove.first().click();
 }
 
-/** Ask, wait for the whole answer, and leave nothing else on the page. */
+/** Remove all answers, ask, and wait for the complete answer. */
 async function answered(message: string): Promise<Locator> {
   await tidy();
   const card = await ask(message);
@@ -61,7 +61,7 @@ async function answered(message: string): Promise<Locator> {
   return card;
 }
 
-it("makes an account and connects", async () => {
+it("creates an account and connects", async () => {
   const response = await page.goto(server.url);
   expect(response?.headers()["content-security-policy"]).toContain("default-src 'none'");
   expect(await seriousFindings(page)).toEqual([]);
@@ -72,7 +72,7 @@ it("makes an account and connects", async () => {
   await ownTasks(page).getByText("Renew the domain").waitFor();
 });
 
-it("is ready for a question at once, by keyboard and in a narrow window", async () => {
+it("focuses the question first, with the keyboard and in a narrow window", async () => {
   const field = page.getByLabel("Ask from Home");
   const focused = () => field.evaluate((element) => element === document.activeElement);
   expect(await focused()).toBe(true);
@@ -92,7 +92,7 @@ it("is ready for a question at once, by keyboard and in a narrow window", async 
   await page.setViewportSize({ width: 1440, height: 900 });
 });
 
-it("runs under a policy whose violations are heard of here", async () => {
+it("runs under a Content-Security-Policy, and the test detects violations", async () => {
   const ran = await page.evaluate(() => {
     const script = document.createElement("script");
     script.textContent = "globalThis.ran = true";
@@ -110,8 +110,8 @@ it("runs under a policy whose violations are heard of here", async () => {
   }
 });
 
-it("shows text as it is written", async () => {
-  // The page itself notices each change, however late the test would look.
+it("shows text while it streams", async () => {
+  // The page itself observes each change, so the test cannot miss one.
   await page.evaluate(() => {
     const lengths: number[] = [];
     Object.assign(globalThis, { lengths });
@@ -130,7 +130,7 @@ it("shows text as it is written", async () => {
 
 type Points = readonly Record<string, unknown>[];
 
-/** How many shapes a chart must have for its data, and what they are. */
+/** The selector of a chart's shapes, and the number that its data requires. */
 const SHAPES: Readonly<Record<string, readonly [selector: string, count: (points: Points, keys: string[]) => number]>> =
   {
     bar: [".recharts-bar-rectangle path", values],
@@ -170,7 +170,7 @@ describe("charts", () => {
       .locator(selector)
       .evaluateAll((all) => all.filter((shape) => shape.getAttribute("d") !== ""));
     expect(shapes.length).toBe(count(points, keys));
-    // Drawn, and not only there: the plot is not of one colour.
+    // The plot is drawn: it has more than one colour.
     const colors = await figure
       .locator("svg [fill], svg [stroke]")
       .evaluateAll((all) => [
@@ -225,7 +225,7 @@ it.each([
   await pictures?.ofBlock(page, `items-${layout}`, card.locator(`.tsr-${layout}`));
 });
 
-it("answers in words alone where there is nothing to show", async () => {
+it("answers with text only if there is nothing to show", async () => {
   const card = await answered("What can you do?");
   expect(await card.locator(".tsr-answer > *").count()).toBe(2);
   await pictures?.ofBlock(page, "text", card);
@@ -244,7 +244,7 @@ it("answers a popup on an item", async () => {
   await popup.waitFor({ state: "detached" });
 });
 
-it("runs requests side by side", async () => {
+it("runs several requests at the same time", async () => {
   await tidy();
   const questions = ["How are my projects doing?", "What is overdue?", "Show the timeline"];
   const cards: Locator[] = [];
@@ -255,14 +255,12 @@ it("runs requests side by side", async () => {
   expect(await seriousFindings(page)).toEqual([]);
 });
 
-it("cancels", async () => {
-  // Pressed by the page as soon as there is text: the answer may not be complete before that.
+it("stops an answer", async () => {
+  // The page presses the button as soon as there is text, before the answer can complete.
   await page.evaluate(() => {
     const watching = new MutationObserver(() => {
       const request = document.querySelector('.request[data-status="running"]:has(.tsr-text)');
-      const button = [...(request?.querySelectorAll("button") ?? [])].find(
-        ({ textContent }) => textContent === "Cancel",
-      );
+      const button = [...(request?.querySelectorAll("button") ?? [])].find(({ textContent }) => textContent === "Stop");
       if (button === undefined) return;
       watching.disconnect();
       button.click();
@@ -271,7 +269,7 @@ it("cancels", async () => {
   });
   const card = await ask("Give me an overview");
   await ended(card, "cancelled");
-  expect(await card.getByText(/^Cancelled/).isVisible()).toBe(true);
+  expect(await card.getByText("Stopped.").isVisible()).toBe(true);
   const id = watch.received.findLast(({ type }) => type === "stream_start")?.["request_id"];
   expect(watch.received.findLast(({ request_id }) => request_id === id)).toMatchObject({
     type: "stream_end",
@@ -279,8 +277,8 @@ it("cancels", async () => {
   });
 });
 
-it("shows skeletons of blocks that are open", async () => {
-  // Each is there for a moment only, which the page itself is sure to notice.
+it("shows skeletons of open blocks", async () => {
+  // A skeleton is visible only for a moment, so the page itself observes them.
   await page.evaluate(() => {
     const seen = new Set<string>();
     Object.assign(globalThis, { seen });
@@ -297,21 +295,21 @@ it("shows skeletons of blocks that are open", async () => {
 
 it("asks before a tool that needs approval, with arguments to edit", async () => {
   const card = await ask("Create a task called Water the plants");
-  const dialog = page.getByRole("dialog", { name: /May the agent create/ });
+  const dialog = page.getByRole("dialog", { name: "Create a task?" });
   const field = dialog.getByLabel("Arguments");
   expect(await seriousFindings(page)).toEqual([]);
   await field.fill("no JSON");
-  await dialog.getByRole("button", { name: "Approve as edited" }).click();
-  await dialog.getByText("not a JSON object").waitFor();
+  await dialog.getByRole("button", { name: "Create as edited" }).click();
+  await dialog.getByText("must be a JSON object").waitFor();
   await field.fill(JSON.stringify({ data: { title: "Water the garden", priority: "low" } }));
-  await dialog.getByRole("button", { name: "Approve as edited" }).click();
+  await dialog.getByRole("button", { name: "Create as edited" }).click();
   await ended(card);
   await ownTasks(page).getByText("Water the garden").waitFor();
 });
 
 it("deletes nothing that the person refuses", async () => {
   const card = await ask("Delete the task Renew the domain");
-  await page.getByRole("dialog", { name: "May the agent delete “Renew the domain”?" }).waitFor();
+  await page.getByRole("dialog", { name: "Delete “Renew the domain”?" }).waitFor();
   await pictures?.ofBlock(page, "approval", page.getByRole("dialog"));
   await page.keyboard.press("Escape");
   await ended(card);
@@ -321,7 +319,7 @@ it("deletes nothing that the person refuses", async () => {
 it("deletes what the person approves, here and in a second tab", async () => {
   const [second] = await Promise.all([
     context.waitForEvent("page"),
-    page.getByRole("button", { name: "Second device" }).click(),
+    page.getByRole("button", { name: "Open a second device" }).click(),
   ]);
   const complaints = Watch.over(second);
   await second.getByRole("status").filter({ hasText: "Connected" }).waitFor();
@@ -330,14 +328,14 @@ it("deletes what the person approves, here and in a second tab", async () => {
 
   await page.bringToFront();
   const card = await ask("Delete the task Renew the domain");
-  await page.getByRole("dialog").getByRole("button", { name: "Approve", exact: true }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Delete", exact: true }).click();
   await ended(card);
   await card.getByText(/1 change/).waitFor();
   expect(await ownTasks(page).getByText("Renew the domain").count()).toBe(0);
   await there.getByText("Renew the domain").waitFor({ state: "detached" });
   await second.getByText("Another device deleted a task.").waitFor();
 
-  // And by hand, the other way.
+  // An edit by hand on the second device reaches the first.
   await second.bringToFront();
   await second.getByRole("button", { name: "Edit Choose the typeface" }).click();
   await second.getByLabel("Title").fill("Choose two typefaces");
@@ -348,7 +346,7 @@ it("deletes what the person approves, here and in a second tab", async () => {
   await page.bringToFront();
 });
 
-it("shows every frame in order of time, with its way and its size", async () => {
+it("shows every frame in order of time, with its direction and size", async () => {
   const inspector = page.getByRole("region", { name: "Frames", exact: true });
   await inspector.getByRole("button", { name: "Clear" }).click();
   watch.received.length = watch.sent.length = 0;
@@ -380,7 +378,7 @@ it("shows every frame in order of time, with its way and its size", async () => 
   expect(await seriousFindings(page)).toEqual([]);
 });
 
-it("shows what is remembered and what was used, forgets, and erases", async () => {
+it("shows all memories and the used ones, forgets one, and erases all", async () => {
   const card = await answered("What is overdue?");
   await card.getByText(/memor(y|ies) used/).click();
   await card.getByRole("button", { name: "Forget" }).first().click();
@@ -388,13 +386,13 @@ it("shows what is remembered and what was used, forgets, and erases", async () =
     .getByText(/^forgotten/)
     .first()
     .waitFor();
-  // What went with that may be all there was: what was learned of several conversations goes with each of them.
+  // Forgetting one memory may remove all of them: a fact that was learned from several conversations goes with each.
   await answered("Show the timeline");
   await page.getByRole("tab", { name: "Frames" }).focus();
   await page.keyboard.press("ArrowRight");
   expect(await page.getByRole("tab", { name: "Memory", selected: true }).count()).toBe(1);
   const memory = page.getByRole("region", { name: "Memory" });
-  await memory.getByRole("button", { name: "Show what is remembered" }).click();
+  await memory.getByRole("button", { name: "Show memories" }).click();
   const outcome = memory.getByRole("status");
   await outcome.filter({ hasText: /./ }).waitFor();
   expect(await outcome.textContent()).toMatch(/^\d+ records$/);
@@ -412,21 +410,21 @@ it("shows what is remembered and what was used, forgets, and erases", async () =
   await memory.getByText(/^Forgotten in/).waitFor();
   expect(await memory.getByRole("listitem").count()).toBeLessThan(before);
   expect(await seriousFindings(page)).toEqual([]);
-  await memory.getByRole("button", { name: "Erase everything" }).click();
-  await memory.getByRole("button", { name: "Erase it" }).click();
+  await memory.getByRole("button", { name: "Erase all memories" }).click();
+  await memory.getByRole("button", { name: "Erase", exact: true }).click();
   await memory.getByText(/Everything is erased/).waitFor();
   expect(await memory.getByRole("listitem").count()).toBe(0);
   await page.getByRole("tab", { name: "Frames" }).click();
 });
 
-it("survives a restart of the server", async () => {
+it("connects again after a restart of the server", async () => {
   await server.down();
   await page.getByRole("status").filter({ hasText: "Not connected" }).waitFor();
   await page.getByLabel("Ask from Home").fill("Anything?");
   await page.getByRole("main").getByRole("button", { name: "Ask", exact: true }).click();
   await page
     .getByRole("article", { name: "Anything?" })
-    .getByText(/^The answer failed: .* You can ask again\.$/)
+    .getByText(/^The answer failed: .* Try again\.$/)
     .waitFor();
   await server.up();
   await page
@@ -434,12 +432,12 @@ it("survives a restart of the server", async () => {
     .filter({ hasText: /^Connected$/ })
     .waitFor();
   await answered("What should I do today?");
-  // The browser itself reports each attempt that found nobody.
+  // The browser itself reports each failed attempt to connect.
   const others = watch.complaints.splice(0).filter((text) => !/WebSocket connection to .* failed/.test(text));
   expect(others).toEqual([]);
 });
 
-it("is as usable in the dark, after a reload", async () => {
+it("is accessible in the dark theme, after a reload", async () => {
   await page.reload();
   await page.getByRole("status").filter({ hasText: "Connected" }).waitFor();
   await page.emulateMedia({ colorScheme: "dark" });

@@ -9,7 +9,7 @@ import { createInterface } from "node:readline";
 const ROOT = resolve(import.meta.dirname, "../../..");
 const PYTHON = process.env["TESSERA_CLIENT_TEST_PYTHON"] ?? join(ROOT, ".venv/bin/python");
 
-/** The real server with its demo model and its embedded database, on ports that it keeps when it starts again. */
+/** The real server with its demo model and its embedded database. A restart uses the same ports. */
 export class Server {
   #process: ChildProcess | undefined;
   #log = "";
@@ -21,7 +21,7 @@ export class Server {
   ) {}
 
   static async start(settings: Readonly<Record<string, string>> = {}): Promise<Server> {
-    // PostgreSQL runs under an account of its own where we are root: it must get into the folder.
+    // If the test runs as root, PostgreSQL runs as another user, which must be able to enter the folder.
     const folder = await mkdtemp(join(tmpdir(), "tessera-"));
     await chmod(folder, 0o755);
     const [http, ws] = [await freePort(), await freePort()];
@@ -57,7 +57,7 @@ export class Server {
     throw new Error(`The server did not start.\n${this.#log}`);
   }
 
-  /** Ask it to stop and wait until it has. */
+  /** Stop the server and wait until it has ended. */
   async down(): Promise<void> {
     const process = this.#process;
     if (process === undefined || process.exitCode !== null) return;
@@ -71,7 +71,7 @@ export class Server {
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  /** What it logged. */
+  /** The server's log. */
   get log(): string {
     return this.#log;
   }

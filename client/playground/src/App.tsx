@@ -4,7 +4,7 @@ import { Session } from "./session/session.js";
 import { SignIn } from "./views/SignIn.js";
 import { Workspace } from "./views/Workspace.js";
 
-/** Where the device socket is: the server says, because it listens on a port of its own. */
+/** The URL of the device socket. The server provides it, because the socket has another port. */
 async function socketUrl(): Promise<string> {
   const response = await fetch("/playground.json");
   if (!response.ok) throw new Error(`The server does not say where its socket is: ${response.status}.`);
@@ -20,7 +20,7 @@ export function App() {
 
   const enter = (account: Account, at: string) => {
     storeAccount(account);
-    setSession(new Session(account, at, () => leave("Your session has ended. Sign in again, please.")));
+    setSession(new Session(account, at, () => leave("Your session has ended. Please sign in again.")));
   };
   const leave = (why: string) => {
     storeAccount(undefined);

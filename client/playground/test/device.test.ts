@@ -31,7 +31,7 @@ beforeEach(() => {
 });
 
 describe("the store", () => {
-  it("begins with the same items whatever the hour, and finds its own again", () => {
+  it("starts with the same items at any time of day, and loads its stored items", () => {
     expect(sampleItems(NOW)).toEqual(sampleItems(NOW + 3_600_000));
     store.update("task", "t-1", { title: "Changed" });
     expect(open().get("task", "t-1")?.["title"]).toBe("Changed");
@@ -60,24 +60,24 @@ describe("the store", () => {
     ).toEqual([...ids].sort());
   });
 
-  it("says when a limit left some out", () => {
+  it("reports when the limit truncated the list", () => {
     expect(store.list("task", { limit: 2 })).toMatchObject({ items: [{ id: "t-1" }, { id: "t-2" }], truncated: true });
     expect(store.list("note", { limit: 5 }).truncated).toBe(false);
   });
 
-  it("refuses what is no item, in words for the model", () => {
+  it("rejects invalid items with a message for the model", () => {
     expect(() => store.create("task", { title: "" })).toThrow("A task needs a title.");
     expect(() => store.create("checkpoint", { title: "x" })).toThrow("needs a date");
     expect(() => store.update("task", "nope", {})).toThrow(expect.objectContaining({ code: "not_found" }));
     expect(() => store.delete("note", "nope")).toThrow(expect.objectContaining({ code: "not_found" }));
   });
 
-  it("does not let an update change whose it is", () => {
+  it("does not let an update change the id", () => {
     expect(store.update("task", "t-1", { id: "t-2", title: "x" }).id).toBe("t-1");
     expect(store.get("task", "t-2")?.["title"]).not.toBe("x");
   });
 
-  it("takes over what other devices did, also twice", () => {
+  it("applies changes of other devices, even twice", () => {
     const made = { op: "create", entity: "task", id: "far", data: { title: "From afar" } } as const;
     store.apply(made);
     store.apply(made);
@@ -97,7 +97,7 @@ describe("the store", () => {
     expect(store.apply({ ...change, entity: "task" })).toBe(true);
   });
 
-  it("tells those who watch, with another snapshot each time", () => {
+  it("notifies watchers, with a new snapshot each time", () => {
     const seen = [store.items];
     const stop = store.subscribe(() => seen.push(store.items));
     store.delete("task", "t-1");
@@ -108,7 +108,7 @@ describe("the store", () => {
   });
 });
 
-it("has all twenty tools", async () => {
+it("implements all twenty tools", async () => {
   const tools = toolsOver(store);
   for (const entity of ENTITIES) {
     expect(Object.keys(tools[entity] ?? {}).sort()).toEqual(["create", "delete", "get", "list", "update"]);
@@ -126,7 +126,7 @@ describe("a form", () => {
     return data;
   };
 
-  it("gives what was changed and nothing else", () => {
+  it("returns only the changed fields", () => {
     const item = store.get("task", "t-1");
     const same = Object.fromEntries(FIELDS.task.map((field) => [field.name, toControl(field, item)]));
     expect(changes(FIELDS.task, item, form(same))).toEqual({});
@@ -134,7 +134,7 @@ describe("a form", () => {
     expect(changes(FIELDS.task, item, form(edited))).toEqual({ title: "Send it", dueDate: null, projectId: "p-atlas" });
   });
 
-  it("gives days as moments of that day, and flags as they are", () => {
+  it("returns days as times on that day, and flags as booleans", () => {
     const item = store.get("checkpoint", "k-4");
     const entered = { title: "Pilot ends", date: "2026-12-24", isApproved: "on", projectId: "p-tide" };
     expect(changes(FIELDS.checkpoint, item, form(entered))).toEqual({

@@ -6,7 +6,7 @@ import { FrameLog } from "../src/session/frame-log.js";
 describe("approvals", () => {
   const call = (callId: string) => ({ callId, tool: "delete_task", args: { id: "t" } }) as unknown as Approval;
 
-  it("wait side by side until each is decided", async () => {
+  it("wait independently until each is decided", async () => {
     const approvals = new Approvals();
     const [first, second] = ["a", "b"].map((id) => approvals.ask(call(id), new AbortController().signal));
     approvals.snapshot[1]?.decide({ args: { id: "t", x: 1 } });
@@ -17,7 +17,7 @@ describe("approvals", () => {
     expect(approvals.snapshot).toEqual([]);
   });
 
-  it("go away when the server withdraws them", async () => {
+  it("are removed when the server withdraws them", async () => {
     const approvals = new Approvals();
     const withdrawn = new AbortController();
     const decision = approvals.ask(call("a"), withdrawn.signal);
@@ -32,7 +32,7 @@ describe("approvals", () => {
 describe("the frame log", () => {
   const frame = (direction: "in" | "out", bytes: number) => ({ direction, bytes, at: 0, frame: { type: "ping" } });
 
-  it("keeps the latest, counts all, and tells its watchers once for many", () => {
+  it("keeps the latest frames, counts all, and notifies its watchers once for many frames", () => {
     const tasks: (() => void)[] = [];
     const log = new FrameLog((task) => tasks.push(task));
     let told = 0;

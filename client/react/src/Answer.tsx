@@ -6,13 +6,13 @@ export interface AnswerProps {
   readonly request: AnswerSource | null;
 }
 
-/** An answer as it comes: its blocks in their order, and how it ended where that is not well. */
+/** An answer while it streams: its blocks in order, and a note if it was cancelled or failed. */
 export function Answer({ request }: AnswerProps) {
   const snapshot = useAnswer(request);
   return snapshot === null ? null : <AnswerView snapshot={snapshot} />;
 }
 
-/** An answer as it is in `snapshot`, for one that was kept. */
+/** Renders a stored `snapshot` of an answer. */
 export function AnswerView({ snapshot }: { readonly snapshot: AnswerSnapshot }) {
   const running = snapshot.status === "running";
   return (
@@ -28,7 +28,7 @@ export function AnswerView({ snapshot }: { readonly snapshot: AnswerSnapshot }) 
   );
 }
 
-/** Said once per change of state: a screen reader is told that the answer is there, not each of its words. */
+/** The status text. It changes only with the answer's state, so that a screen reader does not read every word. */
 function outcomeOf({ status, error }: AnswerSnapshot): string {
   switch (status) {
     case "running":
@@ -36,8 +36,8 @@ function outcomeOf({ status, error }: AnswerSnapshot): string {
     case "completed":
       return "The answer is complete";
     case "cancelled":
-      return "Cancelled. What had arrived stands.";
+      return "Stopped.";
     case "failed":
-      return `The answer failed${error ? `: ${error.message}` : ""}${error?.retryable ? " You can ask again." : ""}`;
+      return `The answer failed${error ? `: ${error.message}` : ""}${error?.retryable ? " Try again." : ""}`;
   }
 }

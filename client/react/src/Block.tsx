@@ -9,7 +9,7 @@ import { TextBlock } from "./blocks/TextBlock.js";
 import { TimelineBlock } from "./blocks/TimelineBlock.js";
 import { useBlockOptions } from "./options.js";
 
-/** One block of an answer, a skeleton while it is open. It never throws: what cannot be drawn is shown as text. */
+/** One block of an answer, or a skeleton while it is open. It never throws: an invalid block is shown as text. */
 export function Block({ block }: { readonly block: AnswerBlock }) {
   const { onBlockError } = useBlockOptions();
   const content = block.type === "text" ? block.text : block.data;
@@ -37,7 +37,7 @@ function Drawn({ block }: { readonly block: AnswerBlock }) {
     case "entity_ref":
       return <EntityBlock data={block.data} />;
     default:
-      // A later server's block, which these types do not know.
+      // A block type of a newer server.
       return (
         <RawBlock blockType={String((block as { type: unknown }).type)} data={(block as { data: unknown }).data} />
       );

@@ -1,23 +1,23 @@
 import { createContext, type ReactNode, useContext, useMemo, useState } from "react";
 import type { EntityItem, EntityName } from "./data/entities.js";
 
-/** What an application may tell the blocks. Everything is optional. */
+/** Options of an application for the blocks. All are optional. */
 export interface BlockOptions {
-  /** BCP 47; the browser's own where unset. */
+  /** A BCP 47 language tag. Default: the browser's language. */
   readonly locale?: string | undefined;
-  /** Epoch milliseconds that count as now; the time of the first render where unset. */
+  /** The current time in epoch milliseconds. Default: the time of the first render. */
   readonly now?: number | undefined;
-  /** Makes the titles of items buttons that open them. */
+  /** Opens an item. If set, the titles of items are buttons that call it. */
   readonly onOpenItem?: ((entity: EntityName, item: EntityItem) => void) | undefined;
-  /** What a project is called, to show instead of nothing. */
+  /** Returns the name of a project, to show it with its items. */
   readonly projectName?: ((id: string) => string | undefined) | undefined;
-  /** Told of a block that could not be drawn; the fallback is shown either way. */
+  /** Called for a block that cannot be drawn. The fallback is shown in any case. */
   readonly onBlockError?: ((error: unknown, blockType: string) => void) | undefined;
 }
 
 const OptionsContext = createContext<BlockOptions>({});
 
-/** Gives `options` to every block below. */
+/** Provides `options` to all blocks below it. */
 export function BlockOptionsProvider({ children, ...given }: BlockOptions & { readonly children: ReactNode }) {
   const { locale, now, onOpenItem, projectName, onBlockError } = given;
   const options = useMemo(
@@ -27,7 +27,7 @@ export function BlockOptionsProvider({ children, ...given }: BlockOptions & { re
   return <OptionsContext.Provider value={options}>{children}</OptionsContext.Provider>;
 }
 
-/** The options in force, with a `now` that does not change from one render to the next. */
+/** The current options. `now` does not change between renders. */
 export function useBlockOptions(): BlockOptions & { readonly now: number } {
   const options = useContext(OptionsContext);
   const [mounted] = useState(() => Date.now());

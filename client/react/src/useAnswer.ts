@@ -1,13 +1,13 @@
 import type { AnswerSnapshot } from "@tessera/client";
 import { useCallback, useSyncExternalStore } from "react";
 
-/** What is shown of an answer: an `Answer` of `@tessera/client`, or anything that keeps snapshots as it does. */
+/** The source of snapshots: an `Answer` of `@tessera/client`, or an object with the same interface. */
 export interface AnswerSource {
   readonly snapshot: AnswerSnapshot;
   subscribe(listener: () => void): () => void;
 }
 
-/** The answer to `request` as far as it has come; null for no request. The component is drawn anew with each change. */
+/** The current snapshot of `request`, or null without a request. The component renders again with each change. */
 export function useAnswer(request: AnswerSource | null): AnswerSnapshot | null {
   const subscribe = useCallback((listener: () => void) => request?.subscribe(listener) ?? nothing, [request]);
   const snapshot = useCallback(() => request?.snapshot ?? null, [request]);

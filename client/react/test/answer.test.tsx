@@ -16,7 +16,7 @@ const EMPTY: AnswerSnapshot = {
   error: null,
 };
 
-/** An answer that a test writes. */
+/** An answer that the test controls. */
 class Script implements AnswerSource {
   snapshot = EMPTY;
   readonly listeners = new Set<() => void>();
@@ -34,7 +34,7 @@ class Script implements AnswerSource {
   }
 }
 
-it("draws an answer as it grows, and each block where it belongs", async () => {
+it("renders an answer while it grows, with each block at its index", async () => {
   const answer = new Script();
   const { container } = render(
     <StrictMode>
@@ -66,18 +66,18 @@ it("draws an answer as it grows, and each block where it belongs", async () => {
   expect(container.querySelector(".tsr-answer > [role='status']")?.textContent).toBe("The answer is complete");
 });
 
-it("says how an answer ended, and keeps what had come", () => {
+it("shows how an answer ended, and keeps its blocks", () => {
   const answer = new Script();
   render(<Answer request={answer} />);
   answer.change({ blocks: [{ index: 0, type: "text", text: "so far", open: false }], status: "cancelled" });
   expect(screen.getByText("so far")).toBeDefined();
-  expect(screen.getByRole("status").textContent).toMatch(/^Cancelled/);
+  expect(screen.getByRole("status").textContent).toBe("Stopped.");
   const error = new TesseraError("model_busy", "The model is busy.", { retryable: true });
   answer.change({ status: "failed", error });
-  expect(screen.getByRole("status").textContent).toBe("The answer failed: The model is busy. You can ask again.");
+  expect(screen.getByRole("status").textContent).toBe("The answer failed: The model is busy. Try again.");
 });
 
-it("follows the request that it is given, and lets go of the one before", () => {
+it("subscribes to the given request, and unsubscribes from the previous one", () => {
   const [first, second] = [new Script(), new Script()];
   first.snapshot = { ...EMPTY, blocks: [{ index: 0, type: "text", text: "first", open: false }] };
   second.snapshot = { ...EMPTY, blocks: [{ index: 0, type: "text", text: "second", open: false }] };
@@ -116,7 +116,7 @@ it.each([
   const once = drawings;
   expect(once).toBeGreaterThan(0);
   for (let chunk = 1; chunk <= 20; chunk += 1) {
-    // The block itself may be another object each time: what counts is its data.
+    // The block may be a new object each time; only a change of its data matters.
     answer.change({ blocks: [{ ...whole }, { index: 1, type: "text", text: "word ".repeat(chunk), open: true }] });
   }
   answer.change({ status: "completed" });

@@ -12,7 +12,7 @@ function block(type: string, data: unknown): AnswerBlock {
   return { index: 0, type, data, open: false } as unknown as AnswerBlock;
 }
 
-describe("no data breaks the page", () => {
+describe("invalid data does not break the page", () => {
   let errors: MockInstance<typeof console.error>;
   beforeEach(() => {
     errors = vi.spyOn(console, "error").mockImplementation(() => {});
@@ -35,7 +35,7 @@ describe("no data breaks the page", () => {
     });
   });
 
-  it("shows a fault of a component as the block's data, tells the application, and tries again with new data", () => {
+  it("shows the block's data if a component throws, calls onBlockError, and renders again with new data", () => {
     const onBlockError = vi.fn();
     const trap = {
       get headers(): never {
@@ -59,7 +59,7 @@ describe("text", () => {
   const text = (content: string) =>
     render(<Block block={{ index: 0, type: "text", text: content, open: true }} />).container;
 
-  it("is Markdown", () => {
+  it("is rendered as Markdown", () => {
     const container = text("# Plan\n\nDo **this** first:\n\n- [x] one\n- [ ] two\n\n| a | b |\n|---|---|\n| 1 | 2 |");
     expect(screen.getByRole("heading", { name: "Plan", level: 3 })).toBeDefined();
     expect(container.querySelector("strong")?.textContent).toBe("this");
@@ -68,7 +68,7 @@ describe("text", () => {
     expect(container.querySelector("input")).toBeNull();
   });
 
-  it("opens web and mail links elsewhere, without telling them where from", () => {
+  it("opens web and mail links in a new tab, without a referrer", () => {
     text("[site](https://example.com/x) [mail](mailto:a@b.example) https://bare.example");
     const links = screen.getAllByRole("link");
     expect(links.map((link) => link.getAttribute("href"))).toEqual([
@@ -112,7 +112,7 @@ describe("text", () => {
     }
   });
 
-  it("loads no picture, and links to it instead", () => {
+  it("links to pictures instead of loading them", () => {
     const container = text("![a cat](https://evil.example/?secret=1)");
     expect(container.querySelector("img")).toBeNull();
     expect(screen.getByRole("link", { name: "a cat" }).getAttribute("href")).toBe("https://evil.example/?secret=1");
@@ -140,7 +140,7 @@ describe("charts", () => {
     ["radial", ".recharts-radial-bar-sector", 5],
   ])("%s draws its data", (chartType, selector, count) => {
     const { container } = render(<ChartBlock data={data(chartType)} />);
-    // A value of 0 has no shape in bars, slices and rings.
+    // A value of 0 has no shape in bar, pie and radial charts.
     const shapes = [...container.querySelectorAll(selector)].filter((shape) => shape.getAttribute("d") !== "");
     expect(shapes.length).toBe(count);
     expect(screen.getByRole("figure", { name: "Tasks by status" })).toBeDefined();
@@ -163,7 +163,7 @@ describe("charts", () => {
     expect(container.querySelector("tfoot")?.textContent ?? "").toBe(note);
   });
 
-  it("has its figures as a table, for all who ask for them", async () => {
+  it("has its figures as a table, which a button shows", async () => {
     render(<ChartBlock data={data("bar")} />);
     const table = screen.getByRole("table", { name: "Tasks by status" });
     expect(within(table).getAllByRole("row")).toHaveLength(4);
@@ -179,7 +179,7 @@ describe("charts", () => {
     expect(screen.queryByRole("img")).toBeNull();
   });
 
-  it("names its colours as shadcn does", () => {
+  it("names its colours like shadcn", () => {
     render(<ChartBlock data={data("bar")} />);
     expect(screen.getByRole("figure").style.getPropertyValue("--color-count")).toBe("var(--chart-1)");
   });
@@ -200,7 +200,7 @@ describe("tables", () => {
       .slice(1)
       .map((row) => row.querySelector("td")?.textContent);
 
-  it("sorts by a column, up, down and not at all, by keyboard", async () => {
+  it("sorts by a column with the keyboard: ascending, descending, unsorted", async () => {
     const user = userEvent.setup();
     render(<TableBlock data={data} />);
     screen.getByRole("button", { name: "Hours" }).focus();
@@ -215,7 +215,7 @@ describe("tables", () => {
     expect(header.getAttribute("aria-sort")).toBe("none");
   });
 
-  it("is copied as it is sorted", async () => {
+  it("is copied in its sort order", async () => {
     const user = userEvent.setup();
     render(<TableBlock data={data} />);
     await user.click(screen.getByRole("button", { name: "Task" }));
@@ -224,7 +224,7 @@ describe("tables", () => {
     expect(screen.getByRole("status").textContent).toBe("Copied");
   });
 
-  it("says so when the browser lets nothing be copied", async () => {
+  it("shows an error if the browser does not allow copying", async () => {
     const user = userEvent.setup();
     render(<TableBlock data={data} />);
     vi.spyOn(navigator.clipboard, "writeText").mockRejectedValue(new DOMException("no", "NotAllowedError"));
@@ -234,7 +234,7 @@ describe("tables", () => {
 });
 
 describe("timelines", () => {
-  it("have a row per checkpoint in order, and where today is", () => {
+  it("have a row per checkpoint in order of date, and a mark for today", () => {
     const checkpoints = [
       { id: "2", title: "Launch", date: NOW + 9 * DAY, isAiSuggested: true, isApproved: false },
       { id: "1", title: "Contract", date: NOW - 3 * DAY },
@@ -269,7 +269,7 @@ describe("items", () => {
     ],
   };
 
-  it("are rows that say what is late and what is done", () => {
+  it("are rows that mark late and finished tasks", () => {
     render(
       <BlockOptionsProvider now={NOW} locale="en-GB" projectName={(id) => (id === "p1" ? "Harbour" : undefined)}>
         <EntityBlock data={tasks} />
@@ -282,7 +282,7 @@ describe("items", () => {
     expect(rest?.querySelector('[aria-label="done"]')).not.toBeNull();
   });
 
-  it("are late from the day after the one they were due on", () => {
+  it("are late from the day after their due date", () => {
     const hour = (day: number, at: number) => new Date(2026, 10, day, at).getTime();
     const due = (at: number) => ({ entity: "task", items: [{ id: "t", title: "T", status: "todo", dueDate: at }] });
     for (const [at, late] of [
@@ -301,7 +301,7 @@ describe("items", () => {
     }
   });
 
-  it("are opened by those who asked for it", async () => {
+  it("call onOpenItem if it is set", async () => {
     const onOpenItem = vi.fn();
     render(
       <BlockOptionsProvider onOpenItem={onOpenItem}>
@@ -312,7 +312,7 @@ describe("items", () => {
     expect(onOpenItem).toHaveBeenCalledWith("task", expect.objectContaining({ id: "t1", item: tasks.items[0] }));
   });
 
-  it("are cards where that suits them", () => {
+  it("are cards for projects and notes", () => {
     const { container } = render(
       <EntityBlock data={{ entity: "note", items: [{ id: "n", title: "N", content: "body" }] }} />,
     );

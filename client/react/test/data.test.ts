@@ -21,7 +21,7 @@ describe("a chart's data", () => {
     config: { count: { label: "Tasks", color: "var(--chart-1)" }, done: { label: "Done", color: "#0a0" } },
   };
 
-  it("is points, series and what the points are", () => {
+  it("is read as points, series and category", () => {
     expect(readChart(chart)).toMatchObject({
       type: "bar",
       category: "status",
@@ -36,18 +36,18 @@ describe("a chart's data", () => {
     });
   });
 
-  it("keeps what can be drawn of it", () => {
+  it("keeps the parts that can be drawn", () => {
     const config = { ...chart.config, missing: { label: "x", color: "red" }, text: { label: "y", color: "red" } };
     const data = chart.data.map((row) => ({ ...row, text: "words", infinite: Number.POSITIVE_INFINITY }));
     expect(readChart({ ...chart, config, data })?.series.map(({ key }) => key)).toEqual(["count", "done"]);
   });
 
-  it("numbers its points when nothing names them", () => {
+  it("numbers points without labels", () => {
     const points = readChart({ ...chart, data: [{ count: 1 }, { count: 2 }] })?.points;
     expect(points?.map(({ label }) => label)).toEqual(["1", "2"]);
   });
 
-  it("takes the slices' own colours", () => {
+  it("uses the slices' own colours", () => {
     const data = [
       { status: "a", count: 1, fill: "var(--chart-4)" },
       { status: "b", count: 1, fill: "url(https://evil.example)" },
@@ -89,7 +89,7 @@ describe("colours", () => {
     undefined,
   ])("%s is none", (color) => expect(safeColor(color, 1)).toBe("var(--chart-2)"));
 
-  it("are told apart when they come again", () => {
+  it("differ when they are repeated", () => {
     const colors = distinctColors(["red", "blue", "red", "red", "red", "red"]);
     expect(colors.slice(0, 2)).toEqual(["red", "blue"]);
     expect(colors[2]).toContain("75%");
@@ -99,7 +99,7 @@ describe("colours", () => {
 });
 
 describe("a table's data", () => {
-  it("fills short rows up and writes what is no cell", () => {
+  it("fills short rows and formats invalid cells", () => {
     const table = readTable({ headers: ["a", 2], rows: [[1], [{ x: 1 }, true, "too many"]] });
     expect(table?.headers).toEqual(["a", "2"]);
     expect(table?.rows[0]).toEqual([1, null]);
@@ -114,7 +114,7 @@ describe("a table's data", () => {
     expect(sortRows(rows, { column: 0, descending }).map((row) => row[0])).toEqual(expected);
   });
 
-  it("sorts words without regard to case, numbers in them by value, and keeps equals in their order", () => {
+  it("is sorted case-insensitively, with numbers in text by value, and stably", () => {
     const rows = [
       ["b", 1],
       ["A", 2],
@@ -125,7 +125,7 @@ describe("a table's data", () => {
     expect(sortRows(rows, { column: 0, descending: false })).toEqual([rows[1], rows[0], rows[2], rows[4], rows[3]]);
   });
 
-  it("is copied as tab-separated text that no spreadsheet runs", () => {
+  it("is copied as tab-separated text without formulas", () => {
     const rows = [
       ['=HYPERLINK("x")', -1],
       ["two\tlines\nhere", null],
@@ -138,7 +138,7 @@ describe("a table's data", () => {
 });
 
 describe("a timeline's data", () => {
-  it("is in order of date, without what has none", () => {
+  it("is sorted by date, without checkpoints that have none", () => {
     const checkpoints = [
       { id: "b", title: "B", date: 5 * DAY },
       { id: "x", title: "no date" },
@@ -170,7 +170,7 @@ describe("a timeline's data", () => {
 });
 
 describe("items", () => {
-  it("are read the same whatever the entity calls things", () => {
+  it("are read in the same way for all entities", () => {
     const items = [{ id: "p", name: "Harbour", status: "on_hold" }];
     expect(readEntities({ entity: "project", items })?.items[0]).toMatchObject({ title: "Harbour", status: "on hold" });
     const notes = [{ id: "n", title: "N", content: "x".repeat(500), createdAt: 1000 }];
@@ -194,7 +194,7 @@ describe("dates", () => {
     [null, undefined],
   ])("%j is %j", (value, expected) => expect(epochMs(value)).toBe(expected));
 
-  it("have a year where it is not this one", () => {
+  it("have a year if it is not the current one", () => {
     const now = Date.UTC(2026, 10, 22);
     expect(formatDay(Date.UTC(2026, 10, 25), "en-GB", now, "UTC")).toBe("25 Nov");
     expect(formatDay(Date.UTC(2027, 0, 3), "en-GB", now, "UTC")).toBe("3 Jan 2027");
@@ -205,7 +205,7 @@ describe("dates", () => {
   });
 });
 
-it("writes anything as text", () => {
+it("formats any value as text", () => {
   const circle: Record<string, unknown> = {};
   circle["self"] = circle;
   expect(writeJson(circle)).toBe("[object Object]");
@@ -214,7 +214,7 @@ it("writes anything as text", () => {
 });
 
 describe.each(MALFORMED)("malformed data: %s", (_, data) => {
-  it("is read as nothing, or as what there is in it", () => {
+  it("is read as undefined, or as its valid parts", () => {
     for (const read of [readChart, readTable, readTimeline, readEntities]) expect(() => read(data)).not.toThrow();
   });
 });

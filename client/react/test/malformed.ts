@@ -1,6 +1,6 @@
 const deep = JSON.parse(`${"[".repeat(2000)}${"]".repeat(2000)}`);
 
-/** What must never break a page, by name. */
+/** Invalid data that must not break a page, by name. */
 export const MALFORMED: ReadonlyArray<readonly [string, unknown]> = [
   ["undefined", undefined],
   ["null", null],

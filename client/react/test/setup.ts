@@ -3,7 +3,7 @@ import { afterEach } from "vitest";
 
 afterEach(cleanup);
 
-// jsdom has no layout, and a chart is as large as its place: here every place has the same size.
+// jsdom has no layout, and a chart has the size of its container. Here every container has the same size.
 globalThis.ResizeObserver = class {
   observe(): void {}
   unobserve(): void {}

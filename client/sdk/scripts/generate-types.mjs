@@ -1,4 +1,4 @@
-// Writes src/generated/protocol.ts from docs/protocol/schema.json. `make schema` runs it, and a test compares.
+// Generates src/generated/protocol.ts from docs/protocol/schema.json. `make schema` runs it; a test compares the result.
 import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -11,12 +11,12 @@ export const target = new URL("../src/generated/protocol.ts", import.meta.url);
 export async function generate() {
   const text = await readFile(source, "utf8");
   const schema = JSON.parse(text);
-  // A type for each definition; the union of both directions is no one's.
+  // Generate a type for each definition, but not the union of the frames of both directions.
   delete schema.anyOf;
   for (const definition of Object.values(schema.$defs)) {
     for (const property of Object.values(definition.properties ?? {})) {
       if (Object.keys(property).every((key) => key === "default" || key === "description")) {
-        property.tsType = "unknown"; // any JSON; the generator would make it an object
+        property.tsType = "unknown"; // any JSON; the generator would generate an object type
       }
     }
   }
@@ -32,7 +32,7 @@ export async function generate() {
     style: { printWidth: 120 },
     unreachableDefinitions: true,
   });
-  // Where each type came from, said in the generator's words, helps no reader.
+  // Remove the generator's remarks on where each type came from.
   return types
     .replace(/^export interface TheTessera\w+ \{\n.*\n\}\n/m, "")
     .replace(/^ +\* @(min|max)Items \d+\n/gm, "")

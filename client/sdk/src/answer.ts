@@ -16,30 +16,30 @@ type Structured<Block = StructuredBlock> = Block extends StructuredBlock
   ? { readonly type: "block"; readonly block: number; readonly blockType: Block["type"]; readonly data: Block["data"] }
   : never;
 
-/** What happens to an answer, in order. `block` is the index of a block. */
+/** The events of an answer, in order. `block` is the index of a block. */
 export type AnswerEvent =
-  /** The first: who answers (home), or what the popup is about. */
+  /** The first event: the agent that answers (home), or the domain of the popup. */
   | { readonly type: "start"; readonly agent: string | null; readonly domain: AnswerSnapshot["domain"] }
   | { readonly type: "open"; readonly block: number; readonly blockType: BlockType }
   | { readonly type: "text"; readonly block: number; readonly chunk: string }
   | Structured
-  /** The last, unless the answer failed: then the loop throws. */
+  /** The last event. A failed answer has none: the loop throws instead. */
   | { readonly type: "end"; readonly answer: FinishedAnswer };
 
 /**
- * One answer on its way: an async iterator of its events, and a promise of the whole.
+ * A running answer: an async iterator of its events, and a promise of the complete answer.
  *
- * Awaiting gives the whole answer, also a cancelled one; an answer that fails throws its `TesseraError`, and
- * `snapshot.blocks` keeps what had come. Each loop begins with the first event. Leaving a loop early cancels the
- * request.
+ * The promise resolves to the complete answer, also for a cancelled one. A failed answer throws its `TesseraError`;
+ * `snapshot.blocks` keeps the blocks that arrived. Each loop starts with the first event. Leaving a loop early cancels
+ * the request.
  */
 export interface Answer extends AsyncIterable<AnswerEvent>, Promise<FinishedAnswer> {
   readonly requestId: string;
-  /** The answer so far: another object after each change. */
+  /** The answer so far. Each change creates a new object. */
   readonly snapshot: AnswerSnapshot;
-  /** Call `listener` after each change of `snapshot`. Returns what ends that. */
+  /** Call `listener` after each change of `snapshot`. Returns a function that unsubscribes it. */
   subscribe(listener: () => void): () => void;
-  /** Ask the server to stop. The answer ends with status `cancelled`, unless it is complete before that. */
+  /** Ask the server to stop. The answer ends with status `cancelled`, unless it completes first. */
   cancel(): void;
   catch<Result = never>(
     onRejected?: ((reason: unknown) => Result | PromiseLike<Result>) | null,
@@ -47,7 +47,7 @@ export interface Answer extends AsyncIterable<AnswerEvent>, Promise<FinishedAnsw
   finally(onFinally?: (() => void) | null): Promise<FinishedAnswer>;
 }
 
-/** An answer that frames are fed to. */
+/** The implementation of `Answer`. The connection feeds it the frames. */
 export class StreamedAnswer implements Answer {
   readonly [Symbol.toStringTag] = "Answer";
   #snapshot: AnswerSnapshot;
@@ -58,7 +58,7 @@ export class StreamedAnswer implements Answer {
   #resolve!: (answer: FinishedAnswer) => void;
   #reject!: (error: TesseraError) => void;
 
-  /** `sendCancel` tells the server. */
+  /** `sendCancel` sends the `cancel` frame. */
   constructor(
     readonly requestId: string,
     private readonly sendCancel: () => void,
@@ -68,7 +68,7 @@ export class StreamedAnswer implements Answer {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    // Whoever loops, or looks at the snapshot, sees the failure there: it is no unhandled rejection.
+    // An application that loops or reads the snapshot sees the failure there. It need not await the promise.
     this.#whole.catch(() => undefined);
   }
 
@@ -135,9 +135,9 @@ export class StreamedAnswer implements Answer {
     }
   }
 
-  // ---- what the connection does with it -----------------------------------------------------------------------------
+  // ---- called by the connection -------------------------------------------------------------------------------------
 
-  /** Take the next frame of this answer. What comes after its end is ignored. */
+  /** Process the next frame of this answer. Frames after its end are ignored. */
   receive(frame: AnswerFrame): void {
     if (!this.#running) {
       return;
@@ -149,14 +149,14 @@ export class StreamedAnswer implements Answer {
     this.#change(withFrame(this.#snapshot, frame), eventOf(frame));
   }
 
-  /** The answer ends here, with `error`. */
+  /** End the answer with `error`. */
   fail(error: TesseraError): void {
     if (this.#running) {
       this.#settle(ended(this.#snapshot, "failed", error));
     }
   }
 
-  /** Cancelled before the server heard of it. */
+  /** End the answer as cancelled, before the request was sent. */
   cancelUnsent(): void {
     this.#cancelled = true;
     this.#settle(ended(this.#snapshot, "cancelled", null));

@@ -1,17 +1,17 @@
-/** How long to wait between attempts, in milliseconds. */
+/** The delays between attempts to connect, in milliseconds. */
 export interface BackoffOptions {
-  /** Before the second attempt; doubles with each. */
+  /** The delay before the second attempt. It doubles with each attempt. */
   readonly firstMs: number;
   readonly maxMs: number;
-  /** A session that lasted this long starts the count again. */
+  /** After a session of at least this length, the delays start at `firstMs` again. */
   readonly stableMs: number;
-  /** A number in [0, 1), as `Math.random` gives. */
+  /** Returns a number in [0, 1), as `Math.random` does. */
   readonly random: () => number;
 }
 
 export const DEFAULT_BACKOFF: BackoffOptions = { firstMs: 500, maxMs: 30_000, stableMs: 10_000, random: Math.random };
 
-/** Exponential backoff with jitter: each delay lies between half of its nominal length and the whole. */
+/** Exponential backoff with jitter: each delay is between half of its nominal length and all of it. */
 export class Backoff {
   #failures = 0;
 
@@ -26,7 +26,7 @@ export class Backoff {
     return Math.max(nominal * share, leastMs * (0.5 + share));
   }
 
-  /** A session ended that had lasted `ms`. */
+  /** Record that a session ended after `ms`. */
   sessionLasted(ms: number): void {
     if (ms >= this.options.stableMs) {
       this.reset();

@@ -10,16 +10,16 @@ import type {
 /** Every `block_type` of the protocol. */
 export type BlockType = WsBlockOpen["block_type"];
 
-/** A block that comes whole: what it is, and the data that fits. */
+/** A block that arrives complete: its type and the data of that type. */
 export type StructuredBlock =
   | { readonly type: "chart"; readonly data: ChartData }
   | { readonly type: "table"; readonly data: TableData }
   | { readonly type: "timeline"; readonly data: TimelineData }
   | { readonly type: "entity_ref"; readonly data: EntityRefData };
 
-/** A place in an answer. `index` is the block's own and may leave gaps: a block the server skipped has none. */
+/** A block of an answer. The indexes may have gaps, because the server skips invalid blocks. */
 export type AnswerBlock =
   | { readonly index: number; readonly type: "text"; readonly text: string; readonly open: boolean }
   | ({ readonly index: number; readonly open: false } & StructuredBlock)
-  /** Announced and not here yet: show a skeleton. It goes away by itself if the server skips the block. */
+  /** Announced but not yet received: show a skeleton. The SDK removes it if the server skips the block. */
   | { readonly index: number; readonly type: WsStreamBlock["block_type"]; readonly data: null; readonly open: true };

@@ -1,28 +1,28 @@
 /**
- * What to do about a socket that closed:
- * - `retry`: connect again, after a while;
- * - `retry_elsewhere`: the same, but not within the next second;
- * - `new_token`: connect again once there is another token, never with the same;
- * - `stop`: connecting again would end the same way.
+ * What to do after a socket closed:
+ * - `retry`: connect again after the backoff;
+ * - `retry_elsewhere`: the same, but at the earliest after one second;
+ * - `new_token`: connect again with a different token, never with the same one;
+ * - `stop`: do not connect again, because the result would be the same.
  */
 export type Remedy = "retry" | "retry_elsewhere" | "new_token" | "stop";
 
-/** How a socket ended; `code` is a WebSocket close code, 1006 when there was none. */
+/** How a socket ended. `code` is the WebSocket close code, or 1006 if there was none. */
 export interface SocketEnd {
   readonly code: number;
   readonly reason: string;
 }
 
 const REMEDIES: ReadonlyMap<number, Remedy> = new Map<number, Remedy>([
-  [1008, "stop"], // went on sending far over the frame rate
-  [1009, "stop"], // a frame too large
+  [1008, "stop"], // the device kept sending far too many frames
+  [1009, "stop"], // a frame was too large
   [4001, "retry_elsewhere"], // the server is draining
-  [4501, "new_token"], // unauthorized: a server that changed its keys takes a new token
+  [4501, "new_token"], // unauthorized: a server that changed its keys accepts a new token
   [4502, "new_token"], // token expired
-  [4504, "retry"], // no device_hello in time
+  [4504, "retry"], // device_hello did not arrive in time
 ]);
 
-/** The remedy for close code `code`. Of the 45xx that the protocol may yet add, none is tried again. */
+/** The remedy for close code `code`. Unknown 45xx codes of a newer protocol mean `stop`. */
 export function remedyFor(code: number): Remedy {
   return REMEDIES.get(code) ?? (code >= 4500 && code <= 4599 ? "stop" : "retry");
 }

@@ -5,17 +5,19 @@ import type { ClientFrame, WsAuthExpiring, WsDeviceHello, WsDeviceReady } from "
 import { Link, type LinkOptions, type ReceivedFrame } from "./link.js";
 
 /**
- * Why a token is wanted: `connect` before each attempt to connect (one kept from before will do); `expiring` to go on
- * after the present one; `refused` because the server did not take the last one, so that only another helps.
+ * Why the SDK needs a token:
+ * - `connect`: before each attempt to connect; a stored token is fine;
+ * - `expiring`: the current token expires soon;
+ * - `refused`: the server rejected the last token, so only a different one helps.
  */
 export type TokenReason = "connect" | "expiring" | "refused";
 
 export type ConnectionState =
   | { readonly name: "connecting" }
   | { readonly name: "online"; readonly session: WsDeviceReady }
-  /** Until `retryAt` (milliseconds since the epoch); `error` is why the last attempt or session ended. */
+  /** Waits until `retryAt` (milliseconds since the epoch). `error` says why the last attempt or session ended. */
   | { readonly name: "waiting"; readonly retryAt: number; readonly error: TesseraError }
-  /** For good, until `retry`. Without an error the application closed it. */
+  /** Closed until `retry` is called. `error` is null if the application closed it. */
   | { readonly name: "closed"; readonly error: TesseraError | null };
 
 export interface ConnectionOptions {
@@ -30,7 +32,7 @@ export interface ConnectionOptions {
 
 const ELSEWHERE_MS = 1000;
 
-/** Keeps one session to the server: connects, connects again as the close codes allow, and brings new tokens in time. */
+/** Keeps one session with the server: connects, connects again as the close codes allow, and refreshes the token. */
 export class Connection {
   #state: ConnectionState = { name: "connecting" };
   #link: Link | undefined;
@@ -38,10 +40,10 @@ export class Connection {
   #refresh: ReturnType<typeof setTimeout> | undefined;
   #token: string | undefined;
   #reason: TokenReason = "connect";
-  /** What the socket was closed with when the server did not take the last token. */
+  /** The close code of the socket with which the server refused the last token. */
   #refusedWith: number | undefined;
   #onlineSince = 0;
-  /** Rises with each attempt: what an earlier one still brings is ignored. */
+  /** Grows with each attempt. Results of earlier attempts are ignored. */
   #attempt = 0;
   readonly #backoff: Backoff;
 
@@ -53,7 +55,7 @@ export class Connection {
     return this.#state;
   }
 
-  /** Connect now, if there is no connection nor an attempt at one. */
+  /** Connect now. Call it only without a connection and without a running attempt. */
   start(): void {
     clearTimeout(this.#timer);
     void this.#connect(++this.#attempt);
@@ -66,12 +68,12 @@ export class Connection {
     }
   }
 
-  /** Send `frame`. Throws `offline`, which is retryable unless the connection is closed for good, or `too_large`. */
+  /** Send `frame`. Throws `too_large`, or `offline`, which is retryable unless the connection is closed for good. */
   send(frame: ClientFrame): void {
     if (this.#link === undefined || this.#state.name !== "online") {
       throw this.#state.name === "closed"
         ? new TesseraError("offline", "The connection to the server is closed.")
-        : new TesseraError("offline", "There is no connection to the server just now.", { retryable: true });
+        : new TesseraError("offline", "There is no connection to the server at the moment.", { retryable: true });
     }
     this.#link.send(frame);
   }
@@ -100,7 +102,11 @@ export class Connection {
     if (token === refused) {
       const details = this.#refusedWith === undefined ? {} : { closeCode: this.#refusedWith };
       this.#stop(
-        new TesseraError("token_refused", "The server does not take the token, and there is no other.", details),
+        new TesseraError(
+          "token_refused",
+          "The server refused the token, and getToken returned the same one again.",
+          details,
+        ),
       );
       return;
     }
@@ -108,8 +114,10 @@ export class Connection {
     try {
       this.#link = this.#open(attempt, token);
     } catch (cause) {
-      // A browser refuses what a page may not open: ws:// from https://, or what its content security policy forbids.
-      this.#stop(new TesseraError("connection_failed", "The socket may not be opened from here.", { cause }));
+      // A browser refuses ws:// from an https:// page, and addresses that the Content-Security-Policy forbids.
+      this.#stop(
+        new TesseraError("connection_failed", "The browser does not allow this page to open the socket.", { cause }),
+      );
     }
   }
 
@@ -137,14 +145,14 @@ export class Connection {
   async #askToken(reason: TokenReason): Promise<string> {
     const token: unknown = await this.options.getToken(reason);
     if (typeof token !== "string" || token === "") {
-      throw new TypeError("getToken gave no token");
+      throw new TypeError("getToken must return a string that is not empty");
     }
     return token;
   }
 
   #tokenMissing(cause: unknown): void {
     const retryable = !(cause instanceof TesseraError) || cause.retryable;
-    const error = new TesseraError("token_unavailable", "getToken gave no token.", { retryable, cause });
+    const error = new TesseraError("token_unavailable", "getToken returned no token.", { retryable, cause });
     if (retryable) {
       this.#wait(error, this.#backoff.next());
     } else {
@@ -168,7 +176,7 @@ export class Connection {
       case "new_token":
         this.#refusedWith = code;
         if (this.#reason === "refused") {
-          // That was the new one.
+          // The server refused the new token, too.
           this.#stop(
             new TesseraError("token_refused", `The server refuses the token: ${because}.`, { closeCode: code }),
           );
@@ -176,7 +184,7 @@ export class Connection {
         }
         this.#reason = "refused";
         if (lastedMs !== undefined && lastedMs < this.options.backoff.stableMs) {
-          // Tokens that are over as soon as they are used must not make this a loop without a pause.
+          // Without a delay, tokens that expire immediately would cause a busy loop.
           this.#wait(this.#lost(code, because, wasReady), this.#backoff.next());
         } else {
           this.start();
@@ -193,7 +201,7 @@ export class Connection {
   #lost(closeCode: number, because: string, wasReady: boolean): TesseraError {
     return wasReady
       ? new TesseraError("disconnected", `The connection was lost: ${because}.`, { retryable: true, closeCode })
-      : new TesseraError("connection_failed", `No connection could be made: ${because}.`, {
+      : new TesseraError("connection_failed", `The connection failed: ${because}.`, {
           retryable: true,
           closeCode,
         });
@@ -207,8 +215,8 @@ export class Connection {
   }
 
   /**
-   * Bring a new token when a quarter to a half of the time that is left has gone by; try again while some is left. Not
-   * at once: a token that lives no longer than the warning comes ahead would be asked for again and again.
+   * Refresh the token after a quarter to a half of the remaining time. After an error, try again in the time that
+   * remains. Refreshing immediately would loop if tokens live no longer than the server's warning time.
    */
   #refreshWithin(leftMs: number): void {
     const link = this.#link;
@@ -223,7 +231,10 @@ export class Connection {
         }
       } catch (cause) {
         this.options.onError(
-          new TesseraError("token_unavailable", "getToken gave no token to go on with.", { retryable: true, cause }),
+          new TesseraError("token_unavailable", "getToken returned no token to extend the session.", {
+            retryable: true,
+            cause,
+          }),
         );
         if (link === this.#link && leftMs > 2000) {
           this.#refreshWithin(leftMs - waitMs);

@@ -7,17 +7,17 @@ type Handler = (args: unknown, context: CallContext) => unknown;
 export interface DeviceCallsOptions {
   readonly tools: Tools;
   readonly approve: Approve | undefined;
-  /** Throws `TesseraError` `too_large` for what the server would not read. */
+  /** Throws `TesseraError` `too_large` for a frame that is larger than the server accepts. */
   readonly send: (frame: ClientFrame) => void;
   readonly onError: (error: TesseraError) => void;
 }
 
-// A data request has no deadline on the wire: the server stops waiting by itself.
+// A data request has no deadline on the wire. The server has its own.
 const DATA_REQUEST_MS = 60_000;
-// The longest that a timer takes; a longer one would fire at once.
+// The longest delay that setTimeout supports. A longer one would fire immediately.
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** Runs what the server asks of this device: tools, approvals and data requests. Each is answered at most once. */
+/** Answers the server's tool calls (with approvals) and data requests, each at most once. */
 export class DeviceCalls {
   readonly #running = new Map<string, AbortController>();
 
@@ -32,7 +32,7 @@ export class DeviceCalls {
     });
   }
 
-  /** Answer a `data_request`, by the application's own `get` and `list`. Never rejects. */
+  /** Answer a `data_request` with the application's `get` or `list`. Never rejects. */
   async fetch(frame: WsDataRequest): Promise<void> {
     await this.#run(frame.data_id, frame.request_id, DATA_REQUEST_MS, {
       work: (context) => this.#answerData(frame, context),
@@ -46,7 +46,7 @@ export class DeviceCalls {
     this.#running.get(callId)?.abort(new TesseraError("cancelled", "The server withdrew the call."));
   }
 
-  /** The connection ended: nobody waits for the results any more. */
+  /** Abort all calls, because the connection ended and their results cannot be sent. */
   withdrawAll(reason: TesseraError): void {
     for (const controller of this.#running.values()) {
       controller.abort(reason);
@@ -67,7 +67,7 @@ export class DeviceCalls {
     const { signal } = controller;
     this.#running.set(callId, controller);
     const late = setTimeout(
-      () => controller.abort(new TesseraError("deadline", "The call's time is up.")),
+      () => controller.abort(new TesseraError("deadline", "The call's deadline has passed.")),
       Math.min(deadlineMs, MAX_TIMER_MS),
     );
     const context = { signal, callId, requestId, deadlineAt: Date.now() + deadlineMs };
@@ -114,7 +114,7 @@ export class DeviceCalls {
     return { ...answer, data: result ?? null };
   }
 
-  /** The arguments as the person edited them, or undefined when they are fine as they are. */
+  /** The arguments that the person edited, or undefined if the person approved them unchanged. */
   async #approve(
     frame: WsToolCall,
     verb: Verb,
@@ -123,7 +123,7 @@ export class DeviceCalls {
   ): Promise<Readonly<Record<string, unknown>> | undefined> {
     const { approve } = this.options;
     if (approve === undefined) {
-      throw new ToolError("denied", "This device has no way to ask the person.");
+      throw new ToolError("denied", "This device cannot ask the person for approval.");
     }
     const call = {
       tool: frame.tool as Parameters<Approve>[0]["tool"],
@@ -137,7 +137,7 @@ export class DeviceCalls {
     if (decision === true) {
       return undefined;
     }
-    // Anything but a plain yes, or arguments to run it with, is a no.
+    // Every other value counts as a refusal.
     if (typeof decision === "object" && decision !== null && typeof decision.args === "object") {
       return decision.args;
     }
@@ -164,21 +164,21 @@ export class DeviceCalls {
     const tools = this.options.tools[entity] as Partial<Record<Verb, Handler>> | undefined;
     const handler = tools?.[verb];
     if (typeof handler !== "function") {
-      throw new ToolError("unsupported", `This device can't ${verb} a ${entity}.`);
+      throw new ToolError("unsupported", `This device cannot ${verb} a ${entity}.`);
     }
     return handler.bind(tools);
   }
 
-  /** What the model is told. Of a fault of the application it learns that there was one, and no more. */
+  /** The error that the model sees. It learns no details of an unexpected error in the application. */
   #describe(error: unknown, name: string): WsToolError {
     if (error instanceof ToolError) {
       return { code: error.code, message: error.message };
     }
     if (error instanceof TesseraError && error.code === "too_large") {
-      return { code: "too_large", message: "The result is too large to send: ask for less, by a filter or a limit." };
+      return { code: "too_large", message: "The result is too large to send. Use a filter or a smaller limit." };
     }
-    this.options.onError(new TesseraError("tool_failed", `${name} threw.`, { cause: error }));
-    return { code: "tool_failed", message: "The device failed to do this." };
+    this.options.onError(new TesseraError("tool_failed", `The tool ${name} threw an error.`, { cause: error }));
+    return { code: "tool_failed", message: "The device could not run this tool." };
   }
 }
 

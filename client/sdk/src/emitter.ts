@@ -1,12 +1,12 @@
-/** Listeners by event name. One that throws disturbs no other: what it threw is thrown where nobody catches it. */
+/** Listeners by event name. An error of a listener does not affect other listeners; it becomes an uncaught error. */
 export class Emitter<Events extends object> {
   readonly #listeners = new Map<keyof Events, Set<(value: never) => void>>();
 
-  /** Call `listener` from now on. Returns what ends that. */
+  /** Call `listener` for each event from now on. Returns a function that removes it. */
   on<Name extends keyof Events>(event: Name, listener: (value: Events[Name]) => void): () => void {
     const listeners = this.#listeners.get(event) ?? new Set();
     this.#listeners.set(event, listeners);
-    // One registration each, also of the same function.
+    // A new function, so that the same listener can be registered twice.
     const entry = (value: Events[Name]): void => listener(value);
     listeners.add(entry);
     return () => {

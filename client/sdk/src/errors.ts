@@ -1,20 +1,20 @@
 import type { ErrorCode } from "./generated/protocol.js";
 
 /**
- * What goes wrong on this side of the wire.
+ * Errors that this library detects:
  *
- * - `invalid_argument`: an id that is no UUID; nothing was sent.
- * - `offline`: asked while not connected; nothing was sent. Retryable, unless the connection is closed for good.
- * - `disconnected`: the connection ended while this was under way. What an agent had changed by then stands.
+ * - `invalid_argument`: an id is not a UUID; nothing was sent.
+ * - `offline`: there is no connection; nothing was sent. Retryable, unless the connection is closed for good.
+ * - `disconnected`: the connection was lost during the call. Changes that an agent made before are not undone.
  * - `closed`: the connection was closed for good, by the application or by the server (`closeCode` says why).
- * - `connection_failed`: no connection could be made; it is tried again.
- * - `token_unavailable`: `getToken` gave none.
- * - `token_refused`: the server does not take the token, and there is no other.
- * - `too_large`: the message is larger than the server reads.
- * - `timeout`: the server did not say within some seconds what became of it.
- * - `bad_frame`: the server sent something that can't be read; it was ignored.
- * - `tool_failed`: one of the application's tools, or `approve`, threw something that is no `ToolError`.
- * - `network`, `bad_response`: a REST call got no answer, or none that can be read.
+ * - `connection_failed`: the connection could not be established; the library tries again.
+ * - `token_unavailable`: `getToken` returned no token.
+ * - `token_refused`: the server refused the token, and `getToken` returned no different one.
+ * - `too_large`: the frame is larger than the server accepts.
+ * - `timeout`: the server did not answer within ten seconds.
+ * - `bad_frame`: the server sent an invalid frame, which was ignored.
+ * - `tool_failed`: one of the application's tools, or `approve`, threw an error that is not a `ToolError`.
+ * - `network`, `bad_response`: a REST call got no response, or an invalid one.
  */
 export type SdkErrorCode =
   | "invalid_argument"
@@ -31,10 +31,10 @@ export type SdkErrorCode =
   | "network"
   | "bad_response";
 
-/** A code of the protocol, of this library or of a REST call. Others may come from a newer server. */
+/** A code of the protocol, of this library or of a REST call. A newer server may send other codes. */
 export type TesseraErrorCode = ErrorCode | SdkErrorCode | (string & {});
 
-/** More about a `TesseraError`, where it is known. */
+/** Optional details of a `TesseraError`. */
 export interface ErrorDetails {
   readonly retryable?: boolean;
   readonly requestId?: string;
@@ -43,16 +43,16 @@ export interface ErrorDetails {
   readonly cause?: unknown;
 }
 
-/** Every failure of this library. `code` is for programs, `message` a sentence for people. */
+/** The error class of this library. `code` is for programs, `message` is a sentence for people. */
 export class TesseraError extends Error {
   override readonly name = "TesseraError";
   readonly code: TesseraErrorCode;
-  /** Whether the same may succeed later, unchanged. */
+  /** Whether the same call may succeed later. */
   readonly retryable: boolean;
   readonly requestId: string | undefined;
-  /** Of the WebSocket, when its end is the reason. */
+  /** The WebSocket's close code, if its end is the reason. */
   readonly closeCode: number | undefined;
-  /** Of the HTTP response, for REST calls. */
+  /** The HTTP status, for REST calls. */
   readonly status: number | undefined;
 
   constructor(code: TesseraErrorCode, message: string, details: ErrorDetails = {}) {
@@ -65,7 +65,7 @@ export class TesseraError extends Error {
   }
 }
 
-/** Thrown by a tool of the application: the model reads `code` and `message`. `not_found` has a meaning of its own. */
+/** Thrown by the application's tools. The model reads `code` and `message`. Use `not_found` for an unknown id. */
 export class ToolError extends Error {
   override readonly name = "ToolError";
   readonly code: string;

@@ -4,10 +4,10 @@ import { isUuid } from "./uuid.js";
 
 export type MemoryTier = WsMemoryForgotten["tiers"][number];
 
-/** From sending to the server's word. */
+/** From sending the frame to the server's answer. */
 const TIMEOUT_MS = 10_000;
 
-/** What the server may say to a `memory_forget`, though some of it may be about another frame that names no request. */
+/** Error codes that may answer a `memory_forget`. Some may also answer another frame that has no request id. */
 const REFUSALS: ReadonlySet<string> = new Set([
   "unknown_memory",
   "memory_unavailable",
@@ -25,8 +25,8 @@ interface Wish {
 }
 
 /**
- * `memory_forget`, one at a time: an `error` frame does not say which memory it is about, so that it must be the one
- * that was asked last. Each is settled: by the server's word, by an error that may be its own, or when its time is up.
+ * Sends `memory_forget` frames one at a time, because an `error` frame does not name its memory. Each wish settles with
+ * the server's answer, with an error that may belong to it, or after the timeout.
  */
 export class Forgetting {
   readonly #wishes: Wish[] = [];
@@ -36,7 +36,7 @@ export class Forgetting {
 
   forget(memoryId: string): Promise<MemoryTier[]> {
     if (!isUuid(memoryId)) {
-      return Promise.reject(new TesseraError("invalid_argument", "A memory id is a UUID."));
+      return Promise.reject(new TesseraError("invalid_argument", "The memory id must be a UUID."));
     }
     return new Promise((resolve, reject) => {
       this.#wishes.push({ memoryId, resolve, reject });
@@ -53,7 +53,7 @@ export class Forgetting {
     }
   }
 
-  /** Whether the error was about forgetting. */
+  /** Process an error frame. Returns whether it may belong to a `memory_forget`. */
   refused(error: TesseraError): boolean {
     if (error.requestId !== undefined || !REFUSALS.has(error.code) || this.#wishes.length === 0) {
       return false;
@@ -63,7 +63,7 @@ export class Forgetting {
     return true;
   }
 
-  /** What was read of it before the connection ended is not known. */
+  /** Reject all wishes. Whether the server processed one of them before the connection ended is unknown. */
   failAll(error: TesseraError): void {
     clearTimeout(this.#timer);
     for (const wish of this.#wishes.splice(0)) {
@@ -74,7 +74,13 @@ export class Forgetting {
   #timeUp(): void {
     this.#wishes
       .shift()
-      ?.reject(new TesseraError("timeout", "The server did not say whether the memory is gone.", { retryable: true }));
+      ?.reject(
+        new TesseraError(
+          "timeout",
+          "The server did not answer within ten seconds. The memory may or may not be removed.",
+          { retryable: true },
+        ),
+      );
     this.#sendFirst();
   }
 

@@ -8,7 +8,7 @@ const record: Check = (value) => typeof value === "object" && value !== null && 
 
 const block = { request_id: text, block: index } as const;
 
-/** The fields without which a frame can't be used. Those that are left out here may be missing. */
+/** The required fields by frame type. All other fields may be missing. */
 const SHAPES: ReadonlyMap<string, Readonly<Record<string, Check>>> = new Map<string, Readonly<Record<string, Check>>>([
   ["stream_start", { request_id: text, agent: text }],
   ["popup_domain", { request_id: text, domain: text }],
@@ -25,7 +25,7 @@ const SHAPES: ReadonlyMap<string, Readonly<Record<string, Check>>> = new Map<str
   ["error", { code: text, message: text }],
 ]);
 
-/** Whether a frame of a known type has what its type needs. Of an unknown type nothing is asked. */
+/** Whether a frame of a known type has the fields that its type requires. Unknown types always pass. */
 export function wellFormed(frame: { readonly type: string; readonly [field: string]: unknown }): boolean {
   const shape = SHAPES.get(frame.type);
   return shape === undefined || Object.entries(shape).every(([field, check]) => check(frame[field]));

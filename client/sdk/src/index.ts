@@ -1,4 +1,4 @@
-/** The Tessera device protocol for applications. Begin with `connect`. */
+/** The Tessera device protocol for applications. Start with `connect`. */
 
 export type { Answer, AnswerEvent } from "./answer.js";
 export type { BackoffOptions } from "./backoff.js";

@@ -4,17 +4,17 @@ import { wellFormed } from "./frame-shape.js";
 import type { ClientFrame, WsDeviceHello, WsDeviceReady } from "./generated/protocol.js";
 import type { WebSocketConstructor, WebSocketLike } from "./web-socket.js";
 
-/** What the server sent, before anyone looked at more than its `type`. */
+/** A frame from the server of which only `type` has been checked. */
 export interface ReceivedFrame {
   readonly type: string;
   readonly [field: string]: unknown;
 }
 
-/** One frame that crossed the wire, for an inspector. Tokens are blanked. */
+/** A sent or received frame, for an inspector. Tokens are replaced by `…`. */
 export interface FrameRecord {
   readonly direction: "in" | "out";
   readonly frame: object;
-  /** Of the frame's JSON in UTF-8. */
+  /** The size of the frame's JSON in UTF-8. */
   readonly bytes: number;
   /** Milliseconds since the epoch. */
   readonly at: number;
@@ -29,7 +29,7 @@ export interface LinkOptions {
   readonly onFrame: (frame: ReceivedFrame) => void;
   readonly onEnd: (end: SocketEnd) => void;
   readonly onUnreadable: (error: TesseraError) => void;
-  /** Undefined when no one inspects: sizes are not computed then. */
+  /** Returns undefined if nothing inspects frames; then their sizes are not computed. */
   readonly inspect: () => ((record: FrameRecord) => void) | undefined;
 }
 
@@ -38,7 +38,7 @@ const HEARTBEAT_LOST = 4000;
 const HANDSHAKE_TIMEOUT = 4504;
 const encoder = new TextEncoder();
 
-/** One socket: the handshake, then frames in and out and a heartbeat, until `onEnd`, which is called once and last. */
+/** One socket: the handshake, then frames in both directions and a heartbeat. `onEnd` is the last callback, called once. */
 export class Link {
   readonly #socket: WebSocketLike;
   #session: WsDeviceReady | undefined;
@@ -50,7 +50,7 @@ export class Link {
   constructor(private readonly options: LinkOptions) {
     this.#socket = new options.WebSocket(options.url);
     this.#timer = setTimeout(
-      () => this.end(HANDSHAKE_TIMEOUT, "the server did not greet in time"),
+      () => this.end(HANDSHAKE_TIMEOUT, "the server did not send device_ready in time"),
       options.handshakeTimeoutMs,
     );
     this.#socket.addEventListener("open", () => this.#transmit(options.hello));
@@ -63,17 +63,17 @@ export class Link {
     });
   }
 
-  /** Send `frame`. Throws `too_large` for one that the server would close the socket for. */
+  /** Send `frame`. Throws `too_large` if the server would close the socket because of its size. */
   send(frame: ClientFrame): void {
     this.#transmit(frame);
   }
 
-  /** Close the socket and be done with it: a dead peer would not answer for minutes. */
+  /** Close the socket without waiting for the peer's close frame, which a dead peer never sends. */
   end(code: number = NORMAL, reason = ""): void {
     if (this.#ended) {
       return;
     }
-    // A browser lets a page close with 1000 and 3000 to 4999 only.
+    // A browser allows only the codes 1000 and 3000 to 4999 here.
     this.#socket.close(code, reason);
     this.#finish({ code, reason });
   }
@@ -93,9 +93,12 @@ export class Link {
     }
     const text = JSON.stringify(frame);
     const most = this.#session?.limits.max_frame_bytes ?? Number.POSITIVE_INFINITY;
-    // UTF-8 has at most three bytes for one UTF-16 unit: short texts need no count.
+    // A UTF-16 unit has at most three bytes in UTF-8, so short texts need not be encoded.
     if (text.length * 3 > most && encoder.encode(text).length > most) {
-      throw new TesseraError("too_large", `A frame may have ${most} bytes; this ${frame.type} has more.`);
+      throw new TesseraError(
+        "too_large",
+        `This ${frame.type} frame is larger than the server's limit of ${most} bytes.`,
+      );
     }
     this.#socket.send(text);
     this.options.inspect()?.({ direction: "out", frame: blanked(frame), bytes: byteLength(text), at: Date.now() });
@@ -108,12 +111,12 @@ export class Link {
     this.#silentBeats = 0;
     const frame = parse(data);
     if (frame === undefined) {
-      this.options.onUnreadable(new TesseraError("bad_frame", "The server sent something that is not a frame."));
+      this.options.onUnreadable(new TesseraError("bad_frame", "The server sent a message that is not a frame."));
       return;
     }
     this.options.inspect()?.({ direction: "in", frame, bytes: byteLength(String(data)), at: Date.now() });
     if (!wellFormed(frame)) {
-      this.options.onUnreadable(new TesseraError("bad_frame", `The server sent a malformed ${frame.type}.`));
+      this.options.onUnreadable(new TesseraError("bad_frame", `The server sent an invalid ${frame.type} frame.`));
     } else if (this.#session !== undefined) {
       this.options.onFrame(frame);
     } else if (isReady(frame)) {
@@ -124,11 +127,11 @@ export class Link {
     }
   }
 
-  /** Counts beats, not time: timers of a page in the background and of a sleeping machine are late. */
+  /** Counts heartbeats instead of time, because timers fire late in a background page or on a sleeping machine. */
   #beatAfter(intervalMs: number): void {
     this.#timer = setTimeout(() => {
       if (this.#silentBeats >= 2) {
-        this.end(HEARTBEAT_LOST, "nothing heard for two heartbeats");
+        this.end(HEARTBEAT_LOST, "the server was silent for two heartbeats");
         return;
       }
       this.#silentBeats += 1;

@@ -5,31 +5,31 @@ import type { AnswerFrame } from "./snapshot.js";
 import { isUuid, randomUuid } from "./uuid.js";
 
 export interface RequestOptions {
-  /** A UUID; the same one is answered only once. By default a new one. */
+  /** A UUID, the idempotency key: the server runs each id only once. Default: a random one. */
   readonly requestId?: string;
   /** Cancels the request when it is aborted. */
   readonly signal?: AbortSignal;
 }
 
-/** The requests under way on one connection, and the answers they get. */
+/** The running requests of one connection and their answers. */
 export class Requests {
   readonly #answers = new Map<string, StreamedAnswer>();
 
   /** `send` throws `TesseraError` when there is no connection. */
   constructor(private readonly send: (frame: ClientFrame) => void) {}
 
-  /** Send what `frame` makes. What can't be sent is an answer that has failed. */
+  /** Send the request that `frame` builds. If it cannot be sent, returns a failed answer. */
   ask(options: RequestOptions, frame: (requestId: string) => ClientFrame): Answer {
     const requestId = (options.requestId ?? randomUuid()).toLowerCase();
     const answer = new StreamedAnswer(requestId, () => {
-      // One that is not here any more has ended.
+      // An answer that is not in the map any more has ended.
       if (this.#answers.get(requestId) === answer) {
         this.send({ type: "cancel", request_id: requestId });
       }
     });
     if (!isUuid(requestId)) {
-      // The server would refuse the frame without saying whose it was.
-      answer.fail(new TesseraError("invalid_argument", "A request id is a UUID.", { requestId }));
+      // The server's refusal would not name the request.
+      answer.fail(new TesseraError("invalid_argument", "The request id must be a UUID.", { requestId }));
       return answer;
     }
     const { signal } = options;
@@ -38,7 +38,7 @@ export class Requests {
       return answer;
     }
     if (this.#answers.has(requestId)) {
-      answer.fail(new TesseraError("duplicate_request", "This request id is in use.", { requestId }));
+      answer.fail(new TesseraError("duplicate_request", "A request with this id is already running.", { requestId }));
       return answer;
     }
     try {
@@ -64,10 +64,10 @@ export class Requests {
     this.#answers.get(frame.request_id)?.receive(frame);
   }
 
-  /** The server refused a frame of ours. Whether that was about a request. */
+  /** Process an error frame. Returns whether it belongs to a request. */
   refused(error: TesseraError): boolean {
     if (error.code === "unknown_request") {
-      // A cancel that crossed the answer's end, which may even arrive later: errors overtake answers.
+      // The `cancel` was too late. The answer's end may still arrive, because errors overtake answers.
       return true;
     }
     if (error.code === "rate_limited" && error.requestId === undefined) {
@@ -84,7 +84,7 @@ export class Requests {
     }
   }
 
-  /** One frame was not read, and which one is not said: each request that may be it fails, and is cancelled. */
+  /** The server did not read some frame. Cancels and fails every request that may have been in that frame. */
   #unread(error: TesseraError): boolean {
     const maybe = [...this.#answers.values()].filter(
       ({ snapshot }) => snapshot.agent === null && snapshot.domain === null,

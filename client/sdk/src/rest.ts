@@ -2,25 +2,25 @@ import { TesseraError } from "./errors.js";
 import type { MemoryTier } from "./forgetting.js";
 
 export interface RestOptions {
-  /** Of the REST listener: `http://127.0.0.1:8000`. */
+  /** URL of the REST listener, such as `http://127.0.0.1:8000`. */
   readonly baseUrl: string;
-  /** Gives the access token for calls about memory. */
+  /** Returns the access token for memory calls. */
   readonly getToken?: () => string | Promise<string>;
   readonly fetch?: typeof fetch;
 }
 
-/** Who someone is, and the token that proves it for `expiresIn` seconds. */
+/** A user's id and an access token that is valid for `expiresIn` seconds. */
 export interface Login {
   readonly userId: string;
   readonly accessToken: string;
   readonly expiresIn: number;
 }
 
-/** One thing that memory holds. What else there is depends on the tier. */
+/** One memory. Its other fields depend on the tier. */
 export interface MemoryRecord {
   readonly tier: MemoryTier;
   readonly id: string;
-  /** It does not decrypt: nothing but its id is known. */
+  /** True if it cannot be decrypted; then only its tier and id are known. */
   readonly unreadable?: boolean;
   readonly [field: string]: unknown;
 }
@@ -29,23 +29,23 @@ export interface MemoryRecord {
 export interface ErasureReceipt {
   readonly user_id: string;
   readonly erased_at: string;
-  /** Rows by tier; `terms` are those of the search index. */
+  /** Number of rows by tier; `terms` counts those of the search index. */
   readonly removed: Readonly<Record<string, number>>;
   readonly key_before: string | null;
   readonly key_after: string;
   readonly backups_unreadable: boolean;
 }
 
-/** Calls over HTTP: accounts and memory. Each fails with a `TesseraError`. */
+/** REST calls for accounts and memory. Each rejects with a `TesseraError`. */
 export interface Rest {
   register(email: string, password: string): Promise<Login>;
   login(email: string, password: string): Promise<Login>;
   readonly memory: {
-    /** All that is remembered, as it is read from the server. */
+    /** All memories, one by one while they are received. */
     export(): AsyncGenerator<MemoryRecord, void, undefined>;
-    /** Remove one memory; gives the tiers in which something was removed. */
+    /** Remove one memory. Returns the tiers in which something was removed. */
     forget(memoryId: string): Promise<{ readonly id: string; readonly tiers: MemoryTier[] }>;
-    /** Remove everything and destroy the key. */
+    /** Remove all memories and destroy the user's key. */
     erase(): Promise<ErasureReceipt>;
     setPreference(key: string, value: unknown): Promise<void>;
     removePreference(key: string): Promise<void>;
@@ -95,7 +95,7 @@ async function perform(options: RestOptions, call: Call): Promise<Response> {
   }
   if (call.authenticated) {
     if (options.getToken === undefined) {
-      throw new TesseraError("token_unavailable", "This call needs a token: give `rest` a getToken.");
+      throw new TesseraError("token_unavailable", "This call needs a token. Pass getToken to `rest`.");
     }
     headers["Authorization"] = `Bearer ${await options.getToken()}`;
   }
@@ -117,7 +117,7 @@ async function perform(options: RestOptions, call: Call): Promise<Response> {
   return response;
 }
 
-/** The server says why it refuses in one shape; what stands before it may say it in any. */
+/** The error of a response. The server sends JSON with `error`; a proxy in front of it may send anything. */
 async function refusal(response: Response): Promise<TesseraError> {
   const { status } = response;
   const body = (await response.json().catch(() => undefined)) as
@@ -141,7 +141,7 @@ async function read<Body>(response: Response): Promise<Body> {
   }
 }
 
-/** Each line of the body as JSON, as it arrives. */
+/** Parse each line of the body as JSON while the body arrives. */
 async function* jsonLines<Line>(response: Response): AsyncGenerator<Line, void, undefined> {
   if (response.body === null) {
     return;
@@ -168,13 +168,13 @@ async function* jsonLines<Line>(response: Response): AsyncGenerator<Line, void, 
   } catch (cause) {
     throw unreadable(cause);
   } finally {
-    // Whoever leaves early wants no more of it.
+    // Stop the download if the caller leaves the loop early.
     await reader.cancel().catch(() => undefined);
   }
 }
 
 function unreadable(cause: unknown): TesseraError {
-  return new TesseraError("bad_response", "The server's answer broke off or can't be read.", {
+  return new TesseraError("bad_response", "The server's response broke off or is not valid JSON.", {
     retryable: true,
     cause,
   });

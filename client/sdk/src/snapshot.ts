@@ -15,26 +15,26 @@ import type {
 /** The frames of one answer. */
 export type AnswerFrame = WsStreamStart | WsPopupDomain | WsBlockOpen | WsStreamText | WsStreamBlock | WsStreamEnd;
 
-/** One answer as far as it has come. Never changed: each frame makes a new one. */
+/** An answer so far. Immutable: each frame creates a new snapshot. */
 export interface AnswerSnapshot {
   readonly requestId: string;
   readonly status: "running" | "completed" | "cancelled" | "failed";
-  /** Which agent answers; null until it is known, and for popups. */
+  /** The agent that answers; null until it is known, and for popups. */
   readonly agent: string | null;
-  /** What a popup is about; null until it is known, and for home answers. */
+  /** The domain of a popup; null until it is known, and for home answers. */
   readonly domain: WsPopupDomain["domain"] | null;
-  /** In the order of their indexes, which may have gaps. */
+  /** Sorted by index. The indexes may have gaps. */
   readonly blocks: readonly AnswerBlock[];
   /** What the agent changed on this device. */
   readonly mutations: readonly WsMutationRecord[];
-  /** Which memories were recalled for this answer, and why. */
+  /** The memories that were recalled for this answer, with the reasons. */
   readonly memoryUsed: readonly WsMemoryUsed[];
   readonly usage: WsUsage | null;
-  /** With status `failed`. */
+  /** Set if the status is `failed`. */
   readonly error: TesseraError | null;
 }
 
-/** An answer that has ended and did not fail. */
+/** An answer that completed or was cancelled. */
 export interface FinishedAnswer extends AnswerSnapshot {
   readonly status: "completed" | "cancelled";
 }
@@ -69,7 +69,7 @@ export function withFrame(snapshot: AnswerSnapshot, frame: Exclude<AnswerFrame, 
   }
 }
 
-/** `snapshot` as it stays: nothing is open any more, and blocks that never came are gone. */
+/** The final snapshot: no block is open, and blocks that never arrived are removed. */
 export function ended(
   snapshot: AnswerSnapshot,
   status: "completed" | "cancelled" | "failed",
@@ -87,12 +87,12 @@ export function ended(
   };
 }
 
-/** The block that a `stream_block` frame brings: the server sends the data that belongs to the type. */
+/** The block of a `stream_block` frame. The cast is safe because the server sends the data of the block's type. */
 export function structured(frame: WsStreamBlock): StructuredBlock {
   return { type: frame.block_type, data: frame.data } as unknown as StructuredBlock;
 }
 
-/** The blocks before a new one has begun: a block still open is then complete if it is text, and else was skipped. */
+/** Close the open block: open text is now complete, and any other open block was skipped by the server. */
 function closed(blocks: readonly AnswerBlock[]): readonly AnswerBlock[] {
   if (!blocks.some((block) => block.open)) {
     return blocks;
@@ -121,7 +121,7 @@ function withText(blocks: readonly AnswerBlock[], index: number, chunk: string):
   return place(closed(blocks), { index, type: "text", text, open: true });
 }
 
-/** Blocks come nearly always at the end; a corrected one comes later than its neighbours. */
+/** Insert `block` in index order. New blocks are usually the last; a corrected block arrives after later ones. */
 function place(blocks: readonly AnswerBlock[], block: AnswerBlock): readonly AnswerBlock[] {
   const others = blocks.filter((other) => other.index !== block.index);
   const at = others.findLastIndex((other) => other.index < block.index) + 1;

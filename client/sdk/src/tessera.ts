@@ -24,43 +24,43 @@ const PROTOCOL_VERSION = 3;
 const HANDSHAKE_TIMEOUT_MS = 15_000;
 
 export interface ConnectOptions {
-  /** Of the device socket: `ws://127.0.0.1:8765/api/v1/ws/device`. */
+  /** URL of the device socket, such as `ws://127.0.0.1:8765/api/v1/ws/device`. */
   readonly url: string;
-  /** A UUID, kept for as long as the installation: connecting again with it replaces the older connection. */
+  /** A UUID per installation. A new connection with the same id replaces the older one. */
   readonly deviceId: string;
   readonly client?: WsClientInfo;
-  /** Gives an access token. Asked before each attempt to connect, before the token ends, and when it is refused. */
+  /** Returns an access token. Called before each attempt to connect, before the token expires, and after a refusal. */
   readonly getToken: (reason: TokenReason) => string | Promise<string>;
   readonly tools?: Tools;
-  /** Asks the person. Without it, calls that need an approval are refused. */
+  /** Asks the person. Without it, calls that need approval are refused. */
   readonly approve?: Approve;
-  /** For platforms that have none. */
+  /** The WebSocket class, for platforms without a built-in one. */
   readonly WebSocket?: WebSocketConstructor;
-  /** What the server is to send beside the rest. By default `block_open`. */
+  /** Optional frames that the server should send. Default: `block_open`. */
   readonly features?: readonly string[];
-  /** From opening the socket to the server's greeting. */
+  /** Time from opening the socket to `device_ready`. Default: 15,000. */
   readonly handshakeTimeoutMs?: number;
   readonly backoff?: Partial<BackoffOptions>;
 }
 
 export interface HomeOptions extends RequestOptions {
-  /** What was said before, oldest first. */
+  /** The conversation so far, oldest message first. */
   readonly history?: readonly WsHistoryMessage[];
-  /** Names the conversation, for memory. */
+  /** The id of the conversation, for memory. */
   readonly sessionId?: string;
 }
 
 export interface TesseraEvents {
   readonly state: ConnectionState;
-  /** Another of the person's devices changed something: change it here too. */
+  /** Another device of the person changed an item: apply the change here, too. */
   readonly mutation: WsServerMutation;
-  /** What went wrong and belongs to no call of the application's. */
+  /** An error that belongs to no call of the application. */
   readonly error: TesseraError;
-  /** Every frame, in and out, as it crosses the wire. */
+  /** Every frame that is sent or received. */
   readonly frame: FrameRecord;
 }
 
-/** A device's connection to the server, and what is asked over it. Made by `connect`. */
+/** A device's connection to the server and its requests. Created by `connect`. */
 export class Tessera {
   readonly #connection: Connection;
   readonly #requests: Requests;
@@ -104,7 +104,7 @@ export class Tessera {
     return this.#connection.state;
   }
 
-  /** The session, as soon as there is one. Rejects when the connection is closed for good. */
+  /** Resolves to the session when it starts. Rejects if the connection is closed for good. */
   ready(): Promise<WsDeviceReady> {
     return new Promise((resolve, reject) => {
       const settle = (state: ConnectionState): boolean => {
@@ -125,7 +125,7 @@ export class Tessera {
     });
   }
 
-  /** Ask from the home view. Fails at once, with code `offline`, when there is no connection. */
+  /** Ask from the home view. Fails immediately with `offline` if there is no connection. */
   home(message: string, options: HomeOptions = {}): Answer {
     return this.#requests.ask(options, (requestId) => ({
       type: "home_request",
@@ -136,7 +136,7 @@ export class Tessera {
     }));
   }
 
-  /** Ask about `scope`: an entity, or with an `id` one item. Fails at once, with code `offline`, without a connection. */
+  /** Ask about `scope`: an entity, or one item by `id`. Fails immediately with `offline` if there is no connection. */
   popup(message: string, scope: WsScope, options: RequestOptions = {}): Answer {
     return this.#requests.ask(options, (requestId) => ({
       type: "popup_request",
@@ -146,20 +146,20 @@ export class Tessera {
     }));
   }
 
-  /** Tell the person's other devices, and memory, what the person changed here. Throws `offline`. */
+  /** Send a change that the person made here to the person's other devices and to memory. Throws `offline`. */
   mutate(change: Change): void {
     this.#connection.send({ type: "mutation", ...change });
   }
 
   /**
-   * Remove one memory for good. Gives the tiers in which something was removed. Rejects with `timeout` when the server
-   * says nothing for ten seconds: it may be removed all the same.
+   * Remove one memory for good. Resolves to the tiers in which something was removed. Rejects with `timeout` if the
+   * server does not answer within ten seconds; the memory may be removed or not.
    */
   async forget(memoryId: string): Promise<MemoryTier[]> {
     return await this.#forgetting.forget(memoryId);
   }
 
-  /** Connect now instead of after the wait, or again after the end. */
+  /** Connect immediately, in the states `waiting` and `closed`. */
   retry(): void {
     const closed = this.state.name === "closed";
     this.#connection.retry();
@@ -168,12 +168,12 @@ export class Tessera {
     }
   }
 
-  /** Close the connection. Answers under way fail with code `closed`. */
+  /** Close the connection. Running answers fail with `closed`. */
   close(): void {
     this.#connection.close();
   }
 
-  /** Call `listener` at each event. Returns what ends that. */
+  /** Call `listener` for each event. Returns a function that removes it. */
   on<Name extends keyof TesseraEvents>(event: Name, listener: (value: TesseraEvents[Name]) => void): () => void {
     return this.#events.on(event, listener);
   }
@@ -188,7 +188,7 @@ export class Tessera {
     this.#events.emit("state", state);
   }
 
-  /** The connection has ended, and with it all that was under way on it. */
+  /** Fail everything that was running on the connection, because it ended. */
   #failAll({ code, message, retryable, closeCode }: TesseraError): void {
     const details = { retryable, ...(closeCode === undefined ? {} : { closeCode }) };
     this.#requests.failAll((requestId) => new TesseraError(code, message, { ...details, requestId }));
@@ -225,7 +225,7 @@ export class Tessera {
       case "error":
         this.#refused(frame);
         break;
-      default: // a pong, the connection's own affairs, or what a newer server sends
+      default: // a pong, a frame that the connection handles, or a type of a newer server
     }
   }
 
@@ -236,13 +236,13 @@ export class Tessera {
       ...(requestId === undefined ? {} : { requestId }),
     });
     const requests = this.#requests.refused(error);
-    const forgetting = this.#forgetting.refused(error); // the same error may be about either
+    const forgetting = this.#forgetting.refused(error); // the same error may belong to either
     if (!requests && !forgetting) {
       this.#events.emit("error", error);
     }
   }
 
-  /** In a browser: the network is back, so the wait may end. */
+  /** In a browser, connect immediately when the network is back. */
   #listenForNetwork(change: "addEventListener" | "removeEventListener"): void {
     if (typeof globalThis.addEventListener === "function") {
       globalThis[change]("online", this.#networkBack);
@@ -251,8 +251,8 @@ export class Tessera {
 }
 
 /**
- * Connect a device. Returns at once; the connection makes itself and stays: `ready()` waits for it, `state` and the
- * event `state` say how it is. Throws for a URL that is none, or where there is no WebSocket.
+ * Connect a device. Returns immediately and connects in the background. `ready()` waits for the session; `state` and the
+ * event `state` report the connection's state. Throws if the URL is invalid or the platform has no WebSocket.
  */
 export function connect(options: ConnectOptions): Tessera {
   return new Tessera(options);
@@ -261,7 +261,7 @@ export function connect(options: ConnectOptions): Tessera {
 function checkedUrl(text: string): string {
   const url = new URL(text);
   if (url.protocol !== "ws:" && url.protocol !== "wss:") {
-    throw new TypeError("The URL of the device socket begins with ws:// or wss://.");
+    throw new TypeError("The URL of the device socket must begin with ws:// or wss://.");
   }
   return url.href;
 }

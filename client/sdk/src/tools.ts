@@ -1,9 +1,9 @@
 import type { Checkpoint, Note, Project, Task, WsMutationRecord } from "./generated/protocol.js";
 
-/** The fields of `Item` that have names. */
+/** The declared fields of `Item`, without its index signature. */
 type Known<Item> = { [Field in keyof Item as string extends Field ? never : Field]: Item[Field] };
 
-/** The device's items by the name of their entity. An application's own types may have more fields. */
+/** The device's item types by entity. An application's types may have more fields. */
 export interface Items {
   readonly task: Known<Task>;
   readonly project: Known<Project>;
@@ -16,24 +16,24 @@ export const ENTITIES = ["task", "project", "note", "checkpoint"] as const satis
 
 export type Verb = "list" | "get" | "create" | "update" | "delete";
 
-/** The wire's name of a tool: `list_tasks`, `get_task`, ... */
+/** The name of a tool in the protocol: `list_tasks`, `get_task`, ... */
 export type ToolName = `list_${Entity}s` | `${Exclude<Verb, "list">}_${Entity}`;
 
 type Fields<Item> = { readonly [Field in keyof Item]?: Item[Field] | null };
 type Later<Result> = Result | Promise<Result>;
 
-/** Which items to list; all conditions that are given must hold. */
+/** The items to list. An item must meet all given conditions. */
 export interface ListArgs {
-  /** Field to the value it must have, or to the range it must lie in (dates). */
+  /** Maps a field to its required value, or to a range of dates: `{ after, before }`. */
   readonly filter?: { readonly [field: string]: unknown };
-  /** Words to find in the item's text. */
+  /** Words that must occur in the item's text. */
   readonly text?: string;
   readonly limit?: number;
 }
 
-/** What goes with a call. */
+/** Information about a call, besides its arguments. */
 export interface CallContext {
-  /** Aborted when the server withdraws the call, its time is up, or the connection ends: the result is unwanted then. */
+  /** Aborted when the server withdraws the call, the deadline passes, or the connection ends. */
   readonly signal: AbortSignal;
   readonly callId: string;
   readonly requestId: string;
@@ -41,23 +41,23 @@ export interface CallContext {
   readonly deadlineAt: number;
 }
 
-/** The five tools of one entity. A tool that throws `ToolError` tells the model why. */
+/** The five tools of one entity. A tool throws `ToolError` to tell the model what is wrong. */
 export interface EntityTools<Item> {
   list(args: ListArgs, context: CallContext): Later<{ readonly items: readonly Item[]; readonly truncated?: boolean }>;
-  /** The item, or undefined for an id there is not. */
+  /** Returns the item, or undefined for an unknown id. */
   get(args: { readonly id: string }, context: CallContext): Later<Item | undefined>;
-  /** Makes an item of the fields in `data`; gives it with its id. */
+  /** Creates an item from the fields in `data`. Returns it with its id. */
   create(args: { readonly data: Fields<Item> }, context: CallContext): Later<Item>;
-  /** Changes the fields in `data`, and empties those that are null; gives the whole item as it is then. */
+  /** Changes the fields in `data`; null clears a field. Returns the complete item after the change. */
   update(args: { readonly id: string; readonly data: Fields<Item> }, context: CallContext): Later<Item>;
-  /** What it gives is not looked at. */
+  /** Deletes the item. The result is ignored. */
   delete(args: { readonly id: string }, context: CallContext): Later<unknown>;
 }
 
-/** The twenty tools of a device. Those left out answer the model with an error. */
+/** The twenty tools of a device. A call of a missing tool returns an error to the model. */
 export type Tools = { readonly [E in Entity]?: Partial<EntityTools<Items[E]>> };
 
-/** A call that the person must be asked about. */
+/** A call that the person must approve. */
 export interface Approval {
   readonly tool: ToolName;
   readonly verb: Verb;
@@ -67,13 +67,13 @@ export interface Approval {
   readonly requestId: string;
 }
 
-/** `true`: run it; `false`: refused; `args`: run it so. The `id` in the arguments can't be edited. */
+/** `true`: run it; `false`: refuse it; `args`: run it with these arguments. The `id` cannot be edited. */
 export type Decision = boolean | { readonly args: Readonly<Record<string, unknown>> };
 
-/** Asks the person. When `signal` is aborted the question is moot: take it away. */
+/** Asks the person. When `context.signal` is aborted, remove the question: no answer is needed any more. */
 export type Approve = (call: Approval, context: CallContext) => Later<Decision>;
 
-/** Something the person changed on this device. */
+/** A change that the person made on this device. */
 export type Change = WsMutationRecord;
 
 const VERBS = ["list", "get", "create", "update", "delete"] as const satisfies readonly Verb[];
@@ -85,7 +85,7 @@ export function toolName(verb: Verb, entity: Entity): ToolName {
   return verb === "list" ? `list_${entity}s` : `${verb}_${entity}`;
 }
 
-/** `list_tasks` as `["list", "task"]`; undefined for what is none of the twenty. */
+/** Splits `list_tasks` into `["list", "task"]`. Returns undefined for any other name. */
 export function parseToolName(name: string): readonly [Verb, Entity] | undefined {
   return TOOLS.get(name);
 }

@@ -1,11 +1,11 @@
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** Whether `text` is a UUID of any version, written with its hyphens. The server takes nothing else for an id. */
+/** Whether `text` is a UUID of any version, with hyphens. The server accepts only such ids. */
 export function isUuid(text: string): boolean {
   return UUID.test(text);
 }
 
-/** A random UUID (version 4), also where `crypto.randomUUID` is missing: pages that are not a secure context. */
+/** A random UUID (version 4). Works without `crypto.randomUUID`, which pages in an insecure context lack. */
 export function randomUuid(): string {
   if (typeof crypto.randomUUID === "function") {
     return crypto.randomUUID();

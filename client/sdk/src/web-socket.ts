@@ -1,4 +1,4 @@
-/** As much of the WebSocket interface as is used here: a browser's, Electron's, Node's, or that of the `ws` package. */
+/** The part of the WebSocket interface that the SDK uses. Browsers, Electron, Node.js and the `ws` package have it. */
 export interface WebSocketLike {
   send(data: string): void;
   close(code?: number, reason?: string): void;
@@ -10,11 +10,11 @@ export interface WebSocketLike {
 
 export type WebSocketConstructor = new (url: string) => WebSocketLike;
 
-/** The platform's WebSocket. Throws where there is none and none was passed in. */
+/** The platform's WebSocket class. Throws if there is none. */
 export function platformWebSocket(): WebSocketConstructor {
   const found = (globalThis as { WebSocket?: unknown }).WebSocket;
   if (typeof found !== "function") {
-    throw new TypeError("There is no WebSocket here: pass one in, for example that of the `ws` package.");
+    throw new TypeError("This platform has no WebSocket. Pass one to `connect`, for example that of the `ws` package.");
   }
   return found as WebSocketConstructor;
 }

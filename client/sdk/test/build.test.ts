@@ -12,7 +12,7 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 const folder = mkdtempSync(join(tmpdir(), "tessera-build-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test("what is built is plain modules that Node runs, with nothing beside them", async () => {
+test("the build consists of ES modules that Node.js runs without dependencies", async () => {
   const tsc = here("../../node_modules/typescript/bin/tsc");
   await run(process.execPath, [tsc, "-p", here("../tsconfig.build.json"), "--outDir", folder]);
   writeFileSync(join(folder, "package.json"), '{"type": "module"}');

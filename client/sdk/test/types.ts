@@ -1,7 +1,7 @@
-// For the compiler alone: what an application may give as its tools, and what it may not.
+// Only type-checked: valid and invalid tools of an application.
 import type { Answer, AnswerBlock, EntityTools, FinishedAnswer, Items, Tools } from "../src/index.js";
 
-/** An application's own type: an interface, with a field more and no index signature. */
+/** An application's type: an interface with one more field and without an index signature. */
 interface OwnTask {
   id: string;
   title: string;
@@ -50,7 +50,7 @@ export class Store implements EntityTools<Items["project"]> {
 
 export const withStore: Tools = { project: new Store() };
 
-/** Blocks are told apart by their type, and their data with it. */
+/** The type of a block determines the type of its data. */
 export async function titles(answer: Answer): Promise<string[]> {
   for await (const event of answer) {
     if (event.type === "block" && event.blockType === "table") {
@@ -80,7 +80,7 @@ function titlesOf(block: AnswerBlock): string[] {
   }
 }
 
-/** An answer goes wherever a promise does. */
+/** An answer can be used as a promise. */
 export function whole(answer: Answer): Promise<FinishedAnswer> {
   return answer;
 }

@@ -6,7 +6,7 @@ import { app, safeStorage } from "electron";
 
 const REST_URL = process.env["TESSERA_CLIENT_REST_URL"] ?? "http://127.0.0.1:8000";
 
-/** Who is logged in. The token is known to the main process alone, and lies on disk encrypted by the system's keychain. */
+/** The logged-in account. Only the main process has the token. The system's keychain encrypts it on disk. */
 export class Account {
   readonly #file = join(app.getPath("userData"), "token");
   #token: string | undefined;
@@ -14,13 +14,13 @@ export class Account {
   async login(email: string, password: string): Promise<void> {
     const { accessToken } = await rest({ baseUrl: REST_URL }).login(email, password);
     this.#token = accessToken;
-    // Without a keychain the token would lie there readable: the person logs in at each start instead.
+    // Without a keychain, the token would be readable on disk. The person then logs in at each start.
     if (safeStorage.isEncryptionAvailable()) {
       await writeFile(this.#file, safeStorage.encryptString(accessToken), { mode: 0o600 });
     }
   }
 
-  /** For `getToken`. A token that the server refused is thrown away; the person has to log in again. */
+  /** For `getToken`. Deletes a token that the server refused; the person must log in again. */
   async token(reason: TokenReason): Promise<string> {
     if (reason === "refused") {
       this.#token = undefined;
@@ -39,7 +39,7 @@ export class Account {
   }
 }
 
-/** The id of this installation, made at its first start. */
+/** The id of this installation, created at its first start. */
 export async function deviceId(): Promise<string> {
   const file = join(app.getPath("userData"), "device-id");
   const known = await readFile(file, "utf8").catch(() => undefined);

@@ -1,6 +1,6 @@
 import type { AnswerBlock, ConnectionState } from "@tessera/client";
 
-/** What the page sees of an answer: plain data, since only that crosses between the processes. */
+/** The page's view of an answer. It is plain data, because only plain data can be sent between processes. */
 export interface AnswerView {
   readonly requestId: string;
   readonly status: "running" | "completed" | "cancelled" | "failed";
@@ -10,11 +10,11 @@ export interface AnswerView {
 
 export type StateName = ConnectionState["name"];
 
-/** What the preload script gives the page, as `window.tessera`. No token, and no Electron. */
+/** The functions that the preload script gives to the page as `window.tessera`. They expose no token and no Electron. */
 export interface Bridge {
-  /** Log in; false when the server refuses. */
+  /** Log in. Resolves to false if the server refuses. */
   login(email: string, password: string): Promise<boolean>;
-  /** Ask, and hear of the answer by `onAnswer` under the id that this gives. */
+  /** Ask. Resolves to the request id; `onAnswer` reports the answer with this id. */
   home(message: string): Promise<string>;
   cancel(requestId: string): void;
   onAnswer(listener: (answer: AnswerView) => void): void;

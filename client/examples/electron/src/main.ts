@@ -20,7 +20,7 @@ function openWindow(): BrowserWindow {
       sandbox: true,
     },
   });
-  // The page shows text that a model wrote: it opens nothing and goes nowhere.
+  // The page shows text that a model wrote, so it must not open windows or navigate.
   window.webContents.setWindowOpenHandler(() => ({ action: "deny" }));
   window.webContents.on("will-navigate", (event) => event.preventDefault());
   void window.loadFile(join(HERE, "..", "index.html"));
@@ -45,7 +45,7 @@ function view({ requestId, snapshot }: Answer): AnswerView {
   return { requestId, status, blocks, error: error?.message ?? null };
 }
 
-/** Show `answer` in the page as it grows. */
+/** Show `answer` in the page while it streams. */
 function show(answer: Answer, page: WebContents): void {
   const send = (): void => {
     if (!page.isDestroyed()) {
@@ -105,5 +105,5 @@ async function start(): Promise<void> {
   });
 }
 
-// Not awaited here: Electron is ready only after this module has been loaded to its end.
+// Not awaited at the top level, because Electron becomes ready only after this module is loaded.
 void app.whenReady().then(start);

@@ -1,4 +1,4 @@
-// Runs sandboxed, before the page: it may only require Electron itself, so the names of the channels are written out.
+// Runs in the sandbox, before the page. It can require only Electron, so the channel names are repeated here.
 import electron = require("electron");
 
 import type { AnswerView, Bridge, StateName } from "./bridge.js" with { "resolution-mode": "import" };

@@ -28,7 +28,7 @@ function shown(block: AnswerBlock): HTMLElement {
     paragraph.textContent = block.text;
     return paragraph;
   }
-  // A real app draws these with @tessera/react.
+  // A real app renders these blocks with @tessera/react.
   const data = document.createElement("pre");
   data.textContent = block.open ? `${block.type} …` : JSON.stringify(block.data, null, 2);
   return data;

@@ -3,7 +3,7 @@ import { type EntityTools, type Items, ToolError } from "@tessera/client";
 
 type Task = Items["task"];
 
-/** The device's tasks. A real app reads them from where it keeps them, and has such tools for all four entities. */
+/** The device's tasks. A real app reads them from its storage, and has such tools for all four entities. */
 export class Tasks implements EntityTools<Task> {
   readonly #tasks = new Map<string, Task>([
     ["t1", { id: "t1", title: "Send the contract", status: "todo", priority: "high", dueDate: Date.now() }],
@@ -36,7 +36,7 @@ export class Tasks implements EntityTools<Task> {
   #known(id: string): Task {
     const task = this.#tasks.get(id);
     if (task === undefined) {
-      throw new ToolError("not_found", "There is no such task.");
+      throw new ToolError("not_found", "There is no task with this id.");
     }
     return task;
   }
@@ -48,7 +48,7 @@ export class Tasks implements EntityTools<Task> {
   }
 }
 
-/** A filter's condition: a value, or a range of dates. */
+/** Matches a filter's condition: a value, or a range of dates. */
 function holds(value: unknown, wanted: unknown): boolean {
   if (typeof wanted !== "object" || wanted === null) {
     return value === wanted;

@@ -1,7 +1,7 @@
 import type { Entity } from "@tessera/client";
 import { type Item, toEpochMs } from "./items.js";
 
-/** One field of an item as a form edits it. */
+/** A field of an item in a form. */
 export interface Field {
   readonly name: string;
   readonly label: string;
@@ -12,7 +12,7 @@ export interface Field {
 const PROJECT: Field = { name: "projectId", label: "Project", kind: "project" };
 const PRIORITIES = ["high", "medium", "low"];
 
-/** What a person edits of each entity; whatever other fields an item has stay as they are. */
+/** The fields that a person can edit, by entity. Other fields of an item are not changed. */
 export const FIELDS: Readonly<Record<Entity, readonly Field[]>> = {
   task: [
     { name: "title", label: "Title", kind: "text" },
@@ -38,7 +38,7 @@ export const FIELDS: Readonly<Record<Entity, readonly Field[]>> = {
 
 const NOON = "T12:00:00Z";
 
-/** The field's value as a form's control has it. Days are in UTC, as the sample's are. */
+/** The field's value for its form control. Days are in UTC, as in the sample data. */
 export function toControl(field: Field, item: Item | undefined): string {
   const value = item?.[field.name];
   if (field.kind === "day") {
@@ -49,7 +49,7 @@ export function toControl(field: Field, item: Item | undefined): string {
   return String(value);
 }
 
-/** What the person entered that differs from `item`; an emptied field is null. */
+/** The entered values that differ from `item`. The value of a cleared field is null. */
 export function changes(fields: readonly Field[], item: Item | undefined, form: FormData): Record<string, unknown> {
   const changed: Record<string, unknown> = {};
   for (const field of fields) {

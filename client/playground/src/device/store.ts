@@ -1,7 +1,7 @@
 import { type Change, type Entity, type ListArgs, ToolError } from "@tessera/client";
 import { ENTITIES, type Item, type ItemsByEntity, NAME_FIELD, nameOf, toEpochMs } from "./items.js";
 
-/** Where a store is kept: the tab's `sessionStorage`, or a test's own. */
+/** The storage of the data: the tab's `sessionStorage`, or a test's storage. */
 export type Keeper = Pick<Storage, "getItem" | "setItem">;
 
 const KEY = "tessera.items";
@@ -13,7 +13,7 @@ const DEFAULTS: Readonly<Record<Entity, Readonly<Record<string, unknown>>>> = {
   checkpoint: { projectId: null, isAiSuggested: false, isApproved: true },
 };
 
-/** The device's data: four lists of items, kept for as long as the tab lives. */
+/** The device's data: four lists of items, kept until the tab is closed. */
 export class Store {
   #items: ItemsByEntity;
   readonly #listeners = new Set<() => void>();
@@ -27,7 +27,7 @@ export class Store {
     this.#items = read(keeper) ?? sample();
   }
 
-  /** All items; another object after each change. */
+  /** All items. Each change creates a new object. */
   get items(): ItemsByEntity {
     return this.#items;
   }
@@ -50,7 +50,7 @@ export class Store {
     return this.#items[entity].find((item) => item.id === id);
   }
 
-  /** Throws `ToolError` for an item that would have no name, or a checkpoint without a date. */
+  /** Throws `ToolError` for an item without a name, or a checkpoint without a date. */
   create(entity: Entity, data: Readonly<Record<string, unknown>>): Item {
     const made = entity === "note" ? { createdAt: this.now() } : {};
     const item: Item = { ...DEFAULTS[entity], ...made, ...data, id: `${entity}-${this.newId()}` };
@@ -59,7 +59,7 @@ export class Store {
     return item;
   }
 
-  /** The whole item as it is then. Throws `ToolError` for one that is not there, and as `create` does. */
+  /** Returns the complete item after the change. Throws `ToolError` for an unknown id, and as `create` does. */
   update(entity: Entity, id: string, data: Readonly<Record<string, unknown>>): Item {
     const item: Item = { ...this.#existing(entity, id), ...data, id };
     check(entity, item);
@@ -80,11 +80,11 @@ export class Store {
   }
 
   /**
-   * Take over what another device did. It may say the same thing twice, or speak of what is not here; false for a kind
-   * of data that this device does not keep.
+   * Apply a change that another device made. The change may arrive twice, or refer to an item that is not here. Returns
+   * false for an entity that this device does not have.
    */
   apply({ op, entity, id, data }: Change): boolean {
-    // Another device wrote it, and the server passes on kinds it does not know: `__proto__` is no list of ours.
+    // The entity comes from another device, and the server forwards unknown ones. `__proto__` must not match.
     if (!ENTITIES.includes(entity)) return false;
     const others = this.#items[entity];
     if (op === "delete") {
@@ -100,7 +100,7 @@ export class Store {
     return true;
   }
 
-  /** The sample again, as on the first day. */
+  /** Restore the sample data. */
   reset(): void {
     this.#replace(this.sample());
   }
@@ -138,7 +138,7 @@ function check(entity: Entity, item: Item): void {
   }
 }
 
-/** A filter names a value, or `after` (that moment or later) and `before` (earlier than it). */
+/** Matches a filter's condition: a value, or a range `{ after, before }` that includes `after` and excludes `before`. */
 function matches(value: unknown, wanted: unknown): boolean {
   if (typeof wanted !== "object" || wanted === null) return (value ?? null) === wanted;
   const range = wanted as { before?: unknown; after?: unknown };

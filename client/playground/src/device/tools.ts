@@ -16,6 +16,6 @@ export function toolsOver(store: Store): Tools {
       },
     ]),
   );
-  // The items have the fields of their entities, which the store does not tell apart.
+  // The items have the fields of their entities. The store's type does not distinguish entities.
   return table as unknown as Tools;
 }

@@ -2,7 +2,7 @@ import { type rest, TesseraError } from "@tessera/client";
 
 export type RestClient = ReturnType<typeof rest>;
 
-/** Who is signed in, in this tab. */
+/** The account that is signed in in this tab. */
 export interface Account {
   readonly email: string;
   readonly userId: string;
@@ -12,7 +12,7 @@ export interface Account {
 const ACCOUNT = "tessera.account";
 const DEVICE = "tessera.device";
 const SESSION = "tessera.session";
-/** A tab that another one opened comes with a copy of that one's storage, and must be a device of its own. */
+/** A tab that another tab opened has a copy of its storage, and must get a new device id. */
 export const NEW_DEVICE = "#new-device";
 
 export function storedAccount(): Account | undefined {
@@ -28,19 +28,19 @@ export function storeAccount(account: Account | undefined): void {
   else sessionStorage.setItem(ACCOUNT, JSON.stringify(account));
 }
 
-/** This tab's device id, a UUID; a new one where there is none or the address asks for one. */
+/** This tab's device id, a UUID. Creates a new one if there is none, or if the page's address asks for one. */
 export function deviceId(): string {
   const fresh = location.hash === NEW_DEVICE;
   if (fresh) history.replaceState(null, "", location.pathname);
   return kept(DEVICE, fresh);
 }
 
-/** Forget this tab's device id: the next `deviceId` is another. */
+/** Delete this tab's device id, so that the next `deviceId` creates a new one. */
 export function forgetDevice(): void {
   sessionStorage.removeItem(DEVICE);
 }
 
-/** The id of this tab's conversation: what is remembered of it belongs together. */
+/** The id of this tab's conversation. Memory groups the exchanges of a conversation by it. */
 export function chatSessionId(): string {
   return kept(SESSION, false);
 }
@@ -52,7 +52,7 @@ function kept(key: string, fresh: boolean): string {
   return id;
 }
 
-/** Sign in, or make the account where there is none. The password is not kept. */
+/** Sign in, or create the account if `isNew`. The password is not stored. */
 export async function signIn(api: RestClient, email: string, password: string, isNew: boolean): Promise<Account> {
   const tokens = await (isNew ? api.register(email, password) : api.login(email, password));
   return { email, userId: tokens.userId, accessToken: tokens.accessToken };

@@ -1,15 +1,15 @@
 import type { Approval, Decision } from "@tessera/client";
 import { ListStore } from "./list-store.js";
 
-/** A call that waits for the person. */
+/** A call that waits for the person's decision. */
 export interface PendingApproval {
   readonly call: Approval;
   readonly decide: (decision: Decision) => void;
 }
 
-/** The calls that wait, the oldest first. */
+/** The waiting calls, oldest first. */
 export class Approvals extends ListStore<PendingApproval> {
-  /** Ask the person. A question that the server withdraws goes away, and counts as refused. */
+  /** Ask the person. If the server withdraws the call, the question is removed and counts as refused. */
   ask = (call: Approval, signal: AbortSignal): Promise<Decision> =>
     new Promise((resolve) => {
       const pending: PendingApproval = {

@@ -1,11 +1,11 @@
 import type { FrameRecord } from "@tessera/client";
 
-/** One frame with its place in the log. */
+/** A frame with its number in the log. */
 export interface LoggedFrame extends FrameRecord {
   readonly number: number;
 }
 
-/** The latest frames, in order of time, and totals of all that there were. */
+/** The latest frames in order of time, and totals over all frames. */
 export interface FrameLogSnapshot {
   readonly frames: readonly LoggedFrame[];
   readonly count: number;
@@ -14,11 +14,11 @@ export interface FrameLogSnapshot {
 }
 
 const KEPT = 500;
-// Not with the screen: a tab in the background draws nothing, and frames would pile up.
+// A timer instead of requestAnimationFrame, which does not run in a background tab, so that frames would accumulate.
 const TOLD_AFTER_MS = 30;
 const EMPTY: FrameLogSnapshot = { frames: [], count: 0, bytesIn: 0, bytesOut: 0 };
 
-/** Every frame that crossed the wire. Watchers are told some thirty times a second, however many come. */
+/** Collects all sent and received frames. Watchers are notified about thirty times a second at most. */
 export class FrameLog {
   #pending: LoggedFrame[] = [];
   #snapshot = EMPTY;

@@ -1,4 +1,4 @@
-/** A list that components watch: `snapshot` is another array after each change. */
+/** A list that components can watch. Each change creates a new `snapshot` array. */
 export class ListStore<Entry> {
   #entries: readonly Entry[] = [];
   readonly #listeners = new Set<() => void>();

@@ -8,7 +8,7 @@ import { Approvals } from "./approvals.js";
 import { FrameLog } from "./frame-log.js";
 import { ListStore } from "./list-store.js";
 
-/** Something that was asked, and its answer. `on` is what a popup was opened on. */
+/** A request and its answer. `on` is the item of a popup. */
 export interface Asked {
   readonly id: string;
   readonly message: string;
@@ -16,7 +16,7 @@ export interface Asked {
   readonly answer: Answer;
 }
 
-/** A change that came from another device, for the person to see. */
+/** A notice for the person, such as a change on another device. */
 export interface Notice {
   readonly id: number;
   readonly text: string;
@@ -24,7 +24,7 @@ export interface Notice {
 
 const MOST_NOTICES = 4;
 
-/** One signed-in device: its data, its connection, and what is going on over it. Made outside of React, once. */
+/** A signed-in device: its data, its connection, its requests and notices. Created once, outside of React. */
 export class Session {
   readonly store = new Store(sessionStorage, () => sampleItems(Date.now()));
   readonly approvals = new Approvals();
@@ -42,7 +42,7 @@ export class Session {
     onRefused: () => void,
   ) {
     const getToken = async (reason: string) => {
-      // A token lives for an hour, and the password is not kept: a person who stays longer signs in again.
+      // A token is valid for an hour, and the password is not stored. After that the person must sign in again.
       if (reason === "refused") onRefused();
       return account.accessToken;
     };
@@ -62,12 +62,12 @@ export class Session {
     this.tessera.on("error", (error) => this.notice(error.message));
   }
 
-  /** Ask from the Home view. Without a connection the answer fails at once, and says so. */
+  /** Ask from the Home view. Without a connection the answer fails immediately. */
   home(message: string): void {
     this.#add(message, undefined, this.tessera.home(message, { sessionId: chatSessionId() }));
   }
 
-  /** Ask in a popup on `item`; else as `home`. */
+  /** Ask in a popup on `item`. */
   popup(message: string, entity: Entity, item: Item): void {
     this.#add(message, { entity, item }, this.tessera.popup(message, { type: entity, id: item.id }));
   }
@@ -76,7 +76,7 @@ export class Session {
     this.asked.change((entries) => entries.filter((entry) => entry.id !== id));
   }
 
-  /** Tell the person's other devices what they did by hand. What happens offline stays on this one. */
+  /** Send a change that the person made by hand to the other devices. Changes made offline stay on this device. */
   tell(change: Change): void {
     if (this.tessera.state.name === "online") this.tessera.mutate(change);
   }

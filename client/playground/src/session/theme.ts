@@ -3,13 +3,13 @@ export type Theme = (typeof THEMES)[number];
 
 const THEME = "tessera.theme";
 
-/** What was chosen in this browser the last time; the system's where nothing was. */
+/** The theme that was last chosen in this browser, or the system's theme. */
 export function storedTheme(): Theme {
   const stored = localStorage.getItem(THEME);
   return THEMES.find((known) => known === stored) ?? "system";
 }
 
-/** Dress the page in `theme`, and keep the choice. */
+/** Apply `theme` to the page and store the choice. */
 export function chooseTheme(theme: Theme): void {
   localStorage.setItem(THEME, theme);
   if (theme === "system") delete document.documentElement.dataset["theme"];

@@ -3,7 +3,7 @@ import { nameOf } from "../device/items.js";
 import type { PendingApproval } from "../session/approvals.js";
 import type { Session } from "../session/session.js";
 
-/** Asks about the oldest call that waits: approve, approve with other arguments, or refuse (also by Escape). */
+/** Asks about the oldest waiting call: run it, run it with edited arguments, or refuse it (also with Escape). */
 export function ApprovalDialog({ session }: { readonly session: Session }) {
   const waiting = useSyncExternalStore(session.approvals.subscribe, () => session.approvals.snapshot);
   const first = waiting[0];
@@ -26,13 +26,14 @@ function Question({ pending: { call, decide }, session, more }: QuestionProps) {
   const [refusal, setRefusal] = useState("");
   useEffect(() => dialog.current?.showModal(), []);
 
-  // Which item it is about is fixed, so a call with an id alone has nothing to edit.
+  // The id of the item cannot be edited, so a call with only an id has nothing to edit.
   const editable = Object.keys(call.args).some((name) => name !== "id");
   const item = session.store.get(call.entity, String(call.args["id"]));
+  const verb = call.verb.charAt(0).toUpperCase() + call.verb.slice(1);
   const approve = (event: FormEvent) => {
     event.preventDefault();
     const args = text === given ? undefined : parse(text);
-    if (args === null) setRefusal("The arguments are not a JSON object.");
+    if (args === null) setRefusal("The arguments must be a JSON object.");
     else decide(args === undefined ? true : { args });
   };
   return (
@@ -47,15 +48,11 @@ function Question({ pending: { call, decide }, session, more }: QuestionProps) {
     >
       <form onSubmit={approve}>
         <h2 id={title}>
-          May the agent {call.verb} {item ? `“${nameOf(call.entity, item)}”` : `a ${call.entity}`}?
+          {verb} {item ? `“${nameOf(call.entity, item)}”` : `a ${call.entity}`}?
         </h2>
         <p className="muted">
-          It asks for <code>{call.tool}</code>
-          {editable
-            ? " with these arguments, which you may edit."
-            : call.verb === "delete"
-              ? ". It cannot be undone."
-              : "."}
+          {call.verb === "delete" ? "You can't undo this." : null}
+          {editable ? "You can edit the arguments." : null}
         </p>
         {editable ? (
           <label>
@@ -76,12 +73,16 @@ function Question({ pending: { call, decide }, session, more }: QuestionProps) {
         </p>
         <div className="buttons">
           <button type="button" onClick={() => decide(false)}>
-            Refuse
+            {call.verb === "delete" ? "Keep" : `Don't ${call.verb}`}
           </button>
           <button type="submit" className="primary">
-            {text === given ? "Approve" : "Approve as edited"}
+            {text === given ? verb : `${verb} as edited`}
           </button>
-          {more > 0 ? <span className="muted">{more} more to decide</span> : null}
+          {more > 0 ? (
+            <span className="muted">
+              {more} more {more === 1 ? "question" : "questions"}
+            </span>
+          ) : null}
         </div>
       </form>
     </dialog>

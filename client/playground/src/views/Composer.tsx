@@ -1,7 +1,7 @@
 import { type FormEvent, useId, useState } from "react";
 
 export interface ComposerProps {
-  /** Of the field, where a link leads to it. */
+  /** The id of the input field, for links to it. */
   readonly id?: string;
   readonly label: string;
   readonly placeholder: string;
@@ -9,7 +9,7 @@ export interface ComposerProps {
   readonly autoFocus?: boolean;
 }
 
-/** A line to ask in. */
+/** An input line for questions. */
 export function Composer({ id: given, label, placeholder, onAsk, autoFocus = false }: ComposerProps) {
   const [message, setMessage] = useState("");
   const own = useId();
@@ -31,7 +31,7 @@ export function Composer({ id: given, label, placeholder, onAsk, autoFocus = fal
         value={message}
         placeholder={placeholder}
         autoComplete="off"
-        // biome-ignore lint/a11y/noAutofocus: only where the person has just opened what this is for
+        // biome-ignore lint/a11y/noAutofocus: only in a popup that the person has just opened
         autoFocus={autoFocus}
         onChange={(event) => setMessage(event.target.value)}
       />

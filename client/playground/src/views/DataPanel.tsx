@@ -15,7 +15,7 @@ export interface DataPanelProps {
 
 const NEW = "new";
 
-/** The device's data. What is edited here by hand is told to the person's other devices. */
+/** The device's data. Changes made here are sent to the person's other devices. */
 export function DataPanel({ session, items, onAsk }: DataPanelProps) {
   const [entity, setEntity] = useState<Entity>("task");
   const [editing, setEditing] = useState<string>();
@@ -46,7 +46,7 @@ export function DataPanel({ session, items, onAsk }: DataPanelProps) {
   return (
     <section className="data" aria-label="This device's data">
       <Tabs
-        label="Kinds of data"
+        label="Entities"
         panel="data-panel"
         tabs={ENTITIES.map((name) => ({
           name,

@@ -3,7 +3,7 @@ import type { Session } from "../session/session.js";
 import { Composer } from "./Composer.js";
 import { RequestCard } from "./RequestCard.js";
 
-// One of each kind of block, and of each chart.
+// Together these show every block type and every chart type.
 const SUGGESTIONS = [
   "What should I do today?",
   "Give me an overview",
@@ -19,10 +19,10 @@ const SUGGESTIONS = [
   "Delete the task Renew the domain",
 ];
 
-/** The id of the field to ask in. */
+/** The id of the question field. */
 export const ASK_FIELD = "ask";
 
-/** The Home view: ask anything; several requests may run at once, side by side. */
+/** The Home view. Several requests may run at the same time. */
 export function Home({ session }: { readonly session: Session }) {
   const asked = useSyncExternalStore(session.asked.subscribe, () => session.asked.snapshot);
   const home = asked.filter(({ on }) => on === undefined);
@@ -52,7 +52,7 @@ export function Home({ session }: { readonly session: Session }) {
       </div>
       {home.length === 0 ? (
         <p className="empty muted">
-          Answers appear here as they are written. Ask for several at once: each has a card of its own.
+          Answers appear here while they stream. You can ask several questions at the same time; each has its own card.
         </p>
       ) : null}
     </main>

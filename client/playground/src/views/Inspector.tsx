@@ -1,12 +1,12 @@
 import { useLayoutEffect, useRef, useState, useSyncExternalStore } from "react";
 import type { FrameLog, LoggedFrame } from "../session/frame-log.js";
 
-/** So near to its end, in CSS pixels, a list counts as scrolled there. */
+/** A list within this distance of its end, in CSS pixels, counts as scrolled to its end. */
 const AT_END_PX = 8;
 
 /**
- * The latest frames on the wire in order of time, each with its direction and size; one opens to show what is in it.
- * While the list is at its end it follows the newest.
+ * The latest frames in order of time, each with its direction and size. A click shows a frame's contents. While the list
+ * is scrolled to its end, it follows the newest frame.
  */
 export function Inspector({ log }: { readonly log: FrameLog }) {
   const { frames, count, bytesIn, bytesOut } = useSyncExternalStore(log.subscribe, () => log.snapshot);
@@ -16,7 +16,7 @@ export function Inspector({ log }: { readonly log: FrameLog }) {
   const shown = filter === "" ? frames : frames.filter((frame) => typeOf(frame) === filter);
   const list = useRef<HTMLElement>(null);
   const follows = useRef(true);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: each time that there are other rows
+  // biome-ignore lint/correctness/useExhaustiveDependencies: runs whenever the rows change
   useLayoutEffect(() => {
     if (follows.current && list.current) list.current.scrollTop = list.current.scrollHeight;
   }, [frames, filter]);
@@ -47,7 +47,7 @@ export function Inspector({ log }: { readonly log: FrameLog }) {
         ref={list}
         className="frames"
         aria-label="List of frames"
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable area must be reachable by keyboard
         tabIndex={0}
         onScroll={({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) => {
           follows.current = scrollHeight - scrollTop - clientHeight < AT_END_PX;
@@ -81,7 +81,7 @@ export function Inspector({ log }: { readonly log: FrameLog }) {
         </table>
       </section>
       {chosen ? (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable area must be reachable by keyboard
         <section className="frame" aria-label={`Frame ${chosen.number}`} tabIndex={0}>
           {JSON.stringify(chosen.frame, undefined, 2)}
         </section>
@@ -94,7 +94,7 @@ function typeOf({ frame }: LoggedFrame): string {
   return String((frame as { type?: unknown }).type);
 }
 
-/** As this machine's clock shows it, to the millisecond. */
+/** The local time, to the millisecond. */
 function time(at: number): string {
   const offset = new Date(at).getTimezoneOffset() * 60_000;
   return new Date(at - offset).toISOString().slice(11, 23);

@@ -5,14 +5,14 @@ import { type Item, type ItemsByEntity, nameOf } from "../device/items.js";
 
 export interface ItemFormProps {
   readonly entity: Entity;
-  /** Left out for a new one. */
+  /** Absent for a new item. */
   readonly item?: Item;
   readonly items: ItemsByEntity;
   readonly onSave: (form: FormData) => void;
   readonly onCancel: () => void;
 }
 
-/** The fields of one item. */
+/** A form for the fields of one item. */
 export function ItemForm({ entity, item, items, onSave, onCancel }: ItemFormProps) {
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
@@ -21,7 +21,7 @@ export function ItemForm({ entity, item, items, onSave, onCancel }: ItemFormProp
   return (
     <form className="item-form" aria-label={item ? `Edit ${nameOf(entity, item)}` : `New ${entity}`} onSubmit={submit}>
       {FIELDS[entity].map((field) => (
-        // biome-ignore lint/a11y/noLabelWithoutControl: the control is one of the elements that Control makes
+        // biome-ignore lint/a11y/noLabelWithoutControl: Control renders the labelled element
         <label key={field.name}>
           {field.label}
           <Control field={field} value={toControl(field, item)} projects={items.project} />

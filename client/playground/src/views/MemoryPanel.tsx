@@ -2,7 +2,7 @@ import { useState } from "react";
 import { sentence } from "../session/account.js";
 import type { Session } from "../session/session.js";
 
-/** One line of the export: always a tier, and an id for all that can be forgotten. */
+/** A line of the export. Memories that can be forgotten have an id. */
 interface Remembered {
   readonly tier: string;
   readonly id?: string;
@@ -17,7 +17,7 @@ const TIERS: Readonly<Record<string, string>> = {
 };
 const SHOWN_FIELDS = ["summary", "content", "text", "value", "pattern", "description"];
 
-/** All that the server remembers of the person: read it, forget one thing, erase everything. */
+/** The person's memories on the server: show them, forget one, erase all. */
 export function MemoryPanel({ session }: { readonly session: Session }) {
   const [records, setRecords] = useState<readonly Remembered[]>();
   const [outcome, setOutcome] = useState("");
@@ -54,7 +54,7 @@ export function MemoryPanel({ session }: { readonly session: Session }) {
     <section className="memory" aria-label="Memory">
       <div className="panel-head">
         <button type="button" onClick={() => attempt(read)}>
-          Show what is remembered
+          Show memories
         </button>
         {records?.length ? (
           <button type="button" onClick={download}>
@@ -62,17 +62,17 @@ export function MemoryPanel({ session }: { readonly session: Session }) {
           </button>
         ) : null}
         <button type="button" className="danger" onClick={() => setErasing(true)}>
-          Erase everything
+          Erase all memories
         </button>
       </div>
       {erasing ? (
         <div className="confirm" role="alert">
-          <p>This removes all that is remembered and destroys its key. It cannot be undone.</p>
+          <p>Erase all memories and destroy their key? You can't undo this.</p>
           <button type="button" className="danger" onClick={() => attempt(erase)}>
-            Erase it
+            Erase
           </button>
           <button type="button" onClick={() => setErasing(false)}>
-            Keep it
+            Keep
           </button>
         </div>
       ) : null}

@@ -7,7 +7,7 @@ export interface NoticesProps {
   readonly onDismiss: (id: number) => void;
 }
 
-/** What other devices did, and what went wrong that belongs to no request. They stay until they are taken away. */
+/** Changes on other devices, and errors that belong to no request. A notice stays until it is dismissed. */
 export function Notices({ notices, onDismiss }: NoticesProps) {
   const entries = useSyncExternalStore(notices.subscribe, () => notices.snapshot);
   return (

@@ -12,14 +12,14 @@ export interface PopupProps {
   readonly onClose: () => void;
 }
 
-/** A popup on one item: questions about it, answered in plain text. Escape closes it. */
+/** A popup for questions about one item, answered as plain text. Escape closes it. */
 export function Popup({ session, entity, item, onClose }: PopupProps) {
   const title = useId();
   const asked = useSyncExternalStore(session.asked.subscribe, () => session.asked.snapshot);
   const opener = useRef(document.activeElement);
   useEffect(() => {
     const before = opener.current;
-    // Where the person was when it opened.
+    // Return the focus here when the popup closes.
     return () => (before instanceof HTMLElement ? before.focus() : undefined);
   }, []);
   const own = asked.filter(({ on }) => on?.entity === entity && on.item.id === item.id);

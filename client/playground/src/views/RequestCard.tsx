@@ -10,7 +10,7 @@ export interface RequestCardProps {
   readonly onRemove: () => void;
 }
 
-/** One request and its answer, with what it cost and what was remembered for it. */
+/** A request and its answer, with its token counts and the memories that were used. */
 export function RequestCard({ entry, session, onRemove }: RequestCardProps) {
   const snapshot = useAnswer(entry.answer);
   const title = useId();
@@ -22,7 +22,7 @@ export function RequestCard({ entry, session, onRemove }: RequestCardProps) {
         <h3 id={title}>{entry.message}</h3>
         {running ? (
           <button type="button" onClick={() => entry.answer.cancel()}>
-            Cancel
+            Stop
           </button>
         ) : (
           <button type="button" aria-label={`Remove: ${entry.message}`} onClick={onRemove}>
@@ -38,7 +38,7 @@ export function RequestCard({ entry, session, onRemove }: RequestCardProps) {
 }
 
 function facts({ status, agent, domain, usage, mutations }: AnswerSnapshot): string {
-  const parts = [status, agent?.replace("_", " ") ?? domain];
+  const parts = [status === "cancelled" ? "stopped" : status, agent?.replace("_", " ") ?? domain];
   if (mutations.length > 0) parts.push(`${mutations.length} ${mutations.length === 1 ? "change" : "changes"}`);
   if (usage !== null) parts.push(`${usage.input_tokens} + ${usage.output_tokens} tokens`);
   return parts.filter(Boolean).join(" · ");

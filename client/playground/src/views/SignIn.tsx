@@ -10,7 +10,7 @@ export interface SignInProps {
 
 const LEAST_PASSWORD = 8;
 
-/** Registers or signs in over REST, as any client does before its first hello. */
+/** Registers or signs in over REST, to get the token for device_hello. */
 export function SignIn({ ready, fault, onSignedIn }: SignInProps) {
   const [busy, setBusy] = useState(false);
   const [refusal, setRefusal] = useState("");
@@ -38,8 +38,8 @@ export function SignIn({ ready, fault, onSignedIn }: SignInProps) {
         <img src="/assets/tessera.svg" alt="" width="28" height="28" /> Tessera playground
       </h1>
       <p className="muted">
-        This page is a device: its tasks, projects, notes and checkpoints live in this tab, and the server's agents work
-        on them over one socket. Make an account to begin; any address will do.
+        This page is a device. Its tasks, projects, notes and checkpoints are stored in this tab. The server's agents
+        read and change them over a WebSocket. Create an account to start. You can use any e-mail address.
       </p>
       <form onSubmit={submit}>
         <label>

@@ -2,7 +2,7 @@ import type { KeyboardEvent, ReactNode } from "react";
 
 export interface TabsProps<Name extends string> {
   readonly label: string;
-  /** What the tabs' panel has as its id; the tabs' own begin with it. */
+  /** The id of the tabs' panel, and the prefix of the tabs' ids. */
   readonly panel: string;
   readonly tabs: readonly { readonly name: Name; readonly title: ReactNode }[];
   readonly chosen: Name;
@@ -11,7 +11,7 @@ export interface TabsProps<Name extends string> {
 
 const STEPS: Readonly<Record<string, number>> = { ArrowRight: 1, ArrowLeft: -1 };
 
-/** A row of tabs; the arrow keys go from one to the next. Their panel is the caller's: `tabpanel`, labelled by `tabId`. */
+/** A row of tabs with arrow-key navigation. The caller renders the panel: role `tabpanel`, labelled by `tabId`. */
 export function Tabs<Name extends string>({ label, panel, tabs, chosen, onChoose }: TabsProps<Name>) {
   const move = (event: KeyboardEvent) => {
     const step = STEPS[event.key];

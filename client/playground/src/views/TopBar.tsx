@@ -6,7 +6,7 @@ import { chooseTheme, storedTheme, THEMES, type Theme } from "../session/theme.j
 
 const REPLACED = 4510;
 
-/** Who and where this device is, and whether it is connected. */
+/** The account, the device id, the connection state and the actions of this device. */
 export function TopBar({ session, onSignOut }: { readonly session: Session; readonly onSignOut: () => void }) {
   const { tessera } = session;
   const subscribe = useCallback((listener: () => void) => tessera.on("state", listener), [tessera]);
@@ -21,7 +21,7 @@ export function TopBar({ session, onSignOut }: { readonly session: Session; read
       </span>
       {state.name === "waiting" || state.name === "closed" ? (
         <button type="button" onClick={() => (isReplaced(state) ? becomeAnother() : tessera.retry())}>
-          {isReplaced(state) ? "Become another device" : "Connect now"}
+          {isReplaced(state) ? "Use a new device id" : "Connect now"}
         </button>
       ) : null}
       <span className="spacer" />
@@ -30,7 +30,7 @@ export function TopBar({ session, onSignOut }: { readonly session: Session; read
       </span>
       <ThemeChoice />
       <button type="button" onClick={() => window.open(`/${NEW_DEVICE}`, "_blank")}>
-        Second device
+        Open a second device
       </button>
       <button type="button" onClick={onSignOut}>
         Sign out
@@ -52,7 +52,7 @@ function describe(state: ConnectionState): string {
   }
 }
 
-/** Whether another tab connected with this tab's device id: a duplicated tab does. */
+/** Whether another tab connected with this tab's device id. This happens when a tab is duplicated. */
 function isReplaced(state: ConnectionState): boolean {
   return state.name === "closed" && state.error?.closeCode === REPLACED;
 }

@@ -3,7 +3,7 @@ import { useState } from "react";
 import { sentence } from "../session/account.js";
 import type { Session } from "../session/session.js";
 
-/** What was recalled for an answer, and why; each can be forgotten, over the device socket. */
+/** The memories that were recalled for an answer, with the reasons. Each can be forgotten over the device socket. */
 export function UsedMemories({ used, session }: { readonly used: readonly WsMemoryUsed[]; readonly session: Session }) {
   const [outcomes, setOutcomes] = useState<Readonly<Record<string, string>>>({});
   if (used.length === 0) return null;

@@ -13,7 +13,7 @@ import { Popup } from "./Popup.js";
 import { Tabs, tabId } from "./Tabs.js";
 import { TopBar } from "./TopBar.js";
 
-/** What a popup is open on. */
+/** The item of the open popup. */
 export interface Opened {
   readonly entity: Entity;
   readonly id: string;
@@ -24,7 +24,7 @@ const SIDES = [
   { name: "memory", title: "Memory" },
 ] as const;
 
-/** A signed-in device: its data, the Home view, and what goes on behind them. */
+/** A signed-in device: its data, the Home view, the frames and the memory. */
 export function Workspace({ session, onSignOut }: { readonly session: Session; readonly onSignOut: () => void }) {
   const [opened, setOpened] = useState<Opened>();
   const [side, setSide] = useState<"frames" | "memory">("frames");
@@ -45,11 +45,11 @@ export function Workspace({ session, onSignOut }: { readonly session: Session; r
           Skip to the question
         </a>
         <TopBar session={session} onSignOut={onSignOut} />
-        {/* Before the data, which a wide window shows at its left: on a phone and for the keyboard, asking comes first. */}
+        {/* Before the data panel, so that asking comes first on a phone and for the keyboard. */}
         <Home session={session} />
         <DataPanel session={session} items={items} onAsk={open} />
-        <aside className="side" aria-label="Behind the scenes">
-          <Tabs label="Behind the scenes" panel="side-panel" tabs={SIDES} chosen={side} onChoose={setSide} />
+        <aside className="side" aria-label="Frames and memory">
+          <Tabs label="Frames and memory" panel="side-panel" tabs={SIDES} chosen={side} onChoose={setSide} />
           <div id="side-panel" role="tabpanel" aria-labelledby={tabId("side-panel", side)} className="side-panel">
             {side === "frames" ? <Inspector log={session.frames} /> : <MemoryPanel session={session} />}
           </div>

@@ -1,7 +1,7 @@
 import { Component, type ReactNode } from "react";
 
 interface Props {
-  /** Drawing is tried again when this changes. */
+  /** When this value changes, the block is rendered again. */
   readonly data: unknown;
   readonly fallback: ReactNode;
   readonly onError?: ((error: unknown) => void) | undefined;
@@ -12,7 +12,7 @@ interface State {
   readonly failed: boolean;
 }
 
-/** Keeps a fault of one block to that block. */
+/** An error boundary around one block. */
 export class BlockBoundary extends Component<Props, State> {
   override state: State = { failed: false };
 

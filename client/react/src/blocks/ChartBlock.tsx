@@ -9,7 +9,7 @@ import { formatLabel } from "../data/dates.js";
 import { useBlockOptions } from "../options.js";
 import { RawBlock } from "./RawBlock.js";
 
-/** A chart with its title, its legend, and its data as a table for those who do not see it or want the figures. */
+/** A chart with its title, its legend, and its data as a table for screen readers and for reading the figures. */
 export const ChartBlock = memo(function ChartBlock({ data }: { readonly data: unknown }) {
   const chart = readChart(data);
   return chart === undefined ? <RawBlock blockType="chart" data={data} /> : <ChartFigure chart={chart} />;
@@ -18,7 +18,7 @@ export const ChartBlock = memo(function ChartBlock({ data }: { readonly data: un
 function ChartFigure({ chart }: { readonly chart: Chart }) {
   const [asTable, setAsTable] = useState(false);
   const title = useId();
-  // As shadcn's charts have them: the colour of each series under its own name, for whoever styles the page.
+  // The colour of each series as a CSS variable, with the same names as in shadcn's charts, for the page's styles.
   const colors = Object.fromEntries(chart.series.map(({ key, color }) => [colorVariable(key), color]));
   return (
     <figure className="tsr-block tsr-chart" aria-labelledby={title} style={colors as CSSProperties}>
@@ -32,11 +32,7 @@ function ChartFigure({ chart }: { readonly chart: Chart }) {
       </figcaption>
       {asTable ? null : (
         <>
-          <div
-            className="tsr-plot"
-            role="img"
-            aria-label={`${chart.type} chart; its figures are in the table after it`}
-          >
+          <div className="tsr-plot" role="img" aria-label={`${chart.type} chart; the following table has its figures`}>
             <Plot chart={chart} />
           </div>
           <Legend chart={chart} />
@@ -63,7 +59,7 @@ function Plot({ chart }: { readonly chart: Chart }) {
   }
 }
 
-/** As a table of thousands of rows holds up the whole page, though nobody reads it to its end. */
+/** The maximum number of rows in the table of figures, because thousands of rows would block the page. */
 const MOST_ROWS = 200;
 
 function Figures({ chart }: { readonly chart: Chart }) {
@@ -84,7 +80,7 @@ function Figures({ chart }: { readonly chart: Chart }) {
       </thead>
       <tbody>
         {chart.points.slice(0, MOST_ROWS).map((point, at) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: two points may have one label
+          // biome-ignore lint/suspicious/noArrayIndexKey: two points may have the same label
           <tr key={at}>
             <th scope="row">{formatLabel(point.label, locale, now) || "none"}</th>
             {chart.series.map(({ key }, index) => (

@@ -1,6 +1,6 @@
 import { useState } from "react";
 
-/** Puts `text()` on the clipboard and says whether it is there. */
+/** Copies `text()` to the clipboard and shows whether this succeeded. */
 export function CopyButton({ text, what }: { readonly text: () => string; readonly what: string }) {
   const [outcome, setOutcome] = useState("");
   const copy = async () => {
@@ -8,8 +8,8 @@ export function CopyButton({ text, what }: { readonly text: () => string; readon
       await navigator.clipboard.writeText(text());
       setOutcome("Copied");
     } catch {
-      // Refused by the browser, or there is no clipboard: on a page that is not served securely, for one.
-      setOutcome("Not copied: the browser does not allow it");
+      // The browser refused, or it has no clipboard, as in an insecure context.
+      setOutcome("Not copied: the browser does not allow access to the clipboard");
     }
   };
   return (

@@ -8,11 +8,11 @@ export type EntityLayout = "rows" | "cards";
 
 export interface EntityBlockProps {
   readonly data: unknown;
-  /** Tasks and checkpoints are rows, projects and notes are cards, unless this says otherwise. */
+  /** How the items are shown. Default: tasks and checkpoints as rows, projects and notes as cards. */
   readonly layout?: EntityLayout | undefined;
 }
 
-/** The items that an answer is about. */
+/** The items of an `entity_ref` block. */
 export const EntityBlock = memo(function EntityBlock({ data, layout }: EntityBlockProps) {
   const list = readEntities(data);
   if (list === undefined) return <RawBlock blockType="entity_ref" data={data} />;
@@ -25,7 +25,7 @@ export const EntityBlock = memo(function EntityBlock({ data, layout }: EntityBlo
       aria-label={`${items.length} ${entity}${items.length === 1 ? "" : "s"}`}
     >
       {items.map((item, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: nothing keeps two items from having one id
+        // biome-ignore lint/suspicious/noArrayIndexKey: two items may have the same id
         <li key={index} className="tsr-entity" data-entity={entity}>
           {entity === "task" ? (
             <span className="tsr-check" role="img" aria-label={item.done ? "done" : "not done"} />
@@ -67,7 +67,7 @@ function Title({ entity, item }: ItemProps) {
 function Facts({ entity, item }: ItemProps) {
   const { locale, now, projectName } = useBlockOptions();
   const project = item.projectId ? projectName?.(item.projectId) : undefined;
-  // As people mean it, and as the agents count: what is due today is not late before tomorrow.
+  // A task that is due today is late from tomorrow on. The agents count in the same way.
   const late = entity === "task" && !item.done && item.date !== undefined && item.date < startOfDay(now);
   return (
     <span className="tsr-facts">

@@ -1,7 +1,7 @@
 import { memo } from "react";
 import { writeJson } from "../data/json.js";
 
-/** What is shown for a block that cannot be drawn: that it could not, and its data as text. */
+/** The fallback for a block that cannot be drawn: a note and the block's data as text. */
 export const RawBlock = memo(function RawBlock({
   blockType,
   data,
@@ -11,7 +11,7 @@ export const RawBlock = memo(function RawBlock({
 }) {
   return (
     <div className="tsr-raw">
-      <p className="tsr-muted">This {name(blockType)} cannot be drawn. This is its data.</p>
+      <p className="tsr-muted">This {name(blockType)} cannot be drawn. Its data:</p>
       <pre className="tsr-pre">{typeof data === "string" ? data : writeJson(data)}</pre>
     </div>
   );

@@ -1,4 +1,4 @@
-/** What stands in a block's place while the model writes it. */
+/** The placeholder of a block while the model writes it. */
 export function Skeleton({ blockType }: { readonly blockType: string }) {
   const kind = KINDS[blockType] ?? "lines";
   return (
@@ -8,7 +8,7 @@ export function Skeleton({ blockType }: { readonly blockType: string }) {
       aria-label={`${LABELS[blockType] ?? "Block"} loading`}
     >
       {Array.from({ length: BARS[kind] }, (_, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: the bars never change places
+        // biome-ignore lint/suspicious/noArrayIndexKey: the order of the bars never changes
         <span key={index} className="tsr-skeleton-bar" />
       ))}
     </div>

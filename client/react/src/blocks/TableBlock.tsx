@@ -5,7 +5,7 @@ import { useBlockOptions } from "../options.js";
 import { CopyButton } from "./CopyButton.js";
 import { RawBlock } from "./RawBlock.js";
 
-/** A table whose columns sort, and which can be copied into a spreadsheet. */
+/** A table with sortable columns that can be copied into a spreadsheet. */
 export const TableBlock = memo(function TableBlock({ data }: { readonly data: unknown }) {
   const table = readTable(data);
   return table === undefined ? <RawBlock blockType="table" data={data} /> : <SortableTable table={table} />;
@@ -18,7 +18,7 @@ function SortableTable({ table }: { readonly table: Table }) {
   const numeric = table.headers.map((_, column) => isNumeric(table.rows, column));
   return (
     <div className="tsr-block">
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable area must be reachable by keyboard */}
       <section className="tsr-scroll" aria-labelledby={caption} tabIndex={0}>
         <table className="tsr-table">
           <caption id={caption} className="tsr-hidden">
@@ -28,7 +28,7 @@ function SortableTable({ table }: { readonly table: Table }) {
             <tr>
               {table.headers.map((header, column) => (
                 <th
-                  // biome-ignore lint/suspicious/noArrayIndexKey: two columns may have one name, and none ever moves
+                  // biome-ignore lint/suspicious/noArrayIndexKey: two columns may have the same name, and columns never move
                   key={column}
                   scope="col"
                   className={numeric[column] ? "tsr-number" : undefined}
@@ -46,10 +46,10 @@ function SortableTable({ table }: { readonly table: Table }) {
           </thead>
           <tbody>
             {rows.map((row, at) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: rows have no names of their own
+              // biome-ignore lint/suspicious/noArrayIndexKey: rows have no id
               <tr key={at}>
                 {row.map((cell, column) => (
-                  // biome-ignore lint/suspicious/noArrayIndexKey: as the columns'
+                  // biome-ignore lint/suspicious/noArrayIndexKey: columns never move
                   <td key={column} className={numeric[column] ? "tsr-number" : undefined}>
                     <CellText cell={cell} />
                   </td>
@@ -69,7 +69,7 @@ function SortableTable({ table }: { readonly table: Table }) {
   );
 }
 
-/** None, then ascending, then descending, then none again. */
+/** The next sort order of a column: none, ascending, descending, none. */
 function next(sorting: Sorting | undefined, column: number): Sorting | undefined {
   if (sorting?.column !== column) return { column, descending: false };
   return sorting.descending ? undefined : { column, descending: true };

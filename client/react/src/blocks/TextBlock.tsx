@@ -3,11 +3,11 @@ import Markdown, { type Components } from "react-markdown";
 import remarkGfm from "remark-gfm";
 
 /**
- * Text as Markdown (GitHub's). HTML in it is shown as it is written, links lead to web and mail addresses only, and
- * pictures are not loaded: an address that a model writes could carry a person's data away.
+ * Text as GitHub Markdown. HTML is shown as text. Links lead only to web and mail addresses. Pictures are not loaded,
+ * because a URL that a model writes could contain a person's data.
  */
 export const TextBlock = memo(function TextBlock({ text }: { readonly text: string }) {
-  // A long answer is read anew with every word; that work waits for whatever the person is doing.
+  // Parsing a long answer again with every word is slow, so React defers it behind the person's input.
   return <MarkdownText text={useDeferredValue(text)} />;
 });
 
@@ -24,9 +24,9 @@ const MarkdownText = memo(function MarkdownText({ text }: { readonly text: strin
 const PLUGINS = [remarkGfm];
 const SAFE = new Set(["http:", "https:", "mailto:"]);
 
-/** `url` where it is an absolute address of the web or of mail, else nothing. */
+/** Returns `url` if it is an absolute web or mail address, else an empty string. */
 export function safeUrl(url: string): string {
-  // A page's own paths mean nothing in an answer: a relative address is refused, as URL does without a base.
+  // Relative addresses are rejected: `URL` throws without a base.
   try {
     return SAFE.has(new URL(url).protocol) ? url : "";
   } catch {
@@ -34,7 +34,7 @@ export function safeUrl(url: string): string {
   }
 }
 
-// An answer is a part of a page, so its headings go below the page's own.
+// Headings of an answer start below the page's headings.
 const COMPONENTS: Components = {
   a: ({ href, children }) => <SafeLink href={href}>{children}</SafeLink>,
   img: ({ src, alt }) => <SafeLink href={typeof src === "string" ? src : undefined}>{alt || "picture"}</SafeLink>,
@@ -44,12 +44,12 @@ const COMPONENTS: Components = {
   h4: ({ children }) => <h6>{children}</h6>,
   h5: ({ children }) => <h6>{children}</h6>,
   table: ({ children }) => (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable area must be reachable by keyboard
     <section className="tsr-scroll" aria-label="Table" tabIndex={0}>
       <table className="tsr-table">{children}</table>
     </section>
   ),
-  // The box of a task list item; the person can't tick what a model wrote.
+  // The checkbox of a task list item. It is read-only.
   input: ({ checked }) => <span role="img" className="tsr-check" aria-label={checked ? "done" : "not done"} />,
 };
 

@@ -4,19 +4,19 @@ import { type Checkpoint, placeOn, readTimeline, type Scale, scaleOf } from "../
 import { useBlockOptions } from "../options.js";
 import { RawBlock } from "./RawBlock.js";
 
-/** A Gantt chart: a row per checkpoint, its bar from where it starts (or the axis does) to its date. */
+/** A Gantt chart with a row per checkpoint. Its bar reaches from its start (or the axis' start) to its date. */
 export const TimelineBlock = memo(function TimelineBlock({ data }: { readonly data: unknown }) {
   const { now, locale } = useBlockOptions();
   const checkpoints = readTimeline(data);
   if (checkpoints === undefined) return <RawBlock blockType="timeline" data={data} />;
-  if (checkpoints.length === 0) return <p className="tsr-muted">Nothing is on this timeline.</p>;
+  if (checkpoints.length === 0) return <p className="tsr-muted">This timeline is empty.</p>;
   const scale = scaleOf(checkpoints, now);
   const today = now >= scale.from && now <= scale.to ? placeOn(scale, now) : undefined;
   return (
     <div className="tsr-block tsr-timeline">
       <ol className="tsr-gantt" aria-label={`Timeline, ${checkpoints.length} checkpoints in order of date`}>
         {checkpoints.map((checkpoint, index) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: nothing keeps two checkpoints from having one id
+          // biome-ignore lint/suspicious/noArrayIndexKey: two checkpoints may have the same id
           <li key={index} className="tsr-gantt-row" data-state={stateOf(checkpoint, now)}>
             <span className="tsr-gantt-label">
               <span className="tsr-gantt-title">{checkpoint.title}</span>
@@ -45,7 +45,7 @@ export const TimelineBlock = memo(function TimelineBlock({ data }: { readonly da
   );
 });
 
-// In percent: a day written further to the right would stick out.
+// In percent of the axis. A label further to the right would exceed the axis.
 const LAST_TICK = 92;
 
 interface TrackProps {

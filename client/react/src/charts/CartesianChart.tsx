@@ -20,7 +20,7 @@ import { CHART_HEIGHT, INITIAL_SIZE } from "./size.js";
 const PLOTS = { area: AreaChart, bar: BarChart, line: LineChart } as const;
 const ROUND: [number, number, number, number] = [4, 4, 0, 0];
 const MARGIN = { top: 8, right: 12, bottom: 0, left: 0 };
-/** Past so many points, dots run into one another, and measuring each label to choose those that fit takes seconds. */
+/** Charts with more points have no dots, and labels at fixed steps: measuring thousands of labels takes seconds. */
 const MANY_POINTS = 300;
 const TICKS_OF_MANY = 8;
 
@@ -56,7 +56,7 @@ export function CartesianChart({ chart, type }: CartesianChartProps) {
   );
 }
 
-// Recharts looks for its own components among the chart's children, so these are no component of ours.
+// A function instead of a component, because Recharts searches the chart's children for its own components.
 function drawn(type: keyof typeof PLOTS, { key, label }: Series, index: number, isCrowded: boolean) {
   const color = `var(${colorVariable(key)})`;
   const common = { dataKey: seriesKey(index), name: label, isAnimationActive: false };
@@ -91,7 +91,7 @@ function drawn(type: keyof typeof PLOTS, { key, label }: Series, index: number, 
   }
 }
 
-/** Whether all values are whole: then half a task is no place on the axis. */
+/** Whether all values are integers. Then the axis has no fractional ticks. */
 function isWhole(chart: Chart): boolean {
   return chart.points.every(({ values }) => values.every((value) => value === null || Number.isInteger(value)));
 }

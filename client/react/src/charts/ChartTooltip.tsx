@@ -1,6 +1,6 @@
 import type { Chart } from "../data/chart.js";
 
-/** The part of what Recharts hands to a tooltip that this one reads. */
+/** The properties that Recharts passes to the tooltip, as far as they are used here. */
 interface Hovered {
   readonly active?: boolean;
   readonly payload?: ReadonlyArray<{
@@ -11,7 +11,7 @@ interface Hovered {
   }>;
 }
 
-/** The figures under the pointer. */
+/** Shows the values of the point under the pointer. */
 export function ChartTooltip({ active, payload, chart }: Hovered & { readonly chart: Chart }) {
   const first = payload?.[0];
   if (!active || payload === undefined || first === undefined) return null;

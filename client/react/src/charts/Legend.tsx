@@ -5,7 +5,7 @@ import { colorsPoints } from "./rows.js";
 
 const MOST_ENTRIES = 14;
 
-/** What each colour stands for: the slices of a pie, the series of anything else. */
+/** The legend of the colours: the slices of a pie, otherwise the series. */
 export function Legend({ chart }: { readonly chart: Chart }) {
   const { locale, now } = useBlockOptions();
   const entries = colorsPoints(chart)
@@ -15,7 +15,7 @@ export function Legend({ chart }: { readonly chart: Chart }) {
   return (
     <ul className="tsr-legend" aria-hidden="true">
       {entries.slice(0, MOST_ENTRIES).map(({ label, color }, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: two slices may have one label
+        // biome-ignore lint/suspicious/noArrayIndexKey: two slices may have the same label
         <li key={index}>
           <span className="tsr-swatch" style={{ backgroundColor: color }} />
           {label || "none"}

@@ -13,7 +13,7 @@ export interface PieOrRadialProps {
   readonly type: "pie" | "radial";
 }
 
-/** Slices of a whole, or a ring per point. */
+/** Pie and radial charts. */
 export function PieOrRadial({ chart, type }: PieOrRadialProps) {
   return (
     <ResponsiveContainer width="100%" height={CHART_HEIGHT} initialDimension={INITIAL_SIZE}>
@@ -22,7 +22,7 @@ export function PieOrRadial({ chart, type }: PieOrRadialProps) {
   );
 }
 
-/** One ring of slices per series, the first innermost. */
+/** A pie chart with a ring of slices per series; the first series is the innermost ring. */
 function Slices({ chart, ...size }: { readonly chart: Chart }) {
   const { locale, now } = useBlockOptions();
   const rows = plotRows(chart, locale, now);
@@ -47,7 +47,7 @@ function Slices({ chart, ...size }: { readonly chart: Chart }) {
   );
 }
 
-/** A bar bent around the centre for each point; the series of a point stand one behind the other. */
+/** A radial chart: a curved bar around the centre for each point, with the values of its series stacked. */
 function Rings({ chart, ...size }: { readonly chart: Chart }) {
   const { locale, now } = useBlockOptions();
   const totals = chart.points.map(({ values }) =>

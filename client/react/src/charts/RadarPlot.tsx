@@ -5,7 +5,7 @@ import { ChartTooltip } from "./ChartTooltip.js";
 import { colorVariable, plotRows, seriesKey, shortLabel } from "./rows.js";
 import { CHART_HEIGHT, INITIAL_SIZE } from "./size.js";
 
-/** Points around a centre, one shape per series. */
+/** A radar chart: points around a centre, one shape per series. */
 export function RadarPlot({ chart }: { readonly chart: Chart }) {
   const { locale, now } = useBlockOptions();
   return (

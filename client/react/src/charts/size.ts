@@ -1,4 +1,4 @@
-/** How high every chart is, in CSS pixels; its width is that of its place. */
+/** The height of every chart in CSS pixels. Its width is that of its container. */
 export const CHART_HEIGHT = 260;
-/** What is drawn before the place has been measured, and where nothing can be measured. */
+/** The size of a chart until its container has been measured, and where it cannot be measured. */
 export const INITIAL_SIZE = { width: 560, height: CHART_HEIGHT };

@@ -11,14 +11,14 @@ export interface Series {
   readonly color: string;
 }
 
-/** One place on the axis, or one slice. `values` are in the order of the series; null where a series has none here. */
+/** A point on the axis, or a slice. `values` has one entry per series, in order; null if a series has no value here. */
 export interface Point {
   readonly label: string;
   readonly values: readonly (number | null)[];
   readonly color: string;
 }
 
-/** A chart that can be drawn. `category` is the name of what the points are, where the data has one. */
+/** A chart that can be drawn. `category` is the name of the points' label field, if the data has one. */
 export interface Chart {
   readonly type: ChartType;
   readonly title: string;
@@ -27,7 +27,7 @@ export interface Chart {
   readonly points: readonly Point[];
 }
 
-/** The data of a `chart` block, or undefined where there is nothing to draw in it. */
+/** Reads the data of a `chart` block. Returns undefined if there is nothing to draw. */
 export function readChart(data: unknown): Chart | undefined {
   if (!isObject(data)) return undefined;
   const type = CHART_TYPES.find((known) => known === data["chartType"]);
@@ -63,7 +63,7 @@ function readSeries(config: JsonObject, rows: readonly JsonObject[]): Series[] {
   }));
 }
 
-/** The field that says what a point is: the first that is no series, words before numbers. */
+/** The label field of the points: the first field that is not a series, preferably with text values. */
 function categoryOf(rows: readonly JsonObject[], series: ReadonlySet<string>): string | undefined {
   const fields = [...new Set(rows.flatMap((row) => Object.keys(row)))].filter(
     (field) => !series.has(field) && field !== "fill",

@@ -1,21 +1,21 @@
 const THEME_COLORS = 5;
-// A colour and nothing else: what a model writes here ends up in a style.
+// Only plain colours are allowed, because this text, written by a model, becomes part of a style.
 const COLOR = /^(?:#[0-9a-f]{3,8}|[a-z]{3,30}|(?:var|rgba?|hsla?|hwb|lab|lch|oklab|oklch)\([-a-z0-9 %.,/()]{1,80}\))$/i;
 const NOT_A_COLOR = /url|image|src|attr|env/i;
 const FAINTEST = 40;
 const FAINTER_BY = 25;
 
-/** The theme's chart colours, over and over; they come from CSS, so they follow light and dark. */
+/** The theme's chart colours, repeated. They are CSS variables, so they follow the light and dark themes. */
 export function themeColor(index: number): string {
   return `var(--chart-${(index % THEME_COLORS) + 1})`;
 }
 
-/** `value` where it is a plain CSS colour, else the theme's colour of that index. */
+/** Returns `value` if it is a plain CSS colour, else the theme's colour with this index. */
 export function safeColor(value: unknown, index: number): string {
   return typeof value === "string" && COLOR.test(value) && !NOT_A_COLOR.test(value) ? value : themeColor(index);
 }
 
-/** Colours that differ: one that comes again comes fainter, so that the legend still tells its owners apart. */
+/** Makes repeated colours fainter, so that all colours in the legend differ. */
 export function distinctColors(colors: readonly string[]): string[] {
   const times = new Map<string, number>();
   return colors.map((color) => {

@@ -4,7 +4,7 @@ import { isObject, type JsonObject, objectsOf, textOf } from "./json.js";
 export const ENTITIES = ["task", "project", "note", "checkpoint"] as const;
 export type EntityName = (typeof ENTITIES)[number];
 
-/** One item as a row or a card shows it. `item` is all of it, as it came. */
+/** An item, prepared for a row or a card. `item` is the original data. */
 export interface EntityItem {
   readonly id: string;
   readonly title: string;
@@ -34,7 +34,7 @@ const DATE_FIELD: Readonly<Record<EntityName, string>> = {
 const FINISHED = new Set(["done", "completed", "complete", "finished", "closed"]);
 const EXCERPT_CHARS = 160;
 
-/** The data of an `entity_ref` block, or undefined where it is none. */
+/** Reads the data of an `entity_ref` block. Returns undefined if it is invalid. */
 export function readEntities(data: unknown): EntityList | undefined {
   if (!isObject(data)) return undefined;
   const entity = ENTITIES.find((known) => known === data["entity"]);
@@ -61,7 +61,7 @@ function readItem(entity: EntityName, item: JsonObject, index: number): EntityIt
   };
 }
 
-/** `in_progress` as "in progress". */
+/** Formats `in_progress` as "in progress". */
 function words(name: string): string {
   return name.replaceAll("_", " ");
 }

@@ -1,4 +1,4 @@
-/** What a block's data may be before it has been looked at: JSON of any shape. */
+/** A block's data before validation: any JSON object. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 export function isObject(value: unknown): value is JsonObject {
@@ -9,7 +9,7 @@ export function objectsOf(value: unknown): readonly JsonObject[] | undefined {
   return Array.isArray(value) && value.every(isObject) ? value : undefined;
 }
 
-/** The value as a person would read it in a cell or a field. */
+/** Formats a value for a table cell or a field. */
 export function textOf(value: unknown): string {
   if (value === null || value === undefined) return "";
   if (typeof value === "string") return value;
@@ -19,13 +19,13 @@ export function textOf(value: unknown): string {
 
 const LONGEST = 20_000;
 
-/** `value` as JSON to show, cut where it is very long. Never throws, whatever the value is. */
+/** Formats `value` as JSON, shortened if it is very long. Never throws. */
 export function writeJson(value: unknown): string {
   let text: string | undefined;
   try {
     text = JSON.stringify(value, undefined, 2);
   } catch {
-    // Circular, or a BigInt: neither comes over the wire, but an application may hand one in.
+    // The value is circular or has a BigInt. The server never sends such a value, but an application may pass one.
   }
   text ??= String(value);
   return text.length > LONGEST ? `${text.slice(0, LONGEST)}\n…` : text;

@@ -13,7 +13,7 @@ export interface Sorting {
   readonly descending: boolean;
 }
 
-/** The data of a `table` block, or undefined where it is none. Short rows are filled up; what is no cell is written as JSON. */
+/** Reads the data of a `table` block; undefined if it is invalid. Fills short rows; formats other cell values as JSON. */
 export function readTable(data: unknown): Table | undefined {
   if (!isObject(data)) return undefined;
   const { headers, rows } = data;
@@ -31,7 +31,7 @@ function readCell(value: unknown): Cell {
   return typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? value : textOf(value);
 }
 
-/** The rows in the order of one column; what is empty comes last either way, and equal rows stay as they were. */
+/** Sorts the rows by one column, stably. Empty cells come last in both directions. */
 export function sortRows(rows: readonly Row[], { column, descending }: Sorting): readonly Row[] {
   const sign = descending ? -1 : 1;
   return [...rows].sort((left, right) => {
@@ -48,13 +48,13 @@ function compareCells(a: Exclude<Cell, null>, b: Exclude<Cell, null>): number {
 
 const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
 
-/** Whether a column is better read from the right: all that is in it are numbers. */
+/** Whether a column is right-aligned: all of its values are numbers. */
 export function isNumeric(rows: readonly Row[], column: number): boolean {
   const cells = rows.map((row) => row[column] ?? null).filter((cell) => cell !== null);
   return cells.length > 0 && cells.every((cell) => typeof cell === "number");
 }
 
-/** The table as tab-separated text, to paste into a spreadsheet. */
+/** Formats the table as tab-separated text for a spreadsheet. */
 export function tableText({ headers, rows }: Table): string {
   return [headers, ...rows].map((row) => row.map(pasted).join("\t")).join("\n");
 }
@@ -62,6 +62,6 @@ export function tableText({ headers, rows }: Table): string {
 function pasted(cell: Cell): string {
   if (typeof cell !== "string") return textOf(cell);
   const line = cell.replace(/\s+/g, " ");
-  // A spreadsheet runs what begins so as a formula, and a model or a stranger's note may have written it.
+  // A spreadsheet would run such a cell as a formula, and its text may come from a model or an untrusted note.
   return /^[=+\-@]/.test(line) ? `'${line}` : line;
 }

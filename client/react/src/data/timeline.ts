@@ -1,7 +1,7 @@
 import { epochMs } from "./dates.js";
 import { isObject, objectsOf, textOf } from "./json.js";
 
-/** One row of the Gantt chart, in epoch milliseconds. `start` is where its bar begins, if the data says so. */
+/** A row of the Gantt chart, in epoch milliseconds. `start` is the start of its bar, if the data has one. */
 export interface Checkpoint {
   readonly id: string;
   readonly title: string;
@@ -12,7 +12,7 @@ export interface Checkpoint {
   readonly status: string;
 }
 
-/** The axis: from `from` to `to` in epoch milliseconds, with a tick at each of `ticks`. */
+/** The axis from `from` to `to`, with ticks at `ticks`, all in epoch milliseconds. */
 export interface Scale {
   readonly from: number;
   readonly to: number;
@@ -24,7 +24,7 @@ const STEPS_DAYS = [1, 2, 7, 14, 30, 60, 91, 182, 365, 730, 1826, 3652, 18_262, 
 const MOST_TICKS = 7;
 const MARGIN = 0.04;
 
-/** The data of a `timeline` block in order of date, or undefined where it is none. What has no date is left out. */
+/** Reads the data of a `timeline` block, sorted by date; undefined if it is invalid. Skips checkpoints without a date. */
 export function readTimeline(data: unknown): readonly Checkpoint[] | undefined {
   const rows = isObject(data) ? objectsOf(data["checkpoints"]) : undefined;
   if (rows === undefined) return undefined;
@@ -48,7 +48,7 @@ export function readTimeline(data: unknown): readonly Checkpoint[] | undefined {
   return checkpoints.sort((a, b) => a.date - b.date);
 }
 
-/** An axis that holds all checkpoints, and `now` where that is not far outside of them. */
+/** An axis that includes all checkpoints, and `now` if it is not far outside their range. */
 export function scaleOf(checkpoints: readonly Checkpoint[], now: number): Scale {
   const moments = checkpoints.flatMap(({ date, start }) => (start === undefined ? [date] : [start, date]));
   let from = moments.reduce((a, b) => Math.min(a, b), moments[0] ?? now);
@@ -64,7 +64,7 @@ export function scaleOf(checkpoints: readonly Checkpoint[], now: number): Scale 
   return { from, to, ticks: ticksBetween(from, to) };
 }
 
-/** Where `moment` is on the axis, in percent of its length. */
+/** The position of `moment` on the axis, in percent of its length. */
 export function placeOn({ from, to }: Scale, moment: number): number {
   return ((moment - from) / (to - from)) * 100;
 }
@@ -72,7 +72,7 @@ export function placeOn({ from, to }: Scale, moment: number): number {
 function ticksBetween(from: number, to: number): number[] {
   const days = STEPS_DAYS.find((step) => (to - from) / (step * DAY_MS) <= MOST_TICKS);
   const step = (days ?? (to - from) / DAY_MS / MOST_TICKS) * DAY_MS;
-  // Local midnights, so that a tick stands at the beginning of the day that it names.
+  // Ticks are at local midnight, the start of the day that their label names.
   const first = new Date(from);
   first.setHours(24, 0, 0, 0);
   const ticks: number[] = [];

@@ -9,7 +9,7 @@ export const PASSWORD = "correct horse battery";
 /** Accounts and devices at one server. */
 export class House {
   readonly #devices: Tessera[] = [];
-  /** Every type of frame that has crossed the wire, as `in device_ready`. */
+  /** The types of all frames that were sent or received, such as `in device_ready`. */
   readonly seen: Set<string>;
 
   constructor(

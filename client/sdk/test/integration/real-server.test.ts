@@ -20,7 +20,7 @@ import { sampleStore } from "./store.js";
 
 const START_MS = 60_000;
 const seen = new Set<string>();
-// One server after the other, on one database: making it is what takes time.
+// The servers run one after another on one database, because creating a database is slow.
 const state = mkdtempSync(join(tmpdir(), "tessera-client-"));
 afterAll(() => rmSync(state, { recursive: true, force: true }));
 
@@ -50,7 +50,7 @@ function entered(client: Tessera, name: Tessera["state"]["name"]): Promise<Tesse
 }
 
 atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (house) => {
-  test("greets with its limits", async () => {
+  test("sends its limits in device_ready", async () => {
     const login = await house().account();
     const session = await (await house().online(login)).ready();
     expect(session).toMatchObject({ protocol_version: 3, user_id: login.userId, resume: "new" });
@@ -82,7 +82,7 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (house) => {
     expect(block).toMatchObject({ open: false, ...(chartType === undefined ? {} : { data: { chartType } }) });
   });
 
-  test("a client that does not ask for announcements gets none", async () => {
+  test("a client without the feature block_open gets no announcements", async () => {
     const device = await house().online(undefined, { features: [] });
     const types: string[] = [];
     for await (const event of device.home("Show my week as a table")) {
@@ -100,13 +100,13 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (house) => {
     expect(block?.type === "text" && block.text).toContain("Paper samples");
   });
 
-  test("a popup on what the device does not have fails", async () => {
+  test("a popup on an unknown item fails", async () => {
     const device = await house().online();
     const failed = device.popup("What is this about?", { type: "note", id: "gone" });
     await expect(Promise.resolve(failed)).rejects.toMatchObject({ code: "scope_not_found", retryable: false });
   });
 
-  test("several requests run side by side", async () => {
+  test("several requests run at the same time", async () => {
     const device = await house().online();
     const answers = ["What is overdue?", "Show the timeline", "How are my projects doing?"].map((message) =>
       device.home(message),
@@ -116,7 +116,7 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (house) => {
     }
   });
 
-  test("a request id is answered once", async () => {
+  test("a request id runs once", async () => {
     const device = await house().online();
     const { requestId } = await device.home("What is overdue?");
     const again = device.home("What is overdue?", { requestId });
@@ -154,7 +154,7 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (house) => {
   describe("an approval", () => {
     const DELETE = "Delete the task Renew the domain";
 
-    test("granted: the item is gone, and the other device hears", async () => {
+    test("granted: the item is deleted, and the other device gets the mutation", async () => {
       const login = await house().account();
       const store = sampleStore();
       const asked: Approval[] = [];
@@ -174,7 +174,7 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (house) => {
       expect(await told).toMatchObject({ op: "delete", entity: "task", id: "t1", request_id: answer.requestId });
     });
 
-    test("refused: nothing is changed, and the model is told", async () => {
+    test("refused: nothing changes, and the model sees the refusal", async () => {
       const store = sampleStore();
       const device = await house().online(undefined, { tools: store.tools(), approve: () => false });
       const answer = await device.home(DELETE);
@@ -182,7 +182,7 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (house) => {
       expect(store.items.task.has("t1")).toBe(true);
     });
 
-    test("edited: what the person made of it is run", async () => {
+    test("edited: the edited arguments are run", async () => {
       const store = sampleStore();
       const asked: Approval[] = [];
       const device = await house().online(undefined, {
@@ -199,7 +199,7 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (house) => {
     });
   });
 
-  test("what the person changes here, the other devices hear", async () => {
+  test("changes that the person makes reach the other devices", async () => {
     const login = await house().account();
     const [here, there] = [await house().online(login), await house().online(login)];
     const told = new Promise<WsServerMutation>((resolve) => there.on("mutation", resolve));
@@ -237,12 +237,12 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (house) => {
     expect(await api.login(email, PASSWORD)).toMatchObject({ expiresIn: 3600 });
   });
 
-  test("a token that is none closes the connection for good", async () => {
+  test("an invalid token closes the connection for good", async () => {
     const device = house().device(await house().account(), { getToken: () => "nonsense" });
     await expect(device.ready()).rejects.toMatchObject({ code: "token_refused" });
   });
 
-  test("a newer connection of the same device replaces the older one, which stays away", async () => {
+  test("a newer connection of the same device replaces the older one, which does not connect again", async () => {
     const login = await house().account();
     const deviceId = randomUUID();
     const older = await house().online(login, { deviceId });
@@ -295,7 +295,7 @@ atServer("a server that stops and starts again", { TESSERA_DRAIN_GRACE_S: "60" }
 });
 
 atServer("a token that expires", { TESSERA_ACCESS_TOKEN_TTL_S: "6", TESSERA_HEARTBEAT_S: "2" }, (house) => {
-  test("is replaced in time, and the session goes on", async () => {
+  test("is refreshed in time, and the session continues", async () => {
     const account = await house().account();
     const reasons: TokenReason[] = [];
     const api = rest({ baseUrl: house().server.restUrl });
@@ -310,7 +310,7 @@ atServer("a token that expires", { TESSERA_ACCESS_TOKEN_TTL_S: "6", TESSERA_HEAR
     let warnings = 0;
     await new Promise<void>((resolve) => {
       device.on("frame", ({ frame }) => {
-        // The first warning comes with the session, a second one only for a second token.
+        // The first warning belongs to the first token, the second one only to a refreshed token.
         if ((frame as ServerFrame).type === "auth_expiring" && ++warnings === 2) {
           resolve();
         }
@@ -320,7 +320,7 @@ atServer("a token that expires", { TESSERA_ACCESS_TOKEN_TTL_S: "6", TESSERA_HEAR
     expect(reasons.slice(0, 2)).toEqual(["connect", "expiring"]);
   });
 
-  test("and is not, ends the session: a new one begins with a new token", async () => {
+  test("that expires ends the session, and a new session starts with a new token", async () => {
     const account = await house().account();
     const reasons: TokenReason[] = [];
     const errors: TesseraError[] = [];
@@ -346,7 +346,7 @@ atServer("a token that expires", { TESSERA_ACCESS_TOKEN_TTL_S: "6", TESSERA_HEAR
   });
 });
 
-test("every type of frame has crossed the wire by now", () => {
+test("the tests have exchanged every type of frame", () => {
   const schema = JSON.parse(
     readFileSync(new URL("../../../../docs/protocol/schema.json", import.meta.url), "utf8"),
   ) as {

@@ -8,13 +8,13 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../../../../", import.meta.url));
 
-/** The project's own interpreter, unless `TESSERA_CLIENT_TEST_PYTHON` names another. */
+/** The project's Python interpreter, or the one in `TESSERA_CLIENT_TEST_PYTHON`. */
 function python(): string {
   const own = join(ROOT, ".venv", "bin", "python");
   return process.env["TESSERA_CLIENT_TEST_PYTHON"] ?? (existsSync(own) ? own : "python3");
 }
 
-/** The real server in a process of its own: demo model, embedded database. */
+/** The real server in a separate process, with the demo model and an embedded database. */
 export class RunningServer {
   #process: ChildProcessByStdio<null, Readable, Readable> | undefined;
   #log: string[] = [];
@@ -23,13 +23,13 @@ export class RunningServer {
   wsUrl = "";
   restUrl = "";
 
-  /** Not running yet; its files are in `state`. */
+  /** Does not start the server. Its files are in `state`. */
   constructor(
     private readonly state: string,
     private readonly settings: Readonly<Record<string, string>>,
   ) {}
 
-  /** Start, or start again at the same addresses. */
+  /** Start the server. A restart uses the same addresses. */
   async start(): Promise<void> {
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("TESSERA_"));
     const started = spawn(python(), ["-m", "server", "run"], {
@@ -70,12 +70,12 @@ export class RunningServer {
     }
   }
 
-  /** Tell it to stop, as an operator does. */
+  /** Send SIGTERM, as an operator does. */
   terminate(): void {
     this.#process?.kill("SIGTERM");
   }
 
-  /** Wait until it has stopped. */
+  /** Wait until the process has ended. */
   async stopped(): Promise<void> {
     if (this.#process !== undefined && this.#process.exitCode === null) {
       await once(this.#process, "exit");

@@ -12,7 +12,7 @@ export class Store {
     this.items = { task: byId("task"), project: byId("project"), note: byId("note"), checkpoint: byId("checkpoint") };
   }
 
-  /** The twenty tools over it. */
+  /** The twenty tools over these items. */
   tools(): Tools {
     return Object.fromEntries(ENTITIES.map((entity) => [entity, this.#toolsOf(this.items[entity])])) as Tools;
   }

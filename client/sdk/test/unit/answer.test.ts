@@ -61,7 +61,7 @@ describe("the snapshot", () => {
     expect(made.snapshot.blocks[1]).toEqual({ index: 1, type: "table", data: TABLE, open: false });
   });
 
-  test("a server that announces no blocks gives the same in the end", () => {
+  test("the final snapshot is the same without block announcements", () => {
     const announced = answer(
       start,
       open(0, "text"),
@@ -76,20 +76,20 @@ describe("the snapshot", () => {
     expect(silent.snapshot).toEqual(announced.snapshot);
   });
 
-  test("a block that is skipped loses its skeleton when a later block opens", () => {
+  test("the skeleton of a skipped block is removed when a later block opens", () => {
     const made = answer(start, open(0, "chart"), open(1, "text"));
     expect(made.snapshot.blocks.map((block) => block.index)).toEqual([1]);
   });
 
-  test("or when text comes that was not announced", () => {
+  test("the skeleton is removed when unannounced text arrives", () => {
     expect(answer(start, open(0, "chart"), text(1, "x")).snapshot.blocks.map((block) => block.index)).toEqual([1]);
   });
 
-  test("or when the answer ends", () => {
+  test("the skeleton is removed when the answer ends", () => {
     expect(answer(start, open(0, "chart"), end()).snapshot.blocks).toEqual([]);
   });
 
-  test("a corrected block that comes late is put at its index", () => {
+  test("a corrected block that arrives late is inserted at its index", () => {
     const made = answer(start, text(0, "a"), open(1, "table"), text(2, "b"), open(3, "chart"), table(1));
     expect(made.snapshot.blocks.map((block) => [block.index, block.type])).toEqual([
       [0, "text"],
@@ -99,11 +99,11 @@ describe("the snapshot", () => {
     ]);
   });
 
-  test("text of an earlier block goes on where it was", () => {
+  test("later text of an earlier block is appended to that block", () => {
     expect(answer(start, text(0, "a"), table(1), text(0, "b")).snapshot.blocks).toMatchObject([{ text: "ab" }, {}]);
   });
 
-  test("is never changed, only replaced", () => {
+  test("is immutable: each frame creates a new one", () => {
     const made = answer(start, text(0, "a"));
     const before = made.snapshot;
     const copy = structuredClone({ ...before });
@@ -114,7 +114,7 @@ describe("the snapshot", () => {
     expect(made.snapshot).not.toBe(before);
   });
 
-  test("has what the last frame says", () => {
+  test("contains the fields of stream_end", () => {
     const made = answer(start, {
       ...at,
       type: "stream_end",
@@ -132,7 +132,7 @@ describe("the snapshot", () => {
     });
   });
 
-  test("nothing comes after the end", () => {
+  test("frames after the end are ignored", () => {
     const made = answer(start, end());
     const { snapshot } = made;
     made.receive(text(0, "late"));
@@ -143,20 +143,20 @@ describe("the snapshot", () => {
 });
 
 describe("awaited", () => {
-  test("it is the whole answer", async () => {
+  test("it resolves to the complete answer", async () => {
     const made = answer(start, text(0, "Hi"), end());
     expect(await made).toBe(made.snapshot);
     await expect(made.finally()).resolves.toBe(made.snapshot);
   });
 
-  test("cancelled is an outcome", async () => {
+  test("a cancelled answer resolves", async () => {
     expect(await answer(start, text(0, "Hi"), end("cancelled"))).toMatchObject({
       status: "cancelled",
       blocks: [{ text: "Hi", open: false }],
     });
   });
 
-  test("a failed one throws, and the snapshot keeps what had come", async () => {
+  test("a failed answer rejects, and the snapshot keeps the blocks that arrived", async () => {
     const made = answer(start, text(0, "Hi"), failure);
     const error = await made.catch((caught: unknown) => caught);
     expect(error).toBeInstanceOf(TesseraError);
@@ -169,7 +169,7 @@ describe("awaited", () => {
     });
   });
 
-  test("a failure that no one awaits is no unhandled rejection", async () => {
+  test("a failure that is not awaited causes no unhandled rejection", async () => {
     const unhandled = vi.fn();
     process.on("unhandledRejection", unhandled);
     answer(failure);
@@ -183,7 +183,7 @@ describe("awaited", () => {
 describe("looped over", () => {
   const frames = [start, open(0, "text"), text(0, "a"), text(0, "b"), table(1), end()];
 
-  test("it gives the events in order, also those that came before", async () => {
+  test("it yields the events in order, including earlier ones", async () => {
     const made = answer(...frames.slice(0, 3));
     const events: AnswerEvent[] = [];
     const loop = (async () => {
@@ -203,7 +203,7 @@ describe("looped over", () => {
     ]);
   });
 
-  test("each loop begins with the first event", async () => {
+  test("each loop starts with the first event", async () => {
     const made = answer(...frames);
     const types = async (): Promise<string[]> => {
       const seen: string[] = [];
@@ -227,7 +227,7 @@ describe("looped over", () => {
     expect(seen).toEqual(["start", "text"]);
   });
 
-  test("leaving early cancels, once", async () => {
+  test("leaving early cancels exactly once", async () => {
     const cancel = vi.fn();
     const made = new StreamedAnswer(request_id, cancel);
     made.receive(start);
@@ -239,7 +239,7 @@ describe("looped over", () => {
     expect(cancel).toHaveBeenCalledOnce();
   });
 
-  test("after the end there is nothing to cancel", async () => {
+  test("cancelling after the end sends nothing", async () => {
     const cancel = vi.fn();
     const made = new StreamedAnswer(request_id, cancel);
     feed(made, frames);
@@ -251,7 +251,7 @@ describe("looped over", () => {
   });
 });
 
-test("subscribers hear of every change, until they leave", () => {
+test("subscribers are called for every change until they unsubscribe", () => {
   const made = answer();
   const first = vi.fn();
   const second = vi.fn();

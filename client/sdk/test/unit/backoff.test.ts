@@ -3,7 +3,7 @@ import { Backoff } from "../../src/backoff.js";
 
 const options = { firstMs: 500, maxMs: 4000, stableMs: 10_000 };
 
-test("delays double up to the longest", () => {
+test("delays double up to the maximum", () => {
   const backoff = new Backoff({ ...options, random: () => 1 });
   expect([1, 2, 3, 4, 5].map(() => backoff.next())).toEqual([500, 1000, 2000, 4000, 4000]);
 });
@@ -16,7 +16,7 @@ test.each([
   expect(new Backoff({ ...options, random: () => random }).next()).toBeCloseTo(delay);
 });
 
-test("a delay is at least what is asked for, and that has jitter too", () => {
+test("a delay is at least the given minimum, with jitter", () => {
   expect(new Backoff({ ...options, random: () => 0 }).next(1000)).toBe(1000);
   expect(new Backoff({ ...options, random: () => 0.5 }).next(1000)).toBe(1250);
 });
@@ -29,7 +29,7 @@ test("many failures do not overflow", () => {
   expect(backoff.next()).toBe(4000);
 });
 
-test("a session that lasted starts the count again, a short one does not", () => {
+test("a long session resets the delays, a short one does not", () => {
   const backoff = new Backoff({ ...options, random: () => 1 });
   backoff.next();
   backoff.sessionLasted(9999);

@@ -19,7 +19,7 @@ test.each([
   [1005, "retry"],
   [1006, "retry"],
   [1012, "retry"],
-  // What the protocol may yet add keeps to its range.
+  // Future codes of the protocol follow their range.
   [4042, "retry"],
   [4599, "stop"],
   [4600, "retry"],

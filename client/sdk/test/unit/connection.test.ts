@@ -5,7 +5,7 @@ import { DEVICE_ID, entered, type Peer, ScriptedServer } from "./scripted-server
 let server: ScriptedServer;
 
 beforeEach(async () => {
-  // The clock is the test's: sockets are real, and waits for them are waits for events.
+  // The test controls the clock. Sockets are real; the tests wait for their events.
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] });
   server = await ScriptedServer.open();
 });
@@ -17,7 +17,7 @@ afterEach(async () => {
 });
 
 describe("the handshake", () => {
-  test("says who the device is, and then the client is online", async () => {
+  test("sends device_hello, and then the client is online", async () => {
     const client = server.connect({ client: { name: "desk", version: "2", platform: "linux" } });
     expect(client.state).toEqual({ name: "connecting" });
     const peer = await server.next();
@@ -34,7 +34,7 @@ describe("the handshake", () => {
     expect(client.state).toEqual({ name: "online", session });
   });
 
-  test("what comes before the greeting is not taken for it", async () => {
+  test("frames before device_ready are not taken for it", async () => {
     const client = server.connect();
     const peer = await server.next();
     peer.say("pong");
@@ -43,7 +43,7 @@ describe("the handshake", () => {
     expect((await client.ready()).heartbeat_s).toBe(25);
   });
 
-  test("a server that does not greet in time is tried again", async () => {
+  test("connects again if device_ready does not arrive in time", async () => {
     const client = server.connect({ handshakeTimeoutMs: 3000 });
     const peer = await server.next();
     await peer.hear("device_hello");
@@ -54,11 +54,11 @@ describe("the handshake", () => {
     expect((await waiting).error).toMatchObject({ code: "connection_failed", retryable: true });
   });
 
-  test.each(["http://127.0.0.1/", "nowhere"])("the URL %s is refused at once", (url) => {
+  test.each(["http://127.0.0.1/", "nowhere"])("the URL %s is rejected immediately", (url) => {
     expect(() => server.connect({ url })).toThrow(TypeError);
   });
 
-  test("a socket that the platform refuses to open is not tried again", async () => {
+  test("does not try again if the platform refuses to open the socket", async () => {
     class Refused {
       constructor() {
         throw new DOMException("mixed content", "SecurityError");
@@ -69,7 +69,7 @@ describe("the handshake", () => {
     expect(error).toMatchObject({ code: "connection_failed", retryable: false, cause: { name: "SecurityError" } });
   });
 
-  test("where there is no WebSocket one must be passed in", () => {
+  test("a platform without WebSocket needs one as an option", () => {
     vi.stubGlobal("WebSocket", undefined);
     expect(() => connect({ url: server.url, deviceId: DEVICE_ID, getToken: () => "t" })).toThrow(/WebSocket/);
   });
@@ -98,7 +98,7 @@ describe("after the end of a session", () => {
     await client.ready();
   });
 
-  test("vanished without a close frame, it connects again", async () => {
+  test("it connects again after a loss without a close frame", async () => {
     const { client, peer } = await server.online();
     const waiting = entered(client, "waiting");
     peer.vanish();
@@ -115,7 +115,7 @@ describe("after the end of a session", () => {
     expect([client.state.name, server.waiting]).toEqual(["closed", 0]);
   });
 
-  test("waits grow while attempts fail, and begin anew after a session that lasted", async () => {
+  test("delays grow while attempts fail, and start again after a long session", async () => {
     const { client, peer } = await server.online();
     const waits: number[] = [];
     client.on("state", (state) => {
@@ -155,7 +155,7 @@ describe("after the end of a session", () => {
     expect([client.state.name, server.waiting]).toEqual(["online", 0]);
   });
 
-  test("so does a network that is back, in a browser", async () => {
+  test("a browser that is back online ends the wait", async () => {
     const target = new EventTarget();
     vi.stubGlobal("addEventListener", target.addEventListener.bind(target));
     vi.stubGlobal("removeEventListener", target.removeEventListener.bind(target));
@@ -171,7 +171,7 @@ describe("after the end of a session", () => {
   });
 });
 
-test("a server that is not there is tried again", async () => {
+test("tries again if no server listens", async () => {
   const gone = await ScriptedServer.open();
   await gone.close();
   const client = server.connect({ url: gone.url });
@@ -211,7 +211,7 @@ describe("tokens", () => {
     },
   );
 
-  test("the same token again is not tried", async () => {
+  test("does not connect with the same token again", async () => {
     const { reasons, getToken } = tokens("old", "old");
     const client = server.connect({ getToken });
     const closed = entered(client, "closed");
@@ -220,7 +220,7 @@ describe("tokens", () => {
     expect([reasons, server.waiting]).toEqual([["connect", "refused"], 0]);
   });
 
-  test("when the new one is refused too, it is over", async () => {
+  test("closes when the new token is refused, too", async () => {
     const { reasons, getToken } = tokens("old", "new", "newer");
     const client = server.connect({ getToken });
     const closed = entered(client, "closed");
@@ -231,7 +231,7 @@ describe("tokens", () => {
     expect([reasons, server.waiting]).toEqual([["connect", "refused"], 0]);
   });
 
-  test("until retry, when another token is there", async () => {
+  test("retry connects with a different token", async () => {
     const { reasons, getToken } = tokens("old", "old", "new");
     const client = server.connect({ getToken });
     const closed = entered(client, "closed");
@@ -243,7 +243,7 @@ describe("tokens", () => {
     expect(reasons).toEqual(["connect", "refused", "refused"]);
   });
 
-  test("that ends in a session that lasted is followed by another at once", async () => {
+  test("a token that expires after a long session is replaced immediately", async () => {
     const { reasons, getToken } = tokens("old", "new");
     const { client, peer } = await server.online({ getToken });
     vi.advanceTimersByTime(20_000);
@@ -253,7 +253,7 @@ describe("tokens", () => {
     expect(reasons).toEqual(["connect", "refused"]);
   });
 
-  test("that end at once do not make a loop without a pause", async () => {
+  test("tokens that expire immediately do not cause a busy loop", async () => {
     const { getToken } = tokens("a", "b", "c");
     const { client, peer } = await server.online({ getToken });
     const waiting = entered(client, "waiting");
@@ -276,13 +276,13 @@ describe("tokens", () => {
     expect(reasons).toEqual(["connect", "connect"]);
   });
 
-  test("getToken that says it is over, is over", async () => {
+  test("an error of getToken that is not retryable closes the connection", async () => {
     const { getToken } = tokens(new TesseraError("bad_credentials", "no"));
     const { error } = await entered(server.connect({ getToken }), "closed");
     expect(error).toMatchObject({ code: "token_unavailable", retryable: false, cause: { code: "bad_credentials" } });
   });
 
-  test("a new one is brought before the present one ends", async () => {
+  test("the token is refreshed before it expires", async () => {
     const { reasons, getToken } = tokens("old", "new");
     const { client, peer } = await server.online({ getToken });
     const warned = heard(client, "auth_expiring");
@@ -295,7 +295,7 @@ describe("tokens", () => {
     expect(reasons).toEqual(["connect", "expiring"]);
   });
 
-  test("getToken that fails then is asked again while there is time", async () => {
+  test("getToken is called again after an error while time remains", async () => {
     const { reasons, getToken } = tokens("old", new Error("away"), "new");
     const { client, peer } = await server.online({ getToken });
     const errors: TesseraError[] = [];
@@ -310,7 +310,7 @@ describe("tokens", () => {
     expect(reasons).toEqual(["connect", "expiring", "expiring"]);
   });
 
-  test("none is brought to a session that has ended", async () => {
+  test("no token is sent to a session that has ended", async () => {
     const { reasons, getToken } = tokens("old", "new");
     const { client, peer } = await server.online({ getToken });
     const warned = heard(client, "auth_expiring");
@@ -323,7 +323,7 @@ describe("tokens", () => {
 });
 
 describe("the heartbeat", () => {
-  test("pings, and a server that answers stays", async () => {
+  test("sends pings, and keeps the connection of a server that answers", async () => {
     const { client, peer } = await server.online();
     for (let beat = 0; beat < 5; beat += 1) {
       vi.advanceTimersByTime(25_000);
@@ -335,7 +335,7 @@ describe("the heartbeat", () => {
     expect(client.state.name).toBe("online");
   });
 
-  test("a server that is silent for two is left", async () => {
+  test("closes the connection of a server that is silent for two intervals", async () => {
     const { client, peer } = await server.online();
     const waiting = entered(client, "waiting");
     vi.advanceTimersByTime(74_999);
@@ -347,7 +347,7 @@ describe("the heartbeat", () => {
 });
 
 describe("closing", () => {
-  test("says goodbye, and nothing follows", async () => {
+  test("closes with code 1000, and does not connect again", async () => {
     const { client, peer } = await server.online();
     client.close();
     expect(client.state).toEqual({ name: "closed", error: null });
@@ -384,13 +384,13 @@ describe("closing", () => {
   });
 });
 
-/** The next frame of `type` that the client has taken in. */
+/** The next frame of `type` that the client has processed. */
 function heard(client: ReturnType<ScriptedServer["connect"]>, type: string): Promise<void> {
   return new Promise((resolve) => {
     const stop = client.on("frame", ({ direction, frame }) => {
       if (direction === "in" && (frame as { type: string }).type === type) {
         stop();
-        // The frame event comes before the frame is acted upon.
+        // The frame event comes before the frame is processed.
         queueMicrotask(resolve);
       }
     });

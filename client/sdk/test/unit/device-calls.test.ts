@@ -36,7 +36,7 @@ function callOf(tool: string, args: object = {}, fields: object = {}): Frame & {
   };
 }
 
-/** What the device answers to one call. */
+/** The device's answer to one call. */
 async function run(peer: Peer, frame: Frame): Promise<Frame> {
   peer.say(frame.type, frame);
   return await peer.hear("tool_result");
@@ -63,7 +63,7 @@ describe("each of the twenty tools", () => {
     expect(context).toMatchObject({ callId: frame.call_id, requestId: DEVICE_ID });
   });
 
-  test("and no other", async () => {
+  test("an unknown tool is answered with an error", async () => {
     expect(cases.map(([tool]) => tool).toSorted()).toHaveLength(20);
     const { peer } = await server.online();
     expect(await run(peer, callOf("complete_task"))).toMatchObject({ ok: false, error: { code: "unknown_tool" } });
@@ -74,7 +74,7 @@ describe("each of the twenty tools", () => {
 describe("a tool", () => {
   const task = (get: () => unknown): Tools => ({ task: { get } }) as unknown as Tools;
 
-  test("that is missing says so", async () => {
+  test("that is missing is answered with `unsupported`", async () => {
     const { peer } = await server.online({ tools: { task: {} } });
     expect(await run(peer, callOf("list_tasks"))).toMatchObject({ ok: false, error: { code: "unsupported" } });
     expect(await run(peer, callOf("list_notes"))).toMatchObject({ ok: false, error: { code: "unsupported" } });
@@ -96,7 +96,7 @@ describe("a tool", () => {
     expect(await run(peer, callOf("get_task", { id: "?" }))).toMatchObject({ ok: false, error: { code: "not_found" } });
   });
 
-  test("that throws a ToolError tells the model", async () => {
+  test("that throws a ToolError sends its code and message", async () => {
     const { peer } = await server.online({
       tools: task(() => {
         throw new ToolError("locked", "Someone edits it.");
@@ -105,7 +105,7 @@ describe("a tool", () => {
     expect((await run(peer, callOf("get_task")))["error"]).toEqual({ code: "locked", message: "Someone edits it." });
   });
 
-  test("that throws anything else tells the model no details, and the application all", async () => {
+  test("that throws another error sends no details, and reports it to the application", async () => {
     const { client, peer } = await server.online({
       tools: task(() => Promise.reject(new Error("/home/ann/db: busy"))),
     });
@@ -116,20 +116,20 @@ describe("a tool", () => {
     expect(await reported).toMatchObject({ code: "tool_failed", cause: { message: "/home/ann/db: busy" } });
   });
 
-  test("whose result can't be sent says so, and the connection stays", async () => {
+  test("whose result is too large is answered with an error, and the connection stays", async () => {
     const { peer } = await server.online({ tools: task(() => ({ id: "t1", title: "x".repeat(10_000) })) });
     expect(await run(peer, callOf("get_task"))).toMatchObject({ ok: false, error: { code: "too_large" } });
     expect(await run(peer, callOf("get_task"))).toMatchObject({ ok: false, error: { code: "too_large" } });
   });
 
-  test("whose result is no JSON says so", async () => {
+  test("whose result is not JSON is answered with an error", async () => {
     const { client, peer } = await server.online({ tools: task(() => ({ id: 1n })) });
     const reported = new Promise((resolve) => client.on("error", resolve));
     expect(await run(peer, callOf("get_task"))).toMatchObject({ ok: false, error: { code: "tool_failed" } });
     await reported;
   });
 
-  test("that is withdrawn is told, and its result is not sent", async () => {
+  test("that is withdrawn gets an aborted signal, and its result is not sent", async () => {
     const started = deferred<AbortSignal>();
     const finish = deferred<{ id: string }>();
     const { peer } = await server.online({
@@ -165,7 +165,7 @@ describe("a tool", () => {
     expect(signal.reason).toMatchObject({ code: "disconnected" });
   });
 
-  test("is withdrawn when its time is up", async () => {
+  test("is aborted when its deadline passes", async () => {
     const started = deferred<AbortSignal>();
     const { peer } = await server.online({ tools: task2((signal) => started.resolve(signal)) });
     peer.say("tool_call", callOf("get_task", {}, { deadline_ms: 1 }));
@@ -198,7 +198,7 @@ describe("an approval", () => {
     return await run(peer, callOf("delete_task", { id: "t1" }, { requires_approval: true }));
   }
 
-  test("shows the person what is to be run", async () => {
+  test("shows the person the call", async () => {
     const approve = vi.fn<Approve>(() => true);
     const result = await ask(approve);
     expect(approve.mock.calls[0]?.[0]).toMatchObject({
@@ -234,7 +234,7 @@ describe("an approval", () => {
     expect(removed).not.toHaveBeenCalled();
   });
 
-  test("is moot when the call is withdrawn: a yes that comes later runs nothing", async () => {
+  test("that comes after the call was withdrawn runs nothing", async () => {
     removed.mockClear();
     const asked = deferred<AbortSignal>();
     const decision = deferred<boolean>();

@@ -15,7 +15,7 @@ const idOf = (frame: Frame): unknown => frame["request_id"];
 const end = (request_id: unknown, status = "completed"): object => ({ request_id, status, mutations: [] });
 
 describe("a request", () => {
-  test("from home is sent with what was said before", async () => {
+  test("from home is sent with the conversation so far", async () => {
     const { client, peer } = await server.online();
     const history = [{ role: "user", content: "Hi" }] as const;
     const answer = client.home("And now?", { history, sessionId: "chat-1" });
@@ -43,7 +43,7 @@ describe("a request", () => {
     expect(await answer).toMatchObject({ domain: "notes", agent: null });
   });
 
-  test("gets its own frames when several run", async () => {
+  test("gets only its own frames when several run", async () => {
     const { client, peer } = await server.online();
     const answers = [client.home("a"), client.home("b")];
     const ids = [idOf(await peer.hear("home_request")), idOf(await peer.hear("home_request"))];
@@ -59,7 +59,7 @@ describe("a request", () => {
     expect(blocks).toMatchObject([[{ text: "a1a2" }], [{ text: "b1b2" }]]);
   });
 
-  test("without a connection fails at once", async () => {
+  test("without a connection fails immediately", async () => {
     const client = server.connect();
     const answer = client.home("Hi");
     expect(answer.snapshot).toMatchObject({ status: "failed", error: { code: "offline", retryable: true } });
@@ -70,7 +70,7 @@ describe("a request", () => {
     await peer.greet();
     await client.ready();
     client.mutate({ op: "delete", entity: "task", id: "t2" });
-    // Nothing of what was refused was kept to be sent now.
+    // The failed request was not queued.
     expect(await peer.hear("mutation")).toMatchObject({ id: "t2" });
   });
 
@@ -103,7 +103,7 @@ describe("a request", () => {
     await expect(Promise.resolve(answer)).rejects.toMatchObject({ code: "closed" });
   });
 
-  test("that is refused fails with the server's words", async () => {
+  test("that is refused fails with the server's error", async () => {
     const { client, peer } = await server.online();
     const answer = client.home("Hi");
     const request_id = idOf(await peer.hear("home_request"));
@@ -112,7 +112,7 @@ describe("a request", () => {
     expect(error).toMatchObject({ code: "too_many_requests", message: "At most 8.", retryable: true });
   });
 
-  test("with an id in use fails without being sent", async () => {
+  test("with the id of a running request fails without being sent", async () => {
     const { client, peer } = await server.online();
     client.home("a", { requestId: DEVICE_ID });
     const again = client.home("b", { requestId: DEVICE_ID });
@@ -135,7 +135,7 @@ describe("a request", () => {
     },
   );
 
-  test("after the end says that trying again is no use", async () => {
+  test("after the connection is closed for good is not retryable", async () => {
     const { client, peer } = await server.online();
     const closed = entered(client, "closed");
     peer.close(4503);
@@ -148,7 +148,7 @@ describe("a request", () => {
     expect(client.home("Hi").snapshot).toMatchObject({ error: { code: "offline", retryable: false } });
   });
 
-  test("larger than the server reads fails, and the connection stays", async () => {
+  test("larger than the server accepts fails, and the connection stays", async () => {
     const { client, peer } = await server.online();
     // Four bytes each in UTF-8, two units in JavaScript.
     const answer = client.home("😀".repeat(2500));
@@ -157,7 +157,7 @@ describe("a request", () => {
     expect((await peer.hear("home_request"))["message"]).toHaveLength(4800);
   });
 
-  test("that was not read fails, and those that were go on", async () => {
+  test("that was not read fails, and requests that were read continue", async () => {
     const { client, peer } = await server.online();
     const begun = client.home("begun");
     const unread = client.home("unread");
@@ -173,7 +173,7 @@ describe("a request", () => {
 });
 
 describe("cancelling", () => {
-  test("tells the server, and waits for its word", async () => {
+  test("sends `cancel` and waits for stream_end", async () => {
     const { client, peer } = await server.online();
     const answer = client.home("Hi");
     const request_id = idOf(await peer.hear("home_request"));
@@ -195,7 +195,7 @@ describe("cancelling", () => {
     expect(await answer).toMatchObject({ status: "cancelled" });
   });
 
-  test("by a signal that was aborted before sends nothing", async () => {
+  test("by an already aborted signal sends nothing", async () => {
     const { client, peer } = await server.online();
     expect(await client.home("Hi", { signal: AbortSignal.abort() })).toMatchObject({ status: "cancelled" });
     client.home("next");
@@ -213,7 +213,7 @@ describe("cancelling", () => {
     expect(await peer.hear("cancel")).toMatchObject({ request_id });
   });
 
-  test("that crosses the end changes nothing, also when the error overtakes the end", async () => {
+  test("after the end changes nothing, also when the error overtakes the end", async () => {
     const { client, peer } = await server.online();
     const errors = vi.fn();
     client.on("error", errors);
@@ -231,7 +231,7 @@ describe("cancelling", () => {
 describe("forgetting", () => {
   const other = DEVICE_ID.replace(/1$/, "9");
 
-  test("gives the tiers", async () => {
+  test("resolves to the tiers", async () => {
     const { client, peer } = await server.online();
     const forgotten = client.forget(DEVICE_ID);
     expect(await peer.hear("memory_forget")).toEqual({ type: "memory_forget", memory_id: DEVICE_ID });
@@ -239,7 +239,7 @@ describe("forgetting", () => {
     expect(await forgotten).toEqual(["core", "episodic"]);
   });
 
-  test("is asked one at a time, so that a refusal has its own", async () => {
+  test("sends one frame at a time, so that a refusal belongs to it", async () => {
     const { client, peer } = await server.online();
     const refused = client.forget(DEVICE_ID);
     const forgotten = client.forget(other);
@@ -251,7 +251,7 @@ describe("forgetting", () => {
     expect(await forgotten).toEqual(["core"]);
   });
 
-  test("an id that is no UUID is refused here, and the next is asked", async () => {
+  test("an id that is not a UUID is rejected locally, and the next is sent", async () => {
     const { client, peer } = await server.online();
     await expect(client.forget("nope")).rejects.toMatchObject({ code: "invalid_argument" });
     const forgotten = client.forget(other);
@@ -273,7 +273,7 @@ describe("forgetting", () => {
     },
   );
 
-  test("ends with what also ends a request that may be meant", async () => {
+  test("fails together with a request when the error may belong to either", async () => {
     const { client, peer } = await server.online();
     const both = Promise.allSettled([client.home("Hi"), client.forget(DEVICE_ID)]);
     await peer.hear("home_request");
@@ -282,7 +282,7 @@ describe("forgetting", () => {
     expect(await both).toMatchObject([{ reason: { code: "rate_limited" } }, { reason: { code: "rate_limited" } }]);
   });
 
-  test("goes on when an error names a request", async () => {
+  test("is not affected by an error that names a request", async () => {
     const { client, peer } = await server.online();
     const forgotten = client.forget(DEVICE_ID);
     const answer = client.home("Hi");
@@ -293,7 +293,7 @@ describe("forgetting", () => {
     expect(await forgotten).toEqual(["core"]);
   });
 
-  test("ends when its time is up, and the next is asked", () => {
+  test("fails after the timeout, and the next is sent", () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     try {
       const sent: unknown[] = [];
@@ -304,7 +304,7 @@ describe("forgetting", () => {
       vi.advanceTimersByTime(1);
       expect(sent).toMatchObject([{ memory_id: DEVICE_ID }, { memory_id: other }]);
       forgetting.forgotten({ type: "memory_forgotten", seq: 1, memory_id: other, tiers: ["core"] });
-      // Whoever was answered is not timed any more.
+      // A wish that was answered has no timer any more.
       expect(vi.getTimerCount()).toBe(0);
       return Promise.all([
         expect(silent).rejects.toMatchObject({ code: "timeout", retryable: true }),
@@ -324,14 +324,14 @@ describe("forgetting", () => {
   });
 });
 
-describe("what the server sends", () => {
-  /** A frame that is answered in order, so that all before it have been taken in. */
+describe("a frame from the server", () => {
+  /** Sends a frame whose answer shows that all frames before it have been processed. */
   async function settled(peer: Peer): Promise<void> {
     peer.say("tool_call", { call_id: DEVICE_ID, request_id: DEVICE_ID, tool: "none", args: {}, deadline_ms: 1000 });
     await peer.hear("tool_result");
   }
 
-  test("and is unknown is ignored", async () => {
+  test("of an unknown type is ignored", async () => {
     const { client, peer } = await server.online();
     const errors = vi.fn();
     client.on("error", errors);
@@ -344,7 +344,7 @@ describe("what the server sends", () => {
     expect(errors).not.toHaveBeenCalled();
   });
 
-  test("and has unknown fields is understood", async () => {
+  test("with unknown fields is accepted", async () => {
     const { client, peer } = await server.online();
     const answer = client.home("Hi");
     const request_id = idOf(await peer.hear("home_request"));
@@ -388,28 +388,28 @@ describe("what the server sends", () => {
     expect(told).not.toHaveBeenCalled();
   });
 
-  test("as an end of an unknown kind is a failure", async () => {
+  test("stream_end with an unknown status is a failure", async () => {
     const { client, peer } = await server.online();
     const answer = client.home("Hi");
     peer.say("stream_end", end(idOf(await peer.hear("home_request")), "exploded"));
     await expect(Promise.resolve(answer)).rejects.toMatchObject({ code: "internal" });
   });
 
-  test("in bytes is reported", async () => {
+  test("that is binary is reported as an error", async () => {
     const { client, peer } = await server.online();
     const reported = new Promise<TesseraError>((resolve) => client.on("error", resolve));
     peer.sayBytes(new TextEncoder().encode('{"type":"pong"}'));
     expect(await reported).toMatchObject({ code: "bad_frame" });
   });
 
-  test("as an error that is nobody's is reported", async () => {
+  test("with an error that belongs to no call is reported", async () => {
     const { client, peer } = await server.online();
     const reported = new Promise<TesseraError>((resolve) => client.on("error", resolve));
     peer.say("error", { code: "unauthorized", message: "Not valid.", retryable: false });
     expect(await reported).toMatchObject({ code: "unauthorized", message: "Not valid." });
   });
 
-  test("as a mutation is told", async () => {
+  test("with a mutation is reported", async () => {
     const { client, peer } = await server.online();
     const told = new Promise<WsServerMutation>((resolve) => client.on("mutation", resolve));
     peer.say("mutation", { op: "update", entity: "task", id: "t1", data: { status: "done" } });
@@ -417,7 +417,7 @@ describe("what the server sends", () => {
   });
 });
 
-test("what the person changed is sent", async () => {
+test("changes that the person made are sent", async () => {
   const { client, peer } = await server.online();
   client.mutate({ op: "create", entity: "note", id: "n1", data: { title: "Zähne" } });
   expect(await peer.hear("mutation")).toEqual({
@@ -450,7 +450,7 @@ test("every frame can be inspected, without the tokens", async () => {
   expect(records[2]?.bytes).toBe(new TextEncoder().encode(JSON.stringify(records[2]?.frame)).length);
 });
 
-test("a listener that throws disturbs no one", async () => {
+test("a listener that throws does not affect others", async () => {
   const { client, peer } = await server.online();
   const uncaught = new Promise<unknown>((resolve) => {
     const others = process.listeners("uncaughtException");

@@ -60,7 +60,7 @@ test.each([
   expect(request).toMatchObject({ line, authorization: "Bearer secret" });
 });
 
-test("a refusal is an error with the server's words", async () => {
+test("a refusal is an error with the server's code and message", async () => {
   reply = json(409, { error: { code: "email_taken", message: "There is one.", retryable: false } });
   await expect(api().register("a@b.c", "x")).rejects.toMatchObject({
     name: "TesseraError",
@@ -79,7 +79,7 @@ test.each([
   await expect(api().login("a@b.c", "x")).rejects.toMatchObject({ code: `http_${status}`, status, retryable });
 });
 
-test("no server is a network error", async () => {
+test("an unreachable server is a network error", async () => {
   const gone = api();
   server.close();
   server.closeAllConnections();
@@ -88,16 +88,16 @@ test("no server is a network error", async () => {
   await once(server, "listening");
 });
 
-test("an answer that can't be read is one too", async () => {
+test("an invalid response is a bad_response error", async () => {
   reply = (response) => response.writeHead(200).end("{");
   await expect(api().login("a@b.c", "x")).rejects.toMatchObject({ code: "bad_response" });
 });
 
-test("without getToken, memory is out of reach", async () => {
+test("memory calls need getToken", async () => {
   await expect(rest({ baseUrl: url }).memory.erase()).rejects.toMatchObject({ code: "token_unavailable" });
 });
 
-test("an export is read line by line, wherever the network cuts it", async () => {
+test("an export is parsed line by line, wherever the network splits it", async () => {
   const lines = [
     { tier: "core", id: "1", value: "Zähne 😀" },
     { tier: "episodic", id: "2", unreadable: true },
@@ -117,7 +117,7 @@ test("an export is read line by line, wherever the network cuts it", async () =>
   expect(read).toEqual(lines);
 });
 
-test("an export that is cut off says so", async () => {
+test("an export that breaks off fails", async () => {
   reply = (response) => {
     response.writeHead(200, { "Content-Length": "100" });
     response.write('{"tier":"core","id":"1"}\n{"tier"', () => response.destroy());
@@ -132,7 +132,7 @@ test("an export that is cut off says so", async () => {
   expect(read.length).toBeLessThanOrEqual(1);
 });
 
-test("an export may be left early", async () => {
+test("leaving an export early stops the download", async () => {
   const closed = new Promise<void>((resolve) => {
     reply = (response) => {
       response.on("close", resolve);

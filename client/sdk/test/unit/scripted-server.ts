@@ -8,7 +8,7 @@ export type Frame = Record<string, unknown> & { readonly type: string };
 export const DEVICE_ID = "6f1d3c1e-2a53-4a6e-9d55-0a0d3f9a7b01";
 export const SESSION_ID = "6f1d3c1e-2a53-4a6e-9d55-0a0d3f9a7b02";
 
-/** A queue that is awaited: what came before anyone asked is kept. */
+/** A queue with asynchronous reads. It keeps values until they are read. */
 class Mailbox<Item> {
   readonly #items: Item[] = [];
   readonly #takers: ((item: Item) => void)[] = [];
@@ -52,7 +52,7 @@ export class Peer {
     return frame;
   }
 
-  /** How many frames have come and were not asked for. */
+  /** Number of received frames that the test has not read. */
   get unheard(): number {
     return this.#frames.size;
   }
@@ -70,7 +70,7 @@ export class Peer {
     this.socket.send(bytes);
   }
 
-  /** Hear the hello and greet; gives the hello. */
+  /** Receive device_hello and answer with device_ready. Returns the hello. */
   async greet(fields: object = {}): Promise<Frame> {
     const hello = await this.hear("device_hello");
     this.say("device_ready", {
@@ -89,13 +89,13 @@ export class Peer {
     this.socket.close(code, reason);
   }
 
-  /** Vanish without a close frame. */
+  /** End the TCP connection without a close frame. */
   vanish(): void {
     this.socket.terminate();
   }
 }
 
-/** A WebSocket server on loopback whose every word a test says. */
+/** A WebSocket server on loopback that sends only the frames of the test. */
 export class ScriptedServer {
   readonly #peers = new Mailbox<Peer>();
   readonly #clients: Tessera[] = [];
@@ -118,7 +118,7 @@ export class ScriptedServer {
     return this.#peers.take();
   }
 
-  /** How many have connected that no one asked for. */
+  /** Number of clients that connected and that the test has not accepted. */
   get waiting(): number {
     return this.#peers.size;
   }
@@ -136,7 +136,7 @@ export class ScriptedServer {
     return client;
   }
 
-  /** A client and its peer, greeted. */
+  /** A client that is online, and its peer. */
   async online(options: Partial<ConnectOptions> = {}, ready: object = {}): Promise<{ client: Tessera; peer: Peer }> {
     const client = this.connect(options);
     const peer = await this.next();
@@ -157,7 +157,7 @@ export class ScriptedServer {
   }
 }
 
-/** The next time that the client's state has this name. */
+/** Waits until the client enters the state with this name. */
 export function entered<Name extends Tessera["state"]["name"]>(
   client: Tessera,
   name: Name,
