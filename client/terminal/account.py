@@ -1,4 +1,4 @@
-"""Who this device is: an account and a device id, kept in a file that only its owner may read."""
+"""The account of a device: kept in a file, registered and logged in over REST."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import json
 import secrets
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
+
+import httpx
 
 from client.terminal.store import InvalidDataError, write_atomically
 
@@ -31,3 +34,62 @@ def load_or_create_account(path: Path) -> DeviceAccount:
         return account
     except (ValueError, KeyError, TypeError):
         raise InvalidDataError(f"{path} does not hold an account; remove it to make a new one") from None
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """What registering and logging in return. The token is not shown by `repr`."""
+
+    user_id: UUID
+    access_token: str = field(repr=False)
+    expires_in: float
+
+
+class RestError(Exception):
+    """The server refused. `status` is the HTTP status, `code` the error's code when the body had one."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(f"{code or status}: {message}")
+        self.status = status
+        self.code = code
+        self.message = message
+
+
+async def register(base_url: str, email: str, password: str) -> SignIn:
+    """Make an account. Raises `RestError` (409 when the e-mail is taken) and `httpx.TransportError`."""
+    return await _post(base_url, "/api/v1/auth/register", email, password)
+
+
+async def login(base_url: str, email: str, password: str) -> SignIn:
+    """Log in. Raises `RestError` (401 for wrong credentials) and `httpx.TransportError`."""
+    return await _post(base_url, "/api/v1/auth/login", email, password)
+
+
+async def login_or_register(base_url: str, email: str, password: str) -> SignIn:
+    """Log in; make the account when it is not there, as on first use or after the server lost its database."""
+    try:
+        return await login(base_url, email, password)
+    except RestError as error:
+        if error.status != httpx.codes.UNAUTHORIZED:
+            raise
+    return await register(base_url, email, password)
+
+
+async def _post(base_url: str, path: str, email: str, password: str) -> SignIn:
+    async with httpx.AsyncClient(base_url=base_url, timeout=30) as client:
+        response = await client.post(path, json={"email": email, "password": password})
+    if not response.is_success:
+        raise _refusal(response)
+    body = response.json()
+    return SignIn(UUID(body["user_id"]), body["access_token"], body["expires_in"])
+
+
+def _refusal(response: httpx.Response) -> RestError:
+    try:
+        body: Any = response.json()
+    except ValueError:
+        body = None
+    error = body.get("error") if isinstance(body, dict) else None
+    if isinstance(error, dict):
+        return RestError(response.status_code, str(error.get("code", "")), str(error.get("message", "")))
+    return RestError(response.status_code, "", response.reason_phrase)

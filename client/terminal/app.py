@@ -10,16 +10,15 @@ import httpx
 import trio
 from rich.console import Console
 
-from client.terminal.account import DeviceAccount, load_or_create_account
-from client.terminal.connection import open_device
+from client.terminal.account import DeviceAccount, RestError, load_or_create_account, login_or_register
+from client.terminal.connection import ConnectError, ConnectionLostError, ProtocolError, alone
+from client.terminal.device import open_device
 from client.terminal.prompt import Prompt
-from client.terminal.render import Renderer
-from client.terminal.rest import RestError, login_or_register
-from client.terminal.sample import sample_items
+from client.terminal.renderer import Renderer
+from client.terminal.sample_data import sample_items
 from client.terminal.session import HELP, Session, approver
 from client.terminal.store import DeviceStore, InvalidDataError
 from client.terminal.tools import DeviceTools
-from client.terminal.wire import ConnectError, ConnectionLostError, ProtocolError, alone
 
 EXIT_OK, EXIT_FAILED, EXIT_UNREACHABLE, EXIT_INTERRUPTED = 0, 1, 2, 130
 _EXIT_BY_STATUS = {"completed": EXIT_OK, "cancelled": EXIT_INTERRUPTED}

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from client.terminal.charts import chart
-from client.terminal.plain import clean, day, listed
+from client.terminal.plain_text import clean, day, listed
 from client.terminal.store import to_epoch_ms
 
 Item = Mapping[str, Any]

@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from client.terminal.plain import clean, listed
+from client.terminal.plain_text import clean, listed
 
 _COLORS = ("blue", "green", "magenta", "yellow", "cyan", "red")
 _BARS = "▏▎▍▌▋▊▉█"

@@ -1,202 +1,184 @@
-"""A device: asks, reads answers, runs the tools it is asked to run, hears and tells what changed.
+"""One WebSocket to the server: frames in, frames out, nothing answered on its own (but WebSocket pings).
 
-async with open_device(url, token, tools=tools, on_approval=ask) as device:
-    answer = await device.home("what should I do today?")
-    async for frame in answer:
-        ...
+`open_connection` gives a `Connection`; `client.terminal.device` builds a device on top. This module alone names
+the WebSocket library.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from typing import Any
-from uuid import UUID, uuid4
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from urllib.parse import SplitResult, urlsplit
 
 import trio
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
+from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection, wrap_client_stream
 
-from client.terminal.answer import Answer
-from client.terminal.calls import Approve, Tools
-from client.terminal.link import Link, OnMutation
-from client.terminal.wire import Connection, ConnectionLostError, ProtocolError, alone, open_connection
-from streaming.wire import (
-    PROTOCOL_VERSION,
-    Entity,
-    MutationOp,
-    ServerFrame,
-    WsAuthRefresh,
-    WsCancel,
-    WsClientInfo,
-    WsClientMutation,
-    WsDeviceHello,
-    WsDeviceReady,
-    WsHistoryMessage,
-    WsHomeRequest,
-    WsPing,
-    WsPopupRequest,
-    WsScope,
-)
+from streaming.wire import SERVER_FRAME, ServerFrame
 
-CLIENT = WsClientInfo(name="tessera-terminal", version="0.1.0", platform="terminal")
+MAX_FRAME_BYTES = 16 * 2**20
+NO_CLOSE_CODE = 1006
+Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 
 
-class Device:
-    """A connected device. Any task may call it; what sends raises `ConnectionLostError` once it is closed."""
+class ConnectionLostError(Exception):
+    """The socket is closed. `code` is the close code, 1006 when there was none."""
 
-    def __init__(self, connection: Connection, link: Link, ready: WsDeviceReady) -> None:
-        self.ready = ready
-        self._connection = connection
-        self._link = link
+    def __init__(self, code: int, reason: str = "") -> None:
+        super().__init__(f"connection closed with {code}" + (f": {reason}" if reason else ""))
+        self.code = code
+        self.reason = reason
 
-    @property
-    def loss(self) -> ConnectionLostError | ProtocolError | None:
-        """Why the socket closed; None while it is open."""
-        return self._link.loss
 
-    # ---- asking -----------------------------------------------------------------------------------------------------
+class ConnectError(Exception):
+    """No WebSocket came to be: nothing listens there, the upgrade was refused, or it took too long."""
 
-    async def home(
-        self,
-        message: str,
-        *,
-        history: Sequence[WsHistoryMessage] = (),
-        session_id: str | None = None,
-        request_id: UUID | None = None,
-    ) -> Answer:
-        """Ask on the home screen: the answer has text, charts, tables, timelines and entity references."""
-        return await self._ask(
-            request_id,
-            lambda identity: WsHomeRequest(
-                request_id=identity, message=message, conversation_history=list(history), session_id=session_id
-            ),
-        )
 
-    async def popup(self, message: str, scope: WsScope, *, request_id: UUID | None = None) -> Answer:
-        """Ask in a popup opened on `scope`: the answer is text only."""
-        return await self._ask(
-            request_id, lambda identity: WsPopupRequest(request_id=identity, message=message, scope=scope)
-        )
+class ProtocolError(Exception):
+    """The server sent a frame that the protocol does not allow."""
 
-    async def cancel(self, request_id: UUID) -> None:
-        """Ask the server to stop a request."""
-        await self.send(WsCancel(request_id=request_id))
 
-    # ---- the rest of the protocol -----------------------------------------------------------------------------------
+class Connection:
+    """Whole frames over one WebSocket. `send_*` is used by one task at a time; `receive` by one other.
 
-    async def mutate(self, op: MutationOp, entity: Entity, id: str, data: dict[str, Any] | None = None) -> None:  # noqa: A002 - the protocol's own word
-        """Tell the server, and through it the person's other devices, what the person changed here."""
-        await self.send(WsClientMutation(op=op, entity=entity, id=id, data=data))
+    A cancelled send leaves the socket unusable, because half a frame may be out.
+    """
 
-    async def ping(self) -> None:
-        """Send a `ping` frame and wait for its `pong`. Raises `ConnectionLostError`."""
-        event = trio.Event()
-        self._link.pongs.append(event)
-        try:
-            await self.send(WsPing())
-        except BaseException:
-            self._link.pongs.remove(event)
-            raise
-        await event.wait()
-        if self._link.loss is not None:
-            raise self._link.loss
-
-    async def refresh(self, token: str) -> None:
-        """Lengthen the session by a new access token."""
-        await self.send(WsAuthRefresh(token=token))
-
-    async def receive(self) -> ServerFrame:
-        """The next frame that nothing else took: errors of no answer, mutations, `auth_expiring`, unexpected frames.
-
-        The newest thousand are kept. Raises `ConnectionLostError` or `ProtocolError` when there will be no more.
-        """
-        return await self._link.receive()
-
-    async def send(self, frame: BaseModel) -> None:
-        """Send any frame. Returns when the socket's writer has taken it; cancelled before that, nothing is sent."""
-        await self.send_raw(frame.model_dump_json())
+    def __init__(self, socket: WebSocketConnection, stream: Stream) -> None:
+        self._socket = socket
+        self._stream = stream
+        self._seq: int | None = None
 
     async def send_raw(self, text: str) -> None:
-        """Send any text message, a valid frame or not."""
-        await self._link.send_raw(text)
+        """Send one text message as it is. Raises `ConnectionLostError`."""
+        with _lost():
+            await self._socket.send_message(text)
 
-    async def wait_closed(self) -> ConnectionLostError | ProtocolError:
-        """Wait until the socket is closed and return why."""
-        await self._link.closed.wait()
-        if self._link.loss is None:
-            raise RuntimeError("closed without a reason")
-        return self._link.loss
+    async def send_bytes(self, data: bytes) -> None:
+        """Send one binary message, which no frame of the protocol is. Raises `ConnectionLostError`."""
+        with _lost():
+            await self._socket.send_message(data)
+
+    async def send(self, frame: BaseModel) -> None:
+        """Send one frame. Raises `ConnectionLostError`."""
+        await self.send_raw(frame.model_dump_json())
+
+    async def receive_raw(self) -> str:
+        """The next message, as text. Raises `ConnectionLostError`, but not before what came ahead of the close."""
+        with _lost():
+            message = await self._socket.get_message()
+        return message if isinstance(message, str) else message.decode(errors="replace")
+
+    async def receive(self) -> ServerFrame:
+        """The next frame of a type that this client knows; newer types are passed over.
+
+        Raises `ConnectionLostError`, and `ProtocolError` for a frame that does not validate or whose `seq` does not
+        follow the one before.
+        """
+        while True:
+            text = await self.receive_raw()
+            try:
+                frame = SERVER_FRAME.validate_json(text)
+            except ValidationError as error:
+                if error.errors(include_url=False)[0]["type"] == "union_tag_invalid":
+                    self._seq = None if self._seq is None else self._seq + 1
+                    continue
+                raise ProtocolError(f"the server sent a frame that does not validate: {error}") from None
+            if self._seq is not None and frame.seq != self._seq + 1:
+                raise ProtocolError(f"the server sent seq {frame.seq} after {self._seq}")
+            self._seq = frame.seq
+            return frame
+
+    async def ping(self) -> None:
+        """Send a WebSocket ping and wait for its pong. Raises `ConnectionLostError`."""
+        with _lost():
+            await self._socket.ping()
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close the socket now; leaving the `open_device` block does so too."""
-        await self._connection.close(code, reason)
+        """Send the close frame and wait for the peer's. Safe to call twice."""
+        await self._socket.aclose(code, reason or None)
 
     async def vanish(self) -> None:
-        """Lose the network: the TCP connection ends without a close frame."""
-        await self._connection.vanish()
-
-    async def _ask(self, request_id: UUID | None, ask: Callable[[UUID], BaseModel]) -> Answer:
-        answer = Answer(request_id or uuid4(), self.cancel)
-        self._link.expect(answer, chosen_id=request_id is not None)
-        try:
-            await self.send(ask(answer.request_id))
-        except BaseException:
-            self._link.forget(answer)
-            raise
-        return answer
+        """Close the TCP connection without a word, as a device does that loses its network."""
+        await trio.aclose_forcefully(self._stream)
 
 
 @asynccontextmanager
-async def open_device(
-    url: str,
-    token: str | None,
-    *,
-    device_id: UUID | None = None,
-    client_info: WsClientInfo = CLIENT,
-    tools: Tools | None = None,
-    on_approval: Approve | None = None,
-    on_mutation: OnMutation | None = None,
-    bearer: bool = False,
-    close_timeout_s: float = 2,
-) -> AsyncIterator[Device]:
-    """Connect to `url`, say hello, and give the device; leaving the block closes it.
+async def open_connection(
+    url: str, *, bearer: str | None = None, connect_timeout_s: float = 10, close_timeout_s: float = 2
+) -> AsyncIterator[Connection]:
+    """Connect to a `ws:` or `wss:` URL; leaving the block closes the socket within `close_timeout_s`.
 
-    `token` goes into `device_hello`, or with `bearer` into the upgrade request. `tools` answers the server's calls by
-    name; a call that needs approval is denied without `on_approval`. `on_mutation` hears what other devices changed.
-    Raises `ConnectError`, and `ConnectionLostError` with the close code when the server refuses the hello. An exception
-    of the block passes through as it is.
+    `bearer` goes into the upgrade request's Authorization header. Raises `ConnectError`; an exception of the block
+    passes through as it is, not in a group.
     """
-    async with open_connection(url, bearer=token if bearer else None, close_timeout_s=close_timeout_s) as connection:
-        await connection.send(
-            WsDeviceHello(
-                token=None if bearer else token,
-                device_id=device_id or uuid4(),
-                protocol_versions=[PROTOCOL_VERSION],
-                client=client_info,
-                resume=None,
-            )
-        )
-        ready = await connection.receive()
-        if not isinstance(ready, WsDeviceReady):
-            raise ProtocolError(f"the server answered the hello with {ready.type}")
-        with alone():
-            async with trio.open_nursery() as nursery:
-                link = Link(connection, nursery, tools or {}, on_approval, on_mutation)
-                nursery.start_soon(link.run_reader)
-                nursery.start_soon(link.run_mutations)
-                writer_done = trio.Event()
-                nursery.start_soon(_run_then_set, link.run_writer, writer_done)
+    headers = [(b"authorization", f"Bearer {bearer}".encode())] if bearer else []
+    parts = urlsplit(url)
+    if parts.scheme not in {"ws", "wss"} or not parts.hostname:
+        raise ConnectError(f"{url!r} is not a ws: or wss: URL")
+    resource = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    deadline = trio.current_time() + connect_timeout_s
+    with alone():
+        async with trio.open_nursery() as nursery:
+            with _connecting(url, deadline):
+                stream = await _open_stream(parts)
+            try:
+                with _connecting(url, deadline):
+                    socket = await wrap_client_stream(
+                        nursery, stream, parts.netloc, resource, extra_headers=headers, max_message_size=MAX_FRAME_BYTES
+                    )
+                connection = Connection(socket, stream)
                 try:
-                    yield Device(connection, link, ready)
+                    yield connection
                 finally:
-                    link.hang_up()
                     with trio.CancelScope(shield=True, deadline=trio.current_time() + close_timeout_s):
-                        await writer_done.wait()
-                    nursery.cancel_scope.cancel()
+                        await connection.close()
+            finally:
+                await trio.aclose_forcefully(stream)
+                nursery.cancel_scope.cancel()
 
 
-async def _run_then_set(run: Callable[[], Awaitable[None]], done: trio.Event) -> None:
+async def _open_stream(parts: SplitResult) -> Stream:
+    secure = parts.scheme == "wss"
+    host = parts.hostname or ""
+    tcp = await trio.open_tcp_stream(host, parts.port or (443 if secure else 80))
+    return trio.SSLStream(tcp, ssl.create_default_context(), server_hostname=host) if secure else tcp
+
+
+@contextmanager
+def _connecting(url: str, deadline: float) -> Iterator[None]:
     try:
-        await run()
-    finally:
-        done.set()
+        with trio.fail_at(deadline):
+            yield
+    except trio.TooSlowError:
+        raise ConnectError(f"{url} did not answer in time") from None
+    except OSError as error:
+        raise ConnectError(f"{url} cannot be reached: {error.strerror or error}") from None
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Let an exception that is alone in a nursery's group out of it, and name a refused upgrade `ConnectError`."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        only: BaseException = group
+        while isinstance(only, BaseExceptionGroup) and len(only.exceptions) == 1:
+            only = only.exceptions[0]
+        if isinstance(only, HandshakeError):
+            raise ConnectError(f"the server refused the WebSocket: {only}") from None
+        if only is group:
+            raise
+        raise only from only.__cause__
+
+
+@contextmanager
+def _lost() -> Iterator[None]:
+    try:
+        yield
+    except ConnectionClosed as error:
+        reason = error.reason
+        if reason is None:
+            raise ConnectionLostError(NO_CLOSE_CODE) from None
+        raise ConnectionLostError(int(reason.code), reason.reason or "") from None

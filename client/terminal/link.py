@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from client.terminal.answer import Answer, RequestRefusedError
 from client.terminal.calls import Approve, Tools, answer_data_request, answer_tool_call
-from client.terminal.wire import Connection, ConnectionLostError, ProtocolError
+from client.terminal.connection import Connection, ConnectionLostError, ProtocolError
 from streaming.wire import (
     ErrorCode,
     ServerFrame,

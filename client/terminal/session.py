@@ -8,12 +8,12 @@ from contextlib import suppress
 import trio
 
 from client.terminal.answer import Answer, RequestRefusedError
-from client.terminal.connection import Device
+from client.terminal.connection import ConnectionLostError, ProtocolError
+from client.terminal.device import Device
 from client.terminal.prompt import Prompt
-from client.terminal.render import Renderer
+from client.terminal.renderer import Renderer
 from client.terminal.store import DeviceStore
 from client.terminal.tools import DeviceTools
-from client.terminal.wire import ConnectionLostError, ProtocolError
 from streaming.wire import WsError, WsHistoryMessage, WsScope, WsToolCall
 
 HELP = """Ask anything about your tasks, projects, notes and checkpoints; "help" asks the model what it can do.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from client.terminal.__main__ import parse_arguments
-from client.terminal.rest import RestError, login, login_or_register, register
+from client.terminal.account import RestError, login, login_or_register, register
 from tests.client.conftest import USER_ID
 
 

@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from client.terminal.calls import ToolError
-from client.terminal.connection import open_device
+from client.terminal.device import open_device
 from streaming.wire.frames import (
     WsAuthExpiring,
     WsClientMutation,

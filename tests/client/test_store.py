@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from client.terminal.calls import ToolError
-from client.terminal.sample import sample_items
+from client.terminal.sample_data import sample_items
 from client.terminal.store import DeviceStore, InvalidDataError, to_epoch_ms
 from client.terminal.tools import DeviceTools
 from streaming.wire.frames import WsServerMutation

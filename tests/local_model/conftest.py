@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from client.terminal.wire import Connection
+from client.terminal.connection import Connection
 from streaming.wire.schema import json_schema
 from tests.local_model.process import LocalModel, model_file, running_model
 from tests.local_model.relay import Relay, open_relay

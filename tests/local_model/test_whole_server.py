@@ -14,7 +14,7 @@ import trio
 
 from agents.registry import AGENTS
 from client.terminal.answer import Answer
-from client.terminal.sample import sample_items
+from client.terminal.sample_data import sample_items
 from client.terminal.store import DeviceStore
 from client.terminal.tools import DeviceTools
 from streaming.wire.codes import ErrorCode

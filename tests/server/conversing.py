@@ -9,7 +9,7 @@ import httpx
 import pytest
 import trio
 
-from client.terminal.wire import Connection, ConnectionLostError
+from client.terminal.connection import Connection, ConnectionLostError
 from streaming.wire.frames import WsStreamText
 from tests.model_server import ReceivedRequest, Step, tool_calls
 from tests.server.running import Tessera, text_block, tool_messages

@@ -13,10 +13,10 @@ from uuid import UUID, uuid4
 import trio
 from cryptography.fernet import Fernet
 
+from client.terminal.account import SignIn, register
 from client.terminal.calls import Approve, Tools
-from client.terminal.connection import Device, open_device
+from client.terminal.device import Device, open_device
 from client.terminal.link import OnMutation
-from client.terminal.rest import SignIn, register
 from server.main import serve
 from server.running import Running
 from server.settings.settings import load_settings

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from client.terminal.answer import Answer
-from client.terminal.connection import Device
+from client.terminal.device import Device
 from client.terminal.store import DeviceStore
 from client.terminal.tools import DeviceTools
 from streaming.wire.frames import WsScope, WsStreamStart

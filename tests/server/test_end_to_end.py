@@ -13,7 +13,7 @@ import pytest
 import trio
 
 from client.terminal.answer import RequestRefusedError
-from client.terminal.wire import open_connection
+from client.terminal.connection import open_connection
 from streaming.wire.codes import ErrorCode
 from streaming.wire.frames import WsError, WsPopupDomain, WsScope, WsStreamStart, WsStreamText
 from tests.model_server import Close, Never, ReceivedRequest, Step, Wait, error_status, text, text_stream, tool_calls

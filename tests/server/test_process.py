@@ -16,8 +16,8 @@ import psutil
 import pytest
 import trio
 
-from client.terminal.connection import open_device
-from client.terminal.rest import register
+from client.terminal.account import register
+from client.terminal.device import open_device
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 60.0

@@ -9,8 +9,8 @@ import pytest
 import trio
 
 from client.terminal.answer import RequestRefusedError
-from client.terminal.connection import Device, open_device
-from client.terminal.wire import ConnectError, ConnectionLostError, open_connection
+from client.terminal.connection import ConnectError, ConnectionLostError, open_connection
+from client.terminal.device import Device, open_device
 from streaming.wire.codes import CloseCode, ErrorCode
 from tests.model_server import Never, Wait, text, text_stream
 from tests.server.conversing import chat, close_code, first_text

@@ -14,8 +14,8 @@ import psycopg
 import pytest
 import trio
 
-from client.terminal.rest import SignIn
-from client.terminal.wire import open_connection
+from client.terminal.account import SignIn
+from client.terminal.connection import open_connection
 from memory.keys.master import new_master_key
 from memory.maintenance.key_check import KeysDoNotFit
 from streaming.wire.codes import ErrorCode

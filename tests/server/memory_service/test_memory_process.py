@@ -16,8 +16,8 @@ import pytest
 import trio
 from cryptography.fernet import Fernet
 
-from client.terminal.connection import open_device
-from client.terminal.rest import register
+from client.terminal.account import register
+from client.terminal.device import open_device
 from memory.vault import NoSuchUser
 from server.key_commands import CommandFailed, reembed, rotate_user_key
 from server.settings.settings import load_settings

@@ -12,9 +12,9 @@ import trio
 import trio.testing
 from cryptography.fernet import Fernet
 
+from client.terminal.account import SignIn
 from client.terminal.answer import RequestRefusedError
-from client.terminal.connection import open_device
-from client.terminal.rest import SignIn
+from client.terminal.device import open_device
 from server.models.spending import TokenBudget, TokenSpending, TokenSpendTable
 from server.requests import RequestRefused
 from server.telemetry.metrics import Metrics

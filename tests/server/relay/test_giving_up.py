@@ -11,7 +11,7 @@ import psycopg
 import trio
 from cryptography.fernet import Fernet
 
-from client.terminal.connection import open_device
+from client.terminal.device import open_device
 from memory.keys.master import KeyRing
 from server.relay.messages import SEAL_LABEL, ForDevice, Seal
 from server.relay.relay import STALE_S

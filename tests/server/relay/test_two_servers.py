@@ -14,9 +14,9 @@ import trio
 from cryptography.fernet import Fernet
 from psycopg.sql import SQL, Identifier
 
+from client.terminal.account import SignIn
 from client.terminal.answer import RequestRefusedError
-from client.terminal.connection import open_device
-from client.terminal.rest import SignIn
+from client.terminal.device import open_device
 from streaming.wire.codes import CloseCode, ErrorCode
 from streaming.wire.frames import WsServerMutation, WsToolCall
 from tests.model_server import ReceivedRequest, Step, tool_calls

@@ -8,8 +8,8 @@ import pytest
 import trio
 
 from client.terminal.answer import RequestRefusedError
-from client.terminal.connection import open_device
-from client.terminal.wire import ConnectError, ConnectionLostError, open_connection
+from client.terminal.connection import ConnectError, ConnectionLostError, open_connection
+from client.terminal.device import open_device
 from streaming.wire.codes import CloseCode, ErrorCode
 from tests.server.conversing import close_code
 from tests.server.memory_service.memory_server import hello

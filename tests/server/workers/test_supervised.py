@@ -16,8 +16,8 @@ import psutil
 import pytest
 import trio
 
-from client.terminal.connection import Device, open_device
-from client.terminal.rest import SignIn, register
+from client.terminal.account import SignIn, register
+from client.terminal.device import Device, open_device
 from server.running import WorkerOrders
 from server.workers.supervisor import Supervisor, WorkerFailed
 from tests.model_server import ReceivedRequest, Step, open_model_server, text_stream, tool_calls

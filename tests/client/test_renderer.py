@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from client.terminal.blocks import block
-from client.terminal.plain import clean, day
-from client.terminal.render import Renderer
+from client.terminal.plain_text import clean, day
+from client.terminal.renderer import Renderer
 from streaming.wire.frames import WsPopupDomain, WsStreamBlock, WsStreamEnd, WsStreamStart, WsStreamText
 
 TODAY = date(2025, 3, 14)

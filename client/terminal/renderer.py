@@ -10,7 +10,7 @@ from rich.text import Text
 
 from client.terminal.answer import AnswerFrame
 from client.terminal.blocks import block, entity_rows
-from client.terminal.plain import clean
+from client.terminal.plain_text import clean
 from client.terminal.store import DeviceStore
 from streaming.wire import (
     WsMutationRecord,
