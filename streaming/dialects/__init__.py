@@ -7,7 +7,6 @@ from types import MappingProxyType
 
 from streaming.dialects.anthropic_messages import AnthropicMessages
 from streaming.dialects.base import Dialect, PayloadDecoder
-from streaming.dialects.envelope import Envelope, learn
 from streaming.dialects.gemini_native import GeminiNative
 from streaming.dialects.openai_chat import OpenAIChat
 from streaming.dialects.openai_responses import OpenAIResponses
@@ -23,7 +22,6 @@ __all__ = [
     "DIALECTS",
     "AnthropicMessages",
     "Dialect",
-    "Envelope",
     "GeminiNative",
     "OpenAIChat",
     "OpenAIResponses",
@@ -32,5 +30,4 @@ __all__ = [
     "SseDecoder",
     "fitted",
     "is_reasoning_model",
-    "learn",
 ]

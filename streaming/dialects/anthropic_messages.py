@@ -17,6 +17,7 @@ from typing import Any
 from streaming.chat import ChatRequest, FinishReason, Message, ToolCallDelta
 from streaming.dialects.base import well_formed
 from streaming.dialects.payload_decoder import JsonPayloadDecoder, arguments_of, count, encoded, objects
+from streaming.dialects.plain_text import ANTHROPIC
 
 _VERSION = "2023-06-01"
 # The API demands a limit. Every model of the last generations writes at least as much.
@@ -128,14 +129,16 @@ class _OpenTool:
 class AnthropicMessagesDecoder(JsonPayloadDecoder):
     """Events of one response to deltas. See `streaming.dialects.base.PayloadDecoder`."""
 
-    text_path = ("delta", "text")
-
     def __init__(self) -> None:
         super().__init__()
         self._tools: dict[int, _OpenTool] = {}
         self._calls = 0
         self._input_tokens = 0
         self._output_tokens = 0
+
+    def _plain_text(self, events: bytes) -> str | None:
+        deltas = ANTHROPIC.decode(events)
+        return None if deltas is None else "".join([delta.delta.text for delta in deltas])
 
     def _read(self, payload: dict[str, Any]) -> None:
         index = count(payload.get("index"))

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from streaming.chat import ChatRequest, Delta, ErrorDelta
-from streaming.dialects.envelope import TextPath
 from streaming.dialects.sse import ServerSentEvent
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -22,15 +21,10 @@ _RETRYABLE = re.compile(
 class PayloadDecoder(Protocol):
     """Reads one response. It never raises for what the provider sends: faults are `ErrorDelta`s."""
 
-    @property
-    def text_path(self) -> TextPath | None:
-        """Where in a payload the answer's text is, if a payload that is known may be told from it by its text alone."""
-        ...
+    def feed_text_events(self, events: bytes) -> list[Delta] | None:
+        """The deltas of whole events, as bytes, if each of them is one piece of text and nothing else.
 
-    def feed_text(self, text: str) -> list[Delta]:
-        """The deltas of an event that was `text` at `text_path` and otherwise one that has been fed and was only text.
-
-        Such an event must change nothing that the one before it has not.
+        None if not, and then nothing has been read. The deltas are those that `feed` gives, with adjacent texts joined.
         """
         ...
 

@@ -18,6 +18,7 @@ from typing import Any
 from streaming.chat import ChatRequest, ErrorDelta, FinishReason, Message
 from streaming.dialects.openai_tool_calls import OpenAIToolCalls
 from streaming.dialects.payload_decoder import JsonPayloadDecoder, count, encoded
+from streaming.dialects.plain_text import OPENAI_CHAT
 from streaming.dialects.think_tags import ThinkTags
 
 _FINISH_REASONS = {
@@ -121,13 +122,19 @@ class OpenAIChatDecoder(JsonPayloadDecoder):
     Only the first choice counts. Payloads after `[DONE]` are ignored.
     """
 
-    text_path = ("choices", 0, "delta", "content")
-
     def __init__(self) -> None:
         super().__init__()
         self._choice: object = None
         self._calls = OpenAIToolCalls()
         self._tags = ThinkTags()
+
+    def _plain_text(self, events: bytes) -> str | None:
+        chunks = OPENAI_CHAT.decode(events)
+        if chunks is None:
+            return None
+        if self._choice is None:
+            self._choice = chunks[0].choices[0].index
+        return "".join([c.choices[0].delta.content for c in chunks if c.choices[0].index == self._choice])
 
     def _read(self, payload: dict[str, Any]) -> None:
         choice = self._first_choice(payload.get("choices"))

@@ -15,6 +15,7 @@ from typing import Any
 from streaming.chat import ChatRequest, ErrorDelta, FinishReason, Message, ToolCallDelta
 from streaming.dialects.base import well_formed
 from streaming.dialects.payload_decoder import JsonPayloadDecoder, count, encoded, objects
+from streaming.dialects.plain_text import OPENAI_RESPONSES
 
 _INCOMPLETE = {
     "max_output_tokens": FinishReason.LENGTH,
@@ -116,6 +117,13 @@ class OpenAIResponsesDecoder(JsonPayloadDecoder):
         self._calls: list[_OpenCall] = []
         self._call_at: dict[object, _OpenCall] = {}
         self._parts: set[tuple[object, object, object]] = set()
+
+    def _plain_text(self, events: bytes) -> str | None:
+        deltas = OPENAI_RESPONSES.decode(events)
+        if deltas is None:
+            return None
+        self._parts.update([(delta.output_index, None, delta.content_index) for delta in deltas])
+        return "".join([delta.delta for delta in deltas])
 
     def _read(self, payload: dict[str, Any]) -> None:
         match payload.get("type"):

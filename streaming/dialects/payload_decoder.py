@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import Any
 
 from streaming.chat import (
     ContentDelta,
@@ -18,7 +18,6 @@ from streaming.chat import (
     UsageDelta,
 )
 from streaming.dialects.base import WellFormedText, provider_error
-from streaming.dialects.envelope import TextPath
 from streaming.dialects.sse import ServerSentEvent
 
 _DONE = "[DONE]"
@@ -30,8 +29,6 @@ class JsonPayloadDecoder(ABC):
     A dialect implements `_read`, which says what one payload means by calling `_add_...`, `_finish` and `_fail`.
     """
 
-    text_path: ClassVar[TextPath | None] = None
-
     def __init__(self) -> None:
         self.finished = False
         self.complete = False
@@ -42,6 +39,13 @@ class JsonPayloadDecoder(ABC):
         self._content = WellFormedText()
         self._reasoning = WellFormedText()
         self._usage: UsageDelta | None = None
+
+    def feed_text_events(self, events: bytes) -> list[Delta] | None:
+        """The deltas of whole events that are one piece of text each. None, with nothing read, if one is another."""
+        if self.complete or (text := self._plain_text(events)) is None:
+            return None
+        self._add_answer(text)
+        return self._given()
 
     def feed(self, event: ServerSentEvent) -> list[Delta]:
         """The deltas of one event, in order."""
@@ -63,13 +67,6 @@ class JsonPayloadDecoder(ABC):
                 self._take(payload)
         return self._given()
 
-    def feed_text(self, text: str) -> list[Delta]:
-        """The deltas of a payload that is known but for its text, at `text_path`."""
-        if self.complete:
-            return []
-        self._add_answer(text)
-        return self._given()
-
     def close(self) -> list[Delta]:
         """The response ended. Code `cut` when it did so before the model had stopped."""
         if not self.complete:
@@ -82,6 +79,14 @@ class JsonPayloadDecoder(ABC):
     @abstractmethod
     def _read(self, payload: dict[str, Any]) -> None:
         """What one payload means. Whatever is not as the provider documents it is left out, never an exception."""
+
+    def _plain_text(self, events: bytes) -> str | None:
+        """The text of whole events that are one piece of text each. None, with nothing read, if one is another.
+
+        A dialect overrides this for speed. Reading the same events one after another with `_read` gives the same.
+        """
+        del events
+        return None
 
     @staticmethod
     def _error(error: object) -> ErrorDelta:
@@ -109,7 +114,7 @@ class JsonPayloadDecoder(ABC):
                 self._deltas.append(ContentDelta(text))
 
     def _add_answer(self, text: object) -> None:
-        """The text at `text_path`."""
+        """Add text in which a dialect may still have to tell reasoning from answer."""
         self._add_text(text)
 
     def _add_reasoning(self, text: object) -> None:
