@@ -8,6 +8,7 @@ from parser.block_parser import BlockParser
 from parser.blocks import Block, BlockType, ChartBlock, ChartType, Entity, EntityRefBlock, TableBlock, TimelineBlock
 from parser.events import BlockOpened, BlockReady, BlockRejected, Event, RejectReason, TextDelta
 from parser.limits import Limits
+from parser.surrogates import SurrogateMender, well_formed, well_formed_json
 
 __all__ = [
     "Block",
@@ -23,7 +24,10 @@ __all__ = [
     "Event",
     "Limits",
     "RejectReason",
+    "SurrogateMender",
     "TableBlock",
     "TextDelta",
     "TimelineBlock",
+    "well_formed",
+    "well_formed_json",
 ]

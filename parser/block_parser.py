@@ -10,7 +10,8 @@ from parser.blocks import BlockType
 from parser.events import BlockOpened, Event, TextDelta
 from parser.limits import Limits, is_ours
 from parser.states import ATTEMPT, NEXT, TRANSITIONS, UNFINISHED, Signal, State
-from parser.strings import SurrogateMender, decode_short
+from parser.strings import decode_short
+from parser.surrogates import SurrogateMender
 
 _BYTE_ORDER_MARK = "\ufeff"
 _SPACE = re.compile(r"[ \t\r\n]*")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from enum import Enum
 
-REPLACEMENT = "\ufffd"
+from parser.surrogates import REPLACEMENT
+
 _SIMPLE = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _RUN = re.compile(r'[^"\\\x00-\x1f]*')
 # Text and short escapes, which is all that most strings have.
@@ -15,7 +16,6 @@ _HEX = frozenset("0123456789abcdefABCDEF")
 # What may still become the second half of a surrogate pair: every prefix of `\uDC00` to `\uDFFF`.
 _LOW_PREFIX = re.compile(r"\\(?:u(?:[dD](?:[c-fC-F][0-9a-fA-F]{0,2})?)?)?\Z")
 _LOW = re.compile(r"\\u([dD][c-fC-F][0-9a-fA-F]{2})")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class StringEnd(Enum):
@@ -109,26 +109,3 @@ def _escape(source: str, at: int) -> tuple[str | None, int]:
         if at + 6 == len(source) or _LOW_PREFIX.match(source, at + 6):
             return None, len(source)
     return REPLACEMENT, at + 6
-
-
-class SurrogateMender:
-    """Joins surrogate pairs that stand as two characters in a `str`, also across calls; unpaired ones become U+FFFD.
-
-    Such strings come from JSON whose `\\ud83d` and `\\ude00` were sent in two messages.
-    """
-
-    __slots__ = ("held",)
-
-    def __init__(self) -> None:
-        self.held = ""
-
-    def mend(self, text: str, *, last: bool = False) -> str:
-        """`text` without surrogates. A first half at its end is held for the next call, unless this is the `last`."""
-        text = self.held + text
-        self.held = ""
-        if _SURROGATE.search(text) is None:
-            return text
-        if not last and "\ud800" <= text[-1] <= "\udbff":
-            self.held = text[-1]
-            text = text[:-1]
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
+from parser import well_formed_json
+
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
@@ -163,9 +165,12 @@ class ToolCallAssembler:
             call.arguments.append(delta.arguments)
 
     def calls(self) -> list[ToolCall]:
-        """The calls that were named. A call without an id gets one that is unique within this answer."""
+        """The calls that were named. A call without an id gets one that is unique within this answer.
+
+        Their arguments escape no unpaired surrogate, which readers of JSON refuse.
+        """
         return [
-            ToolCall(call.id or f"call_{index}", call.name, "".join(call.arguments), call.signature)
+            ToolCall(call.id or f"call_{index}", call.name, well_formed_json("".join(call.arguments)), call.signature)
             for index, call in self._calls.items()
             if call.name
         ]

@@ -62,6 +62,8 @@ class TesseraSocket:
                 return Heard("end", value["request_id"], status=value["status"])
             case "device_ready":
                 return Heard("ready")
+            case "error" if value["code"] == "unknown_request":
+                pass  # the answer ended while its cancel was on the way
             case "error":
                 raise RuntimeError(f"Tessera refused: {value['code']}: {value['message']}")
         return Heard("other")

@@ -10,7 +10,9 @@ from quart import request
 
 from server.accounts import AuthenticatedUser, TokenExpired, TokenInvalid, Tokens
 from server.rest.errors import ApiError, unauthorized
+from streaming.wire import well_formed_json
 
+_NOT_JSON = "The body is not JSON."
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -18,13 +20,15 @@ async def read_body(model: type[M]) -> M:
     """The current request's body as `model`.
 
     Raises `ApiError`: 415 when it is not sent as JSON, 422 with a sentence that names the field, never its value.
-    Werkzeug's 413 and 408 come out as they are.
+    Werkzeug's 413 and 408 come out as they are. Unpaired surrogates in the body become U+FFFD, as in a device's frames.
     """
     if request.mimetype != "application/json":
         raise ApiError(415, "unsupported_media_type", "Send the body as Content-Type: application/json.")
     data: bytes = await request.get_data(cache=False, as_text=False, parse_form_data=False)
     try:
-        return model.model_validate_json(data)
+        return model.model_validate_json(well_formed_json(data.decode()))
+    except UnicodeDecodeError:
+        raise ApiError(422, "invalid_body", _NOT_JSON) from None
     except ValidationError as error:
         raise ApiError(422, "invalid_body", _sentence(error)) from None
 
@@ -32,7 +36,7 @@ async def read_body(model: type[M]) -> M:
 def _sentence(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     if first["type"] == "json_invalid":
-        return "The body is not JSON."
+        return _NOT_JSON
     place = ".".join(str(part) for part in first["loc"]) or "the body"
     return f"{place}: {first['msg'].removeprefix('Value error, ').removesuffix('.')}."
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from streaming.chat import ChatRequest, FinishReason, Message, ToolCallDelta
-from streaming.dialects.base import well_formed
 from streaming.dialects.payload_decoder import JsonPayloadDecoder, arguments_of, count, encoded, objects
 from streaming.dialects.plain_text import ANTHROPIC
 
@@ -206,7 +205,7 @@ class AnthropicMessagesDecoder(JsonPayloadDecoder):
                 piece, tool = delta.get("partial_json"), self._tools.get(index)
                 if tool is not None and isinstance(piece, str) and piece:
                     tool.piece_came = True
-                    self._add_call(ToolCallDelta(tool.index, arguments=well_formed(piece)))
+                    self._add_call(ToolCallDelta(tool.index, arguments=piece))
 
     def _close_block(self, index: int) -> None:
         tool = self._tools.pop(index, None)
@@ -237,4 +236,4 @@ class AnthropicMessagesDecoder(JsonPayloadDecoder):
 
 
 def _name(value: object) -> str | None:
-    return well_formed(value) if isinstance(value, str) and value else None
+    return value if isinstance(value, str) and value else None

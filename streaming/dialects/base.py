@@ -9,10 +9,10 @@ import re
 from collections.abc import Mapping
 from typing import Protocol
 
+from parser import well_formed
 from streaming.chat import ChatRequest, Delta, ErrorDelta
 from streaming.dialects.sse import ServerSentEvent
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _RETRYABLE = re.compile(
     r"rate_?limit|overload|server_?error|internal|unavailable|timeout|capacity|^(408|429|5\d\d)$", re.IGNORECASE
 )
@@ -79,39 +79,6 @@ class Dialect(Protocol):
     def decoder(self) -> PayloadDecoder:
         """A decoder for one response."""
         ...
-
-
-class WellFormedText:
-    """Joins surrogate pairs that a provider cut between two payloads; a lone surrogate becomes U+FFFD.
-
-    JSON may spell half a pair as an escape, and a token may end there. Such a string cannot be encoded as UTF-8, so it
-    must not get past the dialect.
-    """
-
-    def __init__(self) -> None:
-        self._high = ""
-
-    def feed(self, text: str) -> str:
-        """The well-formed text so far not returned; a high surrogate at the end waits for its other half."""
-        if not self._high and text.isascii():
-            return text
-        text = self._high + text
-        self._high = ""
-        if text and "\ud800" <= text[-1] <= "\udbff":
-            text, self._high = text[:-1], text[-1]
-        return well_formed(text)
-
-    def close(self) -> str:
-        """U+FFFD for a half that waited in vain, else nothing."""
-        rest, self._high = self._high, ""
-        return "\ufffd" if rest else ""
-
-
-def well_formed(text: str) -> str:
-    """`text` with escaped surrogate pairs joined and lone surrogates replaced by U+FFFD."""
-    if text.isascii() or _SURROGATE.search(text) is None:
-        return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def provider_error(message: object, *codes: object) -> ErrorDelta:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streaming.chat import ToolCallDelta
-from streaming.dialects.base import well_formed
 from streaming.dialects.payload_decoder import objects
 
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d{1,6})\]|\['([^']*)'\]|\[\"([^\"]*)\"\]")
@@ -41,9 +40,7 @@ class GeminiFunctionCalls:
         name = call.get("name")
         if isinstance(name, str) and name:
             deltas += self.close()
-            deltas.append(
-                ToolCallDelta(self._count, _text(call.get("id")), well_formed(name), signature=_text(signature))
-            )
+            deltas.append(ToolCallDelta(self._count, _text(call.get("id")), name, signature=_text(signature)))
             self._open = _OpenCall(self._count)
             self._count += 1
         if self._open is None:
@@ -99,4 +96,4 @@ def _put(arguments: dict[str, Any], piece: dict[str, Any]) -> None:
 
 
 def _text(value: object) -> str | None:
-    return well_formed(value) if isinstance(value, str) and value else None
+    return value if isinstance(value, str) and value else None

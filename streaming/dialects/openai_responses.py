@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from streaming.chat import ChatRequest, ErrorDelta, FinishReason, Message, ToolCallDelta
-from streaming.dialects.base import well_formed
 from streaming.dialects.payload_decoder import JsonPayloadDecoder, count, encoded, objects
 from streaming.dialects.plain_text import OPENAI_RESPONSES
 
@@ -185,7 +184,7 @@ class OpenAIResponsesDecoder(JsonPayloadDecoder):
     def _add_arguments(self, call: _OpenCall | None, piece: object) -> None:
         if call is not None and isinstance(piece, str) and piece:
             call.arguments_came = True
-            self._add_call(ToolCallDelta(call.index, arguments=well_formed(piece)))
+            self._add_call(ToolCallDelta(call.index, arguments=piece))
 
     def _complete_arguments(self, call: _OpenCall | None, arguments: object) -> None:
         if call is not None and not call.arguments_came:
@@ -229,4 +228,4 @@ def _part(payload: dict[str, Any], place: str) -> tuple[object, object, object]:
 
 
 def _text(value: object) -> str:
-    return well_formed(value) if isinstance(value, str) else ""
+    return value if isinstance(value, str) else ""

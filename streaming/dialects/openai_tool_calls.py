@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from streaming.chat import ToolCallDelta
-from streaming.dialects.base import well_formed
 
 
 @dataclass(slots=True)
@@ -73,4 +72,4 @@ class OpenAIToolCalls:
 
 
 def _text(value: object) -> str:
-    return well_formed(value) if isinstance(value, str) else ""
+    return value if isinstance(value, str) else ""

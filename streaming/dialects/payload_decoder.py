@@ -6,6 +6,7 @@ import json
 from abc import ABC, abstractmethod
 from typing import Any
 
+from parser import SurrogateMender, well_formed
 from streaming.chat import (
     ContentDelta,
     Delta,
@@ -17,7 +18,7 @@ from streaming.chat import (
     ToolCallDelta,
     UsageDelta,
 )
-from streaming.dialects.base import WellFormedText, provider_error
+from streaming.dialects.base import provider_error
 from streaming.dialects.sse import ServerSentEvent
 
 _DONE = "[DONE]"
@@ -36,8 +37,8 @@ class JsonPayloadDecoder(ABC):
         self._called = False
         self._answered = False
         self._deltas: list[Delta] = []
-        self._content = WellFormedText()
-        self._reasoning = WellFormedText()
+        self._content = SurrogateMender()
+        self._reasoning = SurrogateMender()
         self._usage: UsageDelta | None = None
 
     def feed_text_events(self, events: bytes) -> list[Delta] | None:
@@ -110,7 +111,7 @@ class JsonPayloadDecoder(ABC):
     def _add_text(self, text: object) -> None:
         if isinstance(text, str) and text:
             self._answered = True
-            if text := self._content.feed(text):
+            if text := self._content.mend(text):
                 self._deltas.append(ContentDelta(text))
 
     def _add_answer(self, text: object) -> None:
@@ -118,12 +119,20 @@ class JsonPayloadDecoder(ABC):
         self._add_text(text)
 
     def _add_reasoning(self, text: object) -> None:
-        if isinstance(text, str) and text and (text := self._reasoning.feed(text)):
+        if isinstance(text, str) and text and (text := self._reasoning.mend(text)):
             self._deltas.append(ReasoningDelta(text))
 
     def _add_call(self, delta: ToolCallDelta) -> None:
         self._called = True
-        self._deltas.append(delta)
+        self._deltas.append(
+            ToolCallDelta(
+                delta.index,
+                _well_formed(delta.id),
+                _well_formed(delta.name),
+                well_formed(delta.arguments),
+                _well_formed(delta.signature),
+            )
+        )
 
     def _add_usage(self, input_tokens: int, output_tokens: int) -> None:
         """Counts so far. The same counts again, or none at all, add nothing."""
@@ -148,10 +157,14 @@ class JsonPayloadDecoder(ABC):
 
     def _flush(self) -> None:
         """Half surrogates that waited for their other half in vain."""
-        if reasoning := self._reasoning.close():
+        if reasoning := self._reasoning.mend("", last=True):
             self._deltas.append(ReasoningDelta(reasoning))
-        if content := self._content.close():
+        if content := self._content.mend("", last=True):
             self._deltas.append(ContentDelta(content))
+
+
+def _well_formed(text: str | None) -> str | None:
+    return None if text is None else well_formed(text)
 
 
 def count(value: object) -> int:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from parser import well_formed_json
 from streaming.wire.codes import CloseCode, ErrorCode
 from streaming.wire.frame_parts import MAX_ENTITY_ID_CHARS
 from streaming.wire.frames import (
@@ -107,4 +108,5 @@ __all__ = [
     "WsToolResult",
     "WsUsage",
     "decode_client_frame",
+    "well_formed_json",
 ]

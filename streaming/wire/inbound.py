@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from parser import well_formed_json
 from streaming.wire.codes import ErrorCode
 from streaming.wire.frames import CLIENT_FRAME, ClientFrame
 
@@ -28,8 +29,12 @@ class _Correlation(BaseModel):
     request_id: UUID | None = None
 
 
-def decode_client_frame(text: str | bytes) -> ClientFrame:
-    """Validate one inbound frame. Raises `FrameError` with a sentence that names the field, never the value."""
+def decode_client_frame(text: str) -> ClientFrame:
+    """Validate one inbound frame. Raises `FrameError` with a sentence that names the field, never the value.
+
+    Unpaired surrogates become U+FFFD: a device that cuts a title inside an emoji must not lose the whole frame.
+    """
+    text = well_formed_json(text)
     try:
         return CLIENT_FRAME.validate_json(text)
     except ValidationError as error:

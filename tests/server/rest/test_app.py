@@ -72,7 +72,7 @@ SECRET = "tr0ub4dor&3"
         (LOGIN, b"", "JSON"),
         (LOGIN, b"{", "JSON"),
         (LOGIN, b"\xff\xfe", "JSON"),
-        (LOGIN, b'{"email": "\\ud800"}', "JSON"),
+        (LOGIN, b'{"email": "\\ud800", "password": "x"}', "email"),
         (LOGIN, b"[" * 100_000, "JSON"),
         (LOGIN, b"[]", "body"),
         (LOGIN, b"null", "body"),

@@ -25,7 +25,6 @@ from streaming.chat import (
     UsageDelta,
 )
 from streaming.dialects import DIALECTS, OpenAIChat
-from streaming.dialects.base import WellFormedText, well_formed
 from streaming.dialects.sse import ServerSentEvent
 
 STOP = FinishDelta(FinishReason.STOP)
@@ -350,11 +349,3 @@ def test_no_payload_is_an_exception(payloads: list[Any]) -> None:
     deltas = run(*(json.dumps(payload) for payload in payloads))
     assert sum(isinstance(delta, FinishDelta) for delta in deltas) <= 1
     assert any(isinstance(delta, FinishDelta | ErrorDelta) for delta in deltas)
-
-
-@given(st.lists(st.text(st.characters(codec=None) | st.sampled_from("\ud83d\ude00\ud800"), max_size=5)))
-def test_text_is_always_well_formed(pieces: list[str]) -> None:
-    text = WellFormedText()
-    fed = "".join([*map(text.feed, pieces), text.close()])
-    assert fed == well_formed("".join(pieces))
-    fed.encode()

@@ -30,7 +30,7 @@ def test_client_frames_round_trip(sample: dict[str, Any]) -> None:
     written = json.loads(frame.model_dump_json())
     # What a client may leave out has a default; nothing that it wrote is lost or changed.
     assert {key: written[key] for key in sample} == sample
-    assert decode_client_frame(frame.model_dump_json().encode()) == frame
+    assert decode_client_frame(frame.model_dump_json()) == frame
 
 
 @pytest.mark.parametrize("sample", SERVER_FRAMES, ids=lambda sample: sample["type"])
@@ -52,6 +52,14 @@ def test_unknown_fields_are_ignored(sample: dict[str, Any]) -> None:
     assert decode_client_frame(json.dumps({**sample, "invented": {"later": 1}})) == decode_client_frame(
         json.dumps(sample)
     )
+
+
+@pytest.mark.parametrize("sample", CLIENT_FRAMES, ids=lambda sample: sample["type"])
+def test_an_unpaired_surrogate_in_any_string_is_replaced(sample: dict[str, Any]) -> None:
+    text = json.dumps({**sample, "invented": ["?"]}).replace("Z\\u00e4hne", "?").replace("What today?", "?")
+    cut = decode_client_frame(text.replace("?", r"\ud83d"))
+    assert cut == decode_client_frame(text.replace("?", r"\ufffd"))
+    cut.model_dump_json()
 
 
 def test_frames_are_frozen() -> None:
