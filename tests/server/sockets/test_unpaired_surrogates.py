@@ -9,7 +9,7 @@ from uuid import uuid4
 import httpx
 import trio
 
-from client.terminal.wire import Connection, open_connection
+from client.terminal.connection import Connection, open_connection
 from tests.model_server import ReceivedRequest, Step, tool_calls
 from tests.server.running import last_user_message, open_tessera, text_block, tool_messages
 
