@@ -1,0 +1,365 @@
+"""The first version's database and state folder, migrated to today's version: nothing is lost, all of it can be read.
+
+`first_version/` holds a dump with rows in every table, the state folder that belongs to it, and what the first version
+read from them. Each test loads the dump, applies all newer migrations and reads it back by the code as it is now.
+
+When you add a migration:
+
+- The tests cover it without a change as long as it keeps every table and column of the first version.
+- A column whose stored values it changes, moves or removes: list it in `REWRITTEN`, with the migration's name. The
+  rows are then compared without that column, so check its contents in `test_the_contents_are_read_by_todays_code`.
+- A new table that only new code fills needs nothing here. Test its migration on old rows if it copies any.
+- `first_version/` never changes. To start tests from a later version's data too, write a second folder by
+  `python -m tests.sql.upgrades.dump FOLDER` at that version, and add it to `VERSIONS`.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import psycopg
+import pytest
+import trio
+from psycopg.sql import SQL, Identifier
+
+from memory.tiers.entities import EntityChange
+from server.accounts.accounts import BadCredentials, normalise_email
+from server.main import serve
+from server.rest.memory import EXPORT
+from server.settings.settings import load_settings
+from sql.migrate import Migration, migrate, read_migrations
+from tests.database import new_database
+from tests.model_server import open_model_server
+from tests.sql.upgrades.contents import (
+    ADA,
+    CARL,
+    CLIENT,
+    DEVICE,
+    FORGOTTEN,
+    MESSAGE,
+    MUTATION,
+    PASSWORDS,
+    REQUEST,
+    SISTER,
+    SOCKET,
+    SPENT,
+    SPENT_ON,
+    TASK,
+    UNFINISHED,
+    exports,
+    open_parts,
+    person,
+    recalled,
+)
+from tests.sql.upgrades.dump import KEY_FILE, SHARES_FOLDER, dump
+
+FOLDER: Final = Path(__file__).parent
+
+VERSIONS: Final[Mapping[str, str]] = {"first_version": "0007_token_spend"}
+"""Folders of dumps, and the last migration of each."""
+
+REWRITTEN: Final[Mapping[str, Mapping[str, str]]] = {}
+"""By table: the columns whose values a later migration changes or removes, and that migration's name."""
+
+Rows = dict[str, list[dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A database with a version's dump in it and a copy of that version's state folder; nothing is migrated yet."""
+
+    conninfo: str
+    state: Path
+    last_migration: str
+    expected: Mapping[str, Any]
+
+    @property
+    def master_key(self) -> str:
+        return (self.state / KEY_FILE).read_text("ascii").strip()
+
+    @property
+    def shares(self) -> Path:
+        return self.state / SHARES_FOLDER
+
+    def execute(self, script: str) -> None:
+        with psycopg.connect(self.conninfo, autocommit=True) as connection:
+            connection.execute(script.encode())
+
+
+@contextmanager
+def loaded(server: str, version: str, state: Path) -> Iterator[Stored]:
+    """The version's data in a database of its own."""
+    folder = FOLDER / version
+    shutil.copytree(folder / "state", state)
+    expected = json.loads((folder / "expected.json").read_text("utf-8"))
+    with new_database(server, template="template1") as conninfo:
+        stored = Stored(conninfo, state, VERSIONS[version], expected)
+        stored.execute((folder / "dump.sql").read_text("utf-8"))
+        yield stored
+
+
+@pytest.fixture(params=VERSIONS)
+def stored(postgres: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Stored]:
+    with loaded(postgres, request.param, tmp_path / "state") as stored:
+        yield stored
+
+
+def rows(conninfo: str) -> Rows:
+    """Every row of every table but the list of migrations, as JSON; a superuser sees all of them."""
+    with psycopg.connect(conninfo) as connection:
+        tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        return {
+            table: [
+                row for (row,) in connection.execute(SQL("SELECT to_jsonb(t) FROM {} AS t").format(Identifier(table)))
+            ]
+            for (table,) in tables
+            if table != "schema_migrations"
+        }
+
+
+def lost(before: Rows, after: Rows) -> dict[str, list[str]]:
+    """The rows of `before` that `after` does not have with the same values, by table. Added columns are ignored."""
+    found = {}
+    for table, old in before.items():
+        columns = {name for row in old for name in row} - REWRITTEN.get(table, {}).keys()
+
+        def kept(table_rows: list[dict[str, Any]], columns: set[str] = columns) -> Counter[str]:
+            return Counter(
+                json.dumps({name: row.get(name, "no such column") for name in sorted(columns)}) for row in table_rows
+            )
+
+        if missing := kept(old) - kept(after.get(table, [])):
+            found[table] = sorted(missing)
+    return found
+
+
+def same_records(found: list[dict[str, Any]], expected: list[dict[str, Any]]) -> bool:
+    """Whether the records have the expected fields and values, in any order; fields that are new are ignored."""
+    by_id = {record["id"]: record for record in found}
+    return len(found) == len(expected) and all(
+        record["id"] in by_id and record.items() <= by_id[record["id"]].items() for record in expected
+    )
+
+
+async def test_no_row_is_lost(stored: Stored) -> None:
+    before = rows(stored.conninfo)
+    assert [table for table, held in before.items() if not held] == [], "the dump has a row in every table"
+    names = [migration.name for migration in read_migrations()]
+    newer = names[names.index(stored.last_migration) + 1 :]
+    assert await migrate(stored.conninfo) == newer
+    assert await migrate(stored.conninfo) == []
+    assert lost(before, rows(stored.conninfo)) == {}
+
+
+async def test_the_schema_is_that_of_a_new_database(stored: Stored, database: str) -> None:
+    await migrate(stored.conninfo)
+    upgraded, fresh = (dump(conninfo, "--schema-only") for conninfo in (stored.conninfo, database))
+    assert upgraded == fresh
+
+
+async def test_the_contents_are_read_by_todays_code(stored: Stored) -> None:
+    await migrate(stored.conninfo)
+    found = await exports(stored.conninfo, stored.master_key, stored.shares)
+    assert found.keys() == stored.expected["exports"].keys()
+    for email, expected in stored.expected["exports"].items():
+        assert same_records(found[email], expected)
+    context = await recalled(stored.conninfo, stored.master_key, stored.shares)
+    wanted = stored.expected["recalled"]
+    assert context["core"] == wanted["core"]
+    assert context["episodic"] == wanted["episodic"]
+    best, expected_best = context["associative"][0], wanted["associative"][0]
+    assert SISTER in best["text"]
+    assert best["id"] == expected_best["id"]
+    assert best["why"]["terms"] == expected_best["why"]["terms"] != []
+    assert best["why"]["bm25"] == pytest.approx(expected_best["why"]["bm25"])
+    assert best["why"]["cosine"] == pytest.approx(expected_best["why"]["cosine"], abs=1e-3)
+
+
+async def test_passwords_budgets_and_devices_are_kept(stored: Stored) -> None:
+    await migrate(stored.conninfo)
+    async with open_parts(stored.conninfo, stored.master_key, stored.shares) as parts:
+        ada = person(stored.conninfo, ADA)
+        assert await parts.spending.total(ada, SPENT_ON) == SPENT
+        await parts.spending.add(ada, SPENT_ON, 1)
+        assert await parts.spending.total(ada, SPENT_ON) == SPENT + 1
+        assert await parts.accounts.touch_device(ada, DEVICE, CLIENT) is False
+        for email, password in PASSWORDS.items():
+            user_id = await parts.accounts.login(normalise_email(email), password)
+            assert user_id == person(stored.conninfo, email)
+        with pytest.raises(BadCredentials):
+            await parts.accounts.login(normalise_email(ADA), PASSWORDS[CARL])
+
+
+async def test_forgotten_and_erased_things_stay_away(stored: Stored) -> None:
+    await migrate(stored.conninfo)
+    async with open_parts(stored.conninfo, stored.master_key, stored.shares) as parts:
+        middleware = parts.memories.middleware
+        ada, carl = person(stored.conninfo, ADA), person(stored.conninfo, CARL)
+
+        async def texts() -> str:
+            return str([record.get("text") for record in await parts.memories.records(ada)])
+
+        with psycopg.connect(stored.conninfo) as connection:
+            query = "SELECT min(until) FROM memory_forgotten WHERE user_id = %s"
+            (forgotten_at,) = connection.execute(query, [ada]).fetchone() or (None,)
+        assert forgotten_at is not None
+        earlier = forgotten_at - timedelta(seconds=1)
+        assert await middleware.store_episode(ada, "late", FORGOTTEN, "Noted.", at=earlier)
+        await middleware.changed(ada, [EntityChange("update", "task", "task-2", TASK, earlier)])
+        await middleware.enrichment.run_once()
+        assert FORGOTTEN not in await texts()
+        assert "task-2" not in str(await parts.memories.records(ada))
+        # The tombstone holds back what was said before it, and nothing that is said again today.
+        await parts.memories.tell(ada, FORGOTTEN, "Noted.")
+        assert FORGOTTEN in await texts()
+        # The dump was made in 2026: CARL erased all that he had said in 2025.
+        assert not await middleware.store_episode(
+            carl, "s", "I keep bees.", "Yes.", at=datetime(2025, 1, 1, tzinfo=UTC)
+        )
+
+
+async def test_unfinished_work_is_finished(stored: Stored) -> None:
+    await migrate(stored.conninfo)
+    async with open_parts(stored.conninfo, stored.master_key, stored.shares) as parts:
+        ada = person(stored.conninfo, ADA)
+        assert UNFINISHED not in str([record.get("text") for record in await parts.memories.records(ada)])
+        await parts.memories.middleware.enrichment.run_once()
+        records = await parts.memories.records(ada)
+        assert UNFINISHED in str([record.get("text") for record in records])
+        (plan,) = [record for record in records if record.get("entity_id") == "task-3"]
+        assert plan["embedding_model"] == "words-1"
+        left = rows(stored.conninfo)
+        assert left["memory_pending"] == left["memory_unembedded"] == []
+
+
+async def test_relayed_messages_open_and_leave_in_time(stored: Stored) -> None:
+    await migrate(stored.conninfo)
+    with psycopg.connect(stored.conninfo, autocommit=True) as connection:
+        sealed = connection.execute("SELECT user_id, body_encrypted FROM relay_messages WHERE id = %s", [MESSAGE])
+        ada, body = sealed.fetchone() or (None, b"")
+        past = "UPDATE {} SET expires_at = now() - interval '1 hour'"
+        for table in ("relay_messages", "relay_requests"):
+            connection.execute(SQL(past).format(Identifier(table)))
+        connection.execute("UPDATE relay_workers SET seen_at = now() - interval '1 hour'")
+    async with open_parts(stored.conninfo, stored.master_key, stored.shares) as parts:
+        assert ada is not None
+        assert parts.seal.open(ada, MESSAGE, body).frame == MUTATION  # type: ignore[union-attr]
+        await parts.relay.heartbeat()
+        assert await parts.relay.join(ada, DEVICE, SOCKET) is not None, "the first version had this device"
+        assert await parts.relay.devices(ada) == [(DEVICE, parts.relay.worker_id)]
+        assert await parts.relay.claim(ada, REQUEST, 60.0)
+        await parts.relay.expire()
+    left = rows(stored.conninfo)
+    assert left["relay_messages"] == []
+    assert [row["worker_id"] for row in left["relay_workers"]] == [str(parts.relay.worker_id)]
+
+
+async def test_the_server_starts_on_the_state_folder(stored: Stored) -> None:
+    async with trio.open_nursery() as nursery, open_model_server(nursery) as model:
+        environment = {
+            "TESSERA_STATE_DIR": str(stored.state),
+            "TESSERA_KEY_SHARES_DIR": str(stored.shares),
+            "TESSERA_DATABASE_URL": stored.conninfo,
+            "TESSERA_HTTP_BIND": "127.0.0.1:0",
+            "TESSERA_WS_BIND": "127.0.0.1:0",
+            "TESSERA_MODEL_URL": model.url,
+            "TESSERA_MODEL_NAME": "scripted",
+            "TESSERA_MODEL_ATTEMPTS": "1",
+        }
+        key = stored.master_key
+        stop = trio.Event()
+        running = await nursery.start(partial(serve, load_settings(environment), stop=stop))
+        async with httpx.AsyncClient(base_url=running.rest_url, trust_env=False) as client:
+            for email, expected in stored.expected["exports"].items():
+                account = {"email": email, "password": PASSWORDS[email]}
+                login = await client.post("/api/v1/auth/login", json=account)
+                assert login.status_code == 200
+                bearer = {"Authorization": f"Bearer {login.json()['access_token']}"}
+                export = await client.get(EXPORT.path, headers=bearer)
+                assert export.status_code == 200
+                texts = {(r["tier"], r["id"]) for r in map(json.loads, export.text.splitlines()) if "tier" in r}
+                assert {(record["tier"], record["id"]) for record in expected} <= texts
+                assert "unreadable" not in export.text
+        stop.set()
+    assert stored.master_key == key
+
+
+@pytest.mark.parametrize(
+    "lossy",
+    [
+        "DELETE FROM memory_forgotten",
+        "DELETE FROM memory_terms WHERE tf = 1",
+        "TRUNCATE relay_requests",
+        "ALTER TABLE devices DROP COLUMN client_version",
+        "ALTER TABLE users ALTER COLUMN created_at TYPE date",
+        "UPDATE token_spend SET tokens = 0",
+        "UPDATE memory_core SET history_encrypted = NULL",
+        "UPDATE memory_associative SET embedding = NULL, embedding_model = NULL",
+        "DROP TABLE memory_pending",
+    ],
+)
+async def test_the_comparison_notices_a_lossy_migration(stored: Stored, lossy: str) -> None:
+    before = rows(stored.conninfo)
+    await migrate(stored.conninfo, [*read_migrations(), another_migration(lossy)])
+    assert lost(before, rows(stored.conninfo)).keys() == {
+        word for word in lossy.split() if word in before or word == "memory_pending"
+    }
+
+
+async def test_the_comparison_accepts_a_migration_that_adds(stored: Stored) -> None:
+    before = rows(stored.conninfo)
+    harmless = "ALTER TABLE devices ADD COLUMN model text; CREATE TABLE notes (note text)"
+    await migrate(stored.conninfo, [*read_migrations(), another_migration(harmless)])
+    assert lost(before, rows(stored.conninfo)) == {}
+
+
+CONTENTS, ACCOUNTS, ABSENCE, WORK, RELAY = (
+    test_the_contents_are_read_by_todays_code,
+    test_passwords_budgets_and_devices_are_kept,
+    test_forgotten_and_erased_things_stay_away,
+    test_unfinished_work_is_finished,
+    test_relayed_messages_open_and_leave_in_time,
+)
+
+
+@pytest.mark.parametrize(
+    ("lossy", "check"),
+    [
+        ("UPDATE memory_core SET value_encrypted = '\\x00'", CONTENTS),
+        ("UPDATE memory_episodic SET exchange_encrypted = summary_encrypted", CONTENTS),
+        ("UPDATE memory_proactive SET confidence = 1", CONTENTS),
+        ("DELETE FROM memory_terms", CONTENTS),
+        (
+            "UPDATE memory_associative SET embedding = l2_normalize(embedding + array_fill(1, ARRAY[1536])::vector)",
+            CONTENTS,
+        ),
+        ("UPDATE users SET email = email || 'x'", ACCOUNTS),
+        ("UPDATE users SET password_hash = (SELECT max(password_hash) FROM users)", ACCOUNTS),
+        ("UPDATE token_spend SET day = day + 1", ACCOUNTS),
+        ("UPDATE devices SET device_id = gen_random_uuid()", ACCOUNTS),
+        ("DELETE FROM memory_forgotten WHERE until > (SELECT min(until) FROM memory_forgotten)", ABSENCE),
+        ("UPDATE users SET memory_erased_at = NULL", ABSENCE),
+        ("DELETE FROM memory_pending", WORK),
+        ("DELETE FROM memory_unembedded", WORK),
+        ("UPDATE relay_messages SET body_encrypted = '\\x00'", RELAY),
+    ],
+)
+async def test_the_reading_notices_a_lossy_migration(stored: Stored, lossy: str, check: Any) -> None:
+    await migrate(stored.conninfo)
+    stored.execute(lossy)
+    with pytest.raises((Exception, BaseExceptionGroup)):
+        await check(stored)
+
+
+def another_migration(up: str) -> Migration:
+    return Migration(f"{len(read_migrations()) + 1:04}_another", up.encode(), b"SELECT 1")
