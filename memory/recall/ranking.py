@@ -1,7 +1,7 @@
 """How memories are ranked: by the words they share with a query (BM25) and the likeness of their vectors, added up.
 
-`sql/statements/associative/memory_search.sql` computes this in PostgreSQL; `fused` is the same rule in Python, which the tests hold
-the statement against. Adding the two scores, each brought to the range 0 to 1, does better than merging ranks, which
+`sql/statements/associative/memory_search.sql` computes this in PostgreSQL; `fused` is the same rule in Python, which
+the tests hold the statement against. Adding the two scores, each brought to the range 0 to 1, does better than merging ranks, which
 throws away by how much the best is better; docs/memory-search.md has the measurements.
 """
 
