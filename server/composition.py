@@ -90,7 +90,7 @@ def compose(
         wall_clock=time.time,
         spending=spending,
         memory=memory_service,
-        claim=relay.claim if relay is not None else None,
+        claims=relay,
         trace=exporter.export if exporter is not None else None,
     )
     gate = DeviceGate(
@@ -129,7 +129,7 @@ def compose(
         overview=overview,
         admin_token=settings.admin_token,
         worker=orders.number if orders is not None else None,
-        limits=RestLimits(max_body_bytes=settings.max_frame_bytes, max_message_chars=settings.max_message_chars),
+        limits=RestLimits(max_body_bytes=settings.max_frame_bytes),
     )
     return Parts(pipeline, gate, registry, rest, memory_service, overview, spending)
 

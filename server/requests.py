@@ -28,11 +28,8 @@ BLOCK_OPEN: Final = "block_open"
 Emit = Callable[[ServerFrame], Awaitable[None]]
 """Takes one frame of the answer, `seq` still 0, and returns when there is room for the next."""
 
-Claim = Callable[[UUID, UUID, float], Awaitable[bool]]
-"""Takes a user's request id into use at every server for so many seconds; False when one of them has it."""
-
 EmitFast = Callable[[AnswerFrame], Awaitable[None]]
-"""The same for one who takes text as `StreamText` too, as it comes."""
+"""Like `Emit`, for a receiver that also takes text as `StreamText`, as it comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +101,21 @@ class DuplicateRequest(RequestRefused):
 
     def __init__(self) -> None:
         super().__init__(ErrorCode.DUPLICATE_REQUEST, "This request id is in use or was used lately.")
+
+
+class RequestClaims(Protocol):
+    """The request ids that are in use at any server of the database. The methods raise nothing but `Cancelled`."""
+
+    async def claim(self, user_id: UUID, request_id: UUID, ttl_s: float) -> Literal["claimed", "taken", "unknown"]:
+        """Take a user's request id into use at every server for `ttl_s` seconds.
+
+        `taken`: a server has it. `unknown`: the database did not answer.
+        """
+        ...
+
+    async def release(self, user_id: UUID, request_id: UUID) -> None:
+        """Give back an id for which `claim` returned `claimed`: nothing ran under it."""
+        ...
 
 
 class RequestFailed(Exception):

@@ -5,11 +5,10 @@ The device sockets and the REST routes share this package; they differ only in w
 
 from __future__ import annotations
 
-from server.answers.answer import Answer, Status
+from server.answers.answer import Answer
 from server.answers.pipeline import AnswerPipeline
 
 __all__ = [
     "Answer",
     "AnswerPipeline",
-    "Status",
 ]

@@ -1,14 +1,197 @@
-"""Whether a request may run: the checks that need the database."""
+"""Admission of chat requests: every check that decides whether a request runs, in one place.
+
+Admission has two parts, and both work on one `Reservation`. `Admission.reserve` checks what this process knows and
+takes the request id. `Reservation.confirm` checks what the database knows. A refusal in either part gives the id back,
+so that a retry with the same id runs, and is counted and logged as `refused`. The id stays used only once the request
+has begun.
+"""
 
 from __future__ import annotations
 
-from server.answers.request_ids import REMEMBERED_S
+from collections import Counter, OrderedDict
+from typing import Final
+from uuid import UUID
+
+import structlog
+import trio
+
 from server.models import TokenSpending
-from server.requests import AnswerLimits, ChatInput, Claim, DuplicateRequest
+from server.requests import AnswerLimits, ChatInput, DuplicateRequest, RequestClaims, RequestRefused
+from server.telemetry import Metrics
+from streaming.wire import ErrorCode
+
+log = structlog.get_logger(__name__)
+
+REMEMBERED_S: Final = 600.0
+"""Seconds for which the id of a request that has ended stays used."""
+
+_MAX_REMEMBERED: Final = 200_000
 
 
-async def admit(claim: Claim | None, spending: TokenSpending, limits: AnswerLimits, chat: ChatInput) -> None:
-    """Raise `RequestRefused` when another server has the request's id or the user has spent today's tokens."""
-    if claim is not None and not await claim(chat.user_id, chat.request_id, limits.request_s + REMEMBERED_S):
-        raise DuplicateRequest
-    await spending.admit(chat.user_id)
+class RequestIds:
+    """The ids of running requests, and of those that ended within `REMEMBERED_S`, by user. Pure.
+
+    `now` is a monotonic time in seconds. Past `limit` ended ids, the oldest is forgotten early.
+    """
+
+    def __init__(self, limit: int = _MAX_REMEMBERED) -> None:
+        self._limit = limit
+        self._running: set[tuple[UUID, UUID]] = set()
+        self._ended: OrderedDict[tuple[UUID, UUID], float] = OrderedDict()
+
+    def used(self, user_id: UUID, request_id: UUID, now: float) -> bool:
+        """Whether the id is in use, or was used within `REMEMBERED_S`."""
+        self._forget(now)
+        key = (user_id, request_id)
+        return key in self._running or key in self._ended
+
+    def take(self, user_id: UUID, request_id: UUID, now: float) -> bool:
+        """Take an id into use. Returns False if it is used."""
+        if self.used(user_id, request_id, now):
+            return False
+        self._running.add((user_id, request_id))
+        return True
+
+    def give_back(self, user_id: UUID, request_id: UUID) -> None:
+        """Nothing ran under this id: it can be used again now."""
+        self._running.discard((user_id, request_id))
+
+    def finish(self, user_id: UUID, request_id: UUID, now: float) -> None:
+        """The request has ended. Its id stays used for `REMEMBERED_S`."""
+        key = (user_id, request_id)
+        self._running.discard(key)
+        self._ended[key] = now + REMEMBERED_S
+        self._forget(now)
+
+    def _forget(self, now: float) -> None:
+        while self._ended:
+            key, until = next(iter(self._ended.items()))
+            if until > now and len(self._ended) <= self._limit:
+                return
+            del self._ended[key]
+
+
+class Admission:
+    """Decides which requests of this process run. Without `claims`, request ids are not shared with other servers."""
+
+    def __init__(
+        self, limits: AnswerLimits, spending: TokenSpending, metrics: Metrics, claims: RequestClaims | None = None
+    ) -> None:
+        self.limits = limits
+        self.spending = spending
+        self.metrics = metrics
+        self.claims = claims
+        self.ids = RequestIds()
+        self.running: Counter[UUID] = Counter()
+        """Reserved and running requests, by source."""
+        self._draining = False
+
+    def drain(self) -> None:
+        """Refuse every further request."""
+        self._draining = True
+
+    def reserve(self, chat: ChatInput, source: UUID) -> Reservation:
+        """The synchronous part. Raises `RequestRefused`. The caller must `close` the reservation in every case.
+
+        `source` is what `AnswerLimits.concurrent` applies to: a socket's session, or the user of REST requests.
+        """
+        try:
+            self._check(chat, source)
+        except RequestRefused as refused:
+            self.refused(chat, refused)
+            raise
+        self.ids.take(chat.user_id, chat.request_id, trio.current_time())
+        self.running[source] += 1
+        return Reservation(self, chat, source)
+
+    def _check(self, chat: ChatInput, source: UUID) -> None:
+        limits = self.limits
+        if self._draining:
+            raise RequestRefused(ErrorCode.SERVER_DRAINING, "The server is stopping; try again.", retryable=True)
+        if len(chat.message) > limits.max_message_chars:
+            message = f"The message has {len(chat.message)} characters; the limit is {limits.max_message_chars}."
+            raise RequestRefused(ErrorCode.MESSAGE_TOO_LONG, message)
+        # Before the other limits: a client that sends the id of its running request again must not be told that the
+        # request was refused.
+        if self.ids.used(chat.user_id, chat.request_id, trio.current_time()):
+            raise DuplicateRequest
+        self.spending.check(chat.user_id)
+        if self.running[source] >= limits.concurrent:
+            message = f"At most {limits.concurrent} requests run at the same time; wait until one has ended."
+            raise RequestRefused(ErrorCode.TOO_MANY_REQUESTS, message, retryable=True)
+
+    def refused(self, chat: ChatInput, refused: RequestRefused) -> None:
+        """Count and log a refusal."""
+        self.metrics.request_refused(chat.mode)
+        log.info("request_refused", request_id=str(chat.request_id), mode=chat.mode, code=refused.code)
+
+
+class Reservation:
+    """One request's hold on its id and on a place among the running requests of its source."""
+
+    def __init__(self, admission: Admission, chat: ChatInput, source: UUID) -> None:
+        self._admission = admission
+        self._chat = chat
+        self._source = source
+        self._claimed = False
+        self._begun = False
+        self._closed = False
+
+    async def confirm(self) -> None:
+        """The asynchronous part: returns when the request may begin. Call it once.
+
+        Raises `RequestRefused` when another server has the id or the user has spent today's tokens. After a refusal or
+        a cancellation the id is free again, here and at the other servers.
+        """
+        admission, chat = self._admission, self._chat
+        await trio.lowlevel.checkpoint_if_cancelled()
+        try:
+            await self._check()
+            self._begun = True
+        except RequestRefused as refused:
+            admission.refused(chat, refused)
+            raise
+        # The boundary of one request: a fault before it began refuses this request and touches no other.
+        except Exception as error:
+            log.exception("request_admission_failed", request_id=str(chat.request_id))
+            message = "The server failed before it began this request; the fault is logged. Try again."
+            refusal = RequestRefused(ErrorCode.INTERNAL, message, retryable=True)
+            admission.refused(chat, refusal)
+            raise refusal from error
+        finally:
+            if not self._begun:
+                await self._give_back()
+
+    async def _check(self) -> None:
+        admission, chat = self._admission, self._chat
+        if admission.claims is not None:
+            kept_s = admission.limits.request_s + REMEMBERED_S
+            # Shielded, because after a cancelled claim it would be unknown which server's row is in the table.
+            with trio.CancelScope(shield=True):
+                outcome = await admission.claims.claim(chat.user_id, chat.request_id, kept_s)
+            if outcome == "taken":
+                raise DuplicateRequest
+            self._claimed = outcome == "claimed"
+            await trio.lowlevel.checkpoint_if_cancelled()
+        await admission.spending.admit(chat.user_id)
+
+    async def _give_back(self) -> None:
+        admission, chat = self._admission, self._chat
+        if self._claimed and admission.claims is not None:
+            with trio.CancelScope(shield=True):
+                await admission.claims.release(chat.user_id, chat.request_id)
+        admission.ids.give_back(chat.user_id, chat.request_id)
+
+    def close(self) -> None:
+        """The request has ended or was refused. A second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        admission, chat = self._admission, self._chat
+        if self._begun:
+            admission.ids.finish(chat.user_id, chat.request_id, trio.current_time())
+        else:
+            admission.ids.give_back(chat.user_id, chat.request_id)
+        admission.running[self._source] -= 1
+        if not admission.running[self._source]:
+            del admission.running[self._source]

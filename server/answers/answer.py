@@ -15,16 +15,15 @@ from agents.binding import Binder
 from agents.orchestrator import Orchestrator
 from agents.registry import BY_ENTITY
 from agents.turn import Turn
-from server.answers.admission import admit
+from server.answers.admission import Reservation
 from server.answers.emitter import Emitting
 from server.answers.popup_scope import resolve_scope
 from server.answers.repairs import corrected_blocks
 from server.answers.report import record_end
-from server.answers.request_ids import RequestIds
 from server.devices import DeviceRegistry, RemoteDevice
 from server.memory_service import AnswerMemory, RecalledContext
 from server.models import TokenSpending
-from server.requests import AnswerLimits, ChatInput, Claim, EmitFast, RequestFailed
+from server.requests import AnswerLimits, ChatInput, EmitFast, RequestFailed, RequestRefused
 from server.telemetry import (
     LiveRequest,
     Metrics,
@@ -43,6 +42,7 @@ from streaming.wire import ErrorCode, WsFailure, WsStreamEnd, WsUsage
 log = structlog.get_logger(__name__)
 
 Status = Literal["completed", "cancelled", "failed"]
+"""How an accepted request ends."""
 
 _INTERNAL: Final = WsFailure(
     code=ErrorCode.INTERNAL, message="The server failed to answer; the fault is logged.", retryable=True
@@ -56,11 +56,9 @@ class AnswerParts:
     orchestrator: Orchestrator
     registry: DeviceRegistry
     metrics: Metrics
-    ids: RequestIds
     limits: AnswerLimits
     spending: TokenSpending
     memory: AnswerMemory
-    claim: Claim | None
     trace: Callable[[Span], None] | None
 
 
@@ -74,6 +72,7 @@ class Answer:
         device: RemoteDevice,
         turn: Turn,
         asked_at: float,
+        reservation: Reservation,
         ended: Callable[[], object],
     ) -> None:
         """`asked_at` is in seconds since the epoch. `ended` is called when the answer is closed."""
@@ -85,7 +84,9 @@ class Answer:
         self._memory = parts.memory
         self._chat, self._device, self._turn = chat, device, turn
         self._asked_at = asked_at
+        self._reservation = reservation
         self._ended = ended
+        self._status: Status | Literal["refused"] = "cancelled"
         self._spans = ExitStack()
         self._state = "accepted"
         self._recalled = RecalledContext()
@@ -107,18 +108,24 @@ class Answer:
         age_s = trio.current_time() - self._started
         return live_request(self._chat, self._agent, self._state, age_s, self._device.live())
 
-    async def run(self, emit: EmitFast) -> Literal["completed", "failed"]:
-        """Answer, giving each frame but the last to `emit`. Only cancellation and what `emit` raises come out.
+    async def run(self, emit: EmitFast) -> None:
+        """Answer, giving each frame but the last to `emit`.
 
-        And `RequestRefused`, before the first frame: another server has its id, or the day's tokens are spent.
+        Raises only `Cancelled`, what `emit` raises, and, before the first frame, `RequestRefused`.
         """
+        refused: RequestRefused | None = None
         with request_span(self._parts.trace, self._chat) as root, self._spans:
-            status = await self._run(emit)
-            note_end(root, self._agent, status, self._failure, self._turn.usage)
-            return status
+            try:
+                await self._reservation.confirm()
+            except RequestRefused as error:
+                refused, self._status = error, "refused"
+            else:
+                self._status = await self._run(emit)
+            note_end(root, self._agent, self._status, self._failure, self._turn.usage)
+        if refused is not None:
+            raise refused
 
     async def _run(self, emit: EmitFast) -> Literal["completed", "failed"]:
-        await admit(self._parts.claim, self._parts.spending, self._limits, self._chat)
         emitting = Emitting(emit, self._metrics.added_latency)
         try:
             with trio.fail_after(self._limits.request_s):
@@ -203,22 +210,25 @@ class Answer:
             self._memory.changed(self._chat.user_id, mutation)
         self._announced = len(self._turn.mutations)
 
-    def end(self, status: Status) -> WsStreamEnd:
-        """The request's last frame."""
+    def end(self) -> WsStreamEnd:
+        """The last frame of a request that was not refused."""
         usage = self._turn.usage
         return WsStreamEnd(
             request_id=self._chat.request_id,
-            status=status,
+            status="cancelled" if self._status == "refused" else self._status,
             mutations=list(self._turn.mutations),
             memory_used=list(self._recalled.used) or None,
             usage=WsUsage(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens),
-            error=self._failure if status == "failed" else None,
+            error=self._failure if self._status == "failed" else None,
         )
 
-    def close(self, status: Status) -> None:
-        """Release the id, and record the outcome and what it cost."""
+    def close(self) -> None:
+        """Release the request's place and record its outcome and what it cost."""
         self._ended()
-        self._parts.ids.finish(self._chat.user_id, self._chat.request_id, trio.current_time())
+        self._reservation.close()
+        if self._status == "refused":
+            return
         usage = self._turn.usage
         self._parts.spending.spend(self._chat.user_id, usage.input_tokens + usage.output_tokens)
-        record_end(self._metrics, self._chat, self._turn, self._formatter, status, trio.current_time() - self._started)
+        elapsed_s = trio.current_time() - self._started
+        record_end(self._metrics, self._chat, self._turn, self._formatter, self._status, elapsed_s)

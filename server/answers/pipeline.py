@@ -5,7 +5,6 @@ The device sockets and the REST routes share it. They differ in where frames go 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from uuid import UUID
@@ -14,14 +13,14 @@ import trio
 
 from agents.orchestrator import Orchestrator
 from agents.turn import Scope, Turn
-from server.answers.answer import Answer, AnswerParts, Status
-from server.answers.request_ids import RequestIds
+from server.answers.admission import Admission
+from server.answers.answer import Answer, AnswerParts
 from server.devices import DeviceRegistry, RemoteDevice, ToolTimeouts
 from server.memory_service import AnswerMemory, NoMemory
 from server.models import TokenSpending
-from server.requests import AnswerLimits, ChatInput, Claim, DuplicateRequest, Emit, RequestRefused
+from server.requests import AnswerLimits, ChatInput, Emit, RequestClaims
 from server.telemetry import LiveRequest, Metrics, Span
-from streaming.wire import AnswerFrame, ErrorCode, StreamText, WsStreamEnd
+from streaming.wire import AnswerFrame, StreamText, WsStreamEnd
 
 
 class AnswerPipeline:
@@ -37,24 +36,20 @@ class AnswerPipeline:
         wall_clock: Callable[[], float],
         spending: TokenSpending | None = None,
         memory: AnswerMemory | None = None,
-        claim: Claim | None = None,
+        claims: RequestClaims | None = None,
         trace: Callable[[Span], None] | None = None,
     ) -> None:
         self.memory: AnswerMemory = memory or NoMemory()
         self._registry = registry
         self._metrics = metrics
         self._timeouts = timeouts
-        self._limits = limits
         self._wall_clock = wall_clock
-        self._spending = spending or TokenSpending(None, wall_clock)
-        self._ids = RequestIds()
-        self._without_socket: Counter[UUID] = Counter()
-        self._scopes: set[trio.CancelScope] = set()
-        self._draining = False
+        spending = spending or TokenSpending(None, wall_clock)
+        self._admission = Admission(limits, spending, metrics, claims)
+        self._parts = AnswerParts(orchestrator, registry, metrics, limits, spending, self.memory, trace)
         self._running: dict[tuple[UUID, UUID], Answer] = {}
-        self._parts = AnswerParts(
-            orchestrator, registry, metrics, self._ids, limits, self._spending, self.memory, claim, trace
-        )
+        # The scopes of requests that came without a socket.
+        self._scopes: set[trio.CancelScope] = set()
 
     def live(self) -> list[LiveRequest]:
         """The requests that run, for an operator."""
@@ -62,33 +57,19 @@ class AnswerPipeline:
 
     def drain(self) -> None:
         """Accept no further request."""
-        self._draining = True
+        self._admission.drain()
 
     def cancel_all(self) -> None:
-        """Cancel the requests that came without a socket; their callers are told so."""
+        """Cancel the requests that came without a socket. Each caller gets a `stream_end` that says so."""
         for scope in self._scopes:
             scope.cancel()
 
-    def accept(self, chat: ChatInput, *, running: int) -> Answer:
-        """Take the request, or raise `RequestRefused`. The caller must `close` the answer, whatever happens to it.
+    def accept(self, chat: ChatInput, *, source: UUID) -> Answer:
+        """Take the request, or raise `RequestRefused`. The caller must `close` the answer in every case.
 
-        `running` is how many requests the caller, one socket or one user of REST, has running already.
+        `source`: see `Admission.reserve`.
         """
-        if self._draining:
-            raise RequestRefused(ErrorCode.SERVER_DRAINING, "The server is stopping; try again.", retryable=True)
-        if len(chat.message) > self._limits.max_message_chars:
-            raise RequestRefused(
-                ErrorCode.MESSAGE_TOO_LONG, f"A message has at most {self._limits.max_message_chars} characters."
-            )
-        # Before the limit: whoever sends an id again must not take its running request for a refused one.
-        if self._ids.known(chat.user_id, chat.request_id, trio.current_time()):
-            raise DuplicateRequest
-        self._spending.check(chat.user_id)
-        if running >= self._limits.concurrent:
-            raise RequestRefused(
-                ErrorCode.TOO_MANY_REQUESTS, f"At most {self._limits.concurrent} requests run at once.", retryable=True
-            )
-        self._ids.accept(chat.user_id, chat.request_id, trio.current_time())
+        reservation = self._admission.reserve(chat, source)
         device = RemoteDevice(
             self._registry, chat.user_id, chat.device_id, chat.request_id, self._timeouts, self._metrics
         )
@@ -102,7 +83,8 @@ class AnswerPipeline:
         )
         key = (chat.user_id, chat.request_id)
         ended = partial(self._running.pop, key, None)
-        answer = self._running[key] = Answer(self._parts, chat, device, turn, self._wall_clock(), ended)
+        answer = Answer(self._parts, chat, device, turn, self._wall_clock(), reservation, ended)
+        self._running[key] = answer
         return answer
 
     async def run(self, request: ChatInput, *, emit: Emit) -> WsStreamEnd:
@@ -111,18 +93,13 @@ class AnswerPipeline:
         async def emit_models(frame: AnswerFrame) -> None:
             await emit(frame.to_model() if isinstance(frame, StreamText) else frame)
 
-        answer = self.accept(request, running=self._without_socket[request.user_id])
-        self._without_socket[request.user_id] += 1
-        status: Status = "cancelled"
+        answer = self.accept(request, source=request.user_id)
         scope = trio.CancelScope()
         self._scopes.add(scope)
         try:
             with scope:
-                status = await answer.run(emit_models)
+                await answer.run(emit_models)
         finally:
             self._scopes.discard(scope)
-            self._without_socket[request.user_id] -= 1
-            if not self._without_socket[request.user_id]:
-                del self._without_socket[request.user_id]
-            answer.close(status)
-        return answer.end(status)
+            answer.close()
+        return answer.end()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import partial
-from typing import Final
+from typing import Final, Literal
 from uuid import UUID
 
 import structlog
@@ -120,18 +120,26 @@ class Relay:
             del self._sessions[user_id, device_id]
         self._out.part(user_id, device_id, session_id)
 
-    async def claim(self, user_id: UUID, request_id: UUID, ttl_s: float) -> bool:
-        """Take a request id into use at all servers for `ttl_s` seconds; False when one of them has it.
+    # ---- as admission sees it ---------------------------------------------------------------------------------------
 
-        With the database out of reach it is this server alone that knows the ids it has seen.
-        """
+    async def claim(self, user_id: UUID, request_id: UUID, ttl_s: float) -> Literal["claimed", "taken", "unknown"]:
+        """See `server.requests.RequestClaims`. Takes at most `_LOOKUP_S` seconds, then returns `unknown`."""
         try:
             with trio.fail_after(_LOOKUP_S):
-                return await self._store.claim(user_id, request_id, ttl_s)
-        # A border: a request whose id can't be looked up is answered.
+                return "claimed" if await self._store.claim(user_id, request_id, ttl_s) else "taken"
+        # A boundary: a request whose id can't be looked up is answered. This server still knows the ids it has seen.
         except Exception as error:  # noqa: BLE001
             log.warning("relay_claim_failed", reason=type(error).__name__, detail=str(error))
-            return True
+            return "unknown"
+
+    async def release(self, user_id: UUID, request_id: UUID) -> None:
+        """See `server.requests.RequestClaims`. If the database can't be reached, the claim ends with its time."""
+        try:
+            with trio.fail_after(_LOOKUP_S):
+                await self._store.release(user_id, request_id)
+        # A boundary: the refusal that follows is told in any case.
+        except Exception as error:  # noqa: BLE001
+            log.warning("relay_release_failed", reason=type(error).__name__, detail=str(error))
 
     def _post(self, link: RelayedLink, frame: RelayedFrame) -> None:
         within_s = frame.deadline_ms / 1000 if isinstance(frame, WsToolCall) else self._call_s

@@ -131,6 +131,12 @@ class RelayStore:
             cursor = await connection.execute(self._statements["relay_request_claim"], values)
         return await cursor.fetchone() is not None
 
+    async def release(self, user_id: UUID, request_id: UUID) -> None:
+        """Give back a request id that `claim` took into use."""
+        values = {"user_id": user_id, "request_id": request_id}
+        async with scoped(self._pool, user_id) as connection:
+            await connection.execute(self._statements["relay_request_release"], values)
+
     def _device(self, user_id: UUID, device_id: UUID, connection_id: UUID) -> dict[str, UUID]:
         return {
             "user_id": user_id,

@@ -13,12 +13,12 @@ from server.requests import ChatInput
 from server.rest.bodies import authenticated_user, read_body
 from server.rest.chat_answer import AnswerCollector, ChatAnswer
 from server.rest.connection import RestRequest
-from server.rest.errors import ApiError, ChatErrorBody, ChatFailed, json_response
+from server.rest.errors import ChatErrorBody, ChatFailed, json_response
 from server.rest.openapi import Answer, Operation
 from server.rest.services import RestServices
 from server.rest.sse import sse_response
 from streaming.chat import Message
-from streaming.wire import ErrorCode, ServerFrame, WsHistoryMessage, WsScope
+from streaming.wire import ServerFrame, WsHistoryMessage, WsScope
 
 JSON: Final = "application/json"
 EVENT_STREAM: Final = "text/event-stream"
@@ -97,8 +97,6 @@ def chat_routes(services: RestServices) -> Blueprint:
     async def chat() -> Response:
         user = authenticated_user(services.tokens)
         body = await read_body(ChatBody)
-        if len(body.message) > (most := services.limits.max_message_chars):
-            raise ApiError(413, ErrorCode.MESSAGE_TOO_LONG, f"A message has at most {most} characters.")
         chat_input = body.to_input(user.user_id)
         structlog.contextvars.bind_contextvars(request_id=str(chat_input.request_id))
         if request.accept_mimetypes.best_match([JSON, EVENT_STREAM], default=JSON) == EVENT_STREAM:

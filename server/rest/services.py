@@ -25,7 +25,6 @@ class RestLimits:
 
     max_body_bytes: int = 1_048_576
     body_timeout_s: float = 10.0
-    max_message_chars: int = 20_000
     auth_address_rate_per_s: float = 0.5
     auth_address_burst: int = 30
     auth_email_rate_per_s: float = 0.1

@@ -16,7 +16,7 @@ import structlog
 import trio
 
 from server.accounts import Tokens
-from server.answers import Answer, AnswerPipeline, Status
+from server.answers import Answer, AnswerPipeline
 from server.devices import DeviceRegistry, PendingReplies
 from server.requests import BLOCK_OPEN, RequestRefused, chat_input
 from server.sockets.changing import change_entity, pong_after_changes
@@ -278,7 +278,7 @@ class Session:
         request_id = frame.request_id or uuid4()
         chat = chat_input(frame, request_id, self.user_id, self._device_id, block_open=self._block_open)
         try:
-            answer = self._pipeline.accept(chat, running=len(self._requests))
+            answer = self._pipeline.accept(chat, source=self.session_id)
         except RequestRefused as refused:
             self._refuse(refused.code, str(refused), request_id, retryable=refused.retryable)
             return
@@ -291,22 +291,21 @@ class Session:
         nursery.start_soon(self._answer, request_id, answer, scope)
 
     async def _answer(self, request_id: UUID, answer: Answer, scope: trio.CancelScope) -> None:
-        status: Status = "cancelled"
         with structlog.contextvars.bound_contextvars(request_id=str(request_id)):
             try:
                 with scope:
-                    status = await answer.run(self._emit)
+                    await answer.run(self._emit)
                 if scope.cancelled_caught:
                     # The person no longer wants it: what is queued need not be sent.
                     self._outbox.discard_request(request_id)
-                await self._outbox.put(answer.end(status))
+                await self._outbox.put(answer.end())
             except RequestRefused as refused:
                 self._refuse(refused.code, str(refused), request_id, retryable=refused.retryable)
             finally:
                 del self._requests[request_id]
                 if not self._requests:
                     self._stall_watch.cancel()
-                answer.close(status)
+                answer.close()
         self._close_if_drained()
 
     async def _emit(self, frame: AnswerFrame) -> None:

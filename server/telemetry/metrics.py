@@ -133,13 +133,17 @@ class Metrics:
             "tessera_http_requests", "HTTP requests answered.", ["method", "route", "status"], registry=registry
         )
         for mode in ("home", "popup"):  # so that the series are there, at 0, before the first request
-            for outcome in ("completed", "cancelled", "failed"):
+            for outcome in ("completed", "cancelled", "failed", "refused"):
                 self._requests.labels(mode, outcome)
 
     def request_ended(self, mode: Mode, outcome: RequestOutcome, duration_s: float) -> None:
         """An accepted chat request ended, `duration_s` after it was accepted."""
         self._requests.labels(mode, outcome).inc()
         self._duration.labels(mode).observe(duration_s)
+
+    def request_refused(self, mode: Mode) -> None:
+        """A chat request was refused before anything of it ran."""
+        self._requests.labels(mode, "refused").inc()
 
     def first_token(self, mode: Mode, elapsed_s: float) -> None:
         """The first text or block of a request went out, `elapsed_s` after it was accepted."""

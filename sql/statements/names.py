@@ -63,6 +63,7 @@ StatementName = Literal[
     "relay_expire_workers",
     "relay_heartbeat",
     "relay_request_claim",
+    "relay_request_release",
     "relay_send",
     "relay_take",
     "relay_waiting",

@@ -50,7 +50,6 @@ SANS_IO = [
     "server/net/rate_limit.py",
     "server/relay/messages.py",
     "server/telemetry/request_spans.py",
-    "server/answers/request_ids.py",
     "server/peers/exposition.py",
 ]
 IO_LIBRARIES = {"trio", "httpx", "psycopg", "trio_websocket", "hypercorn", "quart_trio", "asyncio", "socket"}

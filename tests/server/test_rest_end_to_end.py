@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import httpx
+import pytest
 
 from tests.model_server import ReceivedRequest, Step, text_stream, tool_calls
 from tests.server.conversing import TASKS, chat, list_tasks
@@ -50,6 +51,18 @@ async def test_a_rest_popup_without_a_device_tells_the_model_that_its_item_is_no
         assert response.json()["blocks"][0]["content"] == "I can't see it."
         (asked,) = tessera.model.requests
         assert "No device of this person is connected." in json.dumps(asked.body["messages"][0])
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
+async def test_a_message_at_the_limit_and_one_past_it(database: str, accept: str) -> None:
+    async with open_tessera(database, max_message_chars=5) as tessera:
+        tessera.script(lambda _: text_block("Yes."))
+        token = (await tessera.account()).access_token
+        assert (await chat(tessera, token, accept, message="\u00e9" * 5)).status_code == 200
+        refused = await chat(tessera, token, accept, message="\u00e9" * 6)
+    assert refused.status_code == 413
+    assert refused.json()["error"]["code"] == "message_too_long"
+    assert refused.json()["error"]["message"] == "The message has 6 characters; the limit is 5."
 
 
 async def test_rest_streams_the_very_frames(database: str) -> None:

@@ -16,7 +16,8 @@ from agents.orchestrator import Orchestrator
 from server.accounts.credentials import Tokens
 from server.answers.pipeline import AnswerPipeline
 from server.devices.registry import DeviceRegistry, ToolTimeouts
-from server.requests import AnswerLimits
+from server.models.spending import TokenSpending
+from server.requests import AnswerLimits, RequestClaims
 from server.sockets.handshake import shake_hands
 from server.sockets.limits import SessionLimits
 from server.sockets.session import Session
@@ -52,6 +53,8 @@ class MemoryHouse:
     metrics: Metrics = field(default_factory=Metrics)
     tokens: Tokens = field(default_factory=lambda: Tokens([b"k" * 32], lifetime_s=3600, clock=wall_clock))
     user_id: UUID = field(default_factory=uuid4)
+    spending: TokenSpending | None = None
+    claims: RequestClaims | None = None
 
     def __post_init__(self) -> None:
         self.pipeline = AnswerPipeline(
@@ -61,6 +64,8 @@ class MemoryHouse:
             ToolTimeouts(call_s=30, approval_s=120),
             AnswerLimits(300, self.limits.max_concurrent_requests, self.limits.max_message_chars),
             wall_clock=wall_clock,
+            spending=self.spending,
+            claims=self.claims,
         )
 
     def token(self, user_id: UUID | None = None) -> str:

@@ -10,7 +10,6 @@ import pytest
 import trio
 
 from server.requests import ChatInput, Emit, RequestRefused
-from server.rest.services import RestLimits
 from streaming.chat import Message
 from streaming.wire.codes import ErrorCode
 from streaming.wire.frames import (
@@ -156,14 +155,6 @@ async def test_a_refusal_is_a_status_streamed_or_not(accept: str, code: ErrorCod
     async with client_of(make_services(refuse)) as client:
         response = await client.post(CHAT, json={"message": "hi"}, headers={"Accept": accept})
     assert error_of(response, status) == {"code": code.value, "message": "Not now.", "retryable": True}
-
-
-async def test_a_message_at_the_limit_and_one_past_it() -> None:
-    async with client_of(make_services(limits=RestLimits(max_message_chars=5))) as client:
-        assert (await client.post(CHAT, json={"message": "\u00e9" * 5})).status_code == 200
-        error = error_of(await client.post(CHAT, json={"message": "\u00e9" * 6}), 413)
-    assert error["code"] == "message_too_long"
-    assert "5" in error["message"]
 
 
 async def test_a_client_that_hangs_up_cancels_its_request_and_no_other() -> None:

@@ -1,0 +1,101 @@
+"""Refusals that only the database can decide, on two servers over one database: socket, JSON and event stream."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import psycopg
+import pytest
+from cryptography.fernet import Fernet
+
+from client.terminal.answer import RequestRefusedError
+from client.terminal.connection import open_device
+from client.terminal.rest import SignIn
+from tests.server.conversing import chat
+from tests.server.running import Tessera, open_tessera, text_block
+
+Ask = Callable[[Tessera, SignIn, UUID], Awaitable[str]]
+"""Sends one request. Returns `completed`, or the code of the refusal."""
+
+
+async def ask_on_a_socket(tessera: Tessera, account: SignIn, request_id: UUID) -> str:
+    async with open_device(tessera.ws_url, account.access_token) as device:
+        try:
+            return (await (await device.home("hello", request_id=request_id)).finish()).status
+        except RequestRefusedError as refused:
+            return refused.code.value
+
+
+async def ask_for_json(tessera: Tessera, account: SignIn, request_id: UUID) -> str:
+    answer = (await chat(tessera, account.access_token, message="hello", request_id=str(request_id))).json()
+    return str(answer["error"]["code"] if "error" in answer else answer["status"])
+
+
+async def ask_for_events(tessera: Tessera, account: SignIn, request_id: UUID) -> str:
+    token, kind = account.access_token, "text/event-stream"
+    answer = await chat(tessera, token, accept=kind, message="hello", request_id=str(request_id))
+    if answer.status_code != 200:
+        return str(answer.json()["error"]["code"])
+    return "completed" if '"status":"completed"' in answer.text else answer.text
+
+
+async def outcomes(tessera: Tessera) -> dict[str, float]:
+    """The requests that ended at this server, by outcome, those of 0 left out."""
+    async with httpx.AsyncClient(base_url=tessera.rest_url, trust_env=False) as client:
+        lines = (await client.get("/metrics")).text.splitlines()
+    counts = [line for line in lines if line.startswith("tessera_requests_total") and not line.endswith(" 0.0")]
+    return {line.split('outcome="')[1].split('"')[0]: float(line.rsplit(" ", 1)[1]) for line in counts}
+
+
+def claimed(database: str) -> int:
+    with psycopg.connect(database, autocommit=True) as owner:
+        return len(owner.execute("SELECT request_id FROM relay_requests").fetchall())
+
+
+def settings() -> dict[str, Any]:
+    return {"relay": "true", "master_keys": Fernet.generate_key().decode(), "max_tokens_per_user_day": 1000}
+
+
+WAYS = pytest.mark.parametrize("ask", [ask_on_a_socket, ask_for_json, ask_for_events])
+
+
+@WAYS
+async def test_a_request_over_the_budget_is_refused_and_the_same_id_runs_later(database: str, ask: Ask) -> None:
+    common = settings()
+    async with open_tessera(database, **common) as one, open_tessera(database, **common) as other:
+        account, request_id = await one.account(), uuid4()
+        other.script(lambda _: text_block("Now."))
+        with psycopg.connect(database, autocommit=True) as owner:
+            spent = (account.user_id, datetime.now(UTC).date(), 1000)
+            owner.execute("INSERT INTO token_spend (user_id, day, tokens) VALUES (%s, %s, %s)", spent)
+            assert await ask(one, account, request_id) == "budget_spent"
+            assert claimed(database) == 0
+            assert await outcomes(one) == {"refused": 1}
+            owner.execute("DELETE FROM token_spend")
+        assert one.model.requests == []
+        # The first server has read that the budget of this day is spent; the other one has not.
+        assert await ask(other, account, request_id) == "completed"
+        assert await outcomes(other) == {"completed": 1}
+        assert claimed(database) == 1
+
+
+@WAYS
+async def test_an_id_in_use_at_another_server_is_refused_until_it_is_free(database: str, ask: Ask) -> None:
+    common = settings()
+    async with open_tessera(database, **common) as one, open_tessera(database, **common) as other:
+        account, request_id = await one.account(), uuid4()
+        for tessera in (one, other):
+            tessera.script(lambda _: text_block("Once."))
+        assert await ask(one, account, request_id) == "completed"
+        for _ in range(2):
+            assert await ask(other, account, request_id) == "duplicate_request"
+        assert await outcomes(other) == {"refused": 2}
+        assert other.model.requests == []
+        assert claimed(database) == 1
+        with psycopg.connect(database, autocommit=True) as owner:
+            owner.execute("DELETE FROM relay_requests")  # as when its time is over
+        assert await ask(other, account, request_id) == "completed"
