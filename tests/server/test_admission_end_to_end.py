@@ -12,9 +12,9 @@ import psycopg
 import pytest
 from cryptography.fernet import Fernet
 
+from client.terminal.account import SignIn
 from client.terminal.answer import RequestRefusedError
-from client.terminal.connection import open_device
-from client.terminal.rest import SignIn
+from client.terminal.device import open_device
 from tests.server.conversing import chat
 from tests.server.running import Tessera, open_tessera, text_block
 
