@@ -1,7 +1,7 @@
-"""The block format as a model reads it: made from the block models, with an example of each.
+"""The block format as a model reads it, generated from the block models with an example of each.
 
-`describe_blocks` is the text of `prompts/blocks.md`, written by `python -m agents.prompt_files`; `blocks_schema` is the
-JSON Schema for models that can be held to one.
+`describe_blocks` is the text of `prompts/blocks.md`, which `python -m agents.prompt_files` writes. `blocks_schema` is a
+JSON Schema for models with structured output.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class BlockEntry:
-    """One form of a block. `model` is None for text, whose content no model holds. `schema_form` says whether a model
-    that is held to a JSON Schema may write it.
+    """One form of a block. `model` is None for text, which has no block model. With `schema_form` the form is part of
+    `blocks_schema`.
     """
 
     model: type[BaseModel] | None
@@ -54,9 +54,9 @@ BLOCKS: Sequence[BlockEntry] = (
     ),
     BlockEntry(
         BoundChartBlock,
-        "chart with `from`: one point a group. Groups of a date field are days, or weeks or months by `interval`; "
-        "`splitBy` makes one series for each value of a second field; any `agg` but count takes the numbers in "
-        "`field`.",
+        "chart with `from`: one point per group. A date field is grouped by day, or by week or month with `interval`; "
+        "`splitBy` makes one series for each value of a second field; every `agg` except count needs `field`, a field "
+        "of numbers.",
         [
             {
                 "type": "chart",
@@ -79,7 +79,7 @@ BLOCKS: Sequence[BlockEntry] = (
     ),
     BlockEntry(
         BoundTableBlock,
-        "table with `from`: one row an item, with these `columns`; or one row a group, with `groupBy` as in a chart.",
+        "table with `from`: one row per item with these `columns`, or one row per group with `groupBy` as in a chart.",
         [
             {
                 "type": "table",
@@ -100,8 +100,8 @@ BLOCKS: Sequence[BlockEntry] = (
     ),
     BlockEntry(
         ChartBlock,
-        "chart with its data written out: only for numbers that no tool result holds. Each key of `config` is a number "
-        "in the objects of `data`; the other key names the point.",
+        "chart with its data written out: only for numbers that are in no tool result. Each key of `config` is a "
+        "number in every object of `data`; the other key names the point.",
         [
             {
                 "type": "chart",
@@ -111,12 +111,12 @@ BLOCKS: Sequence[BlockEntry] = (
                 "config": {"hours": {"label": "Hours", "color": "var(--chart-1)"}},
             }
         ],
-        # Strict schemas know no objects with names of the model's own.
+        # A strict schema does not allow objects whose keys the model chooses.
         schema_form=False,
     ),
     BlockEntry(
         TableBlock,
-        "table with its rows written out: for what no `from` can say. Every row is as long as `headers`.",
+        "table with its rows written out: for data that `from` cannot express. Every row is as long as `headers`.",
         [{"type": "table", "headers": ["Option", "Cost"], "rows": [["Rent", 400], ["Buy", None]]}],
     ),
     BlockEntry(
@@ -129,15 +129,15 @@ BLOCKS: Sequence[BlockEntry] = (
 
 _OPENING = (
     "Format: your whole answer is one JSON array of blocks, without a code fence and with nothing before or after "
-    "it. Begin with a text block, then show the data in the block that fits best. Keep `type` first in every "
+    "it. Begin with a text block, then show the data in the blocks that fit best. Keep `type` first in every "
     "block.\n\n"
     "Whenever a chart, a table or a timeline shows the person's items, use its form with `from`: you name the "
-    "data, the app computes it from what the tools returned, and the numbers are right. So call the list tools "
-    "first, without narrow limits; `from` sees every item that a tool returned in this conversation, and nothing "
-    "else. `filter` compares fields with a value, with several of which one must match, or with `before`, `after` "
-    "(ISO 8601) and `not`; null is an empty field. Field names are those of the tool results (`status`, "
+    "data, and the app computes it from the tool results, so the numbers are right. Call the list tools first, "
+    "without narrow limits: `from` uses every item that a tool returned in this conversation, and nothing else. "
+    "`filter` compares a field with a value, with a list of values (one must match), or with `before`, `after` "
+    "(ISO 8601) and `not`; null means an empty field. Field names are those of the tool results (`status`, "
     "`priority`, `assignee`, `dueDate`, `projectId`, `date`, ...).\n\n"
-    "The blocks follow; `?` marks what may be left out."
+    "The blocks are listed below; `?` marks what may be left out."
 )
 
 
@@ -153,7 +153,7 @@ def describe_blocks() -> str:
 
 
 def notation(schema: Json, definitions: Json | None = None) -> str:
-    """A JSON Schema in a line: `{"entity": "task" | "note", "limit"?: number}`."""
+    """A JSON Schema on one line: `{"entity": "task" | "note", "limit"?: number}`."""
     definitions = definitions if definitions is not None else schema.get("$defs", {})
     if "$ref" in schema:
         return notation(definitions[schema["$ref"].rpartition("/")[2]], definitions)
@@ -184,10 +184,10 @@ def notation(schema: Json, definitions: Json | None = None) -> str:
 
 @cache
 def blocks_schema() -> Json:
-    """`{"blocks": [...]}` as a strict JSON Schema: every member required, null for what is left out, no free names.
+    """`{"blocks": [...]}` as a strict JSON Schema: every member is required, an omitted one is null, no free keys.
 
-    So it has no filters, and no charts or timelines written out: what strict schemas cannot say, a model that is held
-    to one cannot write.
+    Strict schemas cannot express filters, nor charts and timelines that are written out. So the schema has none of
+    these.
     """
     text = {
         "type": "object",
@@ -206,7 +206,7 @@ def blocks_schema() -> Json:
 
 @cache
 def _named() -> Mapping[str, str]:
-    """What is said once and referred to by a name."""
+    """Parts of the shapes that are described once and then referred to by a name."""
     schema = _schema(TableFrom)
     members = schema["properties"]
     return {"ENTITY": notation(members["entity"]), "FILTER": notation(_present(members["filter"]), schema["$defs"])}
@@ -224,7 +224,7 @@ def _schema(model: type[BaseModel]) -> Json:
 
 
 def _present(schema: Json) -> Json:
-    """An optional member's schema without the null that only says that it may be left out."""
+    """The schema of an optional member, without the null that stands for its absence."""
     if schema.get("default", 0) is None and "anyOf" in schema:
         options = [option for option in schema["anyOf"] if option != {"type": "null"}]
         return options[0] if len(options) == 1 else {"anyOf": options}
@@ -243,7 +243,7 @@ def _strict(schema: Json, definitions: Json | None = None) -> dict[str, Any]:
         for name, inner in schema.get("properties", {}).items():
             strict = _strict(inner, definitions)
             if not strict or all(option == {"type": "null"} for option in strict.get("anyOf", [0])):
-                continue  # Only free names: there is nothing that a strict schema could allow.
+                continue  # An object with only free keys: a strict schema cannot allow any of them.
             optional = name not in schema.get("required", [])
             nullable = optional and {"type": "null"} not in strict.get("anyOf", [])
             members[name] = {"anyOf": [strict, {"type": "null"}]} if nullable else strict

@@ -1,4 +1,4 @@
-"""An agent answering one request: call the model, run the tools it asks for, until it answers."""
+"""An agent answers one request: it calls the model and runs the tools the model asks for, until the model answers."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from streaming.chat import ChatRequest, Message, ToolSpec
 from streaming.model import ModelError
 from streaming.wire import ErrorCode
 
-# Stands between what the model wrote beside a tool round and what it writes after it.
+# Separates the text of a model call that also asked for tools from the text of the next call.
 _ROUND_BREAK = "\n\n"
 
 
 class ChatAgent:
-    """One agent at work on one turn. What the tools returned and changed accumulates in `turn`."""
+    """One agent, answering one turn. Tool results and mutations are collected in `turn`."""
 
     def __init__(self, model: Model, turn: Turn, spec: AgentSpec, limits: AgentLimits | None = None) -> None:
         self._model = model
@@ -46,7 +46,7 @@ class ChatAgent:
 
     @property
     def tool_results(self) -> ToolResults:
-        """What the tools returned in this request: `entity_ref` blocks resolve from it."""
+        """What the tools returned in this turn; `entity_ref` blocks take their items from it."""
         return self._turn.tool_results
 
     async def handle(self) -> str:
@@ -54,7 +54,7 @@ class ChatAgent:
         return await self._tool_loop()
 
     def handle_stream(self) -> AsyncGenerator[str, None]:
-        """The answer's text as it is written. Iterate it inside `contextlib.aclosing`. Raises `ModelError`."""
+        """The answer's text as the model writes it. Iterate it inside `contextlib.aclosing`. Raises `ModelError`."""
         return self._tool_loop_stream()
 
     async def repair(self, rejected: Sequence[RejectedBlock]) -> Repair:
@@ -83,7 +83,7 @@ class ChatAgent:
             return "".join([token async for token in tokens])
 
     async def _tool_loop_stream(self) -> AsyncGenerator[str, None]:
-        """Text is yielded as it comes, that beside a tool round too; tools run between the model's calls."""
+        """Yields text as it arrives, also the text of calls that ask for tools; tools run between the model calls."""
         turn = self._turn
         messages = opening_messages(self._spec.name, turn, self._limits)
         rounds = ToolRounds(self._spec.tools, DeviceAccess(turn, self._limits.approval_tools, check_edit), self._limits)
@@ -109,7 +109,7 @@ class ChatAgent:
                     turn.reasoning_blocks += reasoning.blocks
             finally:
                 reply.charge(turn.usage)
-            # Calls that were not allowed are not run: the bound is the server's, not the model's.
+            # A model may ask for tools although none were offered: the limit still holds.
             calls = reply.tool_calls() if may_call else []
             if not calls:
                 break
@@ -119,7 +119,7 @@ class ChatAgent:
             raise ModelError(ErrorCode.MODEL_ERROR, "The model gave an empty answer.", retryable=True)
 
     def _request(self, messages: Sequence[Message], specs: tuple[ToolSpec, ...], *, may_call: bool) -> ChatRequest:
-        # Where tools are offered no schema is sent: many servers take one or the other.
+        # A call that offers tools has no schema: many servers accept only one of the two.
         held = self._model.structured_output and not may_call and self._turn.mode == "home"
         return ChatRequest(
             tuple(messages),
@@ -133,5 +133,5 @@ class ChatAgent:
 
 
 def _called(messages: Sequence[Message], specs: tuple[ToolSpec, ...]) -> tuple[ToolSpec, ...]:
-    """`specs` when `messages` hold calls of tools: some providers insist on being told them."""
+    """`specs` if `messages` contain tool calls, else nothing: some providers require the tools of earlier calls."""
     return specs if any(message.tool_calls for message in messages) else ()

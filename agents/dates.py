@@ -1,4 +1,4 @@
-"""Dates between the model, which reads and writes ISO 8601, and the device, which has epoch milliseconds."""
+"""Conversion of dates: the model reads and writes ISO 8601, the device stores epoch milliseconds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DATE_FIELDS = frozenset({"date", "dueDate", "createdAt", "updatedAt", "completed
 """The fields of items that hold dates."""
 
 _MILLISECONDS = re.compile(r"-?\d{11,15}")
-# Epoch seconds would fall below this; they are refused, not guessed at. 1e11 ms is in 1973.
+# 1e11 ms is in 1973. Epoch seconds are below it: they are refused, because guessing could be wrong.
 _LEAST_MS = 100_000_000_000
 _MOST_MS = 253_402_300_799_999
 _FIRST_MS = -62_135_596_800_000
@@ -21,9 +21,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def to_epoch_ms(value: Any) -> int:
-    """Epoch milliseconds of an ISO 8601 date (midnight UTC) or date-time (UTC unless it says), or of milliseconds.
+    """Epoch milliseconds of an argument that a model wrote.
 
-    Raises ValueError with a sentence for the model.
+    It is an ISO 8601 date (midnight UTC), a date-time (UTC if it has no offset), or epoch milliseconds. Raises
+    ValueError with a sentence for the model.
     """
     if isinstance(value, str):
         text = value.strip()
@@ -40,7 +41,7 @@ def to_epoch_ms(value: Any) -> int:
 
 def _from_iso(text: str) -> int:
     try:
-        # A date alone also parses as a date-time, at midnight.
+        # A date without a time is parsed as a date-time at midnight.
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(
@@ -48,15 +49,16 @@ def _from_iso(text: str) -> int:
         ) from None
     epoch_ms = _since_epoch(moment)
     if not _FIRST_MS <= epoch_ms <= _MOST_MS:
-        # An offset moves a moment of the first or the last day out of the years that there are in UTC.
+        # On the first and last day, an offset can move the moment out of the years 1 to 9999 in UTC.
         raise ValueError("give a date of the years 1 to 9999 in UTC, such as 2026-03-09")
     return epoch_ms
 
 
 def item_ms(value: object) -> int | None:
-    """Epoch milliseconds of a date as a device has it, a number of them or ISO 8601 (UTC unless it says); else None.
+    """Epoch milliseconds of a date that a device stores, as milliseconds or ISO 8601 (UTC if it has no offset).
 
-    What is no moment of the years 1 to 9999 in UTC is None, so that every result can be made a date again.
+    None for every other value, and for moments outside the years 1 to 9999 in UTC. So every result can be converted
+    back to a date.
     """
     if isinstance(value, str):
         try:
@@ -70,14 +72,14 @@ def item_ms(value: object) -> int | None:
 
 
 def _since_epoch(moment: datetime) -> int:
-    """Milliseconds, rounded down; without a zone it is UTC. Out of the range of UTC's years it is no error here."""
+    """Milliseconds, rounded down; UTC if `moment` has no time zone. The result can lie outside the years 1 to 9999."""
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
 def iso_utc(epoch_ms: float) -> str | None:
-    """`2026-03-09` for a UTC midnight, else `2026-03-09T14:30Z`; None when it is no date of the years 1 to 9999."""
+    """`2026-03-09` for a UTC midnight, else `2026-03-09T14:30Z`; None outside the years 1 to 9999."""
     try:
         moment = datetime.fromtimestamp(epoch_ms / 1000, UTC)
     except (OverflowError, OSError, ValueError):
@@ -88,7 +90,7 @@ def iso_utc(epoch_ms: float) -> str | None:
 
 
 def with_iso_dates(item: Any) -> Any:
-    """`item` with `<field>_iso` beside each date that is a number: models misread epoch milliseconds."""
+    """`item` with an extra field `<field>_iso` for each date that is a number: models misread epoch milliseconds."""
     if not isinstance(item, Mapping):
         return item
     readable: dict[str, Any] = {}
@@ -104,6 +106,6 @@ def with_iso_dates(item: Any) -> Any:
 EpochMs = Annotated[
     int,
     BeforeValidator(to_epoch_ms),
-    WithJsonSchema({"type": "string", "description": "ISO 8601 date or date-time, UTC unless it says otherwise."}),
+    WithJsonSchema({"type": "string", "description": "ISO 8601 date or date-time, UTC if it has no offset."}),
 ]
 """A date argument: the model writes ISO 8601, the tool receives epoch milliseconds."""

@@ -1,4 +1,4 @@
-"""What an agent asks of the device, and what comes back: the border between the agents and whoever owns the socket."""
+"""Calls to the device and their results: the boundary between the agents and the server, which owns the sockets."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ DEVICE_TOOLS: Final = frozenset(
 
 
 class Outcome(StrEnum):
-    """How a device call ended. Every call ends in exactly one of these.
+    """How a device call ended. Every call has exactly one outcome.
 
-    `EDITED` only for a call that asked for approval: the person approves it with other arguments, and nothing was run.
+    `EDITED` is possible only for a call that asked for approval: the person changed the arguments, and the device has
+    not run the call.
     """
 
     ANSWERED = "answered"
@@ -43,9 +44,9 @@ class DeviceCall:
 
 @dataclass(frozen=True, slots=True)
 class DeviceResult:
-    """`data` with `ANSWERED`, and with `EDITED` the arguments.
+    """`data` is the device's answer with `ANSWERED`, and the changed arguments with `EDITED`.
 
-    Otherwise `code` and `message` say what went wrong, for the model to read.
+    With any other outcome `code` and `message` tell the model what went wrong.
     """
 
     outcome: Outcome
@@ -64,7 +65,7 @@ class DeviceExecutor(Protocol):
     async def execute(self, call: DeviceCall) -> DeviceResult:
         """Run `call` and return its one result.
 
-        Never raises for what the device, the person or the network does; raises only `trio.Cancelled`, after the
-        device has been told to withdraw the call.
+        Failures of the device, the person's refusal and network errors are outcomes, not exceptions. Raises only
+        `trio.Cancelled`, after the device has been told to withdraw the call.
         """
         ...

@@ -1,4 +1,4 @@
-"""The language model as the agents see it, and the reply of one call as it comes in."""
+"""The language model as the agents see it, and the reply of one model call while it arrives."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ class Model(Protocol):
 
     @property
     def structured_output(self) -> bool:
-        """Whether answers may be held to a JSON Schema (`ChatRequest.response_schema`)."""
+        """Whether the model accepts a JSON Schema for its answer (`ChatRequest.response_schema`)."""
         ...
 
     def stream(self, request: ChatRequest) -> AbstractAsyncContextManager[AsyncIterator[Sequence[Delta]]]:
-        """Call the model; the iterator gives the deltas of one network read at a time. Leaving closes the call.
+        """Call the model; the iterator yields the deltas of one network read at a time. Leaving the context ends it.
 
-        The context must hold no cancel scope or nursery open while its body runs: agents yield from inside it.
+        The context must not keep a cancel scope or nursery open while its body runs, because agents yield inside it.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """Which model does what. The router's may be a cheaper one."""
+    """The model that answers and the model that routes, which may be a cheaper one."""
 
     answer: Model
     router: Model
@@ -47,7 +47,7 @@ class Models:
 
 @dataclass(slots=True)
 class Reply:
-    """What one model call has said so far."""
+    """What one model call has returned so far."""
 
     finish: FinishReason | None = None
     _text: list[str] = field(default_factory=list)
@@ -59,7 +59,7 @@ class Reply:
         return "".join(self._text)
 
     def feed(self, batch: Sequence[Delta]) -> str:
-        """Take one batch; returns the answer's text in it, "" when there is none. Reasoning is dropped."""
+        """Take one batch; returns the answer's text in it, or "". Reasoning is dropped."""
         new: list[str] = []
         for delta in batch:
             match delta:
@@ -80,13 +80,13 @@ class Reply:
         return self._assembler.calls()
 
     def charge(self, usage: Usage) -> None:
-        """Add what this call has cost, as far as the provider said; once, when the call has ended in any way."""
+        """Add this call's token counts, if the provider reported any. Call it once, however the call ended."""
         if self._usage is not None:
             usage.add(self._usage.input_tokens, self._usage.output_tokens)
 
 
 async def read_reply(model: Model, request: ChatRequest, usage: Usage) -> Reply:
-    """Call `model` and wait for its whole reply. `usage` is charged on every path, also when cancelled."""
+    """Call `model` and wait for its whole reply. The tokens are added to `usage`, also on cancellation."""
     reply = Reply()
     try:
         async with model.stream(request) as batches:

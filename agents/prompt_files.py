@@ -1,7 +1,7 @@
-"""`python -m agents.prompt_files`: write the prompt files that are generated, and raise the prompts' version.
+"""`python -m agents.prompt_files` writes the generated prompt files and raises the version of the prompts.
 
-The version rises whenever the text of any prompt has changed; requests are logged with it, so that a change in what
-models answer can be told from a change in what they are told.
+The version rises whenever the text of any prompt changes. Requests are logged with it, so a change in the answers can
+be traced to a change of the prompts.
 """
 
 from __future__ import annotations

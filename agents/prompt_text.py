@@ -1,4 +1,4 @@
-"""The messages that a model is given: prompt files, and what the request brings, quoted where it is data."""
+"""The messages sent to a model: the prompt files, and the request's own content, quoted where it is data."""
 
 from __future__ import annotations
 
@@ -22,12 +22,15 @@ def prompt(name: str) -> str:
 
 @cache
 def prompts_version() -> int:
-    """Rises with every change of any prompt's text; see `agents.prompt_files`."""
+    """The version of the prompts, which rises whenever a prompt's text changes; see `agents.prompt_files`."""
     return int(json.loads((files("agents") / "prompts" / "version.json").read_text(encoding="utf-8"))["version"])
 
 
 def opening_messages(agent_name: str, turn: Turn, limits: AgentLimits) -> list[Message]:
-    """System prompt, history and the person's message. What is the same for every request comes first."""
+    """System prompt, history and the person's message.
+
+    The parts that are equal in every request come first, so that providers can cache them.
+    """
     parts = [prompt(agent_name), prompt("rules"), prompt("blocks" if turn.mode == "home" else "plain")]
     parts.append(_today(turn.now_ms))
     if turn.memory:
@@ -42,7 +45,7 @@ def opening_messages(agent_name: str, turn: Turn, limits: AgentLimits) -> list[M
 
 
 def quote(name: str, data: Mapping[str, Any], max_chars: int) -> str:
-    """`data` as JSON in a fence that says it is data. No text inside can close the fence: `<` and `>` are escaped."""
+    """`data` as JSON inside a `<data>` fence. Text inside cannot close the fence, because `<` and `>` are escaped."""
     text = json.dumps(data, ensure_ascii=False, default=str)
     if len(text) > max_chars:
         text = text[:max_chars] + " ...cut"

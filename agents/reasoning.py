@@ -1,4 +1,4 @@
-"""A model's reasoning as a block of its own, where a setting says that people see it."""
+"""A model's reasoning as a text block of its own, if a setting says that people see it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _CLOSING = '"}\n'
 
 
 class ReasoningBlock:
-    """The reasoning of one model call, written as a text block: text as it is would be taken for the answer's."""
+    """Writes the reasoning of one model call as JSON text blocks; plain text would be read as the answer's."""
 
     def __init__(self) -> None:
         self.blocks = 0
-        """How many blocks were begun: one more whenever a model reasons again after it wrote."""
+        """Number of blocks begun: one more each time the model reasons again after it wrote."""
         self._open = False
 
     def feed(self, batch: Sequence[Delta], *, ends: bool) -> str:
-        """What the reasoning in `batch` adds; `ends` says that the answer begins, which closes the block."""
+        """The text that the reasoning in `batch` adds. `ends` means that the answer begins, which closes the block."""
         text = "".join(delta.text for delta in batch if isinstance(delta, ReasoningDelta))
         written = ""
         if text:
@@ -31,7 +31,7 @@ class ReasoningBlock:
         return written + self.close() if ends else written
 
     def close(self) -> str:
-        """The block's end, if it is open."""
+        """The end of the block if one is open, else ""."""
         if not self._open:
             return ""
         self._open = False

@@ -1,4 +1,4 @@
-"""The agents, as a table: one for each entity, and one for what is about none of them."""
+"""The table of agents: one for each entity, and a general one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from streaming.wire import Entity
 
 @dataclass(frozen=True, slots=True)
 class AgentSpec:
-    """What makes an agent: its entity, its tools, and `prompts/<name>.md`. `purpose` is for the router.
+    """An agent: its entity, its tools, and its prompt `prompts/<name>.md`. The router's prompt has its `purpose`.
 
     The general agent has no entity.
     """
@@ -32,7 +32,7 @@ class AgentSpec:
 
 
 def _tools(entity: Entity, *own: Tool[Any]) -> tuple[Tool[Any], ...]:
-    """All verbs of the agent's entity, its own tools, and the lists of the other entities, to read names from."""
+    """All verbs of the agent's entity, the agent's own tools, and the list tools of the other entities."""
     others = [read_tools(other)[0] for other in ENTITIES if other != entity]
     return (*read_tools(entity), *write_tools(entity), *own, *others)
 
@@ -66,8 +66,8 @@ _SPECS = (
     AgentSpec(
         "general_agent",
         None,
-        "Everything else: greetings, thanks, questions about the app or about the world, and whatever is about none of "
-        "the person's tasks, projects, notes or checkpoints, or about all of them at once.",
+        "Everything else: greetings, thanks, questions about the app or the world, and messages about none of the "
+        "person's tasks, projects, notes or checkpoints, or about all of them at once.",
         tuple(read_tools(entity)[0] for entity in ENTITIES),
     ),
 )
@@ -75,4 +75,4 @@ _SPECS = (
 AGENTS: dict[str, AgentSpec] = {spec.name: spec for spec in _SPECS}
 BY_ENTITY: dict[Entity, AgentSpec] = {spec.entity: spec for spec in _SPECS if spec.entity is not None}
 GENERAL_AGENT = "general_agent"
-"""The agent for what no other agent is for. It reads, and changes nothing."""
+"""The agent for every message that fits no other agent. It can read items but not change them."""

@@ -1,4 +1,4 @@
-"""Asking a model once to correct the blocks of its answer that could not be shown."""
+"""The one model call that asks for corrected versions of the blocks that could not be shown."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from streaming.answer import RejectedBlock
 from streaming.chat import ChatRequest, Message, ToolSpec, Usage
 from streaming.model import ModelError
 
-# Before the request's own deadline by so much, that a late correction does not fail an answer that is whole.
+# The repair ends this many seconds before the request's deadline, so a late repair does not fail a whole answer.
 _MARGIN_S = 0.5
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """How the call ended, and what the model wrote if it answered; whether its blocks are valid is the formatter's."""
+    """How the call ended, and the model's reply if it answered. The formatter checks the blocks in it."""
 
     outcome: Literal["answered", "deadline", "model_error"]
     reply: str = ""
@@ -40,10 +40,11 @@ async def ask_for_repair(
     tools: tuple[ToolSpec, ...] = (),
     metadata: Mapping[str, str] | None = None,
 ) -> Repair:
-    """Ask for `rejected` again, in one bounded call that may use no tools; `tools` are those that it has calls of.
+    """Ask for `rejected` again, in one call with a deadline and without tools.
 
-    `conversation` ends with the answer that the blocks are from, so the model sees what it wrote and what the tools
-    returned. Never raises for what the model does. What the call cost is added to `usage`.
+    `conversation` ends with the answer that contained the blocks, so the model sees what it wrote and what the tools
+    returned. `tools` are the tools called in it. A failure of the model is an outcome, not an exception. The tokens are
+    added to `usage`.
     """
     request = ChatRequest(
         (*conversation, Message("user", instructions(rejected))),
@@ -68,7 +69,7 @@ async def ask_for_repair(
 
 
 def instructions(rejected: Sequence[RejectedBlock]) -> str:
-    """What is wrong with each block, numbered; the excerpts are the model's own words."""
+    """The prompt of a repair: a numbered list of the faults, with excerpts of the model's own text."""
     return "\n".join([prompt("repair"), "", *(_fault(number, block) for number, block in enumerate(rejected, start=1))])
 
 

@@ -1,4 +1,4 @@
-"""Which agent a request is for: one cheap model call, held to the agents' names, with a local classifier behind it."""
+"""Chooses the agent for a request: one cheap model call limited to the agents' names, else a local classifier."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from agents.turn import Scope
 from streaming.chat import ChatRequest, Message, Usage
 from streaming.model import ModelError
 
-# Likelihoods above which a message says by itself what it is about, and above which it is about none of it.
+# A message is clear by itself from the probability `_SURE`, and about no agent's entity from `_CERTAIN`.
 _SURE = 0.6
 _CERTAIN = 0.9
 _FEW_WORDS = 8
@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """The chosen agent, and what chose it; `keywords` is the local classifier, which sees nothing but words."""
+    """The chosen agent, and what chose it. `keywords` is the local classifier."""
 
     agent_name: str
     decided_by: Literal["model", "keywords", "scope"]
@@ -49,11 +49,10 @@ async def classify_intent(
     scope: Scope | None = None,
     limits: AgentLimits | None = None,
 ) -> Intent:
-    """The agent for `message`. A popup's `scope` decides by itself, without a model call.
+    """The agent for `message`. A popup's `scope` decides without a model call.
 
-    Never raises for what the model does: when it fails, is late or names no agent, the local classifier decides
-    (`keywords`). What no agent fits is for `general_agent`, which can read and not
-    change. What the call cost is added to `usage`.
+    If the model fails, is too late or names no agent, the local classifier decides (`keywords`). A message that fits no
+    agent is for `general_agent`. The tokens of the call are added to `usage`. Raises only `trio.Cancelled`.
     """
     limits = limits or AgentLimits()
     if scope is not None:
@@ -92,7 +91,7 @@ async def _ask(model: Model, message: str, history: Sequence[Message], usage: Us
 
 
 def intent_schema() -> Mapping[str, Any]:
-    """`{"agent": <one of the agents' names>}` as JSON Schema."""
+    """The JSON Schema of the answer: `{"agent": <one of the agents' names>}`."""
     return {
         "type": "object",
         "properties": {"agent": {"type": "string", "enum": list(AGENTS)}},
@@ -102,19 +101,19 @@ def intent_schema() -> Mapping[str, Any]:
 
 
 def named_agent(answer: str) -> str | None:
-    """The one agent that `answer` names, in JSON or in prose; None when it names none, or several."""
+    """The one agent that `answer` names, in JSON or in prose; None if it names no agent or several."""
     named = {word for word in re.findall(r"\w+", answer) if word in AGENTS}
     return named.pop() if len(named) == 1 else None
 
 
 def agent_by_words(message: str, history: Sequence[Message] = ()) -> str:
-    """The agent for `message` without any model call: the local classifier's, `general_agent` when none fits.
+    """The agent for `message` without a model call: the local classifier's choice.
 
-    What only goes on with something ("and the next one?", "yes, do it") is for the agent of what the person said
-    before, newest first.
+    A follow-up ("and the next one?", "yes, do it") goes to the agent of the person's latest earlier message that is
+    clear by itself.
     """
     agent, sureness = likeliest(message)
-    if _goes_on(message, agent, sureness):
+    if _is_follow_up(message, agent, sureness):
         for earlier in reversed(history):
             if earlier.role == "user":
                 before, how_sure = likeliest(earlier.content)
@@ -123,19 +122,19 @@ def agent_by_words(message: str, history: Sequence[Message] = ()) -> str:
     return agent
 
 
-def _goes_on(message: str, agent: str, sureness: float) -> bool:
+def _is_follow_up(message: str, agent: str, sureness: float) -> bool:
     words = _WORDS.findall(message.lower())
     if not words or len(words) > _FEW_WORDS:
         return False
     continues = _CONTINUES.fullmatch(words[0]) is not None
     points_back = any(_POINTS_BACK.fullmatch(word) for word in words)
     if agent == GENERAL_AGENT:
-        return (continues and not _says_something_else(words)) or (points_back and sureness < _CERTAIN)
+        return (continues and not _starts_something_new(words)) or (points_back and sureness < _CERTAIN)
     return sureness < _SURE and (continues or points_back)
 
 
-def _says_something_else(words: Sequence[str]) -> bool:
-    """Whether what follows "no", "ok" or "now" is plainly about nothing of before: thanks, or another request."""
+def _starts_something_new(words: Sequence[str]) -> bool:
+    """Whether the words after "no", "ok" or "now" clearly start something new: thanks, or another request."""
     rest = list(dropwhile(_CONTINUES.fullmatch, words))
     if not rest or any(_POINTS_BACK.fullmatch(word) for word in rest):
         return False

@@ -1,4 +1,4 @@
-"""The structured data that tools returned in one request, by entity and id: what `entity_ref` blocks resolve from."""
+"""The items that tools returned in one request, by entity and id. Blocks take their data from here."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from agents.limits import AgentLimits
 
 
 class ToolResults:
-    """Items as the device returned them, in the order in which they were first seen, the newest version of each id.
+    """Items as the device returned them: the newest version of each id, in the order in which ids were first seen.
 
-    An item without an `id` is not kept: nothing could refer to it. Nor is what would pass the bounds of the request.
+    An item without an `id` is not kept, because no block could refer to it. Items beyond the limits are not kept.
 
-    Calls run side by side, so an answer may tell of an item as it was before this request changed it. Whoever sends a
-    call takes a `mark` first; with it, such an answer neither overwrites the change nor brings back what was deleted.
+    Calls run concurrently, so an answer may hold an item as it was before this request changed it. The caller takes a
+    `mark` before it sends a call. With the mark, an outdated answer neither overwrites a change nor restores a deleted
+    item.
     """
 
     def __init__(self, limits: AgentLimits | None = None) -> None:
@@ -28,18 +29,18 @@ class ToolResults:
         self.bound(limits or AgentLimits())
 
     def bound(self, limits: AgentLimits) -> None:
-        """Keep at most `kept_items` items of about `kept_chars` characters from now on."""
+        """From now on keep at most `kept_items` items of about `kept_chars` characters together."""
         self._limits = limits
 
     def mark(self) -> int:
-        """How much this request has changed so far; to be taken when a call is sent."""
+        """The number of changes so far in this request; take it when a call is sent."""
         return self._marks
 
     def add(self, entity: str, items: Iterable[Mapping[str, Any]], *, asked_at: int | None = None) -> bool:
-        """Keep what a call read; an item that is there already is replaced in its place.
+        """Keep the items that a call read; a newer version of an item takes the place of the older one.
 
-        Items that the request changed or deleted after the mark `asked_at` are left as they are. False when something
-        was not kept because of the bounds.
+        Items that the request changed or deleted after the mark `asked_at` stay unchanged. Returns False if an item was
+        not kept because of the limits.
         """
         all_kept = True
         for item in items:
@@ -52,7 +53,7 @@ class ToolResults:
         return all_kept
 
     def change(self, entity: str, item: Mapping[str, Any], *, asked_at: int) -> None:
-        """Keep an item as this request made it, by a call sent at the mark `asked_at`: unless it was deleted since."""
+        """Keep the result of a change made by a call sent at the mark `asked_at`, unless the item was deleted since."""
         key = (entity, str(item["id"]))
         self._marks += 1
         if self._removed.get(key, 0) <= asked_at:
@@ -60,13 +61,13 @@ class ToolResults:
             self._keep(key, item)
 
     def remove(self, entity: str, identity: str) -> None:
-        """Forget an item that was deleted, also for answers to what was asked before. Unknown ids are ignored."""
+        """Drop a deleted item; answers to earlier calls do not restore it. Unknown ids are ignored."""
         self._marks += 1
         self._removed[entity, identity] = self._marks
         self._forget((entity, identity))
 
     def resolve(self, entity: str, ids: Sequence[str] | None = None) -> list[dict[str, Any]]:
-        """All items of `entity`, or those named by `ids` in that order; ids that no tool returned are left out."""
+        """All items of `entity`, or those with `ids` in that order; ids that no tool returned are left out."""
         kept = self._items.get(entity, {})
         chosen = kept.keys() if ids is None else [identity for identity in dict.fromkeys(ids) if identity in kept]
         return [dict(kept[identity]) for identity in chosen]
@@ -77,7 +78,7 @@ class ToolResults:
         known = self._sizes.get(key)
         chars = self._chars + size - (known or 0)
         if chars > self._limits.kept_chars or (known is None and len(self._sizes) >= self._limits.kept_items):
-            # An outdated version would be worse than none.
+            # An outdated version would be worse than no item.
             self._forget(key)
             return False
         self._items.setdefault(entity, {})[identity] = item

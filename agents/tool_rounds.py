@@ -1,4 +1,4 @@
-"""The tool calls of one request: each round side by side, within the request's bounds."""
+"""The tool calls of one request: the calls of a round run concurrently, within the request's limits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 
 class ToolRounds:
-    """Runs rounds of calls and counts what they cost. One object serves one request."""
+    """Runs rounds of tool calls and counts them against the limits. One object per request."""
 
     def __init__(self, tools: Iterable[Tool[Any]], access: DeviceAccess, limits: AgentLimits) -> None:
         self._tools = {tool.name: tool for tool in tools}
@@ -33,7 +33,7 @@ class ToolRounds:
 
     @property
     def open(self) -> bool:
-        """Whether another round may be asked for. When not, the model has to answer with what it has."""
+        """Whether the model may ask for another round. If not, it has to answer."""
         return (
             self._rounds < self._limits.max_rounds
             and self._calls < self._limits.max_calls
@@ -41,10 +41,10 @@ class ToolRounds:
         )
 
     async def run(self, text: str, calls: Sequence[ToolCall]) -> list[Message]:
-        """Run one round: the assistant's message (`text` and `calls`), then one result message per call, in order.
+        """Run one round. Returns the assistant's message (`text` and `calls`), then one result message per call.
 
-        The device receives the calls in the order in which the model wrote them; they then run side by side.
-        Cancelling cancels every call that is still out.
+        The device receives the calls in the order in which the model wrote them; they then run concurrently.
+        Cancellation cancels every call that has no result yet.
         """
         calls = [self._with_own_id(call) for call in calls]
         self._rounds += 1
@@ -57,7 +57,7 @@ class ToolRounds:
         turn_of.set()
         async with trio.open_nursery() as nursery:
             for number, call in enumerate(calls[:allowed]):
-                # trio starts tasks in no particular order: each lets the next one begin as it begins itself.
+                # Trio starts tasks in no particular order, so each task starts the next one.
                 next_turn = trio.Event()
                 nursery.start_soon(self._run_one, call, deadline, turn_of, next_turn, results, number)
                 turn_of = next_turn
@@ -98,7 +98,7 @@ class ToolRounds:
         return Message("tool", content, tool_call_id=call.id)
 
     def _with_own_id(self, call: ToolCall) -> ToolCall:
-        """`call` under an id that no other call of this request has: some models number from 0 in every round."""
+        """`call` with an id that is unique in this request: some models number their calls from 0 in every round."""
         identity, number = call.id, 1
         while identity in self._ids:
             number += 1
@@ -108,7 +108,7 @@ class ToolRounds:
 
 
 def _replayable(call: ToolCall) -> ToolCall:
-    """`call` as the history shows it: servers that parse past arguments fail on text that is not a JSON object."""
+    """`call` for the history: some servers parse past arguments and fail if they are not a JSON object."""
     try:
         valid = isinstance(json.loads(call.arguments), dict)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""One request as the agents see it: what came in, and what accumulates while it is answered."""
+"""One request as the agents see it: its input, and what is collected while it is answered."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from streaming.wire import WsMutationRecord
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a popup was opened on. `item` is the entity's data as the device has it; `unread` says why it is not."""
+    """What a popup was opened on. `item` is the data on the device; if it could not be read, `unread` says why."""
 
     type: Literal["task", "project", "note", "checkpoint"]
     id: str | None = None

@@ -1,4 +1,7 @@
-"""Value-bound blocks: charts, tables and timelines computed from what the tools of one request returned."""
+"""Value-bound blocks: charts, tables and timelines whose data the server computes from a request's tool results.
+
+Other packages use `Binder`; the arithmetic is pure and knows no model and no device.
+"""
 
 from agents.binding.binder import Binder
 

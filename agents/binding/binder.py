@@ -1,4 +1,4 @@
-"""From a value-bound block to the data of its frame."""
+"""Computes the frame data of a value-bound block."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from streaming.answer import Unbound
 
 
 class Binder:
-    """Computes blocks from the tool results of one request, as they are when a block is complete."""
+    """Computes the blocks of one request from the tool results that are there when a block is complete."""
 
     def __init__(self, results: ToolResults) -> None:
         self._results = results
 
     def bind(self, block: BoundBlock) -> dict[str, Any] | Unbound:
-        """The `data` of the block's frame, or why there is none. The same results give the same data."""
+        """The `data` of the block's frame, or the reason why it cannot be computed."""
         entity = block.source.entity
         items = self._results.resolve(entity)
         if not items:

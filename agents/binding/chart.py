@@ -16,7 +16,7 @@ MAX_SERIES = 12
 # The key of a slice's colour in its point.
 _FILL = "fill"
 _NOT_IN_A_KEY = re.compile(r"[^a-z0-9]+")
-# Their slices are coloured one by one; the others colour a whole series.
+# These charts have a colour per slice; the others have one per series.
 _SLICED = {ChartType.PIE, ChartType.RADIAL}
 
 
@@ -38,7 +38,7 @@ def chart_data(block: BoundChartBlock, items: Sequence[Item], project_names: Map
 
 
 def color(number: int) -> str:
-    """The theme's chart colours, over and over."""
+    """The theme's chart colours, repeated when there are more series than colours."""
     return f"var(--chart-{number % COLORS + 1})"
 
 
@@ -66,7 +66,7 @@ def _split(
         for label, key in keys.items():
             own = [item for item in group.items if id(item) in members[label]]
             value = aggregate(source, own)
-            # A count or a sum of nothing is 0; an average of nothing is no number, and no point of the series.
+            # The count or sum of no items is 0. An average of no items is undefined, so the point lacks this series.
             if value is not None:
                 point[key] = value
                 used.add(key)
@@ -78,7 +78,7 @@ def _split(
 
 
 def _keys(labels: Mapping[str, object]) -> dict[str, str]:
-    """A key for each series that is fit for a CSS variable's name, unlike all others."""
+    """A unique key for each series, valid as part of a CSS variable's name."""
     keys: dict[str, str] = {}
     for label in labels:
         stem = _NOT_IN_A_KEY.sub("_", label.lower()).strip("_") or "series"
@@ -91,7 +91,7 @@ def _keys(labels: Mapping[str, object]) -> dict[str, str]:
 
 
 def _label_key(source: ChartFrom, taken: set[str]) -> str:
-    """The key of each point's label: the field's name, which no series may have."""
+    """The key of the label in each point: the field's name, changed if a series has that key."""
     key = (source.group_by or source.entity).removesuffix("Id") or "group"
     while key in taken or key == _FILL:
         key += "_group"

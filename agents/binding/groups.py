@@ -1,4 +1,4 @@
-"""Items in groups, and one number of each group."""
+"""Groups of items, and the number computed for each group."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from parser.blocks import Aggregate, BindReason, Grouping, Interval
 Number = int | float
 MAX_GROUPS = 500
 MAX_ROWS = 500
-# The order in which people list these; other values follow in the order of first sight.
+# The order in which people list these values; other values follow in the order of their first item.
 _KNOWN_ORDER = ("todo", "in_progress", "done", "active", "on_hold", "completed", "urgent", "high", "medium", "low")
 _AGG_LABELS = {Aggregate.SUM: "Total", Aggregate.AVG: "Average", Aggregate.MIN: "Least", Aggregate.MAX: "Most"}
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """`value` is None where the aggregate has nothing to take: an average of no numbers."""
+    """`value` is None if the aggregate is undefined, such as an average of no numbers."""
 
     label: str
     items: Sequence[Item]
@@ -41,7 +41,7 @@ class Group:
 
 
 def grouped(source: Grouping, items: Sequence[Item], project_names: Mapping[str, str]) -> list[Group]:
-    """The groups of the items that match, sorted and limited as `source` says. Raises `Unbindable`."""
+    """The groups of the matching items, sorted and limited by `source`. Raises `Unbindable`."""
     entity = source.entity
     for field in (source.field, source.group_by):
         if field is not None:
@@ -60,13 +60,13 @@ def grouped(source: Grouping, items: Sequence[Item], project_names: Mapping[str,
 def partition(
     entity: str, field: str, interval: Interval | None, items: Sequence[Item], project_names: Mapping[str, str]
 ) -> dict[str, list[Item]]:
-    """`items` by their `field`, under its label; values with the same label are told apart (`Web`, `Web (2)`).
+    """`items` grouped by `field`, by label. Different values with one label get numbers (`Web`, `Web (2)`).
 
-    Dates come in order, known words in theirs, what is empty last.
+    Dates are in order of time, statuses and priorities in their usual order; the group of empty values is last.
     """
     dated = interval is not None or is_date_field(field)
     if not dated:
-        # Those in an order of their own come first, each in its place.
+        # Statuses and priorities in their usual order, before all other values.
         items = sorted(items, key=lambda item: _known_place(item.get(field)))
     parts: dict[Hashable, list[Item]] = {}
     empty: list[Item] = []
@@ -83,20 +83,20 @@ def partition(
     if len(parts) + bool(empty) > MAX_GROUPS:
         raise Unbindable(BindReason.TOO_MANY_GROUPS, f"The field {field} makes more than {MAX_GROUPS} groups.")
     named: dict[str, list[Item]] = {}
-    # The group of what is empty is last, and yet the one that bears its label as it is.
+    # The group of empty values is last, but its label is reserved first, so it gets no number.
     nothing = value_label(field, None, project_names)
     taken = {nothing} if empty else set()
     if dated:
         return {str(day): parts[day] for day in sorted(parts, key=str)} | ({nothing: empty} if empty else {})
     for own in parts.values():
-        label = _unlike(value_label(field, own[0].get(field), project_names), taken)
+        label = _unique(value_label(field, own[0].get(field), project_names), taken)
         taken.add(label)
         named[label] = own
     return named | ({nothing: empty} if empty else {})
 
 
-def _unlike(label: str, taken: Container[str]) -> str:
-    """`label`, with a number behind it where another group has it already."""
+def _unique(label: str, taken: Container[str]) -> str:
+    """`label`, followed by a number if another group has the same label."""
     distinct, number = label, 1
     while distinct in taken:
         number += 1
@@ -105,7 +105,7 @@ def _unlike(label: str, taken: Container[str]) -> str:
 
 
 def aggregate(source: Grouping, items: Sequence[Item]) -> Number | None:
-    """The group's number; items whose field is empty do not count, save for `count` without a field."""
+    """The number of the group. Items whose field is empty are ignored, except by `count` without a field."""
     field = source.field
     if field is None:
         return len(items)
@@ -128,14 +128,14 @@ def aggregate(source: Grouping, items: Sequence[Item]) -> Number | None:
 
 
 def value_name(source: Grouping) -> str:
-    """What the number is, for a legend or a header: `Tasks`, `Average estimate`."""
+    """The name of the number for a legend or a header: `Tasks`, `Average estimate`."""
     if source.agg is Aggregate.COUNT:
         return PLURAL_LABELS[source.entity]
     return f"{_AGG_LABELS[source.agg]} {field_label(source.field or '').lower()}"
 
 
 def _sum(numbers: Sequence[Number]) -> Number:
-    """Raises `OverflowError` for what is more than a double holds: clients have no other numbers."""
+    """Raises `OverflowError` if the sum is too large for a double, the only number type that clients have."""
     whole = sum(numbers) if all(isinstance(number, int) for number in numbers) else fsum(numbers)
     float(whole)
     return whole
@@ -153,7 +153,7 @@ def _limited(source: Grouping, groups: list[Group]) -> list[Group]:
         case sort if sort in {"group", "label", source.group_by}:
             groups = groups[::-1] if backwards else groups
         case _:
-            raise Unbindable(BindReason.UNKNOWN_FIELD, "Groups are sorted by value or by group, and nothing else.")
+            raise Unbindable(BindReason.UNKNOWN_FIELD, "Groups can be sorted only by value or by group.")
     return groups[: source.limit]
 
 
@@ -166,7 +166,7 @@ def _known_place(value: Any) -> int:
 
 
 def rows_of(source: Grouping, items: Sequence[Item]) -> list[Item]:
-    """The items that match, one a row, sorted and limited as `source` says. Raises `Unbindable`."""
+    """The matching items, one per row, sorted and limited by `source`. Raises `Unbindable`."""
     chosen = matching(source.entity, items, source.filter)
     if not chosen:
         raise Unbindable(BindReason.NO_DATA, f"No {source.entity} that a tool returned matches.")

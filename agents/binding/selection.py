@@ -1,4 +1,4 @@
-"""Which items a block is about: filters and sorting."""
+"""The filters and the sort order of a block's items."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from agents.binding.values import Item, is_date_field, require_field
 from agents.dates import item_ms
 from parser.blocks import BindReason, Condition, Filter
 
-# Words that name a rank sort by it; a person sorting by priority does not mean the alphabet.
+# Priorities and statuses are sorted by rank, not by the alphabet.
 _RANKS = {
     word: rank
     for words in (
@@ -26,7 +26,7 @@ _DAY_MS = 86_400_000
 
 
 def matching(entity: str, items: Sequence[Item], wanted: Filter | None) -> list[Item]:
-    """The items for which every condition of the filter holds. Raises `Unbindable`."""
+    """The items that match every condition of the filter. Raises `Unbindable`."""
     tests = []
     for field, condition in (wanted or {}).items():
         require_field(entity, field, items)
@@ -35,7 +35,7 @@ def matching(entity: str, items: Sequence[Item], wanted: Filter | None) -> list[
 
 
 def in_order(entity: str, items: Sequence[Item], sort: str | None, order: str | None) -> list[Item]:
-    """`items` by the field `sort`, those without a value last in either order; equal ones keep their places."""
+    """`items` sorted by the field `sort`; items without a value are last in both orders. The sort is stable."""
     if sort is None:
         return list(items)
     require_field(entity, sort, items)
@@ -81,14 +81,14 @@ def _bound(field: str, value: Any) -> int | None:
         return None
     moment = item_ms(value)
     if moment is None:
-        raise Unbindable(BindReason.NOT_A_DATE, f"The filter of {field} compares with something that is no date.")
+        raise Unbindable(BindReason.NOT_A_DATE, f"The filter of {field} compares with a value that is not a date.")
     return moment
 
 
 def _one_of(field: str, wanted: Any) -> Callable[[Any], bool]:
     several = wanted if isinstance(wanted, list) else [wanted]
     allowed = [comparable(field, one) for one in several]
-    # A day means all of it: an item due that day has some moment of it, seldom midnight.
+    # A date without a time matches the whole day, because items are seldom due exactly at midnight.
     days = [midnight for one in several if is_date_field(field) and (midnight := _day(one)) is not None]
 
     def holds(value: Any) -> bool:
@@ -101,13 +101,14 @@ def _one_of(field: str, wanted: Any) -> Callable[[Any], bool]:
 
 
 def _day(value: Any) -> int | None:
-    """The UTC midnight of a day that is written without a time; None for everything else."""
+    """The UTC midnight of a date without a time; None for every other value."""
     return item_ms(value) if isinstance(value, str) and _A_DAY.fullmatch(value.strip()) else None
 
 
 def comparable(field: str, value: Any) -> tuple[bool, Any]:
-    """Equal for what counts as equal: nothing is nothing, True is not 1, an id is its text, as models write it, and a
-    date is its moment, as a device may have it in milliseconds.
+    """A key that is equal for equal values.
+
+    All empty values are equal, True is not 1, an id equals its text, and a date equals the same moment in milliseconds.
     """
     if value in (None, ""):
         return False, None

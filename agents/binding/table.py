@@ -32,5 +32,5 @@ def table_data(block: BoundTableBlock, items: Sequence[Item], project_names: Map
 
 
 def _header(entity: str, column: str) -> str:
-    """The column of what items are called says what they are."""
+    """The header of a column; that of the items' names is the entity, such as `Task`."""
     return entity.capitalize() if column == NAME_FIELD[entity] else field_label(column)

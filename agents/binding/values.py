@@ -1,4 +1,4 @@
-"""What the fields of items hold: moments, numbers, and the words in which a person reads them."""
+"""The values of item fields: dates, numbers, and the labels that people read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from parser.blocks import BindReason, Interval
 
 Item = Mapping[str, Any]
 
-# The fields that every entity has by the protocol; an item may lack them, and bear others.
+# The fields of each entity in the protocol. An item may lack some and have others.
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "task": ("id", "title", "status", "priority", "assignee", "dueDate", "projectId"),
     "project": ("id", "name", "clientId", "status"),
@@ -42,7 +42,7 @@ _CODE = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 
 
 def require_field(entity: str, name: str, items: Iterable[Item]) -> None:
-    """Raise `Unbindable` when neither the protocol nor any of `items` has a field of this name."""
+    """Raise `Unbindable` if neither the protocol nor any of `items` has a field of this name."""
     if name in FIELDS[entity] or any(name in item for item in items):
         return
     known = ", ".join(FIELDS[entity])
@@ -50,15 +50,15 @@ def require_field(entity: str, name: str, items: Iterable[Item]) -> None:
 
 
 def required_moment(entity: str, field: str, value: object) -> int:
-    """As `item_ms`. Raises `Unbindable` for what is no date."""
+    """As `item_ms`. Raises `Unbindable` if `value` is not a date."""
     moment = item_ms(value)
     if moment is None:
-        raise Unbindable(BindReason.NOT_A_DATE, f"The field {field} of a {entity} holds something that is no date.")
+        raise Unbindable(BindReason.NOT_A_DATE, f"The field {field} of a {entity} has a value that is not a date.")
     return moment
 
 
 def required_number(entity: str, field: str, value: object) -> int | float:
-    """`value` when it is a finite number that a chart can show. Raises `Unbindable`."""
+    """`value` if it is a finite number. Raises `Unbindable` otherwise."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         try:
             if isfinite(value):
@@ -66,7 +66,7 @@ def required_number(entity: str, field: str, value: object) -> int | float:
         except OverflowError:
             pass
     raise Unbindable(
-        BindReason.NOT_A_NUMBER, f"The field {field} of a {entity} holds something that is no finite number."
+        BindReason.NOT_A_NUMBER, f"The field {field} of a {entity} has a value that is not a finite number."
     )
 
 
@@ -96,7 +96,7 @@ def field_label(name: str) -> str:
 
 
 def value_label(field: str, value: object, project_names: Mapping[str, str]) -> str:
-    """A field's value in words: a project by its name, `in_progress` as `In progress`, nothing as `No project`."""
+    """The label of a value: a project's name, `In progress` for `in_progress`, `No project` for an empty value."""
     if value is None or value == "":
         return f"No {field_label(field).lower()}"
     if field == "projectId":
@@ -124,7 +124,7 @@ def cell(field: str, value: object, project_names: Mapping[str, str]) -> str | i
 
 
 def not_a_value(field: str) -> Unbindable:
-    return Unbindable(BindReason.NOT_A_VALUE, f"The field {field} holds lists or objects, which have no place here.")
+    return Unbindable(BindReason.NOT_A_VALUE, f"The field {field} holds lists or objects, which a block cannot show.")
 
 
 def _is_finite(value: float) -> bool:

@@ -1,6 +1,6 @@
-"""A message as hashed features: its words, pairs of words, pieces of words, and what the lexicon says.
+"""A message as hashed features: its words, pairs of words, pieces of words, and the points of the lexicon.
 
-Training and scoring share this module; changing it makes the weights worthless, and `VERSION` says so.
+Training and scoring share this module. A change here invalidates the weights, so raise `VERSION` with it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _PIECE = 4
 
 
 def features(message: str) -> list[int]:
-    """The buckets of the message's features, each once, in no order that matters. Bounded, however long it is."""
+    """The buckets of the message's features, each once, in any order. Only the start of a long message is read."""
     raw = _WORD.findall(message[:2_000].lower())[:_MOST_WORDS]
     words = [_shape(word) for word in raw]
     named = [f"w {word}" for word in words]
@@ -31,5 +31,5 @@ def features(message: str) -> list[int]:
 
 
 def _shape(word: str) -> str:
-    """Numbers say that there is one, not which."""
+    """Every number becomes `0`."""
     return "0" if word.isdecimal() else word

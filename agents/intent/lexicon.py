@@ -1,11 +1,11 @@
-"""The words by which a person names what an agent is for: features of the classifier, beside those it learnt."""
+"""Words that point to an agent. They are features of the classifier, in addition to the learned ones."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-# Singular words and their weights. 3: names the entity; 2: belongs to it; 1: leans to it. A project is named as often
-# to say whose tasks or milestones are meant, so it weighs less than they do.
+# Singular words and their weights. 3: a name of the entity; 2: closely related to it; 1: a hint. "Project" weighs less,
+# because people also use it to say which tasks or milestones they mean.
 WORDS: Mapping[str, Mapping[str, int]] = {
     "task_agent": {
         "task": 3, "todo": 3, "reminder": 3, "errand": 3, "chore": 3, "remind": 2, "overdue": 2, "priority": 2,
@@ -38,7 +38,7 @@ PHRASES: Mapping[str, Mapping[str, int]] = {
 
 
 def points(words: Sequence[str]) -> dict[str, int]:
-    """Points per agent for a message's words, in lower case; agents for which nothing speaks are left out."""
+    """Points per agent for the lower-case words of a message; agents without points are left out."""
     singular = [_singular(word) for word in words]
     text = f" {' '.join(singular)} "
     found = {
@@ -50,7 +50,7 @@ def points(words: Sequence[str]) -> dict[str, int]:
 
 
 def _singular(word: str) -> str:
-    """`word` without a plural's ending. Only the words of the tables need to come out right."""
+    """`word` without its plural ending; it has to be correct only for the words in the tables."""
     if word.endswith("ies") and len(word) > 4:
         return word[:-3] + "y"
     if word.endswith("s") and not word.endswith("ss") and len(word) > 3 and word != "minutes":

@@ -1,7 +1,7 @@
-"""Which agent a message is for, by its words alone: a linear model over hashed features, local and deterministic.
+"""Classifies a message by its words: a linear model over hashed features, local and deterministic.
 
-The weights are in `weights.json`, made by `bench/train_router.py`; `ATTRIBUTION.md` says from whose data. Scoring takes
-some tens of microseconds and no memory beyond the weights.
+`bench/train_router.py` writes the weights to `weights.json`; `ATTRIBUTION.md` names the sources of the data. Scoring
+takes some tens of microseconds.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from agents.intent.features import BUCKETS, VERSION, features
 
 @dataclass(frozen=True, slots=True)
 class LinearModel:
-    """`weights[bucket * len(labels) + label]`, in eighth-bit integers to be multiplied by `scale`."""
+    """`weights[bucket * len(labels) + label]` are 8-bit integers; multiply them by `scale`."""
 
     labels: Sequence[str]
     biases: Sequence[float]
@@ -29,7 +29,7 @@ class LinearModel:
     weights: array[int]
 
     def probabilities(self, message: str) -> dict[str, float]:
-        """By label; they add up to 1. Nothing that can be read gives the biases' own."""
+        """The probability of each label. A message without words has the probabilities of the biases."""
         count = len(self.labels)
         found = features(message)
         totals = [0] * count
@@ -37,7 +37,7 @@ class LinearModel:
             at = bucket * count
             for label in range(count):
                 totals[label] += self.weights[at + label]
-        # Features are averaged, so to speak: a long message is not surer for being long.
+        # Divided by the root of the number of features, so a long message is not more certain just because it is long.
         norm = self.scale / max(1, len(found)) ** 0.5
         logits = [bias + total * norm for bias, total in zip(self.biases, totals, strict=True)]
         top = max(logits)
@@ -48,7 +48,7 @@ class LinearModel:
 
 @cache
 def shipped_model() -> LinearModel:
-    """The model of `weights.json`. Raises `ValueError` when it was trained for other features."""
+    """The model of `weights.json`. Raises `ValueError` if it was trained for other features."""
     kept = json.loads((files("agents") / "intent" / "weights.json").read_text("ascii"))
     if (kept["features"], kept["buckets"]) != (VERSION, BUCKETS):
         raise ValueError("weights.json was trained for other features: run bench/train_router.py")
@@ -57,12 +57,12 @@ def shipped_model() -> LinearModel:
 
 
 def score(message: str) -> Mapping[str, float]:
-    """How likely each agent is meant, by the message alone; the values add up to 1."""
+    """The probability of each agent for `message`; the values add up to 1."""
     return shipped_model().probabilities(message)
 
 
 def likeliest(message: str) -> tuple[str, float]:
-    """The agent that `message` is for, and how likely that is."""
+    """The most probable agent for `message`, and its probability."""
     scores = score(message)
     agent = max(scores, key=scores.__getitem__)
     return agent, scores[agent]

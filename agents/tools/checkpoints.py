@@ -1,4 +1,4 @@
-"""What checkpoints need beyond the five verbs."""
+"""Tools for checkpoints in addition to the five verbs."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ async def _reschedule(access: DeviceAccess, args: RescheduleCheckpoint) -> Any:
 
 
 CHECKPOINT_TOOLS: tuple[Tool[Any], ...] = (
-    Tool("approve_checkpoint", "Approve one suggested checkpoint, because the person asked for it.", ById, _approve),
+    Tool("approve_checkpoint", "Approve one suggested checkpoint, only when the person asks for it.", ById, _approve),
     Tool("reschedule_checkpoint", "Move one checkpoint to another date.", RescheduleCheckpoint, _reschedule),
 )

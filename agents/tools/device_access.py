@@ -1,6 +1,6 @@
-"""The device's five verbs for one request: each call is made, its answer checked, and what it tells is kept.
+"""The device's five verbs for one request: makes each call, checks its answer, and records what it returned.
 
-This is the one place where a request's tool results and mutations are recorded, so a tool cannot forget to.
+Tool results and mutations of a request are recorded only here, so no tool can forget to record them.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ PLURALS: dict[Entity, str] = {"task": "tasks", "project": "projects", "note": "n
 
 Item = dict[str, Any]
 CheckEdit = Callable[[DeviceCall, Mapping[str, Any]], dict[str, Any]]
-"""The arguments of a call as the person edited them, checked. Raises `ToolError` that names the field."""
+"""Checks the arguments of a call as the person edited them. Raises a `ToolError` that names the field."""
 
 
 class DeviceAccess:
-    """Runs device calls for `turn`. Every method raises `ToolError` when the call has no usable answer."""
+    """Runs device calls for `turn`. Every method raises `ToolError` if the call has no usable answer."""
 
     def __init__(self, turn: Turn, approval_tools: Collection[str] = (), check_edit: CheckEdit | None = None) -> None:
-        """`approval_tools` are device tools the person must approve, beside the deletes; `check_edit` checks edits."""
+        """`approval_tools` need the person's approval, in addition to the delete tools; `check_edit` checks edits."""
         self._turn = turn
         self._approval_tools = approval_tools
         self._check_edit = check_edit
 
     @property
     def now_ms(self) -> int:
-        """When the request came in."""
+        """When the request arrived, in epoch milliseconds."""
         return self._turn.now_ms
 
     async def list_items(self, entity: Entity, args: Mapping[str, Any]) -> Item:
-        """`{"items": [...], "truncated"?: true}`; `args` as PROTOCOL has them: `filter`, `text`, `limit`.
+        """`{"items": [...], "truncated"?: true}`; `args` are those of `docs/protocol.md`: `filter`, `text`, `limit`.
 
-        `truncated` when the device cut the list, or when not all of it could be kept for blocks to refer to.
+        The result is `truncated` if the device cut the list, or if some items could not be kept for blocks.
         """
         asked_at = self._turn.tool_results.mark()
         data = await self._answer(DeviceCall(f"list_{PLURALS[entity]}", args))
@@ -65,13 +65,13 @@ class DeviceAccess:
         return item
 
     async def update_item(self, entity: Entity, identity: str, data: Mapping[str, Any]) -> Item:
-        """The whole item as it is now."""
+        """The whole item after the change."""
         asked_at = self._turn.tool_results.mark()
         answer = await self._answer(DeviceCall(f"update_{entity}", {"id": identity, "data": dict(data)}))
         try:
             item = _item(answer, identity)
         except ToolError:
-            # The device said that it did it: the change counts, though its new state is not known.
+            # The device reported success: the change is recorded, although the new state is unknown.
             self._record("update", entity, identity, None)
             raise
         self._turn.tool_results.change(entity, item, asked_at=asked_at)
@@ -79,7 +79,7 @@ class DeviceAccess:
         return item
 
     async def delete_item(self, entity: Entity, identity: str) -> Item:
-        """`{"id": identity}`. The device asks the person first."""
+        """`{"id": identity, "deleted": true}`. The device asks the person first."""
         await self._answer(DeviceCall(f"delete_{entity}", {"id": identity}))
         self._turn.tool_results.remove(entity, identity)
         self._record("delete", entity, identity, None)
@@ -90,7 +90,7 @@ class DeviceAccess:
             call = replace(call, requires_approval=True)
         result = await self._turn.device.execute(call)
         if result.outcome is Outcome.EDITED and self._check_edit is not None:
-            # Approved as edited: the person is not asked again, and the device runs only what was checked.
+            # The person approved the edited call, so no second approval. The device runs the checked arguments.
             edited = self._check_edit(call, result.data)
             result = await self._turn.device.execute(DeviceCall(call.tool, edited))
         if not result.ok:
@@ -98,13 +98,13 @@ class DeviceAccess:
         return result.data
 
     def _record(self, op: MutationOp, entity: Entity, identity: str, data: Item | None) -> None:
-        # What no frame can name is announced to nobody: the device has done it all the same.
+        # An id that does not fit in a frame cannot be announced. The device has made the change all the same.
         if 0 < len(identity) <= MAX_ENTITY_ID_CHARS:
             self._turn.mutations.append(WsMutationRecord(op=op, entity=entity, id=identity, data=data))
 
 
 def _item(data: Any, identity: str | None = None) -> Item:
-    """`data` when it is an item, and the one that was asked for where `identity` says which."""
+    """`data` if it is an item, with the id `identity` if that is given. Raises `ToolError` otherwise."""
     found = data.get("id") if isinstance(data, Mapping) else None
     if not isinstance(found, str | int) or isinstance(found, bool):
         raise _malformed("an item with an id")

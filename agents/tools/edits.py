@@ -1,4 +1,4 @@
-"""The arguments of a device call as the person edited them while approving it: checked like a model's own."""
+"""Checks the arguments of a device call that the person edited while approving it, like those of a model."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ A = TypeVar("A", bound=ToolArgs)
 
 
 def check_edit(call: DeviceCall, edited: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments to run `call` with. The item it is about can't be edited into another one.
+    """The arguments to run `call` with. The person cannot make it refer to another item.
 
-    Raises `ToolError` with code `invalid_edit`, which names the field.
+    Raises `ToolError` with code `invalid_edit`; its message names the field.
     """
     if edited.get("id") != call.args.get("id"):
-        raise ToolError(_CODE, "id: the item can't be changed for another one")
+        raise ToolError(_CODE, "id: the call can't be changed to another item")
     verb, _, entity = call.tool.partition("_")
     fields = next((fields for name, fields in ENTITIES.items() if name == entity), None)
     data = edited.get("data")
@@ -34,24 +34,24 @@ def check_edit(call: DeviceCall, edited: Mapping[str, Any]) -> dict[str, Any]:
             return {"data": _created(fields.create_args, data)}
         case "update" if fields is not None and isinstance(data, Mapping):
             return {"id": edited["id"], "data": _updated(fields.update_args, str(edited["id"]), data)}
-    raise ToolError(_CODE, "data: an object with the fields is needed")
+    raise ToolError(_CODE, "data: an object with the fields is required")
 
 
 def _created(model: type[CreateArgs], data: Mapping[str, Any]) -> dict[str, Any]:
-    """What an agent may not choose (`FIXED`) the person may: it is their own device."""
+    """The person may set the fields that an agent may not (`FIXED`), because it is their own device."""
     fixed = {name: data[name] for name in model.FIXED if data.get(name) is not None}
     if wrong := [name for name, value in fixed.items() if not isinstance(value, bool)]:
-        raise ToolError(_CODE, f"As edited by the person: {wrong[0]}: true or false is needed")
+        raise ToolError(_CODE, f"As edited by the person: {wrong[0]}: true or false is required")
     given = {name: value for name, value in data.items() if name not in model.FIXED}
     return {**_validated(model, given).device_data(), **fixed}
 
 
 def _updated(model: type[UpdateArgs], identity: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    """As on the wire, where null empties a field; a form's empty field is sent as ""."""
+    """The device's form of the change: null empties a field. A client's form sends an emptied field as ""."""
     given = {name: value for name, value in data.items() if value is not None and value != ""}
     cleared = [name for name in data if name not in given]
     if not data or {"id", "clear"} & data.keys():
-        raise ToolError(_CODE, 'data: the fields to change, null or "" for those to empty, are needed')
+        raise ToolError(_CODE, 'data: give the fields to change, and null or "" for each field to empty')
     return _validated(model, {**given, "id": identity, **({"clear": cleared} if cleared else {})}).device_data()
 
 

@@ -1,4 +1,4 @@
-"""A tool call that failed, as a value the model reads."""
+"""A failed tool call: the code and the message that the model reads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SENTENCES: dict[Outcome, str] = {
 
 
 class ToolError(Exception):
-    """The call's one result is this error. `code` and `message` go to the model; neither may hold a secret."""
+    """The result of a call that failed. `code` and `message` are sent to the model; neither may contain a secret."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
@@ -28,8 +28,8 @@ class ToolError(Exception):
     def of(cls, result: DeviceResult) -> ToolError:
         """The failure of a device call that did not end in an answer.
 
-        The device words its own errors, and a refusal may bear the person's reason. The other outcomes are not the
-        device's to explain: the sentence says what the model should make of them.
+        A device error has the device's own message, and a refusal may have the person's reason. For the other outcomes
+        a sentence tells the model what they mean.
         """
         sentence = _SENTENCES[result.outcome]
         match result.outcome:

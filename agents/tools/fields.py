@@ -1,6 +1,6 @@
 """The arguments of the five verbs over the four entities: which fields a model may set, clear and filter by.
 
-Status and priority values are the words the tools teach the model; the device may return others, which pass through.
+The status and priority values are those that a model may write. A device may return other values, which are kept.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ Body = Annotated[str, Field(max_length=100_000)]
 TaskStatus = Literal["todo", "in_progress", "done"]
 TaskPriority = Literal["low", "medium", "high"]
 ProjectStatus = Literal["active", "on_hold", "completed"]
-# One value alone is taken too.
+# A single value is accepted too.
 _AnyOf = (
     BeforeValidator(_several),
-    Field(min_length=1, max_length=3, description="One or several, any of which fits."),
+    Field(min_length=1, max_length=3, description="One value or several; one of them must match."),
 )
 
 
@@ -42,9 +42,9 @@ class ById(ToolArgs):
 
 
 class ListArgs(ToolArgs):
-    """Filters; all that are given must hold."""
+    """Filters; an item must match all that are given."""
 
-    # Argument -> (field of the device's item, end of its range). Every other argument of a subclass is a field's value.
+    # Argument -> (field of the item, end of the range). Every other argument of a subclass is the value of a field.
     RANGES: ClassVar[Mapping[str, tuple[str, str]]] = {}
 
     text: Annotated[str | None, _Stripped, Field(max_length=500, description="Words to find in the item's text.")] = (
@@ -53,7 +53,7 @@ class ListArgs(ToolArgs):
     limit: Annotated[int, Field(ge=1, le=500)] = 200
 
     def device_args(self) -> list[dict[str, Any]]:
-        """The `args` of the device's list tool, one for each status wanted: the device's filter takes one value."""
+        """The `args` of the device's list calls: one call per status, because the device filters by one value."""
         given = self.model_dump(by_alias=True, exclude_none=True, exclude={"text", "limit"})
         statuses = given.pop("status", None)
         wanted: dict[str, Any] = {}
@@ -74,7 +74,7 @@ class ListArgs(ToolArgs):
 class CreateArgs(ToolArgs):
     """The new item's fields."""
 
-    # What every item that an agent creates bears, whatever the model says.
+    # Fields that every item created by an agent has, whatever the model writes.
     FIXED: ClassVar[Mapping[str, Any]] = {}
 
     def device_data(self) -> dict[str, Any]:
@@ -82,10 +82,10 @@ class CreateArgs(ToolArgs):
 
 
 class UpdateArgs(ToolArgs):
-    """The fields to change. Subclasses declare `clear`, the names of the fields to empty."""
+    """The fields to change. Subclasses declare `clear`, the names of the fields that may be emptied."""
 
     def device_data(self) -> dict[str, Any]:
-        """The changed fields, cleared ones as null. Raises `ToolError` when nothing would change."""
+        """The changed fields; emptied ones are null. Raises `ToolError` if nothing would change."""
         data = self.model_dump(by_alias=True, exclude_none=True)
         del data["id"]
         cleared = data.pop("clear", [])
@@ -207,7 +207,7 @@ class ListCheckpoints(ListArgs):
 
 
 class CreateCheckpoint(CreateArgs):
-    # A checkpoint that an agent makes is a suggestion; approving it is the person's own step.
+    # A checkpoint that an agent creates is a suggestion until the person approves it.
     FIXED: ClassVar[Mapping[str, Any]] = {"isAiSuggested": True, "isApproved": False}
 
     title: Title

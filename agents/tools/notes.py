@@ -1,4 +1,4 @@
-"""What notes need beyond the five verbs."""
+"""Tools for notes in addition to the five verbs."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _WORD = re.compile(r"\w{3,}")
 
 
 class AppendToNote(ToolArgs):
-    """A note and what is to be added at its end."""
+    """A note and the text to add at its end."""
 
     id: Identity
-    text: Annotated[str, Field(min_length=1, max_length=20_000, description="Added on a line of its own, as it is.")]
+    text: Annotated[str, Field(min_length=1, max_length=20_000, description="Added unchanged, on a new line.")]
 
 
 class SearchNotes(ToolArgs):
@@ -32,7 +32,7 @@ class SearchNotes(ToolArgs):
     text: Annotated[
         str,
         StringConstraints(strip_whitespace=True),
-        Field(min_length=1, max_length=500, description="A word or several, in any order."),
+        Field(min_length=1, max_length=500, description="One word or several, in any order."),
     ]
     limit: Annotated[int, Field(ge=1, le=100)] = 20
 
@@ -44,12 +44,12 @@ async def _append(access: DeviceAccess, args: AppendToNote) -> Any:
         raise ToolError("not_text", "The note's content is not text, so nothing can be added to it.")
     longer = content.rstrip("\r\n") + "\n" + args.text if content else args.text
     if len(longer) > _MOST_CHARS:
-        raise ToolError("too_long", f"The note would have more than {_MOST_CHARS} characters. Begin a new note.")
+        raise ToolError("too_long", f"The note would have more than {_MOST_CHARS} characters. Create a new note.")
     return await access.update_item("note", args.id, {"content": longer})
 
 
 async def _search(access: DeviceAccess, args: SearchNotes) -> Any:
-    """Notes that hold any of the words, those with most of them first; the device itself finds only whole texts."""
+    """Notes that contain any of the words, those with the most words first. The device only finds whole phrases."""
     words = list(dict.fromkeys(_WORD.findall(args.text.casefold())))[:_WORDS] or [args.text]
     listed = await call_all(*(partial(access.list_items, "note", {"text": word, "limit": 100}) for word in words))
     found: dict[tuple[str, str], Item] = {}
@@ -67,6 +67,6 @@ async def _search(access: DeviceAccess, args: SearchNotes) -> Any:
 
 
 NOTE_TOOLS: tuple[Tool[Any], ...] = (
-    Tool("append_to_note", "Add text at the end of one note; what is there stays.", AppendToNote, _append),
-    Tool("search_notes", "Find notes by words in them, the best matches first.", SearchNotes, _search),
+    Tool("append_to_note", "Add text at the end of one note; its present text stays.", AppendToNote, _append),
+    Tool("search_notes", "Find notes by the words in them, best matches first.", SearchNotes, _search),
 )

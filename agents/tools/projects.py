@@ -1,4 +1,4 @@
-"""What projects need beyond the five verbs: how far they are, counted and not guessed."""
+"""Tools for projects in addition to the five verbs: their progress, counted from the items."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ProjectProgress(ToolArgs):
 
 
 async def _progress(access: DeviceAccess, args: ProjectProgress) -> Any:
-    """`{"items": [...], "truncated"?: true}`, one summary a project. One without an id is left out: nothing is its."""
+    """`{"items": [...], "truncated"?: true}`, one summary per project. Projects without an id are left out."""
     wanted = {"limit": _LISTED} if args.id is None else {"limit": _LISTED, "filter": {"projectId": args.id}}
 
     async def projects() -> Any:
@@ -49,7 +49,7 @@ async def _progress(access: DeviceAccess, args: ProjectProgress) -> Any:
 
 
 def progress_of(project: Item, tasks: Sequence[Item], checkpoints: Sequence[Item], now_ms: int) -> dict[str, Any]:
-    """The project's tasks by status, how many are overdue, the next one due, and its checkpoints ahead."""
+    """The project's tasks by status, the number overdue, the next task due, and the coming checkpoints."""
     open_tasks = [task for task in tasks if _status(task) not in _DONE]
     due = sorted(
         ((moment, task) for task in open_tasks if (moment := item_ms(task.get("dueDate"))) is not None), key=_by_moment
@@ -80,7 +80,7 @@ def progress_of(project: Item, tasks: Sequence[Item], checkpoints: Sequence[Item
 
 
 def _status(task: Item) -> str:
-    """In words, whatever the device holds there."""
+    """The status as text, whatever the device stores."""
     return str(task.get("status") or "none")
 
 
@@ -95,7 +95,7 @@ def _by_moment(pair: tuple[int, Item]) -> int:
 PROJECT_TOOLS: tuple[Tool[Any], ...] = (
     Tool(
         "project_progress",
-        "How far one project is, or all are: tasks by status, overdue, next due, and the checkpoints ahead.",
+        "The progress of one project or of all: tasks by status, overdue, next due, and coming checkpoints.",
         ProjectProgress,
         _progress,
     ),

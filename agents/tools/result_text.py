@@ -13,10 +13,10 @@ _CUT = "... [cut]"
 
 
 def render_result(result: Any, max_chars: int) -> str:
-    """`result` (a tool's data, or the `ToolError` it ended in) as at most about `max_chars` characters.
+    """`result`, a tool's data or its `ToolError`, as at most about `max_chars` characters.
 
-    A list of items loses whole items from its end, and a `note` says how many are shown; of anything else the long
-    strings are cut. What is left is still JSON, unless a single item has more fields than fit.
+    A list that is too long loses whole items at its end, and a `note` says how many are shown. In other data the long
+    strings are cut. The text is valid JSON unless a single item has more fields than fit.
     """
     if isinstance(result, ToolError):
         message = _shorten(result.message, max_chars)
@@ -39,7 +39,7 @@ def _render_items(items: list[Any], max_chars: int, *, more: bool) -> str:
     if more:
         fields.append('"truncated":true')
     if len(shown) < len(items):
-        note = f"{len(shown)} of {len(items)} items shown here, for length; narrow the filter to see the others."
+        note = f"{len(shown)} of {len(items)} items fit here. Narrow the filter to see the others."
         fields.append(f'"note":{_dump(note)}')
     return "{" + ",".join(fields) + "}"
 
@@ -50,7 +50,7 @@ def _render_one(item: Any, max_chars: int) -> str:
     if len(text) <= max_chars:
         return text
     if isinstance(item, Mapping):
-        # Halving ends: strings of one character are left alone.
+        # Cut the strings to half as many characters until the text fits.
         longest = max_chars // 2
         while len(text) > max_chars and longest > 16:
             text = _dump({key: _shorten(value, longest) for key, value in item.items()})

@@ -1,4 +1,4 @@
-"""What tasks need beyond the five verbs."""
+"""Tools for tasks in addition to the five verbs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _OPEN: TaskStatus = "todo"
 
 
 class MoveTask(ToolArgs):
-    """A task and the project it is to belong to."""
+    """A task and its new project."""
 
     id: Identity
     project_id: Identity
@@ -28,13 +28,13 @@ async def _reopen(access: DeviceAccess, args: ById) -> Any:
 
 
 async def _move(access: DeviceAccess, args: MoveTask) -> Any:
-    # The device stores whatever id it is given: that there is such a project is checked first.
+    # The device stores any id without checking it, so the project is read first.
     await access.get_item("project", args.project_id)
     return await access.update_item("task", args.id, {"projectId": args.project_id})
 
 
 TASK_TOOLS: tuple[Tool[Any], ...] = (
     Tool("complete_task", "Mark one task as done.", ById, _complete),
-    Tool("reopen_task", "Mark one task that was done as to do again.", ById, _reopen),
-    Tool("move_task", "Move one task to another project. Fails when there is no such project.", MoveTask, _move),
+    Tool("reopen_task", "Reopen one finished task: its status becomes `todo`.", ById, _reopen),
+    Tool("move_task", "Move one task to another project. Fails if there is no such project.", MoveTask, _move),
 )

@@ -1,4 +1,4 @@
-"""What a tool is: a name and a description, checked arguments, and a coroutine that works through the device."""
+"""A tool: a name, a description, a model of its arguments, and a coroutine that makes device calls."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _NAMED_FAULTS = 5
 
 
 class ToolArgs(BaseModel):
-    """Arguments as a model writes them: camelCase names, the device's own.
+    """Arguments as a model writes them, in camelCase like the device's fields.
 
-    Models fill what they do not use with null or "", so both count as absent; a field is emptied by naming it in
-    `clear`. Texts are kept as written, indentation and all; ids, titles and names lose the space around them. An
-    argument that is not declared is refused by name, which teaches the model more than dropping it would.
+    Models write null or "" for arguments they do not use, so both count as absent; a field is emptied by naming it in
+    `clear`. Texts are kept unchanged; ids, titles and names are stripped of surrounding white space. An unknown
+    argument is an error that names it, so the model can correct the call.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, coerce_numbers_to_str=True)
@@ -43,7 +43,7 @@ A = TypeVar("A", bound=ToolArgs)
 
 @dataclass(frozen=True, slots=True)
 class Tool(Generic[A]):
-    """One tool of an agent. `run` returns the data for the model, JSON-able, or raises `ToolError`."""
+    """One tool of an agent. `run` returns JSON data for the model, or raises `ToolError`."""
 
     name: str
     description: str
@@ -55,7 +55,7 @@ class Tool(Generic[A]):
         return ToolSpec(self.name, self.description, parameters_schema(self.args))
 
     async def invoke(self, access: DeviceAccess, arguments: str) -> Any:
-        """Check `arguments`, the JSON text that the model wrote, and run. Raises `ToolError`."""
+        """Check `arguments`, the JSON text that the model wrote, and run the tool. Raises `ToolError`."""
         return await self.run(access, self._parse(arguments))
 
     def _parse(self, arguments: str) -> A:
@@ -66,7 +66,7 @@ class Tool(Generic[A]):
 
 
 def describe_faults(error: ValidationError) -> str:
-    """The faults by field, without the values."""
+    """The faults of the arguments, by field, without the values."""
     faults = error.errors(include_url=False, include_context=False, include_input=False)
     if faults[0]["type"] == "json_invalid":
         return "The arguments are not valid JSON; write one JSON object."
@@ -80,7 +80,7 @@ def describe_faults(error: ValidationError) -> str:
 
 
 class _ParametersSchema(GenerateJsonSchema):
-    """Schemas without titles, nulls and defaults: a model reads them in every call, and absent says the same."""
+    """JSON Schemas without titles, nulls and null defaults, to save tokens: the model reads them in every call."""
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         return self.generate_inner(schema["schema"])
@@ -96,7 +96,7 @@ class _ParametersSchema(GenerateJsonSchema):
 
 
 def parameters_schema(args: type[ToolArgs]) -> Mapping[str, Any]:
-    """The JSON Schema of a tool's arguments: an object with its properties, no more."""
+    """The JSON Schema of a tool's arguments: an object with only the declared properties."""
     schema = args.model_json_schema(schema_generator=_ParametersSchema)
     return {
         "type": "object",

@@ -1,4 +1,4 @@
-"""The device's five verbs as tools of each entity, made from one table."""
+"""The device's five verbs as tools for each entity, generated from one table."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ ENTITIES: dict[Entity, EntityFields] = {
 
 
 def read_tools(entity: Entity) -> tuple[Tool[Any], ...]:
-    """List and get: they change nothing."""
+    """The list and get tools, which change nothing."""
     plural = PLURALS[entity]
 
     async def run_list(access: DeviceAccess, args: ListArgs) -> Any:
@@ -63,16 +63,16 @@ def read_tools(entity: Entity) -> tuple[Tool[Any], ...]:
     return (
         Tool(
             f"list_{plural}",
-            f"List the person's {plural}, all of them or those that match every filter given.",
+            f"List the person's {plural}: all of them, or those that match every given filter.",
             ENTITIES[entity].list_args,
             run_list,
         ),
-        Tool(f"get_{entity}", f"Get one {entity} by its id, with all of its fields.", ById, run_get),
+        Tool(f"get_{entity}", f"Get one {entity} by its id, with all its fields.", ById, run_get),
     )
 
 
 def write_tools(entity: Entity) -> tuple[Tool[Any], ...]:
-    """Create, update and delete."""
+    """The create, update and delete tools."""
     fields = ENTITIES[entity]
 
     async def run_create(access: DeviceAccess, args: CreateArgs) -> Any:
@@ -88,13 +88,13 @@ def write_tools(entity: Entity) -> tuple[Tool[Any], ...]:
         Tool(f"create_{entity}", f"Create a {entity}. Returns it with its id.", fields.create_args, run_create),
         Tool(
             f"update_{entity}",
-            f"Change fields of one {entity}; those left out stay as they are. Returns the whole {entity}.",
+            f"Change fields of one {entity}; omitted fields stay unchanged. Returns the whole {entity}.",
             fields.update_args,
             run_update,
         ),
         Tool(
             f"delete_{entity}",
-            f"Delete one {entity}. The person is asked to approve it first, and may refuse.",
+            f"Delete one {entity}. The person is asked first and may refuse.",
             ById,
             run_delete,
         ),
