@@ -224,7 +224,7 @@ def _schema(model: type[BaseModel]) -> Json:
 
 
 def _present(schema: Json) -> Json:
-    """The schema of an optional member, without the null that stands for its absence."""
+    """The schema of an optional member, without the null that marks its absence."""
     if schema.get("default", 0) is None and "anyOf" in schema:
         options = [option for option in schema["anyOf"] if option != {"type": "null"}]
         return options[0] if len(options) == 1 else {"anyOf": options}

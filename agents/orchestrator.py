@@ -20,7 +20,7 @@ from streaming.answer import RejectedBlock
 
 
 class Orchestrator:
-    """Answers any number of turns at once. It keeps no state of a turn; the `Turn` itself holds all of it.
+    """Answers any number of turns concurrently. It keeps no state of a turn; the `Turn` itself holds all of it.
 
     Every call that answers raises `streaming.model.ModelError` when the answering model fails. The turn then holds the
     results, mutations and usage up to that point; also when the caller is cancelled.
@@ -47,7 +47,7 @@ class Orchestrator:
     async def orchestrate_v3_stream(self, turn: Turn) -> AsyncGenerator[tuple[str, str], None]:
         """Yields `(agent_name, "")` when the turn is routed, then `(agent_name, token)`; a token is never empty.
 
-        Iterate it inside `contextlib.aclosing`: leaving early then closes the model's stream at once.
+        Iterate it inside `contextlib.aclosing`: leaving early then closes the model's stream immediately.
         """
         name, agent = await self.orchestrate_v3(turn)
         yield name, ""

@@ -1,4 +1,4 @@
-"""A model's reasoning as a text block of its own, if a setting says that people see it."""
+"""Shows a model's reasoning as a separate text block, if a setting allows that."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from agents.turn import Scope
 from streaming.chat import ChatRequest, Message, Usage
 from streaming.model import ModelError
 
-# A message is clear by itself from the probability `_SURE`, and about no agent's entity from `_CERTAIN`.
+# Probabilities: from `_SURE` a message is clear without its history; from `_CERTAIN` no follow-up is assumed.
 _SURE = 0.6
 _CERTAIN = 0.9
 _FEW_WORDS = 8
@@ -109,8 +109,8 @@ def named_agent(answer: str) -> str | None:
 def agent_by_words(message: str, history: Sequence[Message] = ()) -> str:
     """The agent for `message` without a model call: the local classifier's choice.
 
-    A follow-up ("and the next one?", "yes, do it") goes to the agent of the person's latest earlier message that is
-    clear by itself.
+    A follow-up ("and the next one?", "yes, do it") goes to the agent of the person's latest earlier message that
+    clearly names one.
     """
     agent, sureness = likeliest(message)
     if _is_follow_up(message, agent, sureness):

@@ -14,9 +14,9 @@ class ToolResults:
 
     An item without an `id` is not kept, because no block could refer to it. Items beyond the limits are not kept.
 
-    Calls run concurrently, so an answer may hold an item as it was before this request changed it. The caller takes a
-    `mark` before it sends a call. With the mark, an outdated answer neither overwrites a change nor restores a deleted
-    item.
+    Calls run concurrently, so an answer may hold the state of an item before a change by this request. The caller takes
+    a `mark` before it sends a call. With the mark, an outdated answer neither overwrites a change nor restores a
+    deleted item.
     """
 
     def __init__(self, limits: AgentLimits | None = None) -> None:

@@ -117,4 +117,4 @@ def _replayable(call: ToolCall) -> ToolCall:
 
 
 def _over_limit() -> ToolError:
-    return ToolError("tool_limit", "This request may make no more tool calls. Answer with what you have.")
+    return ToolError("tool_limit", "This request may make no more tool calls. Answer from the results that you have.")

@@ -1,4 +1,4 @@
-"""One request as the agents see it: its input, and what is collected while it is answered."""
+"""One request as the agents see it: its input, and the results collected while answering."""
 
 from __future__ import annotations
 

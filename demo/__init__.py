@@ -1,1 +1,4 @@
-"""The demo model: an OpenAI-compatible server whose answers are made by rules, for trying Tessera without a key."""
+"""The demo model: an OpenAI-compatible server that answers by rules, to try Tessera without a key.
+
+It imports nothing of Tessera; the caller passes in the function that serves it.
+"""

@@ -1,4 +1,4 @@
-"""The answer: what the tools returned, chosen, counted and put into blocks, or into plain text for a popup."""
+"""The answer: items from the tool results, selected, counted and written as blocks, or as plain text for a popup."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _COMING_DAYS = 14
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    """What the answer is about."""
+    """The items that the answer is about. `label` describes them: `open `, `finished `."""
 
     entity: str
     items: list[Item]
@@ -36,10 +36,10 @@ class _Chosen:
 
 
 def compose(wish: Wish, request: DemoRequest, items: Items, today: date) -> str:
-    """The whole text of the answer: a JSON array of blocks, or plain text where blocks were not asked for."""
+    """The whole text of the answer: a JSON array of blocks, or plain text if blocks were not asked for."""
     sentences, blocks, chosen = _answer(wish, request, items, today)
     if items.cut:
-        sentences.append("(The tools returned only a part of what there is.)")
+        sentences.append("(The tools returned only a part of your items.)")
     text = " ".join([DISCLOSURE, *sentences])
     if request.repair:
         return json.dumps(_again(request.repair, blocks), ensure_ascii=False)
@@ -50,7 +50,7 @@ def compose(wish: Wish, request: DemoRequest, items: Items, today: date) -> str:
 
 
 def _again(types: Sequence[str | None], blocks: Sequence[Block]) -> list[Block]:
-    """The answer's blocks of the types that are asked for again."""
+    """The blocks of the answer whose types are asked for again."""
     left = list(blocks)
     again = []
     for wanted in types:
@@ -67,7 +67,7 @@ def _answer(
     entity = entity_for(wish, request)
     failures = [failed(result) for result in request.results if result.error is not None]
     if wish.verb == "help" or nothing_to_do(wish, request):
-        return [HELP if wish.verb == "help" else f"I recognise nothing in that. {HELP}"], [], None
+        return [HELP if wish.verb == "help" else f"I did not understand that. {HELP}"], [], None
     if wish.verb in CHANGING:
         return _changed(wish, request, items, entity, failures, today)
     opened = request.open_item
@@ -103,18 +103,19 @@ def _changed(
     if wish.verb == "create":
         missing = creation(wish, request, items, entity)[1] or ["title"]
         return (
-            [f"To create a {entity} I need its {' and its '.join(missing)}. Say it in one sentence, please."],
+            [f"To create a {entity} I need its {' and its '.join(missing)}. Please say it in one sentence."],
             [],
             None,
         )
     found = targets(wish, request, items, entity)
     if not found:
-        what = f"a {entity} called “{wish.name}”" if wish.name else f"which {entity} you mean"
-        return [f"I do not find {what}." if wish.name else f"I do not know {what}."], [], None
+        if wish.name:
+            return [f"I did not find a {entity} called “{wish.name}”."], [], None
+        return [f"I do not know which {entity} you mean."], [], None
     if len(found) > 1:
-        text = f"Several {entity}s could be meant: {names(found, entity, today)}. Which one?"
+        text = f"You may mean several {entity}s: {names(found, entity, today)}. Which one?"
         return [text], [entity_block(entity, found)], _Chosen(entity, found, "")
-    return [f"What shall I change about “{wish.name}”? I can set its day, its priority, or approve it."], [], None
+    return [f"What should I change in “{wish.name}”? I can set its day or its priority, or approve it."], [], None
 
 
 def _choose(wish: Wish, items: Items, entity: str, today: date) -> _Chosen:
@@ -129,7 +130,7 @@ def _choose(wish: Wish, items: Items, entity: str, today: date) -> _Chosen:
         found = sorted(found, key=urgency)
     span = wish.span
     if span is not None and entity != "project":
-        # What is still open from earlier days is part of what is to be done today.
+        # Open tasks from earlier days are also due today.
         late = entity == "task" and span.name in {"today", "this week"}
         found = [
             item
@@ -157,7 +158,7 @@ def _summary(wish: Wish, chosen: _Chosen, items: Items, today: date) -> str:
     when = f" for {wish.span.name}" if wish.span is not None else ""
     if wish.span is not None and wish.span.name == "overdue":
         when = " that are overdue"
-    text = "I recognise nothing in that but a wish to see something; “help” says what I can do. " if wish.vague else ""
+    text = "I am not sure what you mean, so I list your items; say “help” for what I can do. " if wish.vague else ""
     text += f"You have {counted(len(found), f'{chosen.label}{entity}')}{about}{when}"
     if entity == "task" and found and wish.span is not None and wish.span.name != "overdue":
         late = sum((day := item_day("task", item)) is not None and day < today for item in found)
@@ -212,11 +213,11 @@ def _timeline(chosen: _Chosen, items: Items, today: date) -> Block | None:
 
 
 def _is_long(wish: Wish) -> bool:
-    """Whether the span is of more than a day or two, so that its days are worth comparing."""
+    """Whether the span has more than one day, so that its days can be compared."""
     span = wish.span
     return span is not None and span.first is not None and (span.end - span.first).days > 1
 
 
 def _cannot(request: DemoRequest, what: str) -> str:
     offered = ", ".join(sorted(request.tools)) or "none"
-    return f"I was given no tool to {what} (my tools here: {offered})."
+    return f"I have no tool to {what} (my tools here: {offered})."

@@ -1,4 +1,4 @@
-"""The blocks of an answer. They name the items by `from`; the server computes what is shown of them."""
+"""The blocks of an answer. They name their items by `from`, and the server computes the data."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def entity_block(entity: str, chosen: Sequence[Item]) -> Block:
 
 
 def count_chart(entity: str, chosen: Sequence[Item], items: Items, chart: str, group: str | None) -> Block:
-    """How many of `chosen` there are by a field that this entity has. The server counts."""
+    """A chart of the number of `chosen` items by a field of this entity. The server counts them."""
     field = group if group in _GROUPS[entity] else _GROUPS[entity][0]
     if field == "day":
-        # A day is a place on an axis; what has none is not on it, unless nothing has.
+        # Items without a day have no place on the axis; they are kept only if no item has a day.
         chosen = [item for item in chosen if item_day(entity, item) is not None] or chosen
     name = _GROUP_NAMES.get(field, field)
     grouping = {"groupBy": DATE_FIELD[entity], "interval": "day"} if field == "day" else {"groupBy": field}
@@ -56,19 +56,19 @@ def count_chart(entity: str, chosen: Sequence[Item], items: Items, chart: str, g
 
 
 def progress_chart(projects: Sequence[Item], chart: str) -> Block:
-    """The tasks of each project by status. The server counts."""
+    """A chart of each project's tasks by status. The server counts them."""
     source = {"entity": "task", "filter": {"projectId": _ids(projects)}, "groupBy": "projectId", "splitBy": "status"}
     return {"type": "chart", "chartType": chart, "title": "Tasks by project", "from": source}
 
 
 def broken_chart(entity: str) -> Block:
-    """A chart that cannot be computed: it shows what the server does about one."""
+    """A chart that cannot be computed, to show how the server repairs a block."""
     source = {"entity": entity, "groupBy": "nonsense"}
     return {"type": "chart", "chartType": "bar", "title": f"{entity.capitalize()}s", "from": source}
 
 
 def table_block(entity: str, chosen: Sequence[Item], items: Items, today: date) -> Block:
-    """The fields of each item that a person would look for."""
+    """A table with the most useful fields of each item."""
     if entity == "project":
         headers = ["Project", "Status", "Open tasks", "Done", "Next checkpoint"]
         return {"type": "table", "headers": headers, "rows": [_project_row(item, items, today) for item in chosen]}
@@ -76,14 +76,14 @@ def table_block(entity: str, chosen: Sequence[Item], items: Items, today: date) 
 
 
 def timeline_block(entity: str, chosen: Sequence[Item], items: Items) -> Block | None:
-    """Checkpoints at their dates, or tasks at their due dates; None when not one has a date."""
+    """Checkpoints at their dates, or tasks at their due dates; None if no item has a date."""
     if not any(item_day(entity, item) is not None for item in chosen):
         return None
     return {"type": "timeline", "from": _source(entity, chosen, items)}
 
 
 def _source(entity: str, chosen: Sequence[Item], items: Items) -> Block:
-    """`from` for exactly these items: all of them, or those with these ids."""
+    """`from` for exactly the `chosen` items: without a filter if these are all, else by their ids."""
     source: Block = {"entity": entity}
     if len(chosen) < len(items.of(entity)):
         source["filter"] = {"id": _ids(chosen)}

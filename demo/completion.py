@@ -1,4 +1,4 @@
-"""A reply as the OpenAI API writes it: one JSON object, or a stream of chunks in small uneven pieces."""
+"""A reply in the format of the OpenAI API: one JSON object, or a stream of chunks in small uneven pieces."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LONGEST_ARGUMENT_PIECE = 13
 
 
 def pieces(text: str, seed: int, longest: int = _LONGEST_PIECE) -> Iterator[str]:
-    """Cut `text` into pieces of 1 to `longest` characters; the same seed cuts the same way."""
+    """Cut `text` into pieces of 1 to `longest` characters. The same seed gives the same pieces."""
     start = 0
     while start < len(text):
         size = crc32(start.to_bytes(8, "big"), seed) % longest + 1
@@ -25,7 +25,7 @@ def pieces(text: str, seed: int, longest: int = _LONGEST_PIECE) -> Iterator[str]
 
 
 class Completion:
-    """One answer to one request. A piece of text counts as a token."""
+    """The answer to one request. Each piece of text counts as one token."""
 
     def __init__(self, request: DemoRequest, reply: Reply, *, created: int) -> None:
         self._request = request
@@ -52,7 +52,7 @@ class Completion:
         return self._head | {"object": "chat.completion", "choices": [choice], "usage": self._usage()}
 
     def events(self) -> Iterator[bytes]:
-        """The server-sent events of a streamed response, `[DONE]` last."""
+        """The server-sent events of a streamed response, ending with `[DONE]`."""
         yield self._event({"role": "assistant", "content": None if self._calls else ""})
         for piece in self._pieces:
             yield self._event({"content": piece})

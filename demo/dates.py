@@ -1,4 +1,4 @@
-"""Days and spans of days in a sentence. All days are UTC days, as the prompts say."""
+"""Finds days and spans of days in a sentence. All days are UTC days, as in the prompts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _UNIT_DAYS = {"day": 1, "week": 7, "month": 30}
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Days from `first` up to, not including, `end`; `overdue` has no first day."""
+    """The days from `first` to the day before `end`; the span `overdue` has no first day."""
 
     name: str
     first: date | None
@@ -33,7 +33,7 @@ class Span:
 
 
 def find_day(text: str, today: date) -> tuple[date, str] | None:
-    """The last day named in `text`, and the words that name it (with "by", "due", ...); None without one."""
+    """The last day named in `text`, and the words that name it (with "by", "due", ...); None if there is none."""
     found = None
     for match in _DAY.finditer(text):
         if (day := _day(match, today)) is not None:
@@ -42,7 +42,7 @@ def find_day(text: str, today: date) -> tuple[date, str] | None:
 
 
 def find_span(text: str, today: date) -> Span | None:
-    """The span of days that `text` asks about."""
+    """The span of days that `text` asks about, or None."""
     lowered = text.lower()
     monday = today - timedelta(days=today.weekday())
     if match := _NEXT_DAYS.search(lowered):
@@ -69,7 +69,7 @@ def day_of(value: object) -> date | None:
 
 
 def moment_ms(value: object) -> int | None:
-    """Epoch milliseconds of a number of them or of an ISO 8601 string, if it is a moment of the years 1970 to 9999."""
+    """Epoch milliseconds of a number or an ISO 8601 string; None outside the years 1970 to 9999."""
     if isinstance(value, str):
         try:
             moment = datetime.fromisoformat(value)
@@ -85,7 +85,7 @@ def moment_ms(value: object) -> int | None:
 
 
 def midnight_ms(day: date) -> int:
-    """Epoch milliseconds at which `day` begins."""
+    """The start of `day` in epoch milliseconds."""
     return int(datetime.combine(day, time(), UTC).timestamp() * 1000)
 
 

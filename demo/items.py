@@ -1,4 +1,4 @@
-"""The person's items as the tools of this turn returned them."""
+"""The person's items, from the tool results of this turn."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PRIORITIES = {"urgent": 0, "high": 1, "medium": 2, "low": 3}
 
 @dataclass(slots=True)
 class Items:
-    """By entity, in the order of the results; a later version of an item replaces an earlier one."""
+    """Items by entity, in the order of the results. A later version of an item replaces an earlier one."""
 
     by_entity: dict[str, dict[str, Item]] = field(default_factory=dict)
     deleted: list[Item] = field(default_factory=list)
@@ -28,7 +28,7 @@ class Items:
         return list(self.by_entity.get(entity, {}).values())
 
     def project_name(self, item: Item) -> str | None:
-        """The name of the item's project, or its id when the projects were not listed."""
+        """The name of the item's project, or its id if the projects were not listed."""
         identity = item.get("projectId")
         if identity is None:
             return None
@@ -36,7 +36,7 @@ class Items:
 
 
 def gather(results: Sequence[ToolResult]) -> Items:
-    """The items in `results`, told apart by the tools' names (`list_tasks`, `get_note`, `complete_task`)."""
+    """The items in `results`. The name of the tool gives their entity (`list_tasks`, `get_note`, `complete_task`)."""
     items = Items()
     for result in results:
         entity = entity_of(result.tool)
@@ -56,19 +56,19 @@ def gather(results: Sequence[ToolResult]) -> Items:
 
 
 def entity_of(tool: str) -> str | None:
-    """The entity a tool's name ends in."""
+    """The entity at the end of a tool's name."""
     match = re.search(r"_(task|project|note|checkpoint)s?$", tool)
     return match[1] if match else None
 
 
 def title(item: Item) -> str:
-    """What a person calls the item."""
+    """The item's title or name, else its id."""
     name = item.get("title") or item.get("name") or item.get("id") or "untitled"
     return str(name)
 
 
 def item_day(entity: str, item: Item) -> date | None:
-    """The day the item is due, happens, or was made."""
+    """The day on which the item is due, happens, or was created."""
     return day_of(item.get(DATE_FIELD[entity])) if entity in DATE_FIELD else None
 
 
@@ -77,12 +77,12 @@ def is_done(item: Item) -> bool:
 
 
 def urgency(item: Item) -> tuple[bool, date, int]:
-    """Sorts tasks: open ones first, by due date, those without one last, then by priority."""
+    """A sort key for tasks: open tasks first, then by due date (no date last), then by priority."""
     return is_done(item), item_day("task", item) or date.max, _PRIORITIES.get(str(item.get("priority")), 2)
 
 
 def find_by_name(items: Sequence[Item], name: str) -> list[Item]:
-    """The items that `name` can mean: by id or whole title, else by most of its words."""
+    """The items that `name` can refer to: by id or whole title, else by most of its words."""
     wanted, words = name.casefold(), _words(name)
     exact = [item for item in items if wanted in {str(item.get("id")).casefold(), title(item).casefold()}]
     if exact:

@@ -1,4 +1,4 @@
-"""The demo model itself: a request in, tool calls or a text out. Rules only; the same request has the same answer."""
+"""The demo model: takes a request, returns tool calls or a text. Equal requests have equal answers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from demo.wish import read_wish
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Either `calls` or `text`."""
+    """The model's reply: either `calls` or `text`."""
 
     text: str = ""
     calls: tuple[Call, ...] = ()

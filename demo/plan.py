@@ -1,4 +1,4 @@
-"""Which tools to ask for next, given what was asked and what the tools have said so far."""
+"""Chooses the next tool calls from the request and the tool results so far."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from demo.schema import fill_arguments, missing_arguments
 from demo.wish import Wish
 
 CHANGING = ("create", "complete", "reopen", "delete", "change")
-# Besides the list of the entity itself: what makes an answer about it complete.
+# Other entities to list, so that an answer about an entity is complete.
 _ALSO_READ: Mapping[str, tuple[str, ...]] = {
     "task": ("project", "checkpoint"),
     "project": ("task", "checkpoint"),
@@ -23,14 +23,14 @@ _ALSO_READ: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A tool to ask for."""
+    """A tool call that the model asks for."""
 
     name: str
     arguments: Mapping[str, Any]
 
 
 def entity_for(wish: Wish, request: DemoRequest) -> str:
-    """What the wish is about: named, or the open item's, or that of the agent (it alone may create its entity)."""
+    """The entity that the wish is about: the one it names, else the open item's, else the agent's."""
     if wish.entity is not None and not (wish.this and request.open_item):
         return wish.entity
     if request.open_item is not None:
@@ -44,7 +44,7 @@ def entity_for(wish: Wish, request: DemoRequest) -> str:
 
 
 def next_calls(wish: Wish, request: DemoRequest, items: Items) -> tuple[Call, ...]:
-    """The calls to make now, side by side; none when it is time to answer. No tool is asked for twice."""
+    """The calls to make now, concurrently; none if it is time to answer. No tool is called twice."""
     entity = entity_for(wish, request)
     if request.repair or nothing_to_do(wish, request):
         return ()
@@ -56,13 +56,13 @@ def next_calls(wish: Wish, request: DemoRequest, items: Items) -> tuple[Call, ..
 
 
 def nothing_to_do(wish: Wish, request: DemoRequest) -> bool:
-    """Whether the general agent, which only reads, was asked for nothing that can be read."""
+    """Whether the general agent, which can only list, was not asked to list anything."""
     reads_only = bool(request.tools) and all(tool.startswith("list_") for tool in request.tools)
     return wish.vague and reads_only and request.open_item is None
 
 
 def change_tool(wish: Wish, request: DemoRequest, entity: str) -> str | None:
-    """The tool that does what is wished, if one was offered or has been used: `complete_task`, else `update_task`."""
+    """The offered or used tool that makes the wished change: `complete_task`, else `update_task`; None without one."""
     known = {*request.tools, *(result.tool for result in request.results)}
     verb = "update" if wish.verb == "change" else wish.verb
     fallback = f"update_{entity}" if wish.verb in {"complete", "reopen"} else None
@@ -70,7 +70,7 @@ def change_tool(wish: Wish, request: DemoRequest, entity: str) -> str | None:
 
 
 def targets(wish: Wish, request: DemoRequest, items: Items, entity: str) -> list[Item]:
-    """The items that a wish to change something can mean."""
+    """The items that the wished change can refer to."""
     if wish.this:
         opened = request.open_item
         return [opened[1]] if opened is not None and opened[0] == entity and "id" in opened[1] else []
@@ -78,7 +78,7 @@ def targets(wish: Wish, request: DemoRequest, items: Items, entity: str) -> list
 
 
 def creation(wish: Wish, request: DemoRequest, items: Items, entity: str) -> tuple[dict[str, Any], list[str]]:
-    """The arguments to create with, and the names of those that are required and not known."""
+    """The arguments of the create tool, and the names of required arguments that are missing."""
     schema = request.tools.get(f"create_{entity}", {})
     facts = {"name": wish.name or None, "content": wish.name or None, "day": wish.day, "priority": wish.priority}
     arguments = fill_arguments(schema, facts | {"project_id": _project_id(wish, items)})

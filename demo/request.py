@@ -1,4 +1,4 @@
-"""What a chat completions request asks, reduced to what the rules look at."""
+"""Reads a chat completions request into the parts that the rules use."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _LATEST_MS: Final = 100_000_000_000_000
 
 
 class InvalidRequestError(ValueError):
-    """The body is not a chat completions request; the message says where."""
+    """The body is not a valid chat completions request. The message names the faulty field."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """One tool call of this turn with its answer. `error` is (code, message); `data` is None with it."""
+    """One tool call of this turn with its result: either `data`, or `error` as (code, message)."""
 
     tool: str
     arguments: Mapping[str, Any]
@@ -29,7 +29,7 @@ class ToolResult:
 
 @dataclass(frozen=True, slots=True)
 class DemoRequest:
-    """`tools` are the parameter schemas by name; `results` are those since the last message of the person.
+    """`tools` maps the offered tools to their parameter schemas; `results` are those since the person's last message.
 
     `wants_blocks` is whether the answer is a JSON array of Tessera's blocks; `open_item` is the entity and the data of
     the item that a popup was opened on. `repair` has the types of the blocks that are asked for again, None for a type

@@ -1,4 +1,4 @@
-"""Values that fit a JSON Schema: tool arguments by their property names, and answers held to an enum."""
+"""Values that match a JSON Schema: tool arguments by property name, and answers chosen from an enum."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from demo.dates import midnight_ms
 from demo.wish import ENTITY_WORDS
 
-# Property names, in lower case without separators, and the fact each one takes.
+# Property names, in lower case and without separators, and the fact that each one takes.
 _FACTS: Mapping[str, str] = {
     "title": "name", "name": "name", "summary": "name", "subject": "name",
     "content": "content", "body": "content", "text": "search", "query": "search", "search": "search", "q": "search",
@@ -40,10 +40,10 @@ _LEANINGS: Mapping[str, tuple[str, ...]] = {
 
 
 def fill_arguments(schema: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments for a tool: each declared property that one of `facts` (name, day, priority, ...) is known for.
+    """Arguments for a tool: every declared property for which there is one of `facts` (name, day, priority, ...).
 
-    An object property (`data`) is filled in turn. A day becomes an ISO 8601 date, or epoch milliseconds where the
-    schema wants a number; a value outside a property's enum is left out.
+    A property of type object (`data`) is filled recursively. A day becomes an ISO 8601 date, or epoch milliseconds if
+    the schema requires a number. A value outside a property's enum is left out.
     """
     arguments: dict[str, Any] = {}
     for name, declared in _properties(schema).items():
@@ -58,7 +58,7 @@ def fill_arguments(schema: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[
 
 
 def missing_arguments(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> list[str]:
-    """The required properties that have no value."""
+    """The names of required properties without a value."""
     required = schema.get("required")
     missing = [str(name) for name in required if name not in arguments] if isinstance(required, list) else []
     for name, declared in _properties(schema).items():
@@ -69,7 +69,7 @@ def missing_arguments(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -
 
 
 def constrained_answer(schema: Mapping[str, Any], messages: Sequence[str]) -> Any:
-    """A value that fits `schema`, where an enum's value is the one that the newest of `messages` speaks for most."""
+    """A value that matches `schema`. An enum's value is chosen by the words of `messages`, newest first."""
     if "const" in schema:
         return schema["const"]
     if isinstance(options := schema.get("enum"), list) and options:
@@ -89,8 +89,9 @@ def constrained_answer(schema: Mapping[str, Any], messages: Sequence[str]) -> An
 
 
 def best_option(options: Sequence[Any], messages: Sequence[str]) -> Any:
-    """The option whose words the first of `messages` that says anything speaks for most; without one, the one that
-    is for everything else, else the first.
+    """The option with the most matching words in the first of `messages` that has any.
+
+    Without a match it is the general agent, else the first option.
     """
     for message in messages:
         lowered = message.lower().replace("in progress", "doing").replace("to do", "todo")

@@ -1,4 +1,4 @@
-"""What the demo model says in words."""
+"""The sentences of the demo model's answers."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from demo.wish import Wish
 
 DISCLOSURE = "I am Tessera's demo model: rules, not a language model."
 HELP = (
-    "I read your tasks, projects, notes and checkpoints from your device and change them when you ask. Try: "
+    "I can read your tasks, projects, notes and checkpoints on your device, and change them when you ask. Try: "
     '"What should I do today?", "What is overdue?", "Show my week as a table", "Pie chart of tasks by priority", '
     '"How are my projects doing?", "Search my notes for export", "Show the timeline", '
     '"Create a task called Water the plants due tomorrow", "Finish the task Renew the domain", '
-    '"Delete the task Renew the domain", or "Give me an overview". Any model that speaks the OpenAI API can take my '
-    "place: set TESSERA_MODEL_URL."
+    '"Delete the task Renew the domain", or "Give me an overview". To use a real model instead of me, set '
+    "TESSERA_MODEL_URL."
 )
 _PAST = {
     "create": "created",
@@ -33,14 +33,14 @@ def counted(number: int, entity: str) -> str:
 
 
 def names(items: Sequence[Item], entity: str, today: date) -> str:
-    """The first few of `items` by name, with their days."""
+    """The names and days of the first few of `items`."""
     shown = [f"“{title(item)}”{_when(item, entity, today)}" for item in items[:_NAMED]]
     more = f" and {len(items) - _NAMED} more" if len(items) > _NAMED else ""
     return ", ".join(shown) + more
 
 
 def bullets(items: Sequence[Item], entity: str, today: date, most: int = 10) -> str:
-    """One line for each item, for plain-text answers."""
+    """One line per item, for plain-text answers."""
     lines = [f"- {title(item)}{_when(item, entity, today)}" for item in items[:most]]
     if len(items) > most:
         lines.append(f"- and {len(items) - most} more")
@@ -48,28 +48,28 @@ def bullets(items: Sequence[Item], entity: str, today: date, most: int = 10) -> 
 
 
 def changed(wish: Wish, entity: str, item: Item, today: date) -> str:
-    """Says that the change was made."""
+    """The sentence that reports a change."""
     return f"I have {_PAST[wish.verb]} the {entity} “{title(item)}”{_when(item, entity, today)}."
 
 
 def failed(result: ToolResult) -> str:
-    """Says plainly that a tool did not do its work."""
+    """The sentence that reports a failed tool call."""
     code, message = result.error or ("error", "")
     doing = result.tool.replace("_", " the ", 1)
     match code:
         case "denied":
-            return f"You refused to let me {doing}, so nothing was changed."
+            return f"You did not allow me to {doing}, so nothing was changed."
         case "device_offline":
-            return f"None of your devices is connected, so I could not {doing}: your data lives there."
+            return f"None of your devices is connected, so I could not {doing}. Your data is on your devices."
         case "device_gone":
-            return f"Your device disconnected before it answered, so I do not know whether it did {doing}."
+            return f"Your device disconnected before it answered, so I do not know whether it managed to {doing}."
         case "deadline":
             return f"Your device did not answer in time when I tried to {doing}."
     return f"I could not {doing}: {message.rstrip('.') or code} ({code})."
 
 
 def item_facts(entity: str, item: Item, items: Items, today: date) -> str:
-    """A sentence or two about one item."""
+    """One or two sentences about an item."""
     parts = [f"This {entity} is “{title(item)}”{_when(item, entity, today)}."]
     for field, label in (("status", "Status"), ("priority", "Priority"), ("assignee", "Assigned to")):
         if item.get(field):

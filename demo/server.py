@@ -1,6 +1,6 @@
 """The demo model over HTTP: `/v1/models` and `/v1/chat/completions`, on loopback.
 
-A client that goes away ends its answer: quart-trio cancels the request's task, and generation with it.
+When a client disconnects, quart-trio cancels the request's task, which ends the answer.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _MAX_BODY_BYTES = 16 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class DemoConfig:
-    """`pace_s` is the seconds before each write of a stream. `replay` is a recorded stream that every streaming
-    answer repeats byte for byte, `replay_chunk` bytes a write.
+    """`pace_s` is the pause before each write of a stream, in seconds. `replay` is a recorded stream that replaces
+    every streamed answer, byte for byte, with `replay_chunk` bytes per write.
     """
 
     bind: str = "127.0.0.1:0"
@@ -51,7 +51,7 @@ async def serve_demo_model(
 ) -> None:
     """Serve until cancelled. Reports the base URL, `http://127.0.0.1:<port>/v1`.
 
-    Raises OSError when the address cannot be had or the replay cannot be read.
+    Raises OSError if the address cannot be bound or the replay cannot be read.
     """
     recorded = await trio.Path(config.replay).read_bytes() if config.replay is not None else None
     writes = None
@@ -67,7 +67,7 @@ async def serve_demo_model(
 def build_demo_app(
     recorded: Sequence[bytes] | None, pause: Callable[[], Awaitable[None]], wall_clock: Callable[[], float]
 ) -> QuartTrio:
-    """The application. Before each write of a stream comes a `pause`; `recorded` replaces the writes of every one."""
+    """The application. It awaits `pause` before each write of a stream; `recorded` replaces every stream."""
     app = QuartTrio("demo")
     app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY_BYTES
 

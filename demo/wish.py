@@ -1,4 +1,4 @@
-"""What a message asks for, read from its words."""
+"""Reads what a message asks for from its words."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ _ASIDE = re.compile(
     r"|\b(?:in|for|to|under) (?:the )?(?:project\s+.+|[\w'-]+(?: [\w'-]+)? project)$",
     re.IGNORECASE,
 )
-# What may follow the name of an item that exists: "mark it as done", "delete the pilot task".
+# Words after the name of an existing item: "mark it as done", "delete the pilot task".
 _AFTER_NAME = re.compile(r"\b(?:as )?(?:not done|done|completed?|finished|open|todo|task)\s*$", re.IGNORECASE)
 _PROJECTS = (
     re.compile(r"\b(?:in|for|to|under|of) (?:the )?project\s+([^,.?!]+)", re.IGNORECASE),
@@ -81,10 +81,10 @@ _GROUPS: tuple[tuple[str, str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """`entity` is None when no word names one. `name` is the item to make or to find; `this` means the open one.
+    """A message as the rules see it. `entity` is the first entity that a word names.
 
-    `chart` is a chart type, `bar` when none is named; `group` the field to count by. `broken` asks for a chart that
-    cannot be shown, to see it repaired.
+    `name` is the item to create or to find; `this` means the open item. `chart` is a chart type, `bar` by default;
+    `group` is the field to count by. `broken` asks for a chart that cannot be shown, to demonstrate a repair.
     """
 
     verb: Verb
@@ -107,13 +107,13 @@ class Wish:
 
     @property
     def vague(self) -> bool:
-        """Whether no word said what to list."""
+        """Whether no word says what to list."""
         said = (self.entity, self.span, self.search, self.status, self.priority, self.chart, self.group)
         return self.verb == "list" and not any((*said, self.table, self.timeline, self.overview))
 
 
 def read_wish(message: str, today: date) -> Wish:
-    """Read `message`, whatever it is; what cannot be understood is a wish to list."""
+    """Read any `message`. If no verb matches, it is read as a wish to list."""
     text = " ".join(message.split())
     lowered = text.lower()
     verb = next((verb for verb, pattern in _VERBS if re.search(pattern, text, re.IGNORECASE)), _LIST)
@@ -145,7 +145,7 @@ def read_wish(message: str, today: date) -> Wish:
 
 def _entity(verb: Verb, nouns: list[str], lowered: str) -> str | None:
     if nouns:
-        # "chart of tasks by project" counts tasks; "the notes of my project" lists notes: the first noun is meant.
+        # "chart of tasks by project" counts tasks, "the notes of my project" lists notes: the first noun counts.
         return nouns[0]
     if re.search(r"remind me|remember to", lowered):
         return "task"

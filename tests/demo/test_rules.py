@@ -110,7 +110,7 @@ def test_a_broken_chart_is_written_whole_when_it_is_asked_for_again() -> None:
 
 def test_the_general_agent_reads_when_there_is_something_to_read() -> None:
     assert talk("xyzzy", "general_agent").names == []
-    assert "I recognise nothing in that" in talk("xyzzy", "general_agent").text
+    assert "I did not understand that" in talk("xyzzy", "general_agent").text
     assert talk("give me an overview", "general_agent").names == [
         ["list_tasks", "list_projects", "list_notes", "list_checkpoints"]
     ]
@@ -191,7 +191,7 @@ def test_several_that_could_be_meant_are_asked_about() -> None:
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("denied", "You refused to let me delete the task, so nothing was changed."),
+        ("denied", "You did not allow me to delete the task, so nothing was changed."),
         ("device_offline", "None of your devices is connected"),
         ("device_gone", "disconnected before it answered"),
         ("deadline", "did not answer in time"),
