@@ -1,4 +1,4 @@
-"""`python -m client.terminal [message]`: talk to a Tessera server as a device."""
+"""Talk to a Tessera server as a device: `python -m client.terminal [message]`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import trio
 try:
     from rich.console import Console
 except ModuleNotFoundError as error:
-    raise SystemExit("tessera: the terminal client needs rich: install tessera-server[terminal]") from error
+    raise SystemExit("The terminal client needs the package rich. Install tessera-server[terminal].") from error
 
 from client.terminal.app import EXIT_INTERRUPTED, Options, run
 from client.terminal.prompt import Prompt, prompt_for_stdin
@@ -22,17 +22,34 @@ PASSWORD_VARIABLE = "TESSERA_CLIENT_PASSWORD"  # noqa: S105 - the name of the va
 
 
 def parse_arguments(arguments: list[str]) -> Options:
-    """Read the command line. The password comes from the environment or the keyboard, never from an argument."""
-    parser = argparse.ArgumentParser(prog="python -m client.terminal", description=__doc__)
-    parser.add_argument("message", nargs="*", help="ask this and leave; without it, a conversation")
-    parser.add_argument("--url", default="ws://127.0.0.1:8765/api/v1/ws/device", help="the server's WebSocket")
-    parser.add_argument("--rest", default="http://127.0.0.1:8000", help="the server's REST address")
-    parser.add_argument("--state", type=Path, default=Path(".state"), help="where this device keeps its data")
+    """Parse the command line. The password comes from the environment or the keyboard, never from an argument."""
+    parser = argparse.ArgumentParser(
+        prog="python -m client.terminal",
+        description="Talk to a Tessera server as a device with its own tasks, projects, notes and checkpoints.",
+    )
+    parser.add_argument(
+        "message", nargs="*", help="ask this question, print the answer and exit; without it, start a conversation"
+    )
+    parser.add_argument(
+        "--url",
+        default="ws://127.0.0.1:8765/api/v1/ws/device",
+        help="URL of the server's device socket (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--rest", default="http://127.0.0.1:8000", help="URL of the server's REST listener (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--state",
+        type=Path,
+        default=Path(".state"),
+        help="folder for this device's account and data (default: %(default)s)",
+    )
     parser.add_argument(
         "--email",
-        help=f"an account of yours (password: {PASSWORD_VARIABLE}, or asked for); by default this device makes its own",
+        help=f"sign in with this account; the password is read from {PASSWORD_VARIABLE} or asked for "
+        "(default: an account that is created for this device)",
     )
-    parser.add_argument("--yes", action="store_true", help="allow every action that needs approval")
+    parser.add_argument("--yes", action="store_true", help="approve every tool call without asking")
     given = parser.parse_args(arguments)
     password = None
     if given.email is not None:
@@ -49,14 +66,14 @@ def parse_arguments(arguments: list[str]) -> Options:
 
 
 def main() -> int:
-    """Run the client; its exit code."""
+    """Run the client. Returns the exit code."""
     try:
         options = parse_arguments(sys.argv[1:])
         interactive = sys.stdin.isatty()
-        # With a message on the command line, standard input that is no terminal belongs to somebody else.
+        # With a message on the command line, a pipe on standard input may belong to another program: do not read it.
         prompt: Prompt | None = prompt_for_stdin() if interactive or options.message is None else None
         if interactive:
-            import readline  # noqa: F401, PLC0415 - imported for what it does to input(): editing and history
+            import readline  # noqa: F401, PLC0415 - importing it gives input() line editing and a history
         return trio.run(lambda: run(options, Console(highlight=False), prompt, interactive=interactive))
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED

@@ -1,4 +1,4 @@
-"""The account of a device: kept in a file, registered and logged in over REST."""
+"""The account of a device: its file, and registering and logging in over REST."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from client.terminal.store import InvalidDataError, write_atomically
 
 @dataclass(frozen=True, slots=True)
 class DeviceAccount:
-    """What signs the device in. The password is not shown by `repr`."""
+    """The credentials and the id of a device. `repr` does not show the password."""
 
     email: str
     password: str = field(repr=False)
@@ -24,7 +24,7 @@ class DeviceAccount:
 
 
 def load_or_create_account(path: Path) -> DeviceAccount:
-    """The account kept at `path`; on first use a random one is made and kept, mode 0600. Raises `InvalidDataError`."""
+    """Read the account from `path`. On first use, create a random one with mode 0600. Raises `InvalidDataError`."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         return DeviceAccount(str(content["email"]), str(content["password"]), UUID(content["device_id"]))
@@ -33,12 +33,12 @@ def load_or_create_account(path: Path) -> DeviceAccount:
         write_atomically(path, json.dumps(asdict(account), default=str))
         return account
     except (ValueError, KeyError, TypeError):
-        raise InvalidDataError(f"{path} does not hold an account; remove it to make a new one") from None
+        raise InvalidDataError(f"{path} does not contain an account. Delete it to create a new account.") from None
 
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """What registering and logging in return. The token is not shown by `repr`."""
+    """The result of registering or logging in. `repr` does not show the token. `expires_in` is in seconds."""
 
     user_id: UUID
     access_token: str = field(repr=False)
@@ -46,7 +46,7 @@ class SignIn:
 
 
 class RestError(Exception):
-    """The server refused. `status` is the HTTP status, `code` the error's code when the body had one."""
+    """The server refused a REST call. `status` is the HTTP status; `code` is the body's error code, or empty."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(f"{code or status}: {message}")
@@ -56,7 +56,7 @@ class RestError(Exception):
 
 
 async def register(base_url: str, email: str, password: str) -> SignIn:
-    """Make an account. Raises `RestError` (409 when the e-mail is taken) and `httpx.TransportError`."""
+    """Create an account. Raises `RestError` (409 if the e-mail is taken) and `httpx.TransportError`."""
     return await _post(base_url, "/api/v1/auth/register", email, password)
 
 
@@ -66,7 +66,7 @@ async def login(base_url: str, email: str, password: str) -> SignIn:
 
 
 async def login_or_register(base_url: str, email: str, password: str) -> SignIn:
-    """Log in; make the account when it is not there, as on first use or after the server lost its database."""
+    """Log in. If that fails, register: on first use, or after the server got a new database."""
     try:
         return await login(base_url, email, password)
     except RestError as error:

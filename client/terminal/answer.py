@@ -1,4 +1,4 @@
-"""One request in progress, as the application sees it."""
+"""The answer to one request, as the application sees it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AnswerFrame = WsStreamStart | WsPopupDomain | WsStreamText | WsStreamBlock | WsS
 
 
 class RequestRefusedError(Exception):
-    """The server answered a request with an `error` frame instead of running it."""
+    """The server refused a request with an `error` frame."""
 
     def __init__(self, frame: WsError) -> None:
         super().__init__(f"{frame.code}: {frame.message}")
@@ -27,9 +27,9 @@ class RequestRefusedError(Exception):
 
 
 class Answer(AsyncIterator[AnswerFrame]):
-    """The frames of one answer, in order, `stream_end` last; read by one task.
+    """The frames of one answer in order, ending with `stream_end`. Only one task may read it.
 
-    Frames wait here until they are read, however many: an answer that nobody reads holds up nothing else.
+    The queue of unread frames is unbounded, so an unread answer does not block other answers.
     """
 
     def __init__(self, request_id: UUID, cancel: Callable[[UUID], Awaitable[None]]) -> None:
@@ -44,7 +44,7 @@ class Answer(AsyncIterator[AnswerFrame]):
         return self
 
     async def __anext__(self) -> AnswerFrame:
-        """The next frame. Raises `RequestRefusedError`, and `ConnectionLostError` when the socket closed too early."""
+        """Return the next frame. Raises `RequestRefusedError`, or `ConnectionLostError` if the socket closed."""
         try:
             frame = await self._source.receive()
         except trio.EndOfChannel:
@@ -56,13 +56,13 @@ class Answer(AsyncIterator[AnswerFrame]):
 
     @property
     def end(self) -> WsStreamEnd | None:
-        """The `stream_end`, once it has been read."""
+        """The `stream_end`, or None if it has not been read yet."""
         last = self.frames[-1] if self.frames else None
         return last if isinstance(last, WsStreamEnd) else None
 
     @property
     def text(self) -> str:
-        """The text read so far, its blocks apart by an empty line."""
+        """The text read so far. An empty line separates its blocks."""
         blocks: dict[int, list[str]] = {}
         for frame in self.frames:
             if isinstance(frame, WsStreamText):
@@ -75,25 +75,25 @@ class Answer(AsyncIterator[AnswerFrame]):
         return [frame for frame in self.frames if isinstance(frame, WsStreamBlock)]
 
     async def cancel(self) -> None:
-        """Ask the server to stop. The answer still ends with its `stream_end`, usually `cancelled`."""
+        """Ask the server to stop. The answer still ends with a `stream_end`, usually with status `cancelled`."""
         await self._cancel(self.request_id)
 
     async def finish(self) -> WsStreamEnd:
-        """Read the rest and return the `stream_end`. Raises what reading raises."""
+        """Read all remaining frames and return the `stream_end`. Raises the same errors as reading."""
         async for _ in self:
             pass
         if self.end is None:
-            raise RuntimeError("the answer was read to its end by another task")
+            raise RuntimeError("another task has read this answer to its end")
         return self.end
 
     def deliver(self, frame: AnswerFrame) -> None:
-        """Hand over the next frame; for the connection."""
+        """Add the next frame. Called by the link."""
         self.begun = True
         self._feed.send_nowait(frame)
         if isinstance(frame, WsStreamEnd):
             self._feed.close()
 
     def fail(self, failure: Exception) -> None:
-        """End the answer without a `stream_end`; for the connection. What came before can still be read."""
+        """End the answer without a `stream_end`. Called by the link. Frames that arrived before can still be read."""
         self._failure = failure
         self._feed.close()

@@ -1,4 +1,4 @@
-"""The terminal client as a whole: sign in, connect, then one question or a conversation."""
+"""The terminal client: signs in, connects, and runs one question or a conversation."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from client.terminal.tools import DeviceTools
 EXIT_OK, EXIT_FAILED, EXIT_UNREACHABLE, EXIT_INTERRUPTED = 0, 1, 2, 130
 _EXIT_BY_STATUS = {"completed": EXIT_OK, "cancelled": EXIT_INTERRUPTED}
 _CLOSE_ADVICE = {
-    4000: "The connection was lost; start again.",
-    4001: "The server is shutting down; start again in a moment.",
-    4008: "This terminal read too slowly; start again.",
-    4501: "The server does not accept this sign-in.",
-    4502: "The sign-in has expired; start again.",
-    4510: "Another terminal has connected as this device. A --state directory of its own makes it another device.",
+    4000: "The connection was lost. Start the client again.",
+    4001: "The server is shutting down. Start the client again in a moment.",
+    4008: "This terminal read too slowly. Start the client again.",
+    4501: "The server does not accept this account's token.",
+    4502: "The access token has expired. Start the client again.",
+    4510: "Another terminal has connected as this device. Use another --state folder for a second device.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What to do. Without `email`, the account kept in the state directory is used, made on first use."""
+    """The command line's options. Without `email`, the client uses the account in the state folder."""
 
     url: str
     rest: str
@@ -46,14 +46,14 @@ class Options:
 
 
 async def run(options: Options, console: Console, prompt: Prompt | None, *, interactive: bool) -> int:
-    """Run to the end; the exit code. `prompt` None: only `options.message` is asked. What goes wrong is shown."""
+    """Run the client and show errors. Returns the exit code. With `prompt` None, asks only `options.message`."""
     renderer = Renderer(console)
     try:
         return await _run(options, renderer, prompt, interactive=interactive)
     except RestError as error:
         renderer.error(f"Signing in failed: {error.message} ({error.status})")
     except httpx.TransportError as error:
-        renderer.error(f"{options.rest} cannot be reached ({type(error).__name__}). Is the server running? `make run`")
+        renderer.error(f"{options.rest} cannot be reached ({type(error).__name__}). Start the server with `make run`.")
     except (ConnectError, InvalidDataError, ProtocolError) as error:
         renderer.error(str(error))
     except ConnectionLostError as error:

@@ -28,7 +28,7 @@ _AXIS = 24
 
 
 def block(block_type: str, data: Item, *, today: date, width: int, plain: bool) -> RenderableType:
-    """Any block. `plain` keeps to ASCII."""
+    """Render a block of any type. `plain` uses only ASCII."""
     match block_type:
         case "chart":
             return chart(data, width=width, plain=plain)
@@ -38,11 +38,11 @@ def block(block_type: str, data: Item, *, today: date, width: int, plain: bool) 
             return _timeline(_items(data, "checkpoints"), today=today, plain=plain)
         case "entity_ref":
             return entity_rows(str(data.get("entity")), _items(data, "items"), today=today, plain=plain)
-    return Text(f"({clean(block_type)}: this client cannot show it)", style="dim")
+    return Text(f"(This client cannot show blocks of type {clean(block_type)}.)", style="dim")
 
 
 def entity_rows(entity: str, items: Sequence[Item], *, today: date, plain: bool) -> RenderableType:
-    """The items of one entity, a row each."""
+    """Render the items of one entity, one row per item."""
     columns = _COLUMNS.get(entity, (("Id", "id"), ("", "title")))
     table = _new_table(plain=plain)
     for heading, _ in columns:

@@ -1,4 +1,4 @@
-"""How a device answers the server: a tool call by its tool, a data request by the list or get tool of the entity."""
+"""Answers to the server's calls: a tool call runs its tool, a data request runs the entity's list or get tool."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from streaming.wire import WsDataRequest, WsDataResponse, WsToolCall, WsToolErro
 Tool = Callable[[Mapping[str, Any]], Awaitable[Any]]
 Tools = Mapping[str, Tool]
 Approve = Callable[[WsToolCall], Awaitable[bool | Mapping[str, Any]]]
-"""Asks the person: True approves, False refuses, a mapping approves with these arguments instead."""
+"""Asks the person. True approves, False refuses, a mapping approves with these arguments instead."""
 
 
 class ToolError(Exception):
-    """A tool cannot do what it was asked; `code` and `message` go back to the model."""
+    """A tool cannot run a call. The model gets `code` and `message`."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -25,7 +25,7 @@ class ToolError(Exception):
 
 
 async def answer_tool_call(call: WsToolCall, tools: Tools, approve: Approve | None) -> WsToolResult | None:
-    """Run `call`, asking the person first where it needs approval. None when its deadline passed: it is too late."""
+    """Run `call`. If it needs approval, ask the person first. Returns None if the deadline passed."""
     with trio.move_on_after(call.deadline_ms / 1000):
         if call.requires_approval:
             answer = approve is not None and await approve(call)
@@ -41,7 +41,7 @@ async def answer_tool_call(call: WsToolCall, tools: Tools, approve: Approve | No
 
 
 async def answer_data_request(request: WsDataRequest, tools: Tools) -> WsDataResponse:
-    """Look up what a popup was opened on: one item by its id, or those that match the filter."""
+    """Return the data of a popup: one item by its id, or the items that match the filter."""
     if request.id is not None:
         data, error = await _run(tools, f"get_{request.entity}", {"id": request.id})
         items = [data]
@@ -61,8 +61,8 @@ async def _run(tools: Tools, name: str, args: Mapping[str, Any]) -> tuple[Any, W
         return await tool(args), None
     except ToolError as error:
         return None, WsToolError(code=error.code, message=error.message)
-    # A tool's own mistake is one failed call, not the end of the device. (Cancelled is a BaseException.)
-    except Exception as error:  # noqa: BLE001 - the border between the device and its tools
+    # An unexpected error of a tool fails one call, not the device. (Cancelled is a BaseException.)
+    except Exception as error:  # noqa: BLE001 - the boundary between the device and its tools
         return None, WsToolError(code="tool_failed", message=f"{name} failed with {type(error).__name__}.")
 
 

@@ -1,4 +1,4 @@
-"""Charts in characters: bars for what compares, a line of columns for what runs along, shares for parts of a whole."""
+"""Charts as text: columns for line and area charts, bars with shares for pie and radial charts, bars for the others."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SHARES = {"pie", "radial"}
 
 
 def chart(data: Mapping[str, Any], *, width: int, plain: bool) -> RenderableType:
-    """A `chart` block's data within `width` columns. `plain` keeps to ASCII. Values that are no numbers count as 0."""
+    """Render a `chart` block in `width` columns. `plain` uses only ASCII. Values that are not numbers count as 0."""
     points = [point for point in listed(data.get("data")) if isinstance(point, Mapping)]
     config = data.get("config")
     series = list(config) if isinstance(config, Mapping) else []
@@ -31,7 +31,7 @@ def chart(data: Mapping[str, Any], *, width: int, plain: bool) -> RenderableType
     kind = str(data.get("chartType"))
     heading = Text(clean(data.get("title") or "Chart"), style="bold")
     parts: list[RenderableType] = [heading]
-    # One scale for all series, so that their bars compare.
+    # One scale for all series, so that their bars can be compared.
     most = max((abs(_number(point.get(key))) for point in points for key in series), default=0) or 1
     for number, key in enumerate(series):
         values = [_number(point.get(key)) for point in points]
@@ -78,7 +78,7 @@ def _columns(labels: Sequence[str], values: Sequence[float], style: str, width: 
     grid = Table.grid()
     grid.add_column(overflow="fold")
     grid.add_row(Text(line, style=style))
-    grid.add_row(Text(f"{labels[0]} .. {labels[-1]}   least {min(values):g}, most {high:g}", style="dim"))
+    grid.add_row(Text(f"{labels[0]} .. {labels[-1]}   min {min(values):g}, max {high:g}", style="dim"))
     return grid
 
 

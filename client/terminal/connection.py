@@ -1,6 +1,6 @@
-"""One WebSocket to the server: frames in, frames out, nothing answered on its own (but WebSocket pings).
+"""One WebSocket to the server. It sends and receives frames, and answers nothing itself except WebSocket pings.
 
-`open_connection` gives a `Connection`; `client.terminal.device` builds a device on top. This module alone names
+`open_connection` yields a `Connection`; `client.terminal.device` builds a device on top. Only this module names
 the WebSocket library.
 """
 
@@ -23,7 +23,7 @@ Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 
 
 class ConnectionLostError(Exception):
-    """The socket is closed. `code` is the close code, 1006 when there was none."""
+    """The socket is closed. `code` is the close code, or 1006 if there was none."""
 
     def __init__(self, code: int, reason: str = "") -> None:
         super().__init__(f"connection closed with {code}" + (f": {reason}" if reason else ""))
@@ -32,7 +32,7 @@ class ConnectionLostError(Exception):
 
 
 class ConnectError(Exception):
-    """No WebSocket came to be: nothing listens there, the upgrade was refused, or it took too long."""
+    """The WebSocket could not be opened: nothing listens, the upgrade was refused, or it took too long."""
 
 
 class ProtocolError(Exception):
@@ -40,9 +40,9 @@ class ProtocolError(Exception):
 
 
 class Connection:
-    """Whole frames over one WebSocket. `send_*` is used by one task at a time; `receive` by one other.
+    """Whole frames over one WebSocket. Only one task at a time may send, and only one may receive.
 
-    A cancelled send leaves the socket unusable, because half a frame may be out.
+    A cancelled send makes the socket unusable, because part of a frame may have been sent.
     """
 
     def __init__(self, socket: WebSocketConnection, stream: Stream) -> None:
@@ -50,31 +50,25 @@ class Connection:
         self._stream = stream
         self._seq: int | None = None
 
-    async def send_raw(self, text: str) -> None:
-        """Send one text message as it is. Raises `ConnectionLostError`."""
+    async def send_raw(self, message: str | bytes) -> None:
+        """Send any text or binary message, even if it is not a valid frame. Raises `ConnectionLostError`."""
         with _lost():
-            await self._socket.send_message(text)
-
-    async def send_bytes(self, data: bytes) -> None:
-        """Send one binary message, which no frame of the protocol is. Raises `ConnectionLostError`."""
-        with _lost():
-            await self._socket.send_message(data)
+            await self._socket.send_message(message)
 
     async def send(self, frame: BaseModel) -> None:
         """Send one frame. Raises `ConnectionLostError`."""
         await self.send_raw(frame.model_dump_json())
 
     async def receive_raw(self) -> str:
-        """The next message, as text. Raises `ConnectionLostError`, but not before what came ahead of the close."""
+        """Return the next message as text. Raises `ConnectionLostError` after the last message."""
         with _lost():
             message = await self._socket.get_message()
         return message if isinstance(message, str) else message.decode(errors="replace")
 
     async def receive(self) -> ServerFrame:
-        """The next frame of a type that this client knows; newer types are passed over.
+        """Return the next frame of a known type; skip unknown types of a newer server.
 
-        Raises `ConnectionLostError`, and `ProtocolError` for a frame that does not validate or whose `seq` does not
-        follow the one before.
+        Raises `ConnectionLostError`, and `ProtocolError` for an invalid frame or a `seq` that is not the next one.
         """
         while True:
             text = await self.receive_raw()
@@ -84,7 +78,7 @@ class Connection:
                 if error.errors(include_url=False)[0]["type"] == "union_tag_invalid":
                     self._seq = None if self._seq is None else self._seq + 1
                     continue
-                raise ProtocolError(f"the server sent a frame that does not validate: {error}") from None
+                raise ProtocolError(f"the server sent an invalid frame: {error}") from None
             if self._seq is not None and frame.seq != self._seq + 1:
                 raise ProtocolError(f"the server sent seq {frame.seq} after {self._seq}")
             self._seq = frame.seq
@@ -96,11 +90,11 @@ class Connection:
             await self._socket.ping()
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Send the close frame and wait for the peer's. Safe to call twice."""
+        """Send the close frame and wait for the peer's close frame. May be called twice."""
         await self._socket.aclose(code, reason or None)
 
     async def vanish(self) -> None:
-        """Close the TCP connection without a word, as a device does that loses its network."""
+        """Simulate a network failure: end the TCP connection without a close frame."""
         await trio.aclose_forcefully(self._stream)
 
 
@@ -108,15 +102,15 @@ class Connection:
 async def open_connection(
     url: str, *, bearer: str | None = None, connect_timeout_s: float = 10, close_timeout_s: float = 2
 ) -> AsyncIterator[Connection]:
-    """Connect to a `ws:` or `wss:` URL; leaving the block closes the socket within `close_timeout_s`.
+    """Connect to a `ws:` or `wss:` URL. Leaving the block closes the socket within `close_timeout_s` seconds.
 
-    `bearer` goes into the upgrade request's Authorization header. Raises `ConnectError`; an exception of the block
-    passes through as it is, not in a group.
+    `bearer` is sent in the upgrade request's Authorization header. Raises `ConnectError`. An exception of the block is
+    raised unchanged, not in a group.
     """
     headers = [(b"authorization", f"Bearer {bearer}".encode())] if bearer else []
     parts = urlsplit(url)
     if parts.scheme not in {"ws", "wss"} or not parts.hostname:
-        raise ConnectError(f"{url!r} is not a ws: or wss: URL")
+        raise ConnectError(f"{url!r} is not a ws:// or wss:// URL")
     resource = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     deadline = trio.current_time() + connect_timeout_s
     with alone():
@@ -159,7 +153,7 @@ def _connecting(url: str, deadline: float) -> Iterator[None]:
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """Let an exception that is alone in a nursery's group out of it, and name a refused upgrade `ConnectError`."""
+    """Raise the only exception of a nursery's group without the group. Convert a refused upgrade to `ConnectError`."""
     try:
         yield
     except BaseExceptionGroup as group:

@@ -1,4 +1,6 @@
-"""A device: asks, reads answers, runs the tools it is asked to run, hears and tells what changed.
+"""A device: sends requests, reads answers, runs tools for the server, and sends and receives mutations.
+
+This is the library of the terminal client. The tests and benchmarks use it to drive a server.
 
 async with open_device(url, token, tools=tools, on_approval=ask) as device:
     answer = await device.home("what should I do today?")
@@ -25,7 +27,6 @@ from streaming.wire import (
     Entity,
     MutationOp,
     ServerFrame,
-    WsAuthRefresh,
     WsCancel,
     WsClientInfo,
     WsClientMutation,
@@ -42,7 +43,7 @@ CLIENT = WsClientInfo(name="tessera-terminal", version="0.1.0", platform="termin
 
 
 class Device:
-    """A connected device. Any task may call it; what sends raises `ConnectionLostError` once it is closed."""
+    """A connected device. Any task may call its methods. Sending raises `ConnectionLostError` after the close."""
 
     def __init__(self, connection: Connection, link: Link, ready: WsDeviceReady) -> None:
         self.ready = ready
@@ -51,7 +52,7 @@ class Device:
 
     @property
     def loss(self) -> ConnectionLostError | ProtocolError | None:
-        """Why the socket closed; None while it is open."""
+        """The reason why the socket closed, or None while it is open."""
         return self._link.loss
 
     # ---- asking -----------------------------------------------------------------------------------------------------
@@ -64,7 +65,7 @@ class Device:
         session_id: str | None = None,
         request_id: UUID | None = None,
     ) -> Answer:
-        """Ask on the home screen: the answer has text, charts, tables, timelines and entity references."""
+        """Ask from the home view. The answer may have text, charts, tables, timelines and entity references."""
         return await self._ask(
             request_id,
             lambda identity: WsHomeRequest(
@@ -73,7 +74,7 @@ class Device:
         )
 
     async def popup(self, message: str, scope: WsScope, *, request_id: UUID | None = None) -> Answer:
-        """Ask in a popup opened on `scope`: the answer is text only."""
+        """Ask in a popup on `scope`. The answer has only text."""
         return await self._ask(
             request_id, lambda identity: WsPopupRequest(request_id=identity, message=message, scope=scope)
         )
@@ -85,7 +86,7 @@ class Device:
     # ---- the rest of the protocol -----------------------------------------------------------------------------------
 
     async def mutate(self, op: MutationOp, entity: Entity, id: str, data: dict[str, Any] | None = None) -> None:  # noqa: A002 - the protocol's own word
-        """Tell the server, and through it the person's other devices, what the person changed here."""
+        """Send a change that the person made here to the server, which forwards it to the other devices."""
         await self.send(WsClientMutation(op=op, entity=entity, id=id, data=data))
 
     async def ping(self) -> None:
@@ -101,38 +102,34 @@ class Device:
         if self._link.loss is not None:
             raise self._link.loss
 
-    async def refresh(self, token: str) -> None:
-        """Lengthen the session by a new access token."""
-        await self.send(WsAuthRefresh(token=token))
-
     async def receive(self) -> ServerFrame:
-        """The next frame that nothing else took: errors of no answer, mutations, `auth_expiring`, unexpected frames.
+        """Return the next frame that belongs to no answer or call: errors, mutations, `auth_expiring` and others.
 
-        The newest thousand are kept. Raises `ConnectionLostError` or `ProtocolError` when there will be no more.
+        Only the newest thousand are kept. Raises `ConnectionLostError` or `ProtocolError` after the last one.
         """
         return await self._link.receive()
 
     async def send(self, frame: BaseModel) -> None:
-        """Send any frame. Returns when the socket's writer has taken it; cancelled before that, nothing is sent."""
+        """Send any frame. Returns when the socket's writer has taken it. If cancelled before, sends nothing."""
         await self.send_raw(frame.model_dump_json())
 
     async def send_raw(self, text: str) -> None:
-        """Send any text message, a valid frame or not."""
+        """Send any text message, even if it is not a valid frame."""
         await self._link.send_raw(text)
 
     async def wait_closed(self) -> ConnectionLostError | ProtocolError:
-        """Wait until the socket is closed and return why."""
+        """Wait until the socket is closed. Returns the reason."""
         await self._link.closed.wait()
         if self._link.loss is None:
             raise RuntimeError("closed without a reason")
         return self._link.loss
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close the socket now; leaving the `open_device` block does so too."""
+        """Close the socket now. Leaving the `open_device` block closes it, too."""
         await self._connection.close(code, reason)
 
     async def vanish(self) -> None:
-        """Lose the network: the TCP connection ends without a close frame."""
+        """Simulate a network failure: end the TCP connection without a close frame."""
         await self._connection.vanish()
 
     async def _ask(self, request_id: UUID | None, ask: Callable[[UUID], BaseModel]) -> Answer:
@@ -159,12 +156,12 @@ async def open_device(
     bearer: bool = False,
     close_timeout_s: float = 2,
 ) -> AsyncIterator[Device]:
-    """Connect to `url`, say hello, and give the device; leaving the block closes it.
+    """Connect to `url`, send `device_hello`, and yield the device. Leaving the block closes it.
 
-    `token` goes into `device_hello`, or with `bearer` into the upgrade request. `tools` answers the server's calls by
-    name; a call that needs approval is denied without `on_approval`. `on_mutation` hears what other devices changed.
-    Raises `ConnectError`, and `ConnectionLostError` with the close code when the server refuses the hello. An exception
-    of the block passes through as it is.
+    `token` is sent in `device_hello`, or with `bearer` in the upgrade request. `tools` maps tool names to functions.
+    Without `on_approval`, calls that need approval are refused. `on_mutation` gets the changes of other devices.
+    Raises `ConnectError`, or `ConnectionLostError` with the close code if the server refuses the hello. An exception
+    of the block is raised unchanged, not in a group.
     """
     async with open_connection(url, bearer=token if bearer else None, close_timeout_s=close_timeout_s) as connection:
         await connection.send(
@@ -178,7 +175,7 @@ async def open_device(
         )
         ready = await connection.receive()
         if not isinstance(ready, WsDeviceReady):
-            raise ProtocolError(f"the server answered the hello with {ready.type}")
+            raise ProtocolError(f"the server answered device_hello with {ready.type}")
         with alone():
             async with trio.open_nursery() as nursery:
                 link = Link(connection, nursery, tools or {}, on_approval, on_mutation)

@@ -1,4 +1,4 @@
-"""A device's side of an open socket: one task sends, one receives and gives every frame to whom it is for."""
+"""The device's side of an open socket: one task sends frames, another receives and dispatches them."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ OnMutation = Callable[[WsServerMutation], Awaitable[None]]
 
 
 class Link:
-    """Answers in progress, tool calls in progress, and the queues between them and the socket.
+    """The running answers and tool calls, and the queues between them and the socket.
 
-    `loss` says why the socket closed, once `closed` is set.
+    When `closed` is set, `loss` is the reason why the socket closed.
     """
 
     def __init__(
@@ -64,40 +64,40 @@ class Link:
         self._notices, self._unread = trio.open_memory_channel[ServerFrame](MAX_UNREAD)
 
     def expect(self, answer: Answer, *, chosen_id: bool) -> None:
-        """Deliver the frames of this request to `answer`. `chosen_id`: the application chose its id, perhaps twice."""
+        """Deliver the frames of this request to `answer`. `chosen_id`: the application chose the id."""
         if answer.request_id in self._answers:
-            raise ValueError(f"request {answer.request_id} is running already")
+            raise ValueError(f"a request with id {answer.request_id} is already running")
         self._answers[answer.request_id] = answer
         if chosen_id:
             self._chosen_ids.add(answer.request_id)
 
     def forget(self, answer: Answer) -> None:
-        """Deliver nothing more to `answer`."""
+        """Deliver no more frames to `answer`."""
         self._answers.pop(answer.request_id, None)
         self._chosen_ids.discard(answer.request_id)
 
     async def send_raw(self, text: str) -> None:
-        """Hand `text` to the writer. Raises what closed the socket."""
+        """Pass `text` to the writer. Raises the reason why the socket closed."""
         try:
             await self._outgoing.send(text)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             raise self.loss or ConnectionLostError(1000) from None
 
     async def receive(self) -> ServerFrame:
-        """The next frame that was for nobody. Raises what closed the socket."""
+        """Return the next frame that belongs to no answer or call. Raises the reason why the socket closed."""
         try:
             return await self._unread.receive()
         except trio.EndOfChannel:
             raise self.loss or ConnectionLostError(1000) from None
 
     async def run_writer(self) -> None:
-        """Send what the tasks hand over, one frame at a time; the only task that sends."""
-        with self._to_send, suppress(ConnectionLostError, trio.ClosedResourceError):  # the reader learns why, and tells
+        """Send the frames of all tasks, one at a time. This is the only task that sends."""
+        with self._to_send, suppress(ConnectionLostError, trio.ClosedResourceError):  # the reader reports the reason
             async for text in self._to_send:
                 await self._connection.send_raw(text)
 
     async def run_reader(self) -> None:
-        """Receive until the socket closes, then end everything that waits for it."""
+        """Receive frames until the socket closes, then end all answers and calls."""
         try:
             while True:
                 self._dispatch(await self._connection.receive())
@@ -108,13 +108,13 @@ class Link:
             await self._connection.close(1002)
 
     async def run_mutations(self) -> None:
-        """Tell the application what other devices changed, one change after the other."""
+        """Pass the changes of other devices to the application, one after another."""
         if self._on_mutation is not None:
             async for change in self._to_apply:
                 await self._on_mutation(change)
 
     def hang_up(self) -> None:
-        """Take no more frames to send; the writer ends when it has sent those it has."""
+        """Accept no more frames. The writer sends the accepted frames and ends."""
         self._outgoing.close()
 
     def _finish(self, loss: ConnectionLostError | ProtocolError) -> None:
@@ -134,7 +134,7 @@ class Link:
     def _dispatch(self, frame: ServerFrame) -> None:
         match frame:
             case WsToolCall():
-                # Known from here on, not from when its task first runs: the next frame may withdraw it.
+                # Register the call before its task runs, because the next frame may withdraw it.
                 scope = self._calls[frame.call_id] = trio.CancelScope()
                 self._nursery.start_soon(self._run_call, frame, scope)
             case WsToolCancel():
@@ -159,12 +159,12 @@ class Link:
                 self._notice(frame)
 
     def _refused(self, frame: WsError) -> Answer | None:
-        """The answer that this error ends: one that has not begun. An error about a running one is only news."""
+        """Return the answer that this error ends, or None. An error does not end an answer that has begun."""
         answer = self._answers.get(frame.request_id) if frame.request_id is not None else None
         if answer is None or answer.begun or frame.code is ErrorCode.UNKNOWN_REQUEST:
             return None
         if frame.code is ErrorCode.DUPLICATE_REQUEST and answer.request_id not in self._chosen_ids:
-            return None  # an id made up here is new: the duplicate is somebody's second use of it
+            return None  # the id is random, so the error is about a second use of it, not about this request
         return answer
 
     def _notice(self, frame: ServerFrame) -> None:
@@ -190,4 +190,4 @@ class Link:
         try:
             await self.send_raw(frame.model_dump_json())
         except (ConnectionLostError, ProtocolError):
-            return  # nobody is left to hear the result
+            return  # the connection is closed, so the result cannot be sent

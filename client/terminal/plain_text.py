@@ -1,4 +1,4 @@
-"""Text that may go to a terminal, and dates as a person reads them."""
+"""Text and dates for the terminal."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any
 
 from client.terminal.store import to_epoch_ms
 
-# A terminal obeys escape sequences: text from a model or another device must not hold any.
+# A terminal executes escape sequences, so text from a model or another device must not contain any.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def clean(value: object) -> str:
-    """`value` as text without control characters; tabs and line feeds stay. None is empty."""
+    """Format `value` as text without control characters. Tabs and line feeds are kept. None becomes empty."""
     return _CONTROLS.sub("", "" if value is None else str(value))
 
 
 def listed(value: object) -> list[Any]:
-    """`value` when it is a list, else an empty one: a frame's `data` is any JSON."""
+    """Return `value` if it is a list, else an empty list, because a frame's `data` may be any JSON."""
     return value if isinstance(value, list) else []
 
 
 def day(value: object, today: date) -> str:
-    """A date field (epoch milliseconds or ISO 8601) as `Fri 14 Mar`, with today and its neighbours by name."""
+    """Format a date (epoch milliseconds or ISO 8601) as `Fri 14 Mar`, or as yesterday, today or tomorrow."""
     moment = to_epoch_ms(value)
     if moment is None:
         return clean(value)

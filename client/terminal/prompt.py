@@ -1,4 +1,4 @@
-"""Lines that a person types, read in a worker thread: one question at a time, any of which may be given up."""
+"""A prompt that reads lines in a worker thread, one question at a time. Each question can be cancelled."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ Read = Callable[[str], str]
 
 
 def read_terminal(question: str) -> str:
-    """A line from the terminal, with editing. Raises EOFError."""
+    """Read a line from the terminal with line editing. Raises EOFError."""
     return input(question)
 
 
 class PipeReader:
-    """Lines of a file descriptor that is no terminal, without questions and without Python's buffered reader.
+    """Reads lines from a pipe or a file, without showing questions and without `sys.stdin`.
 
-    The interpreter cannot end while a thread holds the lock of `sys.stdin`; this holds none.
+    The interpreter cannot exit while a thread holds the lock of `sys.stdin`. This class uses the file descriptor.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -39,10 +39,10 @@ class PipeReader:
 
 
 class Prompt:
-    """Asks questions through `read`, which blocks its thread until there is a line.
+    """Asks questions with `read`, which blocks its thread until there is a line.
 
-    A thread that waits for a line cannot be interrupted. When its question was given up, it goes on waiting, and the
-    next question takes its line.
+    A thread that waits for a line cannot be interrupted. If its question is cancelled, the thread waits on, and the
+    next question gets its line.
     """
 
     def __init__(self, read: Read, show: Callable[[str], None] = lambda text: print(text, end="", flush=True)) -> None:
@@ -54,7 +54,7 @@ class Prompt:
         self._typed, self._lines = trio.open_memory_channel[str | None](1)
 
     async def run(self) -> None:
-        """Read what is asked for until cancelled; the one task that reads."""
+        """Read a line for each question until cancelled. Only one task may run this."""
         async for question in self._wishes:
             try:
                 line = await trio.to_thread.run_sync(self._read, question, abandon_on_cancel=True)
@@ -64,7 +64,7 @@ class Prompt:
             self._typed.send_nowait(line)
 
     async def ask(self, question: str) -> str | None:
-        """The next line, without its end; None at the end of the input. Questions wait for each other."""
+        """Return the next line without its line end, or None at the end of the input. Questions wait for each other."""
         async with self._lock:
             if self._reading:
                 self._show(question)
@@ -75,5 +75,5 @@ class Prompt:
 
 
 def prompt_for_stdin() -> Prompt:
-    """Reads the terminal, or the lines of a pipe or file."""
+    """Return a prompt for standard input: a terminal, a pipe or a file."""
     return Prompt(read_terminal if sys.stdin.isatty() else PipeReader(sys.stdin.fileno()))

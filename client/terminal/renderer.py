@@ -1,4 +1,4 @@
-"""An answer in the terminal, frame by frame."""
+"""Shows answers in the terminal, frame by frame."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _DONE = {"create": "created", "update": "changed", "delete": "deleted"}
 
 
 def utc_today() -> date:
-    """The day by which dates are named."""
+    """Return the current day in UTC."""
     return datetime.now(UTC).date()
 
 
 class Renderer:
-    """Prints to `console`; knows whether the cursor is in the middle of a line. Text appears as it comes."""
+    """Prints to `console`. Text appears while it streams, so the renderer tracks whether the cursor is mid-line."""
 
     def __init__(self, console: Console, today: Callable[[], date] = utc_today) -> None:
         self._console = console
@@ -59,29 +59,32 @@ class Renderer:
                 self._end(frame)
 
     def note(self, text: str) -> None:
-        """A line beside the matter."""
+        """Show a note in dim text."""
         self._fresh_line()
         self._console.print(Text(clean(text), style="dim"))
 
     def error(self, text: str) -> None:
-        """A line that says what went wrong."""
+        """Show an error."""
         self._fresh_line()
         self._console.print(Text(clean(text), style="bold red"))
 
     def approval(self, call: WsToolCall, name: str | None) -> str:
-        """Show what is to be approved, and the name of the item it is about; returns the question to ask."""
+        """Show a call that needs approval, with the `name` of its item. Returns the question to ask."""
         self._fresh_line()
-        shown = ", ".join(f"{clean(argument)} {clean(value)}" for argument, value in call.args.items())
-        shown += f" ({clean(name)})" if name else ""
-        self._console.print(Text(f"Tessera wants to run {clean(call.tool)}: {shown}", style="yellow"))
-        return "Allow it? [y/N] "
+        verb, _, entity = clean(call.tool).partition("_")
+        identity = call.args.get("id")
+        item = f'"{clean(name)}"' if name else f"the {entity} {clean(identity)}" if identity else f"a {entity}"
+        rest = ", ".join(f"{clean(key)} {clean(value)}" for key, value in call.args.items() if key != "id")
+        note = "You can't undo this." if verb == "delete" else rest
+        self._console.print(Text(f"{verb.capitalize()} {item}? {note}".rstrip(), style="yellow"))
+        return f"{verb.capitalize()}? [y/N] "
 
     def left_open(self) -> None:
-        """The cursor stays behind something that was printed: what comes next begins a line."""
+        """Record that the cursor is in the middle of a line, so that the next output starts a new one."""
         self._mid_line = True
 
     def items(self, entity: str, store: DeviceStore) -> None:
-        """The device's own items of one entity."""
+        """Show the device's items of one entity."""
         self._fresh_line()
         found, _ = store.list(entity)
         self._console.print(entity_rows(entity, found, today=self._today(), plain=self._plain))
@@ -106,11 +109,11 @@ class Renderer:
         for mutation in frame.mutations:
             self.note(_change(mutation))
         if frame.status == "cancelled":
-            self.note("cancelled")
+            self.note("Stopped.")
         elif frame.status == "failed":
             failure = frame.error
-            said = f"{failure.message} ({failure.code})" if failure else "The request failed."
-            self.error(said + (" Trying again may help." if failure and failure.retryable else ""))
+            text = f"{failure.message} ({failure.code})" if failure else "The request failed."
+            self.error(text + (" Try again." if failure and failure.retryable else ""))
 
     def _fresh_line(self) -> None:
         if self._mid_line:

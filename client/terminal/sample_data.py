@@ -1,4 +1,4 @@
-"""The sample data of a new device: a small studio's week, with dates relative to today."""
+"""The sample data of a new device: the week of a small studio, with dates relative to today."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _CHECKPOINTS = (
 
 
 def sample_items(now: datetime | None = None) -> dict[str, list[dict[str, Any]]]:
-    """Items by entity. Due dates are at 17:00 and checkpoints at 12:00 UTC of their day; ids are the same each time."""
+    """Return the items by entity. Tasks are due at 17:00 UTC, checkpoints at 12:00 UTC. The ids are always the same."""
     today = (now or datetime.now(UTC)).astimezone(UTC)
 
     def at(days: int, hour: int) -> int:

@@ -1,4 +1,4 @@
-"""One sitting at the terminal: questions, answers, approvals, and what Ctrl-C means at each moment."""
+"""A conversation in the terminal: questions, answers, approvals, and the handling of Ctrl-C."""
 
 from __future__ import annotations
 
@@ -16,17 +16,19 @@ from client.terminal.store import DeviceStore
 from client.terminal.tools import DeviceTools
 from streaming.wire import WsError, WsHistoryMessage, WsScope, WsToolCall
 
-HELP = """Ask anything about your tasks, projects, notes and checkpoints; "help" asks the model what it can do.
-/tasks /projects /notes /checkpoints    what this device holds
-/popup ENTITY[:ID] MESSAGE              ask as from a popup, e.g. /popup task:t-1 what is this?
-/done TASK_ID                           finish a task here, and tell your other devices
-/help  /quit                            Ctrl-C stops an answer, twice at the prompt it leaves"""
+HELP = """Ask about your tasks, projects, notes and checkpoints. "help" asks the model what it can do.
+/tasks /projects /notes /checkpoints    show the items on this device
+/popup ENTITY[:ID] MESSAGE              ask in a popup, for example: /popup task:t-1 what is this?
+/done TASK_ID                           mark a task as done, here and on your other devices
+/help                                   show this help
+/quit                                   exit
+Ctrl-C stops an answer. Press it twice at the prompt to exit."""
 _REMEMBERED = 20
 _LISTS = {"/tasks": "task", "/projects": "project", "/notes": "note", "/checkpoints": "checkpoint"}
 
 
 class Session:
-    """The conversation over one connected device. One answer runs at a time."""
+    """A conversation on one connected device. One answer runs at a time."""
 
     def __init__(
         self, device: Device, tools: DeviceTools, renderer: Renderer, prompt: Prompt | None, question: str = "> "
@@ -42,7 +44,7 @@ class Session:
         self._left = trio.CancelScope()
 
     async def ask(self, message: str) -> str:
-        """Ask on the home screen and show the answer; its status, or `refused`."""
+        """Ask from the home view and show the answer. Returns its status, or `refused`."""
         history = self._history[-_REMEMBERED:]
         status, text = await self._show(lambda: self._device.home(message, history=history))
         if status == "completed" and text:
@@ -53,13 +55,13 @@ class Session:
         return status
 
     async def ask_once(self, message: str) -> str:
-        """As `ask`; `cancelled` when Ctrl-C came twice."""
+        """Like `ask`, but returns `cancelled` if Ctrl-C was pressed twice."""
         with self._left:
             return await self.ask(message)
         return "cancelled"
 
     async def converse(self) -> None:
-        """Prompt and answer until the input ends, `/quit`, or Ctrl-C twice."""
+        """Prompt and answer until the end of the input, `/quit`, or Ctrl-C pressed twice."""
         if self._prompt is None:
             raise RuntimeError("a conversation needs a prompt")
         with self._left:
@@ -72,19 +74,19 @@ class Session:
                     await self._take(line)
 
     async def interrupt(self) -> None:
-        """Ctrl-C: stop the answer that runs; at the prompt, or when the answer does not stop, leave the second time."""
+        """Handle Ctrl-C: stop the running answer. A second one exits, at the prompt or if no answer stops."""
         if self._warned:
             self._left.cancel()
             return
         self._warned = True
         if self._running is not None:
-            with suppress(ConnectionLostError, ProtocolError):  # whoever reads the answer hears of it
+            with suppress(ConnectionLostError, ProtocolError):  # reading the answer raises the same error
                 await self._running.cancel()
         else:
-            self._renderer.note("\nCtrl-C again leaves.")  # the question stands on the line above
+            self._renderer.note("\nPress Ctrl-C again to exit.")  # after the line with the prompt
 
     async def show_notices(self) -> None:
-        """Show errors that belong to no answer, as they come; when the connection ends, so does the conversation."""
+        """Show errors that belong to no answer. End the conversation when the connection ends."""
         with suppress(ConnectionLostError, ProtocolError):
             while True:
                 frame = await self._device.receive()
@@ -123,7 +125,7 @@ class Session:
             return
         await self._tools.save()
         await self._device.mutate("update", "task", identity, item)
-        self._renderer.note(f"done: {item['title']}")
+        self._renderer.note(f"Done: {item['title']}")
 
     async def _show(self, ask: Callable[[], Awaitable[Answer]]) -> tuple[str, str]:
         answer = self._running = await ask()
@@ -142,19 +144,19 @@ class Session:
 def approver(
     renderer: Renderer, prompt: Prompt | None, store: DeviceStore, *, everything: bool
 ) -> Callable[[WsToolCall], Awaitable[bool]]:
-    """Decides on calls that need approval: yes to `everything`, else what the person says, else no."""
+    """Return a function that decides on calls: always yes with `everything`, else asks; without a prompt, no."""
 
     async def approve(call: WsToolCall) -> bool:
         question = renderer.approval(call, store.name_of(call.tool.rpartition("_")[2], call.args.get("id")))
         if everything:
             return True
         if prompt is None:
-            renderer.note("Refused: there is nobody to ask. --yes allows everything.")
+            renderer.note("Refused, because there is no terminal to ask on. Use --yes to approve every call.")
             return False
         try:
             line = await prompt.ask(question)
         except trio.Cancelled:
-            renderer.left_open()  # nobody will press Enter after the question
+            renderer.left_open()  # the question has no line end, because the person pressed no Enter
             raise
         return (line or "").strip().lower() in {"y", "yes"}
 

@@ -1,7 +1,7 @@
-"""The data of a device: tasks, projects, notes and checkpoints in one JSON file, or in memory alone.
+"""The data of a device: tasks, projects, notes and checkpoints in one JSON file, or only in memory.
 
-Plain synchronous calls; `client.terminal.tools` runs `save` in a worker thread. Dates are epoch milliseconds in the
-file, and in comparisons also ISO 8601 strings.
+All calls are synchronous; `client.terminal.tools` runs `save` in a worker thread. The file has dates as epoch
+milliseconds. Filters also accept ISO 8601 strings.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class NotFoundError(LookupError):
 
 
 class InvalidDataError(ValueError):
-    """An item that the store will not keep; the message says what is wrong."""
+    """The store rejects an item or a file. The message says what is wrong."""
 
 
 class DeviceStore:
-    """Items by entity and id, in the order in which they were made. `path` None keeps them in memory only."""
+    """Items by entity and id, in order of creation. With `path` None, the items are only in memory."""
 
     def __init__(self, path: Path | None = None, items: Mapping[str, list[Item]] | None = None) -> None:
         self.path = path
@@ -50,7 +50,7 @@ class DeviceStore:
 
     @classmethod
     def load(cls, path: Path, sample: Mapping[str, list[Item]]) -> DeviceStore:
-        """The store kept at `path`, or a new one holding `sample`. Raises `InvalidDataError`."""
+        """Read the store from `path`, or create one with `sample` if there is no file. Raises `InvalidDataError`."""
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -58,11 +58,11 @@ class DeviceStore:
         except ValueError as error:
             raise InvalidDataError(f"{path} is not JSON: {error}") from None
         if not isinstance(content, dict) or not all(_is_list_of_items(content.get(entity, [])) for entity in ENTITIES):
-            raise InvalidDataError(f"{path} does not hold lists of items under {', '.join(ENTITIES)}")
+            raise InvalidDataError(f"{path} must contain a list of items under each of {', '.join(ENTITIES)}")
         return cls(path, content)
 
     def save(self) -> None:
-        """Write the file as a whole or not at all. Does nothing in memory."""
+        """Replace the file atomically. Does nothing without a path."""
         if self.path is None:
             return
         content = {entity: list(items.values()) for entity, items in self._items.items()}
@@ -75,10 +75,10 @@ class DeviceStore:
         text: str | None = None,
         limit: int | None = None,
     ) -> tuple[list[Item], bool]:
-        """The items that match, and whether the limit left some out.
+        """Return the matching items, and whether the limit truncated them.
 
-        A filter names values, or `after` (that moment or later) and `before` (earlier than it). `text` is words that
-        all occur somewhere in the item's strings, whatever their case.
+        A filter maps a field to a value, or to a range with `after` (inclusive) and `before` (exclusive). All words of
+        `text` must occur in the item's strings, in any case.
         """
         words = (text or "").casefold().split()
         found = [
@@ -91,16 +91,16 @@ class DeviceStore:
         return found[:bound], len(found) > bound
 
     def get(self, entity: str, id: str) -> Item:  # noqa: A002 - the protocol's own word
-        """A copy of one item. Raises `NotFoundError`."""
+        """Return a copy of one item. Raises `NotFoundError`."""
         return dict(self._existing(entity, id))
 
     def name_of(self, entity: str, id: object) -> str | None:  # noqa: A002
-        """What a person calls an item; None when there is no such one."""
+        """Return an item's name for people, or None for an unknown id."""
         item = self._items.get(entity, {}).get(str(id))
         return None if item is None else str(item.get(NAME_FIELD[entity]))
 
     def create(self, entity: str, data: Mapping[str, Any], *, now_ms: int) -> Item:
-        """Keep a new item, with an id of its own. Raises `InvalidDataError` without a title (a project's `name`)."""
+        """Add an item with a new id. Raises `InvalidDataError` if it has no title (a project: no `name`)."""
         item: Item = {"id": f"{entity}-{uuid4().hex[:8]}", **DEFAULTS[entity]}
         if entity == "note":
             item["createdAt"] = now_ms
@@ -122,7 +122,7 @@ class DeviceStore:
         del self._items[entity][id]
 
     def apply(self, op: MutationOp, entity: Entity, id: str, data: Mapping[str, Any] | None) -> None:  # noqa: A002
-        """Take over what another device did. It may say the same thing twice, or speak of what is not here."""
+        """Apply a change of another device. It may arrive twice, or refer to an item that is not here."""
         if op == "delete":
             self._items[entity].pop(id, None)
         else:
@@ -144,7 +144,7 @@ class DeviceStore:
 
 
 def to_epoch_ms(value: object) -> int | None:
-    """Epoch milliseconds of a number of them or of an ISO 8601 string (UTC unless it says otherwise); else None."""
+    """Convert epoch milliseconds or an ISO 8601 string (default: UTC) to epoch milliseconds; None for other values."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
@@ -159,7 +159,7 @@ def to_epoch_ms(value: object) -> int | None:
 
 
 def write_atomically(path: Path, text: str, mode: int = 0o600) -> None:
-    """Replace `path` by a file with this text, made beside it, so that a crash leaves the old one or the new one."""
+    """Replace the file atomically: after a crash, `path` has the old or the new text."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

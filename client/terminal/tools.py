@@ -1,4 +1,4 @@
-"""The twenty tools of a device, five verbs for each of four entities, over a `DeviceStore`."""
+"""The twenty tools of a device over a `DeviceStore`: five verbs for each of four entities."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from streaming.wire import WsServerMutation
 
 
 def epoch_ms() -> int:
-    """Now, in epoch milliseconds."""
+    """Return the current time in epoch milliseconds."""
     return int(time.time() * 1000)
 
 
 class DeviceTools:
-    """Tools by name over one store. What changes the store is saved before the tool answers."""
+    """The tools of one store. A tool that changes the store saves it before it returns."""
 
     def __init__(self, store: DeviceStore, now_ms: Callable[[], int] = epoch_ms) -> None:
         self.store = store
@@ -27,7 +27,7 @@ class DeviceTools:
         self._saving = trio.Lock()
 
     def table(self) -> Tools:
-        """`list_tasks`, `get_task`, `create_task`, `update_task`, `delete_task`, and so for the other entities."""
+        """Map tool names to functions: `list_tasks`, `get_task`, `create_task`, `update_task`, `delete_task`, ..."""
         tools: dict[str, Tool] = {}
         for entity in ENTITIES:
             tools[f"list_{entity}s"] = self._list(entity)
@@ -38,7 +38,7 @@ class DeviceTools:
         return tools
 
     async def apply(self, mutation: WsServerMutation) -> None:
-        """Take over a change that another device made; an `on_mutation` for `open_device`."""
+        """Apply a change of another device. Use it as `on_mutation` of `open_device`."""
         self.store.apply(mutation.op, mutation.entity, mutation.id, mutation.data)
         await self.save()
 
@@ -91,7 +91,7 @@ class DeviceTools:
 
 
 def _with_tool_errors(tool: Tool) -> Tool:
-    """Turn what the store refuses into the protocol's tool errors."""
+    """Convert the store's errors to the protocol's tool errors."""
 
     async def run(args: Mapping[str, Any]) -> Any:
         try:

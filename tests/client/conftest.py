@@ -1,4 +1,4 @@
-"""A REST server with accounts in memory, for the clients under test."""
+"""A REST server that keeps accounts in memory, for the clients under test."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ USER_ID = "6f1e1c9e-3f0b-4a53-9d0c-2b8d1c1f0a11"
 
 @pytest.fixture
 async def rest(nursery: trio.Nursery) -> str:
-    """Registration and login as PROTOCOL has them, over accounts in memory."""
+    """The protocol's registration and login, with accounts in memory."""
     app = QuartTrio("rest")
     passwords: dict[str, str] = {}
     signed_in = {"user_id": USER_ID, "access_token": "token", "expires_in": 900}

@@ -1,4 +1,4 @@
-"""A server of the device protocol that says what a test tells it to say."""
+"""A scripted server of the device protocol."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Peer:
         await self.send(WsDeviceReady(session_id=uuid4(), user_id=uuid4(), heartbeat_s=25, limits=limits, resume="new"))
 
     async def wait_closed(self) -> int:
-        """Read until the client is gone; its close code."""
+        """Read until the client closes. Returns its close code."""
         try:
             while True:
                 await self.socket.get_message()
@@ -64,7 +64,7 @@ class Peer:
 
 @asynccontextmanager
 async def open_peer(script: Callable[[Peer], Awaitable[None]], *, greet: bool = True) -> AsyncIterator[str]:
-    """Serve `script` to each socket on loopback and give the URL. What the script raises fails the test."""
+    """Run `script` for each socket on loopback. Yields the URL. An exception of the script fails the test."""
 
     async def handle(request: WebSocketRequest) -> None:
         peer = Peer(await request.accept(), dict(request.headers))

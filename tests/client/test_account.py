@@ -1,4 +1,4 @@
-"""Accounts: over REST, in the file that keeps them, and on the command line."""
+"""Accounts over REST, in the device's file, and on the command line."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def test_accounts_over_rest(rest: str) -> None:
     assert "wrong" not in str(wrong.value)
 
 
-async def test_a_wrong_address_is_no_crash(rest: str) -> None:
+async def test_a_wrong_address_raises_a_rest_error(rest: str) -> None:
     with pytest.raises(RestError) as caught:
         await register(f"{rest}/elsewhere", "a@example.com", "secret password")
     assert caught.value.status == 404

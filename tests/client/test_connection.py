@@ -1,4 +1,4 @@
-"""How connections begin and end, and what a client makes of a server that breaks the protocol."""
+"""How connections begin and end, and how a client handles protocol violations of the server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.client.peer import Peer, open_peer, start
 
 
 @pytest.mark.parametrize("code", [4001, 4510, 1011])
-async def test_a_close_ends_everything_that_waits(code: int) -> None:
+async def test_a_close_ends_everything_that_waits_for_the_socket(code: int) -> None:
     async def script(peer: Peer) -> None:
         request = await peer.expect(WsHomeRequest)
         await peer.expect(WsPing)
@@ -43,7 +43,7 @@ async def test_a_close_ends_everything_that_waits(code: int) -> None:
         assert loss.code == code
 
 
-async def test_a_refused_hello_says_the_close_code() -> None:
+async def test_a_refused_hello_raises_the_close_code() -> None:
     async def script(peer: Peer) -> None:
         await peer.receive()
         await peer.socket.aclose(4501, "unauthorized")
@@ -55,7 +55,7 @@ async def test_a_refused_hello_says_the_close_code() -> None:
         assert caught.value.code == 4501
 
 
-async def test_nothing_listens() -> None:
+async def test_an_address_where_nothing_listens() -> None:
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
     port = listeners[0].socket.getsockname()[1]
     await listeners[0].aclose()
@@ -79,7 +79,7 @@ async def test_an_http_refusal_of_the_upgrade() -> None:
         nursery.cancel_scope.cancel()
 
 
-async def test_the_blocks_exception_is_not_wrapped() -> None:
+async def test_an_exception_of_the_block_is_not_wrapped() -> None:
     async def script(peer: Peer) -> None:
         await peer.wait_closed()
 
@@ -89,7 +89,7 @@ async def test_the_blocks_exception_is_not_wrapped() -> None:
                 raise LookupError("mine")
 
 
-async def test_leaving_the_block_sends_what_was_handed_over_and_closes() -> None:
+async def test_leaving_the_block_sends_accepted_frames_and_closes() -> None:
     received: list[str] = []
     codes: list[int] = []
     done = trio.Event()
@@ -123,7 +123,7 @@ async def test_vanishing_sends_no_close_frame() -> None:
 
 
 @pytest.mark.parametrize("raw", ["no json", '{"type":"pong","seq":7}', '{"type":"stream_text","seq":2}'])
-async def test_a_server_that_breaks_the_protocol_is_told_so(raw: str) -> None:
+async def test_an_invalid_frame_closes_the_connection_with_a_protocol_error(raw: str) -> None:
     async def script(peer: Peer) -> None:
         await peer.socket.send_message(raw)
         assert await peer.wait_closed() == 1002
@@ -133,7 +133,7 @@ async def test_a_server_that_breaks_the_protocol_is_told_so(raw: str) -> None:
             await device.receive()
 
 
-async def test_frame_types_of_a_newer_server_are_passed_over() -> None:
+async def test_frame_types_of_a_newer_server_are_skipped() -> None:
     async def script(peer: Peer) -> None:
         await peer.socket.send_message('{"type":"confetti","seq":2}')
         await peer.socket.send_message('{"type":"auth_expiring","seq":3,"in_s":60}')
@@ -142,7 +142,7 @@ async def test_frame_types_of_a_newer_server_are_passed_over() -> None:
         assert isinstance(await device.receive(), WsAuthExpiring)
 
 
-async def test_a_server_that_says_nothing_is_given_up() -> None:
+async def test_a_silent_server_raises_a_connect_error() -> None:
     async def silent(stream: trio.SocketStream) -> None:
         await trio.sleep_forever()
 

@@ -1,4 +1,4 @@
-"""A device against a scripted server, over real sockets."""
+"""A device and a scripted server over real sockets."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from streaming.wire.frames import (
 from tests.client.peer import Peer, end, open_peer, start, text
 
 
-async def test_hello_says_who_the_device_is_and_ready_comes_back() -> None:
+async def test_the_handshake_sends_the_device_id_and_returns_ready() -> None:
     hellos = []
 
     async def script(peer: Peer) -> None:
@@ -77,7 +77,7 @@ async def test_two_answers_interleave_and_keep_their_order() -> None:
         assert [frame.type for frame in popup.frames] == ["popup_domain", "stream_text", "stream_text", "stream_end"]
 
 
-async def test_cancel_names_the_request_and_the_answer_ends_cancelled() -> None:
+async def test_cancel_sends_the_request_id_and_the_answer_ends_cancelled() -> None:
     async def script(peer: Peer) -> None:
         request = await peer.expect(WsHomeRequest)
         await peer.send(start(request.request_id), text(request.request_id, "begun"))
@@ -93,7 +93,7 @@ async def test_cancel_names_the_request_and_the_answer_ends_cancelled() -> None:
         assert answer.end.status == "cancelled"
 
 
-async def test_frames_after_the_end_of_a_request_are_not_hidden() -> None:
+async def test_frames_after_the_end_of_a_request_are_received() -> None:
     async def script(peer: Peer) -> None:
         request = await peer.expect(WsHomeRequest)
         await peer.send(end(request.request_id), text(request.request_id, "too late"))
@@ -104,7 +104,7 @@ async def test_frames_after_the_end_of_a_request_are_not_hidden() -> None:
         assert isinstance(late, WsStreamText)
 
 
-async def test_a_refused_request_raises_and_others_go_on() -> None:
+async def test_a_refused_request_raises_and_other_requests_continue() -> None:
     async def script(peer: Peer) -> None:
         first, second = await peer.expect(WsHomeRequest), await peer.expect(WsHomeRequest)
         await peer.send(
@@ -138,14 +138,14 @@ async def test_a_duplicate_of_a_running_request_does_not_end_it() -> None:
         assert (await answer.finish()).status == "completed"
 
 
-async def test_a_chosen_id_that_the_server_knows_is_refused() -> None:
+async def test_a_duplicate_of_a_chosen_id_is_refused() -> None:
     async def script(peer: Peer) -> None:
         request = await peer.expect(WsHomeRequest)
         await peer.send(WsError(code=ErrorCode.DUPLICATE_REQUEST, message="again", request_id=request.request_id))
 
     async with open_peer(script) as url, open_device(url, "t") as device:
         answer = await device.home("one", request_id=uuid4())
-        with pytest.raises(ValueError, match="running already"):
+        with pytest.raises(ValueError, match="already running"):
             await device.home("one", request_id=answer.request_id)
         with pytest.raises(RequestRefusedError):
             await answer.finish()
@@ -160,7 +160,7 @@ async def test_ping_waits_for_its_pong() -> None:
         await device.ping()
 
 
-async def test_unread_news_is_bounded() -> None:
+async def test_the_queue_of_unread_frames_is_bounded() -> None:
     async def script(peer: Peer) -> None:
         for number in range(1005):
             await peer.send(WsAuthExpiring(in_s=number))

@@ -1,4 +1,4 @@
-"""What a device does when the server asks it for something: tool calls, data, changes of other devices."""
+"""How a device answers tool calls and data requests, and applies changes of other devices."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def echo(args: Mapping[str, Any]) -> Any:
     return {"echo": dict(args)}
 
 
-async def test_tool_calls_run_side_by_side() -> None:
+async def test_tool_calls_run_concurrently() -> None:
     released = trio.Event()
 
     async def slow(args: Mapping[str, Any]) -> Any:
@@ -93,7 +93,7 @@ async def test_every_call_gets_one_result(asked: WsToolCall, approve: bool | Non
     assert "secret" not in result.model_dump_json()
 
 
-async def test_a_withdrawn_call_is_stopped_and_not_answered() -> None:
+async def test_a_withdrawn_call_is_cancelled_and_not_answered() -> None:
     running, stopped = trio.Event(), trio.Event()
 
     async def endless(args: Mapping[str, Any]) -> Any:
@@ -117,7 +117,7 @@ async def test_a_withdrawn_call_is_stopped_and_not_answered() -> None:
         await device.receive()
 
 
-async def test_a_call_withdrawn_in_the_same_breath_is_stopped_too() -> None:
+async def test_a_call_withdrawn_before_it_starts_is_stopped() -> None:
     running: set[int] = set()
 
     async def endless(args: Mapping[str, Any]) -> Any:
@@ -189,7 +189,7 @@ async def test_data_requests_use_the_list_and_get_tools() -> None:
     assert seen == [{"filter": {"projectId": "p"}}]
 
 
-async def test_mutations_go_both_ways_in_order() -> None:
+async def test_mutations_are_sent_and_received_in_order() -> None:
     heard: list[str] = []
     both = trio.Event()
 

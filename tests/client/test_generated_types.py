@@ -1,4 +1,4 @@
-"""The TypeScript types are those of the committed schema: told by a hash, so that npm is not needed to see it."""
+"""The TypeScript types match the committed schema. The test compares a hash, so it does not need npm."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 TYPES = ROOT / "client" / "sdk" / "src" / "generated" / "protocol.ts"
 
 
-def test_the_typescript_types_were_generated_from_the_schema_as_it_is() -> None:
+def test_the_typescript_types_were_generated_from_the_current_schema() -> None:
     schema = (ROOT / "docs" / "protocol" / "schema.json").read_bytes()
     stated = re.search(r"^// sha256 of that file: ([0-9a-f]{64})$", TYPES.read_text(encoding="utf-8"), re.MULTILINE)
     assert stated is not None

@@ -1,4 +1,4 @@
-"""What the terminal shows for each frame and each kind of block."""
+"""The terminal's output for each frame and each block type."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ID = UUID(int=1)
 
 
 def at(number: int) -> int:
-    """Noon of a day in March 2025, in epoch milliseconds."""
+    """Return noon of a day in March 2025, in epoch milliseconds."""
     return int(datetime(2025, 3, number, 12, tzinfo=UTC).timestamp() * 1000)
 
 
@@ -62,14 +62,14 @@ def test_bars_are_as_long_as_their_values(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["line", "area"])
-def test_running_charts_are_columns(kind: str) -> None:
+def test_line_and_area_charts_are_columns(kind: str) -> None:
     lines = draw("chart", chart(kind, [0, 7, 3.5])).splitlines()
     assert lines[1].strip() == "▁▁▁▁▁▁██████▄▄▄▄▄▄"
     assert "n0 .. n2" in lines[2]
-    assert "least 0, most 7" in lines[2]
+    assert "min 0, max 7" in lines[2]
 
 
-def test_series_share_one_scale_and_are_named() -> None:
+def test_series_have_one_scale_and_labels() -> None:
     data = {
         "chartType": "bar",
         "title": "T",
@@ -104,7 +104,7 @@ def test_tables_have_their_headers_and_cells() -> None:
     assert "1.5" in text
 
 
-def test_timelines_are_in_the_order_of_time() -> None:
+def test_timelines_are_sorted_by_date() -> None:
     points = [
         {"id": "2", "title": "Later", "date": at(24), "isApproved": False},
         {"id": "1", "title": "Sooner", "date": at(14)},
@@ -139,7 +139,7 @@ _KEYS = st.sampled_from(["chartType", "title", "data", "config", "headers", "row
 
 
 @given(kind=st.sampled_from(["chart", "table", "timeline", "entity_ref", "other"]), data=st.dictionaries(_KEYS, _JSON))
-def test_no_block_data_breaks_the_terminal(kind: str, data: dict[str, Any]) -> None:
+def test_invalid_block_data_is_shown_without_an_error(kind: str, data: dict[str, Any]) -> None:
     draw(kind, data)
 
 
@@ -166,15 +166,15 @@ def test_an_answer_from_start_to_end() -> None:
 @pytest.mark.parametrize(
     ("end", "said"),
     [
-        ({"status": "cancelled"}, "cancelled"),
+        ({"status": "cancelled"}, "Stopped."),
         ({"status": "failed"}, "The request failed."),
         (
             {"status": "failed", "error": {"code": "model_timeout", "message": "Too slow.", "retryable": True}},
-            "Too slow. (model_timeout) Trying again may help.",
+            "Too slow. (model_timeout) Try again.",
         ),
     ],
 )
-def test_ends_that_are_no_success_are_said(end: dict[str, Any], said: str) -> None:
+def test_failed_and_cancelled_answers_show_a_note(end: dict[str, Any], said: str) -> None:
     target = console()
     renderer = Renderer(target)
     renderer.frame(WsPopupDomain(request_id=ID, domain="notes"))
@@ -195,7 +195,7 @@ def test_escape_sequences_do_not_reach_the_terminal() -> None:
     assert "\x1b" not in draw("table", {"headers": ["\x1b[1m"], "rows": [["\x1b[2J"]]})
 
 
-def test_a_terminal_without_unicode_gets_what_it_can_show() -> None:
+def test_a_terminal_without_unicode_gets_its_own_encoding() -> None:
     target = console(encoding="ascii")
     renderer = Renderer(target)
     renderer.frame(WsStreamText(request_id=ID, block=0, chunk="“é”"))

@@ -1,4 +1,4 @@
-"""The terminal client from sign-in to exit, against a scripted socket and a small REST server."""
+"""The terminal client from sign-in to exit, with a scripted socket and a small REST server."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.client.peer import Peer, call, end, open_peer, start, text
 
 
 class Typist:
-    """Gives the lines of a script, each when it is asked for; then the end of the input, or silence."""
+    """Returns the lines of a script one by one, then the end of the input or nothing."""
 
     def __init__(self, *lines: str, ends: bool = True) -> None:
         self._lines = list(lines)
@@ -61,7 +61,7 @@ async def sit(
     everything: bool = False,
     greet: bool = True,
 ) -> tuple[int, str]:
-    """Run the client; its exit code and what it showed."""
+    """Run the client. Returns its exit code and its output."""
     console = Console(file=io.StringIO(), width=100, highlight=False, color_system=None)
     prompt = Prompt(typist, show=lambda _: None) if typist is not None else None
     async with open_peer(script, greet=greet) as url:
@@ -90,7 +90,7 @@ async def test_one_message_and_its_exit_code(rest: str, tmp_path: Path, status: 
     assert said.startswith("task_agent\nhello back\n")
 
 
-async def test_the_account_is_kept_and_private(rest: str, tmp_path: Path) -> None:
+async def test_the_account_is_stored_and_private(rest: str, tmp_path: Path) -> None:
     ids = []
 
     async def script(peer: Peer) -> None:
@@ -105,11 +105,11 @@ async def test_the_account_is_kept_and_private(rest: str, tmp_path: Path) -> Non
     account = load_or_create_account(tmp_path / "account.json")
     assert account.password not in repr(account)
     (tmp_path / "account.json").write_text("{}")
-    with pytest.raises(InvalidDataError, match="remove it"):
+    with pytest.raises(InvalidDataError, match="Delete it"):
         load_or_create_account(tmp_path / "account.json")
 
 
-async def test_a_conversation_remembers_what_was_said(rest: str, tmp_path: Path) -> None:
+async def test_a_conversation_sends_its_history(rest: str, tmp_path: Path) -> None:
     asked = []
 
     async def script(peer: Peer) -> None:
@@ -139,7 +139,7 @@ async def test_commands(rest: str, tmp_path: Path) -> None:
     typist = Typist("/popup task:t-1 what is this?", "/done t-1", "/done t-99", "/projects", "/popup nonsense", "/what")
     code, said = await sit(script, rest, tmp_path, typist)
     assert code == EXIT_OK
-    assert "done: Send the signed contract" in said
+    assert "Done: Send the signed contract" in said
     assert "no task with the id t-99" in said
     assert "Harbour website" in said
     assert said.count("/popup ENTITY[:ID] MESSAGE") == 3
@@ -162,7 +162,7 @@ async def test_approvals(rest: str, tmp_path: Path, typed: str | None, everythin
     else:
         code, said = await sit(script, rest, tmp_path, Typist("delete it", typed))
     assert code == EXIT_OK
-    assert "delete_task: id t-1 (Send the signed contract to Marta)" in said
+    assert 'Delete "Send the signed contract to Marta"? You can\'t undo this.' in said
 
 
 async def test_an_interrupt_cancels_the_answer(rest: str, tmp_path: Path) -> None:
@@ -176,11 +176,11 @@ async def test_an_interrupt_cancels_the_answer(rest: str, tmp_path: Path) -> Non
 
     code, said = await sit(script, rest, tmp_path, Typist("long one", "short one"))
     assert code == EXIT_OK
-    assert "cancelled" in said
+    assert "Stopped." in said
     assert "still here" in said
 
 
-async def test_two_interrupts_at_the_prompt_leave(rest: str, tmp_path: Path) -> None:
+async def test_two_interrupts_at_the_prompt_exit(rest: str, tmp_path: Path) -> None:
     typist = Typist("hello", ends=False)
 
     async def script(peer: Peer) -> None:
@@ -194,10 +194,10 @@ async def test_two_interrupts_at_the_prompt_leave(rest: str, tmp_path: Path) -> 
         code, said = await sit(script, rest, tmp_path, typist)
     typist.close()
     assert code == EXIT_OK
-    assert "Ctrl-C again leaves." in said
+    assert "Press Ctrl-C again to exit." in said
 
 
-async def test_a_second_interrupt_leaves_an_answer_that_does_not_stop(rest: str, tmp_path: Path) -> None:
+async def test_a_second_interrupt_exits_if_the_answer_does_not_stop(rest: str, tmp_path: Path) -> None:
     async def script(peer: Peer) -> None:
         await peer.expect(WsHomeRequest)
         signal.raise_signal(signal.SIGINT)
@@ -209,7 +209,7 @@ async def test_a_second_interrupt_leaves_an_answer_that_does_not_stop(rest: str,
     assert code == EXIT_INTERRUPTED
 
 
-async def test_a_withdrawn_question_gives_its_line_to_the_next(rest: str, tmp_path: Path) -> None:
+async def test_the_next_question_gets_the_line_of_a_withdrawn_one(rest: str, tmp_path: Path) -> None:
     read, write = os.pipe()
     reader = PipeReader(read)
     shown: list[str] = []
@@ -244,7 +244,7 @@ async def test_a_withdrawn_approval_does_not_end_the_conversation(rest: str, tmp
     assert code == EXIT_OK
 
 
-async def test_refusals_and_news_are_shown(rest: str, tmp_path: Path) -> None:
+async def test_refusals_and_other_errors_are_shown(rest: str, tmp_path: Path) -> None:
     async def script(peer: Peer) -> None:
         asked = await peer.expect(WsHomeRequest)
         await peer.send(
@@ -279,7 +279,7 @@ async def test_a_closed_connection_ends_the_client(
     assert advice in said
 
 
-async def test_nothing_to_reach(tmp_path: Path, rest: str) -> None:
+async def test_unreachable_servers_and_an_invalid_file(tmp_path: Path, rest: str) -> None:
     console = Console(file=io.StringIO(), width=200)
     options = Options("ws://127.0.0.1:1/", "http://127.0.0.1:1", tmp_path, message="hello")
     assert await run(options, console, None, interactive=False) == EXIT_UNREACHABLE
@@ -289,6 +289,6 @@ async def test_nothing_to_reach(tmp_path: Path, rest: str) -> None:
     assert await run(options, console, None, interactive=False) == EXIT_UNREACHABLE
     assert isinstance(console.file, io.StringIO)
     said = console.file.getvalue()
-    assert "Is the server running?" in said
+    assert "Start the server with `make run`." in said
     assert "ws://127.0.0.1:1/ cannot be reached" in said
     assert "is not JSON" in said

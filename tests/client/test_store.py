@@ -1,4 +1,4 @@
-"""The device's store and its twenty tools."""
+"""The store of the device and its twenty tools."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def ids(items: list[dict[str, Any]]) -> list[str]:
     return [item["id"] for item in items]
 
 
-def test_there_are_the_protocols_twenty_tools(tools: DeviceTools) -> None:
+def test_the_device_has_the_twenty_tools_of_the_protocol(tools: DeviceTools) -> None:
     verbs = ("list_{}s", "get_{}", "create_{}", "update_{}", "delete_{}")
     entities = ("task", "project", "note", "checkpoint")
     assert set(tools.table()) == {verb.format(entity) for verb in verbs for entity in entities}
@@ -69,12 +69,12 @@ async def test_lists_filter(tools: DeviceTools, entity: str, args: dict[str, Any
 @pytest.mark.parametrize(
     ("limit", "count", "truncated"), [(0, 0, True), (5, 5, True), (14, 14, False), (99, 14, False)]
 )
-async def test_a_limit_says_that_it_cut(tools: DeviceTools, limit: int, count: int, truncated: bool) -> None:
+async def test_a_list_reports_truncation(tools: DeviceTools, limit: int, count: int, truncated: bool) -> None:
     answer = await tools.table()["list_tasks"]({"limit": limit})
     assert (len(answer["items"]), answer["truncated"]) == (count, truncated)
 
 
-async def test_an_item_is_made_changed_and_deleted(tools: DeviceTools) -> None:
+async def test_an_item_is_created_changed_and_deleted(tools: DeviceTools) -> None:
     table = tools.table()
     made = await table["create_task"]({"data": {"title": "Water the plants", "id": "mine", "mood": "green"}})
     assert made["id"] != "mine"
@@ -87,7 +87,7 @@ async def test_an_item_is_made_changed_and_deleted(tools: DeviceTools) -> None:
         await table["get_task"]({"id": made["id"]})
 
 
-async def test_a_note_knows_when_it_was_made(tools: DeviceTools) -> None:
+async def test_a_new_note_has_its_creation_time(tools: DeviceTools) -> None:
     assert (await tools.table()["create_note"]({"data": {"title": "Now"}}))["createdAt"] == NOW_MS
 
 
@@ -123,7 +123,7 @@ async def test_wrong_arguments(tools: DeviceTools, tool: str, args: dict[str, An
     assert json.dumps(tools.store.list("task")) == before
 
 
-async def test_what_another_device_did_is_taken_over(tools: DeviceTools) -> None:
+async def test_changes_of_another_device_are_applied(tools: DeviceTools) -> None:
     def change(op: str, identity: str, data: dict[str, Any] | None = None) -> WsServerMutation:
         return WsServerMutation.model_validate({"op": op, "entity": "task", "id": identity, "data": data})
 
@@ -165,7 +165,7 @@ def test_a_failed_save_leaves_the_old_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", ["not json", "[]", '{"task": 5}', '{"task": [1]}', '{"task": [{"title": "no id"}]}']
 )
-def test_a_file_of_another_kind_is_refused_and_kept(tmp_path: Path, content: str) -> None:
+def test_an_invalid_file_is_rejected_and_not_overwritten(tmp_path: Path, content: str) -> None:
     path = tmp_path / "device.json"
     path.write_text(content)
     with pytest.raises(InvalidDataError, match=r"device\.json"):

@@ -72,7 +72,7 @@ async def test_a_malformed_frame_is_answered_and_the_socket_stays_open(database:
         async with open_connection(tessera.ws_url) as socket:
             await socket.send_raw(json.dumps(hello(token)))
             await socket.receive_raw()
-            await (socket.send_raw(frame) if isinstance(frame, str) else socket.send_bytes(frame))
+            await socket.send_raw(frame)
             assert json.loads(await socket.receive_raw())["type"] == "error"
             await socket.send_raw('{"type":"ping"}')
             assert json.loads(await socket.receive_raw())["type"] == "pong"
