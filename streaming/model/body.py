@@ -1,10 +1,14 @@
-"""The body of a request to a model, in a form that a cancelled send can drop."""
+"""The bodies of a call: the request's, in one piece, and the response's, with a deadline for each read."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator
 
 import httpx
+import trio
+
+from streaming.http import ReadDeadline
 
 
 class RequestBody(httpx.AsyncByteStream):
@@ -30,3 +34,26 @@ class _Once(AsyncIterator[bytes]):
         if content is None:
             raise StopAsyncIteration
         return content
+
+
+class TimedReader:
+    """Reads `response`, which is an open one of an asynchronous client, by one task."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self._deadline: ReadDeadline | None = response.extensions.get("read_deadline")
+        self.chunks: AsyncIterator[bytes] = response.aiter_bytes()
+        if "content-encoding" not in response.headers and isinstance(response.stream, httpx.AsyncByteStream):
+            # Nothing is to be decompressed: two generators less for every token.
+            self.chunks = aiter(response.stream)
+
+    async def read(self, at: float) -> bytes | None:
+        """What comes next, None at the end. Raises `httpx.ReadTimeout` when the time is `at`, on trio's clock."""
+        if self._deadline is None:
+            with trio.move_on_at(at):
+                return await anext(self.chunks, None)
+            raise httpx.ReadTimeout("the deadline has passed")
+        self._deadline.set(at)
+        chunk = await anext(self.chunks, None)
+        # The time that whoever reads takes for what came is not the server's.
+        self._deadline.set(math.inf)
+        return chunk

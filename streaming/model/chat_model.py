@@ -26,10 +26,9 @@ from streaming.chat import (
 )
 from streaming.dialects import DIALECTS, Dialect
 from streaming.http import HttptoolsTransport, environment_transports
-from streaming.model.body import RequestBody
+from streaming.model.body import RequestBody, TimedReader
 from streaming.model.decoder import ResponseDecoder
 from streaming.model.errors import ModelError, error_of_delta, error_of_status
-from streaming.model.timed_reading import TimedReader
 from streaming.wire import ErrorCode
 
 HttpTransport = Literal["httptools", "httpx"]

@@ -6,42 +6,53 @@
 from __future__ import annotations
 
 from parser import well_formed_json
-from streaming.wire.codes import CloseCode, ErrorCode
-from streaming.wire.frame_parts import MAX_ENTITY_ID_CHARS
-from streaming.wire.frames import (
-    PROTOCOL_VERSION,
-    SERVER_FRAME,
+from streaming.wire.client import (
+    CLIENT_FRAME,
     ClientFrame,
+    WsAuthRefresh,
+    WsCancel,
+    WsClientMutation,
+    WsDataResponse,
+    WsDeviceHello,
+    WsHomeRequest,
+    WsMemoryForget,
+    WsPing,
+    WsPopupRequest,
+    WsToolResult,
+)
+from streaming.wire.codes import CloseCode, ErrorCode
+from streaming.wire.frames import (
+    MAX_ENTITY_ID_CHARS,
+    PROTOCOL_VERSION,
     Domain,
     Entity,
     MemoryTier,
     MutationOp,
     Optional,
-    ServerFrame,
-    WsAuthExpiring,
-    WsAuthRefresh,
-    WsBlockOpen,
-    WsCancel,
     WsClientInfo,
-    WsClientMutation,
-    WsDataRequest,
-    WsDataResponse,
-    WsDeviceHello,
-    WsDeviceReady,
-    WsError,
     WsFailure,
+    WsFrameType,
     WsHistoryMessage,
-    WsHomeRequest,
     WsLimits,
-    WsMemoryForget,
-    WsMemoryForgotten,
     WsMemoryUsed,
     WsMutationRecord,
-    WsPing,
+    WsResume,
+    WsScope,
+    WsToolError,
+    WsUsage,
+)
+from streaming.wire.inbound import FrameError, decode_client_frame
+from streaming.wire.server import (
+    SERVER_FRAME,
+    ServerFrame,
+    WsAuthExpiring,
+    WsBlockOpen,
+    WsDataRequest,
+    WsDeviceReady,
+    WsError,
+    WsMemoryForgotten,
     WsPong,
     WsPopupDomain,
-    WsPopupRequest,
-    WsScope,
     WsServerMutation,
     WsStreamBlock,
     WsStreamEnd,
@@ -49,14 +60,11 @@ from streaming.wire.frames import (
     WsStreamText,
     WsToolCall,
     WsToolCancel,
-    WsToolError,
-    WsToolResult,
-    WsUsage,
 )
-from streaming.wire.inbound import FrameError, decode_client_frame
 from streaming.wire.stream_text import AnswerFrame, StreamText, TextFrames
 
 __all__ = [
+    "CLIENT_FRAME",
     "MAX_ENTITY_ID_CHARS",
     "PROTOCOL_VERSION",
     "SERVER_FRAME",
@@ -85,6 +93,7 @@ __all__ = [
     "WsDeviceReady",
     "WsError",
     "WsFailure",
+    "WsFrameType",
     "WsHistoryMessage",
     "WsHomeRequest",
     "WsLimits",
@@ -96,6 +105,7 @@ __all__ = [
     "WsPong",
     "WsPopupDomain",
     "WsPopupRequest",
+    "WsResume",
     "WsScope",
     "WsServerMutation",
     "WsStreamBlock",

@@ -1,297 +1,118 @@
-"""Every frame of the device protocol, version 3: frozen pydantic models, discriminated by `type`.
-
-`inbound` validates what clients send; the socket's writer stamps `seq` on what the server sends. The JSON
-Schema, the AsyncAPI document and the clients' types are generated from this module.
-"""
+"""What the frames of both directions share: their types, their base class, and the parts nested in them."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from enum import StrEnum
+from typing import Annotated, Any, Final, Literal, TypeVar
 from uuid import UUID
 
-from pydantic import Field, TypeAdapter
+from pydantic import BaseModel, Field
 
 from streaming.wire.codes import ErrorCode
-from streaming.wire.frame_parts import (
-    MAX_ENTITY_ID_CHARS,
-    Domain,
-    Entity,
-    FrameModel,
-    MemoryTier,
-    MutationOp,
-    Optional,
-    WsClientInfo,
-    WsFailure,
-    WsHistoryMessage,
-    WsLimits,
-    WsMemoryUsed,
-    WsMutationRecord,
-    WsResume,
-    WsScope,
-    WsToolError,
-    WsUsage,
-)
-from streaming.wire.frame_types import WsFrameType
 
-# The parts are imported from here too: clients and tests need one module for the wire.
-__all__ = [
-    "Domain",
-    "Entity",
-    "MemoryTier",
-    "MutationOp",
-    "Optional",
-    "WsClientInfo",
-    "WsFailure",
-    "WsFrameType",
-    "WsHistoryMessage",
-    "WsLimits",
-    "WsMemoryUsed",
-    "WsMutationRecord",
-    "WsResume",
-    "WsScope",
-    "WsToolError",
-    "WsUsage",
-]
+PROTOCOL_VERSION: Final = 3
 
-PROTOCOL_VERSION = 3
+T = TypeVar("T")
+
+Entity = Literal["task", "project", "note", "checkpoint"]
+Domain = Literal["tasks", "checkpoints", "notes", "projects"]
+MutationOp = Literal["create", "update", "delete"]
+MAX_ENTITY_ID_CHARS: Final = 200
+MemoryTier = Literal["core", "associative", "episodic", "proactive"]
+# Optional fields are left out of the JSON when they are None; nulls inside data stay.
+Optional = Annotated[T | None, Field(exclude_if=lambda value: value is None)]
 
 
-class _ServerFrame(FrameModel):
-    seq: int = Field(default=0, ge=0, description="Rises by one per frame of the session, from 1; 0 before sending.")
+class WsFrameType(StrEnum):
+    """Every value of `type` on the wire."""
+
+    DEVICE_HELLO = "device_hello"
+    DEVICE_READY = "device_ready"
+    HOME_REQUEST = "home_request"
+    POPUP_REQUEST = "popup_request"
+    CANCEL = "cancel"
+    STREAM_START = "stream_start"
+    POPUP_DOMAIN = "popup_domain"
+    BLOCK_OPEN = "block_open"
+    STREAM_TEXT = "stream_text"
+    STREAM_BLOCK = "stream_block"
+    STREAM_END = "stream_end"
+    TOOL_CALL = "tool_call"
+    TOOL_CANCEL = "tool_cancel"
+    TOOL_RESULT = "tool_result"
+    DATA_REQUEST = "data_request"
+    DATA_RESPONSE = "data_response"
+    MUTATION = "mutation"
+    MEMORY_FORGET = "memory_forget"
+    MEMORY_FORGOTTEN = "memory_forgotten"
+    PING = "ping"
+    PONG = "pong"
+    AUTH_REFRESH = "auth_refresh"
+    AUTH_EXPIRING = "auth_expiring"
+    ERROR = "error"
 
 
-# ---- client to server -----------------------------------------------------------------------------------------------
+class FrameModel(BaseModel, frozen=True, hide_input_in_errors=True, json_schema_serialization_defaults_required=True):
+    """Unknown fields are ignored."""
 
 
-class WsDeviceHello(FrameModel):
-    type: Literal[WsFrameType.DEVICE_HELLO] = WsFrameType.DEVICE_HELLO
-    token: Optional[Annotated[str, Field(max_length=8192)]] = None
-    device_id: UUID
-    protocol_versions: list[int] = Field(min_length=1, max_length=16)
-    client: WsClientInfo
-    features: list[Annotated[str, Field(max_length=100)]] = Field(
-        default_factory=list, max_length=32, description="What the client also wants: `block_open`. Others are ignored."
-    )
-    resume: Optional[WsResume] = None
+class WsClientInfo(FrameModel):
+    name: str = Field(max_length=200)
+    version: str = Field(max_length=100)
+    platform: str = Field(max_length=100)
 
 
-class WsHomeRequest(FrameModel):
-    type: Literal[WsFrameType.HOME_REQUEST] = WsFrameType.HOME_REQUEST
-    request_id: Optional[UUID] = None
-    message: str = Field(min_length=1)
-    conversation_history: list[WsHistoryMessage] = Field(default_factory=list, max_length=200)
-    session_id: Optional[Annotated[str, Field(max_length=200)]] = None
+class WsResume(FrameModel):
+    session_id: UUID
+    seq: int = Field(ge=0)
 
 
-class WsPopupRequest(FrameModel):
-    type: Literal[WsFrameType.POPUP_REQUEST] = WsFrameType.POPUP_REQUEST
-    request_id: Optional[UUID] = None
-    message: str = Field(min_length=1)
-    scope: WsScope
+class WsLimits(FrameModel):
+    max_frame_bytes: int
+    max_concurrent_requests: int
+    max_message_chars: int
 
 
-class WsCancel(FrameModel):
-    type: Literal[WsFrameType.CANCEL] = WsFrameType.CANCEL
-    request_id: UUID
+class WsHistoryMessage(FrameModel):
+    role: Literal["user", "assistant"]
+    content: str
 
 
-class WsToolResult(FrameModel):
-    """The device's answer: `data` with `ok`, `error` without; `edited_args`: approved so, to be called again."""
+class WsScope(FrameModel):
+    """What a popup was opened on: an entity kind (singular) and, when it is about one item, its id."""
 
-    type: Literal[WsFrameType.TOOL_RESULT] = WsFrameType.TOOL_RESULT
-    call_id: UUID
-    ok: bool
-    data: Any = None
-    edited_args: Optional[dict[str, Any]] = None
-    error: Optional[WsToolError] = None
+    type: Entity
+    id: Optional[Annotated[str, Field(max_length=200)]] = None
 
 
-class WsDataResponse(FrameModel):
-    type: Literal[WsFrameType.DATA_RESPONSE] = WsFrameType.DATA_RESPONSE
-    data_id: UUID
-    items: Optional[Annotated[list[dict[str, Any]], Field(max_length=10_000)]] = None
-    error: Optional[WsToolError] = None
+class WsUsage(FrameModel):
+    input_tokens: int
+    output_tokens: int
 
 
-class WsClientMutation(FrameModel):
-    """The person edited something on this device."""
+class WsFailure(FrameModel):
+    code: ErrorCode
+    message: str
+    retryable: bool
 
-    type: Literal[WsFrameType.MUTATION] = WsFrameType.MUTATION
+
+class WsToolError(FrameModel):
+    code: str = Field(max_length=100)
+    message: str = Field(default="", max_length=10_000)
+
+
+class WsMutationRecord(FrameModel):
+    """One change a request made on the device, as `stream_end.mutations` lists it."""
+
     op: MutationOp
     entity: Entity
     id: str = Field(min_length=1, max_length=MAX_ENTITY_ID_CHARS)
     data: Optional[dict[str, Any]] = None
 
 
-class WsMemoryForget(FrameModel):
-    """The person wants one memory removed for good, one of `stream_end.memory_used` for example."""
+class WsMemoryUsed(FrameModel):
+    """One memory that was recalled for an answer, and why."""
 
-    type: Literal[WsFrameType.MEMORY_FORGET] = WsFrameType.MEMORY_FORGET
-    memory_id: UUID
-
-
-class WsPing(FrameModel):
-    type: Literal[WsFrameType.PING] = WsFrameType.PING
-
-
-class WsAuthRefresh(FrameModel):
-    type: Literal[WsFrameType.AUTH_REFRESH] = WsFrameType.AUTH_REFRESH
-    token: str = Field(max_length=8192)
-
-
-ClientFrame = Annotated[
-    WsDeviceHello
-    | WsHomeRequest
-    | WsPopupRequest
-    | WsCancel
-    | WsToolResult
-    | WsDataResponse
-    | WsClientMutation
-    | WsMemoryForget
-    | WsPing
-    | WsAuthRefresh,
-    Field(discriminator="type"),
-]
-CLIENT_FRAME: TypeAdapter[ClientFrame] = TypeAdapter(ClientFrame)
-
-# ---- server to client -----------------------------------------------------------------------------------------------
-
-
-class WsDeviceReady(_ServerFrame):
-    type: Literal[WsFrameType.DEVICE_READY] = WsFrameType.DEVICE_READY
-    session_id: UUID
-    protocol_version: int = PROTOCOL_VERSION
-    user_id: UUID
-    heartbeat_s: float
-    limits: WsLimits
-    resume: Literal["new", "replayed", "lost"]
-
-
-class WsStreamStart(_ServerFrame):
-    type: Literal[WsFrameType.STREAM_START] = WsFrameType.STREAM_START
-    request_id: UUID
-    agent: str
-
-
-class WsPopupDomain(_ServerFrame):
-    type: Literal[WsFrameType.POPUP_DOMAIN] = WsFrameType.POPUP_DOMAIN
-    request_id: UUID
-    domain: Domain
-
-
-class WsBlockOpen(_ServerFrame):
-    """A block has begun and its type is known; only for clients that asked for the feature `block_open`."""
-
-    type: Literal[WsFrameType.BLOCK_OPEN] = WsFrameType.BLOCK_OPEN
-    request_id: UUID
-    block: int
-    block_type: Literal["text", "chart", "table", "timeline", "entity_ref"]
-
-
-class WsStreamText(_ServerFrame):
-    type: Literal[WsFrameType.STREAM_TEXT] = WsFrameType.STREAM_TEXT
-    request_id: UUID
-    block: int
-    chunk: str
-
-
-class WsStreamBlock(_ServerFrame):
-    type: Literal[WsFrameType.STREAM_BLOCK] = WsFrameType.STREAM_BLOCK
-    request_id: UUID
-    block: int
-    block_type: Literal["chart", "table", "timeline", "entity_ref"]
-    data: dict[str, Any]
-
-
-class WsStreamEnd(_ServerFrame):
-    type: Literal[WsFrameType.STREAM_END] = WsFrameType.STREAM_END
-    request_id: UUID
-    status: Literal["completed", "cancelled", "failed"]
-    mutations: list[WsMutationRecord] = Field(default_factory=list)
-    memory_used: Optional[list[WsMemoryUsed]] = Field(
-        default=None, description="What was recalled for this answer; left out when nothing was."
-    )
-    usage: Optional[WsUsage] = None
-    error: Optional[WsFailure] = None
-
-
-class WsToolCall(_ServerFrame):
-    type: Literal[WsFrameType.TOOL_CALL] = WsFrameType.TOOL_CALL
-    call_id: UUID
-    request_id: UUID
-    tool: str
-    args: dict[str, Any]
-    deadline_ms: int = Field(description="Milliseconds the device has, from receipt.")
-    requires_approval: bool
-
-
-class WsToolCancel(_ServerFrame):
-    type: Literal[WsFrameType.TOOL_CANCEL] = WsFrameType.TOOL_CANCEL
-    call_id: UUID
-
-
-class WsDataRequest(_ServerFrame):
-    type: Literal[WsFrameType.DATA_REQUEST] = WsFrameType.DATA_REQUEST
-    data_id: UUID
-    request_id: UUID
-    entity: Entity
-    id: Optional[str] = None
-    filter: Optional[dict[str, Any]] = None
-
-
-class WsServerMutation(_ServerFrame):
-    """Another device of this user changed something, by a tool (`request_id`) or by hand."""
-
-    type: Literal[WsFrameType.MUTATION] = WsFrameType.MUTATION
-    op: MutationOp
-    entity: Entity
-    id: str
-    data: Optional[dict[str, Any]] = None
-    request_id: Optional[UUID] = None
-    origin_device_id: Optional[UUID] = None
-
-
-class WsMemoryForgotten(_ServerFrame):
-    """The memory is gone, with what it came from and what came of it: something was removed in each of `tiers`."""
-
-    type: Literal[WsFrameType.MEMORY_FORGOTTEN] = WsFrameType.MEMORY_FORGOTTEN
-    memory_id: UUID
-    tiers: list[MemoryTier]
-
-
-class WsPong(_ServerFrame):
-    type: Literal[WsFrameType.PONG] = WsFrameType.PONG
-
-
-class WsAuthExpiring(_ServerFrame):
-    type: Literal[WsFrameType.AUTH_EXPIRING] = WsFrameType.AUTH_EXPIRING
-    in_s: float
-
-
-class WsError(_ServerFrame):
-    type: Literal[WsFrameType.ERROR] = WsFrameType.ERROR
-    code: ErrorCode
-    message: str
-    retryable: bool = False
-    request_id: Optional[UUID] = None
-
-
-ServerFrame = Annotated[
-    WsDeviceReady
-    | WsStreamStart
-    | WsPopupDomain
-    | WsBlockOpen
-    | WsStreamText
-    | WsStreamBlock
-    | WsStreamEnd
-    | WsToolCall
-    | WsToolCancel
-    | WsDataRequest
-    | WsServerMutation
-    | WsMemoryForgotten
-    | WsPong
-    | WsAuthExpiring
-    | WsError,
-    Field(discriminator="type"),
-]
-SERVER_FRAME: TypeAdapter[ServerFrame] = TypeAdapter(ServerFrame)
+    id: UUID
+    tier: MemoryTier
+    reason: str

@@ -7,8 +7,8 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from parser import well_formed_json
+from streaming.wire.client import CLIENT_FRAME, ClientFrame
 from streaming.wire.codes import ErrorCode
-from streaming.wire.frames import CLIENT_FRAME, ClientFrame
 
 
 class FrameError(Exception):

@@ -15,8 +15,10 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
 from streaming.wire.block_data import ENTITY_REFS, PARSED_BLOCKS
+from streaming.wire.client import ClientFrame
 from streaming.wire.codes import CloseCode
-from streaming.wire.frames import PROTOCOL_VERSION, ClientFrame, ServerFrame
+from streaming.wire.frames import PROTOCOL_VERSION
+from streaming.wire.server import ServerFrame
 
 JsonObject = dict[str, Any]
 

@@ -6,7 +6,7 @@ from json.encoder import encode_basestring
 from typing import Final, final
 from uuid import UUID
 
-from streaming.wire.frames import ServerFrame, WsStreamText
+from streaming.wire.server import ServerFrame, WsStreamText
 
 # Everything of the JSON between `seq` and the text, which is the same for all tokens of a block.
 _MIDDLE: Final = ',"type":"stream_text","request_id":"{}","block":{},"chunk":'

@@ -11,7 +11,7 @@ from agents.registry import AGENTS
 from agents.router import Intent, classify_intent, intent_schema, named_agent
 from agents.turn import Scope
 from streaming.chat import Message, Usage
-from streaming.wire.frames import Entity
+from streaming.wire import Entity
 from tests.agents.fakes import Models
 from tests.model_server import Close, Never, Step, end, error_status, text_stream
 

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketRequest, serve_websocket
 
-from streaming.wire.frames import (
+from streaming.wire import (
     CLIENT_FRAME,
     ClientFrame,
     ServerFrame,

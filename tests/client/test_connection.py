@@ -9,7 +9,7 @@ import trio
 
 from client.terminal.connection import ConnectError, ConnectionLostError, ProtocolError, open_connection
 from client.terminal.device import open_device
-from streaming.wire.frames import (
+from streaming.wire import (
     WsAuthExpiring,
     WsClientMutation,
     WsHomeRequest,

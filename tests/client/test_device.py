@@ -9,8 +9,7 @@ import trio
 
 from client.terminal.answer import RequestRefusedError
 from client.terminal.device import Device, open_device
-from streaming.wire.codes import ErrorCode
-from streaming.wire.frames import (
+from streaming.wire import (
     WsAuthExpiring,
     WsCancel,
     WsError,
@@ -22,6 +21,7 @@ from streaming.wire.frames import (
     WsScope,
     WsStreamText,
 )
+from streaming.wire.codes import ErrorCode
 from tests.client.peer import Peer, end, open_peer, start, text
 
 

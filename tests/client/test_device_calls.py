@@ -11,7 +11,7 @@ import trio
 
 from client.terminal.calls import ToolError
 from client.terminal.device import open_device
-from streaming.wire.frames import (
+from streaming.wire import (
     WsAuthExpiring,
     WsClientMutation,
     WsDataRequest,

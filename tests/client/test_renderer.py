@@ -15,7 +15,7 @@ from rich.console import Console
 from client.terminal.blocks import block
 from client.terminal.plain_text import clean, day
 from client.terminal.renderer import Renderer
-from streaming.wire.frames import WsPopupDomain, WsStreamBlock, WsStreamEnd, WsStreamStart, WsStreamText
+from streaming.wire import WsPopupDomain, WsStreamBlock, WsStreamEnd, WsStreamStart, WsStreamText
 
 TODAY = date(2025, 3, 14)
 ID = UUID(int=1)

@@ -17,8 +17,7 @@ from client.terminal.account import load_or_create_account
 from client.terminal.app import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_UNREACHABLE, Options, run
 from client.terminal.prompt import PipeReader, Prompt
 from client.terminal.store import InvalidDataError
-from streaming.wire.codes import ErrorCode
-from streaming.wire.frames import (
+from streaming.wire import (
     WsCancel,
     WsClientMutation,
     WsError,
@@ -27,6 +26,7 @@ from streaming.wire.frames import (
     WsToolCancel,
     WsToolResult,
 )
+from streaming.wire.codes import ErrorCode
 from tests.client.peer import Peer, call, end, open_peer, start, text
 
 

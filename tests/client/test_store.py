@@ -14,7 +14,7 @@ from client.terminal.calls import ToolError
 from client.terminal.sample_data import sample_items
 from client.terminal.store import DeviceStore, InvalidDataError, to_epoch_ms
 from client.terminal.tools import DeviceTools
-from streaming.wire.frames import WsServerMutation
+from streaming.wire import WsServerMutation
 
 NOW = datetime(2025, 3, 14, 15, 30, tzinfo=UTC)
 NOW_MS = 1_741_966_200_000

@@ -17,8 +17,8 @@ from client.terminal.answer import Answer
 from client.terminal.sample_data import sample_items
 from client.terminal.store import DeviceStore
 from client.terminal.tools import DeviceTools
+from streaming.wire import WsHistoryMessage, WsPopupDomain, WsScope, WsStreamStart, WsStreamText
 from streaming.wire.codes import ErrorCode
-from streaming.wire.frames import WsHistoryMessage, WsPopupDomain, WsScope, WsStreamStart, WsStreamText
 from tests.local_model.conftest import OpenHouse
 from tests.local_model.process import LocalModel, model_file, running_model
 

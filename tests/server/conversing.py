@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from client.terminal.connection import Connection, ConnectionLostError
-from streaming.wire.frames import WsStreamText
+from streaming.wire import WsStreamText
 from tests.model_server import ReceivedRequest, Step, tool_calls
 from tests.server.running import Tessera, text_block, tool_messages
 

@@ -15,7 +15,7 @@ from client.terminal.answer import Answer
 from client.terminal.device import Device
 from client.terminal.store import DeviceStore
 from client.terminal.tools import DeviceTools
-from streaming.wire.frames import WsScope, WsStreamStart
+from streaming.wire import WsScope, WsStreamStart
 from tests.model_server import Never, ReceivedRequest, Step, error_status, text_stream, tool_calls
 from tests.server.running import Tessera, open_tessera, tool_messages
 

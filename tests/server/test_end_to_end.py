@@ -14,8 +14,8 @@ import trio
 
 from client.terminal.answer import RequestRefusedError
 from client.terminal.connection import open_connection
+from streaming.wire import WsError, WsPopupDomain, WsScope, WsStreamStart, WsStreamText
 from streaming.wire.codes import ErrorCode
-from streaming.wire.frames import WsError, WsPopupDomain, WsScope, WsStreamStart, WsStreamText
 from tests.model_server import Close, Never, ReceivedRequest, Step, Wait, error_status, text, text_stream, tool_calls
 from tests.server.conversing import TASKS, chat, create_then_say, first_text, list_tasks
 from tests.server.memory_service.memory_server import hello

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from streaming.outbox import DataFrame, Outbox, OutboxOverflow
-from streaming.wire.frames import (
+from streaming.wire import (
     WsPong,
     WsStreamBlock,
     WsStreamEnd,

@@ -13,7 +13,7 @@ from agents.registry import AGENTS
 from agents.tools.device_access import DeviceAccess
 from agents.tools.error import ToolError
 from agents.tools.tool import Tool
-from streaming.wire.frames import WsMutationRecord
+from streaming.wire import WsMutationRecord
 from tests.agents.fakes import ScriptedDevice, answered, make_turn
 
 TOOLS: dict[str, Tool[Any]] = {tool.name: tool for spec in AGENTS.values() for tool in spec.tools}

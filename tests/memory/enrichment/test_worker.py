@@ -20,7 +20,7 @@ from sql.embedded.postgres import EmbeddedPostgres
 from sql.migrate import migrate
 from sql.pool import Pool, PoolTimeout, open_pool
 from sql.tenant import configure_server
-from streaming.wire.frames import WsMutationRecord
+from streaming.wire import WsMutationRecord
 from tests.database import temporary_directory
 from tests.memory.remembering import Memories, WordEmbedder
 

@@ -16,7 +16,7 @@ from server.accounts.credentials import Passwords
 from sql.pool import Pool
 from sql.statements import Statements
 from sql.tenant import scoped
-from streaming.wire.frames import WsClientInfo
+from streaming.wire import WsClientInfo
 
 WEAK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 ANN = normalise_email("ann@example.com")

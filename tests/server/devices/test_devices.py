@@ -14,8 +14,8 @@ from server.devices.pending import PendingReplies
 from server.devices.registry import DeviceRegistry, RemoteDevice, ToolTimeouts
 from server.telemetry.live import LiveSocket
 from server.telemetry.metrics import Metrics
+from streaming.wire import ServerFrame, WsDataResponse, WsToolCall, WsToolCancel, WsToolError, WsToolResult
 from streaming.wire.codes import CloseCode
-from streaming.wire.frames import ServerFrame, WsDataResponse, WsToolCall, WsToolCancel, WsToolError, WsToolResult
 
 USER = uuid4()
 

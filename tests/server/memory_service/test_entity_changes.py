@@ -15,7 +15,7 @@ from memory.tiers.entities import EntityChange, InvalidEntity
 from server.memory_service.entity_changes import ChangeLimits, EntityChanges
 from server.telemetry.metrics import Metrics
 from sql.pool import PoolTimeout
-from streaming.wire.frames import WsMutationRecord
+from streaming.wire import WsMutationRecord
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 ANN, BEN = UUID(int=1), UUID(int=2)

@@ -18,8 +18,8 @@ from client.terminal.account import SignIn
 from client.terminal.connection import open_connection
 from memory.keys.master import new_master_key
 from memory.maintenance.key_check import KeysDoNotFit
+from streaming.wire import WsDeviceHello, WsError, WsMemoryForget, WsMemoryForgotten, WsMemoryUsed, WsScope
 from streaming.wire.codes import ErrorCode
-from streaming.wire.frames import WsDeviceHello, WsError, WsMemoryForget, WsMemoryForgotten, WsMemoryUsed, WsScope
 from tests.server.memory_service.memory_server import hello
 from tests.server.running import Tessera, open_tessera, text_block
 

@@ -15,7 +15,7 @@ from server.net.http_server import ServeLimits, serve_rest
 from server.requests import ChatInput, Emit
 from server.rest.app import build_app
 from server.rest.services import RestServices
-from streaming.wire.frames import WsStreamEnd, WsStreamText
+from streaming.wire import WsStreamEnd, WsStreamText
 from tests.server.rest.listening import USER, ScriptedRunner, client_of, end, listening, make_services
 
 CHAT = "/api/v1/chat"

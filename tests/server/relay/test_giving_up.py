@@ -19,7 +19,7 @@ from server.relay.store import RelayStore
 from sql.pool import open_pool
 from sql.statements import Statements
 from sql.tenant import configure_server
-from streaming.wire.frames import WsToolCall
+from streaming.wire import WsToolCall
 from tests.server.relay.test_two_servers import asking_for, chat, results
 from tests.server.running import Tessera, open_tessera
 

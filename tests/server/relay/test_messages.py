@@ -17,7 +17,7 @@ from server.relay.messages import (
     Seal,
     Unreadable,
 )
-from streaming.wire.frames import (
+from streaming.wire import (
     WsDataRequest,
     WsDataResponse,
     WsServerMutation,

@@ -12,7 +12,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from server.relay.messages import DeviceGoneMessage, ForDevice, FromDevice, Message
 from server.relay.served_calls import Serving
-from streaming.wire.frames import WsDataRequest, WsDataResponse, WsToolCall, WsToolCancel, WsToolResult
+from streaming.wire import WsDataRequest, WsDataResponse, WsToolCall, WsToolCancel, WsToolResult
 from tests.server.devices.test_devices import USER, Link
 
 ASKER = uuid4()

@@ -17,8 +17,8 @@ from psycopg.sql import SQL, Identifier
 from client.terminal.account import SignIn
 from client.terminal.answer import RequestRefusedError
 from client.terminal.device import open_device
+from streaming.wire import WsServerMutation, WsToolCall
 from streaming.wire.codes import CloseCode, ErrorCode
-from streaming.wire.frames import WsServerMutation, WsToolCall
 from tests.model_server import ReceivedRequest, Step, tool_calls
 from tests.server.running import Tessera, open_tessera, text_block, tool_messages
 

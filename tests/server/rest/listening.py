@@ -19,7 +19,7 @@ from server.requests import ChatInput, Emit
 from server.rest.app import build_app
 from server.rest.services import RestLimits, RestServices
 from server.telemetry.metrics import Metrics
-from streaming.wire.frames import WsFailure, WsStreamEnd, WsStreamStart, WsStreamText
+from streaming.wire import WsFailure, WsStreamEnd, WsStreamStart, WsStreamText
 
 USER = UUID("11111111-2222-4333-8444-555555555555")
 REQUEST = UUID("99999999-2222-4333-8444-555555555555")

@@ -15,7 +15,7 @@ import trio
 from server.accounts.credentials import Tokens
 from server.requests import ChatInput, Emit
 from server.rest.services import RestLimits
-from streaming.wire.frames import WsStreamEnd
+from streaming.wire import WsStreamEnd
 from tests.server.rest.listening import KEY, USER, client_of, listening, make_services, raw_exchange
 
 LOGIN = "/api/v1/auth/login"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from server.rest.chat_answer import AnswerCollector
-from streaming.wire.frames import (
+from streaming.wire import (
     ServerFrame,
     WsMutationRecord,
     WsPong,

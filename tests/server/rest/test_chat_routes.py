@@ -11,8 +11,7 @@ import trio
 
 from server.requests import ChatInput, Emit, RequestRefused
 from streaming.chat import Message
-from streaming.wire.codes import ErrorCode
-from streaming.wire.frames import (
+from streaming.wire import (
     WsFailure,
     WsMutationRecord,
     WsScope,
@@ -22,6 +21,7 @@ from streaming.wire.frames import (
     WsStreamText,
     WsUsage,
 )
+from streaming.wire.codes import ErrorCode
 from tests.server.rest.listening import (
     REQUEST,
     USER,

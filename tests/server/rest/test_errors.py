@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from server.rest.errors import STATUS_OF, ChatFailed, rate_limited, unauthorized
+from streaming.wire import WsFailure, WsMutationRecord, WsStreamEnd, WsUsage
 from streaming.wire.codes import ErrorCode
-from streaming.wire.frames import WsFailure, WsMutationRecord, WsStreamEnd, WsUsage
 from tests.server.rest.listening import REQUEST
 
 

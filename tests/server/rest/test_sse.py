@@ -13,8 +13,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from server.requests import ChatInput, Emit, RequestRefused
 from server.rest.sse import KEEP_ALIVE, EventStream, encode_event, sse_response
-from streaming.wire.codes import ErrorCode
-from streaming.wire.frames import (
+from streaming.wire import (
     SERVER_FRAME,
     ServerFrame,
     WsFailure,
@@ -22,6 +21,7 @@ from streaming.wire.frames import (
     WsStreamStart,
     WsStreamText,
 )
+from streaming.wire.codes import ErrorCode
 from tests.server.rest.listening import REQUEST, USER, ScriptedRunner, client_of, end, listening, make_services
 
 CHAT = "/api/v1/chat"

@@ -15,7 +15,7 @@ from agents.binding import Binder
 from agents.tool_results import ToolResults
 from streaming.answer.home import HomeFormatter
 from streaming.answer.popup import DOMAINS, NoPopupDomainError, PopupFormatter
-from streaming.wire.frames import WsBlockOpen, WsPopupDomain, WsStreamBlock, WsStreamStart
+from streaming.wire import WsBlockOpen, WsPopupDomain, WsStreamBlock, WsStreamStart
 from streaming.wire.stream_text import StreamText
 
 REQUEST = UUID(int=7)

@@ -13,7 +13,7 @@ import trio.testing
 
 from streaming.http import HttptoolsTransport
 from streaming.http.deadlines import DeadlineWatch
-from streaming.model.timed_reading import TimedReader
+from streaming.model.body import TimedReader
 from tests.streaming.http.peer import OK, answering, certificates, open_peer
 
 CERTIFICATES = certificates("127.0.0.1")

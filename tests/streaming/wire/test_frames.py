@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from streaming.wire.codes import CloseCode, ErrorCode
-from streaming.wire.frames import (
+from streaming.wire import (
     CLIENT_FRAME,
     SERVER_FRAME,
     WsFrameType,
     WsPing,
     WsStreamText,
 )
+from streaming.wire.codes import CloseCode, ErrorCode
 from streaming.wire.inbound import FrameError, decode_client_frame
 from tests.streaming.sample_frames import CLIENT_FRAMES, ID, SERVER_FRAMES
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import PydanticSerializationError
 
-from streaming.wire.frames import WsStreamText
+from streaming.wire import WsStreamText
 from streaming.wire.stream_text import StreamText, TextFrames
 
 ID = UUID(int=7)
