@@ -14,8 +14,8 @@ import trio.testing
 from server.answers.admission import REMEMBERED_S, RequestIds
 from server.models.spending import TokenSpending
 from server.requests import ChatInput, RequestRefused
+from streaming.wire import ServerFrame
 from streaming.wire.codes import ErrorCode
-from streaming.wire.frames import ServerFrame
 from streaming.wire.stream_text import AnswerFrame
 from tests.server.memory_service.memory_server import LIMITS, MemoryHouse, hello, wall_clock
 from tests.server.memory_service.memory_socket import MemorySocket
