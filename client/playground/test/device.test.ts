@@ -39,7 +39,7 @@ describe("the store", () => {
     expect(open().items).toEqual(sampleItems(NOW));
   });
 
-  it.each(["{", "7x", ""])("begins anew when what was kept is %j", (text) => {
+  it.each(["{", "7x", ""])("starts with the sample data if the stored data is %j", (text) => {
     kept.set("tessera.items", text);
     expect(open().items).toEqual(sampleItems(NOW));
   });
@@ -89,7 +89,7 @@ describe("the store", () => {
     expect(store.get("task", "far")).toBeUndefined();
   });
 
-  it.each(["__proto__", "constructor", "invoice"])("leaves alone what another device says of a kind %s", (kind) => {
+  it.each(["__proto__", "constructor", "invoice"])("ignores a change of the unknown entity %s", (kind) => {
     const before = store.items;
     const change = { op: "create", entity: kind, id: "x", data: { title: "X" } } as unknown as Change;
     expect(store.apply(change)).toBe(false);

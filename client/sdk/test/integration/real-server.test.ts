@@ -254,7 +254,7 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (house) => {
 
 atServer("a server that stops and starts again", { TESSERA_DRAIN_GRACE_S: "60" }, (house) => {
   test(
-    "drains: what runs is finished, what is new is refused, and the client is back when the server is",
+    "drains: running requests finish, new ones are refused, and the client connects again after the restart",
     async () => {
       const { server } = house();
       const started = deferred<void>();

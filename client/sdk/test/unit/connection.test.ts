@@ -34,7 +34,7 @@ describe("the handshake", () => {
     expect(client.state).toEqual({ name: "online", session });
   });
 
-  test("frames before device_ready are not taken for it", async () => {
+  test("frames before device_ready are ignored", async () => {
     const client = server.connect();
     const peer = await server.next();
     peer.say("pong");
@@ -197,7 +197,7 @@ describe("tokens", () => {
   }
 
   test.each([4501, 4502])(
-    "refused with %i in the handshake, another one is asked for and tried at once",
+    "refused with %i in the handshake, a different one is requested and used immediately",
     async (code) => {
       const { reasons, getToken } = tokens("old", "new");
       const client = server.connect({ getToken });

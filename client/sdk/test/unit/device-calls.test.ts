@@ -91,7 +91,7 @@ describe("a tool", () => {
     expect(await run(peer, callOf("list_tasks"))).toMatchObject({ ok: true, data: { items: [{ id: "t1" }] } });
   });
 
-  test.each([undefined, null])("get that gives %s says not_found", async (nothing) => {
+  test.each([undefined, null])("a get that returns %s is answered with not_found", async (nothing) => {
     const { peer } = await server.online({ tools: task(() => nothing) });
     expect(await run(peer, callOf("get_task", { id: "?" }))).toMatchObject({ ok: false, error: { code: "not_found" } });
   });

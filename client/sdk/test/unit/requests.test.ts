@@ -123,7 +123,7 @@ describe("a request", () => {
   });
 
   test.each(["not-uuid", "", DEVICE_ID.replaceAll("-", ""), `{${DEVICE_ID}}`])(
-    "with an id that is no UUID fails without being sent: %s",
+    "with an id that is not a UUID fails without being sent: %s",
     async (requestId) => {
       const { client, peer } = await server.online();
       const asked = [client.home("a", { requestId }), client.popup("b", { type: "task" }, { requestId })];
@@ -261,7 +261,7 @@ describe("forgetting", () => {
   });
 
   test.each(["memory_unavailable", "rate_limited", "invalid_frame", "unknown_type", "internal"])(
-    "ends with an error that may be its own: %s",
+    "fails with an error that may belong to it: %s",
     async (code) => {
       const { client, peer } = await server.online();
       const refused = client.forget(DEVICE_ID);
@@ -353,7 +353,7 @@ describe("a frame from the server", () => {
     expect((await answer).blocks).toEqual([{ index: 0, type: "text", text: "Hi", open: false }]);
   });
 
-  test.each(["not json", "[1]", "null", '{"seq":1}', '{"type":7}'])("and is no frame is reported: %s", async (text) => {
+  test.each(["not json", "[1]", "null", '{"seq":1}', '{"type":7}'])("that is invalid is reported: %s", async (text) => {
     const { client, peer } = await server.online();
     const reported = new Promise<TesseraError>((resolve) => client.on("error", resolve));
     peer.sayText(text);

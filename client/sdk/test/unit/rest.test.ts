@@ -38,7 +38,7 @@ const json =
   };
 const api = (): Rest => rest({ baseUrl: url, getToken: () => "secret" });
 
-test.each(["register", "login"] as const)("%s gives the account and its token", async (name) => {
+test.each(["register", "login"] as const)("%s returns the account and its token", async (name) => {
   reply = json(200, { user_id: "u1", access_token: "t", expires_in: 3600, extra: 1 });
   expect(await api()[name]("ann@example.com", "long enough")).toEqual({
     userId: "u1",
