@@ -22,8 +22,8 @@ run: embedder $(PAGE_TRIED)  ## start the server with an embedded database and a
 chat: $(STAMP)  ## start the terminal client; ARGS="--help" lists its options
 	@exec $(BIN)/python -m client.terminal $(ARGS)
 
-test: embedder  ## run the Python test suite
-	$(BIN)/python -m pytest
+test: embedder  ## run the Python test suite on all cores
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 test-model: $(MODEL_STAMP)  ## test the server with a real, small language model (installs it: 200 MB)
 	$(BIN)/python -m pytest -m local_model tests/local_model
