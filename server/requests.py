@@ -37,7 +37,7 @@ class ChatInput:
     """A validated request. `history` is oldest first; `scope` is there exactly when `mode` is popup.
 
     `device_id` names the device whose tools the agents may call; None means the user's latest connected one.
-    `session_id` is the chat session that the episode is filed under. `block_open`: the client wants these frames.
+    The episode is stored under `conversation_id`. `block_open`: the client wants these frames.
     """
 
     request_id: UUID
@@ -46,7 +46,7 @@ class ChatInput:
     mode: Literal["home", "popup"]
     history: tuple[Message, ...] = ()
     scope: WsScope | None = None
-    session_id: str | None = None
+    conversation_id: str | None = None
     device_id: UUID | None = None
     block_open: bool = False
 
@@ -63,7 +63,7 @@ def chat_input(
                 message=frame.message,
                 mode="home",
                 history=tuple(Message(turn.role, turn.content) for turn in frame.conversation_history),
-                session_id=frame.session_id,
+                conversation_id=frame.session_id,
                 device_id=device_id,
                 block_open=block_open,
             )

@@ -58,7 +58,7 @@ class _Putter:
     refused: bool = False
 
 
-class DirectLane(Protocol):
+class DirectSender(Protocol):
     """How text that nothing waits before is sent without the writer's task; `FrameWriter` of the server does it."""
 
     @property
@@ -66,7 +66,7 @@ class DirectLane(Protocol):
         """Whether a part of a frame waits for `flush`."""
         ...
 
-    def send_now(self, frame: StreamText) -> bool:
+    def try_send(self, frame: StreamText) -> bool:
         """Send `frame`, whole or in part, if that needs no waiting; False when nothing was sent."""
         ...
 
@@ -83,7 +83,9 @@ class Outbox:
     the control lane, in frames.
     """
 
-    def __init__(self, max_bytes: int = 256 * 1024, max_control: int = 1024, direct: DirectLane | None = None) -> None:
+    def __init__(
+        self, max_bytes: int = 256 * 1024, max_control: int = 1024, direct: DirectSender | None = None
+    ) -> None:
         self._direct = direct
         self._max_bytes = max_bytes
         self._max_control = max_control
@@ -125,7 +127,7 @@ class Outbox:
         await trio.lowlevel.checkpoint_if_cancelled()
         self._check_open()
         # No other checkpoint on this way: whoever streams waits for its model between two tokens.
-        if self._reader is not None and isinstance(frame, StreamText) and self._send_now(frame):
+        if self._reader is not None and isinstance(frame, StreamText) and self._try_send(frame):
             return
         entry = _Entry(frame, _size(frame))
         if not self._putters and self._fits(entry):
@@ -223,9 +225,9 @@ class Outbox:
         self._full_since = None
         self._wake_reader()
 
-    def _send_now(self, frame: StreamText) -> bool:
+    def _try_send(self, frame: StreamText) -> bool:
         """Send `frame` past the lanes, which are empty while the reader waits."""
-        if self._direct is None or not self._direct.send_now(frame):
+        if self._direct is None or not self._direct.try_send(frame):
             return False
         if self._direct.unsent:
             self._wake_reader()

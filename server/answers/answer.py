@@ -16,7 +16,7 @@ from agents.orchestrator import Orchestrator
 from agents.registry import BY_ENTITY
 from agents.turn import Turn
 from server.answers.admission import Reservation
-from server.answers.emitter import Emitting
+from server.answers.emitter import Emitter
 from server.answers.popup_scope import resolve_scope
 from server.answers.repairs import corrected_blocks
 from server.answers.report import record_end
@@ -106,7 +106,10 @@ class Answer:
     def live(self) -> LiveRequest:
         """What it does now, for an operator."""
         age_s = trio.current_time() - self._started
-        return live_request(self._chat, self._agent, self._state, age_s, self._device.live())
+        chat = self._chat
+        return live_request(
+            chat.request_id, chat.user_id, chat.mode, self._agent, self._state, age_s, self._device.live()
+        )
 
     async def run(self, emit: EmitFast) -> None:
         """Answer, giving each frame but the last to `emit`.
@@ -114,7 +117,7 @@ class Answer:
         Raises only `Cancelled`, what `emit` raises, and, before the first frame, `RequestRefused`.
         """
         refused: RequestRefused | None = None
-        with request_span(self._parts.trace, self._chat) as root, self._spans:
+        with request_span(self._parts.trace, self._chat.mode, self._chat.request_id) as root, self._spans:
             try:
                 await self._reservation.confirm()
             except RequestRefused as error:
@@ -126,10 +129,10 @@ class Answer:
             raise refused
 
     async def _run(self, emit: EmitFast) -> Literal["completed", "failed"]:
-        emitting = Emitting(emit, self._metrics.added_latency)
+        emitter = Emitter(emit, self._metrics.added_latency)
         try:
             with trio.fail_after(self._limits.request_s):
-                await self._answer(emitting)
+                await self._answer(emitter)
         except ModelError as error:
             self._failure = WsFailure(code=error.code, message=str(error), retryable=error.retryable)
             log.warning("request_failed", code=error.code, reason=str(error))
@@ -146,7 +149,7 @@ class Answer:
         # The border of one request: a fault ends this request with `failed` and touches no other. What the caller's
         # own `emit` raised is the caller's to handle.
         except Exception as error:
-            if emitting.raised is error:
+            if emitter.raised is error:
                 raise
             self._failure = _INTERNAL
             log.exception("request_failed", code=ErrorCode.INTERNAL)
@@ -156,10 +159,10 @@ class Answer:
             return "failed"
         self._state = "storing"
         asked_at = datetime.fromtimestamp(self._asked_at, UTC)
-        await self._memory.store(self._chat, emitting.text, self._agent, self._recalled, asked_at)
+        await self._memory.store(self._chat, emitter.text, self._agent, self._recalled, asked_at)
         return "completed"
 
-    async def _answer(self, emit: Emitting) -> None:
+    async def _answer(self, emit: Emitter) -> None:
         started = False
         scope = self._turn.scope
         if scope is not None:

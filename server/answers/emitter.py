@@ -13,7 +13,7 @@ _TIMED_OF: Final = 16
 """One piece of text of so many is timed: a histogram costs more than the rest of a token's bookkeeping."""
 
 
-class Emitting:
+class Emitter:
     """Passes frames to the caller's `emit`. `raised` tells what that raised from a fault of ours.
 
     `timed` is told how long some pieces of a model's text took, in seconds, between `begin` and `end`.

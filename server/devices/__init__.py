@@ -5,13 +5,12 @@ A user's devices are found by that user's id only, so no call crosses users.
 
 from __future__ import annotations
 
+from server.devices.calls import RemoteDevice, ToolTimeouts
 from server.devices.pending import DeviceGone, PendingReplies
 from server.devices.registry import (
     DeviceLink,
     DeviceRegistry,
     DeviceSide,
-    RemoteDevice,
-    ToolTimeouts,
 )
 
 __all__ = [

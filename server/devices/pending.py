@@ -51,28 +51,28 @@ class PendingReplies(Generic[T]):
         return len(self._replies)
 
     @contextmanager
-    def expect(self, identity: UUID) -> Iterator[Reply[T]]:
-        """Await an answer under `identity` for as long as the block runs; later ones are unknown."""
+    def expect(self, reply_id: UUID) -> Iterator[Reply[T]]:
+        """Await an answer under `reply_id` for as long as the block runs; later ones are unknown."""
         reply = Reply[T]()
         if self._gone:
             reply.give_up()
-        self._replies[identity] = reply
+        self._replies[reply_id] = reply
         try:
             yield reply
         finally:
-            self._replies.pop(identity, None)
+            self._replies.pop(reply_id, None)
 
-    def answer(self, identity: UUID, answer: T) -> bool:
+    def answer(self, reply_id: UUID, answer: T) -> bool:
         """Hand in an answer; False when nobody awaits it. The first answer counts, a second one is unknown."""
-        reply = self._replies.pop(identity, None)
+        reply = self._replies.pop(reply_id, None)
         if reply is None:
             return False
         reply.put(answer)
         return True
 
-    def give_up(self, identity: UUID) -> None:
+    def give_up(self, reply_id: UUID) -> None:
         """Fail one question with `DeviceGone`; does nothing when nobody awaits it."""
-        reply = self._replies.pop(identity, None)
+        reply = self._replies.pop(reply_id, None)
         if reply is not None:
             reply.give_up()
 

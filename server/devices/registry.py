@@ -6,39 +6,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
-from uuid import UUID, uuid4
+from typing import Protocol
+from uuid import UUID
 
 import structlog
-import trio
 
-from agents.device import DeviceCall, DeviceResult, Outcome
-from server.devices.pending import DeviceGone, PendingReplies
-from server.telemetry import LiveCall, LiveSocket, Metrics, tool_span
+from server.devices.pending import PendingReplies
+from server.telemetry import LiveSocket
 from streaming.wire import (
     CloseCode,
-    Entity,
     ServerFrame,
-    WsDataRequest,
     WsDataResponse,
     WsMutationRecord,
     WsServerMutation,
-    WsToolCall,
-    WsToolCancel,
     WsToolResult,
 )
 
 log = structlog.get_logger(__name__)
-
-_OFFLINE: Final = DeviceResult(
-    Outcome.DEVICE_OFFLINE, code="device_offline", message="No device of this person is connected."
-)
-_GONE: Final = DeviceResult(
-    Outcome.DEVICE_GONE, code="device_gone", message="The device disconnected before it answered."
-)
-_DEADLINE: Final = DeviceResult(Outcome.DEADLINE, code="deadline", message="The device did not answer in time.")
 
 
 class DeviceSide(Protocol):
@@ -166,141 +150,3 @@ class DeviceRegistry:
         for device_id, link in self._links.get(user_id, {}).items():
             if device_id != frame.origin_device_id:
                 link.send_control(frame)
-
-
-@dataclass(frozen=True, slots=True)
-class ToolTimeouts:
-    """Seconds a device has for one call, by whether the person must approve it."""
-
-    call_s: float
-    approval_s: float
-
-
-class RemoteDevice:
-    """One request's device: the agents' `DeviceExecutor`, and the source of a popup's scope.
-
-    The device is looked up at each call, so that one that reconnected in between serves the next.
-    """
-
-    def __init__(
-        self,
-        registry: DeviceRegistry,
-        user_id: UUID,
-        device_id: UUID | None,
-        request_id: UUID,
-        timeouts: ToolTimeouts,
-        metrics: Metrics,
-    ) -> None:
-        self._registry = registry
-        self._user_id = user_id
-        self._device_id = device_id
-        self._request_id = request_id
-        self._timeouts = timeouts
-        self._metrics = metrics
-        # First come, first served, so that calls reach the device in the order in which they were made.
-        self._finding = trio.Lock()
-        self._calls: dict[UUID, tuple[str, float]] = {}
-
-    @property
-    def device_id(self) -> UUID | None:
-        """The device that calls go to; None while none was named and none has served a call."""
-        return self._device_id
-
-    def live(self) -> list[LiveCall]:
-        """The calls that are out, the oldest first."""
-        now = trio.current_time()
-        return [
-            LiveCall(tool=tool, call_id=call_id, age_s=round(now - since, 3))
-            for call_id, (tool, since) in self._calls.items()
-        ]
-
-    async def _link(self) -> DeviceSide | None:
-        async with self._finding:
-            link = await self._registry.locate(self._user_id, self._device_id)
-            if link is not None:
-                # Whichever device serves the first call serves them all: one that connects meanwhile has other data.
-                self._device_id = link.device_id
-        return link
-
-    async def execute(self, call: DeviceCall) -> DeviceResult:
-        """Run `call` on the device; see `agents.device.DeviceExecutor`."""
-        outcome = Outcome.CANCELLED
-        call_id, began = uuid4(), trio.current_time()
-        self._calls[call_id] = call.tool, began
-        try:
-            with tool_span(call.tool, str(call_id)) as opened:
-                result = await self._execute(call, call_id)
-                outcome = result.outcome
-                if opened is not None and not result.ok:
-                    opened.failed(outcome.value)
-        finally:
-            del self._calls[call_id]
-            self._metrics.tool_called(call.tool, outcome.value, trio.current_time() - began)
-        return result
-
-    async def _execute(self, call: DeviceCall, call_id: UUID) -> DeviceResult:
-        default = self._timeouts.approval_s if call.requires_approval else self._timeouts.call_s
-        deadline_s = default if call.deadline_s is None else call.deadline_s
-        deadline = trio.current_time() + deadline_s
-        link = await self._link()
-        if link is None:
-            return _OFFLINE
-        with link.tool_replies.expect(call_id) as reply:
-            link.send_control(
-                WsToolCall(
-                    call_id=call_id,
-                    request_id=self._request_id,
-                    tool=call.tool,
-                    args=dict(call.args),
-                    deadline_ms=int(deadline_s * 1000),
-                    requires_approval=call.requires_approval,
-                )
-            )
-            try:
-                with trio.move_on_at(deadline):
-                    return _result(await reply.wait(), call)
-            except DeviceGone:
-                # Another server that was taken for dead may come to itself: it must not run the call then.
-                link.send_control(WsToolCancel(call_id=call_id))
-                return _GONE
-            except trio.Cancelled:
-                link.send_control(WsToolCancel(call_id=call_id))
-                raise
-        link.send_control(WsToolCancel(call_id=call_id))
-        return _DEADLINE
-
-    async def fetch(self, entity: Entity, identity: str) -> Mapping[str, Any] | DeviceResult:
-        """One item of the device's data, or the result that says why it could not be had."""
-        deadline = trio.current_time() + self._timeouts.call_s
-        link = await self._link()
-        if link is None:
-            return _OFFLINE
-        data_id = uuid4()
-        with link.data_replies.expect(data_id) as reply:
-            link.send_control(WsDataRequest(data_id=data_id, request_id=self._request_id, entity=entity, id=identity))
-            try:
-                with trio.move_on_at(deadline):
-                    answer = await reply.wait()
-                    if answer.error is not None:
-                        return DeviceResult(Outcome.ERROR, code=answer.error.code, message=answer.error.message)
-                    # Only the item that was asked for: another one would be taken for what the person has open.
-                    found = next((item for item in answer.items or () if str(item.get("id")) == identity), None)
-                    if found is None:
-                        return DeviceResult(Outcome.ERROR, code="not_found", message="The device has no such item.")
-                    return found
-            except DeviceGone:
-                return _GONE
-        return _DEADLINE
-
-
-def _result(frame: WsToolResult, call: DeviceCall) -> DeviceResult:
-    if frame.ok and frame.edited_args is not None:
-        if call.requires_approval:
-            return DeviceResult(Outcome.EDITED, data=frame.edited_args)
-        return DeviceResult(Outcome.ERROR, code="not_asked", message="The call did not ask for approval.")
-    if frame.ok:
-        return DeviceResult(Outcome.ANSWERED, data=frame.data)
-    if frame.error is None:
-        return DeviceResult(Outcome.ERROR, code="error", message="The device gave no reason.")
-    outcome = Outcome.DENIED if frame.error.code == "denied" else Outcome.ERROR
-    return DeviceResult(outcome, code=frame.error.code, message=frame.error.message)

@@ -98,7 +98,7 @@ class MemoryService:
                 await self._changes.written(chat.user_id)
                 await self._middleware.store_episode(
                     chat.user_id,
-                    chat.session_id,
+                    chat.conversation_id,
                     chat.message,
                     response,
                     chat.request_id,

@@ -5,8 +5,7 @@ Messages between servers are encrypted while they wait in the database.
 
 from __future__ import annotations
 
-from server.relay.relay import Relay
-from server.relay.setup import open_relay
+from server.relay.relay import Relay, open_relay
 
 __all__ = [
     "Relay",

@@ -20,7 +20,7 @@ RelayedFrame = WsToolCall | WsToolCancel | WsDataRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Awaited:
+class OpenCalls:
     """What one other server's devices have been asked and have not answered."""
 
     tools: PendingReplies[WsToolResult] = field(default_factory=PendingReplies)
@@ -35,10 +35,10 @@ class Awaited:
             return self.tools.answer(frame.call_id, frame)
         return self.data.answer(frame.data_id, frame)
 
-    def gone(self, identity: UUID) -> None:
+    def gone(self, call_id: UUID) -> None:
         """One question will not be answered."""
-        self.tools.give_up(identity)
-        self.data.give_up(identity)
+        self.tools.give_up(call_id)
+        self.data.give_up(call_id)
 
     def all_gone(self) -> None:
         """None of them will be answered, nor any that is asked yet."""
@@ -53,26 +53,26 @@ class RelayedLink:
         self,
         user_id: UUID,
         device_id: UUID,
-        worker_id: UUID,
-        awaited: Awaited,
+        server_id: UUID,
+        open_calls: OpenCalls,
         post: Callable[[RelayedLink, RelayedFrame], None],
     ) -> None:
         self.user_id = user_id
         self.device_id = device_id
-        self.worker_id = worker_id
-        self.awaited = awaited
+        self.server_id = server_id
+        self.open_calls = open_calls
         self._post = post
 
     def __repr__(self) -> str:
-        return f"<RelayedLink to {self.device_id} at {self.worker_id}>"
+        return f"<RelayedLink to {self.device_id} at {self.server_id}>"
 
     @property
     def tool_replies(self) -> PendingReplies[WsToolResult]:
-        return self.awaited.tools
+        return self.open_calls.tools
 
     @property
     def data_replies(self) -> PendingReplies[WsDataResponse]:
-        return self.awaited.data
+        return self.open_calls.data
 
     def send_control(self, frame: ServerFrame) -> None:
         """Pass `frame` on. Never blocks, never raises; a question that can't be passed on is given up."""

@@ -91,15 +91,15 @@ class Seal:
     def __init__(self, keys: Sequence[bytes]) -> None:
         self._fernet = MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in keys])
 
-    def close(self, user_id: UUID, identity: UUID, message: Message) -> bytes:
-        """A token that opens as message `identity` of this user only."""
-        return self._fernet.encrypt(user_id.bytes + identity.bytes + _MESSAGE.dump_json(message))
+    def close(self, user_id: UUID, message_id: UUID, message: Message) -> bytes:
+        """A token that opens as message `message_id` of this user only."""
+        return self._fernet.encrypt(user_id.bytes + message_id.bytes + _MESSAGE.dump_json(message))
 
-    def open(self, user_id: UUID, identity: UUID, token: bytes) -> Message:
+    def open(self, user_id: UUID, message_id: UUID, token: bytes) -> Message:
         """What `close` was given. Raises `Unreadable`, with nothing of the contents in it."""
         try:
             plain = self._fernet.decrypt(token)
-            if plain[:32] != user_id.bytes + identity.bytes:
+            if plain[:32] != user_id.bytes + message_id.bytes:
                 raise Unreadable
             return _MESSAGE.validate_json(plain[32:])
         except (InvalidToken, ValidationError):

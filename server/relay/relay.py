@@ -18,20 +18,25 @@ from uuid import UUID
 import structlog
 import trio
 
+from memory.keys import KeyRing
 from server.devices import DeviceRegistry, DeviceSide
-from server.relay.link import Awaited, RelayedFrame, RelayedLink
+from server.relay.link import OpenCalls, RelayedFrame, RelayedLink
 from server.relay.messages import (
+    SEAL_LABEL,
     Announced,
     DeviceGoneMessage,
     ForDevice,
     FromDevice,
     Message,
     Replaced,
+    Seal,
 )
-from server.relay.send_queue import Outgoing
-from server.relay.served_calls import Serving
+from server.relay.send_queue import SendQueue
+from server.relay.served_calls import ServedCalls
 from server.relay.store import RelayStore, channel_of
+from server.storage import Database
 from sql.notifications import listen
+from sql.statements import Statements
 from streaming.wire import CloseCode, WsDataRequest, WsServerMutation, WsToolCall, WsToolCancel
 
 log = structlog.get_logger(__name__)
@@ -66,20 +71,20 @@ class Relay:
         self._conninfo = conninfo
         self._call_s = call_s
         self._heartbeat_s = heartbeat_s
-        self._awaited: dict[UUID, Awaited] = {}
+        self._open_calls: dict[UUID, OpenCalls] = {}
         self._sessions: dict[tuple[UUID, UUID], UUID] = {}
-        self._out = Outgoing(store)
-        self._serving = Serving(self._reply)
+        self._out = SendQueue(store)
+        self._served_calls = ServedCalls(self._reply)
         self._arrived, self._arrivals = trio.open_memory_channel[tuple[UUID, UUID]](_ARRIVALS)
         self._look = trio.Event()
         self._expire_at = 0.0
 
     def __repr__(self) -> str:
-        return f"<Relay {self._store.worker_id}, awaiting {sum(map(len, self._awaited.values()))}>"
+        return f"<Relay {self._store.server_id}, awaiting {sum(map(len, self._open_calls.values()))}>"
 
     @property
-    def worker_id(self) -> UUID:
-        return self._store.worker_id
+    def server_id(self) -> UUID:
+        return self._store.server_id
 
     # ---- as the registry sees it ------------------------------------------------------------------------------------
 
@@ -92,12 +97,12 @@ class Relay:
         except Exception as error:  # noqa: BLE001
             log.warning("relay_locate_failed", reason=type(error).__name__, detail=str(error))
             return self._registry.find(user_id, device_id)
-        for found, worker_id in devices:
+        for found, server_id in devices:
             if device_id not in {None, found}:
                 continue
-            if worker_id != self.worker_id:
-                awaited = self._awaited.setdefault(worker_id, Awaited())
-                return RelayedLink(user_id, found, worker_id, awaited, self._post)
+            if server_id != self.server_id:
+                open_calls = self._open_calls.setdefault(server_id, OpenCalls())
+                return RelayedLink(user_id, found, server_id, open_calls, self._post)
             if (here := self._registry.find(user_id, found)) is not None:
                 return here
         return self._registry.find(user_id, device_id)
@@ -110,7 +115,7 @@ class Relay:
         """See `server.devices.registry.OtherServers`. The device's older session elsewhere is ended."""
         before = await self._store.join(user_id, device_id, session_id)
         self._sessions[user_id, device_id] = session_id
-        if before is not None and before[0] != self.worker_id:
+        if before is not None and before[0] != self.server_id:
             message = Replaced(device_id=device_id, connection_id=before[1])
             self._out.put(user_id, before[0], message, _LASTING_S)
 
@@ -143,13 +148,13 @@ class Relay:
 
     def _post(self, link: RelayedLink, frame: RelayedFrame) -> None:
         within_s = frame.deadline_ms / 1000 if isinstance(frame, WsToolCall) else self._call_s
-        message = ForDevice(device_id=link.device_id, asker=self.worker_id, within_s=within_s, frame=frame)
+        message = ForDevice(device_id=link.device_id, asker=self.server_id, within_s=within_s, frame=frame)
         if isinstance(frame, WsToolCancel):
-            self._out.withdraw(link.user_id, link.worker_id, frame.call_id, message, within_s)
+            self._out.withdraw(link.user_id, link.server_id, frame.call_id, message, within_s)
             return
-        identity = frame.data_id if isinstance(frame, WsDataRequest) else frame.call_id
-        lost = partial(link.awaited.gone, identity)
-        self._out.put_call(link.user_id, link.worker_id, message, within_s, identity, lost)
+        call_id = frame.data_id if isinstance(frame, WsDataRequest) else frame.call_id
+        lost = partial(link.open_calls.gone, call_id)
+        self._out.put_call(link.user_id, link.server_id, message, within_s, call_id, lost)
 
     def _reply(self, user_id: UUID, asker: UUID, message: Message) -> None:
         self._out.put(user_id, asker, message, _LASTING_S)
@@ -163,7 +168,7 @@ class Relay:
             nursery.start_soon(self._listen)
             nursery.start_soon(self._out.run)
             nursery.start_soon(self._take_all)
-            nursery.start_soon(self._serving.run)
+            nursery.start_soon(self._served_calls.run)
             nursery.start_soon(self._keep_in_touch)
             task_status.started()
 
@@ -179,20 +184,20 @@ class Relay:
     async def _listen(self) -> None:
         def heard(payload: str) -> None:
             try:
-                user_id, identity = map(UUID, payload.split())
+                user_id, message_id = map(UUID, payload.split())
             except ValueError:  # anybody who may connect to the database may notify
                 return
-            self._note(user_id, identity)
+            self._note(user_id, message_id)
 
         def listening() -> None:
             self._look.set()
 
-        await listen(self._conninfo, channel_of(self.worker_id), on_listening=listening, on_notification=heard)
+        await listen(self._conninfo, channel_of(self.server_id), on_listening=listening, on_notification=heard)
 
-    def _note(self, user_id: UUID, identity: UUID) -> None:
+    def _note(self, user_id: UUID, message_id: UUID) -> None:
         # What there is no room for is found at a later heartbeat.
         with suppress(trio.WouldBlock):
-            self._arrived.send_nowait((user_id, identity))
+            self._arrived.send_nowait((user_id, message_id))
 
     async def _keep_in_touch(self) -> None:
         """Show at every heartbeat that this server runs, see which others do, and look for what was missed."""
@@ -209,10 +214,10 @@ class Relay:
                     for (user_id, device_id), session_id in list(self._sessions.items()):
                         await self._store.join(user_id, device_id, session_id)
                 # Those asked from now on are live by a later look.
-                known = set(self._awaited)
+                known = set(self._open_calls)
                 live = await self._store.live()
-                for user_id, identity in await self._store.waiting():
-                    self._note(user_id, identity)
+                for user_id, message_id in await self._store.waiting():
+                    self._note(user_id, message_id)
                 if trio.current_time() >= self._expire_at:
                     self._expire_at = trio.current_time() + _EXPIRE_S
                     await self._store.expire()
@@ -220,17 +225,17 @@ class Relay:
         except Exception as error:  # noqa: BLE001
             log.warning("relay_heartbeat_failed", reason=type(error).__name__, detail=str(error))
             return
-        for worker_id in known - live:
-            log.warning("relay_server_gone", server=str(worker_id))
-            self._awaited.pop(worker_id).all_gone()
+        for server_id in known - live:
+            log.warning("relay_server_gone", server=str(server_id))
+            self._open_calls.pop(server_id).all_gone()
 
     # ---- what arrives -----------------------------------------------------------------------------------------------
 
     async def _take_all(self) -> None:
-        async for user_id, identity in self._arrivals:
+        async for user_id, message_id in self._arrivals:
             began = trio.current_time()
             try:
-                taken = await self._store.take(user_id, identity)
+                taken = await self._store.take(user_id, message_id)
             # A border: one message must not keep the next ones; what the database still has is found again.
             except Exception as error:  # noqa: BLE001
                 log.warning("relay_take_failed", reason=type(error).__name__, detail=str(error))
@@ -243,17 +248,27 @@ class Relay:
             case ForDevice():
                 # A process that was stopped while it took the call was taken for dead, and the call given up.
                 device = self._registry.find(user_id, message.device_id) if took_s < _SLOW_TAKE_S else None
-                self._serving.serve(user_id, device, message.bounded(left_s - took_s))
+                self._served_calls.serve(user_id, device, message.bounded(left_s - took_s))
             case FromDevice():
-                for awaited in self._awaited.values():
-                    if awaited.answer(message.frame):
+                for open_calls in self._open_calls.values():
+                    if open_calls.answer(message.frame):
                         return
             case DeviceGoneMessage():
-                for awaited in self._awaited.values():
-                    awaited.gone(message.id)
+                for open_calls in self._open_calls.values():
+                    open_calls.gone(message.id)
             case Announced():
                 self._registry.deliver(user_id, message.frame)
             case Replaced():
                 link = self._registry.find(user_id, message.device_id)
                 if link is not None and self._sessions.get((user_id, message.device_id)) == message.connection_id:
                     link.close(CloseCode.REPLACED, "this device connected again")
+
+
+def open_relay(
+    database: Database, statements: Statements, keys: KeyRing, registry: DeviceRegistry, *, call_s: float
+) -> Relay:
+    """A relay for the devices of `registry`, which finds those of the other servers from now on. `run` it."""
+    store = RelayStore(database.pool, statements, Seal(keys.derive(SEAL_LABEL)), stale_s=STALE_S)
+    relay = Relay(store, registry, database.url, call_s=call_s)
+    registry.others = relay
+    return relay

@@ -16,7 +16,7 @@ from server.relay.store import RelayStore
 
 log = structlog.get_logger(__name__)
 
-_LANES: Final = 4
+_QUEUES: Final = 4
 _WAITING: Final = 1000
 _WITHIN_S: Final = 5.0
 
@@ -31,35 +31,35 @@ class _Task:
     lost: Callable[[], None]
 
 
-class Outgoing:
+class SendQueue:
     """Queues for the database; what can't be sent in time is lost, and told to who asked for it."""
 
     def __init__(self, store: RelayStore) -> None:
         self._store = store
-        self._lanes = [trio.open_memory_channel[_Task](_WAITING) for _ in range(_LANES)]
+        self._queues = [trio.open_memory_channel[_Task](_WAITING) for _ in range(_QUEUES)]
 
     def put(
-        self, user_id: UUID, worker_id: UUID, message: Message, ttl_s: float, lost: Callable[[], None] = _nothing
+        self, user_id: UUID, server_id: UUID, message: Message, ttl_s: float, lost: Callable[[], None] = _nothing
     ) -> None:
         """Send `message` to a server, where it waits at most `ttl_s` seconds. `lost` is called when it can't be."""
-        self._queue(user_id, partial(self._store.send, user_id, worker_id, message, ttl_s), lost)
+        self._queue(user_id, partial(self._store.send, user_id, server_id, message, ttl_s), lost)
 
     def put_call(
         self,
         user_id: UUID,
-        worker_id: UUID,
+        server_id: UUID,
         message: Message,
         ttl_s: float,
-        identity: UUID,
+        call_id: UUID,
         lost: Callable[[], None] = _nothing,
     ) -> None:
         """As `put`, for a message that `withdraw` can take back: its time begins now, however long it queues."""
         expires_at = trio.current_time() + ttl_s
-        self._queue(user_id, partial(self._put_call, user_id, worker_id, message, expires_at, identity), lost)
+        self._queue(user_id, partial(self._put_call, user_id, server_id, message, expires_at, call_id), lost)
 
-    def withdraw(self, user_id: UUID, worker_id: UUID, identity: UUID, otherwise: Message, ttl_s: float) -> None:
-        """Take the call `identity` back, or send `otherwise` to the server that has taken it already."""
-        self._queue(user_id, partial(self._withdraw, user_id, worker_id, identity, otherwise, ttl_s), _nothing)
+    def withdraw(self, user_id: UUID, server_id: UUID, call_id: UUID, otherwise: Message, ttl_s: float) -> None:
+        """Take the call `call_id` back, or send `otherwise` to the server that has taken it already."""
+        self._queue(user_id, partial(self._withdraw, user_id, server_id, call_id, otherwise, ttl_s), _nothing)
 
     def announce(self, user_id: UUID, message: Message, ttl_s: float) -> None:
         """Send `message` to every other server with a device of the user's."""
@@ -72,19 +72,19 @@ class Outgoing:
     async def run(self) -> None:
         """Send until cancelled."""
         async with trio.open_nursery() as nursery:
-            for _, lane in self._lanes:
-                nursery.start_soon(self._run_lane, lane)
+            for _, queue in self._queues:
+                nursery.start_soon(self._run_queue, queue)
 
     def _queue(self, user_id: UUID, run: Callable[[], Awaitable[None]], lost: Callable[[], None]) -> None:
-        send, _ = self._lanes[user_id.int % _LANES]
+        send, _ = self._queues[user_id.int % _QUEUES]
         try:
             send.send_nowait(_Task(run, lost))
         except trio.WouldBlock:
             log.warning("relay_overflow", waiting=_WAITING)
             lost()
 
-    async def _run_lane(self, lane: trio.MemoryReceiveChannel[_Task]) -> None:
-        async for task in lane:
+    async def _run_queue(self, queue: trio.MemoryReceiveChannel[_Task]) -> None:
+        async for task in queue:
             try:
                 with trio.fail_after(_WITHIN_S):
                     await task.run()
@@ -94,17 +94,17 @@ class Outgoing:
                 task.lost()
 
     async def _put_call(
-        self, user_id: UUID, worker_id: UUID, message: Message, expires_at: float, identity: UUID
+        self, user_id: UUID, server_id: UUID, message: Message, expires_at: float, call_id: UUID
     ) -> None:
         left_s = expires_at - trio.current_time()
         if left_s > 0:  # else its asker is about to give it up, or has
-            await self._store.send(user_id, worker_id, message, left_s, identity)
+            await self._store.send(user_id, server_id, message, left_s, call_id)
 
-    async def _withdraw(self, user_id: UUID, worker_id: UUID, identity: UUID, otherwise: Message, ttl_s: float) -> None:
-        if not await self._store.withdraw(user_id, identity):
-            await self._store.send(user_id, worker_id, otherwise, ttl_s)
+    async def _withdraw(self, user_id: UUID, server_id: UUID, call_id: UUID, otherwise: Message, ttl_s: float) -> None:
+        if not await self._store.withdraw(user_id, call_id):
+            await self._store.send(user_id, server_id, otherwise, ttl_s)
 
     async def _announce(self, user_id: UUID, message: Message, ttl_s: float) -> None:
-        servers = {worker_id for _, worker_id in await self._store.devices(user_id)} - {self._store.worker_id}
-        for worker_id in servers:
-            await self._store.send(user_id, worker_id, message, ttl_s)
+        servers = {server_id for _, server_id in await self._store.devices(user_id)} - {self._store.server_id}
+        for server_id in servers:
+            await self._store.send(user_id, server_id, message, ttl_s)

@@ -25,13 +25,13 @@ Respond = Callable[[UUID, UUID, Message], None]
 @dataclass(frozen=True, slots=True)
 class _Question:
     user_id: UUID
-    identity: UUID
+    call_id: UUID
     device: DeviceLink
     asked: ForDevice
     scope: trio.CancelScope
 
 
-class Serving:
+class ServedCalls:
     """Puts the questions, each in a task of `run`, and has `respond` send the answers."""
 
     def __init__(self, respond: Respond) -> None:
@@ -50,20 +50,20 @@ class Serving:
             if question is not None:
                 question.scope.cancel()
             return
-        identity = frame.call_id if isinstance(frame, WsToolCall) else frame.data_id
+        call_id = frame.call_id if isinstance(frame, WsToolCall) else frame.data_id
         if device is None:
-            self._respond(user_id, asked.asker, DeviceGoneMessage(id=identity))
+            self._respond(user_id, asked.asker, DeviceGoneMessage(id=call_id))
             return
         if asked.within_s <= 0:  # the asker gives it up by itself
             return
-        question = _Question(user_id, identity, device, asked, trio.CancelScope())
+        question = _Question(user_id, call_id, device, asked, trio.CancelScope())
         try:
             self._send.send_nowait(question)
         except trio.WouldBlock:
             log.warning("relay_overflow", waiting=_WAITING)
-            self._respond(user_id, asked.asker, DeviceGoneMessage(id=identity))
+            self._respond(user_id, asked.asker, DeviceGoneMessage(id=call_id))
         else:
-            self._open[user_id, identity] = question
+            self._open[user_id, call_id] = question
 
     async def run(self) -> None:
         """Put what is asked until cancelled."""
@@ -89,17 +89,17 @@ class Serving:
                 # Withdrawn, or late: the asker knows by itself, or is gone.
                 device.send_control(WsToolCancel(call_id=asked.frame.call_id))
         finally:
-            del self._open[question.user_id, question.identity]
+            del self._open[question.user_id, question.call_id]
 
     async def _put(
         self, question: _Question, replies: PendingReplies[WsToolResult] | PendingReplies[WsDataResponse]
     ) -> Message | None:
         """The device's answer, or that it is gone; None when its time is over."""
-        with replies.expect(question.identity) as reply:
+        with replies.expect(question.call_id) as reply:
             question.device.send_control(question.asked.frame)
             with trio.move_on_after(question.asked.within_s):
                 try:
                     return FromDevice(frame=await reply.wait())
                 except DeviceGone:
-                    return DeviceGoneMessage(id=question.identity)
+                    return DeviceGoneMessage(id=question.call_id)
         return None

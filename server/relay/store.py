@@ -14,28 +14,28 @@ _FORGET_S: Final = 60.0
 _BATCH: Final = 500
 
 
-def channel_of(worker_id: UUID) -> str:
+def channel_of(server_id: UUID) -> str:
     """The channel on which a server hears of its messages."""
-    return f"tessera_{worker_id.hex}"
+    return f"tessera_{server_id.hex}"
 
 
 class RelayStore:
     """One server's view of the tables. `stale_s`: a server that was not seen for so long does not run."""
 
     def __init__(self, pool: Pool, statements: Statements, seal: Seal, *, stale_s: float) -> None:
-        self.worker_id = uuid4()
+        self.server_id = uuid4()
         self._pool = pool
         self._statements = statements
         self._seal = seal
         self._stale_s = stale_s
 
     def __repr__(self) -> str:
-        return f"<RelayStore of {self.worker_id}>"
+        return f"<RelayStore of {self.server_id}>"
 
     async def heartbeat(self) -> bool:
         """Say that this server runs. Returns whether the database did not know, and so knows none of its devices."""
         async with self._pool.connection() as connection:
-            cursor = await connection.execute(self._statements["relay_heartbeat"], {"worker_id": self.worker_id})
+            cursor = await connection.execute(self._statements["relay_heartbeat"], {"worker_id": self.server_id})
             row = await cursor.fetchone()
         return bool(row and row[0])
 
@@ -43,12 +43,12 @@ class RelayStore:
         """The servers that run."""
         async with self._pool.connection() as connection:
             cursor = await connection.execute(self._statements["relay_workers_live"], {"stale_s": self._stale_s})
-            return {worker_id for (worker_id,) in await cursor.fetchall()}
+            return {server_id for (server_id,) in await cursor.fetchall()}
 
     async def leave(self) -> None:
         """This server ends."""
         async with self._pool.connection() as connection:
-            await connection.execute(self._statements["relay_worker_leave"], {"worker_id": self.worker_id})
+            await connection.execute(self._statements["relay_worker_leave"], {"worker_id": self.server_id})
 
     async def expire(self) -> None:
         """Remove what is over, whoever left it."""
@@ -78,51 +78,51 @@ class RelayStore:
         values = {"user_id": user_id, "stale_s": self._stale_s}
         async with scoped(self._pool, user_id) as connection:
             cursor = await connection.execute(self._statements["relay_devices_live"], values)
-        return [(device_id, worker_id) for device_id, worker_id in await cursor.fetchall()]
+        return [(device_id, server_id) for device_id, server_id in await cursor.fetchall()]
 
     async def send(
-        self, user_id: UUID, worker_id: UUID, message: Message, ttl_s: float, identity: UUID | None = None
+        self, user_id: UUID, server_id: UUID, message: Message, ttl_s: float, message_id: UUID | None = None
     ) -> None:
         """Leave `message` for a server for `ttl_s` seconds at most, and tell it.
 
-        One that may be withdrawn has an `identity`, which no other message of the user's ever has.
+        One that may be withdrawn has an `message_id`, which no other message of the user's ever has.
         """
-        identity = identity or uuid4()
+        message_id = message_id or uuid4()
         values = {
             "user_id": user_id,
-            "id": identity,
-            "worker_id": worker_id,
-            "body_encrypted": self._seal.close(user_id, identity, message),
+            "id": message_id,
+            "worker_id": server_id,
+            "body_encrypted": self._seal.close(user_id, message_id, message),
             "ttl_s": ttl_s,
-            "channel": channel_of(worker_id),
+            "channel": channel_of(server_id),
         }
         async with scoped(self._pool, user_id) as connection:
             await connection.execute(self._statements["relay_send"], values)
 
-    async def withdraw(self, user_id: UUID, identity: UUID) -> bool:
+    async def withdraw(self, user_id: UUID, message_id: UUID) -> bool:
         """Take a message back; False when it is not there (any more)."""
         async with scoped(self._pool, user_id) as connection:
-            values = {"user_id": user_id, "id": identity}
+            values = {"user_id": user_id, "id": message_id}
             cursor = await connection.execute(self._statements["relay_withdraw"], values)
         return await cursor.fetchone() is not None
 
-    async def take(self, user_id: UUID, identity: UUID) -> tuple[Message, float] | None:
+    async def take(self, user_id: UUID, message_id: UUID) -> tuple[Message, float] | None:
         """The message, which nobody gets again, and the seconds for which it would have waited yet.
 
         None when it is taken, withdrawn or over. Raises `messages.Unreadable` too.
         """
-        values = {"user_id": user_id, "id": identity, "worker_id": self.worker_id}
+        values = {"user_id": user_id, "id": message_id, "worker_id": self.server_id}
         async with scoped(self._pool, user_id) as connection:
             cursor = await connection.execute(self._statements["relay_take"], values)
         row = await cursor.fetchone()
-        return None if row is None else (self._seal.open(user_id, identity, bytes(row[0])), float(row[1]))
+        return None if row is None else (self._seal.open(user_id, message_id, bytes(row[0])), float(row[1]))
 
     async def waiting(self) -> list[tuple[UUID, UUID]]:
         """(user, message) of what waits for this server, in its order."""
         async with listing(self._pool) as connection:
-            values = {"worker_id": self.worker_id, "limit": _BATCH}
+            values = {"worker_id": self.server_id, "limit": _BATCH}
             cursor = await connection.execute(self._statements["relay_waiting"], values)
-        return [(user_id, identity) for user_id, identity in await cursor.fetchall()]
+        return [(user_id, message_id) for user_id, message_id in await cursor.fetchall()]
 
     async def claim(self, user_id: UUID, request_id: UUID, ttl_s: float) -> bool:
         """Take a request id into use for `ttl_s` seconds; False when a server has."""
@@ -142,5 +142,5 @@ class RelayStore:
             "user_id": user_id,
             "device_id": device_id,
             "connection_id": connection_id,
-            "worker_id": self.worker_id,
+            "worker_id": self.server_id,
         }

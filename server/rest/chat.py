@@ -51,7 +51,7 @@ class ChatBody(BaseModel):
             mode=self.mode,
             history=tuple(Message(turn.role, turn.content) for turn in self.conversation_history),
             scope=self.scope,
-            session_id=self.session_id,
+            conversation_id=self.session_id,
             device_id=self.device_id,
         )
 

@@ -38,7 +38,7 @@ class DeviceSocket(Protocol):
         """Send one text message. Raises `SocketClosed`. A cancelled send leaves the socket unusable."""
         ...
 
-    def send_now(self, message: bytes) -> bool:
+    def try_send(self, message: bytes) -> bool:
         """Send one text message, which is UTF-8, if the network takes some of it at once; else False, and none of it.
 
         Not while `send` is being called. What the network left is sent before anything else: see `flush`.
@@ -47,7 +47,7 @@ class DeviceSocket(Protocol):
 
     @property
     def unsent(self) -> bool:
-        """Whether a part of a message that `send_now` took is still to be sent."""
+        """Whether a part of a message that `try_send` took is still to be sent."""
         ...
 
     async def flush(self) -> None:

@@ -29,7 +29,7 @@ class DirectStream(trio.abc.Stream):
 
     @property
     def unsent(self) -> bool:
-        """Whether a part of what `send_now` took still has to be sent; `send_all` sends it first."""
+        """Whether a part of what `try_send` took still has to be sent; `send_all` sends it first."""
         return bool(self._rest)
 
     def getpeername(self) -> str:
@@ -37,7 +37,7 @@ class DirectStream(trio.abc.Stream):
         host, port = self._socket.getpeername()[:2]
         return f"{host}:{port}"
 
-    def send_now(self, data: bytes) -> bool:
+    def try_send(self, data: bytes) -> bool:
         """Send `data` if the network takes some of it now and nobody else is sending; what it leaves is kept.
 
         False when nothing was sent, be it that the connection is broken, which the next `send_all` will tell.
@@ -52,7 +52,7 @@ class DirectStream(trio.abc.Stream):
         return True
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """See `trio.abc.SendStream`. Sends what `send_now` has left first, of which there may be all with no `data`."""
+        """See `trio.abc.SendStream`. Sends what `try_send` has left first, of which there may be all with no `data`."""
         async with self._sending:
             rest, self._rest = self._rest, b""
             self._cut = True

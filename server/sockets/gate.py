@@ -109,16 +109,16 @@ class DeviceGate:
             # What the device said of itself is not kept for as long as it stays.
             del hello, names
             self._metrics.session_opened()
-            others, identity = self._registry.others, (session.user_id, session.device_id, session.session_id)
+            others, place = self._registry.others, (session.user_id, session.device_id, session.session_id)
             try:
                 if others is not None:
                     # Before the device hears that it is ready: whoever it tells may then rely on it.
-                    await others.joined(*identity)
+                    await others.joined(*place)
                 code = await session.run()
             finally:
                 self._metrics.session_closed()
                 if others is not None:
-                    others.parted(*identity)
+                    others.parted(*place)
             log.info("session_closed", code=int(code))
         return code
 
@@ -135,7 +135,7 @@ class DeviceGate:
         if hello is None:
             raise HandshakeFailed(CloseCode.DRAINING, "the server is stopping")
         try:
-            await self._accounts.touch_device(hello.identity.user_id, hello.device_id, hello.client)
+            await self._accounts.touch_device(hello.user.user_id, hello.device_id, hello.client)
         except UnknownUser:
             raise HandshakeFailed(CloseCode.UNAUTHORIZED, "this account no longer exists") from None
         return hello

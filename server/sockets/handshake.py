@@ -10,7 +10,17 @@ import trio
 
 from server.accounts import AuthenticatedUser, TokenExpired, TokenInvalid, Tokens
 from server.sockets.device_socket import DeviceSocket
-from streaming.wire import PROTOCOL_VERSION, CloseCode, FrameError, WsClientInfo, WsDeviceHello, decode_client_frame
+from server.sockets.limits import SessionLimits
+from streaming.wire import (
+    PROTOCOL_VERSION,
+    CloseCode,
+    FrameError,
+    WsClientInfo,
+    WsDeviceHello,
+    WsDeviceReady,
+    WsLimits,
+    decode_client_frame,
+)
 
 VERSIONS: Final = (PROTOCOL_VERSION,)
 
@@ -19,7 +29,7 @@ VERSIONS: Final = (PROTOCOL_VERSION,)
 class Hello:
     """A device that may come in. `resume_asked` when it named an earlier session; `features` as it listed them."""
 
-    identity: AuthenticatedUser
+    user: AuthenticatedUser
     device_id: UUID
     client: WsClientInfo
     resume_asked: bool
@@ -52,9 +62,24 @@ async def shake_hands(socket: DeviceSocket, tokens: Tokens, timeout_s: float) ->
     if token is None:
         raise HandshakeFailed(CloseCode.UNAUTHORIZED, "no token: send one in device_hello or as Authorization: Bearer")
     try:
-        identity = tokens.verify(token)
+        user = tokens.verify(token)
     except TokenExpired:
         raise HandshakeFailed(CloseCode.TOKEN_EXPIRED, "the token has expired: log in again") from None
     except TokenInvalid:
         raise HandshakeFailed(CloseCode.UNAUTHORIZED, "the token is not valid here") from None
-    return Hello(identity, frame.device_id, frame.client, frame.resume is not None, frozenset(frame.features))
+    return Hello(user, frame.device_id, frame.client, frame.resume is not None, frozenset(frame.features))
+
+
+def greeting(session_id: UUID, hello: Hello, limits: SessionLimits) -> WsDeviceReady:
+    """What a device that has said `hello` is told about its session."""
+    return WsDeviceReady(
+        session_id=session_id,
+        user_id=hello.user.user_id,
+        heartbeat_s=limits.heartbeat_s,
+        limits=WsLimits(
+            max_frame_bytes=limits.max_frame_bytes,
+            max_concurrent_requests=limits.max_concurrent_requests,
+            max_message_chars=limits.max_message_chars,
+        ),
+        resume="lost" if hello.resume_asked else "new",
+    )

@@ -19,16 +19,12 @@ from server.accounts import Tokens
 from server.answers import Answer, AnswerPipeline
 from server.devices import DeviceRegistry, PendingReplies
 from server.requests import BLOCK_OPEN, RequestRefused, chat_input
-from server.sockets.changing import change_entity, pong_after_changes
+from server.sockets.clocks import Expiry, Heartbeat, RefreshRefused, keep_time, next_due
 from server.sockets.device_socket import DeviceSocket, SocketClosed
-from server.sockets.expiry import Expiry, RefreshRefused
-from server.sockets.forgetting import forget_memory
-from server.sockets.greeting import greeting
-from server.sockets.handshake import Hello
-from server.sockets.heartbeat import Heartbeat
+from server.sockets.handshake import Hello, greeting
 from server.sockets.inbound_rate import InboundRate
 from server.sockets.limits import SessionLimits
-from server.sockets.timekeeping import keep_time, next_due
+from server.sockets.memory_frames import change_entity, forget_memory, pong_after_changes
 from server.sockets.writer import FrameWriter
 from server.telemetry import LiveSocket, Metrics, live_socket
 from streaming.outbox import DataFrame, Outbox, OutboxOverflow
@@ -81,7 +77,7 @@ class Session:
         self._device_id = hello.device_id
         self._block_open = BLOCK_OPEN in hello.features
         self._greeting: WsDeviceReady | None = greeting(self.session_id, hello, limits)
-        self._expiry = Expiry(hello.identity, tokens, wall_clock)
+        self._expiry = Expiry(hello.user, tokens, wall_clock)
         self._pipeline = pipeline
         self._registry = registry
         self._metrics = metrics

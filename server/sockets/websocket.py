@@ -90,12 +90,12 @@ class TrioWebSocket:
         except ConnectionClosed as error:
             raise _closed(error) from None
 
-    def send_now(self, message: bytes) -> bool:
+    def try_send(self, message: bytes) -> bool:
         # No extension is negotiated, so a frame is a header and the message. The library's own frames, pongs and the
         # like, go through the same stream, which keeps them apart.
         if self._closing or self._connection.closed is not None:
             return False
-        return self._stream.send_now(_header(len(message)) + message)
+        return self._stream.try_send(_header(len(message)) + message)
 
     @property
     def unsent(self) -> bool:

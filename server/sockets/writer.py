@@ -12,7 +12,7 @@ from streaming.wire import StreamText
 class FrameWriter:
     """Numbers the frames of one socket 1, 2, 3, ... in the order in which they are sent.
 
-    Implements `streaming.outbox.DirectLane`: while its task waits for a frame, text may go out without waking it.
+    Implements `streaming.outbox.DirectSender`: while its task waits for a frame, text may go out without waking it.
     """
 
     def __init__(self, socket: DeviceSocket) -> None:
@@ -24,9 +24,9 @@ class FrameWriter:
         """Whether a part of a frame that was sent at once is still to be sent."""
         return self._socket.unsent
 
-    def send_now(self, frame: StreamText) -> bool:
+    def try_send(self, frame: StreamText) -> bool:
         """Send `frame`, whole or in part, if that needs no waiting; False when nothing was sent."""
-        if not self._socket.send_now(frame.to_json(self._seq + 1)):
+        if not self._socket.try_send(frame.to_json(self._seq + 1)):
             return False
         self._seq += 1
         return True

@@ -10,7 +10,6 @@ from uuid import UUID
 import trio
 from pydantic import BaseModel, Field
 
-from server.requests import ChatInput
 from streaming.outbox import Outbox
 
 _MAX_TASKS: Final = 20_000
@@ -70,13 +69,19 @@ class LiveServer(BaseModel):
 
 
 def live_request(
-    chat: ChatInput, agent: str | None, state: str, age_s: float, calls: Sequence[LiveCall]
+    request_id: UUID,
+    user_id: UUID,
+    mode: str,
+    agent: str | None,
+    state: str,
+    age_s: float,
+    calls: Sequence[LiveCall],
 ) -> LiveRequest:
     """A request in `state`; one that waits for tools says which it has waited for longest."""
     return LiveRequest(
-        request_id=chat.request_id,
-        user_id=chat.user_id,
-        mode=chat.mode,
+        request_id=request_id,
+        user_id=user_id,
+        mode=mode,
         agent=agent,
         state=f"tool {calls[0].tool}" if calls else state,
         age_s=round(age_s, 3),

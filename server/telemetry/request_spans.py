@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from uuid import UUID
 
-from server.requests import ChatInput
 from server.telemetry.traces import Span, SpanKind, root_span, span, usage_attributes
 from streaming.chat import Usage
 from streaming.wire import WsFailure
 
 
-def request_span(export: Callable[[Span], None] | None, chat: ChatInput) -> AbstractContextManager[Span | None]:
+def request_span(
+    export: Callable[[Span], None] | None, mode: str, request_id: UUID
+) -> AbstractContextManager[Span | None]:
     """The root: one chat request."""
-    attributes = {"tessera.mode": chat.mode, "tessera.request_id": str(chat.request_id)}
+    attributes = {"tessera.mode": mode, "tessera.request_id": str(request_id)}
     return root_span(export, "chat_request", attributes)
 
 

@@ -87,7 +87,7 @@ PACKAGES: Mapping[str, Arrows] = {
         "sockets": {"accounts", "answers", "devices", "memory_service", "net", "requests", "telemetry"},
         "signals": set(),
         "storage": {"settings"},
-        "telemetry": {"requests"},
+        "telemetry": set(),
         "workers": {"main", "net", "running", "settings", "signals", "storage"},
     },
     "memory": {

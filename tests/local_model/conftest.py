@@ -15,7 +15,7 @@ from client.terminal.connection import Connection
 from streaming.wire.schema import json_schema
 from tests.local_model.process import LocalModel, model_file, running_model
 from tests.local_model.relay import Relay, open_relay
-from tests.server.running import Tessera, open_tessera
+from tests.server.tessera import Tessera, open_tessera
 
 House = tuple[Tessera, Relay]
 OpenHouse = Callable[..., AbstractAsyncContextManager[House]]

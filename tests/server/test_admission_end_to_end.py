@@ -15,8 +15,8 @@ from cryptography.fernet import Fernet
 from client.terminal.account import SignIn
 from client.terminal.answer import RequestRefusedError
 from client.terminal.device import open_device
-from tests.server.conversing import chat
-from tests.server.running import Tessera, open_tessera, text_block
+from tests.server.conversation import chat
+from tests.server.tessera import Tessera, open_tessera, text_block
 
 Ask = Callable[[Tessera, SignIn, UUID], Awaitable[str]]
 """Sends one request. Returns `completed`, or the code of the refusal."""

@@ -17,7 +17,7 @@ from client.terminal.store import DeviceStore
 from client.terminal.tools import DeviceTools
 from streaming.wire import WsScope, WsStreamStart
 from tests.model_server import Never, ReceivedRequest, Step, error_status, text_stream, tool_calls
-from tests.server.running import Tessera, open_tessera, tool_messages
+from tests.server.tessera import Tessera, open_tessera, tool_messages
 
 TASKS: list[dict[str, Any]] = [
     {"id": f"t{number}", "title": f"Task {number}", "status": status, "priority": priority, "projectId": project}

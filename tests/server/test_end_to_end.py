@@ -17,9 +17,9 @@ from client.terminal.connection import open_connection
 from streaming.wire import WsError, WsPopupDomain, WsScope, WsStreamStart, WsStreamText
 from streaming.wire.codes import ErrorCode
 from tests.model_server import Close, Never, ReceivedRequest, Step, Wait, error_status, text, text_stream, tool_calls
-from tests.server.conversing import TASKS, chat, create_then_say, first_text, list_tasks
-from tests.server.memory_service.memory_server import hello
-from tests.server.running import last_user_message, open_tessera, text_block, tool_messages
+from tests.server.conversation import TASKS, chat, create_then_say, first_text, list_tasks
+from tests.server.memory_server import hello
+from tests.server.tessera import last_user_message, open_tessera, text_block, tool_messages
 
 
 async def test_connect_ask_and_see_text_stream(database: str) -> None:

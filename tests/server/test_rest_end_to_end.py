@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from tests.model_server import ReceivedRequest, Step, text_stream, tool_calls
-from tests.server.conversing import TASKS, chat, list_tasks
-from tests.server.running import open_tessera, text_block, tool_messages
+from tests.server.conversation import TASKS, chat, list_tasks
+from tests.server.tessera import open_tessera, text_block, tool_messages
 
 
 def list_then_refer(request: ReceivedRequest) -> list[Step]:

@@ -13,8 +13,8 @@ from client.terminal.connection import ConnectError, ConnectionLostError, open_c
 from client.terminal.device import Device, open_device
 from streaming.wire.codes import CloseCode, ErrorCode
 from tests.model_server import Never, Wait, text, text_stream
-from tests.server.conversing import chat, close_code, first_text
-from tests.server.running import open_tessera, text_block
+from tests.server.conversation import chat, close_code, first_text
+from tests.server.tessera import open_tessera, text_block
 
 
 async def drained(device: Device) -> int | None:

@@ -361,7 +361,7 @@ class Direct:
         self.unsent = False
         self.go_on = trio.Event()
 
-    def send_now(self, frame: StreamText) -> bool:
+    def try_send(self, frame: StreamText) -> bool:
         if self.open:
             self.sent.append(frame)
             self.unsent = self.narrow

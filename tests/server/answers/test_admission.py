@@ -17,8 +17,8 @@ from server.requests import ChatInput, RequestRefused
 from streaming.wire import ServerFrame
 from streaming.wire.codes import ErrorCode
 from streaming.wire.stream_text import AnswerFrame
-from tests.server.memory_service.memory_server import LIMITS, MemoryHouse, hello, wall_clock
-from tests.server.memory_service.memory_socket import MemorySocket
+from tests.server.memory_server import LIMITS, MemoryServer, hello, wall_clock
+from tests.server.memory_socket import MemorySocket
 from tests.server.scripted_model import text_block
 
 UNTIL_MIDNIGHT_S = 57_600.0
@@ -69,12 +69,12 @@ class Spent:
         await trio.lowlevel.checkpoint()
 
 
-def server(spent: Spent | None = None, claims: Claims | None = None) -> MemoryHouse:
+def server(spent: Spent | None = None, claims: Claims | None = None) -> MemoryServer:
     spending = None if spent is None else TokenSpending(10, wall_clock, spent)
-    return MemoryHouse(spending=spending, claims=claims)
+    return MemoryServer(spending=spending, claims=claims)
 
 
-def outcomes(stack: MemoryHouse) -> dict[str, float]:
+def outcomes(stack: MemoryServer) -> dict[str, float]:
     """The requests that ended, by outcome, those of 0 left out."""
     found: dict[str, float] = {}
     for line in stack.metrics.render().decode().splitlines():

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from server.answers.emitter import Emitting
+from server.answers.emitter import Emitter
 from streaming.wire.stream_text import AnswerFrame
 
 
@@ -18,7 +18,7 @@ def test_one_piece_of_sixteen_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(float(second) for second in range(100))
     monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
     timed: list[float] = []
-    emit = Emitting(away, timed.append)
+    emit = Emitter(away, timed.append)
     for _ in range(33):
         emit.begin()
         emit.end()

@@ -9,8 +9,8 @@ import pytest
 import trio
 
 from tests.model_server import ReceivedRequest, Step, tool_calls
-from tests.server.conversing import create_then_say
-from tests.server.running import open_tessera, text_block, tool_messages
+from tests.server.conversation import create_then_say
+from tests.server.tessera import open_tessera, text_block, tool_messages
 
 
 async def test_approvals_are_asked_of_the_person(database: str) -> None:

@@ -10,8 +10,9 @@ import trio
 import trio.testing
 
 from agents.device import DeviceCall, DeviceResult, Outcome
+from server.devices.calls import RemoteDevice, ToolTimeouts
 from server.devices.pending import PendingReplies
-from server.devices.registry import DeviceRegistry, RemoteDevice, ToolTimeouts
+from server.devices.registry import DeviceRegistry
 from server.telemetry.live import LiveSocket
 from server.telemetry.metrics import Metrics
 from streaming.wire import ServerFrame, WsDataResponse, WsToolCall, WsToolCancel, WsToolError, WsToolResult

@@ -20,8 +20,8 @@ from memory.keys.master import new_master_key
 from memory.maintenance.key_check import KeysDoNotFit
 from streaming.wire import WsDeviceHello, WsError, WsMemoryForget, WsMemoryForgotten, WsMemoryUsed, WsScope
 from streaming.wire.codes import ErrorCode
-from tests.server.memory_service.memory_server import hello
-from tests.server.running import Tessera, open_tessera, text_block
+from tests.server.memory_server import hello
+from tests.server.tessera import Tessera, open_tessera, text_block
 
 
 @asynccontextmanager

@@ -24,7 +24,7 @@ from sql.statements import Statements
 from sql.tenant import configure_server
 from streaming.wire.codes import ErrorCode
 from tests.model_server import Never, ReceivedRequest, Step, tool_calls
-from tests.server.running import Tessera, open_tessera, text_block, tool_messages
+from tests.server.tessera import Tessera, open_tessera, text_block, tool_messages
 
 DAY_S = 86_400.0
 ANN, BEN = UUID(int=1), UUID(int=2)

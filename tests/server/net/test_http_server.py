@@ -16,7 +16,7 @@ from server.requests import ChatInput, Emit
 from server.rest.app import build_app
 from server.rest.services import RestServices
 from streaming.wire import WsStreamEnd, WsStreamText
-from tests.server.rest.listening import USER, ScriptedRunner, client_of, end, listening, make_services
+from tests.server.rest.rest_server import USER, ScriptedRunner, client_of, end, listening, make_services
 
 CHAT = "/api/v1/chat"
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -9,7 +9,7 @@ import trio
 from server.net.origins import AllowedOrigins, check_origin
 from server.settings.settings import SettingsError, load_settings
 from server.sockets.websocket import DEVICE_PATH
-from tests.server.running import open_tessera
+from tests.server.tessera import open_tessera
 
 
 @pytest.mark.parametrize(

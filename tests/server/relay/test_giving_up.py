@@ -21,7 +21,7 @@ from sql.statements import Statements
 from sql.tenant import configure_server
 from streaming.wire import WsToolCall
 from tests.server.relay.test_two_servers import asking_for, chat, results
-from tests.server.running import Tessera, open_tessera
+from tests.server.tessera import Tessera, open_tessera
 
 
 @asynccontextmanager
@@ -37,9 +37,9 @@ def user(database: str) -> UUID:
     with psycopg.connect(database, autocommit=True) as connection:
         row = connection.execute("SELECT user_id FROM users").fetchone()
     assert row is not None
-    identity = row[0]
-    assert isinstance(identity, UUID)
-    return identity
+    message_id = row[0]
+    assert isinstance(message_id, UUID)
+    return message_id
 
 
 @asynccontextmanager
@@ -114,7 +114,7 @@ async def test_a_server_that_takes_it_late_has_what_is_left_of_its_time(database
             on_approval=approve,
         ):
             user_id = user(database)
-            ((_, worker_id),) = await gone.devices(user_id)
+            ((_, server_id),) = await gone.devices(user_id)
             frame = WsToolCall(
                 call_id=uuid4(),
                 request_id=uuid4(),
@@ -123,8 +123,8 @@ async def test_a_server_that_takes_it_late_has_what_is_left_of_its_time(database
                 deadline_ms=30_000,
                 requires_approval=True,
             )
-            asked = ForDevice(device_id=device_id, asker=gone.worker_id, within_s=30, frame=frame)
-            await gone.send(user_id, worker_id, asked, 0.5, frame.call_id)
+            asked = ForDevice(device_id=device_id, asker=gone.server_id, within_s=30, frame=frame)
+            await gone.send(user_id, server_id, asked, 0.5, frame.call_id)
             with trio.fail_after(5):
                 await ended.wait()
     assert 0 < began[0].deadline_ms <= 500
@@ -134,20 +134,20 @@ async def test_a_message_is_taken_with_what_is_left_of_it(database: str) -> None
     key = Fernet.generate_key().decode()
     async with open_tessera(database, relay="true", master_keys=key) as one, open_store(database, key) as store:
         await one.account()
-        user_id, identity = user(database), uuid4()
+        user_id, message_id = user(database), uuid4()
         frame = WsToolCall(
-            call_id=identity, request_id=uuid4(), tool="t", args={}, deadline_ms=9, requires_approval=False
+            call_id=message_id, request_id=uuid4(), tool="t", args={}, deadline_ms=9, requires_approval=False
         )
         message = ForDevice(device_id=uuid4(), asker=uuid4(), within_s=9, frame=frame)
-        await store.send(user_id, store.worker_id, message, 5, identity)
-        taken = await store.take(user_id, identity)
+        await store.send(user_id, store.server_id, message, 5, message_id)
+        taken = await store.take(user_id, message_id)
         assert taken is not None
         assert taken[0] == message
         assert 0 < taken[1] <= 5
-        await store.send(user_id, store.worker_id, message, -0.001, identity)
-        assert await store.take(user_id, identity) is None
-        assert await store.withdraw(user_id, identity)
-        assert not await store.withdraw(user_id, identity)
+        await store.send(user_id, store.server_id, message, -0.001, message_id)
+        assert await store.take(user_id, message_id) is None
+        assert await store.withdraw(user_id, message_id)
+        assert not await store.withdraw(user_id, message_id)
 
 
 async def test_of_two_first_sessions_at_once_the_later_one_learns_of_the_earlier(database: str) -> None:

@@ -28,7 +28,7 @@ from streaming.wire import (
 )
 
 OLD, NEW = secrets.token_bytes(32), secrets.token_bytes(32)
-USER, IDENTITY = uuid4(), uuid4()
+USER, MESSAGE_ID = uuid4(), uuid4()
 
 CALL = WsToolCall(
     call_id=uuid4(),
@@ -59,23 +59,23 @@ MESSAGES: list[Message] = [
 
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
 def test_every_message_comes_out_as_it_went_in(message: Message) -> None:
-    token = Seal([OLD]).close(USER, IDENTITY, message)
+    token = Seal([OLD]).close(USER, MESSAGE_ID, message)
     # A server whose master keys have been rotated opens it, too.
-    assert Seal([NEW, OLD]).open(USER, IDENTITY, token) == message
+    assert Seal([NEW, OLD]).open(USER, MESSAGE_ID, token) == message
     assert b"delete_task" not in token
 
 
-@pytest.mark.parametrize(("user_id", "identity"), [(uuid4(), IDENTITY), (USER, uuid4())])
-def test_a_moved_message_does_not_open(user_id: UUID, identity: UUID) -> None:
+@pytest.mark.parametrize(("user_id", "message_id"), [(uuid4(), MESSAGE_ID), (USER, uuid4())])
+def test_a_moved_message_does_not_open(user_id: UUID, message_id: UUID) -> None:
     seal = Seal([OLD])
-    token = seal.close(USER, IDENTITY, MESSAGES[0])
+    token = seal.close(USER, MESSAGE_ID, MESSAGES[0])
     with pytest.raises(Unreadable):
-        seal.open(user_id, identity, token)
+        seal.open(user_id, message_id, token)
 
 
 def test_a_changed_message_or_another_key_does_not_open() -> None:
-    token = Seal([OLD]).close(USER, IDENTITY, MESSAGES[0])
+    token = Seal([OLD]).close(USER, MESSAGE_ID, MESSAGES[0])
     with pytest.raises(Unreadable):
-        Seal([NEW]).open(USER, IDENTITY, token)
+        Seal([NEW]).open(USER, MESSAGE_ID, token)
     with pytest.raises(Unreadable):
-        Seal([OLD]).open(USER, IDENTITY, token[:-6] + b"AAAAAA")
+        Seal([OLD]).open(USER, MESSAGE_ID, token[:-6] + b"AAAAAA")

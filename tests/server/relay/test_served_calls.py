@@ -11,7 +11,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from server.relay.messages import DeviceGoneMessage, ForDevice, FromDevice, Message
-from server.relay.served_calls import Serving
+from server.relay.served_calls import ServedCalls
 from streaming.wire import WsDataRequest, WsDataResponse, WsToolCall, WsToolCancel, WsToolResult
 from tests.server.devices.test_devices import USER, Link
 
@@ -25,7 +25,7 @@ def call(within_s: float = 30) -> ForDevice:
     return ForDevice(device_id=uuid4(), asker=ASKER, within_s=within_s, frame=frame)
 
 
-def identity(asked: ForDevice) -> UUID:
+def call_id_of(asked: ForDevice) -> UUID:
     return asked.frame.data_id if isinstance(asked.frame, WsDataRequest) else asked.frame.call_id
 
 
@@ -41,10 +41,10 @@ class Replies:
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[tuple[Serving, Replies]]:
+async def serving() -> AsyncIterator[tuple[ServedCalls, Replies]]:
     replies = Replies()
     async with trio.open_nursery() as nursery:
-        served = Serving(replies)
+        served = ServedCalls(replies)
         nursery.start_soon(served.run)
         yield served, replies
         await wait_all_tasks_blocked()
@@ -58,12 +58,12 @@ async def test_the_answer_goes_back_once() -> None:
         served.serve(USER, link, asked)
         await wait_all_tasks_blocked()
         assert link.sent == [asked.frame]
-        result = WsToolResult(call_id=identity(asked), ok=True, data=1)
-        assert link.tool_replies.answer(identity(asked), result)
+        result = WsToolResult(call_id=call_id_of(asked), ok=True, data=1)
+        assert link.tool_replies.answer(call_id_of(asked), result)
         await wait_all_tasks_blocked()
         assert replies.sent == [FromDevice(frame=result)]
         # A second one is unknown, as on any socket.
-        assert not link.tool_replies.answer(identity(asked), result)
+        assert not link.tool_replies.answer(call_id_of(asked), result)
 
 
 async def test_calls_reach_the_device_in_their_order() -> None:
@@ -78,7 +78,7 @@ async def test_calls_reach_the_device_in_their_order() -> None:
 
 async def test_withdrawn_before_it_was_put_it_is_never_put() -> None:
     link, asked = Link(), call()
-    cancel = WsToolCancel(call_id=identity(asked))
+    cancel = WsToolCancel(call_id=call_id_of(asked))
     async with serving() as (served, replies):
         served.serve(USER, link, asked)
         served.serve(USER, link, ForDevice(device_id=uuid4(), asker=ASKER, within_s=1, frame=cancel))
@@ -88,7 +88,7 @@ async def test_withdrawn_before_it_was_put_it_is_never_put() -> None:
 
 async def test_withdrawn_later_the_device_is_told() -> None:
     link, asked = Link(), call()
-    cancel = WsToolCancel(call_id=identity(asked))
+    cancel = WsToolCancel(call_id=call_id_of(asked))
     async with serving() as (served, replies):
         served.serve(USER, link, asked)
         await wait_all_tasks_blocked()
@@ -102,7 +102,7 @@ async def test_its_own_deadline_withdraws_it_when_the_asker_is_gone(autojump_clo
     async with serving() as (served, replies):
         served.serve(USER, link, asked)
         await trio.sleep(7.1)
-    assert link.sent == [asked.frame, WsToolCancel(call_id=identity(asked))]
+    assert link.sent == [asked.frame, WsToolCancel(call_id=call_id_of(asked))]
     assert replies.sent == []
 
 
@@ -113,7 +113,7 @@ async def test_a_device_that_is_not_here_or_goes_is_said_to_be_gone() -> None:
         served.serve(USER, link, asked)
         await wait_all_tasks_blocked()
         link.tool_replies.device_gone()
-    assert replies.sent == [DeviceGoneMessage(id=identity(other)), DeviceGoneMessage(id=identity(asked))]
+    assert replies.sent == [DeviceGoneMessage(id=call_id_of(other)), DeviceGoneMessage(id=call_id_of(asked))]
 
 
 async def test_what_is_left_of_its_time_is_what_the_device_has(autojump_clock: MockClock) -> None:
@@ -124,7 +124,7 @@ async def test_what_is_left_of_its_time_is_what_the_device_has(autojump_clock: M
         await trio.sleep(2.6)
     assert isinstance(asked.frame, WsToolCall)
     bounded = asked.frame.model_copy(update={"deadline_ms": 2500})
-    assert link.sent == [bounded, WsToolCancel(call_id=identity(asked))]
+    assert link.sent == [bounded, WsToolCancel(call_id=call_id_of(asked))]
     assert replies.sent == []
 
 

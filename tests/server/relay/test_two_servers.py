@@ -20,7 +20,7 @@ from client.terminal.device import open_device
 from streaming.wire import WsServerMutation, WsToolCall
 from streaming.wire.codes import CloseCode, ErrorCode
 from tests.model_server import ReceivedRequest, Step, tool_calls
-from tests.server.running import Tessera, open_tessera, text_block, tool_messages
+from tests.server.tessera import Tessera, open_tessera, text_block, tool_messages
 
 TASKS = [{"id": "t1", "title": "Write the report", "status": "todo"}]
 
@@ -185,8 +185,8 @@ async def test_a_person_approves_there(database: str) -> None:
     async with two_servers(database) as (one, other):
         account = await one.account()
         async with other.device(account, tools={"delete_task": delete_task}, on_approval=approve):
-            for identity, mutated in (("t1", 1), ("t2", 0)):
-                one.script(asking_for("delete_task", {"id": identity}))
+            for task_id, mutated in (("t1", 1), ("t2", 0)):
+                one.script(asking_for("delete_task", {"id": task_id}))
                 answer = await chat(one, account)
                 assert len(answer.json()["mutations"]) == mutated, answer.text
         assert "denied" in results(one)[0]
@@ -244,11 +244,11 @@ async def test_a_request_id_runs_once_over_both(database: str) -> None:
         account = await one.account()
         for tessera in (one, other):
             tessera.script(lambda _: text_block("Once."))
-        identity = uuid4()
-        assert (await chat(one, account, request_id=str(identity))).status_code == 200
-        assert (await chat(other, account, request_id=str(identity))).status_code == 409
+        request_id = uuid4()
+        assert (await chat(one, account, request_id=str(request_id))).status_code == 200
+        assert (await chat(other, account, request_id=str(request_id))).status_code == 409
         async with other.device(account) as device:
-            answer = await device.home("again", request_id=identity)
+            answer = await device.home("again", request_id=request_id)
             with pytest.raises(RequestRefusedError) as refused:
                 await answer.finish()
             assert refused.value.code == ErrorCode.DUPLICATE_REQUEST

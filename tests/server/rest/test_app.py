@@ -16,7 +16,7 @@ from server.accounts.credentials import Tokens
 from server.requests import ChatInput, Emit
 from server.rest.services import RestLimits
 from streaming.wire import WsStreamEnd
-from tests.server.rest.listening import KEY, USER, client_of, listening, make_services, raw_exchange
+from tests.server.rest.rest_server import KEY, USER, client_of, listening, make_services, raw_exchange
 
 LOGIN = "/api/v1/auth/login"
 CHAT = "/api/v1/chat"

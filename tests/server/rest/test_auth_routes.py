@@ -15,7 +15,7 @@ from server.accounts.credentials import Passwords
 from server.rest.services import RestLimits, RestServices
 from sql.pool import Pool, open_pool
 from sql.statements import Statements
-from tests.server.rest.listening import client_of, make_services
+from tests.server.rest.rest_server import client_of, make_services
 from tests.server.rest.test_app import error_of
 
 REGISTER = "/api/v1/auth/register"

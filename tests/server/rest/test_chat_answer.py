@@ -18,7 +18,7 @@ from streaming.wire import (
     WsStreamText,
     WsUsage,
 )
-from tests.server.rest.listening import REQUEST
+from tests.server.rest.rest_server import REQUEST
 
 
 def text(block: int, chunk: str) -> WsStreamText:

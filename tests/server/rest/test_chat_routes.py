@@ -22,7 +22,7 @@ from streaming.wire import (
     WsUsage,
 )
 from streaming.wire.codes import ErrorCode
-from tests.server.rest.listening import (
+from tests.server.rest.rest_server import (
     REQUEST,
     USER,
     ScriptedRunner,
@@ -59,7 +59,7 @@ DEVICE = UUID("77777777-2222-4333-8444-555555555555")
                 message="and then?",
                 mode="home",
                 history=(Message("user", "hi"), Message("assistant", "ho")),
-                session_id="s1",
+                conversation_id="s1",
                 device_id=DEVICE,
             ),
         ),

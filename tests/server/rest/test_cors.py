@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from server.net.origins import AllowedOrigins
-from tests.server.rest.listening import client_of, make_services
+from tests.server.rest.rest_server import client_of, make_services
 
 LISTED = "https://listed.example"
 PREFLIGHT = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}

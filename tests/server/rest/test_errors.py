@@ -7,7 +7,7 @@ import pytest
 from server.rest.errors import STATUS_OF, ChatFailed, rate_limited, unauthorized
 from streaming.wire import WsFailure, WsMutationRecord, WsStreamEnd, WsUsage
 from streaming.wire.codes import ErrorCode
-from tests.server.rest.listening import REQUEST
+from tests.server.rest.rest_server import REQUEST
 
 
 def test_every_code_has_a_status_that_is_an_error() -> None:

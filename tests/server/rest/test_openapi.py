@@ -11,7 +11,7 @@ import pytest
 
 from server.rest.app import OPERATIONS, build_app
 from server.rest.openapi import Operation, openapi_document
-from tests.server.rest.listening import client_of, make_services
+from tests.server.rest.rest_server import client_of, make_services
 
 DOCUMENT = openapi_document(OPERATIONS, version="1.2.3")
 

@@ -10,8 +10,8 @@ import pytest
 
 from server.rest.playground import Playground, content_security_policy, read_page
 from server.rest.services import RestServices
-from tests.server.rest.listening import client_of, listening, make_services, raw_exchange
-from tests.server.running import open_tessera
+from tests.server.rest.rest_server import client_of, listening, make_services, raw_exchange
+from tests.server.tessera import open_tessera
 
 
 def services(folder: Path, ws_host: str = "127.0.0.1") -> RestServices:

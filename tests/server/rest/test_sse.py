@@ -22,7 +22,7 @@ from streaming.wire import (
     WsStreamText,
 )
 from streaming.wire.codes import ErrorCode
-from tests.server.rest.listening import REQUEST, USER, ScriptedRunner, client_of, end, listening, make_services
+from tests.server.rest.rest_server import REQUEST, USER, ScriptedRunner, client_of, end, listening, make_services
 
 CHAT = "/api/v1/chat"
 SSE = {"Accept": "text/event-stream"}

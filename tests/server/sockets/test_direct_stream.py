@@ -36,9 +36,9 @@ async def received(peer: trio.SocketStream, size: int) -> bytes:
 async def test_what_is_sent_at_once_and_otherwise_keeps_its_order() -> None:
     async with connected() as (stream, peer):
         assert stream.getpeername().startswith("127.0.0.1:")
-        assert stream.send_now(b"one ")
+        assert stream.try_send(b"one ")
         await stream.send_all(b"two ")
-        assert stream.send_now(b"three ")
+        assert stream.try_send(b"three ")
         await stream.send_all(bytearray(b"four"))
         assert await received(peer, 18) == b"one two three four"
         await peer.send_all(b"back")
@@ -50,22 +50,22 @@ async def test_what_is_sent_at_once_and_otherwise_keeps_its_order() -> None:
 
 async def test_the_rest_of_a_part_goes_first(nursery: trio.Nursery) -> None:
     async with connected() as (stream, peer):
-        assert stream.send_now(LARGE)
+        assert stream.try_send(LARGE)
         assert "bytes unsent" in repr(stream)
-        assert not stream.send_now(b"no")
+        assert not stream.try_send(b"no")
         nursery.start_soon(stream.send_all, b"after")
         await wait_all_tasks_blocked()
-        assert not stream.send_now(b"nor now")
+        assert not stream.try_send(b"nor now")
         assert await received(peer, len(LARGE) + 5) == LARGE + b"after"
         await wait_all_tasks_blocked()
         assert "0 bytes unsent" in repr(stream)
-        assert stream.send_now(b"again")
+        assert stream.try_send(b"again")
         assert await received(peer, 5) == b"again"
 
 
 async def test_a_send_of_nothing_sends_the_rest(nursery: trio.Nursery) -> None:
     async with connected() as (stream, peer):
-        stream.send_now(LARGE)
+        stream.try_send(LARGE)
         nursery.start_soon(stream.send_all, b"")
         assert await received(peer, len(LARGE)) == LARGE
 
@@ -77,7 +77,7 @@ async def test_after_a_cancelled_send_nothing_more_goes_at_once() -> None:
                 nursery.start_soon(stream.send_all, LARGE)
                 await wait_all_tasks_blocked()
                 scope.cancel()
-        assert not stream.send_now(b"in the middle of a frame")
+        assert not stream.try_send(b"in the middle of a frame")
 
 
 async def test_a_peer_that_is_gone() -> None:
@@ -86,9 +86,9 @@ async def test_a_peer_that_is_gone() -> None:
         assert await stream.receive_some() == b""
         with pytest.raises(trio.BrokenResourceError):  # noqa: PT012 - the first may still be taken
             for _ in range(100):
-                stream.send_now(b"x")
+                stream.try_send(b"x")
                 await stream.send_all(b"x")
-        assert not stream.send_now(b"x")
+        assert not stream.try_send(b"x")
 
 
 async def test_a_closed_stream(nursery: trio.Nursery) -> None:
@@ -106,7 +106,7 @@ async def test_a_closed_stream(nursery: trio.Nursery) -> None:
         await stream.aclose()
         await caught.wait()
         assert "closed" in repr(stream)
-        assert not stream.send_now(b"x")
+        assert not stream.try_send(b"x")
         for call in (stream.send_all(b"x"), stream.receive_some(), stream.wait_send_all_might_not_block()):
             with pytest.raises(trio.ClosedResourceError):
                 await call

@@ -13,8 +13,8 @@ from server.accounts.credentials import Tokens
 from server.sockets.device_socket import SocketClosed
 from server.sockets.handshake import HandshakeFailed, shake_hands
 from streaming.wire.codes import CloseCode
-from tests.server.memory_service.memory_server import hello, wall_clock
-from tests.server.memory_service.memory_socket import MemorySocket
+from tests.server.memory_server import hello, wall_clock
+from tests.server.memory_socket import MemorySocket
 
 TIMEOUT_S = 10.0
 
@@ -35,7 +35,7 @@ async def test_a_valid_hello_says_who_it_is() -> None:
     socket = MemorySocket()
     await socket.say(**hello(token, device_id), unknown_field=1)
     greeting = await shake_hands(socket, tokens(), TIMEOUT_S)
-    assert greeting.identity.user_id == user_id
+    assert greeting.user.user_id == user_id
     assert greeting.device_id == device_id
     assert greeting.client.platform == "linux"
     assert not greeting.resume_asked
@@ -47,7 +47,7 @@ async def test_the_token_may_come_with_the_upgrade_request() -> None:
     fields = hello(None)
     del fields["token"]
     await socket.say(**fields)
-    assert (await shake_hands(socket, tokens(), TIMEOUT_S)).identity.user_id == user_id
+    assert (await shake_hands(socket, tokens(), TIMEOUT_S)).user.user_id == user_id
 
 
 async def test_asking_to_resume_is_noticed() -> None:

@@ -13,12 +13,12 @@ from wsproto.handshake import H11Handshake
 from server.net.origins import AllowedOrigins
 from server.sockets.device_socket import DeviceSocket, SocketClosed
 from server.sockets.websocket import DEVICE_PATH, serve_device_sockets
-from tests.server.memory_service.memory_server import house
+from tests.server.memory_server import memory_server
 from tests.server.scripted_model import text_block
 
 
 async def test_an_idle_session_has_two_tasks_and_has_them_again_after_a_request() -> None:
-    stack = house()
+    stack = memory_server()
     stack.model.answer(text_block("hi"))
     before = trio.lowlevel.current_statistics().tasks_living
     async with stack.device() as socket:

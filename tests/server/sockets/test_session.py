@@ -12,8 +12,8 @@ import trio.testing
 
 from streaming.model.errors import ModelError
 from streaming.wire.codes import CloseCode, ErrorCode
-from tests.server.memory_service.memory_server import hello, house
-from tests.server.memory_service.memory_socket import MemorySocket
+from tests.server.memory_server import hello, memory_server
+from tests.server.memory_socket import MemorySocket
 from tests.server.scripted_model import call, text_block
 
 
@@ -26,7 +26,7 @@ def types(frames: list[dict[str, Any]]) -> list[str]:
 
 
 async def test_a_home_request_streams_and_ends() -> None:
-    stack = house()
+    stack = memory_server()
     stack.model.answer('[{"type":"text","content":"Good ', 'morning"}]')
     async with stack.device() as socket:
         request_id = uuid4()
@@ -50,7 +50,7 @@ async def test_a_home_request_streams_and_ends() -> None:
     [(["block_open"], ["text", "table"]), (["unheard_of", "block_open"], ["text", "table"]), (["unheard_of"], [])],
 )
 async def test_opened_blocks_are_announced_to_devices_that_ask(features: list[str], announced: list[str]) -> None:
-    stack = house()
+    stack = memory_server()
     stack.model.answer('[{"type":"text","content":"Two:"},{"type":"table",', '"headers":["a"],"rows":[[1]]}]')
     async with stack.device(features=features) as socket:
         await socket.say(type="home_request", message="hello")
@@ -70,7 +70,7 @@ async def test_opened_blocks_are_announced_to_devices_that_ask(features: list[st
 
 
 async def test_a_popup_announces_no_blocks() -> None:
-    stack = house()
+    stack = memory_server()
     stack.model.answer('[{"type":"text","content":"Late."}]')
     async with stack.device(features=["block_open"]) as socket:
         await socket.say(type="popup_request", message="how is it?", scope={"type": "task"})
@@ -78,7 +78,7 @@ async def test_a_popup_announces_no_blocks() -> None:
 
 
 async def test_a_request_without_an_id_is_given_one() -> None:
-    stack = house()
+    stack = memory_server()
     stack.model.answer(text_block("hi"))
     async with stack.device() as socket:
         await socket.say(type="home_request", message="hello")
@@ -87,7 +87,7 @@ async def test_a_request_without_an_id_is_given_one() -> None:
 
 
 async def test_a_popup_names_its_domain_first_then_asks_for_its_item() -> None:
-    stack = house()
+    stack = memory_server()
     stack.model.answer("It is ", "late.")
     async with stack.device() as socket:
         await socket.say(type="popup_request", message="how is it?", scope={"type": "checkpoint", "id": "c1"})
@@ -101,7 +101,7 @@ async def test_a_popup_names_its_domain_first_then_asks_for_its_item() -> None:
 
 
 async def test_a_popup_on_an_item_the_device_does_not_have_fails() -> None:
-    stack = house()
+    stack = memory_server()
     async with stack.device() as socket:
         await socket.say(type="popup_request", message="?", scope={"type": "note", "id": "gone"})
         asked = (await socket.hear_until("data_request"))[-1]
@@ -111,7 +111,7 @@ async def test_a_popup_on_an_item_the_device_does_not_have_fails() -> None:
 
 
 async def test_a_tool_round_trip() -> None:
-    stack = house()
+    stack = memory_server()
     stack.model.answer(call("list_tasks"))
     stack.model.answer('[{"type":"entity_ref","entity":"task"}]')
     async with stack.device() as socket:
@@ -130,7 +130,7 @@ async def test_a_tool_round_trip() -> None:
 
 
 async def test_another_device_cannot_answer_a_call() -> None:
-    stack = house()
+    stack = memory_server()
     stack.model.answer(call("list_tasks"))
     stack.model.answer(text_block("done"))
     async with stack.device() as asking, stack.device() as other:
@@ -143,7 +143,7 @@ async def test_another_device_cannot_answer_a_call() -> None:
 
 
 async def test_a_cancel_while_tools_are_out_withdraws_them_first() -> None:
-    stack = house()
+    stack = memory_server()
     stack.model.answer(call("list_tasks", 0), call("list_notes", 1), call("list_projects", 2))
     async with stack.device() as socket:
         request_id = uuid4()
@@ -161,7 +161,7 @@ async def test_a_cancel_while_tools_are_out_withdraws_them_first() -> None:
 
 
 async def test_a_cancel_before_the_first_token() -> None:
-    stack = house()
+    stack = memory_server()
     stack.model.answer(trio.Event())
     async with stack.device() as socket:
         request_id = uuid4()
@@ -177,7 +177,7 @@ async def test_a_cancel_before_the_first_token() -> None:
 
 
 async def test_a_cancel_in_the_same_breath_as_the_request() -> None:
-    stack = house()
+    stack = memory_server()
     stack.model.answer(text_block("never seen"))
     async with stack.device() as socket:
         request_id = uuid4()
@@ -190,7 +190,7 @@ async def test_a_cancel_in_the_same_breath_as_the_request() -> None:
 async def test_a_duplicate_id_runs_nothing_until_ten_minutes_have_passed(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    stack = house()
+    stack = memory_server()
     go_on = trio.Event()
     stack.model.answer(go_on, text_block("once"))
     stack.model.answer(text_block("again"))
@@ -210,7 +210,7 @@ async def test_a_duplicate_id_runs_nothing_until_ten_minutes_have_passed(
 
 
 async def test_an_id_sent_again_at_the_limit_is_a_duplicate_not_a_refusal() -> None:
-    stack = house(max_concurrent_requests=1)
+    stack = memory_server(max_concurrent_requests=1)
     go_on = trio.Event()
     stack.model.answer(go_on, text_block("once"))
     async with stack.device() as socket:
@@ -224,7 +224,7 @@ async def test_an_id_sent_again_at_the_limit_is_a_duplicate_not_a_refusal() -> N
 
 
 async def test_what_waits_to_be_sent_is_dropped_by_a_cancel(autojump_clock: trio.testing.MockClock) -> None:
-    stack = house(heartbeat_s=1000)
+    stack = memory_server(heartbeat_s=1000)
     stack.model.answer('[{"type":"text","content":"', *["word " * 20] * 20, trio.Event())
     async with stack.device(capacity=0) as socket:
         await socket.say(type="home_request", request_id=(request_id := uuid4()), message="hello")
@@ -239,7 +239,7 @@ async def test_what_waits_to_be_sent_is_dropped_by_a_cancel(autojump_clock: trio
 
 
 async def test_log_lines_say_which_session_and_request() -> None:
-    stack = house()
+    stack = memory_server()
     stack.model.answer(RuntimeError("a bug"))
     request_id = uuid4()
     # As `server.logs` has it; capture_logs by itself would drop what is bound.
@@ -253,7 +253,7 @@ async def test_log_lines_say_which_session_and_request() -> None:
 
 
 async def test_the_ninth_request_is_refused_and_the_eight_are_not_disturbed() -> None:
-    stack = house()
+    stack = memory_server()
     go_on = trio.Event()
     for _ in range(8):
         stack.model.answer(go_on, text_block("done"))
@@ -269,7 +269,7 @@ async def test_the_ninth_request_is_refused_and_the_eight_are_not_disturbed() ->
 
 
 async def test_a_failing_request_leaves_its_sibling_alone() -> None:
-    stack = house()
+    stack = memory_server()
     go_on = trio.Event()
     stack.model.answer(go_on, text_block("fine"))
     stack.model.answer(RuntimeError("a bug"))
@@ -306,7 +306,7 @@ async def test_a_failing_request_leaves_its_sibling_alone() -> None:
     ],
 )
 async def test_a_bad_frame_is_answered_and_the_socket_stays_open(text: str, code: str) -> None:
-    async with house().device() as socket:
+    async with memory_server().device() as socket:
         await socket.say_text(text)
         answer = await socket.hear()
         assert (answer["type"], answer["code"]) == ("error", code)
@@ -316,20 +316,20 @@ async def test_a_bad_frame_is_answered_and_the_socket_stays_open(text: str, code
 
 async def test_a_refused_frame_names_its_request() -> None:
     request_id = uuid4()
-    async with house().device() as socket:
+    async with memory_server().device() as socket:
         await socket.say(type="home_request", request_id=request_id, message=7)
         assert (await socket.hear())["request_id"] == str(request_id)
 
 
 async def test_a_second_hello_is_refused() -> None:
-    stack = house()
+    stack = memory_server()
     async with stack.device() as socket:
         await socket.say(**hello(stack.token()))
         assert (await socket.hear())["code"] == "already_ready"
 
 
 async def test_the_same_device_again_replaces_the_older_socket() -> None:
-    stack = house()
+    stack = memory_server()
     stack.model.answer(trio.Event())
     device_id = uuid4()
     async with stack.device(device_id=device_id) as older:
@@ -346,7 +346,7 @@ async def test_the_same_device_again_replaces_the_older_socket() -> None:
 
 
 async def test_a_peer_that_vanishes_takes_its_requests_with_it() -> None:
-    stack = house()
+    stack = memory_server()
     stack.model.answer(call("list_tasks"))
     stack.model.answer(trio.Event())
     async with stack.device() as socket:
@@ -358,7 +358,7 @@ async def test_a_peer_that_vanishes_takes_its_requests_with_it() -> None:
 
 
 async def test_a_mutation_goes_to_the_other_devices_of_the_same_user_only() -> None:
-    stack = house()
+    stack = memory_server()
     device_id = uuid4()
     async with (
         stack.device(device_id=device_id) as origin,
@@ -376,7 +376,7 @@ async def test_a_mutation_goes_to_the_other_devices_of_the_same_user_only() -> N
 
 
 async def test_a_mutating_tool_is_reported_at_the_end_and_to_the_other_devices() -> None:
-    stack = house()
+    stack = memory_server()
     stack.model.answer(call("create_task", title="Water the plants"))
     stack.model.answer(text_block("Done."))
     async with stack.device() as socket, stack.device() as second:
@@ -393,7 +393,7 @@ async def test_a_mutating_tool_is_reported_at_the_end_and_to_the_other_devices()
 
 
 async def test_a_change_is_told_while_the_answer_is_still_written() -> None:
-    stack = house()
+    stack = memory_server()
     go_on = trio.Event()
     stack.model.answer(call("create_task", title="Water the plants"))
     stack.model.answer('[{"type":"text","content":"Done', go_on, '."}]')
@@ -407,7 +407,7 @@ async def test_a_change_is_told_while_the_answer_is_still_written() -> None:
 
 
 async def test_a_change_is_told_though_the_answer_fails() -> None:
-    stack = house()
+    stack = memory_server()
     stack.model.answer(call("create_task", title="Water the plants"))
     stack.model.answer(ModelError(ErrorCode.MODEL_UNAVAILABLE, "The model is away.", retryable=True))
     async with stack.device() as socket, stack.device() as second:
@@ -422,7 +422,7 @@ async def test_a_change_is_told_though_the_answer_fails() -> None:
 async def test_a_device_that_does_not_say_what_is_open_costs_the_deadline(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    stack = house(heartbeat_s=1000)
+    stack = memory_server(heartbeat_s=1000)
     stack.model.answer("I cannot see it.")
     async with stack.device() as socket:
         await socket.say(type="popup_request", message="?", scope={"type": "note", "id": "n1"})
@@ -432,7 +432,7 @@ async def test_a_device_that_does_not_say_what_is_open_costs_the_deadline(
 
 
 async def test_answers_to_the_servers_own_questions_are_not_rate_limited() -> None:
-    stack = house(frames_per_s=0.001, frames_burst=1)
+    stack = memory_server(frames_per_s=0.001, frames_burst=1)
     stack.model.answer(*(call("list_tasks", number) for number in range(5)))
     stack.model.answer(text_block("five answers"))
     async with stack.device() as socket:
@@ -446,7 +446,7 @@ async def test_answers_to_the_servers_own_questions_are_not_rate_limited() -> No
 
 
 async def test_a_silent_peer_is_closed_after_two_heartbeats(autojump_clock: trio.testing.MockClock) -> None:
-    async with house().device(answers_pings=False) as socket:
+    async with memory_server().device(answers_pings=False) as socket:
         await socket.rest()
         assert socket.closed_with is not None
         assert socket.closed_with[0] == CloseCode.HEARTBEAT_LOST
@@ -454,14 +454,14 @@ async def test_a_silent_peer_is_closed_after_two_heartbeats(autojump_clock: trio
 
 
 async def test_a_peer_that_answers_pings_stays(autojump_clock: trio.testing.MockClock) -> None:
-    async with house().device() as socket:
+    async with memory_server().device() as socket:
         await trio.sleep(1000)
         assert socket.pings >= 39
         assert socket.closed_with is None
 
 
 async def test_a_session_ends_with_its_token_unless_it_is_refreshed(autojump_clock: trio.testing.MockClock) -> None:
-    stack = house()
+    stack = memory_server()
     async with stack.device() as socket:
         warning = await socket.hear()
         assert (warning["type"], warning["in_s"]) == ("auth_expiring", 60)
@@ -479,7 +479,7 @@ async def test_a_session_ends_with_its_token_unless_it_is_refreshed(autojump_clo
 
 
 async def test_a_peer_that_stops_reading_stops_its_model_and_is_closed(autojump_clock: trio.testing.MockClock) -> None:
-    stack = house(heartbeat_s=1000)
+    stack = memory_server(heartbeat_s=1000)
     words = ["word " * 100] * 1000
     stack.model.answer('[{"type":"text","content":"', *words, '"}]')
     async with stack.device(capacity=1) as socket:
@@ -496,7 +496,7 @@ async def test_a_peer_that_stops_reading_stops_its_model_and_is_closed(autojump_
 
 
 async def test_too_many_frames_are_refused_and_a_flood_is_closed() -> None:
-    stack = house(frames_per_s=1, frames_burst=3)
+    stack = memory_server(frames_per_s=1, frames_burst=3)
     async with stack.device() as socket:
         for _ in range(4):
             await socket.say(type="ping")
@@ -510,7 +510,7 @@ async def test_too_many_frames_are_refused_and_a_flood_is_closed() -> None:
 
 
 async def test_draining_lets_a_request_finish_and_takes_no_other() -> None:
-    stack = house()
+    stack = memory_server()
     go_on = trio.Event()
     stack.model.answer(go_on, text_block("the last"))
     async with stack.device() as busy, stack.device() as idle:
@@ -531,7 +531,7 @@ async def test_draining_lets_a_request_finish_and_takes_no_other() -> None:
 
 
 async def test_a_session_that_was_asked_to_resume_says_that_it_cannot() -> None:
-    stack = house()
+    stack = memory_server()
     socket = MemorySocket()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(stack.run_session, socket)

@@ -11,7 +11,7 @@ import trio
 
 from client.terminal.connection import Connection, open_connection
 from tests.model_server import ReceivedRequest, Step, tool_calls
-from tests.server.running import last_user_message, open_tessera, text_block, tool_messages
+from tests.server.tessera import last_user_message, open_tessera, text_block, tool_messages
 
 CUT = r"\ud83d"
 REPLACED = "\N{REPLACEMENT CHARACTER}"

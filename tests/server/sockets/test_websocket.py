@@ -36,7 +36,7 @@ async def test_messages_of_every_length_and_kind_keep_their_order(nursery: trio.
     async def handler(socket: DeviceSocket) -> None:
         for length in LENGTHS:
             await socket.send("é" * length)
-            while not socket.send_now(b"x" * length):
+            while not socket.try_send(b"x" * length):
                 await socket.flush()
             await socket.flush()
         with suppress(SocketClosed):
@@ -53,8 +53,8 @@ async def test_a_ping_and_a_message_do_not_cut_into_a_frame_that_is_half_sent(nu
     pinged = trio.Event()
 
     async def handler(socket: DeviceSocket) -> None:
-        assert socket.send_now(large)
-        assert not socket.send_now(b"no")
+        assert socket.try_send(large)
+        assert not socket.try_send(b"no")
         async with trio.open_nursery() as sending:
             sending.start_soon(socket.ping)
             await trio.testing.wait_all_tasks_blocked(0.01)
@@ -75,11 +75,11 @@ async def test_nothing_is_sent_on_a_socket_that_is_closed(nursery: trio.Nursery)
     async def handler(socket: DeviceSocket) -> None:
         with pytest.raises(SocketClosed):
             await socket.receive()
-        assert not socket.send_now(b"late")
+        assert not socket.try_send(b"late")
         with pytest.raises(SocketClosed):
             await socket.send("late")
         await socket.close(1000, "")
-        assert not socket.send_now(b"later")
+        assert not socket.try_send(b"later")
         done.set()
 
     async with connected(handler, nursery) as client:

@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from tests.model_server import Never, ReceivedRequest, Step, error_status, tool_calls
-from tests.server.running import Tessera, open_tessera
+from tests.server.tessera import Tessera, open_tessera
 
 TOKEN = "an administrator's".replace(" ", "-") + "-token"
 SECRET = "the person's own words"

@@ -14,7 +14,7 @@ import trio
 from server.telemetry.otlp import OtlpExporter, encoded
 from server.telemetry.traces import Span, root_span, span
 from tests.model_server import ReceivedRequest, Step, error_status, tool_calls
-from tests.server.running import open_tessera, text_block, tool_messages
+from tests.server.tessera import open_tessera, text_block, tool_messages
 
 SECRET = "the person's own words"
 

@@ -21,7 +21,7 @@ from client.terminal.device import Device, open_device
 from server.running import WorkerOrders
 from server.workers.supervisor import Supervisor, WorkerFailed
 from tests.model_server import ReceivedRequest, Step, open_model_server, text_stream, tool_calls
-from tests.server.running import is_routing, text_block, tool_messages
+from tests.server.tessera import is_routing, text_block, tool_messages
 from tests.server.test_process import START_S, Server, command
 from tests.server.test_process import state as state  # noqa: PLC0414 - a fixture
 

@@ -135,7 +135,7 @@ async def _use(parts: Parts, user_id: UUID) -> None:
     await parts.relay.heartbeat()
     await parts.relay.join(user_id, DEVICE, SOCKET)
     await parts.relay.claim(user_id, REQUEST, 3600.0)
-    await parts.relay.send(user_id, parts.relay.worker_id, Announced(frame=MUTATION), 3600.0, MESSAGE)
+    await parts.relay.send(user_id, parts.relay.server_id, Announced(frame=MUTATION), 3600.0, MESSAGE)
 
 
 async def _use_and_erase(parts: Parts, user_id: UUID) -> None:

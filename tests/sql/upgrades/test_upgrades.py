@@ -256,12 +256,12 @@ async def test_relayed_messages_open_and_leave_in_time(stored: Stored) -> None:
         assert parts.seal.open(ada, MESSAGE, body).frame == MUTATION  # type: ignore[union-attr]
         await parts.relay.heartbeat()
         assert await parts.relay.join(ada, DEVICE, SOCKET) is not None, "the first version had this device"
-        assert await parts.relay.devices(ada) == [(DEVICE, parts.relay.worker_id)]
+        assert await parts.relay.devices(ada) == [(DEVICE, parts.relay.server_id)]
         assert await parts.relay.claim(ada, REQUEST, 60.0)
         await parts.relay.expire()
     left = rows(stored.conninfo)
     assert left["relay_messages"] == []
-    assert [row["worker_id"] for row in left["relay_workers"]] == [str(parts.relay.worker_id)]
+    assert [row["worker_id"] for row in left["relay_workers"]] == [str(parts.relay.server_id)]
 
 
 async def test_the_server_starts_on_the_state_folder(stored: Stored) -> None:

@@ -15,14 +15,15 @@ from agents.model import Models
 from agents.orchestrator import Orchestrator
 from server.accounts.credentials import Tokens
 from server.answers.pipeline import AnswerPipeline
-from server.devices.registry import DeviceRegistry, ToolTimeouts
+from server.devices.calls import ToolTimeouts
+from server.devices.registry import DeviceRegistry
 from server.models.spending import TokenSpending
 from server.requests import AnswerLimits, RequestClaims
 from server.sockets.handshake import shake_hands
 from server.sockets.limits import SessionLimits
 from server.sockets.session import Session
 from server.telemetry.metrics import Metrics
-from tests.server.memory_service.memory_socket import MemorySocket
+from tests.server.memory_socket import MemorySocket
 from tests.server.scripted_model import ScriptedModel
 
 EPOCH = 1_800_000_000.0
@@ -44,7 +45,7 @@ def wall_clock() -> float:
 
 
 @dataclass
-class MemoryHouse:
+class MemoryServer:
     """The parts, for a test to reach into."""
 
     limits: SessionLimits = LIMITS
@@ -114,5 +115,5 @@ def hello(token: str | None, device_id: UUID | None = None, **fields: Any) -> di
     } | fields
 
 
-def house(**limits: Any) -> MemoryHouse:
-    return MemoryHouse(limits=replace(LIMITS, **limits))
+def memory_server(**limits: Any) -> MemoryServer:
+    return MemoryServer(limits=replace(LIMITS, **limits))

@@ -11,9 +11,9 @@ from client.terminal.answer import RequestRefusedError
 from client.terminal.connection import ConnectError, ConnectionLostError, open_connection
 from client.terminal.device import open_device
 from streaming.wire.codes import CloseCode, ErrorCode
-from tests.server.conversing import close_code
-from tests.server.memory_service.memory_server import hello
-from tests.server.running import Tessera, open_tessera
+from tests.server.conversation import close_code
+from tests.server.memory_server import hello
+from tests.server.tessera import Tessera, open_tessera
 
 
 async def refused_hello(tessera: Tessera, token: str | None) -> ConnectionLostError:

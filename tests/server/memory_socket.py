@@ -42,7 +42,7 @@ class MemorySocket:
 
     unsent = False
 
-    def send_now(self, message: bytes) -> bool:
+    def try_send(self, message: bytes) -> bool:
         try:
             self._to_peer.send_nowait(message.decode())
         except (trio.WouldBlock, trio.BrokenResourceError, trio.ClosedResourceError):

@@ -12,7 +12,7 @@ import trio
 from client.terminal.connection import Connection, ConnectionLostError
 from streaming.wire import WsStreamText
 from tests.model_server import ReceivedRequest, Step, tool_calls
-from tests.server.running import Tessera, text_block, tool_messages
+from tests.server.tessera import Tessera, text_block, tool_messages
 
 TASKS = [
     {"id": "t1", "title": "Write the report", "status": "todo", "dueDate": 1_790_000_000_000},

@@ -1,0 +1,123 @@
+"""The two clocks of a session: the heartbeat and the end of its token. The task that reads its frames drives both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Protocol
+from uuid import UUID
+
+import trio
+
+from server.accounts import AuthenticatedUser, TokenExpired, TokenInvalid, Tokens
+from server.sockets.device_socket import DeviceSocket, SocketClosed
+from streaming.wire import CloseCode, ServerFrame, WsAuthExpiring
+
+SILENT_INTERVALS: Final = 2
+"""Heartbeat intervals without a frame or pong after which the session is closed."""
+
+WARNING_S: Final = 60.0
+"""Seconds before the end at which the client is warned."""
+
+
+class Heartbeat:
+    """A beat every `interval_s`, on trio's clock; a pong counts as hearing, and so does any frame."""
+
+    __slots__ = ("_interval_s", "_last_heard", "_socket", "due")
+
+    def __init__(self, socket: DeviceSocket, interval_s: float) -> None:
+        self._socket = socket
+        self._interval_s = interval_s
+        self._last_heard = trio.current_time()
+        self.due = self._last_heard + interval_s
+        """When to `beat` next."""
+
+    def heard(self) -> None:
+        """Something came from the peer."""
+        self._last_heard = trio.current_time()
+
+    def beat(self) -> bool:
+        """It is `due`: ping the peer now. False when nothing was heard for `SILENT_INTERVALS` intervals instead."""
+        now = trio.current_time()
+        self.due = now + self._interval_s
+        return now - self._last_heard < SILENT_INTERVALS * self._interval_s
+
+    async def ping(self, on_closed: Callable[[SocketClosed], None]) -> None:
+        """Ping, and wait for the pong. In a task of its own: a ping whose sending was cancelled breaks the socket."""
+        try:
+            await self._socket.ping()
+        except SocketClosed as closed:
+            on_closed(closed)
+        else:
+            self.heard()
+
+
+class RefreshRefused(Exception):
+    """The new token can't take the old one's place; the message says why, for the client."""
+
+
+class Expiry:
+    """The end of one session's token. `wall_clock` gives seconds since the epoch, as the tokens do."""
+
+    __slots__ = ("_tokens", "_user", "_wall_clock", "_warned")
+
+    def __init__(self, user: AuthenticatedUser, tokens: Tokens, wall_clock: Callable[[], float]) -> None:
+        self._user = user
+        self._tokens = tokens
+        self._wall_clock = wall_clock
+        self._warned = False
+
+    @property
+    def user_id(self) -> UUID:
+        """Whose session it is."""
+        return self._user.user_id
+
+    def refresh(self, token: str) -> None:
+        """Take a new token of the same user. Raises `RefreshRefused`; the old token then stays in force."""
+        try:
+            user = self._tokens.verify(token)
+        except (TokenExpired, TokenInvalid):
+            raise RefreshRefused("The new token is not valid; the session goes on with the old one.") from None
+        if user.user_id != self._user.user_id:
+            raise RefreshRefused("The new token is another user's; the session goes on with the old one.")
+        self._user = user
+        self._warned = False
+
+    def left_s(self) -> float:
+        """Seconds until the token ends; 0 when it has."""
+        return max(self._user.expires_at - self._wall_clock(), 0.0)
+
+    def wait_s(self) -> float:
+        """Seconds until the client is to be warned, or, once it was, until the token ends; 0 when that is now."""
+        return max(self.left_s() - (0.0 if self._warned else WARNING_S), 0.0)
+
+    def take_warning(self) -> bool:
+        """Whether the client is to be warned now; so of each token at most once."""
+        warn = not self._warned and self.wait_s() <= 0
+        self._warned = self._warned or warn
+        return warn
+
+
+class Timed(Protocol):
+    """A session, as its clocks see it."""
+
+    def send_control(self, frame: ServerFrame) -> None: ...
+
+    def close(self, code: int, reason: str) -> None: ...
+
+
+def next_due(heartbeat: Heartbeat, expiry: Expiry) -> float:
+    """When `keep_time` has something to do, on trio's clock."""
+    return min(heartbeat.due, trio.current_time() + expiry.wait_s())
+
+
+def keep_time(session: Timed, heartbeat: Heartbeat, expiry: Expiry, pings: trio.Nursery) -> None:
+    """Do what is due: ping the peer in a task of `pings`, warn it of its token's end, or close the session."""
+    if trio.current_time() >= heartbeat.due:
+        if heartbeat.beat():
+            pings.start_soon(heartbeat.ping, lambda closed: session.close(closed.code, closed.reason))
+        else:
+            session.close(CloseCode.HEARTBEAT_LOST, "nothing heard for two heartbeats")
+    if expiry.take_warning():
+        session.send_control(WsAuthExpiring(in_s=round(expiry.left_s(), 1)))
+    if expiry.left_s() <= 0:
+        session.close(CloseCode.TOKEN_EXPIRED, "the token has expired")

@@ -1,0 +1,51 @@
+"""Frames of a device about memory: a changed entity, a memory to forget, a ping that waits for changes."""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from memory.keys import MissingKeyShare, WrongMasterKey
+from memory.vault import NoSuchUser
+from server.devices import DeviceRegistry
+from server.memory_service import AnswerMemory
+from sql.driver import DatabaseUnavailable
+from sql.pool import PoolTimeout
+from streaming.wire import ErrorCode, WsClientMutation, WsError, WsMemoryForgotten, WsMutationRecord, WsPong
+
+log = structlog.get_logger(__name__)
+
+_REFUSED: Final = "Memory can't take this change just now; your other devices have it. Send it again later."
+
+
+def change_entity(
+    memory: AnswerMemory, registry: DeviceRegistry, user_id: UUID, device_id: UUID, frame: WsClientMutation
+) -> WsError | None:
+    """Pass the change on; the frame that answers when memory can't take it."""
+    record = WsMutationRecord(op=frame.op, entity=frame.entity, id=frame.id, data=frame.data)
+    registry.announce(user_id, record, origin=device_id)
+    if memory.changed(user_id, record):
+        return None
+    return WsError(code=ErrorCode.MEMORY_UNAVAILABLE, message=_REFUSED, retryable=True)
+
+
+async def pong_after_changes(memory: AnswerMemory, user_id: UUID) -> WsPong:
+    """The answer to a ping: what was changed before it is on disk then, unless the database keeps it waiting."""
+    await memory.committed(user_id)
+    return WsPong()
+
+
+async def forget_memory(memory: AnswerMemory, user_id: UUID, memory_id: UUID) -> WsMemoryForgotten | WsError:
+    """Remove the memory; the frame that answers."""
+    try:
+        tiers = await memory.forget(user_id, memory_id)
+    except (DatabaseUnavailable, PoolTimeout, NoSuchUser, WrongMasterKey, MissingKeyShare) as error:
+        log.warning("memory_forget_failed", reason=type(error).__name__)
+        return WsError(
+            code=ErrorCode.MEMORY_UNAVAILABLE, message="Memory can't be reached just now; try again.", retryable=True
+        )
+    if not tiers:
+        return WsError(code=ErrorCode.UNKNOWN_MEMORY, message=f"Memory has no {memory_id}.")
+    return WsMemoryForgotten(memory_id=memory_id, tiers=tiers)
