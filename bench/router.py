@@ -1,6 +1,6 @@
-"""`make bench-router`: how well the local classifier routes, without any model call.
+"""`make bench-router` measures the local classifier of the router, without any model call.
 
-Prints accuracy, macro-F1 and the confusion table for the part it was trained on and for the part that was held out.
+It prints accuracy, macro-F1 and the confusion table for the training part and the held-out part.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def report(examples: Sequence[Example], model: LinearModel) -> str:
     lines = [
         f"{len(examples)} messages: accuracy {right / len(examples):.4f}, macro-F1 {macro:.4f}",
         "",
-        f"| agent meant | precision | recall | F1 | {' | '.join(f'→ {_short(label)}' for label in labels)} |",
+        f"| right agent | precision | recall | F1 | {' | '.join(f'→ {_short(label)}' for label in labels)} |",
         "|---|" + "---:|" * (3 + len(labels)),
     ]
     for label, (precision, recall, f1) in rows.items():
@@ -50,24 +50,27 @@ def _short(label: str) -> str:
 
 
 def main() -> None:
-    """Print the figures; says so plainly when the public data is not there."""
+    """Print the figures, or a message if the public data is missing."""
     try:
         examples = load()
     except FileNotFoundError:
-        print("bench.router: the public data is not here; set TESSERA_SHARED_DATA to its folder")
+        print("bench.router: the public data was not found. Set TESSERA_SHARED_DATA to its folder.")
         return
     model = shipped_model()
     for title, chosen in (
         ("Trained on", [example for example in examples if example.part != "held_out"]),
         ("Held out", [example for example in examples if example.part == "held_out"]),
         ("Held out, public data only", [e for e in examples if e.part == "held_out" and e.source != "own"]),
-        ("Held out, our own examples only", [e for e in examples if e.part == "held_out" and e.source == "own"]),
+        (
+            "Held out, examples of this project only",
+            [e for e in examples if e.part == "held_out" and e.source == "own"],
+        ),
     ):
         print(f"\n{title}: {report(chosen, model)}")
     began = time.perf_counter()
     for example in examples:
         model.probabilities(example.text)
-    print(f"\n{(time.perf_counter() - began) / len(examples) * 1e6:.0f} us a message")
+    print(f"\n{(time.perf_counter() - began) / len(examples) * 1e6:.0f} us per message")
 
 
 if __name__ == "__main__":

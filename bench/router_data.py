@@ -1,7 +1,7 @@
-"""Labelled utterances for the router: public data mapped to our agents by one table, and examples of our own.
+"""Labelled utterances for the router: public data mapped to the agents by one table, and this project's examples.
 
-The split is by a hash of the text alone: a fifth is held out and was never looked at, nor used for choosing anything;
-another fifth is for tuning; the rest trains. The shipped weights are trained on the tuning part too.
+The split depends only on a hash of the text. One fifth is held out, one fifth is for tuning, and the rest is for
+training. The shipped weights are trained on the tuning part too.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ CLINC_INTENTS = {
     **dict.fromkeys(("calendar", "calendar_update", "meeting_schedule", "schedule_meeting"), "task_agent"),
     **dict.fromkeys(("shopping_list", "shopping_list_update"), "note_agent"),
 }
-"""The other intents, out-of-scope among them, fit no agent: they are for the general one."""
+"""All other intents, including the out-of-scope utterances, belong to the general agent."""
 
 NLU_SCENARIOS = {"calendar": "task_agent", "lists": "note_agent"}
-"""The other scenarios fit no agent."""
+"""All other scenarios belong to the general agent."""
 
 Part = Literal["train", "tune", "held_out"]
 
@@ -41,7 +41,7 @@ class Example:
 
     @property
     def part(self) -> Part:
-        """Which part of the split it is in; the same text is always in the same one, whatever its case."""
+        """The part of the split. It does not depend on letter case or spacing."""
         digest = hashlib.sha256(" ".join(self.text.lower().split()).encode()).digest()
         match digest[0] % 5:
             case 0:
@@ -52,12 +52,12 @@ class Example:
 
 
 def shared_data() -> Path:
-    """Where the public data lies: `TESSERA_SHARED_DATA`, or beside the repository."""
+    """The folder of the public data: `TESSERA_SHARED_DATA`, else `shared/data` next to the repository."""
     return Path(os.environ.get("TESSERA_SHARED_DATA", ROOT.parent / "shared" / "data"))
 
 
 def load(folder: Path | None = None) -> list[Example]:
-    """Every example once. Raises `FileNotFoundError` when the public data is not there."""
+    """Every example once. Raises `FileNotFoundError` if the public data is missing."""
     folder = folder or shared_data()
     found: dict[str, Example] = {}
     for example in (*_own(), *_clinc(folder), *_nlu(folder)):

@@ -1,7 +1,7 @@
 """`python -m bench.train_router --write`: train the router's local classifier and write `agents/intent/weights.json`.
 
-Softmax regression over hashed features, by AdaGrad, in plain Python; the same data gives the same weights. `--tune`
-trains without the tuning part, prints the figures on it, and writes nothing.
+Softmax regression over hashed features, trained by AdaGrad in plain Python. The same data gives the same weights.
+`--tune` trains without the tuning part, prints the figures for that part, and writes nothing.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ WEIGHTS = Path(__file__).resolve().parents[1] / "agents" / "intent" / "weights.j
 EPOCHS = 12
 RATE = 0.15
 DECAY = 3e-4
-# Our own examples are few, and nearest to what people will write here.
+# This project has few examples of its own, but they are closest to what people write in the app.
 OWN_WEIGHT = 12.0
-# 0 leaves each agent the weight that the data happens to give it, 1 gives all of them the same.
+# 0 weights each agent by its number of examples, 1 weights all agents equally.
 BALANCE = 0.75
 LINE = 110
 
 
 def train(examples: Sequence[Example], labels: Sequence[str]) -> LinearModel:
-    """Fit a model; its weights are quantised as they are shipped."""
+    """Fit a model. Its weights are quantised like the shipped ones."""
     count = len(labels)
     place = {label: number for number, label in enumerate(labels)}
     frequency = Counter(example.agent for example in examples)
@@ -81,7 +81,7 @@ def train(examples: Sequence[Example], labels: Sequence[str]) -> LinearModel:
 
 
 def write(model: LinearModel, path: Path) -> None:
-    """Write `model` where the package reads it."""
+    """Write `model` to `path` in the format that `agents.intent` reads."""
     packed = b64encode(zlib.compress(model.weights.tobytes(), 9)).decode()
     kept = {
         "features": VERSION,
@@ -95,9 +95,9 @@ def write(model: LinearModel, path: Path) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Tune or write, as asked; neither without being asked."""
+    """Tune, write, or both, according to `arguments`."""
     if not {"--tune", "--write"}.intersection(arguments):
-        print("bench.train_router: nothing done; --tune measures, --write replaces the weights")
+        print("bench.train_router: nothing done. Use --tune to measure, or --write to replace the weights.")
         return
     examples = load()
     if "--tune" in arguments:

@@ -1,4 +1,4 @@
-"""The two borders of the agents: a device that answers from a table, and a real model client with a scripted server."""
+"""The two boundaries of the agents: a device that answers from a table, and a model client with a scripted server."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def answered(data: Any) -> DeviceResult:
 
 @dataclass
 class ScriptedDevice:
-    """Answers each tool from `answers`; a tool that is not there answers `not_found`.
+    """Answers each tool from `answers`; a tool without an entry answers `not_found`.
 
     A call whose tool is in `gates` waits for the event first. `withdrawn` lists the tools whose calls were cancelled.
     """

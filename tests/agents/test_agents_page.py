@@ -1,4 +1,4 @@
-"""`docs/agents.md` says what the code says."""
+"""`docs/agents.md` matches the code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "agents.md").read_text("u
 
 
 def row(tool: Tool[Any]) -> str:
-    """The tool's row of the page: name, arguments (`?` marking what may be left out), description."""
+    """The tool's row of the page: name, arguments (`?` marks the optional ones), description."""
     schema = parameters_schema(tool.args)
     required = schema["required"]
     arguments = ", ".join(f"`{name}{'' if name in required else '?'}`" for name in schema["properties"])
@@ -29,29 +29,29 @@ def row(tool: Tool[Any]) -> str:
 
 
 @pytest.mark.parametrize("name", AGENTS)
-def test_every_agent_is_there_with_its_purpose(name: str) -> None:
+def test_the_page_has_every_agent_with_its_purpose(name: str) -> None:
     assert f"| `{name}` | {AGENTS[name].purpose} |" in PAGE
 
 
 @pytest.mark.parametrize(
     "tool", {tool.name: tool for spec in AGENTS.values() for tool in spec.tools}.values(), ids=lambda tool: tool.name
 )
-def test_every_tool_is_there_with_its_arguments(tool: Tool[Any]) -> None:
+def test_the_page_has_every_tool_with_its_arguments(tool: Tool[Any]) -> None:
     assert row(tool) in PAGE
 
 
 @pytest.mark.parametrize("word", [*BindReason, *Aggregate])
-def test_every_reason_and_aggregate_is_there(word: str) -> None:
+def test_the_page_has_every_reason_and_aggregate(word: str) -> None:
     assert f"`{word}`" in PAGE
 
 
 @pytest.mark.parametrize("model", [ChartFrom, TableFrom, TimelineFrom])
-def test_every_member_of_from_is_there(model: type[ChartFrom | TableFrom | TimelineFrom]) -> None:
+def test_the_page_has_every_member_of_from(model: type[ChartFrom | TableFrom | TimelineFrom]) -> None:
     missing = [field.alias for field in model.model_fields.values() if f"`{field.alias}`" not in PAGE]
     assert not missing
 
 
-def test_the_bounds_of_a_repair_are_those_of_the_code() -> None:
+def test_the_page_has_the_limits_of_a_repair() -> None:
     limits = AgentLimits()
     assert f"at most {limits.repair_blocks} blocks" in PAGE
     assert f"{limits.repair_tokens} tokens" in PAGE

@@ -1,4 +1,4 @@
-"""What models are told of blocks is what the parser accepts."""
+"""The parser accepts every block that the prompt describes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_every_block_has_an_example() -> None:
 @pytest.mark.parametrize(
     ("entry", "example"), EXAMPLES, ids=lambda value: value.get("type") if isinstance(value, dict) else ""
 )
-def test_the_parser_takes_every_example(entry: Any, example: dict[str, Any]) -> None:
+def test_the_parser_accepts_every_example(entry: Any, example: dict[str, Any]) -> None:
     assert next(iter(example)) == "type"
     assert json.dumps(example) in describe_blocks()
     ready, rejected = parsed([example])
@@ -44,7 +44,7 @@ def test_the_parser_takes_every_example(entry: Any, example: dict[str, Any]) -> 
     assert [type(block) for block in ready] == ([] if entry.model is None else [entry.model])
 
 
-def test_forms_with_from_come_before_those_written_out() -> None:
+def test_forms_with_from_come_before_those_with_data() -> None:
     bound = [number for number, (_, example) in enumerate(EXAMPLES) if "from" in example]
     written = [
         number for number, (_, example) in enumerate(EXAMPLES) if {"data", "rows", "checkpoints"} & example.keys()
@@ -76,7 +76,7 @@ def test_notation(schema: dict[str, Any], line: str) -> None:
     assert notation(schema) == line
 
 
-def test_the_answer_schema_is_strict() -> None:
+def test_the_schema_of_blocks_is_strict() -> None:
     jsonschema.Draft202012Validator.check_schema(blocks_schema())
 
     def check(schema: Any) -> None:
@@ -94,7 +94,7 @@ def test_the_answer_schema_is_strict() -> None:
 
 
 def filled(schema: Any, value: Any) -> Any:
-    """`value` with null for whatever the schema requires and it leaves out."""
+    """`value` with null for every required member that it lacks."""
     if isinstance(value, dict) and "anyOf" in schema:
         schema = next(option for option in schema["anyOf"] if "properties" in option)
     if isinstance(value, dict):
@@ -113,7 +113,7 @@ def filled(schema: Any, value: Any) -> Any:
         (5, {"type": "table", "headers": ["a"], "rows": [["x"], [1], [None]]}),
     ],
 )
-def test_what_the_answer_schema_allows_the_parser_takes(number: int, block: dict[str, Any]) -> None:
+def test_the_parser_accepts_what_the_schema_of_blocks_allows(number: int, block: dict[str, Any]) -> None:
     form = blocks_schema()["properties"]["blocks"]["items"]["anyOf"][number]
     answer = {"blocks": [filled(form, block)]}
     jsonschema.validate(answer, blocks_schema())

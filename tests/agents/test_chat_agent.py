@@ -48,7 +48,7 @@ async def test_an_answer_without_tools_streams_token_by_token(models: Models) ->
     async with aclosing(ChatAgent(model, turn, SPEC).handle_stream()) as tokens:
         async for token in tokens:
             seen.append(token)
-            # The rest has not been sent yet: what is here was not waiting for it.
+            # The server has not sent the rest yet, so this text did not wait for it.
             gates[len(seen) - 1].set()
     assert seen == ["Good ", "day"]
     body = server.requests[0].body
@@ -58,7 +58,7 @@ async def test_an_answer_without_tools_streams_token_by_token(models: Models) ->
     assert [tool["function"]["name"] for tool in body["tools"]] == [tool.name for tool in SPEC.tools]
 
 
-async def test_no_round_means_that_no_tool_is_offered(models: Models) -> None:
+async def test_without_rounds_no_tool_is_offered(models: Models) -> None:
     server, model = models
     server.reply(text_stream("Hello."))
     agent = ChatAgent(model, make_turn(message="hello"), SPEC, AgentLimits(max_rounds=0))
@@ -98,7 +98,7 @@ async def test_a_tool_round_and_then_the_answer(models: Models) -> None:
     assert json.loads(second["content"]) == done
 
 
-async def test_results_go_back_in_call_order_though_they_finish_in_reverse(models: Models) -> None:
+async def test_results_keep_the_order_of_the_calls_when_they_finish_in_reverse(models: Models) -> None:
     server, model = models
     names = ["list_tasks", "list_projects", "list_notes"]
     server.reply(asks(*((name, {}) for name in names)), text_stream("Done."))
@@ -116,7 +116,7 @@ async def test_results_go_back_in_call_order_though_they_finish_in_reverse(model
     assert [json.loads(message["content"])["items"][0]["id"] for message in tool_messages(server, 1)] == names
 
 
-async def test_text_beside_a_tool_round_is_streamed_before_the_tools_run(models: Models) -> None:
+async def test_text_with_tool_calls_is_streamed_before_the_tools_run(models: Models) -> None:
     server, model = models
     server.reply([*text("Let me look."), *asks(("list_tasks", {}))], text_stream("Two tasks."))
     device = ScriptedDevice({"list_tasks": TASKS})
@@ -136,7 +136,7 @@ async def test_text_beside_a_tool_round_is_streamed_before_the_tools_run(models:
         ("drop_tables", "{}", "There is no tool 'drop_tables'"),
     ],
 )
-async def test_a_wrong_call_costs_a_round_and_not_the_request(
+async def test_a_wrong_call_costs_a_round_but_does_not_fail_the_request(
     models: Models, name: str, arguments: str, said: str
 ) -> None:
     server, model = models
@@ -151,7 +151,7 @@ async def test_a_wrong_call_costs_a_round_and_not_the_request(
     assert "error" not in json.loads(tool_messages(server, 2)[1]["content"])
 
 
-async def test_a_model_that_loops_on_tools_is_made_to_answer(models: Models) -> None:
+async def test_a_model_that_only_calls_tools_has_to_answer_in_the_end(models: Models) -> None:
     server, model = models
 
     def looping(request: Any) -> Any:
@@ -174,7 +174,7 @@ async def test_tools_that_were_not_offered_are_not_run(models: Models) -> None:
     assert len(device.calls) == 1
 
 
-async def test_the_bound_on_calls_is_the_requests(models: Models) -> None:
+async def test_the_limit_on_calls_is_per_request(models: Models) -> None:
     server, model = models
     server.reply(asks(("list_tasks", {}), ("list_notes", {}), ("list_projects", {})), text_stream("So."))
     device = ScriptedDevice({"list_tasks": TASKS})
@@ -184,7 +184,7 @@ async def test_the_bound_on_calls_is_the_requests(models: Models) -> None:
     assert "tools" not in server.requests[1].body
 
 
-async def test_what_was_done_and_spent_before_the_model_failed_is_kept(models: Models) -> None:
+async def test_results_and_usage_before_a_model_failure_are_kept(models: Models) -> None:
     server, model = models
     server.reply(
         asks(("create_task", {"title": "x"}), usage=(100, 20)),
@@ -216,7 +216,7 @@ async def test_an_empty_answer_is_a_model_error(models: Models) -> None:
     assert caught.value.retryable
 
 
-async def test_an_empty_answer_after_a_change_is_none(models: Models) -> None:
+async def test_an_empty_answer_after_a_change_is_not_an_error(models: Models) -> None:
     server, model = models
     server.reply(asks(("create_task", {"title": "x"})), end())
     turn = make_turn(ScriptedDevice({"create_task": answered({"id": "t1"})}))
@@ -235,7 +235,7 @@ REASONED = [chunk({"reasoning_content": 'He said "[{'}), chunk({"reasoning_conte
 
 
 @pytest.mark.parametrize("answer", ['[{"type":"text","content":"So."}]', "So."])
-async def test_reasoning_is_shown_as_a_block_of_its_own_only_when_set(models: Models, answer: str) -> None:
+async def test_reasoning_is_shown_as_a_separate_block_only_if_set(models: Models, answer: str) -> None:
     server, model = models
     server.fallback = [*REASONED, *text_stream(answer)]
 

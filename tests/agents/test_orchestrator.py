@@ -30,7 +30,7 @@ def routes_to(agent: str) -> list[Step]:
     return text_stream(json.dumps({"agent": agent}), usage=(30, 6))
 
 
-async def test_the_name_comes_first_before_the_answering_model_has_said_anything(served: Served) -> None:
+async def test_the_name_is_yielded_before_the_answering_model_is_called(served: Served) -> None:
     server, orchestrator = served
     server.reply(routes_to("note_agent"), [Never()])
     turn = make_turn()
@@ -113,7 +113,7 @@ async def test_the_router_may_fail_but_the_answer_may_not(served: Served) -> Non
     assert turn.routed_by == "keywords"
 
 
-async def test_turns_at_once_do_not_mix(served: Served) -> None:
+async def test_concurrent_turns_do_not_mix(served: Served) -> None:
     server, orchestrator = served
 
     def answer(request: ReceivedRequest) -> list[Step]:

@@ -25,7 +25,7 @@ def system_of(**fields: Any) -> str:
 
 
 @pytest.mark.parametrize("name", [*AGENTS, "rules", "blocks", "plain", "router", "repair"])
-def test_every_prompt_is_there_and_short(name: str) -> None:
+def test_every_prompt_exists_and_is_short(name: str) -> None:
     assert 80 < len(prompt(name)) < (5000 if name == "blocks" else 2000)
 
 
@@ -35,7 +35,7 @@ def test_the_prompts_version_rises_with_every_change_of_a_prompt() -> None:
     assert kept["version"] == prompts_version() >= 1
 
 
-def test_an_unknown_prompt_fails_at_once() -> None:
+def test_an_unknown_prompt_raises() -> None:
     with pytest.raises(FileNotFoundError):
         prompt("no_such_prompt")
 
@@ -45,7 +45,7 @@ def test_the_block_format_names_every_block_chart_and_entity(word: str) -> None:
     assert re.search(rf"\b{word}\b", prompt("blocks"))
 
 
-def test_home_is_told_the_blocks_and_a_popup_plain_text() -> None:
+def test_home_prompts_describe_blocks_and_popup_prompts_plain_text() -> None:
     home, popup = system_of(mode="home"), system_of(mode="popup")
     assert prompt("blocks") in home
     assert prompt("plain") not in home
@@ -94,7 +94,7 @@ def test_quoted_text_cannot_close_its_fence(text: str) -> None:
     assert json.loads(body) == {"said": text, text: 1}
 
 
-def test_quoted_data_is_bounded() -> None:
+def test_quoted_data_has_a_length_limit() -> None:
     fenced = quote("memory", {"said": "x" * 5000}, 1000)
     assert len(fenced) < 1200
     assert fenced.count("</data>") == 1

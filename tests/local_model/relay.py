@@ -1,4 +1,4 @@
-"""A relay on loopback between the server and the model: every byte goes through unchanged, and what was asked is seen.
+"""A relay on loopback between the server and the model: it forwards every byte unchanged and records the requests.
 
 The model's own server tells nobody when a caller hangs up; the relay does.
 """
@@ -18,7 +18,7 @@ import trio
 
 @dataclass
 class Call:
-    """One connection. `hung_up` is set when the caller has closed it; `answered` when the model's server had before."""
+    """One connection. `hung_up` is set if the caller closed it, `answered` if the model's server closed it first."""
 
     requests: list[dict[str, Any]] = field(default_factory=list)
     hung_up: trio.Event = field(default_factory=trio.Event)
@@ -26,26 +26,26 @@ class Call:
 
     @property
     def schema_name(self) -> str | None:
-        """The name of the JSON Schema that the answer was to follow: `intent` for routing, `blocks` for answers."""
+        """The name of the JSON Schema in the request: `intent` for routing, `blocks` for answers."""
         schema = self.requests[0].get("response_format", {}).get("json_schema", {})
         return str(schema["name"]) if "name" in schema else None
 
 
 @dataclass
 class Relay:
-    """`url` stands for the model's base URL; `calls` has a connection each, in the order in which they came."""
+    """`url` replaces the model's base URL; `calls` has one entry per connection, in the order of arrival."""
 
     url: str
     calls: list[Call] = field(default_factory=list)
 
     def answers(self) -> list[Call]:
-        """The calls that were not for routing."""
+        """All calls except those for routing."""
         return [call for call in self.calls if call.requests and call.schema_name != "intent"]
 
 
 @asynccontextmanager
 async def open_relay(model_url: str) -> AsyncIterator[Relay]:
-    """Relay to the server at `model_url` until the block is left."""
+    """Relay to the server at `model_url` while the block runs."""
     target = urlsplit(model_url)
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
     relay = Relay(f"http://127.0.0.1:{listeners[0].socket.getsockname()[1]}{target.path}")
@@ -57,7 +57,7 @@ async def open_relay(model_url: str) -> AsyncIterator[Relay]:
             try:
                 model = await trio.open_tcp_stream(str(target.hostname), int(target.port or 80))
             except OSError:
-                return  # the model's server is gone; its caller learns that from the closed connection
+                return  # the model's server has ended; the caller sees a closed connection
             async with model, trio.open_nursery() as nursery:
                 nursery.start_soon(_pass_request, caller, model, call, nursery.cancel_scope)
                 nursery.start_soon(_pass_answer, model, caller, call, nursery.cancel_scope)
@@ -83,7 +83,7 @@ async def _pass_request(
                     break
             await model.send_all(data)
     except trio.BrokenResourceError:
-        pass  # one of the two is gone, and with it the connection
+        pass  # one of the two sides has closed the connection
     call.hung_up.set()
     scope.cancel()
 

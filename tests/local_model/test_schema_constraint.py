@@ -1,4 +1,4 @@
-"""What the server asks of a model with a JSON Schema, asked of a real one without the server around it."""
+"""The calls with a JSON Schema that the server makes, sent directly to a real model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from streaming.chat import ChatRequest, FinishReason, Message, Usage
 from streaming.model.chat_model import ChatModel, Completion, ModelConfig, open_http_client
 from tests.local_model.process import LocalModel
 
-# Slow on a busy machine, and stuck nowhere: what waits has a limit of its own.
+# Slow on a busy machine. Every wait inside has its own limit.
 pytestmark = [pytest.mark.local_model, pytest.mark.timeout(1200)]
 
 
@@ -28,7 +28,7 @@ def config(model: LocalModel) -> ModelConfig:
 
 
 def schema_of_one(block_type: str) -> dict[str, Any]:
-    """The schema of answers, with room for one block of this type: small models do not know when to stop."""
+    """The schema of answers, limited to one block of this type, because small models do not know when to stop."""
     blocks = blocks_schema()["properties"]["blocks"]
     forms = [form for form in blocks["items"]["anyOf"] if form["properties"]["type"]["const"] == block_type]
     return {**blocks_schema(), "properties": {"blocks": {**blocks, "items": {"anyOf": forms}, "maxItems": 1}}}
@@ -47,11 +47,11 @@ async def say_hello(model: LocalModel, schema: dict[str, Any]) -> Completion:
 
 
 @pytest.mark.parametrize("block_type", list(BlockType))
-async def test_the_model_writes_the_type_of_block_that_the_schema_leaves_it(
+async def test_the_model_writes_the_only_block_type_that_the_schema_allows(
     local_model: LocalModel, block_type: BlockType
 ) -> None:
     completion = await say_hello(local_model, schema_of_one(block_type.value))
-    # The rest of the block may be cut: lists have no end for a model of this size.
+    # The rest of the block may be cut, because a model of this size does not end its lists.
     opened = [event for event in BlockParser().feed(completion.text) if isinstance(event, BlockOpened)]
     assert [event.type for event in opened] == [block_type]
 

@@ -1,4 +1,4 @@
-"""The whole server with a real, small language model as its peer. The protocol is asserted, not the wit."""
+"""The whole server with a small real language model. The tests check the protocol, not the quality of the answers."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from streaming.wire.codes import ErrorCode
 from tests.local_model.conftest import OpenHouse
 from tests.local_model.process import LocalModel, model_file, running_model
 
-# Slow on a busy machine, and stuck nowhere: what waits has a limit of its own.
+# Slow on a busy machine. Every wait inside has its own limit.
 pytestmark = [pytest.mark.local_model, pytest.mark.timeout(1200)]
 
 QUESTION = "Which tasks should I do today?"
-# So small a model copies what it said before: with this history it answers in a few words of text.
+# A model this small copies its earlier answers: with this history it answers in a few words of text.
 HISTORY = (
     WsHistoryMessage(role="user", content="Hello"),
     WsHistoryMessage(
         role="assistant", content='{"blocks":[{"type":"text","content":"Hello! What can I do for you?"}]}'
     ),
 )
-# Without a history and a schema it goes on and on.
+# Without a history and a schema the model does not stop.
 ENDLESS = "Tell me a long story."
 ENDLESSLY: dict[str, Any] = {"model_max_output_tokens": 4000, "model_structured_output": "false"}
 ENOUGH_S = 30.0
@@ -48,7 +48,7 @@ def texts(answer: Answer) -> list[WsStreamText]:
 
 
 async def read_text(answer: Answer, frames: int) -> None:
-    """Read until so many text frames are here."""
+    """Read until this number of text frames has arrived."""
     while len(texts(answer)) < frames:
         await anext(answer)
 
@@ -97,7 +97,7 @@ async def test_a_popup_answers_in_text_about_the_item_on_the_device(
         assert end.status == "completed"
         assert len(texts(answer)) > 1
         assert answer.blocks == []
-        (call,) = relay.calls  # the scope decides who answers, without the model
+        (call,) = relay.calls  # the scope chooses the agent, without a model call
         assert call.schema_name is None
         assert "Orion" in json.dumps(call.requests[0]["messages"])
 
@@ -114,7 +114,7 @@ async def test_keywords_decide_when_the_model_is_late(local_model: LocalModel, o
         assert len(relay.answers()) == 1
 
 
-async def test_a_cancel_hangs_up_on_the_model_which_goes_on_serving(
+async def test_a_cancel_closes_the_model_connection_and_the_model_keeps_serving(
     local_model: LocalModel, open_house: OpenHouse
 ) -> None:
     async with (
@@ -156,7 +156,7 @@ async def test_more_requests_than_slots_on_two_devices_each_end_once(
                 await one.popup("How is it going?", WsScope(type="project", id="p1")),
                 await other.home(QUESTION, history=HISTORY),
             ]
-            # Withdrawn while it waits for a slot, or is being read: the others don't notice.
+            # Cancelled while it waits for a slot or is read; the other requests are not affected.
             withdrawn = await other.home("List my projects")
             await withdrawn.cancel()
             for answer in answers:

@@ -1,4 +1,4 @@
-"""The numbers of value-bound blocks equal those that a naive reading of the items gives, whatever the items."""
+"""For any items, the numbers of value-bound blocks equal those of a naive computation."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ tasks = st.lists(
 
 
 def bind(items: list[dict[str, Any]], block: dict[str, Any]) -> Any:
-    """The block through the parser and the binder; what comes out is also what the client's own rules accept."""
+    """Parse and bind the block; the result must also satisfy the client's rules."""
     results = ToolResults()
     results.add("task", items)
     results.add("project", [{"id": "p1", "name": "Orion"}])

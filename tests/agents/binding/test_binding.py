@@ -1,4 +1,4 @@
-"""What value-bound blocks look like, and each reason for which one cannot be computed."""
+"""The data of value-bound blocks, and every reason why a block cannot be computed."""
 
 from __future__ import annotations
 
@@ -109,13 +109,13 @@ def test_a_table() -> None:
     }
 
 
-def test_a_table_sorts_priorities_by_rank_and_has_columns_of_its_own() -> None:
+def test_a_table_sorts_priorities_by_rank_and_has_its_own_columns() -> None:
     found = table(sort="priority", order="desc", limit=2)
     assert found["headers"] == ["Task", "Status", "Priority", "Due date", "Project"]
     assert [row[0] for row in found["rows"]] == ["Call", "Offer"]
 
 
-def test_a_table_sorts_projects_by_how_far_they_are() -> None:
+def test_a_table_sorts_projects_by_the_rank_of_their_status() -> None:
     results = ToolResults()
     statuses = ["completed", "active", "on_hold", "active"]
     results.add("project", [{"id": f"p{at}", "name": "P", "status": status} for at, status in enumerate(statuses)])
@@ -125,7 +125,7 @@ def test_a_table_sorts_projects_by_how_far_they_are() -> None:
     assert found["rows"] == [["p0"], ["p2"], ["p1"], ["p3"]]
 
 
-def test_groups_are_of_values_and_not_of_labels() -> None:
+def test_groups_are_by_value_and_not_by_label() -> None:
     results = ToolResults()
     results.add("project", [{"id": "p1", "name": "Web"}, {"id": "p2", "name": "Web"}, {"id": 3, "name": "Web (2)"}])
     projects: list[Any] = ["p1", "p2", "p1", 3, "3", None, "No project"]
@@ -144,7 +144,7 @@ def test_groups_are_of_values_and_not_of_labels() -> None:
     assert [point[key] for key in found["config"]] == [2, 1, 2, 1, 1]
 
 
-def test_text_and_numbers_that_read_alike_are_different_groups() -> None:
+def test_text_and_numbers_that_look_alike_are_different_groups() -> None:
     results = ToolResults()
     results.add("task", [{"id": at, "title": "T", "size": size} for at, size in enumerate([1, "1", True, 1.0])])
     source = {"entity": "task", "groupBy": "size"}
@@ -168,7 +168,7 @@ def test_a_series_called_fill_is_not_the_colour(kind: str) -> None:
 
 @pytest.mark.parametrize("hours", [[10**308] * 20, [1e308] * 20, [10**308, 1e308] * 10])
 @pytest.mark.parametrize("agg", ["sum", "avg"])
-def test_what_adds_up_to_more_than_a_number_holds_has_its_reason(hours: list[float], agg: str) -> None:
+def test_a_sum_too_large_for_a_number_is_not_a_number(hours: list[float], agg: str) -> None:
     results = ToolResults()
     results.add("task", [{"id": at, "title": "T", "hours": one} for at, one in enumerate(hours)])
     source = {"entity": "task", "groupBy": "title", "agg": agg, "field": "hours"}
@@ -301,6 +301,6 @@ def test_ids_are_compared_as_models_write_them_and_rows_are_bounded() -> None:
         ({"entity": "task", "filter": {"status": {"than": 1}}}, "than"),
     ],
 )
-def test_what_from_may_not_say(source: dict[str, Any], place: str) -> None:
+def test_an_invalid_from_is_rejected(source: dict[str, Any], place: str) -> None:
     with pytest.raises(ValidationError, match=place):
         chart(**({"entity": None} | source))

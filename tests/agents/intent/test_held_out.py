@@ -1,4 +1,4 @@
-"""The shipped weights on messages that they were not trained on; `make bench-router` prints the whole tables."""
+"""The shipped weights, measured on held-out messages; `make bench-router` prints the whole tables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def held_out() -> list[Example]:
     return [example for example in examples if example.part == "held_out"]
 
 
-def test_most_messages_go_where_they_belong(held_out: list[Example]) -> None:
+def test_most_messages_go_to_the_right_agent(held_out: list[Example]) -> None:
     right = [likeliest(example.text)[0] == example.agent for example in held_out]
     assert sum(right) / len(right) > 0.96
 
@@ -34,6 +34,6 @@ def test_the_split_does_not_depend_on_case_or_spacing() -> None:
     assert len(parts) == 1
 
 
-def test_there_are_examples_enough_of_what_the_public_data_lacks() -> None:
+def test_there_are_enough_examples_for_the_agents_that_the_public_data_lacks() -> None:
     text = EXAMPLES.read_text("utf-8")
     assert all(text.count(f'"{agent}"') >= 60 for agent in ("project_agent", "checkpoint_agent"))

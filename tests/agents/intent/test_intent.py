@@ -48,7 +48,7 @@ def test_messages(message: str, agent: str) -> None:
     assert likeliest(message)[0] == agent
 
 
-def test_scores_are_likelihoods_of_every_agent() -> None:
+def test_scores_are_probabilities_of_every_agent() -> None:
     scores = score("show my notes and tasks")
     assert list(scores) == list(AGENTS)
     assert sum(scores.values()) == pytest.approx(1)
@@ -61,21 +61,21 @@ def test_the_weights_are_for_these_agents_and_features() -> None:
     assert len(model.weights) == BUCKETS * len(AGENTS)
 
 
-def test_features_are_bounded_and_blind_to_case_and_numbers() -> None:
+def test_features_are_bounded_and_ignore_case_and_numbers() -> None:
     assert sorted(features("Call 42 people!")) == sorted(features("call 7 PEOPLE"))
     assert len(features("word " * 100_000)) < 20
     assert len(features(" ".join(f"{number:x}word" for number in range(10_000)))) < 1_000
     assert set(features("show my notes")) <= set(range(BUCKETS))
 
 
-def test_a_long_message_takes_no_long_time() -> None:
+def test_a_long_message_is_scored_quickly() -> None:
     shipped_model()
     began = time.process_time()
     score("please show all of my open tasks " * 10_000)
     assert time.process_time() - began < 0.1
 
 
-def test_the_lexicon_is_of_the_agents_with_an_entity_and_of_words_as_they_are_looked_up() -> None:
+def test_the_lexicon_has_the_agents_with_an_entity_and_singular_words() -> None:
     assert set(WORDS) == set(PHRASES) == {spec.name for spec in BY_ENTITY.values()}
     assert all(agent in points([word]) for agent, table in WORDS.items() for word in table)
     assert all(agent in points(phrase.split()) for agent, table in PHRASES.items() for phrase in table)

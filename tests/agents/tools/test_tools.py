@@ -17,7 +17,7 @@ from streaming.wire import WsMutationRecord
 from tests.agents.fakes import ScriptedDevice, answered, make_turn
 
 TOOLS: dict[str, Tool[Any]] = {tool.name: tool for spec in AGENTS.values() for tool in spec.tools}
-# Those that make several calls of the device have a file of their own.
+# Tools that make several device calls are tested in test_composed_tools.py.
 COMPOSED = {"move_task", "project_progress", "append_to_note", "search_notes"}
 MARCH_9 = 1_773_014_400_000
 
@@ -243,9 +243,9 @@ async def test_a_malformed_list_is_a_tool_error(data: Any) -> None:
     ("tool", "arguments", "changed"),
     [
         ("get_task", '{"id":"t1"}', False),
-        # Without an id there is nothing to record it under.
+        # A new item without an id cannot be recorded.
         ("create_task", '{"title":"x"}', False),
-        # The device said that it did it, and the arguments say to which item.
+        # The device reported success, and the arguments name the item.
         ("update_task", '{"id":"t1","title":"x"}', True),
     ],
 )

@@ -1,4 +1,4 @@
-"""Cancelled in any phase, an agent leaves nothing running: no call on the device, no connection to the model."""
+"""An agent cancelled in any phase leaves no call on the device and no connection to the model."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def test_cancelling_before_the_first_token_closes_the_connection(models: M
 
 async def test_cancelling_mid_answer_closes_the_connection_and_counts_what_was_reported(models: Models) -> None:
     server, model = models
-    # Providers that report usage as they go have said this much when the cancel comes.
+    # Some providers report usage with every chunk; this is the usage at the time of the cancellation.
     server.reply([usage_chunk(40, 1), chunk({"content": "Good "}), Never()])
     turn = make_turn()
     got = trio.Event()
@@ -98,7 +98,7 @@ async def test_a_reader_that_leaves_early_closes_the_connection(models: Models) 
     await server.connections[0].closed.wait()
 
 
-async def test_a_slow_reader_holds_the_model_back(models: Models) -> None:
+async def test_a_slow_reader_makes_the_model_wait(models: Models) -> None:
     server, model = models
     sent_all = trio.Event()
     piece = chunk({"content": "x" * 60_000})
@@ -106,5 +106,5 @@ async def test_a_slow_reader_holds_the_model_back(models: Models) -> None:
     async with aclosing(ChatAgent(model, make_turn(), SPEC).handle_stream()) as tokens:
         await anext(tokens)
         await wait_all_tasks_blocked()
-        # 24 MB fit in no socket buffer: the server is still sending because nothing reads ahead.
+        # 24 MB do not fit in a socket buffer, so the server is still sending: the agent does not read ahead.
         assert not sent_all.is_set()

@@ -1,7 +1,7 @@
-"""llama.cpp's server as a process of its own: `python -m tests.local_model.serving MODEL_FILE`.
+"""llama.cpp's server as a separate process: `python -m tests.local_model.llama_server MODEL_FILE`.
 
-Prints its base URL as one line on standard output and serves until its standard input is closed, so that it cannot
-outlive whoever started it. It is a process because `xllamacpp.Server()` holds the interpreter's lock while it loads.
+Prints its base URL as one line on standard output and serves until its standard input is closed, so it cannot outlive
+the process that started it. It is a process because `xllamacpp.Server()` holds the interpreter's lock while it loads.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ import sys
 from xllamacpp import CommonParams, Server
 
 SLOTS = 2
-"""How many answers are written at once; a further request waits in the server's queue."""
+"""Number of concurrent answers; further requests wait in the server's queue."""
 CONTEXT_TOKENS = 8192
-"""Prompt and answer of one request: what the model was trained for."""
+"""Tokens of prompt and answer of one request: the context that the model was trained for."""
 
 
 def parameters(model_file: str) -> CommonParams:
-    """Small, on the processor, on a free port of the loopback interface; sampling repeats itself from run to run."""
+    """Parameters: small, on the CPU, on a free loopback port, with the same sampling in every run."""
     params = CommonParams()
     params.model.path = model_file
     params.model_alias = {"smollm2"}
     params.hostnames = ["127.0.0.1"]
     params.port = 0
     params.n_parallel = SLOTS
-    params.n_ctx = CONTEXT_TOKENS * SLOTS  # it is divided among the slots
+    params.n_ctx = CONTEXT_TOKENS * SLOTS  # llama.cpp divides it among the slots
     params.n_gpu_layers = 0
     params.cpuparams.n_threads = 1
     params.cpuparams.poll = 0
-    params.use_jinja = True  # or a request with tools is refused
+    params.use_jinja = True  # without it, a request with tools is refused
     params.endpoint_slots = True
     params.warmup = False
     params.sampling.seed = 7
@@ -41,11 +41,11 @@ def parameters(model_file: str) -> CommonParams:
 def main(model_file: str) -> None:
     """Serve `model_file` until standard input is closed."""
     url = os.dup(1)
-    os.dup2(2, 1)  # whatever the library prints is not the URL
+    os.dup2(2, 1)  # keeps the library's output off standard output, which carries the URL
     server = Server(parameters(model_file))
     os.write(url, f"{server.listening_address}/v1\n".encode())
     sys.stdin.buffer.read()
-    # Without the library's own ending, which waits for the answers that are being written.
+    # Exits without the library's shutdown, which waits for running answers.
     os._exit(0)
 
 
