@@ -79,7 +79,6 @@ class HomeFormatter:
         self._shown = False  # whether text of it has been sent
         self.rejected: list[RejectedBlock] = []
         """The first hundred blocks that were skipped."""
-        self.rejected_count = 0
 
     def start(self, agent_name: str) -> list[WsStreamStart]:
         """The first frame of the answer."""
@@ -173,7 +172,6 @@ class HomeFormatter:
         return block.model_dump(mode="json", exclude={"type"})
 
     def _reject(self, block: RejectedBlock) -> None:
-        self.rejected_count += 1
         # Bounded: a model can write invalid blocks for as long as it likes.
         if len(self.rejected) < _MAX_REJECTED:
             self.rejected.append(block)

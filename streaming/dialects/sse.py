@@ -13,8 +13,6 @@ from dataclasses import dataclass
 
 _BOM = b"\xef\xbb\xbf"
 _CR, _LF = 0x0D, 0x0A
-_DIGITS = frozenset(b"0123456789")
-_MAX_RETRY_DIGITS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,6 @@ class SseDecoder:
 
     def __init__(self, *, max_event_bytes: int = 1 << 20) -> None:
         self.error: SseEventTooLargeError | None = None
-        self.retry_ms: int | None = None
         self._max = max_event_bytes
         self._line = bytearray()
         self._after_cr = False
@@ -144,9 +141,6 @@ class SseDecoder:
                 self._id = raw.decode("utf-8", "replace")
             case b"error":
                 self._error_field = raw.decode("utf-8", "replace")
-            # No server means more than a few digits of milliseconds, and int() refuses thousands of them.
-            case b"retry" if raw and len(raw) <= _MAX_RETRY_DIGITS and _DIGITS.issuperset(raw):
-                self.retry_ms = int(raw)
 
     def _dispatch(self, events: list[ServerSentEvent]) -> None:
         self._last_id = self._id

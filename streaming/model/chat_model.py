@@ -11,19 +11,7 @@ import httpx
 import trio
 from pydantic import SecretStr
 
-from streaming.chat import (
-    ChatRequest,
-    ContentDelta,
-    Delta,
-    ErrorDelta,
-    FinishDelta,
-    FinishReason,
-    ToolCall,
-    ToolCallAssembler,
-    ToolCallDelta,
-    Usage,
-    UsageDelta,
-)
+from streaming.chat import ChatRequest, Delta, ErrorDelta, UsageDelta
 from streaming.dialects import DIALECTS, Dialect
 from streaming.http import HttptoolsTransport, environment_transports
 from streaming.model.body import RequestBody, TimedReader
@@ -67,16 +55,6 @@ class ModelConfig:
             raise ValueError("a model key consists of visible ASCII characters")
         if not _is_web_url(self.url):
             raise ValueError("a model URL begins with http:// or https:// and names a host")
-
-
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """A whole answer."""
-
-    text: str
-    tool_calls: tuple[ToolCall, ...]
-    finish: FinishReason
-    usage: Usage
 
 
 def _is_web_url(url: str) -> bool:
@@ -142,28 +120,6 @@ class ChatModel:
                 yield batches
         finally:
             await _abandon(response, reader.chunks)
-
-    async def complete(self, request: ChatRequest) -> Completion:
-        """Ask, and wait for the whole answer. Raises `ModelError`."""
-        text: list[str] = []
-        calls = ToolCallAssembler()
-        usage = Usage()
-        finish = FinishReason.OTHER
-        async with self.stream(request) as batches:
-            async for batch in batches:
-                for delta in batch:
-                    match delta:
-                        case ContentDelta(piece):
-                            text.append(piece)
-                        case ToolCallDelta():
-                            calls.add(delta)
-                        case UsageDelta(input_tokens, output_tokens):
-                            usage = Usage(input_tokens, output_tokens)
-                        case FinishDelta(reason):
-                            finish = reason
-                        case _:
-                            pass
-        return Completion("".join(text), tuple(calls.calls()), finish, usage)
 
     async def _open(self, request: ChatRequest, deadline: float) -> httpx.Response:
         config = self._config

@@ -7,7 +7,7 @@ of the disk ends the recording, never the answer.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,8 +21,6 @@ from parser.recording import RecordingWriter
 from streaming.chat import ChatRequest, ContentDelta, Delta
 
 log = structlog.get_logger(__name__)
-
-Append = Callable[[str], None]
 
 
 class StreamingModel(Protocol):

@@ -20,6 +20,7 @@ from server.net.http_server import serve_rest
 from streaming.chat import ChatRequest, ContentDelta, FinishReason, Message, ToolCallDelta, ToolSpec
 from streaming.dialects import OpenAIChat
 from streaming.model.chat_model import ChatModel, ModelConfig
+from tests.completion import complete
 
 QUESTION: dict[str, Any] = {"model": "tessera-demo", "messages": [{"role": "user", "content": "help"}]}
 LIST_TASKS = ToolSpec("list_tasks", "", {"type": "object", "properties": {}})
@@ -40,7 +41,7 @@ async def test_an_answer_streams_in_small_uneven_pieces(model: ChatModel) -> Non
     (block,) = json.loads("".join(tokens))
     assert block["content"].startswith(DISCLOSURE)
     assert {len(token) for token in tokens} >= {1, 2, 3, 4, 5, 6, 7, 8}
-    completion = await model.complete(request)
+    completion = await complete(model, request)
     assert completion.finish is FinishReason.STOP
     assert completion.usage.output_tokens == len(tokens)
     assert completion.usage.input_tokens > 0
@@ -48,7 +49,7 @@ async def test_an_answer_streams_in_small_uneven_pieces(model: ChatModel) -> Non
 
 async def test_tool_calls_come_in_pieces(model: ChatModel) -> None:
     request = ChatRequest((Message("user", "what should I do today?"),), tools=(LIST_TASKS, LIST_PROJECTS))
-    completion = await model.complete(request)
+    completion = await complete(model, request)
     assert [(call.name, call.arguments) for call in completion.tool_calls] == [
         ("list_tasks", "{}"),
         ("list_projects", "{}"),
@@ -68,20 +69,20 @@ async def test_tool_calls_come_in_pieces(model: ChatModel) -> None:
 
 
 async def test_ids_of_later_rounds_are_new(model: ChatModel) -> None:
-    first = await model.complete(ChatRequest((Message("user", "finish A"),), tools=(LIST_TASKS,)))
+    first = await complete(model, ChatRequest((Message("user", "finish A"),), tools=(LIST_TASKS,)))
     history = (
         Message("user", "finish A"),
         Message("assistant", "", tool_calls=first.tool_calls),
         Message("tool", '{"items":[{"id":"1","title":"A"}]}', tool_call_id=first.tool_calls[0].id),
     )
     done = ToolSpec("complete_task", "", {"type": "object", "properties": {"id": {"type": "string"}}})
-    second = await model.complete(ChatRequest(history, tools=(LIST_TASKS, done)))
+    second = await complete(model, ChatRequest(history, tools=(LIST_TASKS, done)))
     assert [(call.name, call.arguments) for call in second.tool_calls] == [("complete_task", '{"id": "1"}')]
     assert second.tool_calls[0].id != first.tool_calls[0].id
 
 
 async def test_max_tokens_ends_the_answer_early(model: ChatModel) -> None:
-    completion = await model.complete(ChatRequest((Message("user", "help"),), max_tokens=5))
+    completion = await complete(model, ChatRequest((Message("user", "help"),), max_tokens=5))
     assert completion.finish is FinishReason.LENGTH
     assert completion.usage.output_tokens == 5
     assert DISCLOSURE.startswith(completion.text)

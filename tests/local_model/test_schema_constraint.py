@@ -16,7 +16,8 @@ from parser import BlockParser
 from parser.blocks import BlockType
 from parser.events import BlockOpened
 from streaming.chat import ChatRequest, FinishReason, Message, Usage
-from streaming.model.chat_model import ChatModel, Completion, ModelConfig, open_http_client
+from streaming.model.chat_model import ChatModel, ModelConfig, open_http_client
+from tests.completion import WholeAnswer, complete
 from tests.local_model.process import LocalModel
 
 # Slow on a busy machine. Every wait inside has its own limit.
@@ -34,7 +35,7 @@ def schema_of_one(block_type: str) -> dict[str, Any]:
     return {**blocks_schema(), "properties": {"blocks": {**blocks, "items": {"anyOf": forms}, "maxItems": 1}}}
 
 
-async def say_hello(model: LocalModel, schema: dict[str, Any]) -> Completion:
+async def say_hello(model: LocalModel, schema: dict[str, Any]) -> WholeAnswer:
     request = ChatRequest(
         (Message("user", "Say hello."),),
         max_tokens=120,
@@ -43,7 +44,7 @@ async def say_hello(model: LocalModel, schema: dict[str, Any]) -> Completion:
         response_schema_name="blocks",
     )
     async with open_http_client() as client:
-        return await ChatModel(client, config(model)).complete(request)
+        return await complete(ChatModel(client, config(model)), request)
 
 
 @pytest.mark.parametrize("block_type", list(BlockType))

@@ -19,6 +19,7 @@ from streaming.chat import (
     Usage,
 )
 from streaming.model.chat_model import ChatModel, ModelConfig
+from tests.completion import complete
 from tests.model_server import (
     Head,
     Mark,
@@ -39,7 +40,7 @@ from tests.streaming.asking import KEY, REQUEST, ModelFactory, collect, texts
 async def test_a_whole_answer(server: ModelServer, model: ModelFactory) -> None:
     server.reply([chunk({"reasoning_content": "A greeting."}), *text_stream("Good morning, Zoë", usage=(12, 5))])
     assert model().name == "test"
-    completion = await model().complete(REQUEST)
+    completion = await complete(model(), REQUEST)
     assert completion.text == "Good morning, Zoë"
     assert completion.finish is FinishReason.STOP
     assert completion.usage == Usage(12, 5)
@@ -54,7 +55,7 @@ async def test_a_whole_answer(server: ModelServer, model: ModelFactory) -> None:
 async def test_tool_calls_and_their_arguments(server: ModelServer, model: ModelFactory) -> None:
     server.reply(tool_calls(("list_tasks", {"limit": 3}), ("get_note", {"id": "n1"})))
     tools = (ToolSpec("list_tasks", "Lists tasks.", {"type": "object"}),)
-    completion = await model().complete(ChatRequest(REQUEST.messages, tools=tools))
+    completion = await complete(model(), ChatRequest(REQUEST.messages, tools=tools))
     assert [(call.id, call.name, json.loads(call.arguments)) for call in completion.tool_calls] == [
         ("call_0", "list_tasks", {"limit": 3}),
         ("call_1", "get_note", {"id": "n1"}),
@@ -80,15 +81,15 @@ async def test_deltas_come_while_the_answer_is_written(server: ModelServer, mode
 
 async def test_the_connection_is_used_again(server: ModelServer, model: ModelFactory) -> None:
     server.reply(text_stream("a"), text_stream("b"))
-    assert (await model().complete(REQUEST)).text == "a"
-    assert (await model().complete(REQUEST)).text == "b"
+    assert (await complete(model(), REQUEST)).text == "a"
+    assert (await complete(model(), REQUEST)).text == "b"
     assert len(server.connections) == 1
 
 
 async def test_without_keepalive_each_call_has_its_own_connection(server: ModelServer, model: ModelFactory) -> None:
     server.reply(text_stream("a"), text_stream("b"))
     for answer in ("a", "b"):
-        assert (await model(keepalive=False).complete(REQUEST)).text == answer
+        assert (await complete(model(keepalive=False), REQUEST)).text == answer
     assert [request.headers["connection"] for request in server.requests] == ["close", "close"]
     assert len(server.connections) == 2
 
@@ -97,7 +98,7 @@ async def test_done_ends_the_answer_though_the_body_stays_open(
     server: ModelServer, model: ModelFactory, autojump_clock: trio.testing.MockClock
 ) -> None:
     server.reply([*text("all"), *end(), Never()])
-    assert (await model().complete(REQUEST)).text == "all"
+    assert (await complete(model(), REQUEST)).text == "all"
     await server.requests[0].connection.closed.wait()
 
 
@@ -106,7 +107,7 @@ async def test_a_finish_without_done_or_end_is_a_whole_answer(
 ) -> None:
     server.reply([*text("all"), chunk({}, "stop"), Never()])
     started = trio.current_time()
-    assert (await model().complete(REQUEST)).text == "all"
+    assert (await complete(model(), REQUEST)).text == "all"
     assert trio.current_time() - started < 10
 
 
@@ -117,7 +118,7 @@ async def test_a_document_instead_of_a_stream(server: ModelServer, model: ModelF
         "usage": {"prompt_tokens": 3, "completion_tokens": 2},
     }
     server.reply([Head(content_type="application/json"), Send(json.dumps(document).encode())])
-    completion = await model().complete(REQUEST)
+    completion = await complete(model(), REQUEST)
     assert (completion.text, completion.usage) == ("at once", Usage(3, 2))
 
 
@@ -162,7 +163,7 @@ async def test_cancelling_while_the_request_is_being_sent_leaves_no_loose_end(cl
     async with listener:
         url = f"http://127.0.0.1:{listener.socket.getsockname()[1]}"
         async with trio.open_nursery() as asking:
-            asking.start_soon(ChatModel(client, ModelConfig("test", url)).complete, request)
+            asking.start_soon(complete, ChatModel(client, ModelConfig("test", url)), request)
             async with await listener.accept():
                 await trio.testing.wait_all_tasks_blocked()
                 asking.cancel_scope.cancel()

@@ -15,6 +15,7 @@ from streaming.chat import (
 from streaming.model.chat_model import ChatModel, HttpTransport, ModelConfig, open_http_client
 from streaming.model.errors import ModelError
 from streaming.wire.codes import ErrorCode
+from tests.completion import complete
 from tests.model_server import (
     Close,
     Head,
@@ -90,7 +91,7 @@ async def test_nobody_listens(client: httpx.AsyncClient) -> None:
         port = unused.getsockname()[1]
         model = ChatModel(client, ModelConfig("test", f"http://127.0.0.1:{port}/v1"))
         with pytest.raises(ModelError) as raised:
-            await model.complete(REQUEST)
+            await complete(model, REQUEST)
     assert (raised.value.code, raised.value.retryable) == (ErrorCode.MODEL_UNAVAILABLE, True)
 
 
@@ -104,13 +105,13 @@ def test_an_unusable_url_is_refused_at_once(url: str) -> None:
 
 async def test_a_connection_that_breaks_after_the_finish_cost_nothing(server: ModelServer, model: ModelFactory) -> None:
     server.reply([*text("all"), chunk({}, "stop"), Close()])
-    assert (await model().complete(REQUEST)).text == "all"
+    assert (await complete(model(), REQUEST)).text == "all"
 
 
 async def test_a_document_that_is_too_large(server: ModelServer, model: ModelFactory) -> None:
     server.reply([Head(content_type="application/json"), *([Send(b" " * 4000)] * 3)])
     with pytest.raises(ModelError, match="too_large"):
-        await model(max_response_bytes=10_000).complete(REQUEST)
+        await complete(model(max_response_bytes=10_000), REQUEST)
 
 
 async def test_more_answers_at_once_than_httpx_allows_by_itself(
@@ -128,7 +129,7 @@ async def test_more_answers_at_once_than_httpx_allows_by_itself(
         model = ChatModel(client, ModelConfig("test", server.url))
 
         async def ask() -> None:
-            finished.append((await model.complete(REQUEST)).text)
+            finished.append((await complete(model, REQUEST)).text)
 
         async with trio.open_nursery() as asking:
             for _ in range(110):
