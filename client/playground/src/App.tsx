@@ -7,7 +7,8 @@ import { Workspace } from "./views/Workspace.js";
 /** The URL of the device socket. The server provides it, because the socket has another port. */
 async function socketUrl(): Promise<string> {
   const response = await fetch("/playground.json");
-  if (!response.ok) throw new Error(`The server does not say where its socket is: ${response.status}.`);
+  if (!response.ok)
+    throw new Error(`The server did not return the address of its device socket (status ${response.status}).`);
   const place: { ws_url: string } = await response.json();
   return place.ws_url;
 }

@@ -28,12 +28,14 @@ function openWindow(): BrowserWindow {
 }
 
 async function ask(window: BrowserWindow, call: Approval, signal: AbortSignal): Promise<boolean> {
+  const deletes = call.verb === "delete";
+  const verb = call.verb.charAt(0).toUpperCase() + call.verb.slice(1);
   const { response } = await dialog.showMessageBox(window, {
     type: "question",
-    buttons: ["Refuse", "Allow"],
+    buttons: [deletes ? "Keep" : `Don't ${call.verb}`, verb],
     defaultId: 0,
     cancelId: 0,
-    message: `Allow "${call.verb} ${call.entity}"?`,
+    message: `${verb} ${call.verb === "create" ? "a" : "this"} ${call.entity}?${deletes ? " You can't undo this." : ""}`,
     detail: JSON.stringify(call.args, null, 2),
     signal,
   });
