@@ -25,7 +25,7 @@ async def test_the_model_decides(models: Models, name: str) -> None:
     assert usage == Usage(31, 7)
 
 
-async def test_the_call_is_small_and_held_to_the_names(models: Models) -> None:
+async def test_the_call_is_small_and_limited_to_the_names(models: Models) -> None:
     server, model = models
     server.reply(text_stream('{"agent":"note_agent"}'))
     history = [Message("user", f"earlier {number}") for number in range(9)]
@@ -78,7 +78,7 @@ async def test_a_long_history_is_left_out(models: Models) -> None:
     assert contents[1:] == ["short", "and that one?"]
 
 
-async def test_a_late_model_costs_the_deadline_and_no_more(models: Models, mock_clock: MockClock) -> None:
+async def test_a_late_model_delays_routing_only_to_the_deadline(models: Models, mock_clock: MockClock) -> None:
     server, model = models
     server.reply([Never()])
     intents: list[Intent] = []
@@ -128,7 +128,7 @@ async def test_cancelling_is_not_a_fallback(models: Models) -> None:
         ("", [], "general_agent"),
     ],
 )
-async def test_words_look_back_when_the_message_only_goes_on(
+async def test_a_follow_up_is_routed_by_earlier_messages(
     models: Models, message: str, history: list[Message], agent: str
 ) -> None:
     server, model = models
@@ -137,7 +137,7 @@ async def test_words_look_back_when_the_message_only_goes_on(
 
 
 @pytest.mark.parametrize("message", ["what's the weather like?", "tell me a joke", "translate dog into french", "🙂"])
-async def test_what_no_agent_fits_is_for_the_general_one(models: Models, message: str) -> None:
+async def test_a_message_that_fits_no_agent_goes_to_the_general_one(models: Models, message: str) -> None:
     server, model = models
     server.reply(error_status(500))
     assert await classify_intent(model, message, usage=Usage()) == Intent("general_agent", "keywords")

@@ -19,16 +19,16 @@ def results() -> ToolResults:
     return kept
 
 
-def test_all_of_an_entity_in_the_order_first_seen_the_newest_version_of_each(results: ToolResults) -> None:
+def test_all_items_of_an_entity_in_the_order_first_seen_with_their_newest_versions(results: ToolResults) -> None:
     assert results.resolve("task") == [{"id": "a", "v": 1}, {"id": "b", "v": 2}, {"id": "c", "v": 1}, {"id": 7}]
 
 
-def test_named_ones_in_the_order_named_without_doubles_and_strangers(results: ToolResults) -> None:
+def test_named_items_in_the_order_named_without_duplicates_and_unknown_ids(results: ToolResults) -> None:
     assert [item["id"] for item in results.resolve("task", ["c", "x", "a", "7", "c"])] == ["c", "a", 7]
     assert results.resolve("task", []) == []
 
 
-def test_entities_are_apart_and_an_unknown_one_is_empty(results: ToolResults) -> None:
+def test_entities_are_separate_and_an_unknown_one_is_empty(results: ToolResults) -> None:
     results.remove("task", "a")
     results.remove("task", "x")
     results.remove("project", "a")
@@ -37,12 +37,12 @@ def test_entities_are_apart_and_an_unknown_one_is_empty(results: ToolResults) ->
     assert results.resolve("task", ["a"]) == []
 
 
-def test_what_is_resolved_is_a_copy(results: ToolResults) -> None:
+def test_resolved_items_are_copies(results: ToolResults) -> None:
     results.resolve("task")[0]["v"] = 99
     assert results.resolve("task")[0] == {"id": "a", "v": 1}
 
 
-def test_what_was_asked_before_a_change_does_not_undo_it(results: ToolResults) -> None:
+def test_a_read_sent_before_a_change_does_not_undo_it(results: ToolResults) -> None:
     before = results.mark()
     results.change("task", {"id": "a", "v": 9}, asked_at=before)
     results.remove("task", "b")
@@ -84,7 +84,7 @@ async def test_a_read_that_answers_late_does_not_overwrite_a_mutation(read: str,
     assert turn.tool_results.resolve("task") == ([new] if verb == "update" else [])
 
 
-def test_items_are_bounded_in_number_and_length() -> None:
+def test_items_are_limited_in_number_and_length() -> None:
     kept = ToolResults(AgentLimits(kept_items=2, kept_chars=100))
     assert kept.add("task", [{"id": 1}, {"id": 2}, {"id": 1, "v": 2}, {"title": "no id"}])
     assert not kept.add("note", [{"id": 3}])
@@ -96,7 +96,7 @@ def test_items_are_bounded_in_number_and_length() -> None:
     assert kept.add("task", [{"id": 5, "v": "x" * 60}]), "what is gone takes no room"
 
 
-async def test_a_list_that_is_not_kept_whole_is_said_to_be_cut() -> None:
+async def test_a_list_that_is_not_kept_whole_is_truncated() -> None:
     turn = make_turn(ScriptedDevice({"list_tasks": answered({"items": [{"id": 1}, {"id": 2}]})}))
     turn.tool_results.bound(AgentLimits(kept_items=1))
     found = await DeviceAccess(turn).list_items("task", {})

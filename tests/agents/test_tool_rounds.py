@@ -1,4 +1,4 @@
-"""One request's rounds of tool calls: order, bounds, and one result per call whatever happens."""
+"""One request's rounds of tool calls: order, limits, and exactly one result per call."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def assert_whole(messages: Sequence[Message]) -> None:
     assert len({tool_call.id for tool_call in asked.tool_calls}) == len(asked.tool_calls)
 
 
-async def test_calls_start_in_order_run_side_by_side_and_their_results_keep_their_order() -> None:
+async def test_calls_start_in_order_run_concurrently_and_their_results_keep_the_order() -> None:
     names = ["list_tasks", "list_projects", "list_notes", "list_checkpoints"]
     gates = {name: trio.Event() for name in names}
     device = ScriptedDevice({name: answered({"items": [{"id": name}]}) for name in names}, gates)
@@ -70,7 +70,7 @@ async def test_calls_start_in_order_run_side_by_side_and_their_results_keep_thei
     assert [json.loads(message.content)["items"][0]["id"] for message in messages[1:]] == names
 
 
-async def test_every_kind_of_failure_is_one_result_and_spares_its_siblings() -> None:
+async def test_every_kind_of_failure_is_one_result_and_does_not_affect_other_calls() -> None:
     device = ScriptedDevice(
         {
             "list_tasks": EMPTY,
@@ -116,12 +116,12 @@ async def test_every_kind_of_failure_is_one_result_and_spares_its_siblings() -> 
     assert turn.mutations == []
     assert "launch_rocket" in messages[8].content
     assert "complete_task" in messages[8].content
-    # Servers that parse past arguments are never shown what does not parse.
+    # Some servers parse past arguments, so the history has only valid ones.
     assert messages[0].tool_calls[8].arguments == "{}"
     assert messages[0].tool_calls[9].arguments == '{"status":"late"}'
 
 
-async def test_calls_with_the_same_id_get_ids_of_their_own_over_all_rounds() -> None:
+async def test_calls_with_the_same_id_get_unique_ids_over_all_rounds() -> None:
     rounds = rounds_for(make_turn(ScriptedDevice({"list_tasks": EMPTY})))
     first = await rounds.run("", [call("list_tasks", identity="call_0"), call("list_tasks", identity="call_0")])
     second = await rounds.run("", [call("list_tasks", identity="call_0")])
@@ -134,7 +134,7 @@ async def test_calls_with_the_same_id_get_ids_of_their_own_over_all_rounds() -> 
     ]
 
 
-async def test_rounds_are_bounded() -> None:
+async def test_rounds_are_limited() -> None:
     rounds = rounds_for(make_turn(ScriptedDevice({"list_tasks": EMPTY})), AgentLimits(max_rounds=2))
     for _ in range(2):
         assert may_go_on(rounds)
@@ -142,7 +142,7 @@ async def test_rounds_are_bounded() -> None:
     assert not may_go_on(rounds)
 
 
-async def test_calls_past_the_bound_are_refused_and_close_the_rounds() -> None:
+async def test_calls_past_the_limit_are_refused_and_end_the_rounds() -> None:
     device = ScriptedDevice({"list_tasks": EMPTY})
     rounds = rounds_for(make_turn(device), AgentLimits(max_calls=3))
     await rounds.run("", [call("list_tasks")])
@@ -154,7 +154,7 @@ async def test_calls_past_the_bound_are_refused_and_close_the_rounds() -> None:
     assert not may_go_on(rounds)
 
 
-async def test_tool_time_is_bounded_over_all_rounds(autojump_clock: MockClock) -> None:
+async def test_tool_time_is_limited_over_all_rounds(autojump_clock: MockClock) -> None:
     class SlowDevice(ScriptedDevice):
         async def execute(self, call: DeviceCall) -> DeviceResult:
             await trio.sleep(6)
@@ -170,7 +170,7 @@ async def test_tool_time_is_bounded_over_all_rounds(autojump_clock: MockClock) -
     assert trio.current_time() - began == pytest.approx(10)
 
 
-async def test_a_call_out_of_time_is_withdrawn_and_what_its_siblings_did_counts(
+async def test_a_call_out_of_time_is_withdrawn_and_finished_calls_count(
     autojump_clock: MockClock,
 ) -> None:
     device = ScriptedDevice({"create_task": answered({"id": "t1"})}, {"list_notes": trio.Event()})
@@ -181,7 +181,7 @@ async def test_a_call_out_of_time_is_withdrawn_and_what_its_siblings_did_counts(
     assert [mutation.id for mutation in turn.mutations] == ["t1"]
 
 
-async def test_all_results_together_are_bounded() -> None:
+async def test_all_results_together_have_a_length_limit() -> None:
     long = answered({"items": [{"id": str(number), "title": "x" * 100} for number in range(100)]})
     rounds = rounds_for(
         make_turn(ScriptedDevice({"list_tasks": long})), AgentLimits(result_chars=3000, total_result_chars=5000)
@@ -194,7 +194,7 @@ async def test_all_results_together_are_bounded() -> None:
     assert all(json.loads(message.content)["items"] for message in messages[1:])
 
 
-async def test_cancelling_withdraws_every_outstanding_call_and_keeps_what_was_done() -> None:
+async def test_cancelling_withdraws_every_open_call_and_keeps_finished_changes() -> None:
     gates = {name: trio.Event() for name in ("list_tasks", "list_notes", "list_projects")}
     device = ScriptedDevice({"create_task": answered({"id": "t1"})}, gates)
     turn = make_turn(device)
@@ -212,7 +212,7 @@ async def test_cancelling_withdraws_every_outstanding_call_and_keeps_what_was_do
     assert [mutation.id for mutation in turn.mutations] == ["t1"]
 
 
-async def test_a_fault_of_our_own_is_not_taken_for_a_tool_error() -> None:
+async def test_an_internal_error_is_not_reported_as_a_tool_error() -> None:
     def broken(args: object) -> DeviceResult:
         raise ZeroDivisionError
 

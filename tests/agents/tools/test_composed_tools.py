@@ -1,4 +1,4 @@
-"""Tools that make several calls of the device: which, in what order, and what comes of it when one of them fails."""
+"""Tools that make several device calls: the calls, their order, and the result when one of them fails."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ TASK = {"id": "t1", "title": "Offer", "projectId": "p2"}
 PROJECT = {"id": "p2", "name": "Orion", "status": "active"}
 
 
-async def test_a_task_is_moved_to_a_project_that_exists() -> None:
+async def test_a_task_is_moved_to_an_existing_project() -> None:
     device = ScriptedDevice({"get_project": answered(PROJECT), "update_task": answered(TASK)})
     moved, turn = await run("move_task", device, id="t1", projectId="p2")
     assert moved == TASK
@@ -53,7 +53,7 @@ async def test_a_task_is_moved_to_a_project_that_exists() -> None:
     assert turn.tool_results.resolve("project") == [PROJECT]
 
 
-async def test_a_task_is_not_moved_to_a_project_that_does_not() -> None:
+async def test_a_task_is_not_moved_to_an_unknown_project() -> None:
     device = ScriptedDevice({"update_task": answered(TASK)})
     with pytest.raises(ToolError, match="not_found"):
         await run("move_task", device, id="t1", projectId="p9")
@@ -110,7 +110,7 @@ async def test_the_progress_of_every_project() -> None:
     assert len(turn.tool_results.resolve("task")) == 5, "charts are made from what was read"
 
 
-async def test_the_progress_of_one_project_reads_only_what_is_its_own() -> None:
+async def test_the_progress_of_one_project_reads_only_its_own_items() -> None:
     found, _ = await run("project_progress", device := progress_device(), id="p2")
     assert [item["id"] for item in found["items"]] == ["p2"]
     wanted = {"limit": 500, "filter": {"projectId": "p2"}}
@@ -121,7 +121,7 @@ async def test_the_progress_of_one_project_reads_only_what_is_its_own() -> None:
     }
 
 
-async def test_its_calls_run_side_by_side() -> None:
+async def test_progress_calls_run_concurrently() -> None:
     gates = {name: trio.Event() for name in ("list_projects", "list_tasks", "list_checkpoints")}
     device = progress_device()
     device.gates = gates
@@ -134,7 +134,7 @@ async def test_its_calls_run_side_by_side() -> None:
 
 
 @pytest.mark.parametrize("outcome", FAILURES)
-async def test_one_failing_call_is_the_tools_one_result_and_the_others_still_end(outcome: Outcome) -> None:
+async def test_a_failing_call_is_the_tools_result_and_the_other_calls_still_end(outcome: Outcome) -> None:
     device = progress_device(list_tasks=DeviceResult(outcome, code="boom", message="no"))
     with pytest.raises(ToolError) as caught:
         await run("project_progress", device)
@@ -142,7 +142,7 @@ async def test_one_failing_call_is_the_tools_one_result_and_the_others_still_end
     assert len(device.finished) == 3
 
 
-async def test_a_cut_list_is_said_to_be_one() -> None:
+async def test_progress_of_a_truncated_list_is_truncated() -> None:
     device = progress_device(list_tasks=answered({"items": TASKS[:1], "truncated": True}))
     found, _ = await run("project_progress", device)
     assert found["truncated"] is True
@@ -155,7 +155,7 @@ def test_a_project_without_tasks_or_dates() -> None:
 
 
 @pytest.mark.parametrize("status", [["todo"], {"a": 1}, 3, None, True])
-async def test_what_no_device_should_hold_is_counted_and_fails_nothing(status: Any) -> None:
+async def test_an_odd_status_is_counted(status: Any) -> None:
     odd = [
         {"title": "no id"},
         {"id": "t1", "status": status, "dueDate": "0001-01-01T00:00:00+14:00", "projectId": "p2"},
@@ -181,7 +181,7 @@ ODD_ITEMS = st.lists(
 
 
 @given(st.fixed_dictionaries({"id": ANYTHING}), ODD_ITEMS, ODD_ITEMS)
-def test_progress_is_counted_of_whatever_a_device_holds(project: Any, tasks: Any, checkpoints: Any) -> None:
+def test_progress_accepts_any_items(project: Any, tasks: Any, checkpoints: Any) -> None:
     assert progress_of(project, tasks, checkpoints, NOW_MS)["tasks"] == len(tasks)
 
 
@@ -198,7 +198,7 @@ def test_progress_is_counted_of_whatever_a_device_holds(project: Any, tasks: Any
         ("a  ", "a  \nTwice."),
     ],
 )
-async def test_appending_keeps_what_is_there(content: str | None, longer: str) -> None:
+async def test_appending_keeps_the_present_text(content: str | None, longer: str) -> None:
     note = {"id": "n1", "title": "Rent", "content": content}
     device = ScriptedDevice({"get_note": answered(note), "update_note": lambda args: answered(note | args["data"])})
     result, turn = await run("append_to_note", device, id="n1", text="Twice.")
@@ -208,7 +208,7 @@ async def test_appending_keeps_what_is_there(content: str | None, longer: str) -
     assert [(mutation.op, mutation.id) for mutation in turn.mutations] == [("update", "n1")]
 
 
-async def test_what_is_written_is_kept_as_it_is_written() -> None:
+async def test_text_is_kept_unchanged() -> None:
     note = {"id": "n1", "title": "Rent", "content": "Run:"}
     text = "    indented code\n"
     device = ScriptedDevice({"get_note": answered(note), "update_note": answered(note), "create_note": answered(note)})
@@ -222,7 +222,7 @@ async def test_what_is_written_is_kept_as_it_is_written() -> None:
 
 
 @pytest.mark.parametrize(("content", "code"), [([1], "not_text"), ("x" * 100_000, "too_long")])
-async def test_what_cannot_be_appended_to_is_left_alone(content: Any, code: str) -> None:
+async def test_a_note_that_cannot_be_appended_to_is_not_changed(content: Any, code: str) -> None:
     device = ScriptedDevice({"get_note": answered({"id": "n1", "content": content})})
     with pytest.raises(ToolError, match=code):
         await run("append_to_note", device, id="n1", text="more")
@@ -251,7 +251,7 @@ def search(args: Mapping[str, Any]) -> DeviceResult:
         ("q", ["n2"], 1),
     ],
 )
-async def test_a_search_ranks_by_how_many_words_are_found(text: str, found: list[str], calls: int) -> None:
+async def test_a_search_ranks_by_the_number_of_words_found(text: str, found: list[str], calls: int) -> None:
     device = ScriptedDevice({"list_notes": search})
     result, turn = await run("search_notes", device, text=text)
     assert [note["id"] for note in result["items"]] == found
@@ -274,7 +274,7 @@ def by_status(args: Mapping[str, Any]) -> DeviceResult:
     return answered({"items": [task for task in TASKS if task["status"] == args["filter"]["status"]][: args["limit"]]})
 
 
-async def test_a_list_of_several_statuses_is_a_call_for_each_side_by_side() -> None:
+async def test_a_list_of_several_statuses_makes_one_concurrent_call_per_status() -> None:
     gate = trio.Event()
     device = ScriptedDevice({"list_tasks": by_status}, gates={"list_tasks": gate})
     listed: list[Any] = []
@@ -306,7 +306,7 @@ async def test_a_list_of_one_status_is_one_call() -> None:
     assert result == {"items": [PROJECT]}
 
 
-async def test_a_search_is_bounded() -> None:
+async def test_a_search_is_limited() -> None:
     device = ScriptedDevice({"list_notes": search})
     result, _ = await run("search_notes", device, text="export report " + "word " * 50 + "a1b c2d e3f g4h", limit=1)
     assert ([note["id"] for note in result["items"]], result["truncated"]) == (["n3"], True)
@@ -329,7 +329,7 @@ async def test_a_search_is_bounded() -> None:
         ("project_progress", {"project": "Orion"}, "project"),
     ],
 )
-async def test_a_wrong_argument_is_named_and_reaches_no_device(
+async def test_a_wrong_argument_is_named_and_makes_no_device_call(
     tool: str, arguments: dict[str, Any], field: str
 ) -> None:
     device = ScriptedDevice()

@@ -1,4 +1,4 @@
-"""Approvals in which the person edits the arguments: checked, then run as edited, once."""
+"""Approvals in which the person edits the arguments: the edit is checked, then run once."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ CREATE_CHECKPOINT = DeviceCall("create_checkpoint", {"data": {"title": "Beta", "
         ),
     ],
 )
-def test_an_edit_that_checks_out(call: DeviceCall, edited: Mapping[str, Any], checked: Mapping[str, Any]) -> None:
+def test_a_valid_edit(call: DeviceCall, edited: Mapping[str, Any], checked: Mapping[str, Any]) -> None:
     assert check_edit(call, edited) == checked
 
 
@@ -81,7 +81,7 @@ def test_an_edit_that_checks_out(call: DeviceCall, edited: Mapping[str, Any], ch
         (DeviceCall("delete_note", {"id": "n1"}), {"id": "n2"}, "id"),
     ],
 )
-def test_an_edit_that_does_not_names_the_field(call: DeviceCall, edited: Mapping[str, Any], field: str) -> None:
+def test_an_invalid_edit_names_the_field(call: DeviceCall, edited: Mapping[str, Any], field: str) -> None:
     with pytest.raises(ToolError) as error:
         check_edit(call, edited)
     assert error.value.code == "invalid_edit"
@@ -90,7 +90,7 @@ def test_an_edit_that_does_not_names_the_field(call: DeviceCall, edited: Mapping
 
 
 class EditingDevice:
-    """A device whose person changes the title of whatever they approve."""
+    """A device whose person changes the title in every call that they approve."""
 
     def __init__(self, edited: Mapping[str, Any]) -> None:
         self.calls: list[DeviceCall] = []
@@ -113,7 +113,7 @@ async def create(device: EditingDevice, turn: Turn) -> Any:
     return await tool.invoke(access, json.dumps({"title": "Walk"}))
 
 
-async def test_the_device_runs_what_was_checked_without_asking_again() -> None:
+async def test_the_device_runs_the_checked_edit_without_asking_again() -> None:
     device = EditingDevice({"data": {"title": "Run"}})
     turn = turn_on(device)
     item = await create(device, turn)
@@ -124,7 +124,7 @@ async def test_the_device_runs_what_was_checked_without_asking_again() -> None:
     assert [mutation.data for mutation in turn.mutations] == [{"id": "t9", "title": "Run"}]
 
 
-async def test_an_edit_that_does_not_check_out_is_never_run() -> None:
+async def test_an_invalid_edit_is_never_run() -> None:
     device = EditingDevice({"data": {"title": ""}})
     turn = turn_on(device)
     with pytest.raises(ToolError, match="invalid_edit"):

@@ -51,7 +51,7 @@ def test_a_long_note_is_cut_inside_its_text() -> None:
 
 
 @pytest.mark.parametrize("result", [{"id": "x", "deep": [["y" * 5000]]}, ["y" * 5000], "y" * 5000])
-def test_what_cannot_be_shortened_inside_is_cut_at_its_end(result: Any) -> None:
+def test_data_without_long_strings_is_cut_at_its_end(result: Any) -> None:
     assert render_result(result, 1000).endswith("[cut]")
 
 
@@ -71,7 +71,7 @@ objects = st.dictionaries(st.sampled_from(["id", "title", "date", "dueDate", "co
 
 @settings(max_examples=40)
 @given(objects | st.fixed_dictionaries({"items": st.lists(objects, max_size=20)}) | values, st.integers(200, 2000))
-def test_whatever_the_device_sent_the_text_is_bounded(result: Any, most: int) -> None:
+def test_the_text_of_any_result_has_a_length_limit(result: Any, most: int) -> None:
     text = render_result(result, most)
-    # The note, the brackets and the mark of a cut come on top.
+    # The limit does not count the note, the brackets and the mark of a cut.
     assert 0 < len(text) <= most + 150

@@ -1,4 +1,4 @@
-"""What a model may write as arguments, and what it is told when it errs."""
+"""The arguments that a model may write, and the errors for wrong ones."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ async def test_a_fault_does_not_repeat_the_value_and_many_faults_are_counted() -
 
 
 @pytest.mark.parametrize("arguments", ["", "  ", "{}", "null", '{"status":null,"text":""}'])
-async def test_absent_arguments_in_all_the_ways_models_leave_them_out(arguments: str) -> None:
+async def test_all_spellings_of_absent_arguments(arguments: str) -> None:
     device = ScriptedDevice()
     with pytest.raises(ToolError, match="not_found"):
         await TOOLS["list_tasks"].invoke(DeviceAccess(make_turn(device)), arguments)
@@ -78,7 +78,7 @@ def test_the_schema_is_a_plain_object_of_described_properties(tool: Tool[Any]) -
     assert (spec.name, spec.description) == (tool.name, tool.description)
     text = json.dumps(spec.parameters)
     assert set(spec.parameters) == {"type", "properties", "required", "additionalProperties"}
-    # What a provider's strict reader or a small model stumbles over.
+    # Keywords that strict providers reject or small models misread.
     for word in ("$ref", "$defs", "anyOf", '"null"', '"title": "'):
         assert word not in text
     aliases = {field.alias or name for name, field in tool.args.model_fields.items()}
