@@ -41,10 +41,6 @@ class ChatAgent:
         return f"<ChatAgent {self._spec.name} mode={self._turn.mode}>"
 
     @property
-    def name(self) -> str:
-        return self._spec.name
-
-    @property
     def tool_results(self) -> ToolResults:
         """What the tools returned in this turn; `entity_ref` blocks take their items from it."""
         return self._turn.tool_results

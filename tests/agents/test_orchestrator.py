@@ -67,7 +67,7 @@ async def test_a_popup_goes_straight_to_its_agent(served: Served) -> None:
     server.reply(text_stream("It is about rent.", usage=(50, 5)))
     turn = make_turn(mode="popup", scope=Scope("note", "n1", {"id": "n1", "title": "Rent"}))
     name, agent = await orchestrator.orchestrate_v3(turn)
-    assert (name, agent.name, turn.routed_by) == ("note_agent", "note_agent", "scope")
+    assert (name, turn.agent_name, turn.routed_by) == ("note_agent", "note_agent", "scope")
     assert server.requests == []
     assert await agent.handle() == "It is about rent."
     assert turn.usage == Usage(50, 5)
