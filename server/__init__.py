@@ -1,1 +1,4 @@
-"""Sockets, sessions, requests, devices, REST, auth, settings; `server.main` is the only place that composes."""
+"""The Tessera server: device sockets, REST, accounts, answers and memory for devices.
+
+`server.main` opens everything and passes it down; no module has state of its own.
+"""

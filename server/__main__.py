@@ -1,4 +1,4 @@
-"""`python -m server`: run the server, or look after its configuration and database."""
+"""`python -m server`: run the server, check its settings, or maintain its database and keys."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from sql.pool import PoolTimeout
 
 log = structlog.get_logger(__name__)
 
-_OPERATORS_TO_MEND: Final = (
+_OPERATOR_ERRORS: Final = (
     OSError,
     DatabaseUnavailable,
     EmbeddedPostgresError,
@@ -51,7 +51,7 @@ _BAD_SETTINGS: Final = 2
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The exit status: 0 done, 1 failed, 2 wrong arguments or settings."""
+    """Run the command. Returns the exit status: 0 success, 1 failure, 2 wrong arguments or settings."""
     options = _parser().parse_args(arguments)
     command: Callable[[Settings], Awaitable[None]] = (
         partial(options.run, user=options.user) if hasattr(options, "user") else options.run
@@ -64,8 +64,8 @@ def main(arguments: list[str] | None = None) -> int:
     except* SettingsError as group:
         status = _BAD_SETTINGS
         _report(_mistakes(group))
-    # What an operator can mend gets a sentence; anything else is a fault of ours and keeps its traceback.
-    except* _OPERATORS_TO_MEND as group:
+    # An error that an operator can fix is printed as a sentence. Any other error is a bug and keeps its traceback.
+    except* _OPERATOR_ERRORS as group:
         status = status or _FAILED
         for error in _leaves(group):
             print(f"tessera: {error}", file=sys.stderr)
@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m server",
         description="Tessera: the server of a multi-agent productivity app. Without a command it runs the server.",
-        epilog="settings (environment variables) [default]:\n" + describe_settings(),
+        epilog="settings, as environment variables; the default is in brackets:\n" + describe_settings(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=version("tessera-server"))
@@ -84,19 +84,26 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="")
     for name, command, help_text in (
         ("run", _run, "run the server until SIGTERM or Ctrl-C"),
-        ("worker", run_worker, "one of several workers; `run` starts them, nobody else does"),
-        ("check-config", _check_config, "validate the settings and print them, without secrets"),
+        ("worker", run_worker, "run one of several workers; only `run` starts it"),
+        ("check-config", _check_config, "validate the settings and print them without secrets"),
         ("migrate", _migrate, "apply the migrations that the database lacks"),
         ("rollback", _rollback, "undo the latest migration"),
-        ("rotate-master-key", rotate_master_key, "wrap every user's key by the first of TESSERA_MASTER_KEYS"),
+        ("rotate-master-key", rotate_master_key, "encrypt every user's key with the first of TESSERA_MASTER_KEYS"),
     ):
         commands.add_parser(name, help=help_text, description=help_text).set_defaults(run=command)
     for name, of_user, optional, help_text in (
-        ("rotate-user-key", rotate_user_key, False, "give a user a new key, and seal all their memory anew under it"),
-        ("reembed", reembed, True, "give memories vectors of the embedding model in use; without USER everybody's"),
+        ("rotate-user-key", rotate_user_key, False, "give one user a new key and re-encrypt all their memory with it"),
+        (
+            "reembed",
+            reembed,
+            True,
+            "compute memory vectors with the current embedding model; without USER, for all users",
+        ),
     ):
         subparser = commands.add_parser(name, help=help_text, description=help_text)
-        subparser.add_argument("user", metavar="USER", nargs="?" if optional else None, help="an id or an e-mail")
+        subparser.add_argument(
+            "user", metavar="USER", nargs="?" if optional else None, help="the user's id or e-mail address"
+        )
         subparser.set_defaults(run=of_user)
     return parser
 
@@ -110,10 +117,10 @@ async def _run(settings: Settings) -> None:
             supervisor.pass_on(number)
 
     async with trio.open_nursery() as nursery:
-        # Opened before anything else is: a signal during the start stops it too.
+        # Started first, so that a signal during the start also stops the server.
         await nursery.start(partial(stop_on_signal, stop, nursery.cancel_scope, pass_on))
         running: Running = await nursery.start(_serve, settings, stop, nursery.cancel_scope, supervisors)
-        # What the start made stays to the end: later collections pass it over, and interrupt the streams for less long.
+        # Objects made at the start live to the end: collections skip them and so pause the streams for less time.
         gc.collect()
         gc.freeze()
         print(banner(running), flush=True)
@@ -121,7 +128,7 @@ async def _run(settings: Settings) -> None:
             log.warning(
                 "master_key_file",
                 file=str(running.generated_key_file),
-                advice="set TESSERA_MASTER_KEYS in production and keep it apart from the database's backups",
+                advice="in production, set TESSERA_MASTER_KEYS and store it separately from backups of the database",
             )
 
 
@@ -132,7 +139,7 @@ async def _serve(
     supervisors: list[Supervisor],
     task_status: trio.TaskStatus[Running],
 ) -> None:
-    def begun(supervisor: Supervisor) -> None:
+    def started(supervisor: Supervisor) -> None:
         supervisors.append(supervisor)
         if stop.is_set():
             supervisor.pass_on(signal.SIGTERM)
@@ -140,7 +147,7 @@ async def _serve(
     if settings.workers == 1:
         await serve(settings, stop=stop, task_status=task_status)
     else:
-        await supervise(settings, on_supervisor=begun, on_ready=task_status.started)
+        await supervise(settings, on_supervisor=started, on_ready=task_status.started)
     scope.cancel()
 
 
@@ -164,7 +171,7 @@ async def _rollback(settings: Settings) -> None:
 
 
 def _report(mistakes: list[str]) -> None:
-    print("These settings can't be used:", file=sys.stderr)
+    print("Invalid settings:", file=sys.stderr)
     for mistake in mistakes:
         print(f"  {mistake}", file=sys.stderr)
 

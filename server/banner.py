@@ -1,4 +1,4 @@
-"""What the server prints when it is ready: where to connect, what it uses, and how to try it."""
+"""The text that the server prints when it is ready: addresses, model, database, memory, and a command to try it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DEFAULT_REST_URL: Final = f"http://{Settings.model_fields['http_bind'].default}
 
 
 def banner(running: Running) -> str:
-    """A few lines for a person at a terminal; no secrets in them."""
+    """A few lines for a person at a terminal, without secrets."""
     rows = (
         ("device socket", running.ws_url),
         ("REST", f"{running.rest_url}  (schema at /openapi.json)"),
@@ -22,7 +22,7 @@ def banner(running: Running) -> str:
         ("model", running.model),
         ("database", running.database),
         ("memory", running.memory),
-        *((("workers", f"{running.workers} processes on these ports"),) if running.workers > 1 else ()),
+        *((("workers", f"{running.workers} processes share these ports"),) if running.workers > 1 else ()),
         ("try it", _chat_command(running)),
         ("stop", "Ctrl-C"),
     )
@@ -32,7 +32,7 @@ def banner(running: Running) -> str:
 
 
 def _chat_command(running: Running) -> str:
-    """The terminal client's command; it knows the default addresses and must be told others."""
+    """The terminal client's command, with options for addresses that are not the defaults."""
     arguments = [
         f"{option} {url}"
         for option, url, default in (

@@ -1,6 +1,6 @@
-"""The commands that look after keys and vectors: `rotate-master-key`, `rotate-user-key`, `reembed`.
+"""The commands that maintain keys and vectors: `rotate-master-key`, `rotate-user-key`, `reembed`.
 
-They may be run while servers run.
+Servers may run at the same time.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from streaming.model import open_http_client
 
 
 class CommandFailed(Exception):
-    """The command did not do all of what it was asked; the message says what."""
+    """The command failed, or completed only in part. The message says what was not done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,34 +44,36 @@ async def _open(settings: Settings) -> AsyncIterator[_Opened]:
 
 
 async def rotate_master_key(settings: Settings) -> None:
-    """Wrap every user's key by the first master key. Can be stopped at any time and run again."""
+    """Encrypt every user's key with the first master key. Can be stopped at any time and run again."""
     async with _open(settings) as opened:
         done = await Rekeying(opened.vault, MemoryStore(opened.vault, None)).rotate_master_key()
-    print(f"rewrapped {done.rewrapped}, already under the first master key {done.already}, failed {done.failed}")
+    print(f"users' keys: {done.rewrapped} re-encrypted, {done.already} already current, {done.failed} failed")
     if done.failed:
-        raise CommandFailed(f"the keys of {done.failed} users open under none of the master keys and were left alone")
-    print("the other master keys are not needed any more for users' keys; tokens they signed end with them")
+        raise CommandFailed(
+            f"the keys of {done.failed} users do not decrypt with any of TESSERA_MASTER_KEYS and were not changed"
+        )
+    print("users' keys no longer need the other master keys; removing them invalidates access tokens signed with them")
 
 
 async def rotate_user_key(settings: Settings, user: str) -> None:
-    """Give one user (an id or an e-mail address) a new key, and seal, index and turn everything of theirs anew."""
+    """Give one user (by id or e-mail address) a new key; re-encrypt and re-index all their memory with it."""
     async with _open(settings) as opened:
         user_id = await _user_id(opened, user)
         done = await Rekeying(opened.vault, MemoryStore(opened.vault, None)).rotate_user_key(user_id)
-    print(f"{done.rows} rows are under key {done.key_after} now, before it was {done.key_before}")
+    print(f"re-encrypted {done.rows} rows: key {done.key_before} is replaced by {done.key_after}")
     if done.unreadable:
-        raise CommandFailed(f"{done.unreadable} rows did not open with the old key and were left as they are")
+        raise CommandFailed(f"{done.unreadable} rows did not decrypt with the old key and were not changed")
 
 
 async def reembed(settings: Settings, user: str | None) -> None:
-    """Give memories (of one user, or of all) vectors of the embedding model in use."""
+    """Compute the vectors of memories (of one user, or of all) with the current embedding model."""
     async with _open(settings) as opened, open_http_client() as client:
         embedder, description = await open_embedder(settings, client)
         if embedder is None:
-            raise CommandFailed(f"there is no embedding model: memory is searched by {description}")
+            raise CommandFailed(f"no embedding model is available: {description}")
         work = Reembedding(opened.vault, embedder)
         done: Reembedded = await work.everybody() if user is None else await work.user(await _user_id(opened, user))
-    print(f"{done.memories} memories have vectors of {embedder.name} now, {done.unreadable} could not be opened")
+    print(f"{done.memories} memories now have vectors of {embedder.name}; {done.unreadable} could not be decrypted")
 
 
 async def _user_id(opened: _Opened, user: str) -> UUID:
@@ -82,11 +84,11 @@ async def _user_id(opened: _Opened, user: str) -> UUID:
     try:
         email = normalise_email(user)
     except ValueError:
-        raise CommandFailed(f"{user!r} is neither a user's id nor an e-mail address") from None
+        raise CommandFailed(f"{user!r} is neither a user id nor an e-mail address") from None
     async with scoped_to_email(opened.pool, email) as connection:
         cursor = await connection.execute(opened.vault.statements["user_by_email"], {"email": email})
     row = await cursor.fetchone()
     if row is None:
-        raise CommandFailed(f"no account has the e-mail {email}")
+        raise CommandFailed(f"no account has the e-mail address {email}")
     found: UUID = row[0]
     return found

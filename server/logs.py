@@ -1,6 +1,6 @@
-"""Structured logs: for people on a terminal, JSON lines otherwise. Request and session ids come from contextvars.
+"""Structured logs: readable text on a terminal, otherwise JSON lines. Request and session ids come from contextvars.
 
-Modules log with `structlog.get_logger(__name__)`; libraries that use `logging` come out in the same form.
+Modules log with `structlog.get_logger(__name__)`; logs of libraries that use `logging` have the same form.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from structlog.typing import Processor
 
 
 def configure_logging(level: str, log_format: Literal["auto", "console", "json"]) -> None:
-    """Send all logs of `level` and above to standard error. Called once, by the command line."""
+    """Write all logs of `level` and above to standard error. Called once, by the command line."""
     console = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -23,7 +23,7 @@ def configure_logging(level: str, log_format: Literal["auto", "console", "json"]
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     if console:
-        # Both renderers would print local variables in tracebacks if left to themselves: messages, keys and all.
+        # By default both renderers print local variables in tracebacks, which include messages and keys.
         renderer = structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
         )
@@ -47,6 +47,6 @@ def configure_logging(level: str, log_format: Literal["auto", "console", "json"]
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # These say per request, at INFO or DEBUG, what our own logs say better; httpx also writes whole URLs.
+    # At INFO and DEBUG these libraries log every request, which the server logs itself; httpx also logs whole URLs.
     for noisy in ("httpx", "httpcore", "hypercorn.access", "trio-websocket", "wsproto"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

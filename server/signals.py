@@ -1,4 +1,4 @@
-"""How a process of ours ends: the first signal drains, a second one stops at once."""
+"""Stopping a process by signals: the first drains it, the second stops it immediately."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ async def stop_on_signal(
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Set `stop` on the first signal and cancel `scope` on the second; `on_signal` is told of both."""
-    # `nohup` has SIGHUP ignored: a server started so outlives its terminal.
+    """Set `stop` on the first signal and cancel `scope` on the second. `on_signal` is called for both."""
+    # `nohup` ignores SIGHUP, so that the server outlives its terminal: an ignored signal stays ignored.
     numbers = [number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN]
     with trio.open_signal_receiver(*numbers) as signals:
         task_status.started()

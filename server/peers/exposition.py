@@ -1,4 +1,4 @@
-"""The metrics of several workers as one text: every sample has the label `worker`. Pure."""
+"""Merges the metrics of several workers into one text, in which every sample has the label `worker`. Pure."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class _Merged(Collector):
 
 
 def merged(texts: Mapping[int, bytes | None]) -> bytes:
-    """Prometheus's text format of all workers, by their numbers; `tessera_worker_up` is 0 for one without an answer."""
-    up = Metric("tessera_worker_up", "Whether the worker answered.", "gauge")
+    """The metrics of all workers in Prometheus's text format. `texts` has each worker's answer by number, or None."""
+    up = Metric("tessera_worker_up", "1 if the worker answered this scrape, 0 if not.", "gauge")
     families: dict[str, Metric] = {up.name: up}
     for number, text in sorted(texts.items()):
         up.add_sample(up.name, {LABEL: str(number)}, 0.0 if text is None else 1.0)

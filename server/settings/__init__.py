@@ -1,18 +1,13 @@
-"""Every setting of the server, read from `TESSERA_*` environment variables and validated at start.
+"""Every setting of the server, and reading them from `TESSERA_*` environment variables at the start.
 
-`Settings` is the only thing that other packages need.
+The other sub-packages take a `Settings`; only `server.__main__` reads the environment.
 """
 
 from __future__ import annotations
 
+from server.settings.environment import PREFIX, SettingsError, describe_settings, load_settings
 from server.settings.fallback_models import DialectName, FallbackModel
-from server.settings.settings import (
-    PREFIX,
-    Settings,
-    SettingsError,
-    describe_settings,
-    load_settings,
-)
+from server.settings.settings import Settings
 
 __all__ = [
     "PREFIX",

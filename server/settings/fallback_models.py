@@ -1,4 +1,4 @@
-"""The models that answer when the first one does not, as the settings list them."""
+"""The fallback models of the settings, which are called when the first model fails."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _UNFIT_FOR_URL: Final = re.compile(r"[\s\x00-\x1f\x7f]")
 
 
 class FallbackModel(BaseModel):
-    """One model. Without `url` it is another model of the first one's provider, with its key and dialect.
+    """One fallback model. Without `url` it is a model of the first model's provider, with its key and dialect.
 
-    With a `url` of its own it has a key of its own, or none: a key is never sent to another provider.
+    With `url` it has its own `key`, or none: a key is never sent to another provider.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -40,23 +40,23 @@ class FallbackModel(BaseModel):
     @model_validator(mode="after")
     def _fits_together(self) -> FallbackModel:
         if self.url is None and (self.key is not None or self.dialect is not None):
-            raise ValueError("key and dialect go with a url")
+            raise ValueError("key and dialect need a url; without one, those of the first model are used")
         return self
 
 
 def check_model_url(value: str) -> str:
-    """`value`, if it is the URL of a web server and no more. Raises ValueError that says what is expected."""
+    """`value` if it is an HTTP URL without user, query and fragment. Raises ValueError that says what is expected."""
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname or _UNFIT_FOR_URL.search(value):
         raise ValueError("must be an http:// or https:// URL")
-    # It is printed and logged, so it may hold no secret; and the API's own path is put behind it.
+    # The URL is printed and logged, so it must not contain secrets. The API's path is appended to it.
     if parts.username is not None or parts.query or parts.fragment:
-        raise ValueError("may have no user, query or fragment; a key has a setting of its own")
+        raise ValueError("must have no user, query or fragment; set the key in its own setting")
     return value
 
 
 def check_model_key(value: SecretStr | None) -> SecretStr | None:
-    """`value`, if a header can carry it. Raises ValueError that does not show it."""
+    """`value` if it is valid in a header. Raises ValueError that does not contain it."""
     text = value.get_secret_value() if value is not None else ""
     if not (text.isascii() and all(character.isprintable() and character != " " for character in text)):
         raise ValueError("must consist of visible ASCII characters")
@@ -64,7 +64,7 @@ def check_model_key(value: SecretStr | None) -> SecretStr | None:
 
 
 def parse_fallbacks(value: Any) -> Any:
-    """The list in the JSON text `value`; what is no text is returned. Raises ValueError that repeats no value."""
+    """The models in the JSON text `value`; other types are returned unchanged. Raises ValueError without any value."""
     if not isinstance(value, str):
         return value
     try:
@@ -79,6 +79,6 @@ def parse_fallbacks(value: Any) -> Any:
             models.append(FallbackModel.model_validate(entry))
         except ValidationError as error:
             fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
-            place = "".join(f"{name}: " for name in fault["loc"])
-            raise ValueError(f"entry {number}: {place}{fault['msg'].removeprefix('Value error, ')}") from None
+            path = "".join(f"{name}: " for name in fault["loc"])
+            raise ValueError(f"entry {number}: {path}{fault['msg'].removeprefix('Value error, ')}") from None
     return models

@@ -1,4 +1,4 @@
-"""Metrics that are read from their source whenever they are asked for."""
+"""Metrics that are read from their source at each scrape."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from prometheus_client.registry import Collector
 from streaming.model import State
 
 ModelState = tuple[str, str, State]
-"""What a model is used for, its name, and its breaker's state."""
+"""(purpose of the model, its name, state of its circuit breaker)."""
 
 _STATES: Final[tuple[State, ...]] = ("closed", "half-open", "open")
 
 
 class PoolStats(Protocol):
-    """A connection pool at one moment, and what happened to it so far."""
+    """The state of a connection pool and its counters since the start."""
 
     @property
     def size(self) -> int:
-        """Connections open, in use or not."""
+        """Open connections, in use or idle."""
         ...
 
     @property
     def idle(self) -> int:
-        """Connections that nobody uses."""
+        """Open connections that are not in use."""
         ...
 
     @property
@@ -36,17 +36,17 @@ class PoolStats(Protocol):
 
     @property
     def opened(self) -> int:
-        """Connections that were made."""
+        """Connections opened since the start."""
         ...
 
     @property
     def timeouts(self) -> int:
-        """Tasks that waited for a connection in vain."""
+        """Waits for a connection that timed out since the start."""
         ...
 
 
 class PoolCollector(Collector):
-    """The database pool's numbers."""
+    """The metrics of the database pool."""
 
     def __init__(self, stats: Callable[[], PoolStats]) -> None:
         self._stats = stats
@@ -54,27 +54,29 @@ class PoolCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         stats = self._stats()
         for name, help_text, value in (
-            ("size", "Database connections open.", stats.size),
-            ("idle", "Database connections unused.", stats.idle),
-            ("waiting", "Tasks waiting for a database connection.", stats.waiting),
+            ("size", "Open connections of the database pool, in use or idle.", stats.size),
+            ("idle", "Idle connections of the database pool.", stats.idle),
+            ("waiting", "Tasks that wait for a connection of the database pool.", stats.waiting),
         ):
             yield GaugeMetricFamily(f"tessera_database_pool_{name}", help_text, value=value)
         for name, help_text, value in (
-            ("opened", "Database connections made.", stats.opened),
-            ("timeouts", "Tasks that waited for a database connection in vain.", stats.timeouts),
+            ("opened", "Connections that the database pool has opened.", stats.opened),
+            ("timeouts", "Waits for a connection of the database pool that timed out.", stats.timeouts),
         ):
             yield CounterMetricFamily(f"tessera_database_pool_{name}", help_text, value=value)
 
 
 class ModelCollector(Collector):
-    """The breakers of the configured models: of each model's states one is 1."""
+    """The circuit breakers of the configured models; exactly one state of each model is 1."""
 
     def __init__(self, states: Callable[[], Sequence[ModelState]]) -> None:
         self._states = states
 
     def collect(self) -> Iterable[Metric]:
         family = GaugeMetricFamily(
-            "tessera_model_breaker", "1 for the state that the model's breaker is in.", labels=["use", "model", "state"]
+            "tessera_model_breaker",
+            "Circuit breaker of a model: 1 for its current state, 0 for the others.",
+            labels=["use", "model", "state"],
         )
         for use, model, current in self._states():
             for state in _STATES:

@@ -1,4 +1,4 @@
-"""What the server counts, for Prometheus. No label takes more values than the code has, whatever anybody sends."""
+"""The server's Prometheus metrics. Labels take a fixed set of values, whatever clients send."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from streaming.wire import CloseCode
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 OTHER: Final = "other"
 
-# The close codes of RFC 6455 that a peer may send or a library may report, besides ours.
+# The close codes of RFC 6455 that a peer may send or a library may report, and those of the protocol.
 _CLOSE_CODES: Final = frozenset(CloseCode) | {1001, 1002, 1003, 1005, 1006, 1007, 1010, 1011, 1012, 1013, 1014, 1015}
 _HTTP_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _ADDED_LATENCY_BUCKETS_S = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0, 10.0)
@@ -34,105 +34,133 @@ RequestOutcome = Literal["completed", "cancelled", "failed"]
 
 
 class Metrics:
-    """The server's counters, in a registry of their own. Each method is one thing that happened; none blocks."""
+    """The server's metrics, in their own registry. Each method records one event; none blocks."""
 
     def __init__(self, *, tools: Collection[str] = DEVICE_TOOLS) -> None:
         self._tools = frozenset(tools)
         self._registry = registry = CollectorRegistry()
         ProcessCollector(namespace="tessera", registry=registry)
         self._requests = Counter(
-            "tessera_requests", "Chat requests ended, by outcome.", ["mode", "outcome"], registry=registry
+            "tessera_requests",
+            "Accepted chat requests that ended, by mode and outcome.",
+            ["mode", "outcome"],
+            registry=registry,
         )
-        self._tokens = Counter("tessera_tokens", "Model tokens, by direction.", ["direction"], registry=registry)
-        self._sessions = Gauge("tessera_sessions", "Device sessions past their handshake.", registry=registry)
-        self._closed = Counter("tessera_sockets_closed", "Device sockets closed, by code.", ["code"], registry=registry)
+        self._tokens = Counter(
+            "tessera_tokens",
+            "Tokens of model calls as reported by providers, by direction (input, output).",
+            ["direction"],
+            registry=registry,
+        )
+        self._sessions = Gauge(
+            "tessera_sessions", "Open device sessions (device sockets after a successful handshake).", registry=registry
+        )
+        self._closed = Counter(
+            "tessera_sockets_closed", "Closed device sockets, by WebSocket close code.", ["code"], registry=registry
+        )
         self._tool_calls = Counter(
-            "tessera_tool_calls", "Calls of device tools, by outcome.", ["tool", "outcome"], registry=registry
+            "tessera_tool_calls",
+            "Calls of device tools that ended, by tool and outcome.",
+            ["tool", "outcome"],
+            registry=registry,
         )
         self._tool_time = Histogram(
             "tessera_tool_seconds",
-            "From a device tool's call to its result, whatever it is.",
+            "Seconds from calling a device tool to its outcome.",
             ["tool"],
             buckets=_TOOL_BUCKETS_S,
             registry=registry,
         )
         self._model_faults = Counter(
             "tessera_model_faults",
-            "Calls of a model that failed before an answer began.",
+            "Model calls that failed before their first token, by purpose, model and error code.",
             ["use", "model", "code"],
             registry=registry,
         )
         self._rejected = Counter(
-            "tessera_blocks_rejected", "Blocks of a model that were skipped.", ["reason"], registry=registry
+            "tessera_blocks_rejected",
+            "Invalid blocks of models that were skipped, by reason.",
+            ["reason"],
+            registry=registry,
         )
         self._repairs = Counter(
-            "tessera_block_repairs", "Skipped blocks that a model was asked for again.", ["outcome"], registry=registry
+            "tessera_block_repairs",
+            "Skipped blocks that a model was asked to correct, by outcome.",
+            ["outcome"],
+            registry=registry,
         )
         self._first_token = Histogram(
             "tessera_first_token_seconds",
-            "From a request's acceptance to its first text or block.",
+            "Seconds from accepting a chat request to its first text or block.",
             ["mode"],
             buckets=_FIRST_TOKEN_BUCKETS_S,
             registry=registry,
         )
         self._added_latency = Histogram(
             "tessera_added_latency_seconds",
-            "From a piece of a model's text to its frame at the device's socket or in its outbox; one piece of 16.",
+            "Seconds from receiving a piece of a model's text to writing its frame to the device's socket or outbox;"
+            " one piece of 16 is measured.",
             buckets=_ADDED_LATENCY_BUCKETS_S,
             registry=registry,
         )
         self._duration = Histogram(
             "tessera_request_duration_seconds",
-            "From a request's acceptance to its end.",
+            "Seconds from accepting a chat request to its end.",
             ["mode"],
             buckets=_DURATION_BUCKETS_S,
             registry=registry,
         )
         self._stalls = Counter(
             "tessera_outbox_stalls",
-            "Sockets closed as too slow.",
+            "Device sockets closed because their outbox was full and made no progress for TESSERA_OUTBOX_STALL_S.",
             registry=registry,
         )
         self._recalls = Counter(
-            "tessera_memory_recalls", "Recalls before an answer, by outcome.", ["outcome"], registry=registry
+            "tessera_memory_recalls", "Recalls of memory before an answer, by outcome.", ["outcome"], registry=registry
         )
         self._recall_time = Histogram(
             "tessera_memory_recall_seconds",
-            "Time an answer waited for memory, embedding included.",
+            "Seconds that an answer waited for memory, including the query's embedding.",
             buckets=_RECALL_BUCKETS_S,
             registry=registry,
         )
         self._stores = Counter(
             "tessera_memory_stores",
-            "Exchanges to store before the answer's end, by outcome.",
+            "Attempts to store an exchange in memory before its answer ended, by outcome.",
             ["outcome"],
             registry=registry,
         )
         self._enriched = Counter(
             "tessera_memory_enriched",
-            "Episodes enriched in the background, by outcome.",
+            "Episodes of memory enriched in the background, by outcome.",
             ["outcome"],
             registry=registry,
         )
         self._unreadable = Counter(
             "tessera_memory_unreadable",
-            "Rows skipped because they do not open with their user's key.",
+            "Memory rows skipped because they do not decrypt with their user's key, by tier.",
             ["tier"],
             registry=registry,
         )
         self._spend_faults = Counter(
             "tessera_token_spend_faults",
-            "Daily token counts that could not be read or written just then.",
+            "Failed reads and writes of daily token counts in the database; failed writes are retried.",
             ["action"],
             registry=registry,
         )
         self._memory_changes = Counter(
-            "tessera_memory_mutations", "Entity changes to remember, by outcome.", ["outcome"], registry=registry
+            "tessera_memory_mutations",
+            "Entity changes sent by devices or made by tools, by the outcome of storing them in memory.",
+            ["outcome"],
+            registry=registry,
         )
         self._http = Counter(
-            "tessera_http_requests", "HTTP requests answered.", ["method", "route", "status"], registry=registry
+            "tessera_http_requests",
+            "Answered REST requests, by method, route and status.",
+            ["method", "route", "status"],
+            registry=registry,
         )
-        for mode in ("home", "popup"):  # so that the series are there, at 0, before the first request
+        for mode in ("home", "popup"):  # the series exist with value 0 before the first request
             for outcome in ("completed", "cancelled", "failed", "refused"):
                 self._requests.labels(mode, outcome)
 
@@ -154,7 +182,7 @@ class Metrics:
         self._added_latency.observe(elapsed_s)
 
     def tokens(self, input_tokens: int, output_tokens: int) -> None:
-        """As the provider reported them; a negative count from it is taken as 0."""
+        """Tokens of one model call as the provider reported them; a negative count is taken as 0."""
         self._tokens.labels("input").inc(max(0, input_tokens))
         self._tokens.labels("output").inc(max(0, output_tokens))
 
@@ -175,27 +203,27 @@ class Metrics:
         self._tool_time.labels(name).observe(elapsed_s)
 
     def block_rejected(self, reason: str) -> None:
-        """A block was skipped. `reason` is one of the parser's or the formatter's own, never text of the model's."""
+        """A block was skipped. `reason` is one that the parser or the formatter defines, never text of the model."""
         self._rejected.labels(reason).inc()
 
     def block_repaired(self, outcome: RepairedAs, count: int = 1) -> None:
-        """So many skipped blocks were asked for again, once; `outcome` says what came of each."""
+        """A model was asked once to correct `count` skipped blocks; `outcome` is that of each."""
         self._repairs.labels(outcome).inc(count)
 
     def outbox_stalled(self) -> None:
         self._stalls.inc()
 
     def http_answered(self, method: str, route: str | None, status: int) -> None:
-        """`route` is the rule that matched, not the path that was asked for; None when none did."""
+        """`route` is the rule that matched, not the requested path; None if no rule matched."""
         self._http.labels(method if method in _HTTP_METHODS else OTHER, route or "unmatched", str(status)).inc()
 
     def recalled(self, outcome: MemoryOutcome, elapsed_s: float) -> None:
-        """An answer got what memory had, or went on without it, after `elapsed_s` seconds."""
+        """An answer got its recalled memory, or went on without it, after `elapsed_s` seconds."""
         self._recalls.labels(outcome).inc()
         self._recall_time.observe(elapsed_s)
 
     def stored(self, outcome: MemoryOutcome) -> None:
-        """An exchange was stored before its answer ended, or not."""
+        """Storing an exchange before its answer ended had this outcome."""
         self._stores.labels(outcome).inc()
 
     def enriched(self, outcome: str, episodes: int) -> None:
@@ -203,51 +231,53 @@ class Metrics:
         self._enriched.labels(outcome).inc(episodes)
 
     def memory_unreadable(self, tier: str) -> None:
-        """A row of `tier`, one of the four, was skipped."""
+        """A row of `tier`, one of the four tiers, was skipped."""
         self._unreadable.labels(tier).inc()
 
     def entity_remembered(self, outcome: ChangeOutcome, count: int = 1) -> None:
-        """Changes of entities reached memory, or not.
+        """`count` changes of entities had this outcome of storing them in memory.
 
-        `failed` can't be stored; `refused`: too many were waiting; `lost`: they still were when the server ended.
-        `retried` are tries that failed for now.
+        `failed`: can't be stored; `refused`: the queue was full; `lost`: still queued when the server stopped;
+        `retried`: an attempt failed and is repeated.
         """
         self._memory_changes.labels(outcome).inc(count)
 
     def token_spend_failed(self, action: str) -> None:
-        """A user's count of tokens was not reached; `action` is read or write, and a write is tried again."""
+        """A user's token count could not be read or written (`action`); a write is retried."""
         self._spend_faults.labels(action).inc()
 
     def model_failed(self, use: ModelUse, model: str, code: str) -> None:
-        """A call of `model`, one of the settings', failed before it was answered; it may be asked again."""
+        """A call of `model`, one of those in the settings, failed before its first token; it may be retried."""
         self._model_faults.labels(use, model, code).inc()
 
     def watch_pool(self, stats: Callable[[], PoolStats]) -> None:
-        """Read the database pool's numbers from `stats` whenever the metrics are read. Called at most once."""
+        """Take the database pool's metrics from `stats` at each scrape. Called at most once."""
         self._registry.register(PoolCollector(stats))
 
     def watch_models(self, states: Callable[[], Sequence[ModelState]], calls: Callable[[], int]) -> None:
-        """Read the models' breakers and the calls under way when the metrics are read. Called at most once."""
+        """Take circuit breaker states and the number of running calls at each scrape. Called at most once."""
         self._registry.register(ModelCollector(states))
-        self._watch("tessera_model_calls", "Calls of models under way.", calls)
+        self._watch("tessera_model_calls", "Running model calls.", calls)
 
     def watch_outboxes(self, queued_bytes: Callable[[], int]) -> None:
-        """Read how many bytes wait for devices when the metrics are read. Called at most once."""
-        self._watch("tessera_outbox_bytes", "Queued for devices and not sent.", queued_bytes)
+        """Take the number of bytes queued for devices at each scrape. Called at most once."""
+        self._watch("tessera_outbox_bytes", "Bytes queued for devices and not yet sent.", queued_bytes)
 
     def watch_memory(self, waiting: Callable[[], int]) -> None:
-        """Read how many changed entities wait for memory when the metrics are read. Called at most once."""
-        self._watch("tessera_memory_mutations_waiting", "Entity changes that memory has yet to take in.", waiting)
+        """Take the number of queued entity changes at each scrape. Called at most once."""
+        self._watch("tessera_memory_mutations_waiting", "Entity changes queued for memory and not yet stored.", waiting)
 
     def watch_enrichment(self, waiting: Callable[[], int]) -> None:
-        """Read how many users' exchanges wait for enrichment when the metrics are read. Called at most once."""
+        """Take the number of users whose exchanges wait for enrichment at each scrape. Called at most once."""
         self._watch(
-            "tessera_memory_users_waiting", "Users with exchanges that this process has yet to enrich.", waiting
+            "tessera_memory_users_waiting",
+            "Users with stored exchanges that this process has not yet enriched.",
+            waiting,
         )
 
     def _watch(self, name: str, help_text: str, read: Callable[[], float]) -> None:
         Gauge(name, help_text, registry=self._registry).set_function(read)
 
     def render(self) -> bytes:
-        """Everything, in Prometheus's text format; `CONTENT_TYPE` goes with it."""
+        """All metrics in Prometheus's text format; its media type is `CONTENT_TYPE`."""
         return generate_latest(self._registry)

@@ -19,7 +19,7 @@ from client.terminal.device import Device, open_device
 from client.terminal.link import OnMutation
 from server.main import serve
 from server.running import Running
-from server.settings.settings import load_settings
+from server.settings.environment import load_settings
 from tests.model_server import ModelServer, ReceivedRequest, Step, open_model_server, text_stream
 
 PASSWORD = "correct horse battery"

@@ -20,7 +20,7 @@ from client.terminal.account import register
 from client.terminal.device import open_device
 from memory.vault import NoSuchUser
 from server.key_commands import CommandFailed, reembed, rotate_user_key
-from server.settings.settings import load_settings
+from server.settings.environment import load_settings
 from tests.database import temporary_directory
 from tests.server.test_process import EMAIL, PASSWORD, Server, command
 
@@ -133,9 +133,9 @@ def test_keys_are_rotated_by_commands_while_the_server_runs(
 
     rotated = command("rotate-master-key", **environment, TESSERA_MASTER_KEYS=f"{new},{old}")
     assert (rotated.returncode, rotated.stderr) == (0, "")
-    assert "rewrapped 1," in rotated.stdout
+    assert "users' keys: 1 re-encrypted," in rotated.stdout
     again = command("rotate-master-key", **environment, TESSERA_MASTER_KEYS=new)
-    assert "rewrapped 0, already under the first master key 1, failed 0" in again.stdout
+    assert "users' keys: 0 re-encrypted, 1 already current, 0 failed" in again.stdout
     rekeyed = command("rotate-user-key", EMAIL, **environment, TESSERA_MASTER_KEYS=new)
     assert (rekeyed.returncode, rekeyed.stderr) == (0, "")
     assert any(record["tier"] == "episodic" for record in records(server, token))
@@ -175,9 +175,9 @@ def test_embedded_defaults_keep_shares_and_erase_for_good(state: Path, start: Ca
     ("user", "complaint"),
     [
         ("nobody@example.com", "no account has the e-mail"),
-        ("nobody", "neither a user's id nor an e-mail"),
+        ("nobody", "neither a user id nor an e-mail"),
         ("00000000-0000-0000-0000-000000000001", "no longer exists"),
-        (None, "there is no embedding model"),
+        (None, "no embedding model is available"),
     ],
 )
 async def test_what_the_commands_refuse(database: str, tmp_path: Path, user: str | None, complaint: str) -> None:

@@ -7,7 +7,7 @@ import structlog
 import trio
 
 from server.net.origins import AllowedOrigins, check_origin
-from server.settings.settings import SettingsError, load_settings
+from server.settings.environment import SettingsError, load_settings
 from server.sockets.websocket import DEVICE_PATH
 from tests.server.tessera import open_tessera
 

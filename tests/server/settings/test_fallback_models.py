@@ -10,7 +10,8 @@ import trio
 
 from agents.model import read_reply
 from server.models.setup import open_models
-from server.settings.settings import Settings, SettingsError, load_settings
+from server.settings.environment import SettingsError, load_settings
+from server.settings.settings import Settings
 from server.telemetry.metrics import Metrics
 from streaming.chat import ChatRequest, Message, Usage
 from streaming.model.chat_model import open_http_client
@@ -39,9 +40,9 @@ def settings(fallbacks: object, **more: str) -> Settings:
         ([{"name": "m"}] * 9, "must be a JSON list of at most 8 models"),
         ([{"name": "m"}, {}], "entry 2: name: Field required"),
         ([{"name": "m", "url": "ftp://hunter2"}], "entry 1: url: must be an http:// or https:// URL"),
-        ([{"name": "m", "url": "http://a:hunter2@x"}], "entry 1: url: may have no user, query or fragment"),
+        ([{"name": "m", "url": "http://a:hunter2@x"}], "entry 1: url: must have no user, query or fragment"),
         ([{"name": "m", "url": "http://x", "key": "hunter2 x"}], "entry 1: key: must consist of visible ASCII"),
-        ([{"name": "m", "key": "hunter2"}], "entry 1: key and dialect go with a url"),
+        ([{"name": "m", "key": "hunter2"}], "entry 1: key and dialect need a url"),
         ([{"name": "m", "url": "http://x", "dialect": "hunter2"}], "entry 1: dialect: Input should be"),
         ([{"name": "m", "urll": "hunter2"}], "entry 1: urll: Extra inputs"),
         (["hunter2"], "entry 1: Input should be"),
@@ -56,7 +57,7 @@ def test_mistakes(fallbacks: object, says: str) -> None:
 
 
 def test_fallbacks_without_a_model_are_a_mistake() -> None:
-    with pytest.raises(SettingsError, match="TESSERA_FALLBACK_MODELS: has no use without TESSERA_MODEL_URL"):
+    with pytest.raises(SettingsError, match="TESSERA_FALLBACK_MODELS: has no effect without TESSERA_MODEL_URL"):
         load_settings({"TESSERA_FALLBACK_MODELS": '[{"name": "m"}]'})
 
 

@@ -1,14 +1,17 @@
-"""The environment as configuration: every mistake at once, by name, without the value."""
+"""Settings from the environment: all mistakes are reported at once, by name and without values."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
+from pydantic import ValidationError
 
 from server.net.listeners import parse_bind
-from server.settings.settings import Settings, SettingsError, describe_settings, load_settings
+from server.settings.environment import SettingsError, default_text, describe_settings, load_settings
+from server.settings.settings import Settings
 
 KEY = Fernet.generate_key().decode()
 
@@ -73,8 +76,11 @@ def test_all_mistakes_are_listed_at_once_by_name() -> None:
 @pytest.mark.parametrize(
     ("environ", "expected"),
     [
-        ({"TESSERA_MODEL_URL": "http://x"}, "TESSERA_MODEL_NAME: must be set when TESSERA_MODEL_URL is"),
-        ({"TESSERA_MODEL_KEY": "secret-key"}, "TESSERA_MODEL_KEY: has no use without TESSERA_MODEL_URL"),
+        ({"TESSERA_MODEL_URL": "http://x"}, "TESSERA_MODEL_NAME: must be set because TESSERA_MODEL_URL is set"),
+        (
+            {"TESSERA_MODEL_KEY": "secret-key"},
+            "TESSERA_MODEL_KEY: has no effect without TESSERA_MODEL_URL; set both or neither",
+        ),
         (
             {"TESSERA_HTTP_BIND": "[::1]:9000", "TESSERA_WS_BIND": "[::1]:9000"},
             "TESSERA_WS_BIND: must differ from TESSERA_HTTP_BIND",
@@ -93,17 +99,19 @@ def test_mistakes_of_one_kind_do_not_hide_the_other() -> None:
 @pytest.mark.parametrize(
     "url", ["http://", "http://exa mple/v1", "ftp://h", "https://bob:hunter2@h/v1", "http://h/?k=1"]
 )
-def test_a_model_url_that_cannot_be_used_or_holds_a_secret(url: str) -> None:
+def test_a_model_url_that_is_invalid_or_contains_a_secret(url: str) -> None:
     (mistake,) = mistakes(TESSERA_MODEL_URL=url, TESSERA_MODEL_NAME="m")
     assert mistake.startswith("TESSERA_MODEL_URL: ")
     assert "hunter2" not in mistake
 
 
 def test_a_key_listed_twice_is_a_mistake() -> None:
-    assert mistakes(TESSERA_MASTER_KEYS=f"{KEY},{KEY}") == ["TESSERA_MASTER_KEYS: a key is listed twice"]
+    assert mistakes(TESSERA_MASTER_KEYS=f"{KEY},{KEY}") == [
+        "TESSERA_MASTER_KEYS: the same key is listed twice; remove one"
+    ]
 
 
-def test_the_clients_own_variables_are_no_mistake() -> None:
+def test_the_clients_variables_are_accepted() -> None:
     load_settings({"TESSERA_CLIENT_PASSWORD": "hunter2"})
 
 
@@ -135,7 +143,7 @@ def test_binds(text: str, address: tuple[str, int]) -> None:
 
 
 @pytest.mark.parametrize("text", ["", ":80", "host", "host:", "host:x", "host:65536", "[::1]", "[x]:80", "host:-1"])
-def test_binds_that_are_none(text: str) -> None:
+def test_invalid_binds(text: str) -> None:
     with pytest.raises(ValueError, match=r"HOST:PORT|IPv6|Only hex|At least"):
         parse_bind(text)
 
@@ -147,7 +155,19 @@ def test_every_setting_is_described() -> None:
         assert field.description
 
 
-def test_the_operators_page_has_every_setting() -> None:
+def test_the_operations_page_has_every_setting_with_its_default_and_description() -> None:
     page = (Path(__file__).resolve().parents[3] / "docs" / "operations.md").read_text()
-    missing = [name for name in Settings.model_fields if f"`TESSERA_{name.upper()}`" not in page]
-    assert not missing
+    rows = dict(re.findall(r"^\| `TESSERA_(\w+)` \| (.*) \|$", page, re.MULTILINE))
+    # A row may end with a link to a longer explanation.
+    found = {name.lower(): row.partition(": see [")[0] for name, row in rows.items()}
+    assert found == {
+        name: f"{default_text(field)} | {field.description}" for name, field in Settings.model_fields.items()
+    }
+
+
+def test_unknown_fields_and_changes_are_rejected() -> None:
+    settings = load_settings({})
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.workers = 2  # type: ignore[misc]  # what this test is about
+    with pytest.raises(ValidationError, match="no_such"):
+        Settings.model_validate({"no_such": 1})

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from server.settings.settings import Settings, SettingsError, load_settings
+from server.settings.environment import SettingsError, load_settings
+from server.settings.settings import Settings
 from server.storage.database import check_connections, connections_taken, database_url
 from sql.pool import Pool, connection_places, open_pool
 

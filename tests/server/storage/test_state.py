@@ -9,7 +9,8 @@ import psycopg
 import pytest
 from cryptography.fernet import Fernet
 
-from server.settings.settings import Settings, SettingsError, load_settings
+from server.settings.environment import SettingsError, load_settings
+from server.settings.settings import Settings
 from server.storage.state import first_master_key, master_keys, prepare_state_dir
 from sql.pool import Pool
 from tests.memory.remembering import STATEMENTS, Memories
