@@ -1,6 +1,6 @@
-"""User accounts: registration, login, and the passwords and access tokens that prove who calls.
+"""User accounts: registration, login, passwords and access tokens.
 
-No password, hash or token is ever part of a message or a repr.
+No message, log or repr contains a password, a hash or a token.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The people who use the server: making an account, logging in, and which devices they come from."""
+"""User accounts in the database: registration, login, and the devices of each user."""
 
 from __future__ import annotations
 
@@ -20,41 +20,41 @@ Email = NewType("Email", str)
 
 
 class EmailTaken(Exception):
-    """There is an account with this e-mail."""
+    """An account with this e-mail address exists already."""
 
     def __init__(self) -> None:
-        super().__init__("There is an account with this e-mail already; log in instead.")
+        super().__init__("There is an account with this e-mail address already. Log in instead.")
 
 
 class UnknownUser(Exception):
-    """There is no such user any more."""
+    """The user does not exist, or not any more."""
 
     def __init__(self) -> None:
         super().__init__("This account no longer exists.")
 
 
 class BadCredentials(Exception):
-    """No account has this e-mail and this password. Which of the two is wrong is not said."""
+    """No account has this e-mail address and password. The message does not say which of the two is wrong."""
 
     def __init__(self) -> None:
-        super().__init__("The e-mail or the password is wrong.")
+        super().__init__("The e-mail address or the password is wrong.")
 
 
 def normalise_email(value: str) -> Email:
-    """`value` in the form that is stored. Raises ValueError with a sentence when it is not an address. No DNS is asked.
+    """`value` in the form that is stored. Raises ValueError with a sentence if it is not an address.
 
-    Names that only a local network knows (`ann@nas`) are addresses too: the server sends no mail.
+    Makes no DNS query. Accepts local host names (`ann@nas`), because the server sends no mail.
     """
     try:
         address = validate_email(value.strip(), check_deliverability=False, globally_deliverable=False)
     except EmailNotValidError as error:
         raise ValueError(str(error)) from None
-    # The standard lets a host tell `Ann` from `ann`; none does, and people do not.
+    # The standard allows hosts to distinguish `Ann` from `ann`; in practice neither hosts nor people do.
     return Email(address.normalized.lower())
 
 
 class Accounts:
-    """Accounts in the database. Passwords are never kept; no connection is held while one is hashed."""
+    """Accounts in the database. Stores only password hashes, and holds no connection during hashing."""
 
     def __init__(self, pool: Pool, statements: Statements, passwords: Passwords, keys: UserKeys) -> None:
         self._pool = pool
@@ -63,9 +63,9 @@ class Accounts:
         self._keys = keys
 
     async def register(self, email: Email, password: str) -> UUID:
-        """Make an account with a new wrapped encryption key, and return the user's id. Raises `EmailTaken`.
+        """Create an account with a new wrapped encryption key, and return the user's id. Raises `EmailTaken`.
 
-        Of several registrations of one e-mail at once, exactly one succeeds.
+        Of several concurrent registrations of one e-mail address, exactly one succeeds.
         """
         password_hash = await self._passwords.hash(password)
         user_id = uuid4()
@@ -79,7 +79,10 @@ class Accounts:
         return user_id
 
     async def login(self, email: Email, password: str) -> UUID:
-        """The id of the user with this e-mail and password. Raises `BadCredentials`, after the same work either way."""
+        """The id of the user with this e-mail address and password.
+
+        Raises `BadCredentials`. An unknown address takes the same time as a wrong password.
+        """
         async with scoped_to_email(self._pool, email) as connection:
             found_by_email = await connection.execute(self._statements["user_by_email"], {"email": email})
         row = await found_by_email.fetchone()
@@ -95,9 +98,9 @@ class Accounts:
         return found
 
     async def touch_device(self, user_id: UUID, device_id: UUID, client: WsClientInfo) -> bool:
-        """Record that this device of the user's is here now, and what it runs. Returns whether it is new.
+        """Record the device's connection time and client version. Returns whether the device is new.
 
-        Raises `UnknownUser` when there is no such user (any more).
+        Raises `UnknownUser` if the user does not exist.
         """
         values = {
             "user_id": user_id,
@@ -116,5 +119,5 @@ class Accounts:
 
 
 def _text(value: str) -> str:
-    # PostgreSQL's text holds any character but this one, and a device may send it.
+    # PostgreSQL's type text rejects NUL, which a device may send.
     return value.replace("\x00", "")

@@ -1,6 +1,6 @@
-"""Who is asking: password hashes (argon2id) and access tokens (JWT, HS256).
+"""Credentials: password hashes (argon2id) and access tokens (JWT, HS256).
 
-Neither class touches the database. No password, hash or token is ever part of a message or a repr.
+No class here uses the database. No message or repr contains a password, a hash or a token.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import trio
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-TOKEN_LABEL: Final = "tessera access token"  # noqa: S105 - names the key derivation, guards nothing
-"""What the signing keys are derived for: `KeyRing.derive(TOKEN_LABEL)`."""
+TOKEN_LABEL: Final = "tessera access token"  # noqa: S105 - a label for key derivation, not a secret
+"""The label that the signing keys are derived with: `KeyRing.derive(TOKEN_LABEL)`."""
 
 _ALGORITHM: Final = "HS256"
 _ISSUER: Final = "tessera"
@@ -29,7 +29,7 @@ _MAX_TOKEN_CHARS: Final = 8192
 
 @dataclass(frozen=True, slots=True)
 class PasswordCheck:
-    """Whether a password was right and, when it was but its hash has outdated parameters, a new hash to store."""
+    """Whether a password was correct. `new_hash` is set if the stored hash has outdated parameters; store it."""
 
     ok: bool
     new_hash: str | None = None
@@ -38,8 +38,8 @@ class PasswordCheck:
 class Passwords:
     """Hashes and checks passwords with argon2id, in worker threads.
 
-    `limiter` bounds how many hash at once: each takes the memory that `hasher` is set to (64 MiB by default).
-    Making a `Passwords` hashes once, in the calling thread, for what unknown users are checked against.
+    `limiter` bounds the number of concurrent hashes: each takes the memory that `hasher` uses (64 MiB by default).
+    The constructor computes one hash in the calling thread; passwords of unknown users are checked against it.
     """
 
     def __init__(self, limiter: trio.CapacityLimiter, hasher: PasswordHasher | None = None) -> None:
@@ -48,11 +48,11 @@ class Passwords:
         self._nobody = self._hasher.hash(uuid4().hex)
 
     async def hash(self, password: str) -> str:
-        """The PHC string to store, with its own salt and parameters."""
+        """The hash to store, as a PHC string with salt and parameters."""
         return await trio.to_thread.run_sync(self._hasher.hash, _normalise(password), limiter=self._limiter)
 
     async def check(self, password: str, stored: str | None) -> PasswordCheck:
-        """Check `password` against a stored hash. `stored` None (no such user) is False after the same work."""
+        """Check `password` against a stored hash. With `stored` None (unknown user) it fails after the same work."""
         return await trio.to_thread.run_sync(self._check, _normalise(password), stored, limiter=self._limiter)
 
     def _check(self, password: str, stored: str | None) -> PasswordCheck:
@@ -67,19 +67,19 @@ class Passwords:
 
 
 def _normalise(password: str) -> str:
-    # The same keys pressed on another system may arrive as other code points (NIST SP 800-63B, 3.1.1.2).
+    # Another system may encode the same typed password with other code points (NIST SP 800-63B, 3.1.1.2).
     return unicodedata.normalize("NFKC", password)
 
 
 class TokenInvalid(Exception):
-    """The access token is not one of ours, or is damaged."""
+    """The access token was not issued by this server, or is damaged."""
 
     def __init__(self) -> None:
         super().__init__("The access token is not valid.")
 
 
 class TokenExpired(Exception):
-    """The access token was ours, and its time is over."""
+    """The access token was issued by this server and has expired."""
 
     def __init__(self) -> None:
         super().__init__("The access token has expired.")
@@ -96,21 +96,21 @@ class AuthenticatedUser:
 class Tokens:
     """Issues and verifies access tokens.
 
-    `keys` are secrets of at least 32 bytes: the first signs, all verify, so that they can be rotated. `clock` gives
-    seconds since the epoch.
+    `keys` are secrets of at least 32 bytes. The first signs and all verify, so that they can be rotated. `clock`
+    returns seconds since the epoch.
     """
 
     def __init__(
         self, keys: Sequence[bytes], *, lifetime_s: int = 3600, clock: Callable[[], float] = time.time
     ) -> None:
         if not keys or any(len(key) < 32 for key in keys):
-            raise ValueError("tokens need at least one key, each of 32 bytes or more")
+            raise ValueError("access tokens need at least one signing key, and each must have at least 32 bytes")
         self._keys = tuple(keys)
         self._lifetime_s = lifetime_s
         self._clock = clock
 
     def issue(self, user_id: UUID) -> tuple[str, int]:
-        """A new token for `user_id`, and the seconds it is good for."""
+        """A new token for `user_id`, and its lifetime in seconds."""
         now = int(self._clock())
         claims = {
             "iss": _ISSUER,
@@ -123,7 +123,7 @@ class Tokens:
         return jwt.encode(claims, self._keys[0], algorithm=_ALGORITHM), self._lifetime_s
 
     def verify(self, token: str) -> AuthenticatedUser:
-        """Whose token this is. Raises `TokenExpired` or `TokenInvalid`."""
+        """The user that the token was issued to. Raises `TokenExpired` or `TokenInvalid`."""
         claims = self._claims(token)
         expires_at, issued_at = claims["exp"], claims["iat"]
         if not isinstance(expires_at, int) or not isinstance(issued_at, int):
@@ -151,7 +151,7 @@ class Tokens:
                     issuer=_ISSUER,
                     options={
                         "require": ["iss", "aud", "sub", "iat", "exp", "jti"],
-                        # Both are checked against our own clock, by the caller.
+                        # `verify` checks both against `clock`.
                         "verify_exp": False,
                         "verify_iat": False,
                     },

@@ -1,6 +1,6 @@
-"""Listeners, allowed origins, rate limits and the HTTP server: what sockets, REST and workers share.
+"""Listeners, allowed origins, rate limits and the HTTP server, shared by sockets, REST and workers.
 
-Nothing here knows about users or requests.
+Nothing here knows users or chat requests.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Hypercorn on trio, as a task of the caller's nursery.
+"""Hypercorn on Trio, as a task of the caller's nursery.
 
-Hypercorn's own `serve` shields each write from cancellation without a limit, so that one client that stops reading
-keeps the process from ending, and bounds no number of connections. This runs the same connection handler with trio's
-listeners and those limits.
+Hypercorn's `serve` shields each write from cancellation without a time limit, so one client that stops reading keeps
+the process from ending. It also does not limit connections. This module runs Hypercorn's connection handler with
+Trio's listeners and with both limits.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ _STARTUP_S: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class ServeLimits:
-    """`write_s` bounds one write to a client that does not read; `grace_s` what runs gets once shutdown began.
+    """Limits of the HTTP server. `max_connections` is the number of open connections.
 
-    `shared_port`: see `server.net.listeners`.
+    `write_s` is the maximum number of seconds of one write to a client that does not read. `grace_s` is how many
+    seconds running requests get after shutdown begins. `shared_port`: see `server.net.listeners`.
     """
 
     max_connections: int = 1000
@@ -45,11 +46,10 @@ class ServeLimits:
 
 
 class Connection(TCPServer):
-    """One client's connection: Hypercorn's handler, with writes that end and closing that happens.
+    """One client's connection: Hypercorn's handler, with bounded writes and a close that is not cancelled.
 
-    quart-trio cancels a request's task as soon as its response is complete, which is while that task tells the
-    connection to close or to go idle. What Hypercorn does then must not be cut short, or the connection would stay
-    open with nobody to time it out.
+    quart-trio cancels a request's task when its response is complete. At that moment the task tells the connection
+    to close or to become idle. If that is cut short, the connection stays open without an idle timer.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Connection(TCPServer):
         stream: trio.SocketStream,
         write_s: float,
     ) -> None:
-        super().__init__(app, config, context, state, stream)  # type: ignore[arg-type]  # it takes plain streams too
+        super().__init__(app, config, context, state, stream)  # type: ignore[arg-type]  # it accepts plain streams too
         self._socket_stream = stream
         self._write_s = write_s
 
@@ -73,11 +73,11 @@ class Connection(TCPServer):
                 await self._close()
                 await self.protocol.handle(event)
             case _:
-                with trio.CancelScope(shield=True):  # starts or stops the idle timer; waits for nothing
+                with trio.CancelScope(shield=True):  # starts or stops the idle timer, without waiting
                     await super().protocol_send(event)
 
     async def _write(self, data: bytes) -> None:
-        # A write that was cancelled or took too long leaves half a message behind: nothing may follow it.
+        # A write that was cancelled or timed out leaves a partial message: nothing may be written after it.
         written = False
         try:
             async with self.send_lock:
@@ -85,7 +85,7 @@ class Connection(TCPServer):
                     await self._socket_stream.send_all(data)
                     written = True
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            pass  # the client is gone, as the handler is told below
+            pass  # the client closed the connection; the handler is told below
         finally:
             if not written:
                 self._socket_stream.socket.close()
@@ -94,10 +94,10 @@ class Connection(TCPServer):
 
     async def _read_data(self) -> None:
         await super()._read_data()
-        await self.idle_task.stop()  # the client is gone; Hypercorn would keep its socket until the idle time is over
+        await self.idle_task.stop()  # the client is gone; Hypercorn would keep the socket open until the idle timeout
 
     async def _close(self) -> None:
-        with trio.CancelScope(shield=True):  # a shutdown and a close, neither of which waits
+        with trio.CancelScope(shield=True):  # a shutdown and a close; neither waits
             await super()._close()
 
 
@@ -111,9 +111,9 @@ async def serve_rest(
 ) -> None:
     """Serve `app` at `bind` (`HOST:PORT`) until `shutdown_trigger` returns; then at most `grace_s` longer.
 
-    Reports the address that it listens on, which says the port when `bind` asked for port 0. Raises OSError when the
-    address cannot be had. On shutdown, idle connections close at once and running requests are cancelled after the
-    grace period. Cancelling this task closes everything at once.
+    Reports the bound address through `task_status`, with the real port if `bind` has port 0. Raises OSError if it
+    can't bind. On shutdown, idle connections close immediately and running requests are cancelled after the grace
+    period. Cancelling this task closes all connections immediately.
     """
     limits = limits or ServeLimits()
     with ExitStack() as closing:
@@ -155,7 +155,7 @@ async def _serve(
 
 def _config() -> Config:
     config = Config()
-    # A logger of the standard library: what it says goes where the process sends its logs. Accesses are ours to log.
+    # A standard-library logger, so that its records go to the process's log. `rest.app` logs the requests.
     config.errorlog = logging.getLogger("hypercorn.error")
     config.accesslog = None
     config.include_server_header = False
@@ -174,7 +174,7 @@ async def _handle(
     connections: trio.Nursery,
     stream: trio.SocketStream,
 ) -> None:
-    # This task is one of them.
+    # The count includes this task.
     if len(connections.child_tasks) > limits.max_connections:
         return
     await Connection(app, config, context, ConnectionState(state.copy()), stream, limits.write_s).run()

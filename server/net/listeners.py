@@ -1,4 +1,4 @@
-"""TCP listeners: a server's own, or those that several processes share by SO_REUSEPORT."""
+"""TCP listeners of one process, or shared by several processes with SO_REUSEPORT."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import trio
 
-# The kernel cuts it to its own limit.
+# The kernel reduces it to its own limit.
 _BACKLOG: Final = 4096
 
 
@@ -25,9 +25,10 @@ def parse_bind(value: str) -> tuple[str, int]:
 
 
 async def open_listeners(host: str, port: int, *, shared: bool) -> list[trio.SocketListener]:
-    """Listen on every address of `host`. Raises OSError when one can't be had.
+    """Listen on every address of `host`. Raises OSError if one can't be bound.
 
-    `shared`: other processes of this account may listen on the same port; the kernel gives each connection to one.
+    `shared`: other processes of this account may listen on the same port; the kernel gives each connection to one
+    process.
     """
     if not shared:
         return await trio.open_tcp_listeners(port, host=host)
@@ -43,10 +44,10 @@ async def open_listeners(host: str, port: int, *, shared: bool) -> list[trio.Soc
 
 @asynccontextmanager
 async def reserved_port(host: str, port: int) -> AsyncIterator[int]:
-    """Hold `port` of `host` for processes that will share it; gives its number, found when `port` is 0.
+    """Reserve `port` of `host` for processes that will share it; yields its number, chosen by the kernel if 0.
 
-    A port that somebody listens on is refused with OSError, also when they share it: two servers of one account would
-    otherwise take each other's connections without a word.
+    Raises OSError if any process listens on the port, even with SO_REUSEPORT: otherwise two servers of one account
+    would silently take each other's connections.
     """
     with ExitStack() as held:
         for family, address in await _addresses(host, port):
@@ -59,7 +60,7 @@ async def reserved_port(host: str, port: int) -> AsyncIterator[int]:
 
 
 def host_port(address: tuple[str, int]) -> str:
-    """As it stands in a URL: an IPv6 address in brackets."""
+    """The address as in a URL: an IPv6 address is in brackets."""
     host, port = address
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 

@@ -1,6 +1,6 @@
-"""Which web pages may reach the server: the `Origin` header that browsers send, checked against a setting.
+"""Allowed origins: checks the `Origin` header that browsers send against a setting.
 
-It guards against other sites' pages in a person's browser. Clients that are no browser send no `Origin`, or any.
+This protects against pages of other sites in a person's browser. Other clients send no `Origin`, or any value.
 """
 
 from __future__ import annotations
@@ -9,37 +9,37 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-# The serialisation of an origin (RFC 6454, 6.2). Pages of an application's own scheme have one of these too, and a
-# renderer loaded from disk says `file://`.
+# The serialisation of an origin (RFC 6454, 6.2). Pages with an application's own scheme have such an origin too.
+# An Electron renderer that is loaded from disk has the origin `file://`.
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?|file://")
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
-# Addresses that stand for all of a machine's.
-WILDCARDS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - recognised, not bound
+# Addresses that mean all addresses of the machine.
+WILDCARDS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 _DEFAULT_PORT: Final = 80
 
 
 def check_origin(value: str) -> str:
-    """`value` as a browser writes it. Raises ValueError that says what is expected."""
+    """`value` in the form that browsers send. Raises ValueError that says what is expected."""
     origin = value.strip().lower()
     if origin == "null":
-        raise ValueError("null is the origin of every sandboxed page and cannot be allowed")
+        raise ValueError("null can't be allowed, because every sandboxed page has this origin")
     if not _ORIGIN.fullmatch(origin):
         raise ValueError("each must be an origin such as https://app.example.com, app://tessera or file://")
     return origin
 
 
 class AllowedOrigins:
-    """The origins listed in the settings, and those of the server's own page."""
+    """The origins in the settings, and those of the playground that the server serves."""
 
     def __init__(self, listed: Iterable[str] = ()) -> None:
         self._listed = frozenset(listed)
         self._own: frozenset[str] = frozenset()
 
     def admit_page(self, host: str, port: int) -> None:
-        """Allow pages that this server serves at `host` and `port`, by each name that a loopback address has.
+        """Allow pages that this server serves at `host` and `port`, under every name of a loopback address.
 
-        A wildcard address is reached by names that nobody here knows: of them the loopback ones are allowed, and the
-        others are for the setting.
+        For a wildcard address, only the loopback names are allowed, because the server does not know its other
+        names. List those in TESSERA_ALLOWED_ORIGINS.
         """
         name = f"[{host}]" if ":" in host else host
         names = _LOOPBACK if host in WILDCARDS or name in _LOOPBACK else (name,)
@@ -47,9 +47,9 @@ class AllowedOrigins:
         self._own |= {f"http://{name}{ending}" for name in names}
 
     def allows(self, origin: str | None) -> bool:
-        """Whether a device socket may be opened from `origin`; None is a client that is no browser."""
+        """Whether a page of `origin` may open a device socket. None, a client other than a browser, may."""
         return origin is None or origin.lower() in self._listed | self._own
 
     def shares_with(self, origin: str | None) -> bool:
-        """Whether a page of `origin` may read REST answers across origins: those listed may."""
+        """Whether a page of `origin` may read REST responses across origins: only listed origins may."""
         return origin is not None and origin.lower() in self._listed

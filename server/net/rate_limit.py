@@ -1,4 +1,4 @@
-"""Token buckets: a sustained rate with a burst on top. Pure; the caller passes the time in.
+"""Token buckets: a sustained rate plus a burst. Pure; the caller passes the time.
 
 `TokenBucket` limits one source, such as a socket's frames. `RateLimiter` holds one bucket per key, such as a client
 address, in bounded memory.
@@ -16,14 +16,16 @@ class TokenBucket:
 
     def __init__(self, rate_per_s: float, burst: float) -> None:
         if not (rate_per_s > 0 and burst >= 1):
-            raise ValueError("a bucket needs a rate above 0 and a burst of at least 1")
+            raise ValueError(
+                f"a token bucket needs a rate above 0 and a burst of at least 1, not {rate_per_s} and {burst}"
+            )
         self._rate = rate_per_s
         self._burst = float(burst)
         self._tokens = float(burst)
         self._updated: float | None = None
 
     def take(self, now: float) -> bool:
-        """Take one token. False, and nothing taken, when there is none."""
+        """Take one token. Returns False, and takes nothing, if the bucket is empty."""
         self._refill(now)
         if self._tokens < 1:
             return False
@@ -31,7 +33,7 @@ class TokenBucket:
         return True
 
     def wait_s(self, now: float) -> float:
-        """Seconds until a token will be there; 0 when one is."""
+        """Seconds until the next token; 0 if there is one now."""
         self._refill(now)
         return max(0.0, (1 - self._tokens) / self._rate)
 
@@ -51,14 +53,14 @@ class TokenBucket:
 class RateLimiter:
     """One bucket per key, at most `max_keys` of them: when there are more, the key unused for longest is forgotten.
 
-    A forgotten key starts with a full bucket again, so `max_keys` should be far above the number of keys that one
-    source can name in the time a bucket takes to refill.
+    An evicted key starts with a full bucket again. `max_keys` should therefore be far above the number of keys that
+    one source can use while a bucket refills.
     """
 
     def __init__(self, rate_per_s: float, burst: float, *, max_keys: int = 10_000) -> None:
         if max_keys < 1:
-            raise ValueError("max_keys must be at least 1")
-        TokenBucket(rate_per_s, burst)  # a wrong rate fails here, not at the first request
+            raise ValueError(f"max_keys must be at least 1, not {max_keys}")
+        TokenBucket(rate_per_s, burst)  # an invalid rate fails here, not at the first request
         self._rate = rate_per_s
         self._burst = burst
         self._max_keys = max_keys
@@ -68,17 +70,17 @@ class RateLimiter:
         return len(self._buckets)
 
     def take(self, key: str, now: float) -> float:
-        """Take one token of `key`. Returns 0 when there was one, else the seconds until there will be."""
+        """Take one token of `key`. Returns 0 if there was one, else the seconds until the next."""
         bucket = self._buckets.get(key)
         if bucket is None:
-            self._make_room(now)
+            self._evict(now)
             bucket = self._buckets[key] = TokenBucket(self._rate, self._burst)
         else:
             self._buckets.move_to_end(key)
         return 0.0 if bucket.take(now) else bucket.wait_s(now)
 
-    def _make_room(self, now: float) -> None:
-        # Keys are in order of last use, so the ones that have refilled gather at the front.
+    def _evict(self, now: float) -> None:
+        # Keys are in order of last use, so buckets that are full again are at the front.
         while self._buckets:
             oldest = next(iter(self._buckets.values()))
             if len(self._buckets) < self._max_keys and not oldest.is_full(now):

@@ -1,4 +1,4 @@
-"""The workers of one host as one server: questions between workers, merged metrics and the merged live tree.
+"""The workers of one host as one server: queries between workers, merged metrics and the merged live tree.
 
 The supervisor and the worker process themselves are in `server.workers`.
 """

@@ -1,4 +1,4 @@
-"""What an operator sees of the server: the metrics and the live tree, of this process or of all workers."""
+"""The metrics and the live tree for operators, of this process or of all workers."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ TRIO_TASKS: Final = "tasks trio"
 
 
 class LiveServers(BaseModel):
-    """Every process of this server; `silent` are the workers that did not answer within a second."""
+    """All processes of this server. `silent` has the numbers of workers that did not answer within a second."""
 
     servers: list[LiveServer]
     silent: list[int]
 
 
 class Overview:
-    """`look` gives this process's tree, with Trio's tasks when its argument is true."""
+    """Metrics and live tree. `look` returns this process's tree, with Trio's tasks if its argument is true."""
 
     def __init__(self, metrics: Metrics, look: Callable[[bool], LiveServer], orders: WorkerOrders | None) -> None:
         self._metrics = metrics
@@ -38,11 +38,11 @@ class Overview:
         self.peers = Peers(orders.folder, orders.number, orders.count, answers) if orders is not None else None
 
     async def metrics(self) -> bytes:
-        """Prometheus's text format; with several workers all of them, told apart by the label `worker`."""
+        """Prometheus's text format; with several workers, of all of them, with the label `worker`."""
         return self._metrics.render() if self.peers is None else merged(await self.peers.ask(METRICS))
 
     async def tasks(self, *, with_trio: bool) -> LiveServers:
-        """What runs now."""
+        """The live tree of every process."""
         if self.peers is None:
             return LiveServers(servers=[self._look(with_trio)], silent=[])
         answers = await self.peers.ask(TRIO_TASKS if with_trio else TASKS)

@@ -1,7 +1,7 @@
-"""What the workers of one supervisor ask one another: Unix sockets in a folder that is theirs alone.
+"""Queries between the workers of one supervisor, over Unix sockets in a private folder.
 
-The question is one line, the answer is everything until the end. Whichever worker the kernel gives an operator's
-request to can so answer for all of them.
+A query is one line; the answer is everything until the end of the stream. The kernel gives an operator's request to
+any worker; with these queries that worker can answer for all.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 import trio
 
 Answers = Mapping[str, Callable[[], bytes]]
-"""What each question is answered by."""
+"""The function that answers each query."""
 
 _WITHIN_S: Final = 1.0
 _MAX_QUESTION_BYTES: Final = 100
@@ -34,9 +34,9 @@ class Peers:
         return f"<Peers of worker {self._number} of {self._count}>"
 
     async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Answer the others until cancelled; reports when it listens."""
+        """Answer the other workers until cancelled. Reports through `task_status` when it listens."""
         path = self._path(self._number)
-        # One that died left its own behind.
+        # A worker that died left its socket file behind.
         await trio.Path(path).unlink(missing_ok=True)
         listener = trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         with listener:
@@ -46,7 +46,7 @@ class Peers:
             await trio.serve_listeners(self._answer, [trio.SocketListener(listener)])
 
     async def ask(self, question: str) -> dict[int, bytes | None]:
-        """What each worker answers, by its number; None of one that does not within a second."""
+        """The answers by worker number; None for a worker that does not answer within a second."""
         found: dict[int, bytes | None] = dict.fromkeys(range(1, self._count + 1))
         found[self._number] = self._answers[question]()
         async with trio.open_nursery() as nursery:
@@ -66,7 +66,7 @@ class Peers:
                             return
                     found[number] = answer or None
             except (OSError, trio.BrokenResourceError):
-                pass  # it is being started again
+                pass  # the supervisor is restarting this worker
 
     async def _answer(self, stream: trio.SocketStream) -> None:
         with trio.move_on_after(_WITHIN_S):
@@ -76,7 +76,7 @@ class Peers:
                     if question in self._answers:
                         await stream.send_all(self._answers[question]())
             except trio.BrokenResourceError:
-                pass  # the asker has gone
+                pass  # the asking worker closed the stream
 
     def _path(self, number: int) -> Path:
         return self._folder / f"worker-{number}.sock"

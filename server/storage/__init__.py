@@ -1,6 +1,6 @@
-"""What the server keeps: its database and the state folder on its own disk.
+"""The server's storage: its database, and the state folder on its disk.
 
-The database is that of the settings, or an embedded PostgreSQL.
+The database is the one in the settings, or an embedded PostgreSQL.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The server's database: the one of the settings, or an embedded PostgreSQL, migrated and with a pool on it."""
+"""Opens the server's database: the one in the settings, or an embedded PostgreSQL, migrated and with a pool."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from sql.pool import Pool, connection_places, open_pool
 from sql.tenant import configure_server
 
 _EMBEDDED_FOLDER: Final = "postgres"
-# Beside the servers': what PostgreSQL keeps for superusers, an operator's console, migrations.
+# Connections for superusers, an operator's console and migrations, in addition to those of the servers.
 _SPARE_CONNECTIONS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """An open pool on a migrated database, and how the banner names it."""
+    """An open pool on a migrated database; `description` is for the banner."""
 
     pool: Pool
     description: str
@@ -28,52 +28,52 @@ class Database:
     url: str = field(repr=False)
 
     async def fault(self) -> str | None:
-        """None when the database answers and has every migration, for `/readyz`. Raises what the pool raises."""
+        """The check of `/readyz`: None if the database answers and is migrated. Raises what the pool raises."""
         async with self.pool.connection() as connection:
             missing = await pending(connection, self.migrations)
-        return f"migrations are not applied: {', '.join(missing)}" if missing else None
+        return f"migrations are not applied: {', '.join(missing)}; run `python -m server migrate`" if missing else None
 
 
 @asynccontextmanager
 async def database_url(settings: Settings) -> AsyncIterator[tuple[str, str]]:
-    """(connection string, description) of the database; an embedded PostgreSQL runs as long as the block does."""
+    """(connection string, description) of the database. An embedded PostgreSQL runs for the length of the block."""
     if settings.database_url is not None:
-        # The description must not hold the password: it is printed and logged.
+        # The description is printed and logged, so it must not contain the password.
         yield settings.database_url.get_secret_value(), "PostgreSQL of TESSERA_DATABASE_URL"
         return
     folder = settings.state_dir / _EMBEDDED_FOLDER
-    places = max(MAX_CONNECTIONS, connections_taken(settings) + _SPARE_CONNECTIONS)
-    async with embedded_postgres(folder, max_connections=places) as url:
+    max_connections = max(MAX_CONNECTIONS, connections_taken(settings) + _SPARE_CONNECTIONS)
+    async with embedded_postgres(folder, max_connections=max_connections) as url:
         yield url, f"embedded PostgreSQL in {folder}"
 
 
 def connections_taken(settings: Settings) -> int:
-    """How many connections all workers have at most: each its pool, and one to listen on."""
+    """The maximum number of connections of all workers: each has a pool, and one to listen for notifications."""
     return settings.workers * (settings.database_pool_size + 1)
 
 
 async def check_connections(settings: Settings, pool: Pool) -> None:
-    """Raise `SettingsError` when all workers' connections are more than the database has places for."""
-    taken, places = connections_taken(settings), await connection_places(pool)
-    if taken > places:
+    """Raise `SettingsError` if the connections of all workers exceed what the database allows."""
+    taken, allowed = connections_taken(settings), await connection_places(pool)
+    if taken > allowed:
         mistake = (
-            f"{PREFIX}DATABASE_POOL_SIZE: {settings.workers} workers with {settings.database_pool_size} connections"
-            f" and one more each take {taken}, and the database has {places} for them: lower it or {PREFIX}WORKERS,"
-            " or raise the database's max_connections"
+            f"{PREFIX}DATABASE_POOL_SIZE: {settings.workers} workers with {settings.database_pool_size} + 1 connections"
+            f" each need {taken} connections, and the database allows {allowed}: lower it or {PREFIX}WORKERS, or raise"
+            " max_connections of the database"
         )
         raise SettingsError([mistake])
 
 
 def owner_url(settings: Settings, url: str) -> str:
-    """Where to connect to change the tables: as their owner, when that is somebody else than `url` names."""
+    """The connection string for migrations: that of the tables' owner if the settings have one, else `url`."""
     return settings.database_owner_url.get_secret_value() if settings.database_owner_url is not None else url
 
 
 @asynccontextmanager
 async def open_database(settings: Settings, *, migrating: bool = True) -> AsyncIterator[Database]:
-    """Start or reach the database, apply the migrations unless told not to, open the pool. Raises what those raise.
+    """Start or reach the database, apply the migrations if `migrating`, and open the pool. Raises what those raise.
 
-    Migrations run as the tables' owner; the pool works as a role that owns nothing (`sql/tenant.py`).
+    Migrations run as the tables' owner; the pool uses a role that owns nothing (`sql/tenant.py`).
     """
     async with database_url(settings) as (url, description):
         migrations = read_migrations()

@@ -1,4 +1,4 @@
-"""What the server keeps on its own disk: the state folder, and the master key of a machine that was given none."""
+"""The state folder on the server's disk, and the generated master key in it."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _KEY_FILE: Final = "master.key"
 
 
 def prepare_state_dir(path: Path) -> None:
-    """Make the state folder, readable by its owner only. An existing one is left as it is."""
+    """Create the state folder, readable by its owner only. An existing folder is not changed."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def master_keys(settings: Settings) -> tuple[list[str], Path | None] | None:
-    """The master keys, and the file they are kept in when the settings name none; None when there are none yet.
+    """The master keys, and the key file if the settings have no keys. None if there is no key file either.
 
-    Writes nothing. Losing that file makes what is encrypted under it unreadable for good. Raises `SettingsError` when
-    it holds no key.
+    Writes nothing. If the key file is lost, the data encrypted with it can never be read again. Raises
+    `SettingsError` if the file contains no valid key.
     """
     if settings.master_keys:
         return [key.get_secret_value() for key in settings.master_keys], None
@@ -38,17 +38,17 @@ def master_keys(settings: Settings) -> tuple[list[str], Path | None] | None:
 
 
 async def first_master_key(settings: Settings, pool: Pool, statements: Statements) -> tuple[list[str], Path]:
-    """A new master key in the state folder, mode 0600, for a database whose users have no keys yet.
+    """Generate a master key into the state folder, with mode 0600, if no user in the database has a key yet.
 
-    A database with users' keys had another master key, which a new one could not replace: raises `SettingsError` then,
+    Otherwise users' keys are encrypted with another master key, which a new one can't replace: raises `SettingsError`
     and writes nothing.
     """
     path = settings.state_dir / _KEY_FILE
     wrapped = any(key is not None for key in (await sampled_keys(pool, statements)).values())
-    if wrapped and not path.exists():  # another server may have made it meanwhile
+    if wrapped and not path.exists():  # another server may have created it meanwhile
         mistake = (
-            f"{PREFIX}MASTER_KEYS: unset, and there is no {path}, but the database has users whose keys a master key"
-            " wrapped: set it, or put the file back; nothing was written"
+            f"{PREFIX}MASTER_KEYS: unset, and {path} does not exist, but users' keys in the database are encrypted"
+            " with a master key: set it to that key, or restore the file"
         )
         raise SettingsError([mistake])
     await trio.to_thread.run_sync(_write_new_key, path)
@@ -63,13 +63,14 @@ def _read(path: Path) -> list[str]:
     except ValueError:
         keys = []
     if not keys:
-        raise SettingsError([f"{PREFIX}MASTER_KEYS: unset, and {path} holds no Fernet key"])
+        mistake = f"unset, and {path} contains no valid Fernet key: restore the file or set the variable"
+        raise SettingsError([f"{PREFIX}MASTER_KEYS: {mistake}"])
     return keys
 
 
 def _write_new_key(path: Path) -> None:
-    # Written whole under another name and linked into place: two servers that start at once end up with one key, and
-    # neither reads half of it. mkstemp makes the file with mode 0600.
+    # The key is written to a temporary file, then linked to its name: two servers that start together get the same
+    # key, and neither reads a partial one. mkstemp creates the file with mode 0600.
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -1,6 +1,6 @@
-"""Several processes that are one server: the supervisor and its workers.
+"""Several processes that act as one server: the supervisor and its workers.
 
-What workers ask each other is in `server.peers`.
+Queries between workers are in `server.peers`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""One server as several processes: start the workers on the same ports, start the dead again, stop them together.
+"""The supervisor: starts workers on the same ports, restarts those that die, and stops all together.
 
-The supervisor serves nobody. It owns what there is once: the embedded PostgreSQL, the migrations, the master key of a
-machine that was given none, and the two ports, which it holds without listening, so that they stay this server's while
-a worker is being replaced. A worker ends when its standard input does, so none outlives its supervisor.
+The supervisor serves no clients. It owns what exists once: the embedded PostgreSQL, the migrations, the generated
+master key, and the reservation of the two ports, which keeps other processes off them while a worker restarts. A worker
+stops when its standard input ends, so no worker outlives its supervisor.
 """
 
 from __future__ import annotations
@@ -37,22 +37,22 @@ WORKER_COMMAND: Final = (sys.executable, "-m", "server", "worker")
 _START_S: Final = 60.0
 _FIRST_DELAY_S: Final = 0.5
 _LAST_DELAY_S: Final = 10.0
-# Beyond the last delay, and far from where a float overflows.
+# Enough to reach the last delay, and far from an overflow.
 _MAX_DOUBLINGS: Final = 20
-# A worker that ran for so long is none that dies at once.
+# After this many seconds of running, the restart delay starts from its first value again.
 _STEADY_S: Final = 60.0
-# So many starts in a row that never got ready end the server.
+# This many consecutive starts that never become ready end the server.
 _MAX_FAILED_STARTS: Final = 5
-# Beyond the grace period: closing sockets, the last bytes, the pool.
+# Seconds after the grace period to close sockets, send the last bytes and close the pool.
 _STOP_S: Final = 8.0
 
 
 class WorkerFailed(Exception):
-    """A worker does not start; what it said is on standard error."""
+    """A worker does not start; its own error is on standard error."""
 
 
 class Supervisor:
-    """Keeps `count` workers running until `stop` is set."""
+    """Keeps one worker running for each of `orders` until `pass_on` is called."""
 
     def __init__(
         self,
@@ -62,9 +62,9 @@ class Supervisor:
         command: Sequence[str] = WORKER_COMMAND,
         first_delay_s: float = _FIRST_DELAY_S,
     ) -> None:
-        """A worker that has not ended `stop_s` seconds after it was told to is killed.
+        """A worker that has not ended `stop_s` seconds after the signal is killed.
 
-        One that died starts again after `first_delay_s`, then ever later.
+        A worker that dies is restarted after `first_delay_s`; the delay doubles with each further death.
         """
         self._orders = orders
         self._stop_s = stop_s
@@ -81,20 +81,20 @@ class Supervisor:
 
     @property
     def pids(self) -> dict[int, int]:
-        """The process ids of the workers that run, by their numbers."""
+        """The process ids of the running workers by worker number."""
         return {number: process.pid for number, process in sorted(self._processes.items())}
 
     def pass_on(self, number: signal.Signals) -> None:
-        """Give every worker a signal that ends it; no dead one is started again."""
+        """Send every worker a signal that ends it; from now on, no worker is restarted."""
         self._stopping.set()
         for worker, process in self._processes.items():
-            # One that has not got so far as to listen to signals just ends.
+            # A worker that does not handle signals yet ends immediately on SIGTERM.
             process.send_signal(number if worker in self._ready else signal.SIGTERM)
 
     async def run(self, on_ready: Callable[[Running], None]) -> None:
-        """Return when every worker has ended after `pass_on`. `on_ready` is called once, when all have got ready.
+        """Return when every worker has ended after `pass_on`. `on_ready` is called once, when all are ready.
 
-        Raises `WorkerFailed` when one can't be started. Cancelled, or failing, it ends the workers all the same.
+        Raises `WorkerFailed` if a worker can't be started. Ends the workers also when it fails or is cancelled.
         """
         self._on_ready = on_ready
         async with trio.open_nursery() as nursery:
@@ -114,7 +114,7 @@ class Supervisor:
             if failed_starts and (not self._all_were_ready or failed_starts >= _MAX_FAILED_STARTS):
                 raise WorkerFailed(
                     f"worker {orders.number} of {orders.count} does not start"
-                    f" (exit status {status}, {failed_starts} in a row): see what it said above"
+                    f" (exit status {status}, {failed_starts} consecutive attempts): see its error above"
                 )
             delay_s = min(self._first_delay_s * 2 ** min(deaths - 1, _MAX_DOUBLINGS), _LAST_DELAY_S)
             log.warning("worker_died", worker=orders.number, status=status, restart_in_s=delay_s)
@@ -122,25 +122,26 @@ class Supervisor:
                 await self._stopping.wait()
 
     async def _run_once(self, orders: WorkerOrders) -> tuple[int, bool]:
-        """Start a worker and wait for its end: its exit status, and whether it got ready."""
+        """Start a worker and wait for its end. Returns its exit status and whether it became ready."""
         process = await trio.lowlevel.open_process(
             self._command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            # Ctrl-C reaches a terminal's whole process group: the workers hear of it from us alone, once.
+            # Ctrl-C signals the terminal's whole process group. In their own groups, workers get the signal only once,
+            # from the supervisor.
             process_group=0,
         )
         self._processes[orders.number] = process
-        if self._stopping.is_set():  # the signal was passed on while this one was being made
+        if self._stopping.is_set():  # the signal was passed on while this process was starting
             process.terminate()
         try:
-            return await self._attend(process, orders)
+            return await self._watch(process, orders)
         finally:
             await self._end(process)
             del self._processes[orders.number]
             self._ready.pop(orders.number, None)
 
-    async def _attend(self, process: trio.Process, orders: WorkerOrders) -> tuple[int, bool]:
+    async def _watch(self, process: trio.Process, orders: WorkerOrders) -> tuple[int, bool]:
         running = None
         with trio.move_on_after(_START_S) as starting:
             running = await self._start(process, orders)
@@ -154,13 +155,13 @@ class Supervisor:
             self._all_were_ready = True
             self._on_ready(running)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._kill_when_late, process)
+            nursery.start_soon(self._kill_after_timeout, process)
             status = await process.wait()
             nursery.cancel_scope.cancel()
         return status, True
 
     async def _start(self, process: trio.Process, orders: WorkerOrders) -> Running | None:
-        """What a worker says when it is ready; None when it ended before, or said something else."""
+        """The worker's report that it is ready; None if it ended before or reported something else."""
         if process.stdin is None or process.stdout is None:
             return None
         try:
@@ -169,14 +170,14 @@ class Supervisor:
         except (trio.BrokenResourceError, ValidationError):
             return None
 
-    async def _kill_when_late(self, process: trio.Process) -> None:
+    async def _kill_after_timeout(self, process: trio.Process) -> None:
         await self._stopping.wait()
         await trio.sleep(self._stop_s)
         log.error("worker_killed", pid=process.pid, waited_s=self._stop_s)
         process.kill()
 
     async def _end(self, process: trio.Process) -> int:
-        """The exit status. One that still runs is told to stop, and killed when it takes too long."""
+        """The exit status. A process that still runs is terminated, and killed if it does not end in time."""
         status = 0
         with trio.CancelScope(shield=True):
             if process.returncode is None:
@@ -198,12 +199,10 @@ async def supervise(
     on_supervisor: Callable[[Supervisor], None],
     on_ready: Callable[[Running], None],
 ) -> None:
-    """Run `settings.workers` workers until they are told to stop; `on_supervisor` is given who tells them.
+    """Run `settings.workers` workers until they are told to stop, through the supervisor given to `on_supervisor`.
 
-    `on_ready` is called when all of them serve.
-
-    Raises `WorkerFailed`, `SettingsError` when the workers' connections do not fit the database, and what opening
-    the database, the keys and the ports raises.
+    `on_ready` is called when all workers serve. Raises `WorkerFailed`, `SettingsError` if the workers need more
+    connections than the database allows, and what opening the database, the keys and the ports raises.
     """
     prepare_state_dir(settings.state_dir)
     found = master_keys(settings)
@@ -236,7 +235,7 @@ async def supervise(
 
 
 async def _reserve(stack: AsyncExitStack, name: str, bind: str) -> str:
-    """`bind` with its port held. Raises OSError that names the setting."""
+    """`bind` with its port reserved. Raises OSError that names the setting."""
     host, port = parse_bind(bind)
     try:
         port = await stack.enter_async_context(reserved_port(host, port))

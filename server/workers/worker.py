@@ -1,4 +1,4 @@
-"""One of several workers: a whole server, on ports that it shares, whose supervisor speaks to it."""
+"""A worker: a whole server on shared ports, controlled by the supervisor over standard input."""
 
 from __future__ import annotations
 
@@ -20,23 +20,25 @@ from server.signals import stop_on_signal
 
 
 async def run_worker(settings: Settings) -> None:
-    """Serve as the supervisor's orders on standard input say, until a signal comes or that input ends."""
+    """Serve with the supervisor's orders from standard input, until a signal arrives or the input ends."""
     stop = trio.Event()
     async with trio.open_nursery() as nursery:
         await nursery.start(partial(stop_on_signal, stop, nursery.cancel_scope))
-        # A descriptor of its own, which is made non-blocking.
+        # A duplicate of the descriptor, because it becomes non-blocking.
         async with trio.lowlevel.FdStream(os.dup(sys.stdin.fileno())) as supervisor:
             line = await read_line(supervisor)
             if not line:
-                raise OSError("no orders on standard input: workers are started by `python -m server run`")
+                raise OSError(
+                    "no orders on standard input: start workers with `python -m server run` and TESSERA_WORKERS"
+                )
             orders = WorkerOrders.model_validate_json(line)
             structlog.contextvars.bind_contextvars(worker=orders.number)
-            # Over before the descriptor is closed: who still reads from it then fails.
+            # This nursery ends before the descriptor is closed, because a reader of a closed descriptor fails.
             async with trio.open_nursery() as watching:
                 watching.start_soon(_stop_when_alone, supervisor, stop, orders.folder)
                 async with trio.open_nursery() as serving:
                     running: Running = await serving.start(partial(serve, settings, stop=stop, orders=orders))
-                    # As a single process does: what the start made is not looked at by later collections.
+                    # As in a single process: later garbage collections skip the objects made at the start.
                     gc.collect()
                     gc.freeze()
                     sys.stdout.buffer.write(TypeAdapter(Running).dump_json(running) + b"\n")
@@ -46,7 +48,7 @@ async def run_worker(settings: Settings) -> None:
 
 
 async def _stop_when_alone(supervisor: trio.abc.ReceiveStream, stop: trio.Event, folder: Path) -> None:
-    """The end of the input is the end of the supervisor, however it came; then nobody else removes its `folder`."""
+    """Set `stop` when the input ends, which means that the supervisor ended; remove its `folder`, as it can't."""
     while await supervisor.receive_some(1):
         pass
     await trio.to_thread.run_sync(partial(shutil.rmtree, folder, ignore_errors=True))

@@ -83,7 +83,7 @@ async def test_register_then_login(pool: Pool) -> None:
 async def test_what_is_wrong_is_not_said(pool: Pool, email: str, password: str) -> None:
     accounts = make_accounts(pool)
     await accounts.register(ANN, PASSWORD)
-    with pytest.raises(BadCredentials, match=r"^The e-mail or the password is wrong\.$"):
+    with pytest.raises(BadCredentials, match=r"^The e-mail address or the password is wrong\.$"):
         await accounts.login(Email(email), password)
 
 

@@ -24,7 +24,7 @@ async def test_connections_that_do_not_fit_are_refused_with_what_to_change(pool:
         await check_connections(workers(1, places), pool)
     (mistake,) = refused.value.mistakes
     assert mistake.startswith("TESSERA_DATABASE_POOL_SIZE: ")
-    assert f"take {places + 1}, and the database has {places}" in mistake
+    assert f"need {places + 1} connections, and the database allows {places}" in mistake
     assert "TESSERA_WORKERS" in mistake
 
 

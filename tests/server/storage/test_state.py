@@ -72,6 +72,6 @@ def test_keys_of_the_settings_leave_no_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("contents", ["", "\n", "not a key\n"])
 def test_a_damaged_key_file_is_refused_and_left_alone(tmp_path: Path, contents: str) -> None:
     (tmp_path / "master.key").write_text(contents)
-    with pytest.raises(SettingsError, match="holds no Fernet key"):
+    with pytest.raises(SettingsError, match="contains no valid Fernet key"):
         master_keys(settings_in(tmp_path))
     assert (tmp_path / "master.key").read_text() == contents

@@ -103,7 +103,7 @@ def test_rest_on_one_worker_reaches_the_device_on_another(state: Path, start: Ca
 
     async def test(server: Supervised, account: SignIn) -> None:
         assert len(server.workers()) == 2
-        assert "2 processes on these ports" in server.banner
+        assert "2 processes share these ports" in server.banner
         async with open_device(server.url("ws"), account.access_token, tools={"list_tasks": list_tasks}):
             (at,) = [worker for worker, count in (await sessions(server)).items() if count]
             answer = await asked_of_the_other(server, account, at)
