@@ -171,7 +171,7 @@ class Settings(BaseModel):
     )
     memory_store_timeout_s: Seconds = Field(
         5,
-        description="seconds to store an exchange in memory before its answer ends; after that, the answer ends",
+        description="maximum number of seconds that the end of an answer waits for memory to store it",
     )
     memory_top_k: int = Field(
         8, ge=0, le=100, description="maximum number of associative memories recalled per message"

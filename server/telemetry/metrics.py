@@ -42,7 +42,7 @@ class Metrics:
         ProcessCollector(namespace="tessera", registry=registry)
         self._requests = Counter(
             "tessera_requests",
-            "Accepted chat requests that ended, by mode and outcome.",
+            "Chat requests that ended or were refused, by mode and outcome.",
             ["mode", "outcome"],
             registry=registry,
         )
@@ -170,7 +170,7 @@ class Metrics:
         self._duration.labels(mode).observe(duration_s)
 
     def request_refused(self, mode: Mode) -> None:
-        """A chat request was refused before anything of it ran."""
+        """A chat request was refused before it ran."""
         self._requests.labels(mode, "refused").inc()
 
     def first_token(self, mode: Mode, elapsed_s: float) -> None:

@@ -43,13 +43,13 @@ async def test_a_key_is_made_once_and_kept_private(pool: Pool, tmp_path: Path) -
 async def test_no_key_is_made_for_a_database_that_had_another(pool: Pool, database: str, tmp_path: Path) -> None:
     await Memories(pool).person()
     settings = settings_in(tmp_path, TESSERA_DATABASE_URL=database)
-    with pytest.raises(SettingsError, match=r"MASTER_KEYS: unset, and there is no .*master\.key, but the database has"):
+    with pytest.raises(SettingsError, match=r"MASTER_KEYS: unset, and .*master\.key does not exist, but"):
         await first_master_key(settings, pool, STATEMENTS)
     assert names(tmp_path) == []
     # The whole server says so too.
     refused = command("run", TESSERA_DATABASE_URL=database, TESSERA_STATE_DIR=str(tmp_path))
     assert refused.returncode == 2
-    assert "put the file back; nothing was written" in refused.stderr
+    assert "set it to that key, or restore the file" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert names(tmp_path) == []
 

@@ -36,7 +36,7 @@ from memory.tiers.entities import EntityChange
 from server.accounts.accounts import BadCredentials, normalise_email
 from server.main import serve
 from server.rest.memory import EXPORT
-from server.settings.settings import load_settings
+from server.settings.environment import load_settings
 from sql.migrate import Migration, migrate, read_migrations
 from tests.database import new_database
 from tests.model_server import open_model_server
