@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 from trio.testing import MockClock
 
 from sql.pool import Pool, open_pool
 from sql.tenant import configure_server
 from tests.database import new_database, running_server
+
+# Hypothesis measures real time by default, so a busy machine would fail tests.
+settings.register_profile("tessera", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tessera")
 
 
 @pytest.fixture(scope="session")
