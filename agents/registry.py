@@ -67,7 +67,7 @@ _SPECS = (
         "general_agent",
         None,
         "Everything else: greetings, thanks, questions about the app or the world, and messages about none of the "
-        "person's tasks, projects, notes or checkpoints, or about all of them at once.",
+        "person's tasks, projects, notes or checkpoints, or about all of them together.",
         tuple(read_tools(entity)[0] for entity in ENTITIES),
     ),
 )

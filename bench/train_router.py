@@ -27,7 +27,7 @@ WEIGHTS = Path(__file__).resolve().parents[1] / "agents" / "intent" / "weights.j
 EPOCHS = 12
 RATE = 0.15
 DECAY = 3e-4
-# This project has few examples of its own, but they are closest to what people write in the app.
+# This project has few own examples, but they are closest to what people write in the app.
 OWN_WEIGHT = 12.0
 # 0 weights each agent by its number of examples, 1 weights all agents equally.
 BALANCE = 0.75
