@@ -1,6 +1,6 @@
 """The neutral shapes of a conversation with a model. A dialect turns these into a provider's JSON and back.
 
-No provider's vocabulary goes past `streaming/dialects/`.
+Only `streaming/dialects/` uses the vocabulary of providers.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class ToolSpec:
 class ToolCall:
     """A whole tool call. `arguments` is the JSON text the model wrote; it may be invalid.
 
-    `signature` is opaque: a provider that gave one wants it back with the call in the next request.
+    `signature` is opaque: a provider that sent one expects it with the call in the next request.
     """
 
     id: str
@@ -47,11 +47,11 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """One call of a model. `response_schema` is a JSON Schema that constrains the answer, where the dialect can.
+    """One call of a model. `response_schema` is a JSON Schema that constrains the answer, if the dialect supports it.
 
-    With `tool_choice` none the model may call no tool; `tools` are then those that the history has calls of, which some
-    providers insist on being told. `metadata` says what the call is for, in short strings; a dialect sends it only
-    where it is set up to.
+    With `tool_choice` none the model may call no tool; `tools` are then the tools called in the history, which some
+    providers require. `metadata` says what the call is for, in short strings; a dialect sends it only
+    if it is configured to.
     """
 
     messages: tuple[Message, ...]
@@ -96,7 +96,7 @@ class ContentDelta:
 
 @dataclass(frozen=True, slots=True)
 class ReasoningDelta:
-    """The next characters of the model's reasoning; never shown as the answer."""
+    """The next characters of the model's reasoning. They are not part of the answer."""
 
     text: str
 
@@ -105,7 +105,7 @@ class ReasoningDelta:
 class ToolCallDelta:
     """A piece of tool call number `index`. `id` and `name` come once; `arguments` pieces are concatenated.
 
-    A piece with another `id` than the call had begins that call anew: the provider started over.
+    A piece with a different `id` begins the call again: the provider started over.
     """
 
     index: int
@@ -165,9 +165,9 @@ class ToolCallAssembler:
             call.arguments.append(delta.arguments)
 
     def calls(self) -> list[ToolCall]:
-        """The calls that were named. A call without an id gets one that is unique within this answer.
+        """The calls that have a name. A call without an id gets one that is unique within this answer.
 
-        Their arguments escape no unpaired surrogate, which readers of JSON refuse.
+        Unpaired surrogates in their arguments are replaced, because JSON parsers refuse them.
         """
         return [
             ToolCall(call.id or f"call_{index}", call.name, well_formed_json("".join(call.arguments)), call.signature)

@@ -1,7 +1,7 @@
-"""What waits to be sent on one device socket: bounded in bytes, control before data, text merged while it waits.
+"""The queue of frames for one device socket: bounded in bytes, control before data, waiting text merged.
 
-Request tasks put frames, the socket's writer task alone takes them. A full outbox makes the request tasks wait, so they
-stop reading the model: backpressure reaches all the way. Everything here is atomic with respect to cancellation: a
+Request tasks put frames; only the socket's writer task takes them. When the outbox is full, the request tasks wait and
+stop reading from the model: this is the back-pressure. All operations are atomic with respect to cancellation: a
 cancelled `put` has enqueued nothing, a cancelled `take` has taken nothing.
 """
 
@@ -17,19 +17,19 @@ import trio
 from streaming.wire import AnswerFrame, StreamText, WsBlockOpen, WsStreamBlock, WsStreamEnd
 
 DataFrame = WsBlockOpen | StreamText | WsStreamBlock | WsStreamEnd
-"""The frames of an answer: what the data lane carries."""
+"""The frames of an answer, which wait in the data queue."""
 
 # The JSON of a `stream_text` around its text: type, id, block, seq.
 _ENVELOPE_BYTES = 160
 
 
 class OutboxOverflow(Exception):
-    """More control frames wait than the outbox allows: the peer reads too slowly or asks too fast."""
+    """Too many control frames are queued: the peer reads too slowly or sends too many requests."""
 
 
 @dataclass(slots=True, eq=False)
 class _Entry:
-    """A place in the data lane. Once text was merged into it, `merged` holds the whole text."""
+    """An entry of the data queue. After text was merged into it, `merged` holds the whole text."""
 
     frame: DataFrame
     size: int
@@ -59,28 +59,28 @@ class _Putter:
 
 
 class DirectSender(Protocol):
-    """How text that nothing waits before is sent without the writer's task; `FrameWriter` of the server does it."""
+    """Sends text without the writer's task if nothing is queued; the server's `FrameWriter` implements it."""
 
     @property
     def unsent(self) -> bool:
-        """Whether a part of a frame waits for `flush`."""
+        """Whether part of a frame must still be sent with `flush`."""
         ...
 
     def try_send(self, frame: StreamText) -> bool:
-        """Send `frame`, whole or in part, if that needs no waiting; False when nothing was sent."""
+        """Send `frame`, or part of it, if that needs no waiting. Returns False if nothing was sent."""
         ...
 
     async def flush(self) -> None:
-        """Send what is left."""
+        """Send the rest of the frame."""
         ...
 
 
 class Outbox:
     """Frames on their way to one device.
 
-    While the reader waits and the outbox is empty, text goes by `direct`, if there is one, and is never queued.
-    `max_bytes` bounds the data lane; a frame larger than that goes through when the lane is empty. `max_control` bounds
-    the control lane, in frames.
+    While the reader waits and the outbox is empty, text is sent with `direct`, if there is one, and is not queued.
+    `max_bytes` limits the data queue; a larger frame is accepted when the queue is empty. `max_control`
+    limits the control queue, in frames.
     """
 
     def __init__(
@@ -89,10 +89,10 @@ class Outbox:
         self._direct = direct
         self._max_bytes = max_bytes
         self._max_control = max_control
-        # Lists, and not deques: an empty deque takes 760 bytes, in every idle session, and these are short.
+        # Lists instead of deques: an empty deque takes 760 bytes in every idle session, and these queues are short.
         self._control: list[AnswerFrame] = []
         self._data: list[_Entry] = []
-        # The latest entry of each request while it is text that is still queued: where the next piece may be merged.
+        # For each request, its latest entry if that is queued text: the next piece may be merged into it.
         self._open_text: dict[UUID, _Entry] = {}
         self._putters: list[_Putter] = []
         self._bytes = 0
@@ -110,23 +110,23 @@ class Outbox:
 
     @property
     def queued_bytes(self) -> int:
-        """About how many bytes of JSON the data lane holds."""
+        """The approximate size of the data queue, in bytes of JSON."""
         return self._bytes
 
     @property
     def full_since(self) -> float | None:
-        """Since when, on trio's clock, puts wait and the writer has taken nothing; None when none wait."""
+        """The time on trio's clock since which puts wait and the writer has taken nothing; None if no put waits."""
         return self._full_since
 
     async def put(self, frame: DataFrame) -> None:
-        """Queue `frame` behind all data, or merge it into its block's text that is still queued.
+        """Queue `frame` after all data, or merge it into queued text of its block.
 
-        Waits while the data lane is full, in the order in which tasks came. Raises `trio.ClosedResourceError` when the
-        outbox is closed, before or during the wait.
+        Waits while the data queue is full, first come, first served. Raises `trio.ClosedResourceError` if the outbox is
+        closed, before or during the wait.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
         self._check_open()
-        # No other checkpoint on this way: whoever streams waits for its model between two tokens.
+        # No checkpoint here: the request waits for its model between two tokens.
         if self._reader is not None and isinstance(frame, StreamText) and self._try_send(frame):
             return
         entry = _Entry(frame, _size(frame))
@@ -143,7 +143,7 @@ class Outbox:
 
         def abort(_: trio.lowlevel.RaiseCancelT) -> trio.lowlevel.Abort:
             self._putters.remove(putter)
-            # One that waited behind this frame may fit.
+            # A smaller frame that waited behind this one may fit.
             self._admit()
             return trio.lowlevel.Abort.SUCCEEDED
 
@@ -154,7 +154,7 @@ class Outbox:
     def put_control(self, frame: AnswerFrame) -> None:
         """Queue `frame` before all data. Never waits.
 
-        Raises `OutboxOverflow` when `max_control` frames wait already, `trio.ClosedResourceError` when closed.
+        Raises `OutboxOverflow` if `max_control` frames are queued, `trio.ClosedResourceError` if closed.
         """
         self._check_open()
         if len(self._control) >= self._max_control:
@@ -165,8 +165,8 @@ class Outbox:
     async def take(self) -> AnswerFrame:
         """The next frame to send; waits for one. For one task only.
 
-        A call says that the frame taken before was sent: it is the progress that `full_since` speaks of. Raises
-        `trio.EndOfChannel` when the outbox is closed and empty.
+        A call means that the frame taken before was sent, which counts as progress for `full_since`. Raises
+        `trio.EndOfChannel` if the outbox is closed and empty.
         """
         if self._reader is not None:
             raise trio.BusyResourceError("an outbox has one reader")
@@ -192,7 +192,7 @@ class Outbox:
         return frame
 
     async def wait_stalled(self, seconds: float) -> None:
-        """Return when the outbox has been full, and nothing was taken from it, for `seconds`."""
+        """Wait until the outbox has been full for `seconds` and nothing was taken from it."""
         while True:
             if self._full_since is None:
                 self._became_full = trio.Event()
@@ -204,7 +204,7 @@ class Outbox:
                 await trio.sleep_until(deadline)
 
     def discard_request(self, request_id: UUID) -> None:
-        """Drop the text and blocks of `request_id` that were not taken; its `stream_end` stays, if it is there."""
+        """Drop the queued text and blocks of `request_id`; a queued `stream_end` stays."""
         kept: list[_Entry] = []
         for entry in self._data:
             if entry.frame.request_id == request_id and not isinstance(entry.frame, WsStreamEnd):
@@ -216,7 +216,7 @@ class Outbox:
         self._admit()
 
     def close(self) -> None:
-        """Take no more frames. What is queued can still be taken; tasks that wait to put are woken with an error."""
+        """Accept no more frames. Queued frames can still be taken; tasks that wait in `put` get an error."""
         self._closed = True
         putters, self._putters = self._putters, []
         for putter in putters:
@@ -226,7 +226,7 @@ class Outbox:
         self._wake_reader()
 
     def _try_send(self, frame: StreamText) -> bool:
-        """Send `frame` past the lanes, which are empty while the reader waits."""
+        """Send `frame` directly; the queues are empty while the reader waits."""
         if self._direct is None or not self._direct.try_send(frame):
             return False
         if self._direct.unsent:
@@ -267,7 +267,7 @@ class Outbox:
         return entry.to_frame()
 
     def _admit(self) -> None:
-        """Queue what waits, in order, as far as there is room."""
+        """Queue the frames of waiting tasks, in order, as far as there is room."""
         while self._putters and self._fits(self._putters[0].entry):
             putter = self._putters.pop(0)
             self._enqueue(putter.entry)
@@ -285,7 +285,7 @@ class Outbox:
 
 
 def _size(frame: DataFrame) -> int:
-    """About how many bytes `frame` adds; text may be merged, so its envelope is counted later."""
+    """The approximate number of bytes that `frame` adds, without the JSON around a text, which may be merged."""
     if isinstance(frame, StreamText):
         return len(frame.chunk) if frame.chunk.isascii() else len(frame.chunk.encode())
     return len(frame.model_dump_json())

@@ -1,4 +1,4 @@
-"""A home answer: what the model writes, as frames. Text at once, other blocks when whole and valid."""
+"""A home answer: turns the model's text into frames. Text is sent immediately, other blocks when complete and valid."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ Resolve = Callable[[str, Sequence[str] | None], list[dict[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Unbound:
-    """A block that names data which is not there, or cannot be computed; `detail` is a sentence for the model.
+    """A block whose data does not exist or cannot be computed; `detail` is a sentence for the model.
 
-    `reason` is a `BindReason` value, or `unresolved` for a reference that finds nothing.
+    `reason` is a `BindReason` value, or `unresolved` for a reference to unknown items.
     """
 
     reason: str
@@ -48,9 +48,9 @@ _MAX_REJECTED = 100
 class RejectedBlock:
     """A block that was skipped.
 
-    `reason` is a `RejectReason` or `BindReason` value, or `unresolved`. `block_type` is None when the block had not
-    named a known one. `detail` and `excerpt` (the end of its source up to the fault, at most 80 characters) are for
-    the model that wrote the block, and no log. `shown` says that text of it has been sent.
+    `reason` is a `RejectReason` or `BindReason` value, or `unresolved`. `block_type` is None if the block did not name
+    a known type. `excerpt` is the end of the block's source up to the fault, at most 80 characters. `detail` and
+    `excerpt` are for the model that wrote the block; they must not be logged. `shown`: text of the block was sent.
     """
 
     index: int
@@ -62,10 +62,10 @@ class RejectedBlock:
 
 
 class HomeFormatter:
-    """Turns the text of one answer into its frames. Invalid blocks are skipped and noted; nothing here raises for them.
+    """Turns the text of one answer into its frames. Invalid blocks are skipped and recorded; they raise no exception.
 
-    Frames are complete but for `seq`, which the socket's writer stamps. `block_open` frames are among them when
-    `announce_opened` is set.
+    Frames are complete except for `seq`, which the socket's writer sets. With `announce_opened` there are also
+    `block_open` frames.
     """
 
     def __init__(self, request_id: UUID, resolve: Resolve, bind: Bind, *, announce_opened: bool = False) -> None:
@@ -76,7 +76,7 @@ class HomeFormatter:
         self._announce_opened = announce_opened
         self._parser = BlockParser()
         self._open: tuple[int, str] | None = None  # the newest block's index and type
-        self._shown = False  # whether text of it has been sent
+        self._shown = False  # whether text of that block has been sent
         self.rejected: list[RejectedBlock] = []
         """The first hundred blocks that were skipped."""
 
@@ -94,20 +94,21 @@ class HomeFormatter:
         return self._frames(events)
 
     def close(self) -> list[HomeFrame]:
-        """The answer ended, or was cut: the last frames."""
+        """The last frames, after the answer ended or broke off."""
         return self._frames(self._parser.close())
 
     def repairable(self, most: int) -> list[RejectedBlock]:
-        """The rejected blocks that may be asked for again, at most `most`: those of which nothing has been shown, and
-        whose data the model can have.
+        """At most `most` rejected blocks that the model may write again.
+
+        Blocks of which text was shown are left out, and blocks whose data the model has not fetched.
         """
         return [block for block in self.rejected if not block.shown and block.reason != BindReason.NOT_FETCHED][:most]
 
     def replace(self, rejected: Sequence[RejectedBlock], reply: str) -> list[WsStreamBlock]:
-        """The frames of the blocks with which a model replaced `rejected`, each at its own index.
+        """The frames of the blocks in `reply`, with which a model replaces `rejected`.
 
-        Each structured block of `reply` stands for the first rejected one of its type that none stood for yet. Text
-        and prose around them are dropped, and so is what is invalid again.
+        Each structured block replaces the first remaining rejected block of its type and gets its index. Text blocks,
+        text outside blocks, and blocks that are invalid again are dropped.
         """
         parser = BlockParser()
         pending = list(rejected)
@@ -160,7 +161,7 @@ class HomeFormatter:
         return WsStreamBlock(request_id=self._request_id, block=index, block_type=block.type.value, data=data)
 
     def _data(self, block: Block) -> dict[str, Any] | Unbound:
-        """The `data` of a `stream_block` frame, or why there is none."""
+        """The `data` of a `stream_block` frame, or the reason why the block has no data."""
         match block:
             case EntityRefBlock(entity=entity, ids=ids):
                 items = self._resolve(entity.value, ids)
@@ -172,13 +173,13 @@ class HomeFormatter:
         return block.model_dump(mode="json", exclude={"type"})
 
     def _reject(self, block: RejectedBlock) -> None:
-        # Bounded: a model can write invalid blocks for as long as it likes.
+        # Bounded, because a model can write any number of invalid blocks.
         if len(self.rejected) < _MAX_REJECTED:
             self.rejected.append(block)
 
 
 def _take(pending: list[RejectedBlock], block_type: str | None) -> RejectedBlock | None:
-    """Take out the first block that one of this type may replace; a block that had named no type takes any."""
+    """Remove and return the first pending block of this type, or without a type. None if there is none."""
     for block in pending:
         if block.block_type is None or block.block_type == block_type:
             pending.remove(block)

@@ -1,4 +1,4 @@
-"""Keeps JSON that a model wrote by mistake out of text that is shown as it comes."""
+"""Removes JSON that a model wrote by mistake from text that is shown while it arrives."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import json
 import re
 from typing import Any, Final
 
-# Where JSON may begin that nobody writes in prose: `{"`, `["`, `[{`, `[[`, `{}` - and not "[1]" or "{name}".
+# Where JSON may begin. People do not write these in prose: `{"`, `["`, `[{`, `[[`, `{}` - and not "[1]" or "{name}".
 _OPENING: Final = re.compile(r"""[\[{]\s*(?:["{\[}]|$)""")
 _DECODER: Final = json.JSONDecoder()
 MAX_HELD: Final = 16_384
-"""Characters of a possible JSON value that are held back; what is longer comes out as text."""
+"""The longest possible JSON value that is held back, in characters; longer text is shown."""
 
 
 class JsonFilter:
     """Text in, text without whole JSON objects and arrays out. `feed` in order, then `close` once.
 
-    An object whose only value is a string is taken for a wrapped answer: its string comes out. What only looked like
-    JSON comes out unharmed, as soon as that is known.
+    An object whose only value is a string is treated as a wrapped answer: its string is returned. Text that only
+    looked like JSON is returned unchanged, as soon as that is known.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class JsonFilter:
         return self._take(self._held + text, last=False)
 
     def close(self) -> str:
-        """The end: JSON that was cut is dropped, and so is nothing else."""
+        """The rest of the text at its end. Only incomplete JSON is dropped."""
         return self._take(self._held, last=True)
 
     def _take(self, text: str, *, last: bool) -> str:
@@ -58,14 +58,14 @@ class JsonFilter:
 
 
 def _may_go_on(error: Exception, text: str) -> bool:
-    """Whether more text could mend `error`: it stands at the end, or in a string that has none yet."""
+    """Whether more text could repair `error`: it is at the end of the text, or in a string that is not closed yet."""
     if not isinstance(error, json.JSONDecodeError):
         return False
     return error.msg.startswith(("Unterminated string", "Invalid \\\\u")) or error.pos >= len(text.rstrip()) - 5
 
 
 def _words(value: Any) -> str:
-    """The one string of an object that has nothing else; otherwise nothing."""
+    """The string of an object whose only value is a string; otherwise ""."""
     if isinstance(value, dict) and len(value) == 1:
         (only,) = value.values()
         if isinstance(only, str):

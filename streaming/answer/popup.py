@@ -1,4 +1,4 @@
-"""A popup answer: text only. The agent's name alone says the domain; no model is asked about it."""
+"""A popup answer: text only. The domain follows from the agent's name, without a model call."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ DOMAINS: Mapping[str, Domain] = MappingProxyType(
         "project_agent": "projects",
     }
 )
-"""What each agent's popup is about."""
+"""The domain of each agent's popup."""
 
 
 class NoPopupDomainError(LookupError):
-    """An agent that no popup belongs to was asked to answer one."""
+    """This agent has no popup domain, so it cannot answer a popup."""
 
     def __init__(self, agent_name: str) -> None:
         super().__init__(f"agent {agent_name!r} has no popup domain; the agents that have are {', '.join(DOMAINS)}")
 
 
 class PopupFormatter:
-    """Turns the text of one answer into its frames. What the model writes as blocks is unwrapped: text blocks give
-    their content, other blocks nothing; other JSON objects and arrays are dropped too, so that none is ever shown.
+    """Turns the text of one answer into its frames. If the model writes blocks, only the content of
+    text blocks is used. All other JSON objects and arrays are dropped, so that JSON is never shown.
     """
 
     def __init__(self, request_id: UUID) -> None:
@@ -53,7 +53,7 @@ class PopupFormatter:
         return self._frames(self._parser.feed(token))
 
     def close(self) -> list[StreamText]:
-        """The answer ended, or was cut: the last frames."""
+        """The last frames, after the answer ended or broke off."""
         frames = self._frames(self._parser.close())
         return [*frames, *self._texts({index: json.close() for index, json in self._filters.items()})]
 

@@ -1,4 +1,7 @@
-"""Provider dialects by name. One file each; `base` says what a dialect is."""
+"""Provider dialects by name: requests to a provider's JSON, and its event stream to deltas. All of it is sans-IO.
+
+There is one file per dialect; `base` defines what a dialect is.
+"""
 
 from __future__ import annotations
 

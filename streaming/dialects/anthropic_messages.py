@@ -2,9 +2,9 @@
 
 https://docs.anthropic.com/en/api/messages and https://docs.anthropic.com/en/docs/build-with-claude/streaming
 
-A response is a message of content blocks. Text, thinking and tool use are read; tools that the provider runs by itself
-are not calls for us. What recordings showed beyond the documentation: unknown events and blocks, a tool's whole input
-in its block's start, content and stop reason already in `message_start`, and a message that starts over in the middle.
+A response is a message of content blocks. Text, thinking and tool use are read. Calls of tools that the provider runs
+are ignored. Recordings also contain cases that the documentation does not mention: unknown events and blocks, a tool's
+whole input in `content_block_start`, content and stop reason in `message_start`, and a message that starts over.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from streaming.dialects.payload_decoder import JsonPayloadDecoder, arguments_of,
 from streaming.dialects.plain_text import ANTHROPIC
 
 _VERSION = "2023-06-01"
-# The API demands a limit. Every model of the last generations writes at least as much.
+# The API requires a limit. Current models can write at least this many tokens.
 _DEFAULT_MAX_TOKENS = 4096
 _STOP_REASONS = {
     "end_turn": FinishReason.STOP,
@@ -33,7 +33,7 @@ _STOP_REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class AnthropicMessages:
-    """System messages, wherever they stand, become the one system prompt that the API has."""
+    """All system messages are joined to the API's one system prompt."""
 
     name = "anthropic-messages"
     structured_output = True
@@ -70,7 +70,7 @@ class AnthropicMessages:
                 {"name": tool.name, "description": tool.description, "input_schema": dict(tool.parameters)}
                 for tool in request.tools
             ]
-            # The tools stay: a request whose history has tool calls must name some.
+            # Without tools, the API refuses a history that contains tool calls.
             if request.tool_choice == "none":
                 body["tool_choice"] = {"type": "none"}
         if request.response_schema is not None:
@@ -87,9 +87,9 @@ class AnthropicMessages:
 
 
 def _messages(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
-    """The conversation in turns: the results of a round of tool calls are one turn of the user's, as the API demands.
+    """The conversation in turns: the results of a round of tool calls are one user turn, as the API requires.
 
-    Empty text is left out, which the API refuses, and so is what the assistant said before anybody asked.
+    Empty text and assistant turns before the first user turn are left out, because the API refuses them.
     """
     turns: list[dict[str, Any]] = []
     for message in messages:
@@ -118,7 +118,7 @@ def _blocks(message: Message) -> list[dict[str, Any]]:
 
 @dataclass(slots=True)
 class _OpenTool:
-    """A tool call in progress: our index, its input as far as the block's start had it, and whether a piece came."""
+    """A tool call in progress: our index, the input in the block's start, and whether a piece of input came."""
 
     index: int
     input: str
@@ -149,7 +149,7 @@ class AnthropicMessagesDecoder(JsonPayloadDecoder):
             case "content_block_stop":
                 self._close_block(index)
             case "message_start":
-                # A second one means that the provider began again: calls that were not closed are begun anew.
+                # A second `message_start` means that the provider started over: calls that are not closed begin again.
                 self._calls -= len(self._tools)
                 self._tools.clear()
                 self._read_message(payload.get("message"))
@@ -161,13 +161,13 @@ class AnthropicMessagesDecoder(JsonPayloadDecoder):
                 self.complete = True
             case "error":
                 self._fail(self._error(payload.get("error") or payload))
-            case "message":  # the answer of a server that ignored `stream`
+            case "message":  # from a server that ignored `stream`
                 self._read_message(payload)
                 self._finish(FinishReason.STOP)
             case None if "error" in payload:
                 self._fail(self._error(payload["error"]))
             case _:
-                pass  # pings, and whatever the API has added since
+                pass  # pings, and event types that were added to the API later
 
     def _read_message(self, message: object) -> None:
         if not isinstance(message, dict):
@@ -209,14 +209,14 @@ class AnthropicMessagesDecoder(JsonPayloadDecoder):
 
     def _close_block(self, index: int) -> None:
         tool = self._tools.pop(index, None)
-        # The input in the block's start is `{}` when pieces follow, and the whole of it when none do.
+        # The input in the block's start is `{}` if pieces follow, and complete if none do.
         if tool is not None and not tool.piece_came:
             self._add_call(ToolCallDelta(tool.index, arguments=tool.input or "{}"))
 
     def _read_usage(self, usage: object) -> None:
         if not isinstance(usage, dict):
             return
-        # What was read from the cache, or written to it, was sent all the same, and is counted beside the rest.
+        # Cached tokens were sent too; the API counts them separately.
         places = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
         self._input_tokens = sum(count(usage.get(place)) for place in places) or self._input_tokens
         if "output_tokens" in usage:
@@ -228,7 +228,7 @@ class AnthropicMessagesDecoder(JsonPayloadDecoder):
         if not isinstance(delta, dict) or not isinstance(reason, str):
             return
         if reason == "refusal" and not self._answered and isinstance(details := delta.get("stop_details"), dict):
-            # Nothing was written, and the reason is what the person is to read.
+            # There is no answer, so the person reads the reason.
             self._add_text(details.get("explanation"))
         for index in list(self._tools):
             self._close_block(index)

@@ -1,4 +1,4 @@
-"""What a provider dialect is: requests out, payloads in, nothing that waits.
+"""The interface of a provider dialect: requests out, payloads in, no waiting.
 
 A dialect is one sans-IO file. `streaming/model/chat_model.py` owns the HTTP; it knows no provider's vocabulary.
 """
@@ -19,12 +19,12 @@ _RETRYABLE = re.compile(
 
 
 class PayloadDecoder(Protocol):
-    """Reads one response. It never raises for what the provider sends: faults are `ErrorDelta`s."""
+    """Reads one response. Input from the provider never raises an exception: faults are `ErrorDelta`s."""
 
     def feed_text_events(self, events: bytes) -> list[Delta] | None:
         """The deltas of whole events, as bytes, if each of them is one piece of text and nothing else.
 
-        None if not, and then nothing has been read. The deltas are those that `feed` gives, with adjacent texts joined.
+        None otherwise; then nothing has been read. The result equals that of `feed`, with adjacent texts joined.
         """
         ...
 
@@ -33,30 +33,30 @@ class PayloadDecoder(Protocol):
         ...
 
     def close(self) -> list[Delta]:
-        """The response ended: the last deltas.
+        """The last deltas, after the response ended.
 
-        Over the whole response there is exactly one `FinishDelta`, or at least one `ErrorDelta`: a stream that was cut
-        before the provider said that the answer was over ends in `ErrorDelta` code `cut`.
+        A whole response has exactly one `FinishDelta`, or at least one `ErrorDelta`. A stream that ends before the
+        provider says that the answer is complete ends in `ErrorDelta` code `cut`.
         """
         ...
 
     @property
     def finished(self) -> bool:
-        """The model has stopped: a `FinishDelta` was given. Usage may still follow."""
+        """Whether the model has stopped: there was a `FinishDelta`. Usage may still follow."""
         ...
 
     @property
     def complete(self) -> bool:
-        """The provider said that nothing more follows."""
+        """Whether the provider said that nothing more follows."""
         ...
 
 
 class Dialect(Protocol):
-    """One provider's HTTP API, as far as a streamed chat needs it."""
+    """The part of a provider's HTTP API that a streamed chat needs."""
 
     @property
     def name(self) -> str:
-        """As the settings name it."""
+        """The name used in the settings."""
         ...
 
     def path(self, model: str) -> str:
@@ -65,7 +65,7 @@ class Dialect(Protocol):
 
     @property
     def structured_output(self) -> bool:
-        """Whether `ChatRequest.response_schema` holds the answer to a JSON Schema, beside streaming."""
+        """Whether `ChatRequest.response_schema` constrains a streamed answer to a JSON Schema."""
         ...
 
     def headers(self, key: str | None) -> Mapping[str, str]:
@@ -82,7 +82,7 @@ class Dialect(Protocol):
 
 
 def provider_error(message: object, *codes: object) -> ErrorDelta:
-    """An `ErrorDelta` from what a provider gave as message and as codes; the first usable code names the error."""
+    """An `ErrorDelta` from a provider's message and codes; the first usable code becomes the error's code."""
     names = [str(code) for code in codes if isinstance(code, str | int) and not isinstance(code, bool) and code != ""]
     return ErrorDelta(
         message=well_formed(message) if isinstance(message, str) else "",

@@ -1,4 +1,4 @@
-"""Function calls as Gemini streams them: whole, or, when asked for, argument by argument with JSON paths."""
+"""Function calls as Gemini streams them: whole, or, if requested, argument by argument with JSON paths."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _VALUES = ("stringValue", "numberValue", "boolValue")
 
 @dataclass(slots=True)
 class _OpenCall:
-    """A call whose arguments come piece by piece."""
+    """A call whose arguments arrive in pieces."""
 
     index: int
     arguments: dict[str, Any] = field(default_factory=dict)
@@ -27,7 +27,7 @@ class GeminiFunctionCalls:
     """The calls of one response, numbered from 0.
 
     A part with a name begins a call. With `willContinue` its arguments follow in parts without a name, until one that
-    does not continue, until the next call, or until the end; they are put together here and given as JSON at the end.
+    does not continue, until the next call, or until the end. They are assembled here and returned as JSON at the end.
     """
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class GeminiFunctionCalls:
         if call.get("willContinue") is not True:
             deltas += self.close()
         elif not deltas:
-            # Empty, to show that the model is at work.
+            # An empty delta shows that the model is working: it resets the idle time limit.
             deltas.append(ToolCallDelta(self._open.index))
         return deltas
 
@@ -63,7 +63,7 @@ class GeminiFunctionCalls:
 
 
 def _put(arguments: dict[str, Any], piece: dict[str, Any]) -> None:
-    """Set the value of one `partialArgs` entry; text is appended to the text that is there. Nonsense sets nothing."""
+    """Set the value of one `partialArgs` entry; text is appended to existing text. An invalid entry sets nothing."""
     path = piece.get("jsonPath")
     if not isinstance(path, str) or not path.startswith("$"):
         return
@@ -78,7 +78,7 @@ def _put(arguments: dict[str, Any], piece: dict[str, Any]) -> None:
     place: Any = arguments
     for step, following in zip(steps, [*steps[1:], None], strict=True):
         if isinstance(place, list) and isinstance(step, int):
-            # Entries come in order: a gap is a fault, and must not cost memory.
+            # Entries arrive in order. A gap is a fault and must not allocate memory.
             if step > len(place):
                 return
             if step == len(place):

@@ -3,7 +3,7 @@
 https://ai.google.dev/api/generate-content#method:-models.streamgeneratecontent
 
 A response is a sequence of partial responses whose candidates have parts. Text, thoughts and function calls are read;
-code that the provider runs by itself is left out. There is no end marker: the answer is over when the body is.
+code that the provider runs is ignored. There is no end marker: the answer ends with the body.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ _FINISH_REASONS = {
         ("SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "LANGUAGE"), FinishReason.CONTENT_FILTER
     ),
 }
-# The model wrote a call that is none; asked again it usually does better.
+# The model wrote an invalid call. A second attempt usually succeeds.
 _BROKEN_CALLS = frozenset({"MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "MALFORMED_RESPONSE"})
-# Documented for calls that another model made: without any signature the newer models refuse the request.
+# The documented value for calls that another model made: newer models refuse calls without a signature.
 _NO_SIGNATURE = "skip_thought_signature_validator"
 
 
 @dataclass(frozen=True, slots=True)
 class GeminiNative:
-    """The model's name is part of the path; one with a slash, such as `tunedModels/mine`, is taken as it is."""
+    """The model's name is part of the path; a name with a slash, such as `tunedModels/mine`, is used unchanged."""
 
     name = "gemini-native"
     structured_output = True
@@ -44,14 +44,14 @@ class GeminiNative:
         return f"/{quote(resource)}:streamGenerateContent?alt=sse"
 
     def headers(self, key: str | None) -> Mapping[str, str]:
-        """`x-goog-api-key` when there is a key: in the query it would end up in logs."""
+        """`x-goog-api-key` if there is a key: in the query it would appear in logs."""
         headers = {"Content-Type": "application/json", "Accept": "text/event-stream"}
         if key:
             headers["x-goog-api-key"] = key
         return headers
 
     def body(self, request: ChatRequest, model: str) -> bytes:
-        """The request. That a stream is wanted is in the path."""
+        """The request. The path asks for a stream."""
         del model
         body: dict[str, Any] = {"contents": _contents(request.messages)}
         system = [{"text": m.content} for m in request.messages if m.role == "system" and m.content]
@@ -98,7 +98,7 @@ def _generation_config(request: ChatRequest) -> dict[str, Any]:
 
 
 def _contents(messages: Iterable[Message]) -> list[dict[str, Any]]:
-    """The conversation in turns: the results of a round of calls are one turn of the user's, in the calls' order."""
+    """The conversation in turns: the results of a round of calls are one user turn, in the order of the calls."""
     turns: list[dict[str, Any]] = []
     names: dict[str, str] = {}
     for message in messages:
@@ -116,13 +116,13 @@ def _contents(messages: Iterable[Message]) -> list[dict[str, Any]]:
 
 def _parts(message: Message, names: Mapping[str, str]) -> list[dict[str, Any]]:
     if message.role == "tool":
-        # Results are matched to calls by name and order; ids are not known to every version of the API.
+        # The API matches results to calls by name and order; not every version knows ids.
         name = names.get(message.tool_call_id or "", "unknown")
         return [{"functionResponse": {"name": name, "response": {"output": message.content}}}]
     parts: list[dict[str, Any]] = [{"text": message.content}] if message.content else []
     for number, call in enumerate(message.tool_calls):
         part: dict[str, Any] = {"functionCall": {"name": call.name, "args": arguments_of(call)}}
-        # Of calls that were made side by side only the first bears a signature.
+        # Of parallel calls only the first has a signature.
         if signature := call.signature or (_NO_SIGNATURE if number == 0 else None):
             part["thoughtSignature"] = signature
         parts.append(part)
@@ -180,7 +180,7 @@ class GeminiNativeDecoder(JsonPayloadDecoder):
 
     def _read_usage(self, usage: object) -> None:
         if isinstance(usage, dict):
-            # Thoughts and the results of the provider's own tools are not in the two main counts.
+            # The two main counts do not include thoughts and the results of the provider's own tools.
             read = count(usage.get("promptTokenCount")) + count(usage.get("toolUsePromptTokenCount"))
             written = count(usage.get("candidatesTokenCount")) + count(usage.get("thoughtsTokenCount"))
             self._add_usage(read, written)

@@ -2,11 +2,11 @@
 
 https://platform.openai.com/docs/api-reference/chat-streaming
 
-The compatible servers differ in what they leave out and where they put things. What is accepted here was seen in
-recordings: tool-call pieces without an index, several calls under one index, ids repeated or empty later, reasoning
-under three names, content as a list of parts, usage in the last choice, beside it, or in a vendor's field, an error
-inside a 200, a finish reason twice or never, no `[DONE]`, `message` beside or instead of `delta`, and the reasoning in
-tags before the answer.
+Compatible servers differ in the fields that they leave out and in the places that they use. The decoder accepts these
+deviations, all seen in recordings: tool-call pieces without an index, several calls with one index, repeated or empty
+ids, reasoning under three names, content as a list of parts, usage in the choice, in the chunk or in a vendor's field,
+an error in a response with status 200, two finish reasons or none, no `[DONE]`, `message` in addition to `delta` or
+instead of it, and reasoning in tags before the answer.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _FINISH_REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class OpenAIChat:
-    """`max_tokens_field` is `max_completion_tokens` for OpenAI's reasoning models; elsewhere few servers know that.
+    """`max_tokens_field` is `max_completion_tokens` for OpenAI's reasoning models; few other servers accept that name.
 
-    Without `takes_temperature` none is sent: those models refuse the request otherwise. With `sends_metadata` the body
+    Without `takes_temperature` no temperature is sent, because those models refuse it. With `sends_metadata` the body
     has `ChatRequest.metadata`; OpenAI itself refuses that field unless it stores the answer, so it is off by default.
     """
 
@@ -64,7 +64,7 @@ class OpenAIChat:
             "stream": True,
             "stream_options": {"include_usage": True},
         }
-        # Not every compatible server knows the tool choice `none`; all of them know no tools.
+        # Not every compatible server knows the tool choice `none`; every server accepts a request without tools.
         if request.tools and request.tool_choice != "none":
             body["tools"] = [
                 {
@@ -147,7 +147,7 @@ class OpenAIChatDecoder(JsonPayloadDecoder):
             if isinstance(delta, dict):
                 self._read_delta(delta)
             else:
-                # The older completions API, which some servers answer chats with.
+                # The format of the older completions API, which some servers use in answers to chats.
                 self._add_answer(choice.get("text"))
             reason = choice.get("finish_reason")
         self._read_usage(payload, choice)
@@ -184,7 +184,7 @@ class OpenAIChatDecoder(JsonPayloadDecoder):
             self._add_reasoning(reasoning)
         if content:
             self._add_answer(content)
-        if refusal := delta.get("refusal"):  # what the person is to read
+        if refusal := delta.get("refusal"):  # text for the person
             self._add_text(refusal)
         if pieces := delta.get("tool_calls"):
             for piece in self._calls.feed(pieces):

@@ -2,8 +2,8 @@
 
 https://platform.openai.com/docs/api-reference/responses-streaming
 
-A response is a list of output items. Messages, reasoning and function calls are read; tools that the provider runs by
-itself are not calls for us. The API has no stop sequences: `ChatRequest.stop` has no effect here.
+A response is a list of output items. Messages, reasoning and function calls are read; calls of tools that the
+provider runs are ignored. The API has no stop sequences: `ChatRequest.stop` has no effect here.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _INCOMPLETE = {
 
 @dataclass(frozen=True, slots=True)
 class OpenAIResponses:
-    """Asks for responses that the provider does not store. Without `takes_temperature` none is sent."""
+    """Asks for responses that the provider does not store. Without `takes_temperature` no temperature is sent."""
 
     takes_temperature: bool = True
     name = "openai-responses"
@@ -58,7 +58,7 @@ class OpenAIResponses:
                     "name": tool.name,
                     "description": tool.description,
                     "parameters": dict(tool.parameters),
-                    # This API is strict unless told otherwise, and then refuses schemas with optional properties.
+                    # Strict is this API's default; it then refuses schemas with optional properties.
                     "strict": False,
                 }
                 for tool in request.tools
@@ -99,7 +99,7 @@ def _items(message: Message) -> list[dict[str, Any]]:
 
 @dataclass(slots=True)
 class _OpenCall:
-    """A function call in progress: our index, and whether its arguments began to come."""
+    """A function call in progress: our index, and whether a piece of its arguments came."""
 
     index: int
     arguments_came: bool = False
@@ -108,7 +108,7 @@ class _OpenCall:
 class OpenAIResponsesDecoder(JsonPayloadDecoder):
     """Events of one response to deltas. See `streaming.dialects.base.PayloadDecoder`.
 
-    What the `done` events repeat is used only where no delta came before.
+    A `done` event repeats what its deltas said; it is used only if there were no deltas.
     """
 
     def __init__(self) -> None:
@@ -147,12 +147,12 @@ class OpenAIResponsesDecoder(JsonPayloadDecoder):
                 self._end(payload.get("response"))
             case "error":
                 self._fail(self._error(payload.get("error") or payload))
-            case None if payload.get("object") == "response":  # of a server that ignored `stream`
+            case None if payload.get("object") == "response":  # from a server that ignored `stream`
                 self._end(payload)
             case None if payload.get("error"):
                 self._fail(self._error(payload["error"]))
             case _:
-                pass  # what repeats the above, tells of the provider's own tools, or was added since
+                pass  # repetitions, the provider's own tools, and event types that were added later
 
     # ---- function calls ---------------------------------------------------------------------------------------------
 
@@ -161,7 +161,7 @@ class OpenAIResponsesDecoder(JsonPayloadDecoder):
             return None
         call = _OpenCall(len(self._calls))
         self._calls.append(call)
-        # By both: some gateways give an item another id in each event, and some events lack the place.
+        # By index and by id: some gateways change the id in each event, and some events lack the index.
         for key in (payload.get("output_index"), item.get("id")):
             if isinstance(key, int | str):
                 self._call_at[key] = call
@@ -211,7 +211,7 @@ class OpenAIResponsesDecoder(JsonPayloadDecoder):
         self.complete = True
 
     def _read_output(self, output: object) -> None:
-        """The output of a response that came whole."""
+        """Read the output of a response that was not streamed."""
         for place, item in enumerate(objects(output)):
             self._close_item({"output_index": place}, item)
             for part in objects(item.get("content")) if item.get("type") == "message" else ():
@@ -219,7 +219,7 @@ class OpenAIResponsesDecoder(JsonPayloadDecoder):
 
 
 def _part(payload: dict[str, Any], place: str) -> tuple[object, object, object]:
-    """Names one part of a message. The item's id is left out where the place says as much: some gateways change it."""
+    """The key of one part of a message. The item's id counts only without an index: some gateways change it."""
     output, content = payload.get("output_index"), payload.get(place)
     item = payload.get("item_id") if not isinstance(output, int) else None
     hashable = (value if isinstance(value, int | str) else None for value in (output, item, content))

@@ -1,4 +1,4 @@
-"""Tool calls as OpenAI-compatible servers stream them: in pieces whose index and id cannot be relied on."""
+"""Tool calls as OpenAI-compatible servers stream them: in pieces with an unreliable index and id."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from streaming.chat import ToolCallDelta
 
 @dataclass(slots=True)
 class _OpenCall:
-    """A tool call in progress: our index, and what of it was given already."""
+    """A tool call in progress: our index, its id, and whether its name was returned."""
 
     index: int
     id: str | None
@@ -22,8 +22,8 @@ class OpenAIToolCalls:
     """The tool calls of one response, numbered from 0 in the order in which they were opened.
 
     A piece belongs to the call with its `index`. Without an index it belongs to the call with its id, or, without an
-    id, to the latest. A piece whose id differs from that of the call at its index opens another: some servers give
-    every call index 0.
+    id, to the latest. A piece whose id differs from that of the call at its index opens another call: some servers
+    give every call index 0.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class OpenAIToolCalls:
         self._latest: int | None = None
 
     def feed(self, pieces: object) -> list[ToolCallDelta]:
-        """What the `tool_calls` of one delta add. Whatever is not a list of objects adds nothing."""
+        """The deltas for the `tool_calls` of one chunk. Anything but a list of objects adds nothing."""
         if not isinstance(pieces, list):
             return []
         deltas = [self._feed_piece(piece) for piece in pieces if isinstance(piece, dict)]
@@ -67,7 +67,7 @@ class OpenAIToolCalls:
         for key, call in self._calls.items():
             if identity is not None and call.id == identity:
                 return key
-        # Below zero, so that it cannot meet an index that the server gives.
+        # Negative, so that it cannot equal an index from the server.
         return -1 - self.count
 
 

@@ -1,4 +1,4 @@
-"""What the payload decoders have in common: JSON payloads in, deltas out, an answer that ends exactly once."""
+"""The base class of the payload decoders: JSON payloads in, deltas out, an answer that ends exactly once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _DONE = "[DONE]"
 class JsonPayloadDecoder(ABC):
     """A `streaming.dialects.base.PayloadDecoder` for payloads that are JSON objects.
 
-    A dialect implements `_read`, which says what one payload means by calling `_add_...`, `_finish` and `_fail`.
+    A dialect implements `_read`, which reads one payload and calls `_add_...`, `_finish` and `_fail`.
     """
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class JsonPayloadDecoder(ABC):
             return []
         text = (event.data if event.error is None else event.error).strip()
         if text == _DONE:
-            # Some servers never give a finish reason; `[DONE]` says as much.
+            # Some servers never send a finish reason, only `[DONE]`.
             self._finish(FinishReason.STOP)
             self.complete = True
         elif text:
@@ -69,7 +69,7 @@ class JsonPayloadDecoder(ABC):
         return self._given()
 
     def close(self) -> list[Delta]:
-        """The response ended. Code `cut` when it did so before the model had stopped."""
+        """The last deltas, after the response ended. Code `cut` if it ended before the model stopped."""
         if not self.complete:
             self.complete = True
             if not (self.finished or self._failed):
@@ -79,7 +79,7 @@ class JsonPayloadDecoder(ABC):
 
     @abstractmethod
     def _read(self, payload: dict[str, Any]) -> None:
-        """What one payload means. Whatever is not as the provider documents it is left out, never an exception."""
+        """Read one payload. Values that differ from the provider's documentation are ignored, without an exception."""
 
     def _plain_text(self, events: bytes) -> str | None:
         """The text of whole events that are one piece of text each. None, with nothing read, if one is another.
@@ -135,18 +135,18 @@ class JsonPayloadDecoder(ABC):
         )
 
     def _add_usage(self, input_tokens: int, output_tokens: int) -> None:
-        """Counts so far. The same counts again, or none at all, add nothing."""
+        """Add the token counts so far, unless they are zero or unchanged."""
         usage = UsageDelta(input_tokens, output_tokens)
         if usage != self._usage and (input_tokens or output_tokens):
             self._usage = usage
             self._deltas.append(usage)
 
     def _finish(self, reason: FinishReason) -> None:
-        """The model has stopped. Only the first time counts."""
+        """The model has stopped. Only the first call has an effect."""
         self._flush()
         if not self.finished and not self._failed:
             self.finished = True
-            # Some servers say `stop` after tool calls, and some APIs have no word for it.
+            # Some servers send `stop` after tool calls, and some APIs have no reason for tool calls.
             if reason is FinishReason.STOP and self._called:
                 reason = FinishReason.TOOL_CALLS
             self._deltas.append(FinishDelta(reason))
@@ -156,7 +156,7 @@ class JsonPayloadDecoder(ABC):
         self._deltas.append(error)
 
     def _flush(self) -> None:
-        """Half surrogates that waited for their other half in vain."""
+        """Add U+FFFD for first halves of surrogate pairs whose second half did not come."""
         if reasoning := self._reasoning.mend("", last=True):
             self._deltas.append(ReasoningDelta(reasoning))
         if content := self._content.mend("", last=True):
@@ -168,22 +168,22 @@ def _well_formed(text: str | None) -> str | None:
 
 
 def count(value: object) -> int:
-    """A token count as a provider gives it; 0 for anything that is none."""
+    """A token count from a provider; 0 for any value that is not a count."""
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0
 
 
 def objects(values: object) -> list[dict[str, Any]]:
-    """The objects in a list that should hold objects; none when it is no list."""
+    """The objects in `values`; empty if it is not a list."""
     return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
 
 
 def encoded(body: dict[str, Any]) -> bytes:
-    """`body` as JSON. A lone surrogate cannot be UTF-8, and one in a prompt must not fail the request."""
+    """`body` as JSON in UTF-8. An unpaired surrogate becomes `?`, so that it cannot fail the request."""
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def arguments_of(call: ToolCall) -> dict[str, Any]:
-    """The arguments as the object that some APIs want; empty when the model wrote something else."""
+    """The arguments as an object, which some APIs require; empty if the model wrote something else."""
     try:
         arguments = json.loads(call.arguments)
     except (ValueError, RecursionError):

@@ -1,10 +1,11 @@
-"""Server-sent events, decoded from bytes as they come: the WHATWG algorithm, sans-IO.
+"""An incremental decoder of server-sent events: the WHATWG algorithm, sans-IO.
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 
-Two things go beyond it, because model servers do them: `SseDecoder.close` hands out the event that an ended stream left
-unfinished (WHATWG discards it), and an `error:` line, which WHATWG ignores as an unknown field, is kept in
-`ServerSentEvent.error`.
+Three deviations, made for model servers:
+- `SseDecoder.close` returns an event whose blank line is missing at the end of the stream. WHATWG discards it.
+- `ServerSentEvent.error` keeps an `error:` line. WHATWG ignores it as an unknown field.
+- `retry:` lines are ignored: a stream is never reconnected.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _CR, _LF = 0x0D, 0x0A
 class ServerSentEvent:
     """One dispatched event. `data` joins the event's `data` lines by line feeds; `id` is the last event id so far.
 
-    `error` is the value of a non-standard `error:` line, and only then may there have been no `data` line.
+    `error` is the value of a non-standard `error:` line. An event without one has at least one `data` line.
     """
 
     data: str = ""
@@ -36,10 +37,10 @@ class SseEventTooLargeError(Exception):
 
 
 class SseDecoder:
-    """Bytes in, events out. Bytes may be cut anywhere; an event is out as soon as its blank line is in.
+    """Bytes in, events out. Bytes may be cut anywhere; an event is returned as soon as its blank line was fed.
 
-    Never raises for what the peer sends. The one fault there is, an event of more than `max_event_bytes`, is recorded
-    in `error`; the events before it are still returned, and everything after it is ignored.
+    Input from the peer never raises an exception. The only fault is an event of more than `max_event_bytes`: it is
+    recorded in `error`. The events before it are still returned; everything after it is ignored.
     """
 
     def __init__(self, *, max_event_bytes: int = 1 << 20) -> None:
@@ -57,7 +58,7 @@ class SseDecoder:
 
     @property
     def between_events(self) -> bool:
-        """Whether all that was fed is behind: the next byte begins an event as if none had been before it."""
+        """Whether the next byte begins an event, with no unfinished event or line before it."""
         return not (
             self._line
             or self._data
@@ -75,10 +76,10 @@ class SseDecoder:
             return []
         if self._after_cr and chunk[0] == _LF:
             chunk = chunk[1:]
-        # A CR ends its line at once; the LF of a CRLF that was cut in two is dropped when it comes.
+        # A CR ends its line immediately. If a chunk ends between CR and LF, the LF is dropped when it comes.
         self._after_cr = chunk[-1] == _CR if chunk else False
         events: list[ServerSentEvent] = []
-        # bytes.splitlines knows CR, LF and CRLF and nothing else, which is what the grammar wants.
+        # bytes.splitlines splits at CR, LF and CRLF only, as the grammar requires.
         for line in chunk.splitlines(keepends=True):
             if line[-1] not in (_LF, _CR):
                 self._line += line
@@ -94,9 +95,9 @@ class SseDecoder:
         return events
 
     def close(self) -> ServerSentEvent | None:
-        """The stream ended: what it left unfinished, as if a blank line had followed.
+        """The event that the end of the stream left unfinished, as if a blank line had followed; None if there is none.
 
-        WHATWG discards this event. It may be cut inside its last line; None when nothing was left.
+        WHATWG discards this event. It may be cut inside its last line.
         """
         if self.error is not None:
             return None

@@ -1,4 +1,4 @@
-"""Reasoning that a model writes into its text: `<think>...</think>` before the answer, as open models do."""
+"""Reasoning inside a model's text: open models write `<think>...</think>` before the answer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ _CLOSE = "</think>"
 
 
 class ThinkTags:
-    """Tells reasoning from answer in the text of one response, which may be cut anywhere.
+    """Separates reasoning from answer in the text of one response, which may be cut anywhere.
 
     Only a tag that begins the text counts: later ones are part of the answer. White space around the tags is dropped.
     """
@@ -18,7 +18,7 @@ class ThinkTags:
 
     @property
     def over(self) -> bool:
-        """Whether all text that follows is the answer."""
+        """Whether all further text is the answer."""
         return self._state == "answer"
 
     def feed(self, text: str) -> tuple[str, str]:
@@ -40,7 +40,7 @@ class ThinkTags:
         return self._reason(text) if self._state == "reasoning" else self._after(text)
 
     def close(self) -> tuple[str, str]:
-        """The text ended: what was held back, as reasoning and answer."""
+        """The text that was held back, as reasoning and answer, after the text ended."""
         held, self._held = self._held, ""
         if self._state == "reasoning":
             return held, ""
@@ -51,7 +51,7 @@ class ThinkTags:
         if tag:
             self._state = "after"
             return reasoning, self._after(rest)[1]
-        # What may be the beginning of the closing tag waits for the rest of it.
+        # A possible beginning of the closing tag is held back until the rest arrives.
         kept = next((n for n in range(min(len(_CLOSE) - 1, len(text)), 0, -1) if text.endswith(_CLOSE[:n])), 0)
         if kept:
             text, self._held = text[:-kept], text[-kept:]

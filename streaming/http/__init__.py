@@ -1,7 +1,7 @@
-"""An HTTP/1.1 transport for httpx on trio and httptools: what model streams come over.
+"""An HTTP/1.1 transport for httpx on trio and httptools: model streams use it.
 
-`response_parser` and `request_head` are sans-IO; `channel` moves bytes, `connecting` opens channels, `connection` has
-exchanges on one, `pool` decides which, and `transport` is httpx's view of all that.
+`response_parser` and `request_head` are sans-IO. `channel` moves bytes, `connector` opens channels, `connection` runs
+requests on one channel, `pool` selects the connection, and `transport` is the class that httpx calls.
 """
 
 from streaming.http.deadlines import ReadDeadline

@@ -1,4 +1,4 @@
-"""Bytes to and from one peer: a plain socket by its own system calls, anything else by trio's streams."""
+"""Bytes to and from one peer: direct system calls on a plain socket, trio's streams for anything else."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ class Channel(Protocol):
     """A connected byte stream for one task. `receive` and `send` raise OSError or trio's resource errors."""
 
     async def receive(self) -> bytes:
-        """At least one byte; b"" when the peer sends no more."""
+        """At least one byte; b"" at the end of the stream."""
         ...
 
     async def send(self, data: bytes) -> None:
-        """All of `data`."""
+        """Send all of `data`."""
         ...
 
     def readable(self) -> bool:
-        """Whether something, be it the end, has come in that nobody has read."""
+        """Whether there are unread bytes, or the peer has closed its side."""
         ...
 
     def wake(self) -> None:
-        """Let `receive` raise `trio.ClosedResourceError`, now if it waits and whenever it is called again."""
+        """Make the waiting `receive` and all later calls raise `trio.ClosedResourceError`."""
         ...
 
     def close(self) -> None:
-        """Close at once, without a farewell. May be called again."""
+        """Close immediately, without TLS shutdown. May be called again."""
         ...
 
 
 class PlainChannel:
-    """A TCP socket without trio's stream and socket layers around it, which cost more than the system calls do.
+    """A TCP socket without trio's stream and socket layers, which cost more than the system calls.
 
     Takes over `stream`'s socket.
     """
@@ -48,7 +48,7 @@ class PlainChannel:
         self._woken = False
 
     async def receive(self) -> bytes:
-        # While a model writes there is seldom anything yet: the wait comes first, and is the checkpoint too.
+        # A model usually has not sent anything yet. So wait first; the wait is also the checkpoint.
         while True:
             if self._woken:
                 raise trio.ClosedResourceError

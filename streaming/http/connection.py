@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection and the exchanges on it. What goes wrong comes out as httpx names it."""
+"""One HTTP/1.1 connection and the exchanges on it. It raises httpx's exceptions."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from streaming.http.request_head import BodyFraming, UnsendableRequest, asks_to_
 from streaming.http.response_parser import MalformedResponse, ResponseParser
 
 _BROKEN: Final = (OSError, trio.BrokenResourceError, trio.ClosedResourceError)
-# A body in small pieces goes out in fewer packets.
+# Small pieces of a body are joined, to send fewer packets.
 _COALESCE_BYTES: Final = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """In seconds, None for none; `read` and `write` are for one read or write each."""
+    """Time limits in seconds, None for no limit; `read` and `write` are for one read or write each."""
 
     connect: float | None = None
     read: float | None = None
@@ -31,7 +31,7 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A request as it goes on the wire: httpx's, with what a proxy on the way makes of its target and headers."""
+    """A request as it is sent: httpx's request, with the target and headers that a proxy on the way requires."""
 
     method: bytes
     target: bytes
@@ -42,7 +42,7 @@ class Outgoing:
 class Connection:
     """One exchange at a time: `send`, `read_head`, `read_body` until it gives b"".
 
-    After any exception, cancellation included, the connection is of no more use and the caller closes it.
+    After any exception, including cancellation, the connection is unusable and the caller closes it.
     """
 
     def __init__(self, channel: Channel) -> None:
@@ -58,7 +58,7 @@ class Connection:
 
     @property
     def stale(self) -> bool:
-        """Whether an idle connection is of no more use: its peer closed it, or sent what nobody asked for."""
+        """Whether an idle connection is unusable: the peer closed it, or sent data without a request."""
         return self._channel.readable()
 
     @property
@@ -67,11 +67,11 @@ class Connection:
         return self.response.keep_alive and self._may_reuse and not self._expired
 
     def close(self) -> None:
-        """Close at once. May be called again."""
+        """Close immediately. May be called again."""
         self._channel.close()
 
     def expire(self) -> None:
-        """The time for reading is over: whoever reads gets `httpx.ReadTimeout`."""
+        """End the time for reading: the task that reads gets `httpx.ReadTimeout`."""
         self._expired = True
         self._channel.wake()
 
@@ -91,7 +91,7 @@ class Connection:
             self._first = await self._receive()
 
     async def read_body(self) -> bytes:
-        """What came of the body; b"" at its end. Raises `httpx.ReadTimeout`, `ReadError` or `RemoteProtocolError`."""
+        """The next bytes of the body, b"" at its end. Raises `httpx.TransportError`."""
         if self._first:
             first, self._first = self._first, b""
             return first
@@ -102,7 +102,7 @@ class Connection:
         return b""
 
     async def _receive(self) -> bytes:
-        """One read, parsed: the body that was in it."""
+        """Read and parse once: the part of the body in it."""
         try:
             if self._read_timeout is None:
                 data = await self._channel.receive()

@@ -1,4 +1,4 @@
-"""Opening a channel to an origin: TCP, TLS, a proxy's tunnel. Every failure comes out as httpx names it."""
+"""Opens a channel to an origin: TCP, TLS, a proxy's tunnel. Every failure is one of httpx's exceptions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _RECEIVE_BYTES: Final = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """An HTTP proxy, reached over TLS when its URL says https. `headers` go to it and nowhere else."""
+    """An HTTP proxy, reached over TLS if its URL begins with https. Only the proxy gets `headers`."""
 
     url: httpx.URL = field(repr=False)
     headers: tuple[tuple[bytes, bytes], ...] = field(repr=False)
@@ -29,7 +29,7 @@ class Proxy:
 
     @classmethod
     def of(cls, proxy: httpx.Proxy) -> Proxy:
-        """httpx's description of it. Raises ValueError for a proxy that does not speak HTTP."""
+        """Convert httpx's description of a proxy. Raises ValueError for a proxy that is not an HTTP proxy."""
         if proxy.url.scheme not in DEFAULT_PORTS:
             raise ValueError(f"this transport knows http and https proxies, no {proxy.url.scheme} ones")
         headers = list(proxy.headers.raw)
@@ -41,10 +41,10 @@ class Proxy:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Whom a connection leads to: connections of equal routes can stand for one another.
+    """The destination of a connection: connections with equal routes are interchangeable.
 
-    `host` and `port` are the origin's, or the proxy's when it is to forward the request; with `tunnel` the proxy passes
-    bytes on to the origin. `server_name` is what the certificate must be for; None without TLS.
+    `host` and `port` are the origin's, or the proxy's if it forwards the request. With `tunnel` the proxy passes bytes
+    on to the origin. `server_name` is the name that the certificate must have; None without TLS.
     """
 
     host: str
@@ -54,12 +54,12 @@ class Route:
 
 
 def port_of(url: httpx.URL) -> int:
-    """The port, the scheme's own one if none is named."""
+    """The port of the URL, or the default port of its scheme."""
     return url.port or DEFAULT_PORTS[url.scheme]
 
 
 class Connector:
-    """Opens channels, straight or through `proxy`; `ssl_context` is for the origins."""
+    """Opens channels, directly or through `proxy`; `ssl_context` is for the origins."""
 
     def __init__(self, ssl_context: ssl.SSLContext, proxy: Proxy | None) -> None:
         self.proxy = proxy
@@ -78,7 +78,7 @@ class Connector:
             match error:
                 case trio.TooSlowError():
                     raise httpx.ConnectTimeout("connecting took too long") from None
-                # UnicodeError, and what ssl says of a name, are ValueErrors.
+                # UnicodeError is a ValueError, and ssl raises ValueError for an invalid name.
                 case OSError() | trio.BrokenResourceError() | ValueError():
                     raise httpx.ConnectError(str(error.__cause__ or error)) from error
             raise

@@ -1,6 +1,6 @@
-"""Deadlines for reading that cost a token next to nothing: moved by an assignment, watched by one task for all.
+"""Cheap deadlines for reads: an assignment moves a deadline, and one task watches all of them.
 
-A cancel scope around each read would be a sixth of a token's whole way.
+A cancel scope around each read would be a sixth of the cost of a token.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import trio
 
 
 class ReadDeadline:
-    """When the reading of one response ends, on trio's clock. Without one that is set it goes on."""
+    """The deadline for reading one response, on trio's clock. Until it is set there is no time limit."""
 
     __slots__ = ("_expire", "_watch", "at")
 
@@ -22,37 +22,37 @@ class ReadDeadline:
         self._expire = expire
 
     def set(self, at: float) -> None:
-        """Move it; `math.inf` takes it away. When it passes, the reader is woken with a fault and nothing else is."""
+        """Move the deadline; `math.inf` removes it. When it passes, only this reader is woken, with a fault."""
         self.at = at
         if at < self._watch.wakes_at:
             self._watch.wake()
 
     def expire(self) -> None:
-        """It has passed."""
+        """Wake the reader: the deadline has passed."""
         self.at = math.inf
         self._expire()
 
     def end(self) -> None:
-        """Nobody reads any more. May be called again."""
+        """End the watch: nothing reads any more. May be called again."""
         self._watch.end(self)
 
 
 class DeadlineWatch:
-    """Watches any number of deadlines, by a task that runs while there are any.
+    """Watches any number of deadlines with one task, which runs while there are deadlines.
 
-    That task is one of trio's system tasks: an httpx client has no nursery that it could live in, and what it does
-    needs none, since it only wakes readers and can't fail.
+    The task is a system task of trio, because an httpx client has no nursery. It needs none: it only wakes readers
+    and cannot fail.
     """
 
     def __init__(self) -> None:
         self._deadlines: set[ReadDeadline] = set()
         self.wakes_at = -math.inf
-        """When the task looks again by itself; -inf while there is none, or it is about to."""
+        """When the task checks again; -inf if there is no task, or if it is about to check."""
         self._woken = trio.Event()
         self._running = False
 
     def begin(self, expire: Callable[[], None]) -> ReadDeadline:
-        """A new deadline, not set; `expire` is called when one that was set has passed."""
+        """A new deadline, not set yet; `expire` is called when it passes."""
         deadline = ReadDeadline(self, expire)
         self._deadlines.add(deadline)
         if not self._running:
@@ -61,13 +61,13 @@ class DeadlineWatch:
         return deadline
 
     def end(self, deadline: ReadDeadline) -> None:
-        """Watch it no more."""
+        """Stop watching it."""
         self._deadlines.discard(deadline)
         if not self._deadlines:
             self.wake()
 
     def wake(self) -> None:
-        """Look again, at once."""
+        """Check again now."""
         self.wakes_at = -math.inf
         self._woken.set()
 

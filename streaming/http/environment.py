@@ -1,6 +1,6 @@
-"""The proxies that the environment names, as transports that an `httpx.AsyncClient` mounts.
+"""The proxies of the environment, as transports that an `httpx.AsyncClient` mounts.
 
-httpx looks at the environment only when it makes its own transport; this does the same for ours.
+httpx reads the environment only for its own transport; this module does the same for ours.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _SCHEMES: Final = ("http", "https", "all")
 def environment_transports(
     limits: httpx.Limits, verify: ssl.SSLContext, proxies: Callable[[], Mapping[str, str]] = getproxies
 ) -> dict[str, httpx.AsyncBaseTransport | None]:
-    """`mounts` for a client: patterns of URLs and the transport for them, None for the client's own.
+    """`mounts` for a client: URL patterns and their transport; None means the client's default transport.
 
     HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY are read as httpx reads them. A SOCKS proxy gets httpx's transport,
-    which raises ImportError when its package for that is missing.
+    which raises ImportError if the package `socksio` is missing.
     """
     return {
         pattern: None if url is None else _transport(url, limits, verify)

@@ -1,6 +1,6 @@
-"""Which connection a request goes out on: an idle one of its route, a new one within the limits, or a wait for either.
+"""Selects the connection for a request: an idle one of its route, or a new one within the limits, or a wait for either.
 
-All decisions are synchronous; only waiting for a place is not.
+All decisions are synchronous; only the wait for a place is asynchronous.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ class _Waiter:
 
 
 class ConnectionPool:
-    """At most `limits.max_connections` in all and `max_per_host` to one route, those being opened included.
+    """At most `limits.max_connections` in total and `max_per_host` per route, including those being opened.
 
-    Of them `limits.max_keepalive_connections` may be idle, each for `limits.keepalive_expiry` seconds.
+    At most `limits.max_keepalive_connections` are idle, each for at most `limits.keepalive_expiry` seconds.
     """
 
     def __init__(self, limits: httpx.Limits, max_per_host: int | None) -> None:
@@ -59,7 +59,7 @@ class ConnectionPool:
         return f"<ConnectionPool {len(self._leases)} in use, {len(self._idle)} idle, {len(self._waiters)} waiting>"
 
     async def take(self, route: Route, timeout_s: float | None) -> Lease:
-        """A place for a request, in the order of asking. The caller gives it back. Raises `httpx.PoolTimeout`."""
+        """A place for a request, first come, first served. The caller gives it back. Raises `httpx.PoolTimeout`."""
         lease = self._try_take(route)
         if lease is not None:
             return lease
@@ -77,7 +77,7 @@ class ConnectionPool:
         return waiter.lease
 
     def give_back(self, lease: Lease) -> None:
-        """The exchange is over: the connection is kept when it can be, otherwise closed. May be called again."""
+        """End an exchange: keep the connection if it is reusable, otherwise close it. May be called again."""
         if lease not in self._leases:
             return
         self._leases.discard(lease)
@@ -91,7 +91,7 @@ class ConnectionPool:
         self._serve_waiters()
 
     def discard(self, lease: Lease) -> None:
-        """As `give_back`, of a connection that failed, was never opened, or whose response nobody reads on."""
+        """Give back a place and close its connection: it failed, was never opened, or has an unread response."""
         if lease.connection is not None:
             lease.connection.close()
         if lease in self._leases:
@@ -100,7 +100,7 @@ class ConnectionPool:
             self._serve_waiters()
 
     def close(self) -> None:
-        """Close every connection, those in use too."""
+        """Close all connections, including those in use."""
         self._closed = True
         while self._idle:
             self._drop_idle(0)
@@ -112,7 +112,7 @@ class ConnectionPool:
         now = trio.current_time()
         while self._idle and self._idle[0].expires <= now:
             self._drop_idle(0)
-        # The one used last is the likeliest to be still open.
+        # The connection used last is the most likely to be open.
         for at in range(len(self._idle) - 1, -1, -1):
             idle = self._idle[at]
             if idle.route == route:

@@ -1,4 +1,4 @@
-"""A request's head as bytes, and how its body is framed. Sans-IO; nothing of the caller's can add a line to it."""
+"""A request's head as bytes, and the framing of its body. Sans-IO. No value from the caller can add a header line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 
 class UnsendableRequest(Exception):
-    """The request can't be written as HTTP/1.1. The message quotes nothing of it."""
+    """The request can't be written as HTTP/1.1. The message contains no part of the request."""
 
 
 def request_head(method: bytes, target: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
@@ -34,7 +34,7 @@ def request_head(method: bytes, target: bytes, headers: Iterable[tuple[bytes, by
 
 
 class BodyFraming:
-    """How the body of a request with `headers` is put on the wire: in chunks, of a length, or not at all."""
+    """How the body of a request with `headers` is sent: in chunks, with a length, or not at all."""
 
     def __init__(self, headers: Headers) -> None:
         self._chunked = False
@@ -47,11 +47,11 @@ class BodyFraming:
                         raise UnsendableRequest("the only transfer coding is chunked")
                 case b"content-length":
                     if not value.isdigit():
-                        raise UnsendableRequest("the content length is no number")
+                        raise UnsendableRequest("the Content-Length is not a number")
                     self._left = int(value)
 
     def piece(self, data: bytes) -> bytes:
-        """`data` as it is sent. Raises `UnsendableRequest` when it is more than was announced."""
+        """The bytes to send for `data`. Raises `UnsendableRequest` if the body is longer than its Content-Length."""
         if self._chunked:
             return b"%x\r\n%b\r\n" % (len(data), data) if data else b""
         self._left -= len(data)
@@ -60,7 +60,7 @@ class BodyFraming:
         return data
 
     def end(self) -> bytes:
-        """What follows the last piece. Raises `UnsendableRequest` when the body is too short."""
+        """The bytes after the last piece. Raises `UnsendableRequest` if the body is shorter than its Content-Length."""
         if self._chunked:
             return b"0\r\n\r\n"
         if self._left:
@@ -69,7 +69,7 @@ class BodyFraming:
 
 
 def asks_to_close(headers: Headers) -> bool:
-    """Whether the connection is to be closed after this exchange."""
+    """Whether the request asks to close the connection after this exchange."""
     return any(
         name.lower() == b"connection" and b"close" in [part.strip() for part in value.lower().split(b",")]
         for name, value in headers

@@ -1,4 +1,4 @@
-"""One HTTP/1.1 response, parsed from bytes as they come: llhttp by way of httptools, sans-IO."""
+"""An incremental parser of one HTTP/1.1 response, with httptools (llhttp). Sans-IO."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-# Of what is no body: the head with its interim responses, the framing of chunks, the trailers. As much as h11 allows.
+# For everything but the body: head, interim responses, framing of chunks, trailers. The same limit as in h11.
 MAX_OVERHEAD_BYTES: Final = 100 * 1024
 _SWITCHING_PROTOCOLS: Final = 101
 _FIRST_FINAL_STATUS: Final = 200
@@ -14,20 +14,20 @@ _VERSIONS: Final = frozenset({"1.0", "1.1"})
 
 
 class MalformedResponse(Exception):
-    """The peer sent what is no response, too large a head, or less than it announced."""
+    """The peer sent something that is not a response, too large a head, or a body shorter than announced."""
 
 
 class ResponseParser:
-    """Bytes in, body out; the head is there when `headed` is true. Interim responses (1xx) are dropped.
+    """Bytes in, body out; the head is complete when `headed` is true. Interim responses (1xx) are dropped.
 
-    With `bodiless` the response ends with its head, whatever that says, as to HEAD and CONNECT.
+    With `bodiless` the response ends with its head, whatever its headers say, as for HEAD and CONNECT.
     """
 
     def __init__(self, *, bodiless: bool = False) -> None:
         self.headed = False
         self.complete = False
         self.keep_alive = False
-        """When complete: whether the connection may carry another request."""
+        """Once complete: whether the connection may be used for another request."""
         self.status = 0
         self.reason = b""
         self.headers: list[tuple[bytes, bytes]] = []
@@ -36,7 +36,7 @@ class ResponseParser:
         self._overhead = 0
         self._fault: str | None = None
         self._body: list[bytes] = []
-        # httptools looks the callbacks up once: the list's own method is the cheapest there is.
+        # httptools looks up the callbacks once; the list's own method is the cheapest callback.
         self.on_body = self._body.append
         self._parser = HttpResponseParser(self)
 
@@ -45,12 +45,12 @@ class ResponseParser:
         return f"<ResponseParser {state} status={self.status}>"
 
     def feed(self, data: bytes) -> bytes:
-        """The body that is in `data`, which must not be empty. Raises `MalformedResponse`."""
+        """The part of the body in `data`, which must not be empty. Raises `MalformedResponse`."""
         headed = self.headed
         try:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade) as error:
-            # What follows a whole response is no part of it; the connection is of no further use.
+            # Bytes after a complete response do not belong to it; the connection is unusable.
             if not self.complete:
                 raise MalformedResponse(self._fault or str(error) or "invalid HTTP") from None
             self.keep_alive = False
@@ -66,7 +66,7 @@ class ResponseParser:
         return b"" if self._bodiless else whole
 
     def feed_eof(self) -> None:
-        """The peer sends no more. Raises `MalformedResponse` when the response is not whole."""
+        """The stream ended. Raises `MalformedResponse` if the response is not complete."""
         if self.complete:
             return
         if not self.headed:
@@ -76,7 +76,7 @@ class ResponseParser:
         self.complete = True
 
     def _has_length(self) -> bool:
-        """Whether the body says where it ends; otherwise the connection's end does."""
+        """Whether the head determines the body's end; otherwise the body ends with the connection."""
         for name, value in self.headers:
             name = name.lower()
             if name == b"content-length":
@@ -85,7 +85,7 @@ class ResponseParser:
                 return value.lower().split(b",")[-1].strip() == b"chunked"
         return False
 
-    # ---- what httptools calls ---------------------------------------------------------------------------------------
+    # ---- called by httptools ----------------------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
         if self.complete:
@@ -97,7 +97,7 @@ class ResponseParser:
         self.reason += reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self.headed:  # a trailer otherwise
+        if not self.headed:  # otherwise it is a trailer
             self.headers.append((name, value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:

@@ -1,4 +1,4 @@
-"""httpx's view of it: a transport that an `httpx.AsyncClient` is given, and the body of a response."""
+"""The transport for an `httpx.AsyncClient`, and the body of a response."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _DEFAULT_LIMITS: Final = httpx.Limits(max_connections=100, max_keepalive_connect
 class HttptoolsTransport(httpx.AsyncBaseTransport):
     """HTTP/1.1 for httpx under trio. Raises httpx's exceptions and no others.
 
-    `verify` is the TLS context for the origins, httpx's default one when None. `limits` is as in httpx, `max_per_host`
-    a further limit to each origin. `proxy` is an HTTP or HTTPS proxy: it forwards requests to http:// and passes on
-    the bytes of those to https://.
+    `verify` is the TLS context for the origins, by default httpx's. `limits` is as in httpx; `max_per_host` is a
+    further limit for each origin. `proxy` is an HTTP or HTTPS proxy: it forwards requests for http:// and tunnels
+    requests for https://.
 
-    A request is sent once. An idle connection that its peer has closed is noticed before anything is sent on it, and
-    another one is taken. Leaving a response before its end, and cancelling, close the connection at once. A response
-    has the extension `read_deadline`, a `streaming.http.deadlines.ReadDeadline`.
+    A request is sent once. If the peer has closed an idle connection, this is noticed before anything is sent, and
+    another connection is used. Leaving a response before its end, or cancelling, closes the connection immediately.
+    A response has the extension `read_deadline`, a `streaming.http.deadlines.ReadDeadline`.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class HttptoolsTransport(httpx.AsyncBaseTransport):
         proxy: httpx.Proxy | None = None,
     ) -> None:
         context = verify or httpx.create_ssl_context()
-        # A server that speaks HTTP/2 too is told that we do not.
+        # Tells servers that also speak HTTP/2 that this client does not.
         context.set_alpn_protocols(["http/1.1"])
         self._connector = Connector(context, None if proxy is None else Proxy.of(proxy))
         self._pool = ConnectionPool(limits, max_per_host)
@@ -47,7 +47,7 @@ class HttptoolsTransport(httpx.AsyncBaseTransport):
         return f"<HttptoolsTransport {self._pool!r}>"
 
     async def aclose(self) -> None:
-        """Close every connection, those in use too."""
+        """Close all connections, including those in use."""
         self._pool.close()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -102,14 +102,14 @@ class HttptoolsTransport(httpx.AsyncBaseTransport):
             names = {name.lower() for name, _ in headers}
             headers = [*headers, *(header for header in proxy.headers if header[0].lower() not in names)]
         if not isinstance(request.stream, AsyncIterable):
-            raise httpx.LocalProtocolError("the request's body is no asynchronous one")
+            raise httpx.LocalProtocolError("the request's body must be an asynchronous stream")
         return Outgoing(request.method.encode("ascii", "replace"), target, headers, request.stream)
 
 
 class _ResponseBody(httpx.AsyncByteStream, AsyncIterator[bytes]):
-    """The body, as it comes: all that one read brought at a time.
+    """The body in pieces: the data of one read at a time.
 
-    An iterator and no async generator: nothing is left to finish when its reader is cancelled.
+    This is an iterator, not an async generator, so that a cancelled reader leaves nothing to finish.
     """
 
     def __init__(self, pool: ConnectionPool, lease: Lease, connection: Connection, deadline: ReadDeadline) -> None:
@@ -136,7 +136,7 @@ class _ResponseBody(httpx.AsyncByteStream, AsyncIterator[bytes]):
         return data
 
     async def aclose(self) -> None:
-        """Close the connection, or give it back when the body was read to its end."""
+        """Close the connection, or give it back if the body was read to its end."""
         if self._connection.response.complete:
             self._give_back()
         else:

@@ -1,4 +1,4 @@
-"""The bodies of a call: the request's, in one piece, and the response's, with a deadline for each read."""
+"""The bodies of a model call: the request's in one piece, the response's with a deadline for each read."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from streaming.http import ReadDeadline
 class RequestBody(httpx.AsyncByteStream):
     """`content` in one piece.
 
-    httpx's own body is an async generator. A send that is cancelled leaves it unfinished, and the garbage collector
-    then complains of it; an iterator that is an object needs no finishing.
+    httpx's own body is an async generator. A cancelled send leaves it unfinished, and the garbage collector then
+    warns. An iterator object needs no finishing.
     """
 
     def __init__(self, content: bytes) -> None:
@@ -37,23 +37,23 @@ class _Once(AsyncIterator[bytes]):
 
 
 class TimedReader:
-    """Reads `response`, which is an open one of an asynchronous client, by one task."""
+    """Reads the open `response` of an asynchronous client. For one task only."""
 
     def __init__(self, response: httpx.Response) -> None:
         self._deadline: ReadDeadline | None = response.extensions.get("read_deadline")
         self.chunks: AsyncIterator[bytes] = response.aiter_bytes()
         if "content-encoding" not in response.headers and isinstance(response.stream, httpx.AsyncByteStream):
-            # Nothing is to be decompressed: two generators less for every token.
+            # Nothing to decompress: this saves two generators per token.
             self.chunks = aiter(response.stream)
 
     async def read(self, at: float) -> bytes | None:
-        """What comes next, None at the end. Raises `httpx.ReadTimeout` when the time is `at`, on trio's clock."""
+        """The next bytes, None at the end. Raises `httpx.ReadTimeout` at the time `at`, on trio's clock."""
         if self._deadline is None:
             with trio.move_on_at(at):
                 return await anext(self.chunks, None)
             raise httpx.ReadTimeout("the deadline has passed")
         self._deadline.set(at)
         chunk = await anext(self.chunks, None)
-        # The time that whoever reads takes for what came is not the server's.
+        # The time limit is the server's: it must not run while the reader handles the chunk.
         self._deadline.set(math.inf)
         return chunk

@@ -1,4 +1,4 @@
-"""Asking a model over HTTP: one request, its answer as batches of deltas, every failure a `ModelError`."""
+"""Calls a model over HTTP: one request, its answer as batches of deltas, every failure a `ModelError`."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from streaming.wire import ErrorCode
 HttpTransport = Literal["httptools", "httpx"]
 
 _MAX_ERROR_BODY = 1 << 16
-# After the finish reason only the usage is missing, and after the last payload only the end of the body.
+# Time limits for the usage after the finish reason, and for the end of the body after the last payload.
 _TAIL_S = 5.0
 _END_OF_BODY_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """Which model, where, and how long to wait for it. Times are in seconds.
+    """The model, its address, and the time limits. Times are in seconds.
 
-    `url` is the base below which the dialect's path lies, such as `https://api.openai.com/v1`. `first_token_timeout_s`
-    runs from asking to the first delta, `idle_timeout_s` between deltas; a provider's keep-alives lengthen neither.
-    `structured_output` says that this model may be asked for answers held to a JSON Schema, where its dialect can.
-    Without `keepalive` each call has a connection of its own: some small servers break one that they have streamed on.
+    `url` is the base to which the dialect's path is added, such as `https://api.openai.com/v1`. `first_token_timeout_s`
+    runs from the request to the first delta, `idle_timeout_s` between deltas; keep-alives from the provider do not
+    extend them. `structured_output`: this model supports answers that are constrained to a JSON Schema, if its dialect
+    does. Without `keepalive` each call opens a new connection: some small servers break a connection after a stream.
     """
 
     name: str
@@ -66,11 +66,11 @@ def _is_web_url(url: str) -> bool:
 
 
 def open_http_client(transport: HttpTransport = "httptools") -> httpx.AsyncClient:
-    """A client fit for model streams: as many connections as there are answers, and no time limits but `ChatModel`'s.
+    """An HTTP client for model streams: any number of connections, and no time limits but those of `ChatModel`.
 
-    httpx by itself allows 100 connections; the 101st answer would wait for another to end. The environment's proxies
-    are used, though not for this machine's own addresses, where a local model listens. `transport` says whose HTTP/1.1
-    it speaks: that of `streaming.http`, or httpx's own.
+    httpx's default of 100 connections would make the 101st answer wait. The proxies of the environment are used, but
+    not for loopback addresses, where a local model listens. `transport` selects the HTTP/1.1 implementation: that of
+    `streaming.http`, or httpx's own.
     """
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=32, keepalive_expiry=30.0)
     local = dict.fromkeys(f"all://{host}" for host in ("127.0.0.1", "localhost", "[::1]"))
@@ -79,13 +79,13 @@ def open_http_client(transport: HttpTransport = "httptools") -> httpx.AsyncClien
     context = httpx.create_ssl_context()
     return httpx.AsyncClient(
         transport=HttptoolsTransport(verify=context, limits=limits),
-        timeout=None,  # noqa: S113 - `ChatModel` has deadlines of its own
+        timeout=None,  # noqa: S113 - `ChatModel` sets deadlines
         mounts={**environment_transports(limits, context), **local},
     )
 
 
 class ChatModel:
-    """One model, asked through `client`, which the caller owns and closes."""
+    """One model, called with `client`, which the caller owns and closes."""
 
     def __init__(self, client: httpx.AsyncClient, config: ModelConfig) -> None:
         self._client = client
@@ -96,21 +96,21 @@ class ChatModel:
 
     @property
     def name(self) -> str:
-        """The model's name, as the provider knows it."""
+        """The provider's name for the model."""
         return self._config.name
 
     @property
     def structured_output(self) -> bool:
-        """Whether answers may be held to a JSON Schema: the configuration allows it and the dialect can."""
+        """Whether answers can be constrained to a JSON Schema: configuration and dialect allow it."""
         return self._config.structured_output and self._config.dialect.structured_output
 
     @asynccontextmanager
     async def stream(self, request: ChatRequest) -> AsyncIterator[AsyncIterator[list[Delta]]]:
-        """Ask, and give the answer as batches: all deltas that one read from the network gave, never none.
+        """Call the model and iterate over its answer in batches: all deltas of one read, at least one.
 
-        Raises `ModelError` on entering and while iterating; deltas before a fault are given first, and no batch holds
-        an `ErrorDelta`. An iteration that ends without an error held exactly one `FinishDelta`. On leaving, by whatever
-        way, cancellation included, the connection is closed, or back in the pool when the body was read to its end.
+        Raises `ModelError` on entering and while iterating; deltas before a fault are yielded first, and no batch holds
+        an `ErrorDelta`. An iteration that ends without an error held exactly one `FinishDelta`. On leaving, also by
+        cancellation, the connection is closed, or returned to the pool if the body was read to its end.
         """
         deadline = trio.current_time() + self._config.first_token_timeout_s
         response = await self._open(request, deadline)
@@ -125,7 +125,7 @@ class ChatModel:
         config = self._config
         dialect = config.dialect
         key = config.key.get_secret_value() if config.key is not None else None
-        # Compressed, a stream would come in the compressor's own lumps.
+        # A compressor would hold back tokens until its buffer is full.
         headers = {**dialect.headers(key), "Accept-Encoding": "identity"}
         if not config.keepalive:
             headers["Connection"] = "close"
@@ -145,19 +145,19 @@ class ChatModel:
                 response = await self._client.send(outgoing, stream=True)
             except httpx.HTTPError as error:
                 failure = _failure(error)
-        # Raised out here, so that no httpx error, which may quote the request, is left in the context.
+        # Raised outside `except`: httpx's error may quote the request and must not be in the context.
         if failure is not None:
             raise failure
         if response is None:
             raise _too_late(config.first_token_timeout_s)
         if response.status_code != httpx.codes.OK:
             body = await self._error_body(response, deadline)
-            # httpx's headers know their names in any case.
+            # httpx's headers are case-insensitive.
             raise error_of_status(response.status_code, body, response.headers)
         return response
 
     async def _error_body(self, response: httpx.Response, deadline: float) -> bytes:
-        """What there is, in time and in bounds, of the body of a refusal. The response is closed."""
+        """Read the body of a refusal, within limits of time and size, and close the response."""
         body = bytearray()
         chunks = response.aiter_bytes()
         try:
@@ -193,7 +193,7 @@ class ChatModel:
                 failure = _failure(error)
             if failure is not None:
                 if decoder.finished:
-                    return  # The answer is whole; only its usage is lost.
+                    return  # The answer is complete; only its usage is lost.
                 raise failure
             deltas = decoder.close() if chunk is None else decoder.feed(chunk)
             fault: ErrorDelta | None = None
@@ -204,10 +204,10 @@ class ChatModel:
                     break
             if deltas:
                 yield deltas
-                # Some providers count the prompt's tokens before the model has begun to answer.
+                # Some providers send the prompt's token count before the answer begins.
                 begun = begun or not all(isinstance(delta, UsageDelta) for delta in deltas)
                 if begun:
-                    # Counted from here: the time that the consumer takes is not the model's.
+                    # Set after `yield`: the consumer's time does not count against the model.
                     limit = config.idle_timeout_s
                     deadline = trio.current_time() + (min(limit, _TAIL_S) if decoder.finished else limit)
             if fault is not None:
@@ -221,9 +221,8 @@ class ChatModel:
 async def _abandon(response: httpx.Response, chunks: AsyncIterator[bytes]) -> None:
     """Close `response`, whether its body was read to the end or not.
 
-    httpx's body is a chain of async generators of which none closes the next. Reading on in a cancelled scope unwinds
-    all of them from the innermost outwards, as a cancelled reader does; left to the garbage collector they would be
-    closed at some later time, with a warning.
+    httpx's body is a chain of async generators, and none of them closes the next. Reading in a cancelled scope ends
+    all of them, from the innermost outwards. Otherwise the garbage collector would close them later, with a warning.
     """
     with trio.CancelScope() as scope:
         scope.cancel()
@@ -231,12 +230,12 @@ async def _abandon(response: httpx.Response, chunks: AsyncIterator[bytes]) -> No
             async for _ in chunks:
                 pass
         except httpx.HTTPError:
-            pass  # It is being thrown away.
+            pass  # The response is discarded anyway.
     await response.aclose()
 
 
 def _failure(error: httpx.HTTPError) -> ModelError:
-    """The border at which httpx's exceptions end. Nothing of their text is kept: it may quote the request."""
+    """Convert httpx's exceptions. Their text is dropped, because it may quote the request."""
     match error:
         case httpx.ConnectTimeout():
             return ModelError(

@@ -11,9 +11,9 @@ _BLANK_LINE: Final = b"\n\n"
 
 
 class ResponseDecoder:
-    """Decodes a body as it arrives. It never raises for what the peer sends: faults are `ErrorDelta`s.
+    """Decodes a body as it arrives. Input from the peer never raises an exception: faults are `ErrorDelta`s.
 
-    With `event_stream` false the body is one JSON document, as servers send it that ignore `stream`. A body of more
+    With `event_stream` false the body is one JSON document, from a server that ignored `stream`. A body of more
     than `max_bytes` ends in `ErrorDelta` code `too_large`, and so does an event of more than `max_event_bytes`.
     """
 
@@ -31,12 +31,12 @@ class ResponseDecoder:
 
     @property
     def finished(self) -> bool:
-        """The model has stopped; only its usage may still follow."""
+        """Whether the model has stopped; only its usage may still follow."""
         return self._payloads.finished
 
     @property
     def complete(self) -> bool:
-        """Nothing more follows."""
+        """Whether nothing more follows."""
         return self._failed or self._payloads.complete
 
     def feed(self, chunk: bytes) -> list[Delta]:
@@ -70,7 +70,7 @@ class ResponseDecoder:
         return deltas
 
     def close(self) -> list[Delta]:
-        """The body ended: the last deltas, including those of an event without its blank line."""
+        """The last deltas, after the body ended, including those of an event without its blank line."""
         if self._failed:
             return []
         if self._sse is None:

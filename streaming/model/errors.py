@@ -1,4 +1,4 @@
-"""The one way in which asking a model fails, whatever went wrong below it."""
+"""The one exception for a failed model call, whatever the cause."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _SPENT = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
 
 
 class ModelError(Exception):
-    """A model could not be asked, or its answer did not end well.
+    """A model could not be called, or its answer failed.
 
-    `message` is a sentence for the person, and goes to the client. It never holds the key, the prompt or anything the
-    provider wrote except a short identifier such as `context_length_exceeded`. `retry_after_s` is how long the provider
-    asked to be left alone.
+    `message` is a sentence for the person and is sent to the client. It never holds the key, the prompt or text from
+    the provider, except a short identifier such as `context_length_exceeded`. `retry_after_s` is the provider's
+    Retry-After, in seconds.
     """
 
     def __init__(self, code: ErrorCode, message: str, *, retryable: bool, retry_after_s: float | None = None) -> None:
@@ -38,9 +38,9 @@ class ModelError(Exception):
 
 
 def error_of_status(status: int, body: bytes, headers: Mapping[str, str] | None = None) -> ModelError:
-    """What an HTTP status other than 200 means. `body` is searched for the provider's own error identifier only.
+    """The error for an HTTP status other than 200. Only the provider's error identifier is read from `body`.
 
-    Of `headers`, whose names are in lower case, it is when to come back that counts.
+    `headers`, with names in lower case, may hold Retry-After.
     """
     detail = f"HTTP {status}"
     if identifier := _identifier_in(body):
@@ -60,7 +60,7 @@ def error_of_status(status: int, body: bytes, headers: Mapping[str, str] | None 
 
 
 def error_of_delta(delta: ErrorDelta) -> ModelError:
-    """What an error that was reported inside the answer means."""
+    """The error for a fault that was reported inside the answer."""
     if delta.code == "cut":
         return ModelError(ErrorCode.MODEL_ERROR, "The model's answer broke off. Try again.", retryable=True)
     identifier = f" ({delta.code})" if delta.code and _is_identifier(delta.code) else ""
@@ -72,7 +72,7 @@ def error_of_delta(delta: ErrorDelta) -> ModelError:
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """`retry-after-ms`, which some providers add, else `Retry-After`: seconds, or a date against the answer's own."""
+    """`retry-after-ms`, which some providers add, or `Retry-After`: seconds, or a date, compared with `Date`."""
     for name, unit_s in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         text = headers.get(name, "").strip()
         if _SECONDS.fullmatch(text):

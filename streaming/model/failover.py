@@ -1,6 +1,6 @@
-"""Several models behind one: asked again after a fault, then the next one, as long as nothing has been answered.
+"""Failover between models: a failed call is retried, then the next model is called, until an answer begins.
 
-Once a model has begun to answer, its answer is the answer: a fault after that ends it, and what came stands.
+Once a model has begun to answer, there is no failover: a later fault ends the answer, and the text so far is kept.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ class StreamingModel(Protocol):
 
     @property
     def name(self) -> str:
-        """For logs."""
+        """The name in logs."""
         ...
 
     @property
     def structured_output(self) -> bool:
-        """Whether its answers may be held to a JSON Schema."""
+        """Whether its answers can be constrained to a JSON Schema."""
         ...
 
     def stream(self, request: ChatRequest) -> AbstractAsyncContextManager[AsyncIterator[list[Delta]]]:
-        """Ask it; see `streaming.model.chat_model.ChatModel.stream`."""
+        """Call the model; see `streaming.model.chat_model.ChatModel.stream`."""
         ...
 
 
@@ -66,9 +66,9 @@ class _Begun:
 
 
 class FailoverModel:
-    """Asks the first of `models` that is fit to answer, in their order; each has a breaker of its own.
+    """Calls `models` in their order until one answers. Each has its own circuit breaker.
 
-    `random` gives a number in [0, 1), for the jitter; time is trio's.
+    `random` returns a number in [0, 1), for the jitter. Times are on trio's clock.
     """
 
     def __init__(
@@ -81,9 +81,9 @@ class FailoverModel:
         on_fault: Callable[[str, ErrorCode], None] | None = None,
         on_begun: Callable[[int], None] | None = None,
     ) -> None:
-        """`on_fault` is told of each call that failed before it was answered: the model's name and the code.
+        """`on_fault` is called for each call that failed before its answer began, with the model's name and the code.
 
-        `on_begun` is told which of `models` has begun to answer, by its place, in the task that asked.
+        `on_begun` is called with the index of the model that has begun to answer, in the task of the request.
         """
         if not models:
             raise ValueError("at least one model is needed")
@@ -99,25 +99,25 @@ class FailoverModel:
         return f"<FailoverModel {models}>"
 
     def states(self) -> list[tuple[str, State]]:
-        """Each model's name and its breaker's state, in the order in which they are asked."""
+        """Each model's name and its breaker's state, in the order of calls."""
         now = trio.current_time()
         return [(candidate.model.name, candidate.breaker.state(now)) for candidate in self._candidates]
 
     @property
     def name(self) -> str:
-        """The first model's."""
+        """The name of the first model."""
         return self._candidates[0].model.name
 
     @property
     def structured_output(self) -> bool:
-        """Whether every model's answers may be held to a JSON Schema: it is not known yet which will answer."""
+        """Whether every model can constrain its answers to a JSON Schema: any of them may answer."""
         return all(candidate.model.structured_output for candidate in self._candidates)
 
     @asynccontextmanager
     async def stream(self, request: ChatRequest) -> AsyncIterator[AsyncIterator[list[Delta]]]:
         """As `streaming.model.chat_model.ChatModel.stream`, but entering waits until a model has begun to answer.
 
-        Raises the `ModelError` of the last model asked.
+        Raises the `ModelError` of the last model called.
         """
         async with AsyncExitStack() as stack:
             begun = await self._begin(request, stack)
@@ -153,7 +153,7 @@ class FailoverModel:
         raise fault or self._all_resting()
 
     async def _ask(self, candidate: _Candidate, request: ChatRequest, stack: AsyncExitStack) -> _Begun | ModelError:
-        """One attempt: an answer whose connection `stack` closes, or what went wrong before it began."""
+        """One attempt: an answer whose connection `stack` closes, or the error before it began."""
         settled = False
         try:
             async with AsyncExitStack() as attempt:
@@ -161,7 +161,7 @@ class FailoverModel:
                 first: list[list[Delta]] = []
                 async for batch in batches:
                     first.append(batch)
-                    # The prompt's token count is not yet an answer.
+                    # A token count alone is not the beginning of an answer.
                     if not all(isinstance(delta, UsageDelta) for delta in batch):
                         break
                 candidate.breaker.begin()

@@ -1,7 +1,7 @@
-"""Recordings of model streams as they came, for `python -m parser replay FILE`.
+"""Records model streams with their timing, for `python -m parser replay FILE`.
 
-One file for each model call, in the format of `parser.recording`: a line for each batch of text, with its time. A fault
-of the disk ends the recording, never the answer.
+There is one file per model call, in the format of `parser.recording`: a line for each batch of text, with its time. A
+disk error ends the recording, never the answer.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 
 class StreamingModel(Protocol):
-    """What can be recorded: `streaming.model.chat_model.ChatModel` is one."""
+    """A model that can be recorded, such as `streaming.model.chat_model.ChatModel`."""
 
     @property
     def structured_output(self) -> bool: ...
@@ -33,9 +33,9 @@ class StreamingModel(Protocol):
 
 
 class RecordedModel:
-    """`model`, with each of its streams written to a file of its own under `folder`, which is made if need be.
+    """`model`, with each stream written to a new file in `folder`, which is created if necessary.
 
-    Without `contents` a recording has the time and the size of each piece of text, and not the text.
+    Without `contents` a recording has the time and the size of each piece of text, but not the text.
     """
 
     def __init__(self, model: StreamingModel, folder: Path, *, contents: bool) -> None:
@@ -52,7 +52,7 @@ class RecordedModel:
 
     @asynccontextmanager
     async def stream(self, request: ChatRequest) -> AsyncIterator[AsyncIterator[Sequence[Delta]]]:
-        """As the model's own."""
+        """Call the model and record its answer; see `streaming.model.chat_model.ChatModel.stream`."""
         async with self._model.stream(request) as batches, aclosing(self._recorded(batches)) as recorded:
             yield recorded
 
@@ -70,7 +70,7 @@ class RecordedModel:
 
 
 async def _append(path: Path, line: str) -> bool:
-    """Append one line in a worker thread; False, and a line in the log, when the disk refuses it."""
+    """Append one line in a worker thread. On a disk error: False, and a warning in the log."""
     try:
         await trio.to_thread.run_sync(_append_now, path, line)
     except OSError as error:
@@ -81,7 +81,7 @@ async def _append(path: Path, line: str) -> bool:
 
 def _append_now(path: Path, line: str) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # Owner only: with contents, this is what a person and a model said to each other.
+    # Readable by the owner only: with contents, this is a private conversation.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(descriptor, "a", encoding="utf-8") as file:
         file.write(line)

@@ -1,4 +1,4 @@
-"""When a model that failed is asked again: backoff with jitter, and what the provider asked for. Pure."""
+"""When a failed model call is retried: backoff with jitter, and the provider's Retry-After. Pure."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from streaming.wire import ErrorCode
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often one model is asked for one answer, and how long is waited in between. Times are in seconds.
+    """How often one model is called for one answer, and the wait between calls. Times are in seconds.
 
-    Before retry number n, from 0, between nothing and `base_s` times 2 to the n is waited, at most `cap_s`, at random:
-    many requests that failed together must not come back together. A provider's `Retry-After` is the least; one beyond
-    `max_retry_after_s` means that asking again is no use now.
+    The wait before retry n (from 0) is random, between 0 and the lesser of `cap_s` and `base_s` times 2 to the n:
+    requests that failed together must not be retried together. The wait is never shorter than a provider's
+    `Retry-After`; if that is longer than `max_retry_after_s`, there is no retry.
     """
 
     attempts: int = 3
@@ -24,8 +24,8 @@ class RetryPolicy:
     max_retry_after_s: float = 15.0
 
     def delay_s(self, error: ModelError, attempts_made: int, random: Callable[[], float]) -> float | None:
-        """Seconds to wait before asking again, or None: give this model up. `random` gives a number in [0, 1)."""
-        # Who was silent for a whole deadline is not given another one: that time is better spent on another model.
+        """Seconds to wait before the retry, or None: no retry with this model. `random` returns a number in [0, 1)."""
+        # A model that did not answer within its time limit is not retried: the time is better spent on the next model.
         if attempts_made >= self.attempts or not error.retryable or error.code is ErrorCode.MODEL_TIMEOUT:
             return None
         jitter = random() * min(self.cap_s, self.base_s * 2.0 ** (attempts_made - 1))

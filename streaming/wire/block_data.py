@@ -1,7 +1,7 @@
-"""What `stream_block.data` holds, by `block_type`, and the items in it: for the schema, and for who reads it.
+"""The `data` of `stream_block` by `block_type`, and its items: models for the schema.
 
-Charts, tables and timelines are the parser's own models; entity references come with the items the server found.
-Items are the device's: their known fields are named here, others pass through.
+Charts, tables and timelines are the parser's own models. Entity references contain the items that the server found.
+Items come from the device: the known fields are declared here, other fields are kept.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from parser.blocks import ChartBlock, TableBlock, TimelineBlock
 
 Date = int | float | str
-"""Epoch milliseconds or ISO 8601, as the device has it."""
+"""Epoch milliseconds or ISO 8601, as stored on the device."""
 
 
 class _Item(BaseModel):
@@ -80,6 +80,6 @@ PARSED_BLOCKS: Mapping[str, type[BaseModel]] = {
     "TableData": TableBlock,
     "TimelineData": TimelineBlock,
 }
-"""Sent as the parser reads them, without their `type`, which is the frame's `block_type`."""
+"""The parser's models, sent without `type`, which is the frame's `block_type`."""
 
 ENTITY_REFS: tuple[type[BaseModel], ...] = (TaskRefData, ProjectRefData, NoteRefData, CheckpointRefData)

@@ -55,7 +55,7 @@ class WsCancel(FrameModel):
 
 
 class WsToolResult(FrameModel):
-    """The device's answer: `data` with `ok`, `error` without; `edited_args`: approved so, to be called again."""
+    """The device's answer: `data` if `ok`, else `error`. `edited_args`: arguments that the person approved instead."""
 
     type: Literal[WsFrameType.TOOL_RESULT] = WsFrameType.TOOL_RESULT
     call_id: UUID
@@ -83,7 +83,7 @@ class WsClientMutation(FrameModel):
 
 
 class WsMemoryForget(FrameModel):
-    """The person wants one memory removed for good, one of `stream_end.memory_used` for example."""
+    """The person wants one memory deleted, for example one of `stream_end.memory_used`."""
 
     type: Literal[WsFrameType.MEMORY_FORGET] = WsFrameType.MEMORY_FORGET
     memory_id: UUID

@@ -1,4 +1,4 @@
-"""The one validation of an inbound frame, and what a client is told when it fails."""
+"""The validation of inbound frames, and the error that a client gets for an invalid one."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from streaming.wire.codes import ErrorCode
 
 
 class FrameError(Exception):
-    """An inbound frame that is not one of ours. All three go back to the client as an `error` frame.
+    """An invalid inbound frame. Code, message and `request_id` are sent to the client in an `error` frame.
 
-    `request_id` is the frame's own, when it could be read: a client can tell which of its requests was refused.
+    `request_id` is the frame's, if it could be read: it tells the client which request was refused.
     """
 
     def __init__(self, code: ErrorCode, message: str, request_id: UUID | None = None) -> None:
@@ -55,6 +55,6 @@ def _explain(error: ValidationError) -> tuple[ErrorCode, str]:
             return ErrorCode.INVALID_FRAME, "A frame is a JSON object with a `type`."
         case "json_invalid":
             return ErrorCode.INVALID_FRAME, "A frame is one JSON object; this text is not JSON."
-    # The first part of the place is the frame's type: the union's tag.
+    # The location begins with the frame's type, which is the union's tag.
     place = ".".join(str(part) for part in first["loc"])
     return ErrorCode.INVALID_FRAME, f"{place or 'frame'}: {first['msg']}"

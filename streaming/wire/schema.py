@@ -30,8 +30,8 @@ _COMPONENTS = "#/components/schemas/"
 def json_schema() -> JsonObject:
     """One document, JSON Schema draft 2020-12: each frame and part under `$defs`, with `ClientFrame` and `ServerFrame`.
 
-    Client frames are described as the server reads them, server frames as it sends them: there, whatever is always
-    sent is required, and `seq` is at least 1.
+    Client frames are described as the server reads them, server frames as it sends them: fields that are always sent
+    are required, and `seq` is at least 1.
     """
     client, server = _frames(ClientFrame), _frames(ServerFrame)
     definitions = _definitions(client, "validation")
@@ -97,13 +97,13 @@ def asyncapi() -> JsonObject:
 
 
 def documents() -> dict[str, str]:
-    """The text of each generated file by its name: stable, so that a difference is a change of the protocol."""
+    """The text of each generated file by its name. It is stable: a difference means that the protocol changed."""
     files = {"schema.json": json_schema(), "asyncapi.json": asyncapi()}
     return {name: json.dumps(document, indent=2, ensure_ascii=False) + "\n" for name, document in files.items()}
 
 
 class _Generator(GenerateJsonSchema):
-    """Without a title on every property: code generators would make a type of each."""
+    """Omits the titles of properties: code generators would make a type of each."""
 
     def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002 - the base class passes it
         return False
@@ -115,7 +115,7 @@ def _definitions(frames: list[type[BaseModel]], mode: JsonSchemaMode) -> JsonObj
     )
     definitions: JsonObject = document["$defs"]
     for frame in frames:
-        # `type` has a default for whoever builds a frame in Python; on the wire it is what tells frames apart.
+        # `type` has a default for Python code that builds a frame; in JSON it is required.
         definition = definitions[frame.__name__]
         definition["properties"]["type"].pop("default", None)
         definition["required"] = sorted({"type", *definition.get("required", [])})
@@ -123,7 +123,7 @@ def _definitions(frames: list[type[BaseModel]], mode: JsonSchemaMode) -> JsonObj
 
 
 def _block_data() -> JsonObject:
-    """What `stream_block.data` holds: one definition for each `block_type`, and those it is made of."""
+    """The definitions for `stream_block.data`: one for each `block_type`, and their parts."""
     models = [*PARSED_BLOCKS.values(), *ENTITY_REFS]
     _, document = models_json_schema(
         [(model, "serialization") for model in models], ref_template=_DEFS + "{model}", schema_generator=_Generator
@@ -146,7 +146,7 @@ def _block_data() -> JsonObject:
 
 
 def _drop_nulls_that_are_left_out(definition: JsonObject) -> None:
-    """What the server may leave out it leaves out when it is None, so null is not among its values."""
+    """Remove null from optional fields: the server leaves out a field instead of sending null."""
     for name, schema in definition.get("properties", {}).items():
         choices = schema.get("anyOf", [])
         if name not in definition.get("required", []) and {"type": "null"} in choices:
@@ -183,7 +183,7 @@ def _operation(action: str, frames: list[type[BaseModel]]) -> JsonObject:
 
 
 def _without_discriminator(schema: Any) -> Any:
-    """`schema` with its references moved to AsyncAPI's place; a discriminator there is something else."""
+    """`schema` with references to AsyncAPI's components; `discriminator` is dropped: it has another meaning there."""
     if isinstance(schema, list):
         return [_without_discriminator(item) for item in schema]
     if not isinstance(schema, dict):
@@ -198,7 +198,7 @@ def _without_discriminator(schema: Any) -> Any:
 
 
 def main(arguments: list[str]) -> Iterator[Path]:
-    """Write the documents into the folder that `arguments` names; gives the files written."""
+    """Write the documents into the folder in `arguments`; yields the written files."""
     (folder,) = map(Path, arguments)
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in documents().items():

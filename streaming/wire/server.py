@@ -52,7 +52,7 @@ class WsPopupDomain(_ServerFrame):
 
 
 class WsBlockOpen(_ServerFrame):
-    """A block has begun and its type is known; only for clients that asked for the feature `block_open`."""
+    """A block has begun and its type is known. Sent only to clients with the feature `block_open`."""
 
     type: Literal[WsFrameType.BLOCK_OPEN] = WsFrameType.BLOCK_OPEN
     request_id: UUID
@@ -81,7 +81,7 @@ class WsStreamEnd(_ServerFrame):
     status: Literal["completed", "cancelled", "failed"]
     mutations: list[WsMutationRecord] = Field(default_factory=list)
     memory_used: Optional[list[WsMemoryUsed]] = Field(
-        default=None, description="What was recalled for this answer; left out when nothing was."
+        default=None, description="Memories that were recalled for this answer; left out if there are none."
     )
     usage: Optional[WsUsage] = None
     error: Optional[WsFailure] = None
@@ -124,7 +124,7 @@ class WsServerMutation(_ServerFrame):
 
 
 class WsMemoryForgotten(_ServerFrame):
-    """The memory is gone, with what it came from and what came of it: something was removed in each of `tiers`."""
+    """The memory was deleted, with its sources and everything derived from it, in each of `tiers`."""
 
     type: Literal[WsFrameType.MEMORY_FORGOTTEN] = WsFrameType.MEMORY_FORGOTTEN
     memory_id: UUID

@@ -1,4 +1,4 @@
-"""The frame of the hot path, `stream_text`, as JSON without a model of it: one is sent per token."""
+"""The frame `stream_text` without a pydantic model: one is sent per token."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from uuid import UUID
 
 from streaming.wire.server import ServerFrame, WsStreamText
 
-# Everything of the JSON between `seq` and the text, which is the same for all tokens of a block.
+# The JSON between `seq` and the text, which is the same for all tokens of a block.
 _MIDDLE: Final = ',"type":"stream_text","request_id":"{}","block":{},"chunk":'
 
 
 @final
 class StreamText:
-    """What `WsStreamText` is, for those who make and send one per token. Frozen by agreement."""
+    """The same frame as `WsStreamText`, cheaper to create and send. Do not change it after creation."""
 
     __slots__ = ("_middle", "block", "chunk", "request_id")
 
@@ -32,18 +32,18 @@ class StreamText:
             (self.request_id, self.block, self.chunk) == (other.request_id, other.block, other.chunk)
         )
 
-    __hash__ = None  # type: ignore[assignment]  # as of a model's mutable parts: nothing keys on it
+    __hash__ = None  # type: ignore[assignment]  # nothing uses it as a key
 
     def with_chunk(self, chunk: str) -> StreamText:
         """The same frame with another text."""
         return StreamText(self.request_id, self.block, chunk, self._middle)
 
     def to_json(self, seq: int) -> bytes:
-        """The very JSON that `to_model(seq).model_dump_json()` gives. A lone surrogate, which that refuses, is `?`."""
+        """The same JSON as `to_model(seq).model_dump_json()`, but an unpaired surrogate becomes `?`."""
         return f'{{"seq":{seq}{self._middle}{encode_basestring(self.chunk)}}}'.encode("utf-8", "replace")
 
     def to_model(self, seq: int = 0) -> WsStreamText:
-        """The frame as the protocol's model."""
+        """The frame as a `WsStreamText`."""
         return WsStreamText(seq=seq, request_id=self.request_id, block=self.block, chunk=self.chunk)
 
 

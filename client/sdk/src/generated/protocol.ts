@@ -151,7 +151,7 @@ export interface WsCancel {
   request_id: string;
 }
 /**
- * The device's answer: `data` with `ok`, `error` without; `edited_args`: approved so, to be called again.
+ * The device's answer: `data` if `ok`, else `error`. `edited_args`: arguments that the person approved instead.
  */
 export interface WsToolResult {
   type: "tool_result";
@@ -190,7 +190,7 @@ export interface WsClientMutation {
   } | null;
 }
 /**
- * The person wants one memory removed for good, one of `stream_end.memory_used` for example.
+ * The person wants one memory deleted, for example one of `stream_end.memory_used`.
  */
 export interface WsMemoryForget {
   type: "memory_forget";
@@ -279,7 +279,7 @@ export interface WsPopupDomain {
   domain: "tasks" | "checkpoints" | "notes" | "projects";
 }
 /**
- * A block has begun and its type is known; only for clients that asked for the feature `block_open`.
+ * A block has begun and its type is known. Sent only to clients with the feature `block_open`.
  */
 export interface WsBlockOpen {
   /**
@@ -324,7 +324,7 @@ export interface WsStreamEnd {
   status: "completed" | "cancelled" | "failed";
   mutations: WsMutationRecord[];
   /**
-   * What was recalled for this answer; left out when nothing was.
+   * Memories that were recalled for this answer; left out if there are none.
    */
   memory_used?: WsMemoryUsed[];
   usage?: WsUsage;
@@ -417,7 +417,7 @@ export interface WsServerMutation {
   origin_device_id?: string;
 }
 /**
- * The memory is gone, with what it came from and what came of it: something was removed in each of `tiers`.
+ * The memory was deleted, with its sources and everything derived from it, in each of `tiers`.
  */
 export interface WsMemoryForgotten {
   /**
