@@ -1,4 +1,4 @@
-"""The parts of one server, made of its settings and of what `server.main` opened, and joined to one another."""
+"""Makes the parts of one server from its settings and from what `server.main` opened, and connects them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _TOOL_SHARE: Final = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What `server.main` runs, serves and drains."""
+    """The parts that `server.main` runs, serves and drains."""
 
     pipeline: AnswerPipeline
     gate: DeviceGate
@@ -58,7 +58,7 @@ def compose(
     orders: WorkerOrders | None,
     exporter: OtlpExporter | None,
 ) -> Parts:
-    """See the module. Opens nothing."""
+    """Make the parts. Opens nothing."""
     metrics.watch_pool(database.pool.stats)
     metrics.watch_outboxes(lambda: sum(link.queued_bytes for link in registry.all()))
     memory_service = MemoryService(
@@ -75,7 +75,7 @@ def compose(
                 max_rounds=settings.max_tool_rounds,
                 max_calls=settings.max_tool_calls,
                 approval_tools=frozenset(settings.approval_tools),
-                # Less than the whole, so that time is left to answer with what the tools gave.
+                # Less than the whole request, so that time is left to answer from the tools' results.
                 tool_time_s=settings.request_timeout_s * _TOOL_SHARE,
                 answer_tokens=settings.model_max_output_tokens,
                 show_reasoning=settings.show_reasoning,

@@ -1,6 +1,6 @@
-"""The composition of the server: what is opened, in which order, who is given what, and how it all ends.
+"""Opens every part of the server in order, passes each to the parts that use it, and shuts them down.
 
-Nothing here decides anything about a request; every part is opened here and handed down.
+Nothing here decides anything about a request.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ from streaming.model import open_http_client
 
 log = structlog.get_logger(__name__)
 
-# Argon2 takes 64 MiB and a core for tens of milliseconds: as many at once as any machine carries.
+# Argon2 takes 64 MiB and one core for tens of milliseconds. Every machine can run this many at the same time.
 _PASSWORD_THREADS: Final = 2
-# What is left after the grace period gets this long to send its close frame or its last bytes.
+# Seconds after the grace period for open connections to send a close frame or their last bytes.
 _CLOSE_TIMEOUT_S: Final = 1.0
 
 
@@ -47,7 +47,7 @@ async def serve(
     orders: WorkerOrders | None = None,
     task_status: trio.TaskStatus[Running] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Run the server until `stop` is set, then drain and return; with `orders`, as one of several workers.
+    """Run the server until `stop` is set, then drain and return. With `orders`: run as one of several workers.
 
     Raises `OSError` when an address can't be bound or the database can't be reached, `SettingsError`
     when the kept master key can't be used or is gone, and `KEY_FAULTS` when the users' keys don't open
@@ -57,11 +57,11 @@ async def serve(
     found_keys = master_keys(settings)
     ws_bind, http_bind = (orders.ws_bind, orders.http_bind) if orders else (settings.ws_bind, settings.http_bind)
     async with AsyncExitStack() as stack:
-        # A worker's supervisor has migrated the database.
+        # The supervisor of a worker has already migrated the database.
         database = await stack.enter_async_context(open_database(settings, migrating=orders is None))
         # One client for all model calls, so that connections to the model stay open between requests.
         client = await stack.enter_async_context(open_http_client(settings.http_transport))
-        # What does not stream goes by httpx's own transport.
+        # Requests that do not stream use httpx's own transport.
         embedding_client = await stack.enter_async_context(open_http_client("httpx"))
         async with trio.open_nursery() as nursery:
             metrics = Metrics()
@@ -84,7 +84,7 @@ async def serve(
             exporter = None
             if settings.otlp_endpoint is not None:
                 number = orders.number if orders is not None else None
-                # A client of its own: a slow collector must not hold connections that models need.
+                # A separate client: a slow collector must not hold connections that models need.
                 collector = await stack.enter_async_context(httpx.AsyncClient())
                 exporter = OtlpExporter(collector, settings.otlp_endpoint, worker=number)
                 nursery.start_soon(exporter.run)
@@ -159,7 +159,7 @@ def _describe_page(playground: Playground | None, address: tuple[str, int]) -> s
 async def _listen(
     nursery: trio.Nursery, setting: str, bind: str, server: Callable[..., Awaitable[None]]
 ) -> tuple[str, int]:
-    """Start a listener; the address it got. Raises OSError that names the setting."""
+    """Start a listener and return its address. Raises an OSError that names the setting."""
     try:
         address: tuple[str, int] = await nursery.start(server)
     except OSError as error:
@@ -188,7 +188,7 @@ async def _serve_rest(
 
 
 async def _drain(parts: Parts, rest_done: trio.Event, grace_s: float) -> None:
-    """Let what runs finish for `grace_s`, then close what is still open."""
+    """Let running requests finish for `grace_s` seconds, then close every open connection."""
     log.info("draining", sessions=len(parts.registry), grace_s=grace_s)
     parts.pipeline.drain()
     parts.gate.drain()

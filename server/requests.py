@@ -1,6 +1,6 @@
 """One chat request as it enters the answer pipeline, and the pipeline as its callers see it.
 
-The device socket and `POST /api/v1/chat` both make a `ChatInput` and hand it to a `ChatRunner`.
+The device sockets and `POST /api/v1/chat` both make a `ChatInput` and pass it to the pipeline.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from streaming.wire import (
 )
 
 BLOCK_OPEN: Final = "block_open"
-"""The feature of a client that wants to hear of a block when it begins."""
+"""The feature that a client names to receive a frame when a block begins."""
 
 Emit = Callable[[ServerFrame], Awaitable[None]]
-"""Takes one frame of the answer, `seq` still 0, and returns when there is room for the next."""
+"""Takes one frame of the answer, with `seq` 0. Returns when there is room for the next frame."""
 
 EmitFast = Callable[[AnswerFrame], Awaitable[None]]
 """Like `Emit`, for a receiver that also takes text as `StreamText`, as it comes."""
@@ -34,10 +34,10 @@ EmitFast = Callable[[AnswerFrame], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class ChatInput:
-    """A validated request. `history` is oldest first; `scope` is there exactly when `mode` is popup.
+    """A validated request. `history` is oldest first. `scope` is set if and only if `mode` is popup.
 
     `device_id` names the device whose tools the agents may call; None means the user's latest connected one.
-    The episode is stored under `conversation_id`. `block_open`: the client wants these frames.
+    The episode is stored under `conversation_id`. `block_open`: the client wants `block_open` frames.
     """
 
     request_id: UUID
@@ -54,7 +54,7 @@ class ChatInput:
 def chat_input(
     frame: WsHomeRequest | WsPopupRequest, request_id: UUID, user_id: UUID, device_id: UUID, *, block_open: bool
 ) -> ChatInput:
-    """`frame` under `request_id`, asked by this device: it serves the tools, and may want `block_open` frames."""
+    """`frame` as a request with `request_id`. The device that sent it serves the tools."""
     match frame:
         case WsHomeRequest():
             return ChatInput(
@@ -80,7 +80,7 @@ def chat_input(
 
 @dataclass(frozen=True, slots=True)
 class AnswerLimits:
-    """`request_s` bounds a request in seconds; `concurrent` is how many run at once per socket, or user of REST."""
+    """`request_s` bounds a request in seconds. `concurrent` is how many may run together per socket or REST user."""
 
     request_s: float
     concurrent: int
@@ -88,7 +88,7 @@ class AnswerLimits:
 
 
 class RequestRefused(Exception):
-    """The request was not accepted and nothing ran: a duplicate id, too many at once, the server draining."""
+    """The request was not accepted and nothing ran: a duplicate id, a limit, a stopping server."""
 
     def __init__(self, code: ErrorCode, message: str, *, retryable: bool = False) -> None:
         super().__init__(message)
@@ -97,10 +97,12 @@ class RequestRefused(Exception):
 
 
 class DuplicateRequest(RequestRefused):
-    """The request's id is taken."""
+    """The request id is in use, or was used within the last ten minutes."""
 
     def __init__(self) -> None:
-        super().__init__(ErrorCode.DUPLICATE_REQUEST, "This request id is in use or was used lately.")
+        super().__init__(
+            ErrorCode.DUPLICATE_REQUEST, "This request id is in use or was used within the last ten minutes."
+        )
 
 
 class RequestClaims(Protocol):
@@ -119,7 +121,7 @@ class RequestClaims(Protocol):
 
 
 class RequestFailed(Exception):
-    """The request was accepted and can't be answered; `failure` goes into its last frame."""
+    """An accepted request can't be answered. `failure` goes into its last frame."""
 
     def __init__(self, failure: WsFailure) -> None:
         super().__init__(failure.message)
@@ -130,11 +132,11 @@ class ChatRunner(Protocol):
     """Runs the whole pipeline for one request."""
 
     async def run(self, request: ChatInput, *, emit: Emit) -> WsStreamEnd:
-        """Answer `request`: call `emit` with each frame in order and return the one `stream_end`, which is not emitted.
+        """Answer `request`: call `emit` with each frame in order and return the `stream_end`, which is not emitted.
 
-        Raises `RequestRefused` before the first frame when the request is not accepted. What goes wrong later is an
-        outcome (`status` failed with an `error`), not an exception. Cancelling the caller cancels the request: the
-        model's stream is closed and outstanding tool calls are withdrawn before `trio.Cancelled` comes out. An
-        exception out of `emit` ends the request in the same way and is raised.
+        Raises `RequestRefused` before the first frame if the request is not accepted. A later failure is an outcome
+        (`status` failed, with an `error`), not an exception. Cancelling the caller cancels the request: the model's
+        stream is closed and open tool calls are withdrawn before `trio.Cancelled` is raised. An exception from `emit`
+        ends the request in the same way and is raised.
         """
         ...

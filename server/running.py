@@ -1,4 +1,4 @@
-"""What a server process is told when it starts, and what it reports when it runs.
+"""The orders that a server process gets when it starts, and the report that it gives when it runs.
 
 A supervisor and its workers exchange these as one line of JSON each way, over the worker's standard input and output.
 """
@@ -16,7 +16,7 @@ _MAX_LINE_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """Where a started server is reached, and what it uses."""
+    """The addresses of a started server, and the model, database and memory that it uses."""
 
     ws_url: str
     rest_url: str
@@ -29,9 +29,9 @@ class Running:
 
 
 class WorkerOrders(BaseModel):
-    """The supervisor's to a worker. The binds have the port that all share; `folder` is theirs alone on this machine.
+    """The supervisor's orders to a worker. All workers share the ports of the binds, and `folder` on this machine.
 
-    Whatever else a worker must know is in its environment, which is the supervisor's own.
+    A worker reads everything else from its environment, which is the supervisor's.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -44,10 +44,10 @@ class WorkerOrders(BaseModel):
 
 
 async def read_line(stream: trio.abc.ReceiveStream) -> bytes:
-    """The first line of `stream` without its end; empty when the stream ended before one was complete."""
+    """The first line of `stream`, without its line end. Empty if the stream ended before the line did."""
     line = b""
     while not line.endswith(b"\n"):
-        # One byte at a time would do as well: what follows the line is never sent.
+        # Bytes after the line are never sent, so none are lost by reading more than the line.
         received = await stream.receive_some(_MAX_LINE_BYTES)
         line += received
         if not received or len(line) > _MAX_LINE_BYTES:

@@ -1,6 +1,6 @@
-"""One chat request from its acceptance to its end: run the agent, format its blocks, count and report.
+"""One chat request from its acceptance to its end: admission, the agent, the formatter, the outcome.
 
-The device sockets and the REST routes share this package; they differ only in where frames go.
+The device sockets and the REST routes share this package. They differ only in where frames go.
 """
 
 from __future__ import annotations

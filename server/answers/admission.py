@@ -1,6 +1,6 @@
 """Admission of chat requests: every check that decides whether a request runs, in one place.
 
-Admission has two parts, and both work on one `Reservation`. `Admission.reserve` checks what this process knows and
+Admission has two parts that work on one `Reservation`. `Admission.reserve` checks what this process knows and
 takes the request id. `Reservation.confirm` checks what the database knows. A refusal in either part gives the id back,
 so that a retry with the same id runs, and is counted and logged as `refused`. The id stays used only once the request
 has begun.
@@ -111,8 +111,8 @@ class Admission:
         if len(chat.message) > limits.max_message_chars:
             message = f"The message has {len(chat.message)} characters; the limit is {limits.max_message_chars}."
             raise RequestRefused(ErrorCode.MESSAGE_TOO_LONG, message)
-        # Before the other limits: a client that sends the id of its running request again must not be told that the
-        # request was refused.
+        # Checked before the limits below: a client that sends the id of its running request again must not read that
+        # the request was refused.
         if self.ids.used(chat.user_id, chat.request_id, trio.current_time()):
             raise DuplicateRequest
         self.spending.check(chat.user_id)

@@ -63,7 +63,7 @@ class AnswerParts:
 
 
 class Answer:
-    """One accepted request. `run` once, then `end` for its last frame and `close`."""
+    """One accepted request. Call `run` once, then `end` for its last frame, then `close`."""
 
     def __init__(
         self,
@@ -104,7 +104,7 @@ class Answer:
             )
 
     def live(self) -> LiveRequest:
-        """What it does now, for an operator."""
+        """What the request does now, for an operator."""
         age_s = trio.current_time() - self._started
         chat = self._chat
         return live_request(
@@ -146,8 +146,8 @@ class Answer:
                 retryable=True,
             )
             log.warning("request_failed", code=ErrorCode.REQUEST_TIMEOUT)
-        # The border of one request: a fault ends this request with `failed` and touches no other. What the caller's
-        # own `emit` raised is the caller's to handle.
+        # The boundary of one request: a fault ends this request with `failed` and touches no other. The caller handles
+        # what its own `emit` raised.
         except Exception as error:
             if emitter.raised is error:
                 raise
@@ -166,7 +166,7 @@ class Answer:
         started = False
         scope = self._turn.scope
         if scope is not None:
-            # The domain is known without a model, and is a popup's first frame: also before the device is asked.
+            # The domain is known without a model, so a popup's first frame is sent before the device is asked.
             for frame in self._formatter.start(BY_ENTITY[scope.type].name):
                 await emit(frame)
             started = True

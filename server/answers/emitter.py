@@ -1,4 +1,4 @@
-"""Where an answer's frames go: what was said with them, and whose fault it was when one did not get there."""
+"""Passes an answer's frames to its caller, and records the text, the time per token and the caller's faults."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from server.requests import EmitFast
 from streaming.wire import AnswerFrame, StreamText
 
 _TIMED_OF: Final = 16
-"""One piece of text of so many is timed: a histogram costs more than the rest of a token's bookkeeping."""
+"""One of this many pieces of text is timed: a histogram costs more than everything else that is recorded per token."""
 
 
 class Emitter:
-    """Passes frames to the caller's `emit`. `raised` tells what that raised from a fault of ours.
+    """Passes frames to the caller's `emit`. `raised` is what `emit` raised, so that it can be told from other faults.
 
-    `timed` is told how long some pieces of a model's text took, in seconds, between `begin` and `end`.
+    `timed` receives the seconds between `begin` and `end`, for one in `_TIMED_OF` pieces of the model's text.
     """
 
     def __init__(self, emit: EmitFast, timed: Callable[[float], None]) -> None:
@@ -37,18 +37,18 @@ class Emitter:
             raise
 
     def begin(self) -> None:
-        """A piece of the model's text has come."""
+        """A piece of the model's text has arrived."""
         if self._pieces % _TIMED_OF == 0:
             self._began = time.perf_counter()
         self._pieces += 1
 
     def end(self) -> None:
-        """Its frames have been given away."""
+        """The frames of this piece were passed on."""
         if self._began is not None:
             self._timed(time.perf_counter() - self._began)
             self._began = None
 
     @property
     def text(self) -> str:
-        """What the answer said, its blocks left out."""
+        """The text of the answer, without its other blocks."""
         return "".join(self._chunks).strip()

@@ -1,4 +1,4 @@
-"""What a popup was opened on, read from the device before the model is asked."""
+"""Reads the item that a popup was opened on from the device, before the model is asked."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ log = structlog.get_logger(__name__)
 
 
 async def resolve_scope(scope: Scope, device: RemoteDevice, turn: Turn) -> None:
-    """Put the item that `scope` names into `turn`, or why it could not be read.
+    """Put the item that `scope` names into `turn`, or the reason why it could not be read.
 
-    Raises `RequestFailed` when the device says that it has no such item.
+    Raises `RequestFailed` if the device says that it has no such item.
     """
     if scope.id is None:
         return
@@ -27,6 +27,6 @@ async def resolve_scope(scope: Scope, device: RemoteDevice, turn: Turn) -> None:
     if found.code == "not_found":
         message = f"The device has no {scope.type} with this id."
         raise RequestFailed(WsFailure(code=ErrorCode.SCOPE_NOT_FOUND, message=message, retryable=False))
-    # The agent can still ask for the item by its tools, or say that the device is away.
+    # The agent can still read the item with its tools, or say that the device is offline.
     log.info("scope_unresolved", outcome=found.outcome)
     turn.scope = Scope(scope.type, scope.id, unread=found.message)

@@ -1,4 +1,4 @@
-"""The one chance of a home answer to have its rejected blocks corrected, after its stream has ended."""
+"""Repair of rejected blocks: after a home answer has ended, the model is asked once to correct them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ log = structlog.get_logger(__name__)
 async def corrected_blocks(
     orchestrator: Orchestrator, turn: Turn, formatter: HomeFormatter, metrics: Metrics
 ) -> list[WsStreamBlock]:
-    """Ask once for what was rejected; the frames of what came back valid, each at its block's own index.
+    """Ask once for the rejected blocks. Returns the frames of the corrected ones, each at its block's index.
 
-    Nothing is asked when nothing was rejected, or repairs are off. Never raises for what the model does.
+    Asks nothing if nothing was rejected or repairs are off. No fault of the model raises.
     """
     rejected = formatter.repairable(orchestrator.repairable_blocks)
     if not rejected:

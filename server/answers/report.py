@@ -1,4 +1,4 @@
-"""What is counted and logged of a request when it has ended."""
+"""Counts and logs a request when it has ended."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def record_end(
     usage = turn.usage
     metrics.request_ended(chat.mode, status, seconds)
     metrics.tokens(usage.input_tokens, usage.output_tokens)
-    # A popup is text only: what it drops is no fault of a block.
+    # A popup is text only, so blocks that it drops are not counted as rejected.
     for rejected in formatter.rejected if isinstance(formatter, HomeFormatter) else ():
         metrics.block_rejected(rejected.reason)
         log.info("block_rejected", block=rejected.index, reason=rejected.reason)

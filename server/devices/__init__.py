@@ -1,6 +1,6 @@
-"""The connected devices, and calling the tools that run on them.
+"""The connected devices, and the calls of tools that run on them.
 
-A user's devices are found by that user's id only, so no call crosses users.
+Devices are only looked up by their user's id, so no call reaches another user's device.
 """
 
 from __future__ import annotations

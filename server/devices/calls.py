@@ -26,16 +26,16 @@ _DEADLINE: Final = DeviceResult(Outcome.DEADLINE, code="deadline", message="The 
 
 @dataclass(frozen=True, slots=True)
 class ToolTimeouts:
-    """Seconds a device has for one call, by whether the person must approve it."""
+    """Seconds that a device has for one call: `approval_s` if the person must approve it, else `call_s`."""
 
     call_s: float
     approval_s: float
 
 
 class RemoteDevice:
-    """One request's device: the agents' `DeviceExecutor`, and the source of a popup's scope.
+    """One request's device: implements `agents.device.DeviceExecutor` and reads the item of a popup's scope.
 
-    The device is looked up at each call, so that one that reconnected in between serves the next.
+    The device is looked up at each call, so that a device that has reconnected serves the next call.
     """
 
     def __init__(
@@ -53,17 +53,17 @@ class RemoteDevice:
         self._request_id = request_id
         self._timeouts = timeouts
         self._metrics = metrics
-        # First come, first served, so that calls reach the device in the order in which they were made.
+        # A fair lock, so that calls reach the device in the order in which they were made.
         self._finding = trio.Lock()
         self._calls: dict[UUID, tuple[str, float]] = {}
 
     @property
     def device_id(self) -> UUID | None:
-        """The device that calls go to; None while none was named and none has served a call."""
+        """The device that calls go to. None until a device is named or has served a call."""
         return self._device_id
 
     def live(self) -> list[LiveCall]:
-        """The calls that are out, the oldest first."""
+        """The calls that the device has not answered, the oldest first."""
         now = trio.current_time()
         return [
             LiveCall(tool=tool, call_id=call_id, age_s=round(now - since, 3))
@@ -74,7 +74,7 @@ class RemoteDevice:
         async with self._finding:
             link = await self._registry.locate(self._user_id, self._device_id)
             if link is not None:
-                # Whichever device serves the first call serves them all: one that connects meanwhile has other data.
+                # The device of the first call serves all calls: another device may have other data.
                 self._device_id = link.device_id
         return link
 
@@ -116,7 +116,7 @@ class RemoteDevice:
                 with trio.move_on_at(deadline):
                     return _result(await reply.wait(), call)
             except DeviceGone:
-                # Another server that was taken for dead may come to itself: it must not run the call then.
+                # A server that was treated as dead may resume. It must not run the call then.
                 link.send_control(WsToolCancel(call_id=call_id))
                 return _GONE
             except trio.Cancelled:
@@ -126,7 +126,7 @@ class RemoteDevice:
         return _DEADLINE
 
     async def fetch(self, entity: Entity, identity: str) -> Mapping[str, Any] | DeviceResult:
-        """One item of the device's data, or the result that says why it could not be had."""
+        """One item of the device's data, or a result that says why it could not be read."""
         deadline = trio.current_time() + self._timeouts.call_s
         link = await self._link()
         if link is None:
@@ -139,7 +139,7 @@ class RemoteDevice:
                     answer = await reply.wait()
                     if answer.error is not None:
                         return DeviceResult(Outcome.ERROR, code=answer.error.code, message=answer.error.message)
-                    # Only the item that was asked for: another one would be taken for what the person has open.
+                    # Only the requested item: the model would treat another one as the item that the person has open.
                     found = next((item for item in answer.items or () if str(item.get("id")) == identity), None)
                     if found is None:
                         return DeviceResult(Outcome.ERROR, code="not_found", message="The device has no such item.")

@@ -1,4 +1,4 @@
-"""Questions that were put to a device and await their one answer: tool calls and data requests, by id."""
+"""Tool calls and data requests that a device has not answered yet, by id."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ T = TypeVar("T")
 
 
 class DeviceGone(Exception):
-    """The device's socket closed before it answered."""
+    """The device's socket closed before the device answered."""
 
 
 class Reply(Generic[T]):
-    """The place where one answer arrives. One task waits."""
+    """One expected answer. One task waits for it."""
 
     def __init__(self) -> None:
         self._arrived = trio.Event()
@@ -41,7 +41,7 @@ class Reply(Generic[T]):
 
 
 class PendingReplies(Generic[T]):
-    """The unanswered questions of one socket. An id that is not here was never asked, is answered, or was withdrawn."""
+    """The open calls of one socket. An id that is not here was never used, or its call was answered or withdrawn."""
 
     def __init__(self) -> None:
         self._replies: dict[UUID, Reply[T]] = {}
@@ -52,7 +52,7 @@ class PendingReplies(Generic[T]):
 
     @contextmanager
     def expect(self, reply_id: UUID) -> Iterator[Reply[T]]:
-        """Await an answer under `reply_id` for as long as the block runs; later ones are unknown."""
+        """Expect an answer with `reply_id` while the block runs. An answer after that is unknown."""
         reply = Reply[T]()
         if self._gone:
             reply.give_up()
@@ -63,7 +63,7 @@ class PendingReplies(Generic[T]):
             self._replies.pop(reply_id, None)
 
     def answer(self, reply_id: UUID, answer: T) -> bool:
-        """Hand in an answer; False when nobody awaits it. The first answer counts, a second one is unknown."""
+        """Deliver an answer. Returns False if no task waits for it. Only the first answer to a call is known."""
         reply = self._replies.pop(reply_id, None)
         if reply is None:
             return False
@@ -71,13 +71,13 @@ class PendingReplies(Generic[T]):
         return True
 
     def give_up(self, reply_id: UUID) -> None:
-        """Fail one question with `DeviceGone`; does nothing when nobody awaits it."""
+        """Fail one call with `DeviceGone`. Does nothing if no task waits for it."""
         reply = self._replies.pop(reply_id, None)
         if reply is not None:
             reply.give_up()
 
     def device_gone(self) -> None:
-        """Fail all that is pending, and all that is asked from now on, with `DeviceGone`."""
+        """Fail every open call, and every later one, with `DeviceGone`."""
         self._gone = True
         for reply in self._replies.values():
             reply.give_up()

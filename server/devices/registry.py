@@ -1,8 +1,4 @@
-"""Which devices are connected, and running tools on them.
-
-`DeviceRegistry` knows each user's connected devices; `RemoteDevice` is one request's view of one of them, the agents'
-`DeviceExecutor`. A user's devices are looked up by that user's id and nothing else, so no call crosses users.
-"""
+"""Which devices are connected. Devices are only looked up by their user's id, so no call crosses users."""
 
 from __future__ import annotations
 
@@ -26,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 
 class DeviceSide(Protocol):
-    """A connected device as a request sees it, wherever its socket is."""
+    """A connected device as a request sees it, at this server or another one."""
 
     @property
     def user_id(self) -> UUID: ...
@@ -41,24 +37,24 @@ class DeviceSide(Protocol):
     def data_replies(self) -> PendingReplies[WsDataResponse]: ...
 
     def send_control(self, frame: ServerFrame) -> None:
-        """Queue a frame that does not wait behind text. Never blocks, never raises."""
+        """Queue a frame that is sent before text. Never blocks, never raises."""
         ...
 
 
 class DeviceLink(DeviceSide, Protocol):
-    """A device whose socket is here, as the registry sees it: the session implements this."""
+    """A device that is connected to this server, as the registry sees it. `Session` implements it."""
 
     def close(self, code: CloseCode, reason: str) -> None:
-        """End the session; its requests are cancelled."""
+        """End the session and cancel its requests."""
         ...
 
     def drain(self) -> None:
-        """The server is stopping: finish what runs, then close."""
+        """The server is stopping: finish the running requests, then close."""
         ...
 
     @property
     def queued_bytes(self) -> int:
-        """Bytes that wait to be sent to the device."""
+        """Bytes that are queued for the device."""
         ...
 
     def live(self) -> LiveSocket:
@@ -70,24 +66,24 @@ class OtherServers(Protocol):
     """The devices of the other servers of this database; `server.relay.relay.Relay` is one."""
 
     async def locate(self, user_id: UUID, device_id: UUID | None) -> DeviceSide | None:
-        """The named device of this user, or the one that connected last, here or elsewhere. Raises nothing."""
+        """The named device of this user, or the one that connected last, at any server. Raises nothing."""
         ...
 
     def announce(self, user_id: UUID, frame: WsServerMutation) -> None:
-        """Tell the user's devices elsewhere. Never blocks, never raises."""
+        """Send `frame` to the user's devices at other servers. Never blocks, never raises."""
         ...
 
     async def joined(self, user_id: UUID, device_id: UUID, session_id: UUID) -> None:
-        """A device's socket is about to be served here. Raises what the database raises."""
+        """This server is about to serve a device's socket. Raises what the database raises."""
         ...
 
     def parted(self, user_id: UUID, device_id: UUID, session_id: UUID) -> None:
-        """That socket is closed. Never blocks, never raises."""
+        """The socket of this session is closed. Never blocks, never raises."""
         ...
 
 
 class DeviceRegistry:
-    """The connected devices, by user and device, the latest last. `others` is set where there are other servers."""
+    """The connected devices by user and device, the latest last. `others` is set if there are other servers."""
 
     def __init__(self) -> None:
         self._links: dict[UUID, dict[UUID, DeviceLink]] = {}
@@ -97,7 +93,7 @@ class DeviceRegistry:
         return sum(len(links) for links in self._links.values())
 
     def add(self, link: DeviceLink) -> None:
-        """Register a device; an older socket of the same device is told that it is replaced."""
+        """Register a device. An older socket of the same device is closed as replaced."""
         links = self._links.setdefault(link.user_id, {})
         older = links.pop(link.device_id, None)
         links[link.device_id] = link
@@ -105,7 +101,7 @@ class DeviceRegistry:
             older.close(CloseCode.REPLACED, "this device connected again")
 
     def remove(self, link: DeviceLink) -> None:
-        """Take a device out, unless a newer socket has already taken its place."""
+        """Remove a device, unless a newer socket of it is registered already."""
         links = self._links.get(link.user_id, {})
         if links.get(link.device_id) is link:
             del links[link.device_id]
@@ -113,14 +109,14 @@ class DeviceRegistry:
                 del self._links[link.user_id]
 
     def find(self, user_id: UUID, device_id: UUID | None = None) -> DeviceLink | None:
-        """The named device of this user, or the one that connected last; None when it is not connected."""
+        """The named device of this user, or the one that connected last. None if it is not connected."""
         links = self._links.get(user_id)
         if not links:
             return None
         return links.get(device_id) if device_id is not None else next(reversed(links.values()))
 
     async def locate(self, user_id: UUID, device_id: UUID | None = None) -> DeviceSide | None:
-        """As `find`, among the devices of all servers."""
+        """Like `find`, among the devices of all servers."""
         here = self.find(user_id, device_id)
         if self.others is None or (device_id is not None and here is not None):
             return here
@@ -137,7 +133,7 @@ class DeviceRegistry:
         origin: UUID | None,
         request_id: UUID | None = None,
     ) -> None:
-        """Tell this user's devices, all but `origin`, that something changed."""
+        """Send a change to all devices of this user but `origin`."""
         frame = WsServerMutation(
             **mutation.model_dump(exclude_none=True), origin_device_id=origin, request_id=request_id
         )
@@ -146,7 +142,7 @@ class DeviceRegistry:
             self.others.announce(user_id, frame)
 
     def deliver(self, user_id: UUID, frame: WsServerMutation) -> None:
-        """Send `frame` to the user's devices here, all but its origin."""
+        """Send `frame` to the user's devices at this server, except its origin."""
         for device_id, link in self._links.get(user_id, {}).items():
             if device_id != frame.origin_device_id:
                 link.send_control(frame)

@@ -1,4 +1,4 @@
-"""Devices that are connected to other servers of the same database: finding them, and passing frames to them.
+"""Devices that are connected to other servers of the same database: finds them and sends them frames.
 
 Messages between servers are encrypted while they wait in the database.
 """

@@ -1,4 +1,4 @@
-"""A device that is connected to another server, as one request here sees it."""
+"""A device that is connected to another server, as a request at this server sees it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RelayedFrame = WsToolCall | WsToolCancel | WsDataRequest
 
 @dataclass(frozen=True, slots=True)
 class OpenCalls:
-    """What one other server's devices have been asked and have not answered."""
+    """The calls to devices of one other server that are not answered yet."""
 
     tools: PendingReplies[WsToolResult] = field(default_factory=PendingReplies)
     data: PendingReplies[WsDataResponse] = field(default_factory=PendingReplies)
@@ -30,24 +30,24 @@ class OpenCalls:
         return len(self.tools) + len(self.data)
 
     def answer(self, frame: WsToolResult | WsDataResponse) -> bool:
-        """Hand in a device's answer; False when nobody awaits it."""
+        """Deliver a device's answer. Returns False if no task waits for it."""
         if isinstance(frame, WsToolResult):
             return self.tools.answer(frame.call_id, frame)
         return self.data.answer(frame.data_id, frame)
 
     def gone(self, call_id: UUID) -> None:
-        """One question will not be answered."""
+        """Fail one call: it will not be answered."""
         self.tools.give_up(call_id)
         self.data.give_up(call_id)
 
     def all_gone(self) -> None:
-        """None of them will be answered, nor any that is asked yet."""
+        """Fail every open call, and every later one."""
         self.tools.device_gone()
         self.data.device_gone()
 
 
 class RelayedLink:
-    """Implements `server.devices.registry.DeviceSide`; `post` takes the frames on their way."""
+    """Implements `server.devices.registry.DeviceSide`. `post` sends the frames to the other server."""
 
     def __init__(
         self,
@@ -75,6 +75,6 @@ class RelayedLink:
         return self.open_calls.data
 
     def send_control(self, frame: ServerFrame) -> None:
-        """Pass `frame` on. Never blocks, never raises; a question that can't be passed on is given up."""
+        """Send `frame` to the other server. Never blocks, never raises. A call that can't be sent fails."""
         if isinstance(frame, RelayedFrame):
             self._post(self, frame)

@@ -1,4 +1,4 @@
-"""What servers tell one another, and how it is sealed while it waits in the database. Pure."""
+"""The messages between servers, and how they are encrypted while they wait in the database. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from streaming.wire import (
 )
 
 SEAL_LABEL: Final = "relay between servers"
-"""What the sealing keys are derived for: `KeyRing.derive(SEAL_LABEL)`."""
+"""The label that the encryption keys are derived with: `KeyRing.derive(SEAL_LABEL)`."""
 
 
 class _Message(BaseModel):
@@ -28,7 +28,7 @@ class _Message(BaseModel):
 
 
 class ForDevice(_Message):
-    """Send `frame` to the device; what it answers goes back to `asker`, a server, within `within_s` seconds."""
+    """Send `frame` to the device, and its answer back to the server `asker` within `within_s` seconds."""
 
     kind: Literal["for_device"] = "for_device"
     device_id: UUID
@@ -37,7 +37,7 @@ class ForDevice(_Message):
     frame: Annotated[WsToolCall | WsToolCancel | WsDataRequest, Field(discriminator="type")]
 
     def bounded(self, left_s: float) -> ForDevice:
-        """The same with at most `left_s` seconds to answer, which the device is told too."""
+        """The same message with at most `left_s` seconds to answer. The frame's deadline is shortened too."""
         within_s = max(0.0, min(self.within_s, left_s))
         frame = self.frame
         if isinstance(frame, WsToolCall):
@@ -46,28 +46,28 @@ class ForDevice(_Message):
 
 
 class FromDevice(_Message):
-    """A device answered."""
+    """The answer of a device."""
 
     kind: Literal["from_device"] = "from_device"
     frame: Annotated[WsToolResult | WsDataResponse, Field(discriminator="type")]
 
 
 class DeviceGoneMessage(_Message):
-    """The device will not answer the call or data request `id`: it is not connected there any more."""
+    """The device will not answer the call or data request `id`, because it is no longer connected."""
 
     kind: Literal["device_gone"] = "device_gone"
     id: UUID
 
 
 class Announced(_Message):
-    """Something of the user's changed: tell their devices, all but its origin."""
+    """An entity of the user changed: tell all of their devices but the origin."""
 
     kind: Literal["announced"] = "announced"
     frame: WsServerMutation
 
 
 class Replaced(_Message):
-    """The device connected elsewhere: the session `connection_id` is over."""
+    """The device connected to another server: the session `connection_id` must end."""
 
     kind: Literal["replaced"] = "replaced"
     device_id: UUID
@@ -79,24 +79,26 @@ _MESSAGE: Final[TypeAdapter[Message]] = TypeAdapter(Message)
 
 
 class Unreadable(Exception):
-    """A sealed message was changed or moved, or its server has other master keys or another version."""
+    """A message can't be decrypted: it was changed or moved, or its sender has other master keys or another version."""
 
     def __init__(self) -> None:
-        super().__init__("a relayed message does not open: do all servers have the same master keys and version?")
+        super().__init__(
+            "a message of another server can't be decrypted: do all servers have the same master keys and version?"
+        )
 
 
 class Seal:
-    """Seals messages under keys of 32 bytes: the first seals, all open."""
+    """Encrypts messages with keys of 32 bytes: the first key encrypts, every key decrypts."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         self._fernet = MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in keys])
 
     def close(self, user_id: UUID, message_id: UUID, message: Message) -> bytes:
-        """A token that opens as message `message_id` of this user only."""
+        """Encrypt to a token that only decrypts as message `message_id` of this user."""
         return self._fernet.encrypt(user_id.bytes + message_id.bytes + _MESSAGE.dump_json(message))
 
     def open(self, user_id: UUID, message_id: UUID, token: bytes) -> Message:
-        """What `close` was given. Raises `Unreadable`, with nothing of the contents in it."""
+        """Decrypt a token of `close`. Raises `Unreadable`, which holds nothing of the contents."""
         try:
             plain = self._fernet.decrypt(token)
             if plain[:32] != user_id.bytes + message_id.bytes:

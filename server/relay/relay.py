@@ -1,11 +1,12 @@
-"""Passing frames between servers of one database, each with the sockets of some devices.
+"""Sends frames between the servers of one database. Each server has the sockets of some devices.
 
-Every server takes from the table what is meant for it, in the order of its arrival; it hears of a message by a
-notification, and looks for what it missed when it has begun to listen again and at every heartbeat. A call runs under
-two deadlines: the asking server's, which decides, and the device's server's, for what is left of the same time by the
-database's clock, so that the device is told to withdraw it even when the asking server has gone. A call that is given
-up before it was taken is taken back, so a server that comes to itself later does not run it. Whichever way it ends, the
-asker's task gets one result: what comes later finds nobody waiting.
+Every server takes its messages from a table, in order. A notification announces each message. The server also looks for
+missed messages when it has begun to listen again and at every heartbeat.
+
+A call has two deadlines. The asking server's decides. The device's server applies the rest of the same time, by the
+database's clock, so that the device withdraws the call even if the asking server is gone. A call that is abandoned
+before it was taken is removed, so that a server that resumes later does not run it. In every case the asking task gets
+exactly one result; a later answer is unknown.
 """
 
 from __future__ import annotations
@@ -43,9 +44,9 @@ log = structlog.get_logger(__name__)
 
 HEARTBEAT_S: Final = 2.0
 STALE_S: Final = 8.0
-"""A server that was not seen for so long is taken for dead, and so are its devices."""
+"""Seconds without a heartbeat after which a server and its devices are treated as gone."""
 
-# The last heartbeat may have been a whole interval before.
+# The last heartbeat may be a whole interval old.
 _SLOW_TAKE_S: Final = STALE_S - 2 * HEARTBEAT_S
 _LOOKUP_S: Final = 3.0
 _EXPIRE_S: Final = 30.0
@@ -54,7 +55,7 @@ _LASTING_S: Final = 30.0
 
 
 class Relay:
-    """Implements `server.devices.registry.OtherServers`. `run` it for as long as the server serves."""
+    """Implements `server.devices.registry.OtherServers` and `server.requests.RequestClaims`. Needs `run`."""
 
     def __init__(
         self,
@@ -65,7 +66,7 @@ class Relay:
         call_s: float,
         heartbeat_s: float = HEARTBEAT_S,
     ) -> None:
-        """`call_s`: what a device has for a data request, which does not say so itself."""
+        """`call_s`: seconds that a device has to answer a data request, whose frame has no deadline."""
         self._store = store
         self._registry = registry
         self._conninfo = conninfo
@@ -89,11 +90,11 @@ class Relay:
     # ---- as the registry sees it ------------------------------------------------------------------------------------
 
     async def locate(self, user_id: UUID, device_id: UUID | None) -> DeviceSide | None:
-        """See `server.devices.registry.OtherServers`. With the database out of reach, only devices here are found."""
+        """See `server.devices.registry.OtherServers`. Without the database it only finds devices of this server."""
         try:
             with trio.fail_after(_LOOKUP_S):
                 devices = await self._store.devices(user_id)
-        # A border: whatever is wrong with the database, a device here can be asked.
+        # A boundary: devices of this server can be called without the database.
         except Exception as error:  # noqa: BLE001
             log.warning("relay_locate_failed", reason=type(error).__name__, detail=str(error))
             return self._registry.find(user_id, device_id)
@@ -112,7 +113,7 @@ class Relay:
         self._out.announce(user_id, Announced(frame=frame), _LASTING_S)
 
     async def joined(self, user_id: UUID, device_id: UUID, session_id: UUID) -> None:
-        """See `server.devices.registry.OtherServers`. The device's older session elsewhere is ended."""
+        """See `server.devices.registry.OtherServers`. Ends the device's older session at another server."""
         before = await self._store.join(user_id, device_id, session_id)
         self._sessions[user_id, device_id] = session_id
         if before is not None and before[0] != self.server_id:
@@ -162,7 +163,7 @@ class Relay:
     # ---- its tasks --------------------------------------------------------------------------------------------------
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Relay until cancelled; reports when the other servers can see this one. Raises nothing but `Cancelled`."""
+        """Relay until cancelled. Reports when other servers can see this one. Raises nothing but `Cancelled`."""
         async with trio.open_nursery() as nursery:
             await self._beat()
             nursery.start_soon(self._listen)
@@ -173,11 +174,11 @@ class Relay:
             task_status.started()
 
     async def leave(self) -> None:
-        """Tell the others that this server ends, when it can be told within a second."""
+        """Tell the other servers that this one ends, if that takes at most a second."""
         with trio.move_on_after(1):
             try:
                 await self._store.leave()
-            # A border: it ends, whether they know or find out.
+            # A boundary: this server ends in any case. The others notice its missing heartbeats.
             except Exception as error:  # noqa: BLE001
                 log.warning("relay_leave_failed", reason=type(error).__name__, detail=str(error))
 
@@ -185,7 +186,7 @@ class Relay:
         def heard(payload: str) -> None:
             try:
                 user_id, message_id = map(UUID, payload.split())
-            except ValueError:  # anybody who may connect to the database may notify
+            except ValueError:  # any client of the database may send notifications
                 return
             self._note(user_id, message_id)
 
@@ -195,12 +196,12 @@ class Relay:
         await listen(self._conninfo, channel_of(self.server_id), on_listening=listening, on_notification=heard)
 
     def _note(self, user_id: UUID, message_id: UUID) -> None:
-        # What there is no room for is found at a later heartbeat.
+        # A message that finds no room here is found at a later heartbeat.
         with suppress(trio.WouldBlock):
             self._arrived.send_nowait((user_id, message_id))
 
     async def _keep_in_touch(self) -> None:
-        """Show at every heartbeat that this server runs, see which others do, and look for what was missed."""
+        """At every heartbeat: record that this server runs, see which others run, and look for missed messages."""
         while True:
             with trio.move_on_after(self._heartbeat_s):
                 await self._look.wait()
@@ -213,7 +214,7 @@ class Relay:
                 if await self._store.heartbeat():
                     for (user_id, device_id), session_id in list(self._sessions.items()):
                         await self._store.join(user_id, device_id, session_id)
-                # Those asked from now on are live by a later look.
+                # Read before `live`: a server that is called after this line need not be in `live` yet.
                 known = set(self._open_calls)
                 live = await self._store.live()
                 for user_id, message_id in await self._store.waiting():
@@ -221,7 +222,7 @@ class Relay:
                 if trio.current_time() >= self._expire_at:
                     self._expire_at = trio.current_time() + _EXPIRE_S
                     await self._store.expire()
-        # A border: the next heartbeat may find the database in order again.
+        # A boundary: the database may work again at the next heartbeat.
         except Exception as error:  # noqa: BLE001
             log.warning("relay_heartbeat_failed", reason=type(error).__name__, detail=str(error))
             return
@@ -236,7 +237,7 @@ class Relay:
             began = trio.current_time()
             try:
                 taken = await self._store.take(user_id, message_id)
-            # A border: one message must not keep the next ones; what the database still has is found again.
+            # A boundary: one message must not stop the next ones. A message that is still in the table is found again.
             except Exception as error:  # noqa: BLE001
                 log.warning("relay_take_failed", reason=type(error).__name__, detail=str(error))
                 continue
@@ -246,7 +247,7 @@ class Relay:
     def _handle(self, user_id: UUID, message: Message, left_s: float, took_s: float) -> None:
         match message:
             case ForDevice():
-                # A process that was stopped while it took the call was taken for dead, and the call given up.
+                # If this process was stopped meanwhile, others treated it as dead and abandoned the call.
                 device = self._registry.find(user_id, message.device_id) if took_s < _SLOW_TAKE_S else None
                 self._served_calls.serve(user_id, device, message.bounded(left_s - took_s))
             case FromDevice():
@@ -267,7 +268,7 @@ class Relay:
 def open_relay(
     database: Database, statements: Statements, keys: KeyRing, registry: DeviceRegistry, *, call_s: float
 ) -> Relay:
-    """A relay for the devices of `registry`, which finds those of the other servers from now on. `run` it."""
+    """A relay for `registry`, which from now on also finds devices of other servers. The caller must `run` it."""
     store = RelayStore(database.pool, statements, Seal(keys.derive(SEAL_LABEL)), stale_s=STALE_S)
     relay = Relay(store, registry, database.url, call_s=call_s)
     registry.others = relay

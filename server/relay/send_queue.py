@@ -1,4 +1,4 @@
-"""Messages on their way to other servers: in order for each user, a few users at once, bounded."""
+"""The queue of messages to other servers: bounded, in order per user, several users at the same time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WITHIN_S: Final = 5.0
 
 
 def _nothing() -> None:
-    """Nobody needs to know."""
+    """For messages whose loss no task waits for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class _Task:
 
 
 class SendQueue:
-    """Queues for the database; what can't be sent in time is lost, and told to who asked for it."""
+    """Writes messages to the database. Calls `lost` of a message that can't be written in time."""
 
     def __init__(self, store: RelayStore) -> None:
         self._store = store
@@ -41,7 +41,7 @@ class SendQueue:
     def put(
         self, user_id: UUID, server_id: UUID, message: Message, ttl_s: float, lost: Callable[[], None] = _nothing
     ) -> None:
-        """Send `message` to a server, where it waits at most `ttl_s` seconds. `lost` is called when it can't be."""
+        """Send `message` to a server, where it waits at most `ttl_s` seconds. `lost` is called if it can't be sent."""
         self._queue(user_id, partial(self._store.send, user_id, server_id, message, ttl_s), lost)
 
     def put_call(
@@ -53,12 +53,12 @@ class SendQueue:
         call_id: UUID,
         lost: Callable[[], None] = _nothing,
     ) -> None:
-        """As `put`, for a message that `withdraw` can take back: its time begins now, however long it queues."""
+        """Like `put`, for a message that `withdraw` can take back. Its time includes its wait in this queue."""
         expires_at = trio.current_time() + ttl_s
         self._queue(user_id, partial(self._put_call, user_id, server_id, message, expires_at, call_id), lost)
 
     def withdraw(self, user_id: UUID, server_id: UUID, call_id: UUID, otherwise: Message, ttl_s: float) -> None:
-        """Take the call `call_id` back, or send `otherwise` to the server that has taken it already."""
+        """Take the call `call_id` back, or send `otherwise` if the other server has already taken it."""
         self._queue(user_id, partial(self._withdraw, user_id, server_id, call_id, otherwise, ttl_s), _nothing)
 
     def announce(self, user_id: UUID, message: Message, ttl_s: float) -> None:
@@ -66,7 +66,7 @@ class SendQueue:
         self._queue(user_id, partial(self._announce, user_id, message, ttl_s), _nothing)
 
     def part(self, user_id: UUID, device_id: UUID, connection_id: UUID) -> None:
-        """Have it known that a device is no longer here."""
+        """Record that a device is no longer connected to this server."""
         self._queue(user_id, partial(self._store.part, user_id, device_id, connection_id), _nothing)
 
     async def run(self) -> None:
@@ -88,7 +88,7 @@ class SendQueue:
             try:
                 with trio.fail_after(_WITHIN_S):
                     await task.run()
-            # The border of one message: whatever keeps it from being sent must not keep the next ones.
+            # The boundary of one message: a failure must not affect the next messages.
             except Exception as error:  # noqa: BLE001
                 log.warning("relay_send_failed", reason=type(error).__name__, detail=str(error))
                 task.lost()
@@ -97,7 +97,7 @@ class SendQueue:
         self, user_id: UUID, server_id: UUID, message: Message, expires_at: float, call_id: UUID
     ) -> None:
         left_s = expires_at - trio.current_time()
-        if left_s > 0:  # else its asker is about to give it up, or has
+        if left_s > 0:  # else the deadline of the asking server has passed too
             await self._store.send(user_id, server_id, message, left_s, call_id)
 
     async def _withdraw(self, user_id: UUID, server_id: UUID, call_id: UUID, otherwise: Message, ttl_s: float) -> None:

@@ -1,4 +1,4 @@
-"""Questions of other servers to devices whose sockets are here: each is put once and answered once."""
+"""Calls from other servers to devices that are connected here: each is sent once and answered once."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Question:
 
 
 class ServedCalls:
-    """Puts the questions, each in a task of `run`, and has `respond` send the answers."""
+    """Sends each call to its device, in a task of `run`, and its answer back with `respond`."""
 
     def __init__(self, respond: Respond) -> None:
         self._respond = respond
@@ -43,7 +43,7 @@ class ServedCalls:
         return len(self._open)
 
     def serve(self, user_id: UUID, device: DeviceLink | None, asked: ForDevice) -> None:
-        """Take a frame for `device`, in the order of the calls; None: it is not connected here (any more)."""
+        """Take a frame for `device`, in the order of the calls. None: the device is not connected here."""
         frame = asked.frame
         if isinstance(frame, WsToolCancel):
             question = self._open.get((user_id, frame.call_id))
@@ -54,7 +54,7 @@ class ServedCalls:
         if device is None:
             self._respond(user_id, asked.asker, DeviceGoneMessage(id=call_id))
             return
-        if asked.within_s <= 0:  # the asker gives it up by itself
+        if asked.within_s <= 0:  # the deadline has passed at the asking server too
             return
         question = _Question(user_id, call_id, device, asked, trio.CancelScope())
         try:
@@ -66,7 +66,7 @@ class ServedCalls:
             self._open[user_id, call_id] = question
 
     async def run(self) -> None:
-        """Put what is asked until cancelled."""
+        """Send the calls until cancelled."""
         async with trio.open_nursery() as nursery:
             async for question in self._receive:
                 nursery.start_soon(self._ask, question)
@@ -74,7 +74,7 @@ class ServedCalls:
     async def _ask(self, question: _Question) -> None:
         device, asked = question.device, question.asked
         try:
-            # Withdrawn before it was put: the device need not hear of it.
+            # Withdrawn before it was sent: the device never learns of it.
             if question.scope.cancel_called:
                 return
             answer: Message | None = None
@@ -86,7 +86,7 @@ class ServedCalls:
             if answer is not None:
                 self._respond(question.user_id, asked.asker, answer)
             elif isinstance(asked.frame, WsToolCall):
-                # Withdrawn, or late: the asker knows by itself, or is gone.
+                # Withdrawn or past its deadline: the asking server knows, or is gone.
                 device.send_control(WsToolCancel(call_id=asked.frame.call_id))
         finally:
             del self._open[question.user_id, question.call_id]
@@ -94,7 +94,7 @@ class ServedCalls:
     async def _put(
         self, question: _Question, replies: PendingReplies[WsToolResult] | PendingReplies[WsDataResponse]
     ) -> Message | None:
-        """The device's answer, or that it is gone; None when its time is over."""
+        """The device's answer, or a message that the device is gone. None if the deadline passed."""
         with replies.expect(question.call_id) as reply:
             question.device.send_control(question.asked.frame)
             with trio.move_on_after(question.asked.within_s):

@@ -1,4 +1,4 @@
-"""The relay's tables: who runs, who is connected where, what waits for whom. All methods raise what the pool raises."""
+"""The relay's tables: running servers, connected devices, waiting messages. All methods raise what the pool raises."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _BATCH: Final = 500
 
 
 def channel_of(server_id: UUID) -> str:
-    """The channel on which a server hears of its messages."""
+    """The notification channel of a server's messages."""
     return f"tessera_{server_id.hex}"
 
 
 class RelayStore:
-    """One server's view of the tables. `stale_s`: a server that was not seen for so long does not run."""
+    """One server's view of the tables. A server that was not seen for `stale_s` seconds counts as dead."""
 
     def __init__(self, pool: Pool, statements: Statements, seal: Seal, *, stale_s: float) -> None:
         self.server_id = uuid4()
@@ -33,25 +33,25 @@ class RelayStore:
         return f"<RelayStore of {self.server_id}>"
 
     async def heartbeat(self) -> bool:
-        """Say that this server runs. Returns whether the database did not know, and so knows none of its devices."""
+        """Record that this server runs. Returns True if the database had no row of it, and so none of its devices."""
         async with self._pool.connection() as connection:
             cursor = await connection.execute(self._statements["relay_heartbeat"], {"worker_id": self.server_id})
             row = await cursor.fetchone()
         return bool(row and row[0])
 
     async def live(self) -> set[UUID]:
-        """The servers that run."""
+        """The running servers."""
         async with self._pool.connection() as connection:
             cursor = await connection.execute(self._statements["relay_workers_live"], {"stale_s": self._stale_s})
             return {server_id for (server_id,) in await cursor.fetchall()}
 
     async def leave(self) -> None:
-        """This server ends."""
+        """Record that this server ends."""
         async with self._pool.connection() as connection:
             await connection.execute(self._statements["relay_worker_leave"], {"worker_id": self.server_id})
 
     async def expire(self) -> None:
-        """Remove what is over, whoever left it."""
+        """Remove expired rows of all servers."""
         async with listing(self._pool) as connection:
             await connection.execute(self._statements["relay_expire_workers"], {"forget_s": _FORGET_S})
             await connection.execute(self._statements["relay_expire_devices"])
@@ -59,7 +59,7 @@ class RelayStore:
             await connection.execute(self._statements["relay_expire_requests"])
 
     async def join(self, user_id: UUID, device_id: UUID, connection_id: UUID) -> tuple[UUID, UUID] | None:
-        """The device's socket is here. Returns the server and the session that had it until now, if any did."""
+        """Record that the device is connected here. Returns the server and session that had it before, or None."""
         values = self._device(user_id, device_id, connection_id)
         async with scoped(self._pool, user_id) as connection:
             await connection.execute(self._statements["relay_device_lock"], values)
@@ -68,7 +68,7 @@ class RelayStore:
         return None if row is None or row[0] is None else (row[0], row[1])
 
     async def part(self, user_id: UUID, device_id: UUID, connection_id: UUID) -> None:
-        """The device's socket is closed."""
+        """Record that the device's socket is closed."""
         values = self._device(user_id, device_id, connection_id)
         async with scoped(self._pool, user_id) as connection:
             await connection.execute(self._statements["relay_device_leave"], values)
@@ -83,9 +83,9 @@ class RelayStore:
     async def send(
         self, user_id: UUID, server_id: UUID, message: Message, ttl_s: float, message_id: UUID | None = None
     ) -> None:
-        """Leave `message` for a server for `ttl_s` seconds at most, and tell it.
+        """Store `message` for a server for at most `ttl_s` seconds, and notify that server.
 
-        One that may be withdrawn has an `message_id`, which no other message of the user's ever has.
+        A message that may be withdrawn needs a `message_id`, which no other message of the user may have.
         """
         message_id = message_id or uuid4()
         values = {
@@ -100,16 +100,16 @@ class RelayStore:
             await connection.execute(self._statements["relay_send"], values)
 
     async def withdraw(self, user_id: UUID, message_id: UUID) -> bool:
-        """Take a message back; False when it is not there (any more)."""
+        """Take a message back. Returns False if it is not in the table."""
         async with scoped(self._pool, user_id) as connection:
             values = {"user_id": user_id, "id": message_id}
             cursor = await connection.execute(self._statements["relay_withdraw"], values)
         return await cursor.fetchone() is not None
 
     async def take(self, user_id: UUID, message_id: UUID) -> tuple[Message, float] | None:
-        """The message, which nobody gets again, and the seconds for which it would have waited yet.
+        """Take a message out. Returns it and the seconds that were left until it would have expired.
 
-        None when it is taken, withdrawn or over. Raises `messages.Unreadable` too.
+        None if it was taken or withdrawn, or has expired. Also raises `messages.Unreadable`.
         """
         values = {"user_id": user_id, "id": message_id, "worker_id": self.server_id}
         async with scoped(self._pool, user_id) as connection:
@@ -118,14 +118,14 @@ class RelayStore:
         return None if row is None else (self._seal.open(user_id, message_id, bytes(row[0])), float(row[1]))
 
     async def waiting(self) -> list[tuple[UUID, UUID]]:
-        """(user, message) of what waits for this server, in its order."""
+        """(user id, message id) of each message that waits for this server, in order."""
         async with listing(self._pool) as connection:
             values = {"worker_id": self.server_id, "limit": _BATCH}
             cursor = await connection.execute(self._statements["relay_waiting"], values)
         return [(user_id, message_id) for user_id, message_id in await cursor.fetchall()]
 
     async def claim(self, user_id: UUID, request_id: UUID, ttl_s: float) -> bool:
-        """Take a request id into use for `ttl_s` seconds; False when a server has."""
+        """Take a request id into use for `ttl_s` seconds. Returns False if a server has it."""
         values = {"user_id": user_id, "request_id": request_id, "ttl_s": ttl_s}
         async with scoped(self._pool, user_id) as connection:
             cursor = await connection.execute(self._statements["relay_request_claim"], values)

@@ -16,11 +16,11 @@ SILENT_INTERVALS: Final = 2
 """Heartbeat intervals without a frame or pong after which the session is closed."""
 
 WARNING_S: Final = 60.0
-"""Seconds before the end at which the client is warned."""
+"""Seconds before the token expires at which the client is warned."""
 
 
 class Heartbeat:
-    """A beat every `interval_s`, on trio's clock; a pong counts as hearing, and so does any frame."""
+    """Pings the peer every `interval_s` seconds of trio's clock. Pongs and frames both show that the peer is there."""
 
     __slots__ = ("_interval_s", "_last_heard", "_socket", "due")
 
@@ -29,20 +29,20 @@ class Heartbeat:
         self._interval_s = interval_s
         self._last_heard = trio.current_time()
         self.due = self._last_heard + interval_s
-        """When to `beat` next."""
+        """When to call `beat` next, on trio's clock."""
 
     def heard(self) -> None:
-        """Something came from the peer."""
+        """The peer sent something."""
         self._last_heard = trio.current_time()
 
     def beat(self) -> bool:
-        """It is `due`: ping the peer now. False when nothing was heard for `SILENT_INTERVALS` intervals instead."""
+        """Call it when `due`. True: ping the peer. False: the peer was silent for `SILENT_INTERVALS` intervals."""
         now = trio.current_time()
         self.due = now + self._interval_s
         return now - self._last_heard < SILENT_INTERVALS * self._interval_s
 
     async def ping(self, on_closed: Callable[[SocketClosed], None]) -> None:
-        """Ping, and wait for the pong. In a task of its own: a ping whose sending was cancelled breaks the socket."""
+        """Send a ping and wait for the pong. Runs in its own task: a cancelled send breaks the socket."""
         try:
             await self._socket.ping()
         except SocketClosed as closed:
@@ -52,11 +52,11 @@ class Heartbeat:
 
 
 class RefreshRefused(Exception):
-    """The new token can't take the old one's place; the message says why, for the client."""
+    """The new token can't replace the old one. The message says why and is sent to the client."""
 
 
 class Expiry:
-    """The end of one session's token. `wall_clock` gives seconds since the epoch, as the tokens do."""
+    """When one session's token expires. `wall_clock` gives seconds since the epoch, like the tokens."""
 
     __slots__ = ("_tokens", "_user", "_wall_clock", "_warned")
 
@@ -68,37 +68,37 @@ class Expiry:
 
     @property
     def user_id(self) -> UUID:
-        """Whose session it is."""
+        """The user of the session."""
         return self._user.user_id
 
     def refresh(self, token: str) -> None:
-        """Take a new token of the same user. Raises `RefreshRefused`; the old token then stays in force."""
+        """Replace the token by a new one of the same user. Raises `RefreshRefused`; the old token then stays in use."""
         try:
             user = self._tokens.verify(token)
         except (TokenExpired, TokenInvalid):
-            raise RefreshRefused("The new token is not valid; the session goes on with the old one.") from None
+            raise RefreshRefused("The new token is not valid; the session continues with the old one.") from None
         if user.user_id != self._user.user_id:
-            raise RefreshRefused("The new token is another user's; the session goes on with the old one.")
+            raise RefreshRefused("The new token belongs to another user; the session continues with the old one.")
         self._user = user
         self._warned = False
 
     def left_s(self) -> float:
-        """Seconds until the token ends; 0 when it has."""
+        """Seconds until the token expires; 0 if it has expired."""
         return max(self._user.expires_at - self._wall_clock(), 0.0)
 
     def wait_s(self) -> float:
-        """Seconds until the client is to be warned, or, once it was, until the token ends; 0 when that is now."""
+        """Seconds until the client must be warned. After the warning: seconds until the token expires."""
         return max(self.left_s() - (0.0 if self._warned else WARNING_S), 0.0)
 
     def take_warning(self) -> bool:
-        """Whether the client is to be warned now; so of each token at most once."""
+        """Whether to warn the client now. True at most once per token."""
         warn = not self._warned and self.wait_s() <= 0
         self._warned = self._warned or warn
         return warn
 
 
 class Timed(Protocol):
-    """A session, as its clocks see it."""
+    """What the clocks use of a session."""
 
     def send_control(self, frame: ServerFrame) -> None: ...
 
@@ -106,17 +106,17 @@ class Timed(Protocol):
 
 
 def next_due(heartbeat: Heartbeat, expiry: Expiry) -> float:
-    """When `keep_time` has something to do, on trio's clock."""
+    """When to call `keep_time` next, on trio's clock."""
     return min(heartbeat.due, trio.current_time() + expiry.wait_s())
 
 
 def keep_time(session: Timed, heartbeat: Heartbeat, expiry: Expiry, pings: trio.Nursery) -> None:
-    """Do what is due: ping the peer in a task of `pings`, warn it of its token's end, or close the session."""
+    """Do what is due: ping the peer in a task of `pings`, warn it that its token expires, or close the session."""
     if trio.current_time() >= heartbeat.due:
         if heartbeat.beat():
             pings.start_soon(heartbeat.ping, lambda closed: session.close(closed.code, closed.reason))
         else:
-            session.close(CloseCode.HEARTBEAT_LOST, "nothing heard for two heartbeats")
+            session.close(CloseCode.HEARTBEAT_LOST, "the peer sent nothing for two heartbeat intervals")
     if expiry.take_warning():
         session.send_control(WsAuthExpiring(in_s=round(expiry.left_s(), 1)))
     if expiry.left_s() <= 0:

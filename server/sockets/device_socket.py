@@ -1,4 +1,4 @@
-"""The socket that a session is written against: whole text messages, a close code, a ping.
+"""The interface of a device socket that sessions use: text messages, close codes, pings.
 
 `server/sockets/websocket.py` implements it over trio-websocket; tests implement it over memory channels.
 """
@@ -22,12 +22,12 @@ class DeviceSocket(Protocol):
 
     @property
     def peer(self) -> str:
-        """Where it came from, for the logs: address and port."""
+        """Address and port of the peer, for the logs."""
         ...
 
     @property
     def bearer_token(self) -> str | None:
-        """The token of the upgrade request's `Authorization: Bearer`, if it had one."""
+        """The token of the upgrade request's `Authorization: Bearer` header, if there was one."""
         ...
 
     async def receive(self) -> str:
@@ -39,19 +39,19 @@ class DeviceSocket(Protocol):
         ...
 
     def try_send(self, message: bytes) -> bool:
-        """Send one text message, which is UTF-8, if the network takes some of it at once; else False, and none of it.
+        """Send one text message, in UTF-8, if the network accepts some of it without waiting. Returns False if not.
 
-        Not while `send` is being called. What the network left is sent before anything else: see `flush`.
+        Must not be called during a `send`. The unsent part of the message is sent before anything else: see `flush`.
         """
         ...
 
     @property
     def unsent(self) -> bool:
-        """Whether a part of a message that `try_send` took is still to be sent."""
+        """Whether a part of a message that `try_send` accepted is not sent yet."""
         ...
 
     async def flush(self) -> None:
-        """Send that part. Raises `SocketClosed`. A cancelled flush leaves the socket unusable."""
+        """Send the unsent part. Raises `SocketClosed`. A cancelled flush leaves the socket unusable."""
         ...
 
     async def ping(self) -> None:

@@ -1,4 +1,4 @@
-"""A TCP stream on which one more frame can go out at once, without a task switch, when nothing else is being sent."""
+"""A TCP stream that can send without a task switch while no other task is sending."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _RECEIVE_BYTES: Final = 64 * 1024
 
 
 class DirectStream(trio.abc.Stream):
-    """Takes over the socket of `stream`. Sends may come from several tasks; each is sent whole, in order.
+    """Takes over the socket of `stream`. Several tasks may send; each message is sent whole, in order.
 
-    A `send_all` that was cancelled leaves the stream unusable for sending, as any.
+    After a cancelled `send_all` the stream can't send any more, like any Trio stream.
     """
 
     def __init__(self, stream: trio.SocketStream) -> None:
@@ -29,18 +29,18 @@ class DirectStream(trio.abc.Stream):
 
     @property
     def unsent(self) -> bool:
-        """Whether a part of what `try_send` took still has to be sent; `send_all` sends it first."""
+        """Whether a part of the data that `try_send` accepted is not sent yet. `send_all` sends it first."""
         return bool(self._rest)
 
     def getpeername(self) -> str:
-        """Address and port of the other end. Raises OSError when it is gone."""
+        """Address and port of the peer. Raises OSError if the peer is gone."""
         host, port = self._socket.getpeername()[:2]
         return f"{host}:{port}"
 
     def try_send(self, data: bytes) -> bool:
-        """Send `data` if the network takes some of it now and nobody else is sending; what it leaves is kept.
+        """Send `data` if the network accepts some of it now and no other task is sending. The rest is kept.
 
-        False when nothing was sent, be it that the connection is broken, which the next `send_all` will tell.
+        Returns False if nothing was sent, including on a broken connection; the next `send_all` then raises.
         """
         if self._rest or self._cut or self._closed or self._sending.locked():
             return False
@@ -52,7 +52,7 @@ class DirectStream(trio.abc.Stream):
         return True
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """See `trio.abc.SendStream`. Sends what `try_send` has left first, of which there may be all with no `data`."""
+        """See `trio.abc.SendStream`. First sends the rest that `try_send` kept; `data` may be empty."""
         async with self._sending:
             rest, self._rest = self._rest, b""
             self._cut = True
@@ -83,7 +83,7 @@ class DirectStream(trio.abc.Stream):
                 raise trio.BrokenResourceError(str(error)) from error
 
     async def aclose(self) -> None:
-        """Close at once."""
+        """Close immediately."""
         if not self._closed:
             self._closed = True
             trio.lowlevel.notify_closing(self._socket)

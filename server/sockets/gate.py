@@ -1,4 +1,4 @@
-"""What happens to a device socket once it is open: the handshake, then a session; every end is logged and counted."""
+"""Serves open device sockets: the handshake, then a session. Logs and counts how each socket ends."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 
 class DeviceGate:
-    """Turns open sockets into sessions. `serve` is the listener's handler."""
+    """Runs a session on each open socket. `serve` is the listener's handler."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class DeviceGate:
         self._idle.set()
 
     def drain(self) -> None:
-        """Admit no further session, and let the open ones finish what they run."""
+        """Open no further session; open sessions finish their requests, then close."""
         self._draining = True
         for handshake in self._handshakes:
             handshake.cancel()
@@ -58,7 +58,7 @@ class DeviceGate:
             link.drain()
 
     def close_all(self) -> None:
-        """Close every session that is still open; what runs in them is cancelled."""
+        """Close every open session and cancel its requests."""
         for link in self._registry.all():
             link.close(CloseCode.DRAINING, "the server is stopping")
 
@@ -67,7 +67,7 @@ class DeviceGate:
         await self._idle.wait()
 
     async def serve(self, socket: DeviceSocket) -> None:
-        """Serve one socket to its end. A fault of ours closes it with 1011 and goes no further."""
+        """Serve one socket until it closes. A fault of the server closes it with 1011 and affects no other socket."""
         self._open += 1
         self._idle = trio.Event() if self._open == 1 else self._idle
         code: int = CloseCode.INTERNAL_ERROR
@@ -79,7 +79,7 @@ class DeviceGate:
             await socket.close(code, _close_reason(str(failed)))
         except SocketClosed as closed:
             code = closed.code
-        # The border of one socket. A nursery's group is an Exception too when nothing in it is worse.
+        # The boundary of one socket. A nursery's exception group is caught too, if it holds no BaseException.
         except Exception:
             log.exception("session_failed", peer=socket.peer)
             await socket.close(CloseCode.INTERNAL_ERROR, "the server failed; the fault is logged")
@@ -106,13 +106,13 @@ class DeviceGate:
         names = {"session_id": str(session.session_id), "user_id": str(session.user_id)}
         with structlog.contextvars.bound_contextvars(**names):
             log.info("session_opened", peer=socket.peer, client=hello.client.name, platform=hello.client.platform)
-            # What the device said of itself is not kept for as long as it stays.
+            # The device's description of itself is not kept during the session.
             del hello, names
             self._metrics.session_opened()
             others, place = self._registry.others, (session.user_id, session.device_id, session.session_id)
             try:
                 if others is not None:
-                    # Before the device hears that it is ready: whoever it tells may then rely on it.
+                    # Before `device_ready` is sent: from then on other servers must find the device.
                     await others.joined(*place)
                 code = await session.run()
             finally:

@@ -1,4 +1,4 @@
-"""The first frame of a device socket: who it is, or why it is sent away."""
+"""The handshake of a device socket: checks the client's first frame and makes the server's first frame."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ VERSIONS: Final = (PROTOCOL_VERSION,)
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """A device that may come in. `resume_asked` when it named an earlier session; `features` as it listed them."""
+    """A device that passed the handshake. `resume_asked`: it named an earlier session. `features` are as listed."""
 
     user: AuthenticatedUser
     device_id: UUID
@@ -37,7 +37,7 @@ class Hello:
 
 
 class HandshakeFailed(Exception):
-    """The socket is to be closed with `code`; the message is the close reason, for a developer to read."""
+    """The socket must be closed with `code`. The message is the close reason, written for developers."""
 
     def __init__(self, code: CloseCode, reason: str) -> None:
         super().__init__(reason)
@@ -57,7 +57,9 @@ async def shake_hands(socket: DeviceSocket, tokens: Tokens, timeout_s: float) ->
     if not isinstance(frame, WsDeviceHello):
         raise HandshakeFailed(CloseCode.PROTOCOL_BROKEN, "the first frame must be device_hello")
     if not set(VERSIONS).intersection(frame.protocol_versions):
-        raise HandshakeFailed(CloseCode.NO_COMMON_VERSION, f"this server speaks version {PROTOCOL_VERSION}")
+        raise HandshakeFailed(
+            CloseCode.NO_COMMON_VERSION, f"no common version: this server speaks version {PROTOCOL_VERSION}"
+        )
     token = frame.token or socket.bearer_token
     if token is None:
         raise HandshakeFailed(CloseCode.UNAUTHORIZED, "no token: send one in device_hello or as Authorization: Bearer")
@@ -71,7 +73,7 @@ async def shake_hands(socket: DeviceSocket, tokens: Tokens, timeout_s: float) ->
 
 
 def greeting(session_id: UUID, hello: Hello, limits: SessionLimits) -> WsDeviceReady:
-    """What a device that has said `hello` is told about its session."""
+    """The `device_ready` frame: what the device must know about its session."""
     return WsDeviceReady(
         session_id=session_id,
         user_id=hello.user.user_id,

@@ -1,4 +1,4 @@
-"""How many frames one socket may send, and when it has gone too far."""
+"""The rate limit on the frames that one socket sends."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Final, Literal
 
 from server.net import TokenBucket
 
-# A socket that goes on sending this many frames over its rate is closed with 1008.
+# A socket that has sent this many frames over its rate is closed with 1008.
 MAX_VIOLATIONS: Final = 1000
 
 
 class InboundRate:
-    """`per_s` frames a second, `burst` at once; and beside them one for each question that was put to the device."""
+    """Allows `per_s` frames a second with bursts of `burst`, and one more frame for each call to the device."""
 
     __slots__ = ("_answers_due", "_bucket", "_violations")
 
@@ -21,11 +21,11 @@ class InboundRate:
         self._violations = 0
 
     def expect_answer(self) -> None:
-        """A question went out: the frame that answers it is allowed for."""
+        """A call was sent to the device: allow the frame that answers it."""
         self._answers_due += 1
 
     def take(self, now: float) -> Literal["read", "refuse", "close"]:
-        """What becomes of a frame that came now, in seconds of a monotonic clock."""
+        """What to do with a frame that arrived at `now`, in seconds of a monotonic clock."""
         if self._bucket.take(now):
             return "read"
         if self._answers_due > 0:

@@ -1,4 +1,4 @@
-"""What one device socket may do."""
+"""The limits of one device socket."""
 
 from __future__ import annotations
 

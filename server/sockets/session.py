@@ -1,9 +1,9 @@
-"""One device socket from `device_ready` to its close: a nursery, in which every request is a cancellable task.
+"""One device socket from `device_ready` to its close: a nursery in which every request is a cancellable task.
 
-Two tasks serve a session: the one it was opened in reads frames, and between them keeps time (heartbeats, the token's
-end); the writer sends, and it alone. Most sessions are idle most of the time, so nothing more is kept for one: requests
-have a task each, and while any runs there is a watch for a stalled outbox. Whoever ends the session says with which
-close code; requests are cancelled first, the writer sends what is queued, and the close frame comes last.
+Two tasks serve a session. The task that opened it reads frames and drives the clocks (heartbeat, token expiry). The
+writer task alone sends. Most sessions are idle, so an idle session has no other task. Each request has its own task,
+and while requests run, one more task watches for a stalled outbox. To end a session, call `close` with a close code:
+requests are cancelled first, then the writer sends the queued frames, and the close frame is sent last.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _FLUSH_TIMEOUT_S: Final = 2.0
 
 
 class Session:
-    """See the module. Implements `server.devices.registry.DeviceLink`."""
+    """One device's session. Implements `server.devices.registry.DeviceLink`."""
 
     def __init__(
         self,
@@ -92,14 +92,14 @@ class Session:
         self._written = trio.Event()
         self._draining = False
         self._closing: tuple[int, str] | None = None
-        # Everything that ends with the session, but the writer and the pings.
+        # Cancels every task of the session except the writer and the pings.
         self._scope: trio.CancelScope | None = None
 
     def __repr__(self) -> str:
         return f"Session({self.session_id}, requests={len(self._requests)}, closing={self._closing})"
 
     def live(self) -> LiveSocket:
-        """What it does now, for an operator."""
+        """What the session does now, for an operator."""
         return live_socket(self, self._outbox, self._opened_at, self._requests)
 
     # ---- as the registry sees it ------------------------------------------------------------------------------------
@@ -113,15 +113,15 @@ class Session:
         return self._device_id
 
     def send_control(self, frame: ServerFrame) -> None:
-        """Queue a frame ahead of text; past the control lane's bound the session ends with 4008."""
+        """Queue a frame that is sent before text. If the control queue is full, the session ends with 4008."""
         if isinstance(frame, WsToolCall | WsDataRequest):
             self._rate.expect_answer()
         try:
             self._outbox.put_control(frame)
         except OutboxOverflow:
-            self.close(CloseCode.TOO_SLOW, "the client does not read")
+            self.close(CloseCode.TOO_SLOW, "the client reads too slowly")
         except trio.ClosedResourceError:
-            pass  # closing: nobody will read it
+            pass  # the session is closing and sends nothing more
 
     @property
     def queued_bytes(self) -> int:
@@ -136,7 +136,7 @@ class Session:
             self.close(CloseCode.DRAINING, "the server is stopping")
 
     def close(self, code: int, reason: str) -> None:
-        """End the session with `code`; the first one counts. Requests are cancelled and get no `stream_end`."""
+        """End the session with `code`. Only the first call counts. Requests are cancelled and get no `stream_end`."""
         self._closing = self._closing or (code, reason)
         if self._scope is not None:
             self._scope.cancel()
@@ -144,7 +144,7 @@ class Session:
     # ---- its life ---------------------------------------------------------------------------------------------------
 
     async def run(self) -> int:
-        """Serve until the socket closes. Returns the close code, the peer's or ours."""
+        """Serve until the socket closes. Returns the close code, which either side may have sent."""
         if self._greeting is not None:
             self.send_control(self._greeting)
             self._greeting = None
@@ -166,7 +166,7 @@ class Session:
                 self._scope = nursery.cancel_scope
                 if self._closing is not None:
                     self._scope.cancel()
-                # Pings are of the outer one: a cancelled send would break the socket before its close frame.
+                # Pings run in the outer nursery: a cancelled send would break the socket before its close frame.
                 await self._read(nursery, pings=outer)
             self._outbox.close()
             with trio.move_on_after(_FLUSH_TIMEOUT_S):
@@ -185,7 +185,7 @@ class Session:
         with watch:
             await self._outbox.wait_stalled(self._limits.outbox_stall_s)
             self._metrics.outbox_stalled()
-            self.close(CloseCode.TOO_SLOW, "the client does not read")
+            self.close(CloseCode.TOO_SLOW, "the client reads too slowly")
 
     # ---- frames in --------------------------------------------------------------------------------------------------
 
@@ -200,7 +200,7 @@ class Session:
                     return
             if text is not None:
                 self._heartbeat.heard()
-            keep_time(self, self._heartbeat, self._expiry, pings)  # however much a peer sends
+            keep_time(self, self._heartbeat, self._expiry, pings)  # also when the peer never stops sending
             if text is not None:
                 self._take(text, nursery)
 
@@ -219,7 +219,7 @@ class Session:
         if verdict == "close":
             self.close(CloseCode.POLICY_VIOLATION, "too many frames")
         elif verdict == "refuse":
-            self._refuse(ErrorCode.RATE_LIMITED, "Too many frames a second; this one was not read.", retryable=True)
+            self._refuse(ErrorCode.RATE_LIMITED, "Too many frames per second; this frame was not read.", retryable=True)
         return verdict == "read"
 
     def _refuse(
@@ -239,10 +239,12 @@ class Session:
                     scope.cancel()
             case WsToolResult(call_id=call_id):
                 if not self.tool_replies.answer(call_id, frame):
-                    self._refuse(ErrorCode.UNKNOWN_CALL, f"No tool call {call_id} awaits a result from this device.")
+                    self._refuse(
+                        ErrorCode.UNKNOWN_CALL, f"No tool call {call_id} is waiting for a result of this device."
+                    )
             case WsDataResponse(data_id=data_id):
                 if not self.data_replies.answer(data_id, frame):
-                    self._refuse(ErrorCode.UNKNOWN_CALL, f"No data request {data_id} awaits a response.")
+                    self._refuse(ErrorCode.UNKNOWN_CALL, f"No data request {data_id} is waiting for a response.")
             case WsClientMutation():
                 self._changed(frame)
             case WsMemoryForget(memory_id=memory_id):
@@ -255,7 +257,7 @@ class Session:
                 except RefreshRefused as refused:
                     self._refuse(ErrorCode.UNAUTHORIZED, str(refused))
             case WsDeviceHello():
-                self._refuse(ErrorCode.ALREADY_READY, "This socket has said hello already.")
+                self._refuse(ErrorCode.ALREADY_READY, "This socket has already sent device_hello.")
 
     def _changed(self, frame: WsClientMutation) -> None:
         refused = change_entity(self._pipeline.memory, self._registry, self.user_id, self.device_id, frame)
@@ -278,7 +280,7 @@ class Session:
         except RequestRefused as refused:
             self._refuse(refused.code, str(refused), request_id, retryable=refused.retryable)
             return
-        # The scope exists before the task runs, so that a cancel that follows at once finds it.
+        # The scope exists before the task runs, so that a `cancel` frame that follows immediately finds it.
         scope = trio.CancelScope()
         if not self._requests:
             self._stall_watch = trio.CancelScope()
@@ -292,7 +294,7 @@ class Session:
                 with scope:
                     await answer.run(self._emit)
                 if scope.cancelled_caught:
-                    # The person no longer wants it: what is queued need not be sent.
+                    # The person stopped the answer: do not send the rest of it.
                     self._outbox.discard_request(request_id)
                 await self._outbox.put(answer.end())
             except RequestRefused as refused:

@@ -1,7 +1,7 @@
-"""The device socket over trio-websocket: the one module of the server that names that library.
+"""The device socket over trio-websocket. No other module of the server names that library.
 
-Each connection runs behind its own border, so that nothing a peer sends, and no fault of the library, reaches the
-listener or another socket.
+Faults are caught per connection: no input of a peer and no fault of the library reaches the listener or another
+socket.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from server.sockets.direct_stream import DirectStream
 
 DEVICE_PATH: Final = "/api/v1/ws/device"
 _ABNORMAL: Final = 1006
-_TEXT_FRAME: Final = 0x81  # whole, and text
-_TWO_BYTES: Final = 126  # in place of a length: it follows in so many bytes
+_TEXT_FRAME: Final = 0x81  # FIN and opcode 1: one whole text message
+_TWO_BYTES: Final = 126  # instead of a length: the length follows in two bytes
 _EIGHT_BYTES: Final = 127
 _MOST_IN_TWO_BYTES: Final = 0xFFFF
 _UPGRADE_TIMEOUT_S: Final = 10.0
 _CLOSE_TIMEOUT_S: Final = 2.0
-# What a peer was still sending when we closed is read and dropped, so that the kernel does not answer it with a reset
-# that would overtake our close frame.
+# After the close, bytes that the peer still sends are read and dropped. Otherwise the kernel would answer them with a
+# reset, which could overtake the close frame.
 _DRAIN_TIMEOUT_S: Final = 1.0
 _RECEIVE_BYTES: Final = 16 * 1024
 _NO_BODY: Final = [(b"Content-Length", b"0")]
-# Read by whoever looks why their page can't connect; nothing of the request is repeated in it.
+# For developers whose page can't connect. It repeats nothing of the request.
 _ORIGIN_REFUSED: Final = b"This page's origin may not open a device socket: TESSERA_ALLOWED_ORIGINS does not list it.\n"
 _ORIGIN_REFUSED_HEADERS: Final = [
     (b"Content-Type", b"text/plain; charset=utf-8"),
@@ -91,8 +91,8 @@ class TrioWebSocket:
             raise _closed(error) from None
 
     def try_send(self, message: bytes) -> bool:
-        # No extension is negotiated, so a frame is a header and the message. The library's own frames, pongs and the
-        # like, go through the same stream, which keeps them apart.
+        # No extension is negotiated, so a frame is a header and the message. The library's own frames, such as pongs,
+        # go through the same stream, which never mixes two frames.
         if self._closing or self._connection.closed is not None:
             return False
         return self._stream.try_send(_header(len(message)) + message)
@@ -129,7 +129,7 @@ def _header(length: int) -> bytes:
 
 
 def _closed(error: ConnectionClosed) -> SocketClosed:
-    # The library gives a CloseReason, or None when the TCP connection went away without one.
+    # The library gives a CloseReason, or None if the TCP connection ended without a close frame.
     if error.reason is None:
         return SocketClosed(_ABNORMAL)
     return SocketClosed(error.reason.code, error.reason.reason or "")
@@ -146,19 +146,19 @@ async def serve_device_sockets(
     shared: bool = False,
     task_status: trio.TaskStatus[tuple[str, int]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Accept device sockets at `DEVICE_PATH` until cancelled; `handler` runs once per socket, in a task of its own.
+    """Accept device sockets at `DEVICE_PATH` until cancelled; `handler` runs once per socket, in its own task.
 
-    Reports the bound `(host, port)` when listening. Raises OSError when the address can't be bound. Messages over
-    `max_message_bytes` close their socket with 1009; past `max_sockets` a new connection is closed at once. A page
-    whose `Origin` is not allowed is refused with 403; a client that is no browser has none. `shared`: see
-    `server.net.listeners`.
+    Reports the bound `(host, port)` when listening. Raises OSError if the address can't be bound. A message over
+    `max_message_bytes` closes its socket with 1009. While `max_sockets` are open, a new connection is closed
+    immediately. A page whose `Origin` is not allowed is refused with 403; clients other than browsers send no `Origin`.
+    `shared`: see `server.net.listeners`.
     """
     listeners = await open_listeners(host, port, shared=shared)
     address = listeners[0].socket.getsockname()
     async with trio.open_nursery() as sockets, trio.open_nursery() as nursery:
 
         async def serve(stream: trio.SocketStream) -> None:
-            # This task is one of them.
+            # `child_tasks` includes this task.
             if len(sockets.child_tasks) > max_sockets:
                 log.warning("too_many_sockets", limit=max_sockets)
                 await trio.aclose_forcefully(stream)
@@ -180,7 +180,7 @@ async def _serve_connection(
                 await handler(socket)
                 await _drain(stream)
             nursery.cancel_scope.cancel()
-    # The border between one socket and the listener: whatever failed here has ended this socket and ends no other.
+    # The boundary between one socket and the listener: a failure here ends this socket and no other.
     except* Exception:
         log.exception("socket_failed")
     finally:
@@ -190,7 +190,7 @@ async def _serve_connection(
 async def _upgrade(
     nursery: trio.Nursery, stream: DirectStream, max_message_bytes: int, origin_allowed: OriginCheck
 ) -> TrioWebSocket | None:
-    """The opening handshake of RFC 6455. None when the peer was not a client of ours; it has been answered."""
+    """The opening handshake of RFC 6455. Returns None if it failed; the peer has then been answered."""
     request: WebSocketRequest | None = None
     with trio.move_on_after(_UPGRADE_TIMEOUT_S):
         try:
@@ -214,7 +214,7 @@ async def _upgrade(
 
 
 class _HandshakeOver:
-    """Stands where the handshake of an open connection was, which has no more to tell."""
+    """Replaces the handshake of an open connection, which has no more events."""
 
     def events(self) -> tuple[()]:
         return ()
@@ -224,9 +224,9 @@ _OVER: Final = _HandshakeOver()
 
 
 def _forget_handshake(connection: WebSocketConnection) -> None:
-    """Let go of the HTTP parser and the request's headers, a tenth of what an idle session holds.
+    """Release the HTTP parser and the request's headers, a tenth of the memory of an idle session.
 
-    wsproto keeps them for as long as the connection lives and asks them for nothing but `events` once it is open.
+    wsproto keeps them while the connection is open, but then only calls `events`.
     """
     connection._wsproto.handshake = _OVER  # type: ignore[assignment]
 
@@ -234,7 +234,7 @@ def _forget_handshake(connection: WebSocketConnection) -> None:
 def _peer(stream: DirectStream) -> str:
     try:
         return stream.getpeername()
-    except OSError:  # it is gone already
+    except OSError:  # the peer is gone already
         return "unknown"
 
 
@@ -244,7 +244,7 @@ def _bearer(request: WebSocketRequest) -> str | None:
 
 
 def _value(request: WebSocketRequest, wanted: bytes) -> str | None:
-    """The header's value; several of it make one value, which is no origin and no token."""
+    """The value of a header. Repeated headers are joined to one value, which is never a valid origin or token."""
     values = [value.decode("ascii", "replace") for name, value in request.headers if name.lower() == wanted]
     return ", ".join(values) if values else None
 

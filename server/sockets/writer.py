@@ -1,4 +1,4 @@
-"""What sends on a socket: it numbers the frames and writes them, from the outbox in its task, or at once."""
+"""The writer of a socket: numbers the frames and sends them, from the outbox or directly."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from streaming.wire import StreamText
 class FrameWriter:
     """Numbers the frames of one socket 1, 2, 3, ... in the order in which they are sent.
 
-    Implements `streaming.outbox.DirectSender`: while its task waits for a frame, text may go out without waking it.
+    Implements `streaming.outbox.DirectSender`: while its task waits for a frame, text is sent without waking that task.
     """
 
     def __init__(self, socket: DeviceSocket) -> None:
@@ -21,18 +21,18 @@ class FrameWriter:
 
     @property
     def unsent(self) -> bool:
-        """Whether a part of a frame that was sent at once is still to be sent."""
+        """Whether a part of a frame that `try_send` accepted is not sent yet."""
         return self._socket.unsent
 
     def try_send(self, frame: StreamText) -> bool:
-        """Send `frame`, whole or in part, if that needs no waiting; False when nothing was sent."""
+        """Send `frame`, whole or in part, if that needs no waiting. Returns False if nothing was sent."""
         if not self._socket.try_send(frame.to_json(self._seq + 1)):
             return False
         self._seq += 1
         return True
 
     async def flush(self) -> None:
-        """Send what is left of a frame. Raises `server.sockets.device_socket.SocketClosed`."""
+        """Send the rest of a frame. Raises `server.sockets.device_socket.SocketClosed`."""
         await self._socket.flush()
 
     async def run(self, outbox: Outbox) -> None:
@@ -50,4 +50,4 @@ class FrameWriter:
                 await self._socket.send(frame.to_json(self._seq).decode())
             else:
                 await self._socket.send(frame.model_copy(update={"seq": self._seq}).model_dump_json())
-            del frame  # the next one may be long in coming
+            del frame  # release its memory while waiting for the next frame
