@@ -1,4 +1,4 @@
-"""`python -m bench.peers NAME`: serve one peer under uvicorn on uvloop and httptools; says its port once it listens."""
+"""`python -m bench.peers NAME`: serve a peer under uvicorn with uvloop and httptools; prints its port."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import uvicorn
 
 
 class Server(uvicorn.Server):
-    """Says where it is reached once it can be."""
+    """Prints its port once it listens."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

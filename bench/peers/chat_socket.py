@@ -1,4 +1,4 @@
-"""One WebSocket with many answers at once: a task for each, cancelled when the client says so or goes away."""
+"""One WebSocket with several simultaneous answers: a task for each, cancelled by the client's frame or disconnect."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 Tokens = Callable[[str], AsyncIterator[str]]
-"""From a message to the pieces of its answer."""
+"""Turns a message into the pieces of its answer."""
 
 
 def chat_routes(tokens: Tokens) -> APIRouter:

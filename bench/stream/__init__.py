@@ -1,1 +1,1 @@
-"""The stream benchmark: one token's way through the server, beside peers built from public packages."""
+"""The stream benchmark: the cost of a token in the server, compared with peers built from public packages."""

@@ -1,8 +1,8 @@
-"""A token's way through the server, beside peers built from public packages: `make bench-stream`.
+"""The cost of a token in the server, compared with peers built from public packages: `make bench-stream`.
 
-python -m bench.stream                      all of it, about seven minutes; Markdown on standard output
-python -m bench.stream --quick              short windows, within a minute: a glance, no figures to quote
-python -m bench.stream --into FILE          writes the tables between FILE's two `figures` markers as well
+python -m bench.stream                      everything, about seven minutes; Markdown on standard output
+python -m bench.stream --quick              about a minute; the windows are too short for figures to quote
+python -m bench.stream --into FILE          also writes the tables between the two `figures` markers of FILE
 """
 
 from __future__ import annotations
@@ -24,12 +24,14 @@ _MARKERS: Final = ("<!-- figures -->\n", "<!-- end of figures -->\n")
 def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(prog="python -m bench.stream", description="Measure the token path.")
-    parser.add_argument("--quick", action="store_true", help="a short pass")
-    parser.add_argument("--only-ours", action="store_true", help="without the peers")
-    parser.add_argument("--into", type=Path, metavar="FILE", help="put the tables between its markers, too")
+    parser.add_argument("--quick", action="store_true", help="measure for about a minute")
+    parser.add_argument("--only-ours", action="store_true", help="measure only Tessera")
+    parser.add_argument(
+        "--into", type=Path, metavar="FILE", help="also write the tables between the `figures` markers of FILE"
+    )
     options = parser.parse_args()
     plan = replace(QUICK if options.quick else Plan(), peers=not options.only_ours)
-    # So that what was started is ended, whoever ends this.
+    # SIGTERM must also end the processes that were started.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     began = time.monotonic()
 

@@ -1,4 +1,4 @@
-"""What a target speaks on its socket: Tessera's protocol, or the peers' (bench/peers/chat_socket.py)."""
+"""The protocols of the targets' sockets: Tessera's, and the peers' (bench/peers/chat_socket.py)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from uuid import uuid4
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One frame: `ready`, a piece of an answer, the end of one, or something else. `status` says how it ended."""
+    """One frame: `ready`, a piece of an answer, the end of an answer, or something else. `status` is the outcome."""
 
     kind: Literal["ready", "text", "end", "other"]
     request_id: str = ""
@@ -24,7 +24,7 @@ class SocketDialect(Protocol):
     path: str
 
     def hello(self) -> str | None:
-        """The first frame, when one is needed; None when the open socket is ready by itself."""
+        """The first frame; None if the socket needs no first frame."""
         ...
 
     def ask(self, request_id: str, message: str) -> str: ...
@@ -35,7 +35,7 @@ class SocketDialect(Protocol):
 
 
 class TesseraSocket:
-    """The device protocol, version 3; all devices are one person's."""
+    """The device protocol, version 3; all devices belong to one person."""
 
     path = "/api/v1/ws/device"
 
@@ -70,7 +70,7 @@ class TesseraSocket:
 
 
 class PeerSocket:
-    """What the peers speak: text as it comes, no blocks, no sequence, no session."""
+    """The protocol of the peers: text as it comes, without blocks, sequence numbers or sessions."""
 
     path = "/ws"
 

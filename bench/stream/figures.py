@@ -1,4 +1,4 @@
-"""A whole run: the targets side by side, round after round, and the figures that it gives."""
+"""A whole run: all targets are measured in each round."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _WORKERS: Final = (1, 2)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much is measured. Windows in seconds."""
+    """How long and how often is measured. Windows are in seconds."""
 
     rounds: int = 3
     settle_s: float = 0.7
@@ -63,7 +63,7 @@ QUICK: Final = Plan(
 
 @dataclass(slots=True)
 class Figures:
-    """What was measured, by target's name; lists have one figure a round."""
+    """The measurements by the target's name; lists have one entry per round."""
 
     paced: dict[tuple[str, Shape], list[Paced]] = field(default_factory=dict)
     saturated: dict[tuple[str, Shape], list[Saturated]] = field(default_factory=dict)
@@ -76,7 +76,7 @@ class Figures:
 
 
 def measure(plan: Plan, say: Callable[[str], None]) -> Figures:
-    """Carry `plan` out; `say` is told what is being done."""
+    """Carry out `plan`; `say` is called with progress messages."""
     figures = Figures()
     folder = Path(tempfile.mkdtemp(prefix="bench-stream-"))
     try:
@@ -130,7 +130,7 @@ def _rounds(plan: Plan, targets: list[Target], model_port: int, figures: Figures
 
 
 def _turned(targets: list[Target], by: int) -> list[Target]:
-    """Another target begins each round."""
+    """The targets, rotated so that each round begins with a different one."""
     by %= len(targets)
     return targets[by:] + targets[:by]
 
@@ -138,7 +138,7 @@ def _turned(targets: list[Target], by: int) -> list[Target]:
 def _idle(
     plan: Plan, model_port: int, places: Places, folder: Path, figures: Figures, say: Callable[[str], None]
 ) -> None:
-    # In processes that have done nothing: memory freed by earlier work would hold the sessions.
+    # In new processes: sessions would otherwise use memory that earlier work freed.
     with tessera(model_port, places) as target:
         figures.idle[target.name] = idle(target, count=plan.sessions)
         say(f"{plan.sessions} idle sessions, {target.name}: {figures.idle[target.name].bytes_each / 1024:.1f} KB each")

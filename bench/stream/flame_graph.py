@@ -1,4 +1,4 @@
-"""A flame graph as a small SVG: what is narrower than it can be read is left out, and titles tell the rest."""
+"""A flame graph as a small SVG. Boxes that are too narrow to read are left out; titles have the details."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class _Node:
 
 
 def flame_graph(stacks: Counter[tuple[str, ...]], title: str) -> str:
-    """The SVG of samples by stack, outermost function first and drawn on top. Times are shares of all samples."""
+    """The SVG of samples by stack, outermost function first and at the top. Times are shares of all samples."""
     root = _Node("all")
     for stack, count in stacks.items():
         root.samples += count

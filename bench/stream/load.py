@@ -1,6 +1,6 @@
-"""The load: sockets that ask for streams and read them, on one epoll loop, counting tokens, bytes and ages.
+"""The load: sockets that request streams and read them, on one epoll loop, and count tokens, bytes and ages.
 
-Everything runs in the caller's thread while one of the methods that wait is called; between such calls nothing is read.
+Everything runs in the caller's thread, during the methods that wait; between such calls nothing is read.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Device:
 
 
 class Answer:
-    """One request: how many tokens came, how it ended (empty while it runs), when it was cancelled and had ended."""
+    """One request: its tokens so far, its outcome (empty while it runs), and the times of its cancel and its end."""
 
     __slots__ = ("cancelled_ns", "device", "ended_ns", "status", "tokens")
 
@@ -48,7 +48,7 @@ class Answer:
 
 
 class Load:
-    """All devices of one target. Counters rise until `reset`."""
+    """All devices of one target. Counters increase until `reset`."""
 
     def __init__(self, host: str, port: int, dialect: SocketDialect) -> None:
         self._address = (host, port)
@@ -62,7 +62,7 @@ class Load:
         self.reset()
 
     def reset(self) -> None:
-        """Begin to count anew."""
+        """Set all counters to zero."""
         self.tokens = 0
         self.bytes = 0
         self.frames = 0
@@ -71,7 +71,7 @@ class Load:
     # ---- sockets ----------------------------------------------------------------------------------------------------
 
     def open(self, count: int, *, at_once: int = 64) -> float:
-        """Open `count` devices more, up to `at_once` together, and wait until all are ready. The seconds it took."""
+        """Open `count` more devices, up to `at_once` in parallel, until all are ready. Returns the seconds it took."""
         began = time.monotonic()
         started = ready = 0
         opening: list[Device] = []
@@ -99,7 +99,7 @@ class Load:
         return device
 
     def close(self) -> None:
-        """Close every socket, politely."""
+        """Close every socket with a close frame."""
         for device in self.devices:
             with suppress(OSError):
                 device.sock.send(frame(b"\x03\xe8", CLOSE))
@@ -112,7 +112,7 @@ class Load:
     # ---- requests ---------------------------------------------------------------------------------------------------
 
     def ask(self, device: Device, *, rate: float, tokens: int, tag: str = "0") -> Answer:
-        """Ask for `tokens` at `rate` a second (0: full speed). With a `tag` the model server notes an early close."""
+        """Ask for `tokens` at `rate` a second (0: full speed). With a `tag` the model server records an early close."""
         request_id = str(uuid4())
         answer = self.answers[request_id] = Answer(device)
         self.running += 1
@@ -121,7 +121,7 @@ class Load:
         return answer
 
     def cancel_all(self) -> int:
-        """Cancel what runs, and read until all of it has ended. How many of them went on nonetheless."""
+        """Cancel all running requests and read until they end. Returns how many still run after the time limit."""
         for request_id, answer in self.answers.items():
             if not answer.status:
                 self.cancel(request_id, answer)
@@ -135,20 +135,20 @@ class Load:
     # ---- waiting ----------------------------------------------------------------------------------------------------
 
     def run(self, seconds: float) -> float:
-        """Read for so long. The seconds it really was."""
+        """Read for `seconds`. Returns the actual duration."""
         began = time.monotonic()
         while (left := began + seconds - time.monotonic()) > 0:
             self._poll(left)
         return time.monotonic() - began
 
     def wait(self, condition: Callable[[], bool]) -> None:
-        """Read until `condition` holds. RuntimeError when it does not in a minute."""
+        """Read until `condition` holds. Raises RuntimeError after a minute."""
         if not self.run_until(condition, _PATIENCE_S):
             states = [f"{answer.tokens} tokens {answer.status}" for answer in self.answers.values()]
             raise RuntimeError(f"waited {_PATIENCE_S:g} s in vain: {self.running} running; {states[:10]}")
 
     def run_until(self, condition: Callable[[], bool], seconds: float) -> bool:
-        """Read until `condition` holds, at most so long. Whether it does."""
+        """Read until `condition` holds, for at most `seconds`. Returns whether it holds."""
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:

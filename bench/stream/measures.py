@@ -1,4 +1,4 @@
-"""The measurements: each takes one target for some seconds and gives figures."""
+"""The measurements: each measures one target for some seconds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bench.stream.targets import Target
 
 _ENDLESS: Final = 10**9
 _BEGUN: Final = 3
-"""An answer has begun for good when so many of its tokens came."""
+"""After this number of tokens an answer is in its middle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ SHAPES: Final = (Shape(20, 1, 80), Shape(5, 8, 50), Shape(100, 1, 40))
 
 @dataclass(frozen=True, slots=True)
 class Paced:
-    """Of one window in which every stream is in its middle. Ages in microseconds, `cpu_us` and `bytes` per token."""
+    """One window in which every stream is in its middle. Ages are in microseconds, `cpu_us` and `bytes` per token."""
 
     tokens: int
     cpu_us: float
@@ -51,7 +51,7 @@ class Paced:
 
 @dataclass(frozen=True, slots=True)
 class Saturated:
-    """Of one window in which the model never makes the server wait. `busy`: cores that the server kept busy."""
+    """One window in which the server never waits for the model. `busy`: processor cores that the server used."""
 
     tokens_per_s: float
     cpu_us: float
@@ -61,7 +61,7 @@ class Saturated:
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """Short answers one after another: what a request costs beside its tokens. Milliseconds per request."""
+    """Short answers one after another: the cost of a request without its tokens, in milliseconds per request."""
 
     count: int
     cpu_ms: float
@@ -80,7 +80,7 @@ class Cancels:
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """`count` sessions that do nothing: memory for each, how fast they were opened and at what processor time."""
+    """`count` idle sessions: memory for each, and rate and processor time of opening them."""
 
     count: int
     bytes_each: float
@@ -90,7 +90,7 @@ class Idle:
 
 @contextmanager
 def open_streams(target: Target, shape: Shape, rate: float) -> Iterator[Load]:
-    """A load whose streams have all begun; cancelled and closed on leaving."""
+    """A load whose streams have all begun. Leaving cancels the streams and closes the load."""
     load = target.load()
     try:
         load.open(shape.sockets)
@@ -98,7 +98,7 @@ def open_streams(target: Target, shape: Shape, rate: float) -> Iterator[Load]:
             for _ in range(shape.requests):
                 load.ask(device, rate=rate, tokens=_ENDLESS)
         load.wait(partial(_begun, load.answers.values()))
-        # The load's own pauses would be counted as the target's.
+        # Pauses of the load would count as the target's.
         gc.collect()
         gc.disable()
         yield load
@@ -149,7 +149,7 @@ def requests(target: Target, *, count: int, sockets: int = 10, tokens: int = 8) 
     load = target.load()
     try:
         load.open(sockets)
-        load.ask(load.devices[0], rate=0, tokens=tokens)  # what only the first request costs
+        load.ask(load.devices[0], rate=0, tokens=tokens)  # the first request has extra costs
         load.wait(lambda: load.running == 0)
         cpu, database = target.cpu_s(), target.database_cpu_s()
         began = time.monotonic()
@@ -166,7 +166,7 @@ def requests(target: Target, *, count: int, sockets: int = 10, tokens: int = 8) 
 
 
 def cancels(target: Target, model_port: int, *, count: int, sockets: int = 10) -> Cancels:
-    """Streams cancelled in their middle, one at a time on each socket, while others go on beside them."""
+    """Streams cancelled in their middle, one at a time on each socket, while other streams run."""
     load = target.load()
     _closings(model_port)
     try:
@@ -214,8 +214,8 @@ def _closings(model_port: int) -> dict[str, int]:
 
 
 def idle(target: Target, *, count: int, warm: int = 100) -> Idle:
-    """Sessions opened as fast as the target takes them, then left alone."""
-    # What the first sessions allocate for good is not theirs.
+    """Sessions that are opened as fast as the target accepts them, and then stay idle."""
+    # The first sessions cause allocations that all sessions share.
     load = target.load()
     load.open(warm)
     load.close()
@@ -232,5 +232,5 @@ def idle(target: Target, *, count: int, warm: int = 100) -> Idle:
 
 
 def percentile(values: list[float] | list[int], percent: float) -> float:
-    """Of sorted `values`: the smallest that is not below `percent` of them."""
+    """The smallest of the sorted `values` that is not below `percent` % of them."""
     return float(values[min(len(values) - 1, int(len(values) * percent / 100))]) if values else float("nan")

@@ -1,11 +1,11 @@
-"""A model server in its own process: OpenAI's API, paced or at full speed, on one epoll loop of plain sockets.
+"""A model server as a separate process: OpenAI's API, paced or at full speed, one epoll loop on plain sockets.
 
     python -m bench.stream.model_server      prints its port, then serves until its standard input is closed
 
-What a stream does is asked for in the user's message, which every server under test forwards: `bench:RATE:TOKENS:TAG`,
+The user's message, which every server under test forwards, says what the stream does: `bench:RATE:TOKENS:TAG`,
 `RATE` tokens a second (0: as fast as they are read), `TOKENS` of them. Times between tokens vary by half around their
-mean, as a model's do, the same for every target. `GET /closed` tells when streams with a tag were closed before their
-end, as JSON `{TAG: CLOCK_MONOTONIC in ns}`, each once.
+mean, in the same way for every target. `GET /closed` returns the times at which streams with a tag were closed before
+their end, as JSON `{TAG: CLOCK_MONOTONIC in ns}`, each stream once.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from bench.stream.payloads import (
 
 _ASKED: Final = re.compile(rb"bench:([\d.]+):(\d+):(\w+)")
 _LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
-# Tessera's first call of a request asks for the name of an agent.
+# The first call of a Tessera request asks for the name of an agent.
 _ROUTER_SCHEMA: Final = re.compile(rb'"name": ?"intent"')
 _READ: Final = select.EPOLLIN | select.EPOLLRDHUP
 _RECEIVE_BYTES: Final = 1 << 16
@@ -51,7 +51,7 @@ class Connection:
         self.sock = sock
         self.received = b""
         self.unsent: bytes | memoryview = b""
-        self.answer = 0  # rises with every answer, so that a timer of an earlier one is known
+        self.answer = 0  # increases with every answer, to recognise timers of earlier answers
         self.interval_ns = 0.0
         self.total = 0  # tokens of the answer; 0 when none is being written
         self.written = 0
@@ -66,13 +66,13 @@ class ModelServer:
         self._epoll = select.epoll()
         self._epoll.register(listener, select.EPOLLIN)
         self._connections: dict[int, Connection] = {}
-        self._due: list[tuple[int, int, int, Connection]] = []  # when, a tie-breaker, which answer, of whom
+        self._due: list[tuple[int, int, int, Connection]] = []  # due time, tie-breaker, answer number, connection
         self._count = 0
         self._random = random.Random(2026)
         self._closed: dict[str, int] = {}
 
     def run(self, until_closed: int) -> None:
-        """Serve until the file descriptor `until_closed` has something to read, or ends."""
+        """Serve until the file descriptor `until_closed` becomes readable or is closed."""
         self._epoll.register(until_closed, select.EPOLLIN | select.EPOLLHUP)
         while True:
             # epoll waits in whole milliseconds; select, on the epoll itself, in microseconds.
@@ -142,7 +142,7 @@ class ModelServer:
         if length is None or len(body) < int(length[1]):
             return
         connection.received = b""
-        # The last one: what the person said before may be in the prompt, too.
+        # The last match: the prompt may contain earlier messages.
         asked = _ASKED.findall(body)
         if _ROUTER_SCHEMA.search(body) or not asked:
             self._send(connection, beginning(*ROUTED) + ending(len(ROUTED)))
@@ -153,7 +153,7 @@ class ModelServer:
         connection.interval_ns = 1e9 / float(rate) if float(rate) else 0.0
         self._send(connection, beginning(OPENING))
         if connection.interval_ns:
-            # Streams that begin together do not go on together.
+            # Streams that begin together must not stay in step.
             self._schedule(connection, time.monotonic_ns() + self._random.random() * connection.interval_ns)
         else:
             self._fill(connection)
@@ -183,7 +183,7 @@ class ModelServer:
     # ---- at full speed ----------------------------------------------------------------------------------------------
 
     def _fill(self, connection: Connection) -> None:
-        """Write until the connection takes no more, or the answer is whole."""
+        """Write until the connection accepts no more, or the answer is complete."""
         while connection.total and not connection.unsent:
             if connection.written >= connection.total:
                 self._send(connection, ending(connection.total, CLOSING))
@@ -200,7 +200,7 @@ class ModelServer:
             self._fill(connection)
 
     def _send(self, connection: Connection, data: bytes | memoryview) -> bool:
-        """Send now what can be sent now, and the rest when it can. False when the connection is gone."""
+        """Send as much as possible now and the rest later. Returns False if the connection is closed."""
         if connection.unsent:
             connection.unsent = bytes(connection.unsent) + bytes(data)
             return True

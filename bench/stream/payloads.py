@@ -1,9 +1,9 @@
-"""What the model server writes: OpenAI chat completion chunks with everything real ones carry, and stamps in the text.
+"""The output of the model server: OpenAI chat completion chunks with all fields of real ones, and stamps in the text.
 
 The text of each token is a space, a stamp (the time at which it was written, six base-36 digits of microseconds on
-CLOCK_MONOTONIC, which all processes of a machine share) and, for some, what makes real text less regular: punctuation,
-an escape, a character that is not ASCII. A reader counts tokens by their spaces and reads the stamps behind them,
-whichever way the text was cut, escaped or merged on its way.
+CLOCK_MONOTONIC, which all processes of a machine share) and, for some, punctuation,
+an escape, or a character that is not ASCII. A reader counts the spaces and reads the stamps after them, so the text may
+be cut, escaped or merged on its path.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import json
 from typing import Any, Final
 
 ROUTED: Final = ('{"agent"', ":", '"task_agent"', "}")
-"""What the model answers to Tessera's router."""
+"""The model's answer to Tessera's router."""
 
 OPENING: Final = '[{"type":"text","content":"'
 NEXT_BLOCK: Final = '"},{"type":"text","content":"'
 CLOSING: Final = '"}]'
 TOKENS_PER_BLOCK: Final = 150
 
-# As the model writes them, inside a JSON string of its own: `\\n` reaches the parser as an escape.
+# As the model writes them, inside a JSON string: `\\n` reaches the parser as an escape.
 _SUFFIXES: Final = ("", "", "", ",", "", "", "s", "", ".", "", "", "", "\\n", "", "—", "ing", "", '\\"', "", "é")
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 _TRIPLES: Final = [a + b + c for a in _DIGITS for b in _DIGITS for c in _DIGITS]
@@ -39,7 +39,7 @@ def age_us(stamped: str, now_ns: int) -> int:
 
 
 def event(delta: dict[str, Any], finish: str | None = None, **more: Any) -> bytes:
-    """One server-sent event in the shape of OpenAI's, its fields and nulls included."""
+    """One server-sent event in OpenAI's format, with all fields and nulls."""
     payload = {
         "id": "chatcmpl-DPTBg29yUne0qG2XCotTwUgvJqaSb",
         "object": "chat.completion.chunk",
@@ -89,7 +89,7 @@ def beginning(*texts: str) -> bytes:
 
 
 def ending(tokens: int, *texts: str) -> bytes:
-    """`texts`, the finish reason, the usage on a chunk of its own, and the end of the body."""
+    """`texts`, the finish reason, a chunk with the usage, and the end of the body."""
     usage = {"prompt_tokens": 900, "completion_tokens": tokens, "total_tokens": 900 + tokens}
     return (
         b"".join(map(text_chunk, texts))
@@ -101,4 +101,4 @@ def ending(tokens: int, *texts: str) -> bytes:
 
 
 BURST: Final = b"".join(token_chunk(number, 0) for number in range(TOKENS_PER_BLOCK)) + BETWEEN_BLOCKS
-"""A block's worth of tokens and the beginning of the next, for streams at full speed; its stamps mean nothing."""
+"""The tokens of a block and the beginning of the next block, for streams at full speed. The stamps have no meaning."""

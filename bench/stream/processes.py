@@ -1,4 +1,4 @@
-"""Processes of a benchmark: started on chosen cores (where there is `taskset`), measured through /proc, and ended."""
+"""Processes of a benchmark: started on chosen cores (if `taskset` is installed), measured through /proc, and ended."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _CPUCLOCK_SCHED: Final = 2
 
 
 def cores() -> list[int]:
-    """The cores that this process may use, where the system tells."""
+    """The cores that this process may use."""
     return sorted(os.sched_getaffinity(0))
 
 
 def pin(pids: Iterable[int], to: Iterable[int]) -> None:
-    """Hold processes that run already, with all their threads, to cores."""
+    """Restrict running processes, with all their threads, to the cores `to`."""
     for pid in pids:
         for thread in Path(f"/proc/{pid}/task").glob("*"):
-            with suppress(OSError):  # it has ended, or is another account's
+            with suppress(OSError):  # it has ended, or belongs to another account
                 os.sched_setaffinity(int(thread.name), set(to))
 
 
@@ -35,7 +35,7 @@ def pin(pids: Iterable[int], to: Iterable[int]) -> None:
 def started(
     command: list[str], *, on: Iterable[int], environment: dict[str, str] | None = None, errors: Path, keep_input: bool
 ) -> Iterator[subprocess.Popen[str]]:
-    """A process held to the cores `on`, ended with SIGTERM on leaving; its standard error is appended to `errors`."""
+    """A process on the cores `on`. Leaving ends it with SIGTERM; its standard error is appended to `errors`."""
     held = ["taskset", "--cpu-list", ",".join(map(str, on))] if shutil.which("taskset") else []
     with errors.open("a") as stream:
         process = subprocess.Popen(  # noqa: S603 - our own commands
@@ -63,7 +63,7 @@ def started(
 
 
 def first_line(process: subprocess.Popen[str], errors: Path, patience_s: float = 60.0) -> str:
-    """The next line of its output. RuntimeError with what it complained of when it has ended, or says nothing."""
+    """The next line of its output. Raises RuntimeError with its errors if it has ended or writes nothing."""
     assert process.stdout is not None
     began = time.monotonic()
     line = process.stdout.readline()
@@ -73,7 +73,7 @@ def first_line(process: subprocess.Popen[str], errors: Path, patience_s: float =
 
 
 def family(pid: int) -> list[int]:
-    """`pid` and all its descendants that run."""
+    """`pid` and all its running descendants."""
     children: dict[int, list[int]] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -89,9 +89,9 @@ def family(pid: int) -> list[int]:
 
 
 def cpu_s(pids: Iterable[int]) -> float:
-    """Processor time of all threads of these processes since each began, in seconds, to the nanosecond.
+    """Processor time of all threads of these processes since their start, in seconds, with a resolution of nanoseconds.
 
-    Ended processes count for nothing: measure differences over windows in which none ends.
+    Ended processes are not counted: measure differences over windows in which no process ends.
     """
     total = 0
     for pid in pids:
@@ -104,7 +104,7 @@ def cpu_s(pids: Iterable[int]) -> float:
 
 
 def resident_bytes(pids: Iterable[int]) -> int:
-    """Resident memory, the sum over these processes; what they share is counted for each."""
+    """The sum of the resident memory of these processes. Shared memory is counted for each."""
     total = 0
     for pid in pids:
         try:

@@ -1,7 +1,7 @@
-"""Where the server spends its processor time while it streams: a flame graph by py-spy, and the table behind it.
+"""The processor time of the server while it streams, by function: a flame graph from py-spy, or a table.
 
 python -m bench.stream.profile --py-spy .venv-peers/bin/py-spy --into docs/token-path.svg
-python -m bench.stream.profile --py-spy .venv-peers/bin/py-spy --table        the functions that cost most, on stdout
+python -m bench.stream.profile --py-spy .venv-peers/bin/py-spy --table        the most expensive functions, on stdout
 """
 
 from __future__ import annotations
@@ -57,26 +57,26 @@ def record(py_spy: str, seconds: int, *, full_speed: bool) -> Counter[tuple[str,
             load.run(1)
             options = ["--format", "raw", "--function", "--rate", str(_RATE_HZ), "--duration", str(seconds)]
             command = [py_spy, "record", *options, "--output", str(raw), "--pid", str(target.process.pid)]
-            with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as recording:  # noqa: S603 - the option's
+            with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as recording:  # noqa: S603 - the path is an option
                 load.run(seconds + 1)
                 recording.wait(30)
         return read_stacks(raw.read_text())
 
 
 def read_stacks(raw: str) -> Counter[tuple[str, ...]]:
-    """py-spy's raw format: functions from the outermost, separated by semicolons, then a space and a count."""
+    """Read py-spy's raw format: functions from the outermost, separated by semicolons, then a space and a count."""
     stacks: Counter[tuple[str, ...]] = Counter()
     for line in raw.splitlines():
         functions, _, count = line.rpartition(" ")
         stack = tuple(functions.split(";"))
-        # Threads that wait for work look busy to py-spy.
+        # py-spy reports threads that wait for work as busy.
         if not stack[-1].startswith(_WAITING):
             stacks[stack] += int(count)
     return stacks
 
 
 def table(stacks: Counter[tuple[str, ...]]) -> str:
-    """Functions by the share of samples in which they ran themselves, and in which they were on the stack."""
+    """Functions by the share of samples in which they ran, and in which they were on the stack."""
     own: Counter[str] = Counter()
     whole: Counter[str] = Counter()
     for stack, count in stacks.items():
@@ -84,11 +84,11 @@ def table(stacks: Counter[tuple[str, ...]]) -> str:
         for function in set(stack):
             whole[function] += count
     samples = stacks.total()
-    lines = ["| function | itself % | with what it calls % |", "|---|--:|--:|"]
+    lines = ["| function | self % | with callees % |", "|---|--:|--:|"]
     lines += [
         f"| `{name}` | {count / samples:.1%} | {whole[name] / samples:.1%} |" for name, count in own.most_common(_TOP)
     ]
-    lines += ["", "| function | with what it calls % |", "|---|--:|"]
+    lines += ["", "| function | with callees % |", "|---|--:|"]
     lines += [f"| `{name}` | {count / samples:.1%} |" for name, count in whole.most_common(_TOP)]
     return "\n".join(lines)
 

@@ -53,7 +53,7 @@ def _lines(path: str) -> list[str]:
 
 def _missing(figures: Figures) -> Iterator[str]:
     for name, why in figures.missing.items():
-        yield f"Without {name}: {why.splitlines()[0]}"
+        yield f"{name} was not measured: {why.splitlines()[0]}"
         yield ""
 
 
@@ -74,7 +74,7 @@ def _names(figures: Figures) -> list[str]:
 
 
 def cpu_us(figures: Figures, name: str, shape: Shape) -> float:
-    """Processor time a token at a model's pace, in microseconds: the median of the rounds."""
+    """Processor time per token at a model's pace, in microseconds: the median of the rounds."""
     return _median(figures.paced[name, shape], lambda one: one.cpu_us)
 
 
@@ -104,7 +104,7 @@ def _paced(figures: Figures) -> Iterator[str]:
             )
     yield from _table(heads, rows)
     database = max(one.database_us for (name, _), rounds in figures.paced.items() if name == TESSERA for one in rounds)
-    yield f"{TESSERA}'s PostgreSQL took at most {database:.2f} us a token beside that."
+    yield f"{TESSERA}'s PostgreSQL additionally took at most {database:.2f} us per token."
     yield ""
 
 
@@ -128,12 +128,12 @@ def _saturated(figures: Figures) -> Iterator[str]:
             )
     yield from _table(heads, rows)
     if any(one.busy < 0.9 for rounds in figures.saturated.values() for one in rounds):
-        yield "Where less than 0.9 cores were busy, the load or the model server was the limit, not the target."
+        yield "If less than 0.9 cores were busy, the load or the model server was the limit, not the target."
         yield ""
 
 
 def _requests(figures: Figures) -> Iterator[str]:
-    yield "### A request beside its tokens (answers of 8 tokens)"
+    yield "### A request without its tokens (answers of 8 tokens)"
     yield ""
     rows = [
         (
@@ -175,7 +175,7 @@ def _idle(figures: Figures) -> Iterator[str]:
     ]
     yield from _table(("", "sessions", "KB each", "handshakes/s", "CPU ms/handshake"), rows)
     if RAW in figures.idle:
-        yield f"{RAW} has no hello, no token to verify and no device to note: its rows are of bare sockets."
+        yield f"{RAW} has no hello, no access token and no device record: its row is for plain sockets."
         yield ""
 
 
@@ -209,16 +209,16 @@ def _bound_rows(figures: Figures) -> Iterator[Sequence[str]]:
     for name, bound in _CPU_BOUNDS.items():
         if name in names:
             worst = max(cpu_us(figures, TESSERA, shape) / cpu_us(figures, name, shape) for shape in SHAPES)
-            yield _row(f"CPU a token at pace, times {name}'s: the worst of the three", worst, bound)
+            yield _row(f"CPU per token at pace, times {name}'s: the worst of the three", worst, bound)
             if name == RAW:
-                yield _row("the same, the aim", worst, _AIM)
+                yield _row("the same, target", worst, _AIM)
             worst = max(_full_us(figures, TESSERA, shape) / _full_us(figures, name, shape) for shape in SHAPES)
-            yield _row(f"CPU a token at full speed, times {name}'s: the worst of the three", worst, bound)
+            yield _row(f"CPU per token at full speed, times {name}'s: the worst of the three", worst, bound)
     if RAW in names:
         ours, theirs = (
             _median(figures.paced[name, SHAPES[-1]], lambda one: one.p99_us) / 1e3 for name in (TESSERA, RAW)
         )
-        yield _row(f"p99 added latency at {SHAPES[-1]} paced, ms, beside {RAW}'s", ours, theirs)
+        yield _row(f"p99 added latency at {SHAPES[-1]} paced, ms, compared with {RAW}", ours, theirs)
     closed = figures.cancels[TESSERA]
     worst_ms = percentile(closed.closed_ms, 99) if not closed.ignored else float("inf")
     yield _row("p99 from cancel to the model's connection closed, ms", worst_ms, _CANCEL_MS)

@@ -1,4 +1,4 @@
-"""What is measured: our server as its operator runs it, and the peers; each a process tree with a socket."""
+"""The targets: the server as an operator runs it, and the peers; each is a process tree with a socket."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from bench.stream.load import Load
 from bench.stream.processes import ROOT, cores, cpu_s, family, first_line, pin, resident_bytes, started
 
 PEERS: Final = {"raw httpx": "raw_httpx", "OpenAI SDK": "openai_sdk", "LangChain": "langchain_openai_chat"}
-"""The peers by name, and the modules of bench/peers that they are."""
+"""The peers by name, with their modules in bench/peers."""
 TESSERA: Final = "Tessera"
 _CREDENTIALS: Final = {"email": "bench@example.com", "password": "correct horse battery staple"}
 _PEERS_VENV: Final = Path(os.environ.get("BENCH_PEERS_VENV") or ROOT / ".venv-peers")
@@ -30,14 +30,14 @@ _PEERS_VENV: Final = Path(os.environ.get("BENCH_PEERS_VENV") or ROOT / ".venv-pe
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Which cores the server under test has, and which everything else: load, model server, database."""
+    """The cores of the server under test, and those of everything else: load, model server, database."""
 
     server: list[int]
     others: list[int]
 
     @classmethod
     def of_machine(cls, servers: int = 1) -> Places:
-        """The first `servers` cores for the server; the others for the rest, or all where there are no others."""
+        """The first `servers` cores for the server, the other cores for the rest; all cores if none are left."""
         all_cores = cores()
         return cls(all_cores[:servers], all_cores[servers:] or all_cores)
 
@@ -58,7 +58,7 @@ class Target:
         return Load(self.host, self.port, self.dialect)
 
     def server_pids(self) -> list[int]:
-        """Its processes without the database's."""
+        """The processes of the target, without the database's."""
         return [pid for pid in family(self.process.pid) if pid not in self.database_pids]
 
     def cpu_s(self) -> float:
@@ -88,8 +88,8 @@ def tessera(
     settings: dict[str, str] | None = None,
     python: Iterable[str] = (sys.executable,),
 ) -> Iterator[Target]:
-    """Our server on its embedded database (or the one that `settings` name), with one account; nothing stays of it."""
-    # Short, and open to other accounts: PostgreSQL doesn't run as root, and its socket's path has 107 bytes at most.
+    """The server on its embedded database, or the one in `settings`, with one account. Leaving removes everything."""
+    # PostgreSQL doesn't run as root, so other accounts need access. Its socket's path has at most 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="tessera-bench-"))
     folder.chmod(0o711)
     errors = folder / "server.log"
@@ -127,7 +127,7 @@ def _url(scheme: str, banner: str) -> str:
 
 
 def _register(rest_url: str) -> str:
-    """Make the account; its access token."""
+    """Register the account. Returns its access token."""
     request = urllib.request.Request(  # noqa: S310 - loopback
         f"{rest_url}/api/v1/auth/register",
         json.dumps(_CREDENTIALS).encode(),
@@ -138,7 +138,7 @@ def _register(rest_url: str) -> str:
 
 
 class PeerMissing(Exception):
-    """The peers' virtual environment is not there, or lacks something; the message says what."""
+    """The peers' virtual environment is missing or incomplete; the message says what is missing."""
 
 
 @contextmanager
@@ -146,7 +146,7 @@ def peer(name: str, model_port: int, places: Places, folder: Path) -> Iterator[T
     """One of `PEERS` under uvicorn, as its documentation recommends it. Raises `PeerMissing`."""
     python = _PEERS_VENV / "bin" / "python"
     if not python.exists():
-        raise PeerMissing(f"there is no {python}: `make bench-stream` makes it where PyPI can be reached")
+        raise PeerMissing(f"{python} is missing: `make bench-stream` creates it if PyPI is reachable")
     errors = folder / f"{PEERS[name]}.log"
     environment = {**os.environ, "BENCH_MODEL_URL": f"http://127.0.0.1:{model_port}/v1"}
     command = [str(python), "-m", "bench.peers", PEERS[name]]

@@ -1,7 +1,7 @@
-"""A WebSocket client small enough that a load generator does not become what is measured: RFC 6455 on plain sockets.
+"""A minimal WebSocket client (RFC 6455) on plain sockets, so that the load generator is not the bottleneck.
 
-Frames go out under a mask of zeros, which leaves their payload as it is; a server can't tell. No extension is offered,
-so no target compresses.
+Frames have a mask of zeros, which leaves their payload unchanged and is valid for a server. No extension is offered, so
+no target compresses.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _NO_MASK: Final = b"\0\0\0\0"
 
 
 def upgrade(host: str, path: str) -> bytes:
-    """The opening handshake's request."""
+    """The request of the opening handshake."""
     return (
         f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
@@ -26,7 +26,7 @@ def upgrade(host: str, path: str) -> bytes:
 
 
 def frame(payload: bytes, opcode: int = TEXT) -> bytes:
-    """One whole frame of a client."""
+    """A complete client frame."""
     size = len(payload)
     if size < 126:
         head = struct.pack("!BB", 0x80 | opcode, _MASKED | size)
@@ -38,9 +38,9 @@ def frame(payload: bytes, opcode: int = TEXT) -> bytes:
 
 
 def take_frames(data: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
-    """The whole frames at the beginning of `data`, as (opcode, payload), and what is left of it.
+    """The complete frames at the beginning of `data`, as (opcode, payload), and the rest of `data`.
 
-    Servers under test send no fragments: RuntimeError when one does.
+    Raises RuntimeError for a fragmented message, which the servers under test do not send.
     """
     frames: list[tuple[int, bytes]] = []
     at = 0
