@@ -24,9 +24,9 @@ import trio
 from bench.memories.latency import LARGE, SMALL, measure_latency
 from bench.memories.quality import measure_quality
 from bench.memories.setting import Remembering, open_setting
+from memory import MemoryLimits
 from memory.embedding import Embedder, LocalEmbedder
 from memory.embedding.model import ModelMissing, model_folder
-from memory.limits import MemoryLimits
 
 _ROOT: Final = Path(__file__).resolve().parents[1]
 _DATA: Final = Path(os.environ.get("TESSERA_SHARED_DATA") or _ROOT.parent / "shared" / "data") / "memory"

@@ -1,1 +1,31 @@
-"""What is kept per person: keys today; the four tiers of memory build on them."""
+"""A person's memory: encrypted with a key of their own, searchable, and erasable.
+
+`MemoryMiddleware` is what a server wraps around its answers; the sub-packages hold its parts.
+"""
+
+from __future__ import annotations
+
+from memory.keys import MissingKeyShare, WrongMasterKey
+from memory.limits import MemoryLimits
+from memory.middleware import MemoryMiddleware
+from memory.recall import Recalled
+from memory.rights import Receipt
+from memory.tiers import EntityChange, InvalidCoreValue, InvalidEntity, PreferenceChanged, TooManyPreferences
+from memory.vault import NoSuchUser, Tier, Vault
+
+__all__ = [
+    "EntityChange",
+    "InvalidCoreValue",
+    "InvalidEntity",
+    "MemoryLimits",
+    "MemoryMiddleware",
+    "MissingKeyShare",
+    "NoSuchUser",
+    "PreferenceChanged",
+    "Recalled",
+    "Receipt",
+    "Tier",
+    "TooManyPreferences",
+    "Vault",
+    "WrongMasterKey",
+]

@@ -1,4 +1,4 @@
-"""What memory recalls and keeps: bounds and thresholds."""
+"""Limits of memory: how much it recalls, how long it waits for models, and how it claims background work."""
 
 from __future__ import annotations
 
@@ -7,29 +7,34 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class MemoryLimits:
-    """Times in seconds unless named otherwise."""
+    """Names that end in `_s` are seconds."""
 
     top_k: int = 8
     """Associative memories per prompt, at most."""
     episodes: int = 5
+    """Recent episodes per prompt, at most."""
     patterns: int = 5
+    """Patterns per prompt, at most."""
     pattern_threshold: float = 0.5
-    """Least confidence, as it is now, of a pattern that is brought up."""
+    """The lowest present confidence of a pattern that is recalled."""
     pattern_half_life_days: float = 30.0
+    """Days after which the confidence of a pattern is half, counted from the last day it was seen."""
     embed_query_s: float = 1.0
-    """For embedding a query; afterwards words alone decide."""
+    """Time to embed a query. If it takes longer, the search uses words only."""
     describe_s: float = 10.0
-    """For a model's summary of an exchange; afterwards rules make it."""
+    """Time for a model to describe an exchange. If it takes longer, rules describe it."""
     mined_episodes: int = 200
-    claim: int = 20
-    """Episodes or memories of one user that are worked on together."""
+    """How many of the newest episodes are searched for patterns."""
+    batch: int = 20
+    """Episodes or memories of one user that are claimed together."""
     idle_s: float = 30.0
-    """Between two looks for work that other servers left."""
+    """Time between two polls for work that other servers left."""
     lease_s: float = 30.0
-    """How long work is taken for: a server that was killed gives it back after this."""
+    """How long a claim holds. The work of a killed server is due again after this."""
     describing_at_once: int = 4
+    """Exchanges of one user that a model describes at the same time."""
 
 
 def delay_s(attempts: int) -> float:
-    """Seconds until work that has failed `attempts` times is tried again: 2, doubled each time, at most 10 minutes."""
+    """Seconds until the next attempt after `attempts` attempts: 2, doubled with each attempt, at most 600."""
     return float(min(600, 2 ** min(attempts, 10)))

@@ -1,30 +1,30 @@
-"""Memory as the server uses it: recall before an answer, remember after it, and what a person may do with their own."""
+"""Memory as the server uses it: recall before an answer, store after it, and a person's rights over their memory."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any, Literal
+from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid4
 
-from memory.crypto import well_formed
 from memory.embedding import Embedder
 from memory.enrichment import Describe, Enrichment
 from memory.limits import MemoryLimits
 from memory.recall import Recall, Recalled
-from memory.rights import Export, Forgetting, ItemForgetting, Receipt
-from memory.tiers import CoreMemory, EntityChange, EntityMemory, EpisodicMemory, Exchange, MemoryStore
+from memory.rights import Erasure, Export, Forget, Receipt
+from memory.text import well_formed
+from memory.tiers import AssociativeMemory, CoreMemory, EntityChange, EntityMemory, EpisodicMemory, Exchange
 from memory.vault import Tier, Vault
 
 
 class MemoryMiddleware:
-    """The four tiers of every user. Wraps each answer; run `enrichment` beside it.
+    """The four tiers of every user. Start `enrichment.run` in the server's nursery.
 
-    Every method raises `NoSuchUser`, `WrongMasterKey`, `MissingKeyShare` and
-    the database's errors, and leaves it to the caller to go on without memory. Text that is not well-formed Unicode is
-    made so (`memory.crypto.well_formed`), except in preferences, which are refused.
+    Every method raises `NoSuchUser`, `WrongMasterKey`, `MissingKeyShare` and the database's errors; the caller decides
+    whether to go on without memory. Text enters memory here, so invalid Unicode is repaired here (`well_formed`).
+    A preference with invalid Unicode is refused.
     """
 
     def __init__(
@@ -36,30 +36,26 @@ class MemoryMiddleware:
         enrichment: Enrichment | None = None,
         describe: Describe | None = None,
     ) -> None:
-        """`describe` asks a model for summaries and preferences; without it rules make them."""
+        """`describe` asks a model for summaries and preferences; without it, rules make them."""
         limits = limits or MemoryLimits()
-        self.store = MemoryStore(vault, embedder)
-        self.enrichment = enrichment or Enrichment(vault, self.store, limits, describe)
-        self._recall = Recall(vault, self.store, limits)
+        self.associative = AssociativeMemory(vault, embedder)
+        self.enrichment = enrichment or Enrichment(vault, self.associative, limits, describe)
+        self._recall = Recall(vault, self.associative, limits)
         self._core = CoreMemory(vault)
         self._episodic = EpisodicMemory(vault)
-        self._entities = EntityMemory(vault, self.store)
-        self._items = ItemForgetting(vault, self.store)
-        self._forgetting = Forgetting(vault)
-        self._export = Export(vault, self.store)
+        self._entities = EntityMemory(vault, self.associative)
+        self._forget = Forget(vault, self.associative)
+        self._erasure = Erasure(vault)
+        self._export = Export(vault, self.associative)
 
-    async def enrich_context(self, user_id: UUID, message: str) -> dict[str, Any]:
-        """What memory holds that bears on `message`: all four tiers, by name, as plain data."""
-        return (await self.recall(user_id, message)).context()
-
-    async def recall(self, user_id: UUID, message: str) -> Recalled:
-        """`enrich_context` before it is made plain."""
+    async def enrich_context(self, user_id: UUID, message: str) -> Recalled:
+        """What is relevant to `message` in all four tiers. `Recalled.prompt` has it as the data for a prompt."""
         return await self._recall.recall(user_id, well_formed(message))
 
     async def store_episode(
         self,
         user_id: UUID,
-        session_id: str | None,
+        conversation_id: str | None,
         message: str,
         response: str,
         request_id: UUID | None = None,
@@ -68,10 +64,11 @@ class MemoryMiddleware:
         recalled: Sequence[str] = (),
         at: datetime | None = None,
     ) -> bool:
-        """Commit an exchange, and have the rest made of it in the background.
+        """Commit an exchange. It is enriched in the background.
 
-        `recalled` are the texts that memory contributed, so that they are not learned again; `at` is when the person
-        said it, None: now. False: this request is stored already, or memory was erased since `at`.
+        `recalled`: the texts recalled for the answer (`Recalled.texts`), so that they are not learned again. `at`: when
+        the person said it; None: now. Returns False, and stores nothing, if this request is stored already, or if
+        memory was erased after `at`.
         """
         stored = await self._episodic.store(
             user_id,
@@ -81,7 +78,7 @@ class MemoryMiddleware:
                 None if agent is None else well_formed(agent),
                 [well_formed(text) for text in recalled],
             ),
-            session_id=None if session_id is None else well_formed(session_id),
+            conversation_id=None if conversation_id is None else well_formed(conversation_id),
             request_id=request_id or uuid4(),
             at=at,
         )
@@ -92,44 +89,33 @@ class MemoryMiddleware:
     async def update_core(self, user_id: UUID, key: str, value: Any) -> None:
         """Set a preference.
 
-        Raises `InvalidCoreValue`, `TooManyPreferences`, and `PreferenceChanged` when another call set or
-        removed it meanwhile.
+        Raises `InvalidCoreValue`, `TooManyPreferences`, and `PreferenceChanged` if another call set or removed it at a
+        later time.
         """
         await self._core.update(user_id, key, value)
 
     async def delete_core(self, user_id: UUID, key: str) -> bool:
-        """Remove a preference with its history; whether there was one."""
+        """Remove a preference with its history; returns whether it existed."""
         return await self._core.delete(user_id, well_formed(key))
 
-    async def mutated(
-        self,
-        user_id: UUID,
-        op: Literal["create", "update", "delete"],
-        entity: str,
-        entity_id: str,
-        data: Mapping[str, Any] | None,
-    ) -> None:
-        """The person's entity changed just now: see `changed`."""
-        await self.changed(user_id, [EntityChange(op, entity, entity_id, data, datetime.now(UTC))])
-
     async def changed(self, user_id: UUID, changes: Sequence[EntityChange]) -> None:
-        """Commit what became of entities, and have their vectors made in the background.
+        """Commit changes of entities. Their vectors are made in the background.
 
-        Raises `memory.tiers.entities.InvalidEntity` too, and has written nothing then.
+        Raises `InvalidEntity` too; nothing is written then.
         """
         if await self._entities.write(user_id, [_well_formed(change) for change in changes]):
             self.enrichment.wake()
 
     async def forget(self, user_id: UUID, item_id: UUID) -> list[Tier]:
-        """Remove one item of any tier for good; where something was removed, empty when nowhere."""
-        return await self._items.forget(user_id, item_id)
+        """Remove one item of any tier for good; returns the tiers that lost rows, or []."""
+        return await self._forget.forget(user_id, item_id)
 
     async def erase(self, user_id: UUID) -> Receipt:
-        """Remove everything, destroy the key, and say what was done."""
-        return await self._forgetting.erase(user_id)
+        """Remove all of the user's memory and destroy their key."""
+        return await self._erasure.erase(user_id)
 
     def export(self, user_id: UUID) -> AsyncGenerator[list[dict[str, Any]], None]:
-        """All of a user's memory, a page of records at a time; consume it under `contextlib.aclosing`."""
+        """All of a user's memory, in pages of records. Consume it in `contextlib.aclosing`."""
         return self._export.pages(user_id)
 
 

@@ -15,8 +15,8 @@ from typing import Final
 import structlog
 import trio
 
+from memory import NoSuchUser
 from memory.embedding import EmbeddingError
-from memory.vault import NoSuchUser
 from server.banner import banner
 from server.key_commands import CommandFailed, reembed, rotate_master_key, rotate_user_key
 from server.logs import configure_logging

@@ -10,7 +10,7 @@ from typing import Final
 from agents.limits import AgentLimits
 from agents.model import Models
 from agents.orchestrator import Orchestrator
-from memory.middleware import MemoryMiddleware
+from memory import MemoryMiddleware
 from server.accounts import Accounts, Tokens
 from server.answers import AnswerPipeline
 from server.devices import DeviceRegistry, ToolTimeouts

@@ -10,9 +10,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
-from memory.maintenance import Reembedded, Reembedding, Rekeying
-from memory.tiers import MemoryStore
-from memory.vault import Vault
+from memory import Vault
+from memory.maintenance import MasterKeyRotation, Reembedded, Reembedding, UserKeyRotation
 from server.accounts import normalise_email
 from server.memory_service import open_embedder, user_keys
 from server.settings import Settings
@@ -46,7 +45,7 @@ async def _open(settings: Settings) -> AsyncIterator[_Opened]:
 async def rotate_master_key(settings: Settings) -> None:
     """Encrypt every user's key with the first master key. Can be stopped at any time and run again."""
     async with _open(settings) as opened:
-        done = await Rekeying(opened.vault, MemoryStore(opened.vault, None)).rotate_master_key()
+        done = await MasterKeyRotation(opened.vault).rotate()
     print(f"users' keys: {done.rewrapped} re-encrypted, {done.already} already current, {done.failed} failed")
     if done.failed:
         raise CommandFailed(
@@ -59,7 +58,7 @@ async def rotate_user_key(settings: Settings, user: str) -> None:
     """Give one user (by id or e-mail address) a new key; re-encrypt and re-index all their memory with it."""
     async with _open(settings) as opened:
         user_id = await _user_id(opened, user)
-        done = await Rekeying(opened.vault, MemoryStore(opened.vault, None)).rotate_user_key(user_id)
+        done = await UserKeyRotation(opened.vault).rotate(user_id)
     print(f"re-encrypted {done.rows} rows: key {done.key_before} is replaced by {done.key_after}")
     if done.unreadable:
         raise CommandFailed(f"{done.unreadable} rows did not decrypt with the old key and were not changed")

@@ -24,7 +24,7 @@ from psycopg.sql import SQL, Identifier
 
 from memory.crypto import DIMENSIONS, Vectors, seal
 from memory.keys import UserKey
-from memory.tiers import Document, identity, purpose
+from memory.tiers import Document, content_purpose, document_key
 
 ROUNDS: Final = 100
 WORDS: Final = 20
@@ -161,10 +161,10 @@ class _Rows:
         memories, terms = [], []
         for vector in vectors:
             said = text(self._words, WORDS)
-            memory_id, content_digest = uuid4(), identity(key, Document(said))
+            memory_id, content_digest = uuid4(), document_key(key, Document(said))
             document = key.terms.document(said)
             content = {"text": said, "when": None, "data": None}
-            sealed = seal(key.fernet, purpose(content_digest), content)
+            sealed = seal(key.fernet, content_purpose(content_digest), content)
             memories.append(
                 (person.user_id, memory_id, sealed, vector, MODEL, document.length, content_digest, "document", now)
             )

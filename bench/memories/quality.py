@@ -14,7 +14,7 @@ import bm25s
 from bench.memories.corpus import Query, read_corpus
 from bench.memories.setting import Setting
 from bench.memories.writing import Memory, Written, write
-from memory.recall import NO_FLOOR, Ranking, SearchQuery, search
+from memory.recall import NO_FLOOR, Ranking, SearchQuery, ranked_hits
 from memory.text import Analyser, without_stamp
 from sql.tenant import scoped
 
@@ -125,7 +125,7 @@ async def measure_quality(setting: Setting, paths: Sequence[Path]) -> None:
 async def _ask(
     setting: Setting, written: Written, queries: Sequence[Query], reports: dict[str, Report], volume: Volume
 ) -> None:
-    user_id, embedder = written.user_id, setting.middleware.store.embedder
+    user_id, embedder = written.user_id, setting.middleware.associative.embedder
     clear = _Clear(written.memories)
     key = await setting.vault.key(user_id)
     for query in queries:
@@ -157,7 +157,7 @@ async def _ask(
 
 async def _search(setting: Setting, user_id: UUID, query: SearchQuery) -> list[tuple[UUID, float]]:
     async with scoped(setting.vault.pool, user_id) as connection:
-        hits = await search(connection, setting.vault.statements, user_id, query, _DEPTH)
+        hits = await ranked_hits(connection, setting.vault.statements, user_id, query, _DEPTH)
     return [(hit.memory_id, hit.bm25) for hit in hits]
 
 

@@ -13,13 +13,11 @@ from uuid import UUID, uuid4
 import numpy as np
 import trio
 
+from memory import MemoryLimits, MemoryMiddleware, Vault
 from memory.crypto import Vectors
 from memory.embedding import Embedder
 from memory.keys import KeyRing, UserKeys, new_master_key
-from memory.limits import MemoryLimits
-from memory.middleware import MemoryMiddleware
 from memory.recall import Recall
-from memory.vault import Vault
 from sql.embedded import EmbeddedPostgres
 from sql.migrate import migrate
 from sql.pool import open_pool
@@ -68,7 +66,7 @@ async def open_setting(
                 vault = Vault(pool, Statements.load(), UserKeys(KeyRing([_master_key(place)]), None))
                 limits = limits or MemoryLimits()
                 middleware = MemoryMiddleware(vault, embedder, limits=limits)
-                yield Setting(conninfo, vault, middleware, Recall(vault, middleware.store, limits))
+                yield Setting(conninfo, vault, middleware, Recall(vault, middleware.associative, limits))
         finally:
             with trio.CancelScope(shield=True):
                 await trio.to_thread.run_sync(server.stop)

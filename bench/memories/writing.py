@@ -15,7 +15,9 @@ import trio
 
 from bench.memories.corpus import Conversation, Item
 from bench.memories.setting import Setting
-from memory.text import Analyser, normalised, worth_learning
+from memory.enrichment import worth_learning
+from memory.text import Analyser
+from memory.tiers import normalised
 from sql.tenant import scoped
 
 _SAY_EVERY_S: Final = 5.0

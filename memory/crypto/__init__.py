@@ -12,19 +12,20 @@ from memory.crypto.cipher import (
     digest_key,
     seal,
     unseal,
-    well_formed,
 )
+from memory.crypto.derive import KEY_BYTES, derive_key
 from memory.crypto.rotation import DIMENSIONS, Rotation, Vectors
 
 __all__ = [
     "DIMENSIONS",
+    "KEY_BYTES",
     "BlindTerms",
     "Rotation",
     "Unreadable",
     "Vectors",
+    "derive_key",
     "digest",
     "digest_key",
     "seal",
     "unseal",
-    "well_formed",
 ]

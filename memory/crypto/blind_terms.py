@@ -17,23 +17,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
+from memory.crypto.derive import derive_key
 from memory.text import Analyser, without_stamp
 
 TERM_BYTES: Final = 16
-MIN_KEY_BYTES: Final = 32
 
 # The number changes when the same text gives other terms than before: stored ones must then be derived anew.
 _LABEL: Final = b"tessera:user:blind-terms:1"
-
-
-def derive_from_user_key(user_key: bytes, label: bytes) -> bytes:
-    """A 32-byte key for the purpose `label`, by HKDF-SHA256. Raises `ValueError` for a key that is too short."""
-    if len(user_key) < MIN_KEY_BYTES:
-        raise ValueError(f"a user key has at least {MIN_KEY_BYTES} bytes")
-    return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=label).derive(user_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +41,7 @@ class BlindTerms:
 
     def __init__(self, user_key: bytes) -> None:
         """`user_key`: the user's Fernet key, as `Fernet.generate_key` gives it. Raises `ValueError`."""
-        self._key = derive_from_user_key(user_key, _LABEL)
+        self._key = derive_key(user_key, _LABEL)
         self._analyser = Analyser()
 
     def __repr__(self) -> str:

@@ -1,7 +1,7 @@
-"""One value sealed under a user's key, and opened again only where it belongs.
+"""Encryption of single values with a user's key, and keyed digests.
 
-A sealed value is a Fernet token of JSON. It names its purpose (which column of which row it is for), so that a token
-that somebody moved to another row does not open there.
+An encrypted value is a Fernet token of JSON. The JSON includes its purpose (a column of a row), so that a token that
+was moved to another row is rejected there.
 """
 
 from __future__ import annotations
@@ -12,51 +12,40 @@ import json
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from memory.crypto.derive import derive_key
 
 DIGEST_BYTES = 16
 
 
 class Unreadable(Exception):
-    """A sealed value was changed, moved, or sealed under another key."""
-
-
-def well_formed(text: str) -> str:
-    """`text` as Unicode: halves of surrogate pairs are joined, and those that stand alone replaced by U+FFFD.
-
-    JSON can spell such halves (a model may stream an emoji in two of them); UTF-8, and so PostgreSQL, a tokenizer and a
-    model's API can't.
-    """
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
+    """An encrypted value was modified, moved to another row, or encrypted with another key."""
 
 
 def seal(fernet: Fernet, purpose: str, value: Any) -> bytes:
-    """`value`, which is JSON, as a token that opens for the same `purpose` only. Its texts come back `well_formed`."""
+    """Encrypt `value`, JSON data with well-formed texts, for one `purpose`. Raises `ValueError` for other data."""
     text = json.dumps([purpose, value], ensure_ascii=False, separators=(",", ":"))
-    return fernet.encrypt(well_formed(text).encode())
+    return fernet.encrypt(text.encode())
 
 
 def unseal(fernet: Fernet, purpose: str, token: bytes) -> Any:
-    """What `seal` was given. Raises `Unreadable`, with nothing of the contents in it."""
+    """The value that `seal` encrypted for `purpose`. Raises `Unreadable`, which contains nothing of the value."""
     try:
-        said, value = json.loads(fernet.decrypt(bytes(token)))
+        sealed_purpose, value = json.loads(fernet.decrypt(bytes(token)))
     except (InvalidToken, ValueError, TypeError):
-        raise Unreadable(f"a {purpose.partition(':')[0]} does not open with this user's key") from None
-    if said != purpose:
-        raise Unreadable(f"a {purpose.partition(':')[0]} holds what belongs elsewhere")
+        raise Unreadable(
+            f"the value of a {purpose.partition(':')[0]} can't be decrypted with this user's key"
+        ) from None
+    if sealed_purpose != purpose:
+        raise Unreadable(f"the value of a {purpose.partition(':')[0]} belongs to another row or column")
     return value
 
 
 def digest_key(user_key: bytes) -> bytes:
     """The key of `digest`, derived from the user's Fernet key."""
-    return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=b"tessera:memory-digest").derive(user_key)
+    return derive_key(user_key, b"tessera:memory-digest")
 
 
 def digest(key: bytes, text: str) -> bytes:
-    """A keyed hash of `text`, 16 bytes: equal texts of one user are found equal, and nobody else can test a guess."""
-    return hmac.digest(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256)[:DIGEST_BYTES]
+    """A keyed hash of `text`, 16 bytes. Equal texts have equal digests; testing a guess needs the key."""
+    return hmac.digest(key, text.encode(), hashlib.sha256)[:DIGEST_BYTES]

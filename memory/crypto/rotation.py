@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from memory.crypto.blind_terms import derive_from_user_key
+from memory.crypto.derive import derive_key
 
 DIMENSIONS: Final = 1536
 
@@ -60,7 +60,7 @@ class Rotation:
     def __init__(self, user_key: bytes) -> None:
         """`user_key`: the user's Fernet key. Takes about 0.3 ms. Raises `ValueError` when the key is too short."""
         # SHAKE-256 rather than a generator of numpy's, whose stream may change between releases.
-        stream = hashlib.shake_256(derive_from_user_key(user_key, _LABEL)).digest(_ROUNDS * DIMENSIONS * 9)
+        stream = hashlib.shake_256(derive_key(user_key, _LABEL)).digest(_ROUNDS * DIMENSIONS * 9)
         numbers = np.frombuffer(stream[: _ROUNDS * DIMENSIONS * 8], "<u8").reshape(_ROUNDS, DIMENSIONS)
         coins = np.frombuffer(stream[_ROUNDS * DIMENSIONS * 8 :], np.uint8).reshape(_ROUNDS, DIMENSIONS)
         self._orders = np.argsort(numbers, axis=1, kind="stable")

@@ -1,4 +1,4 @@
-"""What the memory asks of an embedding model, whichever it is."""
+"""The interface of embedding models."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Final, Protocol
 from memory.crypto import Vectors
 
 MAX_PREVIOUS_CHARS: Final = 300
-"""A longer turn is not embedded with the one after it."""
+"""A longer turn is not embedded together with the next one."""
 
 
 class EmbeddingError(Exception):
-    """Texts could not be embedded. The message never has a text in it. `retryable`: later it may work."""
+    """Texts could not be embedded. The message contains no text. `retryable`: another attempt may succeed."""
 
     def __init__(self, message: str, *, retryable: bool) -> None:
         super().__init__(message)
@@ -24,17 +24,17 @@ class Embedder(Protocol):
 
     @property
     def name(self) -> str:
-        """Stored with every vector; vectors of different names are never compared."""
+        """The model's name, stored with every vector. Vectors of different models are never compared."""
         ...
 
     @property
     def dimensions(self) -> int:
-        """Numbers in a vector."""
+        """The number of dimensions of a vector."""
         ...
 
     @property
     def cosine_floor(self) -> float:
-        """Below it a query and a text have nothing to do with each other, as this model sees it."""
+        """With a lower cosine, a query and a text are unrelated for this model."""
         ...
 
     async def embed_query(self, text: str) -> Vectors:
@@ -47,9 +47,9 @@ class Embedder(Protocol):
 
 
 def passage(text: str, previous: str | None = None) -> str:
-    """What to embed for a turn of a conversation: the turn before it, when that is short, then the turn itself.
+    """The text to embed for a turn of a conversation: the previous turn, if it is short, and the turn itself.
 
-    "Yes, on Friday" means nothing without the question; half of a long answer would only drown the turn. See
+    "Yes, on Friday" means little without the question, but a long previous turn would dominate the vector. See
     docs/memory-search.md.
     """
     previous = (previous or "").strip()

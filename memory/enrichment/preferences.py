@@ -1,7 +1,8 @@
-"""Preferences that a person states plainly, found by rules: what is learned without a language model.
+"""Preferences that a person states explicitly, found by rules, for servers without a language model for memory.
 
-Only a sentence that says one thing about the speaker counts; a question, a condition, a negation or a report of what
-somebody else said does not. Fewer preferences is better than wrong ones: they go into every prompt.
+Only a sentence that says one thing about the speaker counts. A question, a condition, a negation, or a report of
+somebody else's words does not. A missed preference is better than a wrong one, because preferences go into every
+prompt.
 """
 
 from __future__ import annotations
@@ -11,21 +12,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-# After a full stop that ends a sentence, not a title.
-_SENTENCE_END: Final = re.compile(r"(?<=[.!?;])(?<!\bDr\.)(?<!\bMr\.)(?<!\bMrs\.)(?<!\bMs\.)(?<!\bProf\.)\s+|\n+")
-# What may stand before the statement in its sentence.
+from memory.text import WEEKDAYS, sentences_of
+
+# Words that may come before the statement in its sentence.
 _OPENING: Final = re.compile(
     r"^(?:(?:please|so|and|also|well|ok|okay|hi|hello|hey|thanks|by the way|btw|from now on|in future|just|fyi)"
     r"[\s,:]+)*",
     re.IGNORECASE,
 )
-# Where another statement, or a request, may follow one in the same sentence; not a threat or a promise.
+# Where another statement or a request may begin in the same sentence; not before a threat or a promise.
 _NEXT: Final = re.compile(
     r",\s+(?:and|but|then)\s+(?!(?:i|you|we|they|he|she|it)(?:['’]ll| will)\b)"
     r"|\s+and\s+(?=(?:i (?:live|work|go by|prefer)|my|call me)\b)",
     re.IGNORECASE,
 )
-# What says since when, until when or with whom, after what is stated.
+# A phrase after the statement that says since when, until when, or with whom.
 _ASIDE: Final = re.compile(
     r"[\s,]+(?:(?:from |right |for |just )?now(?: on)?|currently|nowadays|these days|at the moment|at present|again"
     r"|today|too|as well|instead|(?:since|because|with|but|when|while|until|for (?:a|the|\d+)) .*|and (?-i:[a-z]).*)$",
@@ -54,13 +55,13 @@ _NO_SUBJECT: Final = frozenset({
     "it", "this", "that", "these", "those", "them", "him", "her", "one", "ones", "so", "way", "you", "me", "be", "now",
 })  # fmt: skip
 _MONTHS: Final = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
-_WEEKDAYS: Final = "monday|tuesday|wednesday|thursday|friday|saturday|sunday"
+_WEEKDAYS: Final = "|".join(WEEKDAYS)
 _MAX_VALUE_CHARS: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
 class Preference:
-    """One core value: `key` is its name."""
+    """A preference: `key` is its name."""
 
     key: str
     value: str
@@ -76,7 +77,7 @@ def _lower(key: str) -> Callable[[re.Match[str]], Preference | None]:
 
 def _name(match: re.Match[str]) -> Preference | None:
     first = match[1].split()[0].lower()
-    return None if first in _NOT_A_NAME or first in _WEEKDAYS.split("|") else Preference("preferred_name", match[1])
+    return None if first in _NOT_A_NAME or first in WEEKDAYS else Preference("preferred_name", match[1])
 
 
 def _preferring(match: re.Match[str]) -> Preference | None:
@@ -101,7 +102,7 @@ def _home(match: re.Match[str]) -> Preference | None:
 
 
 def _employer(match: re.Match[str]) -> Preference | None:
-    """Of a name alone, which is written with a capital or a digit: people also work for food and at night."""
+    """Only a name, which starts with a capital or a digit: people also "work for food" and "work at night"."""
     name = _ASIDE.sub("", match[1])
     first = name.removeprefix("the ")[:1]
     return Preference("employer", name) if first.isupper() or first.isdigit() else None
@@ -140,15 +141,15 @@ _RULES: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Preference 
 
 
 def stated_preferences(message: str) -> list[Preference]:
-    """What the sentences of `message` state, in their order; of one name the last."""
+    """The preferences stated in `message`, in their order. Of several with the same name, the last one."""
     found: dict[str, Preference] = {}
-    for sentence in _SENTENCE_END.split(message):
+    for sentence in sentences_of(message):
         text = sentence.strip()
         if text.endswith("?"):
             continue
         for part in _NEXT.split(text):
             preference = _stated(part.strip())
-            # What follows something else may be a part of that: of a condition, or of what others said.
+            # A part after an unknown part may belong to it: to a condition, or to somebody else's words.
             if preference is None:
                 break
             found.pop(preference.key, None)

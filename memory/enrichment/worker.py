@@ -1,120 +1,85 @@
-"""What is made of an episode after it has been committed: summary, preferences, searchable memories, patterns.
+"""The background worker: enriches episodes after they are committed.
 
-Work is claimed in a short transaction (`queue.py`), done with no connection held, and committed in another,
-under the user's key as it is then. Any number of servers share it. What was taken by one that is killed is due again
-when its lease ends, and only who still holds the claim commits, so that each episode is enriched once.
+It claims episodes in a short transaction (`queue.py`), asks the models with no connection held, and commits the result
+in another transaction (`commit.py`). Any number of servers share the work. If a server is killed, its episodes are due
+again when their lease ends. Only the worker whose claim still holds commits, so each episode is enriched once.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from datetime import tzinfo
 from typing import Final, Literal
 from uuid import UUID
 
-import numpy as np
 import trio
 
-from memory.crypto import Vectors, seal
-from memory.enrichment.preferences import stated_preferences
-from memory.enrichment.queue import Claim, Claims, Episode
-from memory.enrichment.vectors_later import VectorsLater
-from memory.keys import MissingKeyShare, UserKey, WrongMasterKey
+from memory.crypto import Vectors
+from memory.enrichment.commit import EnrichmentCommit
+from memory.enrichment.enriched import Description, Enriched, enrich
+from memory.enrichment.episodes import Episode, EpisodeClaim, EpisodeQueue
+from memory.enrichment.missing_vectors import MissingVectors
+from memory.keys import MissingKeyShare, WrongMasterKey
 from memory.limits import MemoryLimits
-from memory.text import summarise, worth_learning
-from memory.tiers import (
-    CoreMemory,
-    Document,
-    InvalidCoreValue,
-    MemoryStore,
-    PreferenceChanged,
-    ProactiveMemory,
-    TooManyPreferences,
-    among_in,
-    forgotten_in,
-    identity,
-    previous_turns,
-    summary_purpose,
-    told_apart,
-)
+from memory.text import well_formed
+from memory.tiers import AssociativeMemory
 from memory.vault import NoSuchUser, Vault
-from sql.driver import Connection, DatabaseUnavailable
+from sql.driver import DatabaseUnavailable
 from sql.pool import PoolTimeout
-from sql.tenant import listing
 
 logger = logging.getLogger(__name__)
 
 Outcome = Literal["enriched", "unreadable", "postponed", "given_up"]
+Describe = Callable[[str, str], Awaitable[Description | None]]
+"""Describes an exchange, given its message and response; None if it can't. It may raise anything, and take too long."""
 
-_USERS_AT_ONCE: Final = 50
 _MAX_ATTEMPTS_WITH_MODELS: Final = 5
 _MAX_ATTEMPTS: Final = 20
 _RETRY_S: Final = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """What a model says of an exchange: one line about it, and the preferences stated in it, by name."""
-
-    summary: str
-    preferences: Mapping[str, str] = field(default_factory=dict)
-
-
-Describe = Callable[[str, str], Awaitable[Description | None]]
-"""Given message and response; None when there is nothing usable. May raise anything, and take too long."""
 
 
 class _EmbeddingFailed(Exception):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class _Enriched:
-    episode: Episode
-    summary: str
-    preferences: Mapping[str, str]
-    learned: str | None
-
-
 class Enrichment:
-    """The background worker; `run` it in the server's nursery."""
+    """The worker. Start `run` in the server's nursery."""
 
     def __init__(
         self,
         vault: Vault,
-        store: MemoryStore,
+        associative: AssociativeMemory,
         limits: MemoryLimits,
         describe: Describe | None = None,
         on_outcome: Callable[[Outcome, int], None] | None = None,
     ) -> None:
-        self._vault = vault
-        self._store = store
+        """`describe` asks a model; without it, rules describe exchanges. `on_outcome` counts episodes by outcome."""
+        self._associative = associative
         self._limits = limits
         self._describe = describe
-        self._on_outcome = on_outcome or _unheard
-        self._claims = Claims(vault, limits)
-        self._core = CoreMemory(vault)
-        self._proactive = ProactiveMemory(vault)
-        self._vectors_later = VectorsLater(vault, store, limits)
+        self._on_outcome = on_outcome or _ignore
+        self._episodes = EpisodeQueue(vault, limits)
+        self._commit = EnrichmentCommit(vault, associative, self._episodes, limits.mined_episodes)
+        self._missing_vectors = MissingVectors(vault, associative, limits)
         self._woken = trio.Event()
         self._waiting = 0
 
     @property
     def waiting(self) -> int:
-        """Users whose episodes were due at the last look and are not dealt with yet; a look sees 50 at most."""
+        """Users with due episodes in the current round that are not processed yet; a round has at most 50 users."""
         return self._waiting
 
     def wake(self) -> None:
-        """There is work: do not wait for the next look."""
+        """Start the next round at once: there is new work."""
         self._woken.set()
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Work for ever: first what was left by a server that ended, then what comes. Survives a lost database."""
+        """Work until cancelled, first on what stopped servers left. Survives a lost database connection."""
         task_status.started()
         while True:
             self._woken = trio.Event()
-            # The border of the worker: one failed round must not end it, nor the server.
+            # Error boundary of the worker: a failed round ends neither the worker nor the server.
             try:
                 count = await self.run_once()
             except (DatabaseUnavailable, PoolTimeout) as error:
@@ -129,186 +94,112 @@ class Enrichment:
                     await self._woken.wait()
 
     async def run_once(self) -> int:
-        """Enrich what is due now and not taken by others; returns how many episodes and memories were dealt with.
+        """Process the work that is due and not claimed by others; returns the number of episodes and memories.
 
-        What fails is put off and holds up nothing else. Raises the database's errors when no work can be listed.
+        A failure is postponed and does not block other work. Raises the database's errors if work can't be listed.
         """
-        async with listing(self._vault.pool) as connection:
-            cursor = await connection.execute(self._vault.statements["pending_users"], {"limit": _USERS_AT_ONCE})
-        count, users = 0, await cursor.fetchall()
-        self._waiting = len(users)
-        for (user_id,) in users:
+        users = await self._episodes.users()
+        count, self._waiting = 0, len(users)
+        for user_id in users:
             count += await self._enrich_user(user_id)
             self._waiting -= 1
-        return count + await self._vectors_later.run_once()
+        return count + await self._missing_vectors.run_once()
 
     async def _enrich_user(self, user_id: UUID) -> int:
         try:
-            limit = self._limits.claim if self._describe is None else self._limits.describing_at_once
-            claim = await self._claims.take(user_id, limit)
+            limit = self._limits.batch if self._describe is None else self._limits.describing_at_once
+            claimed = await self._episodes.claim(user_id, limit)
         except (WrongMasterKey, MissingKeyShare, NoSuchUser) as error:
             logger.warning("the episodes of user %s can't be enriched now: %s", user_id, error)
             self._on_outcome("postponed", 1)
             return 0
-        # The border of one user's work: others' goes on.
+        # Error boundary of one user: the work of other users continues.
         except Exception as error:  # noqa: BLE001
-            logger.warning("episodes can't be claimed now: %s", type(error).__name__)
+            logger.warning("claiming episodes failed: %s", type(error).__name__)
             return 0
-        if claim is None:
+        if claimed is None:
             return 0
-        enriched = await self._all_enriched(claim.episodes)
-        if not await self._stored(claim, enriched, claim.unreadable):
-            # Together they fail: each alone, so that one bad episode keeps no other from being stored.
-            for one in enriched if len(claim.attempts) > 1 else ():
-                await self._stored(claim, [one], [])
-        return len(claim.attempts)
+        enriched = await self._enrich_all(claimed.episodes, claimed.zone)
+        if not await self._store(claimed, enriched, claimed.unreadable):
+            # Store each one separately, so that one bad episode does not block the others.
+            for one in enriched if len(claimed.claim.attempts) > 1 else ():
+                await self._store(claimed, [one], [])
+        return len(claimed.claim.attempts)
 
-    async def _stored(self, claim: Claim, enriched: Sequence[_Enriched], unreadable: Sequence[UUID]) -> bool:
-        """Embed and commit; what fails alone is put off, or given up after many times. Whether it was committed."""
+    async def _store(self, claimed: EpisodeClaim, enriched: Sequence[Enriched], unreadable: Sequence[UUID]) -> bool:
+        """Embed and commit; returns whether it was committed. A single episode that fails is postponed or given up."""
         ids = [one.episode.id for one in enriched] + list(unreadable)
         try:
-            documents, vectors = await self._embedded(claim, enriched)
-            facts = await self._proactive.facts(claim.user_id, self._limits.mined_episodes, claim.zone)
-            async with self._vault.writing(claim.user_id) as (connection, user_key):
-                await self._commit(connection, user_key, claim, enriched, unreadable, documents, vectors)
-                await self._proactive.mine_in(connection, claim.user_id, user_key, facts)
+            vectors = await self._embed(enriched)
+            pairs = list(zip(enriched, vectors, strict=True))
+            await self._commit.commit(claimed.claim, claimed.zone, pairs, unreadable)
         except PoolTimeout:
-            raise  # there is no database just now; the leases end by themselves
-        # The border of an episode: whatever is wrong with it, the others' work goes on.
+            raise  # the database is unavailable; the leases will end
+        # Error boundary of an episode: the work on other episodes continues.
         except Exception as error:
             logger.warning("enriching %d episodes failed: %s", len(ids), type(error).__name__)
             logger.debug("the failure", exc_info=error)
-            if len(claim.attempts) == 1 or len(ids) == 1:
-                await self._put_off(claim, ids[0])
+            if len(claimed.claim.attempts) == 1 or len(ids) == 1:
+                await self._postpone(claimed, ids[0])
             return False
         self._on_outcome("enriched", len(enriched))
         self._on_outcome("unreadable", len(unreadable))
         return True
 
-    async def _put_off(self, claim: Claim, id_: UUID) -> None:
-        attempts = claim.attempts[id_]
+    async def _postpone(self, claimed: EpisodeClaim, id_: UUID) -> None:
+        attempts = claimed.claim.attempts[id_]
         try:
-            await self._claims.postpone(claim.user_id, claim.id, {id_: attempts})
+            await self._episodes.postpone(claimed.claim, id_)
             self._on_outcome("postponed", 1)
             if attempts >= _MAX_ATTEMPTS:
-                logger.error("an episode is not enriched: it failed %d times", attempts)
-                async with self._vault.writing(claim.user_id) as (connection, _):
-                    values = {"user_id": claim.user_id, "id": id_}
-                    await connection.execute(self._vault.statements["pending_done"], values)
+                logger.error("an episode is given up and stays without enrichment: it failed %d times", attempts)
+                await self._commit.give_up(claimed.claim, id_)
                 self._on_outcome("given_up", 1)
-        # Without the database the lease ends by itself.
+        # Without the database the episode is due again when its lease ends.
         except (DatabaseUnavailable, PoolTimeout, NoSuchUser) as error:
-            logger.warning("an episode waits for its lease to end: %s", type(error).__name__)
+            logger.warning("an episode can't be released and waits for its lease to end: %s", type(error).__name__)
 
-    async def _embedded(
-        self, claim: Claim, enriched: Sequence[_Enriched]
-    ) -> tuple[list[Document | None], list[Vectors | None]]:
-        """A document per episode and a vector per document, None where there is none."""
-        documents = [self._document(claim, one) for one in enriched]
-        texts = [document for document in documents if document is not None]
-        vectors = await self._store.embed(texts)
-        if texts and vectors is None and self._store.embedder is not None:
+    async def _embed(self, enriched: Sequence[Enriched]) -> list[Vectors | None]:
+        """A vector for each one with a document; None for the others, and for all if there is no embedding model."""
+        documents = [one.document for one in enriched if one.document is not None]
+        vectors = await self._associative.embed(documents)
+        if documents and vectors is None and self._associative.embedder is not None:
             if max(one.episode.attempts for one in enriched) <= _MAX_ATTEMPTS_WITH_MODELS:
                 raise _EmbeddingFailed
-            logger.warning("%d memories are stored without vectors, for they cannot be embedded", len(texts))
+            logger.warning("%d memories are stored without vectors, because embedding them failed", len(documents))
         rows: Iterator[Vectors] = iter(vectors if vectors is not None else [])
-        return documents, [next(rows, None) if document is not None else None for document in documents]
+        return [next(rows, None) if one.document is not None else None for one in enriched]
 
-    def _document(self, claim: Claim, one: _Enriched) -> Document | None:
-        if one.learned is None:
-            return None
-        episode = one.episode
-        return Document(
-            one.learned,
-            episode.at.astimezone(claim.zone),
-            source="episode",
-            source_id=episode.id,
-            previous=told_apart(one.learned, episode.previous),
-        )
+    async def _enrich_all(self, episodes: Sequence[Episode], zone: tzinfo) -> list[Enriched]:
+        """In the order of `episodes`. Asks the model about all of them at the same time."""
+        found: dict[UUID, Enriched] = {}
 
-    async def _all_enriched(self, episodes: Sequence[Episode]) -> list[_Enriched]:
-        """In the order of `episodes`; models are asked about several at a time."""
-        found: dict[UUID, _Enriched] = {}
-
-        async def enrich(episode: Episode) -> None:
-            found[episode.id] = await self._enrich(episode)
+        async def enrich_one(episode: Episode) -> None:
+            found[episode.id] = enrich(episode, await self._described(episode), zone)
 
         async with trio.open_nursery() as nursery:
             for episode in episodes:
-                nursery.start_soon(enrich, episode)
+                nursery.start_soon(enrich_one, episode)
         return [found[episode.id] for episode in episodes]
-
-    async def _enrich(self, episode: Episode) -> _Enriched:
-        exchange = episode.exchange
-        description = await self._described(episode)
-        if description is None:
-            stated = {preference.key: preference.value for preference in stated_preferences(exchange.message)}
-            description = Description(summarise(exchange.message, exchange.response), stated)
-        learned = worth_learning(exchange.message, exchange.response, exchange.recalled)
-        return _Enriched(episode, description.summary, description.preferences, learned)
 
     async def _described(self, episode: Episode) -> Description | None:
         if self._describe is None or episode.attempts > _MAX_ATTEMPTS_WITH_MODELS:
             return None
         try:
             with trio.move_on_after(self._limits.describe_s):
-                return await self._describe(episode.exchange.message, episode.exchange.response)
-        # The border of a model's call: rules take over.
+                description = await self._describe(episode.exchange.message, episode.exchange.response)
+                return None if description is None else _well_formed(description)
+        # Error boundary of a model call: rules describe the exchange instead.
         except Exception as error:  # noqa: BLE001
-            logger.warning("an exchange could not be described by the model: %s", type(error).__name__)
+            logger.warning("the model failed to describe an exchange, so rules do it: %s", type(error).__name__)
         return None
 
-    async def _commit(
-        self,
-        connection: Connection,
-        user_key: UserKey,
-        claim: Claim,
-        enriched: Sequence[_Enriched],
-        unreadable: Sequence[UUID],
-        documents: Sequence[Document | None],
-        vectors: Sequence[Vectors | None],
-    ) -> None:
-        user_id, statements = claim.user_id, self._vault.statements
-        held = await self._claims.still(connection, claim)
-        forgotten = await forgotten_in(connection, self._vault, user_id, user_key)
-        before = await previous_turns(self._vault, connection, user_id, user_key, [one.episode.id for one in enriched])
-        for one, document, vector in zip(enriched, documents, vectors, strict=True):
-            episode = one.episode
-            if episode.id not in held:
-                continue  # forgotten, erased, or taken over after the lease
-            said = set(forgotten.of_sayings(episode.exchange.message, episode.exchange.response))
-            # Dropped when it says nothing but what was forgotten: a sentence in common is no repetition.
-            if said and said == await among_in(connection, self._vault, user_id, said, episode.at):
-                await connection.execute(statements["episode_forget"], {"user_id": user_id, "ids": [episode.id]})
-                continue
-            if document is not None:
-                # A vector that knows of a turn which was forgotten meanwhile is not kept.
-                stale = document.previous is not None and before.get(episode.id) != episode.previous
-                put = None if vector is None or stale else np.asarray([vector], np.float32)
-                await self._store.put_in(connection, user_id, user_key, [document], put, merge=True)
-                if vector is not None and stale:
-                    values = {"user_id": user_id, "content_digest": identity(user_key, document)}
-                    await connection.execute(statements["unembedded_add"], values)
-            await self._finish(connection, user_id, user_key, one)
-        # What does not open under a key that has been replaced since may open under the new one: its lease will end.
-        hopeless = unreadable if user_key.key == claim.user_key.key else ()
-        for id_ in held & {*(one.episode.id for one in enriched), *hopeless}:
-            await connection.execute(statements["pending_done"], {"user_id": user_id, "id": id_})
 
-    async def _finish(self, connection: Connection, user_id: UUID, user_key: UserKey, one: _Enriched) -> None:
-        episode = one.episode
-        for key, value in sorted(one.preferences.items()):
-            try:
-                await self._core.set_in(connection, user_id, user_key, key, value, episode.at, episode.id)
-            except (InvalidCoreValue, TooManyPreferences, PreferenceChanged) as error:
-                logger.info("a learned preference is not kept: %s", str(error) or type(error).__name__)
-        values = {
-            "user_id": user_id,
-            "id": episode.id,
-            "summary_encrypted": seal(user_key.fernet, summary_purpose(episode.id), one.summary),
-        }
-        await connection.execute(self._vault.statements["episode_enriched"], values)
+def _well_formed(description: Description) -> Description:
+    """A model's text enters memory here."""
+    preferences = {well_formed(key): well_formed(value) for key, value in description.preferences.items()}
+    return Description(well_formed(description.summary), preferences)
 
 
-def _unheard(outcome: Outcome, count: int) -> None:
+def _ignore(outcome: Outcome, count: int) -> None:
     del outcome, count

@@ -1,10 +1,11 @@
 """The master keys and the users' keys: wrapping, unwrapping, and the key shares outside the database.
 
-A user's key leaves this package only as a `UserKey`.
+Other packages get a user's key only as a `UserKey`.
 """
 
 from __future__ import annotations
 
+from memory.keys.folder_shares import FolderShares
 from memory.keys.master import (
     KeyRing,
     WrongMasterKey,
@@ -15,6 +16,7 @@ from memory.keys.shares import KeyShares, MissingKeyShare
 from memory.keys.user_keys import UserKey, UserKeys
 
 __all__ = [
+    "FolderShares",
     "KeyRing",
     "KeyShares",
     "MissingKeyShare",

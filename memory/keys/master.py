@@ -1,9 +1,8 @@
-"""The keys of the server and of its users.
+"""Master keys: they wrap users' keys, and signing keys are derived from them.
 
-A master key is a Fernet key from the settings. The first of the list encrypts, all decrypt, so keys are rotated by
-putting a new one in front. Master keys do two things: they wrap each user's own Fernet key, which is all the database
-ever holds, and other keys are derived from them by label, for signing. Destroying a user's key makes everything it
-sealed unreadable for good; `memory/keys/shares.py` is what makes that true of backups of the database too.
+A master key is a Fernet key from the settings. The first of the list wraps, all unwrap, so a key is rotated by putting
+a new one in front. The database holds users' keys only wrapped. Destroying a user's key makes everything it encrypted
+unreadable; `memory/keys/shares.py` makes that true for backups of the database too.
 """
 
 from __future__ import annotations
@@ -13,48 +12,46 @@ import binascii
 from collections.abc import Sequence
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-KEY_BYTES = 32
+from memory.crypto import KEY_BYTES, derive_key
 
 
 class WrongMasterKey(Exception):
-    """A user's key was wrapped by a master key that is not in the settings, or its bytes were changed."""
+    """A user's key was wrapped by a master key that is not in the settings, or the wrapped key is damaged."""
 
     def __init__(self) -> None:
         super().__init__(
-            "none of the master keys opens this user's key: TESSERA_MASTER_KEYS (or the master.key of the state folder)"
-            " must hold the one that wrapped it, unless the stored key is damaged; nothing was changed"
+            "no master key unwraps this user's key: TESSERA_MASTER_KEYS (or the master.key of the state folder) must"
+            " contain the key that wrapped it, unless the stored key is damaged; nothing was changed"
         )
 
 
 def new_master_key() -> str:
-    """A fresh random master key, as it is written in the settings."""
+    """A new random master key, in the form used in the settings."""
     return Fernet.generate_key().decode()
 
 
 def check_master_key(key: str) -> str:
-    """Give `key` back when it is 32 random bytes in URL-safe base64. Raises `ValueError`, never with the key in it."""
+    """Return `key` if it is 32 random bytes in URL-safe base64. Raises `ValueError`, whose message has no key in it."""
     try:
         raw = base64.b64decode(key.encode("ascii"), altchars=b"-_", validate=True)
     except (UnicodeEncodeError, binascii.Error):
-        raise ValueError("a master key is URL-safe base64") from None
+        raise ValueError("a master key must be URL-safe base64") from None
     if len(raw) != KEY_BYTES:
-        raise ValueError(f"a master key is {KEY_BYTES} bytes in URL-safe base64, this one is {len(raw)}")
+        raise ValueError(f"a master key must be {KEY_BYTES} bytes in URL-safe base64, this one has {len(raw)}")
     if len(set(raw)) < KEY_BYTES // 4:
-        # Thirty-two random bytes hold about thirty different ones; fewer than eight never happens by chance.
-        raise ValueError("this master key is not random")
+        # Of 32 random bytes about 30 are distinct; fewer than 8 never happens by chance.
+        raise ValueError("a master key must be random, this one repeats a few bytes: generate one")
     return key
 
 
 class KeyRing:
-    """The master keys, ready for use; nothing it shows of itself has a key in it."""
+    """The master keys. The `repr` contains no key."""
 
     __slots__ = ("_fernet", "_raw")
 
     def __init__(self, master_keys: Sequence[str]) -> None:
-        """Raises `ValueError` when there is no key, a malformed one, or one twice."""
+        """Raises `ValueError` if there is no key, an invalid one, or a duplicate."""
         if not master_keys:
             raise ValueError("at least one master key is needed")
         self._raw = [base64.urlsafe_b64decode(check_master_key(key)) for key in master_keys]
@@ -66,9 +63,9 @@ class KeyRing:
         return f"<KeyRing of {len(self._raw)}>"
 
     def wrap(self, user_key: bytes, share: bytes = b"") -> bytes:
-        """A user key under the first master key: what `users.encryption_key` holds.
+        """Wrap a user key with the first master key, for `users.encryption_key`.
 
-        `share` is the half of the wrapping key that is kept outside the database, if there is one: 32 random bytes.
+        `share`: the 32 random bytes stored outside the database, or empty if shares are not used.
         """
         return self._wrapping(share).encrypt(user_key)
 
@@ -89,7 +86,7 @@ class KeyRing:
             raise WrongMasterKey from None
 
     def wrapped_by_first(self, wrapped: bytes, share: bytes = b"") -> bool:
-        """Whether the first master key wraps this one, so that `rewrap` has nothing to do."""
+        """Whether the first master key wraps it already, so that `rewrap` has nothing to do."""
         try:
             self._fernets(share)[0].decrypt(wrapped)
         except InvalidToken:
@@ -100,15 +97,11 @@ class KeyRing:
         return MultiFernet(self._fernets(share)) if share else self._fernet
 
     def _fernets(self, share: bytes) -> list[Fernet]:
-        keys = [_expand(raw, b"tessera:user-key", salt=share) for raw in self._raw] if share else self._raw
+        keys = [derive_key(raw, b"tessera:user-key", salt=share) for raw in self._raw] if share else self._raw
         return [Fernet(base64.urlsafe_b64encode(key)) for key in keys]
 
     def derive(self, label: str) -> list[bytes]:
-        """One 32-byte key per master key for the purpose `label` (HKDF-SHA256): the first signs, all verify."""
+        """One 32-byte key per master key for the purpose `label`: the first signs, all verify."""
         if not label:
-            raise ValueError("a derived key needs a label")
-        return [_expand(raw, b"tessera:" + label.encode()) for raw in self._raw]
-
-
-def _expand(raw: bytes, purpose: bytes, salt: bytes | None = None) -> bytes:
-    return HKDF(algorithm=hashes.SHA256(), length=KEY_BYTES, salt=salt, info=purpose).derive(raw)
+            raise ValueError("the label of a derived key must not be empty")
+        return [derive_key(raw, b"tessera:" + label.encode()) for raw in self._raw]

@@ -1,4 +1,4 @@
-"""Users' keys, unwrapped: made, opened, and kept in memory briefly and boundedly."""
+"""Users' keys: made, unwrapped, and cached for a short time."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from memory.crypto import BlindTerms, Rotation, digest_key
 from memory.keys.master import KeyRing
 from memory.keys.shares import KeyShares, MissingKeyShare
 
-# First byte of a wrapped key that needs a share; a Fernet token, which is base64, never starts with it.
+# The first byte of a wrapped key that needs a share. A Fernet token is base64 and never starts with it.
 _WITH_SHARE: Final = b"\x01"
 _ID_BYTES: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
 class WrappedKey:
-    """What `users.encryption_key` holds, taken apart."""
+    """The parts of a value of `users.encryption_key`."""
 
     token: bytes
     share_id: UUID | None
@@ -34,7 +34,7 @@ class WrappedKey:
         stored = bytes(stored)
         if not stored.startswith(_WITH_SHARE):
             return cls(stored, None)
-        # A cut one gives a share that is not there, or a token that does not open.
+        # A truncated value leads to a share that does not exist, or to an invalid token.
         return cls(stored[1 + _ID_BYTES :], UUID(bytes=stored[1 : 1 + _ID_BYTES].ljust(_ID_BYTES, b"\0")))
 
     def stored(self) -> bytes:
@@ -43,7 +43,7 @@ class WrappedKey:
 
 @dataclass(frozen=True)
 class UserKey:
-    """One user's key, ready for use. `stored` is the column it came from; nothing shown of it has a key in it."""
+    """One user's key. `stored` is the value of its column. The `repr` contains no key."""
 
     stored: bytes = field(repr=False)
     key: bytes = field(repr=False)
@@ -66,7 +66,7 @@ class UserKey:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Names the key without telling anything about it: 16 hexadecimal digits."""
+        """Identifies the key without revealing anything about it: 16 hexadecimal digits."""
         return hashlib.sha256(b"tessera:fingerprint:" + self.key).hexdigest()[:16]
 
     @property
@@ -75,10 +75,10 @@ class UserKey:
 
 
 class UserKeys:
-    """Opens wrapped keys. Keeps at most `max_kept` of them, each for `keep_s` seconds since it was opened.
+    """Unwraps users' keys. Caches at most `max_cached` of them, each for `cache_s` seconds after it was unwrapped.
 
-    Run `expire` beside it, so that keys which nobody asks for leave in time too. Python offers no way to overwrite what
-    they were: the process may hold their bytes until it uses that memory for something else.
+    Start `expire` in a nursery, so that unused keys are evicted in time too. Python can't overwrite the bytes of an
+    evicted key: they may stay in the process's memory until it is reused.
     """
 
     def __init__(
@@ -86,31 +86,31 @@ class UserKeys:
         keyring: KeyRing,
         shares: KeyShares | None,
         *,
-        max_kept: int = 1000,
-        keep_s: float = 60.0,
+        max_cached: int = 1000,
+        cache_s: float = 60.0,
         clock: Callable[[], float] = trio.current_time,
     ) -> None:
         self._keyring = keyring
         self._shares = shares
-        self._max_kept = max_kept
-        self._keep_s = keep_s
+        self._max_cached = max_cached
+        self._cache_s = cache_s
         self._clock = clock
-        self._kept: OrderedDict[UUID, tuple[float, UserKey]] = OrderedDict()  # the longest opened first
-        self._opened = trio.Event()
+        self._cached: OrderedDict[UUID, tuple[float, UserKey]] = OrderedDict()  # the oldest first
+        self._added = trio.Event()
 
     def __repr__(self) -> str:
-        return f"<UserKeys, {len(self._kept)} kept>"
+        return f"<UserKeys, {len(self._cached)} cached>"
 
     def __len__(self) -> int:
-        """How many keys are in memory."""
-        return len(self._kept)
+        """The number of cached keys."""
+        return len(self._cached)
 
     async def make(self, user_id: UUID) -> UserKey:
-        """A fresh random key for a new user, not yet stored anywhere but for its share. Raises `OSError`."""
+        """A new random key for a new user. Only its share is stored yet. Raises `OSError`."""
         return await self._make(user_id, replacing=False)
 
     async def make_replacement(self, user_id: UUID) -> UserKey:
-        """`make` for a user who has a key, in the transaction that holds that key's exclusive lock. See `replaced`."""
+        """Like `make`, for a user who has a key. Hold its exclusive lock, and call `replaced` after the commit."""
         return await self._make(user_id, replacing=True)
 
     async def _make(self, user_id: UUID, *, replacing: bool) -> UserKey:
@@ -120,46 +120,46 @@ class UserKeys:
         share = await self._shares.make(user_id, replacing=replacing)
         return UserKey(WrappedKey(self._keyring.wrap(key, share.secret), share.id).stored(), key)
 
-    def kept(self, user_id: UUID) -> UserKey | None:
-        """The key as it was when last opened, if that was a moment ago. It may have been replaced since."""
-        found = self._kept.get(user_id)
+    def cached(self, user_id: UUID) -> UserKey | None:
+        """The cached key, or None. It may have been replaced since it was cached."""
+        found = self._cached.get(user_id)
         if found is None:
             return None
-        opened_at, key = found
-        if self._clock() - opened_at >= self._keep_s:
-            del self._kept[user_id]
+        unwrapped_at, key = found
+        if self._clock() - unwrapped_at >= self._cache_s:
+            del self._cached[user_id]
             return None
         return key
 
-    async def open(self, user_id: UUID, stored: bytes) -> UserKey:
-        """The key that `stored` wraps. Raises `WrongMasterKey` and `MissingKeyShare`."""
-        kept = self.kept(user_id)
-        if kept is not None and kept.stored == stored:
-            return kept
+    async def unwrap(self, user_id: UUID, stored: bytes) -> UserKey:
+        """The key wrapped in `stored`, from the cache if it is the same. Raises `WrongMasterKey`, `MissingKeyShare`."""
+        cached = self.cached(user_id)
+        if cached is not None and cached.stored == stored:
+            return cached
         wrapped = WrappedKey.parse(stored)
         key = UserKey(bytes(stored), self._keyring.unwrap(wrapped.token, await self._secret(user_id, wrapped)))
-        self._kept[user_id] = (self._clock(), key)
-        self._kept.move_to_end(user_id)
-        while len(self._kept) > self._max_kept:
-            self._kept.popitem(last=False)
-        self._opened.set()
+        self._cached[user_id] = (self._clock(), key)
+        self._cached.move_to_end(user_id)
+        while len(self._cached) > self._max_cached:
+            self._cached.popitem(last=False)
+        self._added.set()
         return key
 
     async def expire(self) -> None:
-        """Drop each key when its time is over; for ever."""
+        """Evict each key when its time is over, until cancelled."""
         while True:
-            while self._kept:
-                opened_at, _ = next(iter(self._kept.values()))
-                left_s = opened_at + self._keep_s - self._clock()
+            while self._cached:
+                unwrapped_at, _ = next(iter(self._cached.values()))
+                left_s = unwrapped_at + self._cache_s - self._clock()
                 if left_s > 0:
                     await trio.sleep(left_s)
                 else:
-                    self._kept.popitem(last=False)
-            self._opened = trio.Event()
-            await self._opened.wait()
+                    self._cached.popitem(last=False)
+            self._added = trio.Event()
+            await self._added.wait()
 
     async def rewrap(self, user_id: UUID, stored: bytes) -> bytes | None:
-        """`stored` under the first master key, None when it is. Raises what `open` raises."""
+        """`stored`, wrapped by the first master key; None if it is already. Raises like `unwrap`."""
         wrapped = WrappedKey.parse(stored)
         secret = await self._secret(user_id, wrapped)
         if self._keyring.wrapped_by_first(wrapped.token, secret):
@@ -167,22 +167,22 @@ class UserKeys:
         return WrappedKey(self._keyring.rewrap(wrapped.token, secret), wrapped.share_id).stored()
 
     async def can_destroy(self, user_id: UUID, stored: bytes | None) -> bool:
-        """Whether `stored` needs a share that is in the folder here: destroying that makes every copy of it useless."""
+        """Whether `stored` needs a share that exists here. If so, destroying it makes copies of the key useless."""
         share_id = None if stored is None else WrappedKey.parse(stored).share_id
         return share_id is not None and self._shares is not None and await self._shares.exists(user_id, share_id)
 
     async def destroy_leftovers(self, user_id: UUID, *keep: bytes | None) -> None:
-        """Destroy the user's shares that none of these wrapped keys needs; under the key's exclusive lock."""
+        """Destroy the user's shares, except those that the wrapped keys `keep` need. Hold the key's exclusive lock."""
         if self._shares is not None:
             ids = [WrappedKey.parse(stored).share_id for stored in keep if stored is not None]
             await self._shares.destroy_others(user_id, [share_id for share_id in ids if share_id is not None])
 
     async def replaced(self, user_id: UUID, old: bytes | None, by: UserKey) -> None:
-        """`by` is committed in the place of `old`: forget that, and destroy its share. Raises `OSError`.
+        """Evict `old` and destroy its share, after `by` was committed in its place. Raises `OSError`.
 
-        Nothing else is destroyed, for the lock is gone, and another replacement may be under way.
+        Other shares are not touched: the lock is released, so another replacement may be running.
         """
-        self.forget(user_id)
+        self.evict(user_id)
         if self._shares is None:
             return
         share_id = None if old is None else WrappedKey.parse(old).share_id
@@ -192,14 +192,16 @@ class UserKeys:
             await self._shares.settle(user_id, by.share_id)
 
     async def unsettled(self) -> list[UUID]:
-        """Users of whose keys a replacement is under way, or was left undone by a crash: see `settle`."""
+        """Users whose key is being replaced, or whose replacement was interrupted by a crash: see `settle`."""
         return [] if self._shares is None else await self._shares.unsettled()
 
     async def settle(self, user_id: UUID, stored: bytes) -> bool:
-        """Destroy what undone replacements left beside `stored`, the user's key; under the key's exclusive lock.
+        """Destroy the shares that interrupted replacements left beside the user's key `stored`.
 
-        False, and nothing is destroyed, when the share of `stored` is not here: this is not the folder of this database
-        then, or not its newest state, and what looks left over may be somebody's current share. Raises `OSError`.
+        Hold its exclusive lock.
+
+        Returns False, and destroys nothing, if the share of `stored` is missing. Then the folder belongs to another
+        database or is out of date, and what looks superfluous may be a current share. Raises `OSError`.
         """
         if self._shares is None:
             return False
@@ -211,13 +213,13 @@ class UserKeys:
         return True
 
     async def discard(self, user_id: UUID) -> None:
-        """The user that a key was made for did not come to be: destroy its share."""
+        """Destroy the share of a key that was made for a user whose registration failed."""
         if self._shares is not None:
             await self._shares.discard(user_id)
 
-    def forget(self, user_id: UUID) -> None:
-        """Drop the user's key from memory."""
-        self._kept.pop(user_id, None)
+    def evict(self, user_id: UUID) -> None:
+        """Evict the user's key from the cache."""
+        self._cached.pop(user_id, None)
 
     async def _secret(self, user_id: UUID, wrapped: WrappedKey) -> bytes:
         if wrapped.share_id is None:

@@ -1,8 +1,8 @@
-"""Whether the master keys and the shares of the settings are those of the database, told from some of the users' keys.
+"""Checks at the start whether the configured master keys and key shares belong to the database.
 
-All of a million users would take minutes, so a few dozen are looked at: the first by id, and some anywhere, for ids are
-random. Wrong keys open none of them, a list that lacks one of several master keys opens some, and a damaged row or two
-are no reason to keep everybody from the server.
+Unwrapping the keys of a million users would take minutes, so a sample of a few dozen is checked: the first users by id,
+and some random ones. Wrong master keys unwrap none of them, and an incomplete list of master keys unwraps some. One or
+two damaged rows do not prevent the start.
 """
 
 from __future__ import annotations
@@ -20,33 +20,33 @@ from sql.tenant import listing, scoped
 logger = logging.getLogger(__name__)
 
 _FIRST: Final = 16
-_ANYWHERE: Final = 16
-# As many of the keys looked at may be damaged, but for one that always may: more are a wrong list of master keys.
-_DAMAGED: Final = 1 / 4
+_RANDOM: Final = 16
+# If a larger share of the sample can't be unwrapped, the master keys are wrong. One damaged key is always accepted.
+_MAX_DAMAGED: Final = 1 / 4
 _NO_ID: Final = UUID(int=0)
 
 
 class KeysDoNotFit(Exception):
-    """The master keys or the shares of the settings are not those of the database."""
+    """The configured master keys or key shares do not belong to this database."""
 
-    def __init__(self, looked_at: int, wrong: int, missing: int) -> None:
+    def __init__(self, checked: int, wrong: int, missing: int) -> None:
         reasons = []
         if wrong:
             reasons.append(
-                f"none of the master keys opens the keys of {wrong} of the {looked_at} users looked at:"
-                " TESSERA_MASTER_KEYS (or the master.key of the state folder) must hold those that wrapped them"
+                f"no master key unwraps the keys of {wrong} of {checked} checked users:"
+                " TESSERA_MASTER_KEYS (or the master.key of the state folder) must contain the keys that wrapped them"
             )
         if missing:
             reasons.append(
-                f"the shares of the keys of {missing} of the {looked_at} users looked at are not in"
-                " TESSERA_KEY_SHARES_DIR: that folder must be the one the keys were made with"
+                f"the key shares of {missing} of {checked} checked users are not in"
+                " TESSERA_KEY_SHARES_DIR: it must be the folder that the keys were made with"
             )
         super().__init__("; ".join(reasons) + "; nothing was changed")
 
 
 async def sampled_keys(pool: Pool, statements: Statements) -> dict[UUID, bytes | None]:
-    """The wrapped keys of some users, of all when there are few; None: the user has none."""
-    asked = [(_NO_ID, _FIRST), *((uuid4(), 1) for _ in range(_ANYWHERE))]
+    """The wrapped keys of a sample of users, or of all if there are few. None: the user has no key."""
+    asked = [(_NO_ID, _FIRST), *((uuid4(), 1) for _ in range(_RANDOM))]
     async with listing(pool) as connection:
         pages = [
             await connection.execute(statements["user_ids_page"], {"after": after, "limit": limit})
@@ -63,7 +63,7 @@ async def sampled_keys(pool: Pool, statements: Statements) -> dict[UUID, bytes |
 
 
 async def check_keys(vault: Vault) -> None:
-    """Open some users' keys. Raises `KeysDoNotFit` when too many do not open; logs the others. Changes nothing."""
+    """Unwrap a sample of keys. Raises `KeysDoNotFit` if too many fail, otherwise logs the failures. Changes nothing."""
     sampled = await sampled_keys(vault.pool, vault.statements)
     stored = {user_id: key for user_id, key in sampled.items() if key is not None}
     wrong = missing = 0
@@ -72,16 +72,14 @@ async def check_keys(vault: Vault) -> None:
             await vault.key(user_id)
         except WrongMasterKey:
             wrong += 1
-            logger.warning("the key of user %s opens under none of the master keys", user_id)
+            logger.warning("no master key unwraps the key of user %s", user_id)
         except MissingKeyShare:
             missing += 1
-            logger.warning("the share of user %s's key is missing", user_id)
+            logger.warning("the key share of user %s is missing", user_id)
         except NoSuchUser:
-            continue  # removed meanwhile
+            continue  # the user was removed since
     failed = wrong + missing
-    if failed and (failed == len(stored) or failed > max(1, _DAMAGED * len(stored))):
+    if failed and (failed == len(stored) or failed > max(1, _MAX_DAMAGED * len(stored))):
         raise KeysDoNotFit(len(stored), wrong, missing)
     for user_id in sampled.keys() - stored.keys():
-        logger.warning(
-            "user %s has no key, so nothing can be remembered for them until they erase their memory", user_id
-        )
+        logger.warning("user %s has no key, so their memory does not work until they erase it", user_id)

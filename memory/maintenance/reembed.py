@@ -1,4 +1,4 @@
-"""Moving stored memories to another embedding model, or giving vectors to those that were stored without."""
+"""Re-embedding: moves stored memories to another embedding model, and adds vectors to memories without one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from memory.crypto import Unreadable
 from memory.embedding import Embedder, passage
 from memory.keys import UserKey
-from memory.tiers import MemoryStore, previous_turns, told_apart
+from memory.tiers import AssociativeMemory, previous_turns, useful_previous_turn
 from memory.vault import Vault
 from sql.driver import Connection
 from sql.tenant import listing
@@ -25,7 +25,7 @@ _NO_ID: Final = UUID(int=0)
 
 @dataclass(slots=True)
 class Reembedded:
-    """How many memories got a vector, and how many could not be opened."""
+    """The numbers of memories that got a vector, and that could not be decrypted."""
 
     memories: int = 0
     unreadable: int = 0
@@ -34,16 +34,16 @@ class Reembedded:
 class Reembedding:
     """Works in small transactions while servers run, so it can be stopped at any time and started again.
 
-    Search compares vectors of one model only; until a memory is moved, it is found by its words.
+    Search compares vectors of one model only. Until a memory has a vector of the new model, it is found by its words.
     """
 
     def __init__(self, vault: Vault, embedder: Embedder) -> None:
         self._vault = vault
         self._embedder = embedder
-        self._store = MemoryStore(vault, embedder)
+        self._associative = AssociativeMemory(vault, embedder)
 
     async def everybody(self) -> Reembedded:
-        """All users. Raises `EmbeddingError`, and what `user` raises."""
+        """Re-embed the memories of all users. Raises like `user`."""
         done = Reembedded()
         after = _NO_ID
         while True:
@@ -59,21 +59,21 @@ class Reembedding:
             after = users[-1]
 
     async def user(self, user_id: UUID, done: Reembedded | None = None) -> Reembedded:
-        """One user. Embeds outside of transactions. Raises `EmbeddingError`, and like `memory.vault.Vault.key`."""
+        """Re-embed one user's memories, outside of transactions. Raises `EmbeddingError`, and like `Vault.key`."""
         done = done or Reembedded()
         after = _NO_ID
         while True:
             values = {"user_id": user_id, "after": after, "embedding_model": self._embedder.name, "limit": _BATCH}
             key, (rows, before) = await self._vault.consistent(user_id, partial(self._page, values, user_id))
             texts: list[tuple[UUID, bytes, str]] = []
-            for id_, token, content_digest, source_id in rows:
+            for id_, token, document_key, source_id in rows:
                 try:
-                    content = self._store.read(key.fernet, bytes(content_digest), token)
+                    content = self._associative.read(key.fernet, bytes(document_key), token)
                 except Unreadable:
                     done.unreadable += 1
                 else:
-                    previous = told_apart(content.text, before.get(source_id))
-                    texts.append((id_, bytes(content_digest), passage(content.text, previous)))
+                    previous = useful_previous_turn(content.text, before.get(source_id))
+                    texts.append((id_, bytes(document_key), passage(content.text, previous)))
             if texts:
                 done.memories += await self._put(user_id, key.stored, texts)
             if len(rows) < _BATCH:
@@ -83,7 +83,7 @@ class Reembedding:
     async def _page(
         self, values: Mapping[str, object], user_id: UUID, connection: Connection, key: UserKey
     ) -> tuple[list[tuple[Any, ...]], Mapping[UUID, str]]:
-        """Memories without a vector of the model, and what was said before the episodes they were learned from."""
+        """Memories without a vector of the model, and the turns before the episodes they were learned from."""
         cursor = await connection.execute(self._vault.statements["associative_other_model"], values)
         rows = await cursor.fetchall()
         episodes = [source_id for *_, source_id in rows if source_id is not None]
@@ -93,19 +93,19 @@ class Reembedding:
         vectors = np.asarray(await self._embedder.embed_documents([text for _, _, text in texts]), np.float32)
         async with self._vault.writing(user_id) as (connection, key):
             if key.stored != stored_key:
-                return 0  # replaced meanwhile, and with it every row: these are met again next time
-            turned = key.rotation.apply(vectors)
+                return 0  # the key and all rows were replaced since: the next run finds these memories again
+            rotated = key.rotation.apply(vectors)
             cursors = [
                 await connection.execute(
                     self._vault.statements["associative_embed"],
                     {
                         "user_id": user_id,
                         "id": id_,
-                        "content_digest": content_digest,
+                        "content_digest": document_key,
                         "embedding": vector,
                         "embedding_model": self._embedder.name,
                     },
                 )
-                for (id_, content_digest, _), vector in zip(texts, turned, strict=True)
+                for (id_, document_key, _), vector in zip(texts, rotated, strict=True)
             ]
         return sum(cursor.rowcount for cursor in cursors)

@@ -1,13 +1,13 @@
-"""Recall: the search among a user's memories, its ranking, and what of them goes into a prompt.
+"""Recall: the search among a user's memories, its ranking, and the recalled items that go into a prompt.
 
 Everything here only reads.
 """
 
 from __future__ import annotations
 
-from memory.recall.ranked_search import SearchQuery, search
-from memory.recall.ranking import NO_FLOOR, Ranking
-from memory.recall.recall import Recall, Recalled
+from memory.recall.recall import Recall
+from memory.recall.recalled import Recalled, Used
+from memory.recall.search import NO_FLOOR, Ranking, SearchQuery, ranked_hits
 
 __all__ = [
     "NO_FLOOR",
@@ -15,5 +15,6 @@ __all__ = [
     "Recall",
     "Recalled",
     "SearchQuery",
-    "search",
+    "Used",
+    "ranked_hits",
 ]

@@ -1,4 +1,4 @@
-"""Recall: what memory holds that bears on a message, read in one round trip to the database."""
+"""Recall: finds the memories that are relevant to a message, in one round trip to the database."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,146 +16,19 @@ from cryptography.fernet import Fernet
 from memory.crypto import Unreadable, Vectors
 from memory.keys import UserKey
 from memory.limits import MemoryLimits
-from memory.recall.ranked_search import Hit, SearchQuery, read_hits
-from memory.recall.ranking import Floor
+from memory.recall.recalled import Found, KnownPattern, Recalled
+from memory.recall.search import Floor, Hit, SearchQuery, read_hits
 from memory.text import without_stamp
-from memory.tiers import CoreMemory, EpisodeSummary, EpisodicMemory, MemoryStore, pattern_purpose
-from memory.vault import Tier, Vault
+from memory.tiers import AssociativeMemory, CoreMemory, EpisodicMemory, pattern_purpose
+from memory.vault import Vault
 from sql.driver import Connection, Cursor
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """An associative memory that bears on the message, and why it does."""
-
-    id: UUID
-    text: str
-    when: datetime | None
-    entity: tuple[str, str] | None
-    words: Sequence[str]
-    """Words of the message that it holds."""
-    bm25: float
-    cosine: float | None
-    rank: int
-    exact: bool
-
-    def reason(self) -> str:
-        """One line for a person."""
-        parts = []
-        if self.words:
-            parts.append("matches " + ", ".join(self.words))
-        if self.cosine is not None:
-            parts.append(f"similarity {self.cosine:.2f}")
-        return "; ".join(parts) or "among the most similar"
-
-
-@dataclass(frozen=True, slots=True)
-class KnownPattern:
-    """A pattern, with its confidence as it is now."""
-
-    id: UUID
-    text: str
-    confidence: float
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class Used:
-    """One recalled item, to tell the person: in which tier it is kept, and why it was recalled."""
-
-    id: UUID
-    tier: Tier
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Recalled:
-    """Everything that was recalled for one message. `core` is (id, name, value)."""
-
-    core: Sequence[tuple[UUID, str, Any]] = ()
-    associative: Sequence[Found] = ()
-    episodic: Sequence[EpisodeSummary] = ()
-    proactive: Sequence[KnownPattern] = ()
-    semantic: bool = False
-    """Whether meaning was compared, not only words."""
-
-    def context(self) -> dict[str, Any]:
-        """As plain data, every item with its id and the reason it is there."""
-        return {
-            "core": {key: value for _, key, value in self.core},
-            "associative": [
-                {
-                    "id": str(found.id),
-                    "text": found.text,
-                    "when": found.when.isoformat() if found.when is not None else None,
-                    "entity": list(found.entity) if found.entity is not None else None,
-                    "why": {
-                        "terms": list(found.words),
-                        "bm25": found.bm25,
-                        "cosine": found.cosine,
-                        "rank": found.rank,
-                        "exact": found.exact,
-                    },
-                }
-                for found in self.associative
-            ],
-            "episodic": [
-                {
-                    "id": str(item.id),
-                    "summary": item.summary,
-                    "when": item.at.isoformat(),
-                    "session_id": item.session_id,
-                }
-                for item in self.episodic
-            ],
-            "proactive": [
-                {"id": str(item.id), "pattern": item.text, "confidence": round(item.confidence, 3)}
-                for item in self.proactive
-            ],
-        }
-
-    def prompt(self) -> dict[str, Any]:
-        """What a model is given: without ids and scores, and without empty tiers."""
-        tiers: Mapping[str, Any] = {
-            "preferences": {key: value for _, key, value in self.core},
-            "memories": [
-                {"text": found.text} | ({"when": found.when.isoformat()} if found.when is not None else {})
-                for found in self.associative
-            ],
-            "earlier_conversations": [
-                {"summary": item.summary, "when": item.at.isoformat(timespec="minutes")} for item in self.episodic
-            ],
-            "habits": [item.text for item in self.proactive],
-        }
-        return {name: tier for name, tier in tiers.items() if tier}
-
-    def used(self) -> list[Used]:
-        """Every item, with the reason it was recalled."""
-        return [
-            *(Used(id_, "core", f"always recalled: {key}") for id_, key, _ in self.core),
-            *(Used(found.id, "associative", found.reason()) for found in self.associative),
-            *(Used(item.id, "episodic", "a recent conversation") for item in self.episodic),
-            *(
-                Used(item.id, "proactive", f"a habit, confidence {item.confidence:.2f}: {item.source}")
-                for item in self.proactive
-            ),
-        ]
-
-    def texts(self) -> list[str]:
-        """What must not be learned again as if it had been said anew."""
-        return [
-            *(f"{key} {value}" for _, key, value in self.core),
-            *(found.text for found in self.associative),
-            *(item.summary for item in self.episodic),
-            *(item.text for item in self.proactive),
-        ]
-
-
-@dataclass(frozen=True, slots=True)
 class _Queued:
-    """The statements of one recall, in a pipeline: their rows are there when the transaction has ended."""
+    """The statements of one recall, in a pipeline. Their rows can be read when the transaction has ended."""
 
     words: Mapping[bytes, str]
     query: SearchQuery
@@ -172,7 +44,7 @@ class _Queued:
 class Recall:
     """Reads the four tiers."""
 
-    def __init__(self, vault: Vault, store: MemoryStore, limits: MemoryLimits) -> None:
+    def __init__(self, vault: Vault, store: AssociativeMemory, limits: MemoryLimits) -> None:
         self._vault = vault
         self._store = store
         self._limits = limits
@@ -180,9 +52,9 @@ class Recall:
         self._episodic = EpisodicMemory(vault)
 
     async def recall(self, user_id: UUID, message: str) -> Recalled:
-        """What bears on `message`.
+        """What is relevant to `message`.
 
-        It is embedded before a connection is taken. Raises like `Vault.key`, and the database's errors.
+        The message is embedded before a connection is taken. Raises like `Vault.key`, and the database's errors.
         """
         vector = await self._embed(message)
 
@@ -200,7 +72,7 @@ class Recall:
         )
 
     async def search(self, user_id: UUID, message: str, limit: int, floor: Floor | None = None) -> list[Found]:
-        """The associative part alone, of any length: for measuring it. Raises like `recall`."""
+        """Search the associative tier only, for at most `limit` memories: for benchmarks. Raises like `recall`."""
         vector = await self._embed(message)
 
         async def queue(connection: Connection, key: UserKey) -> tuple[Cursor, SearchQuery, Mapping[bytes, str]]:
@@ -228,20 +100,20 @@ class Recall:
         try:
             with trio.move_on_after(self._limits.embed_query_s) as deadline:
                 vector = np.asarray(await self._store.embedder.embed_query(without_stamp(text)), np.float32)
-        # The border of the embedding model, which may be another's server: words alone find something too.
+        # Error boundary of the embedding model, which may be a remote server: the search goes on with words only.
         except Exception as error:  # noqa: BLE001
-            logger.warning("a message could not be embedded, so words alone are searched: %s", type(error).__name__)
+            logger.warning("embedding a message failed, so the search uses words only: %s", type(error).__name__)
             return None
         if deadline.cancelled_caught:
             logger.warning(
-                "embedding a message took over %g s, so words alone are searched", self._limits.embed_query_s
+                "embedding a message took over %g s, so the search uses words only", self._limits.embed_query_s
             )
         return vector
 
     async def _queue(
         self, connection: Connection, user_id: UUID, words: Mapping[bytes, str], query: SearchQuery
     ) -> _Queued:
-        """All tiers, to be read in one round trip together with the key that they are under."""
+        """Queue the statements of all tiers, so that one round trip reads them together with the user's key."""
         statements, limits = self._vault.statements, self._limits
         values = {"user_id": user_id}
         decaying = {

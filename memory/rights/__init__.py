@@ -5,13 +5,13 @@ Each of them is one transaction or one snapshot.
 
 from __future__ import annotations
 
-from memory.rights.erase import Forgetting, Receipt
+from memory.rights.erase import Erasure, Receipt
 from memory.rights.export import Export
-from memory.rights.forget import ItemForgetting
+from memory.rights.forget import Forget
 
 __all__ = [
+    "Erasure",
     "Export",
-    "Forgetting",
-    "ItemForgetting",
+    "Forget",
     "Receipt",
 ]

@@ -1,4 +1,4 @@
-"""Erasing: everything that memory holds of a user, together with the key that opened it."""
+"""Erasure of all of a user's memory, together with the key that encrypts it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from memory.keys import MissingKeyShare, WrongMasterKey
-from memory.tiers import erased_in
+from memory.tiers import erase_tombstones
 from memory.vault import NoSuchUser, Vault
 from sql.statements import StatementName
 
@@ -23,22 +23,22 @@ _ERASED: Final[tuple[tuple[str, StatementName], ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What an erasure did. The fingerprints name the keys and tell nothing about them."""
+    """The result of an erasure. Fingerprints identify the keys and reveal nothing about them."""
 
     user_id: UUID
     erased_at: datetime
     removed: dict[str, int]
-    """Rows by tier; `terms` are the blind index's."""
+    """Numbers of removed rows by tier; `terms` are rows of the blind index."""
     key_before: str | None
-    """None when there was none, or it could not be opened any more."""
+    """None if there was no key, or if it could not be unwrapped."""
     key_after: str
     backups_unreadable: bool
-    """Whether copies of the database are unreadable too: the destroyed key needed a share outside it, and that was
-    destroyed here. Copies from before the user's first share are readable to whoever has the master keys."""
+    """Whether copies of the database are unreadable too, because the key needed a share outside the database and that
+    share was destroyed. Copies from before the user's first share can still be decrypted with the master keys."""
 
 
-class Forgetting:
-    """Removes memories for good."""
+class Erasure:
+    """Erases all of a user's memory."""
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
@@ -46,20 +46,20 @@ class Forgetting:
     async def erase(self, user_id: UUID) -> Receipt:
         """Delete all of a user's memory, destroy their key and make a new one.
 
-        Raises `memory.vault.NoSuchUser`, what `memory.vault.Vault.replacing_key` raises, and the database's errors.
-        Once the rows are gone the old key's share is destroyed, whoever cancels.
+        Once the rows are deleted, the old key's share is destroyed even if the caller is cancelled. Raises like
+        `memory.vault.Vault.replacing_key`, and the database's errors.
         """
         vault, statements = self._vault, self._vault.statements
         values = {"user_id": user_id}
         cursors = {}
         async with vault.replacing_key(user_id) as replacement:
             before = await self._fingerprint(user_id, replacement.old)
-            for_good = await vault.keys.can_destroy(user_id, replacement.old)
+            share_destroyed = await vault.keys.can_destroy(user_id, replacement.old)
             await replacement.connection.execute(statements["pending_erase"], values)
-            await erased_in(replacement.connection, vault, user_id, datetime.now(UTC))
+            await erase_tombstones(replacement.connection, vault, user_id, datetime.now(UTC))
             for name, statement in _ERASED:
                 cursors[name] = await replacement.connection.execute(statements[statement], values)
-            # Shares that a crash left; with the last of them the last older copies become unreadable too.
+            # Destroy shares left by a crash too, so that older copies of the database become unreadable.
             await vault.keys.destroy_leftovers(user_id, replacement.old, replacement.new.stored)
         return Receipt(
             user_id=user_id,
@@ -67,12 +67,12 @@ class Forgetting:
             removed={name: cursor.rowcount for name, cursor in cursors.items()},
             key_before=before,
             key_after=replacement.new.fingerprint,
-            backups_unreadable=for_good,
+            backups_unreadable=share_destroyed,
         )
 
     async def _fingerprint(self, user_id: UUID, stored: bytes | None) -> str | None:
-        """The key's, None when it does not open: that keeps nobody from erasing."""
+        """The fingerprint of the key; None if it can't be unwrapped, which does not prevent the erasure."""
         try:
-            return (await self._vault.opened(user_id, (stored,))).fingerprint
+            return (await self._vault.unwrap(user_id, (stored,))).fingerprint
         except (MissingKeyShare, WrongMasterKey, NoSuchUser):
             return None

@@ -1,4 +1,4 @@
-"""Everything that memory holds of one user, readable, a record at a time."""
+"""Export of all of a user's memory, decrypted."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from uuid import UUID
 from memory.crypto import Unreadable
 from memory.keys import UserKey
 from memory.tiers import (
+    AssociativeMemory,
     EpisodicMemory,
-    MemoryStore,
     history_purpose,
     pattern_purpose,
     summary_purpose,
@@ -26,19 +26,18 @@ _NO_ID: Final = UUID(int=0)
 
 
 class Export:
-    """Reads all tiers page by page; no connection is held between two pages, however slowly they are taken."""
+    """Reads all tiers page by page. Holds no connection between two pages, so a slow consumer blocks nobody."""
 
-    def __init__(self, vault: Vault, store: MemoryStore) -> None:
+    def __init__(self, vault: Vault, associative: AssociativeMemory) -> None:
         self._vault = vault
-        self._store = store
+        self._associative = associative
         self._episodic = EpisodicMemory(vault)
 
     async def pages(self, user_id: UUID) -> AsyncGenerator[list[dict[str, Any]], None]:
-        """Records as plain data, each with its `tier`: core, episodic, associative, proactive, in this order.
+        """Records as JSON data, each with its `tier`: core, episodic, associative, proactive, in this order.
 
-        A record that does not open is there with `unreadable` true. What changes while it is read may be missed; a key
-        that is replaced meanwhile makes no difference. Consume it under `contextlib.aclosing`. Raises like
-        `memory.vault.Vault.key`.
+        A record that can't be decrypted has `unreadable` true. Changes made during the export may be missed. The user's
+        key may be replaced during the export. Consume it in `contextlib.aclosing`. Raises like `Vault.key`.
         """
         key, rows = await self._read(user_id, "core_all", {"user_id": user_id})
         yield [self._core(key, row) for row in rows]
@@ -60,7 +59,7 @@ class Export:
     async def _read(
         self, user_id: UUID, statement: StatementName, values: Mapping[str, object]
     ) -> tuple[UserKey, list[tuple[Any, ...]]]:
-        """Rows, and the key that they are under."""
+        """Rows, and the key that decrypts them."""
 
         async def queue(connection: Connection, _: UserKey) -> Cursor:
             return await connection.execute(self._vault.statements[statement], values, binary=True)
@@ -116,7 +115,7 @@ class Export:
         ) = row
         record: dict[str, Any] = {"tier": "associative", "id": str(id_)}
         try:
-            content = self._store.read(key.fernet, bytes(content_digest), token)
+            content = self._associative.read(key.fernet, bytes(content_digest), token)
         except Unreadable:
             return record | {"unreadable": True}
         return record | {

@@ -1,4 +1,4 @@
-"""Forgetting one item: it, what it came from, what came of that, and what said the same."""
+"""Forgets one item, together with its sources, what was learned from them, and episodes that say the same."""
 
 from __future__ import annotations
 
@@ -13,17 +13,14 @@ import trio
 
 from memory.crypto import Unreadable
 from memory.keys import UserKey
-from memory.text import says_again, told
+from memory.text import restates, statements
 from memory.tiers import (
+    AssociativeMemory,
     CoreMemory,
     EpisodicMemory,
     Exchange,
-    Forgotten,
-    MemoryStore,
     ProactiveMemory,
-    add_in,
-    entity_digests,
-    forgetting_in,
+    Tombstones,
 )
 from memory.vault import Tier, Vault
 from sql.driver import Connection, Cursor
@@ -35,33 +32,33 @@ _NO_ID: Final = UUID(int=0)
 
 @dataclass(slots=True)
 class _Group:
-    """What goes together. `sayings` are what the person is having forgotten: the statements of each exchange, as words
-    (`memory.text.learning.told`)."""
+    """Items and episodes to remove together. `stated` has the statements of each forgotten exchange
+    (`memory.text.statements`)."""
 
     items: set[UUID]
     episodes: set[UUID] = field(default_factory=set)
-    sayings: list[list[frozenset[str]]] = field(default_factory=list)
+    stated: list[list[frozenset[str]]] = field(default_factory=list)
 
 
-class ItemForgetting:
-    """Removes single memories for good."""
+class Forget:
+    """Removes single items of memory for good."""
 
-    def __init__(self, vault: Vault, store: MemoryStore) -> None:
+    def __init__(self, vault: Vault, associative: AssociativeMemory) -> None:
         self._vault = vault
-        self._store = store
+        self._associative = associative
         self._core = CoreMemory(vault)
         self._episodic = EpisodicMemory(vault)
         self._proactive = ProactiveMemory(vault)
 
     async def forget(self, user_id: UUID, item_id: UUID) -> list[Tier]:
-        """Remove the item with this id, whatever its tier; returns where something was removed, empty when nowhere.
+        """Remove the item with this id from whichever tier it is in; returns the tiers that lost rows, or [].
 
-        With a memory or a preference go the episodes in which it was said, with an episode what was learned from it,
-        and with both every episode that says all of it again. Patterns lose what they were based on. Of what is
-        forgotten keyed digests stay, so that no work in progress brings it back: said anew later, it is learned anew.
-        A forgotten pattern is never found again. Raises like `Vault.key`, and the database's errors.
+        Removed too: the episodes in which a memory or a preference was stated, what was learned from an episode, and
+        episodes that repeat all of its statements. Patterns lose these episodes. Tombstones stay, so that work in
+        progress does not restore what was forgotten; if it is said again later, it is learned again. A forgotten
+        pattern is never found again. Raises like `Vault.key`, and the database's errors.
         """
-        # Everything is read before the key is held, for reading many episodes takes long and answers want to be stored.
+        # Read everything before locking the key: reading many episodes takes long, and storing answers needs the lock.
         group = await self._group(user_id, item_id)
         async with self._vault.writing(user_id) as (connection, user_key):
             return await self._remove_in(connection, user_id, user_key, group, item_id)
@@ -74,18 +71,18 @@ class ItemForgetting:
         group.episodes |= self._core.sources(key.fernet, core, item_id)
         await self._add_memories(user_id, group)
         for _, exchange in self._read(*await self._rows(user_id, "episode_exchange", ids=list(group.episodes))):
-            group.sayings.append(told(exchange.message, exchange.response))
-        if any(group.sayings):
+            group.stated.append(statements(exchange.message, exchange.response))
+        if any(group.stated):
             async with aclosing(self._all_exchanges(user_id)) as exchanges:
                 async for id_, exchange in exchanges:
-                    if any(says_again(saying, exchange.message, exchange.response) for saying in group.sayings):
+                    if any(restates(stated, exchange.message, exchange.response) for stated in group.stated):
                         group.episodes.add(id_)
         return group
 
     async def _rows(
         self, user_id: UUID, statement: StatementName, **values: object
     ) -> tuple[UserKey, list[tuple[Any, ...]]]:
-        """Rows, and the key that they are under."""
+        """Rows, and the key that decrypts them."""
 
         async def queue(connection: Connection, _: UserKey) -> Cursor:
             return await connection.execute(self._vault.statements[statement], {"user_id": user_id, **values})
@@ -94,14 +91,16 @@ class ItemForgetting:
         return key, await cursor.fetchall()
 
     async def _add_memories(self, user_id: UUID, group: _Group) -> None:
-        """The memories of the group's items and episodes, and the episodes that these were learned from, to the end."""
+        """Add the memories of the group's items and episodes, and the sources of these, until nothing is added."""
         known: set[UUID] = set()
         while known != (known := group.items | group.episodes):
             key, rows = await self._rows(user_id, "associative_of_items", ids=list(known))
-            for id_, source, source_id, earlier, content_digest, token, *_ in rows:
-                if id_ in group.items and source == "document" and not group.sayings:
+            for id_, source, source_id, earlier, document_key, token, *_ in rows:
+                if id_ in group.items and source == "document" and not group.stated:
                     with suppress(Unreadable):
-                        group.sayings.append(told(self._store.read(key.fernet, content_digest, token).text, ""))
+                        group.stated.append(
+                            statements(self._associative.read(key.fernet, document_key, token).text, "")
+                        )
                 group.items.add(id_)
                 group.episodes |= {source_id, *earlier} - {None}
 
@@ -126,20 +125,20 @@ class ItemForgetting:
     async def _remove_in(
         self, connection: Connection, user_id: UUID, user_key: UserKey, group: _Group, item_id: UUID
     ) -> list[Tier]:
-        statements = self._vault.statements
-        forgetting = await forgetting_in(connection, self._vault, user_id, user_key)
+        sql = self._vault.statements
+        tombstones = await Tombstones.read_for_adding(connection, self._vault, user_id, user_key)
         ids = {"user_id": user_id, "ids": list(group.items | group.episodes)}
-        # Once more, for what was learned of these episodes since they were looked at.
-        memories = await (await connection.execute(statements["associative_of_items"], ids)).fetchall()
-        digests = forgetting.of_statements(words for saying in group.sayings for words in saying)
-        digests += _entity_digests(forgetting, memories)
+        # Read the memories again, because some may have been learned from these episodes since.
+        memories = await (await connection.execute(sql["associative_of_items"], ids)).fetchall()
+        digests = tombstones.of_statements(words for stated in group.stated for words in stated)
+        digests += _entity_digests(tombstones, memories)
         learned = await connection.execute(
-            statements["associative_forget"], {"user_id": user_id, "ids": [row[0] for row in memories]}
+            sql["associative_forget"], {"user_id": user_id, "ids": [row[0] for row in memories]}
         )
-        # What was said next has been embedded with what is now forgotten.
+        # The vectors of the next turns include what is forgotten now, so they are made again.
         episodes = {"user_id": user_id, "ids": list(group.episodes)}
-        await connection.execute(statements["associative_unembed_after"], episodes)
-        episodic = await connection.execute(statements["episode_forget"], episodes)
+        await connection.execute(sql["associative_unembed_after"], episodes)
+        episodic = await connection.execute(sql["episode_forget"], episodes)
         core = await self._core.forget_in(connection, user_id, user_key, item_id, group.episodes)
         patterns = await self._proactive.forget_in(connection, user_id, user_key, item_id, group.episodes)
         removed: list[tuple[Tier, int]] = [
@@ -150,14 +149,14 @@ class ItemForgetting:
         ]
         tiers: list[Tier] = [tier for tier, count in removed if count]
         if tiers:
-            await add_in(connection, self._vault, user_id, digests, datetime.now(UTC))
+            await tombstones.add(digests, datetime.now(UTC))
         return tiers
 
 
-def _entity_digests(forgetting: Forgotten, memories: Sequence[tuple[Any, ...]]) -> list[bytes]:
+def _entity_digests(tombstones: Tombstones, memories: Sequence[tuple[Any, ...]]) -> list[bytes]:
     return [
         digest
         for *_, entity_type, entity_id in memories
         if entity_type is not None
-        for digest in entity_digests(forgetting, (entity_type, entity_id))
+        for digest in tombstones.of_entity((entity_type, entity_id))
     ]

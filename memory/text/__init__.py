@@ -1,4 +1,4 @@
-"""Pure text analysis: index terms, stop words, sentences, and the text of entities.
+"""Pure text analysis: index terms, dates, stop words, sentences, statements, and the text of entities.
 
 Nothing here does I/O or knows about keys.
 """
@@ -6,22 +6,20 @@ Nothing here does I/O or knows about keys.
 from __future__ import annotations
 
 from memory.text.analyser import Analyser, without_stamp
-from memory.text.entity_text import entity_text
-from memory.text.learning import (
-    normalised,
-    says_again,
-    summarise,
-    told,
-    worth_learning,
-)
+from memory.text.dates import WEEKDAYS
+from memory.text.entities import entity_text
+from memory.text.sentences import fragments_of, is_question, restates, sentences_of, statements
+from memory.text.unicode import well_formed
 
 __all__ = [
+    "WEEKDAYS",
     "Analyser",
     "entity_text",
-    "normalised",
-    "says_again",
-    "summarise",
-    "told",
+    "fragments_of",
+    "is_question",
+    "restates",
+    "sentences_of",
+    "statements",
+    "well_formed",
     "without_stamp",
-    "worth_learning",
 ]

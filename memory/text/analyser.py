@@ -16,34 +16,14 @@ from typing import Final, NamedTuple
 
 import Stemmer
 
+from memory.text.dates import DATE, date_words, day_words
+
 _STOP_WORD_LINES: Final = Path(__file__).with_name("stop_words.txt").read_text("utf-8").splitlines()
 STOP_WORDS: Final = frozenset(word for line in _STOP_WORD_LINES if not line.startswith("#") for word in line.split())
 
 MAX_WORD_CHARS: Final = 64
 """A longer word is cut: it is a URL, a key or noise."""
 
-MONTHS: Final = (
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
-    "december",
-)  # fmt: skip
-WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-
-_MONTH_NAMES: Final = {name[:3]: number for number, name in enumerate(MONTHS, start=1)} | {
-    name: number for number, name in enumerate(MONTHS, start=1)
-}
-_MONTH: Final = "(?P<{}>" + "|".join(sorted([*_MONTH_NAMES, "sept"], key=len, reverse=True)) + r")\b\.?"
-_DAY: Final = r"(?P<{}>3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th)?"
-_YEAR: Final = r"(?:,?\s+(?P<{}>(?:19|20)\d\d))?"
-
-# 2024-05-20, 2024/5/20 · 20 May 2024, 20th of May · May 20, 2024, May 20th · May 2024
-_DATE: Final = re.compile(
-    r"\b(?:"
-    r"(?P<y1>(?:19|20)\d\d)[-/.](?P<m1>1[0-2]|0?[1-9])[-/.](?P<d1>3[01]|[12]\d|0?[1-9])(?!\d)"
-    rf"|{_DAY.format('d2')}\s+(?:of\s+)?{_MONTH.format('m2')}{_YEAR.format('y2')}"
-    rf"|{_MONTH.format('m3')}\s+{_DAY.format('d3')}\b(?!:){_YEAR.format('y3')}"
-    rf"|{_MONTH.format('m4')},?\s+(?:of\s+)?(?P<y4>(?:19|20)\d\d)\b"
-    r")"
-)
 _ORDINAL: Final = re.compile(r"\b(\d+)(?:st|nd|rd|th)\b")
 _THOUSANDS: Final = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _ACCENTS: Final = re.compile("[\u0300-\u036f]")
@@ -95,17 +75,20 @@ class Analyser:
         """Every word of `text` in order, repeated ones too, stop words left out; dates as `date_terms` has them."""
         text = normalise(text)
         start = 0
-        for match in _DATE.finditer(text):
+        for match in DATE.finditer(text):
             yield from self._plain_words(text[start : match.start()])
             written = match.group().strip()
-            yield from (Word(self._term(term), written) for term in _matched_date(match))
+            yield from (Word(self._term(term), written) for term in date_words(match))
             start = match.end()
         yield from self._plain_words(text[start:])
 
+    def terms(self, text: str) -> set[str]:
+        """The distinct index terms of `text`."""
+        return {word.term for word in self.words(text)}
+
     def date_terms(self, when: datetime) -> list[str]:
         """The terms of the day on which something was said; `when` is in the person's own time zone."""
-        names = [*_date_words(when.year, when.month, when.day), WEEKDAYS[when.weekday()]]
-        return [self._term(name) for name in names]
+        return [self._term(word) for word in day_words(when)]
 
     def _plain_words(self, text: str) -> Iterator[Word]:
         text = _THOUSANDS.sub("", _ORDINAL.sub(r"\1", _spaced(text)))
@@ -150,20 +133,3 @@ def _parts(word: str) -> Iterator[str]:
 
 def _joins(pair: str) -> bool:
     return pair in _JOINING_PAIRS or not _JOINING.isdisjoint(pair)
-
-
-def _matched_date(match: re.Match[str]) -> list[str]:
-    found = {name[0]: value for name, value in match.groupdict().items() if value is not None}
-    month = int(found["m"]) if found["m"].isdecimal() else _MONTH_NAMES[found["m"][:3]]
-    year, day = found.get("y"), found.get("d")
-    return _date_words(int(year) if year else None, month, int(day) if day else None)
-
-
-def _date_words(year: int | None, month: int, day: int | None) -> list[str]:
-    """The month's name, the day, the year, and the month with each of these as one term, which says more than two."""
-    name = MONTHS[month - 1]
-    words = [name]
-    for number in (day, year):
-        if number is not None:
-            words += [str(number), f"{name[:3]}{number}"]
-    return words

@@ -6,43 +6,39 @@ Each module reads and writes one kind of row through `memory.vault`.
 from __future__ import annotations
 
 from memory.tiers.associative import (
+    AssociativeMemory,
     Content,
     Document,
-    MemoryStore,
-    identity,
-    purpose,
+    content_purpose,
+    document_key,
+    normalised,
 )
 from memory.tiers.core import (
+    WELL_KNOWN,
     CoreMemory,
     InvalidCoreValue,
     PreferenceChanged,
     TooManyPreferences,
     history_purpose,
+    unwrapped,
     value_purpose,
 )
-from memory.tiers.entities import EntityChange, EntityMemory, entity_digests
+from memory.tiers.entities import EntityChange, EntityMemory, InvalidEntity
 from memory.tiers.episodic import (
     EpisodeSummary,
     EpisodicMemory,
     Exchange,
     exchange_purpose,
+    summarise,
     summary_purpose,
 )
-from memory.tiers.preference_names import WELL_KNOWN, unwrapped
 from memory.tiers.proactive import ProactiveMemory, pattern_purpose, pattern_values
-from memory.tiers.tombstones import (
-    Forgotten,
-    add_in,
-    among_in,
-    erased_in,
-    forgetting_in,
-    forgotten_in,
-    reseal_forgetting_key,
-)
-from memory.tiers.turns import previous_turns, told_apart
+from memory.tiers.tombstones import Tombstones, erase_tombstones
+from memory.tiers.turns import previous_turns, useful_previous_turn
 
 __all__ = [
     "WELL_KNOWN",
+    "AssociativeMemory",
     "Content",
     "CoreMemory",
     "Document",
@@ -51,28 +47,24 @@ __all__ = [
     "EpisodeSummary",
     "EpisodicMemory",
     "Exchange",
-    "Forgotten",
     "InvalidCoreValue",
-    "MemoryStore",
+    "InvalidEntity",
     "PreferenceChanged",
     "ProactiveMemory",
+    "Tombstones",
     "TooManyPreferences",
-    "add_in",
-    "among_in",
-    "entity_digests",
-    "erased_in",
+    "content_purpose",
+    "document_key",
+    "erase_tombstones",
     "exchange_purpose",
-    "forgetting_in",
-    "forgotten_in",
     "history_purpose",
-    "identity",
+    "normalised",
     "pattern_purpose",
     "pattern_values",
     "previous_turns",
-    "purpose",
-    "reseal_forgetting_key",
+    "summarise",
     "summary_purpose",
-    "told_apart",
     "unwrapped",
+    "useful_previous_turn",
     "value_purpose",
 ]

@@ -1,4 +1,4 @@
-"""Associative memory: what is searched by words and by meaning. `memory/recall/ranked_search.py` finds its rows."""
+"""Associative memory: texts that are searched by words and by meaning. `memory/recall/search.py` searches its rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from cryptography.fernet import Fernet
 from memory.crypto import Unreadable, Vectors, digest, seal
 from memory.embedding import Embedder, passage
 from memory.keys import UserKey
-from memory.text import normalised
 from memory.vault import Vault
 from sql.driver import Connection, storable
 
@@ -30,11 +29,11 @@ _BATCH: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One thing to remember. `when` it was said or became so, in the person's own time zone; None: not dated.
+    """A text to remember. `when`: the time it was said, in the person's time zone; None: not dated.
 
-    `previous` is what was said just before: it helps to understand the text's meaning, and is not kept.
-    A later document of the same `entity` (type, id) takes the place of the earlier one; without an entity, documents of
-    the same text are one. `data` is kept with the text and not searched.
+    `previous` is the turn before it: it makes the vector more precise, and is not stored. A later document of the same
+    `entity` (type, id) replaces the earlier one. Without an entity, documents with the same text are one memory. `data`
+    is stored with the text and not searched.
     """
 
     text: str
@@ -48,27 +47,32 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What is sealed of a document."""
+    """The encrypted part of a document."""
 
     text: str
     when: datetime | None
     data: Mapping[str, Any] | None
 
 
-def purpose(content_digest: bytes) -> str:
-    """What the content of the row with this digest is sealed for."""
-    return f"associative:{content_digest.hex()}"
+def content_purpose(key: bytes) -> str:
+    """The purpose for encrypting a document's content (`memory.crypto.seal`)."""
+    return f"associative:{key.hex()}"
 
 
-def identity(user_key: UserKey, document: Document) -> bytes:
-    """What makes two documents the same memory, as the database sees it."""
+def document_key(user_key: UserKey, document: Document) -> bytes:
+    """The keyed digest by which a document is stored: two documents with the same key are the same memory."""
     if document.entity is not None:
         return digest(user_key.digest_key, "entity\0" + "\0".join(document.entity))
     return digest(user_key.digest_key, "text\0" + normalised(document.text))
 
 
-class MemoryStore:
-    """The associative tier of every user. `embedder` None: memories are found by their words alone."""
+def normalised(text: str) -> str:
+    """The form in which two texts are the same memory: case, white space and closing punctuation are ignored."""
+    return " ".join(text.casefold().split()).rstrip(".!? ")
+
+
+class AssociativeMemory:
+    """The associative tier of every user. `embedder` None: memories are found by their words only."""
 
     def __init__(self, vault: Vault, embedder: Embedder | None, *, near_duplicate_cosine: float = 0.95) -> None:
         self._vault = vault
@@ -76,10 +80,10 @@ class MemoryStore:
         self._near_duplicate_cosine = near_duplicate_cosine
 
     async def add_documents(self, user_id: UUID, items: Sequence[Document]) -> list[UUID]:
-        """Remember `items` and return their ids in order, equal ones for items that are the same memory.
+        """Store `items` and return their ids in order. Items that are the same memory have the same id.
 
-        Embeds before it takes a connection. A model that fails is logged, and its items are stored without vectors.
-        Raises like `Vault.key`.
+        Embeds before it takes a connection. If the model fails, that is logged and the items are stored without
+        vectors. Raises like `Vault.key`.
         """
         ids: list[UUID] = []
         for start in range(0, len(items), _BATCH):
@@ -90,13 +94,13 @@ class MemoryStore:
         return ids
 
     async def embed(self, documents: Sequence[Document]) -> Vectors | None:
-        """One row per document, not turned; None without an embedder or when it fails."""
+        """One vector per document, not rotated; None if there is no embedder or if it fails."""
         if self.embedder is None or not documents:
             return None
         texts = [passage(document.text, document.previous) for document in documents]
         try:
             return np.asarray(await self.embedder.embed_documents(texts), np.float32)
-        # The border of the embedding model, which may be another's server: memory goes on without it.
+        # Error boundary of the embedding model, which may be a remote server: memory works without vectors.
         except Exception as error:  # noqa: BLE001
             logger.warning("embedding %d texts failed: %s", len(texts), type(error).__name__)
             return None
@@ -111,27 +115,27 @@ class MemoryStore:
         *,
         merge: bool = False,
     ) -> list[UUID]:
-        """`add_documents` within a transaction of `Vault.writing`; `vectors` as `embed` gives them.
+        """`add_documents` within a transaction of `Vault.writing`; `vectors` are those of `embed`.
 
-        `merge` also takes a near duplicate from the same kind of source for the same memory, and makes it new.
+        `merge`: a near duplicate from the same kind of source counts as the same memory and is updated.
         """
-        turned = None if vectors is None else user_key.rotation.apply(vectors)
+        rotated = None if vectors is None else user_key.rotation.apply(vectors)
         cursors = []
         for number, document in enumerate(documents):
-            vector = None if turned is None else turned[number]
+            vector = None if rotated is None else rotated[number]
             values = self._values(user_id, user_key, document, vector)
             near = None
             if merge and vector is not None:
-                near = await self._near(connection, user_key, document.text, values)
+                near = await self._near_duplicate(connection, user_key, document.text, values)
             statements = self._vault.statements
             if near is None:
                 await connection.execute(statements["terms_delete"], values)
                 cursors.append(await connection.execute(statements["associative_upsert"], values))
             else:
-                id_, old_digest = near
-                await connection.execute(statements["terms_delete"], values | {"content_digest": old_digest})
+                id_, old_key = near
+                await connection.execute(statements["terms_delete"], values | {"content_digest": old_key})
                 values |= {"id": id_, "hits": 1}
-                cursors.append(await connection.execute(statements["associative_rewrite"], values))
+                cursors.append(await connection.execute(statements["associative_replace"], values))
             await connection.execute(statements["terms_insert"], values)
             await trio.lowlevel.checkpoint()
         return [(await cursor.fetchall())[0][0] for cursor in cursors]
@@ -142,15 +146,15 @@ class MemoryStore:
         text = document.text[:MAX_TEXT_CHARS]
         said_at = storable(document.when) if document.when is not None else None
         terms = user_key.terms.document(text, said_at)
-        content_digest = identity(user_key, document)
+        key = document_key(user_key, document)
         when = said_at.isoformat() if said_at is not None else None
         content = {"text": text, "when": when, "data": document.data}
         entity_type, entity_id = document.entity or (None, None)
         return {
             "user_id": user_id,
             "id": uuid4(),
-            "content_encrypted": seal(user_key.fernet, purpose(content_digest), content),
-            "content_digest": content_digest,
+            "content_encrypted": seal(user_key.fernet, content_purpose(key), content),
+            "content_digest": key,
             "embedding": vector,
             "embedding_model": self.embedder.name if self.embedder is not None and vector is not None else None,
             "length": terms.length,
@@ -163,31 +167,31 @@ class MemoryStore:
             "at": said_at or datetime.now(UTC),
         }
 
-    async def _near(
+    async def _near_duplicate(
         self, connection: Connection, user_key: UserKey, text: str, values: Mapping[str, object]
     ) -> tuple[UUID, bytes] | None:
-        """(id, digest) of the memory that `text` says again: near it, and with no word of meaning more or less.
+        """(id, document key) of a memory with a similar vector and the same index terms as `text`.
 
-        Nearness alone would not do: to a model "on Monday" and "on Tuesday", or two sums of money, are nearly the same.
+        A similar vector is not enough: "on Monday" and "on Tuesday", or two sums of money, have nearly the same vector.
         """
         same = await connection.execute(self._vault.statements["associative_by_digest"], values)
         nearest = await connection.execute(self._vault.statements["associative_nearest"], values)
         if await same.fetchone() is not None:
-            return None  # the very same: the upsert finds it
+            return None  # the same document key: the upsert finds it
         row = await nearest.fetchone()
         if row is None or row[3] < self._near_duplicate_cosine:
             return None
-        id_, content_digest, token = row[0], bytes(row[1]), bytes(row[2])
+        id_, key, token = row[0], bytes(row[1]), bytes(row[2])
         try:
-            old = self.read(user_key.fernet, content_digest, token).text
+            old = self.read(user_key.fernet, key, token).text
         except Unreadable:
             return None
         terms = user_key.terms
         same_words = terms.document(old, None).counts.keys() == terms.document(text, None).counts.keys()
-        return (id_, content_digest) if same_words else None
+        return (id_, key) if same_words else None
 
-    def read(self, fernet: Fernet, content_digest: bytes, token: bytes) -> Content:
-        """Open one row's contents. Raises `Unreadable`, after reporting it."""
-        value = self._vault.unseal(fernet, "associative", purpose(bytes(content_digest)), token)
+    def read(self, fernet: Fernet, key: bytes, token: bytes) -> Content:
+        """Decrypt one row's content; `key` is its document key. Reports and raises `Unreadable`."""
+        value = self._vault.unseal(fernet, "associative", content_purpose(bytes(key)), token)
         when = datetime.fromisoformat(value["when"]) if value["when"] is not None else None
         return Content(value["text"], when, value["data"])

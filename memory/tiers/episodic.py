@@ -6,23 +6,23 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 from cryptography.fernet import Fernet
 
 from memory.crypto import Unreadable, seal
 from memory.keys import UserKey
-from memory.text import summarise
 from memory.vault import Vault
 from sql.driver import storable
 
-_MAX_SIDE_CHARS = 40_000
+_MAX_SIDE_CHARS: Final = 40_000
+_MAX_SUMMARY_PART: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """What was said in an episode, who answered, and the texts that were recalled for it."""
+    """A message, the response to it, the agent that answered, and the texts that were recalled for the answer."""
 
     message: str
     response: str
@@ -32,22 +32,33 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class EpisodeSummary:
-    """An episode as it is recalled."""
+    """The part of an episode that is recalled."""
 
     id: UUID
-    session_id: str | None
+    conversation_id: str | None
     summary: str
     at: datetime
 
 
 def summary_purpose(episode_id: UUID) -> str:
-    """What an episode's summary is sealed for."""
+    """The purpose for encrypting an episode's summary (`memory.crypto.seal`)."""
     return f"episode:{episode_id}"
 
 
 def exchange_purpose(episode_id: UUID) -> str:
-    """What an episode's exchange is sealed for."""
+    """The purpose for encrypting an episode's exchange."""
     return f"exchange:{episode_id}"
+
+
+def summarise(message: str, response: str) -> str:
+    """The beginnings of both in one line: the summary if no model writes a better one."""
+    asked, answered = _beginning(message), _beginning(response)
+    return f"{asked} → {answered}" if answered else asked
+
+
+def _beginning(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _MAX_SUMMARY_PART else line[: _MAX_SUMMARY_PART - 1].rstrip() + "…"
 
 
 class EpisodicMemory:
@@ -57,13 +68,19 @@ class EpisodicMemory:
         self._vault = vault
 
     async def store(
-        self, user_id: UUID, exchange: Exchange, *, session_id: str | None, request_id: UUID, at: datetime | None = None
+        self,
+        user_id: UUID,
+        exchange: Exchange,
+        *,
+        conversation_id: str | None,
+        request_id: UUID,
+        at: datetime | None = None,
     ) -> bool:
-        """Commit an episode and note that it awaits enrichment; False when there is one of this request already.
+        """Commit an episode and queue it for enrichment. It is durable when this returns.
 
-        False too when memory was erased after `at`: what was said before is not stored after it.
-        An `at` that not every time zone holds becomes the nearest that does. When this returns it is on disk.
-        Raises like `Vault.key`, and the database's errors.
+        Returns False, and stores nothing, if this request is stored already, or if memory was erased after `at`. An
+        `at` near the limits of `datetime` is moved to the nearest time that exists in every time zone. Raises like
+        `Vault.key`, and the database's errors.
         """
         episode_id = uuid4()
         statements = self._vault.statements
@@ -72,7 +89,7 @@ class EpisodicMemory:
                 "user_id": user_id,
                 "id": episode_id,
                 "request_id": request_id,
-                "session_id": session_id.replace("\x00", "") if session_id is not None else None,
+                "session_id": conversation_id.replace("\x00", "") if conversation_id is not None else None,
                 "at": storable(at) if at is not None else datetime.now(UTC),
             } | self.sealed(user_key, episode_id, exchange)
             inserted = await connection.execute(statements["episode_insert"], values)
@@ -82,7 +99,7 @@ class EpisodicMemory:
     def sealed(
         self, user_key: UserKey, episode_id: UUID, exchange: Exchange, summary: str | None = None
     ) -> dict[str, object]:
-        """The two sealed columns; `summary` None: one made by rule."""
+        """The two encrypted columns. `summary` None: `summarise` makes one."""
         message, response = exchange.message[:_MAX_SIDE_CHARS], exchange.response[:_MAX_SIDE_CHARS]
         said = {
             "message": message,
@@ -97,15 +114,15 @@ class EpisodicMemory:
         }
 
     def read(self, fernet: Fernet, rows: Iterable[tuple[Any, ...]]) -> list[EpisodeSummary]:
-        """Rows of `episodes_recent`; unreadable ones are reported and skipped."""
+        """The episodes in the rows of `episodes_recent`. Unreadable rows are reported and skipped."""
         found = []
-        for id_, session_id, token, at in rows:
+        for id_, conversation_id, token, at in rows:
             with suppress(Unreadable):
                 summary = self._vault.unseal(fernet, "episodic", summary_purpose(id_), token)
-                found.append(EpisodeSummary(id_, session_id, summary, at))
+                found.append(EpisodeSummary(id_, conversation_id, summary, at))
         return found
 
     def read_exchange(self, fernet: Fernet, episode_id: UUID, token: bytes) -> Exchange:
-        """Raises `Unreadable`, after reporting it."""
+        """Decrypt an exchange. Reports and raises `Unreadable`."""
         said = self._vault.unseal(fernet, "episodic", exchange_purpose(episode_id), token)
         return Exchange(said["message"], said["response"], said["agent"], said["recalled"])

@@ -1,7 +1,7 @@
-"""Patterns in what a person does, mined from their episodes: what memory may bring up by itself.
+"""Patterns in a person's episodes, which answers can use without being asked.
 
-Two kinds: what they ask about at a time of the week or day, and the names that keep coming up. A pattern's confidence
-rises with the number of different days it was seen on, and halves with time from the last of them.
+There are two kinds: topics they ask about at a time of the week or day, and names they mention often. A pattern's
+confidence rises with the number of different days on which it was seen. It decays from the last of these days.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+from memory.text import WEEKDAYS, fragments_of
+
 _PARTS: Final = ((5, "night"), (12, "morning"), (17, "afternoon"), (22, "evening"), (24, "night"))
 _MIN_DAYS: Final = 3
 _NO_ID: Final = UUID(int=0)
-_SENTENCE: Final = re.compile(r"[^.!?\n]+")
 _WORD: Final = re.compile(r"[^\W\d_][\w'’-]*")
 _NO_NAMES: Final = frozenset({
     "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "january", "february",
@@ -29,7 +29,7 @@ _NO_NAMES: Final = frozenset({
 
 @dataclass(frozen=True, slots=True)
 class EpisodeFacts:
-    """What mining looks at: when it was, in the person's own time zone, who answered, and what the person said."""
+    """The facts of an episode that are mined: its time in the person's time zone, the agent, and the message."""
 
     at: datetime
     intent: str | None
@@ -39,9 +39,10 @@ class EpisodeFacts:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """`identity` stays when the pattern is seen again; `text` is a sentence about it; `confidence` is as of `at`.
+    """`identity` is the same when the pattern is found again. `text` is a sentence about it.
 
-    `sightings` are the episodes that it is based on, with the day of each as an ISO date.
+    `confidence` is the one at the time `at`. `sightings` are the episodes in which the pattern was seen, each with its
+    day as an ISO date.
     """
 
     identity: str
@@ -54,19 +55,19 @@ class Pattern:
 
 
 def mine(episodes: Sequence[EpisodeFacts]) -> list[Pattern]:
-    """The patterns of `episodes`, the surest first. The same episodes give the same patterns, in whatever order."""
+    """The patterns in `episodes`, highest confidence first. The order of `episodes` makes no difference."""
     found = [*_routines(episodes), *_names(episodes)]
     return sorted(found, key=lambda pattern: (-pattern.confidence, pattern.identity))
 
 
 def confidence_of(days: Iterable[str]) -> float | None:
-    """Of a pattern that was seen on these days; None: on too few to be one."""
+    """The confidence of a pattern that was seen on these days; None if they are too few for a pattern."""
     count = len(set(days))
     return count / (count + 2) if count >= _MIN_DAYS else None
 
 
 def part_of_day(at: datetime) -> str:
-    """morning, afternoon, evening or night."""
+    """morning, afternoon, evening or night, in the time zone of `at`."""
     return next(name for hour, name in _PARTS if at.hour < hour)
 
 
@@ -81,10 +82,10 @@ def _routines(episodes: Sequence[EpisodeFacts]) -> Iterable[Pattern]:
     on_weekdays: dict[tuple[str, str], int] = defaultdict(int)
     for (intent, weekday, part), seen in weekly.items():
         on_weekdays[intent, part] += 1
-        text = f"Often asks about {_topic(intent)} on {WEEKDAYS[weekday]} {part}s."
+        text = f"Often asks about {_topic(intent)} on {WEEKDAYS[weekday].title()} {part}s."
         yield from _pattern(f"weekly:{intent}:{weekday}:{part}", text, "time of the week", seen)
     for (intent, part), seen in daily.items():
-        # On one weekday only it is the weekly pattern again.
+        # If it is seen on one weekday only, it is the same as the weekly pattern.
         if on_weekdays[intent, part] > 1:
             text = f"Often asks about {_topic(intent)} in the {part}." if part != "night" else (
                 f"Often asks about {_topic(intent)} at night."
@@ -104,10 +105,13 @@ def _names(episodes: Sequence[EpisodeFacts]) -> Iterable[Pattern]:
 
 
 def names_in(text: str) -> set[str]:
-    """Capitalised words inside sentences: people, projects, places. A sentence's first word tells nothing."""
+    """Capitalised words: people, projects, places.
+
+    The first word of a sentence is skipped, as it is always capitalised.
+    """
     found = set()
-    for sentence in _SENTENCE.findall(text):
-        for word in _WORD.findall(sentence)[1:]:
+    for fragment in fragments_of(text):
+        for word in _WORD.findall(fragment)[1:]:
             name = word.removesuffix("'s").removesuffix("’s")
             if name[0].isupper() and len(name) > 1 and name.casefold() not in _NO_NAMES:
                 found.add(name)

@@ -1,4 +1,4 @@
-"""Proactive memory: the patterns of `memory/tiers/patterns.py`, kept sealed together with what they are based on."""
+"""Proactive memory: the patterns of `memory/tiers/patterns.py`, encrypted together with the episodes behind them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from memory.crypto import Unreadable, digest, seal
 from memory.keys import UserKey
 from memory.tiers.episodic import EpisodicMemory
 from memory.tiers.patterns import EpisodeFacts, Pattern, confidence_of, mine
-from memory.tiers.tombstones import FOR_EVER, add_in, among_in, forgetting_in, forgotten_in
+from memory.tiers.tombstones import FOREVER, Tombstones
 from memory.vault import Vault
 from sql.driver import Connection, Cursor
 
@@ -22,14 +22,14 @@ _NO_ID: Final = UUID(int=0)
 
 
 def pattern_purpose(pattern_digest: bytes) -> str:
-    """What the pattern with this digest is sealed for."""
+    """The purpose for encrypting a pattern (`memory.crypto.seal`)."""
     return f"proactive:{pattern_digest.hex()}"
 
 
 def pattern_values(user_key: UserKey, pattern: dict[str, Any]) -> dict[str, object]:
-    """The columns of a pattern under `user_key`; `pattern` is what is sealed of it.
+    """The columns of a pattern under `user_key`. `pattern` is the JSON to encrypt.
 
-    Sealed are `identity`, `text`, and `on`: the day of each episode that it was seen in, by the episode's id.
+    It has `identity`, `text`, and `on`: the day of each episode in which the pattern was seen, by the episode's id.
     """
     pattern_digest = digest(user_key.digest_key, "pattern\0" + pattern["identity"])
     return {
@@ -46,7 +46,7 @@ class ProactiveMemory:
         self._episodic = EpisodicMemory(vault)
 
     async def facts(self, user_id: UUID, episodes: int, zone: tzinfo) -> list[EpisodeFacts]:
-        """What to mine in the newest `episodes`; those that do not open are left out. Raises like `Vault.key`."""
+        """The facts of the newest `episodes` for mining. Unreadable episodes are skipped. Raises like `Vault.key`."""
 
         async def queue(connection: Connection, _: UserKey) -> Cursor:
             values = {"user_id": user_id, "limit": episodes}
@@ -63,7 +63,7 @@ class ProactiveMemory:
     async def mine_in(
         self, connection: Connection, user_id: UUID, user_key: UserKey, facts: Sequence[EpisodeFacts]
     ) -> None:
-        """Store the patterns in `facts`, in a transaction of `Vault.writing`. Episodes that are gone don't count."""
+        """Mine `facts` and store the patterns, in a transaction of `Vault.writing`. Deleted episodes don't count."""
         statements = self._vault.statements
         cursor = await connection.execute(
             statements["episodes_present"], {"user_id": user_id, "ids": [fact.id for fact in facts]}
@@ -72,31 +72,31 @@ class ProactiveMemory:
         patterns = mine([fact for fact in facts if fact.id in present])
         if not patterns:
             return
-        forgotten = await forgotten_in(connection, self._vault, user_id, user_key)
-        digests = forgotten.digests("pattern", [pattern.identity for pattern in patterns])
-        gone = await among_in(connection, self._vault, user_id, digests, FOR_EVER)
+        tombstones = await Tombstones.read(connection, self._vault, user_id, user_key)
+        digests = tombstones.digests("pattern", [pattern.identity for pattern in patterns])
+        forgotten = await tombstones.contains(digests, FOREVER)
         known = {sealed["identity"]: sealed for _, sealed, _ in await self._rows(connection, user_id, user_key)}
         for number, pattern in enumerate(patterns):
-            if not digests or digests[number] not in gone:
+            if not digests or digests[number] not in forgotten:
                 values = _values(user_key, pattern, known.get(pattern.identity, {}))
                 await connection.execute(statements["proactive_upsert"], values | {"user_id": user_id})
 
     async def forget_in(
         self, connection: Connection, user_id: UUID, user_key: UserKey, item_id: UUID, episodes: Collection[UUID]
     ) -> int:
-        """Remove the pattern with this id, not to be found again, and from the others what is based on `episodes`.
+        """Remove the pattern with this id for good, and remove `episodes` from the others.
 
-        Those of which too little is left go too. Returns how many went. In a transaction of `Vault.writing`.
+        Patterns with too few episodes left are removed too. Returns the number of removed patterns. In a transaction of
+        `Vault.writing`.
         """
         removed, statements = [], self._vault.statements
         for id_, sealed, row in await self._rows(connection, user_id, user_key):
             if id_ == item_id:
                 removed.append(id_)
-                forgetting = await forgetting_in(connection, self._vault, user_id, user_key)
-                digests = forgetting.digests("pattern", [sealed["identity"]])
-                await add_in(connection, self._vault, user_id, digests, FOR_EVER)
+                tombstones = await Tombstones.read_for_adding(connection, self._vault, user_id, user_key)
+                await tombstones.add(tombstones.digests("pattern", [sealed["identity"]]), FOREVER)
                 continue
-            # A pattern that does not say what it is based on may be based on these; what it is will be found again.
+            # A pattern without `on` may be based on these episodes, so it is removed. Mining may find it again.
             on = sealed.get("on", {})
             left = {episode: day for episode, day in on.items() if UUID(episode) not in episodes}
             confidence = confidence_of(left.values())
@@ -113,7 +113,7 @@ class ProactiveMemory:
     async def _rows(
         self, connection: Connection, user_id: UUID, user_key: UserKey
     ) -> list[tuple[UUID, dict[str, Any], tuple[Any, ...]]]:
-        """(id, what is sealed, row of `proactive_page`) of every pattern that opens."""
+        """(id, decrypted JSON, row of `proactive_page`) of every readable pattern."""
         values = {"user_id": user_id, "after": _NO_ID, "limit": _MAX_PATTERNS}
         cursor = await connection.execute(self._vault.statements["proactive_page"], values)
         found = []

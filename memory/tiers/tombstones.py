@@ -1,108 +1,108 @@
-"""What stays of forgotten things: keyed digests, and times. Nothing of this digest that was said until then is stored.
+"""Tombstones of forgotten items: a keyed digest and a time. Anything with that digest said before is not stored again.
 
-The digests' key is the user's own, random, and sealed under the user's key. It stays when that key is replaced, for a
-digest cannot be made anew from what is no longer there; erasing destroys it with everything else.
+The key of the digests is random, belongs to the user, and is encrypted under the user's key. It stays the same when the
+user's key is replaced, because the digest of a deleted text can't be computed again. Erasing destroys it.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Self
 from uuid import UUID
 
 from memory.crypto import Unreadable, digest, seal, unseal
 from memory.keys import UserKey
-from memory.text import told
+from memory.text import statements
 from memory.vault import Vault
 from sql.driver import Connection
 
-FOR_EVER: Final = datetime(9999, 12, 31, tzinfo=UTC)
+FOREVER: Final = datetime(9999, 12, 31, tzinfo=UTC)
+# Part of the stored data: a changed purpose makes the key of the digests unreadable.
 _PURPOSE: Final = "forgetting-key"
 _KEY_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Forgotten:
-    """One user's forgotten things within a transaction. `key` None: nothing was forgotten yet."""
+class Tombstones:
+    """One user's tombstones, within a transaction that holds the lock on the user's key."""
 
-    key: bytes | None
+    _connection: Connection
+    _vault: Vault
+    _user_id: UUID
+    _key: bytes | None = field(repr=False)
+    """None: nothing has been forgotten yet."""
     erased_at: datetime | None
+    """When all memory was erased last. Nothing said until then is stored."""
+
+    @classmethod
+    async def read(cls, connection: Connection, vault: Vault, user_id: UUID, user_key: UserKey) -> Self:
+        """The tombstones, to compare digests with."""
+        cursor = await connection.execute(vault.statements["forgetting_state"], {"user_id": user_id})
+        row = await cursor.fetchone()
+        sealed, erased_at = row if row is not None else (None, None)
+        return cls(connection, vault, user_id, _unsealed_key(user_key, sealed), erased_at)
+
+    @classmethod
+    async def read_for_adding(cls, connection: Connection, vault: Vault, user_id: UUID, user_key: UserKey) -> Self:
+        """Like `read`, and makes the key of the digests if there is none. The lock must be exclusive."""
+        found = await cls.read(connection, vault, user_id, user_key)
+        if found._key is not None:
+            return found
+        found = replace(found, _key=secrets.token_bytes(_KEY_BYTES))
+        await found.reencrypt_key(user_key)
+        return found
+
+    async def reencrypt_key(self, user_key: UserKey) -> None:
+        """Store the key of the digests, if there is one, under `user_key`."""
+        if self._key is not None:
+            sealed = seal(user_key.fernet, _PURPOSE, self._key.hex())
+            values = {"user_id": self._user_id, "forgetting_key_encrypted": sealed}
+            await self._connection.execute(self._vault.statements["forgetting_key_set"], values)
 
     def digests(self, kind: str, names: Iterable[str]) -> list[bytes]:
-        """A digest per name, in order; none without a key."""
-        return [] if self.key is None else [digest(self.key, f"{kind}\0{name}") for name in names]
+        """A digest per name, in order; empty if nothing has been forgotten yet."""
+        return [] if self._key is None else [digest(self._key, f"{kind}\0{name}") for name in names]
 
-    def of_sayings(self, message: str, response: str) -> list[bytes]:
-        """Digests of what an exchange says, by which it is known when it was forgotten."""
-        return self.of_statements(told(message, response))
+    def of_exchange(self, message: str, response: str) -> list[bytes]:
+        """A digest of each statement of an exchange."""
+        return self.of_statements(statements(message, response))
 
-    def of_statements(self, statements: Iterable[frozenset[str]]) -> list[bytes]:
-        """A digest of each statement's words (`memory.text.learning.told`)."""
-        return self.digests("said", (" ".join(sorted(words)) for words in statements))
+    def of_statements(self, stated: Iterable[frozenset[str]]) -> list[bytes]:
+        """A digest of each of these statements (`memory.text.statements`)."""
+        return self.digests("said", (" ".join(sorted(words)) for words in stated))
 
+    def of_entity(self, name: tuple[str, str]) -> list[bytes]:
+        """The digest of an entity (type, id)."""
+        return self.digests("entity", ["\0".join(name)])
 
-async def forgotten_in(connection: Connection, vault: Vault, user_id: UUID, user_key: UserKey) -> Forgotten:
-    """As of this transaction, which holds the user's key."""
-    cursor = await connection.execute(vault.statements["forgetting_state"], {"user_id": user_id})
-    row = await cursor.fetchone()
-    sealed, erased_at = row if row is not None else (None, None)
-    return Forgotten(_opened(user_key, sealed), erased_at)
+    async def add(self, digests: Collection[bytes], until: datetime) -> None:
+        """Add tombstones: nothing with these digests that was said until `until` is stored any more."""
+        if digests:
+            values = {"user_id": self._user_id, "digests": sorted(set(digests)), "until": until}
+            await self._connection.execute(self._vault.statements["forgotten_add"], values)
 
-
-async def forgetting_in(connection: Connection, vault: Vault, user_id: UUID, user_key: UserKey) -> Forgotten:
-    """Like `forgotten_in`, with a key in any case. The transaction must hold the user's key exclusively."""
-    state = await forgotten_in(connection, vault, user_id, user_key)
-    if state.key is not None:
-        return state
-    key = secrets.token_bytes(_KEY_BYTES)
-    values = {"user_id": user_id, "forgetting_key_encrypted": seal(user_key.fernet, _PURPOSE, key.hex())}
-    await connection.execute(vault.statements["forgetting_key_set"], values)
-    return Forgotten(key, state.erased_at)
-
-
-async def add_in(
-    connection: Connection, vault: Vault, user_id: UUID, digests: Collection[bytes], until: datetime
-) -> None:
-    """Note that these are forgotten until then."""
-    if digests:
-        values = {"user_id": user_id, "digests": sorted(set(digests)), "until": until}
-        await connection.execute(vault.statements["forgotten_add"], values)
+    async def contains(self, digests: Collection[bytes], at: datetime) -> set[bytes]:
+        """Those of `digests` that have a tombstone of `at` or later, so that nothing said at `at` may be stored."""
+        if not digests:
+            return set()
+        values = {"user_id": self._user_id, "digests": list(digests), "at": at}
+        cursor = await self._connection.execute(self._vault.statements["forgotten_since"], values)
+        return {bytes(row[0]) for row in await cursor.fetchall()}
 
 
-async def among_in(
-    connection: Connection, vault: Vault, user_id: UUID, digests: Collection[bytes], at: datetime
-) -> set[bytes]:
-    """Those of `digests` that were forgotten at `at` or later: what was said at `at` must not be stored."""
-    if not digests:
-        return set()
-    values = {"user_id": user_id, "digests": list(digests), "at": at}
-    cursor = await connection.execute(vault.statements["forgotten_since"], values)
-    return {bytes(row[0]) for row in await cursor.fetchall()}
-
-
-async def reseal_forgetting_key(
-    connection: Connection, vault: Vault, user_id: UUID, old: UserKey, new: UserKey
-) -> None:
-    """Seal the digests' key under the user's new key; the transaction replaces the old one."""
-    state = await forgotten_in(connection, vault, user_id, old)
-    if state.key is not None:
-        values = {"user_id": user_id, "forgetting_key_encrypted": seal(new.fernet, _PURPOSE, state.key.hex())}
-        await connection.execute(vault.statements["forgetting_key_set"], values)
-
-
-async def erased_in(connection: Connection, vault: Vault, user_id: UUID, at: datetime) -> None:
-    """All memory goes, in this transaction: what was said until `at` is not stored after it."""
+async def erase_tombstones(connection: Connection, vault: Vault, user_id: UUID, at: datetime) -> None:
+    """Replace all tombstones by one time, because all memory is erased: nothing said until `at` is stored."""
     await connection.execute(vault.statements["forgotten_erase"], {"user_id": user_id})
     await connection.execute(vault.statements["memory_erased"], {"user_id": user_id, "at": at})
 
 
-def _opened(user_key: UserKey, sealed: bytes | None) -> bytes | None:
+def _unsealed_key(user_key: UserKey, sealed: bytes | None) -> bytes | None:
     if sealed is None:
         return None
     try:
         return bytes.fromhex(unseal(user_key.fernet, _PURPOSE, sealed))
     except (Unreadable, ValueError, TypeError):
-        return None  # tampered with: the digests under it can't be matched any more
+        return None  # the row was modified: digests under the lost key can't be compared any more

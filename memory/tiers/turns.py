@@ -1,4 +1,4 @@
-"""What was said just before an episode, without which its own words may mean little."""
+"""The turn before an episode. Without it, the words of an episode ("Yes, on Friday") may mean little."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sql.driver import Connection
 async def previous_turns(
     vault: Vault, connection: Connection, user_id: UUID, user_key: UserKey, episode_ids: Sequence[UUID]
 ) -> dict[UUID, str]:
-    """For each of these episodes the last turn before it in its conversation, where there is one that opens.
+    """For each of these episodes the turn before it in its conversation, if there is one and it is readable.
 
     One round trip, in a transaction of `sql.tenant.scoped`. Raises the database's errors.
     """
@@ -32,16 +32,18 @@ async def previous_turns(
     return turns
 
 
-def told_apart(text: str, previous: str | None) -> str | None:
-    """`previous`, unless it has the same words: then it explains nothing, and would hide that the two are one."""
+def useful_previous_turn(text: str, previous: str | None) -> str | None:
+    """`previous`, or None if it has the same words as `text`.
+
+    Then it adds no meaning, and the vector would hide that both say the same.
+    """
     if not previous:
         return None
     analyser = Analyser()
-    words, words_before = ({word.term for word in analyser.words(said)} for said in (text, previous))
-    return None if words == words_before else previous
+    return None if analyser.terms(text) == analyser.terms(previous) else previous
 
 
 def last_turn(exchange: Exchange) -> str:
-    """The last side of an exchange that is short enough to be embedded with what follows, or ""."""
+    """The response, or the message, whichever is short enough to be embedded with the next turn; or ""."""
     sides = (exchange.response.strip(), exchange.message.strip())
     return next((side for side in sides if 0 < len(side) <= MAX_PREVIOUS_CHARS), "")

@@ -11,9 +11,7 @@ from uuid import UUID
 import structlog
 import trio
 
-from memory.middleware import MemoryMiddleware
-from memory.recall import Recalled
-from memory.vault import Tier
+from memory import MemoryMiddleware, Recalled, Tier
 from server.memory_service.entity_changes import EntityChanges
 from server.requests import ChatInput
 from server.telemetry import Metrics
@@ -76,7 +74,7 @@ class MemoryService:
         started = trio.current_time()
         try:
             with trio.fail_after(self._recall_s):
-                recalled = await self._middleware.recall(user_id, message)
+                recalled = await self._middleware.enrich_context(user_id, message)
         except trio.TooSlowError:
             log.warning("memory_recall_failed", reason=f"took over {self._recall_s:g} s")
             self._metrics.recalled("timeout", trio.current_time() - started)

@@ -17,8 +17,7 @@ from uuid import UUID
 import structlog
 import trio
 
-from memory.tiers import EntityChange
-from memory.vault import NoSuchUser
+from memory import EntityChange, NoSuchUser
 from server.telemetry import Metrics
 from sql.transient import is_transient
 from streaming.wire import WsMutationRecord

@@ -11,6 +11,7 @@ import httpx
 import structlog
 
 from agents.model import Model
+from memory import MemoryLimits, MemoryMiddleware, MissingKeyShare, Vault, WrongMasterKey
 from memory.embedding import (
     Embedder,
     EmbeddingEndpoint,
@@ -21,12 +22,9 @@ from memory.embedding import (
 )
 from memory.embedding.model import ModelMissing, model_folder
 from memory.enrichment import Enrichment
-from memory.keys import KeyRing, KeyShares, MissingKeyShare, UserKeys, WrongMasterKey
-from memory.limits import MemoryLimits
+from memory.keys import FolderShares, KeyRing, UserKeys
 from memory.maintenance import KeysDoNotFit, KeyUpkeep, check_keys
-from memory.middleware import MemoryMiddleware
-from memory.tiers import MemoryStore
-from memory.vault import Vault
+from memory.tiers import AssociativeMemory
 from server.memory_service.description import describer
 from server.settings import Settings
 from server.telemetry import Metrics
@@ -50,7 +48,7 @@ class OpenMemory:
 def user_keys(settings: Settings, master_keys: Sequence[str]) -> UserKeys:
     """The users' keys under these master keys, with shares where the settings keep them."""
     folder = shares_folder(settings)
-    return UserKeys(KeyRing(master_keys), KeyShares(folder) if folder is not None else None)
+    return UserKeys(KeyRing(master_keys), FolderShares(folder) if folder is not None else None)
 
 
 def shares_folder(settings: Settings) -> Path | None:
@@ -85,9 +83,9 @@ async def open_memory(
         episodes=settings.memory_episodes,
         pattern_threshold=settings.memory_pattern_threshold,
     )
-    store = MemoryStore(vault, embedder)
+    associative = AssociativeMemory(vault, embedder)
     describe = describer(describing_model, metrics) if describing_model is not None else None
-    enrichment = Enrichment(vault, store, limits, describe, metrics.enriched)
+    enrichment = Enrichment(vault, associative, limits, describe, metrics.enriched)
     metrics.watch_enrichment(lambda: enrichment.waiting)
     middleware = MemoryMiddleware(vault, embedder, limits=limits, enrichment=enrichment)
     return OpenMemory(middleware, KeyUpkeep(vault), description)

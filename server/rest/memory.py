@@ -14,9 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from quart import Blueprint, Response
 from quart.wrappers.response import ResponseBody
 
-from memory.middleware import MemoryMiddleware
-from memory.tiers import InvalidCoreValue, PreferenceChanged, TooManyPreferences
-from memory.vault import NoSuchUser
+from memory import InvalidCoreValue, MemoryMiddleware, NoSuchUser, PreferenceChanged, TooManyPreferences
 from server.rest.bodies import authenticated_user, read_body
 from server.rest.errors import ApiError, json_response, unauthorized
 from server.rest.openapi import Answer, Operation, rule_of

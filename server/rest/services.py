@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from pydantic import SecretStr
 
-from memory.middleware import MemoryMiddleware
+from memory import MemoryMiddleware
 from server.accounts import Accounts, Tokens
 from server.net import AllowedOrigins
 from server.peers import Overview

@@ -7,8 +7,7 @@ from uuid import UUID
 
 import structlog
 
-from memory.keys import MissingKeyShare, WrongMasterKey
-from memory.vault import NoSuchUser
+from memory import MissingKeyShare, NoSuchUser, WrongMasterKey
 from server.devices import DeviceRegistry
 from server.memory_service import AnswerMemory
 from sql.driver import DatabaseUnavailable

@@ -98,7 +98,7 @@ PACKAGES: Mapping[str, Arrows] = {
         "keys": {"crypto"},
         "limits": set(),
         "maintenance": {"crypto", "embedding", "keys", "tiers", "vault"},
-        "middleware": {"crypto", "embedding", "enrichment", "limits", "recall", "rights", "tiers", "vault"},
+        "middleware": {"embedding", "enrichment", "limits", "recall", "rights", "text", "tiers", "vault"},
         "recall": {"crypto", "keys", "limits", "text", "tiers", "vault"},
         "rights": {"crypto", "keys", "text", "tiers", "vault"},
         "text": set(),

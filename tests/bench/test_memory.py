@@ -27,7 +27,7 @@ from memory.crypto.rotation import Vectors
 from memory.limits import MemoryLimits
 from memory.recall.recall import Recall
 from sql.pool import Pool
-from tests.memory.remembering import Memories, WordEmbedder
+from tests.memory.memories import Memories, WordEmbedder
 
 SESSIONS = {
     "conv": "odd",
@@ -119,7 +119,7 @@ def test_times_in_many_forms(tmp_path: Path, written: object, read: datetime | N
 
 def setting(pool: Pool, database: str, embedder: WordEmbedder | None) -> Setting:
     memories = Memories(pool, embedder=embedder)
-    recall = Recall(memories.vault, memories.middleware.store, MemoryLimits())
+    recall = Recall(memories.vault, memories.middleware.associative, MemoryLimits())
     return Setting(database, memories.vault, memories.middleware, recall)
 
 

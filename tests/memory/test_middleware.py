@@ -13,7 +13,7 @@ from memory.keys.master import KeyRing
 from memory.tiers.core import MAX_VALUES, CoreMemory, InvalidCoreValue, PreferenceChanged, TooManyPreferences
 from memory.vault import NoSuchUser
 from sql.pool import Pool
-from tests.memory.remembering import Memories, WordEmbedder
+from tests.memory.memories import Memories, WordEmbedder
 
 
 async def test_what_was_told_is_recalled_with_the_reason(pool: Pool) -> None:
@@ -22,7 +22,7 @@ async def test_what_was_told_is_recalled_with_the_reason(pool: Pool) -> None:
     await memories.tell(ann, "My sister Clara moved to Lisbon.", "Noted.")
     await memories.tell(ann, "The boiler was repaired in March.", "Good to know.")
 
-    context = await memories.middleware.enrich_context(ann, "Where did Clara move?")
+    context = await memories.context(ann, "Where did Clara move?")
     best = context["associative"][0]
     assert "Clara moved to Lisbon" in best["text"]
     assert best["why"]["rank"] == 1
@@ -39,7 +39,7 @@ async def test_nothing_is_recalled_that_has_nothing_to_do_with_the_message(pool:
     memories = Memories(pool, embedder=WordEmbedder())
     ann = await memories.person()
     await memories.tell(ann, "My sister Clara moved to Lisbon.", "Noted.")
-    context = await memories.middleware.enrich_context(ann, "How warm does tea get?")
+    context = await memories.context(ann, "How warm does tea get?")
     assert context["associative"] == []
     assert context["core"] == {}
 
@@ -48,7 +48,7 @@ async def test_without_an_embedder_words_find(pool: Pool) -> None:
     memories = Memories(pool)
     ann = await memories.person()
     await memories.tell(ann, "My sister Clara moved to Lisbon.")
-    recalled = await memories.middleware.recall(ann, "Clara?")
+    recalled = await memories.middleware.enrich_context(ann, "Clara?")
     assert not recalled.semantic
     assert [found.cosine for found in recalled.associative] == [None]
     assert recalled.associative[0].reason() == "matches clara"
@@ -60,16 +60,16 @@ async def test_a_failing_embedder_leaves_words(pool: Pool) -> None:
     ann = await memories.person()
     await memories.tell(ann, "My sister Clara moved to Lisbon.")
     embedder.failing = True
-    recalled = await memories.middleware.recall(ann, "Clara?")
+    recalled = await memories.middleware.enrich_context(ann, "Clara?")
     assert len(recalled.associative) == 1
     assert not recalled.semantic
 
 
-async def test_one_never_recalls_what_another_told(pool: Pool) -> None:
+async def test_one_never_recalls_what_another_statements(pool: Pool) -> None:
     memories = Memories(pool, embedder=WordEmbedder())
     ann, ben = await memories.person(), await memories.person()
     await memories.tell(ann, "My sister Clara moved to Lisbon. Call me Annie.")
-    context = await memories.middleware.enrich_context(ben, "Clara moved to Lisbon")
+    context = await memories.context(ben, "Clara moved to Lisbon")
     assert context == {"core": {}, "associative": [], "episodic": [], "proactive": []}
     assert await memories.records(ben) == []
 
@@ -110,13 +110,13 @@ async def test_preferences_are_learned_and_the_newest_wins_with_history(pool: Po
     ann = await memories.person()
     await memories.tell(ann, "Call me Annie, please.")
     await memories.tell(ann, "From now on call me Ann. My week starts on Sunday.")
-    context = await memories.middleware.enrich_context(ann, "hello")
+    context = await memories.context(ann, "hello")
     assert context["core"] == {"preferred_name": "Ann", "week_start": "sunday"}
     (record,) = [record for record in await memories.records(ann) if record.get("key") == "preferred_name"]
     assert [entry["value"] for entry in record["history"]] == ["Annie"]  # type: ignore[attr-defined]
 
     await memories.middleware.update_core(ann, "preferred_name", "Dr. Doe")
-    assert (await memories.middleware.enrich_context(ann, "hello"))["core"]["preferred_name"] == "Dr. Doe"
+    assert (await memories.context(ann, "hello"))["core"]["preferred_name"] == "Dr. Doe"
     assert await memories.middleware.delete_core(ann, "preferred_name")
     assert not await memories.middleware.delete_core(ann, "preferred_name")
 
@@ -127,7 +127,7 @@ async def test_an_older_statement_that_is_learned_late_does_not_win(pool: Pool) 
     await memories.middleware.store_episode(ann, None, "Call me Annie", "ok")
     await memories.middleware.update_core(ann, "preferred_name", "Ann")
     await memories.middleware.enrichment.run_once()
-    assert (await memories.middleware.enrich_context(ann, "hi"))["core"] == {"preferred_name": "Ann"}
+    assert (await memories.context(ann, "hi"))["core"] == {"preferred_name": "Ann"}
 
 
 async def test_a_preference_that_is_not_set_says_why(pool: Pool) -> None:
@@ -145,11 +145,11 @@ async def test_a_preference_that_is_not_set_says_why(pool: Pool) -> None:
     with pytest.raises(TooManyPreferences):
         await core.update(ann, "one more", 1, late)
     await core.update(ann, "k0", "anew", late)
-    context = await memories.middleware.enrich_context(ann, "x")
+    context = await memories.context(ann, "x")
     assert context["core"] == {f"k{number}": number for number in range(1, MAX_VALUES)} | {"k0": "anew"}
     # What is learned has no place either, and holds up nothing.
     await memories.tell(ann, "Call me Ann. My sister Clara moved to Lisbon.")
-    assert len((await memories.middleware.enrich_context(ann, "Clara"))["associative"]) == 1
+    assert len((await memories.context(ann, "Clara"))["associative"]) == 1
 
 
 @pytest.mark.parametrize("key", ["", "  ", "x" * 101, "a\nb", "nul\x00"])
@@ -173,7 +173,7 @@ async def test_values_of_any_json_within_bounds(pool: Pool) -> None:
         {"b": "\x00 \ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16")},
     ):
         await memories.middleware.update_core(ann, "k", value)
-        assert (await memories.middleware.enrich_context(ann, "x"))["core"] == {"k": value}
+        assert (await memories.context(ann, "x"))["core"] == {"k": value}
     for bad in (float("nan"), "\ud800", object(), "x" * 5000):
         with pytest.raises(InvalidCoreValue):
             await memories.middleware.update_core(ann, "k", bad)
@@ -183,7 +183,7 @@ async def test_what_was_recalled_is_not_learned_again(pool: Pool) -> None:
     memories = Memories(pool, embedder=WordEmbedder())
     ann = await memories.person()
     await memories.tell(ann, "My sister Clara moved to Lisbon.")
-    recalled = await memories.middleware.recall(ann, "Where does Clara live?")
+    recalled = await memories.middleware.enrich_context(ann, "Where does Clara live?")
     before = [record for record in await memories.records(ann) if record["tier"] == "associative"]
     await memories.tell(ann, "Where did Clara move?", "Your sister Clara moved to Lisbon.", recalled=recalled.texts())
     after = [record for record in await memories.records(ann) if record["tier"] == "associative"]
@@ -200,24 +200,24 @@ async def test_saying_it_again_makes_the_old_memory_new(pool: Pool) -> None:
     assert record["text"] == "My sister Clara moved to Lisbon, last spring it was."
     assert record["hits"] == 2
     # The old words' terms went with it.
-    context = await memories.middleware.enrich_context(ann, "Clara")
+    context = await memories.context(ann, "Clara")
     assert len(context["associative"]) == 1
 
 
 async def test_mutations_upsert_an_entity_and_deleting_removes_it(pool: Pool) -> None:
     memories = Memories(pool, embedder=WordEmbedder())
     ann = await memories.person()
-    change = memories.middleware.mutated
+    change = memories.change
     await change(
         ann, "create", "task", "t1", {"title": "Water the ficus", "dueDate": 1_800_000_000_000, "projectId": "p"}
     )
     await change(ann, "update", "task", "t1", {"status": "done"})
-    context = await memories.middleware.enrich_context(ann, "ficus")
+    context = await memories.context(ann, "ficus")
     (found,) = context["associative"]
     assert found["entity"] == ["task", "t1"]
     assert found["text"] == "task\ntitle: Water the ficus\nstatus: done\ndue date: Friday 15 January 2027"
     await change(ann, "delete", "task", "t1", None)
-    assert (await memories.middleware.enrich_context(ann, "ficus"))["associative"] == []
+    assert (await memories.context(ann, "ficus"))["associative"] == []
     await change(ann, "delete", "task", "t1", None)
 
 
@@ -239,7 +239,7 @@ async def test_a_tampered_row_is_reported_and_skipped(pool: Pool, database: str)
             " (SELECT content_encrypted FROM memory_associative b WHERE b.id <> a.id)"
             " WHERE id = (SELECT id FROM memory_associative LIMIT 1)"
         )
-    recalled = await memories.middleware.recall(ann, "Clara")
+    recalled = await memories.middleware.enrich_context(ann, "Clara")
     assert [key for _, key, _ in recalled.core] == ["two"]
     assert len(recalled.associative) == 1
     assert sorted(memories.unreadable) == ["associative", "core"]
@@ -251,7 +251,7 @@ async def test_forgetting_a_memory_forgets_the_episode_it_came_from(pool: Pool) 
     ann, ben = await memories.person(), await memories.person()
     await memories.tell(ann, "Clara moved to Lisbon.")
     await memories.tell(ann, "The boiler was repaired.")
-    (found,) = (await memories.middleware.recall(ann, "Clara")).associative
+    (found,) = (await memories.middleware.enrich_context(ann, "Clara")).associative
     assert await memories.middleware.forget(ben, found.id) == []
     assert await memories.middleware.forget(ann, found.id) == ["associative", "episodic"]
     assert await memories.middleware.forget(ann, found.id) == []
@@ -272,7 +272,7 @@ async def test_forgetting_an_episode_that_is_not_enriched_yet(pool: Pool) -> Non
 async def test_a_user_that_does_not_exist(pool: Pool) -> None:
     memories = Memories(pool)
     for act in (
-        memories.middleware.enrich_context(uuid4(), "x"),
+        memories.context(uuid4(), "x"),
         memories.middleware.store_episode(uuid4(), None, "x", "y"),
         memories.middleware.update_core(uuid4(), "x", "y"),
         memories.middleware.erase(uuid4()),
@@ -297,6 +297,6 @@ async def test_words_answer_questions_in_scripts_without_spaces(pool: Pool, told
     ann = await memories.person()
     for said in (told, "明天去看医生", "明日は歯医者に行きます", "내일 치과에 가요"):
         await memories.tell(ann, said)
-    found = (await memories.middleware.enrich_context(ann, asked))["associative"]
+    found = (await memories.context(ann, asked))["associative"]
     assert found
     assert told in found[0]["text"]

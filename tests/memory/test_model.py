@@ -17,7 +17,7 @@ from memory.keys.master import new_master_key
 from memory.tiers.entities import EntityChange
 from sql.pool import open_pool
 from sql.tenant import configure_server
-from tests.memory.remembering import Memories, WordEmbedder
+from tests.memory.memories import Memories, WordEmbedder
 
 NAMES = ("Clara", "Lisbon", "boiler", "chess")
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -107,17 +107,17 @@ async def _act_and_compare(database: str, folder: Path, acts: list[Act]) -> None
             if what == "master key":
                 keys = [new_master_key(), *keys]
                 memories = Memories(pool, shares=folder / "shares", embedder=WordEmbedder(), master_keys=keys)
-                await memories.rekeying.rotate_master_key()
+                await memories.master_key_rotation.rotate()
                 memories = Memories(pool, shares=folder / "shares", embedder=WordEmbedder(), master_keys=keys[:1])
             elif what == "user key":
-                await memories.rekeying.rotate_user_key(person)
+                await memories.user_key_rotation.rotate(person)
             else:
                 await _act(memories, person, plain[person], what, which)
         for person in people:
             assert (await _held(memories, person)).held() == plain[person].held()
             for number, name in enumerate(NAMES):
                 said = _said(number)
-                found = (await memories.middleware.recall(person, name)).associative
+                found = (await memories.middleware.enrich_context(person, name)).associative
                 assert (said in {item.text for item in found}) == (said in plain[person].learned)
         assert memories.unreadable == []
 
@@ -159,7 +159,7 @@ async def _act(memories: Memories, person: UUID, plain: Plain, what: str, which:
             plain.core.pop(NAMES[which], None)
         case "edit":
             number = str(uuid4())
-            await memories.middleware.mutated(person, "update", *task, {"title": NAMES[which], "note": number})
+            await memories.change(person, "update", *task, {"title": NAMES[which], "note": number})
             plain.tasks[task[1]] = {"title": NAMES[which], "note": number}
         case "edit late":
             # A change from before everything, that comes only now: an older one that wins over nothing.
@@ -168,7 +168,7 @@ async def _act(memories: Memories, person: UUID, plain: Plain, what: str, which:
             if task[1] not in plain.tasks and (task[1] not in plain.gone) and not plain.erased:
                 plain.tasks[task[1]] = {"title": "late"}
         case "remove":
-            await memories.middleware.mutated(person, "delete", *task, None)
+            await memories.change(person, "delete", *task, None)
             plain.tasks.pop(task[1], None)
             plain.gone.add(task[1])
         case "forget" | "forget habit" | "forget preference" | "forget task":

@@ -12,12 +12,12 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier, Literal
 
-from memory.recall.ranked_search import SearchQuery
+from memory.recall.search import SearchQuery
 from sql.driver.connection import Connection, TrioConnection
 from sql.pool import Pool
 from sql.statements import StatementName
 from sql.tenant import SERVER_ROLE, UnsafeRole, configure_server, listing, scoped, scoped_to_email
-from tests.memory.remembering import STATEMENTS, Memories, WordEmbedder
+from tests.memory.memories import STATEMENTS, Memories, WordEmbedder
 
 NIL = UUID(int=0)
 ENCRYPTED = ("value", "history", "summary", "exchange", "content", "pattern", "forgetting_key")
@@ -160,7 +160,7 @@ async def remembered(memories: Memories) -> UUID:
     await memories.tell(user_id, "We spoke of families.", "Indeed.")
     await memories.tell(user_id, "Clara moved to Lisbon.", "Noted.")
     await memories.middleware.store_episode(user_id, None, "Ben likes chess.", "ok")
-    await memories.middleware.mutated(user_id, "create", "task", "t1", {"title": "Call Clara"})
+    await memories.change(user_id, "create", "task", "t1", {"title": "Call Clara"})
     async with scoped(memories.pool, user_id) as connection:
         await connection.execute(
             "INSERT INTO memory_proactive (user_id, pattern_encrypted, pattern_digest, confidence, source)"

@@ -10,7 +10,8 @@ from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.crypto.blind_terms import TERM_BYTES, BlindTerms, derive_from_user_key
+from memory.crypto.blind_terms import TERM_BYTES, BlindTerms
+from memory.crypto.derive import derive_key
 from memory.text.analyser import Analyser, without_stamp
 
 KEY = b"2Tt5QLnnMfHgq1hW1cVt6nXcXm7xQ5ZC1m2V9y0aB3E="
@@ -65,6 +66,6 @@ def test_nothing_shown_has_the_key_in_it() -> None:
 
 
 def test_purposes_get_different_keys_and_short_keys_none() -> None:
-    assert derive_from_user_key(KEY, b"one") != derive_from_user_key(KEY, b"two")
+    assert derive_key(KEY, b"one") != derive_key(KEY, b"two")
     with pytest.raises(ValueError, match="at least 32"):
-        derive_from_user_key(KEY[:31], b"one")
+        derive_key(KEY[:31], b"one")

@@ -6,7 +6,7 @@ import pytest
 
 from memory.embedding.local import LocalEmbedder
 from sql.pool import Pool
-from tests.memory.remembering import Memories
+from tests.memory.memories import Memories
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from memory.enrichment.preferences import stated_preferences
 
@@ -60,3 +62,46 @@ def test_what_is_stated(message: str, stated: dict[str, str]) -> None:
 )
 def test_what_states_nothing(message: str) -> None:
     assert stated_preferences(message) == []
+
+
+@pytest.mark.parametrize(
+    ("message", "stated"),
+    [
+        ("Call me Sam", {"preferred_name": "Sam"}),
+        ("Hi, please call me Dr. Anna Meyer.", {"preferred_name": "Dr. Anna Meyer"}),
+        ("My name is Zoë, by the way", {}),
+        ("my name's zoë.", {"preferred_name": "zoë"}),
+        ("I prefer short answers.", {"prefers_answers": "short answers"}),
+        ("I'd prefer tea over coffee", {"prefers_tea": "tea"}),
+        ("My week starts on Sunday.", {"week_start": "sunday"}),
+        ("The week starts on mondays", {"week_start": "monday"}),
+        ("From now on answer in German.", {"language": "German"}),
+        ("My time zone is Europe/Berlin", {"time_zone": "Europe/Berlin"}),
+        ("My pronouns are they/them.", {"pronouns": "they/them"}),
+        ("My favourite colour is teal", {"favourite_colour": "teal"}),
+        ("I live in New York.", {"home": "New York"}),
+        ("I work for Acme & Sons", {"employer": "Acme & Sons"}),
+        ("Call me Sam. No: call me Sammy!", {"preferred_name": "Sam"}),
+        ("Call me Sam. Call me Sammy!", {"preferred_name": "Sammy"}),
+        ("Add a task. My week starts on Sunday. Thanks", {"week_start": "sunday"}),
+        # These look like preferences and are not.
+        ("Call me back", {}),
+        ("Call me tomorrow at nine", {}),
+        ("Call me Monday", {}),
+        ("Don't call me Sam", {}),
+        ("She said call me Sam", {}),
+        ("Should I say call me Sam?", {}),
+        ("If I prefer short answers, what then?", {}),
+        ("Add a task: call me a cab", {}),
+        ("Does my week start on Sunday?", {}),
+        ("", {}),
+    ],
+)
+def test_preferences(message: str, stated: dict[str, str]) -> None:
+    assert {preference.key: preference.value for preference in stated_preferences(message)} == stated
+
+
+@given(st.text(max_size=300))
+def test_the_values_found_in_any_message_are_short(message: str) -> None:
+    for preference in stated_preferences(message):
+        assert 0 < len(preference.value) <= 120

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 import trio
 
-from memory.enrichment.worker import Description
+from memory.enrichment.enriched import Description
 from memory.limits import MemoryLimits
 from memory.tiers.entities import EntityChange
 from memory.tiers.episodic import EpisodicMemory, Exchange
@@ -22,7 +22,7 @@ from sql.pool import Pool, PoolTimeout, open_pool
 from sql.tenant import configure_server
 from streaming.wire import WsMutationRecord
 from tests.database import temporary_directory
-from tests.memory.remembering import Memories, WordEmbedder
+from tests.memory.memories import Memories, WordEmbedder
 
 
 async def store(memories: Memories, user_id: UUID, count: int) -> None:
@@ -36,7 +36,7 @@ def make_due(database: str) -> None:
 
 
 async def test_many_workers_share_the_work_and_do_it_once(pool: Pool, database: str) -> None:
-    limits = MemoryLimits(claim=3)
+    limits = MemoryLimits(batch=3)
     memories = Memories(pool, embedder=WordEmbedder(), limits=limits)
     people = [await memories.person() for _ in range(3)]
     for person in people:
@@ -105,7 +105,7 @@ async def test_a_model_describes_the_exchange(pool: Pool) -> None:
     memories = Memories(pool, describe=describe)
     ann = await memories.person()
     await memories.tell(ann, "chess", "Chess it is.")
-    context = await memories.middleware.enrich_context(ann, "hello")
+    context = await memories.context(ann, "hello")
     assert [episode["summary"] for episode in context["episodic"]] == ["They spoke of chess"]
     assert context["core"] == {"answer_style": "short"}
 
@@ -122,7 +122,7 @@ async def test_rules_take_over_from_a_model_that_fails(pool: Pool, how: str) -> 
     memories = Memories(pool, describe=describe, limits=MemoryLimits(describe_s=0.01))
     ann = await memories.person()
     await memories.tell(ann, "Call me Annie.", "Hello Annie.")
-    context = await memories.middleware.enrich_context(ann, "hello")
+    context = await memories.context(ann, "hello")
     assert context["core"] == {"preferred_name": "Annie"}
     assert context["episodic"][0]["summary"] == "Call me Annie. → Hello Annie."
 
@@ -136,7 +136,7 @@ async def test_names_that_a_model_makes_up_are_not_readable_in_the_database(pool
     await memories.middleware.update_core(ann, "my own name", 1)
     for said in ("since May", "over"):
         await memories.tell(ann, said)
-    core = (await memories.middleware.enrich_context(ann, "hello"))["core"]
+    core = (await memories.context(ann, "hello"))["core"]
     assert core == {"home": "Lisbon", "my own name": 1, "secret_affair_with_bob": "over"}
     with psycopg.connect(database) as connection:
         rows = connection.execute("SELECT key FROM memory_core").fetchall()
@@ -145,8 +145,8 @@ async def test_names_that_a_model_makes_up_are_not_readable_in_the_database(pool
     assert ("home",) in rows
     assert "affair" not in str(everything)
     assert "own name" not in str(everything)
-    await memories.rekeying.rotate_user_key(ann)
-    assert (await memories.middleware.enrich_context(ann, "hello"))["core"] == core
+    await memories.user_key_rotation.rotate(ann)
+    assert (await memories.context(ann, "hello"))["core"] == core
     (record,) = [record for record in await memories.records(ann) if record.get("key") == "secret_affair_with_bob"]
     assert [entry["value"] for entry in record["history"]] == ["since May"]  # type: ignore[attr-defined]
     assert await memories.middleware.delete_core(ann, "secret_affair_with_bob")
@@ -198,7 +198,7 @@ async def test_work_whose_lease_has_ended_is_not_committed_twice(pool: Pool, dat
         other = Memories(pool, master_keys=memories.master_keys)
         assert await other.middleware.enrichment.run_once() == 1
         answer.set()
-    context = await memories.middleware.enrich_context(ann, "hello")
+    context = await memories.context(ann, "hello")
     assert context["core"] == {}
     assert [record["hits"] for record in await memories.records(ann) if record["tier"] == "associative"] == [0]
     assert context["episodic"][0]["summary"] != "late"
@@ -219,9 +219,9 @@ async def test_a_key_that_is_replaced_while_a_model_works(pool: Pool) -> None:
         nursery.start_soon(memories.middleware.enrichment.run_once)
         await asked.wait()
         with trio.fail_after(5):
-            await memories.rekeying.rotate_user_key(ann)
+            await memories.user_key_rotation.rotate(ann)
         answer.set()
-    context = await memories.middleware.enrich_context(ann, "topic0")
+    context = await memories.context(ann, "topic0")
     assert context["core"] == {"home": "Lisbon"}
     assert context["associative"][0]["why"]["cosine"] > 0.3
     assert not memories.unreadable
@@ -330,7 +330,7 @@ async def test_habits_are_mined_raised_and_decay(pool: Pool, database: str) -> N
         for week in range(first, last):
             exchange = Exchange("What is due for Apollo?", "Two tasks.", "task_agent")
             at = monday + timedelta(weeks=week)
-            await episodic.store(ann, exchange, session_id=None, request_id=uuid4(), at=at)
+            await episodic.store(ann, exchange, conversation_id=None, request_id=uuid4(), at=at)
         await memories.middleware.enrichment.run_once()
 
     def age(days: float) -> None:
@@ -338,7 +338,7 @@ async def test_habits_are_mined_raised_and_decay(pool: Pool, database: str) -> N
             connection.execute("UPDATE memory_proactive SET updated_at = now() - make_interval(days => %s)", [days])
 
     async def known() -> dict[str, float]:
-        context = await memories.middleware.enrich_context(ann, "hello")
+        context = await memories.context(ann, "hello")
         return {item["pattern"]: item["confidence"] for item in context["proactive"]}
 
     await mondays(0, 3)
@@ -352,7 +352,9 @@ async def test_habits_are_mined_raised_and_decay(pool: Pool, database: str) -> N
     age(60)
     assert await known() == {}
     age(0)
-    (apollo,) = [item for item in (await memories.middleware.recall(ann, "x")).proactive if "Apollo" in item.text]
+    (apollo,) = [
+        item for item in (await memories.middleware.enrich_context(ann, "x")).proactive if "Apollo" in item.text
+    ]
     assert await memories.middleware.forget(ann, apollo.id) == ["proactive"]
     await mondays(6, 8)
     age(0)
@@ -373,7 +375,7 @@ async def test_a_time_that_utc_cannot_hold_keeps_nothing_from_being_enriched_or_
     records = await memories.records(ann)
     assert [record["enriched"] for record in records if record["tier"] == "episodic"] == [True, True]
     for asked in ("Clara", "boiler", "ficus"):
-        context = await memories.middleware.enrich_context(ann, asked)
+        context = await memories.context(ann, asked)
         assert len(context["associative"]) == 1
         assert context["core"]["preferred_name"] == "Ann"
 
@@ -393,4 +395,4 @@ async def test_a_row_with_a_time_beyond_python_holds_up_no_other(pool: Pool, dat
     records = await memories.records(ann)
     assert [record["enriched"] for record in records if record["tier"] == "episodic"] == [True] * 3
     for asked in ("topic0", "topic1", "topic2"):
-        assert len((await memories.middleware.enrich_context(ann, asked))["associative"]) == 1
+        assert len((await memories.context(ann, asked))["associative"]) == 1

@@ -16,8 +16,8 @@ import pytest
 import trio
 import trio.testing
 
+from memory.keys.folder_shares import FolderShares
 from memory.keys.master import KeyRing, new_master_key
-from memory.keys.shares import KeyShares
 from memory.keys.user_keys import UserKey, UserKeys
 from memory.maintenance.key_upkeep import KeyUpkeep
 from memory.maintenance.rekey import Rekeyed
@@ -27,7 +27,7 @@ from sql.driver.connection import Connection
 from sql.driver.errors import DatabaseUnavailable
 from sql.pool import Pool, PoolTimeout, open_pool
 from sql.tenant import configure_server
-from tests.memory.remembering import STATEMENTS, Memories, WordEmbedder
+from tests.memory.memories import STATEMENTS, Memories, WordEmbedder
 
 
 @asynccontextmanager
@@ -84,7 +84,7 @@ async def test_a_rotation_of_eleven_minutes_keeps_its_share(pool: Pool, database
     done: list[Rekeyed] = []
 
     async def rotate() -> None:
-        done.append(await here.rekeying.rotate_user_key(ann))
+        done.append(await here.user_key_rotation.rotate(ann))
 
     async with another_server(database, here, shares) as there, trio.open_nursery() as nursery:
         with held_up(database, ann):
@@ -110,7 +110,7 @@ async def test_the_share_of_a_rotation_that_died_is_swept(pool: Pool, database: 
 
     async def rotate() -> None:
         with pytest.raises(DatabaseUnavailable):
-            await here.rekeying.rotate_user_key(ann)
+            await here.user_key_rotation.rotate(ann)
 
     async with another_server(database, here, shares) as there, trio.open_nursery() as nursery:
         with held_up(database, ann), psycopg.connect(database, autocommit=True) as owner:
@@ -132,14 +132,14 @@ async def test_a_share_that_could_not_be_destroyed_is_destroyed_later(
     ann = await remembered(here)
     (old,) = (shares / str(ann)).iterdir()
 
-    async def dies(self: KeyShares, user_id: UUID, share_id: UUID) -> None:
+    async def dies(self: FolderShares, user_id: UUID, share_id: UUID) -> None:
         del self, user_id, share_id
         raise OSError("the process was killed here")
 
     with monkeypatch.context() as patch:
-        patch.setattr(KeyShares, "destroy", dies)
+        patch.setattr(FolderShares, "destroy", dies)
         with pytest.raises(OSError, match="killed here"):
-            await (here.rekeying.rotate_user_key(ann) if act == "rotate" else here.middleware.erase(ann))
+            await (here.user_key_rotation.rotate(ann) if act == "rotate" else here.middleware.erase(ann))
     assert old.exists()
     async with another_server(database, here, shares) as there:
         assert await KeyUpkeep(there.vault).sweep() == 1
@@ -155,7 +155,7 @@ async def test_nothing_is_swept_when_the_current_share_is_not_there(pool: Pool, 
     ann = await remembered(here)
     with psycopg.connect(database, autocommit=True) as owner:
         (old,) = owner.execute("SELECT encryption_key FROM users").fetchone() or ()
-        await here.rekeying.rotate_user_key(ann)
+        await here.user_key_rotation.rotate(ann)
         await here.vault.keys.make_replacement(ann)  # of a rotation that died
         (new,) = owner.execute("SELECT encryption_key FROM users").fetchone() or ()
         owner.execute("UPDATE users SET encryption_key = %s", [old])
@@ -208,11 +208,11 @@ async def test_an_export_reads_on_under_a_key_that_another_server_replaced(pool:
     ann = await remembered(here)
     before = await here.records(ann)
     async with another_server(database, here) as there:
-        await there.rekeying.rotate_user_key(ann)
+        await there.user_key_rotation.rotate(ann)
         assert await here.records(ann) == before
         pages = here.middleware.export(ann)
         records = list(await anext(pages))
-        await there.rekeying.rotate_user_key(ann)
+        await there.user_key_rotation.rotate(ann)
         async for page in pages:
             records += page
     assert records == before
@@ -222,15 +222,15 @@ async def test_an_export_reads_on_under_a_key_that_another_server_replaced(pool:
 async def test_recall_under_a_key_that_another_server_replaced(pool: Pool, database: str) -> None:
     here = Memories(pool, embedder=WordEmbedder())
     ann = await remembered(here)
-    found = await here.middleware.recall(ann, "Clara")
+    found = await here.middleware.enrich_context(ann, "Clara")
     assert len(found.associative) == 1
     async with another_server(database, here) as there:
-        await there.rekeying.rotate_user_key(ann)
-        again = await here.middleware.recall(ann, "Clara")
+        await there.user_key_rotation.rotate(ann)
+        again = await here.middleware.enrich_context(ann, "Clara")
         assert [item.id for item in again.associative] == [item.id for item in found.associative]
         assert (again.core, again.episodic) == (found.core, found.episodic)
         await there.middleware.erase(ann)
-        assert (await here.middleware.recall(ann, "Clara")).texts() == []
+        assert (await here.middleware.enrich_context(ann, "Clara")).texts() == []
     assert not here.unreadable
 
 
@@ -245,7 +245,7 @@ async def test_a_key_that_is_replaced_between_two_statements_of_a_reader(pool: P
         async def read(connection: Connection, key: UserKey) -> list[tuple[Any, ...]]:
             if not rotated.is_set():
                 await (await connection.execute(STATEMENTS["pending_count"], {"user_id": ann})).fetchall()
-                await there.rekeying.rotate_user_key(ann)
+                await there.user_key_rotation.rotate(ann)
                 rotated.set()
             cursor = await connection.execute(STATEMENTS["core_all"], {"user_id": ann})
             return await cursor.fetchall()
@@ -264,7 +264,7 @@ async def test_reading_costs_one_round_trip(database: str, reader: str, statemen
             async with pool.connection() as connection:
                 connection.pgconn.trace(trace.fileno())
             if reader == "recall":
-                await memories.middleware.recall(ann, "Clara")
+                await memories.middleware.enrich_context(ann, "Clara")
             else:
                 async with aclosing(memories.middleware.export(ann)) as pages:
                     await anext(pages)
@@ -280,7 +280,7 @@ async def test_forgetting_storing_changing_and_rotating_at_once_fails_nobody(poo
     here = Memories(pool, embedder=WordEmbedder())
     ann = await remembered(here)
     for number in range(12):
-        await here.middleware.mutated(ann, "create", "note", f"n{number}", {"title": f"Note {number} of the choir"})
+        await here.change(ann, "create", "note", f"n{number}", {"title": f"Note {number} of the choir"})
     before = await here.records(ann)
     notes = {str(r["entity_id"]): UUID(str(r["id"])) for r in before if r.get("entity_type") == "note"}
 
@@ -293,7 +293,7 @@ async def test_forgetting_storing_changing_and_rotating_at_once_fails_nobody(poo
         async def change(memories: Memories, of: int) -> None:
             for number in random.Random(of).sample(range(6, 12), 6):
                 title = f"Note {number} of the orchestra"
-                await memories.middleware.mutated(ann, "update", "note", f"n{number}", {"title": title})
+                await memories.change(ann, "update", "note", f"n{number}", {"title": title})
 
         async def store(memories: Memories) -> None:
             for number in range(6):
@@ -302,7 +302,7 @@ async def test_forgetting_storing_changing_and_rotating_at_once_fails_nobody(poo
 
         async def rotate(memories: Memories) -> None:
             for _ in range(4):
-                await memories.rekeying.rotate_user_key(ann)
+                await memories.user_key_rotation.rotate(ann)
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(forget)
@@ -333,7 +333,7 @@ async def test_erasing_forgetting_storing_changing_and_rotating_at_once_fails_no
 
     async def change(memories: Memories) -> None:
         for number in range(8):
-            await memories.middleware.mutated(ann, "update", "note", f"n{number % 3}", {"title": f"Choir {number}"})
+            await memories.change(ann, "update", "note", f"n{number % 3}", {"title": f"Choir {number}"})
             await memories.middleware.update_core(ann, f"k{number % 3}", number)
 
     async def store(memories: Memories) -> None:
@@ -344,8 +344,8 @@ async def test_erasing_forgetting_storing_changing_and_rotating_at_once_fails_no
     async def replace(memories: Memories) -> None:
         for _ in range(3):
             await memories.middleware.erase(ann)
-            await memories.rekeying.rotate_user_key(ann)
-            await memories.rekeying.rotate_master_key()
+            await memories.user_key_rotation.rotate(ann)
+            await memories.master_key_rotation.rotate()
 
     async with another_server(database, here, shares) as there:
         async with trio.open_nursery() as nursery:

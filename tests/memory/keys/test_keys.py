@@ -102,14 +102,14 @@ def test_a_derived_key_is_the_one_it_always_was() -> None:
 @pytest.mark.parametrize(
     ("key", "complaint"),
     [
-        ("", "this one is 0"),
-        (encoded(bytes(range(16))), "this one is 16"),
-        (encoded(bytes(range(33))), "this one is 33"),
-        ("not base64!", "is URL-safe base64"),
-        ("é" * 44, "is URL-safe base64"),
-        (NEW + "\n", "is URL-safe base64"),
-        (encoded(bytes(32)), "not random"),
-        (encoded(b"changeme" * 4), "not random"),
+        ("", "this one has 0"),
+        (encoded(bytes(range(16))), "this one has 16"),
+        (encoded(bytes(range(33))), "this one has 33"),
+        ("not base64!", "must be URL-safe base64"),
+        ("é" * 44, "must be URL-safe base64"),
+        (NEW + "\n", "must be URL-safe base64"),
+        (encoded(bytes(32)), "must be random"),
+        (encoded(b"changeme" * 4), "must be random"),
     ],
     # NEW is random, and every test worker must give a test the same name.
     ids=range(8),

@@ -12,14 +12,14 @@ from cryptography.fernet import Fernet
 from memory.keys.master import KeyRing, WrongMasterKey, new_master_key
 from memory.maintenance.reembed import Reembedding
 from sql.pool import Pool
-from tests.memory.remembering import Memories, WordEmbedder
+from tests.memory.memories import Memories, WordEmbedder
 
 
 async def remembered(memories: Memories) -> UUID:
     user_id = await memories.person()
     await memories.middleware.update_core(user_id, "tea", "green")
     await memories.middleware.update_core(user_id, "tea", "black")
-    await memories.middleware.mutated(user_id, "create", "task", "t1", {"title": "Call Clara"})
+    await memories.change(user_id, "create", "task", "t1", {"title": "Call Clara"})
     await memories.tell(user_id, "Clara moved to Lisbon.", "Noted.")
     for _ in range(3):
         await memories.middleware.store_episode(user_id, None, "Ben likes chess.", "ok")
@@ -48,16 +48,16 @@ async def test_a_user_key_is_rotated_with_all_that_depends_on_it(
     memories = Memories(pool, embedder=WordEmbedder(), shares=tmp_path / "shares" if with_shares else None)
     ann = await remembered(memories)
     records, before = await memories.records(ann), ciphertexts(database)
-    found = await memories.middleware.recall(ann, "Where did Clara move?")
+    found = await memories.middleware.enrich_context(ann, "Where did Clara move?")
     old = await memories.vault.key(ann)
 
-    done = await memories.rekeying.rotate_user_key(ann)
+    done = await memories.user_key_rotation.rotate(ann)
     assert (done.rows, done.unreadable) == (1 + 4 + 2, 0)
     assert done.key_before == old.fingerprint
 
     assert not ciphertexts(database) & before
     assert await memories.records(ann) == records
-    again = await memories.middleware.recall(ann, "Where did Clara move?")
+    again = await memories.middleware.enrich_context(ann, "Where did Clara move?")
     assert [item.id for item in again.associative] == [item.id for item in found.associative]
     assert [item.cosine for item in again.associative] == pytest.approx(
         [item.cosine for item in found.associative], abs=1e-4
@@ -71,7 +71,7 @@ async def test_what_does_not_open_is_left_and_counted(pool: Pool, database: str)
     ann = await remembered(memories)
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("UPDATE memory_core SET value_encrypted = 'broken'")
-    done = await memories.rekeying.rotate_user_key(ann)
+    done = await memories.user_key_rotation.rotate(ann)
     assert done.unreadable == 1
     assert len([record for record in await memories.records(ann) if record.get("unreadable")]) == 1
 
@@ -83,10 +83,10 @@ async def test_the_master_key_is_rotated_online_and_resumably(pool: Pool, tmp_pa
     before = Memories(pool, master_keys=[old], shares=shares)
     people = [await remembered(before) for _ in range(3)]
     both = Memories(pool, master_keys=[new, old], shares=shares)
-    await both.rekeying.rotate_master_key()
+    await both.master_key_rotation.rotate()
     late = await remembered(before)  # by a server that has not got the new key yet
 
-    done = await both.rekeying.rotate_master_key()
+    done = await both.master_key_rotation.rotate()
     assert (done.rewrapped, done.already, done.failed) == (1, 3, 0)
     after = Memories(pool, master_keys=[new], shares=shares)
     for person in (*people, late):
@@ -94,17 +94,17 @@ async def test_the_master_key_is_rotated_online_and_resumably(pool: Pool, tmp_pa
         assert not after.unreadable
     fresh = Memories(pool, master_keys=[old], shares=shares)
     with pytest.raises(WrongMasterKey):
-        await fresh.middleware.recall(late, "Clara")
+        await fresh.middleware.enrich_context(late, "Clara")
 
 
 async def test_rotating_without_the_old_master_key_changes_nothing(pool: Pool, database: str) -> None:
     memories = Memories(pool)
     ann = await remembered(memories)
     stranger = Memories(pool, master_keys=[new_master_key()])
-    done = await stranger.rekeying.rotate_master_key()
+    done = await stranger.master_key_rotation.rotate()
     assert (done.rewrapped, done.already, done.failed) == (0, 0, 1)
     with pytest.raises(WrongMasterKey, match="nothing was changed"):
-        await stranger.rekeying.rotate_user_key(ann)
+        await stranger.user_key_rotation.rotate(ann)
     with psycopg.connect(database) as connection:
         (stored,) = connection.execute("SELECT encryption_key FROM users").fetchone() or ()
     Fernet(KeyRing(memories.master_keys).unwrap(bytes(stored)))
@@ -116,12 +116,12 @@ async def test_memories_move_to_another_model_and_models_are_never_mixed(pool: P
     ann = await remembered(older)
     newer = Memories(pool, embedder=WordEmbedder("words-2"), master_keys=older.master_keys)
     await newer.tell(ann, "Dora keeps bees.")
-    mixed = (await newer.middleware.recall(ann, "Clara")).associative
+    mixed = (await newer.middleware.enrich_context(ann, "Clara")).associative
     assert [item.cosine for item in mixed] == [None, None]
     assert newer.embedder is not None
     done = await Reembedding(newer.vault, newer.embedder).everybody()
     assert (done.memories, done.unreadable) == (2, 0)
-    moved = (await newer.middleware.recall(ann, "Clara")).associative
+    moved = (await newer.middleware.enrich_context(ann, "Clara")).associative
     assert len(moved) == 2
     assert None not in [item.cosine for item in moved]
     assert (await Reembedding(newer.vault, newer.embedder).everybody()).memories == 0

@@ -21,7 +21,7 @@ from sql.migrate import migrate
 from sql.pool import Pool, open_pool
 from sql.tenant import configure_server
 from tests.database import temporary_directory
-from tests.memory.remembering import Memories, WordEmbedder
+from tests.memory.memories import Memories, WordEmbedder
 
 
 async def remembered(memories: Memories) -> UUID:
@@ -51,7 +51,7 @@ async def test_a_receipt_says_what_is_gone(pool: Pool, tmp_path: Path) -> None:
     # Nothing is left to be enriched, and memory works on.
     assert await memories.middleware.enrichment.run_once() == 1  # Ben's
     await memories.tell(ann, "Dora moved to Porto.")
-    assert len((await memories.middleware.recall(ann, "Dora")).associative) == 1
+    assert len((await memories.middleware.enrich_context(ann, "Dora")).associative) == 1
 
 
 async def test_without_shares_a_receipt_does_not_promise_what_it_cannot(pool: Pool) -> None:
@@ -79,7 +79,7 @@ async def test_a_receipt_is_about_the_key_that_is_in_use(pool: Pool, tmp_path: P
     await here.vault.key(ann)
     # Another server, with shares by now, replaces the key; what is in memory here is another one.
     there = Memories(pool, shares=tmp_path / "shares", master_keys=here.master_keys)
-    done = await there.rekeying.rotate_user_key(ann)
+    done = await there.user_key_rotation.rotate(ann)
     receipt = await Memories(pool, shares=tmp_path / "shares", master_keys=here.master_keys).middleware.erase(ann)
     assert (receipt.key_before, receipt.backups_unreadable) == (done.key_after, True)
     last = await there.middleware.erase(ann)
@@ -115,8 +115,8 @@ async def test_another_server_that_still_has_the_old_key_writes_under_the_new_on
     await there.vault.key(ann)
     await here.middleware.erase(ann)
     await there.tell(ann, "Dora moved to Porto.")
-    assert len((await there.middleware.recall(ann, "Dora")).associative) == 1
-    assert len((await here.middleware.recall(ann, "Dora")).associative) == 1
+    assert len((await there.middleware.enrich_context(ann, "Dora")).associative) == 1
+    assert len((await here.middleware.enrich_context(ann, "Dora")).associative) == 1
     assert not here.unreadable + there.unreadable
 
 
@@ -174,7 +174,7 @@ async def _copy_erase_and_try(folder: Path) -> None:
         async with open_pool(copied, configure=configure_server) as pool:
             thief = Memories(pool, shares=shares, master_keys=master, embedder=WordEmbedder())
             with pytest.raises(MissingKeyShare):
-                await thief.middleware.recall(ann, "Clara Lisbon")
+                await thief.middleware.enrich_context(ann, "Clara Lisbon")
         with psycopg.connect(copied) as connection:
             rows = connection.execute("SELECT term FROM memory_terms").fetchall()
             asked = set(current.terms.query("Clara moved to Lisbon noted Ben likes chess"))
@@ -221,7 +221,7 @@ def _try_everything(conninfo: str, master: list[str], user_id: UUID, current: Fe
 async def test_shares_are_private_and_one_each(pool: Pool, tmp_path: Path) -> None:
     memories = Memories(pool, shares=tmp_path / "shares")
     ann = await memories.person()
-    await memories.rekeying.rotate_user_key(ann)
+    await memories.user_key_rotation.rotate(ann)
     await memories.middleware.erase(ann)
     folder = tmp_path / "shares" / str(ann)
     assert folder.stat().st_mode & 0o777 == 0o700
@@ -243,31 +243,31 @@ async def test_a_damaged_share_is_a_missing_one(pool: Pool, tmp_path: Path) -> N
 
 async def test_keys_are_kept_briefly_and_boundedly() -> None:
     now = 0.0
-    keys = UserKeys(KeyRing([new_master_key()]), None, max_kept=2, keep_s=60, clock=lambda: now)
+    keys = UserKeys(KeyRing([new_master_key()]), None, max_cached=2, cache_s=60, clock=lambda: now)
     people = [UUID(int=number) for number in range(3)]
     for person in people:
         key = await keys.make(person)
-        assert keys.kept(person) is None
-        opened = await keys.open(person, key.stored)
+        assert keys.cached(person) is None
+        opened = await keys.unwrap(person, key.stored)
         assert opened.key == key.key
-        assert await keys.open(person, key.stored) is opened
+        assert await keys.unwrap(person, key.stored) is opened
         assert key.key.decode() not in repr(opened) + repr(keys)
-    assert [keys.kept(person) is not None for person in people] == [False, True, True]
+    assert [keys.cached(person) is not None for person in people] == [False, True, True]
     now = 60.0
-    assert keys.kept(people[2]) is None
+    assert keys.cached(people[2]) is None
 
 
 async def test_a_key_that_nobody_asks_for_leaves_memory_in_time(autojump_clock: trio.testing.MockClock) -> None:
-    keys = UserKeys(KeyRing([new_master_key()]), None, keep_s=60)
+    keys = UserKeys(KeyRing([new_master_key()]), None, cache_s=60)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(keys.expire)
         await trio.sleep(1000)
         opened = [await keys.make(UUID(int=number)) for number in range(3)]
         for number in (0, 1):
-            await keys.open(UUID(int=number), opened[number].stored)
+            await keys.unwrap(UUID(int=number), opened[number].stored)
         await trio.sleep(30)
-        keys.forget(UUID(int=0))
-        await keys.open(UUID(int=2), opened[2].stored)
+        keys.evict(UUID(int=0))
+        await keys.unwrap(UUID(int=2), opened[2].stored)
         counts = []
         for _ in range(4):
             counts.append(len(keys))

@@ -11,12 +11,12 @@ import pytest
 import trio
 from cryptography.fernet import Fernet
 
-from memory.enrichment.worker import Description
-from memory.text.learning import says_again, told
+from memory.enrichment.enriched import Description
+from memory.text.sentences import restates, statements
 from memory.tiers.entities import EntityChange
 from memory.tiers.episodic import EpisodicMemory, Exchange
 from sql.pool import Pool
-from tests.memory.remembering import Memories, WordEmbedder
+from tests.memory.memories import Memories, WordEmbedder
 
 MONDAY = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 
@@ -67,7 +67,7 @@ async def test_every_source_of_a_merged_memory_goes(pool: Pool, database: str) -
     ]
     assert "chess" not in (await export(memories, ann)).casefold()
     assert "chess" not in held(database, ann, (await memories.vault.key(ann)).fernet).casefold()
-    assert (await memories.middleware.recall(ann, "Does Ben like chess?")).associative == []
+    assert (await memories.middleware.enrich_context(ann, "Does Ben like chess?")).associative == []
     assert len(await memories.records(ann)) == 2
 
 
@@ -182,13 +182,15 @@ async def test_a_preference_goes_with_the_conversation_and_is_not_learned_again(
     await memories.middleware.store_episode(ann, None, "My favourite colour is teal.", "ok")
     await memories.tell(ann, "From now on call me Annie.")
     await memories.tell(ann, "My favourite colour is teal.")
-    item = next(id_ for id_, key, _ in (await memories.middleware.recall(ann, "x")).core if key == "favourite_colour")
+    item = next(
+        id_ for id_, key, _ in (await memories.middleware.enrich_context(ann, "x")).core if key == "favourite_colour"
+    )
     await memories.middleware.store_episode(ann, None, "My favourite colour is teal.", "ok")
     tiers = await memories.middleware.forget(ann, item)
     await memories.middleware.enrichment.run_once()
     assert tiers == ["associative", "episodic", "core"]
     assert "teal" not in await export(memories, ann)
-    assert (await memories.middleware.enrich_context(ann, "x"))["core"] == {"preferred_name": "Annie"}
+    assert (await memories.context(ann, "x"))["core"] == {"preferred_name": "Annie"}
 
 
 async def test_a_removed_preference_is_not_learned_from_what_was_said_before(pool: Pool) -> None:
@@ -198,9 +200,9 @@ async def test_a_removed_preference_is_not_learned_from_what_was_said_before(poo
     await memories.middleware.store_episode(ann, None, "Call me Nan.", "ok")
     assert await memories.middleware.delete_core(ann, "preferred_name")
     await memories.middleware.enrichment.run_once()
-    assert (await memories.middleware.enrich_context(ann, "x"))["core"] == {}
+    assert (await memories.context(ann, "x"))["core"] == {}
     await memories.tell(ann, "Call me Nan.")
-    assert (await memories.middleware.enrich_context(ann, "x"))["core"] == {"preferred_name": "Nan"}
+    assert (await memories.context(ann, "x"))["core"] == {"preferred_name": "Nan"}
 
 
 async def habits(memories: Memories, user_id: UUID, weeks: range, message: str = "What is due for Apollo?") -> None:
@@ -208,7 +210,7 @@ async def habits(memories: Memories, user_id: UUID, weeks: range, message: str =
         await EpisodicMemory(memories.vault).store(
             user_id,
             Exchange(message, f"Two tasks in week {week}.", "task_agent"),
-            session_id=None,
+            conversation_id=None,
             request_id=uuid4(),
             at=MONDAY + timedelta(weeks=week),
         )
@@ -223,7 +225,7 @@ async def test_a_forgotten_pattern_leaves_nothing_to_read_and_is_not_found_again
     assert "mentions Apollo" in held(database, ann, key.fernet)
     assert await memories.middleware.forget(ann, await the(memories, ann, "proactive", "Apollo")) == ["proactive"]
     assert "mentions Apollo" not in held(database, ann, key.fernet)
-    await memories.rekeying.rotate_user_key(ann)
+    await memories.user_key_rotation.rotate(ann)
     await habits(memories, ann, range(4, 6))
     assert "mentions Apollo" not in await export(memories, ann)
     assert "Monday" in await export(memories, ann)
@@ -252,12 +254,12 @@ async def test_an_entity_is_forgotten_with_its_data_until_it_changes_again(pool:
     memories = Memories(pool)
     ann = await memories.person()
     before = datetime.now(UTC)
-    await memories.middleware.mutated(ann, "create", "task", "t1", {"title": "Water the ficus", "note": "secret"})
+    await memories.change(ann, "create", "task", "t1", {"title": "Water the ficus", "note": "secret"})
     assert await memories.middleware.forget(ann, await the(memories, ann, "associative")) == ["associative"]
     late = EntityChange("update", "task", "t1", {"title": "Water the ficus"}, before)
     await memories.middleware.changed(ann, [late])
     assert await memories.records(ann) == []
-    await memories.middleware.mutated(ann, "update", "task", "t1", {"status": "done"})
+    await memories.change(ann, "update", "task", "t1", {"status": "done"})
     (record,) = await memories.records(ann)
     assert record["data"] == {"status": "done"}
 
@@ -273,7 +275,7 @@ async def test_what_was_said_before_an_erasure_is_not_stored_after_it(pool: Pool
     await memories.middleware.changed(ann, [EntityChange("create", "task", "t1", {"title": "Old"}, before)])
     assert await memories.records(ann) == []
     assert await memories.middleware.store_episode(ann, None, "Clara moved to Porto.", "ok")
-    await memories.middleware.mutated(ann, "create", "task", "t1", {"title": "New"})
+    await memories.change(ann, "create", "task", "t1", {"title": "New"})
     assert len(await memories.records(ann)) == 2
 
 
@@ -307,12 +309,14 @@ async def test_only_keyed_digests_of_forgotten_things_stay_and_erasing_takes_the
     ],
 )
 def test_what_says_the_same_again(message: str, response: str, again: bool) -> None:
-    known = told("Thank you! My sister Clara moved to Lisbon.", "Noted.")
-    assert says_again(known, message, response) is again
+    known = statements("Thank you! My sister Clara moved to Lisbon.", "Noted.")
+    assert restates(known, message, response) is again
 
 
 def test_a_short_statement_is_only_known_as_a_whole() -> None:
-    known = told("Ben snores.", "ok")
-    assert says_again(known, "ben snores", "")
-    assert not says_again(known, "I think that Ben snores loudly at night", "")
-    assert says_again(told("What is due?", "The rent is due on Friday."), "x", "The rent is due on Friday, you know.")
+    known = statements("Ben snores.", "ok")
+    assert restates(known, "ben snores", "")
+    assert not restates(known, "I think that Ben snores loudly at night", "")
+    assert restates(
+        statements("What is due?", "The rent is due on Friday."), "x", "The rent is due on Friday, you know."
+    )

@@ -14,7 +14,7 @@ from memory.limits import MemoryLimits
 from memory.tiers.entities import EntityChange, InvalidEntity
 from sql.pool import Pool, open_pool
 from sql.tenant import configure_server
-from tests.memory.remembering import Memories, WordEmbedder
+from tests.memory.memories import Memories, WordEmbedder
 
 NOON = datetime.now(UTC)
 Op = Literal["create", "update", "delete"]
@@ -74,10 +74,10 @@ async def test_it_is_found_by_its_words_at_once_and_by_meaning_later(pool: Pool)
     ann = await memories.person()
     await memories.middleware.changed(ann, [change(1, title="Water the ficus")])
     assert embedder.calls == 0
-    (found,) = (await memories.middleware.recall(ann, "ficus")).associative
+    (found,) = (await memories.middleware.enrich_context(ann, "ficus")).associative
     assert found.cosine is None
     assert await memories.middleware.enrichment.run_once() == 1
-    (found,) = (await memories.middleware.recall(ann, "ficus")).associative
+    (found,) = (await memories.middleware.enrich_context(ann, "ficus")).associative
     assert found.cosine is not None
     assert await memories.middleware.enrichment.run_once() == 0
     # The same again is no work.
@@ -106,7 +106,7 @@ async def test_a_text_that_changed_while_it_was_embedded_is_embedded_again(pool:
         embedder.answer.set()
     assert [record["embedding_model"] for record in await memories.records(ann)] == [None]
     assert await memories.middleware.enrichment.run_once() == 1
-    (found,) = (await memories.middleware.recall(ann, "paint fence")).associative
+    (found,) = (await memories.middleware.enrich_context(ann, "paint fence")).associative
     assert found.cosine is not None
     assert found.cosine > 0.6
 
@@ -121,7 +121,7 @@ async def test_an_embedding_model_that_is_away_and_a_lease_that_ends(pool: Pool,
     assert await memories.middleware.enrichment.run_once() == 0
     make_due(database)
     embedder.failing = False
-    await memories.rekeying.rotate_user_key(ann)
+    await memories.user_key_rotation.rotate(ann)
     assert await memories.middleware.enrichment.run_once() == 1
     assert [record["embedding_model"] for record in await memories.records(ann)] == ["words-1"]
 
@@ -137,4 +137,4 @@ async def test_an_embedding_model_that_is_away_and_a_lease_that_ends(pool: Pool,
 async def test_ids_that_are_none(pool: Pool, entity_id: str) -> None:
     memories = Memories(pool)
     with pytest.raises(InvalidEntity):
-        await memories.middleware.mutated(await memories.person(), "create", "task", entity_id, {"title": "x"})
+        await memories.change(await memories.person(), "create", "task", entity_id, {"title": "x"})

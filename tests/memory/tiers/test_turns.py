@@ -15,7 +15,7 @@ from memory.maintenance.reembed import Reembedding
 from memory.tiers.episodic import Exchange
 from memory.tiers.turns import last_turn
 from sql.pool import Pool
-from tests.memory.remembering import Memories, WordEmbedder
+from tests.memory.memories import Memories, WordEmbedder
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -49,7 +49,7 @@ async def say(memories: Memories, user_id: UUID, session: str | None, turns: Seq
 @pytest.mark.parametrize("claim", [1, 20])
 async def test_an_episode_is_embedded_after_the_turn_before_it(pool: Pool, claim: int) -> None:
     embedder = Noting()
-    memories = Memories(pool, embedder=embedder, limits=MemoryLimits(claim=claim))
+    memories = Memories(pool, embedder=embedder, limits=MemoryLimits(batch=claim))
     ann = await memories.person()
     await say(memories, ann, "one", [("Have you a dog?", ""), ("Biscuit, a spaniel.", "Nice!"), ("He is four.", "")])
     await say(memories, ann, "two", [("The rent is due.", "")])
@@ -112,13 +112,13 @@ async def test_a_vector_that_knows_of_what_is_forgotten_is_made_anew(pool: Pool)
     ann = await memories.person()
     await say(memories, ann, "one", [("Ben likes chess.", ""), ("The boiler was repaired.", "")])
     await memories.middleware.enrichment.run_once()
-    assert len((await memories.middleware.recall(ann, "chess")).associative) == 2
+    assert len((await memories.middleware.enrich_context(ann, "chess")).associative) == 2
     await memories.middleware.forget(ann, await episode_id(memories, ann, "Ben likes chess."))
-    assert (await memories.middleware.recall(ann, "chess")).associative == []
+    assert (await memories.middleware.enrich_context(ann, "chess")).associative == []
     await memories.middleware.enrichment.run_once()
     assert embedder.texts[-1] == "The boiler was repaired."
-    assert (await memories.middleware.recall(ann, "chess")).associative == []
-    (boiler,) = (await memories.middleware.recall(ann, "a boiler")).associative
+    assert (await memories.middleware.enrich_context(ann, "chess")).associative == []
+    (boiler,) = (await memories.middleware.enrich_context(ann, "a boiler")).associative
     assert boiler.cosine is not None
 
 
@@ -139,8 +139,8 @@ async def test_what_is_forgotten_while_the_next_turn_is_embedded_is_not_in_its_v
     await memories.middleware.enrichment.run_once()
     # It was forgotten in mid-round; the same round makes up for it.
     assert embedder.texts[-2:] == ["Ben likes chess.\nThe boiler was repaired.", "The boiler was repaired."]
-    assert (await memories.middleware.recall(ann, "chess")).associative == []
-    (boiler,) = (await memories.middleware.recall(ann, "a boiler")).associative
+    assert (await memories.middleware.enrich_context(ann, "chess")).associative == []
+    (boiler,) = (await memories.middleware.enrich_context(ann, "a boiler")).associative
     assert boiler.cosine is not None
 
 

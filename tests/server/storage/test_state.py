@@ -13,7 +13,7 @@ from server.settings.environment import SettingsError, load_settings
 from server.settings.settings import Settings
 from server.storage.state import first_master_key, master_keys, prepare_state_dir
 from sql.pool import Pool
-from tests.memory.remembering import STATEMENTS, Memories
+from tests.memory.memories import STATEMENTS, Memories
 from tests.server.test_process import command
 
 

@@ -16,7 +16,7 @@ from sql.driver.connection import Connection, TrioConnection
 from tests.sql.marks import insert, marks, until_waiting
 
 
-async def test_every_host_is_tried_and_every_failure_told(empty_database: str, tmp_path: Path) -> None:
+async def test_every_host_is_tried_and_every_failure_statements(empty_database: str, tmp_path: Path) -> None:
     there = conninfo_to_dict(empty_database)["host"]
     async with await TrioConnection.connect(empty_database, host=f"{tmp_path},{there}") as connection:
         assert await (await connection.execute("SELECT 1")).fetchone() == (1,)

@@ -107,7 +107,7 @@ async def test_a_transaction_in_a_pipeline_fails_by_itself(connection: Connectio
     assert await marks(connection) == [1, 3]
 
 
-async def test_a_commit_that_fails_in_a_pipeline_is_told(connection: Connection) -> None:
+async def test_a_commit_that_fails_in_a_pipeline_is_statements(connection: Connection) -> None:
     await connection.execute("CREATE TABLE later (i int UNIQUE DEFERRABLE INITIALLY DEFERRED)")
 
     async def fails() -> None:

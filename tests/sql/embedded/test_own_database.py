@@ -12,7 +12,7 @@ from sql.migrate import migrate, read_migrations, rollback
 from sql.pool import open_pool
 from sql.tenant import configure_server
 from tests.database import temporary_directory
-from tests.memory.remembering import Memories, WordEmbedder
+from tests.memory.memories import Memories, WordEmbedder
 
 
 def test_owner_and_server_are_roles_without_privileges() -> None:
@@ -41,8 +41,8 @@ async def _set_up_and_use(superuser: str) -> None:
         memories = Memories(pool, embedder=WordEmbedder())
         ann = await memories.person()
         await memories.tell(ann, "Clara moved to Lisbon.", "Noted.")
-        assert len((await memories.middleware.recall(ann, "Clara")).associative) == 1
-        assert (await memories.rekeying.rotate_master_key()).already == 1
+        assert len((await memories.middleware.enrich_context(ann, "Clara")).associative) == 1
+        assert (await memories.master_key_rotation.rotate()).already == 1
         assert (await memories.middleware.erase(ann)).removed["episodic"] == 1
     with psycopg.connect(app) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute("SELECT * FROM users")

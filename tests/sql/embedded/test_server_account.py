@@ -65,7 +65,7 @@ def test_another_account_is_let_into_no_more_than_it_needs(directory: Path) -> N
 
 
 @as_root
-def test_the_owner_of_the_data_is_kept_and_a_missing_account_told(
+def test_the_owner_of_the_data_is_kept_and_a_missing_account_statements(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cluster = directory / "cluster"

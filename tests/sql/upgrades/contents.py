@@ -26,7 +26,7 @@ from sql.pool import open_pool
 from sql.statements import Statements
 from sql.tenant import configure_server
 from streaming.wire import WsClientInfo, WsServerMutation
-from tests.memory.remembering import Memories, WordEmbedder
+from tests.memory.memories import Memories, WordEmbedder
 
 ADA: Final = "ada@example.com"
 """Has a key share, and rows in every table."""
@@ -162,7 +162,7 @@ async def exports(conninfo: str, master_key: str, shares: Path) -> dict[str, lis
 
 
 async def recalled(conninfo: str, master_key: str, shares: Path) -> dict[str, Any]:
-    """What ADA's memory recalls for a question, as `Recalled.context` gives it."""
+    """What ADA's memory recalls for a question, as JSON data."""
     async with open_parts(conninfo, master_key, shares) as parts:
         question = "Where did my sister Clara move?"
-        return await parts.memories.middleware.enrich_context(person(conninfo, ADA), question)
+        return await parts.memories.context(person(conninfo, ADA), question)

@@ -1,4 +1,4 @@
-"""Text that is no Unicode (lone surrogates, which JSON can spell) on its way into memory and out again."""
+"""Text with unpaired surrogates, from its entry into memory to its export."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.crypto.cipher import seal, unseal, well_formed
+from memory.crypto.cipher import seal, unseal
+from memory.enrichment.enriched import Description
+from memory.text.unicode import well_formed
 from memory.tiers.core import InvalidCoreValue
 from sql.pool import Pool
-from tests.memory.remembering import Memories, WordEmbedder
+from tests.memory.memories import Memories, WordEmbedder, context_of
 
 FERNET = Fernet(Fernet.generate_key())
 ANY_TEXT = st.text(st.characters(categories=None))
@@ -45,8 +47,25 @@ def test_any_text_becomes_one_that_can_be_written(text: str) -> None:
 
 
 @given(ANY_TEXT, ANY_TEXT)
-def test_anything_can_be_sealed_and_comes_back_well_formed(key: str, value: str) -> None:
-    assert unseal(FERNET, "p", seal(FERNET, "p", {key: [value]})) == {well_formed(key): [well_formed(value)]}
+def test_well_formed_text_can_be_encrypted_and_other_text_is_refused(key: str, value: str) -> None:
+    valid = {well_formed(key): [well_formed(value)]}
+    assert unseal(FERNET, "p", seal(FERNET, "p", valid)) == valid
+    if valid != {key: [value]}:
+        with pytest.raises(ValueError, match="surrogates"):
+            seal(FERNET, "p", {key: [value]})
+
+
+async def test_the_text_of_a_model_is_repaired(pool: Pool) -> None:
+    async def describe(message: str, response: str) -> Description:
+        return Description("Clara \ud83d moved", {"home\ud83d": "Lisbon \ude00"})
+
+    memories = Memories(pool, describe=describe)
+    ann = await memories.person()
+    await memories.tell(ann, "Clara moved to Lisbon")
+    context = await memories.context(ann, "Clara")
+    assert [item["summary"] for item in context["episodic"]] == ["Clara \ufffd moved"]
+    # U+FFFD is not printable, so the name of the preference is refused.
+    assert context["core"] == {"home\ufffd": "Lisbon \ufffd"}
 
 
 async def test_an_exchange_is_stored_recalled_and_exported(pool: Pool) -> None:
@@ -62,8 +81,8 @@ async def test_an_exchange_is_stored_recalled_and_exported(pool: Pool) -> None:
     (first,) = [record for record in records if record.get("response") == "Noted \ufffd"]
     assert (first["message"], first["session_id"]) == ("Clara\ufffd moved to Lisbon", "chat \ufffd")
     assert "\U0001f600 Dora keeps bees" in [record.get("response") for record in records]
-    recalled = await memories.middleware.recall(ann, "Where is Clara \ud83d?")
-    json.dumps(recalled.context(), ensure_ascii=False).encode()
+    recalled = await memories.middleware.enrich_context(ann, "Where is Clara \ud83d?")
+    json.dumps(context_of(recalled), ensure_ascii=False).encode()
     assert recalled.associative[0].words == ["clara"]
 
 
@@ -79,12 +98,12 @@ async def test_a_preference_is_refused(pool: Pool) -> None:
 async def test_an_entity_is_remembered_changed_and_forgotten(pool: Pool) -> None:
     memories = Memories(pool, embedder=WordEmbedder())
     ann = await memories.person()
-    change = memories.middleware.mutated
+    change = memories.change
     await change(ann, "create", "task", "t\ud83d", {"title": "Water the ficus \ud83d", "\ud83d": ["\ude00"]})
     await change(ann, "update", "task", "t\ud83d", {"status": "done"})
     (record,) = await memories.records(ann)
     assert record["entity_id"] == "t\ufffd"
     assert record["data"] == {"title": "Water the ficus \ufffd", "\ufffd": ["\ufffd"], "status": "done"}
-    assert len((await memories.middleware.recall(ann, "ficus")).associative) == 1
+    assert len((await memories.middleware.enrich_context(ann, "ficus")).associative) == 1
     await change(ann, "delete", "task", "t\ud83d", None)
     assert await memories.records(ann) == []

@@ -1,7 +1,12 @@
-"""Search among one user's memories: what is asked, the statement that answers it, and what comes back.
+"""Search among one user's memories: the query, the statement that answers it, and the hits.
 
-The statement ranks blind terms and rotated vectors; nothing here needs a key. In a pipeline, queue the statement with
-`SearchQuery.parameters` and read it with `read_hits` when its turn comes; `search` does both.
+Memories are ranked by BM25 over the words they share with the query plus the cosine of their vectors, each scaled to
+the range 0 to 1. Adding scaled scores does better than merging ranks, which ignores by how much the best is better;
+docs/memory-search.md has the measurements. `sql/statements/associative/memory_search.sql` does the ranking in
+PostgreSQL, over blind terms and rotated vectors, so nothing here needs a key.
+
+In a pipeline, queue the statement with `SearchQuery.parameters` and read its rows with `read_hits`. `ranked_hits` does
+both.
 """
 
 from __future__ import annotations
@@ -13,7 +18,6 @@ from typing import Any, Final
 from uuid import UUID
 
 from memory.crypto import Vectors
-from memory.recall.ranking import Floor, Ranking
 from sql.driver import Connection
 from sql.statements import Statements
 
@@ -22,11 +26,44 @@ MAX_QUERY_TERMS: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
-class SearchQuery:
-    """Blind terms, and a rotated vector (1536 numbers) with the name of its model, or neither of the two.
+class Ranking:
+    """The constants of the ranking. They were chosen on one part of the measured queries and checked on another."""
 
-    Of more than `MAX_QUERY_TERMS` terms the first and the last ones are used: a long message says at one of its ends
-    what it is about.
+    k1: float = 1.5
+    """BM25: how soon further occurrences of a word stop to raise the score."""
+    b: float = 0.75
+    """BM25: how strongly a long text lowers the score."""
+    weight: float = 1.0
+    """The weight of the cosine; the weight of BM25 is 1."""
+    lexical_limit: int = 64
+    """How many candidates with the best BM25 scores are ranked."""
+    semantic_limit: int = 200
+    """How many candidates with the nearest signatures are ranked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """A memory is recalled only if it reaches one of these two values; otherwise it is noise in the prompt.
+
+    `coverage`: the share of the query's words that the memory contains, weighted by their rarity. It is 1 if it
+    contains all of them, whatever its length. `cosine`: the cosine of the vectors. Typical values depend on the model
+    (`Embedder.cosine_floor`).
+    """
+
+    coverage: float = 0.15
+    cosine: float = 0.62
+
+
+NO_FLOOR = Floor(coverage=0.0, cosine=-1.0)
+"""Lets every candidate through: for benchmarks."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchQuery:
+    """Blind terms, and optionally a rotated vector (1536 numbers) with the name of its model.
+
+    Of more than `MAX_QUERY_TERMS` terms the first and the last half are used, because a long message usually says at
+    its beginning or its end what it is about.
     """
 
     terms: Sequence[bytes]
@@ -37,13 +74,13 @@ class SearchQuery:
 
     def __post_init__(self) -> None:
         if (self.vector is None) != (self.embedding_model is None):
-            raise ValueError("a vector needs the name of its model, and the name a vector")
+            raise ValueError("a query vector and the name of its embedding model must be given together")
         if len(self.terms) > MAX_QUERY_TERMS:
             half = MAX_QUERY_TERMS // 2
             object.__setattr__(self, "terms", [*self.terms[:half], *self.terms[-half:]])
 
     def parameters(self, user_id: UUID, limit: int) -> dict[str, Any]:
-        """What the statement `memory_search` takes, for at most `limit` hits."""
+        """The parameters of the statement `memory_search`, for at most `limit` hits."""
         return {
             "user_id": user_id,
             "terms": list(self.terms),
@@ -62,7 +99,7 @@ class SearchQuery:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A memory that was found, still encrypted, and why."""
+    """A memory that was found, still encrypted, with its scores."""
 
     memory_id: UUID
     content_digest: bytes
@@ -78,19 +115,22 @@ class Hit:
     score: float
     bm25: float
     coverage: float
-    """The share of the query's words, weighted by their rarity; see `Floor`."""
+    """The share of the query's words that it contains, weighted by their rarity; see `Floor`."""
     cosine: float | None
-    """None when there was no query vector, or the memory has none of that model."""
+    """None if the query has no vector, or the memory has no vector of that model."""
     matched: tuple[bytes, ...]
-    """The query's terms that the memory has; `BlindTerms.query_words` has their words."""
+    """The query's terms that the memory contains; `BlindTerms.query_words` maps them to words."""
     exact: bool
-    """Whether every memory's vector was compared, rather than those whose signatures were nearest."""
+    """Whether all vectors were compared; False if only those with the nearest signatures were."""
 
 
-async def search(
+async def ranked_hits(
     connection: Connection, statements: Statements, user_id: UUID, query: SearchQuery, limit: int
 ) -> list[Hit]:
-    """The user's memories that fit best, best first, at most `limit`, none below the floor. Raises psycopg's errors."""
+    """The user's best memories for `query`, best first, at most `limit`, none below the floor.
+
+    Raises psycopg's errors.
+    """
     cursor = await connection.execute(statements["memory_search"], query.parameters(user_id, limit))
     return read_hits(await cursor.fetchall(), query)
 

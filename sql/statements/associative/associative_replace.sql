@@ -1,4 +1,4 @@
--- Gives a memory new contents: said anew in other words, or turned to another key or model.
+-- Replaces the contents of a memory: updated by a near duplicate, or re-encrypted with another key.
 UPDATE memory_associative
 SET content_encrypted = %(content_encrypted)s,
     embedding = %(embedding)s,

@@ -1,4 +1,4 @@
-"""The rule by which two kinds of score become one; `test_search.py` holds the statement against it."""
+"""The reference rule for adding two scores. `test_search.py` compares the SQL statement with it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.recall.ranking import fused
+from tests.memory.recall.fusion import fused
 
 SCORES = st.floats(0, 50)
 COSINES = st.none() | st.floats(-1, 1)

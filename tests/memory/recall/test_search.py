@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from memory.crypto.rotation import Vectors
-from memory.recall.ranked_search import MAX_QUERY_TERMS, Hit, SearchQuery, search
-from memory.recall.ranking import NO_FLOOR, Floor, Ranking, fused
+from memory.recall.search import MAX_QUERY_TERMS, NO_FLOOR, Floor, Hit, Ranking, SearchQuery, ranked_hits
 from memory.text.analyser import Analyser
 from sql.pool import Pool
 from sql.statements import Statements
-from tests.memory.stored import MODEL, Person, add_memories, add_person, seeing
+from tests.memory.recall.fusion import fused
+from tests.memory.rows import MODEL, Person, add_memories, add_person, seeing
 
 STATEMENTS = Statements.load()
 VOCABULARY = [
@@ -80,7 +80,7 @@ def clear_bm25(texts: list[str], query: str, ranking: Ranking) -> list[float]:
 
 async def find(pool: Pool, person: Person, query: SearchQuery, limit: int = 1000) -> list[Hit]:
     async with seeing(pool, person.user_id) as connection:
-        return await search(connection, STATEMENTS, person.user_id, query, limit)
+        return await ranked_hits(connection, STATEMENTS, person.user_id, query, limit)
 
 
 @pytest.mark.parametrize("ranking", [Ranking(lexical_limit=1000), Ranking(k1=1.2, b=0.4, lexical_limit=1000)])
@@ -200,7 +200,7 @@ async def test_another_users_memories_are_not_found_even_by_their_id(pool: Pool)
     query = SearchQuery(mine.terms.query("dinner in Lisbon"), floor=NO_FLOOR)
     assert await find(pool, mine, query) == []
     async with seeing(pool, mine.user_id) as connection:
-        assert await search(connection, STATEMENTS, theirs.user_id, query, 10) == []
+        assert await ranked_hits(connection, STATEMENTS, theirs.user_id, query, 10) == []
     assert len(await find(pool, theirs, query)) == 1
 
 

@@ -1,10 +1,12 @@
-"""A memory over a real database for tests: people with keys, and an embedder whose likeness can be told beforehand."""
+"""A memory over a real database for tests: users with keys, and an embedder whose similarities are predictable."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Literal
 from uuid import UUID, uuid4
 
 import numpy as np
@@ -13,13 +15,16 @@ from cryptography.fernet import Fernet
 from memory.crypto.rotation import Vectors
 from memory.embedding.embedder import Embedder, EmbeddingError
 from memory.enrichment.worker import Describe
+from memory.keys.folder_shares import FolderShares
 from memory.keys.master import KeyRing
-from memory.keys.shares import KeyShares
 from memory.keys.user_keys import UserKeys
 from memory.limits import MemoryLimits
-from memory.maintenance.rekey import Rekeying
+from memory.maintenance.rekey import UserKeyRotation
+from memory.maintenance.rewrap import MasterKeyRotation
 from memory.middleware import MemoryMiddleware
+from memory.recall.recalled import Recalled
 from memory.text.analyser import Analyser
+from memory.tiers.entities import EntityChange
 from memory.vault import Tier, Vault
 from sql.pool import Pool
 from sql.statements import Statements
@@ -29,7 +34,7 @@ STATEMENTS = Statements.load()
 
 
 class WordEmbedder:
-    """The sum of a random direction per word: texts are as alike as they share words. `failing` makes it raise."""
+    """The sum of one random direction per word: texts are similar if they share words. `failing` makes it raise."""
 
     dimensions = 384
     cosine_floor = 0.3
@@ -45,7 +50,7 @@ class WordEmbedder:
     async def embed_documents(self, texts: Sequence[str]) -> Vectors:
         self.calls += 1
         if self.failing:
-            raise EmbeddingError("the model is away", retryable=True)
+            raise EmbeddingError("the model is not available", retryable=True)
         return np.stack([self._vector(text) for text in texts]).astype(np.float32)
 
     def _vector(self, text: str) -> Vectors:
@@ -58,7 +63,7 @@ class WordEmbedder:
 
 
 class Memories:
-    """The parts of memory over `pool`, for a test to reach into."""
+    """The parts of memory on `pool`, accessible to tests."""
 
     def __init__(
         self,
@@ -73,14 +78,15 @@ class Memories:
         self.master_keys = list(master_keys or [Fernet.generate_key().decode()])
         self.pool = pool
         self.unreadable: list[Tier] = []
-        self.keys = UserKeys(KeyRing(self.master_keys), KeyShares(shares) if shares is not None else None)
+        self.keys = UserKeys(KeyRing(self.master_keys), FolderShares(shares) if shares is not None else None)
         self.vault = Vault(pool, STATEMENTS, self.keys, self.unreadable.append)
         self.embedder = embedder
         self.middleware = MemoryMiddleware(self.vault, embedder, describe=describe, limits=limits)
-        self.rekeying = Rekeying(self.vault, self.middleware.store)
+        self.user_key_rotation = UserKeyRotation(self.vault)
+        self.master_key_rotation = MasterKeyRotation(self.vault)
 
     async def person(self) -> UUID:
-        """A new user with a key of their own."""
+        """A new user with a key."""
         user_id = uuid4()
         key = await self.keys.make(user_id)
         values = {
@@ -96,7 +102,7 @@ class Memories:
     async def tell(
         self, user_id: UUID, message: str, response: str = "", *, agent: str | None = None, recalled: Sequence[str] = ()
     ) -> UUID:
-        """Store an episode and have it enriched; returns its request id."""
+        """Store an episode and enrich it; returns its request id."""
         request_id = uuid4()
         await self.middleware.store_episode(
             user_id, "session", message, response, request_id, agent=agent, recalled=recalled
@@ -104,6 +110,57 @@ class Memories:
         await self.middleware.enrichment.run_once()
         return request_id
 
+    async def change(
+        self,
+        user_id: UUID,
+        op: Literal["create", "update", "delete"],
+        entity: str,
+        id_: str,
+        data: dict[str, Any] | None,
+    ) -> None:
+        """Change one entity now."""
+        await self.middleware.changed(user_id, [EntityChange(op, entity, id_, data, datetime.now(UTC))])
+
+    async def context(self, user_id: UUID, message: str) -> dict[str, Any]:
+        """What `enrich_context` recalls, as JSON data."""
+        return context_of(await self.middleware.enrich_context(user_id, message))
+
     async def records(self, user_id: UUID) -> list[dict[str, object]]:
-        """Everything the person's export holds."""
+        """All records of the person's export."""
         return [record async for page in self.middleware.export(user_id) for record in page]
+
+
+def context_of(recalled: Recalled) -> dict[str, Any]:
+    """All tiers of `recalled` as JSON data, by tier."""
+    return {
+        "core": {key: value for _, key, value in recalled.core},
+        "associative": [
+            {
+                "id": str(found.id),
+                "text": found.text,
+                "when": found.when.isoformat() if found.when is not None else None,
+                "entity": list(found.entity) if found.entity is not None else None,
+                "why": {
+                    "terms": list(found.words),
+                    "bm25": found.bm25,
+                    "cosine": found.cosine,
+                    "rank": found.rank,
+                    "exact": found.exact,
+                },
+            }
+            for found in recalled.associative
+        ],
+        "episodic": [
+            {
+                "id": str(item.id),
+                "summary": item.summary,
+                "when": item.at.isoformat(),
+                "session_id": item.conversation_id,
+            }
+            for item in recalled.episodic
+        ],
+        "proactive": [
+            {"id": str(item.id), "pattern": item.text, "confidence": round(item.confidence, 3)}
+            for item in recalled.proactive
+        ],
+    }

@@ -1,0 +1,137 @@
+"""Commits enriched episodes, under the user's key at the time of the commit."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Sequence
+from datetime import tzinfo
+from uuid import UUID
+
+import numpy as np
+
+from memory.crypto import Vectors, seal
+from memory.enrichment.enriched import Enriched
+from memory.enrichment.episodes import EpisodeQueue
+from memory.enrichment.queue import Claim
+from memory.keys import UserKey
+from memory.tiers import (
+    AssociativeMemory,
+    CoreMemory,
+    InvalidCoreValue,
+    PreferenceChanged,
+    ProactiveMemory,
+    Tombstones,
+    TooManyPreferences,
+    document_key,
+    previous_turns,
+    summary_purpose,
+)
+from memory.vault import Vault
+from sql.driver import Connection
+
+logger = logging.getLogger(__name__)
+
+
+class EnrichmentCommit:
+    """Writes summaries, preferences, memories and patterns in one transaction."""
+
+    def __init__(
+        self, vault: Vault, associative: AssociativeMemory, episodes: EpisodeQueue, mined_episodes: int
+    ) -> None:
+        """`mined_episodes`: how many of the newest episodes are searched for patterns."""
+        self._vault = vault
+        self._associative = associative
+        self._episodes = episodes
+        self._mined_episodes = mined_episodes
+        self._core = CoreMemory(vault)
+        self._proactive = ProactiveMemory(vault)
+
+    async def commit(
+        self,
+        claim: Claim,
+        zone: tzinfo,
+        enriched: Sequence[tuple[Enriched, Vectors | None]],
+        unreadable: Collection[UUID],
+    ) -> None:
+        """Store the episodes that the claim still holds, with their vectors, and remove them from the queue.
+
+        `unreadable` episodes are removed from the queue too. Raises like `Vault.key`, and the database's errors.
+        """
+        facts = await self._proactive.facts(claim.user_id, self._mined_episodes, zone)
+        async with self._vault.writing(claim.user_id) as (connection, user_key):
+            await self._commit(connection, user_key, claim, enriched, unreadable)
+            await self._proactive.mine_in(connection, claim.user_id, user_key, facts)
+
+    async def give_up(self, claim: Claim, id_: UUID) -> None:
+        """Remove an episode from the queue without enriching it; it keeps the summary it was stored with."""
+        async with self._vault.writing(claim.user_id) as (connection, _):
+            values = {"user_id": claim.user_id, "id": id_}
+            await connection.execute(self._vault.statements["pending_done"], values)
+
+    async def _commit(
+        self,
+        connection: Connection,
+        user_key: UserKey,
+        claim: Claim,
+        enriched: Sequence[tuple[Enriched, Vectors | None]],
+        unreadable: Collection[UUID],
+    ) -> None:
+        user_id, statements = claim.user_id, self._vault.statements
+        held = await self._episodes.still_claimed(connection, claim)
+        tombstones = await Tombstones.read(connection, self._vault, user_id, user_key)
+        ids = [one.episode.id for one, _ in enriched]
+        before = await previous_turns(self._vault, connection, user_id, user_key, ids)
+        for one, vector in enriched:
+            if one.episode.id not in held:
+                continue  # forgotten, erased, or claimed by another worker after the lease
+            if await self._is_forgotten(tombstones, one):
+                values = {"user_id": user_id, "ids": [one.episode.id]}
+                await connection.execute(statements["episode_forget"], values)
+                continue
+            await self._learn(connection, user_id, user_key, one, vector, before.get(one.episode.id))
+            await self._describe(connection, user_id, user_key, one)
+        # An episode that can't be decrypted with a replaced key may be readable with the new one: its lease will end.
+        hopeless = unreadable if user_key.key == claim.user_key.key else ()
+        for id_ in held & {*ids, *hopeless}:
+            await connection.execute(statements["pending_done"], {"user_id": user_id, "id": id_})
+
+    async def _is_forgotten(self, tombstones: Tombstones, one: Enriched) -> bool:
+        """Whether all statements of the exchange were forgotten. One forgotten statement among others is not enough."""
+        exchange = one.episode.exchange
+        stated = set(tombstones.of_exchange(exchange.message, exchange.response))
+        return bool(stated) and stated == await tombstones.contains(stated, one.episode.at)
+
+    async def _learn(
+        self,
+        connection: Connection,
+        user_id: UUID,
+        user_key: UserKey,
+        one: Enriched,
+        vector: Vectors | None,
+        previous: str | None,
+    ) -> None:
+        """Store the document. `previous` is the turn before the episode as it is now."""
+        document = one.document
+        if document is None:
+            return
+        # A vector that includes a previous turn which was forgotten since is not stored.
+        stale = document.previous is not None and previous != one.episode.previous
+        stored = None if vector is None or stale else np.asarray([vector], np.float32)
+        await self._associative.put_in(connection, user_id, user_key, [document], stored, merge=True)
+        if vector is not None and stale:
+            values = {"user_id": user_id, "content_digest": document_key(user_key, document)}
+            await connection.execute(self._vault.statements["unembedded_add"], values)
+
+    async def _describe(self, connection: Connection, user_id: UUID, user_key: UserKey, one: Enriched) -> None:
+        episode = one.episode
+        for key, value in sorted(one.description.preferences.items()):
+            try:
+                await self._core.set_in(connection, user_id, user_key, key, value, episode.at, episode.id)
+            except (InvalidCoreValue, TooManyPreferences, PreferenceChanged) as error:
+                logger.info("a preference found in an exchange is not stored: %s", str(error) or type(error).__name__)
+        values = {
+            "user_id": user_id,
+            "id": episode.id,
+            "summary_encrypted": seal(user_key.fernet, summary_purpose(episode.id), one.description.summary),
+        }
+        await connection.execute(self._vault.statements["episode_enriched"], values)

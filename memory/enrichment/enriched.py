@@ -1,0 +1,50 @@
+"""What becomes of an exchange: a summary, preferences, and a document to learn. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import tzinfo
+
+from memory.enrichment.episodes import Episode
+from memory.enrichment.novelty import worth_learning
+from memory.enrichment.preferences import stated_preferences
+from memory.tiers import Document, Exchange, summarise, useful_previous_turn
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A description of an exchange: a summary of one line, and the preferences stated in it, by name."""
+
+    summary: str
+    preferences: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Enriched:
+    """An episode, its description, and the memory learned from it; None if it has nothing new."""
+
+    episode: Episode
+    description: Description
+    document: Document | None
+
+
+def enrich(episode: Episode, described: Description | None, zone: tzinfo) -> Enriched:
+    """What becomes of `episode`. `described` is a model's description; None: rules make it. `zone` dates the memory."""
+    exchange = episode.exchange
+    learned = worth_learning(exchange.message, exchange.response, exchange.recalled)
+    document = None
+    if learned is not None:
+        document = Document(
+            learned,
+            episode.at.astimezone(zone),
+            source="episode",
+            source_id=episode.id,
+            previous=useful_previous_turn(learned, episode.previous),
+        )
+    return Enriched(episode, described or _described_by_rules(exchange), document)
+
+
+def _described_by_rules(exchange: Exchange) -> Description:
+    stated = {preference.key: preference.value for preference in stated_preferences(exchange.message)}
+    return Description(summarise(exchange.message, exchange.response), stated)

@@ -1,0 +1,100 @@
+"""Claimed episodes, decrypted, with what is needed to enrich them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from typing import Any, Final
+from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from memory.crypto import Unreadable
+from memory.enrichment.queue import EPISODES, Claim, Queue
+from memory.keys import UserKey
+from memory.limits import MemoryLimits
+from memory.tiers import CoreMemory, EpisodicMemory, Exchange, previous_turns
+from memory.vault import Vault
+from sql.driver import Connection
+from sql.tenant import scoped
+
+TIME_ZONE_KEY: Final = "time_zone"
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """One claimed episode. `attempts` counts this attempt too; `previous` is the turn before it in its conversation."""
+
+    id: UUID
+    attempts: int
+    exchange: Exchange
+    at: datetime
+    previous: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeClaim:
+    """The claimed episodes of one user that could be decrypted, and the user's time zone."""
+
+    claim: Claim
+    zone: tzinfo
+    episodes: Sequence[Episode]
+
+    @property
+    def unreadable(self) -> list[UUID]:
+        """Claimed episodes that can't be decrypted. Another attempt would fail too."""
+        readable = {episode.id for episode in self.episodes}
+        return [id_ for id_ in self.claim.attempts if id_ not in readable]
+
+
+class EpisodeQueue:
+    """The queue of episodes that await enrichment."""
+
+    def __init__(self, vault: Vault, limits: MemoryLimits) -> None:
+        self._vault = vault
+        self._queue = Queue(vault, EPISODES, limits.lease_s)
+        self._core = CoreMemory(vault)
+        self._episodic = EpisodicMemory(vault)
+        self.users = self._queue.users
+
+    async def claim(self, user_id: UUID, limit: int) -> EpisodeClaim | None:
+        """Claim the user's due episodes, at most `limit`; None if there are none. Raises like `Queue.claim`."""
+        claim = await self._queue.claim(user_id, limit)
+        if claim is None:
+            return None
+        key, ids = claim.user_key, list(claim.attempts)
+        async with scoped(self._vault.pool, user_id) as connection:
+            core = await connection.execute(self._vault.statements["core_all"], {"user_id": user_id})
+            before = await previous_turns(self._vault, connection, user_id, key, ids)
+        zone = _zone(self._core.read(key.fernet, await core.fetchall()))
+        episodes = [episode for row in claim.rows if (episode := self._read(key, row, before)) is not None]
+        return EpisodeClaim(claim, zone, episodes)
+
+    async def still_claimed(self, connection: Connection, claim: Claim) -> set[UUID]:
+        """The episodes that the claim still holds. No other worker can claim them until the transaction ends."""
+        values = {"user_id": claim.user_id, "claim": claim.id}
+        cursor = await connection.execute(self._vault.statements["pending_claimed"], values)
+        return {row[0] for row in await cursor.fetchall()}
+
+    async def postpone(self, claim: Claim, id_: UUID) -> None:
+        """Release one episode, to be tried again later."""
+        await self._queue.postpone(claim, [id_])
+
+    def _read(self, user_key: UserKey, row: tuple[Any, ...], before: Mapping[UUID, str]) -> Episode | None:
+        id_, attempts, token, at = row
+        try:
+            exchange = self._episodic.read_exchange(user_key.fernet, id_, token)
+        except Unreadable:
+            return None
+        return Episode(id_, attempts, exchange, at, before.get(id_))
+
+
+def _zone(core: Sequence[tuple[UUID, str, Any]]) -> tzinfo:
+    """The time zone in the person's preferences, if it is a known IANA name; UTC otherwise."""
+    for _, key, value in core:
+        if key == TIME_ZONE_KEY:
+            try:
+                return ZoneInfo(str(value))
+            except (ZoneInfoNotFoundError, ValueError, OSError):
+                break
+    return UTC

@@ -1,0 +1,59 @@
+"""Novelty: the part of an exchange that memory does not hold yet."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from memory.text import Analyser, fragments_of, is_question
+
+MAX_LEARNED_CHARS: Final = 20_000
+_WORD: Final = re.compile(r"\w+(?:['\u2019]\w+)?")
+# A sentence of the response repeats a recalled text if that text has at least this share of the sentence's words.
+_REPEATED_SHARE: Final = 0.8
+
+
+def worth_learning(message: str, response: str, recalled: Sequence[str]) -> str | None:
+    """The text to store as a new memory, at most `MAX_LEARNED_CHARS`; None if there is nothing new.
+
+    Recalled texts that come back in the response are left out; otherwise each question would store them again. The
+    person's message is left out only if it repeats a recalled text word for word, because a single different word may
+    be a correction ("on Thursday", "I don't").
+    """
+    analyser = Analyser()
+    known = [analyser.terms(text) for text in recalled]
+    said = message.strip()
+    if _is_quoted(said, recalled):
+        said = ""
+    new = " ".join(
+        fragment.strip() for fragment in fragments_of(response) if not _is_repeated(analyser.terms(fragment), known)
+    ).strip()
+    if not said or (is_question(said) and recalled and not analyser.terms(new)):
+        # A question without an answer states nothing, and an answer without its question is not specific enough.
+        return None
+    if not analyser.terms(said) and not analyser.terms(new):
+        return None
+    return "\n".join(part for part in (said, new) if part)[:MAX_LEARNED_CHARS]
+
+
+def _is_repeated(terms: set[str], known: Sequence[set[str]]) -> bool:
+    return bool(terms) and any(
+        len(terms & other) >= _REPEATED_SHARE * len(terms) and not any(map(_has_digit, terms - other))
+        for other in known
+    )
+
+
+def _has_digit(term: str) -> bool:
+    return any(character.isdigit() for character in term)
+
+
+def _is_quoted(text: str, known: Sequence[str]) -> bool:
+    """Whether one of `known` contains all sentences of `text`, word for word."""
+    found = [words for fragment in fragments_of(text) if (words := _words_of(fragment))]
+    return bool(found) and any(all(words in other for words in found) for other in map(_words_of, known))
+
+
+def _words_of(text: str) -> str:
+    words = _WORD.findall(text.casefold())
+    return f" {' '.join(words)} " if words else ""

@@ -1,0 +1,104 @@
+"""What was recalled for a message, and the forms in which it is used: for a prompt, for the person, for storing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from memory.tiers import EpisodeSummary
+from memory.vault import Tier
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An associative memory that fits the message, and why."""
+
+    id: UUID
+    text: str
+    when: datetime | None
+    entity: tuple[str, str] | None
+    words: Sequence[str]
+    """The words of the message that the memory contains."""
+    bm25: float
+    cosine: float | None
+    rank: int
+    exact: bool
+
+    def reason(self) -> str:
+        """Why it was recalled, in one line for a person."""
+        parts = []
+        if self.words:
+            parts.append("matches " + ", ".join(self.words))
+        if self.cosine is not None:
+            parts.append(f"similarity {self.cosine:.2f}")
+        return "; ".join(parts) or "among the most similar"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPattern:
+    """A pattern, with its present confidence."""
+
+    id: UUID
+    text: str
+    confidence: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """One recalled item as it is shown to the person: its tier, and why it was recalled."""
+
+    id: UUID
+    tier: Tier
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """Everything that was recalled for one message. `core` is (id, name, value)."""
+
+    core: Sequence[tuple[UUID, str, Any]] = ()
+    associative: Sequence[Found] = ()
+    episodic: Sequence[EpisodeSummary] = ()
+    proactive: Sequence[KnownPattern] = ()
+    semantic: bool = False
+    """Whether vectors were compared; if not, the search used words only."""
+
+    def prompt(self) -> dict[str, Any]:
+        """The data for a model's prompt: without ids and scores, and without empty tiers."""
+        tiers: Mapping[str, Any] = {
+            "preferences": {key: value for _, key, value in self.core},
+            "memories": [
+                {"text": found.text} | ({"when": found.when.isoformat()} if found.when is not None else {})
+                for found in self.associative
+            ],
+            "earlier_conversations": [
+                {"summary": item.summary, "when": item.at.isoformat(timespec="minutes")} for item in self.episodic
+            ],
+            "habits": [item.text for item in self.proactive],
+        }
+        return {name: tier for name, tier in tiers.items() if tier}
+
+    def used(self) -> list[Used]:
+        """Every item, with the reason it was recalled."""
+        return [
+            *(Used(id_, "core", f"always recalled: {key}") for id_, key, _ in self.core),
+            *(Used(found.id, "associative", found.reason()) for found in self.associative),
+            *(Used(item.id, "episodic", "a recent conversation") for item in self.episodic),
+            *(
+                Used(item.id, "proactive", f"a habit, confidence {item.confidence:.2f}: {item.source}")
+                for item in self.proactive
+            ),
+        ]
+
+    def texts(self) -> list[str]:
+        """The recalled texts. `store_episode` takes them, so that they are not learned again."""
+        return [
+            *(f"{key} {value}" for _, key, value in self.core),
+            *(found.text for found in self.associative),
+            *(item.summary for item in self.episodic),
+            *(item.text for item in self.proactive),
+        ]

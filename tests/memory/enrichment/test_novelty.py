@@ -1,0 +1,46 @@
+"""What is new in an exchange."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from memory.enrichment.novelty import MAX_LEARNED_CHARS, worth_learning
+
+
+@pytest.mark.parametrize(
+    ("message", "response", "recalled", "learned"),
+    [
+        ("Clara moved to Lisbon.", "Noted.", [], "Clara moved to Lisbon.\nNoted."),
+        ("Where does Clara live?", "Clara lives in Lisbon.", ["Clara lives in Lisbon"], None),
+        ("Where does Clara live?", "In Lisbon, since May.", [], "Where does Clara live?\nIn Lisbon, since May."),
+        ("Clara lives in Lisbon", "You told me so.", ["Clara lives in Lisbon."], None),
+        ("I leave on Thursday at nine.", "ok", ["I leave on Tuesday at nine."], "I leave on Thursday at nine.\nok"),
+        ("I don't love olives", "", ["I love olives"], "I don't love olives"),
+        ("I love olives", "", ["I don't love olives"], "I love olives"),
+        ("My code is 9876", "Your code is 9876.", ["My code is 1234"], "My code is 9876\nYour code is 9876."),
+        ("I love olives. Clara moved!", "", ["Clara moved. And: I LOVE olives"], None),
+        ("hi", "the", [], "hi\nthe"),
+        ("is it?", "", ["something"], None),
+        ("", "Anything.", [], None),
+    ],
+)
+def test_what_is_new(message: str, response: str, recalled: list[str], learned: str | None) -> None:
+    assert worth_learning(message, response, recalled) == learned
+
+
+def test_repeated_sentences_are_left_out_of_what_is_learned() -> None:
+    learned = worth_learning(
+        "What do you know about Clara?",
+        "Clara moved to Lisbon. She has a concert on Friday.",
+        ["My sister Clara moved to Lisbon."],
+    )
+    assert learned == "What do you know about Clara?\nShe has a concert on Friday."
+
+
+@given(st.text(max_size=300))
+def test_any_message_can_be_learned(message: str) -> None:
+    learned = worth_learning(message, message, [])
+    assert learned is None or 0 < len(learned) <= MAX_LEARNED_CHARS
+    assert worth_learning(message, "", [message]) in (None, learned, message.strip())

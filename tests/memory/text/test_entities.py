@@ -1,0 +1,39 @@
+"""The text of entities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from memory.text.entities import entity_text
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        ({"status": "open", "title": "Call Clara"}, "task\ntitle: Call Clara\nstatus: open"),
+        ({"dueDate": 1_800_000_000_000, "projectId": "p", "id": "t"}, "task\ndue date: Friday 15 January 2027"),
+        ({"tags": ["a", "b"], "empty": [], "none": None, "done": True}, "task\ndone: yes\ntags: a, b"),
+        ({"nested": {"who": "Ann"}, "estimate": 3.5}, "task\nestimate: 3.5\nnested: Ann"),
+        ({"dueDate": float("inf")}, "task\ndue date: inf"),
+        ({}, "task"),
+    ],
+)
+def test_the_text_of_an_entity(data: dict[str, Any], text: str) -> None:
+    assert entity_text("task", data) == text
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=50)
+@given(st.dictionaries(st.text(max_size=20), JSON, max_size=5))
+def test_any_entity_has_a_text(data: dict[str, Any]) -> None:
+    assert entity_text("note", data).startswith("note")
