@@ -1,4 +1,4 @@
-"""What the server does with `memory`: recall before an answer, storage after it, changes of entities.
+"""The server's use of `memory`: recall before an answer, storage after it, and changes of entities.
 
 `setup.py` opens the memory from the settings.
 """

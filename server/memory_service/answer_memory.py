@@ -1,4 +1,4 @@
-"""Memory around an answer. It never fails one: without memory in time an answer goes on, and the metrics say so."""
+"""Recall before an answer and storage after it. A failure of memory never fails an answer; it is logged and counted."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RecalledContext:
-    """What an answer is given: `prompt` for the model, `used` for the person, `texts` for storing the exchange."""
+    """Recalled memory: `prompt` is for the model, `used` for the person, `texts` for storing the exchange."""
 
     prompt: dict[str, Any] = field(default_factory=dict)
     used: Sequence[WsMemoryUsed] = ()
@@ -31,31 +31,31 @@ class RecalledContext:
 
 
 class AnswerMemory(Protocol):
-    """What answering asks of memory. Neither method raises but for cancellation."""
+    """What the answer pipeline needs from memory. Except for `forget`, methods raise only `Cancelled`."""
 
     async def recall(self, user_id: UUID, message: str) -> RecalledContext:
-        """What bears on `message`; nothing when it can't be had in time."""
+        """The memory that is relevant for `message`; empty if recall fails or takes too long."""
         ...
 
     async def store(
         self, chat: ChatInput, response: str, agent: str | None, recalled: RecalledContext, asked_at: datetime
     ) -> None:
-        """Commit the exchange and the user's changes until now; when this returns they are on disk, or logged as lost.
+        """Store the user's earlier changes, then the exchange. On return they are on disk, or a failure is logged.
 
-        Memory that was erased since `asked_at` stays empty of it.
+        An exchange that was asked at `asked_at` is not stored if the user's memory was erased after that.
         """
         ...
 
     def changed(self, user_id: UUID, change: WsMutationRecord) -> bool:
-        """The person's entity was changed: commit that soon, in the order of the calls. False: it can't be taken."""
+        """Queue a change of an entity; changes are stored in call order. Returns False if the queue is full."""
         ...
 
     async def committed(self, user_id: UUID) -> None:
-        """Wait, for a second at most, until what was changed before is committed."""
+        """Wait at most a second until the user's earlier changes are stored."""
         ...
 
     async def forget(self, user_id: UUID, item_id: UUID) -> list[Tier]:
-        """Remove one item; where something was removed. This one does raise what the database raises."""
+        """Remove one item. Returns the tiers it was removed from. Raises what the database raises."""
         ...
 
 
@@ -79,7 +79,7 @@ class MemoryService:
             log.warning("memory_recall_failed", reason=f"took over {self._recall_s:g} s")
             self._metrics.recalled("timeout", trio.current_time() - started)
             return RecalledContext()
-        # A border: whatever is wrong with memory, the person gets an answer.
+        # A boundary: the person gets an answer even if memory fails.
         except Exception as error:  # noqa: BLE001
             log.warning("memory_recall_failed", reason=type(error).__name__, detail=str(error))
             self._metrics.recalled("failed", trio.current_time() - started)
@@ -107,7 +107,7 @@ class MemoryService:
         except trio.TooSlowError:
             log.warning("memory_store_failed", reason=f"took over {self._store_s:g} s")
             self._metrics.stored("timeout")
-        # A border: the person has their answer, and it ends as it should.
+        # A boundary: the person already has the answer, and it must end normally.
         except Exception as error:  # noqa: BLE001
             log.warning("memory_store_failed", reason=type(error).__name__, detail=str(error))
             self._metrics.stored("failed")
@@ -129,22 +129,22 @@ class MemoryService:
 
     @property
     def waiting(self) -> int:
-        """Changed entities that are yet to be remembered."""
+        """Number of entity changes that are not yet stored."""
         return len(self._changes)
 
     async def run(self) -> None:
-        """Commit changed entities, and enrich what is stored; for ever."""
+        """Store entity changes and enrich stored exchanges until cancelled."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._middleware.enrichment.run)
             nursery.start_soon(self._changes.run)
 
     async def drain(self, within_s: float) -> None:
-        """Commit what was taken, before the server ends. What is left undone of enrichment, another server does."""
+        """Store the queued entity changes before the server ends. Enrichment is not waited for: it continues later."""
         await self._changes.drain(within_s)
 
 
 class NoMemory:
-    """`AnswerMemory` that holds nothing: for a pipeline without a database."""
+    """An `AnswerMemory` that stores nothing, for a pipeline without a database."""
 
     async def recall(self, user_id: UUID, message: str) -> RecalledContext:
         """Nothing."""

@@ -1,4 +1,4 @@
-"""A model's description of an exchange, for memory: one line about it, and the preferences stated in it."""
+"""Asks a model to describe an exchange for memory: a one-line summary, and the preferences stated in it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class _Answer(BaseModel):
 
 
 def describer(model: Model, metrics: Metrics) -> Describe:
-    """Ask `model` to describe exchanges. It raises what the model raises; tokens are counted on every path."""
+    """A function that asks `model` to describe an exchange. It raises what the model raises and counts all tokens."""
 
     async def describe(message: str, response: str) -> Description | None:
         said = {"person": message[:_MAX_SIDE_CHARS], "assistant": response[:_MAX_SIDE_CHARS]}
@@ -75,7 +75,7 @@ def describer(model: Model, metrics: Metrics) -> Describe:
 
 
 def read_description(text: str) -> Description | None:
-    """What the model said, whatever stands around the JSON; None when it is not what was asked for."""
+    """The description in the model's reply, ignoring text around the JSON; None if it is not valid."""
     try:
         answer = _Answer.model_validate_json(text[text.find("{") : text.rfind("}") + 1])
     except ValidationError:

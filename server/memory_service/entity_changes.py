@@ -1,7 +1,7 @@
-"""Changes of entities on their way into memory: taken at once, committed promptly, in order, again when that fails.
+"""Queues changes of entities and stores them in memory soon, in order, with retries.
 
-Between the two they are in the server's memory, which is bounded; what does not fit is refused, and who sent it is
-told. Each user has a lane of their own: a change that can't be stored holds up nobody else's.
+The queue is in the server's RAM and bounded: changes over its limits are refused, and the sender is told. Each user has
+their own queue, so a change that can't be stored delays no other user's.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _TICK: Final = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class ChangeLimits:
-    """Of what waits to be written: in all, and of one user. Bytes are those of the data, about."""
+    """Limits of the queued changes, in total and per user. Bytes are the approximate size of the data."""
 
     changes: int = 20_000
     total_bytes: int = 64 << 20
@@ -43,8 +43,8 @@ class ChangeLimits:
 
 
 @dataclass(slots=True)
-class _Lane:
-    """One user's waiting changes, oldest first, with the size of each; `done` of all that were `taken` are settled."""
+class _UserQueue:
+    """One user's queued changes with their sizes, oldest first. `done` of `taken` changes are stored or given up."""
 
     waiting: deque[tuple[EntityChange, int]] = field(default_factory=deque)
     size: int = 0
@@ -58,7 +58,7 @@ def _now() -> datetime:
 
 
 class EntityChanges:
-    """`run` it in the server's nursery."""
+    """The queue of entity changes. Start `run` in the server's nursery."""
 
     def __init__(
         self,
@@ -67,12 +67,12 @@ class EntityChanges:
         limits: ChangeLimits | None = None,
         clock: Callable[[], datetime] = _now,
     ) -> None:
-        """`write` commits changes in their order, all or none, and may be given the same ones again."""
+        """`write` commits changes in order, all or none. It must be idempotent, because changes are retried."""
         self._write = write
         self._metrics = metrics
         self._limits = limits or ChangeLimits()
         self._clock = clock
-        self._lanes: dict[UUID, _Lane] = {}
+        self._queues: dict[UUID, _UserQueue] = {}
         self._waiting = 0
         self._bytes = 0
         self._last = datetime.min.replace(tzinfo=UTC)
@@ -85,10 +85,10 @@ class EntityChanges:
         return self._waiting
 
     def take(self, user_id: UUID, record: WsMutationRecord) -> bool:
-        """Accept a change, as of now; False when too much is waiting: it is logged, counted and not kept."""
+        """Queue a change with the present time. Returns False, logs and counts it if a limit is reached."""
         limits, size = self._limits, len(repr(record.data))
-        lane = self._lanes.get(user_id)
-        mine, mine_bytes = (len(lane.waiting), lane.size) if lane is not None else (0, 0)
+        queue = self._queues.get(user_id)
+        mine, mine_bytes = (len(queue.waiting), queue.size) if queue is not None else (0, 0)
         if (
             self._waiting >= limits.changes
             or self._bytes + size > limits.total_bytes
@@ -98,71 +98,74 @@ class EntityChanges:
             log.warning("memory_change_refused", entity=record.entity, waiting=self._waiting, of_this_user=mine)
             self._metrics.entity_remembered("refused")
             return False
-        if lane is None:
-            lane = self._lanes[user_id] = _Lane()
+        if queue is None:
+            queue = self._queues[user_id] = _UserQueue()
             if self._nursery is not None:
-                self._nursery.start_soon(self._serve, user_id, lane)
-        # No two at the same time, whatever the clock does: the later one wins.
+                self._nursery.start_soon(self._serve, user_id, queue)
+        # Each change gets a later time than the one before, even if the clock steps back: the later change wins.
         self._last = max(self._clock(), self._last + _TICK)
         change = EntityChange(record.op, record.entity, record.id, record.data, self._last)
-        lane.waiting.append((change, size))
-        lane.size += size
-        lane.taken += 1
+        queue.waiting.append((change, size))
+        queue.size += size
+        queue.taken += 1
         self._waiting += 1
         self._bytes += size
         return True
 
     async def run(self) -> None:
-        """Write what is taken, for ever."""
+        """Store queued changes until cancelled."""
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
-            for user_id, lane in self._lanes.items():
-                nursery.start_soon(self._serve, user_id, lane)
+            for user_id, queue in self._queues.items():
+                nursery.start_soon(self._serve, user_id, queue)
             await trio.sleep_forever()
 
     async def written(self, user_id: UUID) -> None:
-        """Wait until what was taken of this user until now is committed, or given up."""
-        lane = self._lanes.get(user_id)
-        if lane is not None:
-            target = lane.taken
-            while lane.done < target:
-                await lane.progress.wait()
+        """Wait until all changes of this user that are queued now are stored or given up."""
+        queue = self._queues.get(user_id)
+        if queue is not None:
+            target = queue.taken
+            while queue.done < target:
+                await queue.progress.wait()
 
     async def drain(self, within_s: float) -> int:
-        """Write what is waiting, in haste, for at most so long; how many changes are lost when the server now ends."""
+        """Store the queued changes with short retry delays, for at most `within_s` seconds.
+
+        Returns how many changes are lost if the server ends now.
+        """
         self._hurry.set()
         with trio.move_on_after(within_s):
-            while self._lanes:
+            while self._queues:
                 await self._settled.wait()
         if self._waiting:
             log.error("memory_changes_lost", count=self._waiting)
             self._metrics.entity_remembered("lost", self._waiting)
         return self._waiting
 
-    async def _serve(self, user_id: UUID, lane: _Lane) -> None:
+    async def _serve(self, user_id: UUID, queue: _UserQueue) -> None:
         delay_s, batch_size = _FIRST_DELAY_S, _BATCH
-        while lane.waiting:
-            batch = [change for change, _ in islice(lane.waiting, batch_size)]
+        while queue.waiting:
+            batch = [change for change, _ in islice(queue.waiting, batch_size)]
             try:
                 async with self._writers:
                     await self._write(user_id, batch)
-            # The border of one user's changes: what passes is waited for, the rest is found out and left out.
+            # The boundary of one user's changes: transient errors are retried; other failed changes are skipped.
             except Exception as error:  # noqa: BLE001
                 if is_transient(error):
-                    log.warning("memory_changes_wait", count=len(lane.waiting), reason=type(error).__name__)
+                    log.warning("memory_changes_wait", count=len(queue.waiting), reason=type(error).__name__)
                     self._metrics.entity_remembered("retried", len(batch))
                     await self._pause(delay_s)
                     delay_s = min(2 * delay_s, _LAST_DELAY_S)
                 elif isinstance(error, NoSuchUser) or len(batch) == 1:
                     log.warning("memory_change_failed", count=len(batch), reason=type(error).__name__)
-                    self._settle(lane, len(batch), "failed")
+                    self._settle(queue, len(batch), "failed")
                     batch_size = _BATCH
                 else:
                     batch_size = 1
             else:
-                self._settle(lane, len(batch), "ok")
+                self._settle(queue, len(batch), "ok")
                 delay_s = _FIRST_DELAY_S
-        del self._lanes[user_id]
+        del self._queues[user_id]
         self._settled.set()
         self._settled = trio.Event()
 
@@ -173,13 +176,13 @@ class EntityChanges:
         with trio.move_on_after(delay_s):
             await self._hurry.wait()
 
-    def _settle(self, lane: _Lane, count: int, outcome: Literal["ok", "failed"]) -> None:
+    def _settle(self, queue: _UserQueue, count: int, outcome: Literal["ok", "failed"]) -> None:
         for _ in range(count):
-            _, size = lane.waiting.popleft()
-            lane.size -= size
+            _, size = queue.waiting.popleft()
+            queue.size -= size
             self._bytes -= size
-        lane.done += count
+        queue.done += count
         self._waiting -= count
         self._metrics.entity_remembered(outcome, count)
-        lane.progress.set()
-        lane.progress = trio.Event()
+        queue.progress.set()
+        queue.progress = trio.Event()

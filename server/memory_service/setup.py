@@ -1,4 +1,4 @@
-"""Memory put together from the settings: keys, the embedding model, and the model that summarises."""
+"""Opens memory from the settings: keys, the embedding model, and the model that summarises."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _SHARES_FOLDER: Final = "key-shares"
 
 @dataclass(frozen=True, slots=True)
 class OpenMemory:
-    """Memory ready for use, what is to be run beside it, and how the banner names it."""
+    """Opened memory. Start `upkeep.run` in the server's nursery; `description` is for the banner."""
 
     middleware: MemoryMiddleware
     upkeep: KeyUpkeep
@@ -46,16 +46,16 @@ class OpenMemory:
 
 
 def user_keys(settings: Settings, master_keys: Sequence[str]) -> UserKeys:
-    """The users' keys under these master keys, with shares where the settings keep them."""
+    """The users' keys, encrypted with these master keys, with key shares if the settings have a folder for them."""
     folder = shares_folder(settings)
     return UserKeys(KeyRing(master_keys), FolderShares(folder) if folder is not None else None)
 
 
 def shares_folder(settings: Settings) -> Path | None:
-    """Where key shares are kept: where the settings say; by default only beside an embedded database."""
+    """The folder of key shares: that of the settings, or one in the state folder if the database is embedded."""
     if settings.key_shares_dir is not None:
         return settings.key_shares_dir
-    # Servers of one database need one folder, and the state folder of this machine is not known to be that.
+    # All servers of a database need the same folder, and other machines may not share this state folder.
     return settings.state_dir / _SHARES_FOLDER if settings.database_url is None else None
 
 
@@ -74,8 +74,8 @@ async def open_memory(
     if shares_folder(settings) is None:
         log.warning(
             "no_key_shares",
-            meaning="erasing does not reach backups of the database",
-            advice="set TESSERA_KEY_SHARES_DIR before people register",
+            meaning="erased memory stays readable in backups of the database",
+            advice="set TESSERA_KEY_SHARES_DIR before the first user registers",
         )
     embedder, description = await open_embedder(settings, client)
     limits = MemoryLimits(
@@ -92,7 +92,7 @@ async def open_memory(
 
 
 async def open_embedder(settings: Settings, client: httpx.AsyncClient) -> tuple[Embedder | None, str]:
-    """The embedding model of the settings, or the one in the state folder, or none; and how the banner names it."""
+    """(embedder, its description for the banner): the API of the settings, else the local model, else None."""
     if settings.embedding_url is not None and settings.embedding_model_name is not None:
         endpoint = EmbeddingEndpoint(
             settings.embedding_model_name,
@@ -109,9 +109,9 @@ async def open_embedder(settings: Settings, client: httpx.AsyncClient) -> tuple[
         return None, f"words only; {error}"
     except (ModelMissing, EmbeddingError) as error:
         log.info("no_embedding_model", reason=str(error))
-        return None, "words only; `python -m memory fetch-model` brings the model for meaning"
+        return None, "words only; run `python -m memory fetch-model` to search by meaning too"
     return embedder, f"words and meaning ({embedder.name})"
 
 
 KEY_FAULTS: Final = (KeysDoNotFit, WrongMasterKey, MissingKeyShare)
-"""What users' keys raise that do not open: the operator's to mend."""
+"""Errors of users' keys that do not decrypt. An operator can fix them."""

@@ -1,6 +1,6 @@
 """The HTTP routes: accounts, chat without a socket, memory, health, metrics and the OpenAPI document.
 
-`app.py` puts the routes together; `services.py` names everything that they use.
+`app.py` combines the routes; `services.py` lists everything that they use from outside.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The quart-trio application: the routes put together, each request logged and counted."""
+"""The quart-trio application: combines the routes, and logs and counts each request."""
 
 from __future__ import annotations
 
@@ -33,28 +33,28 @@ _RESPONSE_TIMEOUT_S: Final = 30.0
 
 
 class NameConverter(BaseConverter):
-    """A name that a person made up, at the end of a path: of any characters, slashes too."""
+    """A name chosen by a person, at the end of a path: any characters, including slashes."""
 
     regex = ".*"
     part_isolating = False
 
 
 class RestApp(QuartTrio):
-    """Gives each request the nursery it runs in. No cookies, and no files but the playground's."""
+    """Gives each request the nursery it runs in. Uses no cookies, and serves no files except the playground's."""
 
     request_class = RestRequest
     asgi_http_class = RestConnection
 
 
 def build_app(services: RestServices) -> QuartTrio:
-    """The application over `services`. It keeps no state but its rate limits, so a process may build several."""
+    """The application on `services`. Its only state is its rate limits, so a process may build several."""
     app = RestApp("server.rest", static_folder=None)
     app.config.update(
         MAX_CONTENT_LENGTH=services.limits.max_body_bytes,
         BODY_TIMEOUT=services.limits.body_timeout_s,
         RESPONSE_TIMEOUT=_RESPONSE_TIMEOUT_S,
     )
-    # A doubled slash is another path: a redirect would be an answer without our error body.
+    # A path with a doubled slash is another path. A redirect would be a response without the JSON error body.
     app.url_map.merge_slashes = False
     app.url_map.converters["name"] = NameConverter
     install_error_handlers(app)
@@ -69,7 +69,7 @@ def build_app(services: RestServices) -> QuartTrio:
 
     @app.before_request
     async def bind_request_id() -> None:
-        # Each request runs in a task of its own, so the binding ends with it.
+        # Each request runs in its own task, so the binding ends with the request.
         structlog.contextvars.bind_contextvars(http_request_id=uuid4().hex)
 
     @app.after_request

@@ -1,4 +1,4 @@
-"""Making an account and logging in: what a device does before its first hello."""
+"""The routes for registration and login, which a device uses before its first `device_hello`."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class LoginBody(BaseModel):
 
 
 class RegisterBody(LoginBody):
-    """A new account. The password's length is its only rule."""
+    """A new account. The only rule for the password is its length."""
 
     password: SecretStr = Field(min_length=MIN_PASSWORD_CHARS, max_length=MAX_PASSWORD_CHARS)
 
 
 class TokenAnswer(BaseModel):
-    """`access_token` goes into `device_hello` and `Authorization: Bearer`; it is good for `expires_in` seconds."""
+    """`access_token` is for `device_hello` and `Authorization: Bearer`; it is valid for `expires_in` seconds."""
 
     user_id: UUID
     access_token: str
@@ -51,21 +51,21 @@ class TokenAnswer(BaseModel):
 _REFUSALS: Final = {
     408: "The body did not arrive in time.",
     413: "The body is too large.",
-    415: "The body is not sent as JSON.",
+    415: "The Content-Type is not application/json.",
     422: "The body is malformed.",
-    429: "Too many attempts from this address or for this e-mail; see Retry-After.",
+    429: "Too many attempts from this network address or for this e-mail address; see Retry-After.",
     500: "The server failed.",
-    503: "The database cannot be reached.",
+    503: "The database can't be reached.",
 }
 REGISTER: Final = Operation(
     method="POST",
     path="/api/v1/auth/register",
     name="register",
-    summary="Make an account",
+    summary="Create an account",
     tag="auth",
     body=RegisterBody,
-    answers={201: Answer("The account is made.", TokenAnswer)},
-    refusals={**_REFUSALS, 409: "There is an account with this e-mail."},
+    answers={201: Answer("The account is created.", TokenAnswer)},
+    refusals={**_REFUSALS, 409: "An account with this e-mail address exists already."},
 )
 LOGIN: Final = Operation(
     method="POST",
@@ -75,13 +75,13 @@ LOGIN: Final = Operation(
     tag="auth",
     body=LoginBody,
     answers={200: Answer("Logged in.", TokenAnswer)},
-    refusals={**_REFUSALS, 401: "The e-mail or the password is wrong."},
+    refusals={**_REFUSALS, 401: "The e-mail address or the password is wrong."},
 )
 OPERATIONS: Final = (REGISTER, LOGIN)
 
 
 def auth_routes(services: RestServices, clock: Callable[[], float]) -> Blueprint:
-    """The routes of this file. `clock` is monotonic, in seconds."""
+    """The routes of this module. `clock` is monotonic, in seconds."""
     routes = Blueprint("auth", __name__)
     limits = services.limits
     by_address = RateLimiter(limits.auth_address_rate_per_s, limits.auth_address_burst)

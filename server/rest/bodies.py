@@ -1,4 +1,4 @@
-"""Reading a request: its JSON body, validated once, and who sent it."""
+"""Reads a request: its JSON body, validated once, its authenticated user and its network address."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from server.accounts import AuthenticatedUser, TokenExpired, TokenInvalid, Token
 from server.rest.errors import ApiError, unauthorized
 from streaming.wire import well_formed_json
 
-_NOT_JSON = "The body is not JSON."
+_NOT_JSON = "The body is not valid JSON."
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -23,7 +23,7 @@ async def read_body(model: type[M]) -> M:
     Werkzeug's 413 and 408 come out as they are. Unpaired surrogates in the body become U+FFFD, as in a device's frames.
     """
     if request.mimetype != "application/json":
-        raise ApiError(415, "unsupported_media_type", "Send the body as Content-Type: application/json.")
+        raise ApiError(415, "unsupported_media_type", "Send the body with Content-Type: application/json.")
     data: bytes = await request.get_data(cache=False, as_text=False, parse_form_data=False)
     try:
         return model.model_validate_json(well_formed_json(data.decode()))
@@ -37,15 +37,17 @@ def _sentence(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     if first["type"] == "json_invalid":
         return _NOT_JSON
-    place = ".".join(str(part) for part in first["loc"]) or "the body"
-    return f"{place}: {first['msg'].removeprefix('Value error, ').removesuffix('.')}."
+    path = ".".join(str(part) for part in first["loc"]) or "the body"
+    return f"{path}: {first['msg'].removeprefix('Value error, ').removesuffix('.')}."
 
 
 def authenticated_user(tokens: Tokens) -> AuthenticatedUser:
-    """Who sent the current request. Raises `ApiError` 401 with a challenge that says what is wrong with the token."""
+    """The user who sent the current request. Raises `ApiError` 401 with a challenge that says what is wrong."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
-        raise unauthorized("This call needs Authorization: Bearer and an access token; log in to get one.")
+        raise unauthorized(
+            "This request needs the header Authorization: Bearer with an access token. Log in to get one."
+        )
     try:
         return tokens.verify(token.strip())
     except TokenExpired as error:
@@ -56,16 +58,16 @@ def authenticated_user(tokens: Tokens) -> AuthenticatedUser:
 
 
 def client_address() -> str:
-    """What the current request's sender is limited by; see `address_key`.
+    """The rate-limit key of the current request's network address; see `address_key`.
 
-    Forwarding headers are not believed: behind a proxy, every client has the proxy's address.
+    Forwarding headers are not trusted: behind a proxy, all clients have the proxy's address.
     """
     client = request.scope.get("client")
     return address_key(str(client[0]) if client else "")
 
 
 def address_key(host: str) -> str:
-    """An IPv4 address as it is; of an IPv6 address its /64, all of which one subscriber has."""
+    """An IPv4 address unchanged; for an IPv6 address its /64 network, which one subscriber has entirely."""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:

@@ -25,7 +25,7 @@ EVENT_STREAM: Final = "text/event-stream"
 
 
 class ChatBody(BaseModel):
-    """A chat request. `scope` says what a popup was opened on; it goes with mode popup and only with it."""
+    """A chat request. `scope` is what a popup was opened on; mode popup requires it, and mode home forbids it."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
@@ -33,14 +33,16 @@ class ChatBody(BaseModel):
     conversation_history: list[WsHistoryMessage] = Field(default_factory=list, max_length=200)
     mode: Literal["home", "popup"] = "home"
     scope: WsScope | None = None
-    device_id: UUID | None = Field(default=None, description="Runs the tools; left out: the device that came last.")
+    device_id: UUID | None = Field(
+        default=None, description="The device that runs the tools; without it, the one that connected last."
+    )
     session_id: Annotated[str, Field(max_length=200)] | None = Field(default=None, description="Chat session.")
     request_id: UUID | None = Field(default=None, description="A retry of the same id runs nothing")
 
     @model_validator(mode="after")
     def _scope_fits_mode(self) -> Self:
         if (self.mode == "popup") != (self.scope is not None):
-            raise ValueError("scope goes with mode popup, and mode popup needs a scope")
+            raise ValueError("mode popup needs a scope, and mode home must have none")
         return self
 
     def to_input(self, user_id: UUID) -> ChatInput:
@@ -62,9 +64,9 @@ CHAT: Final = Operation(
     name="chat",
     summary="Ask the agents",
     description=(
-        "Answers once the answer is complete, as JSON; or, with `Accept: text/event-stream`, as it is made: the `data`"
-        " of each event is a server frame of the device protocol, `event` its type and `id` its `seq`, and the last is"
-        " `stream_end`. Tools run on the user's connected device. Closing the connection cancels the request."
+        "Responds with JSON when the answer is complete. With `Accept: text/event-stream` it streams the answer: the"
+        " `data` of each event is a server frame of the device protocol, `event` its type and `id` its `seq`; the last"
+        " one is `stream_end`. Tools run on the user's connected device. Closing the connection cancels the request."
     ),
     tag="chat",
     body=ChatBody,
@@ -72,13 +74,13 @@ CHAT: Final = Operation(
     answers={200: Answer("The answer.", ChatAnswer, (EVENT_STREAM,))},
     refusals={
         401: "No valid access token.",
-        404: "The device does not have what the scope names.",
+        404: "The device does not have the item that the scope names.",
         408: "The body did not arrive in time.",
-        409: "This request_id is in use or was used lately.",
+        409: "This request_id is in use or was used recently.",
         413: "The body or the message is too long.",
-        415: "The body is not sent as JSON.",
+        415: "The Content-Type is not application/json.",
         422: "The body is malformed.",
-        429: "Too many requests of this user at once, or the day's tokens are spent.",
+        429: "This user has too many running requests, or has used the daily limit of tokens.",
         500: "The server failed.",
         502: "The model failed.",
         503: "The model or the server is busy or not available, or the request was cancelled.",
@@ -90,7 +92,7 @@ OPERATIONS: Final = (CHAT,)
 
 
 def chat_routes(services: RestServices) -> Blueprint:
-    """The routes of this file."""
+    """The routes of this module."""
     routes = Blueprint("chat", __name__)
 
     @routes.route(CHAT.path, methods=[CHAT.method])

@@ -1,4 +1,4 @@
-"""A chat answer as one JSON body: the frames of a stream put together."""
+"""A chat answer as one JSON body, collected from the frames of a stream."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TextAnswerBlock(BaseModel):
 
 
 class DataAnswerBlock(BaseModel):
-    """A block that came whole; the fields of its data stand beside `block` and `type`."""
+    """A block that arrived in one frame; the fields of its data are beside `block` and `type`."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -40,7 +40,7 @@ class DataAnswerBlock(BaseModel):
 
 
 class ChatAnswer(BaseModel):
-    """A completed answer. `agent` with mode home, `domain` with popup; `blocks` in the order of their indexes."""
+    """A completed answer. Mode home sets `agent`, mode popup sets `domain`; `blocks` are in index order."""
 
     request_id: UUID
     agent: Optional[str]
@@ -53,7 +53,7 @@ class ChatAnswer(BaseModel):
 
 
 class AnswerCollector:
-    """Takes a request's frames in order and makes its `ChatAnswer`. Frames of other kinds are passed over."""
+    """Collects a request's frames, given in order, into its `ChatAnswer`. Ignores frames of other types."""
 
     def __init__(self) -> None:
         self._agent: str | None = None
@@ -76,7 +76,7 @@ class AnswerCollector:
                 pass
 
     def answer(self, end: WsStreamEnd) -> ChatAnswer:
-        """The whole answer, once `end` says that it is completed."""
+        """The whole answer; `end` must have the status completed."""
         texts = {index: TextAnswerBlock(block=index, content="".join(chunks)) for index, chunks in self._chunks.items()}
         blocks = self._whole | texts
         return ChatAnswer(

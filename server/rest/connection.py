@@ -1,4 +1,4 @@
-"""One HTTP request's nursery, handed to the route that answers it."""
+"""Gives a route the nursery of the HTTP request that it answers."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class RestRequest(TrioRequest):
 
 
 class RestConnection(TrioASGIHTTPConnection):
-    """quart-trio runs each request in a nursery of its own; this gives the request a reference to it."""
+    """quart-trio runs each request in its own nursery; this class gives the request a reference to it."""
 
-    async def handle_request(  # type: ignore[override]  # as quart-trio overrides it, with the nursery
+    async def handle_request(  # type: ignore[override]  # quart-trio overrides it with the same nursery parameter
         self, nursery: trio.Nursery, request: Request, send: ASGISendCallable
     ) -> None:
         if isinstance(request, RestRequest):

@@ -1,4 +1,4 @@
-"""Cross-origin use of the REST routes (CORS): for the pages of the origins in the settings, and for no others."""
+"""Cross-origin use of the REST routes (CORS), only for pages of the origins in the settings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PREFLIGHT_AGE_S: Final = "600"
 
 
 def install_cors(app: QuartTrio, origins: AllowedOrigins) -> None:
-    """Answer preflights and mark answers for allowed origins. There are no cookies, so credentials are not shared."""
+    """Answer preflights, and add CORS headers for allowed origins. Credentials are not shared: there are no cookies."""
 
     @app.before_request
     async def preflight() -> Response | None:

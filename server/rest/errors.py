@@ -1,4 +1,4 @@
-"""How a refusal looks over HTTP: `{"error": {"code", "message", "retryable"}}` with the status that fits."""
+"""Errors over HTTP: the body `{"error": {"code", "message", "retryable"}}`, with the matching status."""
 
 from __future__ import annotations
 
@@ -43,21 +43,25 @@ STATUS_OF: Final[Mapping[ErrorCode, int]] = {
     ErrorCode.MEMORY_UNAVAILABLE: 503,
     ErrorCode.INTERNAL: 500,
 }
-"""The HTTP status of each code that the answer pipeline may end with."""
+"""The HTTP status of each error code of the answer pipeline."""
 
-# What the framework itself refuses, in our words: code, message, retryable.
+# Errors that the framework raises, as (code, message, retryable).
 _HTTP_ERRORS: Final[Mapping[int, tuple[str, str, bool]]] = {
     400: ("bad_request", "The request could not be read.", False),
-    404: ("not_found", "There is nothing at this path; GET /openapi.json lists what there is.", False),
-    405: ("method_not_allowed", "This path does not take this method; see the Allow header.", False),
+    404: ("not_found", "Nothing is at this path. GET /openapi.json lists all paths.", False),
+    405: (
+        "method_not_allowed",
+        "This path does not allow this method; the Allow header lists those that it allows.",
+        False,
+    ),
     408: ("body_timeout", "The request's body did not arrive in time.", True),
-    413: ("body_too_large", "The request's body is larger than this server reads.", False),
+    413: ("body_too_large", "The request's body is larger than this server accepts (TESSERA_MAX_FRAME_BYTES).", False),
 }
 _KEPT_HEADERS: Final = ("Allow", "Retry-After")
 
 
 class ErrorDetail(BaseModel):
-    """`code` is stable, for programs; `message` is a sentence for people."""
+    """`code` is stable and for programs; `message` is a sentence for people."""
 
     code: str
     message: str
@@ -71,7 +75,7 @@ class ErrorBody(BaseModel):
 
 
 class ChatErrorBody(ErrorBody):
-    """A chat request that was accepted and did not complete: what it had already changed, and what it cost."""
+    """An accepted chat request that did not complete, with the changes it had made and its token usage."""
 
     request_id: UUID
     mutations: list[WsMutationRecord] = Field(default_factory=list)
@@ -79,7 +83,7 @@ class ChatErrorBody(ErrorBody):
 
 
 class ApiError(Exception):
-    """Ends a request with `status` and an error body; raised by routes, rendered by the app's error handler."""
+    """Ends a request with `status` and an error body. Routes raise it; the app's error handler renders it."""
 
     def __init__(
         self,
@@ -100,7 +104,7 @@ class ApiError(Exception):
 
 
 class ChatFailed(ApiError):
-    """The request was accepted and ended as `end` says, which is not `completed`."""
+    """An accepted request ended with the status and error of `end`, which is not `completed`."""
 
     def __init__(self, end: WsStreamEnd) -> None:
         if end.error is not None:
@@ -121,30 +125,30 @@ class ChatFailed(ApiError):
 
 
 def unauthorized(message: str, *, code: str = ErrorCode.UNAUTHORIZED, challenge: str = "") -> ApiError:
-    """A 401 with the challenge of RFC 6750; `challenge` is its `error="..."` part, if any."""
+    """An error 401 with a challenge of RFC 6750; `challenge` is its `error="..."` part, if any."""
     header = 'Bearer realm="tessera"' + (f", {challenge}" if challenge else "")
     return ApiError(401, code, message, headers={"WWW-Authenticate": header})
 
 
 def rate_limited(wait_s: float) -> ApiError:
-    """A 429 that says when to come back."""
+    """An error 429 with Retry-After."""
     seconds = max(1, math.ceil(wait_s))
     return ApiError(
         429,
         ErrorCode.RATE_LIMITED,
-        f"Too many attempts; try again in {seconds} s.",
+        f"Too many attempts. Try again in {seconds} s.",
         retryable=True,
         headers={"Retry-After": str(seconds)},
     )
 
 
 def json_response(body: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """`body` as JSON; fields that a model leaves out when None are left out."""
+    """`body` as a JSON response. Fields of type `Optional` that are None are left out."""
     return Response(body.model_dump_json(), status, dict(headers or {}), content_type="application/json")
 
 
 def install_error_handlers(app: QuartTrio) -> None:
-    """Give every failure of a route, the framework's own too, the one shape."""
+    """Give every error of a route or of the framework the same JSON body."""
 
     @app.errorhandler(ApiError)
     async def refused(error: ApiError) -> Response:
@@ -167,12 +171,14 @@ def install_error_handlers(app: QuartTrio) -> None:
     @app.errorhandler(PoolClosed)
     async def no_database(error: Exception) -> Response:
         log.warning("database_unavailable", fault=type(error).__name__)
-        failure = ApiError(503, "database_unavailable", "The database cannot be reached now.", retryable=True)
+        failure = ApiError(503, "database_unavailable", "The database can't be reached now. Try again.", retryable=True)
         return json_response(failure.body(), failure.status)
 
     @app.errorhandler(Exception)
     async def fault(error: Exception) -> Response:
-        # The border of one HTTP request. The message stays in the log: it may name what the caller must not see.
+        # The boundary of one HTTP request. The message is only logged: it may contain what the caller must not see.
         log.error("http_request_failed", exc_info=error)
-        failure = ApiError(500, ErrorCode.INTERNAL, "The server failed to answer; the fault is logged.", retryable=True)
+        failure = ApiError(
+            500, ErrorCode.INTERNAL, "The server failed to answer; its log has the error.", retryable=True
+        )
         return json_response(failure.body(), failure.status)

@@ -1,4 +1,4 @@
-"""A person's own memory: read it all, set or remove a preference, forget one thing, erase everything."""
+"""The routes for a user's own memory: export it, set or delete a preference, forget one item, erase everything."""
 
 from __future__ import annotations
 
@@ -33,49 +33,49 @@ class CoreBody(BaseModel):
 
 
 class CoreAnswer(BaseModel):
-    """The preference as it is now."""
+    """The preference after the change."""
 
     key: str
     value: JsonValue
 
 
 class ForgottenAnswer(BaseModel):
-    """In which tiers something was removed."""
+    """The tiers that a forgotten item was removed from."""
 
     id: UUID
     tiers: list[MemoryTier]
 
 
 class ReceiptAnswer(BaseModel):
-    """What an erasure removed, and which key it destroyed. Fingerprints name keys and tell nothing about them."""
+    """What an erasure removed, and which key it destroyed. Fingerprints identify keys without revealing them."""
 
     user_id: UUID
     erased_at: datetime
-    removed: dict[str, int] = Field(description="Rows by tier; `terms` are those of the search index.")
-    key_before: str | None = Field(description="Null when the old key could not be opened any more.")
+    removed: dict[str, int] = Field(description="Removed rows by tier; `terms` are those of the search index.")
+    key_before: str | None = Field(description="Fingerprint of the destroyed key; null if it could not be decrypted.")
     key_after: str
     backups_unreadable: bool = Field(
-        description="Whether copies of the database made before can't be read any more either."
+        description="Whether the memory in earlier backups of the database is unreadable too."
     )
 
 
 _REFUSALS: Final = {
     401: "No valid access token.",
     500: "The server failed.",
-    503: "The database is away.",
+    503: "The database can't be reached.",
 }
 _BODY_REFUSALS: Final = {
     408: "The body did not arrive in time.",
     413: "The body is too large.",
-    415: "The body is not sent as JSON.",
-    422: "The name or the value is not one that memory takes.",
+    415: "The Content-Type is not application/json.",
+    422: "The name or the value of the preference is not allowed.",
 }
 EXPORT: Final = Operation(
     method="GET",
     path="/api/v1/memory",
     name="export_memory",
-    summary="Read all of one's memory",
-    description="One JSON object a line, each with its `tier`; one that does not decrypt has `unreadable` true.",
+    summary="Export the user's memory",
+    description="One JSON object per line with its `tier`; an item that does not decrypt has `unreadable` true.",
     tag="memory",
     authenticated=True,
     answers={200: Answer("All tiers, decrypted.", None, (NDJSON,))},
@@ -85,10 +85,10 @@ ERASE: Final = Operation(
     method="DELETE",
     path="/api/v1/memory",
     name="erase_memory",
-    summary="Erase all of one's memory and destroy its key",
+    summary="Erase the user's memory and destroy its key",
     tag="memory",
     authenticated=True,
-    answers={200: Answer("It is erased; the receipt says what.", ReceiptAnswer)},
+    answers={200: Answer("The memory is erased; the receipt lists what was removed.", ReceiptAnswer)},
     refusals=_REFUSALS,
 )
 SET_CORE: Final = Operation(
@@ -99,45 +99,45 @@ SET_CORE: Final = Operation(
     tag="memory",
     body=CoreBody,
     authenticated=True,
-    answers={200: Answer("It is set.", CoreAnswer)},
+    answers={200: Answer("The preference is set.", CoreAnswer)},
     refusals={
         **_REFUSALS,
         **_BODY_REFUSALS,
-        409: "There are as many as there may be; or another request set or removed it meanwhile.",
+        409: "The maximum number of preferences is reached, or another request changed this preference.",
     },
 )
 DELETE_CORE: Final = Operation(
     method="DELETE",
     path="/api/v1/memory/core/{key}",
     name="delete_preference",
-    summary="Remove a preference with its history",
+    summary="Delete a preference and its history",
     tag="memory",
     authenticated=True,
-    answers={204: Answer("It is removed.")},
-    refusals={**_REFUSALS, 404: "There is no such preference."},
+    answers={204: Answer("The preference is deleted.")},
+    refusals={**_REFUSALS, 404: "No preference has this name."},
 )
 FORGET: Final = Operation(
     method="DELETE",
     path="/api/v1/memory/items/{memory_id}",
     name="forget_memory",
-    summary="Forget one thing",
-    description="Goes with the conversation it was learned from, or with what was learned from that conversation.",
+    summary="Forget one item",
+    description="Also removes the conversation that it was learned from, or what was learned from it.",
     tag="memory",
     authenticated=True,
-    answers={200: Answer("It is removed for good.", ForgottenAnswer)},
-    refusals={**_REFUSALS, 404: "Memory does not have this."},
+    answers={200: Answer("The item is removed permanently.", ForgottenAnswer)},
+    refusals={**_REFUSALS, 404: "Memory has no item with this id."},
 )
 OPERATIONS: Final = (EXPORT, ERASE, SET_CORE, DELETE_CORE, FORGET)
 
 
 def memory_routes(services: RestServices) -> Blueprint:
-    """The routes of this file."""
+    """The routes of this module."""
     routes = Blueprint("memory", __name__)
 
     def owner() -> tuple[MemoryMiddleware, UUID]:
         user = authenticated_user(services.tokens)
         if services.memory is None:
-            raise ApiError(503, ErrorCode.MEMORY_UNAVAILABLE, "This server has no memory.", retryable=True)
+            raise ApiError(503, ErrorCode.MEMORY_UNAVAILABLE, "Memory is not available on this server.", retryable=True)
         return services.memory, user.user_id
 
     @routes.errorhandler(NoSuchUser)
@@ -150,13 +150,13 @@ def memory_routes(services: RestServices) -> Blueprint:
         memory, user_id = owner()
         lines = _lines(memory, user_id)
         try:
-            # The first page here, so that a refusal can still become a status.
+            # The first page is read here, so that an error can still set the HTTP status.
             first = await anext(lines, b"")
         except BaseException:
             await lines.aclose()
             raise
         response = Response(LineStream(first, lines), 200, content_type=NDJSON)
-        response.timeout = None  # as long as the client takes
+        response.timeout = None  # no limit: the export takes as long as the client needs
         return response
 
     @routes.route(rule_of(ERASE), methods=[ERASE.method])
@@ -174,10 +174,17 @@ def memory_routes(services: RestServices) -> Blueprint:
         except InvalidCoreValue as error:
             raise ApiError(422, "invalid_preference", str(error)) from None
         except TooManyPreferences:
-            raise ApiError(409, "too_many_preferences", "Remove a preference before you add another.") from None
+            raise ApiError(
+                409,
+                "too_many_preferences",
+                "The maximum number of preferences is reached. Delete one before you add another.",
+            ) from None
         except PreferenceChanged:
             raise ApiError(
-                409, "preference_changed", "This preference was set or removed meanwhile.", retryable=True
+                409,
+                "preference_changed",
+                "Another request changed this preference at the same time. Read it and try again.",
+                retryable=True,
             ) from None
         return json_response(CoreAnswer(key=key, value=body.value))
 
@@ -185,7 +192,7 @@ def memory_routes(services: RestServices) -> Blueprint:
     async def delete_core(key: str) -> Response:
         memory, user_id = owner()
         if not await memory.delete_core(user_id, key):
-            raise ApiError(404, "unknown_preference", "There is no preference of this name.")
+            raise ApiError(404, "unknown_preference", "No preference has this name.")
         return Response("", 204)
 
     @routes.route(rule_of(FORGET), methods=[FORGET.method])
@@ -196,11 +203,11 @@ def memory_routes(services: RestServices) -> Blueprint:
 
 
 async def _forgotten(memory: MemoryMiddleware, user_id: UUID, memory_id: str) -> ForgottenAnswer:
-    """Raises `ApiError` 404, also for what is no id at all."""
+    """Raises `ApiError` 404, also if `memory_id` is not a UUID."""
     with suppress(ValueError):
         if tiers := await memory.forget(user_id, UUID(memory_id)):
             return ForgottenAnswer(id=UUID(memory_id), tiers=tiers)
-    raise ApiError(404, ErrorCode.UNKNOWN_MEMORY, "Memory does not have this.")
+    raise ApiError(404, ErrorCode.UNKNOWN_MEMORY, "Memory has no item with this id.")
 
 
 async def _lines(memory: MemoryMiddleware, user_id: UUID) -> AsyncGenerator[bytes, None]:
@@ -214,7 +221,7 @@ def _line(record: dict[str, Any]) -> bytes:
 
 
 class LineStream(ResponseBody):
-    """The body of an export: pages of lines, read from the database as the client takes them."""
+    """The body of an export: pages of lines, read from the database when the client is ready for them."""
 
     def __init__(self, first: bytes, rest: AsyncGenerator[bytes, None]) -> None:
         self._first: bytes | None = first

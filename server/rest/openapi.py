@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the pydantic models that the routes read and write."""
+"""The OpenAPI 3.1 document, generated from the pydantic models that the routes read and write."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One route. `refusals` says when each error status happens; its body is `ErrorBody`, or that of `error_models`."""
+    """One route. `refusals` describes each error status; its body is `ErrorBody`, or the model in `error_models`."""
 
     method: Literal["GET", "POST", "PUT", "DELETE"]
     path: str
@@ -44,9 +44,9 @@ class Operation:
 
 
 def rule_of(operation: Operation, **converters: str) -> str:
-    """The operation's path as the framework writes it: `<key>` where OpenAPI has `{key}`.
+    """The operation's path in the framework's syntax: `<key>` where OpenAPI has `{key}`.
 
-    `converters` names the framework's converter of a parameter: `key="name"` lets it hold slashes (`NameConverter`).
+    `converters` names the converter of a parameter: `key="name"` lets the value contain slashes (`NameConverter`).
     """
     return _PATH_PARAMETER.sub(
         lambda found: f"<{converters[found[1]]}:{found[1]}>" if found[1] in converters else f"<{found[1]}>",

@@ -1,4 +1,4 @@
-"""For those who run the server: liveness, readiness, metrics, and the OpenAPI document."""
+"""The routes for operators: liveness, readiness, metrics, and the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from server.telemetry import CONTENT_TYPE
 
 
 class Health(BaseModel):
-    """The process answers."""
+    """The body of `/healthz`: the process answers."""
 
     status: Literal["ok"] = "ok"
 
 
 class Ready(BaseModel):
-    """Every check passed."""
+    """The body of `/readyz` when every check passed."""
 
     status: Literal["ready"] = "ready"
     checks: dict[str, Literal["ok"]]
 
 
 class NotReady(ErrorBody):
-    """`checks` has `ok` or what is wrong, by name."""
+    """The body of `/readyz` when a check failed. `checks` has `ok` or the failure of each check by name."""
 
     checks: dict[str, str]
 
@@ -46,34 +46,34 @@ HEALTH: Final = Operation(
     method="GET",
     path="/healthz",
     name="healthz",
-    summary="Is the process alive?",
+    summary="Check that the process answers",
     tag="operations",
-    answers={200: Answer("It is.", Health)},
+    answers={200: Answer("The process answers.", Health)},
 )
 READY: Final = Operation(
     method="GET",
     path="/readyz",
     name="readyz",
-    summary="Can the server do its work?",
+    summary="Check that the server can answer requests",
     tag="operations",
-    answers={200: Answer("It can.", Ready)},
-    refusals={503: "It cannot; `checks` says which check failed."},
+    answers={200: Answer("Every check passed.", Ready)},
+    refusals={503: "A check failed; `checks` says which one."},
     error_models={503: NotReady},
 )
 METRICS: Final = Operation(
     method="GET",
     path="/metrics",
     name="metrics",
-    summary="Counters, for Prometheus",
-    description="With several workers all of them, whichever answers: every sample has the label `worker`.",
+    summary="Read the metrics",
+    description="With several workers, any of them returns the metrics of all: every sample has the label `worker`.",
     tag="operations",
-    answers={200: Answer("Prometheus's text format.", media_types=("text/plain",))},
+    answers={200: Answer("The metrics in Prometheus's text format.", media_types=("text/plain",))},
 )
 OPENAPI: Final = Operation(
     method="GET",
     path="/openapi.json",
     name="openapi",
-    summary="This document",
+    summary="Read this document",
     tag="operations",
     answers={200: Answer("The OpenAPI document.", OpenApi)},
 )
@@ -81,7 +81,7 @@ OPERATIONS: Final = (HEALTH, READY, METRICS, OPENAPI)
 
 
 def ops_routes(services: RestServices, document: Callable[[], dict[str, Any]]) -> Blueprint:
-    """The routes of this file. `document` makes the OpenAPI document; it is called once, here."""
+    """The routes of this module. `document` generates the OpenAPI document and is called once."""
     routes = Blueprint("ops", __name__)
     openapi_json = json.dumps(document(), ensure_ascii=False, separators=(",", ":")).encode()
 

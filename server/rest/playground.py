@@ -1,6 +1,6 @@
-"""The playground: a page that is a device, built from `client/playground` and served at `/`.
+"""The playground: a page that acts as a device, built from `client/playground` and served at `/`.
 
-Its files are read once, when the server starts: nothing that a request names is ever looked for on disk.
+Its files are read once, when the server starts. Requests never cause reads from disk.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _MEDIA_TYPES: Final[Mapping[str, str]] = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-# The name of a host as a URL may have it, without its port.
+# The host of a URL; the group is the name without the port.
 _HOST: Final = re.compile(r"([A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
-# What the build made has a hash of its content at the end of its name; what it copied (the icon) keeps its own name.
+# Files that the build generates have a hash of their content at the end of the name; copied files (the icon) do not.
 _HASHED: Final = re.compile(r"-[A-Za-z0-9_-]{8}\.[a-z0-9]+$")
 _FOREVER: Final = "public, max-age=31536000, immutable"
 _ASKED_AGAIN: Final = "no-cache"
@@ -37,7 +37,7 @@ _NOT_BUILT: Final = b"""<!doctype html>
 <title>Tessera</title>
 <h1>Tessera is running</h1>
 <p>The playground is not built. It needs Node.js 20.19 or later with npm: install them, run
-<code>make playground</code>, and start the server again: the page is read once, at its start.</p>
+<code>make playground</code>, and restart the server. It reads the page only when it starts.</p>
 <p>Without it, <code>make chat</code> opens a device in a terminal.</p>
 </html>
 """
@@ -45,7 +45,7 @@ _NOT_BUILT: Final = b"""<!doctype html>
 
 @dataclass(frozen=True, slots=True)
 class PageFile:
-    """One file of the page as it is sent."""
+    """One file of the page, in the form that is sent."""
 
     content: bytes
     media_type: str
@@ -53,7 +53,7 @@ class PageFile:
 
 @dataclass(frozen=True, slots=True)
 class Playground:
-    """The page's files by their path below `/`; none when it is not built. `ws_host` and `ws_port` are as bound."""
+    """The page's files by path below `/`, empty if it is not built, and the bound address of the device socket."""
 
     files: Mapping[str, PageFile]
     ws_host: str
@@ -61,17 +61,17 @@ class Playground:
     ws_path: str
 
     def ws_origin(self, page_host: str | None) -> str:
-        """`ws://HOST:PORT` of the device socket for a page that was loaded from `page_host` (the `Host` header)."""
+        """`ws://HOST:PORT` of the device socket, for a page loaded from `page_host` (the `Host` header)."""
         host = f"[{self.ws_host}]" if ":" in self.ws_host else self.ws_host
         if self.ws_host in WILDCARDS:
-            # Bound to every address: the one the page was reached by will do. What is no host name is not repeated.
+            # Bound to all addresses: use the one that the page was loaded from. An invalid host name is not repeated.
             match = _HOST.fullmatch(page_host or "")
             host = match[1] if match else "127.0.0.1"
         return f"ws://{host}:{self.ws_port}"
 
 
 def read_page(folder: Path) -> dict[str, PageFile]:
-    """The files below `folder` by their relative path; empty when there is no built page."""
+    """The files below `folder` by relative path; empty if the page is not built."""
     if not (folder / _INDEX).is_file():
         return {}
     return {
@@ -82,7 +82,7 @@ def read_page(folder: Path) -> dict[str, PageFile]:
 
 
 def content_security_policy(ws_origin: str) -> str:
-    """The page may load its own files, call its own server and open the device socket, and nothing else."""
+    """A policy that only lets the page load its own files, call its own server and open the device socket."""
     return "; ".join(
         (
             "default-src 'none'",
@@ -99,7 +99,7 @@ def content_security_policy(ws_origin: str) -> str:
 
 
 def playground_routes(playground: Playground) -> Blueprint:
-    """The page at `/`, its files, and `/playground.json`, by which it learns where the device socket is."""
+    """The page at `/`, its files, and `/playground.json`, which tells it the address of the device socket."""
     routes = Blueprint("playground", __name__)
 
     def answer(content: bytes, media_type: str, caching: str) -> Response:
@@ -125,7 +125,7 @@ def playground_routes(playground: Playground) -> Blueprint:
     async def asset(name: str) -> Response:
         file = playground.files.get(f"assets/{name}")
         if file is None:
-            raise ApiError(404, "not_found", "The playground has no such file.")
+            raise ApiError(404, "not_found", "The playground has no file with this name.")
         return answer(file.content, file.media_type, _FOREVER if _HASHED.search(name) else _ASKED_AGAIN)
 
     @routes.get("/playground.json")
@@ -137,5 +137,5 @@ def playground_routes(playground: Playground) -> Blueprint:
 
 
 def _media_type(path: Path) -> str:
-    # The system's table of types differs from one machine to the next; these decide whether the page runs.
+    # The system's table of media types differs between machines; a wrong type of these would break the page.
     return _MEDIA_TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"

@@ -1,4 +1,4 @@
-"""Whether the server can do its work now: named checks, run at once, each in bounded time."""
+"""Readiness of the server: named checks that run concurrently, each with a time limit."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import trio
 log = structlog.get_logger(__name__)
 
 Check = Callable[[], Awaitable[str | None]]
-"""None when it passes, else a sentence that says what is wrong and may be shown to anybody."""
+"""Returns None if the check passes, else a sentence about the failure without secrets."""
 
 
 class ReadinessChecks:
-    """Runs all checks; a check that raises or takes longer than `timeout_s` has failed."""
+    """Runs all checks. A check fails if it raises or takes longer than `timeout_s` seconds."""
 
     def __init__(self, checks: Mapping[str, Check], *, timeout_s: float = 2.0) -> None:
         self._checks = dict(checks)
         self._timeout_s = timeout_s
 
     async def __call__(self) -> dict[str, str | None]:
-        """The outcome of each check by name, in the order in which they were given."""
+        """The outcome of each check by name, in the given order."""
         outcomes: dict[str, str | None] = dict.fromkeys(self._checks)
         async with trio.open_nursery() as nursery:
             for name, check in self._checks.items():
@@ -35,6 +35,6 @@ class ReadinessChecks:
         except trio.TooSlowError:
             outcomes[name] = f"no answer within {self._timeout_s:g} s"
         except Exception:
-            # The border of one check: whatever is wrong with it is what it reports.
+            # The boundary of one check: any error is reported as its failure.
             log.warning("readiness_check_failed", check=name, exc_info=True)
-            outcomes[name] = "failed; the log says why"
+            outcomes[name] = "failed; the log has the error"

@@ -1,4 +1,4 @@
-"""What the REST routes are given: everything they reach outside their own folder."""
+"""The dependencies of the REST routes: everything that they use outside this sub-package."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from server.rest.playground import Playground
 from server.telemetry import Metrics
 
 Readiness = Callable[[], Awaitable[Mapping[str, str | None]]]
-"""Each check by name: None when it passed, else a sentence that says what is wrong."""
+"""Returns the outcome of each check by name: None if it passed, else a sentence about the failure."""
 
 
 @dataclass(frozen=True, slots=True)
 class RestLimits:
-    """Bounds on what one caller can ask for. Rates are per second; bursts are what a rested caller may do at once."""
+    """Limits per caller. Rates are per second; a burst is the number of requests that are possible in one moment."""
 
     max_body_bytes: int = 1_048_576
     body_timeout_s: float = 10.0
@@ -36,8 +36,8 @@ class RestLimits:
 class RestServices:
     """`readiness` runs the checks of `/readyz`; `chat` is the answer pipeline that the device sockets use too.
 
-    Without `memory` its routes answer 503; without a `playground` there is nothing at `/`. `overview` shows all
-    workers, of which this one is number `worker`; without `admin_token` nobody sees what runs.
+    Without `memory` its routes answer 503. Without `playground` the path `/` answers 404. `overview` covers all
+    workers; this process is number `worker`. Without `admin_token`, `/debug/tasks` answers 404.
     """
 
     accounts: Accounts

@@ -1,4 +1,4 @@
-"""A chat answer as server-sent events: the very frames of the device socket, one event each."""
+"""A chat answer as server-sent events: each event is one frame of the device protocol."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ log = structlog.get_logger(__name__)
 
 KEEP_ALIVE: Final = b": keep-alive\n\n"
 _FAULT: Final = WsFailure(
-    code=ErrorCode.INTERNAL, message="The server failed to answer; the fault is logged.", retryable=True
+    code=ErrorCode.INTERNAL, message="The server failed to answer; its log has the error.", retryable=True
 )
 
 
 def encode_event(frame: ServerFrame, seq: int) -> bytes:
-    """One frame as one event: `event` is its type, `id` its `seq`, `data` its JSON, which holds no line break."""
+    """One frame as one event: `event` is its type, `id` its `seq`, `data` its JSON without line breaks."""
     data = frame.model_copy(update={"seq": seq}).model_dump_json()
     return f"event: {frame.type.value}\nid: {seq}\ndata: {data}\n\n".encode()
 
 
 async def sse_response(runner: ChatRunner, chat: ChatInput, nursery: trio.Nursery, *, keep_alive_s: float) -> Response:
-    """Start `chat` in `nursery`, the HTTP request's own, and stream its frames.
+    """Start `chat` in `nursery`, the HTTP request's nursery, and stream its frames.
 
-    Returns when the first frame is there, so that a refusal can still become a status: raises `RequestRefused`.
-    The runner waits at each frame until the one before it has been written to the connection.
+    Returns when the first frame exists, so that a refusal can still set the HTTP status: raises `RequestRefused`. The
+    runner waits with each frame until the one before it is written to the connection.
     """
     send, receive = trio.open_memory_channel[ServerFrame | RequestRefused](0)
     nursery.start_soon(_produce, runner, chat, send)
@@ -41,7 +41,7 @@ async def sse_response(runner: ChatRunner, chat: ChatInput, nursery: trio.Nurser
         raise first
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     response = Response(EventStream(first, receive, keep_alive_s), 200, headers, content_type="text/event-stream")
-    response.timeout = None  # an answer takes as long as the pipeline lets it
+    response.timeout = None  # no limit: the pipeline has its own
     return response
 
 
@@ -55,16 +55,16 @@ async def _produce(
             last = refusal
         except Exception:
             if send.statistics().open_receive_channels == 0:
-                return  # the response ended first, which is what `emit` raised for
-            # The border of one streamed request: it must end with a frame, and must not end its siblings.
+                return  # the response ended first, so `emit` raised
+            # The boundary of one streamed request: it must end with a frame, and must not end other requests.
             log.exception("request_failed", code=ErrorCode.INTERNAL)
             last = WsStreamEnd(request_id=chat.request_id, status="failed", usage=None, error=_FAULT)
-        with suppress(trio.BrokenResourceError):  # the response may have ended meanwhile
+        with suppress(trio.BrokenResourceError):  # the response may have ended
             await send.send(last)
 
 
 class EventStream(ResponseBody):
-    """The body of an SSE response. Numbers the frames from 1; sends a comment when nothing came for `keep_alive_s`."""
+    """The body of an SSE response. Numbers frames from 1; sends a comment every `keep_alive_s` idle seconds."""
 
     def __init__(
         self,
@@ -104,5 +104,5 @@ class EventStream(ResponseBody):
         except trio.EndOfChannel:
             raise StopAsyncIteration from None
         if isinstance(frame, RequestRefused):
-            raise TypeError("a request was refused after it had begun") from frame
+            raise TypeError("a request was refused after its first frame") from frame
         return frame

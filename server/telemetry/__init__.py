@@ -1,6 +1,6 @@
-"""What operators see: metrics, traces, and the live tree of sockets and requests.
+"""Telemetry for operators: metrics, traces, and the live tree of sockets and requests.
 
-Nothing here holds the contents of messages.
+It never contains the contents of messages.
 """
 
 from __future__ import annotations

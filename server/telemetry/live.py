@@ -1,4 +1,4 @@
-"""What the server is doing now, for an operator: sockets, requests, tool calls and Trio's tasks. No contents."""
+"""The live tree for operators: open sockets, running requests, tool calls and Trio tasks, without contents."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class LiveCall(BaseModel):
 
 
 class LiveRequest(BaseModel):
-    """A request that was accepted and has not ended.
+    """An accepted request that has not ended.
 
-    `state` is scoping, recalling, routing, model (called, nothing yet), streaming, tool NAME, repairing or storing.
+    `state` is scoping, recalling, routing, model (called, no token yet), streaming, tool NAME, repairing or storing.
     """
 
     request_id: UUID
@@ -39,7 +39,7 @@ class LiveRequest(BaseModel):
 
 
 class LiveSocket(BaseModel):
-    """A device session. `outbox_bytes` are queued and not sent; `outbox_full_s` is how long requests have waited."""
+    """A device session. `outbox_bytes` are queued; the outbox has been full for `outbox_full_s` seconds."""
 
     session_id: UUID
     user_id: UUID
@@ -52,14 +52,14 @@ class LiveSocket(BaseModel):
 
 
 class LiveTask(BaseModel):
-    """A task of Trio's and those in its nurseries, by name."""
+    """A Trio task and the tasks in its nurseries, by name."""
 
     name: str
     children: list[LiveTask] = Field(default_factory=list)
 
 
 class LiveServer(BaseModel):
-    """One process. `requests` are those that came without a socket."""
+    """One process. `requests` are those that did not come over a socket."""
 
     worker: int = 1
     pid: int = Field(default_factory=os.getpid)
@@ -77,7 +77,7 @@ def live_request(
     age_s: float,
     calls: Sequence[LiveCall],
 ) -> LiveRequest:
-    """A request in `state`; one that waits for tools says which it has waited for longest."""
+    """A request in `state`; if it waits for tools, the state names the oldest call."""
     return LiveRequest(
         request_id=request_id,
         user_id=user_id,
@@ -101,7 +101,7 @@ class _Session(Protocol):
 
 
 def live_socket(session: _Session, outbox: Outbox, opened_at: float, requests: Iterable[UUID]) -> LiveSocket:
-    """A session and the ids of its requests; `live_server` fills in what they do."""
+    """A session with the ids of its requests; `live_server` adds the requests."""
     now = trio.current_time()
     return LiveSocket(
         session_id=session.session_id,
@@ -118,7 +118,7 @@ def live_socket(session: _Session, outbox: Outbox, opened_at: float, requests: I
 def live_server(
     worker: int, sockets: Sequence[LiveSocket], requests: Sequence[LiveRequest], *, with_tasks: bool
 ) -> LiveServer:
-    """The tree; each of `requests` is put under the socket that names it, if one does."""
+    """The tree. Each request is placed under the socket that lists its id, or else directly under the process."""
     socket_of = {(socket.user_id, request_id): socket for socket in sockets for request_id in socket.request_ids}
     without: list[LiveRequest] = []
     for request in sorted(requests, key=lambda one: -one.age_s):
@@ -133,7 +133,7 @@ def live_server(
 
 
 def trio_tasks() -> LiveTask | None:
-    """The whole tree of the running Trio, up to twenty thousand tasks. Call it from a task."""
+    """The tree of all running Trio tasks, at most 20,000. Call it from a task."""
     root = trio.lowlevel.current_root_task()
     if root is None:
         return None

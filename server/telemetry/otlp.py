@@ -1,7 +1,7 @@
-"""Sending spans to an OpenTelemetry collector: OTLP over HTTP, in its JSON encoding, from one task.
+"""Sends spans to an OpenTelemetry collector: OTLP over HTTP in JSON encoding, from one task.
 
-Tracing never slows or fails a request: spans wait in a bounded queue, what does not fit is dropped and counted, and
-what a collector does not take is dropped with a line in the log.
+Tracing never delays or fails a request. Spans wait in a bounded queue; if it is full, or the collector rejects spans,
+they are dropped, and the log has their number.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _ERROR_STATUS: Final = 2
 
 
 class OtlpExporter:
-    """Collects spans by `export`; `run` sends them to `endpoint`, a base URL such as `http://127.0.0.1:4318`."""
+    """`export` queues spans; `run` sends them to `endpoint`, a base URL such as `http://127.0.0.1:4318`."""
 
     def __init__(self, client: httpx.AsyncClient, endpoint: str, *, worker: int | None = None) -> None:
         self._client = client
@@ -47,14 +47,14 @@ class OtlpExporter:
         }
 
     def export(self, span: Span) -> None:
-        """Take an ended span. Never blocks, never raises."""
+        """Queue an ended span. Never blocks, never raises."""
         try:
             self._send.send_nowait(span)
         except trio.WouldBlock:
             self._dropped += 1
 
     async def run(self) -> None:
-        """Send, a second's spans at a time, until cancelled; then what is left, for two seconds at most."""
+        """Send the queued spans every second until cancelled; then send the rest, for at most two seconds."""
         try:
             while True:
                 spans = [await self._receive.receive()]
@@ -76,7 +76,7 @@ class OtlpExporter:
     async def _post(self, spans: Sequence[Span]) -> None:
         dropped, self._dropped = self._dropped, 0
         if dropped:
-            log.warning("spans_dropped", count=dropped, reason="too many were waiting")
+            log.warning("spans_dropped", count=dropped, reason=f"the queue of {_WAITING} spans was full")
         try:
             body = json.dumps(encoded(spans, self._resource), separators=(",", ":")).encode()
             with trio.fail_after(_WITHIN_S):
@@ -90,7 +90,7 @@ class OtlpExporter:
 
 
 def encoded(spans: Sequence[Span], resource: dict[str, Any]) -> dict[str, Any]:
-    """`ExportTraceServiceRequest` as OTLP's JSON has it."""
+    """An `ExportTraceServiceRequest` in OTLP's JSON encoding."""
     scope = {"name": "tessera"}
     return {"resourceSpans": [{"resource": resource, "scopeSpans": [{"scope": scope, "spans": [*map(_span, spans)]}]}]}
 
@@ -101,7 +101,7 @@ def _span(span: Span) -> dict[str, Any]:
         "spanId": span.span_id,
         "name": span.name,
         "kind": int(span.kind),
-        # 64-bit integers are strings in protobuf's JSON.
+        # In protobuf's JSON encoding, 64-bit integers are strings.
         "startTimeUnixNano": str(span.started_ns),
         "endTimeUnixNano": str(span.ended_ns),
         "attributes": _attributes(span.attributes),

@@ -1,4 +1,4 @@
-"""What the spans of one request say: who worked for how long, and what it cost."""
+"""The spans of one chat request and their attributes: agent, tools, outcome and tokens."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from streaming.wire import WsFailure
 def request_span(
     export: Callable[[Span], None] | None, mode: str, request_id: UUID
 ) -> AbstractContextManager[Span | None]:
-    """The root: one chat request."""
+    """The root span of one chat request."""
     attributes = {"tessera.mode": mode, "tessera.request_id": str(request_id)}
     return root_span(export, "chat_request", attributes)
 
 
 def note_end(root: Span | None, agent: str | None, status: str, failure: WsFailure | None, usage: Usage) -> None:
-    """How the request ended."""
+    """Record the request's outcome and tokens on its root span."""
     if root is None:
         return
     root.note({"tessera.status": status, "gen_ai.agent.name": agent})
@@ -30,18 +30,18 @@ def note_end(root: Span | None, agent: str | None, status: str, failure: WsFailu
 
 
 def note_route(routing: Span | None, agent: str, decided_by: str | None) -> None:
-    """What the router chose, and what chose it."""
+    """Record the chosen agent, and whether the model, the classifier or keywords chose it."""
     if routing is not None:
         routing.note({"gen_ai.agent.name": agent, "tessera.routed_by": decided_by})
 
 
 def agent_span(agent: str) -> AbstractContextManager[Span | None]:
-    """The agent at work: model calls and tools."""
+    """The span of an agent's work: its model calls and tools."""
     return span(f"invoke_agent {agent}", {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": agent})
 
 
 def tool_span(tool: str, call_id: str) -> AbstractContextManager[Span | None]:
-    """A tool on the device."""
+    """The span of one tool call on the device."""
     attributes = {
         "gen_ai.operation.name": "execute_tool",
         "gen_ai.tool.name": tool,

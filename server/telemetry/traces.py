@@ -1,7 +1,7 @@
 """Spans of a request, in the GenAI semantic conventions of OpenTelemetry, without contents.
 
-A span is part of the task's context, so what runs for a request becomes part of its trace without being handed
-anything, and costs a look into the context where nobody traces. Ended spans go to `export`.
+The current span is in a context variable, so code that runs for a request joins its trace without a parameter. Without
+tracing the cost is one look-up of the variable. Ended spans are passed to `export`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Attribute = str | int | float | bool | list[str]
 
 
 class SpanKind(IntEnum):
-    """As OTLP numbers them."""
+    """The kinds of spans, with OTLP's numbers."""
 
     INTERNAL = 1
     SERVER = 2
@@ -33,7 +33,7 @@ class SpanKind(IntEnum):
 
 @dataclass(slots=True)
 class Span:
-    """One piece of work. Ids are hexadecimal, times in nanoseconds since the epoch; `fault` is what went wrong."""
+    """One operation. Ids are hexadecimal, times in nanoseconds since the epoch; `fault` is an error code or class."""
 
     name: str
     kind: SpanKind
@@ -47,16 +47,16 @@ class Span:
     fault: str | None = None
 
     def note(self, attributes: Mapping[str, Attribute | None]) -> None:
-        """Add what is known by now."""
+        """Add attributes; those that are None are left out."""
         self.attributes |= {name: value for name, value in attributes.items() if value is not None}
 
     def failed(self, error_type: str) -> None:
-        """It did not succeed; `error_type` is a code or the name of a class, never a message."""
+        """Mark the span as failed. `error_type` is an error code or a class name, never a message."""
         self.fault = error_type
         self.attributes["error.type"] = error_type
 
     def end(self) -> None:
-        """It is over. Call it once."""
+        """End the span and export it. Call it once."""
         self.ended_ns = time.time_ns()
         self.export(self)
 
@@ -69,7 +69,7 @@ _entering: Final[ContextVar[Span | None]] = ContextVar("tessera_model_call", def
 def root_span(
     export: Callable[[Span], None] | None, name: str, attributes: Mapping[str, Attribute | None]
 ) -> Iterator[Span | None]:
-    """A trace of its own for the length of the block; None, and nothing happens, when nobody traces."""
+    """Start a trace for the length of the block. Without `export`, yields None and does nothing."""
     if export is None:
         yield None
         return
@@ -81,7 +81,7 @@ def root_span(
 def span(
     name: str, attributes: Mapping[str, Attribute | None], kind: SpanKind = SpanKind.INTERNAL
 ) -> Iterator[Span | None]:
-    """A part of the span that this task runs in; None, and nothing happens, when it runs in none."""
+    """Start a child of the task's current span. Without one, yields None and does nothing."""
     parent = _current.get()
     if parent is None:
         yield None
@@ -105,12 +105,12 @@ def _running(opened: Span, attributes: Mapping[str, Attribute | None]) -> Iterat
 
 
 def usage_attributes(input_tokens: int, output_tokens: int) -> dict[str, Attribute | None]:
-    """What a model call or a whole request cost."""
+    """The token counts of a model call or of a whole request, as attributes."""
     return {"gen_ai.usage.input_tokens": input_tokens, "gen_ai.usage.output_tokens": output_tokens}
 
 
 def answered_by(name: str, provider: str) -> None:
-    """The model call that this task is about to enter is answered by this model, which need not be the first asked."""
+    """Record which model answers the call that this task is opening; after failover it is not the first one."""
     called = _entering.get()
     if called is not None:
         called.name = f"chat {name}"
@@ -120,9 +120,9 @@ def answered_by(name: str, provider: str) -> None:
 
 
 class TracedModel:
-    """`model`, each call of which is a span `chat NAME`; for `agents.model.Model`.
+    """An `agents.model.Model` that traces each call of `model` as a span `chat NAME`.
 
-    `name` and `provider` are those of the first model asked, until `answered_by` says which one answers.
+    `name` and `provider` are those of the first model, until `answered_by` records the model that answers.
     """
 
     def __init__(self, model: Model, name: str, provider: str) -> None:
@@ -136,13 +136,13 @@ class TracedModel:
 
     @asynccontextmanager
     async def stream(self, request: ChatRequest) -> AsyncIterator[AsyncIterator[Sequence[Delta]]]:
-        """As `agents.model.Model`."""
+        """See `agents.model.Model`."""
         parent = _current.get()
         if parent is None:
             async with self._model.stream(request) as batches:
                 yield batches
             return
-        # Not the current span: the body of this context is the agent's own work.
+        # This span does not become the current one, because the body of this context is the agent's work.
         called = Span(f"chat {self._name}", SpanKind.CLIENT, parent.trace_id, parent.span_id, parent.export)
         called.note(
             {

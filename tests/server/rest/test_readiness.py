@@ -39,7 +39,7 @@ async def test_each_check_reports_for_itself(autojump_clock: MockClock) -> None:
         "stuck": "no answer within 2 s",
         "ill": "two migrations are missing",
         "stuck too": "no answer within 2 s",
-        "broken": "failed; the log says why",
+        "broken": "failed; the log has the error",
     }
     assert trio.current_time() - started == 2
     assert [entry["check"] for entry in logs] == ["broken"]
