@@ -1,4 +1,4 @@
-"""What the tests of `ChatModel` ask, and how they read what comes."""
+"""Requests of the `ChatModel` tests, and helpers that read the answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PROMPT = "the prompt nobody may see"
 REQUEST = ChatRequest((Message("user", PROMPT),))
 
 ModelFactory = Callable[..., ChatModel]
-"""Builds a model that asks the test's server; keywords override settings of `ModelConfig`."""
+"""Builds a model that calls the test's server; keywords override fields of `ModelConfig`."""
 
 
 async def collect(model: ChatModel, into: list[Delta]) -> None:

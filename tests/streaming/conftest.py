@@ -1,4 +1,4 @@
-"""A scripted model server and a `ChatModel` that asks it."""
+"""A scripted model server and a `ChatModel` that calls it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where decoder and dialects read a recording otherwise than the data set's own extractor did, and why."""
+"""The recordings for which decoder and data set differ, with the reasons."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ DIFFERENT: dict[tuple[str, str], str] = {
         "lmstudio-glm-4.7-flash-lmstudio-tool-call.2",
         "tool_calls",
     ): "the arguments came without a piece, whole at the end, where the extractor does not look",
-    ("openai-gpt-5.6-sol-programmatic-tool-calling.2", "usage"): "all counts are 0, which is no usage",
+    ("openai-gpt-5.6-sol-programmatic-tool-calling.2", "usage"): "all counts are 0, so there is no usage",
     (
         "anthropic-claude-3-haiku-20240307-spliced-message-start",
         "tool_calls",

@@ -1,4 +1,4 @@
-"""The recorded streams and decoder cases of the shared data set, when it is there."""
+"""The recorded streams and decoder cases of the shared data set, if it is present."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A full and a least example of every frame, as JSON objects: what a client writes, and what the server sends."""
+"""Examples of every frame, with all and with only the required fields, as JSON objects."""
 
 from __future__ import annotations
 

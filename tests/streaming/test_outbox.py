@@ -1,4 +1,4 @@
-"""The outbox: order, merging, bounds, fairness, cancellation, and how a stalled writer shows."""
+"""The outbox: order, merging, limits, fairness, cancellation, and detection of a stalled writer."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ async def test_text_is_merged_within_its_request_and_block(put: list[DataFrame],
     assert outbox.queued_bytes == 0
 
 
-async def test_what_was_taken_is_not_merged_into() -> None:
+async def test_text_is_not_merged_into_a_taken_frame() -> None:
     outbox = Outbox()
     await outbox.put(text(A, "a"))
     first = await outbox.take()
@@ -101,7 +101,7 @@ frames_strategy = st.lists(
 
 
 def flattened(frames: Sequence[AnswerFrame], request: UUID) -> list[object]:
-    """A request's frames with text spelled out by character: what merging must not change."""
+    """A request's frames with text split into characters, which merging must not change."""
     flat: list[object] = []
     for frame in frames:
         if isinstance(frame, StreamText) and frame.request_id == request:
@@ -157,7 +157,7 @@ async def test_a_full_outbox_makes_puts_wait_in_order(nursery: trio.Nursery) -> 
     for request, chunk in ((B, "y" * 500), (C, "z")):
         nursery.start_soon(put, request, chunk)
         await wait_all_tasks_blocked()
-    # C's letter would fit sooner, but B came first.
+    # C's frame would fit earlier, but B came first.
     assert done == []
     assert "2 waiting" in repr(outbox)
     assert await outbox.take() == text(A, "x" * 990)
@@ -271,7 +271,7 @@ async def test_discarding_a_request_keeps_the_others_and_its_end(nursery: trio.N
     assert outbox.queued_bytes == 0
 
 
-async def test_text_after_a_discard_starts_anew() -> None:
+async def test_text_after_a_discard_is_not_merged() -> None:
     outbox = Outbox()
     await outbox.put(text(A, "old"))
     outbox.discard_request(A)
@@ -340,7 +340,7 @@ async def test_stalled_when_full_and_nothing_is_taken(nursery: trio.Nursery, aut
     assert trio.current_time() - started == 130
 
 
-async def test_not_stalled_while_nobody_waits(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
+async def test_not_stalled_while_no_put_waits(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
     outbox = Outbox(max_bytes=10)
     await outbox.put(text(A, "x" * 10))
     with trio.move_on_after(1000) as scope:
@@ -348,11 +348,11 @@ async def test_not_stalled_while_nobody_waits(nursery: trio.Nursery, autojump_cl
     assert scope.cancelled_caught
 
 
-# ---- past the lanes -------------------------------------------------------------------------------------------------
+# ---- direct writes --------------------------------------------------------------------------------------------------
 
 
 class Direct:
-    """A direct lane that takes frames while `open`, and leaves a part of each unsent while `narrow`."""
+    """A direct writer that accepts frames while `open`, and leaves part of each unsent while `narrow`."""
 
     def __init__(self) -> None:
         self.sent: list[AnswerFrame] = []
@@ -378,15 +378,15 @@ async def write_all(outbox: Outbox, sent: list[AnswerFrame]) -> None:
             sent.append(await outbox.take())
 
 
-async def test_text_goes_past_the_lanes_while_the_reader_waits(nursery: trio.Nursery) -> None:
+async def test_text_is_sent_directly_while_the_reader_waits(nursery: trio.Nursery) -> None:
     direct = Direct()
     outbox = Outbox(direct=direct)
-    await outbox.put(text(A, "early"))  # before anybody reads
+    await outbox.put(text(A, "early"))  # before the reader waits
     assert direct.sent == []
     nursery.start_soon(write_all, outbox, direct.sent)
     await wait_all_tasks_blocked()
     await put_all(outbox, text(A, "a"), text(B, "b"))
-    # Without another task having run.
+    # No other task has run.
     assert direct.sent == [text(A, "early"), text(A, "a"), text(B, "b")]
     outbox.put_control(WsPong())
     await put_all(outbox, text(A, "c"), end(A))
@@ -395,7 +395,7 @@ async def test_text_goes_past_the_lanes_while_the_reader_waits(nursery: trio.Nur
     assert outbox.queued_bytes == 0
 
 
-async def test_text_that_the_direct_lane_refuses_is_queued(nursery: trio.Nursery) -> None:
+async def test_text_that_cannot_be_sent_directly_is_queued(nursery: trio.Nursery) -> None:
     direct = Direct()
     outbox = Outbox(direct=direct)
     nursery.start_soon(write_all, outbox, direct.sent)
@@ -405,7 +405,7 @@ async def test_text_that_the_direct_lane_refuses_is_queued(nursery: trio.Nursery
     direct.open = True
     await outbox.put(text(A, "b"))
     await wait_all_tasks_blocked()
-    # In one frame or two: the writer may have taken the first already.
+    # One frame or two: the writer may have taken the first already.
     assert flattened(direct.sent, A) == [(0, "a"), (0, "b")]
 
 
@@ -426,7 +426,7 @@ async def test_nothing_overtakes_a_frame_that_was_sent_in_part(nursery: trio.Nur
     assert direct.sent == [text(A, "a"), text(A, "bc")]
 
 
-async def test_a_cancelled_put_goes_past_nothing(nursery: trio.Nursery) -> None:
+async def test_a_cancelled_put_does_not_overtake_others(nursery: trio.Nursery) -> None:
     direct = Direct()
     outbox = Outbox(direct=direct)
     nursery.start_soon(write_all, outbox, direct.sent)

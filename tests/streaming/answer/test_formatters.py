@@ -1,4 +1,4 @@
-"""The formatters: what the model writes in, the right frames out, whatever the tokens."""
+"""The formatters turn the model's text into the right frames, for every division into tokens."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def tokens_of(written: str, size: int) -> list[str]:
 
 
 def home(tokens: Sequence[str]) -> tuple[list[tuple[Any, ...]], HomeFormatter]:
-    """What the tokens give: `(block, text)` with adjacent text joined, or `(block, block type, data)`."""
+    """The frames for the tokens: `(block, text)` with adjacent text joined, or `(block, block type, data)`."""
     formatter = HomeFormatter(REQUEST, results().resolve, Binder(results()).bind)
     frames = [frame for token in tokens for frame in formatter.feed(token)] + formatter.close()
     answer: list[tuple[Any, ...]] = []
@@ -151,7 +151,7 @@ BOUND_CHART = {
     "chartType": "bar",
     "title": "T",
     "from": {"entity": "task", "groupBy": "title"},
-    # What a model writes beside `from` is not believed.
+    # Values that a model writes in addition to `from` are ignored.
     "data": [{"title": "One", "count": 99}],
     "config": {},
 }
@@ -183,7 +183,7 @@ def test_a_chart_is_announced_before_its_data_has_been_written() -> None:
     assert formatter.feed('[{"type":"chart",') == [WsBlockOpen(request_id=REQUEST, block=0, block_type="chart")]
 
 
-def test_a_block_that_names_its_data_is_an_ordinary_block_when_it_is_sent() -> None:
+def test_a_value_bound_block_is_sent_as_an_ordinary_block() -> None:
     blocks = [BOUND_CHART, {"type": "table", "from": {"entity": "task", "columns": ["id"], "sort": "id"}}]
     answer, formatter = home([json.dumps(blocks)])
     assert formatter.rejected == []
@@ -214,7 +214,7 @@ def test_a_block_whose_data_cannot_be_computed_has_a_named_reason(source: Any, r
     assert formatter.repairable(5) == ([] if reason == "not_fetched" else [rejected])
 
 
-def test_from_that_is_null_is_no_from() -> None:
+def test_a_from_that_is_null_is_ignored() -> None:
     assert home([json.dumps([{**CHART, "from": None}])])[0] == [(0, "chart", without_type(CHART))]
 
 
@@ -236,7 +236,7 @@ BAD_TABLE = {**TABLE, "rows": [["x"]]}
         ([TABLE, CHART], [(3, "table"), (1, "chart")]),
         ([text("Here:"), CHART, text("and"), TABLE, TABLE], [(1, "chart"), (3, "table")]),
         ([BAD_CHART, TABLE], [(3, "table")]),
-        # The first attempt stands for it, and it was invalid.
+        # The first attempt replaces it, and it is invalid.
         ([BAD_CHART, CHART, TABLE], [(3, "table")]),
         ([{"type": "poem"}, TIMELINE, TABLE], [(3, "table")]),
         ([BOUND_CHART], [(1, "chart")]),
@@ -259,7 +259,7 @@ def test_a_block_that_had_no_type_may_be_replaced_by_any() -> None:
     assert (frame.block, frame.block_type) == (0, "table")
 
 
-def test_what_is_noted_of_bad_blocks_is_bounded() -> None:
+def test_the_record_of_bad_blocks_is_bounded() -> None:
     _, formatter = home([json.dumps([reference("nobody")] * 1000)])
     assert [block.index for block in formatter.rejected] == list(range(100))
 

@@ -1,4 +1,4 @@
-"""JSON that a model wrote by mistake does not reach a person; what only looks like it does."""
+"""JSON that a model wrote by mistake is not shown; text that only looks like JSON is shown."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("text", "expected"), CASES)
-def test_what_is_shown_however_it_is_cut(text: str, expected: str) -> None:
+def test_the_shown_text_for_every_cut(text: str, expected: str) -> None:
     assert shown(text) == expected
     assert shown(*text) == expected
     for at in range(len(text)):
@@ -43,7 +43,7 @@ def test_text_without_quotes_comes_out_once_and_in_order_however_it_is_cut(piece
     assert shown(*pieces) == shown("".join(pieces))
 
 
-def test_what_is_held_is_bounded() -> None:
+def test_held_back_text_is_bounded() -> None:
     json = JsonFilter()
     out = json.feed('{"') + "".join(json.feed("x" * 1000) for _ in range(MAX_HELD // 1000 + 2))
     assert len(out) > MAX_HELD

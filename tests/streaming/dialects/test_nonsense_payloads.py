@@ -1,4 +1,4 @@
-"""Payloads that no provider sends: no decoder raises, ends twice, or lets a string through that is not UTF-8."""
+"""Payloads that no provider sends: no decoder raises, ends twice, or returns a string that cannot be UTF-8."""
 
 from __future__ import annotations
 

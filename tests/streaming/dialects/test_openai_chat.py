@@ -1,4 +1,4 @@
-"""The chat completions dialect: the request it writes, and every oddity of responses that it takes."""
+"""The chat completions dialect: its requests, and every deviation in responses that it accepts."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ RESPONSES: dict[str, tuple[list[dict[str, Any] | str], list[Delta]]] = {
         [ContentDelta("a"), FinishDelta(FinishReason.LENGTH)],
     ),
     "finish twice": ([delta("stop"), delta("length"), "[DONE]"], [STOP]),
-    "a finish reason of their own": ([delta("eos")], [FinishDelta(FinishReason.OTHER)]),
+    "an unknown finish reason": ([delta("eos")], [FinishDelta(FinishReason.OTHER)]),
     "content filter": ([delta("content_filter")], [FinishDelta(FinishReason.CONTENT_FILTER)]),
     "nothing after [DONE]": ([A_TEXT, " [DONE]\n", delta(content="b"), "not json"], [ContentDelta("a"), STOP]),
     "empty data": (["", "  ", A_TEXT, delta("stop")], [ContentDelta("a"), STOP]),
@@ -168,7 +168,7 @@ RESPONSES: dict[str, tuple[list[dict[str, Any] | str], list[Delta]]] = {
         [ContentDelta("a"), STOP],
     ),
     "reasoning_content": ([delta("stop", reasoning_content="r", content=None)], [ReasoningDelta("r"), STOP]),
-    "reasoning beside its details": (
+    "reasoning and its details": (
         [delta("stop", reasoning="r", reasoning_details=[{"type": "reasoning.text", "text": "r"}])],
         [ReasoningDelta("r"), STOP],
     ),
@@ -257,7 +257,7 @@ def test_errors_inside_a_response(payloads: list[Any], code: str | None, retryab
     assert isinstance(error, ErrorDelta)
     assert (error.code, error.retryable) == (code, retryable)
     assert not any(isinstance(delta, FinishDelta) for delta in deltas)
-    # After an error, neither a finish reason nor [DONE] nor the end says another thing.
+    # After an error, a finish reason, [DONE] or the end of the stream changes nothing.
     assert run(*payloads, delta("stop"), "[DONE]") == deltas
 
 

@@ -1,4 +1,4 @@
-"""Typed decoding of plain text events gives what the SSE decoder and the dialect's general decoder give."""
+"""Typed decoding of plain text events gives the same deltas as the SSE decoder and the dialect's general decoder."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ PLAIN = {"openai-chat": openai, "openai-responses": responses, "anthropic-messag
 
 
 def in_full(dialect: str, stream: bytes) -> list[Delta]:
-    """What the SSE decoder and the general decoder give."""
+    """The deltas of the SSE decoder and the general decoder."""
     sse, payloads = SseDecoder(), DIALECTS[dialect].decoder()
     deltas = [delta for event in sse.feed(stream) for delta in payloads.feed(event)]
     last = sse.close()
@@ -56,7 +56,7 @@ def decoded(dialect: str, parts: Sequence[bytes]) -> tuple[list[Delta], Response
 
 
 def merged(deltas: Sequence[Delta]) -> list[Delta]:
-    """Texts in a row as one."""
+    """The deltas with adjacent texts joined."""
     result: list[Delta] = []
     for delta in deltas:
         last = result[-1] if result else None

@@ -1,4 +1,4 @@
-"""What the dialects beside chat completions make of responses: what no recording shows, and nonsense."""
+"""The other dialects' decoders, for responses that are in no recording, and for invalid ones."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CALLED = FinishDelta(FinishReason.TOOL_CALLS)
 
 
 def run(dialect: str, *payloads: Any) -> list[Delta]:
-    """The deltas of a response; a string is the data as it is, an event is fed as it is."""
+    """The deltas of a response; a string is the event's data, an event is fed unchanged."""
     decoder = DIALECTS[dialect].decoder()
     deltas: list[Delta] = []
     for payload in payloads:
@@ -169,7 +169,7 @@ def test_responses_done_events_fill_in_what_no_delta_brought() -> None:
     assert deltas[-2:] == [UsageDelta(5, 6), CALLED]
 
 
-def test_responses_calls_side_by_side_whose_items_change_their_ids() -> None:
+def test_responses_parallel_calls_whose_items_change_their_ids() -> None:
     def piece(place: int, identity: str, text: str) -> dict[str, Any]:
         kind = "response.function_call_arguments.delta"
         return {"type": kind, "output_index": place, "item_id": identity, "delta": text}

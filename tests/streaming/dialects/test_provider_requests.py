@@ -1,4 +1,4 @@
-"""The requests that the dialects beside chat completions write, from one neutral request."""
+"""The requests of the dialects other than chat completions, for one neutral request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which models are taken for reasoning ones, by their names."""
+"""The names that are recognised as reasoning models."""
 
 from __future__ import annotations
 

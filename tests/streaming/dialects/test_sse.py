@@ -1,4 +1,4 @@
-"""The event stream decoder: the WHATWG cases at every split, and what goes beyond them."""
+"""The event stream decoder: the WHATWG cases at every split, and the deviations."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def expected_of(case: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def as_expected(events: list[ServerSentEvent], expected: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """`events` with the fields that each expectation names."""
+    """The fields of `events` that each expectation contains."""
     assert len(events) == len(expected)
     return [{name: getattr(event, name) for name in row} for event, row in zip(events, expected, strict=True)]
 
@@ -51,7 +51,7 @@ def test_the_cases_at_every_split() -> None:
     for case in recordings.rows("decoder/cases.jsonl"):
         data = b"".join(base64.b64decode(chunk) for chunk in case["chunks_b64"])
         whole, _ = decode([data])
-        # One case has comments of 2 KB; its interesting bytes are at the line ends.
+        # One case has comments of 2 KB; only the bytes at line ends matter.
         places = range(len(data) + 1) if len(data) < 500 else random.Random(1).sample(range(len(data)), 300)
         for at in places:
             assert decode([data[:at], data[at:]])[0] == whole, (case["name"], at)
@@ -125,7 +125,7 @@ def test_the_retry_field_is_ignored(value: bytes) -> None:
         (b"", None),
     ],
 )
-def test_what_the_end_leaves_unfinished(stream: bytes, unfinished: ServerSentEvent | None) -> None:
+def test_an_event_that_the_end_leaves_unfinished(stream: bytes, unfinished: ServerSentEvent | None) -> None:
     for cut in ([stream], one_by_one(stream)):
         events, decoder = decode(cut)
         assert unfinished not in events
@@ -151,7 +151,7 @@ def test_an_event_that_is_too_large_is_an_error_and_ends_the_stream(endless: byt
         assert decoder.close() is None
 
 
-def test_many_small_events_are_not_one_large_event() -> None:
+def test_many_small_events_do_not_exceed_the_event_limit() -> None:
     events, decoder = decode([b"data: 0123456789\n: comment\n\n" * 1000], max_event_bytes=100)
     assert len(events) == 1000
     assert decoder.error is None
@@ -180,7 +180,7 @@ def test_splits_change_nothing(stream: bytes, data: st.DataObject) -> None:
 @given(
     st.lists(st.text().filter(lambda text: not set(text) & {"\r", "\n"} and not text.startswith("\ufeff")), min_size=1)
 )
-def test_what_is_written_is_read(lines: list[str]) -> None:
+def test_written_events_are_read_back(lines: list[str]) -> None:
     wellformed = [line.encode("utf-8", "replace").decode() for line in lines]
     stream = "".join(f"data: {line}\n" for line in wellformed) + "\n"
     assert decode([stream.encode()])[0] == [message("\n".join(wellformed))]

@@ -1,4 +1,4 @@
-"""Peers on loopback that say exactly what a test tells them to: TCP, TLS, and a small HTTP proxy."""
+"""Scripted peers on loopback: TCP, TLS, and a small HTTP proxy."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 @dataclass
 class Conversation:
-    """One accepted connection, as its script sees it."""
+    """One accepted connection, for a script."""
 
     stream: trio.abc.Stream
     received: bytearray = field(default_factory=bytearray)
 
     async def request(self) -> tuple[bytes, bytes]:
-        """The next request: its head, and a body of the length it names."""
+        """The next request: its head, and a body of the announced length."""
         while b"\r\n\r\n" not in self.received:
             await self.more()
         head, _, rest = bytes(self.received).partition(b"\r\n\r\n")
@@ -58,7 +58,7 @@ class Conversation:
 
 @dataclass
 class Peer:
-    """A listener. `open` counts the connections that the client has not closed, `accepted` all there were."""
+    """A listener. `open` counts the connections that the client has not closed, `accepted` counts all connections."""
 
     port: int
     accepted: int = 0
@@ -104,7 +104,7 @@ async def open_peer(script: Script, tls: ssl.SSLContext | None = None) -> AsyncI
 
 
 def answering(*answers: bytes, hold: bool = False, heads: list[bytes] | None = None) -> Script:
-    """Each request on a connection gets the next answer; after the last the connection ends, or is held open."""
+    """Each request on a connection gets the next answer; then the connection is closed, or kept open."""
 
     async def script(conversation: Conversation) -> None:
         for answer in answers:
@@ -120,7 +120,7 @@ def answering(*answers: bytes, hold: bool = False, heads: list[bytes] | None = N
 
 @dataclass(frozen=True)
 class Certificates:
-    """A certificate authority of the test's own: what a server shows, and what a client trusts."""
+    """A certificate authority for a test: the server's certificate, and the client's trust store."""
 
     server: ssl.SSLContext
     client: ssl.SSLContext
@@ -137,7 +137,7 @@ def certificates(*names: str) -> Certificates:
 
 
 def proxying(heads: list[bytes], refuse: bytes | None = None) -> Script:
-    """A proxy that forwards absolute requests to the loopback port they name and tunnels CONNECT."""
+    """A proxy that forwards absolute requests to the loopback port in them and tunnels CONNECT."""
 
     async def script(conversation: Conversation) -> None:
         head, body = await conversation.request()

@@ -1,4 +1,4 @@
-"""Read deadlines: one task watches them all, they move either way, and only who reads is woken."""
+"""Read deadlines: one task watches all of them, they move in both directions, and only the reader is woken."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def test_each_expires_once_at_its_time(autojump_clock: trio.testing.MockCl
     deadlines["a"].set(start + 9)  # later
     deadlines["b"].set(start + 2.5)  # sooner
     deadlines["c"].set(math.inf)
-    deadlines["d"].set(start + 1)  # gone by
+    deadlines["d"].set(start + 1)  # in the past
     deadlines["e"].set(start + 3)
     deadlines["e"].end()
     await trio.sleep(20)
@@ -71,7 +71,7 @@ async def test_a_read_that_takes_too_long(
             reader = TimedReader(response)
             start = trio.current_time()
             assert await reader.read(start + 5) == b"ok"
-            await trio.sleep(60)  # nobody reads
+            await trio.sleep(60)  # nothing reads
             with pytest.raises(httpx.ReadTimeout):
                 await reader.read(start + 65)
             assert trio.current_time() - start == pytest.approx(65, abs=0.1)

@@ -1,4 +1,4 @@
-"""The proxies of the environment, as httpx itself reads them."""
+"""The proxies of the environment are read in the same way as by httpx."""
 
 from __future__ import annotations
 
@@ -37,6 +37,6 @@ def test_each_pattern_has_a_transport() -> None:
     assert "hunter2" not in repr(mounts)
 
 
-def test_a_socks_proxy_needs_what_it_needs_in_httpx() -> None:
+def test_a_socks_proxy_needs_the_same_package_as_in_httpx() -> None:
     with pytest.raises(ImportError, match="socks"):
         environment_transports(httpx.Limits(), ssl.create_default_context(), lambda: {"all": "socks5://p:1"})

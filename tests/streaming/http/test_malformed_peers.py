@@ -1,4 +1,4 @@
-"""Servers that say anything, on real sockets: never a hang, never an open socket, no exceptions but httpx's."""
+"""Servers that send arbitrary bytes, on real sockets: no hang, no open socket, only httpx's exceptions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CONTEXT = ssl.create_default_context()
 
 
 async def ask(*parts: bytes, resets: bool = False) -> bytes | httpx.TransportError:
-    """The body of a server's answer in `parts`, each sent by itself, after which it closes or resets; or the fault."""
+    """The body of a server's answer in `parts`, each sent separately, then closed or reset; or the exception."""
 
     async def script(conversation: Conversation) -> None:
         await conversation.request()

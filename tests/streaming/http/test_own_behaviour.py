@@ -1,4 +1,4 @@
-"""What the httptools transport does better than httpx's, or differently: limits, strictness, bodies, laziness."""
+"""Differences between the httptools transport and httpx's own: limits, strictness, bodies, lazy reads."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def transport() -> HttptoolsTransport:
 @pytest.mark.parametrize(
     "more", [b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil", b"more"], ids=["a second response", "more than said"]
 )
-async def test_what_follows_a_response_is_never_taken_for_the_next_one(
+async def test_bytes_after_a_response_are_not_read_as_the_next_response(
     transport: HttptoolsTransport, more: bytes
 ) -> None:
     async with open_peer(answering(OK + more, OK, hold=True)) as peer, client_of(transport) as client:
@@ -49,7 +49,7 @@ async def test_what_follows_a_response_is_never_taken_for_the_next_one(
     ],
     ids=["version", "upgrade", "101", "two lengths", "endless 1xx", "headers", "extension", "trailers"],
 )
-async def test_what_is_refused(transport: HttptoolsTransport, answer: bytes) -> None:
+async def test_invalid_responses_are_refused(transport: HttptoolsTransport, answer: bytes) -> None:
     async with open_peer(answering(answer)) as peer, client_of(transport) as client:
         with pytest.raises(httpx.RemoteProtocolError):
             await client.get(peer.url())
@@ -76,7 +76,9 @@ async def test_pieces_that_came_together_are_one(transport: HttptoolsTransport) 
 
 
 @pytest.mark.parametrize(("length", "says"), [(3, "longer"), (5, "shorter")])
-async def test_a_body_of_another_length_than_was_said(transport: HttptoolsTransport, length: int, says: str) -> None:
+async def test_a_body_whose_length_differs_from_content_length(
+    transport: HttptoolsTransport, length: int, says: str
+) -> None:
     async with open_peer(answering(OK)) as peer, client_of(transport) as client:
         request = client.build_request("POST", peer.url(), headers={"Content-Length": str(length)})
         request.stream = RequestBody(b"four")
@@ -86,13 +88,13 @@ async def test_a_body_of_another_length_than_was_said(transport: HttptoolsTransp
 
 
 @pytest.mark.parametrize("headers", [{"Transfer-Encoding": "gzip"}, {"Content-Length": "many"}])
-async def test_a_framing_that_is_not_known(transport: HttptoolsTransport, headers: dict[str, str]) -> None:
+async def test_an_unknown_transfer_encoding(transport: HttptoolsTransport, headers: dict[str, str]) -> None:
     async with open_peer(answering(OK)) as peer, client_of(transport) as client:
         with pytest.raises(httpx.LocalProtocolError):
             await client.post(peer.url(), content=b"x", headers=headers)
 
 
-async def test_an_origin_has_a_limit_of_its_own() -> None:
+async def test_each_origin_has_its_own_limit() -> None:
     go_on = trio.Event()
 
     async def script(conversation: Conversation) -> None:
@@ -143,7 +145,7 @@ async def test_no_more_are_kept_idle_than_allowed() -> None:
         assert "0 in use, 1 idle" in repr(transport)
 
 
-async def test_closing_the_client_closes_what_is_in_use(transport: HttptoolsTransport) -> None:
+async def test_closing_the_client_closes_connections_in_use(transport: HttptoolsTransport) -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok"
     async with open_peer(answering(answer, hold=True)) as peer:
         client = client_of(transport)
@@ -165,7 +167,7 @@ async def test_the_fault_of_a_certificate_is_named() -> None:
             await client.get(peer.url(scheme="https"))
 
 
-async def test_a_name_that_no_resolver_takes(transport: HttptoolsTransport) -> None:
+async def test_a_host_name_that_the_resolver_refuses(transport: HttptoolsTransport) -> None:
     async with client_of(transport) as client:
         with pytest.raises(httpx.ConnectError):
             await client.get(f"http://{'a' * 70}.example/")

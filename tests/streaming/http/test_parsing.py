@@ -51,7 +51,7 @@ def test_a_response_that_ends_with_its_head() -> None:
 
 
 @pytest.mark.parametrize(("end", "keep_alive"), [(b"", True), (b"HTTP/1.1 200 OK\r\n", False), (b"x", False)])
-def test_what_follows_ends_the_connection(end: bytes, keep_alive: bool) -> None:
+def test_bytes_after_a_response_end_the_connection(end: bytes, keep_alive: bool) -> None:
     parser = ResponseParser()
     assert parser.feed(RESPONSES[0] + end) == b"hello"
     assert (parser.complete, parser.keep_alive) == (True, keep_alive)

@@ -1,4 +1,4 @@
-"""Behaviours that the httptools transport shares with httpx's own: each test runs on both."""
+"""The common behaviour of the httptools transport and httpx's own: each test runs with both."""
 
 from __future__ import annotations
 
@@ -104,7 +104,9 @@ async def test_the_head_is_given_whole(new_transport: TransportFactory) -> None:
     ],
     ids=range(14),
 )
-async def test_what_is_no_response(new_transport: TransportFactory, answer: bytes, fault: type[Exception]) -> None:
+async def test_bytes_that_are_not_a_response(
+    new_transport: TransportFactory, answer: bytes, fault: type[Exception]
+) -> None:
     async with open_peer(answering(answer)) as peer, client_of(new_transport()) as client:
         with pytest.raises(fault):
             await client.get(peer.url())
@@ -134,7 +136,7 @@ async def test_a_connection_is_not_used_again(new_transport: TransportFactory, a
         assert peer.accepted == 2
 
 
-async def test_one_that_we_ask_to_close_is_closed(new_transport: TransportFactory) -> None:
+async def test_a_connection_with_connection_close_is_closed(new_transport: TransportFactory) -> None:
     async with open_peer(answering(OK, hold=True)) as peer, client_of(new_transport()) as client:
         await client.get(peer.url(), headers={"Connection": "close"})
         await peer.all_closed()
@@ -151,7 +153,7 @@ async def test_an_idle_connection_that_the_server_closed_is_replaced(new_transpo
 async def test_an_idle_connection_expires(
     new_transport: TransportFactory, autojump_clock: trio.testing.MockClock
 ) -> None:
-    # httpcore counts by the system's clock, which no test can turn.
+    # httpcore uses the system clock, which a test cannot move.
     transport = new_transport(limits=httpx.Limits(keepalive_expiry=5 if "tools" in repr(new_transport()) else 0.0))
     async with open_peer(answering(OK, OK)) as peer, client_of(transport) as client:
         await client.get(peer.url())
@@ -257,7 +259,7 @@ async def test_other_schemes_are_refused(new_transport: TransportFactory, url: s
 # ---- deadlines and leaving early ------------------------------------------------------------------------------------
 
 
-async def test_nobody_listens(new_transport: TransportFactory) -> None:
+async def test_nothing_listens(new_transport: TransportFactory) -> None:
     async with open_peer(answering()) as peer:
         url = peer.url()
     async with client_of(new_transport()) as client:
@@ -297,7 +299,7 @@ async def test_a_server_that_does_not_read(
 
     async with open_peer(script) as peer, client_of(new_transport()) as client:
         request = client.build_request("POST", peer.url(), content=b"", timeout=httpx.Timeout(None, write=7))
-        # Not httpx's own kind of body, which leaves an async generator behind when sending it fails.
+        # httpx's own body would leave an unfinished async generator if sending fails.
         request.stream = RequestBody(b"x" * 30_000_000)
         request.headers["Content-Length"] = "30000000"
         with pytest.raises(httpx.WriteTimeout):
@@ -305,7 +307,7 @@ async def test_a_server_that_does_not_read(
         await peer.all_closed()
 
 
-async def test_a_handshake_that_stands_still(
+async def test_a_tls_handshake_that_makes_no_progress(
     new_transport: TransportFactory, autojump_clock: trio.testing.MockClock
 ) -> None:
     autojump_clock.autojump_threshold = 0.02
@@ -339,7 +341,7 @@ async def test_leaving_the_body_closes_the_connection(new_transport: TransportFa
         await peer.all_closed()
 
 
-async def test_a_cancelled_wait_for_a_place_leaves_the_others_theirs(new_transport: TransportFactory) -> None:
+async def test_a_cancelled_wait_for_a_place_does_not_take_the_place_of_others(new_transport: TransportFactory) -> None:
     go_on = trio.Event()
 
     async def script(conversation: Conversation) -> None:

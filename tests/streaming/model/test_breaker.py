@@ -14,7 +14,7 @@ def opened() -> CircuitBreaker:
     return breaker
 
 
-def test_failures_in_a_row_open_it() -> None:
+def test_consecutive_failures_open_it() -> None:
     breaker = opened()
     assert breaker.state(29.9) == "open"
     assert not breaker.admit(29.9)
@@ -63,7 +63,7 @@ def test_half_open_lets_another_through_when_the_one_was_cancelled() -> None:
     assert breaker.admit(30)
 
 
-def test_a_model_that_was_tried_again_opens_at_its_next_failure() -> None:
+def test_a_failed_trial_request_opens_the_breaker_again() -> None:
     breaker = opened()
     breaker.admit(30)
     breaker.begin()

@@ -1,4 +1,4 @@
-"""`ChatModel` against a real server on loopback: answers, and that connections really close."""
+"""`ChatModel` against a real server on loopback: answers, and closed connections."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ async def test_cancelling_while_the_request_is_being_sent_leaves_no_loose_end(cl
             async with await listener.accept():
                 await trio.testing.wait_all_tasks_blocked()
                 asking.cancel_scope.cancel()
-    # An async generator that nobody closed warns when it is collected, and warnings are errors.
+    # An unclosed async generator warns when it is collected, and warnings are errors.
     gc.collect()
 
 

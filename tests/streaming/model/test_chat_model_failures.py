@@ -1,4 +1,4 @@
-"""`ChatModel` against a real server on loopback: failures, deadlines, and that secrets stay secret."""
+"""`ChatModel` against a real server on loopback: failures, deadlines, and no secrets in errors."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ async def test_failures(
     assert PROMPT not in shown
 
 
-async def test_nobody_listens(client: httpx.AsyncClient) -> None:
+async def test_nothing_listens(client: httpx.AsyncClient) -> None:
     with trio.socket.socket() as unused:
         await unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
@@ -98,12 +98,14 @@ async def test_nobody_listens(client: httpx.AsyncClient) -> None:
 @pytest.mark.parametrize(
     "url", ["gopher://example.org/v1", "example.org/v1", "http://", "http://[::1", "", "http:///v1"]
 )
-def test_an_unusable_url_is_refused_at_once(url: str) -> None:
+def test_an_invalid_url_is_refused_immediately(url: str) -> None:
     with pytest.raises(ValueError, match="http:// or https://"):
         ModelConfig("test", url)
 
 
-async def test_a_connection_that_breaks_after_the_finish_cost_nothing(server: ModelServer, model: ModelFactory) -> None:
+async def test_a_connection_that_breaks_after_the_finish_reason_does_not_fail_the_answer(
+    server: ModelServer, model: ModelFactory
+) -> None:
     server.reply([*text("all"), chunk({}, "stop"), Close()])
     assert (await complete(model(), REQUEST)).text == "all"
 
@@ -114,10 +116,10 @@ async def test_a_document_that_is_too_large(server: ModelServer, model: ModelFac
         await complete(model(max_response_bytes=10_000), REQUEST)
 
 
-async def test_more_answers_at_once_than_httpx_allows_by_itself(
+async def test_more_parallel_answers_than_httpx_allows_by_default(
     server: ModelServer, monkeypatch: pytest.MonkeyPatch, transport_name: HttpTransport
 ) -> None:
-    # Nor is a proxy of the environment asked for what is on this machine: nobody listens at this one.
+    # A loopback address must not go through the proxy of the environment. Nothing listens at this proxy.
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
@@ -201,7 +203,7 @@ def test_reprs_show_neither_key_nor_url() -> None:
 
 
 @pytest.mark.parametrize("key", ["two words", "new\nline", "ключ", "tab\t"])
-def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(key: str) -> None:
+def test_a_key_with_characters_invalid_in_a_header_is_refused_and_not_shown(key: str) -> None:
     with pytest.raises(ValueError, match="visible ASCII") as raised:
         ModelConfig("test", "http://example.org/v1", SecretStr(key))
     assert key not in str(raised.value)

@@ -1,4 +1,4 @@
-"""Several models behind one, against real servers on loopback. The clock jumps while nothing happens."""
+"""Failover between models, against real servers on loopback. The clock jumps while all tasks wait."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def clock(autojump_clock: MockClock) -> MockClock:
 
 
 class House:
-    """A failing-over model over the servers, and what it is told about time and chance."""
+    """A `FailoverModel` over the servers, with a controlled clock and random numbers."""
 
     def __init__(self, client: httpx.AsyncClient, *servers: ModelServer, **settings: Any) -> None:
         settings = {"first_token_timeout_s": 20, "idle_timeout_s": 10} | settings
@@ -128,7 +128,7 @@ async def test_the_last_models_fault_is_raised(
     assert "context_length_exceeded" in error.message
 
 
-async def test_after_the_first_token_a_cut_is_final_and_what_came_is_kept(
+async def test_after_the_first_token_a_cut_is_final_and_the_text_is_kept(
     server: ModelServer, second: ModelServer, client: httpx.AsyncClient, clock: MockClock
 ) -> None:
     server.reply([*text("so", " far"), Close()])
@@ -139,7 +139,7 @@ async def test_after_the_first_token_a_cut_is_final_and_what_came_is_kept(
     assert (len(server.requests), len(second.requests)) == (1, 0)
 
 
-async def test_a_model_that_keeps_failing_is_left_alone_and_then_tried(
+async def test_consecutive_failures_open_the_breaker_until_a_trial_request(
     server: ModelServer, client: httpx.AsyncClient, clock: MockClock
 ) -> None:
     house = House(client, server)
@@ -158,7 +158,7 @@ async def test_a_model_that_keeps_failing_is_left_alone_and_then_tried(
     assert "model-1 closed" in repr(house.model)
 
 
-async def test_a_model_that_is_left_alone_costs_the_next_one_no_time(
+async def test_an_open_breaker_does_not_delay_the_next_model(
     server: ModelServer, second: ModelServer, client: httpx.AsyncClient, clock: MockClock
 ) -> None:
     house = House(client, server, second)
@@ -171,7 +171,7 @@ async def test_a_model_that_is_left_alone_costs_the_next_one_no_time(
     assert len(server.requests) == 4
 
 
-async def test_requests_that_are_at_fault_do_not_speak_against_the_model(
+async def test_failures_of_the_request_do_not_count_against_the_model(
     server: ModelServer, client: httpx.AsyncClient, clock: MockClock
 ) -> None:
     house = House(client, server)
@@ -214,7 +214,7 @@ async def test_leaving_early_closes_the_connection(
     assert written.is_set()
 
 
-async def test_what_is_logged_tells_the_fault_and_nothing_of_the_prompt(
+async def test_the_log_names_the_fault_and_contains_no_prompt(
     server: ModelServer, client: httpx.AsyncClient, clock: MockClock
 ) -> None:
     server.reply(error_status(503, {"error": {"message": PROMPT, "code": "overloaded"}}), answer("secret answer"))
@@ -227,7 +227,7 @@ async def test_what_is_logged_tells_the_fault_and_nothing_of_the_prompt(
 
 
 @pytest.mark.parametrize("allowed", [True, False])
-async def test_structured_output_is_what_all_models_have(client: httpx.AsyncClient, allowed: bool) -> None:
+async def test_structured_output_needs_all_models(client: httpx.AsyncClient, allowed: bool) -> None:
     models = [
         ChatModel(client, ModelConfig("a", "http://a", structured_output=True)),
         ChatModel(client, ModelConfig("b", "http://b", structured_output=allowed)),
@@ -235,6 +235,6 @@ async def test_structured_output_is_what_all_models_have(client: httpx.AsyncClie
     assert FailoverModel(models).structured_output is allowed
 
 
-def test_without_a_model_it_is_not_made() -> None:
+def test_a_failover_needs_a_model() -> None:
     with pytest.raises(ValueError, match="at least one"):
         FailoverModel([])

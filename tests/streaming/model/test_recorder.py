@@ -1,4 +1,4 @@
-"""Recordings of model streams: written as they come, readable by the parser's replay, private, and never in the way."""
+"""Recordings of model streams: incremental, readable by the parser's replay, private, no effect on answers."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def test_without_the_opt_in_only_times_and_sizes_are_kept(tmp_path: Path) 
         assert sum(chunk.size for chunk in chunks) == len("".join(TOKENS))
 
 
-async def test_a_disk_that_refuses_costs_the_recording_and_not_the_answer(
+async def test_a_disk_error_ends_the_recording_but_not_the_answer(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("in the way")

@@ -1,7 +1,7 @@
 """Every recorded stream, cut anywhere, through decoder and dialect.
 
-What comes out is compared with what the data set's own simple extractor read: a cross-check, not an oracle. Where the
-two differ by right, the tables say why.
+The result is compared with that of the data set's simple extractor: a cross-check, not an oracle. Where a difference is
+correct, the tables give the reason.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ COUNTS = {
     "unfit": 19,
 }
 
-# Some files hold several responses, one after the other: after the last event of one, the next begins with the first.
+# Some files hold several responses in sequence; each begins with its first event.
 BORDERS = {
     "anthropic-messages": (b"event: message_stop\n", re.compile(rb"(?<=\n)(?=event: message_start\n)")),
     "openai-responses": (b"event: response.completed\n", re.compile(rb"(?<=\n)(?=event: response\.created\n)")),
@@ -79,7 +79,7 @@ def decode(dialect: str, data: bytes, seed: int) -> list[Delta]:
 
 
 def bodies(row: dict[str, Any]) -> list[bytes]:
-    """The responses in the file, each as its body was."""
+    """The bodies of the responses in the file."""
     data = recordings.path(row["file"]).read_bytes()
     if row["api"] not in BORDERS:
         return [data]
@@ -104,7 +104,7 @@ def last_usage(deltas: list[Delta]) -> tuple[int, int] | None:
 
 
 def summary(found: list[list[Delta]]) -> dict[str, Any]:
-    """The deltas as the index's `derived` has them; the usage is that of the file's last response."""
+    """The deltas in the format of the index's `derived`; the usage is that of the file's last response."""
     deltas = [delta for response in found for delta in response]
     text = "".join(delta.text for delta in deltas if isinstance(delta, ContentDelta))
     calls = []
@@ -159,7 +159,7 @@ def test_recorded_streams_say_what_the_index_says(api: str) -> None:
     for seed, row in enumerate(fitting(api)):
         ours, theirs = summary(responses(row, seed)), derived(row)
         if api == "openai-responses":
-            # The extractor found no names of function calls in this API.
+            # The extractor does not find the names of function calls in this API.
             ours["tool_calls"] = [("", digest) for _, digest in ours["tool_calls"]]
         different |= {(stem(row), what) for what in ours if ours[what] != theirs[what]}
     stems = {stem(row) for row in fitting(api)}
@@ -194,7 +194,7 @@ def test_recorded_streams_end_once_and_for_the_recorded_reason(api: str) -> None
             assert not any(isinstance(delta, ContentDelta | ReasoningDelta) and not delta.text for delta in deltas)
         if not reasons:
             continue
-        # Some servers end with `[DONE]` alone.
+        # Some servers end with `[DONE]` only.
         expected = EXPECTED_FINISH[row["finish_reasons"][-1]] if row["finish_reasons"] else FinishReason.STOP
         if expected is FinishReason.STOP and any(isinstance(delta, ToolCallDelta) for delta in deltas):
             expected = FinishReason.TOOL_CALLS
@@ -224,7 +224,7 @@ def test_a_refusal_of_the_streams_of_other_apis_leaves_no_text() -> None:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_no_dialect_is_upset_by_the_streams_of_the_others(dialect: str) -> None:
+def test_a_dialect_handles_the_streams_of_other_dialects(dialect: str) -> None:
     for seed, row in enumerate(index()):
         if row["bytes"] < 20_000:
             decode(dialect, recordings.path(row["file"]).read_bytes(), seed)

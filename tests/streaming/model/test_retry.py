@@ -1,4 +1,4 @@
-"""When a model is asked again, and when a provider wants to be."""
+"""When a model call is retried, and how Retry-After is read."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ def test_delays(error: ModelError, attempts: int, random: float, delay_s: float 
         ({}, None),
     ],
 )
-def test_when_a_provider_asks_to_be_left_alone(headers: dict[str, str], retry_after_s: float | None) -> None:
+def test_retry_after_headers(headers: dict[str, str], retry_after_s: float | None) -> None:
     assert error_of_status(429, b"", headers).retry_after_s == retry_after_s
 
 
-def test_an_empty_account_is_not_asked_again() -> None:
+def test_an_account_without_credit_is_not_retried() -> None:
     body = json.dumps({"error": {"code": "insufficient_quota"}}).encode()
     assert not error_of_status(429, body).retryable
     assert error_of_status(429, b"{}").retryable

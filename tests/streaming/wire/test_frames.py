@@ -1,4 +1,4 @@
-"""The frames: every one survives its round trip, refusals have a code, and no value of a bad frame is repeated."""
+"""The frames: round trips, refusals with a code, and no value of an invalid frame in an error."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SECRET = "s3cret-v@lue"
 def test_client_frames_round_trip(sample: dict[str, Any]) -> None:
     frame = decode_client_frame(json.dumps(sample))
     written = json.loads(frame.model_dump_json())
-    # What a client may leave out has a default; nothing that it wrote is lost or changed.
+    # Optional fields have a default; no value from the client is lost or changed.
     assert {key: written[key] for key in sample} == sample
     assert decode_client_frame(frame.model_dump_json()) == frame
 
@@ -137,7 +137,7 @@ def test_optional_fields_are_left_out_but_nulls_in_data_stay() -> None:
     assert "request_id" not in SERVER_FRAME.validate_python({**sample, "seq": 1}).model_dump_json()
 
 
-def test_text_that_is_not_ascii_is_sent_as_it_is() -> None:
+def test_text_that_is_not_ascii_is_not_escaped() -> None:
     assert (
         "Zähne \N{GRINNING FACE}"
         in WsStreamText(request_id=ID, block=0, chunk="Zähne \N{GRINNING FACE}").model_dump_json()

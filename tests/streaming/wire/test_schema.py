@@ -1,4 +1,4 @@
-"""The generated protocol documents: up to date, sound in themselves, and true of the frames."""
+"""The generated protocol documents: up to date, valid, and consistent with the frames."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def validator(definition: str) -> jsonschema.Draft202012Validator:
 
 
 def name_of(sample: dict[str, Any], direction: str) -> str:
-    """The model's name, as the plan forms it from the type; `mutation` alone goes both ways."""
+    """The name of the model for a type; only `mutation` exists in both directions."""
     words = "".join(word.capitalize() for word in sample["type"].split("_"))
     return f"Ws{direction if words == 'Mutation' else ''}{words}"
 
@@ -42,7 +42,7 @@ def test_the_committed_documents_are_current(name: str) -> None:
 
 def test_the_program_writes_them(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "streaming.wire.schema", str(tmp_path / "new")]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)  # noqa: S603 - this interpreter, our module
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)  # noqa: S603 - this interpreter with a module of the project
     assert {file.name: file.read_text() for file in (tmp_path / "new").iterdir()} == documents()
 
 

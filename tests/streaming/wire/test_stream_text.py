@@ -1,4 +1,4 @@
-"""The text frame that is no model says what the model says."""
+"""`StreamText` gives the same JSON as the model `WsStreamText`."""
 
 from __future__ import annotations
 
