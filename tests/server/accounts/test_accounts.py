@@ -65,7 +65,7 @@ def test_two_spellings_of_one_address(written: str, kept: str) -> None:
         "\ud800@example.com",
     ],
 )
-def test_what_is_not_an_address(written: str) -> None:
+def test_invalid_addresses(written: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - the sentences are the library's
         normalise_email(written)
 
@@ -80,7 +80,7 @@ async def test_register_then_login(pool: Pool) -> None:
 @pytest.mark.parametrize(
     ("email", "password"), [(ANN, "Correct horse"), (ANN, ""), ("bob@example.com", PASSWORD), ("", PASSWORD)]
 )
-async def test_what_is_wrong_is_not_said(pool: Pool, email: str, password: str) -> None:
+async def test_a_failed_login_does_not_say_what_is_wrong(pool: Pool, email: str, password: str) -> None:
     accounts = make_accounts(pool)
     await accounts.register(ANN, PASSWORD)
     with pytest.raises(BadCredentials, match=r"^The e-mail address or the password is wrong\.$"):
@@ -109,7 +109,7 @@ async def test_an_address_is_taken_in_any_case_and_the_first_password_stays(pool
     assert await accounts.login(ANN, PASSWORD) == user_id
 
 
-async def test_of_registrations_at_once_one_succeeds(pool: Pool) -> None:
+async def test_of_concurrent_registrations_one_succeeds(pool: Pool) -> None:
     accounts = make_accounts(pool)
     made: list[UUID] = []
     taken: list[EmailTaken] = []
@@ -164,17 +164,17 @@ async def test_no_connection_is_held_while_hashing(database: str, pool: Pool) ->
     assert lent_while_hashing == [0]
 
 
-async def test_devices_come_and_come_again(pool: Pool) -> None:
+async def test_devices_connect_and_reconnect(pool: Pool) -> None:
     accounts = make_accounts(pool)
     user_id, device_id = await accounts.register(ANN, PASSWORD), uuid4()
     assert await accounts.touch_device(user_id, device_id, CLIENT) is True
-    newer = CLIENT.model_copy(update={"version": "2.0\x00"})  # which PostgreSQL would not take
+    newer = CLIENT.model_copy(update={"version": "2.0\x00"})  # PostgreSQL rejects NUL
     assert await accounts.touch_device(user_id, device_id, newer) is False
     async with scoped(pool, user_id) as connection:
         rows = await (await connection.execute("SELECT device_id, client_version FROM devices")).fetchall()
     assert rows == [(device_id, "2.0")]
 
 
-async def test_a_device_of_nobody(pool: Pool) -> None:
+async def test_a_device_of_an_unknown_user(pool: Pool) -> None:
     with pytest.raises(UnknownUser):
         await make_accounts(pool).touch_device(uuid4(), uuid4(), CLIENT)

@@ -1,4 +1,4 @@
-"""Passwords and tokens: what is accepted, what is refused, and that neither leaks."""
+"""Passwords and access tokens: valid ones are accepted, others are refused, and neither leaks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from argon2.low_level import Type
 
 from server.accounts.credentials import AuthenticatedUser, PasswordCheck, Passwords, TokenExpired, TokenInvalid, Tokens
 
-# The least that argon2 takes, so that the tests are about the code and not about the clock.
+# The smallest parameters of argon2, so that the tests are fast.
 WEAK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 KEY = b"k" * 32
 OTHER_KEY = b"o" * 32
@@ -35,7 +35,7 @@ async def test_a_password_checks_against_its_own_hash_only() -> None:
     assert "correct horse" not in stored
     assert await checker.check("correct horse", stored) == PasswordCheck(ok=True)
     assert await checker.check("Correct horse", stored) == PasswordCheck(ok=False)
-    assert await checker.hash("correct horse") != stored  # a salt of its own
+    assert await checker.hash("correct horse") != stored  # each hash has its own salt
 
 
 async def test_the_same_password_typed_on_another_system() -> None:
@@ -51,7 +51,7 @@ async def test_a_damaged_hash_is_a_wrong_password(stored: str) -> None:
     assert await passwords().check("anything", stored) == PasswordCheck(ok=False)
 
 
-async def test_outdated_parameters_bring_a_new_hash() -> None:
+async def test_a_hash_with_outdated_parameters_is_renewed() -> None:
     old = await passwords().hash("correct horse")
     stronger = passwords(PasswordHasher(time_cost=2, memory_cost=16, parallelism=1))
     check = await stronger.check("correct horse", old)
@@ -62,7 +62,7 @@ async def test_outdated_parameters_bring_a_new_hash() -> None:
 
 
 class CountingHasher(PasswordHasher):
-    """Counts its work and remembers which threads did it."""
+    """Counts hashes and records their threads."""
 
     def __init__(self) -> None:
         super().__init__(time_cost=1, memory_cost=8, parallelism=1, type=Type.ID)
@@ -82,7 +82,7 @@ class CountingHasher(PasswordHasher):
             self.running -= 1
 
 
-async def test_an_unknown_user_costs_what_a_known_one_does() -> None:
+async def test_an_unknown_user_takes_the_same_work_as_a_known_one() -> None:
     hasher = CountingHasher()
     checker = passwords(hasher)
     stored = await checker.hash("correct horse")
@@ -156,7 +156,7 @@ def without(claim: str) -> dict[str, Any]:
     return {name: value for name, value in CLAIMS.items() if name != claim}
 
 
-def test_the_claims_these_cases_start_from_are_good() -> None:
+def test_the_unchanged_claims_are_valid() -> None:
     token = jwt.encode(CLAIMS, KEY, algorithm="HS256")
     assert Tokens([KEY], clock=Clock()).verify(token).user_id == USER
 
@@ -201,18 +201,18 @@ def _b64(data: dict[str, Any]) -> str:
     ],
     ids=lambda token: repr(token[:20]),
 )
-def test_what_is_not_ours_is_refused_and_not_repeated(token: str) -> None:
+def test_foreign_tokens_are_refused_and_not_repeated(token: str) -> None:
     with pytest.raises(TokenInvalid) as caught:
         Tokens([KEY, KEY * 2], clock=Clock()).verify(token)
     assert str(caught.value) == "The access token is not valid."
     assert caught.value.__cause__ is None
 
 
-def test_every_changed_character_is_noticed() -> None:
+def test_a_token_with_any_changed_character_is_refused() -> None:
     tokens = Tokens([KEY], clock=Clock())
     token, _ = tokens.issue(uuid4())
-    for place, character in enumerate(token[:-1]):  # the last one's low bits are padding
-        changed = token[:place] + ("A" if character != "A" else "B") + token[place + 1 :]
+    for index, character in enumerate(token[:-1]):  # the last one's low bits are padding
+        changed = token[:index] + ("A" if character != "A" else "B") + token[index + 1 :]
         with pytest.raises(TokenInvalid):
             tokens.verify(changed)
 

@@ -1,4 +1,4 @@
-"""Changes of entities between device and memory: in order, tried again, bounded, drained at a stop."""
+"""Changes of entities between device and memory: in order, retried, bounded, drained at a stop."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ANN, BEN = UUID(int=1), UUID(int=2)
 
 
 class Table:
-    """Where changes are written; `failures` are raised first, one per call for Ann."""
+    """Receives written changes; raises `failures` first, one per call for Ann."""
 
     def __init__(self) -> None:
         self.failures: list[Exception] = []
@@ -71,7 +71,9 @@ async def test_changes_are_written_in_order_each_later_than_the_one_before(nurse
 @pytest.mark.parametrize(
     "failure", [psycopg.OperationalError("connection lost"), psycopg.errors.DeadlockDetected(), PoolTimeout("none")]
 )
-async def test_what_passes_is_waited_for(autojump_clock: MockClock, nursery: trio.Nursery, failure: Exception) -> None:
+async def test_transient_errors_are_retried(
+    autojump_clock: MockClock, nursery: trio.Nursery, failure: Exception
+) -> None:
     del autojump_clock
     table, metrics = Table(), Metrics()
     table.failures = [failure] * 8
@@ -86,7 +88,7 @@ async def test_what_passes_is_waited_for(autojump_clock: MockClock, nursery: tri
     assert outcomes(metrics)["ok"] == 2
 
 
-async def test_what_does_not_pass_is_left_out_and_holds_up_nothing(nursery: trio.Nursery) -> None:
+async def test_a_change_that_cannot_be_stored_is_skipped_and_delays_nothing(nursery: trio.Nursery) -> None:
     table, metrics = Table(), Metrics()
     table.bad = {"bad"}
     changes = EntityChanges(table.write, metrics)
@@ -98,7 +100,7 @@ async def test_what_does_not_pass_is_left_out_and_holds_up_nothing(nursery: trio
     assert outcomes(metrics) == {"ok": 2, "failed": 1}
 
 
-async def test_one_users_trouble_is_not_anothers(nursery: trio.Nursery) -> None:
+async def test_a_failing_user_delays_no_other_user(nursery: trio.Nursery) -> None:
     table = Table()
     changes = EntityChanges(table.write, Metrics(), ChangeLimits(changes=10, changes_per_user=3, bytes_per_user=500))
     table.failures = [psycopg.errors.ProgramLimitExceeded()]
@@ -112,16 +114,14 @@ async def test_one_users_trouble_is_not_anothers(nursery: trio.Nursery) -> None:
     assert changes.take(ANN, task("again"))
 
 
-async def test_a_full_ledger_refuses_and_says_so() -> None:
+async def test_a_full_queue_refuses_changes() -> None:
     metrics = Metrics()
     changes = EntityChanges(Table().write, metrics, ChangeLimits(changes=2))
     assert [changes.take(uuid4(), task("t")) for _ in range(3)] == [True, True, False]
     assert outcomes(metrics) == {"refused": 1}
 
 
-async def test_a_stop_writes_what_is_waiting_without_further_patience(
-    autojump_clock: MockClock, nursery: trio.Nursery
-) -> None:
+async def test_a_stop_writes_queued_changes_with_short_delays(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
     del autojump_clock
     table, metrics = Table(), Metrics()
     table.failures = [psycopg.OperationalError("away")] * 12
@@ -129,12 +129,12 @@ async def test_a_stop_writes_what_is_waiting_without_further_patience(
     nursery.start_soon(changes.run)
     for number in range(500):
         changes.take(ANN, task(str(number)))
-    await trio.sleep(20)  # by now it is asked once in ten seconds
+    await trio.sleep(20)  # by now the retry delay is ten seconds
     assert await changes.drain(5) == 0
     assert len(table.ids(ANN)) == 500
 
 
-async def test_what_a_stop_can_not_write_is_counted(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
+async def test_changes_lost_at_a_stop_are_counted(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
     del autojump_clock
     table, metrics = Table(), Metrics()
     table.gate = trio.Event()
@@ -145,10 +145,10 @@ async def test_what_a_stop_can_not_write_is_counted(autojump_clock: MockClock, n
     assert outcomes(metrics) == {"lost": 1}
 
 
-async def test_waiting_is_for_what_was_taken_by_then(nursery: trio.Nursery) -> None:
+async def test_waiting_covers_the_changes_queued_before(nursery: trio.Nursery) -> None:
     table = Table()
     changes = EntityChanges(table.write, Metrics(), clock=lambda: NOON + timedelta(hours=1))
-    await changes.written(ANN)  # nothing: at once
+    await changes.written(ANN)  # nothing is queued: returns immediately
     table.gate = trio.Event()
     nursery.start_soon(changes.run)
     changes.take(ANN, task("t"))

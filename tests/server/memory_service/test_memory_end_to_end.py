@@ -1,4 +1,4 @@
-"""Memory as a person meets it: through a device's socket and over REST, whatever happens to the server."""
+"""Memory through a device's socket and over REST, including failures of the server."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def export(client: httpx.AsyncClient) -> list[dict[str, Any]]:
 
 
 async def until(client: httpx.AsyncClient, tier: str, count: int = 1) -> list[dict[str, Any]]:
-    """The records of a tier, once there are so many; each look is a request to the server."""
+    """The records of a tier, read again until there are `count` of them."""
     with trio.fail_after(15):
         while len(records := [record for record in await export(client) if record["tier"] == tier]) != count:
             pass
@@ -50,7 +50,7 @@ def prompts(tessera: Tessera) -> str:
     return "\n".join(str(request.body["messages"][0]["content"]) for request in tessera.answers())
 
 
-async def test_what_is_said_on_one_device_is_recalled_on_another_and_forgotten_on_request(database: str) -> None:
+async def test_a_message_on_one_device_is_recalled_on_another_and_forgotten_on_request(database: str) -> None:
     async with open_tessera(database) as tessera:
         account = await tessera.account()
         tessera.script(lambda _: text_block("Noted."))
@@ -58,7 +58,7 @@ async def test_what_is_said_on_one_device_is_recalled_on_another_and_forgotten_o
             first = await device.home("My sister Clara moved to Lisbon. Call me Annie.")
             end = await first.finish()
             assert end.memory_used is None
-            # It is on disk before the end was sent.
+            # The exchange is on disk before the end frame is sent.
             (episode,) = [record for record in await export(client) if record["tier"] == "episodic"]
             assert (episode["message"], episode["response"]) == (
                 "My sister Clara moved to Lisbon. Call me Annie.",
@@ -83,7 +83,7 @@ async def test_what_is_said_on_one_device_is_recalled_on_another_and_forgotten_o
 
 
 async def forget(tessera: Tessera, account: SignIn, item: WsMemoryUsed) -> set[str] | ErrorCode:
-    """Send `memory_forget` on a socket of its own; what answers it."""
+    """Send `memory_forget` on a new socket; returns the frame that answers it."""
     async with open_connection(tessera.ws_url) as connection:
         await connection.send(WsDeviceHello.model_validate(hello(account.access_token)))
         await connection.receive()
@@ -111,7 +111,7 @@ async def test_chat_over_rest_remembers_too(database: str) -> None:
             assert {item["tier"] for item in second.json()["memory_used"]} == {"associative", "episodic"}
 
 
-async def test_edits_on_a_device_go_into_memory(database: str) -> None:
+async def test_edits_on_a_device_are_stored_in_memory(database: str) -> None:
     async with open_tessera(database) as tessera:
         account = await tessera.account()
         async with rest(tessera, account) as client, tessera.device(account) as device:
@@ -122,7 +122,7 @@ async def test_edits_on_a_device_go_into_memory(database: str) -> None:
             await until(client, "associative", 0)
 
 
-async def test_ones_own_memory_over_rest(database: str) -> None:
+async def test_a_user_reads_and_changes_their_memory_over_rest(database: str) -> None:
     async with open_tessera(database) as tessera:
         account, other = await tessera.account(), await tessera.account()
         async with rest(tessera, account) as client, rest(tessera, other) as stranger:
@@ -149,7 +149,7 @@ async def test_ones_own_memory_over_rest(database: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["and/or", "a//b", "a/", "/a", "50%", "a?b#c", "é ü", "."])
-async def test_any_name_of_a_preference_has_a_path(database: str, name: str) -> None:
+async def test_a_preference_with_any_name_has_a_path(database: str, name: str) -> None:
     path = f"/api/v1/memory/core/{quote(name, safe='').replace('.', '%2E')}"
     async with open_tessera(database) as tessera, rest(tessera, await tessera.account()) as client:
         response = await client.put(path, json={"value": 1})
@@ -184,7 +184,7 @@ async def test_each_reason_for_not_setting_a_preference_has_its_code(
         ("DELETE", f"items/{UUID(int=1)}", None, 404),
     ],
 )
-async def test_what_memory_does_not_take(
+async def test_invalid_preferences_are_refused(
     database: str, method: str, path: str, body: dict[str, Any] | None, status: int
 ) -> None:
     async with open_tessera(database) as tessera, rest(tessera, await tessera.account()) as client:
@@ -193,7 +193,7 @@ async def test_what_memory_does_not_take(
         assert response.json()["error"]["code"]
 
 
-async def test_without_a_token_or_an_account_there_is_nothing(database: str) -> None:
+async def test_without_a_token_or_an_account_requests_are_refused(database: str) -> None:
     async with open_tessera(database) as tessera:
         account = await tessera.account()
         async with httpx.AsyncClient(base_url=tessera.rest_url) as client:
@@ -206,7 +206,7 @@ async def test_without_a_token_or_an_account_there_is_nothing(database: str) -> 
                 assert (await client.request(method, "/api/v1/memory")).status_code == 401
 
 
-async def test_answers_go_on_when_memory_can_not_be_reached(database: str) -> None:
+async def test_answers_continue_when_memory_is_unreachable(database: str) -> None:
     async with open_tessera(database) as tessera, tessera.device() as device:
         tessera.script(lambda _: text_block("Fine."))
         with psycopg.connect(database, autocommit=True) as owner:
@@ -220,7 +220,7 @@ async def test_answers_go_on_when_memory_can_not_be_reached(database: str) -> No
         assert 'tessera_memory_stores_total{outcome="failed"} 1.0' in metrics
 
 
-async def test_answers_go_on_when_memory_takes_too_long(database: str) -> None:
+async def test_answers_continue_when_memory_is_too_slow(database: str) -> None:
     async with open_tessera(database, memory_recall_timeout_s=0.2, memory_store_timeout_s=0.2) as tessera:
         account = await tessera.account()
         async with tessera.device(account) as device:

@@ -1,4 +1,4 @@
-"""Memory and the server as a process: killed between durable write and enrichment, and its keys rotated by commands."""
+"""Memory with the server as a process: kills between durable write and enrichment, and key rotation by commands."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from tests.server.test_process import EMAIL, PASSWORD, Server, command
 
 @pytest.fixture
 def state() -> Iterator[Path]:
-    # Short, and open to other accounts, for PostgreSQL.
+    # PostgreSQL needs a short path that other accounts can enter.
     with temporary_directory() as folder:
         yield folder / "state"
 
 
 @pytest.fixture
 def start(state: Path) -> Iterator[Callable[..., Server]]:
-    """Start servers on the state folder; they end with the test."""
+    """Starts servers on the state folder; they are stopped after the test."""
     servers: list[Server] = []
 
     def start(**settings: str) -> Server:
@@ -66,7 +66,7 @@ def test_a_kill_between_the_durable_write_and_the_enrichment_loses_nothing(
     server = start(**settings)
     token = trio.run(register, server.url("http"), EMAIL, PASSWORD).access_token
     with psycopg.connect(database, autocommit=True) as owner:
-        # Enrichment finds the table it writes to taken, and waits; the durable write does not need it.
+        # Enrichment waits for the locked table; the durable write does not use that table.
         with owner.transaction():
             owner.execute("LOCK TABLE memory_proactive IN EXCLUSIVE MODE")
             trio.run(tell, server, token, "My sister Clara moved to Lisbon. Call me Annie.")
@@ -76,7 +76,7 @@ def test_a_kill_between_the_durable_write_and_the_enrichment_loses_nothing(
         assert owner.execute("SELECT count(*) FROM memory_pending").fetchone() == (1,)
         assert owner.execute("SELECT count(*) FROM memory_associative").fetchone() == (0,)
 
-        # Its claim ends with the lease.
+        # The claim of the killed process ends with its lease.
         owner.execute("UPDATE memory_pending SET due_at = now()")
 
     server = start(**settings)
@@ -88,7 +88,7 @@ def test_a_kill_between_the_durable_write_and_the_enrichment_loses_nothing(
 
 
 async def edit(server: Server, token: str, names: Sequence[str], *, ping: bool) -> None:
-    """Tell of a change per name; with `ping`, wait until the server says that it has them."""
+    """Send a change per name; with `ping`, wait until the server confirms them."""
     async with open_device(server.url("ws"), token) as device:
         for name in names:
             await device.mutate("update", "task", name, {"title": f"Do {name}"})
@@ -113,7 +113,7 @@ def test_changes_outlive_a_kill_and_a_stop(database: str, start: Callable[..., S
     assert tasks(server, token) == set(killed)
     stopped = [f"s{number}" for number in range(150)]
     with psycopg.connect(database, autocommit=True) as owner, owner.transaction():
-        # Nothing can be written: all of them are waiting when the server is told to stop.
+        # The table is locked, so all changes are queued when the server gets the signal to stop.
         owner.execute("LOCK TABLE memory_associative IN EXCLUSIVE MODE")
         trio.run(partial(edit, ping=True), server, token, stopped)
         assert len(tasks(server, token)) == 60
@@ -146,7 +146,7 @@ def test_keys_are_rotated_by_commands_while_the_server_runs(
     assert "Traceback" not in wrong.stderr
 
 
-def test_embedded_defaults_keep_shares_and_erase_for_good(state: Path, start: Callable[..., Server]) -> None:
+def test_embedded_defaults_keep_shares_and_erase_permanently(state: Path, start: Callable[..., Server]) -> None:
     server = start()
     token = trio.run(register, server.url("http"), EMAIL, PASSWORD).access_token
     trio.run(tell, server, token, "My sister Clara moved to Lisbon.")
@@ -157,7 +157,7 @@ def test_embedded_defaults_keep_shares_and_erase_for_good(state: Path, start: Ca
     (share,) = (state / "key-shares").rglob("*-*/*-*")
     assert records(server, token) == []
 
-    # What a killed `rotate-user-key` left is swept by the next start.
+    # The next start removes what a killed `rotate-user-key` left.
     server.end()
     left = share.with_name(str(uuid4()))
     left.write_bytes(b"x" * 32)
@@ -180,7 +180,7 @@ def test_embedded_defaults_keep_shares_and_erase_for_good(state: Path, start: Ca
         (None, "no embedding model is available"),
     ],
 )
-async def test_what_the_commands_refuse(database: str, tmp_path: Path, user: str | None, complaint: str) -> None:
+async def test_errors_of_the_commands(database: str, tmp_path: Path, user: str | None, complaint: str) -> None:
     settings = load_settings({"TESSERA_DATABASE_URL": database, "TESSERA_STATE_DIR": str(tmp_path)})
     with pytest.raises((CommandFailed, NoSuchUser), match=complaint):
         await (reembed(settings, None) if user is None else rotate_user_key(settings, user))

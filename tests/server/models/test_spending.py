@@ -61,7 +61,7 @@ async def test_two_servers_share_the_budget_and_a_restart_keeps_it(database: str
         for server in (one, other):
             server.script(lambda _: text_block("a ", "b ", "c ", "d "))  # 11 tokens
         assert await ask(one, account) == "completed"
-        # The first server has to have written before the second one can know.
+        # The second server only sees the count after the first has written it.
         while not spent(database):  # noqa: ASYNC110 - nothing in this process says so
             await trio.sleep(0.01)
         await assert_refused(other, account)
@@ -72,7 +72,7 @@ async def test_two_servers_share_the_budget_and_a_restart_keeps_it(database: str
     assert [day for day, _ in spent(database)] == [datetime.now(UTC).date()] * 2
 
 
-async def test_a_cancelled_answer_counts_and_a_stop_waits_for_what_is_being_counted(database: str) -> None:
+async def test_a_cancelled_answer_counts_and_a_stop_waits_for_the_write(database: str) -> None:
     async with open_tessera(database, max_tokens_per_user_day=10) as tessera:
         asked = trio.Event()
 
@@ -95,7 +95,7 @@ async def test_a_cancelled_answer_counts_and_a_stop_waits_for_what_is_being_coun
     assert tokens == end.usage.input_tokens + end.usage.output_tokens >= 55
 
 
-async def test_what_can_not_be_counted_in_the_database_is_counted_here_and_added_later(database: str) -> None:
+async def test_tokens_are_counted_locally_and_written_when_the_database_is_back(database: str) -> None:
     async with open_tessera(database, max_tokens_per_user_day=10) as tessera:
         tessera.script(lambda _: text_block("a ", "b ", "c ", "d "))
         account = await tessera.account()
@@ -111,7 +111,7 @@ async def test_what_can_not_be_counted_in_the_database_is_counted_here_and_added
         assert 'tessera_token_spend_faults_total{action="write"}' in await metrics(tessera)
 
 
-async def test_days_that_are_over_are_removed_and_the_account_takes_its_own_along(database: str) -> None:
+async def test_past_days_are_deleted_and_so_are_the_counts_of_deleted_accounts(database: str) -> None:
     async with open_tessera(database) as tessera:
         account = await tessera.account()
     statements = Statements.load()
@@ -136,11 +136,11 @@ async def test_without_a_budget_nothing_is_written(database: str) -> None:
     assert spent(database) == []
 
 
-# ---- what a server does while the counts can't be had --------------------------------------------------------------
+# ---- a server while the store can't be reached ---------------------------------------------------------------------
 
 
 class Counts:
-    """A store whose faults are chosen: `hangs` never answers, `gone` are users whose account was deleted."""
+    """A store with injected faults: with `hangs` it never answers; `gone` are users whose account was deleted."""
 
     def __init__(self) -> None:
         self.rows: dict[tuple[UUID, date], int] = {}
@@ -177,23 +177,23 @@ async def admitted(tokens: TokenSpending, user_id: UUID) -> bool:
     return True
 
 
-async def test_a_request_that_follows_at_once_waits_for_the_count_of_the_one_before(
+async def test_the_next_request_waits_for_the_unwritten_count_of_the_last_one(
     nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
 ) -> None:
     counts = Counts()
     tokens = spending(counts)
     counts.rows[ANN, FIRST] = 6
-    tokens.spend(ANN, 4)  # 10 in all, of which this process knows 4
+    tokens.spend(ANN, 4)  # 10 in total; this process knows of 4
     nursery.start_soon(tokens.run)
     assert not await admitted(tokens, ANN)
     assert await admitted(tokens, BEN)
     assert counts.rows == {(ANN, FIRST): 10}
-    with pytest.raises(RequestRefused):  # what was read is remembered
+    with pytest.raises(RequestRefused):  # the count that was read is kept
         tokens.check(ANN)
 
 
 @pytest.mark.parametrize("fault", ["hangs", "fails"])
-async def test_out_of_reach_the_own_count_decides_and_is_written_later(
+async def test_with_an_unreachable_store_the_local_count_decides_and_is_written_later(
     nursery: trio.Nursery, autojump_clock: trio.testing.MockClock, fault: str
 ) -> None:
     counts = Counts()
@@ -206,14 +206,16 @@ async def test_out_of_reach_the_own_count_decides_and_is_written_later(
     assert trio.current_time() - started <= 2.001
     tokens.spend(ANN, 6)
     assert not await admitted(tokens, ANN)
-    await tokens.drain(3)  # in vain, and it ends
+    await tokens.drain(3)  # the write fails, and drain ends
     assert counts.rows == {}
     setattr(counts, fault, False)
     await tokens.drain(60)
     assert counts.rows == {(ANN, FIRST): 10}
 
 
-async def test_a_deleted_account_holds_up_nobody(nursery: trio.Nursery, autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_deleted_account_delays_no_other_count(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
     counts = Counts()
     counts.gone = {ANN}
     tokens = spending(counts)
@@ -224,7 +226,7 @@ async def test_a_deleted_account_holds_up_nobody(nursery: trio.Nursery, autojump
     assert counts.rows == {(BEN, FIRST): 5}
 
 
-async def test_a_new_day_has_a_count_of_its_own(nursery: trio.Nursery, autojump_clock: trio.testing.MockClock) -> None:
+async def test_each_day_has_its_own_count(nursery: trio.Nursery, autojump_clock: trio.testing.MockClock) -> None:
     counts = Counts()
     now_s = [1.5 * DAY_S]
     tokens = TokenSpending(10, lambda: now_s[0], counts, Metrics())

@@ -1,4 +1,4 @@
-"""The listener itself: where it listens, whom it lets in, and that it always ends."""
+"""The HTTP server: its addresses, its connection limits, and its shutdown."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def chat_request(services: RestServices, accept: str = "application/json") -> by
 async def start(
     nursery: trio.Nursery, services: RestServices, stop: trio.Event, limits: ServeLimits | None = None
 ) -> tuple[tuple[str, int], trio.Event]:
-    """A server that stops at `stop`, its address, and an event for its end."""
+    """A server that stops when `stop` is set, its address, and an event that is set at its end."""
     ended = trio.Event()
 
     async def serve(task_status: trio.TaskStatus[tuple[str, int]]) -> None:
@@ -47,14 +47,14 @@ async def start(
 
 
 async def pour(chat: ChatInput, emit: Emit) -> WsStreamEnd:
-    """An answer of 100 MB, more than two kernels hold, and no end."""
+    """An endless response: 100 MB are more than the buffers of two kernels."""
     for _ in range(1000):
         await emit(WsStreamText(request_id=chat.request_id, block=0, chunk="x" * 100_000))
     await trio.sleep_forever()
     raise AssertionError
 
 
-async def test_it_says_which_port_it_got_and_gives_it_back() -> None:
+async def test_the_bound_port_is_reported_and_released() -> None:
     async with listening(make_services()) as (host, port):
         assert host == "127.0.0.1"
         assert port > 0
@@ -82,7 +82,7 @@ async def test_over_ipv6() -> None:
         nursery.cancel_scope.cancel()
 
 
-async def test_a_port_that_is_taken_is_an_os_error() -> None:
+async def test_a_port_in_use_is_an_os_error() -> None:
     async with listening(make_services()) as (host, port):
         with pytest.raises(OSError, match=r".") as caught:
             await serve_rest(build_app(make_services()), f"{host}:{port}", shutdown_trigger=trio.sleep_forever)
@@ -100,7 +100,7 @@ async def test_several_requests_on_one_connection() -> None:
 
 
 @pytest.mark.parametrize("requests", [0, 1, 2])
-async def test_a_connection_that_nobody_uses_is_closed(requests: int, jump_clock: MockClock) -> None:
+async def test_an_idle_connection_is_closed(requests: int, jump_clock: MockClock) -> None:
     async with listening(make_services()) as address, await trio.open_tcp_stream(*address) as stream:
         for _ in range(requests):
             await stream.send_all(HEALTH)
@@ -112,7 +112,7 @@ async def test_a_connection_that_nobody_uses_is_closed(requests: int, jump_clock
             assert await stream.receive_some() == b""
 
 
-async def test_connection_close_is_obeyed_at_once() -> None:
+async def test_connection_close_closes_immediately() -> None:
     async with listening(make_services()) as address, await trio.open_tcp_stream(*address) as stream:
         await stream.send_all(HEALTH.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
         with trio.fail_after(5):
@@ -124,12 +124,12 @@ async def test_connection_close_is_obeyed_at_once() -> None:
     "junk",
     [b"\x00\x01\x02\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 100_000, b"\x16\x03\x01"],
 )
-async def test_what_is_not_http_is_sent_away(junk: bytes, jump_clock: MockClock) -> None:
+async def test_bytes_other_than_http_close_the_connection(junk: bytes, jump_clock: MockClock) -> None:
     async with listening(make_services()) as address:
         async with await trio.open_tcp_stream(*address) as stream:
             await stream.send_all(junk)
             await wait_all_tasks_blocked(0.02)
-            jump_clock.jump(16)  # some of it might be the beginning of a request
+            jump_clock.jump(16)  # some of these bytes could be the beginning of a request
             with trio.fail_after(5):
                 received = b""
                 try:
@@ -142,7 +142,7 @@ async def test_what_is_not_http_is_sent_away(junk: bytes, jump_clock: MockClock)
             assert (await client.get(f"http://{address[0]}:{address[1]}/healthz")).status_code == 200
 
 
-async def test_past_its_limit_a_connection_is_closed_unheard() -> None:
+async def test_a_connection_over_the_limit_is_closed_unread() -> None:
     async with listening(make_services(), ServeLimits(max_connections=2)) as address:
         first, second = await trio.open_tcp_stream(*address), await trio.open_tcp_stream(*address)
         async with first, second, await trio.open_tcp_stream(*address) as third:
@@ -170,10 +170,10 @@ async def test_a_client_that_never_reads_loses_its_connection(jump_clock: MockCl
         with trio.fail_after(5):
             await runner.cancelled.wait()
             received = b"".join([chunk async for chunk in stream])
-    assert not received.endswith(b"0\r\n\r\n")  # it must not look complete
+    assert not received.endswith(b"0\r\n\r\n")  # the response must not look complete
 
 
-async def test_shutdown_idle_connections_close_at_once() -> None:
+async def test_shutdown_closes_idle_connections_immediately() -> None:
     stop = trio.Event()
     async with trio.open_nursery() as nursery:
         address, ended = await start(nursery, make_services(), stop, ServeLimits(grace_s=1000))
@@ -182,7 +182,7 @@ async def test_shutdown_idle_connections_close_at_once() -> None:
             await used.send_all(HEALTH)
             await wait_all_tasks_blocked(0.02)
             stop.set()
-            with trio.fail_after(5):  # far less than the idle time and the grace period
+            with trio.fail_after(5):  # far less than the idle timeout and the grace period
                 await ended.wait()
 
 
@@ -213,7 +213,7 @@ async def test_shutdown_lets_running_requests_finish() -> None:
 
 
 @pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
-async def test_shutdown_ends_whatever_still_runs(accept: str, jump_clock: MockClock) -> None:
+async def test_shutdown_cancels_requests_after_the_grace_period(accept: str, jump_clock: MockClock) -> None:
     stop = trio.Event()
 
     async def wait(chat: ChatInput, emit: Emit) -> WsStreamEnd:
@@ -239,7 +239,7 @@ async def test_shutdown_ends_whatever_still_runs(accept: str, jump_clock: MockCl
 
 
 @pytest.mark.parametrize("how", ["shutdown", "cancel"])
-async def test_a_client_that_never_reads_cannot_keep_the_server_from_ending(how: str, jump_clock: MockClock) -> None:
+async def test_a_client_that_never_reads_does_not_block_the_shutdown(how: str, jump_clock: MockClock) -> None:
     stop = trio.Event()
     runner = ScriptedRunner(pour)
     services = make_services(runner)
@@ -268,7 +268,7 @@ async def test_a_trigger_that_fails_is_not_swallowed() -> None:
         await serve_rest(build_app(make_services()), "127.0.0.1:0", shutdown_trigger=broken)
 
 
-async def test_two_servers_side_by_side() -> None:
+async def test_two_servers_in_one_process() -> None:
     async with client_of(make_services()) as one, client_of(make_services()) as two:
         for client in (one, two):
             assert (await client.get("/healthz")).status_code == 200

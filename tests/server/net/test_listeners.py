@@ -1,4 +1,4 @@
-"""Ports that several processes share, and those that are somebody else's."""
+"""Ports shared by several processes, and ports in use by other servers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def test_listeners_share_a_reserved_port_and_divide_its_connections() -> N
         assert min(served) > 0
 
 
-async def test_what_is_reserved_can_be_had_again_afterwards() -> None:
+async def test_a_reserved_port_is_released_afterwards() -> None:
     async with reserved_port(HOST, 0) as port:
         pass
     async with reserved_port(HOST, port) as again:
@@ -47,7 +47,7 @@ async def test_what_is_reserved_can_be_had_again_afterwards() -> None:
 
 
 @pytest.mark.parametrize("sharing", [True, False])
-async def test_a_port_that_somebody_listens_on_is_refused(sharing: bool) -> None:
+async def test_a_port_with_a_listener_is_refused(sharing: bool) -> None:
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, int(sharing))
         taken.bind((HOST, 0))
@@ -57,7 +57,7 @@ async def test_a_port_that_somebody_listens_on_is_refused(sharing: bool) -> None
                 pass
 
 
-async def test_nobody_else_can_listen_on_a_reserved_port_that_is_not_shared() -> None:
+async def test_a_reserved_port_refuses_listeners_that_do_not_share() -> None:
     async with reserved_port(HOST, 0) as port:
         for listener in await open_listeners(HOST, port, shared=True):
             async with listener:

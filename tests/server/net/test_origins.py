@@ -1,4 +1,4 @@
-"""Which origins are admitted: as a table, and at the handshake of a real socket."""
+"""Allowed and refused origins, as a table and in the handshake of a real socket."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from tests.server.tessera import open_tessera
         " HTTPS://App.Example.Com ",
     ],
 )
-def test_what_is_an_origin(origin: str) -> None:
+def test_valid_origins(origin: str) -> None:
     assert check_origin(origin) == origin.strip().lower()
 
 
 @pytest.mark.parametrize(
     "value", ["", "null", "*", "example.com", "https://", "https://a.example/", "https://a/b", "https://u@a", "a:b"]
 )
-def test_what_is_none(value: str) -> None:
+def test_invalid_origins(value: str) -> None:
     with pytest.raises(ValueError, match=r"origin"):
         check_origin(value)
 
@@ -84,12 +84,12 @@ def test_rest_answers_are_shared_with_listed_origins_only(origin: str | None, sh
 
 
 async def upgrade(ws_url: str, *origins: str) -> int:
-    """The status that the opening handshake is answered with."""
+    """The HTTP status of the opening handshake."""
     return int((await handshake(ws_url, *origins)).split()[1])
 
 
 async def handshake(ws_url: str, *origins: str) -> bytes:
-    """All that the opening handshake is answered with; up to the end of its head where the socket is open then."""
+    """The whole response to the opening handshake; only its head if the socket is then open."""
     host, _, port = ws_url.removeprefix("ws://").partition("/")[0].rpartition(":")
     head = f"GET {DEVICE_PATH} HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     head += "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
@@ -122,7 +122,7 @@ async def test_the_handshake_refuses_pages_of_other_sites(database: str) -> None
         assert max(len(log["origin"]) for log in refused) == 200
 
 
-async def test_a_refused_page_is_told_which_setting_decides(database: str) -> None:
+async def test_a_refused_page_gets_the_name_of_the_setting(database: str) -> None:
     async with open_tessera(database) as tessera:
         answer = await handshake(tessera.ws_url, "https://evil.example")
     head, _, body = answer.partition(b"\r\n\r\n")
@@ -132,7 +132,7 @@ async def test_a_refused_page_is_told_which_setting_decides(database: str) -> No
     assert b"evil.example" not in answer
 
 
-async def test_without_the_playground_its_origin_is_not_admitted(database: str) -> None:
+async def test_without_the_playground_its_origin_is_refused(database: str) -> None:
     async with open_tessera(database, playground=False) as tessera:
         assert tessera.running.playground is None
         assert await upgrade(tessera.ws_url, tessera.rest_url) == 403

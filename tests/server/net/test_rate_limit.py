@@ -1,4 +1,4 @@
-"""Token buckets against a model that counts exactly, and the limiter's memory."""
+"""Token buckets against a model with exact arithmetic, and the bound on the limiter's keys."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_a_burst_then_the_rate() -> None:
     assert not bucket.take(10.5)
 
 
-def test_a_rest_refills_no_more_than_the_burst() -> None:
+def test_idle_time_refills_at_most_the_burst() -> None:
     bucket = TokenBucket(rate_per_s=100, burst=2)
     assert bucket.take(0.0)
     assert [bucket.take(1000.0) for _ in range(3)] == [True, True, False]
@@ -37,7 +37,7 @@ def test_a_clock_that_steps_back_gives_and_takes_nothing() -> None:
 @given(
     rate=st.integers(1, 64),
     burst=st.integers(1, 20),
-    # In 64ths of a second, which floats hold exactly.
+    # In 64ths of a second, which floats represent exactly.
     steps=st.lists(st.integers(0, 256), max_size=80),
 )
 def test_agrees_with_exact_arithmetic(rate: int, burst: int, steps: list[int]) -> None:
@@ -54,7 +54,7 @@ def test_agrees_with_exact_arithmetic(rate: int, burst: int, steps: list[int]) -
 
 
 @pytest.mark.parametrize(("rate", "burst"), [(0, 1), (-1, 1), (float("nan"), 1), (1, 0), (1, 0.5)])
-def test_a_bucket_that_could_not_work_is_refused(rate: float, burst: float) -> None:
+def test_invalid_limits_are_refused(rate: float, burst: float) -> None:
     with pytest.raises(ValueError, match="rate"):
         TokenBucket(rate, burst)
     with pytest.raises(ValueError, match="rate"):
@@ -68,7 +68,7 @@ def test_keys_do_not_share_tokens() -> None:
     assert limiter.take("a", 0.25) == pytest.approx(0.75)
 
 
-def test_keys_that_have_refilled_are_forgotten() -> None:
+def test_keys_with_a_full_bucket_are_evicted() -> None:
     limiter = RateLimiter(rate_per_s=1, burst=2)
     for key in "abc":
         limiter.take(key, 0.0)
@@ -76,7 +76,7 @@ def test_keys_that_have_refilled_are_forgotten() -> None:
     assert len(limiter) == 1
 
 
-def test_memory_is_bounded_and_the_longest_unused_key_goes_first() -> None:
+def test_the_least_recently_used_key_is_evicted_at_the_limit() -> None:
     limiter = RateLimiter(rate_per_s=0.001, burst=1, max_keys=2)
     for key in ("a", "b"):
         assert limiter.take(key, 0.0) == 0
@@ -84,9 +84,9 @@ def test_memory_is_bounded_and_the_longest_unused_key_goes_first() -> None:
     assert limiter.take("c", 0.2) == 0
     assert len(limiter) == 2
     assert limiter.take("a", 0.3) > 0
-    assert limiter.take("b", 0.4) == 0  # forgotten, so it starts anew
+    assert limiter.take("b", 0.4) == 0  # evicted, so it starts with a full bucket
 
 
-def test_no_room_for_keys_is_refused() -> None:
+def test_a_limit_of_no_keys_is_refused() -> None:
     with pytest.raises(ValueError, match="max_keys"):
         RateLimiter(1, 1, max_keys=0)

@@ -1,4 +1,4 @@
-"""Workers ask one another; one that is away or slow is shown as such, in a second."""
+"""Queries between workers; a worker that is down or slow is reported as silent after a second."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from server.peers.peers import Peers
 from tests.database import temporary_directory
 
 
-async def test_all_answer_whichever_is_asked() -> None:
+async def test_any_worker_answers_for_all() -> None:
     with temporary_directory() as folder:
         peers = [Peers(folder, number, 3, {"name": f"worker {number}".encode}) for number in (1, 2, 3)]
         async with trio.open_nursery() as nursery:
@@ -22,7 +22,7 @@ async def test_all_answer_whichever_is_asked() -> None:
             nursery.cancel_scope.cancel()
 
 
-async def test_one_that_is_started_again_takes_its_place() -> None:
+async def test_a_restarted_worker_answers_again() -> None:
     with temporary_directory() as folder:
         asker = Peers(folder, 1, 2, {"name": lambda: b"asker"})
         for name in (b"first", b"second"):
@@ -33,7 +33,7 @@ async def test_one_that_is_started_again_takes_its_place() -> None:
         assert (await asker.ask("name"))[2] is None
 
 
-async def test_an_unknown_question_and_a_silent_asker_harm_nobody() -> None:
+async def test_an_unknown_query_and_a_silent_client_affect_no_one() -> None:
     with temporary_directory() as folder:
         async with trio.open_nursery() as nursery:
             await nursery.start(Peers(folder, 1, 2, {"name": lambda: b"one"}).serve)

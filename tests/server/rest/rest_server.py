@@ -29,7 +29,7 @@ Script = Callable[[ChatInput, Emit], Awaitable[WsStreamEnd]]
 
 
 class ScriptedRunner:
-    """A `ChatRunner` that does what the test says, and tells how each run went."""
+    """A `ChatRunner` that runs the test's script and records how each run ended."""
 
     def __init__(self, script: Script) -> None:
         self._script = script
@@ -52,7 +52,7 @@ def end(chat: ChatInput, status: Any = "completed", error: WsFailure | None = No
 
 
 async def say_hello(chat: ChatInput, emit: Emit) -> WsStreamEnd:
-    """The least answer there is."""
+    """The smallest possible answer."""
     await emit(WsStreamStart(request_id=chat.request_id, agent="task_agent"))
     await emit(WsStreamText(request_id=chat.request_id, block=0, chunk="hello"))
     return end(chat)
@@ -71,7 +71,7 @@ def make_services(
     tokens: Tokens | None = None,
 ) -> RestServices:
     return RestServices(
-        # Most tests never get as far as an account.
+        # Most tests do not reach an account.
         accounts=accounts or cast("Accounts", object()),
         tokens=tokens or Tokens([KEY]),
         metrics=Metrics(),
@@ -83,7 +83,7 @@ def make_services(
 
 @asynccontextmanager
 async def listening(app: QuartTrio | RestServices, limits: ServeLimits | None = None) -> AsyncIterator[tuple[str, int]]:
-    """Serve `app` on a free port of loopback, and give its address."""
+    """Serve `app` on a free loopback port, and yield its address."""
     served = build_app(app) if isinstance(app, RestServices) else app
     async with trio.open_nursery() as nursery:
         serve = partial(

@@ -1,4 +1,4 @@
-"""What holds for every route: the shape of refusals, the headers, the counting; over a real listener."""
+"""Behaviour of all routes over a real listener: error bodies, headers and metrics."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHAT = "/api/v1/chat"
 
 
 def error_of(response: httpx.Response, status: int) -> dict[str, Any]:
-    """The error of `response`, which must have this status and the one shape."""
+    """The error of `response`, which must have this status and the common JSON body."""
     assert response.status_code == status, response.text
     assert response.headers["Content-Type"] == "application/json"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
@@ -37,7 +37,7 @@ def error_of(response: httpx.Response, status: int) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "path", ["/", "/nothing", "/api/v1/chat/", "/api//v1/auth/login", "/static/x", "/%ff%00", "/../etc"]
 )
-async def test_nothing_there(path: str) -> None:
+async def test_an_unknown_path_is_not_found(path: str) -> None:
     async with listening(make_services()) as address:
         answer = await raw_exchange(address, f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
     head, _, body = answer.partition(b"\r\n\r\n")
@@ -45,7 +45,7 @@ async def test_nothing_there(path: str) -> None:
     assert json.loads(body)["error"]["code"] == "not_found"
 
 
-async def test_a_wrong_method_is_told_the_right_ones() -> None:
+async def test_a_wrong_method_is_answered_with_the_allowed_ones() -> None:
     async with client_of(make_services()) as client:
         response = await client.get(CHAT)
         assert error_of(response, 405)["code"] == "method_not_allowed"
@@ -56,7 +56,7 @@ async def test_a_wrong_method_is_told_the_right_ones() -> None:
 @pytest.mark.parametrize(
     "content_type", [None, "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"]
 )
-async def test_a_body_that_is_not_sent_as_json(content_type: str | None) -> None:
+async def test_a_body_with_another_content_type_is_refused(content_type: str | None) -> None:
     async with client_of(make_services()) as client:
         headers = {} if content_type is None else {"Content-Type": content_type}
         response = await client.post(LOGIN, content=b'{"email": "a@b.cd", "password": "x"}', headers=headers)
@@ -104,7 +104,7 @@ async def test_a_malformed_body_names_the_field_and_never_its_value(path: str, b
     assert "tr0ub4" not in response.text
 
 
-async def test_a_body_that_says_it_is_too_large_is_not_read() -> None:
+async def test_a_body_with_a_too_large_content_length_is_not_read() -> None:
     async with listening(make_services(limits=RestLimits(max_body_bytes=1000))) as address:
         head = f"POST {LOGIN} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1001\r\n\r\n"
         answer = await raw_exchange(address, head.encode())
@@ -112,7 +112,7 @@ async def test_a_body_that_says_it_is_too_large_is_not_read() -> None:
     assert b'"body_too_large"' in answer
 
 
-async def test_a_body_that_turns_out_too_large_is_cut_off() -> None:
+async def test_a_body_over_the_limit_without_content_length_is_cut_off() -> None:
     chunk = b"1000\r\n" + b"x" * 0x1000 + b"\r\n"
     sent = 0
     async with (
@@ -128,7 +128,7 @@ async def test_a_body_that_turns_out_too_large_is_cut_off() -> None:
     assert sent < 100_000_000
 
 
-async def test_a_body_that_stops_coming(jump_clock: trio.testing.MockClock) -> None:
+async def test_a_body_that_stalls_times_out(jump_clock: trio.testing.MockClock) -> None:
     async with (
         listening(make_services(limits=RestLimits(body_timeout_s=10))) as address,
         await trio.open_tcp_stream(*address) as stream,
@@ -152,7 +152,7 @@ async def test_a_body_that_stops_coming(jump_clock: trio.testing.MockClock) -> N
         ("Bearer " + "x" * 12_000, "unauthorized", 'Bearer realm="tessera", error="invalid_token"'),
     ],
 )
-async def test_who_are_you(header: str | None, code: str, challenge: str) -> None:
+async def test_a_missing_or_invalid_token_gets_a_challenge(header: str | None, code: str, challenge: str) -> None:
     async with client_of(make_services(), user=None) as client:
         headers = {} if header is None else {"Authorization": header}
         response = await client.post(CHAT, json={"message": "x"}, headers=headers)
@@ -169,7 +169,7 @@ async def test_an_expired_token_says_so() -> None:
     assert "expired" in response.headers["WWW-Authenticate"]
 
 
-async def test_a_fault_is_logged_and_not_told() -> None:
+async def test_a_bug_is_logged_and_not_shown_to_the_client() -> None:
     async def explode(chat: ChatInput, emit: Emit) -> WsStreamEnd:
         structlog.get_logger(__name__).info("bound")
         raise RuntimeError("database password is hunter2")
@@ -177,7 +177,7 @@ async def test_a_fault_is_logged_and_not_told() -> None:
     with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logs:
         async with client_of(make_services(explode)) as client:
             response = await client.post(CHAT, json={"message": "x"})
-            assert (await client.get("/healthz")).status_code == 200  # the next request is none the worse
+            assert (await client.get("/healthz")).status_code == 200  # the next request is not affected
     error = error_of(response, 500)
     assert error["code"] == "internal"
     assert "hunter2" not in response.text
@@ -187,7 +187,7 @@ async def test_a_fault_is_logged_and_not_told() -> None:
     assert bound["http_request_id"] == response.headers["X-Request-Id"]
 
 
-async def test_faults_in_a_nursery_are_faults_too() -> None:
+async def test_an_exception_group_is_handled_as_a_bug_too() -> None:
     async def explode(chat: ChatInput, emit: Emit) -> WsStreamEnd:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(trio.sleep_forever)
@@ -200,7 +200,7 @@ async def test_faults_in_a_nursery_are_faults_too() -> None:
     assert "hunter2" not in response.text
 
 
-async def test_requests_have_ids_of_their_own_and_are_counted_by_route() -> None:
+async def test_each_request_has_its_own_id_and_is_counted_by_route() -> None:
     services = make_services()
     async with client_of(services) as client:
         first, second = await client.get("/healthz"), await client.get("/healthz")
@@ -214,7 +214,7 @@ async def test_requests_have_ids_of_their_own_and_are_counted_by_route() -> None
     assert "secret-path" not in metrics
 
 
-async def test_no_other_origin_is_let_in() -> None:
+async def test_other_origins_get_no_cors_headers() -> None:
     async with client_of(make_services()) as client:
         headers = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
         preflight = await client.options(CHAT, headers=headers)
@@ -233,12 +233,12 @@ async def test_a_websocket_handshake_here_gets_an_http_refusal() -> None:
     assert answer.startswith((b"HTTP/1.1 403", b"HTTP/1.1 404"))
 
 
-async def test_alive() -> None:
+async def test_healthz_answers() -> None:
     async with client_of(make_services(), user=None) as client:
         assert (await client.get("/healthz")).json() == {"status": "ok"}
 
 
-async def test_ready_and_not() -> None:
+async def test_readyz_reports_each_check() -> None:
     faults: dict[str, str | None] = {"database": None, "migrations": None, "model": None}
 
     async def readiness() -> Mapping[str, str | None]:

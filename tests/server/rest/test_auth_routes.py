@@ -49,7 +49,7 @@ async def test_a_new_account_gets_a_token_that_works(pool: Pool) -> None:
         assert (await client.post("/api/v1/chat", json={"message": "hi"}, headers=bearer)).status_code == 200
 
 
-async def test_refusals(pool: Pool) -> None:
+async def test_refused_registrations_and_logins(pool: Pool) -> None:
     async with client_of(services_over(pool), user=None) as client:
         await client.post(REGISTER, json=ANN)
         error = error_of(await client.post(REGISTER, json=ANN), 409)
@@ -62,7 +62,7 @@ async def test_refusals(pool: Pool) -> None:
         assert wrong.text == unknown.text
 
 
-async def test_registrations_of_one_address_at_once(pool: Pool) -> None:
+async def test_concurrent_registrations_of_one_address(pool: Pool) -> None:
     statuses: list[int] = []
 
     async def register(client: httpx.AsyncClient) -> None:
@@ -74,7 +74,7 @@ async def test_registrations_of_one_address_at_once(pool: Pool) -> None:
     assert sorted(statuses) == [201, 409, 409, 409, 409, 409]
 
 
-async def test_an_address_that_tries_too_often(pool: Pool) -> None:
+async def test_a_network_address_is_rate_limited(pool: Pool) -> None:
     limits = RestLimits(auth_address_rate_per_s=0.001, auth_address_burst=2)
     async with client_of(services_over(pool, limits), user=None) as client:
         await client.post(REGISTER, json=ANN)
@@ -86,13 +86,13 @@ async def test_an_address_that_tries_too_often(pool: Pool) -> None:
         assert (await client.get("/healthz")).status_code == 200
 
 
-async def test_an_account_that_is_tried_too_often(pool: Pool) -> None:
+async def test_logins_to_an_account_are_rate_limited(pool: Pool) -> None:
     limits = RestLimits(auth_email_rate_per_s=0.001, auth_email_burst=3)
     async with client_of(services_over(pool, limits), user=None) as client:
         await client.post(REGISTER, json=ANN)
         for email in ("ann@example.com", "ANN@EXAMPLE.COM"):
             error_of(await client.post(LOGIN, json={"email": email, "password": "guess"}), 401)
-        # Also the right password, or guessing would go on.
+        # The right password is refused too, otherwise guessing could continue.
         assert "Retry-After" in (await client.post(LOGIN, json=ANN)).headers
         other = await client.post(REGISTER, json=ANN | {"email": "bob@example.com"})
         assert other.status_code == 201
@@ -110,9 +110,9 @@ async def test_nothing_secret_is_logged(pool: Pool) -> None:
         assert secret not in written
 
 
-async def test_a_database_that_is_away_or_busy(database: str) -> None:
+async def test_an_unreachable_or_busy_database(database: str) -> None:
     async with (
-        # Opened without a first connection, which could take longer than that on a busy machine.
+        # Opened without a first connection, which could take longer than the timeout on a busy machine.
         open_pool(database, min_size=0, max_size=1, acquire_timeout_s=0.05) as pool,
         pool.connection(timeout_s=30),
         client_of(services_over(pool), user=None) as client,

@@ -1,4 +1,4 @@
-"""What a sender's address counts as."""
+"""Rate-limit keys of network addresses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames put together into one answer."""
+"""Collecting frames into one answer."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ TABLE = WsStreamBlock(request_id=REQUEST, block=2, block_type="table", data={"he
             },
         ),
         (
-            # What a block's data calls itself does not hide what it is.
+            # Fields named `block` and `type` in a block's data do not override the real ones.
             [
                 WsStreamBlock(
                     request_id=REQUEST, block=0, block_type="chart", data={"type": "x", "block": 9, "chartType": "pie"}

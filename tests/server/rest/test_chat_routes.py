@@ -1,4 +1,4 @@
-"""`POST /api/v1/chat` over a real listener: what reaches the pipeline, and what comes of each way it may end."""
+"""`POST /api/v1/chat` over a real listener: the pipeline's input, and the response for each of its outcomes."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ async def test_an_answer_in_one_piece() -> None:
         (ErrorCode.INTERNAL, 500),
     ],
 )
-async def test_an_answer_that_failed_half_way(code: ErrorCode, status: int) -> None:
+async def test_an_answer_that_failed_after_it_started(code: ErrorCode, status: int) -> None:
     async def fail(chat: ChatInput, emit: Emit) -> WsStreamEnd:
         await say_hello(chat, emit)
         return end(chat, "failed", WsFailure(code=code, message="It broke.", retryable=True))
@@ -157,7 +157,7 @@ async def test_a_refusal_is_a_status_streamed_or_not(accept: str, code: ErrorCod
     assert error_of(response, status) == {"code": code.value, "message": "Not now.", "retryable": True}
 
 
-async def test_a_client_that_hangs_up_cancels_its_request_and_no_other() -> None:
+async def test_a_disconnect_cancels_its_request_and_no_other() -> None:
     release = trio.Event()
 
     async def wait(chat: ChatInput, emit: Emit) -> WsStreamEnd:
@@ -188,7 +188,7 @@ async def test_a_client_that_hangs_up_cancels_its_request_and_no_other() -> None
     assert statuses == [200]
 
 
-async def test_a_client_that_half_closes_has_left() -> None:
+async def test_a_half_closed_connection_counts_as_a_disconnect() -> None:
     async def wait(chat: ChatInput, emit: Emit) -> WsStreamEnd:
         await trio.sleep_forever()
         raise AssertionError

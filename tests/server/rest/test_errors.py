@@ -1,4 +1,4 @@
-"""Every way the pipeline may fail has a status."""
+"""Every error code of the pipeline has an HTTP status."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_failed_answer_keeps_its_code_and_what_it_changed(code: ErrorCode) -> 
     }
 
 
-def test_a_cancelled_answer_may_be_tried_again() -> None:
+def test_a_cancelled_answer_is_retryable() -> None:
     error = ChatFailed(WsStreamEnd(request_id=REQUEST, status="cancelled", usage=None, error=None))
     assert (error.status, error.detail.code, error.detail.retryable) == (503, "cancelled", True)
 

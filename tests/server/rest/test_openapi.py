@@ -1,4 +1,4 @@
-"""The OpenAPI document against the routes, and against itself."""
+"""The OpenAPI document is consistent with the routes and in itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.server.rest.rest_server import client_of, make_services
 DOCUMENT = openapi_document(OPERATIONS, version="1.2.3")
 
 
-def test_every_route_is_in_it_and_nothing_else() -> None:
+def test_the_document_has_exactly_the_routes() -> None:
     app = build_app(make_services())
     served = {
         (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method)
@@ -44,13 +44,13 @@ def test_every_reference_resolves_and_every_schema_is_used() -> None:
     assert set(references(DOCUMENT)) == named
 
 
-def test_operations_have_names_of_their_own() -> None:
+def test_operation_names_are_unique() -> None:
     names = [operation.name for operation in OPERATIONS]
     assert len(set(names)) == len(names)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
-def test_an_operation_says_what_it_takes_and_gives(operation: Operation) -> None:
+def test_each_operation_describes_its_body_and_responses(operation: Operation) -> None:
     described = DOCUMENT["paths"][operation.path][operation.method.lower()]
     assert ("requestBody" in described) == (operation.body is not None)
     assert ("security" in described) == operation.authenticated

@@ -1,4 +1,4 @@
-"""The playground as the REST listener serves it: its files, its policy, and where it finds the device socket."""
+"""The playground on the REST listener: its files, its security policy, and the address of the device socket."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ async def test_nothing_else_is_served(built: Path, path: str) -> None:
     assert b"not for the web" not in answer
 
 
-async def test_a_page_that_is_not_built_says_how(tmp_path: Path) -> None:
+async def test_a_page_that_is_not_built_explains_how_to_build_it(tmp_path: Path) -> None:
     async with client_of(services(tmp_path / "dist"), user=None) as client:
         page = await client.get("/")
         assert (await client.get("/assets/x.js")).status_code == 404
@@ -99,11 +99,11 @@ async def test_a_page_that_is_not_built_says_how(tmp_path: Path) -> None:
         ("0.0.0.0", None, "ws://127.0.0.1:8765"),  # noqa: S104
     ],
 )
-def test_where_the_device_socket_is(bound: str, page_host: str | None, expected: str) -> None:
+def test_the_address_of_the_device_socket(bound: str, page_host: str | None, expected: str) -> None:
     assert Playground({}, bound, 8765, "/ws").ws_origin(page_host) == expected
 
 
-async def test_the_page_is_told_the_socket_that_its_policy_allows(built: Path) -> None:
+async def test_the_page_gets_the_socket_address_that_its_policy_allows(built: Path) -> None:
     async with client_of(services(built, "0.0.0.0"), user=None) as client:  # noqa: S104 - told, not bound
         response = await client.get("/playground.json", headers={"Host": "studio.local:8000"})
     assert response.json() == {"ws_url": "ws://studio.local:8765/api/v1/ws/device"}

@@ -1,4 +1,4 @@
-"""Checks run at once, in bounded time, and say no more than they may."""
+"""Readiness checks run concurrently, with a time limit, and report no internal details."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def broken() -> str | None:
     raise OSError("password authentication failed for hunter2")
 
 
-async def test_each_check_reports_for_itself(autojump_clock: MockClock) -> None:
+async def test_each_check_reports_its_own_outcome(autojump_clock: MockClock) -> None:
     checks = ReadinessChecks(
         {"well": well, "stuck": stuck, "ill": ill, "stuck too": stuck, "broken": broken}, timeout_s=2
     )

@@ -1,4 +1,4 @@
-"""Answers as server-sent events: the frames, their numbers, and who waits for whom."""
+"""Answers as server-sent events: frames, their numbers, and back-pressure."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_an_event_is_one_frame_whatever_it_holds(chunk: str) -> None:
 
 
 def events_of(body: str) -> list[tuple[str, int, dict[str, Any]]]:
-    """(event, id, data) of each event; comments are passed over."""
+    """(event, id, data) of each event; comments are ignored."""
     events = []
     for block in body.removesuffix("\n\n").split("\n\n"):
         if block.startswith(":"):
@@ -64,7 +64,7 @@ async def test_the_frames_in_order_numbered_from_one() -> None:
         return end(chat)
 
     async with client_of(make_services(answer)) as client:
-        for _ in range(2):  # each response counts for itself
+        for _ in range(2):  # each response numbers its own frames
             response = await client.post(CHAT, json={"message": "hi", "request_id": str(REQUEST)}, headers=SSE)
             assert response.status_code == 200
             assert response.headers["Content-Type"] == "text/event-stream"
@@ -113,7 +113,7 @@ async def test_a_failure_before_the_first_frame_is_still_a_stream() -> None:
 
 
 @pytest.mark.parametrize("frames", [0, 3])
-async def test_a_fault_ends_its_stream_with_a_frame_and_touches_no_other(frames: int) -> None:
+async def test_a_bug_ends_its_stream_with_a_frame_and_affects_no_other(frames: int) -> None:
     async def explode(chat: ChatInput, emit: Emit) -> WsStreamEnd:
         for _ in range(frames):
             await emit(text("x"))
@@ -135,7 +135,7 @@ async def test_a_fault_ends_its_stream_with_a_frame_and_touches_no_other(frames:
 
 
 @pytest.mark.parametrize("frames", [0, 1, 3])
-async def test_a_client_that_hangs_up_cancels_the_request(frames: int) -> None:
+async def test_a_disconnect_cancels_the_request(frames: int) -> None:
     async def answer(chat: ChatInput, emit: Emit) -> WsStreamEnd:
         for _ in range(frames):
             await emit(text("x"))
@@ -185,7 +185,7 @@ async def test_a_client_that_stops_reading_stops_the_pipeline() -> None:
             full = emitted
             await wait_all_tasks_blocked(0.05)
             assert emitted == full
-            # What the two kernels hold, and one frame in each hand of ours.
+            # The buffers of the two kernels, and one frame on each side of the channel.
             assert full * 100_000 < 20_000_000
             await stream.receive_some(10_000_000)
             await wait_all_tasks_blocked(0.05)
@@ -210,7 +210,7 @@ async def test_a_silent_stream_is_kept_alive(autojump_clock: MockClock) -> None:
 
 
 @pytest.mark.parametrize("frames", [1, 5])
-async def test_a_response_that_ends_early_ends_its_request_quietly(frames: int) -> None:
+async def test_a_response_that_ends_early_ends_its_request_without_an_error(frames: int) -> None:
     async def answer(chat: ChatInput, emit: Emit) -> WsStreamEnd:
         for _ in range(frames):
             await emit(text("x"))

@@ -1,4 +1,4 @@
-"""The models of the settings: which are asked, where, with which key, and what a mistake in them says."""
+"""Fallback models in the settings: their order, URL and key, and the messages for mistakes."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ async def test_each_dialect_can_be_set(server: ModelServer, dialect: str, path: 
         ("claude-o3", "anthropic-messages", "yes", False),
     ],
 )
-async def test_a_reasoning_model_is_asked_as_it_wants(
+async def test_a_reasoning_model_gets_the_parameters_it_accepts(
     server: ModelServer, name: str, dialect: str, said: str, thinks: bool
 ) -> None:
     server.fallback = error_status(400)

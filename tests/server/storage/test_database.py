@@ -1,4 +1,4 @@
-"""Whether all workers' connections fit the database."""
+"""The connections of all workers against the limit of the database."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def test_connections_that_do_not_fit_are_refused_with_what_to_change(pool:
     assert "TESSERA_WORKERS" in mistake
 
 
-async def test_an_embedded_database_has_room_for_all_workers(tmp_path: Path) -> None:
+async def test_an_embedded_database_allows_the_connections_of_all_workers(tmp_path: Path) -> None:
     settings = workers(8, 20, TESSERA_STATE_DIR=str(tmp_path))
     assert connections_taken(settings) == 168
     async with database_url(settings) as (url, _), open_pool(url, max_size=1) as pool:

@@ -1,4 +1,4 @@
-"""The generated master key: made once, kept private, never replaced, and not made where there was another."""
+"""The generated master key: generated once, private, never replaced, and not generated if another one is in use."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ async def test_a_key_is_made_once_and_kept_private(pool: Pool, tmp_path: Path) -
     assert stat.S_IMODE(settings.state_dir.stat().st_mode) == 0o700
     Fernet(keys[0])
     assert master_keys(settings) == (keys, path)
-    # By two servers that start at once, too.
+    # Two servers that start together get the same key too.
     assert await first_master_key(settings, pool, STATEMENTS) == (keys, path)
     assert names(settings.state_dir) == [path.name]
 
 
-async def test_no_key_is_made_for_a_database_that_had_another(pool: Pool, database: str, tmp_path: Path) -> None:
+async def test_no_key_is_generated_for_a_database_with_users_keys(pool: Pool, database: str, tmp_path: Path) -> None:
     await Memories(pool).person()
     settings = settings_in(tmp_path, TESSERA_DATABASE_URL=database)
     with pytest.raises(SettingsError, match=r"MASTER_KEYS: unset, and .*master\.key does not exist, but"):
         await first_master_key(settings, pool, STATEMENTS)
     assert names(tmp_path) == []
-    # The whole server says so too.
+    # The whole server refuses to start too.
     refused = command("run", TESSERA_DATABASE_URL=database, TESSERA_STATE_DIR=str(tmp_path))
     assert refused.returncode == 2
     assert "set it to that key, or restore the file" in refused.stderr
@@ -54,7 +54,7 @@ async def test_no_key_is_made_for_a_database_that_had_another(pool: Pool, databa
     assert names(tmp_path) == []
 
 
-async def test_users_without_keys_had_no_master_key(pool: Pool, database: str, tmp_path: Path) -> None:
+async def test_a_key_is_generated_if_no_user_has_a_key(pool: Pool, database: str, tmp_path: Path) -> None:
     await Memories(pool).person()
     with psycopg.connect(database, autocommit=True) as owner:
         owner.execute("UPDATE users SET encryption_key = NULL")
@@ -62,7 +62,7 @@ async def test_users_without_keys_had_no_master_key(pool: Pool, database: str, t
     assert path.exists()
 
 
-def test_keys_of_the_settings_leave_no_file(tmp_path: Path) -> None:
+def test_keys_in_the_settings_create_no_file(tmp_path: Path) -> None:
     key = Fernet.generate_key().decode()
     settings = settings_in(tmp_path, TESSERA_MASTER_KEYS=key)
     assert master_keys(settings) == ([key], None)
@@ -70,7 +70,7 @@ def test_keys_of_the_settings_leave_no_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("contents", ["", "\n", "not a key\n"])
-def test_a_damaged_key_file_is_refused_and_left_alone(tmp_path: Path, contents: str) -> None:
+def test_a_damaged_key_file_is_refused_and_not_changed(tmp_path: Path, contents: str) -> None:
     (tmp_path / "master.key").write_text(contents)
     with pytest.raises(SettingsError, match="contains no valid Fernet key"):
         master_keys(settings_in(tmp_path))

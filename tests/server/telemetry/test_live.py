@@ -1,4 +1,4 @@
-"""What an operator sees of a running server, over HTTP."""
+"""The live tree, readiness and metrics of a running server over HTTP."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ async def test_without_the_setting_there_is_no_live_tree(database: str) -> None:
         assert (await get(tessera, "/debug/tasks")).status_code == 404
 
 
-async def test_readiness_and_metrics_know_the_models_breaker(database: str) -> None:
+async def test_readiness_and_metrics_show_the_circuit_breaker(database: str) -> None:
     async with open_tessera(database, model_breaker_failures=1, router_timeout_s=1) as tessera:
         assert (await get(tessera, "/readyz")).json()["checks"] == {"database": "ok", "model": "ok"}
         tessera.model.fallback = lambda _: error_status(500)

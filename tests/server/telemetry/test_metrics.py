@@ -1,4 +1,4 @@
-"""Each method moves its own series and no other; labels stay bounded."""
+"""Each method changes its own series and no other; the number of labels is bounded."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Labels = frozenset[tuple[str, str]]
 
 
 def samples(metrics: Metrics) -> dict[tuple[str, Labels], float]:
-    """Every sample by name and labels, but the process's own and the times of creation."""
+    """All samples by name and labels, except those of the process and creation times."""
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(metrics.render().decode())
@@ -87,7 +87,7 @@ def labels(**values: str) -> Labels:
         ),
     ],
 )
-def test_what_happens_is_counted(
+def test_each_method_changes_its_series(
     happens: Callable[[Metrics], None], name: str, expected_labels: Labels, value: float
 ) -> None:
     metrics = Metrics()
@@ -105,7 +105,7 @@ def test_the_twenty_tools_of_the_protocol() -> None:
     assert {"list_tasks", "get_note", "create_project", "update_checkpoint", "delete_task"} <= DEVICE_TOOLS
 
 
-def test_a_flood_of_names_makes_no_series() -> None:
+def test_unknown_names_create_no_series() -> None:
     metrics = Metrics()
     metrics.tool_called("x", "error", 0.2)
     metrics.socket_closed(3000)
@@ -127,7 +127,7 @@ class Stats:
     timeouts: int = 0
 
 
-def test_the_pool_is_read_when_the_metrics_are() -> None:
+def test_the_pool_is_read_at_each_scrape() -> None:
     metrics = Metrics()
     current = Stats(4, 3, 0)
     metrics.watch_pool(lambda: current)
@@ -140,7 +140,7 @@ def test_the_pool_is_read_when_the_metrics_are() -> None:
     assert read["tessera_database_pool_timeouts_total", labels()] == 2
 
 
-def test_breakers_and_calls_are_read_when_the_metrics_are() -> None:
+def test_breakers_and_calls_are_read_at_each_scrape() -> None:
     metrics = Metrics()
     state: State = "closed"
     metrics.watch_models(lambda: [("answer", "big", state)], lambda: 3)
@@ -151,7 +151,7 @@ def test_breakers_and_calls_are_read_when_the_metrics_are() -> None:
     assert read["tessera_model_calls", labels()] == 3
 
 
-def test_the_texts_of_several_workers_become_one() -> None:
+def test_the_metrics_of_several_workers_are_merged() -> None:
     one, other = Metrics(), Metrics()
     one.request_ended("home", "completed", 1.5)
     other.model_failed("answer", "big", "model_timeout")
@@ -162,12 +162,12 @@ def test_the_texts_of_several_workers_become_one() -> None:
     assert 'tessera_model_faults_total{code="model_timeout",model="big",use="answer",worker="3"} 1.0' in lines
     assert 'tessera_request_duration_seconds_bucket{le="2.0",mode="home",worker="1"} 1.0' in lines
     assert [f'tessera_worker_up{{worker="{number}"}} {up}' in lines for number, up in ((1, 1.0), (2, 0.0), (3, 1.0))]
-    # Each family is introduced once, and every sample of it follows.
+    # Each metric family has one header, followed by all of its samples.
     types = [line for line in lines if line.startswith("# TYPE")]
     assert len(types) == len(set(types))
 
 
-def test_two_servers_in_one_process_count_apart() -> None:
+def test_two_servers_in_one_process_have_separate_metrics() -> None:
     first, second = Metrics(), Metrics()
     first.session_opened()
     assert samples(second)["tessera_sessions", labels()] == 0

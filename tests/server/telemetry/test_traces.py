@@ -1,4 +1,4 @@
-"""Traces, as a collector receives them over HTTP."""
+"""Traces as received by a collector over HTTP."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SECRET = "the person's own words"
 
 
 class Collector:
-    """Takes OTLP's JSON over HTTP and keeps the spans; `status` is what it answers."""
+    """Receives OTLP JSON over HTTP and keeps the spans; answers with `status`."""
 
     def __init__(self, url: str, status: int) -> None:
         self.url = url
@@ -109,7 +109,7 @@ async def test_a_request_is_one_trace_with_router_recall_model_and_tools_and_no_
     agent = spans["invoke_agent task_agent"]
     parents = {name: one.get("parentSpanId") for name, one in spans.items()}
     assert parents["recall"] == parents["route"] == agent["parentSpanId"] == root["spanId"]
-    # The last call of the model is the agent's; an earlier one was the router's.
+    # The last model call is the agent's; an earlier one is the router's.
     assert parents["chat scripted"] == parents["execute_tool list_tasks"] == agent["spanId"]
     assert all(int(root["startTimeUnixNano"]) <= int(one["startTimeUnixNano"]) for one in spans.values())
     assert all(int(one["endTimeUnixNano"]) <= int(root["endTimeUnixNano"]) for one in spans.values())
@@ -122,7 +122,7 @@ async def test_a_request_is_one_trace_with_router_recall_model_and_tools_and_no_
     assert attributes(spans["execute_tool list_tasks"])["gen_ai.operation.name"] == "execute_tool"
 
 
-async def test_what_fails_says_so_by_its_code(database: str) -> None:
+async def test_a_failed_span_has_its_error_code(database: str) -> None:
     async with open_collector() as collector, open_tessera(database, otlp_endpoint=collector.url) as tessera:
         tessera.model.fallback = lambda _: error_status(500)
         async with tessera.device() as device:
@@ -153,7 +153,7 @@ async def test_a_call_has_the_name_of_the_model_that_answered(database: str) -> 
     assert called["gen_ai.provider.name"] == "openai"
 
 
-async def test_a_collector_that_refuses_costs_no_request(database: str) -> None:
+async def test_a_collector_that_rejects_spans_fails_no_request(database: str) -> None:
     async with (
         open_collector(status=503) as collector,
         open_tessera(database, otlp_endpoint=collector.url) as tessera,
@@ -165,7 +165,7 @@ async def test_a_collector_that_refuses_costs_no_request(database: str) -> None:
         assert (await (await device.home("hello")).finish()).status == "completed"
 
 
-async def test_a_collector_that_is_away_costs_no_request(database: str) -> None:
+async def test_an_unreachable_collector_fails_no_request(database: str) -> None:
     async with (
         open_tessera(database, otlp_endpoint="http://127.0.0.1:1") as tessera,
         tessera.device() as device,
@@ -174,7 +174,7 @@ async def test_a_collector_that_is_away_costs_no_request(database: str) -> None:
         assert (await (await device.home("hello")).finish()).status == "completed"
 
 
-async def test_what_does_not_fit_the_queue_is_dropped() -> None:
+async def test_spans_over_the_queue_limit_are_dropped() -> None:
     async with httpx.AsyncClient() as client:
         exporter = OtlpExporter(client, "http://127.0.0.1:1")
         for _ in range(5000):
@@ -183,13 +183,13 @@ async def test_what_does_not_fit_the_queue_is_dropped() -> None:
         assert len(exporter._take([])) == 512
 
 
-def test_nothing_is_made_where_nobody_traces() -> None:
+def test_without_tracing_no_spans_are_created() -> None:
     with root_span(None, "chat_request", {}) as root, span("recall", {}) as part:
         assert root is None
         assert part is None
 
 
-def test_spans_are_encoded_as_otlp_has_it() -> None:
+def test_spans_are_encoded_as_otlp_json() -> None:
     ended: list[Span] = []
     with root_span(ended.append, "a", {"n": 1, "f": 0.5, "s": "x", "b": True, "l": ["y"], "none": None}):
         pass

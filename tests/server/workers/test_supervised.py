@@ -1,4 +1,4 @@
-"""Several workers as an operator meets them: real processes on the same ports, killed and stopped."""
+"""Several workers as real processes on the same ports, killed and stopped."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_rest_on_one_worker_reaches_the_device_on_another(state: Path, start: Ca
     with_model(start, state, test)
 
 
-def test_a_worker_killed_in_a_call_is_a_clear_error_and_starts_again(
+def test_a_worker_killed_during_a_call_fails_the_call_and_restarts(
     state: Path, start: Callable[..., Supervised]
 ) -> None:
     begun = trio.Event()
@@ -144,7 +144,7 @@ def test_a_worker_killed_in_a_call_is_a_clear_error_and_starts_again(
             nursery.start_soon(ask, at)
             began = time.monotonic()
             await kill(device, at)
-        # Far within the call's own deadline of 30 s: the dead worker is missed.
+        # Far earlier than the call's deadline of 30 s, because the dead worker is detected.
         assert time.monotonic() - began < 25
         assert answers[0].status_code == 200, answers[0].text
         assert "device_gone" in answers[0].text
@@ -177,7 +177,7 @@ def test_signals_are_passed_on(state: Path, start: Callable[..., Supervised], nu
     assert "Traceback" not in said
 
 
-# What a worker says when it is ready.
+# The line that a worker prints when it is ready.
 READY = (
     "import json, sys, time\n"
     "orders = json.loads(sys.stdin.readline())\n"
@@ -188,7 +188,7 @@ READY = (
 
 
 def scripted_supervisor(folder: Path, program: str, count: int) -> Supervisor:
-    """A supervisor of workers that do what `program` says."""
+    """A supervisor of workers that run `program`."""
     script = folder / "worker.py"
     script.write_text(READY + program)
     orders = [
@@ -198,7 +198,7 @@ def scripted_supervisor(folder: Path, program: str, count: int) -> Supervisor:
     return Supervisor(orders, stop_s=5, command=[sys.executable, str(script)], first_delay_s=0.001)
 
 
-async def test_a_worker_that_cannot_start_ends_the_others_with_a_sentence(tmp_path: Path) -> None:
+async def test_a_worker_that_cannot_start_ends_the_others_with_an_error(tmp_path: Path) -> None:
     program = "if orders['number'] == 2: sys.exit(3)\nready()\ntime.sleep(600)\n"
     supervisor = scripted_supervisor(tmp_path, program, count=2)
     with pytest.RaisesGroup(WorkerFailed, flatten_subgroups=True) as failed:
@@ -207,8 +207,8 @@ async def test_a_worker_that_cannot_start_ends_the_others_with_a_sentence(tmp_pa
     assert supervisor.pids == {}
 
 
-async def test_a_worker_that_dies_starts_again_until_it_cannot(tmp_path: Path) -> None:
-    # Ready and dead twice, then no start succeeds.
+async def test_a_worker_that_dies_is_restarted_until_its_starts_fail(tmp_path: Path) -> None:
+    # The worker is ready and dies twice; then no start succeeds.
     program = (
         "starts = open('starts', 'a+'); starts.write('.'); starts.seek(0)\n"
         "if len(starts.read()) > 2: sys.exit(4)\n"
@@ -224,11 +224,11 @@ async def test_a_worker_that_dies_starts_again_until_it_cannot(tmp_path: Path) -
     assert len((tmp_path / "starts").read_text()) == 2 + 5
 
 
-async def test_a_signal_while_a_worker_is_made_reaches_it(tmp_path: Path) -> None:
+async def test_a_signal_during_the_start_of_a_worker_reaches_it(tmp_path: Path) -> None:
     supervisor = scripted_supervisor(tmp_path, "ready()\ntime.sleep(600)\n", count=1)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(supervisor.run, lambda _: None)
-        # Its task has begun, and the process is being made in a thread.
+        # Its task has started, and a thread is creating the process.
         await trio.lowlevel.checkpoint()
         supervisor.pass_on(signal.SIGTERM)
         with trio.fail_after(4):
@@ -251,7 +251,7 @@ def test_a_shared_address_in_use_is_one_sentence(database: str, tmp_path: Path) 
     import socket
 
     with socket.socket() as taken:
-        # One that shares its port: two servers would take each other's connections.
+        # A listener that shares its port: two servers would take each other's connections.
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         taken.bind(("127.0.0.1", 0))
         taken.listen()
