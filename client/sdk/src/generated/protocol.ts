@@ -1,5 +1,5 @@
 // Generated from docs/protocol/schema.json by `make schema`; not for editing.
-// sha256 of that file: 638cf5925728caa63e0d1860b6c730a590d4709da4465357dea5344be8d9cda3
+// sha256 of that file: 78d5d34eacfaded9ca4df2086e9dab9e303141cdd97e7c98468398d57ae6169c
 
 /**
  * The shadcn/ui chart components of the client.
