@@ -1,4 +1,4 @@
-"""What several end-to-end tests say to a server, and have its model and devices say."""
+"""Requests, tools and model scripts that several end-to-end tests share."""
 
 from __future__ import annotations
 

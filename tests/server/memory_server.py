@@ -1,4 +1,4 @@
-"""A whole session stack around a memory socket: real router, agents, formatter, outbox and session; no network."""
+"""A server without a network: real router, agents, formatter, outbox and session on a memory socket."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ LIMITS = SessionLimits(
 
 
 def wall_clock() -> float:
-    """Trio's clock as if it had started at `EPOCH`: it jumps with `autojump_clock`."""
+    """Seconds since the epoch, as if trio's clock had started at `EPOCH`. Jumps with `autojump_clock`."""
     return EPOCH + trio.current_time()
 
 
 @dataclass
 class MemoryServer:
-    """The parts, for a test to reach into."""
+    """The parts of the server, open to tests."""
 
     limits: SessionLimits = LIMITS
     model: ScriptedModel = field(default_factory=ScriptedModel)
@@ -95,7 +95,7 @@ class MemoryServer:
         features: Sequence[str] = (),
         **socket_options: Any,
     ) -> AsyncIterator[MemorySocket]:
-        """A connected device that has heard `device_ready`. On leaving it hangs up, and its session must end."""
+        """A connected device that has received `device_ready`. On exit it hangs up, and its session must end."""
         socket = MemorySocket(**socket_options)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.run_session, socket)

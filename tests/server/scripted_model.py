@@ -1,4 +1,4 @@
-"""A model that says what a test tells it, at the agents' border: for tests that need the clock to themselves.
+"""A model object whose answers a test scripts, for tests that control the clock.
 
 End-to-end tests use `tests.model_server` instead, over HTTP.
 """

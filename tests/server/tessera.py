@@ -77,7 +77,7 @@ class Tessera:
         self.model.fallback = reply
 
     def answers(self) -> list[ReceivedRequest]:
-        """The model calls that were not for routing, as they came."""
+        """The model calls that were not for routing, in order."""
         return [request for request in self.model.requests if not is_routing(request)]
 
 
@@ -100,7 +100,7 @@ def text_block(*words: str) -> list[Step]:
 
 @asynccontextmanager
 async def open_tessera(database: str, **settings: Any) -> AsyncIterator[Tessera]:
-    """Run the server on `database`, whatever the environment says; leaving drains it."""
+    """Run the server on `database`, independent of the environment. Drains it on exit."""
     with tempfile.TemporaryDirectory(prefix="tessera-state-") as state:
         async with trio.open_nursery() as nursery, open_model_server(nursery) as model:
             environment = {
@@ -111,7 +111,7 @@ async def open_tessera(database: str, **settings: Any) -> AsyncIterator[Tessera]
                 "TESSERA_WS_BIND": "127.0.0.1:0",
                 "TESSERA_MODEL_URL": model.url,
                 "TESSERA_MODEL_NAME": "scripted",
-                # A test's model fails because it is told to; asking again would only take time.
+                # A test's model fails because the script says so; a retry would only take time.
                 "TESSERA_MODEL_ATTEMPTS": "1",
             }
             environment |= {f"TESSERA_{name.upper()}": str(value) for name, value in settings.items()}

@@ -44,7 +44,7 @@ async def ask_for_events(tessera: Tessera, account: SignIn, request_id: UUID) ->
 
 
 async def outcomes(tessera: Tessera) -> dict[str, float]:
-    """The requests that ended at this server, by outcome, those of 0 left out."""
+    """The nonzero counts of requests that ended at this server, by outcome."""
     async with httpx.AsyncClient(base_url=tessera.rest_url, trust_env=False) as client:
         lines = (await client.get("/metrics")).text.splitlines()
     counts = [line for line in lines if line.startswith("tessera_requests_total") and not line.endswith(" 0.0")]
@@ -97,5 +97,5 @@ async def test_an_id_in_use_at_another_server_is_refused_until_it_is_free(databa
         assert other.model.requests == []
         assert claimed(database) == 1
         with psycopg.connect(database, autocommit=True) as owner:
-            owner.execute("DELETE FROM relay_requests")  # as when its time is over
+            owner.execute("DELETE FROM relay_requests")  # as if it had expired
         assert await ask(other, account, request_id) == "completed"

@@ -1,4 +1,4 @@
-"""Value-bound blocks, repairs and bounds over real sockets, by the demo model and by one that does things wrong."""
+"""Value-bound blocks, repairs and limits over real sockets, with the demo model and with a faulty model."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def block(answer: Answer, kind: str) -> dict[str, Any]:
 
 
 async def repairs(tessera: Tessera) -> dict[str, int]:
-    """Blocks that were asked for again, by outcome."""
+    """Repaired blocks, by outcome."""
     async with httpx.AsyncClient(base_url=tessera.rest_url, trust_env=False) as client:
         lines = (await client.get("/metrics")).text.splitlines()
     prefix = 'tessera_block_repairs_total{outcome="'
@@ -106,7 +106,7 @@ async def test_progress_of_projects_is_counted_by_the_server(database: str) -> N
         assert points["Vega"] == {"project": "Vega", "to_do": 1, "in_progress": 0, "done": 1}
 
 
-async def test_what_no_agent_fits_gets_a_general_answer(database: str) -> None:
+async def test_a_message_that_fits_no_agent_gets_a_general_answer(database: str) -> None:
     async with demo(database) as (_, device, _store):
         answer = await device.home("hello")
         first = await anext(answer)
@@ -135,7 +135,7 @@ async def test_without_time_for_it_nothing_is_repaired(database: str) -> None:
         assert await repairs(tessera) == {}
 
 
-# ---- a model that does things wrong ---------------------------------------------------------------------------------
+# ---- a faulty model -------------------------------------------------------------------------------------------------
 
 GOOD = {"type": "table", "from": {"entity": "task", "columns": ["title"]}}
 BAD = {"type": "table", "from": {"entity": "task", "columns": ["colour"]}}
@@ -165,7 +165,7 @@ def scripted(answer: list[Any], repaired: list[Step]) -> Any:
         (error_status(500), "model_error", [], (30, 3)),
     ],
 )
-async def test_a_rejected_block_has_one_more_chance(
+async def test_a_rejected_block_is_repaired_at_most_once(
     database: str, repaired: list[Step], outcome: str, indexes: list[int], usage: tuple[int, int]
 ) -> None:
     answered = [{"type": "text", "content": "Your tasks:"}, BAD, {"type": "text", "content": "That is all."}]

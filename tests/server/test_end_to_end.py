@@ -57,7 +57,7 @@ async def test_a_home_request_with_a_tool_round_trip(database: str) -> None:
         end = await answer.finish()
         assert end.status == "completed"
         assert end.usage is not None
-        # One round of tools, the answer, and the repair of its chart, which comes back as wrong as it was.
+        # One tool round, the answer, and one repair of its chart, which is still invalid after it.
         assert (end.usage.input_tokens, end.usage.output_tokens) == (250, 45)
         assert answer.text.startswith("Two tasks:")
         assert answer.text.endswith("That is all.")
@@ -96,7 +96,7 @@ async def test_eight_requests_interleave_and_each_keeps_its_order(database: str)
         tessera.script(model)
         answers = {f"r{number}": await device.home(f"say r{number}") for number in range(8)}
         seen: dict[str, list[int]] = {name: [] for name in answers}
-        # Each turn is let through only when all eight have shown the one before: none waits for another to end.
+        # Each turn begins when all eight requests have shown the one before: no request waits for another to end.
         for event in turns:
             event.set()
             for name, answer in answers.items():
@@ -200,15 +200,15 @@ async def test_a_spent_budget_refuses_before_the_model_is_called(database: str) 
             assert len(tessera.model.requests) == calls
 
 
-async def test_two_devices_of_one_user_at_once_cross_nothing(database: str) -> None:
-    """Each asks, each serves its own tools; a mutation of one reaches the other and is not echoed."""
+async def test_concurrent_requests_of_two_devices_of_one_user_stay_apart(database: str) -> None:
+    """Each device asks and serves its own tools. A mutation of one reaches the other and is not echoed."""
     heard: dict[str, list[str]] = {"a": [], "b": []}
     both_asked = trio.Event()
     waiting: list[str] = []
 
     def device_named(name: str) -> dict[str, Any]:
         async def create_task(args: Mapping[str, Any]) -> Any:
-            # Both calls are out at once before either is answered.
+            # Both calls are open before either is answered.
             waiting.append(name)
             if len(waiting) == 2:
                 both_asked.set()
@@ -274,7 +274,7 @@ def written(folder: Path) -> list[str]:
     return [path.read_text() for path in folder.iterdir()]
 
 
-async def test_a_cancel_with_three_tools_out_withdraws_them_then_ends_then_nothing(database: str) -> None:
+async def test_a_cancel_during_three_tool_calls_withdraws_them_then_ends_the_request(database: str) -> None:
     async with open_tessera(database) as tessera:
         tessera.script(lambda _: tool_calls(("list_tasks", {}), ("list_notes", {}), ("list_projects", {})))
         token = (await tessera.account()).access_token

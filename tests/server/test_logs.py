@@ -1,4 +1,4 @@
-"""What the logs look like, and what they never hold."""
+"""The format of the logs, and contents that they never hold."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from server.logs import configure_logging
 
 @pytest.fixture(autouse=True)
 def restored() -> Iterator[None]:
-    """Logging is the process's: put back what pytest had set up."""
+    """Restore pytest's logging setup, which is global to the process."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield

@@ -1,4 +1,4 @@
-"""The server as an operator meets it: a process, its output, its signals, its exit status."""
+"""The server as a process: its output, its signals, its exit status."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def command(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str
 
 
 class Server:
-    """A running server process and what its banner said."""
+    """A running server process and the contents of its banner."""
 
     def __init__(self, state: Path, **settings: str) -> None:
         self.errors = state.parent / "stderr"
@@ -71,7 +71,7 @@ class Server:
             self.banner += line
 
     def end(self) -> None:
-        """Whatever a failed test left running."""
+        """Kill what a failed test left running."""
         if self.process.poll() is None:
             self.process.terminate()
             self.process.wait(START_S)
@@ -96,7 +96,7 @@ class Server:
 
 
 def is_running(pid: int) -> bool:
-    """Whether a process still runs. One that has ended and that nobody has waited for is over all the same."""
+    """Whether a process still runs. A zombie counts as ended."""
     try:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
@@ -104,13 +104,13 @@ def is_running(pid: int) -> bool:
 
 
 def postmasters(folder: Path) -> list[int]:
-    """PostgreSQL leaves the process group and the family of whoever started it; its pid file says where it is."""
+    """The embedded PostgreSQL's process id, from its pid file: it leaves its parent's process group."""
     return [int(path.read_text().splitlines()[0]) for path in folder.rglob("postmaster.pid")]
 
 
 @pytest.fixture
 def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    # Short, and open to other accounts: PostgreSQL doesn't run as root, and its socket's path has 107 bytes at most.
+    # Short, because a socket path has at most 107 bytes; open to other accounts, because PostgreSQL can't run as root.
     from tests.database import temporary_directory
 
     with temporary_directory() as folder:

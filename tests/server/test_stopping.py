@@ -1,4 +1,4 @@
-"""Draining, and limits that send a peer away, over real sockets."""
+"""Draining and connection limits, over real sockets."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def test_draining_lets_a_running_request_finish(database: str) -> None:
         assert await drained(busy) == CloseCode.DRAINING
 
 
-async def test_draining_ends_what_does_not_end(database: str) -> None:
+async def test_draining_cancels_requests_that_outlast_the_grace_period(database: str) -> None:
     async with open_tessera(database, drain_grace_s=0) as tessera, tessera.device() as device:
         tessera.script(lambda _: [*text('[{"type":"text","content":"word '), Never()])
         await first_text(await device.home("hello"))
@@ -52,7 +52,7 @@ async def test_draining_ends_what_does_not_end(database: str) -> None:
         assert await drained(device) == CloseCode.DRAINING
 
 
-async def test_the_same_request_id_runs_once_over_both_ways_in(database: str) -> None:
+async def test_the_same_request_id_runs_once_over_socket_and_rest(database: str) -> None:
     async with open_tessera(database) as tessera:
         tessera.script(lambda _: text_block("once"))
         account, request_id = await tessera.account(), uuid4()
@@ -62,7 +62,7 @@ async def test_the_same_request_id_runs_once_over_both_ways_in(database: str) ->
         assert (response.status_code, response.json()["error"]["code"]) == (409, "duplicate_request")
 
 
-async def test_sockets_past_the_limit_are_closed_at_once(database: str) -> None:
+async def test_sockets_past_the_limit_are_closed_immediately(database: str) -> None:
     async with open_tessera(database, max_sockets=1) as tessera:
         account = await tessera.account()
         async with tessera.device(account) as device:
@@ -72,7 +72,7 @@ async def test_sockets_past_the_limit_are_closed_at_once(database: str) -> None:
             await device.ping()
 
 
-async def test_draining_sends_a_peer_without_a_hello_away_and_tells_rest_that_it_was_cancelled(database: str) -> None:
+async def test_draining_closes_a_peer_without_a_hello_and_cancels_rest_requests(database: str) -> None:
     async with open_tessera(database, drain_grace_s=0.1) as tessera:
         tessera.script(lambda _: [*text('[{"type":"text","content":"word '), Never()])
         token = (await tessera.account()).access_token

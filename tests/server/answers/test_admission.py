@@ -75,7 +75,7 @@ def server(spent: Spent | None = None, claims: Claims | None = None) -> MemorySe
 
 
 def outcomes(stack: MemoryServer) -> dict[str, float]:
-    """The requests that ended, by outcome, those of 0 left out."""
+    """The nonzero counts of ended requests, by outcome."""
     found: dict[str, float] = {}
     for line in stack.metrics.render().decode().splitlines():
         if line.startswith("tessera_requests_total") and not line.endswith(" 0.0"):
@@ -214,7 +214,7 @@ async def test_a_fault_in_admission_refuses_one_request_and_ends_no_session() ->
     ("message", "code"),
     [("x" * (LIMITS.max_message_chars + 1), ErrorCode.MESSAGE_TOO_LONG), ("hi", ErrorCode.SERVER_DRAINING)],
 )
-async def test_a_refusal_by_what_this_process_knows_is_counted_too(message: str, code: ErrorCode) -> None:
+async def test_a_refusal_in_the_synchronous_part_is_counted_too(message: str, code: ErrorCode) -> None:
     stack = server()
     if code is ErrorCode.SERVER_DRAINING:
         stack.pipeline.drain()
@@ -231,7 +231,7 @@ async def test_a_refusal_by_what_this_process_knows_is_counted_too(message: str,
 # ---- ids -----------------------------------------------------------------------------------------------------------
 
 
-def test_an_id_is_taken_while_it_runs_and_ten_minutes_after() -> None:
+def test_an_id_is_used_while_its_request_runs_and_ten_minutes_after() -> None:
     ids, user, request = RequestIds(), uuid4(), uuid4()
     assert ids.take(user, request, now=0)
     assert not ids.take(user, request, now=10_000)
@@ -240,7 +240,7 @@ def test_an_id_is_taken_while_it_runs_and_ten_minutes_after() -> None:
     assert ids.take(user, request, now=10_000 + REMEMBERED_S)
 
 
-def test_ids_of_two_users_do_not_meet() -> None:
+def test_two_users_can_use_the_same_id() -> None:
     ids, request = RequestIds(), uuid4()
     assert ids.take(uuid4(), request, now=0)
     assert ids.take(uuid4(), request, now=0)

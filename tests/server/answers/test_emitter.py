@@ -1,4 +1,4 @@
-"""What an answer's frames pass through: how long some of them took is told."""
+"""The emitter of an answer's frames times some of the pieces of text."""
 
 from __future__ import annotations
 

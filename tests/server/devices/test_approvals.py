@@ -1,4 +1,4 @@
-"""Approvals over real sockets: asked of the person, refused, edited, not answered."""
+"""Approvals over real sockets: requested, refused, edited, not answered."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.server.conversation import create_then_say
 from tests.server.tessera import open_tessera, text_block, tool_messages
 
 
-async def test_approvals_are_asked_of_the_person(database: str) -> None:
+async def test_the_person_is_asked_for_approval(database: str) -> None:
     deleted: list[str] = []
 
     async def delete_task(args: Mapping[str, Any]) -> Any:
@@ -67,7 +67,7 @@ async def test_an_approval_may_edit_the_arguments_and_the_server_checks_them(
     assert [mutation.data for mutation in end.mutations] == [{"id": "t9", **data} for data in created]
 
 
-async def test_an_approval_that_nobody_answers_times_out_and_is_withdrawn(database: str) -> None:
+async def test_an_approval_without_an_answer_times_out_and_is_withdrawn(database: str) -> None:
     withdrawn = trio.Event()
 
     async def never(call: Any) -> bool:

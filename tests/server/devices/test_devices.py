@@ -1,4 +1,4 @@
-"""Tools on a device: one result per call, whatever the device, the person or the network does."""
+"""Tools on a device: exactly one result per call, also on faults of the device, the person or the network."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ USER = uuid4()
 
 
 class Link:
-    """A connected device that records what it is sent, and answers calls by `on_call`."""
+    """A connected device that records the frames it receives and answers calls with `on_call`."""
 
     def __init__(self, user_id: UUID = USER, on_call: Callable[[WsToolCall], WsToolResult] | None = None) -> None:
         self.user_id = user_id

@@ -1,4 +1,4 @@
-"""Calls that are given up, for a server that does not take them, and devices that join two servers at once."""
+"""Abandoned calls: a server that does not take them, takes them late, or was stopped; and concurrent joins."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.server.tessera import Tessera, open_tessera
 
 @asynccontextmanager
 async def open_store(database: str, key: str) -> AsyncIterator[RelayStore]:
-    """What a server that does nothing has: it is in the tables and takes no message."""
+    """A server that is in the tables but takes no message."""
     async with open_pool(database, max_size=4, configure=configure_server) as pool:
         store = RelayStore(pool, Statements.load(), Seal(KeyRing([key]).derive(SEAL_LABEL)), stale_s=STALE_S)
         await store.heartbeat()
@@ -68,14 +68,14 @@ async def nothing_waits(store: RelayStore) -> None:
             await trio.sleep(0.01)
 
 
-async def test_a_call_given_up_with_its_server_is_not_there_when_it_comes_to_itself(database: str) -> None:
+async def test_a_stopped_server_that_resumes_does_not_find_an_abandoned_call(database: str) -> None:
     async with asked_of_a_stopped_server(database) as (one, account, stopped):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(chat, one, account)
             ((user_id, call_id),) = await waiting(stopped)
-            await stopped.leave()  # as it looks when it was not seen for long
+            await stopped.leave()  # as if it had missed its heartbeats
         assert "device_gone" in results(one)[0]
-        # Far within the call's own 30 s.
+        # Long before the call's own deadline of 30 s.
         await nothing_waits(stopped)
         assert await stopped.take(user_id, call_id) is None
 
@@ -89,7 +89,7 @@ async def test_a_call_withdrawn_before_it_was_taken_leaves_nothing(database: str
         await nothing_waits(stopped)
 
 
-async def test_a_server_that_takes_it_late_has_what_is_left_of_its_time(database: str) -> None:
+async def test_a_server_that_takes_a_call_late_gets_the_rest_of_its_time(database: str) -> None:
     began: list[WsToolCall] = []
     ended = trio.Event()
 
@@ -130,7 +130,7 @@ async def test_a_server_that_takes_it_late_has_what_is_left_of_its_time(database
     assert 0 < began[0].deadline_ms <= 500
 
 
-async def test_a_message_is_taken_with_what_is_left_of_it(database: str) -> None:
+async def test_a_message_is_taken_with_the_rest_of_its_time(database: str) -> None:
     key = Fernet.generate_key().decode()
     async with open_tessera(database, relay="true", master_keys=key) as one, open_store(database, key) as store:
         await one.account()
@@ -150,7 +150,7 @@ async def test_a_message_is_taken_with_what_is_left_of_it(database: str) -> None
         assert not await store.withdraw(user_id, message_id)
 
 
-async def test_of_two_first_sessions_at_once_the_later_one_learns_of_the_earlier(database: str) -> None:
+async def test_the_later_of_two_concurrent_first_sessions_learns_of_the_earlier_one(database: str) -> None:
     key = Fernet.generate_key().decode()
     async with (
         open_tessera(database, relay="true", master_keys=key) as one,

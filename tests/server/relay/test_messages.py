@@ -1,4 +1,4 @@
-"""What servers tell one another survives sealing, and opens only where it belongs."""
+"""Messages between servers survive encryption, and decrypt only under their own user and id."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ MESSAGES: list[Message] = [
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
 def test_every_message_comes_out_as_it_went_in(message: Message) -> None:
     token = Seal([OLD]).close(USER, MESSAGE_ID, message)
-    # A server whose master keys have been rotated opens it, too.
+    # A server with rotated master keys decrypts it too.
     assert Seal([NEW, OLD]).open(USER, MESSAGE_ID, token) == message
     assert b"delete_task" not in token
 

@@ -1,4 +1,4 @@
-"""Questions of other servers to a device that is here: put once, answered once, withdrawn in time."""
+"""Calls from other servers to a device of this one: sent once, answered once, withdrawn in time."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def call_id_of(asked: ForDevice) -> UUID:
 
 
 class Replies:
-    """What was sent back, and to whom."""
+    """The messages that were sent back, and their receivers."""
 
     def __init__(self) -> None:
         self.sent: list[Message] = []
@@ -62,7 +62,7 @@ async def test_the_answer_goes_back_once() -> None:
         assert link.tool_replies.answer(call_id_of(asked), result)
         await wait_all_tasks_blocked()
         assert replies.sent == [FromDevice(frame=result)]
-        # A second one is unknown, as on any socket.
+        # A second answer is unknown, as on every socket.
         assert not link.tool_replies.answer(call_id_of(asked), result)
 
 
@@ -76,7 +76,7 @@ async def test_calls_reach_the_device_in_their_order() -> None:
     assert len(replies.sent) == len(asked)
 
 
-async def test_withdrawn_before_it_was_put_it_is_never_put() -> None:
+async def test_a_call_withdrawn_before_it_was_sent_is_never_sent() -> None:
     link, asked = Link(), call()
     cancel = WsToolCancel(call_id=call_id_of(asked))
     async with serving() as (served, replies):
@@ -86,7 +86,7 @@ async def test_withdrawn_before_it_was_put_it_is_never_put() -> None:
     assert replies.sent == []
 
 
-async def test_withdrawn_later_the_device_is_told() -> None:
+async def test_the_device_learns_of_a_call_withdrawn_later() -> None:
     link, asked = Link(), call()
     cancel = WsToolCancel(call_id=call_id_of(asked))
     async with serving() as (served, replies):
@@ -97,7 +97,7 @@ async def test_withdrawn_later_the_device_is_told() -> None:
     assert replies.sent == []
 
 
-async def test_its_own_deadline_withdraws_it_when_the_asker_is_gone(autojump_clock: MockClock) -> None:
+async def test_a_call_is_withdrawn_at_its_deadline_even_if_the_asking_server_is_gone(autojump_clock: MockClock) -> None:
     link, asked = Link(), call(within_s=7)
     async with serving() as (served, replies):
         served.serve(USER, link, asked)
@@ -106,7 +106,7 @@ async def test_its_own_deadline_withdraws_it_when_the_asker_is_gone(autojump_clo
     assert replies.sent == []
 
 
-async def test_a_device_that_is_not_here_or_goes_is_said_to_be_gone() -> None:
+async def test_the_asking_server_learns_that_a_device_is_gone() -> None:
     link, asked, other = Link(), call(), call()
     async with serving() as (served, replies):
         served.serve(USER, None, other)
@@ -116,7 +116,7 @@ async def test_a_device_that_is_not_here_or_goes_is_said_to_be_gone() -> None:
     assert replies.sent == [DeviceGoneMessage(id=call_id_of(other)), DeviceGoneMessage(id=call_id_of(asked))]
 
 
-async def test_what_is_left_of_its_time_is_what_the_device_has(autojump_clock: MockClock) -> None:
+async def test_the_device_gets_the_rest_of_the_calls_time(autojump_clock: MockClock) -> None:
     link, asked = Link(), call(within_s=30)
     async with serving() as (served, replies):
         served.serve(USER, link, asked.bounded(-0.1))
@@ -129,7 +129,7 @@ async def test_what_is_left_of_its_time_is_what_the_device_has(autojump_clock: M
 
 
 @pytest.mark.parametrize("answered", [True, False])
-async def test_a_data_request_is_answered_or_forgotten(autojump_clock: MockClock, answered: bool) -> None:
+async def test_a_data_request_is_answered_or_expires(autojump_clock: MockClock, answered: bool) -> None:
     link = Link()
     frame = WsDataRequest(data_id=uuid4(), request_id=uuid4(), entity="task", id="t1")
     response = WsDataResponse(data_id=frame.data_id, items=[{"id": "t1"}])

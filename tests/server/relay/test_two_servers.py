@@ -1,4 +1,4 @@
-"""Two servers over one database: whoever asks one of them reaches the devices of both."""
+"""Two servers over one database: a request at either server reaches the devices of both."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 import trio
 from cryptography.fernet import Fernet
 from psycopg.sql import SQL, Identifier
+from trio.testing import MockClock
 
 from client.terminal.account import SignIn
 from client.terminal.answer import RequestRefusedError
@@ -59,12 +60,12 @@ async def chat(tessera: Tessera, account: SignIn, **body: Any) -> httpx.Response
 
 
 def results(tessera: Tessera) -> list[str]:
-    """What the tools gave the model, in its last call."""
+    """The tool results in the last call of the model."""
     return tool_messages(tessera.answers()[-1])
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Poll what only another server can tell; the test's own time limit ends it."""
+    """Poll for an effect at another server. The test's own time limit ends it."""
     while not condition():  # noqa: ASYNC110 - nothing in this process says so
         await trio.sleep(0.01)
 
@@ -87,7 +88,7 @@ async def test_a_tool_runs_on_the_device_of_the_other_server(database: str) -> N
         assert count(database, "relay_messages") == 0
 
 
-async def test_it_runs_there_for_a_popups_scope_too(database: str) -> None:
+async def test_a_popups_scope_is_read_from_the_device_of_the_other_server(database: str) -> None:
     async def get_task(args: Mapping[str, Any]) -> Any:
         return TASKS[0]
 
@@ -100,7 +101,7 @@ async def test_it_runs_there_for_a_popups_scope_too(database: str) -> None:
         assert "Write the report" in str(one.answers()[-1].body["messages"])
 
 
-async def test_the_device_that_came_last_serves_wherever_it_is(database: str) -> None:
+async def test_the_device_that_connected_last_serves_at_either_server(database: str) -> None:
     served: list[str] = []
 
     def tool(name: str) -> Callable[[Mapping[str, Any]], Awaitable[Any]]:
@@ -123,7 +124,7 @@ async def test_the_device_that_came_last_serves_wherever_it_is(database: str) ->
         assert served == ["far", "near"]
 
 
-async def test_nobodys_device_is_reached_but_the_users_own(database: str) -> None:
+async def test_only_the_users_own_devices_are_reached(database: str) -> None:
     async with two_servers(database) as (one, other):
         account, stranger = await one.account(), await one.account()
         one.script(asking_for("list_tasks", {}))
@@ -135,7 +136,7 @@ async def test_nobodys_device_is_reached_but_the_users_own(database: str) -> Non
 
 
 class Hanging:
-    """A tool that never answers, and whether it was begun and given up."""
+    """A tool that never answers. Records when it began and when it was cancelled."""
 
     def __init__(self) -> None:
         self.begun = trio.Event()
@@ -149,16 +150,25 @@ class Hanging:
             self.ended.set()
 
 
-async def test_a_missed_deadline_withdraws_the_call_there(database: str) -> None:
+async def test_a_missed_deadline_withdraws_the_call_there(database: str, jump_clock: MockClock) -> None:
     tool = Hanging()
-    async with two_servers(database, tool_timeout_s=0.3) as (one, other):
+    answers: list[httpx.Response] = []
+
+    async def ask() -> None:
+        answers.append(await chat(one, account))
+
+    async with two_servers(database, tool_timeout_s=20) as (one, other):
         account = await one.account()
         one.script(asking_for("list_tasks", {}))
         async with other.device(account, tools={"list_tasks": tool}):
-            assert (await chat(one, account)).status_code == 200
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(ask)
+                await tool.begun.wait()
+                jump_clock.jump(20)
+                await tool.ended.wait()
+            assert answers[0].status_code == 200
             assert "deadline" in results(one)[0]
-            await tool.ended.wait()
-        assert count(database, "relay_messages") == 0
+            await until(lambda: count(database, "relay_messages") == 0)
 
 
 async def test_a_cancelled_request_withdraws_the_call_there(database: str) -> None:
@@ -174,7 +184,7 @@ async def test_a_cancelled_request_withdraws_the_call_there(database: str) -> No
             await tool.ended.wait()
 
 
-async def test_a_person_approves_there(database: str) -> None:
+async def test_a_person_approves_on_the_device_of_the_other_server(database: str) -> None:
     async def delete_task(args: Mapping[str, Any]) -> Any:
         return {"id": args["id"]}
 
@@ -192,7 +202,7 @@ async def test_a_person_approves_there(database: str) -> None:
         assert "denied" in results(one)[0]
 
 
-async def test_a_device_that_goes_while_it_is_asked_is_a_clear_error(database: str) -> None:
+async def test_a_device_that_disconnects_during_a_call_is_a_clear_error(database: str) -> None:
     async with two_servers(database) as (one, other):
         account = await one.account()
         one.script(asking_for("list_tasks", {}))
@@ -233,7 +243,7 @@ async def test_the_same_device_at_the_other_server_replaces_the_older_socket(dat
             loss = await older.wait_closed()
             assert getattr(loss, "code", None) == CloseCode.REPLACED
             await newer.ping()
-            # And back again: what was said of the first move does not end this one.
+            # And back: the message about the first move must not end this session.
             async with one.device(account, device_id=same) as newest:
                 await newer.wait_closed()
                 await newest.ping()
@@ -255,7 +265,7 @@ async def test_a_request_id_runs_once_over_both(database: str) -> None:
         assert other.answers() == []
 
 
-async def test_a_lost_listening_connection_is_made_again(database: str) -> None:
+async def test_a_lost_listening_connection_is_reopened(database: str) -> None:
     async with two_servers(database) as (one, other):
         account = await one.account()
         one.script(asking_for("list_tasks", {}))

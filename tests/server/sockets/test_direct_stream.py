@@ -1,4 +1,4 @@
-"""A stream on which frames are sent at once: order, parts, cancellation, and what the other end sees."""
+"""A stream that sends without a task switch: order, partial sends, cancellation, and the bytes the peer receives."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def received(peer: trio.SocketStream, size: int) -> bytes:
     return bytes(data)
 
 
-async def test_what_is_sent_at_once_and_otherwise_keeps_its_order() -> None:
+async def test_direct_and_awaited_sends_keep_their_order() -> None:
     async with connected() as (stream, peer):
         assert stream.getpeername().startswith("127.0.0.1:")
         assert stream.try_send(b"one ")
@@ -48,7 +48,7 @@ async def test_what_is_sent_at_once_and_otherwise_keeps_its_order() -> None:
         assert await stream.receive_some() == b""
 
 
-async def test_the_rest_of_a_part_goes_first(nursery: trio.Nursery) -> None:
+async def test_the_rest_of_a_partial_send_is_sent_first(nursery: trio.Nursery) -> None:
     async with connected() as (stream, peer):
         assert stream.try_send(LARGE)
         assert "bytes unsent" in repr(stream)
@@ -70,7 +70,7 @@ async def test_a_send_of_nothing_sends_the_rest(nursery: trio.Nursery) -> None:
         assert await received(peer, len(LARGE)) == LARGE
 
 
-async def test_after_a_cancelled_send_nothing_more_goes_at_once() -> None:
+async def test_after_a_cancelled_send_try_send_sends_nothing() -> None:
     async with connected() as (stream, _):
         with trio.CancelScope() as scope:
             async with trio.open_nursery() as nursery:

@@ -1,4 +1,4 @@
-"""The first frame of a device socket."""
+"""The handshake: the first frame of a device socket."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def refusal(socket: MemorySocket) -> CloseCode:
     return failed.value.code
 
 
-async def test_a_valid_hello_says_who_it_is() -> None:
+async def test_a_valid_hello_identifies_the_user_and_the_device() -> None:
     user_id, device_id = uuid4(), uuid4()
     token, _ = tokens().issue(user_id)
     socket = MemorySocket()
@@ -82,7 +82,7 @@ async def test_anything_but_a_hello_breaks_the_protocol(text: str, code: CloseCo
         ({"protocol_versions": [1, 2, 4]}, CloseCode.NO_COMMON_VERSION),
     ],
 )
-async def test_a_hello_that_is_not_let_in(fields: dict[str, Any], code: CloseCode) -> None:
+async def test_a_hello_that_is_rejected(fields: dict[str, Any], code: CloseCode) -> None:
     token, _ = tokens().issue(uuid4())
     socket = MemorySocket()
     await socket.say(**(hello(token) | fields))
@@ -97,12 +97,12 @@ async def test_an_expired_token_has_its_own_code(autojump_clock: trio.testing.Mo
     assert await refusal(socket) == CloseCode.TOKEN_EXPIRED
 
 
-async def test_a_silent_peer_is_sent_away(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_silent_peer_is_rejected(autojump_clock: trio.testing.MockClock) -> None:
     assert await refusal(MemorySocket()) == CloseCode.HELLO_TIMEOUT
     assert trio.current_time() == pytest.approx(TIMEOUT_S)
 
 
-async def test_a_peer_that_hangs_up_is_no_refusal() -> None:
+async def test_a_peer_that_hangs_up_is_not_a_failed_handshake() -> None:
     socket = MemorySocket()
     socket.hang_up()
     with pytest.raises(SocketClosed):

@@ -1,4 +1,4 @@
-"""What a session that waits is made of: there may be thousands of them."""
+"""The tasks and memory of an idle session: a server may have thousands of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way in, over real sockets: tokens, hellos, frames and peers that are wrong."""
+"""Peers that the server rejects, over real sockets: invalid tokens, hellos, frames and protocols."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def refused_hello(tessera: Tessera, token: str | None) -> ConnectionLostEr
     return lost.value
 
 
-async def test_a_wrong_token_is_sent_away(database: str) -> None:
+async def test_a_wrong_token_is_rejected(database: str) -> None:
     async with open_tessera(database) as tessera:
         assert (await refused_hello(tessera, "forged")).code == CloseCode.UNAUTHORIZED
         assert (await refused_hello(tessera, None)).code == CloseCode.UNAUTHORIZED
@@ -44,7 +44,7 @@ async def test_a_socket_that_does_not_say_hello_is_closed(database: str) -> None
         assert await close_code(socket) == CloseCode.HELLO_TIMEOUT
 
 
-async def test_a_first_frame_that_is_no_hello_breaks_the_protocol(database: str) -> None:
+async def test_a_first_frame_other_than_hello_breaks_the_protocol(database: str) -> None:
     async with (
         open_tessera(database) as tessera,
         open_connection(tessera.ws_url) as socket,
@@ -53,7 +53,7 @@ async def test_a_first_frame_that_is_no_hello_breaks_the_protocol(database: str)
         assert await close_code(socket) == CloseCode.PROTOCOL_BROKEN
 
 
-async def test_an_oversized_frame_closes_with_1009_and_nobody_else_notices(database: str) -> None:
+async def test_an_oversized_frame_closes_its_socket_with_1009_and_no_other(database: str) -> None:
     async with open_tessera(database, max_frame_bytes=2048) as tessera, tessera.device() as other:
         token = (await tessera.account()).access_token
         async with open_connection(tessera.ws_url) as socket:
@@ -78,7 +78,7 @@ async def test_a_malformed_frame_is_answered_and_the_socket_stays_open(database:
             assert json.loads(await socket.receive_raw())["type"] == "pong"
 
 
-async def test_a_peer_that_speaks_no_websocket_harms_nobody(database: str) -> None:
+async def test_a_peer_that_does_not_speak_websocket_affects_no_other(database: str) -> None:
     async with open_tessera(database) as tessera, tessera.device() as device:
         address = tessera.ws_url.removeprefix("ws://").split("/")[0].split(":")
         for garbage in (b"\x16\x03\x01\x02\x00\x01\x00", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\r\n\r\n"):

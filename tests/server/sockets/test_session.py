@@ -123,7 +123,7 @@ async def test_a_tool_round_trip() -> None:
         frames = await socket.hear_until("stream_end")
         block = next(frame for frame in frames if frame["type"] == "stream_block")
         assert (block["block_type"], block["data"]) == ("entity_ref", {"entity": "task", "items": [item]})
-        # The same answer once more, and one that was never asked for.
+        # The same answer again, and an answer to a call that never was.
         for call_id in (asked["call_id"], uuid4()):
             await socket.say(type="tool_result", call_id=call_id, ok=True, data={})
             assert (await socket.hear())["code"] == "unknown_call"
@@ -176,7 +176,7 @@ async def test_a_cancel_before_the_first_token() -> None:
         assert (refused["code"], refused["request_id"]) == ("unknown_request", str(request_id))
 
 
-async def test_a_cancel_in_the_same_breath_as_the_request() -> None:
+async def test_a_cancel_that_follows_its_request_immediately() -> None:
     stack = memory_server()
     stack.model.answer(text_block("never seen"))
     async with stack.device() as socket:
@@ -223,7 +223,7 @@ async def test_an_id_sent_again_at_the_limit_is_a_duplicate_not_a_refusal() -> N
         assert (await socket.hear_until("stream_end"))[-1]["status"] == "completed"
 
 
-async def test_what_waits_to_be_sent_is_dropped_by_a_cancel(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_cancel_drops_the_queued_text(autojump_clock: trio.testing.MockClock) -> None:
     stack = memory_server(heartbeat_s=1000)
     stack.model.answer('[{"type":"text","content":"', *["word " * 20] * 20, trio.Event())
     async with stack.device(capacity=0) as socket:
@@ -233,7 +233,7 @@ async def test_what_waits_to_be_sent_is_dropped_by_a_cancel(autojump_clock: trio
         await socket.say(type="cancel", request_id=request_id)
         await trio.sleep(1)
         frames = await socket.hear_until("stream_end")
-    # One frame was on its way; the rest had been queued.
+    # One frame was being sent; the rest was still queued.
     assert len(texts(frames)) < 20 * 20 * 5 / 2
     assert frames[-1]["status"] == "cancelled"
 
@@ -242,7 +242,7 @@ async def test_log_lines_say_which_session_and_request() -> None:
     stack = memory_server()
     stack.model.answer(RuntimeError("a bug"))
     request_id = uuid4()
-    # As `server.logs` has it; capture_logs by itself would drop what is bound.
+    # As in `server.logs`: without this processor, capture_logs would drop the bound values.
     merge = structlog.contextvars.merge_contextvars
     with structlog.testing.capture_logs(processors=[merge]) as logs:
         async with stack.device() as socket:
@@ -345,7 +345,7 @@ async def test_the_same_device_again_replaces_the_older_socket() -> None:
             assert len(stack.registry) == 1
 
 
-async def test_a_peer_that_vanishes_takes_its_requests_with_it() -> None:
+async def test_requests_of_a_peer_that_vanishes_are_cancelled() -> None:
     stack = memory_server()
     stack.model.answer(call("list_tasks"))
     stack.model.answer(trio.Event())
@@ -392,7 +392,7 @@ async def test_a_mutating_tool_is_reported_at_the_end_and_to_the_other_devices()
     assert heard["request_id"] == str(request_id)
 
 
-async def test_a_change_is_told_while_the_answer_is_still_written() -> None:
+async def test_a_change_is_announced_while_the_answer_still_streams() -> None:
     stack = memory_server()
     go_on = trio.Event()
     stack.model.answer(call("create_task", title="Water the plants"))
@@ -406,7 +406,7 @@ async def test_a_change_is_told_while_the_answer_is_still_written() -> None:
         await socket.hear_until("stream_end")
 
 
-async def test_a_change_is_told_though_the_answer_fails() -> None:
+async def test_a_change_is_announced_even_if_the_answer_fails() -> None:
     stack = memory_server()
     stack.model.answer(call("create_task", title="Water the plants"))
     stack.model.answer(ModelError(ErrorCode.MODEL_UNAVAILABLE, "The model is away.", retryable=True))
@@ -431,7 +431,7 @@ async def test_a_device_that_does_not_say_what_is_open_costs_the_deadline(
     assert (texts(frames), frames[-1]["status"]) == ("I cannot see it.", "completed")
 
 
-async def test_answers_to_the_servers_own_questions_are_not_rate_limited() -> None:
+async def test_answers_to_the_servers_calls_are_not_rate_limited() -> None:
     stack = memory_server(frames_per_s=0.001, frames_burst=1)
     stack.model.answer(*(call("list_tasks", number) for number in range(5)))
     stack.model.answer(text_block("five answers"))
@@ -485,7 +485,7 @@ async def test_a_peer_that_stops_reading_stops_its_model_and_is_closed(autojump_
     async with stack.device(capacity=1) as socket:
         await socket.say(type="home_request", message="hello")
         await trio.sleep(20)
-        # Text of one block that waits is merged; it still counts, so the model is no longer read.
+        # Queued text of one block is merged, but still counts, so the model is no longer read.
         assert stack.model.open == 1
         await trio.sleep(11)
         assert stack.model.open == 0

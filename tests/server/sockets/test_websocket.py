@@ -1,4 +1,4 @@
-"""Frames that go out at once beside those that the WebSocket library sends, as its own client reads them."""
+"""Frames of `try_send` between frames of the WebSocket library, as the library's client reads them."""
 
 from __future__ import annotations
 
