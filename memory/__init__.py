@@ -1,6 +1,6 @@
-"""A person's memory: encrypted with a key of their own, searchable, and erasable.
+"""A person's memory: encrypted with the person's own key, searchable, and erasable.
 
-`MemoryMiddleware` is what a server wraps around its answers; the sub-packages hold its parts.
+`MemoryMiddleware` is the interface for the server; the sub-packages hold its parts.
 """
 
 from __future__ import annotations

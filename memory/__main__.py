@@ -1,4 +1,4 @@
-"""`python -m memory fetch-model`: bring the embedding model that needs no network at run time."""
+"""`python -m memory fetch-model`: download the local embedding model."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from memory.embedding.model import (
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The exit status: 0 the model is there, 1 it could not be had, 2 wrong arguments."""
+    """Run the command. Returns the exit status: 0 the model is present, 1 no source has it, 2 wrong arguments."""
     options = _parser().parse_args(arguments)
     folder = model_folder(options.state_dir)
     if options.at_start and model_present(folder):
         return 0
-    # Beside where the model will be, so that it goes with the state folder.
+    # The marker is in the state folder, so that it is deleted together with it.
     failed_before = folder.with_name(f"{folder.name}.not-found")
     connect_s = IMPATIENT_S if options.at_start and failed_before.exists() else PATIENT_S
     sources: dict[str, Source] = {}
@@ -39,12 +39,12 @@ def main(arguments: list[str] | None = None) -> int:
         sources["the model hub"] = from_hub(connect_s=connect_s)
         sources[f"the package {PACKAGE}"] = from_package(connect_s=connect_s)
     try:
-        # Keys and the database will be kept there too.
+        # The folder will also hold keys and the database, so only the owner may read it.
         options.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         origins = fetch_model(folder, sources)
         failed_before.unlink(missing_ok=True)
     except (ModelMissing, OSError) as error:
-        print(f"tessera: {error}. Without it, memory is searched by words alone.", file=sys.stderr)
+        print(f"tessera: {error}. Without the model, memory is searched by words only.", file=sys.stderr)
         with suppress(OSError):
             failed_before.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             failed_before.touch()
@@ -55,17 +55,21 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m memory", description="Look after what the memory needs.")
+    parser = argparse.ArgumentParser(
+        prog="python -m memory", description="Manage the local embedding model of Tessera's memory."
+    )
     commands = parser.add_subparsers(title="commands", metavar="", required=True)
-    text = "fetch the embedding model into the state folder, from the first source that has exactly its files"
+    text = "download the embedding model into the state folder, from the first source that has its exact files"
     fetch = commands.add_parser("fetch-model", help=text, description=text)
-    fetch.add_argument("--from", dest="source", type=Path, metavar="FOLDER", help="look in this folder first")
+    fetch.add_argument(
+        "--from", dest="source", type=Path, metavar="FOLDER", help="search this folder for the model first"
+    )
     fetch.add_argument(
         "--at-start",
         action="store_true",
-        help="say nothing when it is there; don't wait long for a network that had it not the last time",
+        help="for start scripts: print nothing if the model is present; wait less if the last download failed",
     )
-    fetch.add_argument("--offline", action="store_true", help="don't ask the network")
+    fetch.add_argument("--offline", action="store_true", help="use only the folder given with --from, not the network")
     fetch.add_argument(
         "--state-dir",
         type=Path,

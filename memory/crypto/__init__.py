@@ -1,4 +1,4 @@
-"""Pure cryptography: sealing values, keyed digests, blind search terms and the rotation of vectors.
+"""Pure cryptography: encryption of values, keyed digests, blind search terms and the rotation of vectors.
 
 Nothing here does I/O or knows about rows.
 """

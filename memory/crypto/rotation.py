@@ -1,14 +1,14 @@
-"""Keyed rotation of embeddings: one user's vectors keep their cosines, and mean nothing to anyone without the key.
+"""Keyed rotation of embeddings: vectors of one user keep their cosines, and are meaningless without the user's key.
 
-A vector is padded with zeros to 1536 numbers and turned by an orthonormal matrix that the user's key determines: three
+A vector is padded with zeros to 1536 numbers and multiplied by an orthonormal matrix derived from the user's key: three
 rounds of sign flips, a permutation, and a fixed orthonormal transform (Walsh-Hadamard over 512 times a 3-point DCT, for
-1536 = 3 * 512). Angles and lengths stay, so PostgreSQL searches the turned vectors as it would the plain ones.
+1536 = 3 * 512). Angles and lengths are preserved, so PostgreSQL can search the rotated vectors like the original ones.
 
-What it is not: semantic security. Whoever reads the database sees which memories of one user resemble one another.
-Whoever also knows the texts of as many of them as the embedding has dimensions (384 or 1536), spread well, solves for
-the matrix. And a model's vectors have a typical distribution, against which a large collection might be aligned. What
-it does keep: the published inversions of single vectors, comparing users, and testing a guessed text all need the key,
-and when the key is erased the vectors are noise.
+This is not semantic security. A reader of the database sees which memories of one user are similar. An attacker who
+knows the texts of as many memories as the embedding has dimensions (384 or 1536) can solve for the matrix. A large
+collection might also be aligned with the typical distribution of the model's vectors. But the published inversions of
+single vectors, comparisons between users, and testing a guessed text all need the key. When the key is destroyed, the
+vectors are noise.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ _DCT_3: Final = _dct3()
 
 
 class Rotation:
-    """One user's rotation. Safe to share; holds 40 KB that are as secret as the key they come from."""
+    """One user's rotation. Safe to share between threads. It has 40 KB that are as secret as the key."""
 
     __slots__ = ("_orders", "_signs")
 
     def __init__(self, user_key: bytes) -> None:
-        """`user_key`: the user's Fernet key. Takes about 0.3 ms. Raises `ValueError` when the key is too short."""
-        # SHAKE-256 rather than a generator of numpy's, whose stream may change between releases.
+        """`user_key`: the user's Fernet key. Takes about 0.3 ms. Raises `ValueError` if it is too short."""
+        # SHAKE-256, because the stream of numpy's generators may change between releases.
         stream = hashlib.shake_256(derive_key(user_key, _LABEL)).digest(_ROUNDS * DIMENSIONS * 9)
         numbers = np.frombuffer(stream[: _ROUNDS * DIMENSIONS * 8], "<u8").reshape(_ROUNDS, DIMENSIONS)
         coins = np.frombuffer(stream[_ROUNDS * DIMENSIONS * 8 :], np.uint8).reshape(_ROUNDS, DIMENSIONS)
@@ -70,22 +70,22 @@ class Rotation:
         return "<Rotation>"
 
     def apply(self, vectors: Vectors) -> Vectors:
-        """Turn vectors of shape (..., d), d <= 1536, into ones of shape (..., 1536) with the same inner products.
+        """Rotate vectors of shape (..., d), d <= 1536, to shape (..., 1536). Inner products are preserved.
 
         Raises `ValueError` for a larger d.
         """
         size = vectors.shape[-1]
         if size > DIMENSIONS:
             raise ValueError(f"a vector has at most {DIMENSIONS} dimensions, this one has {size}")
-        turned = np.zeros((*vectors.shape[:-1], DIMENSIONS), np.float32)
-        turned[..., :size] = vectors
+        rotated = np.zeros((*vectors.shape[:-1], DIMENSIONS), np.float32)
+        rotated[..., :size] = vectors
         for order, signs in zip(self._orders, self._signs, strict=True):
-            turned = _transform((turned * signs)[..., order])
-        return turned
+            rotated = _transform((rotated * signs)[..., order])
+        return rotated
 
-    def undo(self, turned: Vectors) -> Vectors:
-        """What `apply` was given, padded with zeros to 1536: for moving vectors to another key without the model."""
-        vectors = turned
+    def undo(self, rotated: Vectors) -> Vectors:
+        """The inverse of `apply`: the original vectors, padded with zeros to 1536. Key rotation needs it."""
+        vectors = rotated
         for order, signs in zip(self._orders[::-1], self._signs[::-1], strict=True):
             restored = np.empty_like(vectors)
             restored[..., order] = _transform_back(vectors)
@@ -94,8 +94,8 @@ class Rotation:
 
 
 def _transform(vectors: Vectors) -> Vectors:
-    turned: Vectors = np.matmul(_DCT_3, _hadamard_512(vectors.reshape(-1, 3, _WIDE)))
-    return turned.reshape(vectors.shape)
+    rotated: Vectors = np.matmul(_DCT_3, _hadamard_512(vectors.reshape(-1, 3, _WIDE)))
+    return rotated.reshape(vectors.shape)
 
 
 def _transform_back(vectors: Vectors) -> Vectors:

@@ -1,6 +1,6 @@
-"""From texts to vectors: the interface, a model in this process, and a model behind an HTTP endpoint.
+"""Embedding models: the interface, a model in this process, and a model behind an HTTP endpoint.
 
-`model/` brings the files of the local model.
+`model/` downloads the files of the local model.
 """
 
 from __future__ import annotations

@@ -110,7 +110,7 @@ class EnrichmentCommit:
         vector: Vectors | None,
         previous: str | None,
     ) -> None:
-        """Store the document. `previous` is the turn before the episode as it is now."""
+        """Store the document. `previous` is the present turn before the episode."""
         document = one.document
         if document is None:
             return

@@ -1,4 +1,4 @@
-"""Claimed episodes, decrypted, with what is needed to enrich them."""
+"""Claimed episodes, decrypted, with the person's time zone and the turns before them."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ class Enrichment:
         return self._waiting
 
     def wake(self) -> None:
-        """Start the next round at once: there is new work."""
+        """Start the next round now: there is new work."""
         self._woken.set()
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -127,7 +127,7 @@ class Enrichment:
         return len(claimed.claim.attempts)
 
     async def _store(self, claimed: EpisodeClaim, enriched: Sequence[Enriched], unreadable: Sequence[UUID]) -> bool:
-        """Embed and commit; returns whether it was committed. A single episode that fails is postponed or given up."""
+        """Embed and commit; returns whether it was committed. A single episode that fails is postponed or abandoned."""
         ids = [one.episode.id for one in enriched] + list(unreadable)
         try:
             vectors = await self._embed(enriched)
@@ -152,7 +152,7 @@ class Enrichment:
             await self._episodes.postpone(claimed.claim, id_)
             self._on_outcome("postponed", 1)
             if attempts >= _MAX_ATTEMPTS:
-                logger.error("an episode is given up and stays without enrichment: it failed %d times", attempts)
+                logger.error("an episode is abandoned and stays without enrichment: it failed %d times", attempts)
                 await self._commit.give_up(claimed.claim, id_)
                 self._on_outcome("given_up", 1)
         # Without the database the episode is due again when its lease ends.

@@ -1,8 +1,8 @@
-"""From text to the index terms of full-text search: normalised, split into words, without stop words, stemmed.
+"""Turns text into index terms: normalised, split into words, without stop words, stemmed.
 
-Latin, Greek and Cyrillic letters lose their accents, so that "cafe" finds "café". Scripts that are written without
-spaces are cut into overlapping pairs of characters, as search engines do. Words are stemmed as English ones; others are
-mostly left as they are, which is still the same on both sides. Dates become the same terms however they are written.
+Latin, Greek and Cyrillic letters lose their accents, so that "cafe" finds "café". Scripts without spaces are cut into
+overlapping pairs of characters. All words are stemmed as English words; words of other languages mostly stay unchanged,
+in memories and queries alike. A date gets the same terms in every spelling.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MAX_WORD_CHARS: Final = 64
 _ORDINAL: Final = re.compile(r"\b(\d+)(?:st|nd|rd|th)\b")
 _THOUSANDS: Final = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _ACCENTS: Final = re.compile("[\u0300-\u036f]")
-# After `_spaced` whatever is not ASCII belongs to a word. A time of day is one word: its hour and minute say little.
+# After `_spaced`, every character beyond ASCII belongs to a word. A time of day is one word.
 _WORD: Final = re.compile(
     r"(?<![\d:])[0-2]?\d:[0-5]\d(?![\d:])|[a-z0-9\u0080-\U0010ffff]+(?:'[a-z\u0080-\U0010ffff]+)*"
 )
@@ -36,14 +36,14 @@ _STAMP: Final = re.compile(r"\s*\[(?=[^\]]*\d{4})[^\]]{6,40}\]\s*(?=\S)")
 _UNSPACED: Final = re.compile(
     "[\u0e00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+"
 )
-# Characters that ask, or join words, in Chinese and Japanese, and endings and question words in kana. A pair with one
-# of them says nothing of what is asked about, and as many of them as a question has would outweigh what does.
+# Question words and particles in Chinese and Japanese. A pair with one of them says nothing about the topic, and a
+# question has so many of them that they would outweigh its other pairs.
 _JOINING: Final = frozenset("吗嗎呢么麼什甚哪谁誰怎何的")
 _JOINING_PAIRS: Final = frozenset({"です", "ます", "すか", "どこ", "だれ", "どう", "どの", "なに", "なん"})
 
 
 class Word(NamedTuple):
-    """A word of a text: the index term, and how the text has it (normalised), to show to a person."""
+    """A word of a text: its index term, and the normalised word, to show to a person."""
 
     term: str
     written: str
@@ -57,22 +57,22 @@ def normalise(text: str) -> str:
 
 
 def without_stamp(text: str) -> str:
-    """`text` without a time in brackets at its beginning: that says when it was said, not what it is about."""
+    """`text` without a time in brackets at its beginning, which is not part of its topic."""
     stamp = _STAMP.match(text)
     return text if stamp is None else text[stamp.end() :]
 
 
 class Analyser:
-    """Turns text into terms. Holds a stemmer, which is not safe to share between threads; cheap to make."""
+    """Turns text into terms. Not safe to share between threads, because of its stemmer. Cheap to create."""
 
     __slots__ = ("_stem",)
 
     def __init__(self) -> None:
-        # Its cache would keep people's words in memory.
+        # Size 0: the stemmer's cache would keep people's words in memory.
         self._stem = Stemmer.Stemmer("english", 0).stemWord
 
     def words(self, text: str) -> Iterator[Word]:
-        """Every word of `text` in order, repeated ones too, stop words left out; dates as `date_terms` has them."""
+        """Every word of `text` in order, without stop words. A date gives several words (`memory.text.dates`)."""
         text = normalise(text)
         start = 0
         for match in DATE.finditer(text):
@@ -87,7 +87,7 @@ class Analyser:
         return {word.term for word in self.words(text)}
 
     def date_terms(self, when: datetime) -> list[str]:
-        """The terms of the day on which something was said; `when` is in the person's own time zone."""
+        """The terms of the day of `when`, which is in the person's time zone."""
         return [self._term(word) for word in day_words(when)]
 
     def _plain_words(self, text: str) -> Iterator[Word]:
@@ -106,7 +106,7 @@ class Analyser:
 
 
 def _spaced(text: str) -> str:
-    """`text` with a space for every character beyond ASCII that is no letter, digit or mark."""
+    """`text` with a space for every character beyond ASCII that is not a letter, digit or mark."""
     if text.isascii():
         return text
     others = {
@@ -118,7 +118,7 @@ def _spaced(text: str) -> str:
 
 
 def _parts(word: str) -> Iterator[str]:
-    """`word`, cut into pairs of characters where its script is written without spaces."""
+    """`word`, with runs of a script without spaces cut into pairs of characters."""
     start = 0
     for match in _UNSPACED.finditer(word):
         if match.start() > start:

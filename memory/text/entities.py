@@ -1,4 +1,4 @@
-"""The text by which an entity of the person's device (a task, a note) is found in memory."""
+"""The searchable text of an entity of the person's device, such as a task or a note."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LAST_MS: Final = 10**13
 
 
 def entity_text(entity: str, data: Mapping[str, Any]) -> str:
-    """What it is, then a line per field: title first, dates written out, ids of other things left out."""
+    """The type, then one line per field: title first, dates written out, ids left out."""
     order = {name: number for number, name in enumerate(_NAMED_FIRST)}
     lines = []
     for name in sorted(data, key=lambda name: (order.get(name, len(order)), name)):

@@ -1,4 +1,4 @@
-"""Bring the embedded model's files into a folder, from the first source that has them."""
+"""Downloads the local model's files into a folder, from the first source that has them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from memory.embedding.model.sources import Source
 
 
 def fetch_model(folder: Path, sources: Mapping[str, Source]) -> dict[str, str]:
-    """Make `folder` hold the files; gives where each came from: a name of `sources`, or "already there".
+    """Put the files into `folder`; returns the origin of each: a name of `sources`, or "already there".
 
-    Sources are tried in their order, for each file. Raises `ModelMissing` when none has one, and `OSError`.
+    Sources are tried in their order, for each file. Raises `ModelMissing` if no source has a file, and `OSError`.
     """
     origins = {}
     for file in MODEL_FILES:
@@ -28,13 +28,13 @@ def fetch_model(folder: Path, sources: Mapping[str, Source]) -> dict[str, str]:
                 origins[file.name] = name
                 break
         else:
-            tried = f"tried: {', '.join(sources)}" if sources else "no source was to be tried"
-            raise ModelMissing(f"no source has the {file.name} with SHA-256 {file.sha256} ({tried})")
+            tried = f"tried: {', '.join(sources)}" if sources else "no source was given"
+            raise ModelMissing(f"no source has {file.name} with SHA-256 {file.sha256} ({tried})")
     return origins
 
 
 def model_present(folder: Path) -> bool:
-    """Whether `folder` holds the very files."""
+    """Whether `folder` has both files with valid content."""
     return all(_present(folder, file) for file in MODEL_FILES)
 
 
@@ -47,7 +47,7 @@ def _present(folder: Path, file: ModelFile) -> bool:
 
 
 def _write(path: Path, content: bytes) -> None:
-    # Whole or not at all: a server may be starting meanwhile.
+    # Write to a temporary file and rename it, because a server may be reading the folder.
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     try:

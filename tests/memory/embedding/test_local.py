@@ -71,7 +71,7 @@ async def test_without_the_right_files_it_says_what_to_do(local_model: Path, tmp
     content[-1] ^= 1
     (tmp_path / MODEL.name).write_bytes(content)
     (tmp_path / TOKENIZER.name).write_bytes((local_model / TOKENIZER.name).read_bytes())
-    with pytest.raises(ModelMissing, match="not the file expected"):
+    with pytest.raises(ModelMissing, match="has the wrong content"):
         await LocalEmbedder.load(tmp_path)
 
 

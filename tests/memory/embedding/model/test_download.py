@@ -113,8 +113,8 @@ def test_the_command(tmp_path: Path, local_model: Path, capsys: pytest.CaptureFi
     arguments = ["fetch-model", "--offline", "--state-dir", str(state)]
     assert memory.__main__.main(arguments) == 1
     said = capsys.readouterr().err
-    assert "by words alone" in said
-    assert "no source was to be tried" in said
+    assert "by words only" in said
+    assert "no source was given" in said
     assert memory.__main__.main([*arguments, "--from", str(local_model)]) == 0
     assert f"model.onnx: {local_model}" in capsys.readouterr().out
     assert state.stat().st_mode & 0o777 == 0o700
