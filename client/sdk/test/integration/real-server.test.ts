@@ -14,8 +14,8 @@ import {
   type WsServerMutation,
 } from "../../src/index.js";
 import { deferred } from "../deferred.js";
-import { House, PASSWORD } from "./house.js";
 import { RunningServer } from "./server.js";
+import { PASSWORD, ServerDevices } from "./server-devices.js";
 import { sampleStore } from "./store.js";
 
 const START_MS = 60_000;
@@ -25,16 +25,16 @@ const state = mkdtempSync(join(tmpdir(), "tessera-client-"));
 afterAll(() => rmSync(state, { recursive: true, force: true }));
 
 /** Runs `name` against a server with these settings. */
-function atServer(name: string, settings: Record<string, string>, body: (house: () => House) => void): void {
+function atServer(name: string, settings: Record<string, string>, body: (devices: () => ServerDevices) => void): void {
   describe(name, () => {
-    let house: House;
+    let devices: ServerDevices;
     beforeAll(async () => {
-      house = new House(new RunningServer(state, settings), seen);
-      await house.server.start();
+      devices = new ServerDevices(new RunningServer(state, settings), seen);
+      await devices.server.start();
     }, START_MS);
-    afterEach(() => house.hangUp());
-    afterAll(() => house.server.end(), START_MS);
-    body(() => house);
+    afterEach(() => devices.hangUp());
+    afterAll(() => devices.server.end(), START_MS);
+    body(() => devices);
   });
 }
 
@@ -49,10 +49,10 @@ function entered(client: Tessera, name: Tessera["state"]["name"]): Promise<Tesse
   });
 }
 
-atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (house) => {
+atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (devices) => {
   test("sends its limits in device_ready", async () => {
-    const login = await memory_server().account();
-    const session = await (await memory_server().online(login)).ready();
+    const login = await devices().account();
+    const session = await (await devices().online(login)).ready();
     expect(session).toMatchObject({ protocol_version: 3, user_id: login.userId, resume: "new" });
     expect(session.limits.max_concurrent_requests).toBeGreaterThan(1);
   });
@@ -63,7 +63,7 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (house) => {
     ["Show the timeline", "timeline", undefined],
     ["Pie chart of tasks by priority", "chart", "pie"],
   ])("%s: text and a %s, each announced", async (message, type, chartType) => {
-    const device = await memory_server().online();
+    const device = await devices().online();
     const answer = device.home(message);
     const opened: BlockType[] = [];
     let text = "";
@@ -83,7 +83,7 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (house) => {
   });
 
   test("a client without the feature block_open gets no announcements", async () => {
-    const device = await memory_server().online(undefined, { features: [] });
+    const device = await devices().online(undefined, { features: [] });
     const types: string[] = [];
     for await (const event of device.home("Show my week as a table")) {
       types.push(event.type);
@@ -93,7 +93,7 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (house) => {
   });
 
   test("a popup reads its item from the device", async () => {
-    const device = await memory_server().online();
+    const device = await devices().online();
     const answer = await device.popup("What is this about?", { type: "note", id: "n1" });
     expect(answer).toMatchObject({ status: "completed", domain: "notes" });
     const [block] = answer.blocks;
@@ -101,13 +101,13 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (house) => {
   });
 
   test("a popup on an unknown item fails", async () => {
-    const device = await memory_server().online();
+    const device = await devices().online();
     const failed = device.popup("What is this about?", { type: "note", id: "gone" });
     await expect(Promise.resolve(failed)).rejects.toMatchObject({ code: "scope_not_found", retryable: false });
   });
 
   test("several requests run at the same time", async () => {
-    const device = await memory_server().online();
+    const device = await devices().online();
     const answers = ["What is overdue?", "Show the timeline", "How are my projects doing?"].map((message) =>
       device.home(message),
     );
@@ -117,14 +117,14 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (house) => {
   });
 
   test("a request id runs once", async () => {
-    const device = await memory_server().online();
+    const device = await devices().online();
     const { requestId } = await device.home("What is overdue?");
     const again = device.home("What is overdue?", { requestId });
     await expect(Promise.resolve(again)).rejects.toMatchObject({ code: "duplicate_request", requestId });
   });
 
   test("a message that is too long is refused", async () => {
-    const device = await memory_server().online();
+    const device = await devices().online();
     const refused = device.home("x".repeat(20_001));
     await expect(Promise.resolve(refused)).rejects.toMatchObject({ code: "message_too_long" });
   });
@@ -140,7 +140,7 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (house) => {
         },
       },
     };
-    const device = await memory_server().online(undefined, { tools });
+    const device = await devices().online(undefined, { tools });
     const controller = new AbortController();
     const answer = device.home("What should I do today?", { signal: controller.signal });
     const signal = await started.promise;
@@ -155,17 +155,17 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (house) => {
     const DELETE = "Delete the task Renew the domain";
 
     test("granted: the item is deleted, and the other device gets the mutation", async () => {
-      const login = await memory_server().account();
+      const login = await devices().account();
       const store = sampleStore();
       const asked: Approval[] = [];
-      const device = await memory_server().online(login, {
+      const device = await devices().online(login, {
         tools: store.tools(),
         approve: (call) => {
           asked.push(call);
           return true;
         },
       });
-      const other = await memory_server().online(login);
+      const other = await devices().online(login);
       const told = new Promise<WsServerMutation>((resolve) => other.on("mutation", resolve));
       const answer = await device.home(DELETE);
       expect(asked).toMatchObject([{ tool: "delete_task", verb: "delete", entity: "task", args: { id: "t1" } }]);
@@ -176,7 +176,7 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (house) => {
 
     test("refused: nothing changes, and the model sees the refusal", async () => {
       const store = sampleStore();
-      const device = await memory_server().online(undefined, { tools: store.tools(), approve: () => false });
+      const device = await devices().online(undefined, { tools: store.tools(), approve: () => false });
       const answer = await device.home(DELETE);
       expect(answer).toMatchObject({ status: "completed", mutations: [] });
       expect(store.items.task.has("t1")).toBe(true);
@@ -185,7 +185,7 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (house) => {
     test("edited: the edited arguments are run", async () => {
       const store = sampleStore();
       const asked: Approval[] = [];
-      const device = await memory_server().online(undefined, {
+      const device = await devices().online(undefined, {
         tools: store.tools(),
         approve: (call) => {
           asked.push(call);
@@ -200,17 +200,17 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (house) => {
   });
 
   test("changes that the person makes reach the other devices", async () => {
-    const login = await memory_server().account();
-    const [here, there] = [await memory_server().online(login), await memory_server().online(login)];
+    const login = await devices().account();
+    const [here, there] = [await devices().online(login), await devices().online(login)];
     const told = new Promise<WsServerMutation>((resolve) => there.on("mutation", resolve));
     here.mutate({ op: "update", entity: "task", id: "t1", data: { status: "done" } });
     expect(await told).toMatchObject({ op: "update", entity: "task", id: "t1", data: { status: "done" } });
   });
 
   test("memory: remembered, used, read, forgotten, erased", async () => {
-    const login = await memory_server().account();
-    const device = await memory_server().online(login);
-    const api = rest({ baseUrl: memory_server().server.restUrl, getToken: () => login.accessToken });
+    const login = await devices().account();
+    const device = await devices().online(login);
+    const api = rest({ baseUrl: devices().server.restUrl, getToken: () => login.accessToken });
     await api.memory.setPreference("tone", "short");
     await device.home("Remember that I prefer calls in the morning");
     const answer = await device.home("What do I prefer in the morning?");
@@ -230,33 +230,33 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (house) => {
   });
 
   test("REST: a wrong password and a taken e-mail are refused", async () => {
-    const { email } = await memory_server().account();
-    const api = rest({ baseUrl: memory_server().server.restUrl });
+    const { email } = await devices().account();
+    const api = rest({ baseUrl: devices().server.restUrl });
     await expect(api.login(email, "not the password")).rejects.toMatchObject({ code: "bad_credentials", status: 401 });
     await expect(api.register(email, PASSWORD)).rejects.toMatchObject({ code: "email_taken", status: 409 });
     expect(await api.login(email, PASSWORD)).toMatchObject({ expiresIn: 3600 });
   });
 
   test("an invalid token closes the connection for good", async () => {
-    const device = memory_server().device(await memory_server().account(), { getToken: () => "nonsense" });
+    const device = devices().device(await devices().account(), { getToken: () => "nonsense" });
     await expect(device.ready()).rejects.toMatchObject({ code: "token_refused" });
   });
 
   test("a newer connection of the same device replaces the older one, which does not connect again", async () => {
-    const login = await memory_server().account();
+    const login = await devices().account();
     const deviceId = randomUUID();
-    const older = await memory_server().online(login, { deviceId });
+    const older = await devices().online(login, { deviceId });
     const closed = entered(older, "closed");
-    await memory_server().online(login, { deviceId });
+    await devices().online(login, { deviceId });
     expect(await closed).toMatchObject({ error: { code: "closed", closeCode: 4510 } });
   });
 });
 
-atServer("a server that stops and starts again", { TESSERA_DRAIN_GRACE_S: "60" }, (house) => {
+atServer("a server that stops and starts again", { TESSERA_DRAIN_GRACE_S: "60" }, (devices) => {
   test(
     "drains: running requests finish, new ones are refused, and the client connects again after the restart",
     async () => {
-      const { server } = memory_server();
+      const { server } = devices();
       const started = deferred<void>();
       const finish = deferred<void>();
       const sample = sampleStore().tools();
@@ -271,7 +271,7 @@ atServer("a server that stops and starts again", { TESSERA_DRAIN_GRACE_S: "60" }
           },
         },
       };
-      const device = await memory_server().online(undefined, { tools, backoff: { firstMs: 100, maxMs: 400 } });
+      const device = await devices().online(undefined, { tools, backoff: { firstMs: 100, maxMs: 400 } });
       const answer = device.home("What should I do today?");
       await started.promise;
       server.terminate();
@@ -294,12 +294,12 @@ atServer("a server that stops and starts again", { TESSERA_DRAIN_GRACE_S: "60" }
   );
 });
 
-atServer("a token that expires", { TESSERA_ACCESS_TOKEN_TTL_S: "6", TESSERA_HEARTBEAT_S: "2" }, (house) => {
+atServer("a token that expires", { TESSERA_ACCESS_TOKEN_TTL_S: "6", TESSERA_HEARTBEAT_S: "2" }, (devices) => {
   test("is refreshed in time, and the session continues", async () => {
-    const account = await memory_server().account();
+    const account = await devices().account();
     const reasons: TokenReason[] = [];
-    const api = rest({ baseUrl: memory_server().server.restUrl });
-    const device = memory_server().device(account, {
+    const api = rest({ baseUrl: devices().server.restUrl });
+    const device = devices().device(account, {
       backoff: { random: () => 0 },
       getToken: async (reason) => {
         reasons.push(reason);
@@ -321,11 +321,11 @@ atServer("a token that expires", { TESSERA_ACCESS_TOKEN_TTL_S: "6", TESSERA_HEAR
   });
 
   test("that expires ends the session, and a new session starts with a new token", async () => {
-    const account = await memory_server().account();
+    const account = await devices().account();
     const reasons: TokenReason[] = [];
     const errors: TesseraError[] = [];
-    const api = rest({ baseUrl: memory_server().server.restUrl });
-    const device = memory_server().device(account, {
+    const api = rest({ baseUrl: devices().server.restUrl });
+    const device = devices().device(account, {
       backoff: { firstMs: 1 },
       getToken: async (reason) => {
         reasons.push(reason);

@@ -6,8 +6,8 @@ import { sampleStore } from "./store.js";
 
 export const PASSWORD = "correct horse battery";
 
-/** Accounts and devices at one server. */
-export class House {
+/** Accounts and devices of one test server. */
+export class ServerDevices {
   readonly #devices: Tessera[] = [];
   /** The types of all frames that were sent or received, such as `in device_ready`. */
   readonly seen: Set<string>;
