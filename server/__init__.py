@@ -1,4 +1,4 @@
 """The Tessera server: device sockets, REST, accounts, answers and memory for devices.
 
-`server.main` opens everything and passes it down; no module has state of its own.
+`server.main` opens everything and passes it down.
 """

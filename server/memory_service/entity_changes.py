@@ -152,7 +152,7 @@ class EntityChanges:
             # The boundary of one user's changes: transient errors are retried; other failed changes are skipped.
             except Exception as error:  # noqa: BLE001
                 if is_transient(error):
-                    log.warning("memory_changes_wait", count=len(queue.waiting), reason=type(error).__name__)
+                    log.warning("memory_changes_retried", count=len(queue.waiting), reason=type(error).__name__)
                     self._metrics.entity_remembered("retried", len(batch))
                     await self._pause(delay_s)
                     delay_s = min(2 * delay_s, _LAST_DELAY_S)

@@ -159,7 +159,7 @@ class TokenSpending:
         self.check(user_id)
 
     def spend(self, user_id: UUID, tokens: int) -> None:
-        """Count `tokens` against today: in this process at once, in the store soon."""
+        """Count `tokens` against today: in this process immediately, in the store soon."""
         now_s = self._wall_clock()
         self._budget.spend(user_id, tokens, now_s)
         if self._store is not None and tokens > 0:
@@ -168,7 +168,7 @@ class TokenSpending:
             self._spent.set()
 
     async def run(self) -> None:
-        """Write spent tokens to the store until cancelled. Returns at once if there is no store."""
+        """Write spent tokens to the store until cancelled. Returns immediately without a store."""
         while self._store is not None:
             await self._spent.wait()
             self._spent = trio.Event()

@@ -146,7 +146,7 @@ class Supervisor:
         with trio.move_on_after(_START_S) as starting:
             running = await self._start(process, orders)
         if starting.cancelled_caught:
-            log.error("worker_late", worker=orders.number, waited_s=_START_S)
+            log.error("worker_start_timeout", worker=orders.number, waited_s=_START_S)
         if running is None:
             return await self._end(process), False
         self._ready[orders.number] = running
