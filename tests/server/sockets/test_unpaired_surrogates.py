@@ -18,12 +18,12 @@ REPLACED = "\N{REPLACEMENT CHARACTER}"
 
 
 async def say(connection: Connection, **frame: Any) -> None:
-    """Send `frame` with each `?` in it as the escape of half a pair."""
+    """Send `frame` with each `?` replaced by the escape of one half of a surrogate pair."""
     await connection.send_raw(json.dumps(frame).replace("?", CUT))
 
 
 async def hear(connection: Connection, *kinds: str) -> dict[str, Any]:
-    """The next frame of one of `kinds`; an error is none that may be passed over."""
+    """The next frame of one of `kinds`. An unexpected error frame fails the test."""
     with trio.fail_after(20):
         while True:
             frame: dict[str, Any] = json.loads(await connection.receive_raw())
@@ -91,7 +91,7 @@ async def test_every_other_type_of_frame_is_read(database: str) -> None:
 
             await say(connection, type="ping", note="?")
             await hear(connection, "pong")
-            # These are read, and refused for what they ask: a frame that is not read is an `invalid_frame`.
+            # The server reads these frames and refuses their contents. An unread frame would be an `invalid_frame`.
             await say(connection, type="cancel", request_id=str(uuid4()), note="?")
             assert (await hear(connection, "error"))["code"] == "unknown_request"
             await say(connection, type="memory_forget", memory_id=str(uuid4()), note="?")
