@@ -126,7 +126,7 @@ def _clean(text: object) -> str:
 
 
 def _when(value: object) -> datetime | None:
-    """The time that `value` says, None when it says none that a database keeps as it is."""
+    """The time in `value`; None if it has no time that a database can store."""
     when = _said(value)
     return when if when is not None and when == storable(when) else None
 

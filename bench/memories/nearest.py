@@ -39,7 +39,7 @@ _INDEX: Final = SQL(
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Somebody with `size` memories, and what is asked of them, turned by their rotation."""
+    """A user with `size` memories, and the query vectors, rotated with the user's key."""
 
     user_id: UUID
     size: int
@@ -64,7 +64,7 @@ class Way:
 async def measure_nearest(conninfo: str, people: Sequence[Asked], model: str, hnsw_from: int) -> None:
     """Print a Markdown table.
 
-    People of `hnsw_from` memories and more get an HNSW index of their own for the time being, built and dropped here.
+    People of `hnsw_from` memories and more get a temporary HNSW index, built and dropped here.
     """
     print("\n| one person's nearest vectors | p50 ms | p95 ms | " + " | ".join(f"best {n}" for n in BEST) + " |")
     print("|---|---|---|" + "---|" * len(BEST), flush=True)
@@ -103,7 +103,7 @@ async def _own_index(
         await owner.execute("SET enable_sort = off")
         for ef_search in _EF_SEARCH:
             await owner.execute(SQL("SET hnsw.ef_search = {}").format(Literal(ef_search)))
-            way = Way(f"{person.size:,}: HNSW of their own, iterative, ef_search {ef_search}")
+            way = Way(f"{person.size:,}: HNSW per user, iterative, ef_search {ef_search}")
             for query, best in zip(person.queries, truth, strict=True):
                 await _ask(owner, _filled(_BY_SIGNATURE, names), query, way, best)
             print(way.row(), flush=True)

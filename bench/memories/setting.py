@@ -1,4 +1,4 @@
-"""The memory under measurement: the real store and middleware, on an embedded PostgreSQL of their own."""
+"""The memory under measurement: the real middleware on a separate embedded PostgreSQL."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Setting:
     recall: Recall
 
     async def person(self) -> UUID:
-        """A new user with a key of their own."""
+        """A new user with a key."""
         user_id = uuid4()
         key = await self.vault.keys.make(user_id)
         values = {
@@ -97,7 +97,7 @@ def _master_key(folder: Path) -> str:
 
 
 class Remembering:
-    """An `Embedder` that asks another once per text, so that what is measured twice is embedded once."""
+    """An `Embedder` that caches the vectors of another, so that a text measured twice is embedded once."""
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder

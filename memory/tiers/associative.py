@@ -24,7 +24,6 @@ logger = logging.getLogger(__name__)
 Source = Literal["episode", "mutation", "document"]
 
 MAX_TEXT_CHARS: Final = 20_000
-_BATCH: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,20 +78,6 @@ class AssociativeMemory:
         self.embedder = embedder
         self._near_duplicate_cosine = near_duplicate_cosine
 
-    async def add_documents(self, user_id: UUID, items: Sequence[Document]) -> list[UUID]:
-        """Store `items` and return their ids in order. Items that are the same memory have the same id.
-
-        Embeds before it takes a connection. If the model fails, that is logged and the items are stored without
-        vectors. Raises like `Vault.key`.
-        """
-        ids: list[UUID] = []
-        for start in range(0, len(items), _BATCH):
-            batch = items[start : start + _BATCH]
-            vectors = await self.embed(batch)
-            async with self._vault.writing(user_id) as (connection, user_key):
-                ids += await self.put_in(connection, user_id, user_key, batch, vectors)
-        return ids
-
     async def embed(self, documents: Sequence[Document]) -> Vectors | None:
         """One vector per document, not rotated; None if there is no embedder or if it fails."""
         if self.embedder is None or not documents:
@@ -115,7 +100,9 @@ class AssociativeMemory:
         *,
         merge: bool = False,
     ) -> list[UUID]:
-        """`add_documents` within a transaction of `Vault.writing`; `vectors` are those of `embed`.
+        """Store documents in a transaction of `Vault.writing`; returns their ids in order.
+
+        `vectors` are those of `embed`; None: no vectors. Documents that are the same memory have the same id.
 
         `merge`: a near duplicate from the same kind of source counts as the same memory and is updated.
         """

@@ -1,4 +1,4 @@
-"""Rows as the store would have written them, put into the tables directly, so that search is tested by itself."""
+"""Rows of the associative tier, inserted directly, so that search is tested alone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MODEL = "test-model"
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A user in the database, and what their key gives."""
+    """A user in the database, with the blind terms and the rotation of their key."""
 
     user_id: UUID
     terms: BlindTerms
@@ -26,7 +26,7 @@ class Person:
 
 @asynccontextmanager
 async def seeing(pool: Pool, user_id: UUID) -> AsyncIterator[Connection]:
-    """A transaction that works as the server's role for this user."""
+    """A transaction with the server's role for this user."""
     async with pool.connection() as connection, connection.transaction():
         await connection.execute("SET LOCAL ROLE tessera_server")
         await connection.execute("SELECT set_config('app.user_id', %s, true)", [str(user_id)])
@@ -34,7 +34,7 @@ async def seeing(pool: Pool, user_id: UUID) -> AsyncIterator[Connection]:
 
 
 async def add_person(pool: Pool, key: bytes) -> Person:
-    """A new user whose memories are made under `key`."""
+    """A new user whose memories are encrypted with `key`."""
     person = Person(uuid4(), BlindTerms(key), Rotation(key))
     async with seeing(pool, person.user_id) as connection:
         await connection.execute(
@@ -47,11 +47,11 @@ async def add_person(pool: Pool, key: bytes) -> Person:
 async def add_memories(
     pool: Pool, person: Person, texts: Sequence[str], vectors: Vectors | None = None, model: str = MODEL
 ) -> list[UUID]:
-    """A memory per text, with the vector of the same place, turned; gives their ids."""
+    """Insert a memory per text, with its rotated vector; returns their ids."""
     ids = [uuid4() for _ in texts]
     async with seeing(pool, person.user_id) as connection, connection.cursor() as cursor:
         documents = [person.terms.document(text) for text in texts]
-        turned = None if vectors is None else person.rotation.apply(vectors)
+        rotated = None if vectors is None else person.rotation.apply(vectors)
         await cursor.executemany(
             "INSERT INTO memory_associative"
             " (user_id, id, content_encrypted, embedding, embedding_model, length, content_digest, source)"
@@ -61,8 +61,8 @@ async def add_memories(
                     person.user_id,
                     memory_id,
                     text.encode(),
-                    None if turned is None else turned[place],
-                    None if turned is None else model,
+                    None if rotated is None else rotated[place],
+                    None if rotated is None else model,
                     document.length,
                     memory_id.bytes,
                 )
