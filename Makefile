@@ -23,7 +23,7 @@ chat: $(STAMP)  ## start the terminal client; ARGS="--help" lists its options
 	@exec $(BIN)/python -m client.terminal $(ARGS)
 
 test: embedder  ## run the Python test suite on all cores
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 test-model: $(MODEL_STAMP)  ## test the server with a real, small language model (installs it: 200 MB)
 	$(BIN)/python -m pytest -m local_model tests/local_model

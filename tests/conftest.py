@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -12,9 +15,23 @@ from sql.pool import Pool, open_pool
 from sql.tenant import configure_server
 from tests.database import new_database, running_server
 
-# Hypothesis measures real time by default, so a busy machine would fail tests.
-settings.register_profile("tessera", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How long an example takes says more about the machine's load than about the code.
+settings.register_profile("tessera", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("tessera")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep `tmp_path` in a folder of this run, removed at its end, unless `--basetemp` names one.
+
+    pytest's own folder belongs to all runs of one account. Each run takes the access of other accounts to it away
+    when it starts, and a PostgreSQL that another run has started there can then no longer reach its files.
+    """
+    if config.option.basetemp is None and not hasattr(config, "workerinput"):
+        folder = Path(tempfile.mkdtemp(prefix="tessera-tests-"))
+        folder.chmod(0o711)
+        config.option.basetemp = folder / "tmp"
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 @pytest.fixture(scope="session")

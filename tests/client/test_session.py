@@ -190,7 +190,7 @@ async def test_two_interrupts_at_the_prompt_exit(rest: str, tmp_path: Path) -> N
         await trio.testing.wait_all_tasks_blocked(0.05)
         signal.raise_signal(signal.SIGINT)
 
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         code, said = await sit(script, rest, tmp_path, typist)
     typist.close()
     assert code == EXIT_OK
@@ -204,7 +204,7 @@ async def test_a_second_interrupt_exits_if_the_answer_does_not_stop(rest: str, t
         await peer.expect(WsCancel)
         signal.raise_signal(signal.SIGINT)
 
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         code, _ = await sit(script, rest, tmp_path, message="endless")
     assert code == EXIT_INTERRUPTED
 
@@ -272,7 +272,7 @@ async def test_a_closed_connection_ends_the_client(
             await peer.expect(WsHomeRequest)
         await peer.socket.aclose(close_code)
 
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         code, said = await sit(script, rest, tmp_path, typist)
     typist.close()
     assert code == EXIT_FAILED

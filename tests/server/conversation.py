@@ -53,6 +53,6 @@ async def chat(tessera: Tessera, token: str, accept: str = "application/json", *
 
 
 async def read_all(connection: Connection) -> None:
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         while True:
             await connection.receive_raw()

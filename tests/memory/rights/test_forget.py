@@ -170,7 +170,7 @@ async def test_an_episode_forgotten_while_a_worker_has_it_is_not_learned(pool: P
         await asked.wait()
         # No connection is held meanwhile, nor any lock.
         assert memories.pool.stats().idle == memories.pool.stats().size
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             assert await memories.middleware.forget(ann, await the(memories, ann, "episodic")) == ["episodic"]
         answer.set()
     assert await memories.records(ann) == []

@@ -27,7 +27,7 @@ from tests.server.tessera import Tessera, open_tessera, text_block
 @asynccontextmanager
 async def rest(tessera: Tessera, account: SignIn) -> AsyncIterator[httpx.AsyncClient]:
     headers = {"Authorization": f"Bearer {account.access_token}"}
-    async with httpx.AsyncClient(base_url=tessera.rest_url, headers=headers, timeout=10) as client:
+    async with httpx.AsyncClient(base_url=tessera.rest_url, headers=headers, timeout=60) as client:
         yield client
 
 
@@ -40,7 +40,7 @@ async def export(client: httpx.AsyncClient) -> list[dict[str, Any]]:
 
 async def until(client: httpx.AsyncClient, tier: str, count: int = 1) -> list[dict[str, Any]]:
     """The records of a tier, read again until there are `count` of them."""
-    with trio.fail_after(15):
+    with trio.fail_after(60):
         while len(records := [record for record in await export(client) if record["tier"] == tier]) != count:
             pass
     return records
@@ -88,7 +88,7 @@ async def forget(tessera: Tessera, account: SignIn, item: WsMemoryUsed) -> set[s
         await connection.send(WsDeviceHello.model_validate(hello(account.access_token)))
         await connection.receive()
         await connection.send(WsMemoryForget(memory_id=item.id))
-        with trio.fail_after(10):
+        with trio.fail_after(60):
             frame = await connection.receive()
     match frame:
         case WsMemoryForgotten(tiers=tiers):

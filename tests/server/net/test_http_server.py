@@ -108,14 +108,14 @@ async def test_an_idle_connection_is_closed(requests: int, jump_clock: MockClock
             assert await stream.receive_some()
         await wait_all_tasks_blocked(0.02)
         jump_clock.jump(16)
-        with trio.fail_after(5):
+        with trio.fail_after(12):
             assert await stream.receive_some() == b""
 
 
 async def test_connection_close_closes_immediately() -> None:
     async with listening(make_services()) as address, await trio.open_tcp_stream(*address) as stream:
         await stream.send_all(HEALTH.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
-        with trio.fail_after(5):
+        with trio.fail_after(12):
             received = b"".join([chunk async for chunk in stream])
     assert received.endswith(b'{"status":"ok"}')
 
@@ -130,7 +130,7 @@ async def test_bytes_other_than_http_close_the_connection(junk: bytes, jump_cloc
             await stream.send_all(junk)
             await wait_all_tasks_blocked(0.02)
             jump_clock.jump(16)  # some of these bytes could be the beginning of a request
-            with trio.fail_after(5):
+            with trio.fail_after(12):
                 received = b""
                 try:
                     async for chunk in stream:
@@ -146,7 +146,7 @@ async def test_a_connection_over_the_limit_is_closed_unread() -> None:
     async with listening(make_services(), ServeLimits(max_connections=2)) as address:
         first, second = await trio.open_tcp_stream(*address), await trio.open_tcp_stream(*address)
         async with first, second, await trio.open_tcp_stream(*address) as third:
-            with trio.fail_after(5):
+            with trio.fail_after(12):
                 assert await third.receive_some() == b""
             await second.aclose()
             await wait_all_tasks_blocked(0.02)
@@ -167,7 +167,7 @@ async def test_a_client_that_never_reads_loses_its_connection(jump_clock: MockCl
         await wait_all_tasks_blocked(0.05)
         assert not runner.cancelled.is_set()
         jump_clock.jump(31)
-        with trio.fail_after(5):
+        with trio.fail_after(12):
             await runner.cancelled.wait()
             received = b"".join([chunk async for chunk in stream])
     assert not received.endswith(b"0\r\n\r\n")  # the response must not look complete
@@ -182,7 +182,7 @@ async def test_shutdown_closes_idle_connections_immediately() -> None:
             await used.send_all(HEALTH)
             await wait_all_tasks_blocked(0.02)
             stop.set()
-            with trio.fail_after(5):  # far less than the idle timeout and the grace period
+            with trio.fail_after(12):  # far less than the idle timeout and the grace period
                 await ended.wait()
 
 
@@ -206,9 +206,9 @@ async def test_shutdown_lets_running_requests_finish() -> None:
             with pytest.raises(OSError, match=r"."):
                 await trio.open_tcp_stream(*address)
             finish.set()
-            with trio.fail_after(5):
+            with trio.fail_after(12):
                 assert (await stream.receive_some()).startswith(b"HTTP/1.1 200")
-        with trio.fail_after(5):
+        with trio.fail_after(12):
             await ended.wait()
 
 
@@ -233,7 +233,7 @@ async def test_shutdown_cancels_requests_after_the_grace_period(accept: str, jum
             await wait_all_tasks_blocked(0.02)
             assert not runner.cancelled.is_set()
             jump_clock.jump(3.1)
-            with trio.fail_after(5):
+            with trio.fail_after(12):
                 await ended.wait()
             assert runner.cancelled.is_set()
 
@@ -255,7 +255,7 @@ async def test_a_client_that_never_reads_does_not_block_the_shutdown(how: str, j
                 stop.set()
                 await wait_all_tasks_blocked(0.02)
                 jump_clock.jump(3.1)
-                with trio.fail_after(5):
+                with trio.fail_after(12):
                     await ended.wait()
     assert runner.cancelled.is_set()
 

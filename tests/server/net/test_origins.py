@@ -94,7 +94,7 @@ async def handshake(ws_url: str, *origins: str) -> bytes:
     head = f"GET {DEVICE_PATH} HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     head += "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
     head += "".join(f"Origin: {origin}\r\n" for origin in origins)
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         async with await trio.open_tcp_stream(host, int(port)) as stream:
             await stream.send_all(f"{head}\r\n".encode())
             answer = bytearray()

@@ -101,7 +101,7 @@ async def client_of(
     headers = {} if user is None else {"Authorization": f"Bearer {services.tokens.issue(user)[0]}"}
     async with (
         listening(services, limits) as (host, port),
-        httpx.AsyncClient(base_url=f"http://{host}:{port}", headers=headers, timeout=10) as client,
+        httpx.AsyncClient(base_url=f"http://{host}:{port}", headers=headers, timeout=60) as client,
     ):
         yield client
 

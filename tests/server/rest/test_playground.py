@@ -114,7 +114,7 @@ async def test_the_page_gets_the_socket_address_that_its_policy_allows(built: Pa
 async def test_the_whole_server_serves_it(database: str, built: Path) -> None:
     async with (
         open_tessera(database, playground_dir=built) as tessera,
-        httpx.AsyncClient(base_url=tessera.rest_url, timeout=10) as client,
+        httpx.AsyncClient(base_url=tessera.rest_url, timeout=60) as client,
     ):
         assert tessera.running.playground == f"{tessera.rest_url}/"
         assert "<title>page</title>" in (await client.get("/")).text

@@ -155,7 +155,7 @@ async def test_a_disconnect_cancels_the_request(frames: int) -> None:
             await runner.started.wait()
             await wait_all_tasks_blocked(0.02)
             nursery.cancel_scope.cancel()
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             await runner.cancelled.wait()
 
 
@@ -189,7 +189,7 @@ async def test_a_client_that_stops_reading_stops_the_pipeline() -> None:
             assert full * 100_000 < 20_000_000
             await stream.receive_some(10_000_000)
             await wait_all_tasks_blocked(0.05)
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             await runner.cancelled.wait()
 
 
@@ -218,7 +218,7 @@ async def test_a_response_that_ends_early_ends_its_request_without_an_error(fram
 
     runner = ScriptedRunner(answer)
     chat = ChatInput(request_id=REQUEST, user_id=USER, message="hi", mode="home")
-    with structlog.testing.capture_logs() as logs, trio.fail_after(5):
+    with structlog.testing.capture_logs() as logs, trio.fail_after(60):
         async with trio.open_nursery() as nursery:
             response = await sse_response(runner, chat, nursery, keep_alive_s=15)
             async with response.response as body:
@@ -249,5 +249,5 @@ async def test_a_long_answer_is_not_cut_by_the_response_timeout(jump_clock: Mock
             for _ in range(61):
                 await wait_all_tasks_blocked(0.005)
                 jump_clock.jump(60)
-            with trio.fail_after(5):
+            with trio.fail_after(60):
                 await arrived.wait()

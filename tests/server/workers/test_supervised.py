@@ -38,10 +38,10 @@ class Supervised(Server):
 
     def live(self) -> Any:
         headers = {"Authorization": f"Bearer {ADMIN}"}
-        return httpx.get(f"{self.url('http')}/debug/tasks", headers=headers, timeout=10).json()
+        return httpx.get(f"{self.url('http')}/debug/tasks", headers=headers, timeout=60).json()
 
     def metrics(self) -> str:
-        return httpx.get(f"{self.url('http')}/metrics", timeout=10).text
+        return httpx.get(f"{self.url('http')}/metrics", timeout=60).text
 
 
 @pytest.fixture
@@ -195,7 +195,7 @@ def scripted_supervisor(folder: Path, program: str, count: int) -> Supervisor:
         WorkerOrders(number=number, count=count, ws_bind="a:1", http_bind="a:2", folder=folder)
         for number in range(1, count + 1)
     ]
-    return Supervisor(orders, stop_s=5, command=[sys.executable, str(script)], first_delay_s=0.001)
+    return Supervisor(orders, stop_s=120, command=[sys.executable, str(script)], first_delay_s=0.001)
 
 
 async def test_a_worker_that_cannot_start_ends_the_others_with_an_error(tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ async def test_a_signal_during_the_start_of_a_worker_reaches_it(tmp_path: Path) 
         # Its task has started, and a thread is creating the process.
         await trio.lowlevel.checkpoint()
         supervisor.pass_on(signal.SIGTERM)
-        with trio.fail_after(4):
+        with trio.fail_after(60):  # less than the time after which the supervisor kills
             while nursery.child_tasks:  # noqa: ASYNC110
                 await trio.sleep(0.01)
     assert supervisor.pids == {}

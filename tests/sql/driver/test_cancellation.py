@@ -272,6 +272,6 @@ async def test_a_cancelled_attempt_to_connect_leaves_nothing_behind(empty_databa
         assert await cancelled_at_each_checkpoint(run, check) >= 3
         await opened[0].close()
         others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             while await (await observer.execute(others)).fetchone() != (0,):
                 await trio.lowlevel.checkpoint()

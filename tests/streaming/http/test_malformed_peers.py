@@ -39,7 +39,7 @@ async def ask(*parts: bytes, resets: bool = False) -> bytes | httpx.TransportErr
     outcome: bytes | httpx.TransportError
     transport = HttptoolsTransport(verify=CONTEXT)
     async with open_peer(script) as peer:
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             async with httpx.AsyncClient(transport=transport, timeout=None) as client:  # noqa: S113 - the scope has one
                 try:
                     outcome = (await client.post(peer.url(), content=b"{}")).content
