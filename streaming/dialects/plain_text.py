@@ -74,6 +74,8 @@ class TextEvents(Generic[T]):
 
     def __init__(self, payload: type[T], prefix: bytes = b"data: ") -> None:
         self._prefix = prefix
+        self._start = len(prefix)
+        self._line_feeds = prefix.count(b"\n") + 2  # of one event
         self._separator = b"}\n\n" + prefix + b"{"
         self._decoder = msgspec.json.Decoder(payload)
 
@@ -81,17 +83,22 @@ class TextEvents(Generic[T]):
         """The payloads of one or more whole events. None if any of the events is of another kind."""
         if not events.startswith(self._prefix) or not events.endswith(b"}\n\n") or b"\r" in events:
             return None
+        try:
+            if events.count(b"\n") == self._line_feeds:
+                return [self._decoder.decode(events[self._start :])]
+            return self._decode_many(events)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return None
+
+    def _decode_many(self, events: bytes) -> list[T] | None:
         # `decode_lines` reads values that are separated by any white space, in one call. A line feed between `}` and
         # `{` cannot be inside a value. So if each line feed separates two events, and there are as many values as
         # events, each event is exactly one value.
-        lines = events[len(self._prefix) : -2].replace(self._separator, b"}\n{")
+        lines = events[self._start : -2].replace(self._separator, b"}\n{")
         separators = lines.count(b"\n")
         if separators != events.count(self._separator):
             return None
-        try:
-            payloads = self._decoder.decode_lines(lines)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return None
+        payloads = self._decoder.decode_lines(lines)
         return payloads if len(payloads) == separators + 1 else None
 
 

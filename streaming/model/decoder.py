@@ -51,6 +51,10 @@ class ResponseDecoder:
             return []
         if len(chunk) > self._max_event_bytes:
             return self._feed(self._sse, chunk)
+        # Most reads are whole events of text.
+        if self._between_events and chunk.endswith(_BLANK_LINE):
+            text = self._payloads.feed_text_events(chunk)
+            return self._feed(self._sse, chunk) if text is None else text
         deltas: list[Delta] = []
         begin = 0
         if not self._between_events:
@@ -58,7 +62,7 @@ class ResponseDecoder:
             if begin < len(_BLANK_LINE):
                 return self._feed(self._sse, chunk)
             deltas += self._feed(self._sse, chunk[:begin])
-        # Most reads are whole events of text, perhaps with a piece of the next event.
+        # The piece of an event at the end of the chunk is left to the general decoder.
         end = chunk.rfind(_BLANK_LINE) + len(_BLANK_LINE)
         if self._between_events and begin < end:
             text = self._payloads.feed_text_events(chunk[begin:end])
