@@ -219,7 +219,7 @@ async def test_a_worker_that_dies_is_restarted_until_its_starts_fail(tmp_path: P
     supervisor = scripted_supervisor(tmp_path, program, count=1)
     with pytest.RaisesGroup(WorkerFailed, flatten_subgroups=True) as failed:
         await supervisor.run(ready.append)
-    assert "(exit status 4, 5 in a row)" in str(failed.value.exceptions[0])
+    assert "(exit status 4, 5 consecutive attempts)" in str(failed.value.exceptions[0])
     assert len(ready) == 1
     assert len((tmp_path / "starts").read_text()) == 2 + 5
 
