@@ -1,8 +1,8 @@
-"""Bring a database's tables up to date, from plain SQL files, one pair of `.up.sql` and `.down.sql` per migration.
+"""Apply migrations from SQL files: a pair of `.up.sql` and `.down.sql` for each migration.
 
-Each migration runs in a transaction of its own, together with the row of `schema_migrations` that records it. A
-session-level advisory lock makes runners wait for one another, so any number of servers may start at once. Statements
-that refuse to run in a transaction (`CREATE INDEX CONCURRENTLY`) cannot be migrations.
+Each migration runs in its own transaction, together with the row of `schema_migrations` that records it. A
+session-level advisory lock makes runners wait for each other, so any number of servers may start at the same time.
+Statements that cannot run in a transaction (`CREATE INDEX CONCURRENTLY`) cannot be migrations.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LOCK_TIMEOUT_S = 60
 
 
 class MigrationError(Exception):
-    """The files and the database disagree, or a migration failed; the database is as it was before that migration."""
+    """The files do not fit the database, or a migration failed. The failed migration has changed nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +41,20 @@ class Migration:
 
     @property
     def checksum(self) -> bytes:
-        """SHA-256 of the way up, which tells when an applied file was changed."""
+        """SHA-256 of `up`: shows when a file was changed after it had been applied."""
         return hashlib.sha256(self.up).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class MigrationStatus:
-    """One migration, and when it was applied to the database, if it was."""
+    """One migration, and when it was applied to the database; None: not applied."""
 
     name: str
     applied_at: dt.datetime | None
 
 
 def read_migrations(folder: Path = FOLDER) -> list[Migration]:
-    """The migrations of `folder` in their order. Raises `MigrationError` when one is incomplete or empty."""
+    """The migrations of `folder` in their order. Raises `MigrationError` if one is incomplete or empty."""
     found: dict[str, dict[str, bytes]] = {}
     for path in sorted(folder.glob("*.sql")):
         name, _, direction = path.name.removesuffix(".sql").rpartition(".")
@@ -70,9 +70,9 @@ def read_migrations(folder: Path = FOLDER) -> list[Migration]:
 
 
 async def migrate(conninfo: str, migrations: Sequence[Migration] | None = None) -> list[str]:
-    """Apply what is not yet applied and return the names of that, in order.
+    """Apply the missing migrations and return their names, in order.
 
-    Raises `MigrationError`, and `psycopg.OperationalError` when the database cannot be reached.
+    Raises `MigrationError`, and `psycopg.OperationalError` if the database cannot be reached.
     """
     migrations = read_migrations() if migrations is None else migrations
     names = []
@@ -106,7 +106,7 @@ async def rollback(conninfo: str, steps: int = 1, migrations: Sequence[Migration
 
 
 async def status(conninfo: str, migrations: Sequence[Migration] | None = None) -> list[MigrationStatus]:
-    """Every known migration and when it was applied. Changes nothing but for making `schema_migrations`."""
+    """Every known migration and when it was applied. Changes nothing, except that it creates `schema_migrations`."""
     migrations = read_migrations() if migrations is None else migrations
     async with _locked(conninfo) as connection:
         applied = await _applied(connection, migrations)
@@ -115,7 +115,7 @@ async def status(conninfo: str, migrations: Sequence[Migration] | None = None) -
 
 
 async def pending(connection: Connection, migrations: Sequence[Migration]) -> list[str]:
-    """Names of `migrations` that the database of an open connection lacks. Takes no lock and changes nothing."""
+    """The names of those `migrations` that the database does not have. Takes no lock and changes nothing."""
     cursor = await connection.execute("SELECT name FROM schema_migrations")
     applied = {name for (name,) in await cursor.fetchall()}
     return [migration.name for migration in migrations if migration.name not in applied]
@@ -123,7 +123,7 @@ async def pending(connection: Connection, migrations: Sequence[Migration]) -> li
 
 @asynccontextmanager
 async def _locked(conninfo: str) -> AsyncIterator[Connection]:
-    """A connection that alone may migrate this database; the lock ends with the connection."""
+    """A connection that holds the lock for migrating this database. The lock ends with the connection."""
     async with await TrioConnection.connect(conninfo, autocommit=True) as connection:
         await connection.execute(f"SET lock_timeout = '{LOCK_TIMEOUT_S}s'".encode())
         try:
@@ -138,7 +138,7 @@ async def _locked(conninfo: str) -> AsyncIterator[Connection]:
 
 
 async def _applied(connection: Connection, migrations: Sequence[Migration]) -> list[dt.datetime]:
-    """When the applied migrations were applied, in order; they are the first ones of `migrations`, unchanged."""
+    """When the applied migrations were applied, in order. Checks that they are the first of `migrations`, unchanged."""
     cursor = await connection.execute("SELECT name, checksum, applied_at FROM schema_migrations ORDER BY name")
     rows = await cursor.fetchall()
     if len(rows) > len(migrations):
@@ -155,7 +155,7 @@ async def _run(connection: Connection, name: str, script: bytes, record: Literal
     """Run a script and its record in one transaction."""
     try:
         async with connection.transaction():
-            # Without parameters psycopg takes several statements at once.
+            # Without parameters psycopg accepts several statements in one script.
             await connection.execute(script)
             await connection.execute(record, values)
     except psycopg.DatabaseError as error:

@@ -1,4 +1,4 @@
-"""`LISTEN` on a connection of its own, for ever: a connection that is lost is made again."""
+"""`LISTEN` on a separate connection without end: a lost connection is replaced."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ async def listen(
 ) -> NoReturn:
     """Call `on_notification` with the payload of every notification on `channel`.
 
-    What is sent while there is no connection is lost: `on_listening` is called each time that listening has begun, for
-    the caller to look for what it missed. Raises nothing but what the callbacks raise.
+    Notifications sent without a connection are lost. `on_listening` is called each time listening begins, so
+    that the caller can look for missed events. Raises only the errors of the callbacks.
     """
     delay_s = _FIRST_RETRY_S
     while True:

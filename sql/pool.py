@@ -1,8 +1,8 @@
 """A pool of connections to one database.
 
-Its decisions are plain calls (`_serve`, `_put_back`, `_usable`) that never wait, so nothing can come between looking at
-the pool and changing it; the waiting is done around them. Connections are opened by tasks in the pool's own nursery,
-so that a task which gives up waiting does not throw away a connection that is nearly there.
+Its decisions are synchronous methods (`_serve`, `_put_back`, `_usable`), so no other task runs between reading and
+changing the pool's state. Tasks in the pool's nursery open the connections, so that a connection which is nearly open
+is kept when the task that waits for it is cancelled.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ UPKEEP_INTERVAL_S = 15.0
 
 
 class PoolTimeout(Exception):
-    """No connection was free in time. Its cause is the last failure to connect, if the database is out of reach."""
+    """No connection was free in time. Its cause is the last failure to connect, if connecting fails."""
 
 
 class PoolClosed(Exception):
@@ -35,9 +35,9 @@ class PoolClosed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PoolStats:
-    """The pool at this moment: connections there are, those of them nobody uses, and tasks waiting for one.
+    """The pool now: `size` connections, `idle` of them unused, and `waiting` tasks that wait for a connection.
 
-    `opened` and `discarded` count connections over the pool's life; `timeouts` the tasks that waited in vain.
+    `opened` and `discarded` count connections since the pool was opened, `timeouts` the tasks that got none in time.
     """
 
     size: int
@@ -50,7 +50,7 @@ class PoolStats:
 
 @dataclass(frozen=True, slots=True)
 class PoolLimits:
-    """`max_idle_s` closes what was unused that long, down to `min_size`; `max_lifetime_s` what is older, always."""
+    """Connections unused for `max_idle_s` are closed, down to `min_size`; those older than `max_lifetime_s` always."""
 
     min_size: int
     max_size: int
@@ -60,7 +60,7 @@ class PoolLimits:
 
 
 class _Waiter:
-    """A task in the queue; `given` is set before it is woken."""
+    """A task in the queue. `given` is set before the task is woken."""
 
     __slots__ = ("given", "woken")
 
@@ -80,11 +80,11 @@ async def open_pool(
     max_lifetime_s: float = 3600.0,
     configure: Configure | None = None,
 ) -> AsyncIterator[Pool]:
-    """Open a pool for the length of the block, with a first connection made when `min_size` is not 0.
+    """Open a pool for the length of the block. Opens a first connection unless `min_size` is 0.
 
-    Its connections are in autocommit mode: a statement outside `transaction()` is a transaction of its own.
-    `configure` is run on each new connection. Raises `PoolTimeout` when the database cannot be reached within
-    `acquire_timeout_s` seconds; later losses are survived, by connecting anew.
+    The connections are in autocommit mode: each statement outside `transaction()` is its own transaction. `configure`
+    runs on each new connection. Raises `PoolTimeout` if the database cannot be reached within `acquire_timeout_s`
+    seconds. Later the pool replaces lost connections.
     """
     if not 0 <= min_size <= max_size or max_size < 1 or max_lifetime_s <= 0:
         raise ValueError("a pool needs 0 <= min_size <= max_size, 1 <= max_size and 0 < max_lifetime_s")
@@ -98,7 +98,7 @@ async def open_pool(
                 async with pool.connection():
                     pass
             yield pool
-        except Exception as error:  # noqa: BLE001 - raised again below, where the nursery does not wrap it in a group
+        except Exception as error:  # noqa: BLE001 - raised again below, so that the nursery does not wrap it in a group
             failure = error
         finally:
             pool._close()
@@ -108,7 +108,7 @@ async def open_pool(
 
 
 class Pool:
-    """Connections to one database, lent to one task at a time, in the order of asking. Made by `open_pool`."""
+    """Connections to one database, each lent to one task at a time, first come, first served. Made by `open_pool`."""
 
     def __init__(
         self,
@@ -121,7 +121,7 @@ class Pool:
         self._limits = limits
         self._nursery = nursery
         self._configure = configure
-        self._idle: deque[Pooled] = deque()  # the most recently used one is last, and lent first
+        self._idle: deque[Pooled] = deque()  # the last one was used most recently and is lent first
         self._waiters: deque[_Waiter] = deque()
         self._size = 0
         self._opening = 0
@@ -130,15 +130,15 @@ class Pool:
         self._opened = self._discarded = self._timeouts = 0
 
     def stats(self) -> PoolStats:
-        """Figures for the metrics; costs nothing."""
+        """The current figures, for metrics; does not wait."""
         return PoolStats(self._size, len(self._idle), len(self._waiters), self._opened, self._discarded, self._timeouts)
 
     @asynccontextmanager
     async def connection(self, *, timeout_s: float | None = None) -> AsyncIterator[Connection]:
-        """Lend a connection for the length of the block; waits in line for at most `timeout_s` seconds.
+        """Lend a connection for the length of the block; waits at most `timeout_s` seconds for it.
 
-        Afterwards, what the block left open is rolled back; a connection in a worse state is closed. Session state
-        (`SET`, `LISTEN`, temporary tables) is not reset: use `SET LOCAL`, and a connection of your own to listen.
+        Afterwards an open transaction is rolled back; a connection in a worse state is closed. Session state (`SET`,
+        `LISTEN`, temporary tables) is not reset: use `SET LOCAL`, and a separate connection to listen.
         Raises `PoolTimeout` (after `acquire_timeout_s` by default) and `PoolClosed`.
         """
         pooled = await self._acquire(self._limits.acquire_timeout_s if timeout_s is None else timeout_s)
@@ -172,7 +172,7 @@ class Pool:
         raise PoolTimeout(message) from self._last_failure
 
     def _withdraw(self, waiter: _Waiter) -> None:
-        """Take a task out of the queue, or take back what it was given too late."""
+        """Take a task out of the queue, or take back the connection that it was given too late."""
         if waiter.given is not None:
             self._put_back(waiter.given)
         else:
@@ -189,7 +189,7 @@ class Pool:
         self._serve()
 
     def _serve(self) -> None:
-        """Give idle connections to the waiting tasks in their order, and have more opened for those left over."""
+        """Give idle connections to the waiting tasks in their order, and open more for the other tasks."""
         while self._waiters and self._idle:
             pooled = self._idle.pop()
             if self._usable(pooled):
@@ -198,7 +198,7 @@ class Pool:
                 waiter.woken.set()
             else:
                 self._discard(pooled)
-        # Even a connection that nobody waits for must not be kept in a bad state.
+        # Discard a bad connection also if no task waits for it.
         if self._idle and not self._usable(self._idle[-1]):
             self._discard(self._idle.pop())
         if self._closed:
@@ -219,7 +219,7 @@ class Pool:
         self._discarded += 1
 
     async def _open(self) -> None:
-        """Add one connection to the pool, or give up when nobody waits for it any more."""
+        """Add one connection to the pool, or give up if connecting fails and no task waits for it."""
         pooled = None
         try:
             pooled = await self._connect()
@@ -232,12 +232,12 @@ class Pool:
             self._put_back(pooled)
 
     async def _connect(self) -> Pooled | None:
-        """Connect, trying again ever more slowly for as long as somebody waits."""
+        """Connect; retry with growing delays while a task waits for a connection."""
         delay_s = FIRST_RETRY_S
         while True:
             try:
                 pooled = await Pooled.open(self._conninfo, self._configure)
-            except Exception as error:  # noqa: BLE001 - whatever fails is told to those who wait; the pool outlives it
+            except Exception as error:  # noqa: BLE001 - `PoolTimeout` reports it; the pool goes on
                 self._last_failure = error
                 logger.warning("connecting to the database failed: %s", error)
             else:
@@ -249,7 +249,7 @@ class Pool:
             delay_s = min(2 * delay_s, LAST_RETRY_S)
 
     async def _upkeep(self) -> None:
-        """Now and then, close what broke or was idle for too long, and keep `min_size` connections there."""
+        """Periodically close broken and long idle connections, and keep `min_size` connections open."""
         while True:
             await trio.sleep(UPKEEP_INTERVAL_S)
             now = trio.current_time()
@@ -262,7 +262,7 @@ class Pool:
             self._serve()
 
     def _close(self) -> None:
-        """Close what is idle and turn away who waits; what is lent is closed when it comes back."""
+        """Close the idle connections and wake all waiting tasks. Lent connections are closed when they are returned."""
         self._closed = True
         while self._idle:
             self._discard(self._idle.pop())

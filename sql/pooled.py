@@ -1,4 +1,4 @@
-"""One connection of a pool: how it is made, and whether it is fit to be lent."""
+"""One connection of a pool: opening it, cleaning it, and checking that it can be lent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sql.driver import CLEANUP_TIMEOUT_S, Connection, TrioConnection, has_news
 
 Configure = Callable[[Connection], Awaitable[None]]
 
-# A TCP peer that vanished without a word is noticed within a minute, unless the conninfo says otherwise.
+# Detects within a minute that a TCP peer is gone without closing, unless the conninfo sets other values.
 NETWORK_DEFAULTS = {
     "connect_timeout": 10,
     "keepalives_idle": 30,
@@ -26,7 +26,7 @@ NETWORK_DEFAULTS = {
 
 @dataclass(eq=False, slots=True)
 class Pooled:
-    """A connection, and since when, on Trio's clock, it exists and has been idle."""
+    """A connection, with the times on Trio's clock when it was opened and last returned."""
 
     connection: Connection
     opened_at: float
@@ -34,7 +34,7 @@ class Pooled:
 
     @classmethod
     async def open(cls, conninfo: str, configure: Configure | None) -> Pooled:
-        """Connect, in autocommit mode, and run `configure`. Raises what they raise."""
+        """Connect in autocommit mode and run `configure`. Raises the errors of both."""
         parameters = NETWORK_DEFAULTS | conninfo_to_dict(conninfo)
         connection = await TrioConnection.connect(make_conninfo("", **parameters), autocommit=True)
         now = trio.current_time()
@@ -47,11 +47,11 @@ class Pooled:
                 raise
             if not pooled.fit():
                 await connection.close()
-                raise RuntimeError("configure left a new connection unfit for use, in a transaction perhaps")
+                raise RuntimeError("configure left a new connection unusable, for example with an open transaction")
         return pooled
 
     async def clean(self) -> None:
-        """Roll back what was left open; shielded, and given up after `CLEANUP_TIMEOUT_S`."""
+        """Roll back an open transaction. Shielded; after `CLEANUP_TIMEOUT_S` the connection is closed instead."""
         if self.connection.pgconn.transaction_status in {pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR}:
             with self.connection.finishing(CLEANUP_TIMEOUT_S):
                 try:
@@ -60,7 +60,7 @@ class Pooled:
                     self.connection.discard()
 
     def fit(self) -> bool:
-        """Whether the connection can be lent, as far as can be told without asking the server."""
+        """Whether the connection can be lent, as far as this is known without a query."""
         connection = self.connection
         pgconn = connection.pgconn
         if connection.closed or connection.lock.locked():
@@ -70,7 +70,7 @@ class Pooled:
         if pgconn.pipeline_status != pq.PipelineStatus.OFF:
             return False
         try:
-            # A server that went away has said so, and ended the stream.
+            # A server that shut down has sent an error and closed the stream.
             while pgconn.status == pq.ConnStatus.OK and has_news(pgconn.socket):
                 pgconn.consume_input()
                 pgconn.is_busy()

@@ -1,9 +1,9 @@
-"""Access to the rows of one user, so that nobody can forget to say whose they are.
+"""Access to the rows of one user: a transaction that sees no other rows.
 
-Row-level security shows the server's role the rows of the user that `app.user_id` names, and none without. `scoped` is
-a transaction with that setting, on a connection in pipeline mode: `BEGIN`, the setting and the block's statements
-travel together, and so does `COMMIT` unless the block fetches before it ends. The setting ends with the transaction,
-so nothing of it is left on a pooled connection.
+Row-level security shows the server's role only the rows of the user in the setting `app.user_id`; without it, none.
+`scoped` is a transaction with that setting, on a connection in pipeline mode: `BEGIN`, the setting and the block's
+statements are sent together, and so is `COMMIT` unless the block fetches before it ends. The setting ends with the
+transaction, so it never stays on a pooled connection.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _SNAPSHOT: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 
 class UnsafeRole(Exception):
-    """The database would not hold the server to its policies."""
+    """The database would not apply its row-level security to the server's role."""
 
 
 async def configure_server(connection: Connection) -> None:
-    """Make a new connection work as the server's role, speak vectors and read any time; a pool's `configure`.
+    """Set up a new connection: the server's role, vectors, and times of any range. Pass it to a pool as `configure`.
 
-    Raises `UnsafeRole`, and psycopg's errors.
+    Raises `UnsafeRole` and psycopg's errors.
     """
     await register_vector_async(connection)
     read_storable(connection)
@@ -51,14 +51,14 @@ async def configure_server(connection: Connection) -> None:
 
 @asynccontextmanager
 async def scoped(pool: Pool, user_id: UUID, *, snapshot: bool = False) -> AsyncIterator[Connection]:
-    """A transaction that sees the rows of `user_id` alone; committed when the block ends normally, else rolled back.
+    """A transaction that sees only the rows of `user_id`; committed if the block ends normally, else rolled back.
 
-    `snapshot`: all its statements see the database as it was at the first one, and none may change anything. Otherwise
-    each sees what was committed when it began, so that two of them may see different states.
+    `snapshot`: all statements see the database at the time of the first one, and none may change it. Otherwise each
+    statement sees what was committed when it began, so two statements may see different states.
 
     The connection is in pipeline mode: `execute` queues, fetching from a cursor waits, and cursors can be read after
-    the block too. A statement's error is raised by the first fetch after it or at the block's end. A block cancelled
-    at its end may have been committed or not: write what can be written twice.
+    the block too. A statement's error is raised by the next fetch or at the end of the block. A block that is cancelled
+    at its end may be committed or not, so its writes must be idempotent.
     """
     setting = SQL("SET LOCAL app.user_id = {}").format(Literal(str(user_id)))
     async with _transaction(pool, setting, _SNAPSHOT if snapshot else _BEGIN) as connection:
@@ -67,14 +67,14 @@ async def scoped(pool: Pool, user_id: UUID, *, snapshot: bool = False) -> AsyncI
 
 @asynccontextmanager
 async def scoped_to_email(pool: Pool, email: str) -> AsyncIterator[Connection]:
-    """Like `scoped`, but sees the one account with this e-mail, to read it: for logging in."""
+    """Like `scoped`, but sees only the account with this e-mail address, and may only read it: for logging in."""
     async with _transaction(pool, SQL("SET LOCAL app.email = {}").format(Literal(email))) as connection:
         yield connection
 
 
 @asynccontextmanager
 async def listing(pool: Pool) -> AsyncIterator[Connection]:
-    """Like `scoped`, but may list the ids of users and of those whose work is pending, and read nothing else."""
+    """Like `scoped`, but may only list ids: of users, and of queued work. For the worker role."""
     async with _transaction(pool, SQL("SET LOCAL ROLE {}").format(Identifier(WORKER_ROLE))) as connection:
         yield connection
 
@@ -85,5 +85,5 @@ async def _transaction(pool: Pool, setting: Composed, begin: LiteralString = _BE
         await connection.execute(begin)
         await connection.execute(setting, prepare=False)
         yield connection
-        # An error or a cancellation does not get here: the pool rolls back what it finds open.
+        # Not reached after an error or a cancellation: then the pool rolls the transaction back.
         await connection.execute("COMMIT")

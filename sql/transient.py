@@ -1,4 +1,4 @@
-"""Which of the database's errors pass by themselves."""
+"""Which database errors are transient: the same work may succeed later."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import psycopg
 
 from sql.pool import PoolTimeout
 
-# Connection, rollback (deadlock, serialization), resources, locks and states of objects, the operator's intervention.
-_PASSING: Final = frozenset({"08", "40", "53", "55", "57"})
+# SQLSTATE classes: connection, rollback (deadlock, serialization), resources, object state and locks, operator.
+_TRANSIENT: Final = frozenset({"08", "40", "53", "55", "57"})
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether the same work may succeed later: the database is away, busy, or short of something."""
+    """Whether the same work may succeed later: the database is unreachable, busy or out of a resource."""
     if isinstance(error, PoolTimeout):
         return True
-    # A lost connection has no code.
-    return isinstance(error, psycopg.OperationalError) and (error.sqlstate is None or error.sqlstate[:2] in _PASSING)
+    # A lost connection has no SQLSTATE.
+    return isinstance(error, psycopg.OperationalError) and (error.sqlstate is None or error.sqlstate[:2] in _TRANSIENT)

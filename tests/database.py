@@ -1,4 +1,4 @@
-"""A real PostgreSQL for the tests: one server per session, and a database of its own for each test that asks."""
+"""A real PostgreSQL for the tests: one server for each session, and a separate database for each test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The database faults that code outside `sql/` acts on, under names of our own."""
+"""The database errors that code outside `sql/` handles, under names of this project."""
 
 from psycopg import OperationalError as DatabaseUnavailable
 from psycopg.errors import ForeignKeyViolation as UnknownReference

@@ -1,8 +1,8 @@
-"""Points in time that PostgreSQL and Python both hold, in every time zone.
+"""Points in time that both PostgreSQL and Python can represent, in every time zone.
 
-PostgreSQL's `timestamptz` reaches further than Python's `datetime` on both sides, and a `datetime` near the ends of its
-range has no equivalent in other zones. So what is written is held between `EARLIEST` and `LATEST` (`storable`), and so
-is what is read: no row can make reading the others fail.
+PostgreSQL's `timestamptz` has a larger range than Python's `datetime`, and a `datetime` near the ends of its range has
+no equivalent in other zones. `storable` limits times to the range from `EARLIEST` to `LATEST`, when they are written
+and when they are read. So no stored time can make reading fail.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from psycopg.pq import Format
 
 EARLIEST: Final = datetime(1, 1, 3, tzinfo=UTC)
 LATEST: Final = datetime(9999, 12, 29, tzinfo=UTC)
-"""Two days within what `datetime` holds: zones reach up to 24 hours from UTC."""
+"""Two days inside the range of `datetime`, because zones differ from UTC by up to 24 hours."""
 
 
 def storable(when: datetime) -> datetime:
-    """`when` in its own zone, or the nearest time that every zone holds, in UTC; a time without a zone is UTC's."""
+    """`when` in its own zone, or the nearest storable time in UTC. A time without a zone is taken as UTC."""
     if when.tzinfo is None:
         when = when.replace(tzinfo=UTC)
     return EARLIEST if when < EARLIEST else min(when, LATEST)
 
 
 def read_storable(context: AdaptContext) -> None:
-    """Have every `timestamptz` that this connection reads come out as `storable` has it."""
+    """Make this connection pass every `timestamptz` that it reads through `storable`."""
     for loader in (_TextLoader, _BinaryLoader):
         context.adapters.register_loader("timestamptz", loader)
 
@@ -61,5 +61,5 @@ class _BinaryLoader(_TextLoader):
 def _loader_of_psycopg(oid: int, format_: Format) -> type[AbstractLoader]:
     loader = psycopg.adapters.get_loader(oid, format_)
     if loader is None:
-        raise LookupError("psycopg reads no timestamptz")
+        raise LookupError("psycopg has no loader for timestamptz")
     return loader

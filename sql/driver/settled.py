@@ -44,14 +44,14 @@ class SettledConnection(psycopg.AsyncConnection[Row]):
         self._finishing = 0  # number of open `finishing` blocks
 
     async def close(self) -> None:
-        """Close the connection at once; safe to call again. A task that waits on it gets `OperationalError`."""
+        """Close the connection without waiting; safe to call again. A task that waits on it gets `OperationalError`."""
         self._closed = True
         self.discard()
 
     def discard(self) -> None:
         """Close without telling the server. `broken` is true afterwards, unless `close` was called."""
         if self.pgconn.status != pq.ConnStatus.BAD:
-            # Tell Trio before libpq closes the socket: the operating system may reuse the descriptor's number at once.
+            # Tell Trio before libpq closes the socket: the operating system may reuse the descriptor's number immediately.
             trio.lowlevel.notify_closing(self.pgconn.socket)
         self.pgconn.finish()
 

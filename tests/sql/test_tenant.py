@@ -255,7 +255,8 @@ async def parameters(memories: Memories, database: str, user_id: UUID) -> list[d
         for row in owned[table]
     ]
     device = {"device_id": owned["relay_devices"][0][1]}
-    return [common | device | {"id": id_, "ids": [id_], "source_id": id_} for id_ in ids]
+    sets = [common | device | {"id": id_, "ids": [id_], "source_id": id_} for id_ in ids]
+    return [*sets, *(sets[0] | {"request_id": request_id} for _, request_id, *_ in owned["relay_requests"])]
 
 
 async def attempt(connection: Connection, name: StatementName, values: dict[str, object]) -> str:

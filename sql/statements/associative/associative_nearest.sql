@@ -1,5 +1,5 @@
--- The user's memory whose vector is nearest to this one and of the same model and kind: one row, or none. It is looked for
--- among those whose signatures are nearest, of whichever kind, which a near duplicate is always one of.
+-- The nearest memory by vector, of the same model and kind: one row, or none. Compares only the memories whose
+-- signatures are nearest, of any kind. A near duplicate is always one of those.
 WITH nearby AS (
     SELECT id
     FROM memory_associative

@@ -1,4 +1,4 @@
--- Memories in the order of their ids, after the given one, for export and for another key or model.
+-- Memories in the order of their ids, after the given id: for the export, and for a change of key or model.
 SELECT id, content_encrypted, embedding, embedding_model, content_digest, entity_type, entity_id, source, source_id,
     created_at, updated_at, hits
 FROM memory_associative

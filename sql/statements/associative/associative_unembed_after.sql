@@ -1,5 +1,5 @@
--- Takes the vectors of what was learned from the episodes that follow these in their conversations, for they know of these;
--- and notes that those memories await others.
+-- Removes the vectors of memories learned from the episodes that follow these in their conversations, because the
+-- vectors contain the earlier episodes. Queues the memories for new vectors.
 WITH following AS (
     SELECT later.id
     FROM memory_episodic AS e

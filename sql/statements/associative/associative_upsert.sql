@@ -1,4 +1,4 @@
--- Adds a memory, or makes it new when there is one of the same identity.
+-- Adds a memory, or updates the one with the same content digest.
 INSERT INTO memory_associative (
     user_id, id, content_encrypted, embedding, embedding_model, length, content_digest, entity_type, entity_id,
     source, source_id, created_at, updated_at, last_seen_at

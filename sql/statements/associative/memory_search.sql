@@ -1,11 +1,14 @@
--- One user's memories that fit a query best, best first: by the words they share with it (BM25 over blind terms) and by
--- the likeness of their vectors (cosine), added up as memory/recall/ranking.py says.
+-- A user's memories that fit a query best, best first. The score adds two parts, as memory/recall/ranking.py defines:
+-- the words shared with the query (BM25 over blind terms) and the similarity of the vectors (cosine).
 --
--- terms: blind terms, at most 60; NULL or empty: none. vector and embedding_model: the query's, both NULL without one;
--- memories of another model take part with their words alone. lexical_limit of the first kind and semantic_limit of the
--- second are compared; vectors are picked by their signatures, so they are compared exactly when there are no more than
--- semantic_limit of that model, which is what exact says. Left out is what has neither the share coverage_floor of the
--- weight of the query's terms nor a cosine of cosine_floor. matched: bit n - 1 is set when the n-th term occurs.
+-- - terms: blind terms, at most 60; NULL or empty: none.
+-- - vector, embedding_model: the query's, both NULL without a vector. Memories of another model score by words alone.
+-- - lexical_limit: the number of best memories by words that are compared.
+-- - semantic_limit: the number of nearest memories by signature that are compared.
+-- - exact (result): whether the user has no more vectors of this model than that, so that all were compared.
+-- - coverage_floor, cosine_floor: a memory is left out if its cosine is below cosine_floor (or NULL), and the words it
+--   shares have less than coverage_floor of the weight of the query's terms.
+-- - matched: bit n - 1 is set if the n-th term occurs.
 WITH corpus AS MATERIALIZED (
     SELECT count(*)::float8 AS documents, sum(length)::float8 / nullif(count(*), 0) AS mean_length
     FROM memory_associative
@@ -31,8 +34,8 @@ near AS (
     ORDER BY signature <~> (SELECT binary_quantize(%(vector)s::vector)::bit(1536))
     LIMIT %(semantic_limit)s
 ),
--- Of the near ones too all words count, not only of those that are best by words. One grouping does it: a join would be
--- planned for the few rows that are expected here, and there may be many.
+-- The words also count for the nearest memories by vector, not only for the best by words. One grouping computes both:
+-- the planner expects few rows here and would choose a join that is slow for many.
 lexical AS MATERIALIZED (
     SELECT
         part.id,

@@ -1,4 +1,4 @@
--- Removes the terms of the memory of this identity.
+-- Removes the terms of the memory with this content digest.
 DELETE FROM memory_terms
 WHERE user_id = %(user_id)s
     AND memory_id = (

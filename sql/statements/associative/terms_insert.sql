@@ -1,4 +1,4 @@
--- Stores the blind terms of the memory of this identity, and how often each occurs.
+-- Stores the blind terms of the memory with this content digest, and how often each occurs.
 INSERT INTO memory_terms (user_id, term, memory_id, tf, length)
 SELECT m.user_id, t.term, m.id, t.tf, m.length
 FROM memory_associative AS m, unnest(%(terms)s::bytea[], %(tfs)s::integer[]) AS t (term, tf)

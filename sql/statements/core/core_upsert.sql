@@ -1,4 +1,4 @@
--- Sets a core value as of a time. Changes nothing when a newer one is there.
+-- Sets a core value as of a time. Changes nothing if the stored value is newer.
 INSERT INTO memory_core (user_id, key, value_encrypted, history_encrypted, source_id, updated_at)
 VALUES (%(user_id)s, %(key)s, %(value_encrypted)s, %(history_encrypted)s, %(source_id)s, %(at)s)
 ON CONFLICT (user_id, key) DO UPDATE

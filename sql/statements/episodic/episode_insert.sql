@@ -1,4 +1,4 @@
--- Adds an episode, unless there is one of the same request already, or memory was erased since it was said.
+-- Adds an episode, unless one of the same request is stored or memory was erased after it was said.
 INSERT INTO memory_episodic (user_id, id, request_id, session_id, summary_encrypted, exchange_encrypted, created_at)
 SELECT
     user_id, %(id)s, %(request_id)s, %(session_id)s, %(summary_encrypted)s, %(exchange_encrypted)s, %(at)s

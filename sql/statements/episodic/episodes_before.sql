@@ -1,4 +1,4 @@
--- For each of these episodes the one just before it in the same conversation, where there is one.
+-- For each of these episodes, the previous episode in the same conversation, if there is one.
 SELECT e.id, before.id, before.exchange_encrypted
 FROM memory_episodic AS e
 CROSS JOIN LATERAL (

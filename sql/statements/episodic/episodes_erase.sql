@@ -1,2 +1,2 @@
--- Removes all episodes, and what of them is pending.
+-- Removes all episodes, and takes them out of the enrichment queue.
 DELETE FROM memory_episodic WHERE user_id = %(user_id)s;

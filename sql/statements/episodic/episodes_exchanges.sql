@@ -1,4 +1,4 @@
--- The newest episodes with what was said, newest first, for mining patterns.
+-- The newest episodes with their exchanges, newest first: for mining patterns.
 SELECT id, exchange_encrypted, created_at
 FROM memory_episodic
 WHERE user_id = %(user_id)s

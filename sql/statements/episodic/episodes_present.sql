@@ -1,2 +1,2 @@
--- Which of these episodes are there.
+-- The ids of these episodes that still exist.
 SELECT id FROM memory_episodic WHERE user_id = %(user_id)s AND id = ANY (%(ids)s);

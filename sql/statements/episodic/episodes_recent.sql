@@ -1,4 +1,4 @@
--- The newest episodes' summaries, newest first.
+-- The summaries of the newest episodes, newest first.
 SELECT id, session_id, summary_encrypted, created_at
 FROM memory_episodic
 WHERE user_id = %(user_id)s

@@ -1,3 +1,3 @@
--- Which of the digests were forgotten at this time or later.
+-- Those of the digests that have a tombstone of this time or later.
 SELECT digest FROM memory_forgotten
 WHERE user_id = %(user_id)s AND digest = ANY (%(digests)s::bytea[]) AND until >= %(at)s;

@@ -1,2 +1,2 @@
--- Notes that all memory was erased as of a time.
+-- Records the time at which all memory was erased.
 UPDATE users SET memory_erased_at = %(at)s, forgetting_key_encrypted = NULL WHERE user_id = %(user_id)s;

@@ -1,4 +1,4 @@
--- Patterns whose confidence, halved since they were last seen every so many days, is still above the threshold.
+-- Patterns whose confidence is still above the threshold. It halves with each half-life since the last sighting.
 SELECT id, pattern_digest, pattern_encrypted, source, updated_at,
     confidence * power(0.5, extract(epoch FROM now() - updated_at)::float / 86400 / %(half_life_days)s) AS confidence_now
 FROM memory_proactive

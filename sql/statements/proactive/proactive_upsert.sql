@@ -1,4 +1,4 @@
--- Stores a pattern, or what is now known of it.
+-- Adds a pattern, or updates the one with the same digest.
 INSERT INTO memory_proactive (user_id, pattern_digest, pattern_encrypted, confidence, source, updated_at)
 VALUES (%(user_id)s, %(pattern_digest)s, %(pattern_encrypted)s, %(confidence)s, %(source)s, %(at)s)
 ON CONFLICT (user_id, pattern_digest) DO UPDATE

@@ -1,4 +1,4 @@
--- Takes episodes that await enrichment and that nobody has taken, until the lease ends.
+-- Claims episodes for enrichment that no worker holds, until the lease ends.
 WITH taken AS (
     UPDATE memory_pending
     SET claim = %(claim)s, due_at = now() + make_interval(secs => %(lease_s)s), attempts = attempts + 1

@@ -1,4 +1,4 @@
--- Which episodes are still claimed so; nobody else takes them until the transaction ends.
+-- The episodes that this claim still holds. Locks them until the transaction ends.
 SELECT episode_id FROM memory_pending
 WHERE user_id = %(user_id)s AND claim = %(claim)s
 FOR UPDATE;

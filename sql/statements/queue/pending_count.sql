@@ -1,2 +1,2 @@
--- How many of the user's episodes await enrichment.
+-- The number of the user's episodes that wait for enrichment.
 SELECT count(*) FROM memory_pending WHERE user_id = %(user_id)s;

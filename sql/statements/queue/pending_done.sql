@@ -1,2 +1,2 @@
--- Takes an episode off the pending ones.
+-- Takes an episode out of the enrichment queue.
 DELETE FROM memory_pending WHERE user_id = %(user_id)s AND episode_id = %(id)s;

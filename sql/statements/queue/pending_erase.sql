@@ -1,4 +1,5 @@
--- Takes all of a user's episodes off the pending ones, in the order of their ids; waits for whoever works on them.
+-- Takes all of a user's episodes out of the enrichment queue, in the order of their ids. Waits for workers that have
+-- locked some of them.
 DELETE FROM memory_pending
 WHERE user_id = %(user_id)s
     AND episode_id = ANY (

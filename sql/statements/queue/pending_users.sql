@@ -1,4 +1,4 @@
--- Users with episodes that await enrichment, the longest waiting first. For the worker role.
+-- Users with episodes that wait for enrichment, the longest waiting first. For the worker role.
 SELECT user_id
 FROM memory_pending
 WHERE due_at <= now()

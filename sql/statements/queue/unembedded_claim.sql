@@ -1,4 +1,4 @@
--- Takes memories that await vectors and that nobody has taken, until the lease ends.
+-- Claims memories that need vectors and that no worker holds, until the lease ends.
 WITH taken AS (
     UPDATE memory_unembedded
     SET claim = %(claim)s, due_at = now() + make_interval(secs => %(lease_s)s), attempts = attempts + 1

@@ -1,4 +1,4 @@
--- Users with memories that await vectors, the longest waiting first. For the worker role.
+-- Users with memories that wait for vectors, the longest waiting first. For the worker role.
 SELECT user_id
 FROM memory_unembedded
 WHERE due_at <= now()

@@ -1,4 +1,4 @@
--- A device's socket is here now. Gives one row: the server and the session that had it before, or NULLs.
+-- Records that this server has a device's socket. Gives one row: the previous server and session, or NULLs.
 WITH before AS (
     SELECT worker_id, connection_id
     FROM relay_devices
@@ -6,7 +6,7 @@ WITH before AS (
     FOR UPDATE
 ), here AS (
     INSERT INTO relay_devices (user_id, device_id, connection_id, worker_id)
-    -- Joined so that the earlier row is read and locked before it is overwritten.
+    -- Joined so that the previous row is read and locked before it is overwritten.
     SELECT %(user_id)s, %(device_id)s, %(connection_id)s, %(worker_id)s
     FROM (SELECT) AS once LEFT JOIN before ON true
     ON CONFLICT (user_id, device_id) DO UPDATE

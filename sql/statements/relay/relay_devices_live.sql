@@ -1,4 +1,4 @@
--- A user's connected devices and their servers, the latest first.
+-- A user's connected devices and their servers, the latest connection first.
 SELECT d.device_id, d.worker_id
 FROM relay_devices AS d
 JOIN relay_workers AS w USING (worker_id)

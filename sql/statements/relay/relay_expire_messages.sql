@@ -1,2 +1,2 @@
--- Removes messages that nobody took in time. For the worker role, which may delete no others.
+-- Removes expired messages. The worker role may delete no other messages.
 DELETE FROM relay_messages WHERE expires_at < now();

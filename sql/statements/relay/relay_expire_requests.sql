@@ -1,2 +1,2 @@
--- Forgets request ids whose time is over. For the worker role, which may delete no others.
+-- Removes expired request ids. The worker role may delete no other request ids.
 DELETE FROM relay_requests WHERE expires_at < now();

@@ -1,4 +1,4 @@
--- Says that this server runs. Gives one row: whether it was not known, so that its devices are not known either.
+-- Records that this server runs. Gives one row: true if the server was unknown, and so its devices are unknown too.
 INSERT INTO relay_workers (worker_id)
 VALUES (%(worker_id)s)
 ON CONFLICT (worker_id) DO UPDATE SET seen_at = now()

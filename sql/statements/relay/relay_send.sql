@@ -1,4 +1,4 @@
--- Leaves a message for a server and tells it the key.
+-- Stores a message for a server and notifies the server of its id.
 WITH sent AS (
     INSERT INTO relay_messages (user_id, id, worker_id, body_encrypted, expires_at)
     VALUES (

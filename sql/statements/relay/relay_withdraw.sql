@@ -1,4 +1,4 @@
--- Takes a message back. Gives one row, or none when it is not there: never sent, taken or over.
+-- Withdraws a message. Gives one row, or none if it does not exist: never sent, taken or expired.
 DELETE FROM relay_messages
 WHERE user_id = %(user_id)s AND id = %(id)s
 RETURNING id;

@@ -1,2 +1,2 @@
--- The servers that were seen lately.
+-- The servers with a recent heartbeat.
 SELECT worker_id FROM relay_workers WHERE seen_at > now() - make_interval(secs => %(stale_s)s);

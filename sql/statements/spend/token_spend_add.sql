@@ -1,4 +1,4 @@
--- Adds to what the user spent on a day, and removes days that no server counts on any more.
+-- Adds to the tokens a user spent on a day, and removes old days that no server counts any more.
 WITH over AS (
     DELETE FROM token_spend WHERE user_id = %(user_id)s AND day < %(day)s::date - 1
 )

@@ -1,4 +1,4 @@
--- Notes that a device of the user is here now, and what client it runs. Gives one row: whether it is new.
+-- Records that a device of the user connected, and its client. Gives one row: whether the device is new.
 INSERT INTO devices (user_id, device_id, client_name, client_version, client_platform)
 VALUES (%(user_id)s, %(device_id)s, %(client_name)s, %(client_version)s, %(client_platform)s)
 ON CONFLICT (user_id, device_id) DO UPDATE

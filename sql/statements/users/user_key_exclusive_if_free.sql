@@ -1,2 +1,2 @@
--- Like user_key_exclusive, but gives no row when others hold the key: for what can be done another time.
+-- Like user_key_exclusive, but gives no row if another transaction holds the key: for work that can wait.
 SELECT encryption_key FROM users WHERE user_id = %(user_id)s FOR NO KEY UPDATE SKIP LOCKED;

@@ -1,2 +1,2 @@
--- The user's wrapped key, which nobody replaces until the transaction ends, while others may add rows under it too.
+-- The user's wrapped key, locked against replacement until the transaction ends. Others may use it at the same time.
 SELECT encryption_key FROM users WHERE user_id = %(user_id)s FOR SHARE;

@@ -1,4 +1,4 @@
-"""Times at and beyond the ends of what Python holds: written and read without one row failing the others."""
+"""Times at and beyond the ends of Python's range: no stored time makes reading the others fail."""
 
 from __future__ import annotations
 

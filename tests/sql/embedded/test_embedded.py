@@ -60,7 +60,7 @@ def answer(conninfo: str, query: bytes = b"SELECT 1") -> object:
 
 @contextmanager
 def another_process(home: Path) -> Iterator[subprocess.Popen[str]]:
-    """A process of its own that has a share in the server until its standard input is closed."""
+    """A separate process that uses the server until its standard input is closed."""
     command = [sys.executable, "-W", "error", "-c", HOLD_A_SHARE, str(home)]
     root = Path(__file__).parents[3]
     with subprocess.Popen(  # noqa: S603 - our own interpreter and script
@@ -206,10 +206,11 @@ def test_a_path_too_long_for_a_socket(home: Path, monkeypatch: pytest.MonkeyPatc
     conninfo = server.start()
     socket_dir = Path(str(conninfo_to_dict(conninfo)["host"]))
     assert answer(conninfo) == 1
-    server.stop()
-    (deep / "cluster").rename(home / "cluster")
     assert socket_dir.parent == home.parent
     assert socket_dir.stat().st_mode & 0o777 == 0o700
+    server.stop()
+    (deep / "cluster").rename(home / "cluster")
+    assert not socket_dir.exists(), "no temporary folder stays behind"
 
 
 def test_the_environment_of_another_database_does_not_matter(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

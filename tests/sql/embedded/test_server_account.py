@@ -88,12 +88,12 @@ def test_what_somebody_else_put_there_is_refused(directory: Path) -> None:
     theirs = directory / "theirs"
     theirs.touch()
     os.chown(theirs, 12345, 12345)
-    with pytest.raises(PermissionError, match="theirs belongs to someone else"):
+    with pytest.raises(PermissionError, match="theirs is a link or belongs to another account"):
         OTHER.give(theirs)
 
 
 def test_a_link_is_refused(directory: Path) -> None:
     link = directory / "link"
     link.symlink_to(directory)
-    with pytest.raises(PermissionError, match="link belongs to someone else"):
+    with pytest.raises(PermissionError, match="link is a link or belongs to another account"):
         ServerAccount().give(link)
