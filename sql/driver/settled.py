@@ -51,7 +51,7 @@ class SettledConnection(psycopg.AsyncConnection[Row]):
     def discard(self) -> None:
         """Close without telling the server. `broken` is true afterwards, unless `close` was called."""
         if self.pgconn.status != pq.ConnStatus.BAD:
-            # Tell Trio before libpq closes the socket: the operating system may reuse the descriptor's number immediately.
+            # Tell Trio before libpq closes the socket: the operating system may soon reuse the descriptor's number.
             trio.lowlevel.notify_closing(self.pgconn.socket)
         self.pgconn.finish()
 
