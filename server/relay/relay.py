@@ -1,7 +1,7 @@
 """Sends frames between the servers of one database. Each server has the sockets of some devices.
 
-Every server takes its messages from a table, in order. A notification announces each message. The server also looks for
-missed messages when it has begun to listen again and at every heartbeat.
+Every server takes its messages from a table, in order for each user. A notification announces each message. The server
+also looks for missed messages when it has begun to listen again and at every heartbeat.
 
 A call has two deadlines. The asking server's decides. The device's server applies the rest of the same time, by the
 database's clock, so that the device withdraws the call even if the asking server is gone. A call that is abandoned
@@ -11,7 +11,6 @@ exactly one result; a later answer is unknown.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import partial
 from typing import Final, Literal
 from uuid import UUID
@@ -21,6 +20,7 @@ import trio
 
 from memory.keys import KeyRing
 from server.devices import DeviceRegistry, DeviceSide
+from server.relay.arrivals import Arrivals
 from server.relay.link import OpenCalls, RelayedFrame, RelayedLink
 from server.relay.messages import (
     SEAL_LABEL,
@@ -31,6 +31,7 @@ from server.relay.messages import (
     Message,
     Replaced,
     Seal,
+    Unreadable,
 )
 from server.relay.send_queue import SendQueue
 from server.relay.served_calls import ServedCalls
@@ -50,7 +51,6 @@ STALE_S: Final = 8.0
 _SLOW_TAKE_S: Final = STALE_S - 2 * HEARTBEAT_S
 _LOOKUP_S: Final = 3.0
 _EXPIRE_S: Final = 30.0
-_ARRIVALS: Final = 10_000
 _LASTING_S: Final = 30.0
 
 
@@ -76,7 +76,7 @@ class Relay:
         self._sessions: dict[tuple[UUID, UUID], UUID] = {}
         self._out = SendQueue(store)
         self._served_calls = ServedCalls(self._reply)
-        self._arrived, self._arrivals = trio.open_memory_channel[tuple[UUID, UUID]](_ARRIVALS)
+        self._arrivals = Arrivals(self._take)
         self._look = trio.Event()
         self._expire_at = 0.0
 
@@ -168,7 +168,7 @@ class Relay:
             await self._beat()
             nursery.start_soon(self._listen)
             nursery.start_soon(self._out.run)
-            nursery.start_soon(self._take_all)
+            nursery.start_soon(self._arrivals.run)
             nursery.start_soon(self._served_calls.run)
             nursery.start_soon(self._keep_in_touch)
             task_status.started()
@@ -185,20 +185,15 @@ class Relay:
     async def _listen(self) -> None:
         def heard(payload: str) -> None:
             try:
-                user_id, message_id = map(UUID, payload.split())
+                user_id, _message_id = map(UUID, payload.split())
             except ValueError:  # any client of the database may send notifications
                 return
-            self._note(user_id, message_id)
+            self._arrivals.note(user_id)
 
         def listening() -> None:
             self._look.set()
 
         await listen(self._conninfo, channel_of(self.server_id), on_listening=listening, on_notification=heard)
-
-    def _note(self, user_id: UUID, message_id: UUID) -> None:
-        # A message that finds no room here is found at a later heartbeat.
-        with suppress(trio.WouldBlock):
-            self._arrived.send_nowait((user_id, message_id))
 
     async def _keep_in_touch(self) -> None:
         """At every heartbeat: record that this server runs, see which others run, and look for missed messages."""
@@ -212,13 +207,12 @@ class Relay:
         try:
             with trio.fail_after(STALE_S):
                 if await self._store.heartbeat():
-                    for (user_id, device_id), session_id in list(self._sessions.items()):
-                        await self._store.join(user_id, device_id, session_id)
+                    await self._rejoin()
                 # Read before `live`: a server that is called after this line need not be in `live` yet.
                 known = set(self._open_calls)
                 live = await self._store.live()
-                for user_id, message_id in await self._store.waiting():
-                    self._note(user_id, message_id)
+                for user_id in await self._store.waiting():
+                    self._arrivals.note(user_id)
                 if trio.current_time() >= self._expire_at:
                     self._expire_at = trio.current_time() + _EXPIRE_S
                     await self._store.expire()
@@ -230,19 +224,32 @@ class Relay:
             log.warning("relay_server_gone", server=str(server_id))
             self._open_calls.pop(server_id).all_gone()
 
+    async def _rejoin(self) -> None:
+        """Record this server's devices again, after other servers had treated it as gone.
+
+        A device may have connected to another server meanwhile. Its session here ends.
+        """
+        for (user_id, device_id), session_id in list(self._sessions.items()):
+            if not await self._store.rejoin(user_id, device_id, session_id):
+                self._replaced(user_id, device_id, session_id)
+
     # ---- what arrives -----------------------------------------------------------------------------------------------
 
-    async def _take_all(self) -> None:
-        async for user_id, message_id in self._arrivals:
-            began = trio.current_time()
-            try:
-                taken = await self._store.take(user_id, message_id)
-            # A boundary: one message must not stop the next ones. A message that is still in the table is found again.
-            except Exception as error:  # noqa: BLE001
-                log.warning("relay_take_failed", reason=type(error).__name__, detail=str(error))
-                continue
-            if taken is not None:
-                self._handle(user_id, taken[0], taken[1], trio.current_time() - began)
+    async def _take(self, user_id: UUID) -> bool:
+        began = trio.current_time()
+        try:
+            taken, more = await self._store.take(user_id)
+        # A boundary: a failure must not affect other users. Messages that are still in the table are found again.
+        except Exception as error:  # noqa: BLE001
+            log.warning("relay_take_failed", reason=type(error).__name__, detail=str(error))
+            return False
+        took_s = trio.current_time() - began
+        for one in taken:
+            if isinstance(one.message, Unreadable):
+                log.warning("relay_take_failed", reason=type(one.message).__name__, detail=str(one.message))
+            else:
+                self._handle(user_id, one.message, one.left_s, took_s)
+        return more
 
     def _handle(self, user_id: UUID, message: Message, left_s: float, took_s: float) -> None:
         match message:
@@ -260,9 +267,13 @@ class Relay:
             case Announced():
                 self._registry.deliver(user_id, message.frame)
             case Replaced():
-                link = self._registry.find(user_id, message.device_id)
-                if link is not None and self._sessions.get((user_id, message.device_id)) == message.connection_id:
-                    link.close(CloseCode.REPLACED, "this device connected again")
+                self._replaced(user_id, message.device_id, message.connection_id)
+
+    def _replaced(self, user_id: UUID, device_id: UUID, session_id: UUID) -> None:
+        """Another server has the device: end this session, unless it has ended."""
+        link = self._registry.find(user_id, device_id)
+        if link is not None and self._sessions.get((user_id, device_id)) == session_id:
+            link.close(CloseCode.REPLACED, "this device connected again")
 
 
 def open_relay(

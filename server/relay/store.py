@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID, uuid4
 
-from server.relay.messages import Message, Seal
+from server.relay.messages import Message, Seal, Unreadable
 from sql.pool import Pool
 from sql.statements import Statements
 from sql.tenant import listing, scoped
 
 _FORGET_S: Final = 60.0
-_BATCH: Final = 500
+_USERS: Final = 500
+_BATCH: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A message that was taken out, or why it can't be read; and the seconds that were left until it expired."""
+
+    message: Message | Unreadable
+    left_s: float
 
 
 def channel_of(server_id: UUID) -> str:
@@ -67,6 +77,18 @@ class RelayStore:
         row = await cursor.fetchone()
         return None if row is None or row[0] is None else (row[0], row[1])
 
+    async def rejoin(self, user_id: UUID, device_id: UUID, connection_id: UUID) -> bool:
+        """Like `join`, but changes nothing and returns False if a running server has a newer connection of it."""
+        values = self._device(user_id, device_id, connection_id)
+        async with scoped(self._pool, user_id) as connection:
+            await connection.execute(self._statements["relay_device_lock"], values)
+            elsewhere = {**values, "stale_s": self._stale_s}
+            cursor = await connection.execute(self._statements["relay_device_elsewhere"], elsewhere)
+            if await cursor.fetchone() is not None:
+                return False
+            await connection.execute(self._statements["relay_device_join"], values)
+        return True
+
     async def part(self, user_id: UUID, device_id: UUID, connection_id: UUID) -> None:
         """Record that the device's socket is closed."""
         values = self._device(user_id, device_id, connection_id)
@@ -106,23 +128,29 @@ class RelayStore:
             cursor = await connection.execute(self._statements["relay_withdraw"], values)
         return await cursor.fetchone() is not None
 
-    async def take(self, user_id: UUID, message_id: UUID) -> tuple[Message, float] | None:
-        """Take a message out. Returns it and the seconds that were left until it would have expired.
+    async def take(self, user_id: UUID) -> tuple[list[Taken], bool]:
+        """Take the oldest messages of a user out, in the order of sending. The flag is true if more may wait.
 
-        None if it was taken or withdrawn, or has expired. Also raises `messages.Unreadable`.
+        A message is in the answer of one `take` at most, and in none if it was withdrawn or has expired.
         """
-        values = {"user_id": user_id, "id": message_id, "worker_id": self.server_id}
+        values = {"user_id": user_id, "worker_id": self.server_id, "limit": _BATCH}
         async with scoped(self._pool, user_id) as connection:
             cursor = await connection.execute(self._statements["relay_take"], values)
-        row = await cursor.fetchone()
-        return None if row is None else (self._seal.open(user_id, message_id, bytes(row[0])), float(row[1]))
+        rows = await cursor.fetchall()
+        return [self._taken(user_id, *row) for row in rows], len(rows) == _BATCH
 
-    async def waiting(self) -> list[tuple[UUID, UUID]]:
-        """(user id, message id) of each message that waits for this server, in order."""
+    def _taken(self, user_id: UUID, message_id: UUID, body: bytes, left_s: float) -> Taken:
+        try:
+            return Taken(self._seal.open(user_id, message_id, bytes(body)), left_s)
+        except Unreadable as error:
+            return Taken(error, left_s)
+
+    async def waiting(self) -> list[UUID]:
+        """The users with messages that wait for this server, the longest wait first, at most 500."""
         async with listing(self._pool) as connection:
-            values = {"worker_id": self.server_id, "limit": _BATCH}
+            values = {"worker_id": self.server_id, "limit": _USERS}
             cursor = await connection.execute(self._statements["relay_waiting"], values)
-        return [(user_id, message_id) for user_id, message_id in await cursor.fetchall()]
+        return [user_id for (user_id,) in await cursor.fetchall()]
 
     async def claim(self, user_id: UUID, request_id: UUID, ttl_s: float) -> bool:
         """Take a request id into use for `ttl_s` seconds. Returns False if a server has it."""

@@ -1,5 +1,14 @@
--- Takes a message, at most once. Gives it and the seconds until it expires.
--- No row if it was taken, withdrawn or expired.
-DELETE FROM relay_messages
-WHERE user_id = %(user_id)s AND id = %(id)s AND worker_id = %(worker_id)s AND expires_at > clock_timestamp()
-RETURNING body_encrypted, extract(epoch FROM expires_at - clock_timestamp())::float8 AS left_s;
+-- Takes the oldest messages of a user that wait for a server, each at most once, in the order of sending.
+-- Gives them and the seconds until they expire.
+WITH oldest AS (
+    SELECT id
+    FROM relay_messages
+    WHERE user_id = %(user_id)s AND worker_id = %(worker_id)s AND expires_at > clock_timestamp()
+    ORDER BY number
+    LIMIT %(limit)s
+), taken AS (
+    DELETE FROM relay_messages
+    WHERE user_id = %(user_id)s AND id IN (SELECT id FROM oldest) AND expires_at > clock_timestamp()
+    RETURNING id, number, body_encrypted, extract(epoch FROM expires_at - clock_timestamp())::float8 AS left_s
+)
+SELECT id, body_encrypted, left_s FROM taken ORDER BY number;

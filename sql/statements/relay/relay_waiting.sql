@@ -1,6 +1,7 @@
--- The ids of the messages that wait for a server, in the order of sending. For the worker role.
-SELECT user_id, id
+-- The users with messages that wait for a server, the longest wait first. For the worker role.
+SELECT user_id
 FROM relay_messages
 WHERE worker_id = %(worker_id)s AND expires_at > now()
-ORDER BY number
+GROUP BY user_id
+ORDER BY min(number)
 LIMIT %(limit)s;

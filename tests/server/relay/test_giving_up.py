@@ -56,7 +56,7 @@ async def asked_of_a_stopped_server(database: str, **settings: Any) -> AsyncIter
         yield one, account, stopped
 
 
-async def waiting(store: RelayStore) -> list[tuple[UUID, UUID]]:
+async def waiting(store: RelayStore) -> list[UUID]:
     with trio.fail_after(60):
         while not (found := await store.waiting()):  # noqa: ASYNC110 - nothing in this process says so
             await trio.sleep(0.01)
@@ -73,12 +73,12 @@ async def test_a_stopped_server_that_resumes_does_not_find_an_abandoned_call(dat
     async with asked_of_a_stopped_server(database) as (one, account, stopped):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(chat, one, account)
-            ((user_id, call_id),) = await waiting(stopped)
+            (user_id,) = await waiting(stopped)
             await stopped.leave()  # as if it had missed its heartbeats
         assert "device_gone" in results(one)[0]
         # Long before the call's own deadline of 30 s.
         await nothing_waits(stopped)
-        assert await stopped.take(user_id, call_id) is None
+        assert await stopped.take(user_id) == ([], False)
 
 
 async def test_a_call_withdrawn_before_it_was_taken_leaves_nothing(database: str) -> None:
@@ -144,12 +144,12 @@ async def test_a_message_is_taken_with_the_rest_of_its_time(database: str) -> No
         )
         message = ForDevice(device_id=uuid4(), asker=uuid4(), within_s=9, frame=frame)
         await store.send(user_id, store.server_id, message, 5, message_id)
-        taken = await store.take(user_id, message_id)
-        assert taken is not None
-        assert taken[0] == message
-        assert 0 < taken[1] <= 5
+        (taken,), more = await store.take(user_id)
+        assert taken.message == message
+        assert 0 < taken.left_s <= 5
+        assert not more
         await store.send(user_id, store.server_id, message, -0.001, message_id)
-        assert await store.take(user_id, message_id) is None
+        assert await store.take(user_id) == ([], False)
         assert await store.withdraw(user_id, message_id)
         assert not await store.withdraw(user_id, message_id)
 
