@@ -6,7 +6,8 @@ events. See `parser.events` for what comes out and `parser.blocks` for what a va
 
 from parser.block_parser import BlockParser
 from parser.blocks import Block, BlockType, ChartBlock, ChartType, Entity, EntityRefBlock, TableBlock, TimelineBlock
-from parser.events import BlockOpened, BlockReady, BlockRejected, Event, RejectReason, TextDelta
+from parser.degradation import degraded
+from parser.events import BlockOpened, BlockReady, BlockRejected, Event, RejectReason, Repair, TextDelta
 from parser.limits import Limits
 from parser.surrogates import SurrogateMender, well_formed, well_formed_json
 
@@ -24,10 +25,12 @@ __all__ = [
     "Event",
     "Limits",
     "RejectReason",
+    "Repair",
     "SurrogateMender",
     "TableBlock",
     "TextDelta",
     "TimelineBlock",
+    "degraded",
     "well_formed",
     "well_formed_json",
 ]

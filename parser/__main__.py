@@ -24,8 +24,9 @@ def event_as_json(event: Event) -> dict[str, Any]:
     """An event as a JSON object; `event` is its class."""
     fields: dict[str, Any] = {"event": type(event).__name__}
     if isinstance(event, BlockReady):
-        return fields | {"index": event.index, "block": event.block.model_dump(mode="json")}
-    return fields | {name: getattr(event, name) for name in event.__slots__}
+        repairs = {"repairs": list(event.repairs)} if event.repairs else {}
+        return fields | {"index": event.index, "block": event.block.model_dump(mode="json")} | repairs
+    return fields | {name: getattr(event, name) for name in event.__slots__ if name != "source"}
 
 
 def main(arguments: Sequence[str], source: TextIO, out: TextIO) -> int:

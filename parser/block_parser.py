@@ -5,128 +5,131 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from parser.block_reader import EXCERPT, READERS, BlockReader
+from parser.block_reader import strict_block
 from parser.blocks import BlockType
-from parser.events import BlockOpened, Event, TextDelta
-from parser.limits import Limits, is_ours
-from parser.states import ATTEMPT, NEXT, TRANSITIONS, UNFINISHED, Signal, State
-from parser.strings import decode_short
-from parser.surrogates import SurrogateMender
+from parser.events import BlockReady, Event, TextDelta
+from parser.heads import (
+    NEXT_HEAD,
+)
+from parser.limits import Limits
+from parser.object_scanner import Found
+from parser.openings import Openings
+from parser.states import Signal, State
 
 _BYTE_ORDER_MARK = "\ufeff"
-_SPACE = re.compile(r"[ \t\r\n]*")
-_OPENER = re.compile(r"[\[{`]")
-_BRACKET = re.compile(r"[\[{]")
-_BATCH = 256  # characters of tokens that wait
+_PLAIN = {quote: re.compile(f"[^{quote}\\\\{{}}\ud800-\udfff]+").fullmatch for quote in "\"'"}
+# In an array no character of text is shorter than this, so nothing that can be shown waits.
+_SHORTEST_HEAD = len('{"type":"text"')
+_BRACE = re.compile("[{}]")
+STRUCTURED = {kind.value: kind for kind in BlockType if kind is not BlockType.TEXT}
+_TEXT, _STRUCTURE = State.TEXT, State.STRUCTURE
 
 
-# Looking up a member of an enum costs more than the rest of what is done for most tokens.
-_CLOSED, _STRUCTURE, _HEAD, _FENCE_INFO = State.CLOSED, State.STRUCTURE, State.HEAD, State.FENCE_INFO
-_TEXT, _MEMBERS, _PROSE, _AFTER = State.TEXT, State.MEMBERS, State.PROSE, State.AFTER
-_PUSHING = frozenset((State.HEAD, State.MEMBERS, State.STRUCTURE))
-_OTHERS: Mapping[State, State | None] = {state: TRANSITIONS[state].get(Signal.OTHER) for state in State}
-
-
-class BlockParser:
+class BlockParser(Openings):
     """Feed it the characters of one answer as they come; act on the events.
 
     Never raises for what it is fed. Holds at most one block (`Limits.block_bytes`) and, between blocks,
-    `Limits.lookahead_chars`. Not for use by two tasks at once.
+    `Limits.lookahead_chars`. Not for use by two tasks at the same time.
     """
 
     def __init__(self, limits: Limits | None = None) -> None:
-        self._limits = limits or Limits()
-        self._state = State.START
-        self._events: list[Event] = []
-        self._index = -1  # of the newest block
-        self._offset = 0  # characters taken before the ones in hand
-        self._base = 0  # the offset of the first character of the text in hand
-        self._mender = SurrogateMender()
-        # Inside a block, tokens with which nothing can happen wait, up to `_room` characters: in members of members,
-        # those before `_closing` brackets have closed; elsewhere, those without a brace and, once `_quoted`, a quote.
-        self._room = 0
-        self._closing = 0
-        self._quoted = False
-        self._batch: list[str] = []
-        # In a text block's content with nothing held of a character: where to keep what was taken.
-        self._keep: Callable[[str], object] | None = None
-        # Between blocks.
-        self._held = ""  # text that may be the beginning of a block
-        self._origin = State.START  # where it began
-        self._in_prose = False  # whether the newest block is open prose
-        self._fenced = False
-        self._wrappers = 0
-        self._block: BlockReader | None = None  # from its first key to its end
-        self._duplicate_keys = 0  # in the blocks before it
+        super().__init__(limits or Limits())
 
     def __repr__(self) -> str:
-        return f"<BlockParser {self._state.value}, block {self._index}, offset {self._offset}>"
-
-    @property
-    def duplicate_keys(self) -> int:
-        """How many keys occurred again in their object so far; the last one counts."""
-        return self._duplicate_keys + (self._block.duplicate_keys if self._block else 0)
+        return f"<BlockParser {self._state.value}, block {self._index}, offset {self._base}>"
 
     def feed(self, text: str) -> list[Event]:
         """Take the next characters, cut anywhere; the events they complete. Raises `ValueError` after `close`."""
-        keep = self._keep
-        if keep is not None:
-            # Nearly every token is nothing but content. No surrogate or control character is printable.
-            if '"' not in text and text.isprintable() and 0 < len(text) <= EXCERPT:
-                decoded = text if "\\" not in text else decode_short(text)
-                if decoded:
-                    keep(text)
-                    self._offset += len(text)
-                    return [TextDelta(self._index, decoded)]
-        elif (room := self._room - len(text)) > 0:
-            closing = self._closing
-            if closing:
-                waits = True
-                if "]" in text or "}" in text:
-                    self._closing = closing = closing - text.count("]") - text.count("}")
-                    waits = closing > 0
-            elif "}" in text:
-                waits = False
-            elif '"' in text:
-                waits = not self._quoted and "\\" not in text and text.count('"') == 1
-                self._quoted = True
-            else:
-                waits = True
-            if waits:
-                self._room = room
-                self._batch.append(text)
-                return []
-        if self._state is _CLOSED:
+        room = self._room - len(text)
+        if room > 0:
+            self._room = room
+            self._waiting.append(text)
+            if "}" not in text:
+                if "{" not in text:
+                    return []
+                self._depth += text.count("{")
+                if '{"' in text or text[-1] == "{":
+                    return []
+            elif (events := self._close_braces(text)) is not None:
+                return events
+            return self._take("", last=False)
+        if self._plain is not None:
+            if self._plain(text):
+                self._base += len(text)
+                return [TextDelta(self._index, text)]
+        elif self._heads:
+            return self._head(text)
+        if self._state is State.CLOSED:
             raise ValueError("feed() after close()")
-        events: list[Event] = []
-        self._events = events
-        if self._batch:
-            self._batch.append(text)
-            text = "".join(self._batch)
-            self._batch.clear()
-        block = self._block
-        if self._state is not _STRUCTURE or block is None or self._mender.held or not self._push(block, text):
-            self._take(text, last=False)
+        return self._take(text, last=False)
+
+    def _head(self, text: str) -> list[Event]:
+        """The next characters of what is most likely another block's head."""
+        self._carry = carry = self._carry + text
+        if len(carry) < _SHORTEST_HEAD and carry[:1] in ", {":
+            return []
+        if head := NEXT_HEAD.match(carry):
+            if head["end"]:
+                if head["type"] in STRUCTURED:
+                    return self._open_next(head)
+            elif head.end() == len(carry):
+                return []
+        return self._take("", last=False)
+
+    def _close_braces(self, text: str) -> list[Event] | None:
+        """Count the braces of a token of a structured block: the events, or None if there is doubt."""
+        depth = self._depth
+        closes = text.count("}")
+        if closes < depth:
+            self._depth = depth + text.count("{") - closes
+            return []
+        end = 0
+        while depth:
+            brace = _BRACE.search(text, end)
+            if brace is None:
+                self._depth = depth
+                return []
+            depth += 1 if brace.group() == "{" else -1
+            end = brace.end()
+        waiting = self._waiting
+        if end < len(text):
+            waiting[-1] = text[:end]
+        whole = "".join(waiting)
+        if self._structure.parts:
+            whole = "".join(self._structure.parts) + whole
+        block = strict_block(self._kind, whole, self._limits, self._decoder)
+        if block is None or (
+            len(whole) * 4 > self._limits.block_bytes and len(whole.encode()) > self._limits.block_bytes
+        ):
+            waiting[-1] = text
+            return None
+        self.work += len(whole)
+        events: list[Event] = [BlockReady(self._index, block)]
+        self._go(Signal.BLOCK_END)
+        self._base = self._began + len(whole)
+        waiting.clear()
         self._foresee()
+        if end < len(text):
+            events += self.feed(text[end:])
         return events
 
-    def _foresee(self) -> None:
-        """Say which of the next tokens may wait, or are content and nothing else."""
-        state = self._state
-        self._room = 0
-        self._keep = None
-        block = self._block
-        if block is None:
-            return
-        if state is _TEXT:
-            if not self._mender.held:
-                self._keep = block.keep
-        elif state in _PUSHING:
-            self._room = _BATCH
-            builder = block.builder
-            strings = builder.strings
-            self._closing = builder.depth - 1 if state is _STRUCTURE and not strings.stalled else 0
-            self._quoted = state is _MEMBERS or strings.inside
+    def _open_next(self, head: re.Match[str]) -> list[Event]:
+        """The head of the next structured block is whole; it waits, as nothing in it can end the block."""
+        carry = self._carry
+        begin = carry.index("{")
+        end = head.end()
+        self._carry = ""
+        self._base += begin
+        events: list[Event] = []
+        self._events = events
+        self._open_structure(STRUCTURED[head["type"]], 0, raw=False)
+        self._heads = False
+        self._room = self._limits.block_bytes - end
+        self._depth = 1
+        self._waiting.append(carry[begin:end])
+        if end < len(carry):
+            events += self.feed(carry[end:])
+        return events
 
     def close(self) -> list[Event]:
         """The answer is over: the events of what was held, and one `BlockRejected` for a block that is unfinished.
@@ -135,185 +138,139 @@ class BlockParser:
         """
         if self._state is State.CLOSED:
             return []
-        events: list[Event] = []
-        self._events = events
-        self._take("".join(self._batch), last=True)
-        self._batch.clear()
-        self._room = 0
-        self._keep = None
-        if self._held:
-            if self._state is not State.EMPTY_ARRAY or self._origin is not State.START:
-                self._write_prose(self._held)
-            self._held = ""
-        elif self._block and self._state in UNFINISHED:
-            events.append(self._block.unfinished(self._offset))
+        events = self._take("", last=True)
         self._go(Signal.CLOSE)
-        self._events = []
         return events
 
-    # ---- the text in hand -------------------------------------------------------------------------------------------
-
-    def _take(self, text: str, *, last: bool) -> None:
+    def _take(self, text: str, *, last: bool) -> list[Event]:
+        """The way of the transition table, for all that waits and `text`."""
+        events: list[Event] = []
+        self._events = events
+        if self._waiting:
+            text = "".join(self._waiting) + text
+            self._waiting.clear()
         if last or self._mender.held or not text.isascii():
             text = self._mender.mend(text, last=last)
-        if not text:
-            return
-        if self._offset == 0 and text[0] == _BYTE_ORDER_MARK:
-            self._offset = 1
+        if self._encoded is not None:
+            text = self._encoded.decode(text, last=last)
+        if self._carry:
+            text = self._carry + text
+            self._carry = ""
+        if text and self._base == 0 and text[0] == _BYTE_ORDER_MARK:
             text = text[1:]
-        self._run(text, self._offset)
-        self._offset += len(text)
+            self._base = 1
+        self._run(text, last=last)
+        self._foresee()
+        return events
 
-    def _push(self, block: BlockReader, text: str) -> bool:
-        """The short way of `_run` for a token in a block that is no text; false if it has a surrogate or is long."""
-        if len(text) > 2 * _BATCH:
-            return False
-        builder = block.builder
-        before = len(builder.source)
-        try:
-            builder.push(text)
-        except UnicodeEncodeError:
-            return False
-        base = self._offset
-        self._offset += len(text)
-        if builder.fault is not None or builder.done:
-            position, signal = block.settle(text, 0, len(text), before, base, self._events)
-            if signal is not None:
-                self._advance(block, signal, base + position)
-            self._run(text[position:], base + position)
-        return True
+    def _foresee(self) -> None:
+        """Say which fast path the next token may take."""
+        self._plain = None
+        self._room = 0
+        self._heads = False
+        if self._mender.held or self._encoded is not None:
+            return
+        if self._state is _STRUCTURE:
+            structure = self._structure
+            self._room = self._limits.block_bytes - structure.bytes - len(self._carry)
+            self._depth = structure.depth
+            if self._carry:
+                self._waiting.append(self._carry)
+                self._depth += self._carry.count("{")
+                self._carry = ""
+        elif self._state is _TEXT:
+            if not self._carry:
+                self._plain = _PLAIN[self._reader.quote]
+        elif self._state is State.AFTER:
+            self._heads = not self._carry and self._layers[-1:] == ["["]
 
-    def _run(self, text: str, base: int) -> None:
-        """Work through `text`, whose first character has the offset `base`. Nested when held text is read again."""
-        outer = self._base
-        self._base = base
+    def _run(self, text: str, *, last: bool) -> None:
+        """Work through `text`, whose first character has the offset `_base`, and carry what needs more."""
+        self._text = text
+        self._last = last
+        self._stalled = False
+        self._object_at = -1
         position = 0
-        while position < len(text):
-            block = self._block
-            if block is None:
-                position = _STEPS[self._state](self, text, position)
-                continue
-            position, signal = READERS[self._state](block, text, position, base, self._events)
-            if signal is not None:
-                self._advance(block, signal, base + position)
-        self._base = outer
+        while position < len(self._text) and not self._stalled:
+            self.work += 1
+            position = _STEPS[self._state](self, position)
+        if last:
+            self._end_open()
+            self._base += len(self._text)
+            self._carry = ""
+        else:
+            self._carry = self._text[position:]
+            self._base += position
+        self._text = ""
 
-    def _go(self, signal: Signal) -> None:
-        self._state = TRANSITIONS[self._state][signal]
-
-    # ---- between blocks ---------------------------------------------------------------------------------------------
-
-    def _between(self, text: str, position: int) -> int:
-        space = _SPACE.match(text, position)
-        if space and space.end() > position:
-            return space.end()
-        character = text[position]
-        state = NEXT[self._state].get(character, _PROSE)
-        if state is _PROSE:
-            self._state = state
-            return position
-        if state is not _AFTER:
-            return self._hold(character, state, position)
-        if character == "]" and self._wrappers:
-            self._wrappers -= 1
-            self._go(Signal.WRAPPER_TAIL)
-            self._block = BlockReader(self._index, self._limits)
-        elif character == "}" and self._wrappers:
-            self._wrappers -= 1
-        return position + 1
-
-    def _prose(self, text: str, position: int) -> int:
-        opener = _OPENER.search(text, position)
-        if opener is None:
-            self._write_prose(text[position:])
-            return len(text)
-        if opener.start() > position:
-            self._write_prose(text[position : opener.start()])
-        return self._hold(opener.group(), NEXT[self._state][opener.group()], opener.start())
-
-    def _hold(self, character: str, state: State, position: int) -> int:
-        self._held = character
-        self._origin = self._state
-        self._state = state
-        return position + 1
-
-    def _attempt(self, text: str, position: int) -> int:
-        state = self._state
-        start = position
-        stop = min(len(text), start + self._limits.lookahead_chars - len(self._held))
-        while position < stop:
-            character = text[position]
-            following = NEXT[state].get(character, _OTHERS[state])
-            if following is None:
-                self._held += text[start:position]
-                return self._give_back(position)
-            position += 1
-            if following is _HEAD:
-                self._held += text[start:position]
-                return self._open_block(position)
-            if following is _FENCE_INFO and self._fenced and state is not following:
-                self._held = ""
-                self._in_prose = self._fenced = False
-                self._state = TRANSITIONS[state][Signal.FENCE_END]
-                return position
-            state = following
-        self._held += text[start:position]
-        self._state = state
-        if position < len(text):
-            return self._give_back(position, whole=True)
-        return position
-
-    def _give_back(self, position: int, *, whole: bool = False) -> int:
-        """What was held is no block: it is prose, up to the next character in it that may begin one."""
-        held, self._held = self._held, ""
-        brace = held.find("{")
-        again = _BRACKET.search(held, brace + 1) if brace >= 0 and not whole else None
-        cut = again.start() if again else len(held)
-        self._go(Signal.NOT_A_BLOCK)
-        self._write_prose(held[:cut])
-        if cut < len(held):
-            self._run(held[cut:], self._base + position - len(held) + cut)
-        return position
-
-    def _write_prose(self, text: str) -> None:
-        if not self._in_prose:
-            self._in_prose = True
-            self._index += 1
-            self._events.append(BlockOpened(self._index, BlockType.TEXT))
-        self._events.append(TextDelta(self._index, text))
-
-    def _open_block(self, position: int) -> int:
-        """`{ "key" :` has been seen."""
-        held = self._held
-        brace = held.find("{")
-        if self._origin is _PROSE and not is_ours(held[brace + 1 : -1]):
-            return self._give_back(position)
-        self._state = _HEAD
-        self._fenced = self._fenced or held[0] == "`"
-        self._held = ""
-        self._in_prose = False
-        self._index += 1
-        self._block = BlockReader(self._index, self._limits)
-        self._run(held[brace:], self._base + position - len(held) + brace)
-        return position
+    def _run_piece(self, piece: str, base: int) -> None:
+        """Read `piece`, at the offset `base`, as if the answer ended with it, then go on after a block."""
+        outer = self._text, self._base, self._last, self._stalled, self._object_at
+        self._state = State.AFTER
+        self._base = base
+        self._run(piece, last=True)
+        self._state = State.AFTER
+        self._text, self._base, self._last, self._stalled, self._object_at = outer
 
     # ---- in a block -------------------------------------------------------------------------------------------------
 
-    def _advance(self, block: BlockReader, signal: Signal, offset: int) -> None:
-        """Something happened in `block`, before the character at `offset`."""
-        self._state = after = TRANSITIONS[self._state][signal]
-        if after is _AFTER:
-            if signal is Signal.WRAPPER:
-                self._index -= 1
-                self._wrappers += 1
-            self._duplicate_keys += block.duplicate_keys
-            self._block = None
-            if signal is Signal.BLOCK_SEEN:
-                self._run(block.next_block, offset - len(block.next_block))
+    def _in_text(self, position: int) -> int:
+        decoded, at, ended = self._reader.read(self._text, position, last=self._last)
+        if decoded:
+            self._events.append(TextDelta(self._index, decoded))
+        if ended:
+            self._go(Signal.TEXT_END)
+        elif at < len(self._text):
+            return self._stall(at)
+        return at
+
+    def _in_object(self, position: int) -> int:
+        scanner = self._scanner
+        stop = min(len(self._text), position + self._limits.block_bytes - self._size)
+        at, found = scanner.scan(self._text if stop == len(self._text) else self._text[:stop], position)
+        self.work += at - position
+        self._held.append(self._text[position:at])
+        self._size += at - position
+        if found is None:
+            return self._object_too_large(at) if self._size >= self._limits.block_bytes else at
+        if found is Found.END:
+            return self._object_ends(at)
+        if found is Found.CONTENT:
+            self._enter(self._lead)
+            return self._open_text(at, scanner.quote)
+        begin = self._rewind(at)
+        if found is Found.TYPED and scanner.type is not None:
+            self._enter(self._lead)
+            source = self._text[begin : begin + 64]
+            return self._open_structure(scanner.type, begin, raw="'" in source and '"' not in source)
+        self._inner_begins(self._text[begin : begin + scanner.inner])
+        return begin + scanner.inner
+
+    def _in_tail(self, position: int) -> int:
+        stop = min(len(self._text), position + self._limits.block_bytes - self._size)
+        at, found = self._scanner.scan(self._text if stop == len(self._text) else self._text[:stop], position)
+        self.work += at - position
+        self._held.append(self._text[position:at])
+        self._size += at - position
+        if found is Found.INNER:
+            begin = self._rewind(at)
+            self._inner_begins(self._text[begin : begin + self._scanner.inner])
+            return begin + self._scanner.inner
+        if found is Found.END or self._size >= self._limits.block_bytes:
+            self._tail_ends(cut=found is None)
+            self._leave("{")
+            self._go(Signal.BLOCK_END)
+        return at
 
 
-_STEPS: Mapping[State, Callable[[BlockParser, str, int], int]] = {
+_STEPS: Mapping[State, Callable[[BlockParser, int], int]] = {
     State.START: BlockParser._between,
     State.AFTER: BlockParser._between,
     State.PROSE: BlockParser._prose,
-} | dict.fromkeys(ATTEMPT, BlockParser._attempt)
+    State.CODE: BlockParser._code,
+    State.OBJECT: BlockParser._in_object,
+    State.TEXT: BlockParser._in_text,
+    State.TAIL: BlockParser._in_tail,
+    State.STRUCTURE: BlockParser._in_structure,
+    State.SKIP: BlockParser._in_structure,
+}

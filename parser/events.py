@@ -7,7 +7,7 @@ Order, for one block index: `BlockOpened`, then any number of `TextDelta` (text 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from parser.blocks import Block, BlockType
@@ -18,10 +18,6 @@ class RejectReason(StrEnum):
 
     INVALID_JSON = "invalid_json"
     UNFINISHED = "unfinished"
-    MISSING_TYPE = "missing_type"
-    UNKNOWN_TYPE = "unknown_type"
-    DUPLICATE_TYPE = "duplicate_type"
-    DUPLICATE_CONTENT = "duplicate_content"
     INVALID_FIELD = "invalid_field"
     INVALID_NUMBER = "invalid_number"
     UNKNOWN_CHART_TYPE = "unknown_chart_type"
@@ -31,6 +27,28 @@ class RejectReason(StrEnum):
     TOO_MANY_COLUMNS = "too_many_columns"
     TOO_MANY_POINTS = "too_many_points"
     STRING_TOO_LONG = "string_too_long"
+
+
+class Repair(StrEnum):
+    """What was put right in a block that is accepted. The values are stable: they are metric labels and log fields."""
+
+    SYNTAX = "syntax"
+    CLOSERS = "closers"
+    TYPE_NAME = "type_name"
+    TYPE_MISSING = "type_missing"
+    MEMBER_NAME = "member_name"
+    CHART_TYPE = "chart_type"
+    CHART_DATA = "chart_data"
+    TITLE = "title"
+    SERIES = "series"
+    COLOR = "color"
+    NUMBER = "number"
+    GAP = "gap"
+    HEADER = "header"
+    ROW = "row"
+    ID = "id"
+    DATE = "date"
+    ENTITY = "entity"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +78,20 @@ _set_text: Callable[[TextDelta, str], None] = TextDelta.__dict__["text"].__set__
 
 @dataclass(frozen=True, slots=True)
 class BlockReady:
-    """Block `index` is whole and valid."""
+    """Block `index` is whole and valid. `repairs` says what had to be put right first, each kind once."""
 
     index: int
     block: Block
+    repairs: tuple[Repair, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class BlockRejected:
-    """Block `index` was refused or left unfinished; the parser goes on with the next one.
+    """Structured block `index` was refused or left unfinished; the parser goes on with the next one.
 
     `offset` is the number of characters fed before the one at which the fault was seen; `excerpt` is at most 80
-    characters of the source up to there; `detail` is a sentence for a person.
+    characters of the source up to there; `detail` is a sentence for a person. `source` is the block as the model wrote
+    it, as far as it was held: what `parser.degradation` makes something readable of.
     """
 
     index: int
@@ -79,6 +99,7 @@ class BlockRejected:
     offset: int
     excerpt: str
     detail: str
+    source: str = field(default="", repr=False)
 
 
 Event = BlockOpened | TextDelta | BlockReady | BlockRejected
@@ -86,14 +107,14 @@ Event = BlockOpened | TextDelta | BlockReady | BlockRejected
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a block is refused, before its place in the stream is known.
+    """Why a block is refused. `detail` is a sentence for a person that quotes nothing of the block.
 
-    `detail` is a sentence for a person. It quotes nothing of the block.
+    `at` is the index of the fault in the block's source; the end of the source when it is None.
     """
 
     reason: RejectReason
     detail: str
+    at: int | None = None
 
 
-INVALID_JSON = Fault(RejectReason.INVALID_JSON, "The block is not valid JSON.")
 INVALID_NUMBER = Fault(RejectReason.INVALID_NUMBER, "The block has a number that is not finite or is out of range.")

@@ -1,11 +1,7 @@
-"""How large a block may grow, and the names of its members: each limit counts the elements of some of them.
-
-Every limit is enforced while the block is being parsed.
-"""
+"""How large a block may grow before it is refused."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, fields
 
 
@@ -35,24 +31,3 @@ class Limits:
         for field in fields(self):
             if getattr(self, field.name) < 1:
                 raise ValueError(f"{field.name} must be at least 1")
-
-
-# What a block may say about itself. A member that is none of these, and an array of objects, makes a wrapper.
-FIELDS = frozenset(
-    (
-        *("type", "content", "chartType", "title", "data", "config", "from"),
-        *("headers", "rows", "checkpoints", "entity", "ids", "items"),
-    )
-)
-WRAPPER_KEY = "blocks"
-COLUMNS = frozenset(("headers", "config"))
-ROWS = frozenset(("rows", "checkpoints", "ids", "items"))
-
-
-def is_ours(quoted: str) -> bool:
-    """Whether a quoted key is one that a block or a wrapper has."""
-    try:
-        key = json.loads(quoted)
-    except ValueError:
-        return False
-    return key in FIELDS or key == WRAPPER_KEY

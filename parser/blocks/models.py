@@ -63,7 +63,7 @@ class ChartSeries(_Block):
 
 
 class ChartBlock(_Block):
-    """`data` has one object a point; every key of `config` names a numeric series in it."""
+    """`data` has one object a point; every key of `config` names a numeric series in it, in which null is a gap."""
 
     type: Literal[BlockType.CHART]
     chartType: ChartType  # noqa: N815 - the component's own name
@@ -79,7 +79,10 @@ class ChartBlock(_Block):
             values = [point[key] for point in self.data if key in point]
             if not values:
                 raise ValueError(f"config key {key!r} occurs in no row of data")
-            if not _finite(values):
+            numbers = [value for value in values if value is not None]
+            if not numbers:
+                raise ValueError(f"series {key!r} has no number")
+            if not _finite(numbers):
                 raise ValueError(f"series {key!r} has a value that is not a finite number")
         return self
 

@@ -26,9 +26,14 @@ def record_end(
     metrics.request_ended(chat.mode, status, seconds)
     metrics.tokens(usage.input_tokens, usage.output_tokens)
     # A popup is text only, so blocks that it drops are not counted as rejected.
-    for rejected in formatter.rejected if isinstance(formatter, HomeFormatter) else ():
-        metrics.block_rejected(rejected.reason)
-        log.info("block_rejected", block=rejected.index, reason=rejected.reason)
+    if isinstance(formatter, HomeFormatter):
+        for rejected in formatter.rejected:
+            metrics.block_rejected(rejected.reason)
+            log.info("block_rejected", block=rejected.index, reason=rejected.reason)
+        for repair, count in formatter.repairs.items():
+            metrics.block_put_right(repair.value, count)
+        if formatter.repairs:
+            log.info("blocks_put_right", repairs={repair.value: count for repair, count in formatter.repairs.items()})
     log.info(
         "request_ended",
         mode=chat.mode,

@@ -29,7 +29,7 @@ Mode = Literal["home", "popup"]
 ChangeOutcome = Literal["ok", "failed", "refused", "lost", "retried"]
 MemoryOutcome = Literal["ok", "timeout", "failed"]
 ModelUse = Literal["answer", "router", "memory"]
-RepairedAs = Literal["repaired", "invalid_again", "deadline", "model_error"]
+RepairedAs = Literal["repaired", "invalid_again", "deadline", "model_error", "degraded"]
 RequestOutcome = Literal["completed", "cancelled", "failed"]
 
 
@@ -79,14 +79,20 @@ class Metrics:
         )
         self._rejected = Counter(
             "tessera_blocks_rejected",
-            "Invalid blocks of models that were skipped, by reason.",
+            "Blocks of models that could not be shown as written, by reason.",
             ["reason"],
             registry=registry,
         )
         self._repairs = Counter(
             "tessera_block_repairs",
-            "Skipped blocks that a model was asked to correct, by outcome.",
+            "Rejected blocks by outcome: corrected by the model or not, or degraded to a table, a list or a sentence.",
             ["outcome"],
+            registry=registry,
+        )
+        self._put_right = Counter(
+            "tessera_blocks_put_right",
+            "Blocks of models that the parser put right without a model call, by kind of fault.",
+            ["kind"],
             registry=registry,
         )
         self._first_token = Histogram(
@@ -205,6 +211,10 @@ class Metrics:
     def block_rejected(self, reason: str) -> None:
         """A block was skipped. `reason` is one that the parser or the formatter defines, never text of the model."""
         self._rejected.labels(reason).inc()
+
+    def block_put_right(self, kind: str, count: int = 1) -> None:
+        """The parser repaired `count` blocks of an answer in this way, without a model call."""
+        self._put_right.labels(kind).inc(count)
 
     def block_repaired(self, outcome: RepairedAs, count: int = 1) -> None:
         """A model was asked once to correct `count` skipped blocks; `outcome` is that of each."""

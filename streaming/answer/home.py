@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from parser import BlockParser
+from parser import BlockParser, Repair, degraded
 from parser.blocks import (
     BindReason,
     Block,
@@ -46,11 +47,11 @@ _MAX_REJECTED = 100
 
 @dataclass(frozen=True, slots=True)
 class RejectedBlock:
-    """A block that was skipped.
+    """A structured block that is not shown as the model wrote it. Text blocks are always shown.
 
     `reason` is a `RejectReason` or `BindReason` value, or `unresolved`. `block_type` is None if the block did not name
     a known type. `excerpt` is the end of the block's source up to the fault, at most 80 characters. `detail` and
-    `excerpt` are for the model that wrote the block; they must not be logged. `shown`: text of the block was sent.
+    `excerpt` are for the model that wrote the block, and `source` is the block as it wrote it; none may be logged.
     """
 
     index: int
@@ -58,11 +59,11 @@ class RejectedBlock:
     block_type: str | None = None
     detail: str = ""
     excerpt: str = ""
-    shown: bool = False
+    source: str = field(default="", repr=False)
 
 
 class HomeFormatter:
-    """Turns the text of one answer into its frames. Invalid blocks are skipped and recorded; they raise no exception.
+    """Turns the text of one answer into its frames. Invalid blocks are recorded; they raise no exception.
 
     Frames are complete except for `seq`, which the socket's writer sets. With `announce_opened` there are also
     `block_open` frames.
@@ -76,9 +77,11 @@ class HomeFormatter:
         self._announce_opened = announce_opened
         self._parser = BlockParser()
         self._open: tuple[int, str] | None = None  # the newest block's index and type
-        self._shown = False  # whether text of that block has been sent
         self.rejected: list[RejectedBlock] = []
-        """The first hundred blocks that were skipped."""
+        """The first hundred blocks that were rejected."""
+        self.repairs: Counter[Repair] = Counter()
+        """How many blocks were shown after a repair, by kind of repair."""
+        self._unrecorded = 0  # rejected blocks beyond the first hundred
 
     def start(self, agent_name: str) -> list[WsStreamStart]:
         """The first frame of the answer."""
@@ -89,7 +92,6 @@ class HomeFormatter:
         events = self._parser.feed(token)
         # Most tokens are a piece of text and nothing else.
         if len(events) == 1 and isinstance(event := events[0], TextDelta):
-            self._shown = True
             return [self._texts.frame(event.index, event.text)]
         return self._frames(events)
 
@@ -100,9 +102,9 @@ class HomeFormatter:
     def repairable(self, most: int) -> list[RejectedBlock]:
         """At most `most` rejected blocks that the model may write again.
 
-        Blocks of which text was shown are left out, and blocks whose data the model has not fetched.
+        Blocks whose data the model has not fetched are left out.
         """
-        return [block for block in self.rejected if not block.shown and block.reason != BindReason.NOT_FETCHED][:most]
+        return [block for block in self.rejected if block.reason != BindReason.NOT_FETCHED][:most]
 
     def replace(self, rejected: Sequence[RejectedBlock], reply: str) -> list[WsStreamBlock]:
         """The frames of the blocks in `reply`, with which a model replaces `rejected`.
@@ -126,26 +128,41 @@ class HomeFormatter:
                         frames.append(self._block_frame(replaced.index, block, data))
         return frames
 
+    def degrade(self, replaced: Collection[int]) -> list[StreamText | WsStreamBlock]:
+        """What is shown instead of each rejected block whose index is not in `replaced`; see `parser.degradation`."""
+        frames: list[StreamText | WsStreamBlock] = []
+        for block in self.rejected:
+            if block.index in replaced:
+                continue
+            shown = degraded(block.block_type, block.source)
+            if isinstance(shown, str):
+                frames.append(self._texts.frame(block.index, shown))
+            else:
+                frames.append(self._block_frame(block.index, shown, shown.model_dump(mode="json", exclude={"type"})))
+        if self._unrecorded and self._open is not None:
+            text = f"{self._unrecorded} more parts of the answer could not be shown."
+            frames.append(self._texts.frame(self._open[0] + 1, text))
+        return frames
+
     def _frames(self, events: Sequence[Event]) -> list[HomeFrame]:
         frames: list[HomeFrame] = []
         for event in events:
             match event:
                 case TextDelta(index, text):
-                    self._shown = True
                     self._append_text(frames, index, text)
-                case BlockReady(index, block):
+                case BlockReady(index, block, repairs):
+                    self.repairs.update(repairs)
                     data = self._data(block)
                     if isinstance(data, dict):
                         frames.append(self._block_frame(index, block, data))
                     else:
-                        self._reject(RejectedBlock(index, data.reason, block.type.value, data.detail))
-                case BlockRejected(index=index, reason=reason, detail=detail, excerpt=excerpt):
-                    known = self._open is not None and self._open[0] == index
-                    kind = self._open[1] if self._open is not None and known else None
-                    self._reject(RejectedBlock(index, reason.value, kind, detail, excerpt, known and self._shown))
+                        source = block.model_dump_json(by_alias=True)
+                        self._reject(RejectedBlock(index, data.reason, block.type.value, data.detail, source=source))
+                case BlockRejected(index=index, reason=reason, detail=detail, excerpt=excerpt, source=source):
+                    kind = self._open[1] if self._open is not None and self._open[0] == index else None
+                    self._reject(RejectedBlock(index, reason.value, kind, detail, excerpt, source))
                 case BlockOpened(index, type_):
                     self._open = (index, type_.value)
-                    self._shown = False
                     if self._announce_opened:
                         frames.append(WsBlockOpen(request_id=self._request_id, block=index, block_type=type_.value))
         return frames
@@ -176,6 +193,8 @@ class HomeFormatter:
         # Bounded, because a model can write any number of invalid blocks.
         if len(self.rejected) < _MAX_REJECTED:
             self.rejected.append(block)
+        else:
+            self._unrecorded += 1
 
 
 def _take(pending: list[RejectedBlock], block_type: str | None) -> RejectedBlock | None:

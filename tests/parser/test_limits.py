@@ -1,4 +1,4 @@
-"""Limits are enforced while a block arrives: each is reached, then passed, before the block is whole."""
+"""Limits: each is reached, then passed. A block's size is watched while it arrives, the others when it is whole."""
 
 from __future__ import annotations
 
@@ -8,7 +8,17 @@ from itertools import chain, repeat
 
 import pytest
 
-from parser import BlockParser, BlockReady, BlockRejected, Limits, RejectReason
+from parser import (
+    BlockOpened,
+    BlockParser,
+    BlockReady,
+    BlockRejected,
+    BlockType,
+    Event,
+    Limits,
+    RejectReason,
+    TextDelta,
+)
 from tests.parser.feeding import assert_same_however_cut, parse
 
 R = RejectReason
@@ -16,18 +26,16 @@ LIMITS = Limits(block_bytes=300, depth=4, rows=2, columns=2, points=2, string_ch
 TABLE = '{"type":"table","headers":["a"],"rows":['
 CHART = '{"type":"chart","chartType":"bar","title":"t","config":{"a":{"label":"","color":""}},"data":['
 PASSED = {
-    "bytes": ('{"type":"table","x":[', "1,", R.TOO_LARGE),
-    "bytes in a string of content before type": ('{"content":"', "abcd", R.TOO_LARGE),
-    "depth": (TABLE, "[", R.TOO_DEEP),
-    "rows": (TABLE, '["a"],', R.TOO_MANY_ROWS),
-    "checkpoints": ('{"type":"timeline","checkpoints":[', "{},", R.TOO_MANY_ROWS),
-    "ids": ('{"type":"entity_ref","ids":[', '"a",', R.TOO_MANY_ROWS),
-    "headers": ('{"type":"table","headers":[', '"a",', R.TOO_MANY_COLUMNS),
-    "cells": (TABLE + "[", "1,", R.TOO_MANY_COLUMNS),
-    "points": (CHART, '{"a":1},', R.TOO_MANY_POINTS),
-    "string": ('{"type":"table","x":"', "é", R.STRING_TOO_LONG),
-    "escapes": ('{"type":"table","x":"', r"\ud83d\ude00", R.STRING_TOO_LONG),
-    "key": ('{"type":"table","', "k", R.STRING_TOO_LONG),
+    "depth": (TABLE, "[", "]]}", R.TOO_DEEP),
+    "rows": (TABLE, '["a"],', '["a"]]}', R.TOO_MANY_ROWS),
+    "checkpoints": ('{"type":"timeline","checkpoints":[', "{},", "{}]}", R.TOO_MANY_ROWS),
+    "ids": ('{"type":"entity_ref","entity":"task","ids":[', '"a",', '"a"]}', R.TOO_MANY_ROWS),
+    "headers": ('{"type":"table","rows":[],"headers":[', '"a",', '"a"]}', R.TOO_MANY_COLUMNS),
+    "cells": (TABLE + "[", "1,", "1]]}", R.TOO_MANY_COLUMNS),
+    "points": (CHART, '{"a":1},', '{"a":1}]}', R.TOO_MANY_POINTS),
+    "string": ('{"type":"table","x":"', "é", '"}', R.STRING_TOO_LONG),
+    "escapes": ('{"type":"table","x":"', r"\ud83d\ude00", '"}', R.STRING_TOO_LONG),
+    "key": ('{"type":"table","', "k", '":1}', R.STRING_TOO_LONG),
 }
 
 
@@ -38,13 +46,36 @@ def test_the_look_ahead_is_as_long_however_the_text_is_cut(space: int) -> None:
 
 
 @pytest.mark.parametrize("name", PASSED)
-def test_a_limit_is_seen_before_the_block_ends(name: str) -> None:
-    head, more, reason = PASSED[name]
+def test_a_limit_is_enforced_however_the_text_is_cut(name: str) -> None:
+    head, more, tail, reason = PASSED[name]
+    events = assert_same_however_cut(head + more * 12 + tail + '{"type":"text","content":"next"}', LIMITS, single=False)
+    rejected = next(event for event in events if isinstance(event, BlockRejected))
+    assert rejected.reason is reason
+    assert events[-1] == TextDelta(1, "next")
+
+
+@pytest.mark.parametrize("name", PASSED)
+def test_no_block_is_held_beyond_its_bytes(name: str) -> None:
+    head, more, _, _ = PASSED[name]
     parser = BlockParser(LIMITS)
-    events = [event for chunk in (head, *repeat(more, 400)) for event in parser.feed(chunk)]
+    events: list[Event] = []
+    fed = 0
+    for chunk in (head, *repeat(more, 400)):
+        if any(isinstance(event, BlockRejected) for event in events):
+            break
+        events += parser.feed(chunk)
+        fed += len(chunk)
     assert isinstance(events[-1], BlockRejected)
-    assert events[-1].reason is reason
+    assert events[-1].reason is R.TOO_LARGE
+    assert fed <= LIMITS.block_bytes + len(more)
+    assert len(events[-1].source.encode()) <= LIMITS.block_bytes + len(more.encode())
     assert parser.close() == []
+
+
+def test_an_object_that_is_too_large_to_be_told_is_text() -> None:
+    source = '{"content":"' + "abcd" * 100
+    events = assert_same_however_cut(source, LIMITS, single=False)
+    assert events == [BlockOpened(0, BlockType.TEXT), TextDelta(0, source)]
 
 
 def test_a_limit_may_be_reached() -> None:
@@ -90,18 +121,6 @@ def test_an_open_block_is_too_large_with_the_first_byte_past_the_limit() -> None
 def test_limits_are_positive() -> None:
     with pytest.raises(ValueError, match="depth must be at least 1"):
         Limits(depth=0)
-
-
-def test_a_bad_type_is_refused_as_soon_as_it_is_seen() -> None:
-    parser = BlockParser()
-    assert [type(event) for event in parser.feed('{"type":"chart","data":[{"a":1}],"chartType":"donut"')][
-        -1
-    ] is BlockRejected
-    parser = BlockParser()
-    parser.feed('{"type":"table","rows":[[')
-    for token in ('"a"', ",1", "]", "]", ","):
-        assert parser.feed(token) == []
-    assert isinstance(parser.feed('"type"')[0], BlockRejected)
 
 
 ENDLESS = {

@@ -11,10 +11,10 @@ import pytest
 from parser import BlockReady, TimelineBlock
 from parser.__main__ import main
 from parser.recording import Chunk, Header, RecordingError, RecordingWriter, read_recording
-from parser.states import NEXT, TRANSITIONS, State, diagram
+from parser.states import TRANSITIONS, Signal, State, diagram
 from tests.parser.feeding import parse
 
-ANSWER = 'Hi [{"type":"timeline","checkpoints":[]},{"type":"text","content":"\ud83d'
+ANSWER = 'Hi [{"type":"timeline","checkpoints":[]},{"type":"table","headers":["\ud83d'
 
 
 def test_the_documentation_shows_the_table() -> None:
@@ -26,7 +26,8 @@ def test_every_state_is_in_the_table_and_can_be_reached() -> None:
     reached = {State.START}
     while more := {target for state in reached for target in TRANSITIONS[state].values()} - reached:
         reached |= more
-    assert reached == set(TRANSITIONS) == set(NEXT) == set(State)
+    assert reached == set(TRANSITIONS) == set(State)
+    assert {signal for following in TRANSITIONS.values() for signal in following} == set(Signal)
 
 
 @pytest.mark.parametrize("contents", [True, False])

@@ -130,11 +130,10 @@ def test_the_tokens_change_nothing(data: st.DataObject) -> None:
 @pytest.mark.parametrize(
     ("block", "reason"),
     [
-        ({**CHART, "chartType": "donut"}, "unknown_chart_type"),
-        ({**CHART, "config": {"closed": {"label": "", "color": ""}}}, "invalid_field"),
-        ({**TABLE, "rows": [["x"]]}, "invalid_field"),
+        ({**CHART, "chartType": "hologram"}, "unknown_chart_type"),
+        ({**CHART, "data": [{"week": "1", "open": "many"}]}, "invalid_field"),
+        ({**TABLE, "rows": [["x", 1, 2]]}, "invalid_field"),
         ({"type": "timeline", "checkpoints": [{"id": "c"}]}, "invalid_field"),
-        ({"type": "poem", "content": "x"}, "unknown_type"),
         (reference("nobody"), "unresolved"),
         (reference(entity="note"), "unresolved"),
         (reference(entity="user"), "invalid_field"),
@@ -209,7 +208,7 @@ def test_a_block_whose_data_cannot_be_computed_has_a_named_reason(source: Any, r
     answer, formatter = home([json.dumps([{**BOUND_CHART, "from": source}, text("b")])])
     assert answer == [(1, "b")]
     (rejected,) = formatter.rejected
-    assert (rejected.index, rejected.reason, rejected.block_type, rejected.shown) == (0, reason, "chart", False)
+    assert (rejected.index, rejected.reason, rejected.block_type) == (0, reason, "chart")
     assert detail in rejected.detail
     assert formatter.repairable(5) == ([] if reason == "not_fetched" else [rejected])
 
@@ -218,15 +217,50 @@ def test_a_from_that_is_null_is_ignored() -> None:
     assert home([json.dumps([{**CHART, "from": None}])])[0] == [(0, "chart", without_type(CHART))]
 
 
-def test_a_text_block_that_was_shown_in_part_is_not_asked_for_again() -> None:
-    _, formatter = home(['[{"type":"text","content":"so far\\x"},{"type":"poem"},{"type":"chart"}]'])
-    assert [(block.index, block.shown) for block in formatter.rejected] == [(0, True), (1, False), (2, False)]
+def test_text_is_never_asked_for_again_and_always_shown() -> None:
+    written = '[{"type":"text","content":"so far\\x "here"},{"type":"chart"},{"type":"table"},{"type":"poem"}]'
+    answer, formatter = home([written])
+    assert answer == [(0, 'so farx "here'), (3, '{"type":"poem"}]')]
     assert [block.index for block in formatter.repairable(5)] == [1, 2]
     assert [block.index for block in formatter.repairable(1)] == [1]
 
 
-BAD_CHART = {**CHART, "chartType": "donut"}
-BAD_TABLE = {**TABLE, "rows": [["x"]]}
+BAD_CHART = {**CHART, "chartType": "hologram"}
+BAD_TABLE = {**TABLE, "rows": [[*"x" * (len(TABLE["headers"]) + 1)]]}
+
+
+def test_what_nobody_put_right_is_degraded_and_never_left_out() -> None:
+    timeline = {**TIMELINE, "checkpoints": [{"id": "c", "title": "Ship", "date": "soon"}]}
+    bound = {**BOUND_CHART, "from": {"entity": "note"}}
+    _, formatter = home([json.dumps([text("a"), BAD_CHART, BAD_TABLE, timeline, reference("nobody"), bound])])
+    shown = formatter.degrade({2})
+    assert [frame.block for frame in shown] == [1, 3, 4, 5]
+    table = shown[0]
+    assert isinstance(table, WsStreamBlock)
+    assert table.block_type == "table"
+    assert table.data == {
+        "headers": ["day", "open"],
+        "rows": [["Mon", 3], ["Tue", 1.5]],
+    }
+    assert [frame.chunk for frame in shown[1:] if isinstance(frame, StreamText)] == [
+        "- Ship (soon)",
+        "A list of items could not be shown.",
+        f'A chart "{BOUND_CHART["title"]}" could not be shown.',
+    ]
+
+
+def test_the_sentence_says_how_many_blocks_are_not_even_recorded() -> None:
+    _, formatter = home([json.dumps([reference("nobody")] * 150)])
+    shown = formatter.degrade(())
+    assert len(shown) == 101
+    assert isinstance(shown[-1], StreamText)
+    assert shown[-1].chunk == "50 more parts of the answer could not be shown."
+
+
+def test_repairs_of_the_parser_are_counted() -> None:
+    answer, formatter = home(['[{"type":"table","headers":["a","b"],"rows":[["x"],["y"],]}]'])
+    assert answer == [(0, "table", {"headers": ["a", "b"], "rows": [["x", None], ["y", None]]})]
+    assert formatter.repairs == {"syntax": 1, "row": 1}
 
 
 @pytest.mark.parametrize(
@@ -250,13 +284,6 @@ def test_corrected_blocks_are_sent_at_the_index_of_those_they_stand_for(reply: A
     frames = formatter.replace(rejected, reply if isinstance(reply, str) else json.dumps(reply))
     assert [(frame.block, frame.block_type) for frame in frames] == replaced
     assert len(formatter.rejected) == 2
-
-
-def test_a_block_that_had_no_type_may_be_replaced_by_any() -> None:
-    _, formatter = home([json.dumps([{"content": "?", "rows": []}])])
-    assert [block.block_type for block in formatter.rejected] == [None]
-    (frame,) = formatter.replace(formatter.repairable(1), json.dumps([TABLE]))
-    assert (frame.block, frame.block_type) == (0, "table")
 
 
 def test_the_record_of_bad_blocks_is_bounded() -> None:

@@ -69,7 +69,7 @@ export type ServerFrame =
   | WsError;
 
 /**
- * `data` has one object a point; every key of `config` names a numeric series in it.
+ * `data` has one object a point; every key of `config` names a numeric series in it, in which null is a gap.
  */
 export interface ChartData {
   chartType: ChartType;

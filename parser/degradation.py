@@ -1,0 +1,112 @@
+"""What a person sees of a structured block that could not be read and that the model did not put right.
+
+A chart becomes a table of its data, a table or a timeline a text list, anything else one sentence. No value is made up
+and no number changed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from parser.blocks import BlockType, TableBlock
+from parser.repair import repaired
+
+_LAST_WHOLE = re.compile(r"[}\]](?=[^}\]]*\Z)")
+_NOUNS: Mapping[str, str] = {
+    BlockType.CHART: "chart",
+    BlockType.TABLE: "table",
+    BlockType.TIMELINE: "timeline",
+    BlockType.ENTITY_REF: "list of items",
+}
+
+
+def degraded(block_type: str | None, source: str) -> TableBlock | str:
+    """The table or the text that stands for the block that the model wrote as `source`, whole or cut."""
+    members = _members(source)
+    title = members.get("title")
+    title = title.strip() if isinstance(title, str) else ""
+    shown: TableBlock | str | None = None
+    if block_type == BlockType.CHART:
+        shown = _chart(members)
+    elif block_type == BlockType.TABLE:
+        shown = _table(members)
+    elif block_type == BlockType.TIMELINE:
+        shown = _timeline(members)
+    if shown is None:
+        name = f' "{title}"' if title else ""
+        return f"A {_NOUNS.get(block_type or '', 'part of the answer')}{name} could not be shown."
+    return shown if isinstance(shown, TableBlock) or not title else f"{title}\n{shown}"
+
+
+def _members(source: str) -> dict[str, Any]:
+    """The members that can be read: of a source that was cut, those before the last value that is whole."""
+    members = repaired(source)
+    if members is None and (whole := _LAST_WHOLE.search(source)):
+        members = repaired(source[: whole.end()])
+    return members or {}
+
+
+def _rows(members: Mapping[str, Any], *names: str) -> Sequence[Any]:
+    found = (members.get(name) for name in names)
+    return next((rows for rows in found if isinstance(rows, list) and rows), ())
+
+
+def _chart(members: Mapping[str, Any]) -> TableBlock | None:
+    points = [point for point in _rows(members, "data", "points") if isinstance(point, dict)]
+    headers = list(dict.fromkeys(key for point in points for key in point))
+    if not headers:
+        return None
+    try:
+        return TableBlock.model_validate(
+            {
+                "type": BlockType.TABLE,
+                "headers": headers,
+                "rows": [[point.get(header) for header in headers] for point in points],
+            }
+        )
+    except ValidationError:
+        return None
+
+
+def _table(members: Mapping[str, Any]) -> str | None:
+    headers = [_shown(header) for header in _rows(members, "headers", "columns")]
+    return _listed(
+        _pairs(row) if isinstance(row, dict) else _cells(headers, row) if isinstance(row, list) else _shown(row)
+        for row in _rows(members, "rows", "data")
+    )
+
+
+def _timeline(members: Mapping[str, Any]) -> str | None:
+    lines = []
+    for item in _rows(members, "checkpoints", "milestones", "events", "items"):
+        if isinstance(item, dict):
+            title, date = _shown(item.get("title", item.get("name"))), _shown(item.get("date", item.get("dueDate")))
+            lines.append(f"{title} ({date})" if title and date else title or _pairs(item))
+        else:
+            lines.append(_shown(item))
+    return _listed(lines)
+
+
+def _cells(headers: Sequence[str], row: Sequence[Any]) -> str:
+    named = [f"{header}: {_shown(cell)}" for header, cell in zip(headers, row, strict=False) if _shown(cell)]
+    return ", ".join([*named, *(_shown(cell) for cell in row[len(headers) :] if _shown(cell))])
+
+
+def _pairs(row: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}: {_shown(cell)}" for name, cell in row.items() if _shown(cell))
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return "; ".join(filter(None, map(_shown, value)))
+    return _pairs(value) if isinstance(value, dict) else str(value)
+
+
+def _listed(lines: Any) -> str | None:
+    return "\n".join(f"- {line}" for line in lines if line) or None

@@ -1,0 +1,100 @@
+"""How an object begins that may be a block: one expression for each beginning, and one for every prefix of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from parser.vocabulary import CANONICAL, CONTENT_KEYS, SIGNS, TYPE_SYNONYMS
+
+_S = r"[ \t\r\n]*"
+_NAME = r"[A-Za-z_-]*"
+_TYPE = (
+    r"\{",
+    _S,
+    "[\"']?",
+    "t",
+    "y",
+    "p",
+    "e",
+    "[\"']?",
+    _S,
+    ":",
+    _S,
+    "(?P<quote>[\"'])",
+    f"(?P<type>{_NAME})",
+    "[\"']",
+)
+_CONTENT = (_S, ",", _S, "[\"']?", "(?P<key>[a-z]+)", "[\"']?", _S, ":", _S, "(?P<open>[\"'])")
+_KEY = r'"(?:[^"\\\n]|\\.){0,64}"|\'[^\'\\\n]{0,64}\'|[A-Za-z_][A-Za-z0-9_]{0,63}'
+_OPEN_KEY = r'"(?:[^"\\\n]|\\.){0,64}\\?|\'[^\'\\\n]{0,64}|[A-Za-z_][A-Za-z0-9_]{0,63}'
+
+
+def _prefix(atoms: Sequence[str]) -> str:
+    """An expression for every prefix of what `atoms` match one after another, to the end of the text."""
+    nested = ""
+    for atom in reversed(atoms):
+        nested = f"(?:{re.sub(r'[?]P<[a-z]+>', '?:', atom)}{nested})?"
+    return rf"(?:{nested})\Z"
+
+
+def _whole(atoms: Sequence[str]) -> str:
+    return "".join(atoms)
+
+
+HEAD = re.compile(_whole(_TYPE))
+"""`{"type": "NAME"`: groups `type` and `quote`, the kind of quotes that the object uses."""
+HEAD_PREFIX = re.compile(_prefix(_TYPE))
+TEXT_HEAD = re.compile(_whole(_TYPE + _CONTENT))
+"""`{"type": "NAME", "KEY": "`: also groups `key`, and `open`, the quote that opens the text."""
+TEXT_HEAD_PREFIX = re.compile(_prefix(_TYPE + _CONTENT))
+
+_NAMES = "|".join(sorted((*CANONICAL, *TYPE_SYNONYMS), key=len, reverse=True))
+_KNOWN = (r"\{", _S, "[\"']", "t", "y", "p", "e", "[\"']", _S, ":", _S, "[\"']")
+BLOCK_START = re.compile(rf"{_whole(_KNOWN)}(?:{'|'.join(CANONICAL)})[\"']", re.IGNORECASE)
+"""`{"type": "NAME"` with a canonical name. Inside a string it shows that the string was never closed."""
+BLOCK_START_PREFIX = re.compile(_prefix((*_KNOWN, _NAME, "[\"']")), re.IGNORECASE)
+
+SIGNED_START = re.compile(
+    rf"{BLOCK_START.pattern}{_S},{_S}\"(?:{'|'.join(sorted(frozenset().union(*SIGNS.values())))})\"", re.IGNORECASE
+)
+"""A block's start with a member of a block: what can hardly be an element of a block's data."""
+
+BRACKETS = re.compile(rf"(?:\[{_S})*")
+KEY = re.compile(rf"\{{{_S}(?P<key>{_KEY}){_S}:")
+"""`{ KEY :`, the key quoted or not: group `key` has its quotes."""
+KEY_PREFIX = re.compile(rf"\{{{_S}(?:(?:{_KEY}){_S}|{_OPEN_KEY})?\Z")
+MEMBER = re.compile(rf"(?P<key>{_KEY}){_S}:")
+MEMBER_PREFIX = re.compile(rf"(?:(?:{_KEY}){_S}|{_OPEN_KEY})?\Z")
+
+TEXT_KEYS = frozenset(CONTENT_KEYS)
+
+_FAST = (
+    "[ \\t\\r\\n,]*",
+    r"\{",
+    _S,
+    '"',
+    "t",
+    "y",
+    "p",
+    "e",
+    '"',
+    _S,
+    ":",
+    _S,
+    '"',
+    f"(?P<type>{_NAME})",
+    '(?P<end>")',
+)
+
+
+def _while_it_lasts(atoms: Sequence[str]) -> str:
+    """An expression for as much as there is of what `atoms` match one after another."""
+    nested = ""
+    for atom in reversed(atoms):
+        nested = f"(?:{atom}{nested})?"
+    return nested
+
+
+NEXT_HEAD = re.compile(_while_it_lasts(_FAST))
+"""As much as there is of separators and `{"type": "NAME"`: it is whole with the group `end`."""

@@ -1,0 +1,205 @@
+"""Between blocks: telling prose, code, fences and the openings of blocks apart."""
+
+from __future__ import annotations
+
+import re
+
+from parser.blocks import BlockType
+from parser.heads import (
+    BRACKETS,
+    HEAD,
+    KEY,
+    KEY_PREFIX,
+    MEMBER,
+    MEMBER_PREFIX,
+    TEXT_HEAD,
+    TEXT_HEAD_PREFIX,
+    TEXT_KEYS,
+)
+from parser.held_objects import HeldObjects
+from parser.limits import Limits
+from parser.object_scanner import ObjectScanner
+from parser.states import Signal, State
+from parser.strings import EncodedAnswer, TextReader
+from parser.structure import Structure
+from parser.vocabulary import FENCES, block_type, known_key
+
+_SPACE = re.compile(r"[ \t\r\n]*")
+_OPENER = re.compile(r"[\[{`]")
+_FENCE = re.compile(r"```[ \t]*(?P<language>[^\s`]*)[^\n`]*\n[ \t\r\n]*")
+_FENCE_PREFIX = re.compile(r"`{1,3}\Z|```[^\n`]*\Z")
+_CODE_SPAN = re.compile(r"(`{1,2})[\[{][^`\n]*\1(?!`)")
+_CODE_SPAN_PREFIX = re.compile(r"`{1,2}[\[{][^`\n]*`?\Z")
+_EMPTY_ARRAY = re.compile(r"\[[ \t\r\n]*\][ \t\r\n]*\Z")
+# The answer as one JSON string: a quote, brackets, and an escaped quote.
+_ENCODED = re.compile(r'"(?:[ \t]|\\[nrt])*[\[{](?:[ \t\[{]|\\[nrt])*\\"')
+_ENCODED_PREFIX = re.compile(r'"(?:[ \t]|\\[nrt])*(?:[\[{](?:[ \t\[{]|\\[nrt])*)?\\?\Z')
+
+
+class Openings(HeldObjects):
+    """The steps of the parser in `START`, `AFTER`, `PROSE` and `CODE`. Each takes a position in the text in hand.
+
+    A step returns the position it reached. If the text may go on to be something else, it stalls there.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        super().__init__(limits)
+        self._encoded: EncodedAnswer | None = None  # if the answer is one JSON string
+
+    def _between(self, position: int) -> int:
+        text = self._text
+        space = _SPACE.match(text, position)
+        if space and space.end() > position:
+            return space.end()
+        character = text[position]
+        if character in "[{`":
+            return self._opening(position)
+        if self._state is State.AFTER:
+            if character == ",":
+                return self._separator(position)
+            if character in "]}":
+                self._leave("[" if character == "]" else "{")
+                return position + 1
+        elif character == '"' and self._encoded is None:
+            if _ENCODED.match(text, position):
+                self._encoded = EncodedAnswer()
+                self._text = self._encoded.decode(text[position + 1 :], last=self._last)
+                self._base += position + 1
+                return 0
+            if self._may_wait(position) and _ENCODED_PREFIX.match(text, position):
+                return self._stall(position)
+        self._go(Signal.WORDS)
+        return position
+
+    def _separator(self, position: int) -> int:
+        """A comma after a block: what follows may be another member of the object that the block or text was in."""
+        if not self._layers or self._layers[-1] == "[":
+            return position + 1
+        space = _SPACE.match(self._text, position + 1)
+        at = space.end() if space else position + 1
+        if MEMBER.match(self._text, at):
+            self._go(Signal.MEMBER)
+            self._scanner = ObjectScanner(tail=True)
+            self._lead = self._text[position:at]
+            self._held = []
+            self._size = 0
+            self._object_at = at
+            return at
+        if self._may_wait(position) and (at == len(self._text) or MEMBER_PREFIX.match(self._text, at)):
+            return self._stall(position)
+        return position + 1
+
+    def _leave(self, bracket: str) -> None:
+        """A bracket closes: leave the innermost layer of its kind and all in it."""
+        kinds = "[" if bracket == "[" else "{T"
+        if any(layer in kinds for layer in self._layers):
+            while self._layers.pop() not in kinds:
+                pass
+
+    def _prose(self, position: int) -> int:
+        opener = _OPENER.search(self._text, position)
+        end = opener.start() if opener else len(self._text)
+        self._write_prose(self._text[position:end])
+        return self._opening(end) if opener else end
+
+    def _code(self, position: int) -> int:
+        end = self._text.find("```", position)
+        if end >= 0:
+            self._write_prose(self._text[position : end + 3])
+            self._go(Signal.FENCE_END)
+            return end + 3
+        end = len(self._text) if self._last else len(self._text.rstrip("`"))
+        self._write_prose(self._text[position : max(end, position)])
+        return self._stall(max(end, position)) if end < len(self._text) else end
+
+    def _opening(self, position: int) -> int:
+        """At a bracket, a brace or a backtick, between blocks or in prose."""
+        text = self._text
+        if text[position] != "`":
+            return self._brackets(position, position)
+        if self._fenced and text.startswith("```", position):
+            self._fenced = False
+            self._in_prose = False
+            self._go(Signal.FENCE_END)
+            return position + 3
+        fence = _FENCE.match(text, position)
+        if fence is None:
+            if self._may_wait(position) and (_FENCE_PREFIX.match(text, position) or self._may_be_span(position)):
+                return self._stall(position)
+            span = _CODE_SPAN.match(text, position) if self._state is State.PROSE else None
+            ticks = len(text) - position - len(text[position:].lstrip("`"))
+            return self._give_back(position, span.end() if span else position + ticks)
+        if fence.end() - position > self._limits.lookahead_chars:
+            return self._give_back(position, position + 3)
+        if fence.end() == len(text) and self._may_wait(position):
+            return self._stall(position)
+        if fence["language"].strip("{}.").lower() in FENCES and text[fence.end() : fence.end() + 1] in ("[", "{"):
+            return self._brackets(position, fence.end())
+        self._write_prose(text[position : fence.end()])
+        self._go(Signal.FENCE)
+        return fence.end()
+
+    def _may_be_span(self, position: int) -> bool:
+        return self._state is State.PROSE and _CODE_SPAN_PREFIX.match(self._text, position) is not None
+
+    def _brackets(self, start: int, position: int) -> int:
+        """At brackets that may open a block; what is given back if they do not begins at `start`, a fence perhaps."""
+        text = self._text
+        brackets = BRACKETS.match(text, position)
+        brace = brackets.end() if brackets else position
+        waits = self._may_wait(start)
+        most = start + self._limits.lookahead_chars
+        if brace == len(text):
+            return self._stall(start) if waits else self._give_back(start, brace)
+        if text[brace] != "{" or brace >= most:
+            if start == position and self._state is State.START and _EMPTY_ARRAY.match(text, start):
+                return self._stall(start) if waits else len(text)
+            return self._give_back(start, max(brace, start + 1))
+        key = KEY.match(text, brace)
+        if key is None or key.end() > most:
+            if key is None and waits and KEY_PREFIX.match(text, brace):
+                return self._stall(start)
+            return self._give_back(start, brace + 1)
+        if self._state is State.PROSE and not known_key(key["key"]):
+            return self._give_back(start, brace + 1)
+        return self._object_opens(start, brace, waits=waits)
+
+    def _object_opens(self, start: int, brace: int, *, waits: bool) -> int:
+        """`{ KEY :` is in the text: one expression tells most blocks."""
+        text = self._text
+        head = HEAD.match(text, brace)
+        meant = block_type(head["type"]) if head else None
+        if head and meant is not None:
+            if meant[0] is not BlockType.TEXT and meant[1]:
+                self._enter(text[start:brace])
+                return self._open_structure(meant[0], brace, raw=head["quote"] == "'")
+            content = TEXT_HEAD.match(text, brace) if meant[0] is BlockType.TEXT else None
+            if content and content["key"] in TEXT_KEYS:
+                self._enter(text[start:brace])
+                return self._open_text(content.end(), content["open"])
+        if waits and (head is None or meant is not None) and TEXT_HEAD_PREFIX.match(text, brace):
+            return self._stall(start)
+        self._lead = text[start:brace]
+        self._origin = self._state
+        self._go(Signal.OPENED)
+        self._scanner = ObjectScanner()
+        self._held = []
+        self._size = 0
+        self._object_at = brace
+        return brace
+
+    def _open_text(self, position: int, quote: str) -> int:
+        in_array = bool(self._layers) and self._layers[-1] == "["
+        self._layers.append("T")
+        self._open(BlockType.TEXT)
+        self._go(Signal.TEXT_OPENED)
+        self._reader = TextReader(quote, self._limits.lookahead_chars, in_array=in_array)
+        return position
+
+    def _open_structure(self, kind: BlockType, position: int, *, raw: bool) -> int:
+        self._open(kind)
+        self._kind = kind
+        self._go(Signal.TYPED)
+        self._structure = Structure(raw=raw)
+        self._began = self._base + position
+        return position

@@ -1,0 +1,134 @@
+"""Reading JSON that is not quite JSON, without changing a number that could be read.
+
+json-repair knows the faults that models make. It also guesses: here a guess that touches a number is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+from math import isfinite
+from typing import Any
+
+import json_repair
+
+from parser.surrogates import well_formed_json
+
+MOST_CHARACTERS = 65_536
+"""Longer sources are not repaired."""
+MOST_WORK = 4_000_000
+"""Characters times stray quotes: json-repair looks for the end of the string again after each."""
+
+_SPACE = r"[ \t\r\n]*"
+_OPENING = re.compile(rf'[{{\[,:]{_SPACE}"')
+_CLOSING = re.compile(rf'"{_SPACE}[,:}}\]]')
+_TOKEN = re.compile(
+    r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'  # a string
+    r"|//[^\n]*|/\*.*?(?:\*/|\Z)"  # a comment
+    r"|(?P<bare>[^\s\"{}\[\],:]+)",  # a number, a literal, a word
+    re.DOTALL,
+)
+_JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_NOT_A_NUMBER = re.compile(rf"(?P<before>[:\[,]{_SPACE})-?(?:NaN|Infinity|nan|inf|undefined)(?={_SPACE}[,}}\]])")
+_HALF = re.compile("[\ud800-\udfff]")
+_CUT_END = re.compile(r"[}\]][,\s]*\Z")
+
+
+def repaired(source: str, budget: int = MOST_WORK) -> dict[str, Any] | None:
+    """The object that `source` can only mean; None when it is none, or when reading it would change a number.
+
+    `budget` bounds `work(source)`.
+    """
+    if len(source) > MOST_CHARACTERS or work(source) > budget:
+        return None
+    cleaned = _outside_strings(_NOT_A_NUMBER, r"\g<before>null", well_formed_json(source))
+    try:
+        value: Any = json_repair.loads(cleaned, skip_json_loads=True)
+    except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError):
+        return None
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if not isinstance(value, dict) or not keeps_numbers(cleaned, value):
+        return None
+    # json-repair makes half a surrogate pair of half an escape.
+    return value if not any(isinstance(leaf, str) and _HALF.search(leaf) for leaf in _leaves(value)) else None
+
+
+def work(source: str) -> int:
+    """An upper bound of what json-repair does beyond reading each character a few times."""
+    quotes = source.count('"')
+    stray = quotes - len(_OPENING.findall(source)) - len(_CLOSING.findall(source))
+    return len(source) * max(0, stray)
+
+
+def is_cut(source: str) -> bool:
+    """Whether a source that was cut ends inside a value: it is not known then what the value was to be."""
+    return _CUT_END.search(source) is None
+
+
+def keeps_numbers(source: str, value: Any) -> bool:
+    """Whether every number of `value` is written in `source`, and every one that can be read there is in `value`.
+
+    A number that the repair made a string counts as kept if the string has its digits.
+    """
+    numbers: Counter[Decimal] = Counter()
+    strings: list[str] = []
+    for leaf in _leaves(value):
+        if isinstance(leaf, str):
+            strings.append(leaf)
+        elif isinstance(leaf, int | float) and not isinstance(leaf, bool):
+            if isinstance(leaf, float) and not isfinite(leaf):
+                return False
+            numbers[_number(repr(leaf))] += 1
+    texts = "\n".join(strings)
+    readable: Counter[Decimal] = Counter()
+    for token in _TOKEN.finditer(source):
+        bare = token["bare"]
+        if not bare:
+            continue
+        if _JSON_NUMBER.fullmatch(bare):
+            exact = _number(bare)
+            number = exact if _is_integer(bare) else _number(repr(float(bare)))
+            if numbers[number] > readable[number]:
+                readable[number] += 1
+            elif bare not in texts:
+                return False
+        elif any(character.isdigit() for character in bare) and bare.strip("'") not in texts and bare not in texts:
+            return False
+    return numbers == readable
+
+
+def _is_integer(written: str) -> bool:
+    return written.lstrip("-").isdigit()
+
+
+def _number(written: str) -> Decimal:
+    try:
+        return Decimal(written)
+    except InvalidOperation:
+        return Decimal("NaN")
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    """Keys and scalars."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            yield from item
+            waiting += item.values()
+        elif isinstance(item, list):
+            waiting += item
+        else:
+            yield item
+
+
+def _outside_strings(pattern: re.Pattern[str], replacement: str, source: str) -> str:
+    pieces: list[str] = []
+    at = 0
+    for token in re.finditer(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', source, re.DOTALL):
+        pieces += pattern.sub(replacement, source[at : token.start()]), token.group()
+        at = token.end()
+    return "".join((*pieces, pattern.sub(replacement, source[at:])))

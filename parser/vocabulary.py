@@ -1,0 +1,177 @@
+"""The words that models use instead of the ones they were asked for: block types, members, wrappers and fences.
+
+Every tolerance that is a table of words stands here. `docs/parser.md` lists the same words.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TypeVar
+
+from parser.blocks import BlockType, ChartType
+
+_T, _C = BlockType, ChartType
+_V = TypeVar("_V")
+
+
+def _table(words: Mapping[_V, str]) -> Mapping[str, _V]:
+    return MappingProxyType({word: value for value, line in words.items() for word in line.split()})
+
+
+CANONICAL: Mapping[str, BlockType] = MappingProxyType({member.value: member for member in BlockType})
+"""The names that the prompt gives. They are taken at once; a synonym needs a member of its block too."""
+
+TYPE_SYNONYMS = _table(
+    {
+        _T.TEXT: "markdown md paragraph p heading header h1 h2 h3 h4 subtitle list bullet_list bulleted_list bullets "
+        "numbered_list ordered_list unordered_list code code_block plain plaintext plain_text text_block textblock "
+        "rich_text richtext string quote blockquote callout message answer response output_text summary section",
+        _T.CHART: "bar_chart barchart bar column column_chart columnchart line_chart linechart line area_chart "
+        "areachart area pie_chart piechart pie donut doughnut donut_chart doughnut_chart radar_chart radarchart radar "
+        "spider spider_chart radial_chart radialchart radial graph plot chart_block",
+        _T.TABLE: "grid data_table datatable table_block spreadsheet",
+        _T.TIMELINE: "gantt gantt_chart roadmap milestones schedule timeline_block",
+        _T.ENTITY_REF: "entityref entity_reference entityreference ref reference entity entities card cards",
+    }
+)
+
+CHART_TYPES = _table(
+    {
+        _C.BAR: "bar bars bar_chart barchart column columns column_chart columnchart histogram stacked_bar "
+        "horizontal_bar",
+        _C.LINE: "line lines line_chart linechart spline",
+        _C.AREA: "area area_chart areachart stacked_area",
+        _C.PIE: "pie pie_chart piechart donut doughnut donut_chart doughnut_chart",
+        _C.RADAR: "radar radar_chart radarchart spider spider_chart",
+        _C.RADIAL: "radial radial_chart radialchart radial_bar radialbar gauge",
+    }
+)
+
+CONTENT_KEYS = ("content", "text", "value", "markdown", "body", "code", "message")
+"""The members that hold a text block's text."""
+
+LIST_KEYS = ("items", "list", "lines", "points", "bullets")
+"""The members that hold a text block's text as an array of lines."""
+
+ANSWER_KEYS = frozenset(
+    (*CONTENT_KEYS, "answer", "response", "reply", "output", "result", "final_answer", "finalAnswer")
+)
+"""The members of a wrapper that hold text for the person."""
+
+METADATA_KEYS = frozenset(
+    (
+        "type",
+        "role",
+        "id",
+        "status",
+        "done",
+        "version",
+        "reasoning",
+        "thought",
+        "thoughts",
+        "language",
+        "format",
+        "blocks",
+    )
+)
+"""The members of a wrapper that are not for the person."""
+
+BLOCKS_KEY = "blocks"
+
+NOT_WRAPPERS = frozenset(
+    (
+        *("parameters", "arguments", "args", "input", "function", "tool_calls", "tool_call", "properties", "schema"),
+        *("definitions", "$defs", "example", "examples", "body_schema"),
+    )
+)
+"""Members whose value is never a block: calls of tools written as text, and JSON schemas."""
+
+FIELDS: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(("columns", "columnHeaders", "column_headers", "header"), "headers"),
+        **dict.fromkeys(("chart_type", "charttype", "chartKind", "kind"), "chartType"),
+        **dict.fromkeys(("dataPoints", "data_points", "points", "dataset"), "data"),
+        **dict.fromkeys(("milestones", "events", "items"), "checkpoints"),
+        **dict.fromkeys(("entityType", "entity_type"), "entity"),
+        **dict.fromkeys(("name", "heading", "caption"), "title"),
+        **dict.fromkeys(("series",), "config"),
+    }
+)
+"""Members of structured blocks by another name. A block takes one that its type has, if its own is missing."""
+
+MEMBERS: Mapping[BlockType, frozenset[str]] = MappingProxyType(
+    {
+        BlockType.TEXT: frozenset(),
+        BlockType.CHART: frozenset(("chartType", "title", "data", "config", "from")),
+        BlockType.TABLE: frozenset(("headers", "rows", "from")),
+        BlockType.TIMELINE: frozenset(("checkpoints", "from")),
+        BlockType.ENTITY_REF: frozenset(("entity", "ids")),
+    }
+)
+"""What a structured block has beside its type."""
+
+SIGNS: Mapping[BlockType, frozenset[str]] = MappingProxyType(
+    {
+        BlockType.TEXT: frozenset((*CONTENT_KEYS, *LIST_KEYS)),
+        BlockType.CHART: frozenset(("chartType", "chart_type", "data", "config", "from", "datasets", "dataset")),
+        BlockType.TABLE: frozenset(("headers", "columns", "rows", "from")),
+        BlockType.TIMELINE: frozenset(("checkpoints", "milestones", "events", "items", "from")),
+        BlockType.ENTITY_REF: frozenset(("entity", "entityType", "entity_type", "ids")),
+    }
+)
+"""Members that show that an object with a synonym of a type, or inside another object, is that block."""
+
+UNTYPED: Mapping[BlockType, frozenset[str]] = MappingProxyType(
+    {
+        BlockType.CHART: frozenset(("chartType", "data")),
+        BlockType.TABLE: frozenset(("headers", "rows")),
+        BlockType.TIMELINE: frozenset(("checkpoints",)),
+    }
+)
+"""An object without a type that has all of these members is that block."""
+
+FENCES = frozenset(("", "json", "jsonc", "json5", "jsonl", "ndjson"))
+"""The languages of a code fence that may hold the answer. In any other, blocks are samples."""
+
+_KNOWN_KEYS = (
+    frozenset(("type", BLOCKS_KEY, "id", *FIELDS, *LIST_KEYS))
+    | ANSWER_KEYS
+    | frozenset().union(*MEMBERS.values(), *SIGNS.values())
+)
+
+
+def block_type(name: str) -> tuple[BlockType, bool] | None:
+    """The block that a type's name means, and whether it is the canonical name; None for any other name."""
+    word = _word(name)
+    if (known := CANONICAL.get(word)) is not None:
+        return known, True
+    if (meant := TYPE_SYNONYMS.get(word)) is not None:
+        return meant, False
+    return None
+
+
+def chart_type(name: str) -> ChartType | None:
+    """The chart that a chart type's name means."""
+    return CHART_TYPES.get(_word(name))
+
+
+def known_key(quoted: str) -> bool:
+    """Whether a key, as it is written with its quotes, is one that a block or a wrapper may begin with."""
+    return unquoted(quoted) in _KNOWN_KEYS
+
+
+def unquoted(source: str) -> str:
+    """The string that a key is, written in double quotes, in single ones or in none."""
+    if source[:1] == '"':
+        try:
+            value = json.loads(source, strict=False)
+        except ValueError:
+            return source[1:-1]
+        return value if isinstance(value, str) else source
+    return source[1:-1] if source[:1] == "'" else source
+
+
+def _word(name: str) -> str:
+    return name.strip().lower().replace("-", "_").replace(" ", "_")

@@ -1,0 +1,62 @@
+"""The meaning of an object that named no structured block: texts, a block without a type, or neither."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from parser.blocks import BlockType
+from parser.vocabulary import ANSWER_KEYS, CONTENT_KEYS, LIST_KEYS, METADATA_KEYS, UNTYPED
+
+_CONTAINERS = ANSWER_KEYS | {"data", "choices", "assistant", "blocks"}
+_DEEPEST = 8
+
+
+def texts(value: Mapping[str, Any], kind: BlockType | None) -> list[str] | None:
+    """The texts that an object shows a person; None when it is neither a text block (`kind`) nor a wrapper of text."""
+    if kind is BlockType.TEXT:
+        return _content(value)
+    return _wrapped(value, 0) if kind is None else None
+
+
+def answer_texts(value: Mapping[str, Any]) -> list[str]:
+    """The texts for a person among the members of a wrapper whose block was found."""
+    return [text for key, text in value.items() if key in ANSWER_KEYS and isinstance(text, str) and text]
+
+
+def untyped(value: Mapping[str, Any]) -> BlockType | None:
+    """The block that an object without a type can only be, by its members."""
+    if "type" in value:
+        return None
+    return next((kind for kind, members in UNTYPED.items() if members <= value.keys()), None)
+
+
+def _content(value: Mapping[str, Any]) -> list[str] | None:
+    for key in (*CONTENT_KEYS, *LIST_KEYS):
+        content = value.get(key)
+        if isinstance(content, str):
+            return [content]
+        if isinstance(content, int | float) and not isinstance(content, bool):
+            return [str(content)]
+        if isinstance(content, list) and content and all(isinstance(line, str) for line in content):
+            return ["\n".join(f"- {line}" for line in content) if len(content) > 1 else content[0]]
+    return [] if value.keys() <= METADATA_KEYS | {"content", "text"} else None
+
+
+def _wrapped(value: Mapping[str, Any], depth: int) -> list[str] | None:
+    if value and all(key in _CONTAINERS and item == [] for key, item in value.items()):
+        return []
+    members = {key: item for key, item in value.items() if key not in METADATA_KEYS or isinstance(item, dict | list)}
+    if not members or depth > _DEEPEST or not members.keys() <= _CONTAINERS:
+        return None
+    found: list[str] = []
+    for key, item in members.items():
+        if isinstance(item, list) and len(item) == 1:
+            item = item[0]
+        inner = [item] if isinstance(item, str) and key in ANSWER_KEYS else None
+        if isinstance(item, dict):
+            inner = _wrapped(item, depth + 1)
+        if inner is None:
+            return None
+        found += inner
+    return found

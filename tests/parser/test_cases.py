@@ -1,0 +1,307 @@
+"""What models write and what a person must see: the shared cases, and more of each kind. Each is fed at every split."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from parser import BlockReady, BlockType, TextDelta
+from tests.parser.feeding import assert_same_however_cut, single_splits
+
+SHARED = Path(os.environ.get("TESSERA_SHARED_CASES") or Path(__file__).parents[2].parent / "shared" / "cases")
+needs_cases = pytest.mark.skipif(not (SHARED / "answers").is_dir(), reason=f"the shared cases are not at {SHARED}")
+
+CHART = {
+    "type": "chart",
+    "chartType": "bar",
+    "title": "T",
+    "data": [{"s": "a", "n": 3}],
+    "config": {"n": {"label": "N", "color": "c"}},
+}
+TABLE = {"type": "table", "headers": ["a"], "rows": [["x"]]}
+
+
+def seen(source: str) -> list[Any]:
+    """What a person sees: texts, and the members of blocks."""
+    shown: list[Any] = []
+    texts: dict[int, int] = {}
+    for event in assert_same_however_cut(source, single=len(source) < 600):
+        match event:
+            case TextDelta(index, text):
+                if index in texts:
+                    shown[texts[index]] += text
+                else:
+                    texts[index] = len(shown)
+                    shown.append(text)
+            case BlockReady(_, block):
+                shown.append(block.model_dump(mode="json", exclude_none=block.type is not BlockType.CHART))
+    return shown
+
+
+FILES: dict[str, list[Any]] = {
+    "01_newline_in_text": ["You have three tasks:\n- Water the plants\n- Pay rent\n- Call Sam"],
+    "02_backslash_in_text": ["Rent is $900 and it's due on Friday."],
+    "03_quote_in_text": ['The note "Groceries" is open, and rent is due on Friday.'],
+    "04a_tool_call_as_text": ['{"name": "list_tasks", "parameters": {}}'],
+    "04b_wrapped_block": ["You have two tasks."],
+    "04c_capital_type": ["You have two tasks."],
+    "18_ref_int_ids": ["Here:", {"type": "entity_ref", "entity": "task", "ids": ["7"]}],
+    "21_double_encoded": ["You have two tasks."],
+    "22_chart_gap": [
+        {
+            "type": "chart",
+            "chartType": "line",
+            "title": "t",
+            "data": [{"d": "a", "n": 3}, {"d": "b", "n": None}],
+            "config": {"n": {"label": "N", "color": "#111111"}},
+        }
+    ],
+    "p01_raw_newline_in_content": ["Today:\n- call Bob"],
+    "p03_inner_quote_in_content": ['the "big" one is late'],
+    "p04_text_under_wrong_key": ["Hello there"],
+    "p05_unknown_text_type": ["Hello there"],
+    "p06_case_of_type": ["Hello there"],
+    "p07_answer_object": ["Hello there"],
+    "p08_trailing_comma": [TABLE],
+    "p09_single_quotes": ["Hello"],
+    "p10_python_none": [{"type": "table", "headers": ["a"], "rows": [[None]]}],
+    "p11_json_sample_in_prose": ['Your config:\n\n```json\n{"title": "app", "version": 1}\n```\nDone.'],
+    "p12_our_block_in_code": ['```python\nd = {"type": "text", "content": "x"}\n```'],
+    "p13_nested_wrapper": ["Hello"],
+    "p15_fence_with_attributes": ["Hello"],
+    "p17_numbers_as_strings": [CHART],
+}
+
+
+@needs_cases
+@pytest.mark.parametrize("name", FILES)
+def test_shared_case(name: str) -> None:
+    assert seen((SHARED / "answers" / f"{name}.txt").read_text("utf-8").removesuffix("\n")) == FILES[name]
+
+
+@needs_cases
+def test_every_shared_case_has_its_value() -> None:
+    assert {path.stem for path in (SHARED / "answers").glob("*.txt")} == FILES.keys()
+
+
+def text(content: str) -> str:
+    return '[{"type":"text","content":"' + content + '"}]'
+
+
+TABLE_CELLS = '{"type":"table","headers":["a","b"],"rows":'
+CHART_HEAD = '{"type":"chart","chartType":"bar","title":"T",'
+N = '"config":{"n":{"label":"N","color":"c"}}'
+
+CASES: dict[str, tuple[str, list[Any]]] = {
+    # raw control characters
+    "raw tab": (text("a\tb"), ["a\tb"]),
+    "raw carriage return": (text("one\r\ntwo"), ["one\r\ntwo"]),
+    "raw line break next to an escaped one": (text("one\n\\ntwo"), ["one\n\ntwo"]),
+    "raw line break in a cell": (
+        TABLE_CELLS + '[["x\ny","z"]]}',
+        [{**TABLE, "headers": ["a", "b"], "rows": [["x\ny", "z"]]}],
+    ),
+    # unknown escapes
+    "latex": (text(r"\(x\) is \alpha"), ["(x) is alpha"]),
+    "markdown": (text(r"a \* b \_ c \# d"), ["a * b _ c # d"]),
+    "half an escape": (text(r"\u00g0 and \u12"), ["u00g0 and u12"]),
+    "windows path": (text(r"C:\Xdir"), ["C:Xdir"]),
+    # quotes in the text
+    "a quotation at the end": (text('He said "yes"'), ['He said "yes"']),
+    "a quotation before a comma": (text('the "big", red one'), ['the "big", red one']),
+    "a quotation in brackets": (text('see {"a"} and ["b"] here'), ['see {"a"} and ["b"] here']),
+    "a list of quotations": (text('"a", "b" and "c"'), ['"a", "b" and "c"']),
+    "an inch": (text('a 5" nail, then'), ['a 5" nail, then']),
+    "a quotation with a colon": (text('he wrote "note": read it'), ['he wrote "note": read it']),
+    "a quotation, then a member": (
+        '{"type":"text","content":"the "x" one","id":3}',
+        ['the "x" one'],
+    ),
+    # no closing quote
+    "the next block begins": (
+        '[{"type":"text","content":"Hello},{"type":"table","headers":["a"],"rows":[["x"]]}]',
+        ["Hello", TABLE],
+    ),
+    "the next block begins, and nothing closed": (
+        '[{"type":"text","content":"Hello {"type":"text","content":"you"}]',
+        ["Hello ", "you"],
+    ),
+    "the answer ends": ('[{"type":"text","content":"Hello}]', ["Hello"]),
+    "the answer is cut": ('[{"type":"text","content":"Hello, wor', ["Hello, wor"]),
+    "the answer is cut in braces": ('[{"type":"text","content":"use {x}', ["use {x}"]),
+    "the answer is cut after a quote": ('[{"type":"text","content":"say "hi"', ['say "hi']),
+    # no closing brace
+    "no brace after the text": ('[{"type":"text","content":"a",{"type":"text","content":"b"}]', ["a", "b"]),
+    "no brace at the end": ('[{"type":"text","content":"a"]', ["a"]),
+    # what is no member after all
+    "a quote, a comma and prose": (text('Hello", "world": it\'s me'), ['Hello", "world": it\'s me']),
+    # names of types
+    "shouted type": ('[{"type":"TEXT","content":"Hi"},{"type":"Table","headers":["a"],"rows":[["x"]]}]', ["Hi", TABLE]),
+    "heading": ('[{"type":"heading","level":2,"content":"Plan"}]', ["Plan"]),
+    "paragraph": ('[{"type":"paragraph","text":"Hi"}]', ["Hi"]),
+    "list": ('[{"type":"list","items":["one","two"]}]', ["- one\n- two"]),
+    "code": ('[{"type":"code","language":"python","code":"print(1)"}]', ["print(1)"]),
+    "type last": ('[{"value":"Hi","type":"markdown"}]', ["Hi"]),
+    "bar chart as a type": ('[{"type":"bar_chart","title":"T","data":[{"s":"a","n":3}],' + N + "}]", [CHART]),
+    "column": ('[{"type":"column","title":"T","data":[{"s":"a","n":3}],' + N + "}]", [CHART]),
+    "donut": (
+        CHART_HEAD.replace("bar", "donut") + '"data":[{"s":"a","n":3}],' + N + "}",
+        [{**CHART, "chartType": "pie"}],
+    ),
+    "chart_type": (CHART_HEAD.replace("chartType", "chart_type") + '"data":[{"s":"a","n":3}],' + N + "}", [CHART]),
+    # wrappers
+    "response": ('{"response":"Hi"}', ["Hi"]),
+    "message, pretty": ('{\n  "message": "Hi \\"you\\""\n}', ['Hi "you"']),
+    "quotes in a wrapper": ('{"answer":"He said "hi" there"}', ['He said "hi" there']),
+    "single quotes in a wrapper": ("{'answer': 'Hi'}", ["Hi"]),
+    "assistant": ('{"role":"assistant","content":"Hi"}', ["Hi"]),
+    "content parts": ('{"role":"assistant","content":[{"type":"text","text":"Hi"}]}', ["Hi"]),
+    "chat completion": ('{"choices":[{"message":{"role":"assistant","content":"Hi"}}]}', ["Hi"]),
+    "text and blocks": (
+        '{"message":"Here:","blocks":[' + '{"type":"table","headers":["a"],"rows":[["x"]]}]}',
+        ["Here:", TABLE],
+    ),
+    "blocks and text": (
+        '{"blocks":[{"type":"table","headers":["a"],"rows":[["x"]]}],"message":"Done"}',
+        [TABLE, "Done"],
+    ),
+    "blocks under any key": ('{"sections":[{"type":"text","content":"a"},{"type":"text","content":"b"}]}', ["a", "b"]),
+    "a block under each key": (
+        '{"intro":{"type":"text","content":"a"},"main":{"type":"table","headers":["a"],"rows":[["x"]]}}',
+        ["a", TABLE],
+    ),
+    "deep": ('{"data":{"answer":{"blocks":[[{"content":"a","type":"text"}]]}}}', ["a"]),
+    "blocks as a string": (r'{"response":"[{\"type\":\"text\",\"content\":\"Hi\"}]"}', ["Hi"]),
+    "no blocks": ('{"blocks":[]}', []),
+    "a wrapper in a fence": ('```json\n{"answer":"Hi"}\n```', ["Hi"]),
+    "a wrapper that is cut": ('{"answer":"Hi the', ["Hi the"]),
+    # the answer as a string
+    "encoded wrapper": (r'"{\"blocks\":[{\"type\":\"text\",\"content\":\"a \\\"b\\\"\"}]}"', ['a "b"']),
+    "encoded with line breaks": (r'"[\n  {\"type\": \"text\", \"content\": \"a\"}\n]"', ["a"]),
+    "encoded, cut": (r'"[{\"type\":\"text\",\"content\":\"so f', ["so f"]),
+    "a quotation is no encoded answer": ('"Groceries" is open', ['"Groceries" is open']),
+    # what is not for us
+    "foreign object": ('{"city":"Paris","zip":75001}', ['{"city":"Paris","zip":75001}']),
+    "foreign array": ('[{"id":1},{"id":2}]', ['[{"id":1},{"id":2}]']),
+    "error object": ('{"message":"not found","code":404}', ['{"message":"not found","code":404}']),
+    "tool call with blocks in it": (
+        '{"name":"show","arguments":{"blocks":[{"type":"text","content":"x"}]}}',
+        ['{"name":"show","arguments":{"blocks":[{"type":"text","content":"x"}]}}'],
+    ),
+    "function call": (
+        '{"type":"function","function":{"name":"f","parameters":{"type":"table"}}}',
+        ['{"type":"function","function":{"name":"f","parameters":{"type":"table"}}}'],
+    ),
+    "schema": (
+        '{"properties":{"a":{"type":"text","value":"x"}}}',
+        ['{"properties":{"a":{"type":"text","value":"x"}}}'],
+    ),
+    "foreign object in prose": ('Send {"title": "x", "n": [1]} now.', ['Send {"title": "x", "n": [1]} now.']),
+    "wrapper in prose is prose": ('It sends {"message": "x"} back.', ['It sends {"message": "x"} back.']),
+    "foreign object, then a block": ('{"a":1}\n{"type":"text","content":"b"}', ['{"a":1}\n', "b"]),
+    # samples in code
+    "javascript": ('```js\nconst a = [{"type":"text"}];\n```', ['```js\nconst a = [{"type":"text"}];\n```']),
+    "code, then a block": (
+        '```sh\necho {"type":"text"}\n```\n{"type":"text","content":"b"}',
+        ['```sh\necho {"type":"text"}\n```\n', "b"],
+    ),
+    "code span": ('Write `{"type":"text","content":"x"}` there.', ['Write `{"type":"text","content":"x"}` there.']),
+    "sample in a json fence, then a block": (
+        'So:\n```json\n{"a": 1}\n```\n[{"type":"text","content":"b"}]',
+        ['So:\n```json\n{"a": 1}\n```\n', "b"],
+    ),
+    # fences
+    "fence with spaces": ("``` json\n" + text("Hi") + "\n```", ["Hi"]),
+    "fence, jsonc": ("```jsonc\n" + text("Hi") + "\n```\n", ["Hi"]),
+    "fence with a name": (
+        "```json:answer.json\n" + text("Hi") + "\n```",
+        ["```json:answer.json\n" + text("Hi") + "\n```"],
+    ),
+    # syntax
+    "trailing comma in an object": ('{"type":"table","headers":["a"],"rows":[["x"]],}', [TABLE]),
+    "comments": ('{"type":"table", // the table\n"headers":["a"], /* one */ "rows":[["x"]]}', [TABLE]),
+    "keys without quotes": ('{type:"table",headers:["a"],rows:[["x"]]}', [TABLE]),
+    "single quotes in a table": ("{'type':'table','headers':['a'],'rows':[['x']]}", [TABLE]),
+    "True and False": (TABLE_CELLS + "[[True,False]]}", [{**TABLE, "headers": ["a", "b"], "rows": [[True, False]]}]),
+    "NaN": (TABLE_CELLS + "[[NaN,1]]}", [{**TABLE, "headers": ["a", "b"], "rows": [[None, 1]]}]),
+    "missing closers": ('[{"type":"table","headers":["a"],"rows":[["x"]]', [TABLE]),
+    "missing closers, then a block": (
+        '[{"type":"table","headers":["a"],"rows":[["x"]],{"type":"text","content":"b"}]',
+        [TABLE, "b"],
+    ),
+    "inner quotes in a cell": (
+        TABLE_CELLS + '[["the "x" one",1]]}',
+        [{**TABLE, "headers": ["a", "b"], "rows": [['the "x" one', 1]]}],
+    ),
+    # members
+    "negative number as text": (
+        CHART_HEAD + '"data":[{"s":"a","n":"-3.5"}],' + N + "}",
+        [{**CHART, "data": [{"s": "a", "n": -3.5}]}],
+    ),
+    "columns": ('{"type":"table","columns":["a"],"rows":[["x"]]}', [TABLE]),
+    "columns as objects": ('{"type":"table","columns":[{"key":"k","label":"a"}],"rows":[{"k":"x"}]}', [TABLE]),
+    "rows as objects": ('{"type":"table","rows":[{"a":"x"}]}', [TABLE]),
+    "short row": (TABLE_CELLS + '[["x"]]}', [{**TABLE, "headers": ["a", "b"], "rows": [["x", None]]}]),
+    "no type": ('{"headers":["a"],"rows":[["x"]]}', [TABLE]),
+    "integer ids": (
+        '{"type":"entity_ref","entity":"tasks","ids":[1,22]}',
+        [{"type": "entity_ref", "entity": "task", "ids": ["1", "22"]}],
+    ),
+    "one id": (
+        '{"type":"entity_ref","entity":"Note","id":7}',
+        [{"type": "entity_ref", "entity": "note", "ids": ["7"]}],
+    ),
+    "integer id of a checkpoint": (
+        '{"type":"timeline","checkpoints":[{"id":1,"title":"a","date":5}]}',
+        [{"type": "timeline", "checkpoints": [{"id": "1", "title": "a", "date": 5}]}],
+    ),
+    "milestones": (
+        '{"type":"timeline","milestones":[{"id":"1","name":"a","date":5}]}',
+        [{"type": "timeline", "checkpoints": [{"id": "1", "title": "a", "date": 5, "name": "a"}]}],
+    ),
+    "no title": (
+        CHART_HEAD.replace('"title":"T",', "") + '"data":[{"s":"a","n":3}],' + N + "}",
+        [{**CHART, "title": ""}],
+    ),
+    "no colour": (
+        CHART_HEAD + '"data":[{"s":"a","n":3}],"config":{"n":{"label":"N"}}}',
+        [{**CHART, "config": {"n": {"label": "N", "color": "var(--chart-1)"}}}],
+    ),
+    "no config": (
+        CHART_HEAD + '"data":[{"s":"a","n":3}]}',
+        [{**CHART, "config": {"n": {"label": "n", "color": "var(--chart-1)"}}}],
+    ),
+    "series as a list": (
+        CHART_HEAD + '"data":[{"s":"a","n":3}],"config":[{"key":"n","label":"N","color":"c"}]}',
+        [CHART],
+    ),
+    "labels and datasets": (
+        CHART_HEAD + '"data":{"labels":["a"],"datasets":[{"label":"n","data":[3]}]}}',
+        [{**CHART, "data": [{"label": "a", "n": 3}], "config": {"n": {"label": "n", "color": "var(--chart-1)"}}}],
+    ),
+    "gap at the beginning": (
+        CHART_HEAD + '"data":[{"s":"a","n":null},{"s":"b","n":1}],' + N + "}",
+        [{**CHART, "data": [{"s": "a", "n": None}, {"s": "b", "n": 1}]}],
+    ),
+    "gap as a word": (
+        CHART_HEAD + '"data":[{"s":"a","n":"N/A"},{"s":"b","n":1}],' + N + "}",
+        [{**CHART, "data": [{"s": "a", "n": None}, {"s": "b", "n": 1}]}],
+    ),
+    "gap as NaN": (
+        CHART_HEAD + '"data":[{"s":"a","n":NaN},{"s":"b","n":1}],' + N + "}",
+        [{**CHART, "data": [{"s": "a", "n": None}, {"s": "b", "n": 1}]}],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_case(name: str) -> None:
+    source, expected = CASES[name]
+    assert seen(source) == expected
+
+
+def test_the_cases_are_cut_everywhere() -> None:
+    assert list(single_splits("abc")) == [["a", "bc"], ["ab", "c"]]

@@ -1,0 +1,136 @@
+"""Repairs in place: no readable number changes, nothing is made up, and what json-repair reads the person sees."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import json_repair
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parser import BlockReady, BlockRejected, Repair
+from parser.repair import MOST_CHARACTERS, keeps_numbers, repaired
+from tests.parser.documents import spoiled
+from tests.parser.feeding import parse
+
+NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+words = st.text("abc xyz-", min_size=1, max_size=6)
+numbers = st.one_of(
+    st.integers(-(10**18), 10**18), st.floats(allow_nan=False, allow_infinity=False, width=32).map(lambda n: n + 0.0)
+)
+cells = st.one_of(words, numbers, st.none(), st.booleans())
+tables = st.integers(1, 4).flatmap(
+    lambda width: st.builds(
+        lambda headers, rows: {"type": "table", "headers": headers, "rows": rows},
+        st.lists(words, min_size=width, max_size=width),
+        st.lists(st.lists(cells, min_size=width, max_size=width), min_size=1, max_size=4),
+    )
+)
+FAULTS = {
+    "trailing comma in rows": lambda source: source.replace("]]", "],]"),
+    "trailing comma in the block": lambda source: source[:-1] + ",}",
+    "comment": lambda source: source.replace('"rows"', '/* the rows */ "rows"'),
+    "keys without quotes": lambda source: source.replace('"rows"', "rows").replace('"headers"', "headers"),
+    "Python": lambda source: source.replace("null", "None").replace("true", "True").replace("false", "False"),
+    "single quotes": lambda source: source.replace('"', "'"),
+    "no comma between rows": lambda source: source.replace("], [", "] ["),
+}
+
+
+def ready(source: str) -> BlockReady | None:
+    return next((event for event in parse([source]) if isinstance(event, BlockReady)), None)
+
+
+@given(tables, st.sampled_from(sorted(FAULTS)))
+def test_a_table_with_a_fault_of_syntax_is_the_table(table: dict[str, Any], fault: str) -> None:
+    source = json.dumps(table)
+    broken = FAULTS[fault](source)
+    block = ready(broken)
+    assert block is not None
+    assert repr(block.block.model_dump(mode="json")) == repr(table)
+    if broken != source:
+        assert block.repairs == (Repair.SYNTAX,)
+
+
+def leaves(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [leaf for item in value.values() for leaf in leaves(item)]
+    return [leaf for item in value for leaf in leaves(item)] if isinstance(value, list) else [value]
+
+
+@given(tables, st.data())
+def test_no_repair_changes_a_number(table: dict[str, Any], data: st.DataObject) -> None:
+    broken, _ = data.draw(spoiled(json.dumps(table)))
+    for event in parse([broken]):
+        if isinstance(event, BlockReady):
+            written = {float(match.group()) for match in NUMBER.finditer(broken)}
+            for leaf in leaves(event.block.model_dump(mode="json")):
+                if isinstance(leaf, int | float) and not isinstance(leaf, bool):
+                    assert float(leaf) in written
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["10%", "1,234", "007", "1_000", "1.5.3", "1/2", "12abc", "5-3", "-Infinity", "1e999", "- 5", "2024-01-02", "$5"],
+)
+def test_what_looks_like_a_number_is_kept_as_written_or_refused(written: str) -> None:
+    value = repaired('{"a": ' + written + ', "b": 1}')
+    if value is not None and value["a"] is not None:
+        assert isinstance(value["a"], str)
+        assert value["a"].strip() == written
+        assert value["b"] == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "value", "kept"),
+    [
+        ('{"a": 1}', {"a": 1}, True),
+        ('{"a": 1}', {"a": 2}, False),
+        ('{"a": 1, "b": 1}', {"a": 1}, False),
+        ('{"a": 1}', {"a": 1, "b": 1}, False),
+        ('{"a": 1}', {"a": "1"}, True),
+        ('{"a": "1"}', {"a": 1}, False),
+        ('{"a": 1.50}', {"a": 1.5}, True),
+        ('{"a": 12345678901234567890}', {"a": 12345678901234567890}, True),
+        ('{"a": 12345678901234567890}', {"a": 12345678901234567891}, False),
+    ],
+)
+def test_numbers_are_compared(source: str, value: Any, kept: bool) -> None:
+    assert keeps_numbers(source, value) is kept
+
+
+def unambiguous(source: str, value: Any) -> bool:
+    """Whether the source can only mean `value`: it holds every word of it, and nothing that looks like another."""
+    return isinstance(value, dict) and keeps_numbers(source, value)
+
+
+@given(tables, st.data())
+def test_the_person_sees_what_json_repair_reads(table: dict[str, Any], data: st.DataObject) -> None:
+    """The oracle of repairs: of a source that json-repair reads as a valid table, without a number lost."""
+    fault = data.draw(st.sampled_from(sorted(FAULTS)))
+    broken = FAULTS[fault](json.dumps(table))
+    expected = json_repair.loads(broken, skip_json_loads=True)
+    block = ready(broken)
+    if unambiguous(broken, expected) and block is not None:
+        assert repr(block.block.model_dump(mode="json")["rows"]) == repr(expected["rows"])  # type: ignore[index,call-overload]
+    assert block is not None
+
+
+def test_a_long_or_hard_source_is_not_repaired() -> None:
+    assert repaired('{"a": [' + "1," * MOST_CHARACTERS + "]}") is None
+    assert repaired('{"a": ["' + '"x" y' * 3_000 + '"]}') is None
+
+
+def test_a_block_that_was_cut_inside_a_value_is_unfinished() -> None:
+    for cut in ('"rows":[["x"],["y', '"rows":[["x"],[12', '"rows":[["x"],[nul', '"rows":[["x"],["y"'):
+        last = parse(['{"type":"table","headers":["a"],' + cut])[-1]
+        assert isinstance(last, BlockRejected)
+        assert last.reason == "unfinished"
+    for cut in ('"rows":[["x"],["y"]', '"rows":[["x"],["y"],', '"rows":[["x"],["y"]] '):
+        last = parse(['{"type":"table","headers":["a"],' + cut])[-1]
+        assert isinstance(last, BlockReady)
+        assert last.block.model_dump()["rows"] == [["x"], ["y"]]
+        assert last.repairs == (Repair.CLOSERS,)

@@ -1,0 +1,105 @@
+"""Text is prose in a wrapper: whatever the model forgets to escape, every character of it reaches the person."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parser import BlockOpened, BlockReady, BlockRejected, TextDelta
+from tests.parser.documents import chunked
+from tests.parser.feeding import parse
+
+# Words that can be told apart wherever they come out.
+marks = st.integers(0, 10**6).map(lambda number: f"w{number:07}")
+joints = st.sampled_from(
+    (
+        " ",
+        "\n",
+        "\t",
+        ' "',
+        '" ',
+        '", ',
+        '"',
+        " {",
+        "} ",
+        "[",
+        "]",
+        "\\$",
+        "\\'",
+        "\\",
+        ": ",
+        ", ",
+        '"}',
+        '" }',
+        "'",
+        '":',
+    )
+)
+prose = st.lists(st.tuples(joints, marks), min_size=1, max_size=8).map(
+    lambda parts: "".join(joint + mark for joint, mark in parts)
+)
+MARK = re.compile(r"w[0-9]{7}")
+HEADS = (
+    '{"type":"text","content":"',
+    '[{"type":"text","content":"',
+    '[{"type": "Markdown",\n "text": "',
+    '{"blocks":[{"id":1,"type":"text","content":"',
+    '```json\n[{"type":"text","content":"',
+)
+TAILS = (
+    '"}]',
+    '"}',
+    '","id":1}]',
+    '"}]}',
+    "",
+    '"',
+    "}",
+    '"}\n```',
+    '"},{"type":"table","headers":["a"],"rows":[["x"]]}]',
+)
+
+
+def where_marks_are(source: str) -> list[str]:
+    """Every mark that came out, in texts or in the source of blocks."""
+    out: list[str] = []
+    for event in parse([source]):
+        match event:
+            case TextDelta(_, text):
+                out += MARK.findall(text)
+            case BlockReady(_, block):
+                out += MARK.findall(json.dumps(block.model_dump(mode="json")))
+            case BlockRejected(source=held):
+                out += MARK.findall(held)
+            case BlockOpened():
+                pass
+    return out
+
+
+@given(st.sampled_from(HEADS), prose, st.sampled_from(TAILS), st.data())
+def test_every_word_of_a_text_reaches_the_person(head: str, content: str, tail: str, data: st.DataObject) -> None:
+    source = head + content + tail
+    assert where_marks_are(source) == MARK.findall(content)
+    assert parse(data.draw(chunked(source))) == parse([source])
+
+
+@given(st.lists(st.one_of(prose, st.sampled_from((*HEADS, *TAILS, '{"a":', "[1,", '"x":', "```\n"))), max_size=8))
+def test_nothing_after_the_first_shown_word_is_lost(pieces: list[str]) -> None:
+    source = "".join(pieces)
+    shown = where_marks_are(source)
+    written = MARK.findall(source)
+    if shown:
+        first = written.index(shown[0])
+        missing = [mark for mark in written[first:] if mark not in shown]
+        # Only a member of a wrapper or of a text block that is no text may be left out, and that is valid JSON.
+        assert not missing or all(re.search(rf'[:\[,]\s*"[^"]*{mark}', source) for mark in missing)
+
+
+@given(st.text(max_size=60))
+def test_a_text_that_is_escaped_is_the_text(content: str) -> None:
+    whole = content.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    for ascii_only in (True, False):
+        source = json.dumps([{"type": "text", "content": content}], ensure_ascii=ascii_only)
+        assert "".join(event.text for event in parse([source]) if isinstance(event, TextDelta)) == whole
