@@ -29,9 +29,15 @@ class WsDeviceHello(FrameModel):
     protocol_versions: list[int] = Field(min_length=1, max_length=16)
     client: WsClientInfo
     features: list[Annotated[str, Field(max_length=100)]] = Field(
-        default_factory=list, max_length=32, description="What the client also wants: `block_open`. Others are ignored."
+        default_factory=list,
+        max_length=32,
+        description="What the client also understands: `block_open`, `ledger`, `changes`, `approvals`. Others are"
+        " ignored.",
     )
     resume: Optional[WsResume] = None
+    changes_after: Optional[Annotated[int, Field(ge=0)]] = Field(
+        default=None, description="The number of the last change that this device has applied."
+    )
 
 
 class WsHomeRequest(FrameModel):
@@ -54,8 +60,32 @@ class WsCancel(FrameModel):
     request_id: UUID
 
 
+class WsWatch(FrameModel):
+    """Follow a request of this user on this socket: its frames so far, then its live frames."""
+
+    type: Literal[WsFrameType.WATCH] = WsFrameType.WATCH
+    request_id: UUID
+
+
+class WsUnwatch(FrameModel):
+    """Follow the request no longer. It goes on."""
+
+    type: Literal[WsFrameType.UNWATCH] = WsFrameType.UNWATCH
+    request_id: UUID
+
+
+class WsToolAccepted(FrameModel):
+    """The device has written the call to its journal and now runs it."""
+
+    type: Literal[WsFrameType.TOOL_ACCEPTED] = WsFrameType.TOOL_ACCEPTED
+    call_id: UUID
+
+
 class WsToolResult(FrameModel):
-    """The device's answer: `data` if `ok`, else `error`. `edited_args`: arguments that the person approved instead."""
+    """The device's answer: `data` if `ok`, else `error`. `edited_args`: arguments that the person approved instead.
+
+    `error.code` is `denied` if the person refused, and `unknown` if the device started the call and has no result.
+    """
 
     type: Literal[WsFrameType.TOOL_RESULT] = WsFrameType.TOOL_RESULT
     call_id: UUID
@@ -63,6 +93,15 @@ class WsToolResult(FrameModel):
     data: Any = None
     edited_args: Optional[dict[str, Any]] = None
     error: Optional[WsToolError] = None
+
+
+class WsApproval(FrameModel):
+    """The person's answer to an `approval_request`, which another device of theirs asked for."""
+
+    type: Literal[WsFrameType.APPROVAL] = WsFrameType.APPROVAL
+    call_id: UUID
+    approved: bool
+    edited_args: Optional[dict[str, Any]] = None
 
 
 class WsDataResponse(FrameModel):
@@ -80,6 +119,16 @@ class WsClientMutation(FrameModel):
     entity: Entity
     id: str = Field(min_length=1, max_length=MAX_ENTITY_ID_CHARS)
     data: Optional[dict[str, Any]] = None
+    mutation_id: Optional[UUID] = Field(
+        default=None, description="Idempotency key: a mutation that is sent again with it is not applied again."
+    )
+
+
+class WsChangesSeen(FrameModel):
+    """The device has applied every change up to this number."""
+
+    type: Literal[WsFrameType.CHANGES_SEEN] = WsFrameType.CHANGES_SEEN
+    change: int = Field(ge=0)
 
 
 class WsMemoryForget(FrameModel):
@@ -103,9 +152,14 @@ ClientFrame = Annotated[
     | WsHomeRequest
     | WsPopupRequest
     | WsCancel
+    | WsWatch
+    | WsUnwatch
+    | WsToolAccepted
     | WsToolResult
+    | WsApproval
     | WsDataResponse
     | WsClientMutation
+    | WsChangesSeen
     | WsMemoryForget
     | WsPing
     | WsAuthRefresh,

@@ -31,24 +31,35 @@ class WsFrameType(StrEnum):
     HOME_REQUEST = "home_request"
     POPUP_REQUEST = "popup_request"
     CANCEL = "cancel"
+    WATCH = "watch"
+    UNWATCH = "unwatch"
     STREAM_START = "stream_start"
     POPUP_DOMAIN = "popup_domain"
     BLOCK_OPEN = "block_open"
     STREAM_TEXT = "stream_text"
     STREAM_BLOCK = "stream_block"
     STREAM_END = "stream_end"
+    REQUEST_RESULT = "request_result"
     TOOL_CALL = "tool_call"
     TOOL_CANCEL = "tool_cancel"
+    TOOL_ACCEPTED = "tool_accepted"
     TOOL_RESULT = "tool_result"
+    TOOL_ACK = "tool_ack"
+    APPROVAL_REQUEST = "approval_request"
+    APPROVAL = "approval"
+    APPROVAL_CLOSED = "approval_closed"
     DATA_REQUEST = "data_request"
     DATA_RESPONSE = "data_response"
     MUTATION = "mutation"
+    MUTATION_ACK = "mutation_ack"
+    CHANGES_SEEN = "changes_seen"
     MEMORY_FORGET = "memory_forget"
     MEMORY_FORGOTTEN = "memory_forgotten"
     PING = "ping"
     PONG = "pong"
     AUTH_REFRESH = "auth_refresh"
     AUTH_EXPIRING = "auth_expiring"
+    DRAINING = "draining"
     ERROR = "error"
 
 
@@ -63,14 +74,47 @@ class WsClientInfo(FrameModel):
 
 
 class WsResume(FrameModel):
+    """The session that the client continues, and the `seq` of the last frame of it that the client has processed."""
+
     session_id: UUID
     seq: int = Field(ge=0)
+
+
+class WsRequestState(FrameModel):
+    """A request of this device that the server still knows. `reason`: why it failed or is lost."""
+
+    request_id: UUID
+    state: Literal["running", "completed", "failed", "cancelled", "lost"]
+    reason: Optional[str] = None
+
+
+class WsChangesState(FrameModel):
+    """The user's change log: the number of its last change, and what happens to the changes that the device missed.
+
+    `sent`: they follow as `mutation` frames. `lost`: the log no longer has them; the client must read everything again.
+    """
+
+    last: int = Field(ge=0)
+    missed: Literal["none", "sent", "lost"]
+
+
+class WsResultBlock(FrameModel):
+    """One block of a `request_result`: a text block has `content`, any other block has `data`."""
+
+    block: int
+    block_type: Literal["text", "chart", "table", "timeline", "entity_ref"]
+    content: Optional[str] = None
+    data: Optional[dict[str, Any]] = None
 
 
 class WsLimits(FrameModel):
     max_frame_bytes: int
     max_concurrent_requests: int
     max_message_chars: int
+    resume_grace_s: float = Field(
+        default=0,
+        description="Seconds that a session keeps its running requests without a socket. Reconnect within this time.",
+    )
 
 
 class WsHistoryMessage(FrameModel):

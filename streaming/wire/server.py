@@ -16,11 +16,14 @@ from streaming.wire.frames import (
     MemoryTier,
     MutationOp,
     Optional,
+    WsChangesState,
     WsFailure,
     WsFrameType,
     WsLimits,
     WsMemoryUsed,
     WsMutationRecord,
+    WsRequestState,
+    WsResultBlock,
     WsUsage,
 )
 
@@ -36,7 +39,11 @@ class WsDeviceReady(_ServerFrame):
     user_id: UUID
     heartbeat_s: float
     limits: WsLimits
-    resume: Literal["new", "replayed", "lost"]
+    resume: Literal["new", "resumed", "lost"]
+    requests: list[WsRequestState] = Field(
+        default_factory=list, description="Every request of this device that the server still knows."
+    )
+    changes: Optional[WsChangesState] = None
 
 
 class WsStreamStart(_ServerFrame):
@@ -65,6 +72,9 @@ class WsStreamText(_ServerFrame):
     request_id: UUID
     block: int
     chunk: str
+    replace: Optional[Literal[True]] = Field(
+        default=None, description="`chunk` is the whole text of the block so far: it replaces the text that you have."
+    )
 
 
 class WsStreamBlock(_ServerFrame):
@@ -87,6 +97,24 @@ class WsStreamEnd(_ServerFrame):
     error: Optional[WsFailure] = None
 
 
+class WsRequestResult(_ServerFrame):
+    """The current state of a request: while it runs, its answer so far; after its end, its kept answer.
+
+    Sent instead of a replay if the request has ended.
+    """
+
+    type: Literal[WsFrameType.REQUEST_RESULT] = WsFrameType.REQUEST_RESULT
+    request_id: UUID
+    status: Literal["running", "completed", "failed", "cancelled"]
+    agent: Optional[str] = None
+    domain: Optional[Domain] = None
+    blocks: list[WsResultBlock] = Field(default_factory=list)
+    mutations: list[WsMutationRecord] = Field(default_factory=list)
+    memory_used: Optional[list[WsMemoryUsed]] = None
+    usage: Optional[WsUsage] = None
+    error: Optional[WsFailure] = None
+
+
 class WsToolCall(_ServerFrame):
     type: Literal[WsFrameType.TOOL_CALL] = WsFrameType.TOOL_CALL
     call_id: UUID
@@ -95,11 +123,48 @@ class WsToolCall(_ServerFrame):
     args: dict[str, Any]
     deadline_ms: int = Field(description="Milliseconds the device has, from receipt.")
     requires_approval: bool
+    offered_again: Optional[Literal[True]] = Field(
+        default=None,
+        description="The server sent this call before and has no result of it. Answer from the journal; run it only if"
+        " the journal does not have it. Sent only to clients with the feature `ledger`.",
+    )
+    accepted: Optional[Literal[True]] = Field(
+        default=None,
+        description="With `offered_again`: the device has sent `tool_accepted` for this call. Never run it again: if"
+        " the journal has no result, answer `unknown`.",
+    )
 
 
 class WsToolCancel(_ServerFrame):
     type: Literal[WsFrameType.TOOL_CANCEL] = WsFrameType.TOOL_CANCEL
     call_id: UUID
+
+
+class WsToolAck(_ServerFrame):
+    """The server has the result of the call, or no longer needs it: the device may delete its journal entry."""
+
+    type: Literal[WsFrameType.TOOL_ACK] = WsFrameType.TOOL_ACK
+    call_id: UUID
+
+
+class WsApprovalRequest(_ServerFrame):
+    """A call on another device of this user waits for the person's approval. Sent for the feature `approvals`."""
+
+    type: Literal[WsFrameType.APPROVAL_REQUEST] = WsFrameType.APPROVAL_REQUEST
+    call_id: UUID
+    request_id: UUID
+    tool: str
+    args: dict[str, Any]
+    expires_ms: int = Field(description="Milliseconds the person has, from receipt.")
+
+
+class WsApprovalClosed(_ServerFrame):
+    """The approval needs no answer any more. `device_id`: the device that answered it."""
+
+    type: Literal[WsFrameType.APPROVAL_CLOSED] = WsFrameType.APPROVAL_CLOSED
+    call_id: UUID
+    outcome: Literal["approved", "denied", "expired", "cancelled"]
+    device_id: Optional[UUID] = None
 
 
 class WsDataRequest(_ServerFrame):
@@ -121,6 +186,15 @@ class WsServerMutation(_ServerFrame):
     data: Optional[dict[str, Any]] = None
     request_id: Optional[UUID] = None
     origin_device_id: Optional[UUID] = None
+    change: Optional[int] = Field(default=None, description="The number of this change in the user's change log.")
+
+
+class WsMutationAck(_ServerFrame):
+    """The mutation with this id is stored. `change` is its number in the user's change log."""
+
+    type: Literal[WsFrameType.MUTATION_ACK] = WsFrameType.MUTATION_ACK
+    mutation_id: UUID
+    change: int
 
 
 class WsMemoryForgotten(_ServerFrame):
@@ -140,6 +214,16 @@ class WsAuthExpiring(_ServerFrame):
     in_s: float
 
 
+class WsDraining(_ServerFrame):
+    """The server stops: it accepts no new requests and closes this socket when the running ones have ended.
+
+    Reconnect `retry_after_ms` after the close. The time differs by device, so that not all come back together.
+    """
+
+    type: Literal[WsFrameType.DRAINING] = WsFrameType.DRAINING
+    retry_after_ms: int
+
+
 class WsError(_ServerFrame):
     type: Literal[WsFrameType.ERROR] = WsFrameType.ERROR
     code: ErrorCode
@@ -156,13 +240,19 @@ ServerFrame = Annotated[
     | WsStreamText
     | WsStreamBlock
     | WsStreamEnd
+    | WsRequestResult
     | WsToolCall
     | WsToolCancel
+    | WsToolAck
+    | WsApprovalRequest
+    | WsApprovalClosed
     | WsDataRequest
     | WsServerMutation
+    | WsMutationAck
     | WsMemoryForgotten
     | WsPong
     | WsAuthExpiring
+    | WsDraining
     | WsError,
     Field(discriminator="type"),
 ]

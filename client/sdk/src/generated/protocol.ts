@@ -1,5 +1,5 @@
 // Generated from docs/protocol/schema.json by `make schema`; not for editing.
-// sha256 of that file: 78d5d34eacfaded9ca4df2086e9dab9e303141cdd97e7c98468398d57ae6169c
+// sha256 of that file: 7b809ce1333e9d351182bdeb40b983abbaa5230248aacd20baa2c6a35932d7d1
 
 /**
  * The shadcn/ui chart components of the client.
@@ -13,9 +13,14 @@ export type ClientFrame =
   | WsHomeRequest
   | WsPopupRequest
   | WsCancel
+  | WsWatch
+  | WsUnwatch
+  | WsToolAccepted
   | WsToolResult
+  | WsApproval
   | WsDataResponse
   | WsClientMutation
+  | WsChangesSeen
   | WsMemoryForget
   | WsPing
   | WsAuthRefresh;
@@ -44,6 +49,9 @@ export type ErrorCode =
   | "model_error"
   | "model_timeout"
   | "request_timeout"
+  | "server_lost"
+  | "resume_expired"
+  | "log_overflow"
   | "scope_not_found"
   | "unknown_memory"
   | "memory_unavailable"
@@ -59,13 +67,19 @@ export type ServerFrame =
   | WsStreamText
   | WsStreamBlock
   | WsStreamEnd
+  | WsRequestResult
   | WsToolCall
   | WsToolCancel
+  | WsToolAck
+  | WsApprovalRequest
+  | WsApprovalClosed
   | WsDataRequest
   | WsServerMutation
+  | WsMutationAck
   | WsMemoryForgotten
   | WsPong
   | WsAuthExpiring
+  | WsDraining
   | WsError;
 
 /**
@@ -108,16 +122,23 @@ export interface WsDeviceHello {
   protocol_versions: number[];
   client: WsClientInfo;
   /**
-   * What the client also wants: `block_open`. Others are ignored.
+   * What the client also understands: `block_open`, `ledger`, `changes`, `approvals`. Others are ignored.
    */
   features?: string[];
   resume?: WsResume | null;
+  /**
+   * The number of the last change that this device has applied.
+   */
+  changes_after?: number | null;
 }
 export interface WsClientInfo {
   name: string;
   version: string;
   platform: string;
 }
+/**
+ * The session that the client continues, and the `seq` of the last frame of it that the client has processed.
+ */
 export interface WsResume {
   session_id: string;
   seq: number;
@@ -151,7 +172,30 @@ export interface WsCancel {
   request_id: string;
 }
 /**
+ * Follow a request of this user on this socket: its frames so far, then its live frames.
+ */
+export interface WsWatch {
+  type: "watch";
+  request_id: string;
+}
+/**
+ * Follow the request no longer. It goes on.
+ */
+export interface WsUnwatch {
+  type: "unwatch";
+  request_id: string;
+}
+/**
+ * The device has written the call to its journal and now runs it.
+ */
+export interface WsToolAccepted {
+  type: "tool_accepted";
+  call_id: string;
+}
+/**
  * The device's answer: `data` if `ok`, else `error`. `edited_args`: arguments that the person approved instead.
+ *
+ * `error.code` is `denied` if the person refused, and `unknown` if the device started the call and has no result.
  */
 export interface WsToolResult {
   type: "tool_result";
@@ -166,6 +210,17 @@ export interface WsToolResult {
 export interface WsToolError {
   code: string;
   message?: string;
+}
+/**
+ * The person's answer to an `approval_request`, which another device of theirs asked for.
+ */
+export interface WsApproval {
+  type: "approval";
+  call_id: string;
+  approved: boolean;
+  edited_args?: {
+    [k: string]: unknown;
+  } | null;
 }
 export interface WsDataResponse {
   type: "data_response";
@@ -188,6 +243,17 @@ export interface WsClientMutation {
   data?: {
     [k: string]: unknown;
   } | null;
+  /**
+   * Idempotency key: a mutation that is sent again with it is not applied again.
+   */
+  mutation_id?: string | null;
+}
+/**
+ * The device has applied every change up to this number.
+ */
+export interface WsChangesSeen {
+  type: "changes_seen";
+  change: number;
 }
 /**
  * The person wants one memory deleted, for example one of `stream_end.memory_used`.
@@ -253,12 +319,38 @@ export interface WsDeviceReady {
   user_id: string;
   heartbeat_s: number;
   limits: WsLimits;
-  resume: "new" | "replayed" | "lost";
+  resume: "new" | "resumed" | "lost";
+  /**
+   * Every request of this device that the server still knows.
+   */
+  requests: WsRequestState[];
+  changes?: WsChangesState;
 }
 export interface WsLimits {
   max_frame_bytes: number;
   max_concurrent_requests: number;
   max_message_chars: number;
+  /**
+   * Seconds that a session keeps its running requests without a socket. Reconnect within this time.
+   */
+  resume_grace_s: number;
+}
+/**
+ * A request of this device that the server still knows. `reason`: why it failed or is lost.
+ */
+export interface WsRequestState {
+  request_id: string;
+  state: "running" | "completed" | "failed" | "cancelled" | "lost";
+  reason?: string;
+}
+/**
+ * The user's change log: the number of its last change, and what happens to the changes that the device missed.
+ *
+ * `sent`: they follow as `mutation` frames. `lost`: the log no longer has them; the client must read everything again.
+ */
+export interface WsChangesState {
+  last: number;
+  missed: "none" | "sent" | "lost";
 }
 export interface WsStreamStart {
   /**
@@ -300,6 +392,10 @@ export interface WsStreamText {
   request_id: string;
   block: number;
   chunk: string;
+  /**
+   * `chunk` is the whole text of the block so far: it replaces the text that you have.
+   */
+  replace?: true;
 }
 export interface WsStreamBlock {
   /**
@@ -358,6 +454,38 @@ export interface WsFailure {
   message: string;
   retryable: boolean;
 }
+/**
+ * The current state of a request: while it runs, its answer so far; after its end, its kept answer.
+ *
+ * Sent instead of a replay if the request has ended.
+ */
+export interface WsRequestResult {
+  /**
+   * Rises by one per frame of the session, from 1.
+   */
+  seq: number;
+  type: "request_result";
+  request_id: string;
+  status: "running" | "completed" | "failed" | "cancelled";
+  agent?: string;
+  domain?: "tasks" | "checkpoints" | "notes" | "projects";
+  blocks: WsResultBlock[];
+  mutations: WsMutationRecord[];
+  memory_used?: WsMemoryUsed[];
+  usage?: WsUsage;
+  error?: WsFailure;
+}
+/**
+ * One block of a `request_result`: a text block has `content`, any other block has `data`.
+ */
+export interface WsResultBlock {
+  block: number;
+  block_type: "text" | "chart" | "table" | "timeline" | "entity_ref";
+  content?: string;
+  data?: {
+    [k: string]: unknown;
+  };
+}
 export interface WsToolCall {
   /**
    * Rises by one per frame of the session, from 1.
@@ -375,6 +503,14 @@ export interface WsToolCall {
    */
   deadline_ms: number;
   requires_approval: boolean;
+  /**
+   * The server sent this call before and has no result of it. Answer from the journal; run it only if the journal does not have it. Sent only to clients with the feature `ledger`.
+   */
+  offered_again?: true;
+  /**
+   * With `offered_again`: the device has sent `tool_accepted` for this call. Never run it again: if the journal has no result, answer `unknown`.
+   */
+  accepted?: true;
 }
 export interface WsToolCancel {
   /**
@@ -383,6 +519,50 @@ export interface WsToolCancel {
   seq: number;
   type: "tool_cancel";
   call_id: string;
+}
+/**
+ * The server has the result of the call, or no longer needs it: the device may delete its journal entry.
+ */
+export interface WsToolAck {
+  /**
+   * Rises by one per frame of the session, from 1.
+   */
+  seq: number;
+  type: "tool_ack";
+  call_id: string;
+}
+/**
+ * A call on another device of this user waits for the person's approval. Sent for the feature `approvals`.
+ */
+export interface WsApprovalRequest {
+  /**
+   * Rises by one per frame of the session, from 1.
+   */
+  seq: number;
+  type: "approval_request";
+  call_id: string;
+  request_id: string;
+  tool: string;
+  args: {
+    [k: string]: unknown;
+  };
+  /**
+   * Milliseconds the person has, from receipt.
+   */
+  expires_ms: number;
+}
+/**
+ * The approval needs no answer any more. `device_id`: the device that answered it.
+ */
+export interface WsApprovalClosed {
+  /**
+   * Rises by one per frame of the session, from 1.
+   */
+  seq: number;
+  type: "approval_closed";
+  call_id: string;
+  outcome: "approved" | "denied" | "expired" | "cancelled";
+  device_id?: string;
 }
 export interface WsDataRequest {
   /**
@@ -415,6 +595,22 @@ export interface WsServerMutation {
   };
   request_id?: string;
   origin_device_id?: string;
+  /**
+   * The number of this change in the user's change log.
+   */
+  change?: number;
+}
+/**
+ * The mutation with this id is stored. `change` is its number in the user's change log.
+ */
+export interface WsMutationAck {
+  /**
+   * Rises by one per frame of the session, from 1.
+   */
+  seq: number;
+  type: "mutation_ack";
+  mutation_id: string;
+  change: number;
 }
 /**
  * The memory was deleted, with its sources and everything derived from it, in each of `tiers`.
@@ -442,6 +638,19 @@ export interface WsAuthExpiring {
   seq: number;
   type: "auth_expiring";
   in_s: number;
+}
+/**
+ * The server stops: it accepts no new requests and closes this socket when the running ones have ended.
+ *
+ * Reconnect `retry_after_ms` after the close. The time differs by device, so that not all come back together.
+ */
+export interface WsDraining {
+  /**
+   * Rises by one per frame of the session, from 1.
+   */
+  seq: number;
+  type: "draining";
+  retry_after_ms: number;
 }
 export interface WsError {
   /**
