@@ -11,7 +11,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+import structlog
 import trio
+
+log = structlog.get_logger(__name__)
 
 Answers = Mapping[str, Callable[[], bytes]]
 """The function that answers each query."""
@@ -73,10 +76,22 @@ class Peers:
             try:
                 async with stream:
                     question = (await stream.receive_some(_MAX_QUESTION_BYTES)).decode("ascii", "replace").strip()
-                    if question in self._answers:
-                        await stream.send_all(self._answers[question]())
+                    answer = self._answer_to(question)
+                    if answer is not None:
+                        await stream.send_all(answer)
             except trio.BrokenResourceError:
                 pass  # the asking worker closed the stream
+
+    def _answer_to(self, question: str) -> bytes | None:
+        """The answer, or None if the query is unknown or its function failed."""
+        if question not in self._answers:
+            return None
+        try:
+            return self._answers[question]()
+        # The boundary of one query: a fault in it must not end this worker.
+        except Exception:
+            log.exception("worker_query_failed", query=question)
+            return None
 
     def _path(self, number: int) -> Path:
         return self._folder / f"worker-{number}.sock"

@@ -11,25 +11,30 @@ MAX_VIOLATIONS: Final = 1000
 
 
 class InboundRate:
-    """Allows `per_s` frames a second with bursts of `burst`, and one more frame for each call to the device."""
+    """Allows `per_s` frames a second with bursts of `burst`, and one more frame for each call to the device.
 
-    __slots__ = ("_answers_due", "_bucket", "_violations")
+    The next frames use the calls' allowances first. At most `burst` allowances are kept.
+    """
+
+    __slots__ = ("_answers_due", "_bucket", "_burst", "_violations")
 
     def __init__(self, per_s: float, burst: int) -> None:
         self._bucket = TokenBucket(per_s, burst)
+        self._burst = burst
         self._answers_due = 0
         self._violations = 0
 
     def expect_answer(self) -> None:
         """A call was sent to the device: allow the frame that answers it."""
-        self._answers_due += 1
+        self._answers_due = min(self._answers_due + 1, self._burst)
 
     def take(self, now: float) -> Literal["read", "refuse", "close"]:
         """What to do with a frame that arrived at `now`, in seconds of a monotonic clock."""
-        if self._bucket.take(now):
-            return "read"
+        # Spent before the bucket: an allowance that the bucket covered would otherwise last for ever.
         if self._answers_due > 0:
             self._answers_due -= 1
+            return "read"
+        if self._bucket.take(now):
             return "read"
         self._violations += 1
         return "close" if self._violations >= MAX_VIOLATIONS else "refuse"

@@ -197,7 +197,7 @@ async def _upgrade(
             request = await wrap_server_stream(
                 nursery, stream, max_message_size=max_message_bytes, receive_buffer_size=_RECEIVE_BYTES
             )
-            if urlsplit(request.path).path != DEVICE_PATH:
+            if _path(request.path) != DEVICE_PATH:
                 await request.reject(404, extra_headers=_NO_BODY)
                 return None
             origin = _value(request, b"origin")
@@ -229,6 +229,14 @@ def _forget_handshake(connection: WebSocketConnection) -> None:
     wsproto keeps them while the connection is open, but then only calls `events`.
     """
     connection._wsproto.handshake = _OVER  # type: ignore[assignment]
+
+
+def _path(target: str) -> str:
+    """The path of a request target; empty if the target can't be split."""
+    try:
+        return urlsplit(target).path
+    except ValueError:  # such as an opening bracket without a closing one
+        return ""
 
 
 def _peer(stream: DirectStream) -> str:

@@ -16,7 +16,7 @@ import structlog
 import trio
 
 from streaming.chat import ChatRequest, Delta, UsageDelta
-from streaming.model.breaker import CircuitBreaker, State
+from streaming.model.breaker import Attempt, CircuitBreaker, State
 from streaming.model.errors import ModelError
 from streaming.model.retry import RetryPolicy
 from streaming.wire import ErrorCode
@@ -48,21 +48,22 @@ class _Candidate:
     model: StreamingModel
     breaker: CircuitBreaker
 
-    def failed(self, error: ModelError) -> None:
-        """Count `error` against the model, unless the request or the settings are at fault."""
-        if error.retryable:
-            self.breaker.fail(trio.current_time())
-        else:
-            self.breaker.abandon()
-
 
 @dataclass(frozen=True, slots=True)
 class _Begun:
     """An answer that has begun: its first batches, and the rest."""
 
-    candidate: _Candidate
+    attempt: Attempt
     first: list[list[Delta]]
     rest: AsyncIterator[list[Delta]]
+
+
+def _failed(attempt: Attempt, error: ModelError) -> None:
+    """Count `error` against the model, unless the request or the settings are at fault."""
+    if error.retryable:
+        attempt.fail(trio.current_time())
+    else:
+        attempt.abandon()
 
 
 class FailoverModel:
@@ -128,9 +129,9 @@ class FailoverModel:
         fault: ModelError | None = None
         for place, candidate in enumerate(self._candidates):
             attempts = 0
-            while candidate.breaker.admit(trio.current_time()):
+            while (attempt := candidate.breaker.admit(trio.current_time())) is not None:
                 attempts += 1
-                begun = await self._ask(candidate, request, stack)
+                begun = await self._ask(candidate.model, attempt, request, stack)
                 if isinstance(begun, _Begun):
                     if self._on_begun is not None:
                         self._on_begun(place)
@@ -152,29 +153,31 @@ class FailoverModel:
                 await trio.sleep(delay_s)
         raise fault or self._all_resting()
 
-    async def _ask(self, candidate: _Candidate, request: ChatRequest, stack: AsyncExitStack) -> _Begun | ModelError:
+    async def _ask(
+        self, model: StreamingModel, attempt: Attempt, request: ChatRequest, stack: AsyncExitStack
+    ) -> _Begun | ModelError:
         """One attempt: an answer whose connection `stack` closes, or the error before it began."""
         settled = False
         try:
-            async with AsyncExitStack() as attempt:
-                batches = await attempt.enter_async_context(candidate.model.stream(request))
+            async with AsyncExitStack() as opened:
+                batches = await opened.enter_async_context(model.stream(request))
                 first: list[list[Delta]] = []
                 async for batch in batches:
                     first.append(batch)
                     # A token count alone is not the beginning of an answer.
                     if not all(isinstance(delta, UsageDelta) for delta in batch):
                         break
-                candidate.breaker.begin()
+                attempt.begin()
                 settled = True
-                stack.push_async_exit(attempt.pop_all())
-                return _Begun(candidate, first, batches)
+                stack.push_async_exit(opened.pop_all())
+                return _Begun(attempt, first, batches)
         except ModelError as error:
-            candidate.failed(error)
+            _failed(attempt, error)
             settled = True
             return error
         finally:
             if not settled:  # cancelled
-                candidate.breaker.abandon()
+                attempt.abandon()
 
     def _all_resting(self) -> ModelError:
         wait_s = min(candidate.breaker.wait_s(trio.current_time()) for candidate in self._candidates)
@@ -192,6 +195,6 @@ async def _batches(begun: _Begun) -> AsyncGenerator[list[Delta], None]:
         async for batch in begun.rest:
             yield batch
     except ModelError as error:
-        begun.candidate.failed(error)
+        _failed(begun.attempt, error)
         raise
-    begun.candidate.breaker.succeed()
+    begun.attempt.succeed()

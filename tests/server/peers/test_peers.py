@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import trio
+from structlog.testing import capture_logs
 
 from server.peers.peers import Peers
 from tests.database import temporary_directory
@@ -43,4 +44,19 @@ async def test_an_unknown_query_and_a_silent_client_affect_no_one() -> None:
             async with await trio.open_unix_socket(str(Path(folder) / "worker-1.sock")):
                 other = Peers(folder, 2, 2, {"name": lambda: b"two"})
                 assert await other.ask("name") == {1: b"one", 2: b"two"}
+            nursery.cancel_scope.cancel()
+
+
+async def test_a_fault_in_an_answer_ends_no_worker() -> None:
+    def broken() -> bytes:
+        raise RuntimeError("a bug in a collector")
+
+    with temporary_directory() as folder:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(Peers(folder, 1, 2, {"metrics": broken, "name": lambda: b"one"}).serve)
+            other = Peers(folder, 2, 2, {"metrics": lambda: b"two", "name": lambda: b"two"})
+            with capture_logs() as logs:
+                assert await other.ask("metrics") == {1: None, 2: b"two"}
+            assert [line["event"] for line in logs] == ["worker_query_failed"]
+            assert await other.ask("name") == {1: b"one", 2: b"two"}
             nursery.cancel_scope.cancel()

@@ -6,6 +6,7 @@ import json
 
 import pytest
 import trio
+from structlog.testing import capture_logs
 
 from client.terminal.answer import RequestRefusedError
 from client.terminal.connection import ConnectError, ConnectionLostError, open_connection
@@ -102,3 +103,17 @@ async def test_a_request_that_is_refused_says_why(database: str) -> None:
         with pytest.raises(RequestRefusedError) as refused:
             await (await device.home("longer than ten")).finish()
         assert refused.value.code is ErrorCode.MESSAGE_TOO_LONG
+
+
+@pytest.mark.parametrize("target", [b"//[", b"//[::1", b"/", b"*", b"/%00", b"http://x/", b"/api/v1/ws/device/../x"])
+async def test_a_strange_path_is_answered_with_404_and_is_no_fault(database: str, target: bytes) -> None:
+    async with open_tessera(database) as tessera:
+        host, port = tessera.ws_url.removeprefix("ws://").split("/")[0].split(":")
+        with capture_logs() as logs:
+            async with await trio.open_tcp_stream(host, int(port)) as stream:
+                await stream.send_all(
+                    b"GET " + target + b" HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+                )
+                assert (await stream.receive_some()).startswith(b"HTTP/1.1 404")
+        assert "socket_failed" not in [line["event"] for line in logs]
