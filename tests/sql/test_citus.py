@@ -16,8 +16,8 @@ from sql.statements import StatementName, Statements
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "memory.md"
 STATEMENTS = Statements.load()
-LISTING = {"user_ids_page", "pending_users", "unembedded_users", "user_by_email"}
-"""They list users, or find the one of an address: across all of them."""
+LISTING = {"user_ids_page", "pending_users", "unembedded_users", "user_by_email", "requests_expire", "changes_expire"}
+"""Statements about all users: they list ids, find the user of an address, or remove expired rows."""
 
 RECORDERS = """
 CREATE TABLE pg_temp.called (place serial, kind text, name text, key text, beside text);
@@ -73,7 +73,8 @@ def test_the_documented_statements_distribute_every_table_by_user(database: str)
 def test_every_table_that_a_statement_reads_is_held_to_the_user(name: StatementName) -> None:
     text = STATEMENTS[name].decode()
     read = re.findall(
-        r"\b(?:FROM|JOIN|UPDATE)\s+(?:memory_\w+|users|devices)\b(?!\.)(?:\s+AS\s+(\w+))?",
+        r"\b(?:FROM|JOIN|UPDATE)\s+(?:memory_\w+|users|devices|requests|change_logs|changes)\b(?!\.)"
+        r"(?:\s+AS\s+(\w+))?",
         text.replace("FOR UPDATE", ""),
     )
     for alias in read:

@@ -22,6 +22,15 @@ from tests.memory.memories import STATEMENTS, Memories, WordEmbedder
 NIL = UUID(int=0)
 ENCRYPTED = ("value", "history", "summary", "exchange", "content", "pattern", "forgetting_key")
 CLAIM = UUID(int=7)
+DEVICE = UUID(int=8)
+OF_ALL_USERS = {
+    "user_ids_page",
+    "pending_users",
+    "unembedded_users",
+    "user_by_email",
+    "requests_expire",
+    "changes_expire",
+}
 DIGEST = b"forgotten"
 WORKER = uuid4()
 DAY = "2026-01-02"
@@ -80,6 +89,10 @@ async def test_every_policy_is_about_the_user_but_a_few(database: str) -> None:
         ("relay_devices", "abandoned", "{tessera_worker}", "DELETE"),
         ("relay_requests", "ids_only", "{tessera_worker}", "SELECT"),
         ("relay_requests", "expired", "{tessera_worker}", "DELETE"),
+        ("requests", "ids_only", "{tessera_worker}", "SELECT"),
+        ("requests", "expired", "{tessera_worker}", "DELETE"),
+        ("changes", "ids_only", "{tessera_worker}", "SELECT"),
+        ("changes", "expired", "{tessera_worker}", "DELETE"),
     }
 
 
@@ -111,8 +124,9 @@ async def test_unique_indexes_include_the_user_but_the_one_of_addresses(database
 def test_every_join_names_the_user() -> None:
     for name in get_args(StatementName):
         text = STATEMENTS[name].decode()
-        tables = set(re.findall(r"\b(?:FROM|JOIN|INTO|UPDATE)\s+(memory_\w+|users|devices)\b", text))
-        if tables and name not in {"user_ids_page", "pending_users", "unembedded_users", "user_by_email"}:
+        names = r"memory_\w+|users|devices|requests|change_logs|changes"
+        tables = set(re.findall(rf"\b(?:FROM|JOIN|INTO|UPDATE)\s+({names})\b", text))
+        if tables and name not in OF_ALL_USERS:
             assert text.count("user_id") >= len(tables), name
 
 
@@ -174,14 +188,14 @@ async def remembered(memories: Memories) -> UUID:
         )
         await connection.execute(
             STATEMENTS["device_upsert"],
-            {"user_id": user_id, "device_id": uuid4(), "client_name": "", "client_version": "", "client_platform": ""},
+            {"user_id": user_id, "device_id": DEVICE, "client_name": "", "client_version": "", "client_platform": ""},
         )
         await connection.execute(STATEMENTS["relay_heartbeat"], {"worker_id": WORKER})
         await connection.execute("INSERT INTO relay_workers VALUES (%s, now() - interval '1 day')", [uuid4()])
-        for worker_id in (WORKER, uuid4()):
+        for device_id, worker_id in ((DEVICE, WORKER), (uuid4(), uuid4())):
             await connection.execute(
                 "INSERT INTO relay_devices (user_id, device_id, connection_id, worker_id) VALUES (%s, %s, %s, %s)",
-                [user_id, uuid4(), uuid4(), worker_id],
+                [user_id, device_id, uuid4(), worker_id],
             )
         await connection.execute("INSERT INTO token_spend VALUES (%s, %s, 7)", [user_id, DAY])
         for ttl in ("1 hour", "-1 hour"):
@@ -192,6 +206,18 @@ async def remembered(memories: Memories) -> UUID:
             )
             await connection.execute(
                 "INSERT INTO relay_requests VALUES (%s, gen_random_uuid(), now() + %s::interval)", [user_id, ttl]
+            )
+            await connection.execute(
+                "INSERT INTO requests (user_id, request_id, claim, server_id, device_id, body_encrypted, expires_at)"
+                " VALUES (%s, %s, %s, %s, %s, 'sealed answer', now() + %s::interval)",
+                [user_id, uuid4(), CLAIM, WORKER, DEVICE, ttl],
+            )
+        await connection.execute("INSERT INTO change_logs VALUES (%s, 2)", [user_id])
+        for number, ttl in ((1, "-1 hour"), (2, "1 hour")):
+            await connection.execute(
+                "INSERT INTO changes (user_id, number, mutation_id, body_encrypted, expires_at)"
+                " VALUES (%s, %s, %s, 'sealed change', now() + %s::interval)",
+                [user_id, number, uuid4() if number == 1 else CLAIM, ttl],
             )
     return user_id
 
@@ -247,6 +273,13 @@ async def parameters(memories: Memories, database: str, user_id: UUID) -> list[d
         "body_encrypted": b"stolen",
         "day": DAY,
         "tokens": 1,
+        "server_id": WORKER,
+        "state": "failed",
+        "changed": True,
+        "mutation_id": CLAIM,
+        "keep": 0,
+        "number": 2,
+        "after_number": 0,
         **dict.fromkeys((f"{what}_encrypted" for what in ENCRYPTED), b"stolen"),
     }
     ids = [
@@ -256,7 +289,8 @@ async def parameters(memories: Memories, database: str, user_id: UUID) -> list[d
     ]
     device = {"device_id": owned["relay_devices"][0][1]}
     sets = [common | device | {"id": id_, "ids": [id_], "source_id": id_} for id_ in ids]
-    return [*sets, *(sets[0] | {"request_id": request_id} for _, request_id, *_ in owned["relay_requests"])]
+    requests = (row[1] for table in ("relay_requests", "requests") for row in owned[table])
+    return [*sets, *(sets[0] | {"request_id": request_id} for request_id in requests)]
 
 
 async def attempt(connection: Connection, name: StatementName, values: dict[str, object]) -> str:
