@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+from memory.delivery import Change, ChangeLog, KeptAnswers, LoggedChange
 from memory.embedding import Embedder
 from memory.enrichment import Describe, Enrichment
 from memory.limits import MemoryLimits
@@ -35,8 +36,12 @@ class MemoryMiddleware:
         limits: MemoryLimits | None = None,
         enrichment: Enrichment | None = None,
         describe: Describe | None = None,
+        change_log: ChangeLog | None = None,
     ) -> None:
         """`describe` asks a model for summaries and preferences; without it, rules make them."""
+        self._vault = vault
+        self.answers = KeptAnswers(vault)
+        self.change_log = change_log or ChangeLog(vault)
         limits = limits or MemoryLimits()
         self.associative = AssociativeMemory(vault, embedder)
         self.enrichment = enrichment or Enrichment(vault, self.associative, limits, describe)
@@ -98,13 +103,21 @@ class MemoryMiddleware:
         """Remove a preference with its history; returns whether it existed."""
         return await self._core.delete(user_id, well_formed(key))
 
-    async def changed(self, user_id: UUID, changes: Sequence[EntityChange]) -> None:
-        """Commit changes of entities. Their vectors are made in the background.
+    async def changed(self, user_id: UUID, changes: Sequence[EntityChange]) -> list[LoggedChange]:
+        """Commit changes of entities to memory and to the log of changes. Their vectors are made in the background.
 
-        Raises `InvalidEntity` too; nothing is written then.
+        Returns the number of each change. A change that the log has already is not applied again. Raises
+        `InvalidEntity` too; nothing is written then.
         """
-        if await self._entities.write(user_id, [_well_formed(change) for change in changes]):
+        changes = [_well_formed(change) for change in changes]
+        self._entities.check(changes)
+        async with self._vault.writing(user_id) as (connection, key):
+            logged = await self.change_log.append_in(connection, user_id, key, [_logged(change) for change in changes])
+            new = [change for change, place in zip(changes, logged, strict=True) if place.is_new]
+            made = await self._entities.write_in(connection, user_id, key, new) if new else 0
+        if made:
             self.enrichment.wake()
+        return logged
 
     async def forget(self, user_id: UUID, item_id: UUID) -> list[Tier]:
         """Remove one item of any tier for good; returns the tiers that lost rows, or []."""
@@ -117,6 +130,13 @@ class MemoryMiddleware:
     def export(self, user_id: UUID) -> AsyncGenerator[list[dict[str, Any]], None]:
         """All of a user's memory, in pages of records. Consume it in `contextlib.aclosing`."""
         return self._export.pages(user_id)
+
+
+def _logged(change: EntityChange) -> Change:
+    body: dict[str, Any] = {"op": change.op, "entity": change.entity, "id": change.id}
+    body |= {} if change.data is None else {"data": change.data}
+    body |= {} if change.request_id is None else {"request_id": str(change.request_id)}
+    return Change(change.mutation_id, change.device_id, body)
 
 
 def _well_formed(change: EntityChange) -> EntityChange:

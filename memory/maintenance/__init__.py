@@ -1,10 +1,11 @@
-"""Maintenance of keys and vectors: checks at start, key rotation, re-embedding, and the eviction of cached keys.
+"""Maintenance: key checks at start, key rotation, re-embedding, and the removal of cached keys and expired rows.
 
 It runs at the start, in the background, or from a command.
 """
 
 from __future__ import annotations
 
+from memory.maintenance.expiry import DeliveryExpiry
 from memory.maintenance.key_check import KeysDoNotFit, check_keys, sampled_keys
 from memory.maintenance.key_upkeep import KeyUpkeep
 from memory.maintenance.reembed import Reembedded, Reembedding
@@ -12,6 +13,7 @@ from memory.maintenance.rekey import UserKeyRotation
 from memory.maintenance.rewrap import MasterKeyRotation
 
 __all__ = [
+    "DeliveryExpiry",
     "KeyUpkeep",
     "KeysDoNotFit",
     "MasterKeyRotation",

@@ -11,7 +11,8 @@ from uuid import UUID
 import numpy as np
 import trio
 
-from memory.crypto import Unreadable, seal
+from memory.crypto import Unreadable, seal, unseal
+from memory.delivery import change_purpose, request_purpose
 from memory.keys import UserKey
 from memory.tiers import (
     AssociativeMemory,
@@ -62,7 +63,7 @@ class UserKeyRotation:
             connection, new = replacement.connection, replacement.new
             old = await self._vault.unwrap(user_id, (replacement.old,))
             done = Rekeyed(old.fingerprint, new.fingerprint)
-            for tier in (self._core, self._episodes, self._memories, self._patterns):
+            for tier in (self._core, self._episodes, self._memories, self._patterns, self._answers, self._changes):
                 await tier(connection, user_id, old, new, done)
             tombstones = await Tombstones.read(connection, self._vault, user_id, old)
             await tombstones.reencrypt_key(new)
@@ -135,6 +136,30 @@ class UserKeyRotation:
                 await connection.execute(self._vault.statements["proactive_rekey"], values)
                 done.rows += 1
 
+    async def _answers(self, connection: Connection, user_id: UUID, old: UserKey, new: UserKey, done: Rekeyed) -> None:
+        async with aclosing(self._rows(connection, user_id, "requests_page")) as rows:
+            async for request_id, token in rows:
+                encrypted = _reencrypted(old, new, done, request_purpose(request_id), token)
+                if encrypted is not None:
+                    values = {"user_id": user_id, "request_id": request_id, "body_encrypted": encrypted}
+                    await connection.execute(self._vault.statements["request_rekey"], values)
+
+    async def _changes(self, connection: Connection, user_id: UUID, old: UserKey, new: UserKey, done: Rekeyed) -> None:
+        after = 0
+        while True:
+            values = {"user_id": user_id, "after_number": after, "limit": _PAGE}
+            cursor = await connection.execute(self._vault.statements["changes_after"], values)
+            rows = await cursor.fetchall()
+            for number, mutation_id, _, token in rows:
+                encrypted = _reencrypted(old, new, done, change_purpose(mutation_id), token)
+                if encrypted is not None:
+                    values = {"user_id": user_id, "number": number, "body_encrypted": encrypted}
+                    await connection.execute(self._vault.statements["change_rekey"], values)
+                await trio.lowlevel.checkpoint()
+            if len(rows) < _PAGE:
+                return
+            after = rows[-1][0]
+
     async def _rows(
         self, connection: Connection, user_id: UUID, page: StatementName
     ) -> AsyncGenerator[tuple[Any, ...], None]:
@@ -166,6 +191,16 @@ class UserKeyRotation:
             return None
         done.rows += 1
         return reencrypted
+
+
+def _reencrypted(old: UserKey, new: UserKey, done: Rekeyed, purpose: str, token: bytes) -> bytes | None:
+    try:
+        value = unseal(old.fernet, purpose, bytes(token))
+    except Unreadable:
+        done.unreadable += 1
+        return None
+    done.rows += 1
+    return seal(new.fernet, purpose, value)
 
 
 def _document_values(new: UserKey, content: Content, entity: tuple[str, str] | None) -> dict[str, object]:

@@ -18,6 +18,8 @@ _ERASED: Final[tuple[tuple[str, StatementName], ...]] = (
     ("episodic", "episodes_erase"),
     ("proactive", "proactive_erase"),
     ("core", "core_erase"),
+    ("answers", "requests_erase"),
+    ("changes", "changes_erase"),
 )
 
 
@@ -28,7 +30,8 @@ class Receipt:
     user_id: UUID
     erased_at: datetime
     removed: dict[str, int]
-    """Numbers of removed rows by tier; `terms` are rows of the blind index."""
+    """Numbers of removed rows by tier; `terms` are rows of the blind index, `answers` kept results of requests, and
+    `changes` logged changes of entities."""
     key_before: str | None
     """None if there was no key, or if it could not be unwrapped."""
     key_after: str

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, Literal
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from memory.crypto import Unreadable
 from memory.keys import UserKey
@@ -29,13 +29,20 @@ class InvalidEntity(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class EntityChange:
-    """A change of an entity at the time `at`. `data` are the changed fields; None if it was deleted."""
+    """A change of an entity at the time `at`. `data` are the changed fields; None if it was deleted.
+
+    A change with the `mutation_id` of an earlier one is the same change. `device_id` is the device that made it, for
+    the request `request_id` if there is one.
+    """
 
     op: Literal["create", "update", "delete"]
     entity: str
     id: str
     data: Mapping[str, Any] | None
     at: datetime
+    mutation_id: UUID = field(default_factory=uuid4)
+    device_id: UUID | None = None
+    request_id: UUID | None = None
 
     @property
     def name(self) -> tuple[str, str]:
@@ -50,22 +57,26 @@ class EntityMemory:
         self._vault = vault
         self._associative = associative
 
-    async def write(self, user_id: UUID, changes: Sequence[EntityChange]) -> int:
-        """Commit `changes` in their order, in one transaction; returns how many changed anything.
-
-        Writing changes twice or out of order is safe: for each field the change with the later `at` wins, and a
-        deletion wins over all earlier changes. Changes from before the last erasure are ignored. Raises
-        `InvalidEntity`, and like `Vault.key`; nothing is written then.
-        """
+    @staticmethod
+    def check(changes: Sequence[EntityChange]) -> None:
+        """Raises `InvalidEntity` if a change can't be written."""
         for change in changes:
             if not 0 < len(change.id) <= MAX_ID_CHARS:
                 raise InvalidEntity(f"An entity's id has 1 to {MAX_ID_CHARS} characters.")
+
+    async def write_in(
+        self, connection: Connection, user_id: UUID, user_key: UserKey, changes: Sequence[EntityChange]
+    ) -> int:
+        """Write checked `changes` in their order, in a transaction of `Vault.writing`; returns how many had an effect.
+
+        Writing changes twice or out of order is safe: for each field the change with the later `at` wins, and a
+        deletion wins over all earlier changes. Changes from before the last erasure are ignored.
+        """
         made, changes = 0, [replace(change, at=storable(change.at)) for change in changes]
-        async with self._vault.writing(user_id) as (connection, user_key):
-            tombstones = await Tombstones.read_for_adding(connection, self._vault, user_id, user_key)
-            for change in changes:
-                if tombstones.erased_at is None or tombstones.erased_at < change.at:
-                    made += await self._apply(connection, user_id, user_key, tombstones, change)
+        tombstones = await Tombstones.read_for_adding(connection, self._vault, user_id, user_key)
+        for change in changes:
+            if tombstones.erased_at is None or tombstones.erased_at < change.at:
+                made += await self._apply(connection, user_id, user_key, tombstones, change)
         return made
 
     async def _apply(

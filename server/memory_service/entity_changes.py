@@ -62,7 +62,7 @@ class EntityChanges:
 
     def __init__(
         self,
-        write: Callable[[UUID, Sequence[EntityChange]], Awaitable[None]],
+        write: Callable[[UUID, Sequence[EntityChange]], Awaitable[object]],
         metrics: Metrics,
         limits: ChangeLimits | None = None,
         clock: Callable[[], datetime] = _now,

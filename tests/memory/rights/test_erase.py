@@ -38,7 +38,15 @@ async def test_a_receipt_says_what_is_gone(pool: Pool, tmp_path: Path) -> None:
     before = await memories.vault.key(ann)
     bens = await memories.records(ben)
     receipt = await memories.middleware.erase(ann)
-    assert receipt.removed == {"core": 1, "episodic": 2, "associative": 2, "terms": 20, "proactive": 0}
+    assert receipt.removed == {
+        "core": 1,
+        "episodic": 2,
+        "associative": 2,
+        "terms": 20,
+        "proactive": 0,
+        "answers": 0,
+        "changes": 0,
+    }
     assert receipt.key_before == before.fingerprint
     after = await memories.vault.key(ann)
     assert receipt.key_after == after.fingerprint != before.fingerprint

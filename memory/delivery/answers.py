@@ -1,0 +1,192 @@
+"""Kept requests: a row from a request's admission until its result is no longer kept, encrypted with the user's key.
+
+The row is the idempotency key of the request over all servers. Each admission has a random `claim`: only its owner can
+change the row, so a server that was frozen can't overwrite what others concluded meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from memory.crypto import Unreadable, seal, unseal
+from memory.keys import MissingKeyShare, UserKey, WrongMasterKey
+from memory.vault import NoSuchUser, Vault
+from sql.driver import Connection, Cursor
+from sql.statements import StatementName
+from sql.tenant import scoped
+
+RequestState = Literal["running", "completed", "failed", "cancelled"]
+
+MAX_RESULT_BYTES: Final = 1 << 20
+"""Results whose encrypted form is larger are not kept."""
+
+_MAX_LISTED: Final = 200
+
+
+def request_purpose(request_id: UUID) -> str:
+    """The purpose that binds an encrypted body to its request."""
+    return f"request:{request_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRequest:
+    """A request that is known. `digest` identifies what was asked; `result` is JSON data.
+
+    `digest` is None if the user's key was not available at the admission, or memory was erased since. `result` is also
+    None while the request runs, and if the result was too large to keep.
+    """
+
+    request_id: UUID
+    claim: UUID
+    server_id: UUID
+    device_id: UUID | None
+    state: RequestState
+    changed: bool
+    digest: str | None = None
+    result: Mapping[str, Any] | None = None
+
+
+class KeptAnswers:
+    """The kept requests of all users. Methods raise the database's errors, and `NoSuchUser`."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+
+    async def claim(
+        self, user_id: UUID, request_id: UUID, claim: UUID, server_id: UUID, device_id: UUID | None, digest: str,
+        ttl_s: float,
+    ) -> bool:  # fmt: skip
+        """Admit a request under an id that is free; returns False if it is in use.
+
+        A call that failed may be repeated with the same `claim`. The id stays used for `ttl_s` seconds if nobody ends
+        the request. Takes one round trip if the user's key is cached.
+        """
+        values = {
+            "user_id": user_id,
+            "request_id": request_id,
+            "claim": claim,
+            "server_id": server_id,
+            "device_id": device_id,
+            "ttl_s": ttl_s,
+        }
+
+        def body(key: UserKey) -> bytes:
+            return seal(key.fernet, request_purpose(request_id), {"digest": digest})
+
+        return await self._write("request_claim", values, body) is not None
+
+    async def release(self, user_id: UUID, request_id: UUID, claim: UUID) -> None:
+        """Give back an id that `claim` took into use: nothing ran under it."""
+        await self._execute("request_release", {"user_id": user_id, "request_id": request_id, "claim": claim})
+
+    async def changing(self, user_id: UUID, request_id: UUID, claim: UUID) -> bool:
+        """Record that the request may change data from now on.
+
+        Returns False if it no longer counts as running, because its server was treated as gone.
+        """
+        values = {"user_id": user_id, "request_id": request_id, "claim": claim}
+        return await self._execute("request_changed", values) is not None
+
+    async def end(
+        self, user_id: UUID, request_id: UUID, claim: UUID, state: RequestState, *, changed: bool, digest: str,
+        result: Mapping[str, Any], ttl_s: float,
+    ) -> Literal["kept", "too_large", "gone"]:  # fmt: skip
+        """Record the end of a request, and keep its result for `ttl_s` seconds.
+
+        `too_large`: the end is recorded without the result. `gone`: the request no longer counts as running, because
+        its server was treated as gone or the account was removed. The result is not kept either if memory was erased
+        while the request ran.
+        """
+        too_large = False
+
+        def body(key: UserKey) -> bytes:
+            nonlocal too_large
+            sealed = seal(key.fernet, request_purpose(request_id), {"digest": digest, "result": result})
+            too_large = len(sealed) > MAX_RESULT_BYTES
+            return seal(key.fernet, request_purpose(request_id), {"digest": digest}) if too_large else sealed
+
+        values = {
+            "user_id": user_id,
+            "request_id": request_id,
+            "claim": claim,
+            "state": state,
+            "changed": changed,
+            "ttl_s": ttl_s,
+        }
+        if await self._write("request_end", values, body) is None:
+            return "gone"
+        return "too_large" if too_large else "kept"
+
+    async def lost(self, user_id: UUID, request: KeptRequest, ttl_s: float) -> bool:
+        """Record that a running request has failed, because its server is gone. Returns False if it ended meanwhile."""
+        values = {"user_id": user_id, "request_id": request.request_id, "claim": request.claim, "ttl_s": ttl_s}
+        return await self._execute("request_lost", values) is not None
+
+    async def read(self, user_id: UUID, request_id: UUID) -> KeptRequest | None:
+        """A request that is known, or None. A body that can't be decrypted is treated as not kept."""
+
+        async def queue(connection: Connection, _: UserKey | None) -> Cursor:
+            values = {"user_id": user_id, "request_id": request_id}
+            return await connection.execute(self._vault.statements["request_read"], values)
+
+        try:
+            key, cursor = await self._vault.consistent(user_id, queue)
+        except (WrongMasterKey, MissingKeyShare):
+            async with scoped(self._vault.pool, user_id, snapshot=True) as connection:
+                cursor = await queue(connection, None)
+            row = await cursor.fetchone()
+            return None if row is None else KeptRequest(*row[:6])
+        row = await cursor.fetchone()
+        if row is None:
+            return None
+        body: Mapping[str, Any] = {}
+        if row[6] is not None:
+            try:
+                body = unseal(key.fernet, request_purpose(request_id), bytes(row[6]))
+            except Unreadable:
+                body = {}
+        return replace(KeptRequest(*row[:6]), digest=body.get("digest"), result=body.get("result"))
+
+    async def of_device(self, user_id: UUID, device_id: UUID) -> list[KeptRequest]:
+        """The known requests of a device, the oldest first, without `digest` and `result`."""
+        values = {"user_id": user_id, "device_id": device_id, "limit": _MAX_LISTED}
+        async with scoped(self._vault.pool, user_id, snapshot=True) as connection:
+            cursor = await connection.execute(self._vault.statements["requests_of_device"], values)
+        return [KeptRequest(*row) for row in await cursor.fetchall()]
+
+    async def _execute(self, statement: StatementName, values: Mapping[str, object]) -> tuple[Any, ...] | None:
+        async with scoped(self._vault.pool, values["user_id"]) as connection:  # type: ignore[arg-type]
+            cursor = await connection.execute(self._vault.statements[statement], values)
+        return await cursor.fetchone() if cursor.description else None
+
+    async def _write(
+        self, statement: StatementName, values: Mapping[str, object], body: Callable[[UserKey], bytes]
+    ) -> tuple[Any, ...] | None:
+        """Execute an idempotent statement with `body_encrypted`, and return its row.
+
+        It is sent together with the lock on the key, encrypted with the cached key, and once more if that is not the
+        current key. Without a usable key the body is NULL.
+        """
+        vault, user_id = self._vault, values["user_id"]
+        assert isinstance(user_id, UUID)  # noqa: S101
+        cached = vault.keys.cached(user_id)
+        async with scoped(vault.pool, user_id) as connection:
+            locked = await connection.execute(vault.statements["user_key_shared"], {"user_id": user_id})
+            cursor = None
+            if cached is not None:
+                parameters = {**values, "body_encrypted": body(cached)}
+                cursor = await connection.execute(vault.statements[statement], parameters)
+            key_row = await locked.fetchone()
+            if key_row is None:
+                raise NoSuchUser
+            try:
+                current = await vault.unwrap(user_id, key_row)
+            except (NoSuchUser, WrongMasterKey, MissingKeyShare):
+                current = None
+            if cursor is None or current is None or cached is None or current.key != cached.key:
+                encrypted = None if current is None else body(current)
+                cursor = await connection.execute(vault.statements[statement], {**values, "body_encrypted": encrypted})
+            return await cursor.fetchone()
