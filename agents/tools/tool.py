@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -95,8 +96,10 @@ class _ParametersSchema(GenerateJsonSchema):
         return False
 
 
+# Kept: making the schemas of an agent's tools takes milliseconds, in which no other request runs.
+@cache
 def parameters_schema(args: type[ToolArgs]) -> Mapping[str, Any]:
-    """The JSON Schema of a tool's arguments: an object with only the declared properties."""
+    """The JSON Schema of a tool's arguments: an object with only the declared properties. Must not be changed."""
     schema = args.model_json_schema(schema_generator=_ParametersSchema)
     return {
         "type": "object",

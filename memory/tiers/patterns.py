@@ -29,11 +29,11 @@ _NO_NAMES: Final = frozenset({
 
 @dataclass(frozen=True, slots=True)
 class EpisodeFacts:
-    """The facts of an episode that are mined: its time in the person's time zone, the agent, and the message."""
+    """What is mined of an episode: its time in the person's time zone, the agent, and the names in its message."""
 
     at: datetime
     intent: str | None
-    message: str
+    names: frozenset[str]
     id: UUID = _NO_ID
 
 
@@ -97,14 +97,14 @@ def _names(episodes: Sequence[EpisodeFacts]) -> Iterable[Pattern]:
     seen: dict[str, list[EpisodeFacts]] = defaultdict(list)
     spelled: dict[str, str] = {}
     for episode in sorted(episodes, key=lambda episode: episode.at):
-        for name in names_in(episode.message):
+        for name in episode.names:
             seen[name.casefold()].append(episode)
             spelled[name.casefold()] = name
     for key, mentions in seen.items():
         yield from _pattern(f"name:{key}", f"Often mentions {spelled[key]}.", "recurring names", mentions)
 
 
-def names_in(text: str) -> set[str]:
+def names_in(text: str) -> frozenset[str]:
     """Capitalised words: people, projects, places.
 
     The first word of a sentence is skipped, as it is always capitalised.
@@ -115,7 +115,7 @@ def names_in(text: str) -> set[str]:
             name = word.removesuffix("'s").removesuffix("’s")
             if name[0].isupper() and len(name) > 1 and name.casefold() not in _NO_NAMES:
                 found.add(name)
-    return found
+    return frozenset(found)
 
 
 def _pattern(identity: str, text: str, source: str, episodes: Sequence[EpisodeFacts]) -> Iterable[Pattern]:

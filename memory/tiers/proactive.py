@@ -8,10 +8,12 @@ from datetime import tzinfo
 from typing import Any, Final
 from uuid import UUID
 
+import trio
+
 from memory.crypto import Unreadable, digest, seal
 from memory.keys import UserKey
 from memory.tiers.episodic import EpisodicMemory
-from memory.tiers.patterns import EpisodeFacts, Pattern, confidence_of, mine
+from memory.tiers.patterns import EpisodeFacts, Pattern, confidence_of, mine, names_in
 from memory.tiers.tombstones import FOREVER, Tombstones
 from memory.vault import Vault
 from sql.driver import Connection, Cursor
@@ -57,7 +59,9 @@ class ProactiveMemory:
         for id_, token, at in await cursor.fetchall():
             with suppress(Unreadable):
                 exchange = self._episodic.read_exchange(user_key.fernet, id_, token)
-                facts.append(EpisodeFacts(at.astimezone(zone), exchange.agent, exchange.message, id_))
+                facts.append(EpisodeFacts(at.astimezone(zone), exchange.agent, names_in(exchange.message), id_))
+            # Decrypting and searching 200 long messages would block every other task for tens of milliseconds.
+            await trio.lowlevel.checkpoint()
         return facts
 
     async def mine_in(
@@ -121,6 +125,7 @@ class ProactiveMemory:
             with suppress(Unreadable):
                 purpose = pattern_purpose(bytes(row[1]))
                 found.append((row[0], self._vault.unseal(user_key.fernet, "proactive", purpose, row[2]), row))
+            await trio.lowlevel.checkpoint()
         return found
 
 

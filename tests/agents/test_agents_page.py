@@ -12,7 +12,7 @@ import pytest
 
 from agents.limits import AgentLimits
 from agents.registry import AGENTS
-from agents.tools.tool import Tool, parameters_schema
+from agents.tools.tool import Tool
 from parser.blocks import Aggregate, BindReason, ChartFrom, TableFrom, TimelineFrom
 from tests.agents.fakes import Models
 from tests.model_server import text_stream, tool_calls
@@ -22,7 +22,7 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "agents.md").read_text("u
 
 def row(tool: Tool[Any]) -> str:
     """The tool's row of the page: name, arguments (`?` marks the optional ones), description."""
-    schema = parameters_schema(tool.args)
+    schema = tool.spec().parameters
     required = schema["required"]
     arguments = ", ".join(f"`{name}{'' if name in required else '?'}`" for name in schema["properties"])
     return f"| `{tool.name}` | {arguments} | {tool.description} |"

@@ -84,3 +84,8 @@ def test_the_schema_is_a_plain_object_of_described_properties(tool: Tool[Any]) -
     aliases = {field.alias or name for name, field in tool.args.model_fields.items()}
     assert set(spec.parameters["properties"]) == aliases
     assert set(spec.parameters["required"]) <= aliases
+
+
+@pytest.mark.parametrize("tool", TOOLS.values(), ids=TOOLS.keys())
+def test_the_schema_is_made_once(tool: Tool[Any]) -> None:
+    assert tool.spec().parameters is tool.spec().parameters

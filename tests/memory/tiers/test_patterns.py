@@ -16,7 +16,8 @@ MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 def facts(days: list[int], *, intent: str | None = "task_agent", message: str = "hello") -> list[EpisodeFacts]:
     return [
-        EpisodeFacts(MONDAY + timedelta(days=day), intent, message, UUID(int=number)) for number, day in enumerate(days)
+        EpisodeFacts(MONDAY + timedelta(days=day), intent, names_in(message), UUID(int=number))
+        for number, day in enumerate(days)
     ]
 
 
