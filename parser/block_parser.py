@@ -7,10 +7,8 @@ from collections.abc import Callable, Mapping
 
 from parser.block_reader import strict_block
 from parser.blocks import BlockType
-from parser.events import BlockReady, Event, TextDelta
-from parser.heads import (
-    NEXT_HEAD,
-)
+from parser.events import BlockOpened, BlockReady, Event, TextDelta
+from parser.heads import FIRST_HEAD, NEXT_HEAD
 from parser.limits import Limits
 from parser.object_scanner import Found
 from parser.openings import Openings
@@ -21,6 +19,7 @@ _PLAIN = {quote: re.compile(f"[^{quote}\\\\{{}}\ud800-\udfff]+").fullmatch for q
 # In an array no character of text is shorter than this, so nothing that can be shown waits.
 _SHORTEST_HEAD = len('{"type":"text"')
 _BRACE = re.compile("[{}]")
+_LONGEST_TOKEN = 256  # longer ones go through the table, which does not copy what follows a block
 STRUCTURED = {kind.value: kind for kind in BlockType if kind is not BlockType.TEXT}
 _TEXT, _STRUCTURE = State.TEXT, State.STRUCTURE
 
@@ -48,8 +47,12 @@ class BlockParser(Openings):
                 if "{" not in text:
                     return []
                 self._depth += text.count("{")
+                # In JSON a brace opens an object with a key. One in a string may not be counted.
                 if '{"' in text or text[-1] == "{":
                     return []
+            elif (depth := self._depth - text.count("}")) > 0:
+                self._depth = depth + text.count("{") if "{" in text else depth
+                return []
             elif (events := self._close_braces(text)) is not None:
                 return events
             return self._take("", last=False)
@@ -57,32 +60,54 @@ class BlockParser(Openings):
             if self._plain(text):
                 self._base += len(text)
                 return [TextDelta(self._index, text)]
-        elif self._heads:
+        elif self._heads and text.isascii():
             return self._head(text)
         if self._state is State.CLOSED:
             raise ValueError("feed() after close()")
         return self._take(text, last=False)
 
     def _head(self, text: str) -> list[Event]:
-        """The next characters of what is most likely another block's head."""
+        """Most likely, the next characters are another block's head: it is recognised by one expression."""
         self._carry = carry = self._carry + text
-        if len(carry) < _SHORTEST_HEAD and carry[:1] in ", {":
+        size = len(carry)
+        after = self._state is State.AFTER
+        if after and size < _SHORTEST_HEAD and carry[:1] in ", {":
             return []
-        if head := NEXT_HEAD.match(carry):
+        if size < _LONGEST_TOKEN and (head := (NEXT_HEAD if after else FIRST_HEAD).match(carry)):
             if head["end"]:
-                if head["type"] in STRUCTURED:
-                    return self._open_next(head)
-            elif head.end() == len(carry):
+                if (kind := STRUCTURED.get(head["type"])) is not None:
+                    begin = carry.index("{")
+                    if not after:
+                        self._enter(carry[:begin])
+                    return self._open_next(kind, begin, head.end())
+            elif head.end() == size:
                 return []
         return self._take("", last=False)
 
+    def _open_next(self, kind: BlockType, begin: int, end: int) -> list[Event]:
+        """The head of a structured block is the carry from `begin` to `end`; nothing in it can end the block."""
+        carry = self._carry
+        self._carry = ""
+        self._base += begin
+        self._began = self._base
+        self._index += 1
+        self._kind = kind
+        self._structure = None
+        self._state = _STRUCTURE
+        self._heads = False
+        self._room = self._limits.block_bytes - end + begin
+        self._depth = 1
+        self._waiting.append(carry[begin:end])
+        events: list[Event] = [BlockOpened(self._index, kind)]
+        if end < len(carry):
+            events += self.feed(carry[end:])
+        return events
+
     def _close_braces(self, text: str) -> list[Event] | None:
-        """Count the braces of a token of a structured block: the events, or None if there is doubt."""
+        """A token that may close all braces: the events, or None if there is doubt."""
+        if len(text) > _LONGEST_TOKEN:
+            return None
         depth = self._depth
-        closes = text.count("}")
-        if closes < depth:
-            self._depth = depth + text.count("{") - closes
-            return []
         end = 0
         while depth:
             brace = _BRACE.search(text, end)
@@ -92,43 +117,27 @@ class BlockParser(Openings):
             depth += 1 if brace.group() == "{" else -1
             end = brace.end()
         waiting = self._waiting
-        if end < len(text):
+        rest = len(text) - end
+        if rest:
             waiting[-1] = text[:end]
         whole = "".join(waiting)
-        if self._structure.parts:
-            whole = "".join(self._structure.parts) + whole
+        structure = self._structure
+        if structure is not None and structure.parts:
+            whole = "".join(structure.parts) + whole
+        most = self._limits.block_bytes
         block = strict_block(self._kind, whole, self._limits, self._decoder)
-        if block is None or (
-            len(whole) * 4 > self._limits.block_bytes and len(whole.encode()) > self._limits.block_bytes
-        ):
+        if block is None or (len(whole) * 4 > most and len(whole.encode()) > most):
             waiting[-1] = text
             return None
         self.work += len(whole)
         events: list[Event] = [BlockReady(self._index, block)]
-        self._go(Signal.BLOCK_END)
+        self._state = State.AFTER
         self._base = self._began + len(whole)
         waiting.clear()
-        self._foresee()
-        if end < len(text):
+        self._room = 0
+        self._heads = self._layers[-1:] == ["["]
+        if rest:
             events += self.feed(text[end:])
-        return events
-
-    def _open_next(self, head: re.Match[str]) -> list[Event]:
-        """The head of the next structured block is whole; it waits, as nothing in it can end the block."""
-        carry = self._carry
-        begin = carry.index("{")
-        end = head.end()
-        self._carry = ""
-        self._base += begin
-        events: list[Event] = []
-        self._events = events
-        self._open_structure(STRUCTURED[head["type"]], 0, raw=False)
-        self._heads = False
-        self._room = self._limits.block_bytes - end
-        self._depth = 1
-        self._waiting.append(carry[begin:end])
-        if end < len(carry):
-            events += self.feed(carry[end:])
         return events
 
     def close(self) -> list[Event]:
@@ -172,8 +181,8 @@ class BlockParser(Openings):
             return
         if self._state is _STRUCTURE:
             structure = self._structure
-            self._room = self._limits.block_bytes - structure.bytes - len(self._carry)
-            self._depth = structure.depth
+            held, self._depth = (structure.bytes, structure.depth) if structure is not None else (0, 0)
+            self._room = self._limits.block_bytes - held - len(self._carry)
             if self._carry:
                 self._waiting.append(self._carry)
                 self._depth += self._carry.count("{")
@@ -181,6 +190,8 @@ class BlockParser(Openings):
         elif self._state is _TEXT:
             if not self._carry:
                 self._plain = _PLAIN[self._reader.quote]
+        elif self._state is State.START:
+            self._heads = not self._carry
         elif self._state is State.AFTER:
             self._heads = not self._carry and self._layers[-1:] == ["["]
 

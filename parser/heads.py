@@ -69,32 +69,18 @@ MEMBER_PREFIX = re.compile(rf"(?:(?:{_KEY}){_S}|{_OPEN_KEY})?\Z")
 
 TEXT_KEYS = frozenset(CONTENT_KEYS)
 
-_FAST = (
-    "[ \\t\\r\\n,]*",
-    r"\{",
-    _S,
-    '"',
-    "t",
-    "y",
-    "p",
-    "e",
-    '"',
-    _S,
-    ":",
-    _S,
-    '"',
-    f"(?P<type>{_NAME})",
-    '(?P<end>")',
-)
+_FAST = (r"\{", _S, '"', "t", "y", "p", "e", '"', _S, ":", _S, '"', f"(?P<type>{_NAME})", '(?P<end>")')
 
 
 def _while_it_lasts(atoms: Sequence[str]) -> str:
-    """An expression for as much as there is of what `atoms` match one after another."""
+    """An expression for as many of `atoms`, one after another, as the text has."""
     nested = ""
     for atom in reversed(atoms):
         nested = f"(?:{atom}{nested})?"
     return nested
 
 
-NEXT_HEAD = re.compile(_while_it_lasts(_FAST))
-"""As much as there is of separators and `{"type": "NAME"`: it is whole with the group `end`."""
+NEXT_HEAD = re.compile(_while_it_lasts(("[ \\t\\r\\n,]*", *_FAST)))
+"""As much as there is of separators and `{"type": "NAME"`: all of it if the group `end` matches."""
+FIRST_HEAD = re.compile(_while_it_lasts((_S, r"\[?", _S, *_FAST)))
+"""The same for the start of an answer: white space and at most one bracket come before the brace."""

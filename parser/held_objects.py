@@ -61,7 +61,7 @@ class HeldObjects(FastPath):
         # In a block.
         self._kind = BlockType.TEXT
         self._reader = TextReader('"', limits.lookahead_chars, in_array=False)
-        self._structure = Structure(raw=False)
+        self._structure: Structure | None = None  # not before the table looks at the block
         self._began = 0  # the offset of the structured block
         self._decoder = Decoder()
         self.repair_work = 0  # of `MOST_WORK`
@@ -127,6 +127,8 @@ class HeldObjects(FastPath):
 
     def _in_structure(self, position: int) -> int:
         structure = self._structure
+        if structure is None:
+            structure = self._structure = Structure(raw=False)
         at, done = structure.take(self._text, position, last=self._last)
         self.work += at - position
         if self._state is State.SKIP:
@@ -153,7 +155,8 @@ class HeldObjects(FastPath):
     def _finish(self, source: str, *, cut: bool) -> None:
         """The structured block is over: `cut` if the answer ended in it."""
         index = self._index
-        starts = [start for start in self._structure.starts if SIGNED_START.match(source, start)]
+        found = self._structure.starts if self._structure is not None else ()
+        starts = [start for start in found if SIGNED_START.match(source, start)]
         if starts and (cut or self._decoded(source) is None):
             # The block never closed, and the next ones stand inside it.
             self._conclude(index, source[: starts[0]].rstrip(", \t\r\n"), cut=False)
@@ -325,6 +328,6 @@ class HeldObjects(FastPath):
         elif self._state is State.TAIL:
             self._tail_ends(cut=True)
         elif self._state is State.STRUCTURE:
-            source = "".join(self._structure.parts)
+            source = "".join(self._structure.parts) if self._structure is not None else ""
             self._state = State.AFTER
             self._finish(source, cut=True)

@@ -2,8 +2,9 @@
 
 `docs/parser.md` shows the table as a diagram made by `python -m parser diagram`. Three fast paths do the same as the
 table for most tokens. In `TEXT`, a token without a quote, a backslash or a brace is a delta. In `STRUCTURE`, tokens
-are held, braces are counted, and the block is decoded when they balance. In `AFTER`, one expression recognises the
-head of a block. At any doubt the held source goes through the table. `FastPath` has the state that only they use.
+are held, braces are counted, and the block is decoded when they balance. In `START` and `AFTER`, one expression
+recognises the head of a block. At any doubt the held source goes through the table. `FastPath` has the state that only
+the fast paths use.
 """
 
 from __future__ import annotations
@@ -93,9 +94,9 @@ class FastPath:
         self._depth = 0
         """In `STRUCTURE`: braces that are open, counted without regard to strings."""
         self._waiting: list[str] = []
-        """In `STRUCTURE`: the tokens that were counted."""
-        self._heads = False
-        """In `AFTER`: whether one expression may tell the next block's head."""
+        """In `STRUCTURE`: the tokens that are held."""
+        self._heads = True
+        """In `START` and `AFTER`: whether one expression may tell the next block's head."""
 
 
 def diagram() -> str:
@@ -112,6 +113,7 @@ def diagram() -> str:
         "    text --> text: plain token (fast path)",
         "    structure --> structure: token without a closing brace (fast path)",
         "    structure --> after: braces balance and ijson reads it (fast path)",
+        "    start --> structure: head of a structured block (fast path)",
         "    after --> structure: head of a structured block (fast path)",
         "    closed --> [*]",
     ]

@@ -47,7 +47,8 @@ class Decoder:
         """
         if "\x0b" in source or "\x0c" in source:
             raise ValueError("yajl takes vertical tab and form feed for white space")
-        source = well_formed_json(source)
+        if "\\" in source:
+            source = well_formed_json(source)
         items = self._items
         push = self._push
         self._push = None

@@ -76,12 +76,9 @@ class ChartBlock(_Block):
         if not self.config:
             raise ValueError("config names no series")
         for key in self.config:
-            values = [point[key] for point in self.data if key in point]
-            if not values:
-                raise ValueError(f"config key {key!r} occurs in no row of data")
-            numbers = [value for value in values if value is not None]
+            numbers = [number for point in self.data if (number := point.get(key)) is not None]
             if not numbers:
-                raise ValueError(f"series {key!r} has no number")
+                raise ValueError(f"config key {key!r} names no number in data")
             if not _finite(numbers):
                 raise ValueError(f"series {key!r} has a value that is not a finite number")
         return self
