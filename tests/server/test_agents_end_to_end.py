@@ -127,12 +127,13 @@ async def test_a_broken_chart_is_repaired_at_its_own_index(database: str, struct
         assert await repairs(tessera) == {"repaired": 1}
 
 
-async def test_without_time_for_it_nothing_is_repaired(database: str) -> None:
+async def test_without_time_for_it_nothing_is_repaired_and_a_sentence_says_so(database: str) -> None:
     async with demo(database, repair_timeout_s=0) as (tessera, device, _store):
         answer = await device.home("show me a broken chart of my tasks by status")
         assert (await answer.finish()).status == "completed"
         assert answer.blocks == []
-        assert await repairs(tessera) == {}
+        assert "could not be shown" in answer.text
+        assert await repairs(tessera) == {"degraded": 1}
 
 
 # ---- a faulty model -------------------------------------------------------------------------------------------------
@@ -174,11 +175,12 @@ async def test_a_rejected_block_is_repaired_at_most_once(
         answer = await device.home("table of my tasks")
         end = await answer.finish()
         assert end.status == "completed"
-        assert answer.text.split("\n\n") == ["Your tasks:", "That is all."]
+        degraded = [] if indexes else ["A table could not be shown."]
+        assert answer.text.split("\n\n") == ["Your tasks:", "That is all.", *degraded]
         assert [frame.block for frame in answer.blocks] == indexes
         assert end.usage is not None
         assert (end.usage.input_tokens, end.usage.output_tokens) == usage
-        assert await repairs(tessera) == {outcome: 1}
+        assert await repairs(tessera) == {outcome: 1} | ({"degraded": 1} if degraded else {})
         assert sum(is_repair(request) for request in tessera.answers()) == 1
 
 
