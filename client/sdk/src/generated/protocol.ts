@@ -1,5 +1,5 @@
 // Generated from docs/protocol/schema.json by `make schema`; not for editing.
-// sha256 of that file: 7b809ce1333e9d351182bdeb40b983abbaa5230248aacd20baa2c6a35932d7d1
+// sha256 of that file: 9f324bb831142532bd5134e02762e10c3b105da910f5578cbec1f024a2c1f4cd
 
 /**
  * The shadcn/ui chart components of the client.
