@@ -1,4 +1,4 @@
-"""The block parser beside its peers, on the same token streams: microseconds a token, median of 5.
+"""The block parser and its peers on the same token streams: microseconds a token, median of 5.
 
 `python -m bench.parser` prints a table and whether the bounds of `docs/parser.md` hold. Peers that are not installed
 (`pip install -e .[bench]`) are skipped. Ratios mean something on a shared machine; single figures do not.
@@ -150,6 +150,27 @@ def microseconds(run: Run, stream: list[str], repeats: int) -> float:
     return (time.process_time() - start) / len(stream) / repeats * 1e6
 
 
+HARD: dict[str, Callable[[int], str]] = {
+    "content before type": lambda size: '{"content":"' + "word " * (size // 5) + '","type":"text"}',
+    "broken blocks": lambda size: "[" + '{"type":"table","headers":["a",],"rows":[["x"],]},' * (size // 50) + "]",
+    "blocks that do not end": lambda size: '{"type":"table","rows":[["x"],' * (size // 30),
+    "text with quotes": lambda size: '{"type":"text","content":"' + '"a", {b} ' * (size // 9) + '"}',
+}
+"""Inputs that took time that grew faster than they did, or much time, in one chunk."""
+
+
+def microseconds_a_character(document: str) -> float:
+    """CPU time a character of `document` in one chunk, the best of 3."""
+    best = float("inf")
+    for _ in range(3):
+        start = time.process_time()
+        parser = BlockParser()
+        parser.feed(document)
+        parser.close()
+        best = min(best, time.process_time() - start)
+    return best / len(document) * 1e6
+
+
 def measure(
     name: str, make: Callable[[int], str], runners: dict[str, tuple[Run, bool]]
 ) -> dict[tuple[str, int], float]:
@@ -206,12 +227,16 @@ def main() -> None:
     for size in SIZES:
         for label, figures in (("block-heavy", blocks), ("one table", single)):
             ratio = figures["this parser", size] / figures["ijson items_coro", size]
-            report(f"{label} {size // 1024} KB: times ijson's cost a token", ratio, 3.0)
+            report(f"{label} {size // 1024} KB: times ijson's cost a token", ratio, 1.2)
     for size in SIZES:
         more = text["this parser", size] - text["ijson items_coro", size]
-        report(f"text-heavy {size // 1024} KB: microseconds a token more than ijson", more, 1.0)
+        report(f"text-heavy {size // 1024} KB: microseconds a token more than ijson", more, 0.8)
     for label, figures in (("block-heavy", blocks), ("one table", single), ("text-heavy", text)):
         report(f"{label}: 256 KB over 2 KB", figures["this parser", large] / figures["this parser", small], 1.2)
+    for name, source in HARD.items():
+        once, twice = (microseconds_a_character(source(size)) for size in (60_000, 120_000))
+        report(f"{name}: microseconds a character", twice, 4.0)
+        report(f"{name}: 120 KB over 60 KB", twice / once, 1.5)
     if ("LangChain, again", small) in blocks:
         faster = blocks["LangChain, again", small] / blocks["this parser", small]
         report("block-heavy 2 KB: our cost over a fiftieth of LangChain's", 50 / faster, 1.0)

@@ -90,6 +90,7 @@ class BlockParser(Openings):
         self._carry = ""
         self._base += begin
         self._began = self._base
+        self._in_prose = False
         self._index += 1
         self._kind = kind
         self._structure = None

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from parser.blocks import BlockType, TableBlock
-from parser.repair import repaired
+from parser.repair import is_cut, repaired
 
 _LAST_WHOLE = re.compile(r"[}\]](?=[^}\]]*\Z)")
 _NOUNS: Mapping[str, str] = {
@@ -44,10 +44,9 @@ def degraded(block_type: str | None, source: str) -> TableBlock | str:
 
 def _members(source: str) -> dict[str, Any]:
     """The members that can be read: of a source that was cut, those before the last value that is whole."""
-    members = repaired(source)
-    if members is None and (whole := _LAST_WHOLE.search(source)):
-        members = repaired(source[: whole.end()])
-    return members or {}
+    if is_cut(source) and (whole := _LAST_WHOLE.search(source)):
+        source = source[: whole.end()]
+    return repaired(source) or {}
 
 
 def _rows(members: Mapping[str, Any], *names: str) -> Sequence[Any]:

@@ -39,6 +39,7 @@ class HeldObjects(FastPath):
         self._state = State.START
         self._events: list[Event] = []
         self._index = -1  # of the newest block
+        self._text_index = -1  # of the newest text block that is no prose
         self._mender = SurrogateMender()
         # The text in hand, the offset of its first character, and what of it waits for more.
         self._text = ""
@@ -286,7 +287,7 @@ class HeldObjects(FastPath):
             value = repaired(source, MOST_WORK - self.repair_work)
             self._spend(source)
         if value is None and of_text:
-            self._events.append(TextDelta(self._index, '"' + self._lead + prefix))
+            self._go_on('"' + self._lead + prefix)
         elif value is None:
             self._write_prose(self._lead + prefix)
         if not in_tail:
@@ -300,6 +301,13 @@ class HeldObjects(FastPath):
                 inner = list(inner.values())[-1]
             else:
                 inner = inner[-1]
+
+    def _go_on(self, text: str) -> None:
+        """Add to the newest text block what was taken for the end of it; it is prose if another block came since."""
+        if self._index == self._text_index:
+            self._events.append(TextDelta(self._index, text))
+        else:
+            self._write_prose(text)
 
     def _tail_ends(self, *, cut: bool) -> None:
         """The members after a text or a wrapped block are over; what is for the person among them is shown."""
@@ -315,7 +323,7 @@ class HeldObjects(FastPath):
             self._show_texts(answer_texts(value))
         elif of_text:
             # The quote before these characters was no closing one: they are the text's.
-            self._events.append(TextDelta(self._index, '"' + self._lead + _TAIL_END.sub("", source)))
+            self._go_on('"' + self._lead + _TAIL_END.sub("", source))
         else:
             self._write_prose(source)
 

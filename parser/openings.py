@@ -192,6 +192,7 @@ class Openings(HeldObjects):
         in_array = bool(self._layers) and self._layers[-1] == "["
         self._layers.append("T")
         self._open(BlockType.TEXT)
+        self._text_index = self._index
         self._go(Signal.TEXT_OPENED)
         self._reader = TextReader(quote, self._limits.lookahead_chars, in_array=in_array)
         return position

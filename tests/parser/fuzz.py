@@ -44,6 +44,10 @@ def seeds() -> Iterator[bytes]:
         yield b'\1\2[{"type":"table","headers":["a"],"rows":[[1]],"x":' + value + b'},{"type":"text","content":"b"}]'
 
 
+MODULES = (
+    *("block_parser", "block_reader", "coercions", "held_objects", "object_scanner", "openings", "repair"),
+    *("strings", "structure", "wrappers", "yajl"),
+)
 DICTIONARY = ('{"type":"', "text", "table", "chart", '"content":"', '"rows":[[', '{"blocks":[', "\\ud83d", "```json")
 
 
@@ -57,7 +61,7 @@ def main() -> None:
     except ImportError:
         sys.exit("atheris is not installed: pip install -e .[fuzz]")
     atheris.instrument_imports()
-    for name in ("block_builder", "block_parser", "block_reader", "recovery", "string_splitter", "strings"):
+    for name in MODULES:
         module = import_module(f"parser.{name}")
         for value in list(vars(module).values()):
             if isinstance(value, type) and value.__module__ == module.__name__:
