@@ -1,7 +1,7 @@
 """Model text in, block events out.
 
-The parser does no I/O and imports nothing of ours: feed it the text a model writes, as it comes, and act on the
-events. See `parser.events` for what comes out and `parser.blocks` for what a valid block is.
+The parser does no I/O and imports no other package of this project. Feed it the text of a model as it arrives, and act
+on the events. `parser.events` describes the events, `parser.blocks` the valid blocks.
 """
 
 from parser.block_parser import BlockParser

@@ -25,10 +25,10 @@ _TEXT, _STRUCTURE = State.TEXT, State.STRUCTURE
 
 
 class BlockParser(Openings):
-    """Feed it the characters of one answer as they come; act on the events.
+    """Feed it the characters of one answer as they arrive, and act on the events.
 
-    Never raises for what it is fed. Holds at most one block (`Limits.block_bytes`) and, between blocks,
-    `Limits.lookahead_chars`. Not for use by two tasks at the same time.
+    No input raises an exception. Holds at most one block (`Limits.block_bytes`) and, between blocks,
+    `Limits.lookahead_chars`. Two tasks must not use it at the same time.
     """
 
     def __init__(self, limits: Limits | None = None) -> None:
@@ -67,7 +67,7 @@ class BlockParser(Openings):
         return self._take(text, last=False)
 
     def _head(self, text: str) -> list[Event]:
-        """Most likely, the next characters are another block's head: it is recognised by one expression."""
+        """Recognise the head of the next block by one expression."""
         self._carry = carry = self._carry + text
         size = len(carry)
         after = self._state is State.AFTER
@@ -85,7 +85,7 @@ class BlockParser(Openings):
         return self._take("", last=False)
 
     def _open_next(self, kind: BlockType, begin: int, end: int) -> list[Event]:
-        """The head of a structured block is the carry from `begin` to `end`; nothing in it can end the block."""
+        """Open a structured block whose head is the carry from `begin` to `end`."""
         carry = self._carry
         self._carry = ""
         self._base += begin
@@ -142,9 +142,9 @@ class BlockParser(Openings):
         return events
 
     def close(self) -> list[Event]:
-        """The answer is over: the events of what was held, and one `BlockRejected` for a block that is unfinished.
+        """End the answer: the events of the text that was held, and `BlockRejected` for an unfinished structured block.
 
-        A second call gives nothing.
+        A second call returns no events.
         """
         if self._state is State.CLOSED:
             return []
@@ -153,7 +153,7 @@ class BlockParser(Openings):
         return events
 
     def _take(self, text: str, *, last: bool) -> list[Event]:
-        """The way of the transition table, for all that waits and `text`."""
+        """Process the text that waits, and `text`, by the transition table."""
         events: list[Event] = []
         self._events = events
         if self._waiting:
@@ -174,7 +174,7 @@ class BlockParser(Openings):
         return events
 
     def _foresee(self) -> None:
-        """Say which fast path the next token may take."""
+        """Choose the fast path that the next token may take."""
         self._plain = None
         self._room = 0
         self._heads = False

@@ -1,7 +1,7 @@
-"""Schema coercions: what a structured block can only mean, when its members are not quite what they should be.
+"""Schema coercions: correct the members of a structured block where only one reading is possible.
 
-Each notes its kind. None changes a number, drops a row, a point or an item, or makes up a value: what is missing is a
-gap, an empty title, or a colour of the theme.
+Each records its kind. None changes a number or drops a row, a point or an item. None invents data: a missing value is a
+gap, a missing title is empty, a missing colour is one of the theme.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _ENTITIES: Mapping[str, str] = {name: member.value for member in Entity for name
 
 
 def coerced(kind: BlockType, members: Mapping[str, Any], repairs: list[Repair]) -> Members:
-    """The members of a block of type `kind`, put right as far as only one reading is possible."""
+    """The members of a block of type `kind`, corrected where only one reading is possible."""
     made = _named(kind, members, repairs)
     _COERCIONS[kind](made, members, repairs)
     return made
 
 
 def theme_color(number: int) -> str:
-    """The colours of the client's chart theme, over and over."""
+    """A colour of the client's chart theme. After the last one the first follows."""
     return f"var(--chart-{number % COLORS + 1})"
 
 
@@ -226,7 +226,7 @@ def _row(row: Any, keys: Sequence[str], headers: Sequence[str], repairs: list[Re
 
 
 def _object_row(row: Members, keys: Sequence[str], headers: Sequence[str], repairs: list[Repair]) -> Any:
-    """The cells of a row that names its columns; the row itself when a name is no column's."""
+    """The cells of a row that names its columns; the row itself if a name belongs to no column."""
     columns = {_folded(name): number for number, name in reversed([*enumerate(headers), *enumerate(keys)])}
     cells: list[Any] = [None] * len(headers)
     for name, cell in row.items():
@@ -301,7 +301,7 @@ def _reference(made: Members, members: Mapping[str, Any], repairs: list[Repair])
 
 
 def _nothing(_made: Members, _members: Mapping[str, Any], _repairs: list[Repair]) -> None:
-    """A text block is read as it comes."""
+    """Text blocks are not coerced: they are read while they arrive."""
 
 
 def _as_number(value: Any) -> int | float | None:

@@ -1,7 +1,7 @@
-"""What a person sees of a structured block that could not be read and that the model did not put right.
+"""Degradation: a readable replacement for a structured block that stayed invalid.
 
-A chart becomes a table of its data, a table or a timeline a text list, anything else one sentence. No value is made up
-and no number changed.
+A chart becomes a table of its data. A table or a timeline becomes a text list. Anything else becomes one sentence. No
+value is invented and no number changes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NOUNS: Mapping[str, str] = {
 
 
 def degraded(block_type: str | None, source: str) -> TableBlock | str:
-    """The table or the text that stands for the block that the model wrote as `source`, whole or cut."""
+    """The table or the text that replaces the block with this `source`, which may be cut."""
     members = _members(source)
     title = members.get("title")
     title = title.strip() if isinstance(title, str) else ""
@@ -43,7 +43,7 @@ def degraded(block_type: str | None, source: str) -> TableBlock | str:
 
 
 def _members(source: str) -> dict[str, Any]:
-    """The members that can be read: of a source that was cut, those before the last value that is whole."""
+    """The readable members. Of a cut source, these are the members up to the last complete container."""
     if is_cut(source) and (whole := _LAST_WHOLE.search(source)):
         source = source[: whole.end()]
     return repaired(source) or {}

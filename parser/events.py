@@ -30,7 +30,7 @@ class RejectReason(StrEnum):
 
 
 class Repair(StrEnum):
-    """What was put right in a block that is accepted. The values are stable: they are metric labels and log fields."""
+    """Kinds of repair of an accepted block. The values are stable: they are metric labels and log fields."""
 
     SYNTAX = "syntax"
     CLOSERS = "closers"
@@ -78,7 +78,7 @@ _set_text: Callable[[TextDelta, str], None] = TextDelta.__dict__["text"].__set__
 
 @dataclass(frozen=True, slots=True)
 class BlockReady:
-    """Block `index` is whole and valid. `repairs` says what had to be put right first, each kind once."""
+    """Block `index` is complete and valid. `repairs` has the kinds of repair it needed, each kind once."""
 
     index: int
     block: Block
@@ -87,11 +87,11 @@ class BlockReady:
 
 @dataclass(frozen=True, slots=True)
 class BlockRejected:
-    """Structured block `index` was refused or left unfinished; the parser goes on with the next one.
+    """Structured block `index` is invalid or unfinished. The parser goes on with the next block.
 
-    `offset` is the number of characters fed before the one at which the fault was seen; `excerpt` is at most 80
-    characters of the source up to there; `detail` is a sentence for a person. `source` is the block as the model wrote
-    it, as far as it was held: what `parser.degradation` makes something readable of.
+    `offset` is the number of characters fed before the fault. `excerpt` is the source up to the fault, at most 80
+    characters. `detail` is a sentence for a person. `source` is the block as the model wrote it, for
+    `parser.degradation`; of a block that is too large, it is the beginning.
     """
 
     index: int

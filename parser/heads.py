@@ -1,4 +1,4 @@
-"""How an object begins that may be a block: one expression for each beginning, and one for every prefix of it."""
+"""The beginnings of blocks: one regular expression for each, and one for all of its prefixes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _OPEN_KEY = r'"(?:[^"\\\n]|\\.){0,64}\\?|\'[^\'\\\n]{0,64}|[A-Za-z_][A-Za-z0-9_]
 
 
 def _prefix(atoms: Sequence[str]) -> str:
-    """An expression for every prefix of what `atoms` match one after another, to the end of the text."""
+    """An expression that matches if the rest of the text is a prefix of a match of all `atoms` in sequence."""
     nested = ""
     for atom in reversed(atoms):
         nested = f"(?:{re.sub(r'[?]P<[a-z]+>', '?:', atom)}{nested})?"
@@ -58,7 +58,7 @@ BLOCK_START_PREFIX = re.compile(_prefix((*_KNOWN, _NAME, "[\"']")), re.IGNORECAS
 SIGNED_START = re.compile(
     rf"{BLOCK_START.pattern}{_S},{_S}\"(?:{'|'.join(sorted(frozenset().union(*SIGNS.values())))})\"", re.IGNORECASE
 )
-"""A block's start with a member of a block: what can hardly be an element of a block's data."""
+"""A block's start with a member of a block. An element of a block's data hardly ever looks like this."""
 
 BRACKETS = re.compile(rf"(?:\[{_S})*")
 KEY = re.compile(rf"\{{{_S}(?P<key>{_KEY}){_S}:")
@@ -73,7 +73,7 @@ _FAST = (r"\{", _S, '"', "t", "y", "p", "e", '"', _S, ":", _S, '"', f"(?P<type>{
 
 
 def _while_it_lasts(atoms: Sequence[str]) -> str:
-    """An expression for as many of `atoms`, one after another, as the text has."""
+    """An expression that matches as many of `atoms` in sequence as the text has."""
     nested = ""
     for atom in reversed(atoms):
         nested = f"(?:{atom}{nested})?"
@@ -81,6 +81,6 @@ def _while_it_lasts(atoms: Sequence[str]) -> str:
 
 
 NEXT_HEAD = re.compile(_while_it_lasts(("[ \\t\\r\\n,]*", *_FAST)))
-"""As much as there is of separators and `{"type": "NAME"`: all of it if the group `end` matches."""
+"""Separators and `{"type": "NAME"`, as far as the text goes. It is complete if the group `end` matched."""
 FIRST_HEAD = re.compile(_while_it_lasts((_S, r"\[?", _S, *_FAST)))
 """The same for the start of an answer: white space and at most one bracket come before the brace."""

@@ -1,4 +1,4 @@
-"""What becomes of an object that the parser held until it was whole, too large, or cut by the answer's end."""
+"""Processing of held objects: when they are complete, when they are too large, and when the answer ends in them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ENDINGS = ("}", '"}', "null}", ":null}", '":null}', '"a":null}')
 
 
 class HeldObjects(FastPath):
-    """The parser's state, and what it does with whole objects. `BlockParser` says which characters they are."""
+    """The state of the parser, and its processing of complete objects."""
 
     def __init__(self, limits: Limits) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class HeldObjects(FastPath):
         self._state = State.START
         self._events: list[Event] = []
         self._index = -1  # of the newest block
-        self._text_index = -1  # of the newest text block that is no prose
+        self._text_index = -1  # of the newest text block, without prose
         self._mender = SurrogateMender()
         # The text in hand, the offset of its first character, and what of it waits for more.
         self._text = ""
@@ -67,7 +67,7 @@ class HeldObjects(FastPath):
         self._decoder = Decoder()
         self.repair_work = 0  # of `MOST_WORK`
         self.work = 0
-        """Characters scanned and steps taken: what grows with the input and must grow in proportion to it."""
+        """Characters scanned and steps taken. Must grow in proportion to the input."""
 
     # ---- parts ------------------------------------------------------------------------------------------------------
 
@@ -78,12 +78,12 @@ class HeldObjects(FastPath):
         return not self._last and len(self._text) - start < self._limits.lookahead_chars
 
     def _stall(self, position: int) -> int:
-        """Nothing can be said of the text from `position` before more has come."""
+        """Wait for more text: the meaning of the text from `position` is not certain yet."""
         self._stalled = True
         return position
 
     def _give_back(self, start: int, end: int) -> int:
-        """What may have been the beginning of a block is prose, or code if it began with a fence."""
+        """Show text that did not become a block: as prose, or as code if it begins with a fence."""
         if self._text.startswith("```", start):
             self._go(Signal.FENCE)
         elif self._state is not State.PROSE:
@@ -105,7 +105,7 @@ class HeldObjects(FastPath):
         self._events.append(BlockOpened(self._index, kind))
 
     def _enter(self, lead: str) -> None:
-        """A block begins: `lead` is what stood before its brace, a fence and brackets."""
+        """A block begins. `lead` is the text before its brace: a fence and brackets."""
         if lead[:1] == "`":
             self._fenced = True
             lead = lead.partition("\n")[2]
@@ -154,7 +154,7 @@ class HeldObjects(FastPath):
         self._reject(Fault(RejectReason.TOO_LARGE, f"The block has more than {most} bytes.", at), source[: at + 1])
 
     def _finish(self, source: str, *, cut: bool) -> None:
-        """The structured block is over: `cut` if the answer ended in it."""
+        """The structured block has ended. `cut`: the answer ended in it."""
         index = self._index
         found = self._structure.starts if self._structure is not None else ()
         starts = [start for start in found if SIGNED_START.match(source, start)]
@@ -190,14 +190,14 @@ class HeldObjects(FastPath):
         self._events.append(BlockRejected(self._index, fault.reason, self._began + at, excerpt, fault.detail, source))
 
     def _read_pieces(self, source: str, starts: Sequence[int], base: int) -> None:
-        """Read what begins at each of `starts` as a block of its own. Each piece is read once."""
+        """Read the source from each of `starts` to the next one as a separate block. Each piece is read once."""
         for start, end in zip(starts, [*starts[1:], len(source)], strict=True):
             self._run_piece(source[start:end], base + start)
 
     # ---- objects without a block's type -----------------------------------------------------------------------------
 
     def _rewind(self, at: int) -> int:
-        """The position of the object's first character; the text in hand begins with it if it did not have it."""
+        """The position of the object's first character. Puts earlier text of it back into the text in hand."""
         if self._object_at < 0:
             source = "".join(self._held)
             self._base += at - len(source)
@@ -229,7 +229,7 @@ class HeldObjects(FastPath):
             self._write_foreign(source)
 
     def _shows(self, source: str, value: Any) -> bool:
-        """Show what an object means; False if it means nothing to us. `value` is None if it is not valid JSON."""
+        """Show the block or the texts of an object. False if it has none. `value` is None if it is not valid JSON."""
         if value is None:
             starts = [start.start() for start in BLOCK_START.finditer(source, 1)]
             if starts:
@@ -276,7 +276,7 @@ class HeldObjects(FastPath):
                     self._events.append(TextDelta(self._index, text))
 
     def _inner_begins(self, prefix: str) -> None:
-        """A block stands inside the object: the object is a wrapper, of which only its texts are shown."""
+        """A block begins inside the object. The object is a wrapper, of which only texts for the person are shown."""
         path = self._scanner.path
         in_tail = self._state is State.TAIL
         of_text = in_tail and self._layers[-1:] == ["T"]
@@ -303,14 +303,14 @@ class HeldObjects(FastPath):
                 inner = inner[-1]
 
     def _go_on(self, text: str) -> None:
-        """Add to the newest text block what was taken for the end of it; it is prose if another block came since."""
+        """Add text that seemed to be the end of the newest text block. If another block came since, it is prose."""
         if self._index == self._text_index:
             self._events.append(TextDelta(self._index, text))
         else:
             self._write_prose(text)
 
     def _tail_ends(self, *, cut: bool) -> None:
-        """The members after a text or a wrapped block are over; what is for the person among them is shown."""
+        """The members after a text or a wrapped block have ended. Texts for the person among them are shown."""
         source = "".join(self._held)
         of_text = bool(self._layers) and self._layers[-1] == "T"
         value = self._decoded("{" + source)
@@ -322,7 +322,7 @@ class HeldObjects(FastPath):
         if isinstance(value, dict):
             self._show_texts(answer_texts(value))
         elif of_text:
-            # The quote before these characters was no closing one: they are the text's.
+            # The quote before these characters did not close the text: they belong to it.
             self._go_on('"' + self._lead + _TAIL_END.sub("", source))
         else:
             self._write_prose(source)
@@ -330,7 +330,7 @@ class HeldObjects(FastPath):
     # ---- the end ----------------------------------------------------------------------------------------------------
 
     def _end_open(self) -> None:
-        """The answer, or a piece of it, is over: deal with what is still held."""
+        """The answer, or a piece of it, has ended. Process the object or block that is still held."""
         if self._state is State.OBJECT:
             self._object_cut()
         elif self._state is State.TAIL:

@@ -1,4 +1,4 @@
-"""Finding out what an object is while it arrives: a block, the wrapper of one, or no block at all."""
+"""Recognition of an object while it arrives: a block, the wrapper of a block, or neither."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ALL_SIGNS = frozenset().union(*SIGNS.values())
 
 
 class Found(Enum):
-    """What the scanner has seen."""
+    """Findings of the scanner."""
 
     TYPED = "typed"  # this is a structured block of type `type`
     CONTENT = "content"  # this is a text block, and its text begins here
@@ -40,7 +40,7 @@ class _Frame:
 
 
 class ObjectScanner:
-    """Scans one object from its `{`, character by character or in any pieces. Holds nothing but where it is."""
+    """Scans one object from its `{`, in pieces of any size. Does not hold the source."""
 
     __slots__ = (
         *("_closing", "_escaped", "_frames", "_more", "_quote", "_tail", "_taken", "_word"),
@@ -48,7 +48,7 @@ class ObjectScanner:
     )
 
     def __init__(self, *, tail: bool = False) -> None:
-        """`tail`: the object is already open, and is itself no block."""
+        """`tail`: the object is already open and is not a block itself."""
         self._tail = tail
         self._frames: list[_Frame] = [_Frame("{", -1, blocked=False, wants_key=True)] if tail else []
         self._more = 0  # objects open beyond `_MOST_FRAMES`

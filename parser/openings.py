@@ -1,4 +1,4 @@
-"""Between blocks: telling prose, code, fences and the openings of blocks apart."""
+"""Text between blocks: prose, code, fences and the openings of blocks."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Openings(HeldObjects):
         return position
 
     def _separator(self, position: int) -> int:
-        """A comma after a block: what follows may be another member of the object that the block or text was in."""
+        """A comma after a block. Another member of the object around the block may follow."""
         if not self._layers or self._layers[-1] == "[":
             return position + 1
         space = _SPACE.match(self._text, position + 1)

@@ -1,6 +1,6 @@
-"""Reading JSON that is not quite JSON, without changing a number that could be read.
+"""Repair of invalid JSON that never changes a readable number.
 
-json-repair knows the faults that models make. It also guesses: here a guess that touches a number is refused.
+json-repair knows the faults that models make, but it also guesses. A guess that changes a number is refused here.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _CUT_END = re.compile(r"[}\]][,\s]*\Z")
 
 
 def repaired(source: str, budget: int = MOST_WORK) -> dict[str, Any] | None:
-    """The object that `source` can only mean; None when it is none, or when reading it would change a number.
+    """The object that `source` means. None if it is not an object or if the repair would change a number.
 
     `budget` bounds `work(source)`.
     """
@@ -57,14 +57,14 @@ def repaired(source: str, budget: int = MOST_WORK) -> dict[str, Any] | None:
 
 
 def work(source: str) -> int:
-    """An upper bound of what json-repair does beyond reading each character a few times."""
+    """An upper bound of the work of json-repair that is not linear in the characters."""
     quotes = source.count('"')
     stray = quotes - len(_OPENING.findall(source)) - len(_CLOSING.findall(source))
     return len(source) * max(0, stray)
 
 
 def is_cut(source: str) -> bool:
-    """Whether a source that was cut ends inside a value: it is not known then what the value was to be."""
+    """Whether a cut source ends inside a value, so that the value is not known."""
     return _CUT_END.search(source) is None
 
 

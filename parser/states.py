@@ -88,7 +88,7 @@ class FastPath:
 
     def __init__(self) -> None:
         self._plain: Callable[[str], object] | None = None
-        """In `TEXT` with nothing kept back: the test for a token that is a delta as it is."""
+        """In `TEXT` with nothing kept back: the test whether a token is a delta without decoding."""
         self._room = 0
         """In `STRUCTURE`: how many more characters may be held without a look at the limits; 0 in any other state."""
         self._depth = 0

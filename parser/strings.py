@@ -24,7 +24,7 @@ _STRUCTURE = frozenset(",]}[{`")
 
 
 class Verdict(Enum):
-    """What a character of the text that may be structure turned out to be."""
+    """The meaning of a character of the text that may be structure."""
 
     TEXT = "text"
     END = "end"
@@ -52,8 +52,8 @@ class TextReader:
     def read(self, source: str, at: int, *, last: bool = False) -> tuple[str, int, bool]:
         """The text of `source` from `at`, how far it was read, and whether the text ended there.
 
-        What is after the position reached and was not read is `kept`: give it again, in front of what follows, unless
-        the text ended. `last`: nothing follows.
+        The characters after that position are not certain yet: give them again, in front of the next ones, unless the
+        text ended. `last`: no more characters follow.
         """
         run = _RUN[self.quote]
         decoded: list[str] = []

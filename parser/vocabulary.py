@@ -1,6 +1,6 @@
-"""The words that models use instead of the ones they were asked for: block types, members, wrappers and fences.
+"""Synonyms that models use for block types and members, and the words of wrappers and fences.
 
-Every tolerance that is a table of words stands here. `docs/parser.md` lists the same words.
+All tables of words are here. `docs/parser.md` describes them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def _table(words: Mapping[_V, str]) -> Mapping[str, _V]:
 
 
 CANONICAL: Mapping[str, BlockType] = MappingProxyType({member.value: member for member in BlockType})
-"""The names that the prompt gives. They are taken at once; a synonym needs a member of its block too."""
+"""The names in the prompt. A synonym is only accepted together with a member of its block."""
 
 TYPE_SYNONYMS = _table(
     {
@@ -110,7 +110,7 @@ MEMBERS: Mapping[BlockType, frozenset[str]] = MappingProxyType(
         BlockType.ENTITY_REF: frozenset(("entity", "ids")),
     }
 )
-"""What a structured block has beside its type."""
+"""The members of a structured block, without its type."""
 
 SIGNS: Mapping[BlockType, frozenset[str]] = MappingProxyType(
     {
@@ -158,7 +158,7 @@ def chart_type(name: str) -> ChartType | None:
 
 
 def known_key(quoted: str) -> bool:
-    """Whether a key, as it is written with its quotes, is one that a block or a wrapper may begin with."""
+    """Whether a key, written with its quotes, may be the first one of a block or a wrapper."""
     return unquoted(quoted) in _KNOWN_KEYS
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from math import isfinite
 from typing import Any
 
-# There is no falling back to ijson's other backends: they name faults differently.
+# Never fall back to ijson's other backends: they report faults differently.
 from ijson.backends.yajl2_c import items_coro
 from ijson.common import JSONError
 
@@ -30,7 +30,7 @@ class _Items(list[JsonValue]):
 class Decoder:
     """Decodes whole JSON objects, one after another.
 
-    They are the elements of one array for ijson, because beginning anew costs as much as a small block.
+    For ijson they are the elements of one array, because a new start costs as much as a small block.
     """
 
     __slots__ = ("_items", "_push")

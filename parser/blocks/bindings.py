@@ -111,13 +111,13 @@ class Grouping(_From):
 
 
 class ChartFrom(Grouping):
-    """One point a group; with `splitBy`, one series for each value of that field."""
+    """One point per group. With `splitBy`, one series per value of that field."""
 
     split_by: FieldName | None = None
 
 
 class TableFrom(Grouping):
-    """One row an item with `columns`, or one row a group with `groupBy`."""
+    """With `columns`, one row per item. With `groupBy`, one row per group."""
 
     columns: Annotated[list[FieldName], Field(min_length=1, max_length=16)] | None = None
 

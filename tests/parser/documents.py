@@ -23,7 +23,7 @@ deep: st.SearchStrategy[JsonValue] = st.recursive(
     max_leaves=8,
 )
 unknown = st.dictionaries(st.sampled_from(["x", "meta", "", "Type", 'q"']), st.one_of(scalars, deep), max_size=2).map(
-    # An array of objects in a field that is none of ours makes a wrapper of an untyped block.
+    # An array of objects in an unknown field would make the block a wrapper.
     lambda fields: {key: {"in": value} if isinstance(value, list) else value for key, value in fields.items()}
 )
 

@@ -1,7 +1,7 @@
 """Coverage-guided fuzzing: `python -m tests.parser.fuzz --seconds 60` (extra `fuzz`).
 
 Inputs are bytes: two that seed the cutting, then UTF-8. Each is fed whole and cut; the events must be the same and in
-order. Seeds are the corpora; what is found is saved under `tests/parser/crashes`, where a test replays it for good.
+order. Seeds are the corpora; findings are saved under `tests/parser/crashes`, where a test replays it for good.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ TESTS = (
 )
 
 MUTANTS = (
-    # file, what is there, what is put in its place
+    # file, source line, replacement
     ("states.py", "Signal.TEXT_END: State.AFTER", "Signal.TEXT_END: State.PROSE"),
     ("states.py", "Signal.FOREIGN_IN_FENCE: State.CODE", "Signal.FOREIGN_IN_FENCE: State.PROSE"),
     ("states.py", "Signal.TOO_LARGE: State.SKIP", "Signal.TOO_LARGE: State.AFTER"),

@@ -21,5 +21,5 @@ def rows(name: str) -> list[dict[str, Any]]:
 
 
 def suite_file(name: str) -> str:
-    """A file of JSONTestSuite. Bytes that are no UTF-8 become lone surrogates."""
+    """A file of JSONTestSuite. Bytes that are not UTF-8 become lone surrogates."""
     return (JSON / "jsontestsuite" / name).read_bytes().decode("utf-8", "surrogateescape")

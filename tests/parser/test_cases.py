@@ -113,6 +113,10 @@ CASES: dict[str, tuple[str, list[Any]]] = {
     "a quotation at the end": (text('He said "yes"'), ['He said "yes"']),
     "a quotation before a comma": (text('the "big", red one'), ['the "big", red one']),
     "a quotation in brackets": (text('see {"a"} and ["b"] here'), ['see {"a"} and ["b"] here']),
+    "a quotation in braces, outside an array": (
+        '{"type":"text","content":"the set {"a"} is fine"}',
+        ['the set {"a"} is fine'],
+    ),
     "a list of quotations": (text('"a", "b" and "c"'), ['"a", "b" and "c"']),
     "an inch": (text('a 5" nail, then'), ['a 5" nail, then']),
     "a quotation with a colon": (text('he wrote "note": read it'), ['he wrote "note": read it']),
