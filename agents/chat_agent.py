@@ -9,22 +9,24 @@ from dataclasses import replace
 from agents.block_format import blocks_schema
 from agents.call_metadata import answer_metadata, repair_metadata
 from agents.limits import AgentLimits
-from agents.model import Model, Reply
-from agents.prompt_text import opening_messages
-from agents.reasoning import ReasoningBlock
+from agents.model import Model
+from agents.model_call import ModelCall
+from agents.prompt_text import opening_messages, prompt
 from agents.registry import AgentSpec
 from agents.repair import Repair, ask_for_repair
 from agents.tool_results import ToolResults
-from agents.tool_rounds import ToolRounds
+from agents.tool_rounds import ToolRounds, has_whole_arguments
 from agents.tools import DeviceAccess, check_edit
-from agents.turn import Turn
+from agents.turn import Finish, Turn
 from streaming.answer import RejectedBlock
-from streaming.chat import ChatRequest, Message, ToolSpec
+from streaming.chat import ChatRequest, FinishReason, Message, ToolSpec
 from streaming.model import ModelError
 from streaming.wire import ErrorCode
 
 # Separates the text of a model call that also asked for tools from the text of the next call.
 _ROUND_BREAK = "\n\n"
+# The model may write this many calls that its token limit cuts off; the next one ends the answer.
+_CUT_CALLS = 1
 
 
 class ChatAgent:
@@ -53,6 +55,16 @@ class ChatAgent:
         """The answer's text as the model writes it. Iterate it inside `contextlib.aclosing`. Raises `ModelError`."""
         return self._tool_loop_stream()
 
+    async def retry_stream(self) -> AsyncGenerator[str, None]:
+        """Ask again after an answer that showed nothing, with a hint; call it when the turn's answer has ended.
+
+        The tool calls so far count against the limits. Iterate it inside `contextlib.aclosing`. Raises `ModelError`.
+        """
+        messages = [*self._turn.conversation, Message("user", prompt("empty_answer"))]
+        async with aclosing(self._run(messages)) as tokens:
+            async for token in tokens:
+                yield token
+
     async def repair(self, rejected: Sequence[RejectedBlock]) -> Repair:
         """Ask once for blocks of the answer that could not be shown; call it when the turn's answer has ended.
 
@@ -76,43 +88,48 @@ class ChatAgent:
 
     async def _tool_loop(self) -> str:
         async with aclosing(self._tool_loop_stream()) as tokens:
-            return "".join([token async for token in tokens])
+            answer = "".join([token async for token in tokens])
+        if not answer.strip() and not self._turn.mutations:
+            raise ModelError(ErrorCode.EMPTY_ANSWER, "The model gave an empty answer. Try again.", retryable=True)
+        return answer
 
     async def _tool_loop_stream(self) -> AsyncGenerator[str, None]:
         """Yields text as it arrives, also the text of calls that ask for tools; tools run between the model calls."""
-        turn = self._turn
-        messages = opening_messages(self._spec.name, turn, self._limits)
-        rounds = ToolRounds(self._spec.tools, DeviceAccess(turn, self._limits.approval_tools, check_edit), self._limits)
+        messages = opening_messages(self._spec.name, self._turn, self._limits)
+        async with aclosing(self._run(messages)) as tokens:
+            async for token in tokens:
+                yield token
+
+    async def _run(self, messages: list[Message]) -> AsyncGenerator[str, None]:
+        """Continue the conversation `messages` until the model answers."""
+        turn, limits = self._turn, self._limits
+        rounds = ToolRounds(
+            self._spec.tools, DeviceAccess(turn, limits.approval_tools, check_edit), limits, turn.tool_use
+        )
         specs = self._tool_specs()
         pause = ""
         while True:
             may_call = rounds.open and bool(specs)
-            request = self._request(messages, specs, may_call=may_call)
-            reply, before = Reply(), pause
-            reasoning = ReasoningBlock() if self._limits.show_reasoning else None
-            try:
-                async with self._model.stream(request) as batches:
-                    async for batch in batches:
-                        text = reply.feed(batch)
-                        if reasoning is not None and (shown := reasoning.feed(batch, ends=bool(text))):
-                            yield shown
-                        if text:
-                            yield before + text
-                            before, pause = "", _ROUND_BREAK
-                if reasoning is not None:
-                    if shown := reasoning.close():
-                        yield shown
-                    turn.reasoning_blocks += reasoning.blocks
-            finally:
-                reply.charge(turn.usage)
+            call = ModelCall(
+                self._model, self._request(messages, specs, may_call=may_call), show_reasoning=limits.show_reasoning
+            )
+            async with aclosing(call.stream(turn, before=pause)) as texts:
+                async for text in texts:
+                    yield text
+            if call.text:
+                pause = _ROUND_BREAK
             # A model may ask for tools although none were offered: the limit still holds.
-            calls = reply.tool_calls() if may_call else []
-            if not calls:
+            calls = call.calls if may_call else []
+            cut = bool(calls) and call.finish is FinishReason.LENGTH and not has_whole_arguments(calls[-1])
+            if cut:
+                turn.tool_use.cut_calls += 1
+            if not calls or turn.tool_use.cut_calls > _CUT_CALLS:
                 break
-            messages += await rounds.run(reply.text, calls)
-        turn.conversation = [*messages, Message("assistant", reply.text[-self._limits.repair_chars :])]
-        if not pause and not turn.mutations:
-            raise ModelError(ErrorCode.MODEL_ERROR, "The model gave an empty answer.", retryable=True)
+            messages = [*messages, *await rounds.run(call.text, calls, cut=cut)]
+        if call.text:
+            messages = [*messages, Message("assistant", call.text[-limits.repair_chars :])]
+        turn.conversation = messages
+        turn.finish = _finish(call.finish, stopped=turn.tool_use.rounds > 0 and not rounds.open)
 
     def _request(self, messages: Sequence[Message], specs: tuple[ToolSpec, ...], *, may_call: bool) -> ChatRequest:
         # A call that offers tools has no schema: many servers accept only one of the two.
@@ -126,6 +143,15 @@ class ChatAgent:
             response_schema_name="blocks",
             metadata=answer_metadata(self._spec.name, self._turn),
         )
+
+
+def _finish(reason: FinishReason | None, *, stopped: bool) -> Finish:
+    match reason:
+        case FinishReason.LENGTH:
+            return "length"
+        case FinishReason.CONTENT_FILTER:
+            return "content_filter"
+    return "tool_limit" if stopped else "stop"
 
 
 def _called(messages: Sequence[Message], specs: tuple[ToolSpec, ...]) -> tuple[ToolSpec, ...]:

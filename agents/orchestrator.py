@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
+from agents.binding import BlockItems
 from agents.chat_agent import ChatAgent
 from agents.limits import AgentLimits
 from agents.model import Models
@@ -55,6 +56,20 @@ class Orchestrator:
             async for token in tokens:
                 yield name, token
 
+    async def retry_stream(self, turn: Turn) -> AsyncGenerator[tuple[str, str], None]:
+        """Ask the agent that answered `turn` again, because its answer showed nothing; see `ChatAgent.retry_stream`.
+
+        Yields `(agent_name, token)` like `orchestrate_v3_stream`. Raises ValueError when `turn` has not been routed.
+        """
+        name, agent = self._answering(turn)
+        async with aclosing(agent.retry_stream()) as tokens:
+            async for token in tokens:
+                yield name, token
+
+    def block_items(self, turn: Turn) -> BlockItems:
+        """Lists on the device what the value-bound blocks of `turn` name."""
+        return BlockItems(turn, self._limits)
+
     @property
     def repairable_blocks(self) -> int:
         """How many rejected blocks `repair` accepts at most; 0 when repairs are off."""
@@ -65,9 +80,8 @@ class Orchestrator:
 
         Raises ValueError when `turn` has not been routed.
         """
-        if turn.agent_name is None:
-            raise ValueError("a turn that no agent answered cannot be repaired")
-        return await self._agent(turn.agent_name, turn).repair(rejected)
+        _, agent = self._answering(turn)
+        return await agent.repair(rejected)
 
     async def orchestrate(self, turn: Turn) -> str:
         """The whole answer as the model wrote it."""
@@ -80,6 +94,11 @@ class Orchestrator:
             async for _, token in pairs:
                 if token:
                     yield token
+
+    def _answering(self, turn: Turn) -> tuple[str, ChatAgent]:
+        if turn.agent_name is None:
+            raise ValueError("no agent answered this turn, so it cannot be continued")
+        return turn.agent_name, self._agent(turn.agent_name, turn)
 
     def _agent(self, name: str, turn: Turn) -> ChatAgent:
         return ChatAgent(self._models.answer, turn, AGENTS[name], self._limits)

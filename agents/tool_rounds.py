@@ -11,6 +11,7 @@ import structlog
 import trio
 
 from agents.limits import AgentLimits
+from agents.tool_use import ToolUse
 from agents.tools import DeviceAccess, Tool, ToolError, render_result
 from streaming.chat import Message, ToolCall
 
@@ -19,40 +20,40 @@ log = structlog.get_logger(__name__)
 
 
 class ToolRounds:
-    """Runs rounds of tool calls and counts them against the limits. One object per request."""
+    """Runs rounds of tool calls and counts them in `use` against the limits."""
 
-    def __init__(self, tools: Iterable[Tool[Any]], access: DeviceAccess, limits: AgentLimits) -> None:
+    def __init__(
+        self, tools: Iterable[Tool[Any]], access: DeviceAccess, limits: AgentLimits, use: ToolUse | None = None
+    ) -> None:
         self._tools = {tool.name: tool for tool in tools}
         self._access = access
         self._limits = limits
-        self._rounds = 0
-        self._calls = 0
-        self._seconds = 0.0
-        self._chars = 0
-        self._ids: set[str] = set()
+        self._use = use or ToolUse()
 
     @property
     def open(self) -> bool:
         """Whether the model may ask for another round. If not, it has to answer."""
-        return (
-            self._rounds < self._limits.max_rounds
-            and self._calls < self._limits.max_calls
-            and self._seconds < self._limits.tool_time_s
-        )
+        use, limits = self._use, self._limits
+        return use.rounds < limits.max_rounds and use.calls < limits.max_calls and use.seconds < limits.tool_time_s
 
-    async def run(self, text: str, calls: Sequence[ToolCall]) -> list[Message]:
+    async def run(self, text: str, calls: Sequence[ToolCall], *, cut: bool = False) -> list[Message]:
         """Run one round. Returns the assistant's message (`text` and `calls`), then one result message per call.
 
         The device receives the calls in the order in which the model wrote them; they then run concurrently.
-        Cancellation cancels every call that has no result yet.
+        Cancellation cancels every call that has no result yet. `cut`: the last call is incomplete, because the model
+        reached its token limit. It is not run, and its result says so.
         """
+        use = self._use
         calls = [self._with_own_id(call) for call in calls]
-        self._rounds += 1
-        allowed = self._limits.max_calls - self._calls
-        self._calls += len(calls)
+        use.rounds += 1
+        allowed = self._limits.max_calls - use.calls
+        use.calls += len(calls)
         began = trio.current_time()
-        deadline = began + self._limits.tool_time_s - self._seconds
+        deadline = began + self._limits.tool_time_s - use.seconds
         results: list[Any] = [_over_limit() for _ in calls]
+        if cut:
+            results[-1] = _cut_off()
+            allowed = min(allowed, len(calls) - 1)
         turn_of = trio.Event()
         turn_of.set()
         async with trio.open_nursery() as nursery:
@@ -61,7 +62,7 @@ class ToolRounds:
                 next_turn = trio.Event()
                 nursery.start_soon(self._run_one, call, deadline, turn_of, next_turn, results, number)
                 turn_of = next_turn
-        self._seconds += trio.current_time() - began
+        use.seconds += trio.current_time() - began
         asked = Message("assistant", text, tool_calls=tuple(_replayable(call) for call in calls))
         return [asked, *(self._message(call, result) for call, result in zip(calls, results, strict=True))]
 
@@ -92,29 +93,43 @@ class ToolRounds:
         return ToolError("deadline", "This request's time for tools is over; the device may or may not have acted.")
 
     def _message(self, call: ToolCall, result: Any) -> Message:
-        left = max(self._limits.total_result_chars - self._chars, _LEAST_RESULT_CHARS)
+        if isinstance(result, ToolError):
+            self._use.errors.add(result.code)
+        left = max(self._limits.total_result_chars - self._use.chars, _LEAST_RESULT_CHARS)
         content = render_result(result, min(self._limits.result_chars, left))
-        self._chars += len(content)
+        self._use.chars += len(content)
         return Message("tool", content, tool_call_id=call.id)
 
     def _with_own_id(self, call: ToolCall) -> ToolCall:
         """`call` with an id that is unique in this request: some models number their calls from 0 in every round."""
         identity, number = call.id, 1
-        while identity in self._ids:
+        while identity in self._use.ids:
             number += 1
             identity = f"{call.id}_{number}"
-        self._ids.add(identity)
+        self._use.ids.add(identity)
         return call if identity == call.id else replace(call, id=identity)
 
 
 def _replayable(call: ToolCall) -> ToolCall:
     """`call` for the history: some servers parse past arguments and fail if they are not a JSON object."""
+    return call if has_whole_arguments(call) else replace(call, arguments="{}")
+
+
+def has_whole_arguments(call: ToolCall) -> bool:
+    """Whether the arguments of `call` are a JSON object."""
     try:
-        valid = isinstance(json.loads(call.arguments), dict)
+        return isinstance(json.loads(call.arguments), dict)
     except (ValueError, RecursionError):
-        valid = False
-    return call if valid else replace(call, arguments="{}")
+        return False
 
 
 def _over_limit() -> ToolError:
     return ToolError("tool_limit", "This request may make no more tool calls. Answer from the results that you have.")
+
+
+def _cut_off() -> ToolError:
+    return ToolError(
+        "call_cut",
+        "This call was cut off at your token limit, so it was not run. Write it once more with shorter arguments, or "
+        "tell the person that it was not done.",
+    )

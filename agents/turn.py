@@ -8,8 +8,15 @@ from typing import Any, Literal
 
 from agents.device import DeviceExecutor
 from agents.tool_results import ToolResults
+from agents.tool_use import ToolUse
 from streaming.chat import Message, Usage
 from streaming.wire import WsMutationRecord
+
+Finish = Literal["stop", "length", "content_filter", "tool_limit"]
+"""Why the model's answer ended: by itself, at its token limit, by a filter, or without further tools."""
+
+Need = Literal["none", "read", "change"]
+"""What a request needs of the device: nothing, items, or a change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,8 @@ class Turn:
 
     `conversation` is what the model was sent and what it answered, set when the answer has ended; of the answer it has
     the last `AgentLimits.repair_chars` characters. `reasoning_blocks` counts the blocks that show its reasoning.
+    `finish` is None until the model's answer has ended. `need` is None if nobody has decided it. `unchanged` means that
+    the request was for a change, that nothing was changed, and that the answer may claim otherwise.
     """
 
     message: str
@@ -44,3 +53,7 @@ class Turn:
     agent_name: str | None = None
     conversation: Sequence[Message] = ()
     reasoning_blocks: int = 0
+    tool_use: ToolUse = field(default_factory=ToolUse)
+    finish: Finish | None = None
+    need: Need | None = None
+    unchanged: bool = False

@@ -68,12 +68,13 @@ class MemoryMiddleware:
         agent: str | None = None,
         recalled: Sequence[str] = (),
         at: datetime | None = None,
+        complete: bool = True,
     ) -> bool:
         """Commit an exchange. It is enriched in the background.
 
         `recalled`: the texts recalled for the answer (`Recalled.texts`), so that they are not learned again. `at`: when
-        the person said it; None: now. Returns False, and stores nothing, if this request is stored already, or if
-        memory was erased after `at`.
+        the person said it; None: now. `complete`: the model finished the response by itself. Returns False, and stores
+        nothing, if this request is stored already, or if memory was erased after `at`.
         """
         stored = await self._episodic.store(
             user_id,
@@ -82,6 +83,7 @@ class MemoryMiddleware:
                 well_formed(response),
                 None if agent is None else well_formed(agent),
                 [well_formed(text) for text in recalled],
+                complete,
             ),
             conversation_id=None if conversation_id is None else well_formed(conversation_id),
             request_id=request_id or uuid4(),

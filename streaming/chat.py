@@ -50,13 +50,13 @@ class ChatRequest:
     """One call of a model. `response_schema` is a JSON Schema that constrains the answer, if the dialect supports it.
 
     With `tool_choice` none the model may call no tool; `tools` are then the tools called in the history, which some
-    providers require. `metadata` says what the call is for, in short strings; a dialect sends it only
-    if it is configured to.
+    providers require. With `required` the model must call a tool; some servers ignore that. `metadata` says what the
+    call is for, in short strings; a dialect sends it only if it is configured to.
     """
 
     messages: tuple[Message, ...]
     tools: tuple[ToolSpec, ...] = ()
-    tool_choice: Literal["auto", "none"] = "auto"
+    tool_choice: Literal["auto", "none", "required"] = "auto"
     max_tokens: int | None = None
     temperature: float | None = None
     stop: tuple[str, ...] = ()

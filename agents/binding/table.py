@@ -7,7 +7,7 @@ from typing import Any
 
 from agents.binding.groups import grouped, rows_of, value_name
 from agents.binding.values import NAME_FIELD, Item, cell, field_label, require_field
-from parser.blocks import BoundTableBlock
+from parser.blocks import BoundTableBlock, TableFrom
 
 _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "task": ("title", "status", "priority", "dueDate", "projectId"),
@@ -24,11 +24,16 @@ def table_data(block: BoundTableBlock, items: Sequence[Item], project_names: Map
         groups = grouped(source, items, project_names)
         headers = [field_label(source.group_by), value_name(source)]
         return {"headers": headers, "rows": [[group.label, group.value] for group in groups]}
-    columns = source.columns or _COLUMNS[source.entity]
+    columns = shown_columns(source)
     for column in columns:
         require_field(source.entity, column, items)
     rows = [[cell(column, item.get(column), project_names) for column in columns] for item in rows_of(source, items)]
     return {"headers": [_header(source.entity, column) for column in columns], "rows": rows}
+
+
+def shown_columns(source: TableFrom) -> Sequence[str]:
+    """The fields of a table with one row per item."""
+    return source.columns or _COLUMNS[source.entity]
 
 
 def _header(entity: str, column: str) -> str:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import numpy as np
 
-from memory.crypto import Vectors, seal
+from memory.crypto import Vectors
 from memory.enrichment.enriched import Enriched
 from memory.enrichment.episodes import EpisodeQueue
 from memory.enrichment.queue import Claim
@@ -24,7 +24,7 @@ from memory.tiers import (
     TooManyPreferences,
     document_key,
     previous_turns,
-    summary_purpose,
+    seal_summary,
 )
 from memory.vault import Vault
 from sql.driver import Connection
@@ -132,6 +132,8 @@ class EnrichmentCommit:
         values = {
             "user_id": user_id,
             "id": episode.id,
-            "summary_encrypted": seal(user_key.fernet, summary_purpose(episode.id), one.description.summary),
+            "summary_encrypted": seal_summary(
+                user_key.fernet, episode.id, one.description.summary, complete=episode.exchange.complete
+            ),
         }
         await connection.execute(self._vault.statements["episode_enriched"], values)

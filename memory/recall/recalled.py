@@ -76,7 +76,9 @@ class Recalled:
                 for found in self.associative
             ],
             "earlier_conversations": [
-                {"summary": item.summary, "when": item.at.isoformat(timespec="minutes")} for item in self.episodic
+                {"summary": item.summary, "when": item.at.isoformat(timespec="minutes")}
+                | ({} if item.complete else {"note": "The answer was cut off, so it is incomplete."})
+                for item in self.episodic
             ],
             "habits": [item.text for item in self.proactive],
         }

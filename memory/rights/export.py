@@ -13,7 +13,6 @@ from memory.tiers import (
     EpisodicMemory,
     history_purpose,
     pattern_purpose,
-    summary_purpose,
     unwrapped,
     value_purpose,
 )
@@ -85,7 +84,7 @@ class Export:
         record: dict[str, Any] = {"tier": "episodic", "id": str(id_), "request_id": str(request_id)}
         try:
             said = self._episodic.read_exchange(key.fernet, id_, exchange)
-            text = self._vault.unseal(key.fernet, "episodic", summary_purpose(id_), summary)
+            text, _ = self._episodic.read_summary(key.fernet, id_, summary)
         except Unreadable:
             return record | {"unreadable": True}
         return record | {
@@ -94,6 +93,7 @@ class Export:
             "message": said.message,
             "response": said.response,
             "agent": said.agent,
+            "complete": said.complete,
             "created_at": created_at.isoformat(),
             "enriched": enriched_at is not None,
         }

@@ -29,6 +29,7 @@ from memory.tiers.episodic import (
     EpisodicMemory,
     Exchange,
     exchange_purpose,
+    seal_summary,
     summarise,
     summary_purpose,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "pattern_purpose",
     "pattern_values",
     "previous_turns",
+    "seal_summary",
     "summarise",
     "summary_purpose",
     "unwrapped",

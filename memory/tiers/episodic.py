@@ -22,22 +22,27 @@ _MAX_SUMMARY_PART: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A message, the response to it, the agent that answered, and the texts that were recalled for the answer."""
+    """A message, the response to it, the agent that answered, and the texts that were recalled for the answer.
+
+    `complete`: the model finished the response by itself.
+    """
 
     message: str
     response: str
     agent: str | None = None
     recalled: Sequence[str] = ()
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class EpisodeSummary:
-    """The part of an episode that is recalled."""
+    """The part of an episode that is recalled. `complete`: the model finished the response by itself."""
 
     id: UUID
     conversation_id: str | None
     summary: str
     at: datetime
+    complete: bool = True
 
 
 def summary_purpose(episode_id: UUID) -> str:
@@ -48,6 +53,12 @@ def summary_purpose(episode_id: UUID) -> str:
 def exchange_purpose(episode_id: UUID) -> str:
     """The purpose for encrypting an episode's exchange."""
     return f"exchange:{episode_id}"
+
+
+def seal_summary(fernet: Fernet, episode_id: UUID, text: str, *, complete: bool) -> bytes:
+    """Encrypt an episode's summary. That of a complete exchange is only the text, as it always was."""
+    value: object = text if complete else {"summary": text, "complete": False}
+    return seal(fernet, summary_purpose(episode_id), value)
 
 
 def summarise(message: str, response: str) -> str:
@@ -101,15 +112,18 @@ class EpisodicMemory:
     ) -> dict[str, object]:
         """The two encrypted columns. `summary` None: `summarise` makes one."""
         message, response = exchange.message[:_MAX_SIDE_CHARS], exchange.response[:_MAX_SIDE_CHARS]
-        said = {
+        said: dict[str, object] = {
             "message": message,
             "response": response,
             "agent": exchange.agent,
             "recalled": [text[:_MAX_SIDE_CHARS] for text in exchange.recalled],
         }
         text = summarise(message, response) if summary is None else summary
+        if not exchange.complete:
+            # Exchanges without the mark are complete, as are those that were stored before it existed.
+            said["complete"] = False
         return {
-            "summary_encrypted": seal(user_key.fernet, summary_purpose(episode_id), text),
+            "summary_encrypted": seal_summary(user_key.fernet, episode_id, text, complete=exchange.complete),
             "exchange_encrypted": seal(user_key.fernet, exchange_purpose(episode_id), said),
         }
 
@@ -118,11 +132,16 @@ class EpisodicMemory:
         found = []
         for id_, conversation_id, token, at in rows:
             with suppress(Unreadable):
-                summary = self._vault.unseal(fernet, "episodic", summary_purpose(id_), token)
-                found.append(EpisodeSummary(id_, conversation_id, summary, at))
+                summary, complete = self.read_summary(fernet, id_, token)
+                found.append(EpisodeSummary(id_, conversation_id, summary, at, complete))
         return found
+
+    def read_summary(self, fernet: Fernet, episode_id: UUID, token: bytes) -> tuple[str, bool]:
+        """Decrypt a summary: its text, and whether the exchange is complete. Reports and raises `Unreadable`."""
+        value = self._vault.unseal(fernet, "episodic", summary_purpose(episode_id), token)
+        return (value["summary"], value["complete"]) if isinstance(value, dict) else (value, True)
 
     def read_exchange(self, fernet: Fernet, episode_id: UUID, token: bytes) -> Exchange:
         """Decrypt an exchange. Reports and raises `Unreadable`."""
         said = self._vault.unseal(fernet, "episodic", exchange_purpose(episode_id), token)
-        return Exchange(said["message"], said["response"], said["agent"], said["recalled"])
+        return Exchange(said["message"], said["response"], said["agent"], said["recalled"], said.get("complete", True))

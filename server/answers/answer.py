@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterable, Callable, Sequence
 from contextlib import ExitStack, aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,8 +17,10 @@ from agents.registry import BY_ENTITY
 from agents.turn import Turn
 from server.answers.admission import Reservation
 from server.answers.emitter import Emitter
+from server.answers.ordered_frames import OrderedFrames, open_ordered_frames
+from server.answers.outcome import failure_of, shows_nothing
 from server.answers.popup_scope import resolve_scope
-from server.answers.repairs import corrected_blocks
+from server.answers.repairs import corrected_blocks, degraded_blocks
 from server.answers.report import record_end
 from server.devices import DeviceRegistry, RemoteDevice
 from server.memory_service import AnswerMemory, RecalledContext
@@ -35,9 +37,9 @@ from server.telemetry import (
     request_span,
     span,
 )
-from streaming.answer import HomeFormatter, PopupFormatter
+from streaming.answer import HomeFormatter, PopupFormatter, UnfetchedBlock
 from streaming.model import ModelError
-from streaming.wire import ErrorCode, WsFailure, WsStreamEnd, WsUsage
+from streaming.wire import AnswerFrame, ErrorCode, WsFailure, WsStreamEnd, WsUsage
 
 log = structlog.get_logger(__name__)
 
@@ -95,12 +97,17 @@ class Answer:
         self._failure: WsFailure | None = None
         self._started = trio.current_time()
         self._first_token_seen = False
+        self._items = parts.orchestrator.block_items(turn)
         if chat.mode == "popup":
             self._formatter: HomeFormatter | PopupFormatter = PopupFormatter(chat.request_id)
         else:
             found = turn.tool_results
             self._formatter = HomeFormatter(
-                chat.request_id, found.resolve, Binder(found).bind, announce_opened=chat.block_open
+                chat.request_id,
+                found.resolve,
+                Binder(found).bind,
+                is_unfetched=self._items.unfetched,
+                announce_opened=chat.block_open,
             )
 
     def live(self) -> LiveRequest:
@@ -132,7 +139,8 @@ class Answer:
         emitter = Emitter(emit, self._metrics.added_latency)
         try:
             with trio.fail_after(self._limits.request_s):
-                await self._answer(emitter)
+                async with open_ordered_frames(emitter, self._fetched) as frames:
+                    await self._answer(emitter, frames)
         except ModelError as error:
             self._failure = WsFailure(code=error.code, message=str(error), retryable=error.retryable)
             log.warning("request_failed", code=error.code, reason=str(error))
@@ -157,12 +165,17 @@ class Answer:
             self._announce_mutations()
         if self._failure is not None:
             return "failed"
-        self._state = "storing"
-        asked_at = datetime.fromtimestamp(self._asked_at, UTC)
-        await self._memory.store(self._chat, emitter.text, self._agent, self._recalled, asked_at)
-        return "completed"
+        self._failure = failure_of(self._turn, self._formatter.shown)
+        if self._failure is not None:
+            log.info("request_failed", code=self._failure.code)
+        if self._failure is None or self._formatter.shown:
+            self._state = "storing"
+            asked_at = datetime.fromtimestamp(self._asked_at, UTC)
+            complete = self._turn.finish == "stop"
+            await self._memory.store(self._chat, emitter.text, self._agent, self._recalled, asked_at, complete=complete)
+        return "completed" if self._failure is None else "failed"
 
-    async def _answer(self, emit: Emitter) -> None:
+    async def _answer(self, emit: Emitter, frames: OrderedFrames) -> None:
         started = False
         scope = self._turn.scope
         if scope is not None:
@@ -187,23 +200,42 @@ class Answer:
             if not started:
                 for frame in self._formatter.start(agent_name):
                     await emit(frame)
-            async for _, token in tokens:
-                if not self._first_token_seen:
-                    self._first_token_seen = True
-                    self._state = "streaming"
-                    self._metrics.first_token(self._chat.mode, trio.current_time() - self._started)
-                emit.begin()
-                for part in self._formatter.feed(token):
-                    await emit(part)
-                emit.end()
-                if len(self._turn.mutations) > self._announced:
-                    self._announce_mutations()
-        for part in self._formatter.close():
-            await emit(part)
+            await self._show(tokens, emit, frames)
+        await frames.settle()
         if isinstance(self._formatter, HomeFormatter):
             self._state = "repairing"
-            for block in await corrected_blocks(self._orchestrator, self._turn, self._formatter, self._metrics):
-                await emit(block)
+            await frames.put_all(await corrected_blocks(self._orchestrator, self._turn, self._formatter, self._metrics))
+            await frames.settle()
+        if shows_nothing(self._turn, self._formatter.shown):
+            self._state = "model"
+            self._metrics.answer_retried()
+            async with aclosing(self._orchestrator.retry_stream(self._turn)) as retried:
+                await self._show(retried, emit, frames)
+            await frames.settle()
+        if isinstance(self._formatter, HomeFormatter):
+            await frames.put_all(degraded_blocks(self._formatter, self._metrics))
+
+    async def _show(self, tokens: AsyncIterable[tuple[str, str]], emit: Emitter, frames: OrderedFrames) -> None:
+        """Emit the frames of a part of the answer."""
+        async for _, token in tokens:
+            if not self._first_token_seen:
+                self._first_token_seen = True
+                self._state = "streaming"
+                self._metrics.first_token(self._chat.mode, trio.current_time() - self._started)
+            emit.begin()
+            for part in self._formatter.feed(token):
+                await frames.put(part)
+            emit.end()
+            if len(self._turn.mutations) > self._announced:
+                self._announce_mutations()
+        await frames.put_all(self._formatter.close())
+
+    async def _fetched(self, unfetched: UnfetchedBlock) -> Sequence[AnswerFrame]:
+        """The frames of a value-bound block whose items are listed on the device first."""
+        formatter = self._formatter
+        if not isinstance(formatter, HomeFormatter):
+            return []
+        return formatter.complete(unfetched, await self._items.fetch(unfetched.block))
 
     def _announce_mutations(self) -> None:
         for mutation in self._turn.mutations[self._announced :]:
@@ -219,6 +251,8 @@ class Answer:
         return WsStreamEnd(
             request_id=self._chat.request_id,
             status="cancelled" if self._status == "refused" else self._status,
+            finish=self._turn.finish,
+            shown=max(0, self._formatter.shown - self._turn.reasoning_blocks),
             mutations=list(self._turn.mutations),
             memory_used=list(self._recalled.used) or None,
             usage=WsUsage(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens),

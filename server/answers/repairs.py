@@ -7,30 +7,28 @@ import structlog
 from agents.orchestrator import Orchestrator
 from agents.turn import Turn
 from server.telemetry import Metrics
-from streaming.answer import HomeFormatter
+from streaming.answer import HomeFormatter, UnfetchedBlock
 from streaming.wire import StreamText, WsStreamBlock
 
 log = structlog.get_logger(__name__)
 
 
-async def corrected_blocks(
-    orchestrator: Orchestrator, turn: Turn, formatter: HomeFormatter, metrics: Metrics
-) -> list[StreamText | WsStreamBlock]:
-    """Ask once for the rejected blocks. Returns a frame for each, at its block's index: corrected, or degraded.
-
-    Asks nothing if nothing was rejected or repairs are off. No fault of the model raises, and no block is left out.
-    """
-    corrected = await _asked_for(orchestrator, turn, formatter, metrics)
-    degraded = formatter.degrade({frame.block for frame in corrected})
+def degraded_blocks(formatter: HomeFormatter, metrics: Metrics) -> list[StreamText | WsStreamBlock]:
+    """A frame for each rejected block that was not corrected, at its index, so that no block is left out."""
+    degraded = formatter.degrade()
     if degraded:
         metrics.block_repaired("degraded", len(degraded))
         log.info("blocks_degraded", count=len(degraded))
-    return [*corrected, *degraded]
+    return degraded
 
 
-async def _asked_for(
+async def corrected_blocks(
     orchestrator: Orchestrator, turn: Turn, formatter: HomeFormatter, metrics: Metrics
-) -> list[WsStreamBlock]:
+) -> list[WsStreamBlock | UnfetchedBlock]:
+    """Ask once for the rejected blocks. Returns the corrected ones, each at its block's index.
+
+    Asks nothing if nothing was rejected or repairs are off. No fault of the model raises.
+    """
     rejected = formatter.repairable(orchestrator.repairable_blocks)
     if not rejected:
         return []

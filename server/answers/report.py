@@ -34,10 +34,14 @@ def record_end(
             metrics.block_put_right(repair.value, count)
         if formatter.repairs:
             log.info("blocks_put_right", repairs={repair.value: count for repair, count in formatter.repairs.items()})
+    for form, count in turn.tool_use.written_calls.items():
+        metrics.calls_written(form, count)
     log.info(
         "request_ended",
         mode=chat.mode,
         status=status,
+        finish=turn.finish,
+        shown=formatter.shown,
         routed_by=turn.routed_by,
         prompts=prompts_version(),
         seconds=round(seconds, 3),

@@ -38,11 +38,19 @@ class AnswerMemory(Protocol):
         ...
 
     async def store(
-        self, chat: ChatInput, response: str, agent: str | None, recalled: RecalledContext, asked_at: datetime
+        self,
+        chat: ChatInput,
+        response: str,
+        agent: str | None,
+        recalled: RecalledContext,
+        asked_at: datetime,
+        *,
+        complete: bool = True,
     ) -> None:
         """Store the user's earlier changes, then the exchange. On return they are on disk, or a failure is logged.
 
-        An exchange that was asked at `asked_at` is not stored if the user's memory was erased after that.
+        An exchange that was asked at `asked_at` is not stored if the user's memory was erased after that. `complete`:
+        the model finished the response by itself.
         """
         ...
 
@@ -88,7 +96,14 @@ class MemoryService:
         return _context(recalled)
 
     async def store(
-        self, chat: ChatInput, response: str, agent: str | None, recalled: RecalledContext, asked_at: datetime
+        self,
+        chat: ChatInput,
+        response: str,
+        agent: str | None,
+        recalled: RecalledContext,
+        asked_at: datetime,
+        *,
+        complete: bool = True,
     ) -> None:
         """See `AnswerMemory`."""
         try:
@@ -103,6 +118,7 @@ class MemoryService:
                     agent=agent,
                     recalled=recalled.texts,
                     at=asked_at,
+                    complete=complete,
                 )
         except trio.TooSlowError:
             log.warning("memory_store_failed", reason=f"took over {self._store_s:g} s")
@@ -152,7 +168,14 @@ class NoMemory:
         return RecalledContext()
 
     async def store(
-        self, chat: ChatInput, response: str, agent: str | None, recalled: RecalledContext, asked_at: datetime
+        self,
+        chat: ChatInput,
+        response: str,
+        agent: str | None,
+        recalled: RecalledContext,
+        asked_at: datetime,
+        *,
+        complete: bool = True,
     ) -> None:
         """Nothing."""
 

@@ -95,6 +95,17 @@ class Metrics:
             ["kind"],
             registry=registry,
         )
+        self._retries = Counter(
+            "tessera_empty_answers_retried",
+            "Answers that showed nothing, so that the model was asked again.",
+            registry=registry,
+        )
+        self._written_calls = Counter(
+            "tessera_written_calls",
+            "Tool calls that a model wrote as text, by form.",
+            ["form"],
+            registry=registry,
+        )
         self._first_token = Histogram(
             "tessera_first_token_seconds",
             "Seconds from accepting a chat request to its first text or block.",
@@ -178,6 +189,14 @@ class Metrics:
     def request_refused(self, mode: Mode) -> None:
         """A chat request was refused before it ran."""
         self._requests.labels(mode, "refused").inc()
+
+    def answer_retried(self) -> None:
+        """An answer showed nothing, and the model is asked again."""
+        self._retries.inc()
+
+    def calls_written(self, form: str, count: int) -> None:
+        """A model wrote `count` tool calls as text in one of the known forms."""
+        self._written_calls.labels(form).inc(count)
 
     def first_token(self, mode: Mode, elapsed_s: float) -> None:
         """The first text or block of a request went out, `elapsed_s` after it was accepted."""

@@ -5,12 +5,15 @@ Pure: text in, frames out.
 
 from __future__ import annotations
 
-from streaming.answer.home import HomeFormatter, RejectedBlock, Unbound
+from streaming.answer.home import HomeFormatter, HomeFrame, HomePart, RejectedBlock, Unbound, UnfetchedBlock
 from streaming.answer.popup import PopupFormatter
 
 __all__ = [
     "HomeFormatter",
+    "HomeFrame",
+    "HomePart",
     "PopupFormatter",
     "RejectedBlock",
     "Unbound",
+    "UnfetchedBlock",
 ]

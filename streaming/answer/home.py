@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 from uuid import UUID
 
 from parser import BlockParser, Repair, degraded
@@ -19,6 +19,7 @@ from parser.blocks import (
     EntityRefBlock,
 )
 from parser.events import BlockOpened, BlockReady, BlockRejected, Event, TextDelta
+from streaming.answer.shown_blocks import ShownBlocks
 from streaming.wire import StreamText, TextFrames, WsBlockOpen, WsStreamBlock, WsStreamStart
 
 Resolve = Callable[[str, Sequence[str] | None], list[dict[str, Any]]]
@@ -39,7 +40,25 @@ class Unbound:
 Bind = Callable[[BoundBlock], dict[str, Any] | Unbound]
 """The data of a value-bound block, computed from what this request's tools returned."""
 
+
+@dataclass(frozen=True, slots=True)
+class UnfetchedBlock:
+    """A value-bound block whose items must be fetched from the device before it can be computed.
+
+    It stands in the list of frames where the block's frame belongs. Fetch the items, then pass it to
+    `HomeFormatter.complete`. `replaces`: the block corrects a rejected one.
+    """
+
+    index: int
+    block: BoundBlock
+    replaces: bool = False
+
+
+IsUnfetched = Callable[[BoundBlock], bool]
+"""Whether the items of a value-bound block must be fetched first."""
+
 HomeFrame = WsBlockOpen | StreamText | WsStreamBlock
+HomePart = HomeFrame | UnfetchedBlock
 
 UNRESOLVED = "unresolved"
 _MAX_REJECTED = 100
@@ -66,16 +85,28 @@ class HomeFormatter:
     """Turns the text of one answer into its frames. Invalid blocks are recorded; they raise no exception.
 
     Frames are complete except for `seq`, which the socket's writer sets. With `announce_opened` there are also
-    `block_open` frames.
+    `block_open` frames. Without `is_unfetched` no block is fetched for.
     """
 
-    def __init__(self, request_id: UUID, resolve: Resolve, bind: Bind, *, announce_opened: bool = False) -> None:
+    def __init__(
+        self,
+        request_id: UUID,
+        resolve: Resolve,
+        bind: Bind,
+        *,
+        is_unfetched: IsUnfetched | None = None,
+        announce_opened: bool = False,
+    ) -> None:
         self._request_id = request_id
         self._texts = TextFrames(request_id)
         self._resolve = resolve
         self._bind = bind
+        self._is_unfetched = is_unfetched
         self._announce_opened = announce_opened
         self._parser = BlockParser()
+        self._first = 0  # the index of the parser's first block in this answer
+        self._next = 0  # the index of the next block that opens
+        self._blocks = ShownBlocks()
         self._open: tuple[int, str] | None = None  # the newest block's index and type
         self.rejected: list[RejectedBlock] = []
         """The first hundred blocks that were rejected."""
@@ -87,17 +118,52 @@ class HomeFormatter:
         """The first frame of the answer."""
         return [WsStreamStart(request_id=self._request_id, agent=agent_name)]
 
-    def feed(self, token: str) -> list[HomeFrame]:
+    @property
+    def shown(self) -> int:
+        """The number of blocks that have text or data, so far."""
+        return len(self._blocks)
+
+    def feed(self, token: str) -> list[HomePart]:
         """The frames that `token` gives; adjacent text of one block in one frame."""
         events = self._parser.feed(token)
         # Most tokens are a piece of text and nothing else.
         if len(events) == 1 and isinstance(event := events[0], TextDelta):
-            return [self._texts.frame(event.index, event.text)]
+            index = event.index + self._first
+            self._blocks.add_text(index, event.text)
+            return [self._texts.frame(index, event.text)]
         return self._frames(events)
 
-    def close(self) -> list[HomeFrame]:
-        """The last frames, after the answer ended or broke off."""
-        return self._frames(self._parser.close())
+    def close(self) -> list[HomePart]:
+        """The last frames, after the answer ended or broke off. `feed` then begins another part of the answer."""
+        parts = self._frames(self._parser.close())
+        self._parser = BlockParser()
+        self._first = self._next
+        return parts
+
+    def append(self, text: str) -> list[HomePart]:
+        """The frames of a text block that the server adds after `close`."""
+        index = self._next
+        self._next = self._first = index + 1
+        frames: list[HomePart] = []
+        if self._announce_opened:
+            frames.append(WsBlockOpen(request_id=self._request_id, block=index, block_type="text"))
+        return [*frames, self._text_frame(index, text)]
+
+    def complete(self, unfetched: UnfetchedBlock, problem: str | None) -> list[HomeFrame]:
+        """The frames of a block whose items were fetched, or whose items cannot be fetched.
+
+        `problem` is a sentence for the person, which is shown in the block's place; None means that the items are
+        there.
+        """
+        index, block = unfetched.index, unfetched.block
+        if problem is not None:
+            return [self._text_frame(index, problem)]
+        data = self._data(block)
+        if isinstance(data, dict):
+            return [self._block_frame(index, block, data)]
+        if not unfetched.replaces:
+            self._reject(_unbound(index, block, data))
+        return []
 
     def repairable(self, most: int) -> list[RejectedBlock]:
         """At most `most` rejected blocks that the model may write again.
@@ -106,7 +172,7 @@ class HomeFormatter:
         """
         return [block for block in self.rejected if block.reason != BindReason.NOT_FETCHED][:most]
 
-    def replace(self, rejected: Sequence[RejectedBlock], reply: str) -> list[WsStreamBlock]:
+    def replace(self, rejected: Sequence[RejectedBlock], reply: str) -> list[WsStreamBlock | UnfetchedBlock]:
         """The frames of the blocks in `reply`, with which a model replaces `rejected`.
 
         Each structured block replaces the first remaining rejected block of its type and gets its index. Text blocks,
@@ -115,7 +181,7 @@ class HomeFormatter:
         parser = BlockParser()
         pending = list(rejected)
         types: dict[int, str] = {}
-        frames = []
+        frames: list[WsStreamBlock | UnfetchedBlock] = []
         for event in [*parser.feed(reply), *parser.close()]:
             match event:
                 case BlockOpened(index, type_):
@@ -123,59 +189,81 @@ class HomeFormatter:
                 case BlockRejected(index):
                     _take(pending, types.get(index))
                 case BlockReady(index, block) if (replaced := _take(pending, block.type.value)) is not None:
+                    if self._must_fetch(block):
+                        frames.append(UnfetchedBlock(replaced.index, block, replaces=True))
+                        continue
                     data = self._data(block)
                     if isinstance(data, dict):
                         frames.append(self._block_frame(replaced.index, block, data))
         return frames
 
-    def degrade(self, replaced: Collection[int]) -> list[StreamText | WsStreamBlock]:
-        """What is shown instead of each rejected block whose index is not in `replaced`; see `parser.degradation`."""
+    def degrade(self, replaced: Collection[int] = ()) -> list[StreamText | WsStreamBlock]:
+        """What is shown instead of each rejected block; see `parser.degradation`.
+
+        Blocks that are shown by now are left out, and those whose index is in `replaced`.
+        """
         frames: list[StreamText | WsStreamBlock] = []
         for block in self.rejected:
-            if block.index in replaced:
+            if block.index in replaced or block.index in self._blocks:
                 continue
             shown = degraded(block.block_type, block.source)
             if isinstance(shown, str):
-                frames.append(self._texts.frame(block.index, shown))
+                frames.append(self._text_frame(block.index, shown))
             else:
                 frames.append(self._block_frame(block.index, shown, shown.model_dump(mode="json", exclude={"type"})))
-        if self._unrecorded and self._open is not None:
-            text = f"{self._unrecorded} more parts of the answer could not be shown."
-            frames.append(self._texts.frame(self._open[0] + 1, text))
+        if self._unrecorded:
+            frames.append(
+                self._text_frame(self._next, f"{self._unrecorded} more parts of the answer could not be shown.")
+            )
+            self._next = self._first = self._next + 1
+            self._unrecorded = 0
         return frames
 
-    def _frames(self, events: Sequence[Event]) -> list[HomeFrame]:
-        frames: list[HomeFrame] = []
+    def _frames(self, events: Sequence[Event]) -> list[HomePart]:
+        frames: list[HomePart] = []
         for event in events:
+            index = event.index + self._first
+            self._next = max(self._next, index + 1)
             match event:
-                case TextDelta(index, text):
+                case TextDelta(text=text):
+                    self._blocks.add_text(index, text)
                     self._append_text(frames, index, text)
-                case BlockReady(index, block, repairs):
+                case BlockReady(block=block, repairs=repairs):
                     self.repairs.update(repairs)
+                    if self._must_fetch(block):
+                        frames.append(UnfetchedBlock(index, block))
+                        continue
                     data = self._data(block)
                     if isinstance(data, dict):
                         frames.append(self._block_frame(index, block, data))
                     else:
-                        source = block.model_dump_json(by_alias=True)
-                        self._reject(RejectedBlock(index, data.reason, block.type.value, data.detail, source=source))
-                case BlockRejected(index=index, reason=reason, detail=detail, excerpt=excerpt, source=source):
+                        self._reject(_unbound(index, block, data))
+                case BlockRejected(reason=reason, detail=detail, excerpt=excerpt, source=source):
                     kind = self._open[1] if self._open is not None and self._open[0] == index else None
                     self._reject(RejectedBlock(index, reason.value, kind, detail, excerpt, source))
-                case BlockOpened(index, type_):
+                case BlockOpened(type=type_):
                     self._open = (index, type_.value)
                     if self._announce_opened:
                         frames.append(WsBlockOpen(request_id=self._request_id, block=index, block_type=type_.value))
         return frames
 
-    def _append_text(self, frames: list[HomeFrame], block: int, text: str) -> None:
+    def _append_text(self, frames: list[HomePart], block: int, text: str) -> None:
         last = frames[-1] if frames else None
         if isinstance(last, StreamText) and last.block == block:
             frames[-1] = last.with_chunk(last.chunk + text)
         else:
             frames.append(self._texts.frame(block, text))
 
+    def _text_frame(self, index: int, text: str) -> StreamText:
+        self._blocks.add_text(index, text)
+        return self._texts.frame(index, text)
+
     def _block_frame(self, index: int, block: Block, data: dict[str, Any]) -> WsStreamBlock:
+        self._blocks.add(index)
         return WsStreamBlock(request_id=self._request_id, block=index, block_type=block.type.value, data=data)
+
+    def _must_fetch(self, block: Block) -> TypeGuard[BoundBlock]:
+        return isinstance(block, BoundBlock) and self._is_unfetched is not None and self._is_unfetched(block)
 
     def _data(self, block: Block) -> dict[str, Any] | Unbound:
         """The `data` of a `stream_block` frame, or the reason why the block has no data."""
@@ -195,6 +283,11 @@ class HomeFormatter:
             self.rejected.append(block)
         else:
             self._unrecorded += 1
+
+
+def _unbound(index: int, block: Block, why: Unbound) -> RejectedBlock:
+    source = block.model_dump_json(by_alias=True)
+    return RejectedBlock(index, why.reason, block.type.value, why.detail, source=source)
 
 
 def _take(pending: list[RejectedBlock], block_type: str | None) -> RejectedBlock | None:

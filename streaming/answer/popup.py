@@ -9,6 +9,7 @@ from uuid import UUID
 from parser import BlockParser
 from parser.events import Event, TextDelta
 from streaming.answer.json_filter import JsonFilter
+from streaming.answer.shown_blocks import ShownBlocks
 from streaming.wire import Domain, StreamText, TextFrames, WsPopupDomain
 
 DOMAINS: Mapping[str, Domain] = MappingProxyType(
@@ -39,6 +40,9 @@ class PopupFormatter:
         self._text_frames = TextFrames(request_id)
         self._parser = BlockParser()
         self._filters: dict[int, JsonFilter] = {}
+        self._first = 0  # the index of the parser's first block in this answer
+        self._next = 0
+        self._blocks = ShownBlocks()
 
     def start(self, agent_name: str) -> list[WsPopupDomain]:
         """The first frame of the answer. Raises `NoPopupDomainError`."""
@@ -48,22 +52,41 @@ class PopupFormatter:
             raise NoPopupDomainError(agent_name) from None
         return [WsPopupDomain(request_id=self._request_id, domain=domain)]
 
+    @property
+    def shown(self) -> int:
+        """The number of blocks that have text, so far."""
+        return len(self._blocks)
+
     def feed(self, token: str) -> list[StreamText]:
         """The frames that `token` gives; adjacent text of one block in one frame."""
         return self._frames(self._parser.feed(token))
 
     def close(self) -> list[StreamText]:
-        """The last frames, after the answer ended or broke off."""
+        """The last frames, after the answer ended or broke off. `feed` then begins another part of the answer."""
         frames = self._frames(self._parser.close())
-        return [*frames, *self._texts({index: json.close() for index, json in self._filters.items()})]
+        frames += self._texts({index: json.close() for index, json in self._filters.items()})
+        self._parser = BlockParser()
+        self._filters.clear()
+        self._first = self._next
+        return frames
+
+    def append(self, text: str) -> list[StreamText]:
+        """The frames of a text block that the server adds after `close`."""
+        index = self._next
+        self._next = self._first = index + 1
+        return self._texts({index: text})
 
     def _frames(self, events: Sequence[Event]) -> list[StreamText]:
         texts: dict[int, str] = {}
         for event in events:
+            index = event.index + self._first
+            self._next = max(self._next, index + 1)
             if isinstance(event, TextDelta):
-                shown = self._filters.setdefault(event.index, JsonFilter()).feed(event.text)
-                texts[event.index] = texts.get(event.index, "") + shown
+                shown = self._filters.setdefault(index, JsonFilter()).feed(event.text)
+                texts[index] = texts.get(index, "") + shown
         return self._texts(texts)
 
     def _texts(self, texts: Mapping[int, str]) -> list[StreamText]:
+        for index, text in texts.items():
+            self._blocks.add_text(index, text)
         return [self._text_frames.frame(index, text) for index, text in texts.items() if text]

@@ -24,6 +24,8 @@ class ErrorCode(StrEnum):
     MODEL_UNAVAILABLE = "model_unavailable"
     MODEL_ERROR = "model_error"
     MODEL_TIMEOUT = "model_timeout"
+    EMPTY_ANSWER = "empty_answer"
+    ANSWER_CUT = "answer_cut"
     REQUEST_TIMEOUT = "request_timeout"
     SERVER_LOST = "server_lost"
     RESUME_EXPIRED = "resume_expired"

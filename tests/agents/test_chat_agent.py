@@ -17,11 +17,11 @@ from agents.limits import AgentLimits
 from agents.prompt_text import opening_messages
 from agents.registry import AGENTS
 from agents.tool_results import ToolResults
-from streaming.answer.home import HomeFormatter
+from streaming.answer.home import HomeFormatter, HomePart
 from streaming.chat import Usage
 from streaming.model.errors import ModelError
 from streaming.wire.codes import ErrorCode
-from streaming.wire.stream_text import AnswerFrame, StreamText
+from streaming.wire.stream_text import StreamText
 from tests.agents.fakes import Models, ScriptedDevice, answered, make_turn, usage_chunk
 from tests.model_server import Close, ModelServer, Wait, chunk, end, error_status, text, text_stream
 from tests.model_server import tool_calls as asks
@@ -241,7 +241,7 @@ async def test_reasoning_is_shown_as_a_separate_block_only_if_set(models: Models
 
     async def shown(limits: AgentLimits) -> dict[int, str]:
         formatter = HomeFormatter(uuid4(), ToolResults().resolve, Binder(ToolResults()).bind)
-        frames: list[AnswerFrame] = []
+        frames: list[HomePart] = []
         async with aclosing(ChatAgent(model, make_turn(ScriptedDevice()), SPEC, limits).handle_stream()) as tokens:
             async for token in tokens:
                 frames += formatter.feed(token)

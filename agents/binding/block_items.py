@@ -1,0 +1,147 @@
+"""Lists on the device the items that a value-bound block names and that no tool has returned."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import trio
+
+from agents.binding.device_filter import device_lists
+from agents.binding.table import shown_columns
+from agents.binding.values import PLURAL_LABELS
+from agents.limits import AgentLimits
+from agents.tools import DeviceAccess, ToolError, check_edit
+from agents.turn import Turn
+from parser.blocks import BoundBlock, BoundChartBlock, BoundTableBlock
+from streaming.wire import Entity
+
+_REASONS: Mapping[str, str] = {
+    "device_offline": "your device is not connected",
+    "device_gone": "your device disconnected",
+    "deadline": "your device did not answer in time",
+    "denied": "you refused to share the items",
+    "tool_limit": "this answer has used up its calls to your device",
+    "too_many": "your device has more of these items than can be read at once",
+}
+_PROJECTS = "projectId"
+
+
+@dataclass(slots=True)
+class _Listing:
+    """One list of the device, shared by all blocks that need it."""
+
+    done: trio.Event = field(default_factory=trio.Event)
+    problem: str | None = None
+    empty: bool = False
+    truncated: bool = False
+
+
+class BlockItems:
+    """The lists that the server makes for the blocks of one request.
+
+    They count as tool calls of the request, and have its limits. Their items are kept in `turn.tool_results`, like
+    those of the model's own calls.
+    """
+
+    def __init__(self, turn: Turn, limits: AgentLimits) -> None:
+        self._turn = turn
+        self._limits = limits
+        self._access = DeviceAccess(turn, limits.approval_tools, check_edit)
+        self._listings: dict[str, _Listing] = {}
+        self._entities: set[str] = set()
+
+    def unfetched(self, block: BoundBlock) -> bool:
+        """Whether `fetch` must be called before the block can be computed.
+
+        If a tool of the model returned items of the entity, the block is about these. Items that were listed for
+        another block do not count, because that block's filter may have left out what this one needs.
+        """
+        entity = block.source.entity
+        if entity not in self._entities:
+            return not self._turn.tool_results.resolve(entity)
+        return not all(self._is_done(entity, args) for args in device_lists(block))
+
+    def _is_done(self, entity: Entity, args: Mapping[str, Any]) -> bool:
+        listing = self._listings.get(_key(entity, args))
+        return listing is not None and listing.done.is_set() and listing.problem is None and not listing.truncated
+
+    async def fetch(self, block: BoundBlock) -> str | None:
+        """List what `block` names. Returns None, or a sentence for the person that says why the block is not shown."""
+        entity = block.source.entity
+        self._entities.add(entity)
+        wanted: list[tuple[Entity, Mapping[str, Any]]] = [(entity, args) for args in device_lists(block)]
+        lists = len(wanted)
+        if _names_projects(block) and not self._turn.tool_results.resolve("project"):
+            # Only for the names: without them, the block shows the projects' ids.
+            wanted.append(("project", {"limit": 500}))
+        async with trio.open_nursery() as nursery:
+            for of, args in wanted:
+                nursery.start_soon(self._list, of, args)
+        found = [self._listings[_key(of, args)] for of, args in wanted[:lists]]
+        problem = next((one.problem for one in found if one.problem is not None), None)
+        if problem is None and any(one.truncated for one in found) and _needs_all(block):
+            problem = "too_many"
+        if problem is not None:
+            reason = _REASONS.get(problem, f"your device could not read your {PLURAL_LABELS[entity].lower()}")
+            return f"{_name(block)} can't be shown: {reason}."
+        if all(one.empty for one in found):
+            return f"{_name(block)} can't be shown: you have no {PLURAL_LABELS[entity].lower()} that match."
+        return None
+
+    async def _list(self, entity: Entity, args: Mapping[str, Any]) -> None:
+        key = _key(entity, args)
+        listing = self._listings.get(key)
+        if listing is not None:
+            await listing.done.wait()
+            return
+        listing = self._listings[key] = _Listing()
+        use, limits = self._turn.tool_use, self._limits
+        if use.calls >= limits.max_calls or use.seconds >= limits.tool_time_s:
+            listing.problem = "tool_limit"
+            listing.done.set()
+            return
+        use.calls += 1
+        began = trio.current_time()
+        listing.problem = "deadline"
+        try:
+            with trio.move_on_at(began + limits.tool_time_s - use.seconds):
+                listed = await self._access.list_items(entity, args)
+                listing.problem = None
+                listing.empty = not listed["items"]
+                listing.truncated = listed.get("truncated") is True
+        except ToolError as error:
+            listing.problem = error.code
+        finally:
+            use.seconds += trio.current_time() - began
+            listing.done.set()
+
+
+def _key(entity: str, args: Mapping[str, Any]) -> str:
+    return json.dumps([entity, args], sort_keys=True, default=str)
+
+
+def _needs_all(block: BoundBlock) -> bool:
+    """Whether the block would be wrong if the device cut the list: it counts, sums up, or sorts its items."""
+    source = block.source
+    if isinstance(block, BoundTableBlock):
+        return source.group_by is not None or source.sort is not None  # type: ignore[union-attr]
+    return True
+
+
+def _names_projects(block: BoundBlock) -> bool:
+    match block:
+        case BoundChartBlock(source=source):
+            return _PROJECTS in (source.group_by, source.split_by)
+        case BoundTableBlock(source=source):
+            columns: Sequence[str] = shown_columns(source) if source.group_by is None else [source.group_by]
+            return _PROJECTS in columns
+    return False
+
+
+def _name(block: BoundBlock) -> str:
+    if isinstance(block, BoundChartBlock):
+        return f'The chart "{block.title}"'
+    return f"The {block.type.value} of your {PLURAL_LABELS[block.source.entity].lower()}"

@@ -1,0 +1,37 @@
+"""What the tool calls of one request have used of its limits, and how they failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+MODEL_FAULTS: Final = frozenset({"invalid_arguments", "unknown_tool", "call_cut", "tool_limit"})
+"""Errors in the call that the model wrote. The device was not asked."""
+
+UNCERTAIN: Final = frozenset({"deadline", "cancelled", "device_gone", "malformed_result"})
+"""Errors after which the device may have acted."""
+
+
+@dataclass(slots=True)
+class ToolUse:
+    """Counted over the whole request, also when the model is asked again. `errors` are the codes of failed calls."""
+
+    rounds: int = 0
+    calls: int = 0
+    seconds: float = 0.0
+    chars: int = 0
+    cut_calls: int = 0
+    ids: set[str] = field(default_factory=set)
+    errors: set[str] = field(default_factory=set)
+    written_calls: dict[str, int] = field(default_factory=dict)
+    """Calls that the model wrote as text, by form."""
+
+    @property
+    def explained(self) -> bool:
+        """Whether the device or the person refused or failed a call, so that the model knows why nothing changed."""
+        return not self.errors <= MODEL_FAULTS
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether the device may have changed something although the call failed."""
+        return bool(self.errors & UNCERTAIN)

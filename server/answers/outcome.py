@@ -1,0 +1,37 @@
+"""What an answer that ended without a fault amounts to: success is only reported for success."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from agents.turn import Finish, Turn
+from streaming.wire import ErrorCode, WsFailure
+
+_EMPTY: Final = WsFailure(
+    code=ErrorCode.EMPTY_ANSWER,
+    message="The model gave no answer that can be shown, also when it was asked again. Try again.",
+    retryable=True,
+)
+_CUT: Final[dict[Finish | None, str]] = {
+    "length": "The answer is incomplete: the model reached its limit of tokens.",
+    "content_filter": "The answer is incomplete: the model's content filter stopped it.",
+}
+
+
+def shows_nothing(turn: Turn, shown: int) -> bool:
+    """Whether an answer of `shown` blocks, those with reasoning included, has neither a block nor a change."""
+    return shown <= turn.reasoning_blocks and not turn.mutations
+
+
+def failure_of(turn: Turn, shown: int) -> WsFailure | None:
+    """Why the answer of `shown` blocks is not complete; None if it is.
+
+    It is complete if the model finished by itself and a block was shown, or if something was changed.
+    """
+    if turn.mutations:
+        return None
+    if shows_nothing(turn, shown):
+        return _EMPTY
+    if turn.finish in _CUT:
+        return WsFailure(code=ErrorCode.ANSWER_CUT, message=_CUT[turn.finish], retryable=False)
+    return None
