@@ -17,11 +17,11 @@ from agents.repair import Repair, ask_for_repair
 from agents.tool_results import ToolResults
 from agents.tool_rounds import ToolRounds, has_whole_arguments
 from agents.tools import DeviceAccess, check_edit
-from agents.turn import Finish, Turn
+from agents.turn import Turn
 from streaming.answer import RejectedBlock
 from streaming.chat import ChatRequest, FinishReason, Message, ToolSpec
 from streaming.model import ModelError
-from streaming.wire import ErrorCode
+from streaming.wire import AnswerFinish, ErrorCode
 
 # Separates the text of a model call that also asked for tools from the text of the next call.
 _ROUND_BREAK = "\n\n"
@@ -145,7 +145,7 @@ class ChatAgent:
         )
 
 
-def _finish(reason: FinishReason | None, *, stopped: bool) -> Finish:
+def _finish(reason: FinishReason | None, *, stopped: bool) -> AnswerFinish:
     match reason:
         case FinishReason.LENGTH:
             return "length"

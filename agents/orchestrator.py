@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
-from agents.binding import BlockItems
+from agents.block_items import BlockItems
 from agents.chat_agent import ChatAgent
 from agents.limits import AgentLimits
 from agents.model import Models

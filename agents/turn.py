@@ -10,10 +10,7 @@ from agents.device import DeviceExecutor
 from agents.tool_results import ToolResults
 from agents.tool_use import ToolUse
 from streaming.chat import Message, Usage
-from streaming.wire import WsMutationRecord
-
-Finish = Literal["stop", "length", "content_filter", "tool_limit"]
-"""Why the model's answer ended: by itself, at its token limit, by a filter, or without further tools."""
+from streaming.wire import AnswerFinish, WsMutationRecord
 
 Need = Literal["none", "read", "change"]
 """What a request needs of the device: nothing, items, or a change."""
@@ -54,6 +51,6 @@ class Turn:
     conversation: Sequence[Message] = ()
     reasoning_blocks: int = 0
     tool_use: ToolUse = field(default_factory=ToolUse)
-    finish: Finish | None = None
+    finish: AnswerFinish | None = None
     need: Need | None = None
     unchanged: bool = False

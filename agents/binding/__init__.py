@@ -1,9 +1,10 @@
 """Value-bound blocks: charts, tables and timelines whose data the server computes from a request's tool results.
 
-Other packages use `Binder`, which is pure, and `BlockItems`, which lists on the device what no tool has returned.
+Other packages use `Binder`. `device_lists` and `needs_all_items` say what a block asks of the device. All is pure.
 """
 
 from agents.binding.binder import Binder
-from agents.binding.block_items import BlockItems
+from agents.binding.device_lists import device_lists, names_projects, needs_all_items
+from agents.binding.values import PLURAL_LABELS
 
-__all__ = ["Binder", "BlockItems"]
+__all__ = ["PLURAL_LABELS", "Binder", "device_lists", "names_projects", "needs_all_items"]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from agents.turn import Finish, Turn
-from streaming.wire import ErrorCode, WsFailure
+from agents.turn import Turn
+from streaming.wire import AnswerFinish, ErrorCode, WsFailure
 
 _EMPTY: Final = WsFailure(
     code=ErrorCode.EMPTY_ANSWER,
     message="The model gave no answer that can be shown, also when it was asked again. Try again.",
     retryable=True,
 )
-_CUT: Final[dict[Finish | None, str]] = {
+_CUT: Final[dict[AnswerFinish | None, str]] = {
     "length": "The answer is incomplete: the model reached its limit of tokens.",
     "content_filter": "The answer is incomplete: the model's content filter stopped it.",
 }

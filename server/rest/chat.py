@@ -112,7 +112,7 @@ def chat_routes(services: RestServices) -> Blueprint:
 
         end = await services.chat.run(chat_input, emit=emit)
         if end.status != "completed":
-            raise ChatFailed(end)
+            raise ChatFailed(end, collector.blocks)
         return json_response(collector.answer(end))
 
     return routes

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from streaming.wire import (
+    AnswerFinish,
     Domain,
     Optional,
     ServerFrame,
@@ -39,6 +40,9 @@ class DataAnswerBlock(BaseModel):
     type: Literal["chart", "table", "timeline", "entity_ref"]
 
 
+AnswerBlock = TextAnswerBlock | DataAnswerBlock
+
+
 class ChatAnswer(BaseModel):
     """A completed answer. Mode home sets `agent`, mode popup sets `domain`; `blocks` are in index order."""
 
@@ -46,8 +50,10 @@ class ChatAnswer(BaseModel):
     agent: Optional[str]
     domain: Optional[Domain]
     status: Literal["completed"] = "completed"
-    blocks: list[TextAnswerBlock | DataAnswerBlock]
+    blocks: list[AnswerBlock]
     mutations: list[WsMutationRecord]
+    finish: Optional[AnswerFinish] = None
+    shown: Optional[int] = None
     memory_used: Optional[list[WsMemoryUsed]] = None
     usage: Optional[WsUsage]
 
@@ -75,16 +81,23 @@ class AnswerCollector:
             case _:
                 pass
 
-    def answer(self, end: WsStreamEnd) -> ChatAnswer:
-        """The whole answer; `end` must have the status completed."""
+    @property
+    def blocks(self) -> list[AnswerBlock]:
+        """The blocks so far, in index order."""
         texts = {index: TextAnswerBlock(block=index, content="".join(chunks)) for index, chunks in self._chunks.items()}
         blocks = self._whole | texts
+        return [blocks[index] for index in sorted(blocks)]
+
+    def answer(self, end: WsStreamEnd) -> ChatAnswer:
+        """The whole answer; `end` must have the status completed."""
         return ChatAnswer(
             request_id=end.request_id,
             agent=self._agent,
             domain=self._domain,
-            blocks=[blocks[index] for index in sorted(blocks)],
+            blocks=self.blocks,
             mutations=end.mutations,
+            finish=end.finish,
+            shown=end.shown,
             memory_used=end.memory_used,
             usage=end.usage,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -14,9 +14,10 @@ from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 
 from server.requests import RequestRefused
+from server.rest.chat_answer import AnswerBlock
 from sql.driver import DatabaseUnavailable
 from sql.pool import PoolClosed, PoolTimeout
-from streaming.wire import ErrorCode, Optional, WsMutationRecord, WsStreamEnd, WsUsage
+from streaming.wire import AnswerFinish, ErrorCode, Optional, WsMutationRecord, WsStreamEnd, WsUsage
 
 log = structlog.get_logger(__name__)
 
@@ -77,9 +78,11 @@ class ErrorBody(BaseModel):
 
 
 class ChatErrorBody(ErrorBody):
-    """An accepted chat request that did not complete, with the changes it had made and its token usage."""
+    """An accepted chat request that did not complete, with what it had shown and changed, and its token usage."""
 
     request_id: UUID
+    blocks: list[AnswerBlock] = Field(default_factory=list)
+    finish: Optional[AnswerFinish] = None
     mutations: list[WsMutationRecord] = Field(default_factory=list)
     usage: Optional[WsUsage] = None
 
@@ -108,7 +111,7 @@ class ApiError(Exception):
 class ChatFailed(ApiError):
     """An accepted request ended with the status and error of `end`, which is not `completed`."""
 
-    def __init__(self, end: WsStreamEnd) -> None:
+    def __init__(self, end: WsStreamEnd, blocks: Sequence[AnswerBlock] = ()) -> None:
         if end.error is not None:
             super().__init__(
                 STATUS_OF[end.error.code], end.error.code, end.error.message, retryable=end.error.retryable
@@ -116,11 +119,14 @@ class ChatFailed(ApiError):
         else:
             super().__init__(503, "cancelled", "The request was cancelled before it was answered.", retryable=True)
         self._end = end
+        self._blocks = list(blocks)
 
     def body(self) -> ErrorBody:
         return ChatErrorBody(
             error=self.detail,
             request_id=self._end.request_id,
+            blocks=self._blocks,
+            finish=self._end.finish,
             mutations=self._end.mutations,
             usage=self._end.usage,
         )

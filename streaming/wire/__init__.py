@@ -52,6 +52,7 @@ from streaming.wire.frames import (
 from streaming.wire.inbound import FrameError, decode_client_frame
 from streaming.wire.server import (
     SERVER_FRAME,
+    AnswerFinish,
     ServerFrame,
     WsApprovalClosed,
     WsApprovalRequest,
@@ -82,6 +83,7 @@ __all__ = [
     "MAX_ENTITY_ID_CHARS",
     "PROTOCOL_VERSION",
     "SERVER_FRAME",
+    "AnswerFinish",
     "AnswerFrame",
     "ClientFrame",
     "CloseCode",

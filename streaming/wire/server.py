@@ -85,17 +85,23 @@ class WsStreamBlock(_ServerFrame):
     data: dict[str, Any]
 
 
+AnswerFinish = Literal["stop", "length", "content_filter", "tool_limit"]
+"""Why a model's answer ended; see `WsStreamEnd`."""
+
+
 class WsStreamEnd(_ServerFrame):
     type: Literal[WsFrameType.STREAM_END] = WsFrameType.STREAM_END
     request_id: UUID
     status: Literal["completed", "cancelled", "failed"]
-    finish: Optional[Literal["stop", "length", "content_filter", "tool_limit"]] = Field(
+    finish: Optional[AnswerFinish] = Field(
         default=None,
         description="Why the model's answer ended: by itself, at its token limit, by a content filter, or because the "
         "request may make no more tool calls. Left out if the answer did not end. Other than stop: tell the person "
         "that the answer may be incomplete.",
     )
-    shown: int = Field(default=0, ge=0, description="Blocks of this answer that have text or data.")
+    shown: Optional[Annotated[int, Field(ge=0)]] = Field(
+        default=None, description="How many blocks of this answer have text or data."
+    )
     mutations: list[WsMutationRecord] = Field(default_factory=list)
     memory_used: Optional[list[WsMemoryUsed]] = Field(
         default=None, description="Memories that were recalled for this answer; left out if there are none."

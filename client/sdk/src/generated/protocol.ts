@@ -1,5 +1,5 @@
 // Generated from docs/protocol/schema.json by `make schema`; not for editing.
-// sha256 of that file: 9f324bb831142532bd5134e02762e10c3b105da910f5578cbec1f024a2c1f4cd
+// sha256 of that file: e6114a1877e53d0e5f3fb205a0397fe8a4caf16963f4114f748f2bfae48f0b1f
 
 /**
  * The shadcn/ui chart components of the client.
@@ -48,6 +48,8 @@ export type ErrorCode =
   | "model_unavailable"
   | "model_error"
   | "model_timeout"
+  | "empty_answer"
+  | "answer_cut"
   | "request_timeout"
   | "server_lost"
   | "resume_expired"
@@ -418,6 +420,14 @@ export interface WsStreamEnd {
   type: "stream_end";
   request_id: string;
   status: "completed" | "cancelled" | "failed";
+  /**
+   * Why the model's answer ended: by itself, at its token limit, by a content filter, or because the request may make no more tool calls. Left out if the answer did not end. Other than stop: tell the person that the answer may be incomplete.
+   */
+  finish?: "stop" | "length" | "content_filter" | "tool_limit";
+  /**
+   * How many blocks of this answer have text or data.
+   */
+  shown?: number;
   mutations: WsMutationRecord[];
   /**
    * Memories that were recalled for this answer; left out if there are none.

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agents.binding.table import shown_columns
 from agents.dates import item_ms
 from agents.tools import ENTITIES
-from parser.blocks import BoundBlock, BoundTableBlock, Condition
+from parser.blocks import BoundBlock, BoundChartBlock, BoundTableBlock, Condition
 from streaming.wire import Entity
 
 MAX_LISTED = 500
 """The most items that a list tool takes in one call."""
 _MOST_CALLS = 3
 _STATUS = "status"
+_PROJECT = "projectId"
 
 
 def device_lists(block: BoundBlock) -> list[dict[str, Any]]:
@@ -41,6 +43,24 @@ def device_lists(block: BoundBlock) -> list[dict[str, Any]]:
     if statuses:
         return [{"limit": limit, "filter": {_STATUS: status, **pushed}} for status in statuses]
     return [{"limit": limit, "filter": pushed} if pushed else {"limit": limit}]
+
+
+def needs_all_items(block: BoundBlock) -> bool:
+    """Whether the block would be wrong if the device cut the list: it counts, sums up, or sorts its items."""
+    if isinstance(block, BoundTableBlock):
+        return block.source.group_by is not None or block.source.sort is not None
+    return True
+
+
+def names_projects(block: BoundBlock) -> bool:
+    """Whether the block shows projects, whose names are items of their own."""
+    match block:
+        case BoundChartBlock(source=source):
+            return _PROJECT in (source.group_by, source.split_by)
+        case BoundTableBlock(source=source):
+            columns: Sequence[str] = shown_columns(source) if source.group_by is None else [source.group_by]
+            return _PROJECT in columns
+    return False
 
 
 def _takes_first_rows(block: BoundBlock) -> bool:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import trio
 
-from agents.binding.device_filter import device_lists
-from agents.binding.table import shown_columns
-from agents.binding.values import PLURAL_LABELS
+from agents.binding import PLURAL_LABELS, device_lists, names_projects, needs_all_items
 from agents.limits import AgentLimits
 from agents.tools import DeviceAccess, ToolError, check_edit
 from agents.turn import Turn
-from parser.blocks import BoundBlock, BoundChartBlock, BoundTableBlock
+from parser.blocks import BoundBlock, BoundChartBlock
 from streaming.wire import Entity
 
 _REASONS: Mapping[str, str] = {
@@ -26,7 +24,6 @@ _REASONS: Mapping[str, str] = {
     "tool_limit": "this answer has used up its calls to your device",
     "too_many": "your device has more of these items than can be read at once",
 }
-_PROJECTS = "projectId"
 
 
 @dataclass(slots=True)
@@ -74,7 +71,7 @@ class BlockItems:
         self._entities.add(entity)
         wanted: list[tuple[Entity, Mapping[str, Any]]] = [(entity, args) for args in device_lists(block)]
         lists = len(wanted)
-        if _names_projects(block) and not self._turn.tool_results.resolve("project"):
+        if names_projects(block) and not self._turn.tool_results.resolve("project"):
             # Only for the names: without them, the block shows the projects' ids.
             wanted.append(("project", {"limit": 500}))
         async with trio.open_nursery() as nursery:
@@ -82,7 +79,7 @@ class BlockItems:
                 nursery.start_soon(self._list, of, args)
         found = [self._listings[_key(of, args)] for of, args in wanted[:lists]]
         problem = next((one.problem for one in found if one.problem is not None), None)
-        if problem is None and any(one.truncated for one in found) and _needs_all(block):
+        if problem is None and any(one.truncated for one in found) and needs_all_items(block):
             problem = "too_many"
         if problem is not None:
             reason = _REASONS.get(problem, f"your device could not read your {PLURAL_LABELS[entity].lower()}")
@@ -121,24 +118,6 @@ class BlockItems:
 
 def _key(entity: str, args: Mapping[str, Any]) -> str:
     return json.dumps([entity, args], sort_keys=True, default=str)
-
-
-def _needs_all(block: BoundBlock) -> bool:
-    """Whether the block would be wrong if the device cut the list: it counts, sums up, or sorts its items."""
-    source = block.source
-    if isinstance(block, BoundTableBlock):
-        return source.group_by is not None or source.sort is not None  # type: ignore[union-attr]
-    return True
-
-
-def _names_projects(block: BoundBlock) -> bool:
-    match block:
-        case BoundChartBlock(source=source):
-            return _PROJECTS in (source.group_by, source.split_by)
-        case BoundTableBlock(source=source):
-            columns: Sequence[str] = shown_columns(source) if source.group_by is None else [source.group_by]
-            return _PROJECTS in columns
-    return False
 
 
 def _name(block: BoundBlock) -> str:
