@@ -81,7 +81,7 @@ class ChatErrorBody(ErrorBody):
     """An accepted chat request that did not complete, with what it had shown and changed, and its token usage."""
 
     request_id: UUID
-    blocks: list[AnswerBlock] = Field(default_factory=list)
+    blocks: Optional[list[AnswerBlock]] = None
     finish: Optional[AnswerFinish] = None
     mutations: list[WsMutationRecord] = Field(default_factory=list)
     usage: Optional[WsUsage] = None
@@ -119,7 +119,8 @@ class ChatFailed(ApiError):
         else:
             super().__init__(503, "cancelled", "The request was cancelled before it was answered.", retryable=True)
         self._end = end
-        self._blocks = list(blocks)
+        # Only of a cut answer: it ended, although too early. What other failures had shown may break off anywhere.
+        self._blocks = list(blocks) if self.detail.code == ErrorCode.ANSWER_CUT else None
 
     def body(self) -> ErrorBody:
         return ChatErrorBody(
