@@ -41,6 +41,9 @@ STATUS_OF: Final[Mapping[ErrorCode, int]] = {
     ErrorCode.EMPTY_ANSWER: 502,
     ErrorCode.ANSWER_CUT: 502,
     ErrorCode.REQUEST_TIMEOUT: 504,
+    ErrorCode.SERVER_LOST: 503,
+    ErrorCode.RESUME_EXPIRED: 409,
+    ErrorCode.LOG_OVERFLOW: 503,
     ErrorCode.SCOPE_NOT_FOUND: 404,
     ErrorCode.UNKNOWN_MEMORY: 404,
     ErrorCode.MEMORY_UNAVAILABLE: 503,
@@ -120,7 +123,7 @@ class ChatFailed(ApiError):
             super().__init__(503, "cancelled", "The request was cancelled before it was answered.", retryable=True)
         self._end = end
         # Only of a cut answer: it ended, although too early. What other failures had shown may break off anywhere.
-        self._blocks = list(blocks) if self.detail.code == ErrorCode.ANSWER_CUT else None
+        self._blocks = (list(blocks) or None) if self.detail.code == ErrorCode.ANSWER_CUT else None
 
     def body(self) -> ErrorBody:
         return ChatErrorBody(

@@ -32,7 +32,7 @@ async def test_an_answer_that_shows_nothing_is_asked_for_once_more(database: str
         answer = await device.home("hello")
         ended = await answer.finish()
         assert (ended.status, ended.finish, ended.error) == ("completed", "stop", None)
-        assert answer.text.endswith("Good day.")
+        assert "Good day." in answer.text
         assert len(tessera.answers()) == 2
 
 
