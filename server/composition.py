@@ -13,6 +13,7 @@ from agents.orchestrator import Orchestrator
 from memory import MemoryMiddleware
 from server.accounts import Accounts, Tokens
 from server.answers import AnswerPipeline
+from server.changes import ChangeDelivery
 from server.devices import DeviceRegistry, ToolTimeouts
 from server.memory_service import MemoryService
 from server.models import OpenModels, TokenSpending, TokenSpendTable
@@ -42,6 +43,7 @@ class Parts:
     memory_service: MemoryService
     overview: Overview
     spending: TokenSpending
+    changes: ChangeDelivery
 
 
 def compose(
@@ -65,6 +67,7 @@ def compose(
         memory, metrics, recall_s=settings.memory_recall_timeout_s, store_s=settings.memory_store_timeout_s
     )
     metrics.watch_memory(lambda: memory_service.waiting)
+    changes = registry.changes = ChangeDelivery(memory.change_log, metrics)
     spending = TokenSpending(
         settings.max_tokens_per_user_day, time.time, TokenSpendTable(database.pool, statements), metrics
     )
@@ -131,7 +134,7 @@ def compose(
         worker=orders.number if orders is not None else None,
         limits=RestLimits(max_body_bytes=settings.max_frame_bytes),
     )
-    return Parts(pipeline, gate, registry, rest, memory_service, overview, spending)
+    return Parts(pipeline, gate, registry, rest, memory_service, overview, spending, changes)
 
 
 def _recorded(models: Models, settings: Settings) -> Models:

@@ -103,9 +103,11 @@ async def serve(
                 exporter,
             )
             origins = AllowedOrigins(settings.allowed_origins)
+            await nursery.start(parts.changes.run)
             nursery.start_soon(parts.memory_service.run)
             nursery.start_soon(parts.spending.run)
             nursery.start_soon(memory.upkeep.run)
+            nursery.start_soon(memory.expiry.run)
             if parts.overview.peers is not None:
                 await nursery.start(parts.overview.peers.serve)
             serve_sockets = partial(

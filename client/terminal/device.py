@@ -85,9 +85,21 @@ class Device:
 
     # ---- the rest of the protocol -----------------------------------------------------------------------------------
 
-    async def mutate(self, op: MutationOp, entity: Entity, id: str, data: dict[str, Any] | None = None) -> None:  # noqa: A002 - the protocol's own word
-        """Send a change that the person made here to the server, which forwards it to the other devices."""
-        await self.send(WsClientMutation(op=op, entity=entity, id=id, data=data))
+    async def mutate(
+        self,
+        op: MutationOp,
+        entity: Entity,
+        id: str,  # noqa: A002 - the protocol's own word
+        data: dict[str, Any] | None = None,
+        *,
+        mutation_id: UUID | None = None,
+    ) -> None:
+        """Send a change that the person made here to the server, which stores it and forwards it to the other devices.
+
+        With a `mutation_id`, `receive` returns a `mutation_ack` when the change is stored. Until then, send the change
+        again with the same id after a reconnect.
+        """
+        await self.send(WsClientMutation(op=op, entity=entity, id=id, data=data, mutation_id=mutation_id))
 
     async def ping(self) -> None:
         """Send a `ping` frame and wait for its `pong`. Raises `ConnectionLostError`."""

@@ -22,8 +22,9 @@ from server.answers.outcome import failure_of, shows_nothing
 from server.answers.popup_scope import resolve_scope
 from server.answers.repairs import corrected_blocks, degraded_blocks
 from server.answers.report import record_end
+from server.changes import record_change
 from server.devices import DeviceRegistry, RemoteDevice
-from server.memory_service import AnswerMemory, RecalledContext
+from server.memory_service import AnswerMemory, ChangeSource, RecalledContext
 from server.models import TokenSpending
 from server.requests import AnswerLimits, ChatInput, EmitFast, RequestFailed, RequestRefused
 from server.telemetry import (
@@ -239,10 +240,12 @@ class Answer:
 
     def _announce_mutations(self) -> None:
         for mutation in self._turn.mutations[self._announced :]:
-            self._registry.announce(
-                self._chat.user_id, mutation, origin=self._device.device_id, request_id=self._chat.request_id
-            )
-            self._memory.changed(self._chat.user_id, mutation)
+            source = ChangeSource(self._device.device_id, self._chat.request_id)
+            if not record_change(self._memory, self._registry, self._chat.user_id, mutation, source):
+                # The device has made the change: its other devices learn it also if the log can't take it.
+                self._registry.announce(
+                    self._chat.user_id, mutation, origin=source.device_id, request_id=source.request_id
+                )
         self._announced = len(self._turn.mutations)
 
     def end(self) -> WsStreamEnd:

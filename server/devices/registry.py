@@ -82,12 +82,25 @@ class OtherServers(Protocol):
         ...
 
 
+class NumberedChanges(Protocol):
+    """Sends numbered changes to devices in their order; `server.changes.ChangeDelivery` is one."""
+
+    def announced(self, user_id: UUID, number: int) -> None:
+        """A change of this user exists. Never blocks, never raises."""
+        ...
+
+    def deliver(self, link: DeviceLink, frame: WsServerMutation) -> None:
+        """Send a change to a device, unless the device made it. Never blocks, never raises."""
+        ...
+
+
 class DeviceRegistry:
     """The connected devices by user and device, the latest last. `others` is set if there are other servers."""
 
     def __init__(self) -> None:
         self._links: dict[UUID, dict[UUID, DeviceLink]] = {}
         self.others: OtherServers | None = None
+        self.changes: NumberedChanges | None = None
 
     def __len__(self) -> int:
         return sum(len(links) for links in self._links.values())
@@ -132,10 +145,11 @@ class DeviceRegistry:
         *,
         origin: UUID | None,
         request_id: UUID | None = None,
+        change: int | None = None,
     ) -> None:
-        """Send a change to all devices of this user but `origin`."""
+        """Send a change to all devices of this user but `origin`. `change` is its number in the user's change log."""
         frame = WsServerMutation(
-            **mutation.model_dump(exclude_none=True), origin_device_id=origin, request_id=request_id
+            **mutation.model_dump(exclude_none=True), origin_device_id=origin, request_id=request_id, change=change
         )
         self.deliver(user_id, frame)
         if self.others is not None:
@@ -143,6 +157,11 @@ class DeviceRegistry:
 
     def deliver(self, user_id: UUID, frame: WsServerMutation) -> None:
         """Send `frame` to the user's devices at this server, except its origin."""
+        changes = self.changes
+        if changes is not None and frame.change is not None:
+            changes.announced(user_id, frame.change)
         for device_id, link in self._links.get(user_id, {}).items():
-            if device_id != frame.origin_device_id:
+            if changes is not None:
+                changes.deliver(link, frame)
+            elif device_id != frame.origin_device_id:
                 link.send_control(frame)

@@ -11,6 +11,7 @@ from server.memory_service.answer_memory import (
     NoMemory,
     RecalledContext,
 )
+from server.memory_service.entity_changes import ChangeSource
 from server.memory_service.setup import (
     KEY_FAULTS,
     open_embedder,
@@ -21,6 +22,7 @@ from server.memory_service.setup import (
 __all__ = [
     "KEY_FAULTS",
     "AnswerMemory",
+    "ChangeSource",
     "MemoryService",
     "NoMemory",
     "RecalledContext",

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 import structlog
 import trio
 
 from memory import MemoryMiddleware, Recalled, Tier
-from server.memory_service.entity_changes import EntityChanges
+from server.memory_service.entity_changes import ChangeSource, EntityChanges, Logged
 from server.requests import ChatInput
 from server.telemetry import Metrics
 from streaming.wire import WsMemoryUsed, WsMutationRecord
 
-_COMMITTED_S: Final = 1.0
 log = structlog.get_logger(__name__)
 
 
@@ -54,12 +53,12 @@ class AnswerMemory(Protocol):
         """
         ...
 
-    def changed(self, user_id: UUID, change: WsMutationRecord) -> bool:
-        """Queue a change of an entity; changes are stored in call order. Returns False if the queue is full."""
-        ...
+    def changed(self, user_id: UUID, change: WsMutationRecord, source: ChangeSource, logged: Logged) -> bool:
+        """Queue a change of an entity; changes are stored in call order. Returns False if the queue is full.
 
-    async def committed(self, user_id: UUID) -> None:
-        """Wait at most a second until the user's earlier changes are stored."""
+        `logged` is called when the change is committed, with its number in the log of changes, or with None if it can't
+        be stored. It must not raise.
+        """
         ...
 
     async def forget(self, user_id: UUID, item_id: UUID) -> list[Tier]:
@@ -130,14 +129,9 @@ class MemoryService:
         else:
             self._metrics.stored("ok")
 
-    def changed(self, user_id: UUID, change: WsMutationRecord) -> bool:
+    def changed(self, user_id: UUID, change: WsMutationRecord, source: ChangeSource, logged: Logged) -> bool:
         """See `AnswerMemory`."""
-        return self._changes.take(user_id, change)
-
-    async def committed(self, user_id: UUID) -> None:
-        """See `AnswerMemory`."""
-        with trio.move_on_after(_COMMITTED_S):
-            await self._changes.written(user_id)
+        return self._changes.take(user_id, change, source, logged)
 
     async def forget(self, user_id: UUID, item_id: UUID) -> list[Tier]:
         """See `AnswerMemory`."""
@@ -179,14 +173,11 @@ class NoMemory:
     ) -> None:
         """Nothing."""
 
-    def changed(self, user_id: UUID, change: WsMutationRecord) -> bool:
-        """Nothing."""
-        del user_id, change
+    def changed(self, user_id: UUID, change: WsMutationRecord, source: ChangeSource, logged: Logged) -> bool:
+        """Stores nothing, so the change gets no number."""
+        del user_id, change, source
+        logged(None)
         return True
-
-    async def committed(self, user_id: UUID) -> None:
-        """Nothing waits."""
-        del user_id
 
     async def forget(self, user_id: UUID, item_id: UUID) -> list[Tier]:
         """Nothing is there to be removed."""

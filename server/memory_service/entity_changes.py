@@ -1,4 +1,4 @@
-"""Queues changes of entities and stores them in memory soon, in order, with retries.
+"""Queues changes of entities and stores them in memory and in the log of changes soon, in order, with retries.
 
 The queue is in the server's RAM and bounded: changes over its limits are refused, and the sender is told. Each user has
 their own queue, so a change that can't be stored delays no other user's.
@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Final, Literal
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import structlog
 import trio
 
 from memory import EntityChange, NoSuchUser
+from memory.delivery import LoggedChange
 from server.telemetry import Metrics
 from sql.transient import is_transient
 from streaming.wire import WsMutationRecord
@@ -42,11 +43,31 @@ class ChangeLimits:
     bytes_per_user: int = 16 << 20
 
 
+@dataclass(frozen=True, slots=True)
+class ChangeSource:
+    """Where a change comes from: the device that has it already, the request that made it, and its idempotency key."""
+
+    device_id: UUID | None = None
+    request_id: UUID | None = None
+    mutation_id: UUID | None = None
+
+
+Logged = Callable[[int | None], None]
+"""Called when a change is committed, with its number in the log; with None if it can't be stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    change: EntityChange
+    size: int
+    logged: Logged | None
+
+
 @dataclass(slots=True)
 class _UserQueue:
-    """One user's queued changes with their sizes, oldest first. `done` of `taken` changes are stored or given up."""
+    """One user's queued changes, oldest first. `done` of `taken` changes are stored or given up."""
 
-    waiting: deque[tuple[EntityChange, int]] = field(default_factory=deque)
+    waiting: deque[_Waiting] = field(default_factory=deque)
     size: int = 0
     taken: int = 0
     done: int = 0
@@ -62,7 +83,7 @@ class EntityChanges:
 
     def __init__(
         self,
-        write: Callable[[UUID, Sequence[EntityChange]], Awaitable[object]],
+        write: Callable[[UUID, Sequence[EntityChange]], Awaitable[Sequence[LoggedChange]]],
         metrics: Metrics,
         limits: ChangeLimits | None = None,
         clock: Callable[[], datetime] = _now,
@@ -84,8 +105,17 @@ class EntityChanges:
     def __len__(self) -> int:
         return self._waiting
 
-    def take(self, user_id: UUID, record: WsMutationRecord) -> bool:
-        """Queue a change with the present time. Returns False, logs and counts it if a limit is reached."""
+    def take(
+        self,
+        user_id: UUID,
+        record: WsMutationRecord,
+        source: ChangeSource = ChangeSource(),
+        logged: Logged | None = None,
+    ) -> bool:
+        """Queue a change with the present time. Returns False, logs and counts it if a limit is reached.
+
+        `logged` is called in the order of the changes. It must not raise.
+        """
         limits, size = self._limits, len(repr(record.data))
         queue = self._queues.get(user_id)
         mine, mine_bytes = (len(queue.waiting), queue.size) if queue is not None else (0, 0)
@@ -104,8 +134,17 @@ class EntityChanges:
                 self._nursery.start_soon(self._serve, user_id, queue)
         # Each change gets a later time than the one before, even if the clock steps back: the later change wins.
         self._last = max(self._clock(), self._last + _TICK)
-        change = EntityChange(record.op, record.entity, record.id, record.data, self._last)
-        queue.waiting.append((change, size))
+        change = EntityChange(
+            record.op,
+            record.entity,
+            record.id,
+            record.data,
+            self._last,
+            source.mutation_id or uuid4(),
+            source.device_id,
+            source.request_id,
+        )
+        queue.waiting.append(_Waiting(change, size, logged))
         queue.size += size
         queue.taken += 1
         self._waiting += 1
@@ -145,10 +184,10 @@ class EntityChanges:
     async def _serve(self, user_id: UUID, queue: _UserQueue) -> None:
         delay_s, batch_size = _FIRST_DELAY_S, _BATCH
         while queue.waiting:
-            batch = [change for change, _ in islice(queue.waiting, batch_size)]
+            batch = [waiting.change for waiting in islice(queue.waiting, batch_size)]
             try:
                 async with self._writers:
-                    await self._write(user_id, batch)
+                    places = await self._write(user_id, batch)
             # The boundary of one user's changes: transient errors are retried; other failed changes are skipped.
             except Exception as error:  # noqa: BLE001
                 if is_transient(error):
@@ -158,12 +197,12 @@ class EntityChanges:
                     delay_s = min(2 * delay_s, _LAST_DELAY_S)
                 elif isinstance(error, NoSuchUser) or len(batch) == 1:
                     log.warning("memory_change_failed", count=len(batch), reason=type(error).__name__)
-                    self._settle(queue, len(batch), "failed")
+                    self._settle(queue, "failed", [None] * len(batch))
                     batch_size = _BATCH
                 else:
                     batch_size = 1
             else:
-                self._settle(queue, len(batch), "ok")
+                self._settle(queue, "ok", [place.number for place in places])
                 delay_s = _FIRST_DELAY_S
         del self._queues[user_id]
         self._settled.set()
@@ -176,11 +215,14 @@ class EntityChanges:
         with trio.move_on_after(delay_s):
             await self._hurry.wait()
 
-    def _settle(self, queue: _UserQueue, count: int, outcome: Literal["ok", "failed"]) -> None:
-        for _ in range(count):
-            _, size = queue.waiting.popleft()
-            queue.size -= size
-            self._bytes -= size
+    def _settle(self, queue: _UserQueue, outcome: Literal["ok", "failed"], numbers: Sequence[int | None]) -> None:
+        count = len(numbers)
+        for number in numbers:
+            done = queue.waiting.popleft()
+            queue.size -= done.size
+            self._bytes -= done.size
+            if done.logged is not None:
+                done.logged(number)
         queue.done += count
         self._waiting -= count
         self._metrics.entity_remembered(outcome, count)

@@ -12,6 +12,7 @@ import structlog
 
 from agents.model import Model
 from memory import MemoryLimits, MemoryMiddleware, MissingKeyShare, Vault, WrongMasterKey
+from memory.delivery import ChangeLog
 from memory.embedding import (
     Embedder,
     EmbeddingEndpoint,
@@ -23,7 +24,7 @@ from memory.embedding import (
 from memory.embedding.model import ModelMissing, model_folder
 from memory.enrichment import Enrichment
 from memory.keys import FolderShares, KeyRing, UserKeys
-from memory.maintenance import KeysDoNotFit, KeyUpkeep, check_keys
+from memory.maintenance import DeliveryExpiry, KeysDoNotFit, KeyUpkeep, check_keys
 from memory.tiers import AssociativeMemory
 from server.memory_service.description import describer
 from server.settings import Settings
@@ -34,14 +35,16 @@ from sql.statements import Statements
 log = structlog.get_logger(__name__)
 
 _SHARES_FOLDER: Final = "key-shares"
+_DAY_S: Final = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
 class OpenMemory:
-    """Opened memory. Start `upkeep.run` in the server's nursery; `description` is for the banner."""
+    """Opened memory. Start `upkeep.run` and `expiry.run` in the server's nursery; `description` is for the banner."""
 
     middleware: MemoryMiddleware
     upkeep: KeyUpkeep
+    expiry: DeliveryExpiry
     description: str
 
 
@@ -87,8 +90,9 @@ async def open_memory(
     describe = describer(describing_model, metrics) if describing_model is not None else None
     enrichment = Enrichment(vault, associative, limits, describe, metrics.enriched)
     metrics.watch_enrichment(lambda: enrichment.waiting)
-    middleware = MemoryMiddleware(vault, embedder, limits=limits, enrichment=enrichment)
-    return OpenMemory(middleware, KeyUpkeep(vault), description)
+    change_log = ChangeLog(vault, keep=settings.changes_keep, keep_s=settings.changes_keep_days * _DAY_S)
+    middleware = MemoryMiddleware(vault, embedder, limits=limits, enrichment=enrichment, change_log=change_log)
+    return OpenMemory(middleware, KeyUpkeep(vault), DeliveryExpiry(pool, statements), description)
 
 
 async def open_embedder(settings: Settings, client: httpx.AsyncClient) -> tuple[Embedder | None, str]:

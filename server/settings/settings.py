@@ -180,6 +180,12 @@ class Settings(BaseModel):
     memory_pattern_threshold: float = Field(
         0.5, ge=0, le=1, description="minimum confidence of a habit that is mentioned to the model"
     )
+    changes_keep: int = Field(
+        10_000, ge=0, description="maximum number of changes kept per user for devices that are away"
+    )
+    changes_keep_days: float = Field(
+        30, gt=0, le=3650, description="days that a change is kept for devices that are away"
+    )
 
     # The demo model
     demo_pace_s: float = Field(0.02, ge=0, le=10, description="demo model: seconds between tokens")

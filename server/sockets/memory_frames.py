@@ -8,32 +8,26 @@ from uuid import UUID
 import structlog
 
 from memory import MissingKeyShare, NoSuchUser, WrongMasterKey
+from server.changes import record_change
 from server.devices import DeviceRegistry
-from server.memory_service import AnswerMemory
+from server.memory_service import AnswerMemory, ChangeSource
 from sql.driver import DatabaseUnavailable
 from sql.pool import PoolTimeout
-from streaming.wire import ErrorCode, WsClientMutation, WsError, WsMemoryForgotten, WsMutationRecord, WsPong
+from streaming.wire import ErrorCode, WsClientMutation, WsError, WsMemoryForgotten, WsMutationRecord
 
 log = structlog.get_logger(__name__)
 
-_REFUSED: Final = "Memory can't store this change now. Your other devices have received it. Send it again later."
+_REFUSED: Final = "The server can't store this change now, and has not passed it on. Send it again later."
 
 
 def change_entity(
     memory: AnswerMemory, registry: DeviceRegistry, user_id: UUID, device_id: UUID, frame: WsClientMutation
 ) -> WsError | None:
-    """Send the change to the user's other devices and to memory. Returns an error frame if memory can't take it."""
+    """Record the change, then send it to the user's other devices. Returns an error frame if it can't be taken."""
     record = WsMutationRecord(op=frame.op, entity=frame.entity, id=frame.id, data=frame.data)
-    registry.announce(user_id, record, origin=device_id)
-    if memory.changed(user_id, record):
+    if record_change(memory, registry, user_id, record, ChangeSource(device_id, None, frame.mutation_id)):
         return None
     return WsError(code=ErrorCode.MEMORY_UNAVAILABLE, message=_REFUSED, retryable=True)
-
-
-async def pong_after_changes(memory: AnswerMemory, user_id: UUID) -> WsPong:
-    """The pong. Earlier changes are committed by then, unless the database takes longer than a second."""
-    await memory.committed(user_id)
-    return WsPong()
 
 
 async def forget_memory(memory: AnswerMemory, user_id: UUID, memory_id: UUID) -> WsMemoryForgotten | WsError:

@@ -24,7 +24,7 @@ from server.sockets.device_socket import DeviceSocket, SocketClosed
 from server.sockets.handshake import Hello, greeting
 from server.sockets.inbound_rate import InboundRate
 from server.sockets.limits import SessionLimits
-from server.sockets.memory_frames import change_entity, forget_memory, pong_after_changes
+from server.sockets.memory_frames import change_entity, forget_memory
 from server.sockets.writer import FrameWriter
 from server.telemetry import LiveSocket, Metrics, live_socket
 from streaming.outbox import DataFrame, Outbox, OutboxOverflow
@@ -46,6 +46,7 @@ from streaming.wire import (
     WsHomeRequest,
     WsMemoryForget,
     WsPing,
+    WsPong,
     WsPopupRequest,
     WsToolCall,
     WsToolResult,
@@ -250,7 +251,7 @@ class Session:
             case WsMemoryForget(memory_id=memory_id):
                 nursery.start_soon(self._forget, memory_id)
             case WsPing():
-                nursery.start_soon(self._pong)
+                self.send_control(WsPong())
             case WsAuthRefresh(token=token):
                 try:
                     self._expiry.refresh(token)
@@ -263,9 +264,6 @@ class Session:
         refused = change_entity(self._pipeline.memory, self._registry, self.user_id, self.device_id, frame)
         if refused is not None:
             self.send_control(refused)
-
-    async def _pong(self) -> None:
-        self.send_control(await pong_after_changes(self._pipeline.memory, self.user_id))
 
     async def _forget(self, memory_id: UUID) -> None:
         self.send_control(await forget_memory(self._pipeline.memory, self.user_id, memory_id))

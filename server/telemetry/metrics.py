@@ -26,6 +26,8 @@ _TOOL_BUCKETS_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 30, 
 _DURATION_BUCKETS_S: Final = (0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300)
 
 Mode = Literal["home", "popup"]
+MissedOutcome = Literal["none", "sent", "lost", "failed"]
+KeptOutcome = Literal["kept", "too_large", "gone", "failed"]
 ChangeOutcome = Literal["ok", "failed", "refused", "lost", "retried"]
 MemoryOutcome = Literal["ok", "timeout", "failed"]
 ModelUse = Literal["answer", "router", "memory"]
@@ -171,6 +173,20 @@ class Metrics:
             ["outcome"],
             registry=registry,
         )
+        self._missed_changes = Counter(
+            "tessera_missed_changes",
+            "Devices that connected after a change they had missed, by outcome: sent, lost (they must read everything"
+            " again) or failed (the log could not be read).",
+            ["outcome"],
+            registry=registry,
+        )
+        self._kept_answers = Counter(
+            "tessera_kept_answers",
+            "Ended requests by what became of their result: kept, too_large, gone (the request no longer counted as"
+            " running) or failed (the database or the user's key was not available).",
+            ["outcome"],
+            registry=registry,
+        )
         self._http = Counter(
             "tessera_http_requests",
             "Answered REST requests, by method, route and status.",
@@ -270,6 +286,15 @@ class Metrics:
         `retried`: an attempt failed and is repeated.
         """
         self._memory_changes.labels(outcome).inc(count)
+
+    def changes_missed(self, outcome: MissedOutcome) -> None:
+        """A device connected that had missed changes: `sent`, `lost`, or `failed` if the log could not be read."""
+        if outcome != "none":
+            self._missed_changes.labels(outcome).inc()
+
+    def answer_kept(self, outcome: KeptOutcome) -> None:
+        """The result of an ended request was `kept`, or was not: `too_large`, `gone`, `failed`."""
+        self._kept_answers.labels(outcome).inc()
 
     def token_spend_failed(self, action: str) -> None:
         """A user's token count could not be read or written (`action`); a write is retried."""

@@ -11,8 +11,9 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from memory.delivery.changes import LoggedChange
 from memory.tiers.entities import EntityChange, InvalidEntity
-from server.memory_service.entity_changes import ChangeLimits, EntityChanges
+from server.memory_service.entity_changes import ChangeLimits, ChangeSource, EntityChanges
 from server.telemetry.metrics import Metrics
 from sql.pool import PoolTimeout
 from streaming.wire import WsMutationRecord
@@ -31,13 +32,15 @@ class Table:
         self.gate.set()
         self.written: dict[UUID, list[EntityChange]] = {}
 
-    async def write(self, user_id: UUID, changes: Sequence[EntityChange]) -> None:
+    async def write(self, user_id: UUID, changes: Sequence[EntityChange]) -> list[LoggedChange]:
         await self.gate.wait()
         if self.failures and user_id == ANN:
             raise self.failures.pop(0)
         if self.bad & {change.id for change in changes}:
             raise InvalidEntity("no")
-        self.written.setdefault(user_id, []).extend(changes)
+        written = self.written.setdefault(user_id, [])
+        written.extend(changes)
+        return [LoggedChange(len(written) - len(changes) + 1 + place, is_new=True) for place in range(len(changes))]
 
     def ids(self, user_id: UUID) -> list[str]:
         return [change.id for change in self.written.get(user_id, [])]
@@ -164,3 +167,24 @@ async def test_waiting_covers_the_changes_queued_before(nursery: trio.Nursery) -
     table.gate.set()
     await done.wait()
     assert table.ids(ANN) == ["t"]
+
+
+async def test_each_change_is_reported_with_its_number_once_it_is_written(nursery: trio.Nursery) -> None:
+    table = Table()
+    table.bad = {"bad"}
+    changes = EntityChanges(table.write, Metrics())
+    reported: list[tuple[str, int | None]] = []
+    table.gate = trio.Event()
+    nursery.start_soon(changes.run)
+    device, request, mutation = uuid4(), uuid4(), uuid4()
+    for name in ("one", "bad", "two"):
+        source = ChangeSource(device, request, mutation if name == "two" else None)
+        assert changes.take(ANN, task(name), source, lambda number, name=name: reported.append((name, number)))  # type: ignore[misc]
+    await wait_all_tasks_blocked()
+    assert reported == []
+    table.gate.set()
+    await changes.written(ANN)
+    assert reported == [("one", 1), ("bad", None), ("two", 2)]
+    one, two = table.written[ANN]
+    assert (two.mutation_id, two.device_id, two.request_id) == (mutation, device, request)
+    assert one.mutation_id != mutation

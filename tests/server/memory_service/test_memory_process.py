@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 import httpx
@@ -21,6 +21,7 @@ from client.terminal.device import open_device
 from memory.vault import NoSuchUser
 from server.key_commands import CommandFailed, reembed, rotate_user_key
 from server.settings.environment import load_settings
+from streaming.wire import WsMutationAck
 from tests.database import temporary_directory
 from tests.server.test_process import EMAIL, PASSWORD, Server, command
 
@@ -87,12 +88,17 @@ def test_a_kill_between_the_durable_write_and_the_enrichment_loses_nothing(
     assert sorted(record["tier"] for record in found) == ["associative", "core", "episodic"]
 
 
-async def edit(server: Server, token: str, names: Sequence[str], *, ping: bool) -> None:
-    """Send a change per name; with `ping`, wait until the server confirms them."""
+async def edit(server: Server, token: str, names: Sequence[str], *, until: Literal["stored", "received"]) -> None:
+    """Send a change per name. Wait until all are acknowledged as stored, or until the server has read the frames."""
     async with open_device(server.url("ws"), token) as device:
-        for name in names:
-            await device.mutate("update", "task", name, {"title": f"Do {name}"})
-        if ping:
+        unstored = {uuid4(): name for name in names}
+        for mutation_id, name in unstored.items():
+            await device.mutate("update", "task", name, {"title": f"Do {name}"}, mutation_id=mutation_id)
+        while until == "stored" and unstored:
+            frame = await device.receive()
+            assert isinstance(frame, WsMutationAck)
+            del unstored[frame.mutation_id]
+        if until == "received":
             await device.ping()
 
 
@@ -105,7 +111,7 @@ def test_changes_outlive_a_kill_and_a_stop(database: str, start: Callable[..., S
     server = start(**settings)
     token = trio.run(register, server.url("http"), EMAIL, PASSWORD).access_token
     killed = [f"k{number}" for number in range(60)]
-    trio.run(partial(edit, ping=True), server, token, killed)
+    trio.run(partial(edit, until="stored"), server, token, killed)
     server.process.send_signal(signal.SIGKILL)
     server.process.wait()
 
@@ -115,7 +121,7 @@ def test_changes_outlive_a_kill_and_a_stop(database: str, start: Callable[..., S
     with psycopg.connect(database, autocommit=True) as owner, owner.transaction():
         # The table is locked, so all changes are queued when the server gets the signal to stop.
         owner.execute("LOCK TABLE memory_associative IN EXCLUSIVE MODE")
-        trio.run(partial(edit, ping=True), server, token, stopped)
+        trio.run(partial(edit, until="received"), server, token, stopped)
         assert len(tasks(server, token)) == 60
         server.process.send_signal(signal.SIGTERM)
     assert server.process.wait(30) == 0

@@ -1,0 +1,225 @@
+"""Numbered changes reach each device once and in order, whatever happens to their announcements."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid4
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from memory.delivery.changes import Change, ChangeLog
+from server.accounts.accounts import Accounts
+from server.accounts.credentials import Passwords
+from server.changes.delivery import ChangeDelivery, Missed
+from server.changes.record import record_change
+from server.devices.registry import DeviceLink, DeviceRegistry
+from server.memory_service.answer_memory import MemoryService
+from server.memory_service.entity_changes import ChangeSource
+from server.telemetry.metrics import Metrics
+from sql.pool import Pool
+from streaming.wire import (
+    CloseCode,
+    ServerFrame,
+    WsClientInfo,
+    WsMutationAck,
+    WsMutationRecord,
+    WsServerMutation,
+)
+from tests.memory.memories import STATEMENTS, Memories
+
+CLIENT = WsClientInfo(name="t", version="1", platform="terminal")
+
+
+class Link:
+    """A connected device: records what it is sent."""
+
+    def __init__(self, user_id: UUID) -> None:
+        self.user_id = user_id
+        self.device_id = uuid4()
+        self.frames: list[ServerFrame] = []
+        self.closed: int | None = None
+        self.arrived = trio.Event()
+
+    def send_control(self, frame: ServerFrame) -> None:
+        self.frames.append(frame)
+        self.arrived.set()
+        self.arrived = trio.Event()
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        del reason
+        self.closed = code
+        self.arrived.set()
+
+    @property
+    def numbers(self) -> list[int | None]:
+        return [frame.change for frame in self.frames if isinstance(frame, WsServerMutation)]
+
+    async def has(self, *numbers: int) -> None:
+        while len(self.frames) < len(numbers):
+            await self.arrived.wait()
+        await wait_all_tasks_blocked()
+        assert self.numbers == list(numbers)
+
+
+class World:
+    """One person with a log, and the delivery of one server."""
+
+    def __init__(self, pool: Pool, memories: Memories, user_id: UUID) -> None:
+        self.memories, self.user_id, self.metrics = memories, user_id, Metrics()
+        self.log = ChangeLog(memories.vault)
+        self.registry = DeviceRegistry()
+        self.delivery = self.registry.changes = ChangeDelivery(self.log, self.metrics)
+        self.accounts = Accounts(pool, STATEMENTS, Passwords(trio.CapacityLimiter(1)), memories.keys)
+
+    async def device(self) -> Link:
+        link = Link(self.user_id)
+        await self.accounts.touch_device(self.user_id, link.device_id, CLIENT)
+        return link
+
+    async def connect(self, link: Link, after: int | None = None, *, during: int = 0) -> Missed:
+        """Connect; `during` changes are written and announced after the log was read."""
+        with self.delivery.joining(self.user_id, link.device_id) as joining:
+            missed = await self.delivery.read(joining, after)
+            for _ in range(during):
+                self.announce(await self.write())
+            for frame in missed.frames:
+                link.send_control(frame)
+            self.registry.add(as_link(link))
+            self.delivery.joined(joining, as_link(link))
+        return missed
+
+    def disconnect(self, link: Link) -> None:
+        self.delivery.parted(as_link(link))
+
+    async def write(self, device_id: UUID | None = None) -> WsServerMutation:
+        """Write a change; returns the frame that announces it."""
+        body = {"op": "update", "entity": "task", "id": "t1", "data": {"title": "Pay the rent"}}
+        (place,) = await self.log.append(self.user_id, [Change(uuid4(), device_id, body)])
+        return WsServerMutation(**body, origin_device_id=device_id, change=place.number)
+
+    def announce(self, *frames: WsServerMutation) -> None:
+        for frame in frames:
+            self.registry.deliver(self.user_id, frame)
+
+
+def as_link(link: Link) -> DeviceLink:
+    return link  # type: ignore[return-value]
+
+
+@pytest.fixture
+async def world(pool: Pool, nursery: trio.Nursery) -> World:
+    memories = Memories(pool)
+    world = World(pool, memories, await memories.person())
+    await nursery.start(world.delivery.run)
+    return world
+
+
+async def test_a_device_that_was_away_gets_exactly_what_it_missed_once(world: World) -> None:
+    phone, laptop = await world.device(), await world.device()
+    assert (await world.connect(phone)).state.model_dump() == {"last": 0, "missed": "none"}  # type: ignore[union-attr]
+    world.announce(await world.write())
+    await phone.has(1)
+    world.disconnect(phone)
+    world.announce(await world.write(), await world.write(phone.device_id), await world.write(laptop.device_id))
+    await phone.has(1)
+    missed = await world.connect(phone, after=1)
+    assert missed.state is not None
+    assert (missed.state.last, missed.state.missed) == (4, "sent")
+    await phone.has(1, 2, 4)  # it made the third one itself
+    again = await world.connect(phone, after=4)
+    assert again.state is not None
+    assert again.state.missed == "none"
+    world.announce(await world.write())
+    await phone.has(1, 2, 4, 5)
+
+
+async def test_announcements_that_are_late_double_or_lost_change_nothing(world: World) -> None:
+    phone = await world.device()
+    await world.connect(phone)
+    frames = [await world.write() for _ in range(4)]
+    world.announce(frames[0], frames[0], frames[3])  # the second and the third are late
+    await phone.has(1, 2, 3, 4)
+    world.announce(frames[1], frames[2], frames[3])
+    await phone.has(1, 2, 3, 4)
+    await world.write()  # its announcement is lost
+    world.announce(await world.write())
+    await phone.has(1, 2, 3, 4, 5, 6)
+
+
+async def test_a_change_between_the_reading_and_the_joining_is_not_missed(world: World) -> None:
+    phone = await world.device()
+    world.announce(await world.write())
+    await world.connect(phone, after=0, during=2)
+    await phone.has(1, 2, 3)
+
+
+async def test_a_device_without_storage_uses_the_cursor_of_the_server(world: World) -> None:
+    phone = await world.device()
+    await world.write()
+    first = await world.connect(phone)
+    assert first.state is not None
+    assert (first.state.last, first.state.missed) == (1, "none"), "a new device reads everything itself"
+    world.disconnect(phone)
+    await world.write()
+    second = await world.connect(phone)
+    assert [frame.change for frame in second.frames] == [2]
+    assert [frame.change for frame in (await world.connect(phone)).frames] == [2], "it has not said that it has it"
+    await world.delivery.seen(world.user_id, phone.device_id, 2)
+    assert not (await world.connect(phone)).frames
+
+
+async def test_changes_that_are_gone_are_lost_and_said_to_be(world: World) -> None:
+    phone, other = await world.device(), await world.device()
+    await world.connect(other)
+    await world.write()
+    await world.memories.middleware.erase(world.user_id)
+    missed = await world.connect(phone, after=0)
+    assert missed.state is not None
+    assert (missed.state.missed, missed.state.last, missed.frames) == ("lost", 1, [])
+    # A connected device that misses a change for good must connect again, to be told.
+    world.announce(await world.write())
+    while other.closed is None:
+        await other.arrived.wait()
+    assert other.numbers == []
+    await phone.has(2)
+
+
+async def test_without_the_database_a_device_connects_and_gets_what_comes(pool: Pool, nursery: trio.Nursery) -> None:
+    world = World(pool, Memories(pool), uuid4())  # a user without a key: every reading fails after the position
+    await nursery.start(world.delivery.run)
+    phone = Link(world.user_id)
+    missed = await world.connect(phone, after=3)
+    assert missed.state is None
+    world.announce(WsServerMutation(op="delete", entity="task", id="t1", change=7))
+    await phone.has(7)
+
+
+async def test_devices_without_the_feature_get_each_announcement(world: World) -> None:
+    phone = await world.device()
+    world.registry.add(as_link(phone))
+    frames = [await world.write(), await world.write(phone.device_id), await world.write()]
+    world.announce(frames[2], *frames)
+    await phone.has(3, 1, 3)
+
+
+async def test_a_mutation_is_acknowledged_after_its_commit_and_applied_once(
+    world: World, nursery: trio.Nursery
+) -> None:
+    service = MemoryService(world.memories.middleware, world.metrics, recall_s=5, store_s=5)
+    phone, laptop = await world.device(), await world.device()
+    for link in (phone, laptop):
+        await world.connect(link)
+    record = WsMutationRecord(op="create", entity="task", id="t1", data={"title": "Pay the rent"})
+    source = ChangeSource(phone.device_id, None, uuid4())
+    for _ in range(2):
+        assert record_change(service, world.registry, world.user_id, record, source)
+    await wait_all_tasks_blocked()
+    assert phone.frames == laptop.frames == []
+    nursery.start_soon(service.run)
+    while len(phone.frames) < 2:
+        await phone.arrived.wait()
+    assert source.mutation_id is not None
+    assert phone.frames == [WsMutationAck(mutation_id=source.mutation_id, change=1)] * 2
+    await laptop.has(1)
+    assert (await world.log.position(world.user_id, phone.device_id))[0] == 1
