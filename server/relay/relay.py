@@ -126,6 +126,16 @@ class Relay:
             del self._sessions[user_id, device_id]
         self._out.part(user_id, device_id, session_id)
 
+    async def owner(self, user_id: UUID, device_id: UUID) -> UUID | None:
+        """The other running server that has the device's session. None if there is none, or without the database."""
+        try:
+            with trio.fail_after(_LOOKUP_S):
+                return await self._store.owner(user_id, device_id)
+        # A boundary: a device that can't be looked up is served here, with a new session.
+        except Exception as error:  # noqa: BLE001
+            log.warning("relay_owner_lookup_failed", reason=type(error).__name__, detail=str(error))
+            return None
+
     # ---- as admission sees it ---------------------------------------------------------------------------------------
 
     async def claim(self, user_id: UUID, request_id: UUID, ttl_s: float) -> Literal["claimed", "taken", "unknown"]:

@@ -12,6 +12,7 @@ from sql.statements import Statements
 from sql.tenant import listing, scoped
 
 _FORGET_S: Final = 60.0
+_NO_ID: Final = UUID(int=0)
 _USERS: Final = 500
 _BATCH: Final = 50
 
@@ -94,6 +95,14 @@ class RelayStore:
         values = self._device(user_id, device_id, connection_id)
         async with scoped(self._pool, user_id) as connection:
             await connection.execute(self._statements["relay_device_leave"], values)
+
+    async def owner(self, user_id: UUID, device_id: UUID) -> UUID | None:
+        """The running server that has the device, other than this one. None if there is none."""
+        values = {"user_id": user_id, "device_id": device_id, "connection_id": _NO_ID, "stale_s": self._stale_s}
+        async with scoped(self._pool, user_id) as connection:
+            cursor = await connection.execute(self._statements["relay_device_elsewhere"], values)
+        row = await cursor.fetchone()
+        return None if row is None or row[0] == self.server_id else UUID(str(row[0]))
 
     async def devices(self, user_id: UUID) -> list[tuple[UUID, UUID]]:
         """(device, server) of the user's connected devices, the latest first."""

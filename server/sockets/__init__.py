@@ -6,12 +6,15 @@ Only this package touches a device's socket; `websocket.py` alone names the WebS
 from __future__ import annotations
 
 from server.sockets.gate import DeviceGate
+from server.sockets.handover import Handover, VerifiedDevice
 from server.sockets.limits import SessionLimits
 from server.sockets.websocket import DEVICE_PATH, serve_device_sockets
 
 __all__ = [
     "DEVICE_PATH",
     "DeviceGate",
+    "Handover",
     "SessionLimits",
+    "VerifiedDevice",
     "serve_device_sockets",
 ]

@@ -58,9 +58,13 @@ async def test_a_device_comes_back_from_a_server_that_is_gone(database: str) -> 
         user_id = user(database)
         await frozen.join(user_id, device_id, session_id)
         await other.join(user_id, device_id, uuid4())
+        assert await frozen.owner(user_id, device_id) == other.server_id
+        assert await other.owner(user_id, device_id) is None
+        assert await frozen.owner(user_id, uuid4()) is None
         assert not await frozen.rejoin(user_id, device_id, session_id)
         assert await frozen.devices(user_id) == [(device_id, other.server_id)]
         await other.leave()
+        assert await frozen.owner(user_id, device_id) is None
         assert await frozen.rejoin(user_id, device_id, session_id)
         assert await frozen.devices(user_id) == [(device_id, frozen.server_id)]
         # A newer connection at the same server counts too.
