@@ -13,7 +13,7 @@ _USERS: Final = 10_000
 
 
 class Arrivals:
-    """Calls `take(user_id)` for each noted user, for several users at the same time, for one user never twice at once.
+    """Calls `take(user_id)` for each noted user, for several users at the same time, for each user one call at a time.
 
     `take` returns True if more messages of the user may wait. It must raise nothing but `Cancelled`.
     """

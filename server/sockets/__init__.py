@@ -6,7 +6,8 @@ Only this package touches a device's socket; `websocket.py` alone names the WebS
 from __future__ import annotations
 
 from server.sockets.gate import DeviceGate
-from server.sockets.handover import Handover, VerifiedDevice
+from server.sockets.handed_socket import VerifiedDevice
+from server.sockets.handover import Handover
 from server.sockets.limits import SessionLimits
 from server.sockets.websocket import DEVICE_PATH, serve_device_sockets
 

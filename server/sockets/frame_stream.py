@@ -10,12 +10,11 @@ from __future__ import annotations
 import struct
 from collections import deque
 from enum import IntEnum
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import trio
 
 from server.sockets.device_socket import SocketClosed
-from server.sockets.direct_stream import DirectStream
 
 T = TypeVar("T")
 _AHEAD_BYTES: Final = 64 * 1024
@@ -26,6 +25,31 @@ _ABNORMAL: Final = 1006
 _HEAD: Final = struct.Struct("!BI")
 _NUMBER: Final = struct.Struct("!I")
 _CODE: Final = struct.Struct("!H")
+
+
+class ByteStream(Protocol):
+    """What frames travel over: a `DirectStream`, or a stream through the relay. Errors as of `trio.abc.Stream`."""
+
+    def try_send(self, data: bytes) -> bool:
+        """Send `data` if some of it can be sent without waiting; the rest is kept. Returns False if nothing was."""
+        ...
+
+    @property
+    def unsent(self) -> bool:
+        """Whether a part of the data that `try_send` accepted is not sent yet. `send_all` sends it first."""
+        ...
+
+    async def send_all(self, data: bytes) -> None:
+        """Send `data`. Several tasks may send; the data of each call stays together."""
+        ...
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """Some bytes, or none at the end."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close immediately, also if cancelled."""
+        ...
 
 
 class _Kind(IntEnum):
@@ -39,9 +63,9 @@ class _Kind(IntEnum):
 class FrameStream:
     """One side. `run` must run while the others are used. Raises `SocketClosed` when the other side has closed."""
 
-    def __init__(self, stream: DirectStream, read_already: bytes = b"") -> None:
+    def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
-        self._data = bytearray(read_already)
+        self._data = bytearray()
         self._received: deque[bytes] = deque()
         self._ahead = 0
         self._pings: deque[int] = deque()

@@ -14,7 +14,8 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from server.sockets.device_socket import DeviceSocket, SocketClosed
-from server.sockets.handover import Handover, VerifiedDevice
+from server.sockets.handed_socket import VerifiedDevice
+from server.sockets.handover import Handover
 from streaming.wire import CloseCode, WsClientInfo, WsResume
 from tests.database import temporary_directory
 from tests.server.memory_socket import MemorySocket
