@@ -74,7 +74,22 @@ class Replaced(_Message):
     connection_id: UUID
 
 
-Message = Annotated[ForDevice | FromDevice | DeviceGoneMessage | Announced | Replaced, Field(discriminator="kind")]
+class StreamData(_Message):
+    """The message `number` of one side of a byte stream between two servers; the first has number 0."""
+
+    model_config = ConfigDict(frozen=True, ser_json_bytes="base64", val_json_bytes="base64")
+
+    kind: Literal["stream_data"] = "stream_data"
+    stream_id: UUID
+    sender: UUID
+    number: int
+    data: bytes
+    last: bool
+
+
+Message = Annotated[
+    ForDevice | FromDevice | DeviceGoneMessage | Announced | Replaced | StreamData, Field(discriminator="kind")
+]
 _MESSAGE: Final[TypeAdapter[Message]] = TypeAdapter(Message)
 
 

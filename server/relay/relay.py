@@ -11,6 +11,7 @@ exactly one result; a later answer is unknown.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Final, Literal
 from uuid import UUID
@@ -31,11 +32,13 @@ from server.relay.messages import (
     Message,
     Replaced,
     Seal,
+    StreamData,
     Unreadable,
 )
 from server.relay.send_queue import SendQueue
 from server.relay.served_calls import ServedCalls
 from server.relay.store import RelayStore, channel_of
+from server.relay.streams import RelayStreams
 from server.storage import Database
 from sql.notifications import listen
 from sql.statements import Statements
@@ -76,6 +79,7 @@ class Relay:
         self._sessions: dict[tuple[UUID, UUID], UUID] = {}
         self._out = SendQueue(store)
         self._served_calls = ServedCalls(self._reply)
+        self.streams = RelayStreams(store.server_id, self._post_data)
         self._arrivals = Arrivals(self._take)
         self._look = trio.Event()
         self._expire_at = 0.0
@@ -167,6 +171,9 @@ class Relay:
         lost = partial(link.open_calls.gone, call_id)
         self._out.put_call(link.user_id, link.server_id, message, within_s, call_id, lost)
 
+    def _post_data(self, user_id: UUID, server_id: UUID, message: StreamData, lost: Callable[[], None]) -> None:
+        self._out.put(user_id, server_id, message, _LASTING_S, lost)
+
     def _reply(self, user_id: UUID, asker: UUID, message: Message) -> None:
         self._out.put(user_id, asker, message, _LASTING_S)
 
@@ -180,6 +187,7 @@ class Relay:
             nursery.start_soon(self._out.run)
             nursery.start_soon(self._arrivals.run)
             nursery.start_soon(self._served_calls.run)
+            nursery.start_soon(self.streams.run)
             nursery.start_soon(self._keep_in_touch)
             task_status.started()
 
@@ -219,7 +227,7 @@ class Relay:
                 if await self._store.heartbeat():
                     await self._rejoin()
                 # Read before `live`: a server that is called after this line need not be in `live` yet.
-                known = set(self._open_calls)
+                known = set(self._open_calls) | self.streams.servers()
                 live = await self._store.live()
                 for user_id in await self._store.waiting():
                     self._arrivals.note(user_id)
@@ -232,7 +240,9 @@ class Relay:
             return
         for server_id in known - live:
             log.warning("relay_server_gone", server=str(server_id))
-            self._open_calls.pop(server_id).all_gone()
+            self.streams.server_gone(server_id)
+            if (open_calls := self._open_calls.pop(server_id, None)) is not None:
+                open_calls.all_gone()
 
     async def _rejoin(self) -> None:
         """Record this server's devices again, after other servers had treated it as gone.
@@ -276,6 +286,8 @@ class Relay:
                     open_calls.gone(message.id)
             case Announced():
                 self._registry.deliver(user_id, message.frame)
+            case StreamData():
+                self.streams.handle(user_id, message)
             case Replaced():
                 self._replaced(user_id, message.device_id, message.connection_id)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, Protocol
 from uuid import UUID
 
 import structlog
@@ -87,35 +87,51 @@ class HandedSocket:
             await self._stream.closed()
 
 
-class PacedSocket(HandedSocket):
-    """A `HandedSocket` over a stream that sends only a few times a second, for all that was sent meanwhile.
+class PacedStream(ByteStream, Protocol):
+    """A stream that sends only a few times a second; `server.relay.streams.RelayedStream` is one."""
 
-    Text waits for the next time, so that the outbox merges what comes until then. Other frames do not wait.
+    async def sent(self) -> None:
+        """Wait until everything was sent, or the stream is broken."""
+        ...
+
+
+class PacedSocket(HandedSocket):
+    """A `HandedSocket` over a `PacedStream`.
+
+    `send` of text waits until the stream has sent it, so that the outbox merges the text that comes meanwhile. Other
+    frames do not wait for that.
     """
 
-    def __init__(self, stream: FrameStream, peer: str, sent: Callable[[], Awaitable[None]]) -> None:
-        """`sent` waits until the stream has sent everything."""
+    def __init__(self, stream: FrameStream, peer: str, paced: PacedStream) -> None:
         super().__init__(stream, peer)
-        self._sent = sent
+        self._paced = paced
 
     async def send(self, text: str) -> None:
         await super().send(text)
         if _TEXT_TYPE in text[:_TYPE_WITHIN_CHARS]:
-            await self._sent()
+            await self._paced.sent()
 
     def try_send(self, message: bytes) -> bool:  # noqa: ARG002 - every text frame waits
         return False
 
 
 Serve = Callable[[DeviceSocket, VerifiedDevice], Awaitable[None]]
-MakeSocket = Callable[[FrameStream, str], HandedSocket]
 
 
-async def serve_handed(stream: ByteStream, serve: Serve, make_socket: MakeSocket = HandedSocket) -> None:
+async def serve_handed(stream: ByteStream, serve: Serve) -> None:
     """In the process that has the session: serve a device that another process hands over. Closes the stream.
 
     Raises nothing but `Cancelled`.
     """
+    await _serve(stream, HandedSocket, serve)
+
+
+async def serve_handed_paced(stream: PacedStream, serve: Serve) -> None:
+    """Like `serve_handed`, for a stream that sends only a few times a second."""
+    await _serve(stream, lambda frames, peer: PacedSocket(frames, peer, stream), serve)
+
+
+async def _serve(stream: ByteStream, make_socket: Callable[[FrameStream, str], HandedSocket], serve: Serve) -> None:
     try:
         device = await _read_identity(stream)
         if device is None:

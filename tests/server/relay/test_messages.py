@@ -15,6 +15,7 @@ from server.relay.messages import (
     Message,
     Replaced,
     Seal,
+    StreamData,
     Unreadable,
 )
 from streaming.wire import (
@@ -39,6 +40,7 @@ CALL = WsToolCall(
     requires_approval=True,
 )
 MESSAGES: list[Message] = [
+    StreamData(stream_id=uuid4(), sender=uuid4(), number=3, data=bytes(range(256)), last=True),
     ForDevice(device_id=uuid4(), asker=uuid4(), within_s=30, frame=CALL),
     ForDevice(device_id=uuid4(), asker=uuid4(), within_s=30, frame=WsToolCancel(call_id=uuid4())),
     ForDevice(

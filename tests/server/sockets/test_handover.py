@@ -6,7 +6,6 @@ import stat
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -51,11 +50,11 @@ async def handed(serve: Serve, device: MemorySocket | None = None) -> AsyncItera
 
         async def own(task_status: trio.TaskStatus[None]) -> None:
             with both.owner_scope:
-                await Handover(folder, owner_id).serve(serve, task_status=task_status)
+                await Handover(owner_id, folder).serve(serve, task_status=task_status)
 
         async def accept() -> None:
             with both.scope:
-                both.code = await Handover(folder, uuid4()).hand_over(owner_id, both.device, DEVICE)
+                both.code = await Handover(uuid4(), folder).hand_over(owner_id, both.device, DEVICE)
             both.ended.set()
 
         async with trio.open_nursery() as nursery:
@@ -254,7 +253,7 @@ async def test_a_server_that_is_not_on_this_host_takes_nothing() -> None:
     with temporary_directory() as folder:
         device = MemorySocket()
         await device.say(still="unread")
-        assert await Handover(folder, uuid4()).hand_over(uuid4(), device, DEVICE) is None
+        assert await Handover(uuid4(), folder).hand_over(uuid4(), device, DEVICE) is None
         assert await device.receive() == '{"still": "unread"}'
         assert device.closed_with is None
 
@@ -263,18 +262,18 @@ async def test_a_dead_server_s_file_takes_nothing() -> None:
     with temporary_directory() as folder:
         dead = uuid4()
         listener = trio.socket.socket(trio.socket.AF_UNIX, trio.socket.SOCK_STREAM)
-        await listener.bind(str(Path(folder) / f"{dead.hex[:16]}.sock"))
+        await listener.bind(str(folder / f"{dead.hex[:16]}.sock"))
         listener.close()
-        assert await Handover(folder, uuid4()).hand_over(dead, MemorySocket(), DEVICE) is None
+        assert await Handover(uuid4(), folder).hand_over(dead, MemorySocket(), DEVICE) is None
 
 
 async def test_a_server_that_hangs_takes_nothing(autojump_clock: MockClock) -> None:
     with temporary_directory() as folder:
         hanging = uuid4()
         with trio.socket.socket(trio.socket.AF_UNIX, trio.socket.SOCK_STREAM) as listener:
-            await listener.bind(str(Path(folder) / f"{hanging.hex[:16]}.sock"))
+            await listener.bind(str(folder / f"{hanging.hex[:16]}.sock"))
             listener.listen(1)
-            assert await Handover(folder, uuid4()).hand_over(hanging, MemorySocket(), DEVICE) is None
+            assert await Handover(uuid4(), folder).hand_over(hanging, MemorySocket(), DEVICE) is None
 
 
 @pytest.mark.parametrize("identity", [b"", b"\x00\x00", b"\x00\x00\x00\x02{}", b"\xff\xff\xff\xff" + b"x" * 70_000])
@@ -287,8 +286,8 @@ async def test_something_that_is_no_identity_is_refused_and_ends_nothing(identit
     with temporary_directory() as folder:
         owner_id = uuid4()
         async with trio.open_nursery() as nursery:
-            await nursery.start(Handover(folder, owner_id).serve, serve)
-            path = Path(folder) / f"{owner_id.hex[:16]}.sock"
+            await nursery.start(Handover(owner_id, folder).serve, serve)
+            path = folder / f"{owner_id.hex[:16]}.sock"
             assert stat.S_ISSOCK(path.stat().st_mode)
             async with await trio.open_unix_socket(str(path)) as stream:
                 try:
@@ -298,7 +297,7 @@ async def test_something_that_is_no_identity_is_refused_and_ends_nothing(identit
                 except trio.BrokenResourceError:
                     pass  # it closed while the bytes were on the way
             assert served == []
-            await Handover(folder, uuid4()).hand_over(owner_id, MemorySocket(), DEVICE)
+            await Handover(uuid4(), folder).hand_over(owner_id, MemorySocket(), DEVICE)
             assert served == [DEVICE.device_id]
             nursery.cancel_scope.cancel()
         assert not path.exists()
@@ -311,9 +310,9 @@ async def test_a_fault_in_the_service_ends_only_its_socket() -> None:
         await socket.close(1000, "fine")
 
     with temporary_directory() as folder:
-        owner_id, accepting = uuid4(), Handover(folder, uuid4())
+        owner_id, accepting = uuid4(), Handover(uuid4(), folder)
         async with trio.open_nursery() as nursery:
-            await nursery.start(Handover(folder, owner_id).serve, serve)
+            await nursery.start(Handover(owner_id, folder).serve, serve)
             for fault, code in ((1, CloseCode.DRAINING), (0, 1000)):
                 device = MemorySocket()
                 await device.say(fault=fault)
