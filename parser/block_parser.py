@@ -15,7 +15,6 @@ from parser.openings import Openings
 from parser.states import Signal, State
 
 _BYTE_ORDER_MARK = "\ufeff"
-_PLAIN = {quote: re.compile(f"[^{quote}\\\\{{}}\ud800-\udfff]+").fullmatch for quote in "\"'"}
 # In an array no character of text is shorter than this, so nothing that can be shown waits.
 _SHORTEST_HEAD = len('{"type":"text"')
 _BRACE = re.compile("[{}]")
@@ -56,8 +55,16 @@ class BlockParser(Openings):
             elif (events := self._close_braces(text)) is not None:
                 return events
             return self._take("", last=False)
-        if self._plain is not None:
-            if self._plain(text):
+        if quote := self._plain:
+            # No surrogate is ASCII or printable.
+            if (
+                quote not in text
+                and "{" not in text
+                and "}" not in text
+                and "\\" not in text
+                and (text.isascii() or text.isprintable())
+                and text
+            ):
                 self._base += len(text)
                 return [TextDelta(self._index, text)]
         elif self._heads and text.isascii():
@@ -175,22 +182,24 @@ class BlockParser(Openings):
 
     def _foresee(self) -> None:
         """Choose the fast path that the next token may take."""
-        self._plain = None
+        self._plain = ""
         self._room = 0
         self._heads = False
         if self._mender.held or self._encoded is not None:
             return
         if self._state is _STRUCTURE:
             structure = self._structure
-            held, self._depth = (structure.bytes, structure.depth) if structure is not None else (0, 0)
-            self._room = self._limits.block_bytes - held - len(self._carry)
+            if structure is None or structure.inside:
+                return  # the next block may begin in a string that was not closed
+            self._depth = structure.depth
+            self._room = self._limits.block_bytes - structure.bytes - len(self._carry)
             if self._carry:
                 self._waiting.append(self._carry)
                 self._depth += self._carry.count("{")
                 self._carry = ""
         elif self._state is _TEXT:
             if not self._carry:
-                self._plain = _PLAIN[self._reader.quote]
+                self._plain = self._reader.quote
         elif self._state is State.START:
             self._heads = not self._carry
         elif self._state is State.AFTER:

@@ -53,7 +53,7 @@ class ReadBlock:
 def strict_block(kind: BlockType, source: str, limits: Limits, decoder: Decoder) -> Block | None:
     """The block that `source` is if nothing is wrong with it; None at any doubt."""
     try:
-        if len(source) > limits.string_chars < max(map(len, source.split('"'))) or too_deep(source, limits.depth):
+        if _may_have_longer(source, limits.string_chars) or too_deep(source, limits.depth):
             return None
         value = decoder.decode(source)
         if value["type"] != kind.value:
@@ -74,6 +74,17 @@ def strict_block(kind: BlockType, source: str, limits: Limits, decoder: Decoder)
         case EntityRefBlock():
             return block if block.ids is None or len(block.ids) <= most else None
     return block
+
+
+def _may_have_longer(source: str, most: int) -> bool:
+    """Whether more than `most` characters of `source` come without a quote between them."""
+    at = 0
+    while len(source) - at > most:
+        quote = source.rfind('"', at, at + most + 1)
+        if quote < 0:
+            return True
+        at = quote + 1
+    return False
 
 
 def read_block(

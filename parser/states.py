@@ -10,7 +10,7 @@ the fast paths use.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -87,8 +87,8 @@ class FastPath:
     """The extra state of the fast paths: what `BlockParser.feed` looks at before anything else."""
 
     def __init__(self) -> None:
-        self._plain: Callable[[str], object] | None = None
-        """In `TEXT` with nothing kept back: the test whether a token is a delta without decoding."""
+        self._plain = ""
+        """In `TEXT` with nothing kept back: the quote that opened the text."""
         self._room = 0
         """In `STRUCTURE`: how many more characters may be held without a look at the limits; 0 in any other state."""
         self._depth = 0

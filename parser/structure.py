@@ -18,13 +18,13 @@ class Structure:
     A block whose strings do not close ends where the next block begins. Nothing is scanned twice.
     """
 
-    __slots__ = ("_escaped", "_inside", "_raw", "bytes", "depth", "parts", "size", "starts")
+    __slots__ = ("_escaped", "_raw", "bytes", "depth", "inside", "parts", "size", "starts")
 
     def __init__(self, *, raw: bool) -> None:
         """`raw`: the block quotes its strings with `'`; braces in its strings count then."""
         self._raw = raw
         self.depth = 0
-        self._inside = False  # a string
+        self.inside = False  # a string
         self._escaped = False
         self.parts: list[str] = []  # the source that was taken
         self.size = 0  # characters of it
@@ -48,7 +48,7 @@ class Structure:
             if where >= end or (where == begin and not base):
                 continue
             at, done = self._scan(text, at, where)
-            if done or self._inside:
+            if done or self.inside:
                 return self._taken(text, begin, at), True
             self.starts.append(base + where - begin)
         at, done = self._scan(text, at, end)
@@ -67,13 +67,13 @@ class Structure:
             at += 1
         to_brace = _RAW_TO_BRACE if self._raw else _TO_BRACE
         while at < end:
-            if self._inside:
+            if self.inside:
                 run = _IN_STRING.match(text, at, end)
                 at = run.end() if run else at
                 if at == end:
                     break
                 self._escaped = text[at] == "\\"
-                self._inside = self._escaped
+                self.inside = self._escaped
                 at += 1
                 continue
             run = to_brace.match(text, at, end)
@@ -83,7 +83,7 @@ class Structure:
             character = text[at]
             at += 1
             if character == '"':
-                self._inside = True
+                self.inside = True
             elif character == "{":
                 self.depth += 1
             else:

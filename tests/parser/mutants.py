@@ -33,7 +33,7 @@ MUTANTS = (
     ("strings.py", "return _SIMPLE.get(kind, kind), at + 2", "return _SIMPLE.get(kind, ''), at + 2"),
     ("surrogates.py", "if not last and", "if last and"),
     ("structure.py", 'self._escaped = text[at] == "\\\\"', "self._escaped = False"),
-    ("structure.py", "if done or self._inside:", "if done:"),
+    ("structure.py", "if done or self.inside:", "if done:"),
     ("structure.py", "self.starts.append(base + where - begin)", "pass"),
     ("structure.py", "if self.depth == 0:", "if self.depth <= 1:"),
     ("object_scanner.py", 'if not wants_key and text[at] not in ",}]":', "if False:"),

@@ -175,6 +175,20 @@ def test_a_block_is_ready_with_the_chunk_that_closes_it() -> None:
         assert [type(event) for event in parser.feed(source[-1])] == [BlockReady]
 
 
+def test_a_string_that_was_not_closed_does_not_delay_the_next_block() -> None:
+    parser = BlockParser()
+    opened = parser.feed('[{"type":"table","headers":["a"],"rows":[["x]]},')
+    assert [short(event) for event in opened] == [(0, "opened", "table")]
+    events = [
+        event for token in ('{"', "type", '":"text"', ',"content":"', "now", " and") for event in parser.feed(token)
+    ]
+    assert [short(event) for event in events] == [
+        (0, "ready", "TableBlock"),
+        *text(1, "now"),
+        (1, " and"),
+    ]
+
+
 def test_the_last_of_duplicate_keys_counts() -> None:
     source = '{"type":"table","headers":["x"],"headers":["a"],"rows":[],"x":{"y":1,"y":2}}'
     ready = assert_same_however_cut(source)[-1]
