@@ -1,15 +1,13 @@
-import type { BlockType, StructuredBlock } from "./blocks.js";
+import type { AnswerBlock, BlockType, StructuredBlock } from "./blocks.js";
 import { Emitter } from "./emitter.js";
-import { TesseraError } from "./errors.js";
-import type { WsStreamEnd } from "./generated/protocol.js";
+import type { TesseraError } from "./errors.js";
 import {
   type AnswerFrame,
   type AnswerSnapshot,
+  applyFrame,
   ended,
   type FinishedAnswer,
   newSnapshot,
-  structured,
-  withFrame,
 } from "./snapshot.js";
 
 type Structured<Block = StructuredBlock> = Block extends StructuredBlock
@@ -21,7 +19,8 @@ export type AnswerEvent =
   /** The first event: the agent that answers (home), or the domain of the popup. */
   | { readonly type: "start"; readonly agent: string | null; readonly domain: AnswerSnapshot["domain"] }
   | { readonly type: "open"; readonly block: number; readonly blockType: BlockType }
-  | { readonly type: "text"; readonly block: number; readonly chunk: string }
+  /** More text of a block. `replace`: the whole text so far, which is not a continuation of the earlier chunks. */
+  | { readonly type: "text"; readonly block: number; readonly chunk: string; readonly replace?: true }
   | Structured
   /** The last event. A failed answer has none: the loop throws instead. */
   | { readonly type: "end"; readonly answer: FinishedAnswer };
@@ -31,7 +30,7 @@ export type AnswerEvent =
  *
  * The promise resolves to the complete answer, also for a cancelled one. A failed answer throws its `TesseraError`;
  * `snapshot.blocks` keeps the blocks that arrived. Each loop starts with the first event. Leaving a loop early cancels
- * the request.
+ * the request. An answer goes on after a lost connection, without repeating an event.
  */
 export interface Answer extends AsyncIterable<AnswerEvent>, Promise<FinishedAnswer> {
   readonly requestId: string;
@@ -53,17 +52,22 @@ export class StreamedAnswer implements Answer {
   #snapshot: AnswerSnapshot;
   #cancelled = false;
   readonly #events: AnswerEvent[] = [];
+  #started = false;
+  /** The text or data of each block as the events have reported it. */
+  readonly #reported = new Map<number, unknown>();
   readonly #changes = new Emitter<{ readonly change: undefined }>();
   readonly #whole: Promise<FinishedAnswer>;
   #resolve!: (answer: FinishedAnswer) => void;
   #reject!: (error: TesseraError) => void;
 
-  /** `sendCancel` sends the `cancel` frame. */
+  /** `sendCancel` sends the `cancel` frame. `known`: what an earlier run of the application has shown. */
   constructor(
     readonly requestId: string,
     private readonly sendCancel: () => void,
+    known?: AnswerSnapshot,
   ) {
-    this.#snapshot = newSnapshot(requestId);
+    const empty = newSnapshot(requestId);
+    this.#snapshot = known === undefined ? empty : { ...empty, blocks: known.blocks };
     this.#whole = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -142,11 +146,14 @@ export class StreamedAnswer implements Answer {
     if (!this.#running) {
       return;
     }
-    if (frame.type === "stream_end") {
-      this.#end(frame);
-      return;
+    const before = this.#snapshot;
+    const after = applyFrame(before, frame);
+    if (frame.type === "stream_text" && !frame.replace) {
+      this.#reportText(frame.block, frame.chunk, before, after);
+    } else {
+      this.#report(after);
     }
-    this.#change(withFrame(this.#snapshot, frame), eventOf(frame));
+    this.#settle(after);
   }
 
   /** End the answer with `error`. */
@@ -156,58 +163,80 @@ export class StreamedAnswer implements Answer {
     }
   }
 
-  /** End the answer as cancelled, before the request was sent. */
-  cancelUnsent(): void {
-    this.#cancelled = true;
-    this.#settle(ended(this.#snapshot, "cancelled", null));
-  }
-
-  #end(frame: WsStreamEnd): void {
-    const { status, error } = frame;
-    const outcome = status === "completed" || status === "cancelled" ? status : "failed";
-    const failure =
-      outcome === "failed"
-        ? new TesseraError(error?.code ?? "internal", error?.message ?? "The server failed to answer.", {
-            retryable: error?.retryable ?? false,
-            requestId: this.requestId,
-          })
-        : null;
-    this.#settle(ended(this.#snapshot, outcome, failure, frame));
+  /** End the answer as cancelled, without a request on the server. */
+  cancelHere(): void {
+    if (this.#running) {
+      this.#cancelled = true;
+      this.#settle(ended(this.#snapshot, "cancelled", null));
+    }
   }
 
   #settle(snapshot: AnswerSnapshot): void {
-    if (snapshot.error !== null) {
-      this.#change(snapshot);
-      this.#reject(snapshot.error);
-    } else {
-      const answer = snapshot as FinishedAnswer;
-      this.#change(answer, { type: "end", answer });
-      this.#resolve(answer);
-    }
-  }
-
-  #change(snapshot: AnswerSnapshot, event?: AnswerEvent): void {
     this.#snapshot = snapshot;
-    if (event !== undefined) {
-      this.#events.push(event);
+    if (snapshot.error !== null) {
+      this.#reject(snapshot.error);
+    } else if (snapshot.status !== "running") {
+      const answer = snapshot as FinishedAnswer;
+      this.#events.push({ type: "end", answer });
+      this.#resolve(answer);
     }
     this.#changes.emit("change", undefined);
   }
-}
 
-function eventOf(frame: Exclude<AnswerFrame, WsStreamEnd>): AnswerEvent {
-  switch (frame.type) {
-    case "stream_start":
-      return { type: "start", agent: frame.agent, domain: null };
-    case "popup_domain":
-      return { type: "start", agent: null, domain: frame.domain };
-    case "block_open":
-      return { type: "open", block: frame.block, blockType: frame.block_type };
-    case "stream_text":
-      return { type: "text", block: frame.block, chunk: frame.chunk };
-    case "stream_block": {
-      const { type: blockType, data } = structured(frame);
-      return { type: "block", block: frame.block, blockType, data } as Structured;
+  /** The usual case: `chunk` continues the text that was reported. */
+  #reportText(index: number, chunk: string, before: AnswerSnapshot, after: AnswerSnapshot): void {
+    const was = textOf(before, index);
+    if (was !== (this.#reported.get(index) ?? "")) {
+      this.#report(after); // after a replay that has not caught up
+      return;
+    }
+    this.#reported.set(index, textOf(after, index));
+    this.#events.push({ type: "text", block: index, chunk });
+  }
+
+  /** Add the events of what is new in `snapshot`. A replay of what was reported adds none. */
+  #report({ agent, domain, blocks, status }: AnswerSnapshot): void {
+    if (!this.#started && (agent !== null || domain !== null)) {
+      this.#started = true;
+      this.#events.push({ type: "start", agent, domain });
+    }
+    for (const block of blocks) {
+      const known = this.#reported.get(block.index);
+      const content = block.type === "text" ? block.text : block.data;
+      if (content === known) {
+        continue;
+      }
+      if (known === undefined && status === "running" && block.open && !content) {
+        this.#reported.set(block.index, content);
+        this.#events.push({ type: "open", block: block.index, blockType: block.type });
+        continue;
+      }
+      const event = eventOf(block, known);
+      if (event !== undefined) {
+        this.#reported.set(block.index, content);
+        this.#events.push(event);
+      }
     }
   }
+}
+
+function textOf({ blocks }: AnswerSnapshot, index: number): string {
+  const block = blocks.findLast((candidate) => candidate.index === index);
+  return block?.type === "text" ? block.text : "";
+}
+
+/** The event for what is new in `block`. `known` was reported before. Undefined if nothing is new. */
+function eventOf(block: AnswerBlock, known: unknown): AnswerEvent | undefined {
+  const { index, type } = block;
+  if (type !== "text") {
+    const same = block.data === null || JSON.stringify(block.data) === JSON.stringify(known);
+    return same ? undefined : ({ type: "block", block: index, blockType: type, data: block.data } as Structured);
+  }
+  const { text } = block;
+  if (typeof known !== "string" || text.startsWith(known)) {
+    const chunk = typeof known === "string" ? text.slice(known.length) : text;
+    return chunk === "" ? undefined : { type: "text", block: index, chunk };
+  }
+  // A long text is replayed in parts, which catch up with what was reported.
+  return known.startsWith(text) ? undefined : { type: "text", block: index, chunk: text, replace: true };
 }

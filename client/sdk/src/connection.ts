@@ -1,8 +1,16 @@
 import { Backoff, type BackoffOptions } from "./backoff.js";
 import { remedyFor, type SocketEnd } from "./close-codes.js";
 import { TesseraError } from "./errors.js";
-import type { ClientFrame, WsAuthExpiring, WsDeviceHello, WsDeviceReady } from "./generated/protocol.js";
+import type {
+  ClientFrame,
+  WsAuthExpiring,
+  WsDeviceHello,
+  WsDeviceReady,
+  WsDraining,
+  WsResume,
+} from "./generated/protocol.js";
 import { Link, type LinkOptions, type ReceivedFrame } from "./link.js";
+import type { Patience } from "./liveness.js";
 
 /**
  * Why the SDK needs a token:
@@ -21,10 +29,11 @@ export type ConnectionState =
   | { readonly name: "closed"; readonly error: TesseraError | null };
 
 export interface ConnectionOptions {
-  readonly hello: Omit<WsDeviceHello, "token">;
+  /** Called for each attempt. */
+  readonly hello: () => Omit<WsDeviceHello, "token" | "resume">;
   readonly getToken: (reason: TokenReason) => string | Promise<string>;
   readonly backoff: BackoffOptions;
-  readonly link: Pick<LinkOptions, "url" | "WebSocket" | "handshakeTimeoutMs" | "inspect">;
+  readonly link: Pick<LinkOptions, "url" | "WebSocket" | "handshakeTimeoutMs" | "inspect" | "expecting">;
   readonly onState: (state: ConnectionState) => void;
   readonly onFrame: (frame: ReceivedFrame) => void;
   readonly onError: (error: TesseraError) => void;
@@ -32,7 +41,10 @@ export interface ConnectionOptions {
 
 const ELSEWHERE_MS = 1000;
 
-/** Keeps one session with the server: connects, connects again as the close codes allow, and refreshes the token. */
+/**
+ * Keeps one session with the server over its sockets: connects, connects again as the close codes allow, names the last
+ * frame that was processed, and refreshes the token.
+ */
 export class Connection {
   #state: ConnectionState = { name: "connecting" };
   #link: Link | undefined;
@@ -43,6 +55,11 @@ export class Connection {
   /** The close code of the socket with which the server refused the last token. */
   #refusedWith: number | undefined;
   #onlineSince = 0;
+  /** The last frame of the session that was processed. Its effects are in the state that the application sees. */
+  #cursor: WsResume | undefined;
+  /** How long the draining server wants this device to wait. */
+  #drainMs: number | undefined;
+  readonly #patience: Patience = { factor: 1 };
   /** Grows with each attempt. Results of earlier attempts are ignored. */
   #attempt = 0;
   readonly #backoff: Backoff;
@@ -65,6 +82,15 @@ export class Connection {
     if (this.#state.name === "waiting" || this.#state.name === "closed") {
       this.#backoff.reset();
       this.start();
+    }
+  }
+
+  /** The network may have changed: connect again, or find out whether the connection is alive. */
+  networkChanged(available: boolean): void {
+    if (available && this.#state.name === "waiting") {
+      this.retry();
+    } else {
+      this.#link?.probe();
     }
   }
 
@@ -125,9 +151,19 @@ export class Connection {
     let ready = false;
     return new Link({
       ...this.options.link,
-      hello: { ...this.options.hello, token },
+      patience: this.#patience,
+      hello: {
+        ...this.options.hello(),
+        token,
+        ...(this.#cursor === undefined ? {} : { resume: { ...this.#cursor } }),
+      },
       onReady: (session) => {
         ready = true;
+        this.#drainMs = undefined;
+        // After `resumed`, the cursor stays until the first frame that follows is processed.
+        if (session.resume !== "resumed" || this.#cursor === undefined) {
+          this.#cursor = { session_id: session.session_id, seq: session.seq };
+        }
         this.#onlineSince = Date.now();
         this.#reason = "connect";
         this.#enter({ name: "online", session });
@@ -194,7 +230,7 @@ export class Connection {
         this.#wait(this.#lost(code, because, wasReady), this.#backoff.next());
         return;
       case "retry_elsewhere":
-        this.#wait(this.#lost(code, because, wasReady), this.#backoff.next(ELSEWHERE_MS));
+        this.#wait(this.#lost(code, because, wasReady), this.#drainMs ?? this.#backoff.next(ELSEWHERE_MS));
     }
   }
 
@@ -210,8 +246,14 @@ export class Connection {
   #receive(frame: ReceivedFrame): void {
     if (frame.type === "auth_expiring") {
       this.#refreshWithin(Number((frame as ReceivedFrame & WsAuthExpiring).in_s) * 1000);
+    } else if (frame.type === "draining") {
+      this.#drainMs = (frame as ReceivedFrame & WsDraining).retry_after_ms;
     }
     this.options.onFrame(frame);
+    const seq = frame["seq"];
+    if (this.#cursor !== undefined && typeof seq === "number") {
+      this.#cursor.seq = seq;
+    }
   }
 
   /**
@@ -250,6 +292,7 @@ export class Connection {
 
   #stop(error: TesseraError | null): void {
     this.#attempt += 1;
+    this.#cursor = undefined;
     clearTimeout(this.#timer);
     clearTimeout(this.#refresh);
     const link = this.#link;

@@ -1,5 +1,6 @@
 import { TesseraError, ToolError } from "./errors.js";
-import type { ClientFrame, WsDataRequest, WsToolCall, WsToolError } from "./generated/protocol.js";
+import type { ClientFrame, WsDataRequest, WsToolCall, WsToolError, WsToolResult } from "./generated/protocol.js";
+import type { Journal, JournalEntry } from "./journal.js";
 import { type Approve, type CallContext, type Entity, parseToolName, type Tools, type Verb } from "./tools.js";
 
 type Handler = (args: unknown, context: CallContext) => unknown;
@@ -7,7 +8,8 @@ type Handler = (args: unknown, context: CallContext) => unknown;
 export interface DeviceCallsOptions {
   readonly tools: Tools;
   readonly approve: Approve | undefined;
-  /** Throws `TesseraError` `too_large` for a frame that is larger than the server accepts. */
+  readonly journal: Journal;
+  /** Throws `TesseraError`: `offline`, or `too_large` for a frame that is larger than the server accepts. */
   readonly send: (frame: ClientFrame) => void;
   readonly onError: (error: TesseraError) => void;
 }
@@ -17,7 +19,17 @@ const DATA_REQUEST_MS = 60_000;
 // The longest delay that setTimeout supports. A longer one would fire immediately.
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** Answers the server's tool calls (with approvals) and data requests, each at most once. */
+const UNKNOWN: WsToolError = {
+  code: "unknown",
+  message: "The device started this call and does not know whether it was completed.",
+};
+const WITHDRAWN: WsToolError = { code: "cancelled", message: "The call was withdrawn or took too long." };
+const JOURNAL_FAILED = { code: "journal_failed", message: "The device could not note the call, so it did not run it." };
+
+/**
+ * Answers the server's tool calls (with approvals) and data requests. A call that changes data runs at most once: the
+ * journal has it before it runs, and its result until the server has it.
+ */
 export class DeviceCalls {
   readonly #running = new Map<string, AbortController>();
 
@@ -25,19 +37,37 @@ export class DeviceCalls {
 
   /** Answer a `tool_call`. Never rejects. */
   async call(frame: WsToolCall): Promise<void> {
-    await this.#run(frame.call_id, frame.request_id, frame.deadline_ms, {
-      work: (context) => this.#answerCall(frame, context),
-      failure: (error) => ({ type: "tool_result", call_id: frame.call_id, ok: false, error }),
-      name: frame.tool,
+    const { call_id } = frame;
+    if (this.#running.has(call_id)) {
+      return; // offered again while it runs
+    }
+    await this.#run(call_id, frame.request_id, frame.deadline_ms, async (context) => {
+      const verb = parseToolName(frame.tool)?.[0];
+      if (verb === "list" || verb === "get") {
+        await this.#read(frame, context);
+        return;
+      }
+      const known = await this.#journaled(frame);
+      if (known !== undefined) {
+        this.#send(known);
+        return;
+      }
+      await this.#once(frame, context);
     });
   }
 
   /** Answer a `data_request` with the application's `get` or `list`. Never rejects. */
   async fetch(frame: WsDataRequest): Promise<void> {
-    await this.#run(frame.data_id, frame.request_id, DATA_REQUEST_MS, {
-      work: (context) => this.#answerData(frame, context),
-      failure: (error) => ({ type: "data_response", data_id: frame.data_id, error }),
-      name: "data_request",
+    if (this.#running.has(frame.data_id)) {
+      return;
+    }
+    await this.#run(frame.data_id, frame.request_id, DATA_REQUEST_MS, async (context) => {
+      try {
+        this.#reply(context.signal, await this.#answerData(frame, context));
+      } catch (error) {
+        const described = { data_id: frame.data_id, error: this.#describe(error, "data_request") };
+        this.#reply(context.signal, { type: "data_response", ...described });
+      }
     });
   }
 
@@ -46,7 +76,16 @@ export class DeviceCalls {
     this.#running.get(callId)?.abort(new TesseraError("cancelled", "The server withdrew the call."));
   }
 
-  /** Abort all calls, because the connection ended and their results cannot be sent. */
+  /** The server has the result of the call. */
+  async acknowledged(callId: string): Promise<void> {
+    try {
+      await this.options.journal.delete(callId);
+    } catch (cause) {
+      this.options.onError(journalFailed(cause));
+    }
+  }
+
+  /** Abort all calls, because the connection was closed for good. */
   withdrawAll(reason: TesseraError): void {
     for (const controller of this.#running.values()) {
       controller.abort(reason);
@@ -57,11 +96,7 @@ export class DeviceCalls {
     callId: string,
     requestId: string,
     deadlineMs: number,
-    job: {
-      readonly work: (context: CallContext) => Promise<ClientFrame>;
-      readonly failure: (error: WsToolError) => ClientFrame;
-      readonly name: string;
-    },
+    work: (context: CallContext) => Promise<void>,
   ): Promise<void> {
     const controller = new AbortController();
     const { signal } = controller;
@@ -70,26 +105,114 @@ export class DeviceCalls {
       () => controller.abort(new TesseraError("deadline", "The call's deadline has passed.")),
       Math.min(deadlineMs, MAX_TIMER_MS),
     );
-    const context = { signal, callId, requestId, deadlineAt: Date.now() + deadlineMs };
     try {
-      this.#reply(signal, await job.work(context));
+      await work({ signal, callId, requestId, deadlineAt: Date.now() + deadlineMs });
     } catch (error) {
-      if (!signal.aborted) {
-        this.#reply(signal, job.failure(this.#describe(error, job.name)));
-      }
+      this.options.onError(
+        error instanceof TesseraError ? error : new TesseraError("tool_failed", "A call failed.", { cause: error }),
+      );
     } finally {
       clearTimeout(late);
       this.#running.delete(callId);
     }
   }
 
-  #reply(signal: AbortSignal, frame: ClientFrame): void {
-    if (!signal.aborted) {
-      this.options.send(frame);
+  /** Run a call that changes nothing. It needs no journal: if its result is lost, the server asks again. */
+  async #read(frame: WsToolCall, context: CallContext): Promise<void> {
+    const result = await this.#outcome(frame, context);
+    try {
+      this.#reply(context.signal, result);
+    } catch (error) {
+      this.#reply(context.signal, failed(frame, this.#describe(error, frame.tool)));
     }
   }
 
-  async #answerCall(frame: WsToolCall, context: CallContext): Promise<ClientFrame> {
+  /** The answer for a call that this device has seen before; undefined if it must run. */
+  async #journaled(frame: WsToolCall): Promise<WsToolResult | undefined> {
+    let entry: JournalEntry | undefined;
+    try {
+      entry = await this.options.journal.get(frame.call_id);
+    } catch (cause) {
+      // Without the journal it is not certain that the call did not run.
+      this.options.onError(journalFailed(cause));
+      return failed(frame, JOURNAL_FAILED);
+    }
+    return entry?.result ?? (entry !== undefined || frame.accepted === true ? failed(frame, UNKNOWN) : undefined);
+  }
+
+  /** Run a call that changes data or that the person must approve. */
+  async #once(frame: WsToolCall, context: CallContext): Promise<void> {
+    const { journal } = this.options;
+    const { call_id: callId } = frame;
+    const entry = { callId, startedAt: Date.now() };
+    let started = false;
+    const start = async (): Promise<void> => {
+      try {
+        await journal.put(entry);
+      } catch (cause) {
+        this.options.onError(journalFailed(cause));
+        throw new ToolError(JOURNAL_FAILED.code, JOURNAL_FAILED.message);
+      }
+      started = true;
+      this.#send({ type: "tool_accepted", call_id: callId });
+      context.signal.throwIfAborted();
+    };
+    let result = await this.#outcome(frame, context, start);
+    if (!started && context.signal.aborted) {
+      return; // withdrawn before it ran: nobody waits for an answer
+    }
+    try {
+      await journal.put({ ...entry, result });
+    } catch (cause) {
+      // A result that is not JSON, or a full store. The entry without a result stays: the call does not run again.
+      this.options.onError(journalFailed(cause));
+    }
+    try {
+      this.options.send(result);
+    } catch (error) {
+      if (error instanceof TesseraError && error.code === "offline") {
+        return; // the server offers the call again
+      }
+      result = failed(frame, this.#describe(error, frame.tool));
+      await journal.put({ ...entry, result });
+      this.#send(result);
+    }
+  }
+
+  /** The result of the call. `start` is called before the tool runs. */
+  async #outcome(frame: WsToolCall, context: CallContext, start?: () => Promise<void>): Promise<WsToolResult> {
+    try {
+      return await this.#answerCall(frame, context, start);
+    } catch (error) {
+      // After a withdrawal, an error is most likely the tool's reaction to it.
+      return failed(
+        frame,
+        context.signal.aborted && !(error instanceof ToolError) ? WITHDRAWN : this.#describe(error, frame.tool),
+      );
+    }
+  }
+
+  #send(frame: ClientFrame): void {
+    try {
+      this.options.send(frame);
+    } catch (error) {
+      if (!(error instanceof TesseraError && error.code === "offline")) {
+        throw error;
+      }
+    }
+  }
+
+  #reply(signal: AbortSignal, frame: ClientFrame): void {
+    if (!signal.aborted) {
+      this.#send(frame);
+    }
+  }
+
+  async #answerCall(
+    frame: WsToolCall,
+    context: CallContext,
+    start: (() => Promise<void>) | undefined,
+  ): Promise<WsToolResult> {
     const name = parseToolName(frame.tool);
     if (name === undefined) {
       throw new ToolError("unknown_tool", `This device has no tool ${frame.tool}.`);
@@ -104,6 +227,7 @@ export class DeviceCalls {
       }
       context.signal.throwIfAborted();
     }
+    await start?.();
     const result = await handler(frame.args, context);
     if (verb === "delete") {
       return { ...answer, data: { id: frame.args["id"] } };
@@ -132,6 +256,7 @@ export class DeviceCalls {
       args: frame.args,
       callId: frame.call_id,
       requestId: frame.request_id,
+      otherDevice: false,
     };
     const decision = await approve(call, context);
     if (decision === true) {
@@ -184,4 +309,12 @@ export class DeviceCalls {
 
 function notFound(entity: Entity): ToolError {
   return new ToolError("not_found", `There is no ${entity} with this id.`);
+}
+
+function failed(frame: WsToolCall, error: WsToolError): WsToolResult {
+  return { type: "tool_result", call_id: frame.call_id, ok: false, error };
+}
+
+function journalFailed(cause: unknown): TesseraError {
+  return new TesseraError("store_failed", "The journal of tool calls cannot be read or written.", { cause });
 }

@@ -5,7 +5,8 @@ import type { ErrorCode } from "./generated/protocol.js";
  *
  * - `invalid_argument`: an id is not a UUID; nothing was sent.
  * - `offline`: there is no connection; nothing was sent. Retryable, unless the connection is closed for good.
- * - `disconnected`: the connection was lost during the call. Changes that an agent made before are not undone.
+ * - `disconnected`: the connection was lost during a `forget`, or why the connection is `waiting`.
+ * - `lost`: the server no longer has the answer of a request. What the request has done is not known.
  * - `closed`: the connection was closed for good, by the application or by the server (`closeCode` says why).
  * - `connection_failed`: the connection could not be established; the library tries again.
  * - `token_unavailable`: `getToken` returned no token.
@@ -14,12 +15,14 @@ import type { ErrorCode } from "./generated/protocol.js";
  * - `timeout`: the server did not answer within ten seconds.
  * - `bad_frame`: the server sent an invalid frame, which was ignored.
  * - `tool_failed`: one of the application's tools, or `approve`, threw an error that is not a `ToolError`.
+ * - `store_failed`: the application's store or journal could not be read or written.
  * - `network`, `bad_response`: a REST call got no response, or an invalid one.
  */
 export type SdkErrorCode =
   | "invalid_argument"
   | "offline"
   | "disconnected"
+  | "lost"
   | "closed"
   | "connection_failed"
   | "token_unavailable"
@@ -28,6 +31,7 @@ export type SdkErrorCode =
   | "timeout"
   | "bad_frame"
   | "tool_failed"
+  | "store_failed"
   | "network"
   | "bad_response";
 

@@ -34,6 +34,11 @@ export class Forgetting {
 
   constructor(private readonly send: (frame: ClientFrame) => void) {}
 
+  /** Whether an answer is expected. */
+  get expecting(): boolean {
+    return this.#wishes.length > 0;
+  }
+
   forget(memoryId: string): Promise<MemoryTier[]> {
     if (!isUuid(memoryId)) {
       return Promise.reject(new TesseraError("invalid_argument", "The memory id must be a UUID."));

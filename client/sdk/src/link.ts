@@ -2,6 +2,7 @@ import type { SocketEnd } from "./close-codes.js";
 import { TesseraError } from "./errors.js";
 import { wellFormed } from "./frame-shape.js";
 import type { ClientFrame, WsDeviceHello, WsDeviceReady } from "./generated/protocol.js";
+import { Liveness, type Patience } from "./liveness.js";
 import type { WebSocketConstructor, WebSocketLike } from "./web-socket.js";
 
 /** A frame from the server of which only `type` has been checked. */
@@ -29,6 +30,9 @@ export interface LinkOptions {
   readonly onFrame: (frame: ReceivedFrame) => void;
   readonly onEnd: (end: SocketEnd) => void;
   readonly onUnreadable: (error: TesseraError) => void;
+  /** Whether an answer of the server is due, so that silence is suspicious. */
+  readonly expecting: () => boolean;
+  readonly patience: Patience;
   /** Returns undefined if nothing inspects frames; then their sizes are not computed. */
   readonly inspect: () => ((record: FrameRecord) => void) | undefined;
 }
@@ -38,18 +42,18 @@ const HEARTBEAT_LOST = 4000;
 const HANDSHAKE_TIMEOUT = 4504;
 const encoder = new TextEncoder();
 
-/** One socket: the handshake, then frames in both directions and a heartbeat. `onEnd` is the last callback, called once. */
+/** One socket: the handshake, then frames in both directions, and pings. `onEnd` is the last callback, called once. */
 export class Link {
   readonly #socket: WebSocketLike;
   #session: WsDeviceReady | undefined;
   #ended = false;
   #failure = "";
-  #timer: ReturnType<typeof setTimeout>;
-  #silentBeats = 0;
+  readonly #handshake: ReturnType<typeof setTimeout>;
+  #liveness: Liveness | undefined;
 
   constructor(private readonly options: LinkOptions) {
     this.#socket = new options.WebSocket(options.url);
-    this.#timer = setTimeout(
+    this.#handshake = setTimeout(
       () => this.end(HANDSHAKE_TIMEOUT, "the server did not send device_ready in time"),
       options.handshakeTimeoutMs,
     );
@@ -68,6 +72,11 @@ export class Link {
     this.#transmit(frame);
   }
 
+  /** Find out whether the server still answers. Ends the socket if it does not. */
+  probe(): void {
+    this.#liveness?.probe();
+  }
+
   /** Close the socket without waiting for the peer's close frame, which a dead peer never sends. */
   end(code: number = NORMAL, reason = ""): void {
     if (this.#ended) {
@@ -83,7 +92,8 @@ export class Link {
       return;
     }
     this.#ended = true;
-    clearTimeout(this.#timer);
+    clearTimeout(this.#handshake);
+    this.#liveness?.stop();
     this.options.onEnd(end);
   }
 
@@ -108,7 +118,7 @@ export class Link {
     if (this.#ended) {
       return;
     }
-    this.#silentBeats = 0;
+    this.#liveness?.heard();
     const frame = parse(data);
     if (frame === undefined) {
       this.options.onUnreadable(new TesseraError("bad_frame", "The server sent a message that is not a frame."));
@@ -121,23 +131,16 @@ export class Link {
       this.options.onFrame(frame);
     } else if (isReady(frame)) {
       this.#session = frame;
-      clearTimeout(this.#timer);
-      this.#beatAfter(frame.heartbeat_s * 1000);
+      clearTimeout(this.#handshake);
+      this.#liveness = new Liveness({
+        beatMs: frame.heartbeat_s * 1000,
+        expecting: this.options.expecting,
+        ping: () => this.#transmit({ type: "ping" }),
+        dead: () => this.end(HEARTBEAT_LOST, "the server does not answer"),
+        patience: this.options.patience,
+      });
       this.options.onReady(frame);
     }
-  }
-
-  /** Counts heartbeats instead of time, because timers fire late in a background page or on a sleeping machine. */
-  #beatAfter(intervalMs: number): void {
-    this.#timer = setTimeout(() => {
-      if (this.#silentBeats >= 2) {
-        this.end(HEARTBEAT_LOST, "the server was silent for two heartbeats");
-        return;
-      }
-      this.#silentBeats += 1;
-      this.#transmit({ type: "ping" });
-      this.#beatAfter(intervalMs);
-    }, intervalMs);
   }
 }
 

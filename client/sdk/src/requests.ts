@@ -1,7 +1,7 @@
 import { type Answer, StreamedAnswer } from "./answer.js";
 import { TesseraError } from "./errors.js";
-import type { ClientFrame } from "./generated/protocol.js";
-import type { AnswerFrame } from "./snapshot.js";
+import type { ClientFrame, WsDeviceReady, WsRequestState } from "./generated/protocol.js";
+import type { AnswerFrame, AnswerSnapshot } from "./snapshot.js";
 import { isUuid, randomUuid } from "./uuid.js";
 
 export interface RequestOptions {
@@ -11,48 +11,153 @@ export interface RequestOptions {
   readonly signal?: AbortSignal;
 }
 
-/** The running requests of one connection and their answers. */
+export interface AttachOptions {
+  /** Cancels the request when it is aborted. */
+  readonly signal?: AbortSignal;
+  /** What an earlier run of the application has shown of this answer. It is shown until the server's frames arrive. */
+  readonly known?: AnswerSnapshot;
+  /** The request belongs to another device of the person: cancelling only stops following it. */
+  readonly watchOnly?: boolean;
+}
+
+interface Running {
+  readonly answer: StreamedAnswer;
+  /** The frame that asks; undefined for a request that was attached to. */
+  readonly asked: ClientFrame | undefined;
+  readonly askedAt: number;
+  /** The application wants to cancel. */
+  cancelled: boolean;
+  /** `watch` was sent, and nothing has arrived since. */
+  watching: boolean;
+}
+
+// The server knows an accepted request for longer than this, so a request that it does not list was never accepted.
+const SEND_AGAIN_MS = 600_000;
+
+/** The running requests of one device and their answers. They outlive a lost connection. */
 export class Requests {
-  readonly #answers = new Map<string, StreamedAnswer>();
+  readonly #running = new Map<string, Running>();
 
   /** `send` throws `TesseraError` when there is no connection. */
   constructor(private readonly send: (frame: ClientFrame) => void) {}
 
+  /** Whether a frame of an answer is expected. */
+  get expecting(): boolean {
+    return this.#running.size > 0;
+  }
+
   /** Send the request that `frame` builds. If it cannot be sent, returns a failed answer. */
   ask(options: RequestOptions, frame: (requestId: string) => ClientFrame): Answer {
     const requestId = (options.requestId ?? randomUuid()).toLowerCase();
-    const answer = new StreamedAnswer(requestId, () => {
-      // An answer that is not in the map any more has ended.
-      if (this.#answers.get(requestId) === answer) {
-        this.send({ type: "cancel", request_id: requestId });
+    const asked = frame(requestId);
+    const answer = this.#start(requestId, options.signal, asked);
+    if (answer.snapshot.status === "running") {
+      this.#attempt(answer, asked);
+    }
+    return answer;
+  }
+
+  /** The answer of a request that runs here, or of one that the server knows. */
+  attach(requestId: string, options: AttachOptions): Answer {
+    const id = requestId.toLowerCase();
+    const known = this.#running.get(id);
+    if (known !== undefined) {
+      return known.answer;
+    }
+    const answer = this.#start(id, options.signal, undefined, options);
+    const running = this.#running.get(id);
+    if (running !== undefined) {
+      this.#watch(running);
+    }
+    return answer;
+  }
+
+  receive(frame: AnswerFrame): void {
+    const running = this.#running.get(frame.request_id);
+    if (running !== undefined) {
+      running.watching = false;
+      running.answer.receive(frame);
+    }
+  }
+
+  /** A session has started or goes on: get what the connection has missed of each request. */
+  connected({ resume, requests = [] }: WsDeviceReady): void {
+    const listed = new Map(requests.map((request) => [request.request_id, request]));
+    for (const running of [...this.#running.values()]) {
+      this.#reconcile(running, listed.get(running.answer.requestId), resume === "resumed");
+    }
+  }
+
+  #reconcile(running: Running, known: WsRequestState | undefined, resumed: boolean): void {
+    const { answer, asked } = running;
+    if (known?.state === "lost" || (known === undefined && asked !== undefined && !this.#neverRan(running))) {
+      answer.fail(lost(answer.requestId, known?.reason));
+    } else if (known !== undefined && resumed && !running.watching) {
+      this.#cancelIfWanted(running); // the server sends the rest without being asked
+    } else if (known !== undefined || asked === undefined) {
+      this.#watch(running);
+      this.#cancelIfWanted(running);
+    } else if (running.cancelled) {
+      answer.cancelHere(); // the server does not have the request
+    } else {
+      this.#attempt(answer, asked);
+    }
+  }
+
+  /** Whether a request that the server does not list was never accepted, so that it can be sent again. */
+  #neverRan({ answer: { snapshot }, askedAt }: Running): boolean {
+    return !begun(snapshot) && Date.now() - askedAt < SEND_AGAIN_MS;
+  }
+
+  /** Process an error frame. Returns whether it belongs to a request. */
+  refused(error: TesseraError): boolean {
+    const running = error.requestId === undefined ? undefined : this.#running.get(error.requestId);
+    if (error.code === "unknown_request") {
+      if (running?.watching) {
+        running.answer.fail(error);
       }
-    });
+      // Otherwise a `cancel` was too late. The answer's end may still arrive, because errors overtake answers.
+      return true;
+    }
+    if (error.code === "rate_limited" && error.requestId === undefined) {
+      return this.#unread(error);
+    }
+    running?.answer.fail(error);
+    return running !== undefined;
+  }
+
+  failAll(error: (requestId: string) => TesseraError): void {
+    for (const [requestId, { answer }] of [...this.#running]) {
+      answer.fail(error(requestId));
+    }
+  }
+
+  #start(
+    requestId: string,
+    signal: AbortSignal | undefined,
+    asked: ClientFrame | undefined,
+    { known, watchOnly = false }: AttachOptions = {},
+  ): StreamedAnswer {
+    const answer = new StreamedAnswer(requestId, () => this.#cancel(requestId, answer, watchOnly), known);
     if (!isUuid(requestId)) {
       // The server's refusal would not name the request.
       answer.fail(new TesseraError("invalid_argument", "The request id must be a UUID.", { requestId }));
       return answer;
     }
-    const { signal } = options;
     if (signal?.aborted) {
-      answer.cancelUnsent();
+      answer.cancelHere();
       return answer;
     }
-    if (this.#answers.has(requestId)) {
+    if (this.#running.has(requestId)) {
       answer.fail(new TesseraError("duplicate_request", "A request with this id is already running.", { requestId }));
       return answer;
     }
-    try {
-      this.send(frame(requestId));
-    } catch (error) {
-      answer.fail(error as TesseraError);
-      return answer;
-    }
-    this.#answers.set(requestId, answer);
+    this.#running.set(requestId, { answer, asked, askedAt: Date.now(), cancelled: false, watching: false });
     const abort = (): void => answer.cancel();
     signal?.addEventListener("abort", abort, { once: true });
     const stop = answer.subscribe(() => {
       if (answer.snapshot.status !== "running") {
-        this.#answers.delete(requestId);
+        this.#running.delete(requestId);
         signal?.removeEventListener("abort", abort);
         stop();
       }
@@ -60,39 +165,68 @@ export class Requests {
     return answer;
   }
 
-  receive(frame: AnswerFrame): void {
-    this.#answers.get(frame.request_id)?.receive(frame);
+  #cancel(requestId: string, answer: StreamedAnswer, watchOnly: boolean): void {
+    const running = this.#running.get(requestId);
+    if (running?.answer !== answer) {
+      return; // it has ended
+    }
+    if (watchOnly) {
+      this.#trySend({ type: "unwatch", request_id: requestId });
+      answer.cancelHere();
+      return;
+    }
+    running.cancelled = true;
+    this.#cancelIfWanted(running);
   }
 
-  /** Process an error frame. Returns whether it belongs to a request. */
-  refused(error: TesseraError): boolean {
-    if (error.code === "unknown_request") {
-      // The `cancel` was too late. The answer's end may still arrive, because errors overtake answers.
-      return true;
+  #cancelIfWanted({ cancelled, answer: { requestId } }: Running): void {
+    if (cancelled) {
+      this.#trySend({ type: "cancel", request_id: requestId }); // without a connection, it is sent after the next one
     }
-    if (error.code === "rate_limited" && error.requestId === undefined) {
-      return this.#unread(error);
-    }
-    const answer = error.requestId === undefined ? undefined : this.#answers.get(error.requestId);
-    answer?.fail(error);
-    return answer !== undefined;
   }
 
-  failAll(error: (requestId: string) => TesseraError): void {
-    for (const [requestId, answer] of [...this.#answers]) {
-      answer.fail(error(requestId));
+  #watch(running: Running): void {
+    running.watching = true;
+    this.#trySend({ type: "watch", request_id: running.answer.requestId });
+  }
+
+  #trySend(frame: ClientFrame): void {
+    try {
+      this.send(frame);
+    } catch {
+      // There is no connection. `connected` sends what is needed then.
+    }
+  }
+
+  #attempt(answer: StreamedAnswer, frame: ClientFrame): void {
+    try {
+      this.send(frame);
+    } catch (error) {
+      answer.fail(error as TesseraError);
     }
   }
 
   /** The server did not read some frame. Cancels and fails every request that may have been in that frame. */
   #unread(error: TesseraError): boolean {
-    const maybe = [...this.#answers.values()].filter(
-      ({ snapshot }) => snapshot.agent === null && snapshot.domain === null,
-    );
-    for (const answer of maybe) {
-      answer.cancel();
+    const maybe = [...this.#running.values()].filter(({ answer, watching }) => watching || !begun(answer.snapshot));
+    for (const { answer, watching } of maybe) {
+      if (!watching) {
+        answer.cancel();
+      }
       answer.fail(error);
     }
     return maybe.length > 0;
   }
+}
+
+function begun({ agent, domain, blocks }: AnswerSnapshot): boolean {
+  return agent !== null || domain !== null || blocks.length > 0;
+}
+
+function lost(requestId: string, reason: string | undefined): TesseraError {
+  return new TesseraError(
+    "lost",
+    `The server no longer has this answer${reason === undefined ? "" : `: ${reason}`}. What it has done is not known.`,
+    { requestId },
+  );
 }

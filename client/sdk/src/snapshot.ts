@@ -1,10 +1,13 @@
 import type { AnswerBlock, BlockType, StructuredBlock } from "./blocks.js";
-import type { TesseraError } from "./errors.js";
+import { TesseraError } from "./errors.js";
 import type {
   WsBlockOpen,
+  WsFailure,
   WsMemoryUsed,
   WsMutationRecord,
   WsPopupDomain,
+  WsRequestResult,
+  WsResultBlock,
   WsStreamBlock,
   WsStreamEnd,
   WsStreamStart,
@@ -13,7 +16,14 @@ import type {
 } from "./generated/protocol.js";
 
 /** The frames of one answer. */
-export type AnswerFrame = WsStreamStart | WsPopupDomain | WsBlockOpen | WsStreamText | WsStreamBlock | WsStreamEnd;
+export type AnswerFrame =
+  | WsStreamStart
+  | WsPopupDomain
+  | WsBlockOpen
+  | WsStreamText
+  | WsStreamBlock
+  | WsStreamEnd
+  | WsRequestResult;
 
 /** An answer so far. Immutable: each frame creates a new snapshot. */
 export interface AnswerSnapshot {
@@ -53,19 +63,33 @@ export function newSnapshot(requestId: string): AnswerSnapshot {
   };
 }
 
-/** `snapshot` after `frame`. */
-export function withFrame(snapshot: AnswerSnapshot, frame: Exclude<AnswerFrame, WsStreamEnd>): AnswerSnapshot {
+/**
+ * `snapshot` after `frame`. Pure: it inserts or replaces by block index, so applying a replay twice gives the same
+ * snapshot. Frames after the end change nothing.
+ */
+export function applyFrame(snapshot: AnswerSnapshot, frame: AnswerFrame): AnswerSnapshot {
+  if (snapshot.status !== "running") {
+    return snapshot;
+  }
+  const { blocks } = snapshot;
   switch (frame.type) {
     case "stream_start":
       return { ...snapshot, agent: frame.agent };
     case "popup_domain":
       return { ...snapshot, domain: frame.domain };
     case "block_open":
-      return { ...snapshot, blocks: opened(snapshot.blocks, frame.block, frame.block_type) };
+      return { ...snapshot, blocks: opened(blocks, frame.block, frame.block_type) };
     case "stream_text":
-      return { ...snapshot, blocks: withText(snapshot.blocks, frame.block, frame.chunk) };
+      return { ...snapshot, blocks: withText(blocks, frame.block, frame.chunk, frame.replace === true) };
     case "stream_block":
-      return { ...snapshot, blocks: place(snapshot.blocks, { index: frame.block, open: false, ...structured(frame) }) };
+      return { ...snapshot, blocks: place(blocks, { index: frame.block, open: false, ...structured(frame) }) };
+    case "stream_end":
+      return withOutcome(snapshot, frame);
+    case "request_result": {
+      const { agent = null, domain = null } = frame;
+      const whole = { ...snapshot, agent, domain, blocks: frame.blocks.map(resultBlock) };
+      return frame.status === "running" ? whole : withOutcome(whole, frame);
+    }
   }
 }
 
@@ -74,7 +98,7 @@ export function ended(
   snapshot: AnswerSnapshot,
   status: "completed" | "cancelled" | "failed",
   error: TesseraError | null,
-  end?: WsStreamEnd,
+  end?: WsStreamEnd | WsRequestResult,
 ): AnswerSnapshot {
   return {
     ...snapshot,
@@ -87,18 +111,38 @@ export function ended(
   };
 }
 
+function withOutcome(snapshot: AnswerSnapshot, end: WsStreamEnd | WsRequestResult): AnswerSnapshot {
+  const { status } = end;
+  return status === "completed" || status === "cancelled"
+    ? ended(snapshot, status, null, end)
+    : ended(snapshot, "failed", failure(end.error, snapshot.requestId), end);
+}
+
+function failure(error: WsFailure | undefined, requestId: string): TesseraError {
+  return new TesseraError(error?.code ?? "internal", error?.message ?? "The server failed to answer.", {
+    retryable: error?.retryable ?? false,
+    requestId,
+  });
+}
+
 /** The block of a `stream_block` frame. The cast is safe because the server sends the data of the block's type. */
-export function structured(frame: WsStreamBlock): StructuredBlock {
+export function structured(frame: Pick<WsStreamBlock, "data"> & { readonly block_type: string }): StructuredBlock {
   return { type: frame.block_type, data: frame.data } as unknown as StructuredBlock;
 }
 
-/** Close the open block: open text is now complete, and any other open block was skipped by the server. */
-function closed(blocks: readonly AnswerBlock[]): readonly AnswerBlock[] {
-  if (!blocks.some((block) => block.open)) {
+function resultBlock({ block: index, block_type, content = "", data = {} }: WsResultBlock): AnswerBlock {
+  return block_type === "text"
+    ? { index, type: "text", text: content, open: false }
+    : { index, open: false, ...structured({ block_type, data }) };
+}
+
+/** Close the open blocks except `kept`: open text is now complete, and any other open block was skipped by the server. */
+function closed(blocks: readonly AnswerBlock[], kept = -1): readonly AnswerBlock[] {
+  if (!blocks.some((block) => block.open && block.index !== kept)) {
     return blocks;
   }
   return blocks.flatMap((block): AnswerBlock[] => {
-    if (!block.open) {
+    if (!block.open || block.index === kept) {
       return [block];
     }
     return block.type === "text" ? [{ ...block, open: false }] : [];
@@ -106,19 +150,29 @@ function closed(blocks: readonly AnswerBlock[]): readonly AnswerBlock[] {
 }
 
 function opened(blocks: readonly AnswerBlock[], index: number, type: BlockType): readonly AnswerBlock[] {
-  const block: AnswerBlock =
-    type === "text" ? { index, type, text: "", open: true } : { index, type, data: null, open: true };
-  return place(closed(blocks), block);
+  const others = closed(blocks, index);
+  if (others.some((block) => block.index === index && block.type === type)) {
+    return others; // replayed: the block keeps its content until its next frame
+  }
+  return place(
+    others,
+    type === "text" ? { index, type, text: "", open: true } : { index, type, data: null, open: true },
+  );
 }
 
-function withText(blocks: readonly AnswerBlock[], index: number, chunk: string): readonly AnswerBlock[] {
+function withText(
+  blocks: readonly AnswerBlock[],
+  index: number,
+  chunk: string,
+  replace: boolean,
+): readonly AnswerBlock[] {
   const last = blocks.at(-1);
   if (last?.index === index && last.type === "text") {
-    return [...blocks.slice(0, -1), { ...last, text: last.text + chunk, open: true }];
+    return [...blocks.slice(0, -1), { ...last, text: replace ? chunk : last.text + chunk, open: true }];
   }
   const before = blocks.find((block) => block.index === index);
-  const text = before?.type === "text" ? before.text + chunk : chunk;
-  return place(closed(blocks), { index, type: "text", text, open: true });
+  const text = before?.type === "text" && !replace ? before.text + chunk : chunk;
+  return place(closed(blocks, index), { index, type: "text", text, open: true });
 }
 
 /** Insert `block` in index order. New blocks are usually the last; a corrected block arrives after later ones. */

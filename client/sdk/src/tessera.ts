@@ -1,5 +1,6 @@
 import type { Answer } from "./answer.js";
 import { type BackoffOptions, DEFAULT_BACKOFF } from "./backoff.js";
+import { Changes } from "./changes.js";
 import { Connection, type ConnectionState, type TokenReason } from "./connection.js";
 import { DeviceCalls } from "./device-calls.js";
 import { Emitter } from "./emitter.js";
@@ -15,8 +16,11 @@ import type {
   WsScope,
   WsServerMutation,
 } from "./generated/protocol.js";
+import { type Journal, storeJournal } from "./journal.js";
 import type { FrameRecord, ReceivedFrame } from "./link.js";
-import { type RequestOptions, Requests } from "./requests.js";
+import { RemoteApprovals } from "./remote-approvals.js";
+import { type AttachOptions, type RequestOptions, Requests } from "./requests.js";
+import { memoryStore, type Store } from "./store.js";
 import type { Approve, Change, Tools } from "./tools.js";
 import { platformWebSocket, type WebSocketConstructor } from "./web-socket.js";
 
@@ -36,7 +40,11 @@ export interface ConnectOptions {
   readonly approve?: Approve;
   /** The WebSocket class, for platforms without a built-in one. */
   readonly WebSocket?: WebSocketConstructor;
-  /** Optional frames that the server should send. Default: `block_open`. */
+  /** Keeps unsent changes and the journal over a restart of the application. Default: `memoryStore()`. */
+  readonly store?: Store;
+  /** The journal of tool calls. Default: a journal in `store`. */
+  readonly journal?: Journal;
+  /** What the application also understands. Default: everything that the SDK does. */
   readonly features?: readonly string[];
   /** Time from opening the socket to `device_ready`. Default: 15,000. */
   readonly handshakeTimeoutMs?: number;
@@ -54,6 +62,8 @@ export interface TesseraEvents {
   readonly state: ConnectionState;
   /** Another device of the person changed an item: apply the change here, too. */
   readonly mutation: WsServerMutation;
+  /** Changes of other devices are missing for good: read all data again. The value is the number of the last change. */
+  readonly resync: number;
   /** An error that belongs to no call of the application. */
   readonly error: TesseraError;
   /** Every frame that is sent or received. */
@@ -66,20 +76,46 @@ export class Tessera {
   readonly #requests: Requests;
   readonly #calls: DeviceCalls;
   readonly #forgetting: Forgetting;
+  readonly #changes: Changes;
+  readonly #approvals: RemoteApprovals;
   readonly #events = new Emitter<TesseraEvents>();
-  readonly #networkBack = (): void => this.retry();
+  readonly #networkBack = (): void => this.#connection.networkChanged(true);
+  readonly #networkGone = (): void => this.#connection.networkChanged(false);
 
   /** @internal */
   constructor(options: ConnectOptions) {
     const onError = (error: TesseraError): void => this.#events.emit("error", error);
+    const { deviceId, approve, store = memoryStore() } = options;
+    const send = (frame: ClientFrame): void => this.#connection.send(frame);
+    this.#calls = new DeviceCalls({
+      tools: options.tools ?? {},
+      approve,
+      journal: options.journal ?? storeJournal(store, `tessera.${deviceId}.calls`),
+      send,
+      onError,
+    });
+    this.#requests = new Requests(send);
+    this.#forgetting = new Forgetting(send);
+    this.#approvals = new RemoteApprovals({ approve, send, onError });
+    this.#changes = new Changes({
+      store,
+      key: `tessera.${deviceId}.changes`,
+      deviceId,
+      send,
+      onChange: (change) => this.#events.emit("mutation", change),
+      onResync: (last) => this.#events.emit("resync", last),
+      onError,
+    });
+    const features = ["block_open", "ledger", "changes", ...(approve === undefined ? [] : ["approvals"])];
     this.#connection = new Connection({
-      hello: {
+      hello: () => ({
         type: "device_hello",
-        device_id: options.deviceId,
+        device_id: deviceId,
         protocol_versions: [PROTOCOL_VERSION],
         client: options.client ?? { name: "@tessera/client", version: "0.1.0", platform: "unknown" },
-        features: [...(options.features ?? ["block_open"])],
-      },
+        features: [...(options.features ?? features)],
+        ...this.#changes.hello,
+      }),
       getToken: options.getToken,
       backoff: { ...DEFAULT_BACKOFF, ...options.backoff },
       link: {
@@ -87,15 +123,12 @@ export class Tessera {
         WebSocket: options.WebSocket ?? platformWebSocket(),
         handshakeTimeoutMs: options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,
         inspect: () => (this.#events.has("frame") ? (record) => this.#events.emit("frame", record) : undefined),
+        expecting: () => this.#requests.expecting || this.#forgetting.expecting || this.#changes.expecting,
       },
       onState: (state) => this.#entered(state),
       onFrame: (frame) => this.#receive(frame),
       onError,
     });
-    const send = (frame: ClientFrame): void => this.#connection.send(frame);
-    this.#calls = new DeviceCalls({ tools: options.tools ?? {}, approve: options.approve, send, onError });
-    this.#requests = new Requests(send);
-    this.#forgetting = new Forgetting(send);
     this.#listenForNetwork("addEventListener");
     this.#connection.start();
   }
@@ -146,9 +179,25 @@ export class Tessera {
     }));
   }
 
-  /** Send a change that the person made here to the person's other devices and to memory. Throws `offline`. */
+  /**
+   * The answer of a request by its id: one that runs here, one that was asked before the application started again, or
+   * one of another device (`watchOnly`). Rejects with `unknown_request` or `lost` if the server does not have it.
+   */
+  request(requestId: string, options: AttachOptions = {}): Answer {
+    return this.#requests.attach(requestId, options);
+  }
+
+  /**
+   * Send a change that the person made here to the person's other devices and to memory. Without a connection, it is
+   * kept in the store and sent later, in order and once. Throws only if the store cannot keep it.
+   */
   mutate(change: Change): void {
-    this.#connection.send({ type: "mutation", ...change });
+    this.#changes.add(change);
+  }
+
+  /** How many changes of the person the server has not stored yet. */
+  get unsentChanges(): number {
+    return this.#changes.unsent;
   }
 
   /**
@@ -168,7 +217,7 @@ export class Tessera {
     }
   }
 
-  /** Close the connection. Running answers fail with `closed`. */
+  /** Close the connection. Running answers fail with `closed`; the server runs them on for a while. */
   close(): void {
     this.#connection.close();
   }
@@ -179,21 +228,40 @@ export class Tessera {
   }
 
   #entered(state: ConnectionState): void {
-    if (state.name === "waiting" || state.name === "closed") {
-      this.#failAll(state.error ?? closedByApplication());
-    }
-    if (state.name === "closed") {
-      this.#listenForNetwork("removeEventListener");
+    switch (state.name) {
+      case "online":
+        this.#requests.connected(state.session);
+        this.#approvals.connected();
+        this.#changes.connected(state.session.changes);
+        break;
+      case "waiting":
+        this.#disconnected(state.error);
+        break;
+      case "closed":
+        this.#ended(state.error ?? closedByApplication());
+        break;
+      case "connecting":
+        this.#disconnected(new TesseraError("disconnected", "The connection was lost.", { retryable: true }));
     }
     this.#events.emit("state", state);
   }
 
-  /** Fail everything that was running on the connection, because it ended. */
-  #failAll({ code, message, retryable, closeCode }: TesseraError): void {
+  /** Requests, tool calls and changes go on: the next connection continues the session. */
+  #disconnected({ code, message, retryable, closeCode }: TesseraError): void {
     const details = { retryable, ...(closeCode === undefined ? {} : { closeCode }) };
-    this.#requests.failAll((requestId) => new TesseraError(code, message, { ...details, requestId }));
     this.#forgetting.failAll(new TesseraError(code, message, details));
-    this.#calls.withdrawAll(new TesseraError(code, message, details));
+    this.#changes.disconnected();
+  }
+
+  /** The connection is closed for good: fail everything that was running on it. */
+  #ended(error: TesseraError): void {
+    const { code, message, retryable, closeCode } = error;
+    const details = { retryable, ...(closeCode === undefined ? {} : { closeCode }) };
+    this.#disconnected(error);
+    this.#requests.failAll((requestId) => new TesseraError(code, message, { ...details, requestId }));
+    this.#calls.withdrawAll(error);
+    this.#approvals.closeAll(error);
+    this.#listenForNetwork("removeEventListener");
   }
 
   #receive(received: ReceivedFrame): void {
@@ -205,6 +273,7 @@ export class Tessera {
       case "stream_text":
       case "stream_block":
       case "stream_end":
+      case "request_result":
         this.#requests.receive(frame);
         break;
       case "tool_call":
@@ -213,11 +282,23 @@ export class Tessera {
       case "tool_cancel":
         this.#calls.withdraw(frame.call_id);
         break;
+      case "tool_ack":
+        void this.#calls.acknowledged(frame.call_id);
+        break;
+      case "approval_request":
+        void this.#approvals.ask(frame);
+        break;
+      case "approval_closed":
+        this.#approvals.close(frame.call_id);
+        break;
       case "data_request":
         void this.#calls.fetch(frame);
         break;
       case "mutation":
-        this.#events.emit("mutation", frame);
+        this.#changes.received(frame);
+        break;
+      case "mutation_ack":
+        this.#changes.stored(frame);
         break;
       case "memory_forgotten":
         this.#forgetting.forgotten(frame);
@@ -237,15 +318,16 @@ export class Tessera {
     });
     const requests = this.#requests.refused(error);
     const forgetting = this.#forgetting.refused(error); // the same error may belong to either
-    if (!requests && !forgetting) {
+    if (!requests && !forgetting && !this.#changes.refused(error)) {
       this.#events.emit("error", error);
     }
   }
 
-  /** In a browser, connect immediately when the network is back. */
+  /** In a browser, react when the network goes and comes back. */
   #listenForNetwork(change: "addEventListener" | "removeEventListener"): void {
     if (typeof globalThis.addEventListener === "function") {
       globalThis[change]("online", this.#networkBack);
+      globalThis[change]("offline", this.#networkGone);
     }
   }
 }

@@ -33,7 +33,7 @@ export interface ListArgs {
 
 /** Information about a call, besides its arguments. */
 export interface CallContext {
-  /** Aborted when the server withdraws the call, the deadline passes, or the connection ends. */
+  /** Aborted when the server withdraws the call, the deadline passes, or the connection is closed for good. */
   readonly signal: AbortSignal;
   readonly callId: string;
   readonly requestId: string;
@@ -65,6 +65,8 @@ export interface Approval {
   readonly args: Readonly<Record<string, unknown>>;
   readonly callId: string;
   readonly requestId: string;
+  /** Whether the call waits on another device of the person. The first answer of any device counts. */
+  readonly otherDevice: boolean;
 }
 
 /** `true`: run it; `false`: refuse it; `args`: run it with these arguments. The `id` cannot be edited. */

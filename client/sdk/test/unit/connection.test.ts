@@ -27,7 +27,7 @@ describe("the handshake", () => {
       device_id: DEVICE_ID,
       protocol_versions: [3],
       client: { name: "desk", version: "2", platform: "linux" },
-      features: ["block_open"],
+      features: ["block_open", "ledger", "changes"],
     });
     const session = await client.ready();
     expect(session).toMatchObject({ protocol_version: 3, user_id: DEVICE_ID });
@@ -301,10 +301,9 @@ describe("tokens", () => {
     const errors: TesseraError[] = [];
     client.on("error", (error) => errors.push(error));
     const warned = heard(client, "auth_expiring");
-    peer.say("auth_expiring", { in_s: 60 });
+    peer.say("auth_expiring", { in_s: 20 });
     await warned;
-    await vi.advanceTimersByTimeAsync(60_000);
-    await peer.hear("ping");
+    await vi.advanceTimersByTimeAsync(20_000);
     expect(await peer.hear("auth_refresh")).toMatchObject({ token: "new" });
     expect(errors.map((error) => error.code)).toEqual(["token_unavailable"]);
     expect(reasons).toEqual(["connect", "expiring", "expiring"]);
@@ -322,11 +321,11 @@ describe("tokens", () => {
   });
 });
 
-describe("the heartbeat", () => {
-  test("sends pings, and keeps the connection of a server that answers", async () => {
+describe("an idle connection", () => {
+  test("is kept while the server answers the pings", async () => {
     const { client, peer } = await server.online();
     for (let beat = 0; beat < 5; beat += 1) {
-      vi.advanceTimersByTime(25_000);
+      await vi.advanceTimersByTimeAsync(25_000);
       await peer.hear("ping");
       const answered = heard(client, "pong");
       peer.say("pong");
@@ -335,15 +334,113 @@ describe("the heartbeat", () => {
     expect(client.state.name).toBe("online");
   });
 
-  test("closes the connection of a server that is silent for two intervals", async () => {
+  test("is closed if the server does not answer a ping", async () => {
     const { client, peer } = await server.online();
     const waiting = entered(client, "waiting");
-    vi.advanceTimersByTime(74_999);
+    await vi.advanceTimersByTimeAsync(29_499);
     expect(client.state.name).toBe("online");
-    vi.advanceTimersByTime(1);
+    await vi.advanceTimersByTimeAsync(1);
     expect((await waiting).error).toMatchObject({ code: "disconnected", closeCode: 4000 });
     expect(await peer.closed).toBe(4000);
   });
+});
+
+describe("a half-open connection", () => {
+  test("is noticed within ten seconds if an answer is expected", async () => {
+    const { client, peer } = await server.online();
+    client.home("Hi");
+    await peer.hear("home_request");
+    await vi.advanceTimersByTimeAsync(4_999);
+    expect(peer.unheard).toBe(0);
+    await vi.advanceTimersByTimeAsync(1);
+    await peer.hear("ping");
+    await vi.advanceTimersByTimeAsync(4_499);
+    expect(client.state.name).toBe("online");
+    await vi.advanceTimersByTimeAsync(501);
+    expect(client.state.name).toBe("connecting");
+  });
+
+  test("is not suspected while the server answers, however long the model thinks", async () => {
+    const { client, peer } = await server.online();
+    client.home("Hi");
+    await peer.hear("home_request");
+    for (let ping = 0; ping < 20; ping += 1) {
+      await vi.advanceTimersByTimeAsync(5_000);
+      await peer.hear("ping");
+      const answered = heard(client, "pong");
+      peer.say("pong");
+      await answered;
+    }
+    expect(client.state.name).toBe("online");
+  });
+
+  test("is noticed within ten seconds after a sleep of the machine", async () => {
+    const { client, peer } = await server.online();
+    vi.setSystemTime(Date.now() + 3_600_000); // the clock has moved on, and no timer has fired
+    await vi.advanceTimersByTimeAsync(4_000);
+    await peer.hear("ping");
+    await vi.advanceTimersByTimeAsync(6_000);
+    expect(client.state.name).toBe("connecting");
+  });
+
+  test("survives a sleep if the server still answers", async () => {
+    const { client, peer } = await server.online();
+    vi.setSystemTime(Date.now() + 3_600_000);
+    await vi.advanceTimersByTimeAsync(4_000);
+    await peer.hear("ping");
+    const answered = heard(client, "pong");
+    peer.say("pong");
+    await answered;
+    await vi.advanceTimersByTimeAsync(6_000);
+    expect(client.state.name).toBe("online");
+  });
+
+  test.each(["offline", "online"])("is looked for on the browser's event `%s`", async (event) => {
+    const target = new EventTarget();
+    vi.stubGlobal("addEventListener", target.addEventListener.bind(target));
+    vi.stubGlobal("removeEventListener", target.removeEventListener.bind(target));
+    const { client, peer } = await server.online();
+    target.dispatchEvent(new Event(event));
+    await peer.hear("ping");
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(client.state.name).toBe("connecting");
+  });
+
+  test("gets more time after each suspicion, so that one slow frame can arrive", async () => {
+    const { client, peer } = await server.online();
+    client.home("Hi");
+    let socket = peer;
+    await socket.hear("home_request");
+    const endured: number[] = [];
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      const began = Date.now();
+      let ended: number | undefined;
+      const stop = client.on("state", (state) => {
+        ended ??= state.name === "waiting" ? Date.now() : undefined;
+      });
+      while (ended === undefined) {
+        await vi.advanceTimersByTimeAsync(100);
+      }
+      stop();
+      endured.push(ended - began);
+      client.retry();
+      socket = await server.next();
+      await socket.greet({ resume: "resumed", requests: [] });
+      await client.ready();
+      await socket.hear("home_request");
+    }
+    expect(endured.map((ms) => Math.round((ms - 5_000) / 4_500))).toEqual([1, 2, 4]);
+  });
+});
+
+test("a server that drains says when to come back", async () => {
+  const { client, peer } = await server.online();
+  const told = heard(client, "draining");
+  peer.say("draining", { retry_after_ms: 7_300 });
+  await told;
+  const waiting = entered(client, "waiting");
+  peer.close(4001);
+  expect((await waiting).retryAt).toBe(Date.now() + 7_300);
 });
 
 describe("closing", () => {

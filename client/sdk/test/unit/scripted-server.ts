@@ -43,6 +43,11 @@ export class Peer {
     this.closed = new Promise((resolve) => socket.on("close", resolve));
   }
 
+  /** The next frame. */
+  take(): Promise<Frame> {
+    return this.#frames.take();
+  }
+
   /** The next frame, which must be of `type`. */
   async hear(type: string): Promise<Frame> {
     const frame = await this.#frames.take();
@@ -57,8 +62,9 @@ export class Peer {
     return this.#frames.size;
   }
 
+  /** Send a frame. `seq` goes on by one, or from the given one. */
   say(type: string, fields: object = {}): void {
-    this.#seq += 1;
+    this.#seq = (fields as { readonly seq?: number }).seq ?? this.#seq + 1;
     this.sayText(JSON.stringify({ type, seq: this.#seq, ...fields }));
   }
 
@@ -80,6 +86,7 @@ export class Peer {
       heartbeat_s: 25,
       limits: { max_frame_bytes: 10_000, max_concurrent_requests: 8, max_message_chars: 20_000 },
       resume: "new",
+      requests: [],
       ...fields,
     });
     return hello;

@@ -1,0 +1,91 @@
+/** From the last sign of life to a ping, when something is expected. */
+const SILENT_MS = 5_000;
+/** From a ping to the verdict. Together with the first delay of the backoff, a dead peer is noticed within ten seconds. */
+const PROBE_MS = 4_500;
+/** The longest time between two checks, so that a sleep of the machine is noticed soon after it. */
+const CHECK_MS = 4_000;
+/** A timer that fires this late shows that the machine slept, or that the page is in the background. */
+const LATE_MS = 2_000;
+const MOST_PATIENCE = 16;
+
+/** Shared by the sockets of a connection: how many times longer than usual to wait, because a frame may be slow. */
+export interface Patience {
+  factor: number;
+}
+
+export interface LivenessOptions {
+  /** Time of silence after which an idle peer is asked for a sign of life. */
+  readonly beatMs: number;
+  readonly expecting: () => boolean;
+  readonly ping: () => void;
+  readonly dead: () => void;
+  readonly patience: Patience;
+}
+
+/** Finds out whether the peer still answers, also after the machine slept. Any frame is a sign of life. */
+export class Liveness {
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #heardAt = Date.now();
+  #dueAt = 0;
+  /** When the unanswered ping is overdue, or undefined. */
+  #overdueAt: number | undefined;
+  #late = 0;
+
+  constructor(private readonly options: LivenessOptions) {
+    this.#arm();
+  }
+
+  heard(): void {
+    this.#heardAt = Date.now();
+    this.#late = 0;
+    if (this.#overdueAt !== undefined) {
+      this.#overdueAt = undefined;
+      this.options.patience.factor = 1;
+    }
+  }
+
+  /** Ask the peer for a sign of life now. */
+  probe(): void {
+    if (this.#overdueAt === undefined) {
+      this.options.ping();
+      this.#overdueAt = Date.now() + PROBE_MS * this.options.patience.factor;
+      this.#arm();
+    }
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #arm(): void {
+    const now = Date.now();
+    const next = this.#overdueAt ?? this.#heardAt + this.#silentMs();
+    this.#dueAt = Math.min(Math.max(next, now), now + CHECK_MS);
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#check(), this.#dueAt - now);
+  }
+
+  #silentMs(): number {
+    return this.options.expecting() ? SILENT_MS : this.options.beatMs;
+  }
+
+  #check(): void {
+    const now = Date.now();
+    const late = now - this.#dueAt > LATE_MS;
+    if (this.#overdueAt !== undefined && now >= this.#overdueAt) {
+      // Frames that arrived during a sleep may not have been delivered yet. In a background page all timers are late.
+      this.#late += 1;
+      if (!late || this.#late > 2) {
+        const { patience } = this.options;
+        patience.factor = Math.min(patience.factor * 2, MOST_PATIENCE);
+        this.options.dead();
+        return;
+      }
+      this.#overdueAt = undefined;
+    }
+    if (late || (this.#overdueAt === undefined && now - this.#heardAt >= this.#silentMs())) {
+      this.probe();
+    }
+    this.#arm();
+  }
+}
