@@ -125,7 +125,7 @@ class ChatAgent:
                 turn.tool_use.cut_calls += 1
             if not calls or turn.tool_use.cut_calls > _CUT_CALLS:
                 break
-            messages = [*messages, *await rounds.run(call.text, calls, cut=cut)]
+            messages = [*messages, *await rounds.run(call.text, calls, call.state, cut=cut)]
         if call.text:
             messages = [*messages, Message("assistant", call.text[-limits.repair_chars :])]
         turn.conversation = messages

@@ -13,6 +13,8 @@ from streaming.chat import (
     Delta,
     FinishDelta,
     FinishReason,
+    ProviderState,
+    StateDelta,
     ToolCall,
     ToolCallAssembler,
     ToolCallDelta,
@@ -50,6 +52,7 @@ class Reply:
     """What one model call has returned so far."""
 
     finish: FinishReason | None = None
+    state: ProviderState | None = None
     _text: list[str] = field(default_factory=list)
     _assembler: ToolCallAssembler = field(default_factory=ToolCallAssembler)
     _usage: UsageDelta | None = None
@@ -67,6 +70,8 @@ class Reply:
                     new.append(delta.text)
                 case ToolCallDelta():
                     self._assembler.add(delta)
+                case StateDelta(state):
+                    self.state = state
                 case UsageDelta():
                     self._usage = delta
                 case FinishDelta():

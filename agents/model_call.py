@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from agents.model import Model, Reply
 from agents.reasoning import ReasoningBlock
 from agents.turn import Turn
-from streaming.chat import ChatRequest, FinishReason, ToolCall
+from streaming.chat import ChatRequest, FinishReason, ProviderState, ToolCall
 
 
 class ModelCall:
@@ -28,6 +28,11 @@ class ModelCall:
     def calls(self) -> list[ToolCall]:
         """The tool calls."""
         return self._reply.tool_calls()
+
+    @property
+    def state(self) -> ProviderState | None:
+        """What the provider wants back with these tool calls."""
+        return self._reply.state
 
     @property
     def finish(self) -> FinishReason | None:

@@ -13,7 +13,7 @@ import trio
 from agents.limits import AgentLimits
 from agents.tool_use import ToolUse
 from agents.tools import DeviceAccess, Tool, ToolError, render_result
-from streaming.chat import Message, ToolCall
+from streaming.chat import Message, ProviderState, ToolCall
 
 _LEAST_RESULT_CHARS = 200
 log = structlog.get_logger(__name__)
@@ -36,8 +36,10 @@ class ToolRounds:
         use, limits = self._use, self._limits
         return use.rounds < limits.max_rounds and use.calls < limits.max_calls and use.seconds < limits.tool_time_s
 
-    async def run(self, text: str, calls: Sequence[ToolCall], *, cut: bool = False) -> list[Message]:
-        """Run one round. Returns the assistant's message (`text` and `calls`), then one result message per call.
+    async def run(
+        self, text: str, calls: Sequence[ToolCall], state: ProviderState | None = None, *, cut: bool = False
+    ) -> list[Message]:
+        """Run one round. Returns the assistant's message (`text`, `calls` and `state`), then one result per call.
 
         The device receives the calls in the order in which the model wrote them; they then run concurrently.
         Cancellation cancels every call that has no result yet. `cut`: the last call is incomplete, because the model
@@ -63,7 +65,7 @@ class ToolRounds:
                 nursery.start_soon(self._run_one, call, deadline, turn_of, next_turn, results, number)
                 turn_of = next_turn
         use.seconds += trio.current_time() - began
-        asked = Message("assistant", text, tool_calls=tuple(_replayable(call) for call in calls))
+        asked = Message("assistant", text, tool_calls=tuple(_replayable(call) for call in calls), state=state)
         return [asked, *(self._message(call, result) for call, result in zip(calls, results, strict=True))]
 
     async def _run_one(

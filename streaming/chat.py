@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from parser import well_formed_json
+
+UNNAMED_TOOL: Final = "unnamed_tool"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,23 +28,36 @@ class ToolSpec:
 class ToolCall:
     """A whole tool call. `arguments` is the JSON text the model wrote; it may be invalid.
 
-    `signature` is opaque: a provider that sent one expects it with the call in the next request.
+    `state` is the part of the message's `ProviderState` that belongs to this call.
     """
 
     id: str
     name: str
     arguments: str
-    signature: str | None = None
+    state: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderState:
+    """What a provider wants back with an assistant's message, such as its reasoning, encrypted or signed.
+
+    Only the dialect that made `data` reads it. `origin` names the model that sent it: every other model refuses it, so
+    a message goes to other models without its state and without that of its calls.
+    """
+
+    origin: str
+    data: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn. `tool_calls` only with role assistant; `tool_call_id` only with role tool."""
+    """One turn. `tool_calls` and `state` only with role assistant; `tool_call_id` only with role tool."""
 
     role: Literal["system", "user", "assistant", "tool"]
     content: str
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
+    state: ProviderState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +120,21 @@ class ReasoningDelta:
 class ToolCallDelta:
     """A piece of tool call number `index`. `id` and `name` come once; `arguments` pieces are concatenated.
 
-    A piece with a different `id` begins the call again: the provider started over.
+    A piece with a different `id` begins the call again: the provider started over. `state` is that of `ToolCall`.
     """
 
     index: int
     id: str | None = None
     name: str | None = None
     arguments: str = ""
-    signature: str | None = None
+    state: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StateDelta:
+    """The state of the whole message. It comes once, before the `FinishDelta`, if the provider sent any."""
+
+    state: ProviderState
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +159,14 @@ class ErrorDelta:
     retryable: bool = False
 
 
-Delta = ContentDelta | ReasoningDelta | ToolCallDelta | UsageDelta | FinishDelta | ErrorDelta
+Delta = ContentDelta | ReasoningDelta | ToolCallDelta | StateDelta | UsageDelta | FinishDelta | ErrorDelta
 
 
 @dataclass(slots=True)
 class _OpenCall:
     id: str | None = None
     name: str | None = None
-    signature: str | None = None
+    state: Mapping[str, Any] | None = None
     arguments: list[str] = field(default_factory=list)
 
 
@@ -160,17 +182,18 @@ class ToolCallAssembler:
             call = self._calls[delta.index] = _OpenCall()
         call.id = call.id or delta.id
         call.name = call.name or delta.name
-        call.signature = call.signature or delta.signature
+        call.state = call.state or delta.state
         if delta.arguments:
             call.arguments.append(delta.arguments)
 
     def calls(self) -> list[ToolCall]:
-        """The calls that have a name. A call without an id gets one that is unique within this answer.
+        """The calls that have a name or arguments. A call without an id gets one that is unique within this answer.
 
-        Unpaired surrogates in their arguments are replaced, because JSON parsers refuse them.
+        A call whose name is missing is called `UNNAMED_TOOL`, so that the model learns that no such tool exists.
+        Unpaired surrogates in the arguments are replaced, because JSON parsers refuse them.
         """
         return [
-            ToolCall(call.id or f"call_{index}", call.name, well_formed_json("".join(call.arguments)), call.signature)
+            ToolCall(call.id or f"call_{index}", call.name or UNNAMED_TOOL, well_formed_json(arguments), call.state)
             for index, call in self._calls.items()
-            if call.name
+            if (arguments := "".join(call.arguments)) or call.name
         ]

@@ -9,6 +9,8 @@ from streaming.chat import (
     ContentDelta,
     FinishDelta,
     FinishReason,
+    ProviderState,
+    StateDelta,
     ToolCall,
     ToolCallAssembler,
     ToolCallDelta,
@@ -26,6 +28,7 @@ class WholeAnswer:
     tool_calls: tuple[ToolCall, ...]
     finish: FinishReason
     usage: Usage
+    state: ProviderState | None = None
 
 
 async def complete(model: ChatModel, request: ChatRequest) -> WholeAnswer:
@@ -34,6 +37,7 @@ async def complete(model: ChatModel, request: ChatRequest) -> WholeAnswer:
     calls = ToolCallAssembler()
     usage = Usage()
     finish: list[FinishReason] = []
+    state: ProviderState | None = None
     async with model.stream(request) as batches:
         async for batch in batches:
             for delta in batch:
@@ -44,9 +48,11 @@ async def complete(model: ChatModel, request: ChatRequest) -> WholeAnswer:
                         calls.add(delta)
                     case UsageDelta(input_tokens, output_tokens):
                         usage = Usage(input_tokens, output_tokens)
+                    case StateDelta(sent):
+                        state = sent
                     case FinishDelta(reason):
                         finish.append(reason)
                     case _:
                         pass
     (only,) = finish
-    return WholeAnswer("".join(text), tuple(calls.calls()), only, usage)
+    return WholeAnswer("".join(text), tuple(calls.calls()), only, usage, state)

@@ -37,6 +37,7 @@ STATUS_OF: Final[Mapping[ErrorCode, int]] = {
     ErrorCode.MODEL_BUSY: 503,
     ErrorCode.MODEL_UNAVAILABLE: 503,
     ErrorCode.MODEL_ERROR: 502,
+    ErrorCode.MODEL_CUT: 502,
     ErrorCode.MODEL_TIMEOUT: 504,
     ErrorCode.EMPTY_ANSWER: 502,
     ErrorCode.ANSWER_CUT: 502,

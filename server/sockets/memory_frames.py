@@ -13,7 +13,14 @@ from server.devices import DeviceRegistry
 from server.memory_service import AnswerMemory, ChangeSource
 from sql.driver import DatabaseUnavailable
 from sql.pool import PoolTimeout
-from streaming.wire import ErrorCode, WsClientMutation, WsError, WsMemoryForgotten, WsMutationRecord
+from streaming.wire import (
+    ErrorCode,
+    WsClientMutation,
+    WsError,
+    WsFrameType,
+    WsMemoryForgotten,
+    WsMutationRecord,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +34,7 @@ def change_entity(
     record = WsMutationRecord(op=frame.op, entity=frame.entity, id=frame.id, data=frame.data)
     if record_change(memory, registry, user_id, record, ChangeSource(device_id, None, frame.mutation_id)):
         return None
-    return WsError(code=ErrorCode.MEMORY_UNAVAILABLE, message=_REFUSED, retryable=True)
+    return WsError(code=ErrorCode.MEMORY_UNAVAILABLE, message=_REFUSED, retryable=True, frame_type=WsFrameType.MUTATION)
 
 
 async def forget_memory(memory: AnswerMemory, user_id: UUID, memory_id: UUID) -> WsMemoryForgotten | WsError:
@@ -37,8 +44,17 @@ async def forget_memory(memory: AnswerMemory, user_id: UUID, memory_id: UUID) ->
     except (DatabaseUnavailable, PoolTimeout, NoSuchUser, WrongMasterKey, MissingKeyShare) as error:
         log.warning("memory_forget_failed", reason=type(error).__name__)
         return WsError(
-            code=ErrorCode.MEMORY_UNAVAILABLE, message="Memory can't be reached now; try again.", retryable=True
+            code=ErrorCode.MEMORY_UNAVAILABLE,
+            message="Memory can't be reached now; try again.",
+            retryable=True,
+            frame_type=WsFrameType.MEMORY_FORGET,
+            memory_id=memory_id,
         )
     if not tiers:
-        return WsError(code=ErrorCode.UNKNOWN_MEMORY, message=f"Memory has no {memory_id}.")
+        return WsError(
+            code=ErrorCode.UNKNOWN_MEMORY,
+            message=f"Memory has no {memory_id}.",
+            frame_type=WsFrameType.MEMORY_FORGET,
+            memory_id=memory_id,
+        )
     return WsMemoryForgotten(memory_id=memory_id, tiers=tiers)

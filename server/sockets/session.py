@@ -25,6 +25,7 @@ from server.sockets.handshake import Hello, greeting
 from server.sockets.inbound_rate import InboundRate
 from server.sockets.limits import SessionLimits
 from server.sockets.memory_frames import change_entity, forget_memory
+from server.sockets.refused_frames import refuse_frame, unknown_call
 from server.sockets.writer import FrameWriter
 from server.telemetry import LiveSocket, Metrics, live_socket
 from streaming.outbox import DataFrame, Outbox, OutboxOverflow
@@ -211,7 +212,7 @@ class Session:
         try:
             frame = decode_client_frame(text)
         except FrameError as error:
-            self._refuse(error.code, str(error), error.request_id)
+            self.send_control(refuse_frame(error, self.tool_replies, self.data_replies))
             return
         self._dispatch(frame, nursery)
 
@@ -240,12 +241,10 @@ class Session:
                     scope.cancel()
             case WsToolResult(call_id=call_id):
                 if not self.tool_replies.answer(call_id, frame):
-                    self._refuse(
-                        ErrorCode.UNKNOWN_CALL, f"No tool call {call_id} is waiting for a result of this device."
-                    )
+                    self.send_control(unknown_call(frame))
             case WsDataResponse(data_id=data_id):
                 if not self.data_replies.answer(data_id, frame):
-                    self._refuse(ErrorCode.UNKNOWN_CALL, f"No data request {data_id} is waiting for a response.")
+                    self.send_control(unknown_call(frame))
             case WsClientMutation():
                 self._changed(frame)
             case WsMemoryForget(memory_id=memory_id):

@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from streaming.dialects.anthropic_messages import AnthropicMessages
-from streaming.dialects.base import Dialect, PayloadDecoder
+from streaming.dialects.base import Dialect, ModelHabits, PayloadDecoder
+from streaming.dialects.conversation import own_state
 from streaming.dialects.gemini_native import GeminiNative
 from streaming.dialects.openai_chat import OpenAIChat
 from streaming.dialects.openai_responses import OpenAIResponses
 from streaming.dialects.reasoning_models import fitted, is_reasoning_model
+from streaming.dialects.reasoning_text import ReasoningHabit
 from streaming.dialects.sse import ServerSentEvent, SseDecoder
 
 _ALL: tuple[Dialect, ...] = (OpenAIChat(), OpenAIResponses(), AnthropicMessages(), GeminiNative())
@@ -26,11 +28,14 @@ __all__ = [
     "AnthropicMessages",
     "Dialect",
     "GeminiNative",
+    "ModelHabits",
     "OpenAIChat",
     "OpenAIResponses",
     "PayloadDecoder",
+    "ReasoningHabit",
     "ServerSentEvent",
     "SseDecoder",
     "fitted",
     "is_reasoning_model",
+    "own_state",
 ]

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from streaming.chat import ChatRequest, FinishReason, Message, ToolCallDelta
+from streaming.dialects.base import ModelHabits
+from streaming.dialects.conversation import conversation
 from streaming.dialects.payload_decoder import JsonPayloadDecoder, arguments_of, count, encoded, objects
 from streaming.dialects.plain_text import ANTHROPIC
 
@@ -81,23 +83,21 @@ class AnthropicMessages:
             body["temperature"] = min(request.temperature, 1.0)
         return encoded(body)
 
-    def decoder(self) -> AnthropicMessagesDecoder:
+    def decoder(self, habits: ModelHabits | None = None) -> AnthropicMessagesDecoder:
         """A decoder for one response."""
-        return AnthropicMessagesDecoder()
+        return AnthropicMessagesDecoder(habits)
 
 
 def _messages(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
     """The conversation in turns: the results of a round of tool calls are one user turn, as the API requires.
 
-    Empty text and assistant turns before the first user turn are left out, because the API refuses them.
+    Empty text is left out, because the API refuses it.
     """
     turns: list[dict[str, Any]] = []
-    for message in messages:
-        if message.role == "system":
-            continue
+    for message in conversation([message for message in messages if message.role != "system"]):
         role = "assistant" if message.role == "assistant" else "user"
         blocks = _blocks(message)
-        if not blocks or (not turns and role == "assistant"):
+        if not blocks:
             continue
         if turns and turns[-1]["role"] == role:
             turns[-1]["content"] += blocks
@@ -109,7 +109,10 @@ def _messages(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
 def _blocks(message: Message) -> list[dict[str, Any]]:
     if message.role == "tool":
         return [{"type": "tool_result", "tool_use_id": message.tool_call_id or "", "content": message.content}]
-    blocks: list[dict[str, Any]] = [{"type": "text", "text": message.content}] if message.content.strip() else []
+    # Thinking blocks are signed: the API takes them back unchanged, and first.
+    blocks: list[dict[str, Any]] = list(message.state.data.get("thinking", ())) if message.state is not None else []
+    if message.content.strip():
+        blocks.append({"type": "text", "text": message.content})
     return blocks + [
         {"type": "tool_use", "id": call.id, "name": call.name, "input": arguments_of(call)}
         for call in message.tool_calls
@@ -128,10 +131,11 @@ class _OpenTool:
 class AnthropicMessagesDecoder(JsonPayloadDecoder):
     """Events of one response to deltas. See `streaming.dialects.base.PayloadDecoder`."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, habits: ModelHabits | None = None) -> None:
+        super().__init__(habits)
         self._tools: dict[int, _OpenTool] = {}
         self._calls = 0
+        self._thinking: dict[int, dict[str, Any]] = {}
         self._input_tokens = 0
         self._output_tokens = 0
 
@@ -152,6 +156,7 @@ class AnthropicMessagesDecoder(JsonPayloadDecoder):
                 # A second `message_start` means that the provider started over: calls that are not closed begin again.
                 self._calls -= len(self._tools)
                 self._tools.clear()
+                self._thinking.clear()
                 self._read_message(payload.get("message"))
             case "message_delta":
                 self._read_usage(payload.get("usage"))
@@ -186,6 +191,11 @@ class AnthropicMessagesDecoder(JsonPayloadDecoder):
                 self._add_text(block.get("text"))
             case "thinking":
                 self._add_reasoning(block.get("thinking"))
+                self._thinking[index] = {"type": "thinking", "thinking": "", "signature": ""}
+                self._extend_thinking(index, "thinking", block.get("thinking"))
+                self._extend_thinking(index, "signature", block.get("signature"))
+            case "redacted_thinking":
+                self._thinking[index] = {"type": "redacted_thinking", "data": block.get("data")}
             case "tool_use":
                 given = block.get("input")
                 self._tools[index] = _OpenTool(self._calls, json.dumps(given) if isinstance(given, dict) else "")
@@ -201,11 +211,23 @@ class AnthropicMessagesDecoder(JsonPayloadDecoder):
                 self._add_text(delta.get("text"))
             case "thinking_delta":
                 self._add_reasoning(delta.get("thinking"))
+                self._extend_thinking(index, "thinking", delta.get("thinking"))
+            case "signature_delta":
+                self._extend_thinking(index, "signature", delta.get("signature"))
             case "input_json_delta":
                 piece, tool = delta.get("partial_json"), self._tools.get(index)
                 if tool is not None and isinstance(piece, str) and piece:
                     tool.piece_came = True
                     self._add_call(ToolCallDelta(tool.index, arguments=piece))
+
+    def _extend_thinking(self, index: int, field: str, piece: object) -> None:
+        block = self._thinking.get(index)
+        if block is not None and field in block and isinstance(piece, str):
+            block[field] += piece
+
+    def _state(self) -> dict[str, Any]:
+        blocks = [block for block in self._thinking.values() if block.get("signature") or block.get("data")]
+        return {"thinking": blocks} if blocks and self._called else {}
 
     def _close_block(self, index: int) -> None:
         tool = self._tools.pop(index, None)

@@ -7,15 +7,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from parser import well_formed
 from streaming.chat import ChatRequest, Delta, ErrorDelta
+from streaming.dialects.reasoning_text import ReasoningHabit
 from streaming.dialects.sse import ServerSentEvent
 
 _RETRYABLE = re.compile(
     r"rate_?limit|overload|server_?error|internal|unavailable|timeout|capacity|^(408|429|5\d\d)$", re.IGNORECASE
 )
+
+
+@dataclass(slots=True)
+class ModelHabits:
+    """What is known about one model between its answers. The dialect's decoders read and update it.
+
+    `origin` names the model and its address; see `streaming.chat.ProviderState`.
+    """
+
+    origin: str = ""
+    reasoning: ReasoningHabit = field(default_factory=ReasoningHabit)
 
 
 class PayloadDecoder(Protocol):
@@ -28,8 +41,8 @@ class PayloadDecoder(Protocol):
         """
         ...
 
-    def feed(self, event: ServerSentEvent) -> list[Delta]:
-        """The deltas of one event, in order."""
+    def feed(self, event: ServerSentEvent, *, cut: bool = False) -> list[Delta]:
+        """The deltas of one event, in order. With `cut` the stream ended inside it; invalid JSON is then ignored."""
         ...
 
     def close(self) -> list[Delta]:
@@ -76,8 +89,8 @@ class Dialect(Protocol):
         """The request's JSON, asking for a stream."""
         ...
 
-    def decoder(self) -> PayloadDecoder:
-        """A decoder for one response."""
+    def decoder(self, habits: ModelHabits | None = None) -> PayloadDecoder:
+        """A decoder for one response of the model that `habits` describes."""
         ...
 
 

@@ -40,7 +40,8 @@ class GeminiFunctionCalls:
         name = call.get("name")
         if isinstance(name, str) and name:
             deltas += self.close()
-            deltas.append(ToolCallDelta(self._count, _text(call.get("id")), name, signature=_text(signature)))
+            state = {"thoughtSignature": signature} if isinstance(signature, str) and signature else None
+            deltas.append(ToolCallDelta(self._count, _text(call.get("id")), name, state=state))
             self._open = _OpenCall(self._count)
             self._count += 1
         if self._open is None:

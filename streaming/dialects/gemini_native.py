@@ -8,13 +8,14 @@ code that the provider runs is ignored. There is no end marker: the answer ends 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from streaming.chat import ChatRequest, ErrorDelta, FinishReason, Message
-from streaming.dialects.base import provider_error
+from streaming.dialects.base import ModelHabits, provider_error
+from streaming.dialects.conversation import conversation
 from streaming.dialects.gemini_function_calls import GeminiFunctionCalls
 from streaming.dialects.payload_decoder import JsonPayloadDecoder, arguments_of, count, encoded, objects
 
@@ -78,9 +79,9 @@ class GeminiNative:
             body["generationConfig"] = config
         return encoded(body)
 
-    def decoder(self) -> GeminiNativeDecoder:
+    def decoder(self, habits: ModelHabits | None = None) -> GeminiNativeDecoder:
         """A decoder for one response."""
-        return GeminiNativeDecoder()
+        return GeminiNativeDecoder(habits)
 
 
 def _generation_config(request: ChatRequest) -> dict[str, Any]:
@@ -97,13 +98,11 @@ def _generation_config(request: ChatRequest) -> dict[str, Any]:
     return config
 
 
-def _contents(messages: Iterable[Message]) -> list[dict[str, Any]]:
+def _contents(messages: Sequence[Message]) -> list[dict[str, Any]]:
     """The conversation in turns: the results of a round of calls are one user turn, in the order of the calls."""
     turns: list[dict[str, Any]] = []
     names: dict[str, str] = {}
-    for message in messages:
-        if message.role == "system":
-            continue
+    for message in conversation([message for message in messages if message.role != "system"]):
         names |= {call.id: call.name for call in message.tool_calls}
         role = "model" if message.role == "assistant" else "user"
         parts = _parts(message, names)
@@ -120,11 +119,15 @@ def _parts(message: Message, names: Mapping[str, str]) -> list[dict[str, Any]]:
         name = names.get(message.tool_call_id or "", "unknown")
         return [{"functionResponse": {"name": name, "response": {"output": message.content}}}]
     parts: list[dict[str, Any]] = [{"text": message.content}] if message.content else []
+    if parts and message.state is not None and (signature := message.state.data.get("text_signature")):
+        parts[0]["thoughtSignature"] = signature
     for number, call in enumerate(message.tool_calls):
         part: dict[str, Any] = {"functionCall": {"name": call.name, "args": arguments_of(call)}}
         # Of parallel calls only the first has a signature.
-        if signature := call.signature or (_NO_SIGNATURE if number == 0 else None):
-            part["thoughtSignature"] = signature
+        if call.state is not None:
+            part |= call.state
+        elif number == 0:
+            part["thoughtSignature"] = _NO_SIGNATURE
         parts.append(part)
     return parts
 
@@ -132,14 +135,16 @@ def _parts(message: Message, names: Mapping[str, str]) -> list[dict[str, Any]]:
 class GeminiNativeDecoder(JsonPayloadDecoder):
     """Partial responses to deltas. See `streaming.dialects.base.PayloadDecoder`. Only the first candidate counts."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, habits: ModelHabits | None = None) -> None:
+        super().__init__(habits)
         self._calls = GeminiFunctionCalls()
+        self._text_signature: str | None = None
 
     def _take(self, payload: object) -> None:
         if isinstance(payload, list):  # without `alt=sse` the body is one list of partial responses
             for part in objects(payload):
-                self._read(part)
+                if not self.complete:
+                    self._read(part)
         else:
             super()._take(payload)
 
@@ -173,6 +178,12 @@ class GeminiNativeDecoder(JsonPayloadDecoder):
             self._add_reasoning(part.get("text"))
         else:
             self._add_text(part.get("text"))
+            signature = part.get("thoughtSignature")
+            if isinstance(signature, str) and signature:
+                self._text_signature = signature
+
+    def _state(self) -> dict[str, Any]:
+        return {"text_signature": self._text_signature} if self._text_signature and self._called else {}
 
     def _close_calls(self) -> None:
         for delta in self._calls.close():

@@ -11,15 +11,19 @@ instead of it, and reasoning in tags before the answer.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from streaming.chat import ChatRequest, ErrorDelta, FinishReason, Message
+from streaming.chat import ChatRequest, ErrorDelta, FinishReason, Message, ToolCallDelta
+from streaming.dialects.base import ModelHabits
+from streaming.dialects.conversation import conversation
 from streaming.dialects.openai_tool_calls import OpenAIToolCalls
-from streaming.dialects.payload_decoder import JsonPayloadDecoder, count, encoded
+from streaming.dialects.payload_decoder import JsonPayloadDecoder, count, encoded, objects
 from streaming.dialects.plain_text import OPENAI_CHAT
-from streaming.dialects.think_tags import ThinkTags
+from streaming.dialects.reasoning_details import ReasoningDetails
+from streaming.dialects.reasoning_text import Piece, ReasoningText
 
 _FINISH_REASONS = {
     "stop": FinishReason.STOP,
@@ -28,6 +32,12 @@ _FINISH_REASONS = {
     "function_call": FinishReason.TOOL_CALLS,
     "content_filter": FinishReason.CONTENT_FILTER,
 }
+# These models refuse an assistant's tool calls without reasoning while they think. A space is the least they accept.
+_WANTS_REASONING: Final = re.compile(r"deepseek|kimi", re.IGNORECASE)
+_NO_REASONING: Final = " "
+# Gemini refuses tool calls without its signature. This is the documented value for calls that another model made.
+_WANTS_SIGNATURE: Final = re.compile(r"(?:.*/)?gemini", re.IGNORECASE)
+_NO_SIGNATURE: Final = {"google": {"thought_signature": "skip_thought_signature_validator"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +70,7 @@ class OpenAIChat:
         """The request, asking for a stream that ends with its usage."""
         body: dict[str, Any] = {
             "model": model,
-            "messages": [_message(message) for message in request.messages],
+            "messages": [_message(message, model) for message in conversation(request.messages)],
             "stream": True,
             "stream_options": {"include_usage": True},
         }
@@ -96,24 +106,36 @@ class OpenAIChat:
             body["metadata"] = dict(request.metadata)
         return encoded(body)
 
-    def decoder(self) -> OpenAIChatDecoder:
+    def decoder(self, habits: ModelHabits | None = None) -> OpenAIChatDecoder:
         """A decoder for one response."""
-        return OpenAIChatDecoder()
+        return OpenAIChatDecoder(habits)
 
 
-def _message(message: Message) -> dict[str, Any]:
+def _message(message: Message, model: str) -> dict[str, Any]:
     if message.role == "tool":
         return {"role": "tool", "tool_call_id": message.tool_call_id or "", "content": message.content}
     if not message.tool_calls:
         return {"role": message.role, "content": message.content}
-    return {
-        "role": message.role,
-        "content": message.content or None,
-        "tool_calls": [
-            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-            for call in message.tool_calls
-        ],
-    }
+    calls: list[dict[str, Any]] = []
+    for call in message.tool_calls:
+        calls.append({"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}})
+        if call.state is not None:
+            calls[-1] |= call.state
+    if _WANTS_SIGNATURE.match(model):
+        calls[0].setdefault("extra_content", _NO_SIGNATURE)
+    state = dict(message.state.data) if message.state is not None else {}
+    places = state.pop("call_places", {})
+    if details := state.get("reasoning_details"):
+        state["reasoning_details"] = [_with_own_id(entry, places, message) for entry in details]
+    if _WANTS_REASONING.search(model):
+        state.setdefault("reasoning_content", _NO_REASONING)
+    return {"role": message.role, "content": message.content or None, **state, "tool_calls": calls}
+
+
+def _with_own_id(entry: dict[str, Any], places: Mapping[str, int], message: Message) -> dict[str, Any]:
+    """`entry` with the id of its tool call in this request, if it names a call by the id that the provider gave."""
+    place = places.get(str(entry.get("id")))
+    return entry if place is None else {**entry, "id": message.tool_calls[place].id}
 
 
 class OpenAIChatDecoder(JsonPayloadDecoder):
@@ -122,11 +144,13 @@ class OpenAIChatDecoder(JsonPayloadDecoder):
     Only the first choice counts. Payloads after `[DONE]` are ignored.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, habits: ModelHabits | None = None) -> None:
+        super().__init__(habits)
         self._choice: object = None
         self._calls = OpenAIToolCalls()
-        self._tags = ThinkTags()
+        self._reasoning_text = ReasoningText(self._habits.reasoning)
+        self._thoughts: list[str] = []
+        self._details = ReasoningDetails()
 
     def _plain_text(self, events: bytes) -> str | None:
         chunks = OPENAI_CHAT.decode(events)
@@ -172,15 +196,22 @@ class OpenAIChatDecoder(JsonPayloadDecoder):
         return None
 
     def _read_delta(self, delta: dict[str, Any]) -> None:
-        reasoning = delta.get("reasoning_content") or delta.get("reasoning")
+        reasoning = delta.get("reasoning_content")
+        if reasoning and isinstance(reasoning, str):
+            self._thoughts.append(reasoning)
+        reasoning = reasoning or delta.get("reasoning")
+        if details := delta.get("reasoning_details"):
+            for entry in objects(details):
+                self._details.add(entry)
         if not isinstance(reasoning, str):
-            reasoning = _joined(delta.get("reasoning_details"), "reasoning.text")
+            reasoning = _joined(details, "reasoning.text")
         content = delta.get("content")
         if isinstance(content, list):
             reasoning += _thinking(content)
             content = _joined(content, "text")
         # Most chunks hold one piece of text and nothing else.
         if reasoning:
+            self._reasoning_text.expect_no_tags()
             self._add_reasoning(reasoning)
         if content:
             self._add_answer(content)
@@ -189,28 +220,61 @@ class OpenAIChatDecoder(JsonPayloadDecoder):
         if pieces := delta.get("tool_calls"):
             for piece in self._calls.feed(pieces):
                 self._add_call(piece)
+        if isinstance(call := delta.get("function_call"), dict):  # before `tool_calls`, a message had one call
+            for piece in self._calls.feed([{"index": 0, "function": call}]):
+                self._add_call(piece)
 
     def _add_answer(self, text: object) -> None:
-        if self._tags.over:
+        if not isinstance(text, str) or not text:
+            return
+        if self._reasoning_text.is_answer(text):
             self._add_text(text)
-        elif isinstance(text, str) and text:
-            reasoning, answer = self._tags.feed(text)
-            self._add_reasoning(reasoning)
-            self._add_text(answer)
+        else:
+            self._add_pieces(self._reasoning_text.feed(text))
 
-    def _flush(self) -> None:
-        reasoning, answer = self._tags.close()
-        self._add_reasoning(reasoning)
-        self._add_text(answer)
-        super()._flush()
+    def _add_pieces(self, pieces: list[Piece]) -> None:
+        for kind, text in pieces:
+            match kind:
+                case "reasoning":
+                    self._add_reasoning(text)
+                case "answer":
+                    self._add_text(text)
+                case "call":
+                    self._add_call(ToolCallDelta(self._calls.open(text), name=text))
+                case "arguments":
+                    self._add_call(ToolCallDelta(self._calls.count - 1, arguments=text))
+
+    def _flush(self, *, cut: bool) -> None:
+        self._add_pieces(self._reasoning_text.close(cut=cut))
+        super()._flush(cut=cut)
+
+    def _state(self) -> dict[str, Any]:
+        state: dict[str, Any] = {}
+        if not self._called:
+            return state
+        if self._thoughts:
+            state["reasoning_content"] = "".join(self._thoughts)
+        if self._details.entries:
+            state["reasoning_details"] = self._details.entries
+            state["call_places"] = self._calls.places()
+        return state
 
     def _read_usage(self, payload: dict[str, Any], choice: dict[str, Any] | None) -> None:
         vendor = payload.get("x_groq")
         for place in (payload, choice, vendor):
             usage = place.get("usage") if isinstance(place, dict) else None
             if isinstance(usage, dict):
-                self._add_usage(count(usage.get("prompt_tokens")), count(usage.get("completion_tokens")))
+                self._add_usage(count(usage.get("prompt_tokens")), _written(usage))
                 return
+
+
+def _written(usage: dict[str, Any]) -> int:
+    """The tokens that the model wrote, its reasoning included. xAI counts reasoning only in the total."""
+    written, details = count(usage.get("completion_tokens")), usage.get("completion_tokens_details")
+    reasoning = count(details.get("reasoning_tokens")) if isinstance(details, dict) else 0
+    if reasoning and count(usage.get("total_tokens")) == count(usage.get("prompt_tokens")) + written + reasoning:
+        written += reasoning
+    return written
 
 
 def _joined(parts: object, kind: str) -> str:

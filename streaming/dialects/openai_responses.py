@@ -9,10 +9,12 @@ provider runs are ignored. The API has no stop sequences: `ChatRequest.stop` has
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from streaming.chat import ChatRequest, ErrorDelta, FinishReason, Message, ToolCallDelta
+from streaming.dialects.base import ModelHabits
+from streaming.dialects.conversation import conversation
 from streaming.dialects.payload_decoder import JsonPayloadDecoder, count, encoded, objects
 from streaming.dialects.plain_text import OPENAI_RESPONSES
 
@@ -25,9 +27,14 @@ _INCOMPLETE = {
 
 @dataclass(frozen=True, slots=True)
 class OpenAIResponses:
-    """Asks for responses that the provider does not store. Without `takes_temperature` no temperature is sent."""
+    """Asks for responses that the provider does not store. Without `takes_temperature` no temperature is sent.
+
+    With `returns_reasoning` it asks for the reasoning in encrypted form and sends it back in the next request, so that
+    the model does not reason again after its tool calls. Models that do not reason refuse to be asked.
+    """
 
     takes_temperature: bool = True
+    returns_reasoning: bool = False
     name = "openai-responses"
     structured_output = True
 
@@ -47,10 +54,12 @@ class OpenAIResponses:
         """The request, asking for a stream."""
         body: dict[str, Any] = {
             "model": model,
-            "input": [item for message in request.messages for item in _items(message)],
+            "input": [item for message in conversation(request.messages) for item in _items(message)],
             "stream": True,
             "store": False,
         }
+        if self.returns_reasoning:
+            body["include"] = ["reasoning.encrypted_content"]
         if request.tools:
             body["tools"] = [
                 {
@@ -80,29 +89,33 @@ class OpenAIResponses:
             body["temperature"] = request.temperature
         return encoded(body)
 
-    def decoder(self) -> OpenAIResponsesDecoder:
+    def decoder(self, habits: ModelHabits | None = None) -> OpenAIResponsesDecoder:
         """A decoder for one response."""
-        return OpenAIResponsesDecoder()
+        return OpenAIResponsesDecoder(habits)
 
 
 def _items(message: Message) -> list[dict[str, Any]]:
     if message.role == "tool":
         return [{"type": "function_call_output", "call_id": message.tool_call_id or "", "output": message.content}]
-    items: list[dict[str, Any]] = []
+    # Each reasoning item, before the call with this number. It has no id: the provider stores nothing under it.
+    reasoning = message.state.data.get("reasoning", ()) if message.state is not None else ()
+    items: list[dict[str, Any]] = [item for place, item in reasoning if place == 0]
     if message.content or not message.tool_calls:
         items.append({"role": message.role, "content": message.content})
-    return items + [
-        {"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.arguments}
-        for call in message.tool_calls
-    ]
+    for number, call in enumerate(message.tool_calls):
+        items += [item for place, item in reasoning if place == number and number > 0]
+        items.append({"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.arguments})
+    return items
 
 
 @dataclass(slots=True)
 class _OpenCall:
-    """A function call in progress: our index, and whether a piece of its arguments came."""
+    """A function call in progress: our index, its name, and the arguments so far."""
 
     index: int
-    arguments_came: bool = False
+    name: str = ""
+    arguments: list[str] = field(default_factory=list)
+    closed: bool = False
 
 
 class OpenAIResponsesDecoder(JsonPayloadDecoder):
@@ -111,11 +124,12 @@ class OpenAIResponsesDecoder(JsonPayloadDecoder):
     A `done` event repeats what its deltas said; it is used only if there were no deltas.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, habits: ModelHabits | None = None) -> None:
+        super().__init__(habits)
         self._calls: list[_OpenCall] = []
         self._call_at: dict[object, _OpenCall] = {}
         self._parts: set[tuple[object, object, object]] = set()
+        self._reasoning_items: list[tuple[int, dict[str, Any]]] = []
 
     def _plain_text(self, events: bytes) -> str | None:
         deltas = OPENAI_RESPONSES.decode(events)
@@ -159,36 +173,58 @@ class OpenAIResponsesDecoder(JsonPayloadDecoder):
     def _open_item(self, payload: dict[str, Any], item: object) -> _OpenCall | None:
         if not isinstance(item, dict) or item.get("type") != "function_call":
             return None
-        call = _OpenCall(len(self._calls))
+        call = _OpenCall(len(self._calls), _text(item.get("name")))
         self._calls.append(call)
-        # By index and by id: some gateways change the id in each event, and some events lack the index.
-        for key in (payload.get("output_index"), item.get("id")):
+        # By index and by both ids: some gateways change the id in each event, some events lack the index, and
+        # llama.cpp puts the call's id in place of the item's.
+        for key in (payload.get("output_index"), item.get("id"), item.get("call_id")):
             if isinstance(key, int | str):
                 self._call_at[key] = call
-        identity, name = item.get("call_id") or item.get("id"), item.get("name")
-        self._add_call(ToolCallDelta(call.index, _text(identity) or None, _text(name) or None))
+        identity = item.get("call_id") or item.get("id")
+        self._add_call(ToolCallDelta(call.index, _text(identity) or None, call.name or None))
         self._add_arguments(call, item.get("arguments"))
         return call
 
     def _close_item(self, payload: dict[str, Any], item: object) -> None:
-        if isinstance(item, dict) and item.get("type") == "function_call":
-            known = self._call_of({"output_index": payload.get("output_index"), "item_id": item.get("id")})
-            self._complete_arguments(known or self._open_item(payload, item), item.get("arguments"))
+        if not isinstance(item, dict):
+            return
+        if item.get("type") == "function_call":
+            call = self._find(payload.get("output_index"), item.get("id"), item.get("call_id"))
+            if call is None:
+                # Some gateways give the finished item other ids and no index.
+                name = item.get("name")
+                call = next((call for call in self._calls if not call.closed and call.name == name), None)
+            call = call or self._open_item(payload, item)
+            self._complete_arguments(call, item.get("arguments"))
+            if call is not None:
+                call.closed = True
+        elif item.get("type") == "reasoning" and item.get("encrypted_content"):
+            kept = {key: item[key] for key in ("type", "summary", "encrypted_content") if key in item}
+            self._reasoning_items.append((len(self._calls), {"summary": [], **kept}))
 
     def _call_of(self, payload: dict[str, Any]) -> _OpenCall | None:
-        for key in (payload.get("output_index"), payload.get("item_id")):
-            if isinstance(key, int | str) and key in self._call_at:
-                return self._call_at[key]
-        return None
+        """The call of an event; the latest one that is open if the event names none that is known."""
+        known = self._find(payload.get("output_index"), payload.get("item_id"), payload.get("call_id"))
+        return known or next((call for call in reversed(self._calls) if not call.closed), None)
+
+    def _find(self, *keys: object) -> _OpenCall | None:
+        found = (self._call_at.get(key) for key in keys if isinstance(key, int | str))
+        return next((call for call in found if call is not None), None)
 
     def _add_arguments(self, call: _OpenCall | None, piece: object) -> None:
         if call is not None and isinstance(piece, str) and piece:
-            call.arguments_came = True
+            call.arguments.append(piece)
             self._add_call(ToolCallDelta(call.index, arguments=piece))
 
     def _complete_arguments(self, call: _OpenCall | None, arguments: object) -> None:
-        if call is not None and not call.arguments_came:
-            self._add_arguments(call, arguments)
+        """Add what the pieces lacked of `arguments`, which are whole."""
+        if call is not None and isinstance(arguments, str):
+            came = "".join(call.arguments)
+            if arguments.startswith(came):
+                self._add_arguments(call, arguments[len(came) :])
+
+    def _state(self) -> dict[str, Any]:
+        return {"reasoning": self._reasoning_items} if self._reasoning_items and self._called else {}
 
     # ---- the end ----------------------------------------------------------------------------------------------------
 

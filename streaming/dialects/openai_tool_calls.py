@@ -3,33 +3,91 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Any
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from streaming.chat import ToolCallDelta
+
+_SIGN: Final = re.compile(r'\\.|["{}\[\]]', re.DOTALL)
+
+
+@dataclass(slots=True)
+class _Arguments:
+    """The arguments of one call so far, and where their JSON object ends. Each character is read once."""
+
+    text: list[str] = field(default_factory=list)
+    _unread: list[str] = field(default_factory=list)
+    _depth: int = 0
+    _in_string: bool = False
+    _complete: bool = False
+
+    def add(self, piece: str) -> None:
+        self.text.append(piece)
+        self._unread.append(piece)
+
+    @property
+    def open(self) -> bool:
+        """Whether an object has begun and is not closed."""
+        return not self.complete and self._depth > 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether the object is closed."""
+        text = "".join(self._unread)
+        self._unread.clear()
+        if _ends_in_escape(text):  # the backslash waits for the character that it escapes
+            self._unread.append("\\")
+            text = text[:-1]
+        for match in _SIGN.finditer(text):
+            sign = match[0]
+            if sign == '"':
+                self._in_string = not self._in_string
+            elif not self._in_string and sign in "{[":
+                self._depth += 1
+            elif not self._in_string and sign in "}]":
+                self._depth -= 1
+                self._complete = self._complete or self._depth <= 0
+        return self._complete
 
 
 @dataclass(slots=True)
 class _OpenCall:
-    """A tool call in progress: our index, its id, and whether its name was returned."""
+    """A tool call in progress: our index, its name and ids. Some servers change the id in each piece."""
 
     index: int
-    id: str | None
-    named: bool
+    name: str | None = None
+    ids: set[str] = field(default_factory=set)
+    arguments: _Arguments = field(default_factory=_Arguments)
+
+    def continues(self, name: str | None, identity: str | None, arguments: str) -> bool:
+        """Whether a piece with this name continues the call, instead of opening another one."""
+        if name is None:
+            return True
+        if self.name is None:
+            return identity is None or not self.ids or identity in self.ids
+        if name != self.name:
+            return False
+        if identity is not None and self.ids and identity not in self.ids:
+            # Another id and a name open a call, unless an object is open and the piece begins none.
+            return self.arguments.open and not arguments.lstrip().startswith("{")
+        return not self.arguments.complete or not arguments.strip() or arguments == "".join(self.arguments.text)
 
 
 class OpenAIToolCalls:
     """The tool calls of one response, numbered from 0 in the order in which they were opened.
 
-    A piece belongs to the call with its `index`. Without an index it belongs to the call with its id, or, without an
-    id, to the latest. A piece whose id differs from that of the call at its index opens another call: some servers
-    give every call index 0.
+    Index, id, name and the arguments so far say together to which call a piece belongs. A piece without a name
+    continues a call: that of its id, else that of its index, else the latest. A piece with a name opens a call, unless
+    it repeats the name of the call at its place while the arguments of that call are not complete.
     """
 
     def __init__(self) -> None:
         self.count = 0
-        self._calls: dict[int, _OpenCall] = {}
-        self._latest: int | None = None
+        self._at: dict[int, _OpenCall] = {}
+        self._by_id: dict[str, _OpenCall] = {}
+        self._latest: _OpenCall | None = None
 
     def feed(self, pieces: object) -> list[ToolCallDelta]:
         """The deltas for the `tool_calls` of one chunk. Anything but a list of objects adds nothing."""
@@ -38,6 +96,16 @@ class OpenAIToolCalls:
         deltas = [self._feed_piece(piece) for piece in pieces if isinstance(piece, dict)]
         return [delta for delta in deltas if delta is not None]
 
+    def open(self, name: str) -> int:
+        """Open a call that came in another form. Returns its index."""
+        call = self._latest = _OpenCall(self.count, name)
+        self.count += 1
+        return call.index
+
+    def places(self) -> dict[str, int]:
+        """The index of the call of each id that the server sent."""
+        return {identity: call.index for identity, call in self._by_id.items()}
+
     def _feed_piece(self, piece: dict[str, Any]) -> ToolCallDelta | None:
         identity = _text(piece.get("id")) or None
         function = piece.get("function")
@@ -45,30 +113,63 @@ class OpenAIToolCalls:
         name = _text(function.get("name")) or None
         arguments = function.get("arguments")
         arguments = json.dumps(arguments) if isinstance(arguments, dict) else _text(arguments)
+        extra = piece.get("extra_content")
+        state = {"extra_content": extra} if isinstance(extra, dict) and extra else None
 
-        key = piece.get("index")
-        if not isinstance(key, int) or isinstance(key, bool):
-            key = self._key_without_index(identity)
-        self._latest = key
-        call = self._calls.get(key)
-        if call is None or (identity is not None and call.id is not None and identity != call.id):
-            call = self._calls[key] = _OpenCall(self.count, identity, named=name is not None)
+        index = piece.get("index")
+        if not isinstance(index, int) or isinstance(index, bool):
+            index = None
+        call = self._call_of(index, identity, name, arguments)
+        if call is None:
+            if name is None and not arguments.strip() and state is None and (index is None or identity is None):
+                return None  # nothing in it
+            call = self._latest = _OpenCall(self.count)
             self.count += 1
-            return ToolCallDelta(call.index, identity, name, arguments)
-        new_id = identity if call.id is None else None
-        new_name = None if call.named else name
-        call.id = call.id or new_id
-        call.named = call.named or new_name is not None
-        return ToolCallDelta(call.index, new_id, new_name, arguments) if new_id or new_name or arguments else None
+        elif name is not None and call.arguments.complete and arguments.strip():
+            arguments = ""  # the whole call is repeated
+        return self._added(call, index, identity, name, arguments, state)
 
-    def _key_without_index(self, identity: str | None) -> int:
-        if identity is None and self._latest is not None:
-            return self._latest
-        for key, call in self._calls.items():
-            if identity is not None and call.id == identity:
-                return key
-        # Negative, so that it cannot equal an index from the server.
-        return -1 - self.count
+    def _added(
+        self,
+        call: _OpenCall,
+        index: int | None,
+        identity: str | None,
+        name: str | None,
+        arguments: str,
+        state: Mapping[str, Any] | None,
+    ) -> ToolCallDelta | None:
+        self._latest = call
+        if index is not None:
+            self._at[index] = call
+        new_id = identity if not call.ids else None
+        new_name = name if call.name is None else None
+        if identity is not None:
+            call.ids.add(identity)
+            self._by_id[identity] = call
+        call.name = call.name or name
+        if arguments:
+            call.arguments.add(arguments)
+        if new_id or new_name or arguments or state:
+            return ToolCallDelta(call.index, new_id, new_name, arguments, state)
+        return None
+
+    def _call_of(self, index: int | None, identity: str | None, name: str | None, arguments: str) -> _OpenCall | None:
+        """The call that the piece continues, or None if it opens another one."""
+        known = self._by_id.get(identity) if identity is not None else None
+        if known is None and index is not None:
+            known = self._at.get(index)
+        if known is None and name is None:
+            latest = self._latest
+            if latest is None or (index is not None and identity is not None and not arguments.strip()):
+                return None  # a call whose name follows
+            return latest
+        if known is None and index is None and identity is None:
+            known = self._latest
+        return known if known is not None and known.continues(name, identity, arguments) else None
+
+
+def _ends_in_escape(text: str) -> bool:
+    return (len(text) - len(text.rstrip("\\"))) % 2 == 1
 
 
 def _text(value: object) -> str:

@@ -13,15 +13,21 @@ from streaming.chat import (
     ErrorDelta,
     FinishDelta,
     FinishReason,
+    ProviderState,
     ReasoningDelta,
+    StateDelta,
     ToolCall,
     ToolCallDelta,
     UsageDelta,
 )
-from streaming.dialects.base import provider_error
+from streaming.dialects.base import ModelHabits, provider_error
 from streaming.dialects.sse import ServerSentEvent
 
 _DONE = "[DONE]"
+# An error without `error` around it, as web frameworks and gateways write it, has no other keys.
+_BARE_ERROR_KEYS = frozenset(
+    ("detail", "message", "code", "status", "statusCode", "status_code", "title", "path", "timestamp", "request_id")
+)
 
 
 class JsonPayloadDecoder(ABC):
@@ -30,7 +36,8 @@ class JsonPayloadDecoder(ABC):
     A dialect implements `_read`, which reads one payload and calls `_add_...`, `_finish` and `_fail`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, habits: ModelHabits | None = None) -> None:
+        self._habits = habits or ModelHabits()
         self.finished = False
         self.complete = False
         self._failed = False
@@ -40,6 +47,9 @@ class JsonPayloadDecoder(ABC):
         self._content = SurrogateMender()
         self._reasoning = SurrogateMender()
         self._usage: UsageDelta | None = None
+        # The calls that have no arguments so far, by index.
+        self._bare: set[int] = set()
+        self._call_has_state = False
 
     def feed_text_events(self, events: bytes) -> list[Delta] | None:
         """The deltas of whole events that are one piece of text each. None, with nothing read, if one is another."""
@@ -48,8 +58,8 @@ class JsonPayloadDecoder(ABC):
         self._add_answer(text)
         return self._given()
 
-    def feed(self, event: ServerSentEvent) -> list[Delta]:
-        """The deltas of one event, in order."""
+    def feed(self, event: ServerSentEvent, *, cut: bool = False) -> list[Delta]:
+        """The deltas of one event, in order. With `cut` the stream ended inside it; invalid JSON is then ignored."""
         if self.complete:
             return []
         text = (event.data if event.error is None else event.error).strip()
@@ -62,6 +72,8 @@ class JsonPayloadDecoder(ABC):
                 payload = json.loads(text)
             except (ValueError, RecursionError):
                 payload = None
+            if payload is None and (cut or self.finished):
+                return []  # the answer was cut, or it is complete and only its usage is lost
             if event.error is not None or event.event == "error":
                 self._fail(self._error((payload.get("error") or payload) if isinstance(payload, dict) else text))
             else:
@@ -73,7 +85,7 @@ class JsonPayloadDecoder(ABC):
         if not self.complete:
             self.complete = True
             if not (self.finished or self._failed):
-                self._flush()
+                self._flush(cut=True)
                 self._fail(ErrorDelta("The stream ended before the answer did.", "cut", retryable=True))
         return self._given()
 
@@ -97,8 +109,13 @@ class JsonPayloadDecoder(ABC):
         return provider_error(error)
 
     def _take(self, payload: object) -> None:
-        if isinstance(payload, dict):
-            self._read(payload)
+        if isinstance(payload, list) and (faults := [part["error"] for part in objects(payload) if part.get("error")]):
+            self._fail(self._error(faults[0]))  # as Google's APIs report errors
+        elif isinstance(payload, dict):
+            if payload.keys() <= _BARE_ERROR_KEYS and (message := payload.get("detail") or payload.get("message")):
+                self._fail(self._error({**payload, "message": message}))
+            else:
+                self._read(payload)
         else:
             self._fail(ErrorDelta("The provider sent a payload that is not a JSON object.", "invalid_payload", True))
 
@@ -130,9 +147,14 @@ class JsonPayloadDecoder(ABC):
                 _well_formed(delta.id),
                 _well_formed(delta.name),
                 well_formed(delta.arguments),
-                _well_formed(delta.signature),
+                delta.state,
             )
         )
+        self._call_has_state = self._call_has_state or delta.state is not None
+        if delta.name:
+            self._bare.add(delta.index)
+        if delta.arguments.strip():
+            self._bare.discard(delta.index)
 
     def _add_usage(self, input_tokens: int, output_tokens: int) -> None:
         """Add the token counts so far, unless they are zero or unchanged."""
@@ -143,20 +165,37 @@ class JsonPayloadDecoder(ABC):
 
     def _finish(self, reason: FinishReason) -> None:
         """The model has stopped. Only the first call has an effect."""
-        self._flush()
+        self._flush(cut=reason is not FinishReason.STOP and reason is not FinishReason.TOOL_CALLS)
         if not self.finished and not self._failed:
             self.finished = True
             # Some servers send `stop` after tool calls, and some APIs have no reason for tool calls.
             if reason is FinishReason.STOP and self._called:
                 reason = FinishReason.TOOL_CALLS
+            if reason is FinishReason.TOOL_CALLS:
+                # The calls are complete, so these have no arguments.
+                self._deltas += [ToolCallDelta(index, arguments="{}") for index in sorted(self._bare)]
+            if (data := self._state()) or self._call_has_state:
+                self._deltas.append(StateDelta(ProviderState(self._habits.origin, data)))
             self._deltas.append(FinishDelta(reason))
 
-    def _fail(self, error: ErrorDelta) -> None:
-        self._failed = True
-        self._deltas.append(error)
+    def _state(self) -> dict[str, Any]:
+        """What the provider wants back with the message; see `ProviderState`. Empty if there is nothing."""
+        return {}
 
-    def _flush(self) -> None:
-        """Add U+FFFD for first halves of surrogate pairs whose second half did not come."""
+    def _fail(self, error: ErrorDelta) -> None:
+        """The answer has failed. Nothing that follows counts."""
+        if not self._failed:
+            self._flush(cut=True)
+            self._deltas.append(error)
+        self._failed = True
+        self.complete = True
+
+    def _flush(self, *, cut: bool) -> None:
+        """Add what was held back, before the answer ends; `cut` if the model did not stop by itself.
+
+        First halves of surrogate pairs whose second half did not come become U+FFFD.
+        """
+        del cut
         if reasoning := self._reasoning.mend("", last=True):
             self._deltas.append(ReasoningDelta(reasoning))
         if content := self._content.mend("", last=True):

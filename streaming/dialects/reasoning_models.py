@@ -26,5 +26,5 @@ def fitted(dialect: Dialect, *, reasoning: bool) -> Dialect:
             field = "max_completion_tokens" if reasoning else "max_tokens"
             return replace(dialect, max_tokens_field=field, takes_temperature=not reasoning)
         case OpenAIResponses():
-            return replace(dialect, takes_temperature=not reasoning)
+            return replace(dialect, takes_temperature=not reasoning, returns_reasoning=reasoning)
     return dialect

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import httpx
@@ -12,7 +12,7 @@ import trio
 from pydantic import SecretStr
 
 from streaming.chat import ChatRequest, Delta, ErrorDelta, UsageDelta
-from streaming.dialects import DIALECTS, Dialect
+from streaming.dialects import DIALECTS, Dialect, ModelHabits, ReasoningHabit, own_state
 from streaming.http import HttptoolsTransport, environment_transports
 from streaming.model.body import RequestBody, TimedReader
 from streaming.model.decoder import ResponseDecoder
@@ -90,6 +90,8 @@ class ChatModel:
     def __init__(self, client: httpx.AsyncClient, config: ModelConfig) -> None:
         self._client = client
         self._config = config
+        origin = f"{config.dialect.name} {config.name} {config.url}"
+        self._habits = ModelHabits(origin, ReasoningHabit.of_model(config.name))
 
     def __repr__(self) -> str:
         return f"<ChatModel {self._config.name!r} ({self._config.dialect.name})>"
@@ -116,7 +118,7 @@ class ChatModel:
         response = await self._open(request, deadline)
         reader = TimedReader(response)
         try:
-            async with aclosing(self._batches(response, reader, deadline)) as batches:
+            async with aclosing(self._batches(reader, deadline)) as batches:
                 yield batches
         finally:
             await _abandon(response, reader.chunks)
@@ -129,7 +131,8 @@ class ChatModel:
         headers = {**dialect.headers(key), "Accept-Encoding": "identity"}
         if not config.keepalive:
             headers["Connection"] = "close"
-        body = dialect.body(request, config.name)
+        messages = own_state(request.messages, self._habits.origin)
+        body = dialect.body(replace(request, messages=messages), config.name)
         outgoing = self._client.build_request(
             "POST",
             config.url.rstrip("/") + dialect.path(config.name),
@@ -170,15 +173,12 @@ class ChatModel:
             await _abandon(response, chunks)
         return bytes(body[:_MAX_ERROR_BODY])
 
-    async def _batches(
-        self, response: httpx.Response, reader: TimedReader, deadline: float
-    ) -> AsyncGenerator[list[Delta], None]:
+    async def _batches(self, reader: TimedReader, deadline: float) -> AsyncGenerator[list[Delta], None]:
         config = self._config
         limit = config.first_token_timeout_s
         begun = False
         decoder = ResponseDecoder(
-            config.dialect.decoder(),
-            event_stream=not response.headers.get("content-type", "").startswith("application/json"),
+            config.dialect.decoder(self._habits),
             max_bytes=config.max_response_bytes,
             max_event_bytes=config.max_event_bytes,
         )
@@ -189,6 +189,9 @@ class ChatModel:
                 chunk = await reader.read(deadline)
             except httpx.ReadTimeout:
                 failure = _too_late(limit)
+            except httpx.TransportError as error:
+                # A connection that breaks in the middle of a body cuts the answer, as its regular end would.
+                failure = None if isinstance(error, httpx.NetworkError | httpx.ProtocolError) else _failure(error)
             except httpx.HTTPError as error:
                 failure = _failure(error)
             if failure is not None:

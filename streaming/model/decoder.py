@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from streaming.chat import Delta, ErrorDelta
 from streaming.dialects import PayloadDecoder, ServerSentEvent, SseDecoder
 
 _BLANK_LINE: Final = b"\n\n"
+_BOM: Final = b"\xef\xbb\xbf"
+_TRUNCATED: Final = "Input data was truncated"  # what msgspec says of a prefix of a JSON document
 
 
 class ResponseDecoder:
     """Decodes a body as it arrives. Input from the peer never raises an exception: faults are `ErrorDelta`s.
 
-    With `event_stream` false the body is one JSON document, from a server that ignored `stream`. A body of more
-    than `max_bytes` ends in `ErrorDelta` code `too_large`, and so does an event of more than `max_event_bytes`.
+    The first byte says what the body is, because content types are often wrong: a JSON document, from a server that
+    ignored `stream` or reports an error, a web page, or else an event stream. A body of more than `max_bytes` ends in
+    `ErrorDelta` code `too_large`, and so does an event of more than `max_event_bytes`.
     """
 
-    def __init__(
-        self, payloads: PayloadDecoder, *, event_stream: bool = True, max_bytes: int, max_event_bytes: int
-    ) -> None:
+    def __init__(self, payloads: PayloadDecoder, *, max_bytes: int, max_event_bytes: int) -> None:
         self._payloads = payloads
-        self._sse = SseDecoder(max_event_bytes=max_event_bytes) if event_stream else None
+        # None until the first byte, and for a body that is one document.
+        self._sse: SseDecoder | None = None
+        self._is_document = False
         self._document = bytearray()
         self._left = max_bytes
         self._max_event_bytes = max_event_bytes
@@ -47,8 +52,7 @@ class ResponseDecoder:
         if self._left < 0:
             return [self._too_large()]
         if self._sse is None:
-            self._document += chunk
-            return []
+            return self._begin(chunk)
         if len(chunk) > self._max_event_bytes:
             return self._feed(self._sse, chunk)
         # Most reads are whole events of text.
@@ -78,11 +82,29 @@ class ResponseDecoder:
         if self._failed:
             return []
         if self._sse is None:
-            last: ServerSentEvent | None = ServerSentEvent(self._document.decode("utf-8", "replace"))
+            document = ServerSentEvent(self._document.decode("utf-8-sig", "replace"))
+            deltas = self._payloads.feed(document, cut=_is_truncated(document.data))
         else:
             last = self._sse.close()
-        deltas = [] if last is None else self._payloads.feed(last)
+            deltas = [] if last is None else self._payloads.feed(last, cut=True)
         return deltas + self._payloads.close()
+
+    def _begin(self, chunk: bytes) -> list[Delta]:
+        """Read bytes of a body that is no event stream, or whose first byte has not come yet."""
+        self._document += chunk
+        if self._is_document:
+            return []
+        begun = bytes(self._document)
+        first = begun.removeprefix(_BOM).lstrip()[:1]
+        if first == b"<":
+            self._failed = True
+            return [ErrorDelta("The provider sent a web page instead of an answer.", "web_page", retryable=True)]
+        self._is_document = first in (b"{", b"[")
+        if self._is_document or not first:
+            return []
+        self._document.clear()
+        self._sse = SseDecoder(max_event_bytes=self._max_event_bytes)
+        return self._feed(self._sse, begun)
 
     def _feed(self, sse: SseDecoder, chunk: bytes) -> list[Delta]:
         if self._failed:
@@ -98,3 +120,14 @@ class ResponseDecoder:
     def _too_large(self) -> ErrorDelta:
         self._failed = True
         return ErrorDelta("The answer is larger than the server accepts.", "too_large")
+
+
+def _is_truncated(document: str) -> bool:
+    """Whether `document` is the beginning of a JSON document, or empty."""
+    try:
+        msgspec.json.decode(document.encode("utf-8", "replace"))
+    except msgspec.DecodeError as error:
+        return str(error) == _TRUNCATED
+    except RecursionError:
+        return False
+    return False

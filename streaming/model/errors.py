@@ -62,7 +62,7 @@ def error_of_status(status: int, body: bytes, headers: Mapping[str, str] | None 
 def error_of_delta(delta: ErrorDelta) -> ModelError:
     """The error for a fault that was reported inside the answer."""
     if delta.code == "cut":
-        return ModelError(ErrorCode.MODEL_ERROR, "The model's answer broke off. Try again.", retryable=True)
+        return ModelError(ErrorCode.MODEL_CUT, "The model's answer broke off. Try again.", retryable=True)
     identifier = f" ({delta.code})" if delta.code and _is_identifier(delta.code) else ""
     if delta.retryable:
         return ModelError(

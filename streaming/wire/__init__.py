@@ -49,7 +49,7 @@ from streaming.wire.frames import (
     WsToolError,
     WsUsage,
 )
-from streaming.wire.inbound import FrameError, decode_client_frame
+from streaming.wire.inbound import FrameError, FrameSubject, decode_client_frame
 from streaming.wire.server import (
     SERVER_FRAME,
     AnswerFinish,
@@ -91,6 +91,7 @@ __all__ = [
     "Entity",
     "ErrorCode",
     "FrameError",
+    "FrameSubject",
     "MemoryTier",
     "MutationOp",
     "Optional",

@@ -23,6 +23,7 @@ class ErrorCode(StrEnum):
     MODEL_BUSY = "model_busy"
     MODEL_UNAVAILABLE = "model_unavailable"
     MODEL_ERROR = "model_error"
+    MODEL_CUT = "model_cut"
     MODEL_TIMEOUT = "model_timeout"
     EMPTY_ANSWER = "empty_answer"
     ANSWER_CUT = "answer_cut"

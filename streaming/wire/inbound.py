@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+from typing import Any, Final
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
+from pydantic_core import from_json
 
 from parser import well_formed_json
 from streaming.wire.client import CLIENT_FRAME, ClientFrame
 from streaming.wire.codes import ErrorCode
+from streaming.wire.frames import WsFrameType
+
+_FRAME_TYPES: Final = frozenset(WsFrameType)
+_ID_FIELDS: Final = ("request_id", "call_id", "data_id", "memory_id")
+# The fields of `FrameSubject` in a text that is not JSON; inside a string their quotes would be escaped.
+_FIELD: Final = re.compile(r'(?<!\\)"(request_id|call_id|data_id|memory_id|type)"\s*:\s*"([^"\\]{1,64})"')
+
+
+@dataclass(frozen=True, slots=True)
+class FrameSubject:
+    """What an invalid frame was about, as far as it could still be read. The client finds its open call with it."""
+
+    frame_type: WsFrameType | None = None
+    request_id: UUID | None = None
+    call_id: UUID | None = None
+    data_id: UUID | None = None
+    memory_id: UUID | None = None
 
 
 class FrameError(Exception):
-    """An invalid inbound frame. Code, message and `request_id` are sent to the client in an `error` frame.
+    """An invalid inbound frame. Code, message and the fields of `subject` are sent to the client in an `error`."""
 
-    `request_id` is the frame's, if it could be read: it tells the client which request was refused.
-    """
-
-    def __init__(self, code: ErrorCode, message: str, request_id: UUID | None = None) -> None:
+    def __init__(self, code: ErrorCode, message: str, subject: FrameSubject | None = None) -> None:
         super().__init__(message)
         self.code = code
-        self.request_id = request_id
-
-
-class _Correlation(BaseModel):
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-    request_id: UUID | None = None
+        self.subject = subject or FrameSubject()
 
 
 def decode_client_frame(text: str) -> ClientFrame:
@@ -39,11 +51,30 @@ def decode_client_frame(text: str) -> ClientFrame:
         return CLIENT_FRAME.validate_json(text)
     except ValidationError as error:
         code, message = _explain(error)
+    raise FrameError(code, message, _subject(text))
+
+
+def _subject(text: str) -> FrameSubject:
+    fields: dict[str, Any] = {}
     try:
-        request_id = _Correlation.model_validate_json(text).request_id
-    except ValidationError:
-        request_id = None
-    raise FrameError(code, message, request_id)
+        frame = from_json(text)
+        if isinstance(frame, dict):
+            fields = frame
+    except ValueError:
+        for match in _FIELD.finditer(text):
+            fields.setdefault(match[1], match[2])
+    return FrameSubject(_frame_type(fields.get("type")), *(_uuid(fields.get(name)) for name in _ID_FIELDS))
+
+
+def _frame_type(value: object) -> WsFrameType | None:
+    return WsFrameType(value) if isinstance(value, str) and value in _FRAME_TYPES else None
+
+
+def _uuid(value: object) -> UUID | None:
+    try:
+        return UUID(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
 def _explain(error: ValidationError) -> tuple[ErrorCode, str]:

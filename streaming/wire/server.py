@@ -238,11 +238,17 @@ class WsDraining(_ServerFrame):
 
 
 class WsError(_ServerFrame):
+    """An error that answers a frame carries the type of that frame and its ids, if they could be read."""
+
     type: Literal[WsFrameType.ERROR] = WsFrameType.ERROR
     code: ErrorCode
     message: str
     retryable: bool = False
+    frame_type: Optional[WsFrameType] = None
     request_id: Optional[UUID] = None
+    call_id: Optional[UUID] = None
+    data_id: Optional[UUID] = None
+    memory_id: Optional[UUID] = None
 
 
 ServerFrame = Annotated[

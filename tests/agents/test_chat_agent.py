@@ -92,8 +92,8 @@ async def test_a_tool_round_and_then_the_answer(models: Models) -> None:
     assert [(mutation.op, mutation.id) for mutation in turn.mutations] == [("update", "t1")]
     assert turn.usage == Usage(250, 50)
     *_, asked, first, second = server.requests[1].body["messages"]
-    assert [call["id"] for call in asked["tool_calls"]] == ["call_0", "call_1"]
-    assert [message["tool_call_id"] for message in (first, second)] == ["call_0", "call_1"]
+    assert [call["id"] for call in asked["tool_calls"]] == ["call00001", "call00002"]
+    assert [message["tool_call_id"] for message in (first, second)] == ["call00001", "call00002"]
     assert json.loads(first["content"]) == TASKS.data
     assert json.loads(second["content"]) == done
 
@@ -195,7 +195,7 @@ async def test_results_and_usage_before_a_model_failure_are_kept(models: Models)
         assert await anext(tokens) == "I made"
         with pytest.raises(ModelError) as caught:
             await anext(tokens)
-    assert caught.value.code is ErrorCode.MODEL_ERROR
+    assert caught.value.code is ErrorCode.MODEL_CUT
     assert turn.usage == Usage(150, 25)
     assert [mutation.id for mutation in turn.mutations] == ["t1"]
 
@@ -259,7 +259,7 @@ async def test_reasoning_is_shown_as_a_separate_block_only_if_set(models: Models
     ]
 
 
-async def test_reasoning_before_a_tool_round_is_closed_and_not_sent_back(models: Models) -> None:
+async def test_reasoning_before_a_tool_round_is_closed_and_no_text_of_the_next_call(models: Models) -> None:
     server, model = models
     server.reply([*REASONED, *asks(("list_tasks", {}))], text_stream("So."))
     device = ScriptedDevice({"list_tasks": TASKS})
@@ -267,4 +267,7 @@ async def test_reasoning_before_a_tool_round_is_closed_and_not_sent_back(models:
     block, rest = answer.split("\n", 1)
     assert json.loads(block) == {"type": "text", "content": 'He said "[{\\}].'}
     assert rest == "So."
+    asked = server.requests[1].body["messages"][-2]
+    assert asked["content"] is None
+    assert asked.pop("reasoning_content", 'He said "[{\\}].') == 'He said "[{\\}].'
     assert "He said" not in json.dumps(server.requests[1].body)

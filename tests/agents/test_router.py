@@ -32,7 +32,7 @@ async def test_the_call_is_small_and_limited_to_the_names(models: Models) -> Non
     await classify_intent(model, "and that one?", history, usage=Usage(), limits=AgentLimits(router_history=2))
     body = server.requests[0].body
     system, *rest = body["messages"]
-    assert [message["content"] for message in rest] == ["earlier 7", "earlier 8", "and that one?"]
+    assert [message["content"] for message in rest] == ["earlier 7\n\nearlier 8\n\nand that one?"]
     assert all(f"- {spec.name}: {spec.purpose}" in system["content"] for spec in AGENTS.values())
     assert body["response_format"]["json_schema"]["schema"] == intent_schema()
     assert intent_schema()["properties"]["agent"]["enum"] == list(AGENTS)
@@ -75,7 +75,7 @@ async def test_a_long_history_is_left_out(models: Models) -> None:
     history = [Message("user", "x" * 100_000), Message("assistant", "short")]
     await classify_intent(model, "and that one?", history, usage=Usage())
     contents = [message["content"] for message in server.requests[0].body["messages"]]
-    assert contents[1:] == ["short", "and that one?"]
+    assert contents[1:] == ["and that one?"]  # and no history starts with the assistant
 
 
 async def test_a_late_model_delays_routing_only_to_the_deadline(models: Models, mock_clock: MockClock) -> None:

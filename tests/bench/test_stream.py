@@ -59,9 +59,7 @@ def test_the_model_server_writes_what_our_dialect_reads() -> None:
     ).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200")
     assert body.endswith(b"0\r\n\r\n")
-    decoder = ResponseDecoder(
-        DIALECTS["openai-chat"].decoder(), event_stream=True, max_bytes=1 << 20, max_event_bytes=1 << 20
-    )
+    decoder = ResponseDecoder(DIALECTS["openai-chat"].decoder(), max_bytes=1 << 20, max_event_bytes=1 << 20)
     deltas = [*decoder.feed(dechunked(body[:-5])), *decoder.close()]
     text = "".join(delta.text for delta in deltas if isinstance(delta, ContentDelta))
     assert text.count(" ") == 40 + TOKENS_PER_BLOCK

@@ -163,7 +163,7 @@ async def test_a_failed_request_leaves_its_sibling_untouched(database: str) -> N
         end = await broken.finish()
         assert end.status == "failed"
         assert end.error is not None
-        assert end.error.code is ErrorCode.MODEL_ERROR
+        assert end.error.code is ErrorCode.MODEL_CUT
         assert broken.text == "half "
         go_on.set()
         assert (await slow.finish()).status == "completed"

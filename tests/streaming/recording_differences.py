@@ -11,9 +11,17 @@ _OWN_TOOLS = "the extractor counts the provider's own tools, which are not ours 
 _SPLIT_ARGUMENTS = "the extractor takes every piece of a call that is streamed by JSON paths for a call"
 _REFUSAL = "a refusal is what the person is to read; the extractor leaves it out"
 _PARTS = "the extractor counts the characters of the parts' JSON, not of their text"
+_XAI_USAGE = "reasoning tokens are in the total only, and the extractor does not add them"
 _GROQ_USAGE = "the usage is in `x_groq`, where the extractor does not look"
 
 DIFFERENT: dict[tuple[str, str], str] = {
+    ("xai-grok-3-mini-xai-text-v2", "usage"): _XAI_USAGE,
+    ("xai-grok-3-mini-xai-text", "usage"): _XAI_USAGE,
+    ("xai-grok-3-mini-xai-tool-call-v2", "usage"): _XAI_USAGE,
+    ("xai-grok-3-mini-xai-tool-call", "usage"): _XAI_USAGE,
+    ("openrouter-muse-spark-1.1-tools-streaming-variant-d", "tool_calls"): (
+        "a complete call without arguments is given `{}`, which tools can read"
+    ),
     ("groq-deepseek-r1-distill-llama-70b-groq-model-thinking-part-iter", "usage"): _GROQ_USAGE,
     ("groq-llama3-8b-8192-chat-streaming-legacy", "usage"): _GROQ_USAGE,
     ("groq-deepseek-r1-distill-llama-70b-groq-model-thinking-part-iter", "text"): _TAGS,

@@ -15,7 +15,15 @@ from server.devices.pending import PendingReplies
 from server.devices.registry import DeviceRegistry
 from server.telemetry.live import LiveSocket
 from server.telemetry.metrics import Metrics
-from streaming.wire import ServerFrame, WsDataResponse, WsToolCall, WsToolCancel, WsToolError, WsToolResult
+from streaming.wire import (
+    ServerFrame,
+    WsDataRequest,
+    WsDataResponse,
+    WsToolCall,
+    WsToolCancel,
+    WsToolError,
+    WsToolResult,
+)
 from streaming.wire.codes import CloseCode
 
 USER = uuid4()
@@ -182,7 +190,8 @@ async def test_an_item_that_the_device_does_not_have(fields: dict[str, object], 
         async def answer() -> None:
             await trio.testing.wait_all_tasks_blocked()
             (asked,) = link.sent
-            link.data_replies.answer(asked.data_id, WsDataResponse.model_validate({"data_id": asked.data_id, **fields}))  # type: ignore[union-attr]  # a data_request
+            assert isinstance(asked, WsDataRequest)
+            link.data_replies.answer(asked.data_id, WsDataResponse.model_validate({"data_id": asked.data_id, **fields}))
 
         nursery.start_soon(answer)
         found = await remote(registry).fetch("task", "t1")

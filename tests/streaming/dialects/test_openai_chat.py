@@ -87,14 +87,16 @@ def test_a_request_with_everything() -> None:
             "role": "assistant",
             "content": None,
             "tool_calls": [
-                {"id": "c1", "type": "function", "function": {"name": "list_tasks", "arguments": '{"limit": 3}'}}
+                {"id": "call00001", "type": "function", "function": {"name": "list_tasks", "arguments": '{"limit": 3}'}}
             ],
         },
-        {"role": "tool", "tool_call_id": "c1", "content": '{"items": []}'},
+        {"role": "tool", "tool_call_id": "call00001", "content": '{"items": []}'},
         {
             "role": "assistant",
             "content": "Looking.",
-            "tool_calls": [{"id": "c2", "type": "function", "function": {"name": "get_task", "arguments": "{}"}}],
+            "tool_calls": [
+                {"id": "call00002", "type": "function", "function": {"name": "get_task", "arguments": "{}"}}
+            ],
         },
     ]
     tool = {"name": "list_tasks", "description": "Lists tasks.", "parameters": schema}
@@ -287,7 +289,7 @@ TOOL_CALLS: dict[str, tuple[list[dict[str, Any]], list[tuple[str, str, str]]]] =
             call(id="b", name="g"),
             call(id="a", arguments="3"),
         ],
-        [("a", "f", "123"), ("b", "g", "")],
+        [("a", "f", "123"), ("b", "g", "{}")],
     ),
     "no index and no id": ([call(name="f", arguments="{"), call(arguments="}")], [("call_0", "f", "{}")]),
     "the id is empty later": (

@@ -13,7 +13,9 @@ from streaming.chat import (
     ErrorDelta,
     FinishDelta,
     FinishReason,
+    ProviderState,
     ReasoningDelta,
+    StateDelta,
     ToolCall,
     ToolCallAssembler,
     ToolCallDelta,
@@ -21,7 +23,6 @@ from streaming.chat import (
 )
 from streaming.dialects import DIALECTS
 from streaming.dialects.sse import ServerSentEvent
-from streaming.dialects.think_tags import ThinkTags
 
 RESPONSES, ANTHROPIC, GEMINI = "openai-responses", "anthropic-messages", "gemini-native"
 STOP = FinishDelta(FinishReason.STOP)
@@ -228,8 +229,11 @@ def test_gemini_parts_usage_and_signature() -> None:
         ),
     )
     assert deltas[:2] == [ReasoningDelta("hm"), ContentDelta("Hi")]
-    assert calls_in(deltas) == [ToolCall("f1", "get", '{"id": 1}', "sig"), ToolCall("call_1", "all", "{}")]
-    assert deltas[-2:] == [UsageDelta(4, 5), CALLED]
+    assert calls_in(deltas) == [
+        ToolCall("f1", "get", '{"id": 1}', {"thoughtSignature": "sig"}),
+        ToolCall("call_1", "all", "{}"),
+    ]
+    assert deltas[-3:] == [UsageDelta(4, 5), StateDelta(ProviderState("")), CALLED]
 
 
 @pytest.mark.parametrize(
@@ -279,29 +283,3 @@ def streamed(*pieces: dict[str, Any]) -> str:
 )
 def test_gemini_arguments_by_json_paths(pieces: list[dict[str, Any]], arguments: dict[str, Any]) -> None:
     assert json.loads(streamed(*pieces)) == arguments
-
-
-# ---- reasoning in tags ----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "reasoning", "answer"),
-    [
-        ("<think>\nhm\n</think>\n\nHi", "\nhm\n", "Hi"),
-        ("\n <think>hm</think>Hi <think>no</think>", "hm", "Hi <think>no</think>"),
-        ("<think></think>\n", "", ""),
-        ("<think>a </thin b </think>c", "a </thin b ", "c"),
-        ("<think>never </thi", "never </thi", ""),
-        ("<thin", "", "<thin"),
-        ('  {"a": "<think>"}', "", '  {"a": "<think>"}'),
-        ("<thinking>x", "", "<thinking>x"),
-        ("", "", ""),
-    ],
-)
-def test_think_tags_at_every_split(text: str, reasoning: str, answer: str) -> None:
-    for at in range(len(text) + 1):
-        for parts in ([text[:at], text[at:]], list(text)):
-            tags = ThinkTags()
-            pairs = [tags.feed(part) for part in parts] + [tags.close()]
-            assert "".join(pair[0] for pair in pairs) == reasoning
-            assert "".join(pair[1] for pair in pairs) == answer

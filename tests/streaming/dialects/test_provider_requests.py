@@ -19,7 +19,10 @@ ASKED = (
     Message(
         "assistant",
         "",
-        tool_calls=(ToolCall("c1", "list_tasks", '{"limit": 3}', "sig"), ToolCall("c2", "get_task", "{}")),
+        tool_calls=(
+            ToolCall("c1", "list_tasks", '{"limit": 3}', {"thoughtSignature": "sig"}),
+            ToolCall("c2", "get_task", "{}"),
+        ),
     ),
     Message("tool", '{"items": []}', tool_call_id="c1"),
     Message("tool", "none", tool_call_id="c2"),
@@ -63,15 +66,14 @@ def test_a_responses_request_with_everything() -> None:
     written = body("openai-responses", FULL)
     assert written["input"] == [
         {"role": "system", "content": "be brief"},
-        {"role": "system", "content": ""},
         {"role": "user", "content": "list"},
-        {"type": "function_call", "call_id": "c1", "name": "list_tasks", "arguments": '{"limit": 3}'},
-        {"type": "function_call", "call_id": "c2", "name": "get_task", "arguments": "{}"},
-        {"type": "function_call_output", "call_id": "c1", "output": '{"items": []}'},
-        {"type": "function_call_output", "call_id": "c2", "output": "none"},
+        {"type": "function_call", "call_id": "call00001", "name": "list_tasks", "arguments": '{"limit": 3}'},
+        {"type": "function_call", "call_id": "call00002", "name": "get_task", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "call00001", "output": '{"items": []}'},
+        {"type": "function_call_output", "call_id": "call00002", "output": "none"},
         {"role": "assistant", "content": "Looking."},
-        {"type": "function_call", "call_id": "c3", "name": "get_task", "arguments": "not JSON"},
-        {"type": "function_call_output", "call_id": "c3", "output": "gone"},
+        {"type": "function_call", "call_id": "call00003", "name": "get_task", "arguments": "not JSON"},
+        {"type": "function_call_output", "call_id": "call00003", "output": "gone"},
     ]
     tool = {"type": "function", "name": "list_tasks", "description": "Lists tasks.", "parameters": SCHEMA}
     assert written["tools"] == [{**tool, "strict": False}]
@@ -88,25 +90,25 @@ def test_an_anthropic_request_with_everything() -> None:
         {
             "role": "assistant",
             "content": [
-                {"type": "tool_use", "id": "c1", "name": "list_tasks", "input": {"limit": 3}},
-                {"type": "tool_use", "id": "c2", "name": "get_task", "input": {}},
+                {"type": "tool_use", "id": "call00001", "name": "list_tasks", "input": {"limit": 3}},
+                {"type": "tool_use", "id": "call00002", "name": "get_task", "input": {}},
             ],
         },
         {
             "role": "user",
             "content": [
-                {"type": "tool_result", "tool_use_id": "c1", "content": '{"items": []}'},
-                {"type": "tool_result", "tool_use_id": "c2", "content": "none"},
+                {"type": "tool_result", "tool_use_id": "call00001", "content": '{"items": []}'},
+                {"type": "tool_result", "tool_use_id": "call00002", "content": "none"},
             ],
         },
         {
             "role": "assistant",
             "content": [
                 {"type": "text", "text": "Looking."},
-                {"type": "tool_use", "id": "c3", "name": "get_task", "input": {}},
+                {"type": "tool_use", "id": "call00003", "name": "get_task", "input": {}},
             ],
         },
-        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c3", "content": "gone"}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "call00003", "content": "gone"}]},
     ]
     assert written["tools"] == [{"name": "list_tasks", "description": "Lists tasks.", "input_schema": SCHEMA}]
     assert written["output_config"] == {"format": {"type": "json_schema", "schema": SCHEMA}}
@@ -180,8 +182,7 @@ def test_anthropic_turns_begin_with_the_person_and_hold_no_empty_text() -> None:
         Message("user", "b"),
     )
     written = body("anthropic-messages", ChatRequest(history, temperature=1.7))
-    texts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
-    assert written["messages"] == [{"role": "user", "content": texts}]
+    assert written["messages"] == [{"role": "user", "content": [{"type": "text", "text": "a\n\nb"}]}]
     assert written["temperature"] == 1.0
 
 

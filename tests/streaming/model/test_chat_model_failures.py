@@ -54,9 +54,9 @@ GARBAGE = {"error": {"message": f"no {PROMPT} for {KEY}", "code": KEY}}
         ([Head(500, "text/html"), Send(b"<h1>" + b"x" * 100_000)], ErrorCode.MODEL_UNAVAILABLE, True, "HTTP 500"),
         ([Head(400), Send(b'{"error"'), Close()], ErrorCode.MODEL_ERROR, False, "HTTP 400"),
         ([Close()], ErrorCode.MODEL_ERROR, True, "broke"),
-        ([Head(), Close()], ErrorCode.MODEL_ERROR, True, "broke"),
-        ([*text("so"), Close()], ErrorCode.MODEL_ERROR, True, "broke"),
-        (text("so"), ErrorCode.MODEL_ERROR, True, "broke off"),
+        ([Head(), Close()], ErrorCode.MODEL_CUT, True, "broke off"),
+        ([*text("so"), Close()], ErrorCode.MODEL_CUT, True, "broke off"),
+        (text("so"), ErrorCode.MODEL_CUT, True, "broke off"),
         ([*text("so"), sse(GARBAGE), *end()], ErrorCode.MODEL_ERROR, False, "failed while answering."),
         (
             [*text("so"), sse({"error": {"message": PROMPT, "type": "server_error"}})],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,7 @@ from streaming.wire import (
     WsStreamText,
 )
 from streaming.wire.codes import CloseCode, ErrorCode
-from streaming.wire.inbound import FrameError, decode_client_frame
+from streaming.wire.inbound import FrameError, FrameSubject, decode_client_frame
 from tests.streaming.sample_frames import CLIENT_FRAMES, ID, SERVER_FRAMES
 
 SECRET = "s3cret-v@lue"
@@ -110,10 +111,43 @@ def test_refusals(text: str, code: ErrorCode, says: str) -> None:
     assert SECRET not in str(error) + repr(error) + repr(error.__context__)
 
 
-def test_a_refusal_names_its_request() -> None:
+def subject_of(text: str) -> FrameSubject:
     with pytest.raises(FrameError) as raised:
-        decode_client_frame(json.dumps({"type": "home_request", "request_id": ID}))
-    assert str(raised.value.request_id) == ID
+        decode_client_frame(text)
+    return raised.value.subject
+
+
+@pytest.mark.parametrize(
+    ("frame_type", "field"),
+    [
+        ("home_request", "request_id"),
+        ("popup_request", "request_id"),
+        ("tool_result", "call_id"),
+        ("data_response", "data_id"),
+        ("memory_forget", "memory_id"),
+    ],
+)
+def test_a_refusal_names_what_the_frame_was_about(frame_type: str, field: str) -> None:
+    expected = FrameSubject(WsFrameType(frame_type), **{field: UUID(ID)})
+    frame = {"type": frame_type, field: ID, "ok": "what", "items": 5, "message": "", "scope": 1}
+    if frame_type != "memory_forget":
+        assert subject_of(json.dumps(frame)) == expected
+    # Also of a text that is not JSON, whether the end or the middle of it is wrong.
+    text = json.dumps({"type": frame_type, field: ID, "data": "x"})
+    assert subject_of(text[:-1]) == expected
+    assert subject_of(text.replace('"x"', "NaN?")) == expected
+
+
+def test_an_id_that_is_text_of_the_person_is_not_the_frames() -> None:
+    said = json.dumps({"type": "home_request", "message": f'"call_id": "{ID}"'})
+    assert subject_of(said[:-1]) == FrameSubject(WsFrameType.HOME_REQUEST)
+    inner = {"type": "tool_result", "data": {"call_id": ID}}
+    assert subject_of(json.dumps(inner)) == FrameSubject(WsFrameType.TOOL_RESULT)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "5", "{", '{"type":"nonsense","call_id":"no"}', '{"type":5,"call_id":5}'])
+def test_nothing_is_invented_about_an_unreadable_frame(text: str) -> None:
+    assert subject_of(text) == FrameSubject()
 
 
 @pytest.mark.parametrize("sample", CLIENT_FRAMES, ids=lambda sample: sample["type"])

@@ -1,5 +1,5 @@
 // Generated from docs/protocol/schema.json by `make schema`; not for editing.
-// sha256 of that file: e6114a1877e53d0e5f3fb205a0397fe8a4caf16963f4114f748f2bfae48f0b1f
+// sha256 of that file: 75691510cb4408af995a289dfe798c30dcf0186fcfe2e737cf67feebd06db81e
 
 /**
  * The shadcn/ui chart components of the client.
@@ -47,6 +47,7 @@ export type ErrorCode =
   | "model_busy"
   | "model_unavailable"
   | "model_error"
+  | "model_cut"
   | "model_timeout"
   | "empty_answer"
   | "answer_cut"
@@ -83,6 +84,45 @@ export type ServerFrame =
   | WsAuthExpiring
   | WsDraining
   | WsError;
+/**
+ * Every value of `type` on the wire.
+ */
+export type WsFrameType =
+  | "device_hello"
+  | "device_ready"
+  | "home_request"
+  | "popup_request"
+  | "cancel"
+  | "watch"
+  | "unwatch"
+  | "stream_start"
+  | "popup_domain"
+  | "block_open"
+  | "stream_text"
+  | "stream_block"
+  | "stream_end"
+  | "request_result"
+  | "tool_call"
+  | "tool_cancel"
+  | "tool_accepted"
+  | "tool_result"
+  | "tool_ack"
+  | "approval_request"
+  | "approval"
+  | "approval_closed"
+  | "data_request"
+  | "data_response"
+  | "mutation"
+  | "mutation_ack"
+  | "changes_seen"
+  | "memory_forget"
+  | "memory_forgotten"
+  | "ping"
+  | "pong"
+  | "auth_refresh"
+  | "auth_expiring"
+  | "draining"
+  | "error";
 
 /**
  * `data` has one object a point; every key of `config` names a numeric series in it, in which null is a gap.
@@ -662,6 +702,9 @@ export interface WsDraining {
   type: "draining";
   retry_after_ms: number;
 }
+/**
+ * An error that answers a frame carries the type of that frame and its ids, if they could be read.
+ */
 export interface WsError {
   /**
    * Rises by one per frame of the session, from 1.
@@ -671,7 +714,11 @@ export interface WsError {
   code: ErrorCode;
   message: string;
   retryable: boolean;
+  frame_type?: WsFrameType;
   request_id?: string;
+  call_id?: string;
+  data_id?: string;
+  memory_id?: string;
 }
 /**
  * Every row is as long as `headers`.

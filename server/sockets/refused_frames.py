@@ -1,0 +1,59 @@
+"""Error frames for a device's frames that cannot be used, and the calls of this server that such a frame answered."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from server.devices import PendingReplies
+from streaming.wire import (
+    ErrorCode,
+    FrameError,
+    WsDataResponse,
+    WsError,
+    WsFrameType,
+    WsToolError,
+    WsToolResult,
+)
+
+_MAX_FAULT_CHARS: Final = 500
+
+
+def refuse_frame(
+    error: FrameError, tools: PendingReplies[WsToolResult], data: PendingReplies[WsDataResponse]
+) -> WsError:
+    """The error frame that answers an invalid frame.
+
+    If the frame was the reply to a call of this server, that call fails now instead of at its deadline.
+    """
+    subject = error.subject
+    fault = WsToolError(code="invalid_reply", message=f"The device's reply is not valid: {error}"[:_MAX_FAULT_CHARS])
+    if subject.frame_type is WsFrameType.TOOL_RESULT and subject.call_id is not None:
+        tools.answer(subject.call_id, WsToolResult(call_id=subject.call_id, ok=False, error=fault))
+    if subject.frame_type is WsFrameType.DATA_RESPONSE and subject.data_id is not None:
+        data.answer(subject.data_id, WsDataResponse(data_id=subject.data_id, error=fault))
+    return WsError(
+        code=error.code,
+        message=str(error),
+        frame_type=subject.frame_type,
+        request_id=subject.request_id,
+        call_id=subject.call_id,
+        data_id=subject.data_id,
+        memory_id=subject.memory_id,
+    )
+
+
+def unknown_call(frame: WsToolResult | WsDataResponse) -> WsError:
+    """The error frame for a reply that no call of this server waits for."""
+    if isinstance(frame, WsToolResult):
+        return WsError(
+            code=ErrorCode.UNKNOWN_CALL,
+            message=f"No tool call {frame.call_id} is waiting for a result of this device.",
+            frame_type=frame.type,
+            call_id=frame.call_id,
+        )
+    return WsError(
+        code=ErrorCode.UNKNOWN_CALL,
+        message=f"No data request {frame.data_id} is waiting for a response.",
+        frame_type=frame.type,
+        data_id=frame.data_id,
+    )

@@ -1,0 +1,65 @@
+"""The conversation as every provider accepts it: roles that alternate, ids that the server made, no foreign state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from streaming.chat import Message
+
+
+def conversation(messages: Sequence[Message]) -> list[Message]:
+    """`messages` in the form that the strictest provider accepts.
+
+    - Neighbouring messages of one role are one message, except the results of tools. Blank ones are left out.
+    - The first message that is not from the system is the user's: what the assistant said before is left out.
+    - Ids of calls are the server's own: nine letters and digits, which every provider accepts, numbered in the order of
+      the conversation. So an id is the same in every call of a model for one request, whichever provider answers.
+    """
+    joined: list[Message] = []
+    user_spoke = False
+    for message in messages:
+        user_spoke = user_spoke or message.role == "user"
+        if not user_spoke and message.role in ("assistant", "tool"):
+            continue
+        if message.role in ("system", "assistant") and not message.content.strip() and not message.tool_calls:
+            continue
+        if joined and joined[-1].role == message.role and message.role != "tool":
+            joined[-1] = _join(joined[-1], message)
+        else:
+            joined.append(message)
+    return _with_own_ids(joined)
+
+
+def own_state(messages: Iterable[Message], origin: str) -> tuple[Message, ...]:
+    """`messages` without the state that another model than `origin` sent: no model accepts that of another one."""
+    return tuple(
+        message if message.state is not None and message.state.origin == origin else _without_state(message)
+        for message in messages
+    )
+
+
+def _without_state(message: Message) -> Message:
+    if message.state is None and not any(call.state for call in message.tool_calls):
+        return message
+    return replace(message, state=None, tool_calls=tuple(replace(call, state=None) for call in message.tool_calls))
+
+
+def _join(first: Message, second: Message) -> Message:
+    content = "\n\n".join(text for text in (first.content, second.content) if text.strip())
+    # A message without calls has no state that a provider insists on.
+    state = second.state if second.tool_calls else first.state
+    return replace(first, content=content, tool_calls=first.tool_calls + second.tool_calls, state=state)
+
+
+def _with_own_ids(messages: list[Message]) -> list[Message]:
+    own: dict[str, str] = {}
+    result: list[Message] = []
+    for message in messages:
+        for identity in (*(call.id for call in message.tool_calls), message.tool_call_id):
+            if identity is not None and identity not in own:
+                own[identity] = f"call{len(own) + 1:05d}"
+        calls = tuple(replace(call, id=own[call.id]) for call in message.tool_calls)
+        identity = None if message.tool_call_id is None else own[message.tool_call_id]
+        result.append(replace(message, tool_calls=calls, tool_call_id=identity))
+    return result

@@ -1,0 +1,331 @@
+"""Reasoning inside a model's text: open models write it between tags, in front of the answer or between its parts.
+
+Some chat templates put the opening tag in the prompt, so that the answer has only the closing tag. Whether text without
+an opening tag is reasoning is known only when the closing tag comes. To hold back every such answer would delay all of
+them, so text is held back only if its first words, or an earlier answer of the same model, suggest reasoning.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Kind = Literal["reasoning", "answer", "call", "arguments"]
+Piece = tuple[Kind, str]
+
+_TAGS: Final = {
+    "<think>": "</think>",
+    "<thinking>": "</thinking>",
+    "<thought>": "</thought>",
+    "<reasoning>": "</reasoning>",
+    "<seed:think>": "</seed:think>",
+    "[THINK]": "[/THINK]",
+    "◁think▷": "◁/think▷",
+    "<|START_THINKING|>": "<|END_THINKING|>",
+}
+_CLOSERS: Final = tuple(_TAGS.values())
+# Harmony, the format of gpt-oss: `<|start|>assistant<|channel|>NAME<|message|>TEXT<|end|>`, one channel after another.
+_HEADS: Final = ("<|start|>", "<|channel|>")
+_MESSAGE: Final = "<|message|>"
+_ENDS: Final = ("<|end|>", "<|return|>", "<|call|>")
+_RECIPIENT: Final = re.compile(r"\bto=(?:functions\.)?([A-Za-z0-9_.-]+)")
+
+# The first words of reasoning. An answer never speaks of "the user"; the other words may also begin an answer.
+_CERTAIN: Final = ("the user", "okay, the user", "okay, so the user", "ok, the user", "用户")
+_LIKELY: Final = (
+    "okay,",
+    "let me think",
+    "let's think",
+    "we need to",
+    "we should",
+    "we have to",
+    "i need to",
+    "i should",
+    "i have to",
+    "thinking process",
+    "好的，用户",
+    "首先",
+)
+_FIRST_WORDS: Final = (*_CERTAIN, *_LIKELY)
+_HELD_CHARS: Final = 400
+_MAX_HEADER_CHARS: Final = 400
+_TAIL_CHARS: Final = 64
+_JSON: Final = '[{"`'  # the first characters of an answer in JSON, also as a string or in a code fence
+_THINKS_BY_NAME: Final = re.compile(r"thinking|qwq|(?:^|[^a-z0-9])r1(?:[^a-z0-9]|$)", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class ReasoningHabit:
+    """What the answers of one model have shown so far. `ReasoningText` reads and updates it.
+
+    `unopened`: its reasoning begins without an opening tag. None means that no answer has shown it yet.
+    """
+
+    unopened: bool | None = None
+
+    @classmethod
+    def of_model(cls, name: str) -> ReasoningHabit:
+        """The first guess, from the name of the model, such as `Qwen3-4B-Thinking-2507`."""
+        return cls(True if _THINKS_BY_NAME.search(name) else None)
+
+
+class ReasoningText:
+    """Separates reasoning from answer in the text of one response, which may be cut anywhere.
+
+    An opening tag counts at the beginning of the text and later at the beginning of a line or after the end of a JSON
+    value; elsewhere it is part of the answer. White space around the tags is dropped.
+    """
+
+    def __init__(self, habit: ReasoningHabit | None = None) -> None:
+        self._habit = habit or ReasoningHabit()
+        self._state: Literal["start", "unopened", "reasoning", "header", "body", "after", "answer"] = "start"
+        self._held = ""
+        self._close = ""
+        self._kind: Kind = "reasoning"
+        self._harmony = False
+        self._native = False
+        # The end of the answer so far, from its last visible piece on.
+        self._tail = ""
+        # Text without an opening tag. It was given as reasoning; without a closing tag it is the answer after all.
+        self._unopened: list[str] = []
+        self._bound: int | None = None
+        # The same for reasoning that an opening tag inside the answer began.
+        self._later: list[str] | None = None
+
+    def is_answer(self, text: str) -> bool:
+        """Whether `text`, the next piece, is part of the answer and no tag can begin in it."""
+        if self._state != "answer" or self._held or "<" in text or "[" in text:
+            return False
+        self._tail = text if not text.isspace() else (self._tail + text)[-_TAIL_CHARS:]
+        return True
+
+    def expect_no_tags(self) -> None:
+        """The provider sends the reasoning apart from the text, so text without an opening tag is the answer."""
+        self._native = True
+
+    def feed(self, text: str) -> list[Piece]:
+        """The pieces of reasoning and answer that `text` adds, in order."""
+        pieces: list[Piece] = []
+        rest: str | None = self._held + text
+        self._held = ""
+        while rest:
+            rest = self._step(rest, pieces)
+        return pieces
+
+    def close(self, *, cut: bool = False) -> list[Piece]:
+        """The text that was held back, after the text ended; `cut` if it ended before the model stopped by itself."""
+        held, self._held = self._held, ""
+        state, self._state = self._state, "answer"
+        match state:
+            case "unopened":
+                if cut and self._bound is None:  # the token limit fell into the reasoning
+                    return [("reasoning", held)]
+                if not cut:
+                    self._habit.unopened = False
+                return [("answer", "".join(self._unopened) + held)]
+            case "reasoning" if self._later is not None:
+                return [("answer", "".join(self._later) + held)]
+            case "reasoning" | "body":
+                return [(self._kind, held)]
+            case "after":
+                return []
+        return [("answer", held)]
+
+    def _step(self, text: str, pieces: list[Piece]) -> str | None:
+        """Read a part of `text`; returns the rest, or None if all was read or held."""
+        match self._state:
+            case "start":
+                return self._begin(text)
+            case "unopened":
+                return self._read_unopened(text, pieces)
+            case "reasoning":
+                return self._read_reasoning(text, pieces)
+            case "header":
+                return self._read_header(text, pieces)
+            case "body":
+                return self._read_body(text, pieces)
+            case "after":
+                return self._go_on(text.lstrip())
+            case "answer":
+                return self._read_answer(text, pieces)
+
+    def _begin(self, text: str) -> str | None:
+        begun = text.lstrip()
+        tag = _opening(begun, (*_TAGS, *_HEADS, *_CLOSERS))
+        if not begun or tag is None:
+            self._held = text
+            return None
+        if tag in _CLOSERS:  # the reasoning came apart from the text, and its closing tag did not
+            self._state = "after"
+            return begun.removeprefix(tag)
+        if tag:
+            return self._open(tag, begun)
+        held = not self._native and begun[0] not in _JSON and self._held_back(begun)
+        if held is None:
+            self._held = text
+            return None
+        self._state = "unopened" if held else "answer"
+        return text
+
+    def _go_on(self, text: str) -> str | None:
+        """Read on after a closing tag: another tag may follow at once."""
+        tag = _opening(text, (*_TAGS, *_HEADS))
+        if not text or tag is None:
+            self._held = text
+            return None
+        if tag:
+            return self._open(tag, text)
+        self._state = "answer"
+        return text
+
+    def _open(self, tag: str, text: str) -> str:
+        if tag in _HEADS:
+            self._harmony, self._state = True, "header"
+        else:
+            self._later = [tag] if self._state == "answer" else None
+            self._state, self._close, self._kind = "reasoning", _TAGS[tag], "reasoning"
+        return text.removeprefix(tag)
+
+    def _held_back(self, begun: str) -> bool | None:
+        """Whether text that begins with `begun` is held back until a closing tag; None if more text decides it."""
+        if self._habit.unopened:
+            return True
+        words = begun[: len(max(_FIRST_WORDS, key=len))].casefold()
+        if words.startswith(_CERTAIN):
+            return True
+        if self._habit.unopened is None and words.startswith(_LIKELY):
+            self._bound = _HELD_CHARS
+            return True
+        if any(first.startswith(words) for first in _FIRST_WORDS):
+            return None
+        return False
+
+    def _read_unopened(self, text: str, pieces: list[Piece]) -> str | None:
+        found = min(((text.find(closer), closer) for closer in _CLOSERS if closer in text), default=None)
+        if found is not None:
+            at, closer = found
+            self._habit.unopened = True
+            pieces.append(("reasoning", text[:at]))
+            self._unopened.clear()
+            self._state = "after"
+            return text[at + len(closer) :]
+        if self._bound is not None:
+            if len(text) > self._bound:
+                self._state = "answer"
+                return text
+            self._held = text
+            return None
+        kept = _possible_tag(text, _CLOSERS)
+        shown = text[: len(text) - kept]
+        self._held = text[len(text) - kept :]
+        if shown:
+            self._unopened.append(shown)
+            pieces.append(("reasoning", shown))
+        return None
+
+    def _read_reasoning(self, text: str, pieces: list[Piece]) -> str | None:
+        reasoning, tag, rest = text.partition(self._close)
+        if not tag:
+            kept = _possible_tag(text, (self._close,))
+            reasoning, self._held = text[: len(text) - kept], text[len(text) - kept :]
+        if reasoning:
+            pieces.append(("reasoning", reasoning))
+            if self._later is not None:
+                self._later.append(reasoning)
+        if not tag:
+            return None
+        self._later = None
+        self._state = "after"
+        return rest
+
+    def _read_header(self, text: str, pieces: list[Piece]) -> str | None:
+        header, tag, rest = text.partition(_MESSAGE)
+        if not tag:
+            if len(text) > _MAX_HEADER_CHARS:  # no header of harmony's
+                self._state = "answer"
+                return text
+            self._held = text
+            return None
+        recipient = _RECIPIENT.search(header)
+        if recipient is not None:
+            pieces.append(("call", recipient[1]))
+            self._kind, self._state = "arguments", "body"
+        elif header.rpartition("<|channel|>")[2].strip().startswith("final"):
+            self._state = "answer"
+        else:
+            self._kind, self._state = "reasoning", "body"
+        return rest
+
+    def _read_body(self, text: str, pieces: list[Piece]) -> str | None:
+        ends = (*_ENDS, *_HEADS)
+        at = min((at for end in ends if (at := text.find(end)) >= 0), default=None)
+        if at is None:
+            kept = _possible_tag(text, ends)
+            at = len(text) - kept
+            self._held = text[at:]
+            rest = None
+        else:
+            rest = text[at:]
+            self._state = "after"
+            for end in _ENDS:
+                rest = rest.removeprefix(end)
+        if at:
+            pieces.append((self._kind, text[:at]))
+        return rest
+
+    def _read_answer(self, text: str, pieces: list[Piece]) -> str | None:
+        begin = 0
+        while (at := _next_sign(text, begin)) >= 0:
+            tags: tuple[str, ...] = (*_ENDS, *_HEADS) if self._harmony else ()
+            if _is_border(self._tail + text[:at]):
+                tags += (*_TAGS, *_HEADS)
+            tag = _opening(text[at:], tags)
+            if tag == "":
+                begin = at + 1
+                continue
+            self._add(text[:at], pieces)
+            text = text[at:]
+            if tag is None:
+                self._held = text
+                return None
+            if tag in _ENDS:
+                self._state = "after"
+                return text.removeprefix(tag)
+            return self._open(tag, text)
+        self._add(text, pieces)
+        return None
+
+    def _add(self, text: str, pieces: list[Piece]) -> None:
+        if text:
+            self._tail = text if not text.isspace() else (self._tail + text)[-_TAIL_CHARS:]
+            pieces.append(("answer", text))
+
+
+def _next_sign(text: str, begin: int) -> int:
+    """The place of the next character that may begin a tag, or -1."""
+    angle, bracket = text.find("<", begin), text.find("[", begin)
+    return min(angle, bracket) if angle >= 0 and bracket >= 0 else max(angle, bracket)
+
+
+def _opening(text: str, tags: tuple[str, ...]) -> str | None:
+    """The one of `tags` that begins `text`, "" if none does, None if more text decides it."""
+    for tag in tags:
+        if text.startswith(tag):
+            return tag
+    return None if any(tag.startswith(text) for tag in tags) else ""
+
+
+def _is_border(before: str) -> bool:
+    """Whether a tag may follow `before`: nothing, a line break, or the end of a JSON value."""
+    visible = before.rstrip()
+    return not visible or visible[-1] in "]}" or "\n" in before[len(visible) :]
+
+
+def _possible_tag(text: str, tags: tuple[str, ...]) -> int:
+    """How many characters at the end of `text` may be the beginning of one of `tags`."""
+    longest = max(len(tag) for tag in tags) - 1
+    for size in range(min(longest, len(text)), 0, -1):
+        if any(len(tag) > size and text.endswith(tag[:size]) for tag in tags):
+            return size
+    return 0
