@@ -27,7 +27,7 @@ export function App() {
     storeAccount(undefined);
     setFault(why);
     setSession((open) => {
-      open?.close();
+      open?.close(why === "");
       return undefined;
     });
   };

@@ -1,4 +1,4 @@
-import { type AnswerSnapshot, TesseraError } from "@tessera/client";
+import { type AnswerFrame, type AnswerSnapshot, applyFrame, newSnapshot, TesseraError } from "@tessera/client";
 import { act, render, screen } from "@testing-library/react";
 import { StrictMode } from "react";
 import { expect, it } from "vitest";
@@ -122,4 +122,28 @@ it.each([
   answer.change({ status: "completed" });
   expect(container.textContent).toContain("word word");
   expect(drawings).toBe(once);
+});
+
+it("goes on over a resume: the blocks keep their elements, and a replay renders nothing twice", () => {
+  const answer = new Script();
+  const apply = (...frames: object[]): void =>
+    answer.change(
+      frames.reduce((snapshot, frame) => applyFrame(snapshot as AnswerSnapshot, frame as AnswerFrame), answer.snapshot),
+    );
+  answer.snapshot = newSnapshot("r1");
+  const { container } = render(<Answer request={answer} />);
+  const start = { type: "stream_start", agent: "task_agent" };
+  const open = { type: "block_open", block: 0, block_type: "text" };
+  const table = { type: "stream_block", block: 1, block_type: "table", data: { headers: ["a"], rows: [[1]] } };
+  apply(start, open, { type: "stream_text", block: 0, chunk: "Good " });
+  const [text] = container.querySelectorAll(".tsr-text");
+  const replay = [start, open, { type: "stream_text", block: 0, chunk: "Good morning", replace: true }, table];
+  apply(...replay);
+  const html = container.innerHTML;
+  expect(container.querySelectorAll(".tsr-text")[0]).toBe(text);
+  expect(container.textContent).toContain("Good morning");
+  apply(...replay);
+  expect(container.innerHTML).toBe(html);
+  apply({ type: "stream_end", status: "completed", mutations: [] });
+  expect(container.querySelector('[role="status"]')?.textContent).toBe("The answer is complete");
 });

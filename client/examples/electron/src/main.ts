@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Answer, type Approval, connect, type Tessera, TesseraError } from "@tessera/client";
+import { type Answer, type Approval, connect, type Store, type Tessera, TesseraError } from "@tessera/client";
+import { fileStore } from "@tessera/client/node";
 import { app, BrowserWindow, dialog, ipcMain, type WebContents } from "electron";
 import { Account, deviceId } from "./account.js";
 import type { AnswerView } from "./bridge.js";
@@ -58,8 +59,29 @@ function show(answer: Answer, page: WebContents): void {
   send();
 }
 
-function serve(tessera: Tessera, account: Account, window: BrowserWindow): void {
+const RUNNING = "running-requests";
+
+/** The ids of the requests that ran when the app was closed. */
+function earlierRequests(store: Store): string[] {
+  return JSON.parse(store.getItem(RUNNING) ?? "[]");
+}
+
+function serve(tessera: Tessera, account: Account, window: BrowserWindow, store: Store): void {
   const running = new Map<string, Answer>();
+  const follow = (answer: Answer, page: WebContents): void => {
+    const save = (): void => store.setItem(RUNNING, JSON.stringify([...running.keys()]));
+    const ended = (): void => {
+      running.delete(answer.requestId);
+      // An answer that is cut off by quitting stays in the list.
+      if (tessera.state.name !== "closed") {
+        save();
+      }
+    };
+    running.set(answer.requestId, answer);
+    save();
+    answer.then(ended, ended);
+    show(answer, page);
+  };
   ipcMain.handle("login", async (_event, email: string, password: string) => {
     try {
       await account.login(email, password);
@@ -74,9 +96,7 @@ function serve(tessera: Tessera, account: Account, window: BrowserWindow): void 
   });
   ipcMain.handle("home", (event, message: string) => {
     const answer = tessera.home(message);
-    running.set(answer.requestId, answer);
-    answer.finally(() => running.delete(answer.requestId)).catch(() => undefined);
-    show(answer, event.sender);
+    follow(answer, event.sender);
     return answer.requestId;
   });
   ipcMain.on("cancel", (_event, requestId: string) => running.get(requestId)?.cancel());
@@ -86,21 +106,31 @@ function serve(tessera: Tessera, account: Account, window: BrowserWindow): void 
     }
   };
   window.webContents.on("did-finish-load", showState);
+  // Answers go on when the app starts again.
+  window.webContents.once("did-finish-load", () => {
+    for (const requestId of earlierRequests(store)) {
+      follow(tessera.request(requestId), window.webContents);
+    }
+  });
   tessera.on("state", showState);
 }
 
 async function start(): Promise<void> {
   const account = new Account();
+  const id = await deviceId();
+  // The journal of tool calls and the changes that are not sent yet survive a restart here.
+  const store = fileStore(join(app.getPath("userData"), "device"));
   const window = openWindow();
   const tessera = connect({
     url: SOCKET_URL,
-    deviceId: await deviceId(),
+    deviceId: id,
+    store,
     client: { name: "tessera-example", version: app.getVersion(), platform: process.platform },
     getToken: (reason) => account.token(reason),
     tools: { task: new Tasks() },
     approve: (call, { signal }) => ask(window, call, signal),
   });
-  serve(tessera, account, window);
+  serve(tessera, account, window, store);
   app.on("window-all-closed", () => {
     tessera.close();
     app.quit();

@@ -1,20 +1,13 @@
-import { type Answer, type Change, connect, type Entity, rest, type Tessera } from "@tessera/client";
+import { type Change, connect, type Entity, rest, type Tessera } from "@tessera/client";
 import type { Item } from "../device/items.js";
 import { sampleItems } from "../device/sample.js";
 import { Store } from "../device/store.js";
 import { toolsOver } from "../device/tools.js";
 import { type Account, chatSessionId, deviceId, type RestClient } from "./account.js";
 import { Approvals } from "./approvals.js";
+import { type Asked, type CardAnswer, Cards, finished } from "./cards.js";
 import { FrameLog } from "./frame-log.js";
 import { ListStore } from "./list-store.js";
-
-/** A request and its answer. `on` is the item of a popup. */
-export interface Asked {
-  readonly id: string;
-  readonly message: string;
-  readonly on: { readonly entity: Entity; readonly item: Item } | undefined;
-  readonly answer: Answer;
-}
 
 /** A notice for the person, such as a change on another device. */
 export interface Notice {
@@ -34,6 +27,7 @@ export class Session {
   readonly device = deviceId();
   readonly api: RestClient;
   readonly tessera: Tessera;
+  readonly #cards: Cards;
   #notices = 0;
 
   constructor(
@@ -47,8 +41,10 @@ export class Session {
       return account.accessToken;
     };
     this.api = rest({ baseUrl: location.origin, getToken: async () => account.accessToken });
+    this.#cards = new Cards(sessionStorage, `tessera.cards.${this.device}`);
     this.tessera = connect({
       url,
+      store: sessionStorage,
       deviceId: this.device,
       client: { name: "Tessera playground", version: "0.1.0", platform: "browser" },
       getToken,
@@ -59,7 +55,12 @@ export class Session {
     this.tessera.on("mutation", (change) => {
       if (this.store.apply(change)) this.notice(`Another device ${PAST[change.op]} a ${change.entity}.`);
     });
+    this.tessera.on("resync", () =>
+      this.notice("This device was away for too long. Some changes of your other devices are missing here."),
+    );
     this.tessera.on("error", (error) => this.notice(error.message));
+    this.#restore();
+    addEventListener("pagehide", this.#cards.save);
   }
 
   /** Ask from the Home view. Without a connection the answer fails immediately. */
@@ -73,12 +74,16 @@ export class Session {
   }
 
   remove(id: string): void {
-    this.asked.change((entries) => entries.filter((entry) => entry.id !== id));
+    this.#change((entries) => entries.filter((entry) => entry.id !== id));
   }
 
-  /** Send a change that the person made by hand to the other devices. Changes made offline stay on this device. */
+  /** Send a change that the person made by hand to the other devices. Without a connection, it is sent later. */
   tell(change: Change): void {
-    if (this.tessera.state.name === "online") this.tessera.mutate(change);
+    try {
+      this.tessera.mutate(change);
+    } catch {
+      this.notice("This browser's storage is full. The change stays on this device.");
+    }
   }
 
   notice(text: string): void {
@@ -91,13 +96,33 @@ export class Session {
     this.notices.change((entries) => entries.filter((entry) => entry.id !== id));
   }
 
-  close(): void {
+  /** Close the connection. `forget`: also delete the answers of this tab. */
+  close(forget: boolean): void {
+    removeEventListener("pagehide", this.#cards.save);
+    if (forget) this.#change(() => []);
+    this.#cards.save(); // before the running answers fail, so that they go on after the next sign-in
     this.tessera.close();
   }
 
-  #add(message: string, on: Asked["on"], answer: Answer): void {
+  /** Show the cards from before a reload. Running answers go on; the server sends what the page has missed. */
+  #restore(): void {
+    const cards = this.#cards.load().map(({ message, on, snapshot }): Asked => {
+      const { requestId: id } = snapshot;
+      const running = snapshot.status === "running";
+      const answer = running ? this.tessera.request(id, { known: snapshot }) : finished(snapshot);
+      return { id, message, on, answer };
+    });
+    this.#change(() => cards);
+  }
+
+  #add(message: string, on: Asked["on"], answer: CardAnswer): void {
     const entry: Asked = { id: answer.requestId, message, on, answer };
-    this.asked.change((entries) => [entry, ...entries]);
+    this.#change((entries) => [entry, ...entries]);
+  }
+
+  #change(change: (entries: readonly Asked[]) => readonly Asked[]): void {
+    this.asked.change(change);
+    this.#cards.follow(this.asked.snapshot);
   }
 }
 

@@ -53,6 +53,7 @@ function Question({ pending: { call, decide }, session, more }: QuestionProps) {
         <p className="muted">
           {call.verb === "delete" ? "You can't undo this." : null}
           {editable ? "You can edit the arguments." : null}
+          {call.otherDevice ? " Another device of yours asks this." : null}
         </p>
         {editable ? (
           <label>

@@ -1,7 +1,8 @@
 import type { AnswerSnapshot } from "@tessera/client";
 import { AnswerView, useAnswer } from "@tessera/react";
 import { useId } from "react";
-import type { Asked, Session } from "../session/session.js";
+import type { Asked } from "../session/cards.js";
+import type { Session } from "../session/session.js";
 import { UsedMemories } from "./UsedMemories.js";
 
 export interface RequestCardProps {
