@@ -145,5 +145,5 @@ it("goes on over a resume: the blocks keep their elements, and a replay renders 
   apply(...replay);
   expect(container.innerHTML).toBe(html);
   apply({ type: "stream_end", status: "completed", mutations: [] });
-  expect(container.querySelector('[role="status"]')?.textContent).toBe("The answer is complete");
+  expect(container.textContent).toContain("The answer is complete");
 });
