@@ -56,8 +56,6 @@ def strict_block(kind: BlockType, source: str, limits: Limits, decoder: Decoder)
         if _may_have_longer(source, limits.string_chars) or too_deep(source, limits.depth):
             return None
         value = decoder.decode(source)
-        if value["type"] != kind.value:
-            return None
         model = _MODELS[kind] if value.get("from") is None else _BOUND.get(kind, _MODELS[kind])
         block = model.model_validate(value)
     except (*DECODE_ERRORS, LookupError, TypeError):  # pydantic's ValidationError is a ValueError

@@ -17,7 +17,7 @@ from parser.states import TRANSITIONS, FastPath, Signal, State
 from parser.strings import TextReader
 from parser.structure import Structure
 from parser.surrogates import SurrogateMender
-from parser.wrappers import answer_texts, texts, untyped
+from parser.wrappers import answer_texts, lone_text, texts, untyped
 from parser.yajl import DECODE_ERRORS, Decoder
 
 EXCERPT = 80
@@ -236,8 +236,10 @@ class HeldObjects(FastPath):
                 self._write_foreign(source[: starts[0]])
                 self._read_pieces(source, starts, self._began)
                 return True
-            value = repaired(source, MOST_WORK - self.repair_work)
-            self._spend(source)
+            value = lone_text(source)
+            if value is None:
+                value = repaired(source, MOST_WORK - self.repair_work)
+                self._spend(source)
         if not isinstance(value, dict):
             return False
         kind = self._scanner.type

@@ -32,6 +32,9 @@ _TOKEN = re.compile(
 )
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _NOT_A_NUMBER = re.compile(rf"(?P<before>[:\[,]{_SPACE})-?(?:NaN|Infinity|nan|inf|undefined)(?={_SPACE}[,}}\]])")
+_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+_WORD = re.compile(r"[^\W_]{2,}")
+_ESCAPED = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)")
 _HALF = re.compile("[\ud800-\udfff]")
 _CUT_END = re.compile(r"[}\]][,\s]*\Z")
 
@@ -50,7 +53,7 @@ def repaired(source: str, budget: int = MOST_WORK) -> dict[str, Any] | None:
         return None
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
-    if not isinstance(value, dict) or not keeps_numbers(cleaned, value):
+    if not isinstance(value, dict) or not keeps_numbers(cleaned, value) or not keeps_words(cleaned, value):
         return None
     # json-repair makes half a surrogate pair of half an escape.
     return value if not any(isinstance(leaf, str) and _HALF.search(leaf) for leaf in _leaves(value)) else None
@@ -98,6 +101,14 @@ def keeps_numbers(source: str, value: Any) -> bool:
         elif any(character.isdigit() for character in bare) and bare.strip("'") not in texts and bare not in texts:
             return False
     return numbers == readable
+
+
+def keeps_words(source: str, value: Any) -> bool:
+    """Whether every word of `source` is in `value`: json-repair drops what it cannot place."""
+    kept = " ".join(str(leaf) for leaf in _leaves(value)) + " None null nan undefined infinity"
+    known = set(_WORD.findall(kept.lower()))
+    written = _ESCAPED.sub(" ", _COMMENT.sub(" ", source))
+    return all(word in known for word in _WORD.findall(written.lower()))
 
 
 def _is_integer(written: str) -> bool:

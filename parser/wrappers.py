@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from parser.blocks import BlockType
+from parser.strings import unescaped
 from parser.vocabulary import ANSWER_KEYS, CONTENT_KEYS, LIST_KEYS, METADATA_KEYS, UNTYPED
 
 _CONTAINERS = ANSWER_KEYS | {"data", "choices", "assistant", "blocks"}
 _DEEPEST = 8
+_LONE = re.compile(
+    r"\{\s*(?P<quote>[\"'])(?P<key>\w{1,64})(?P=quote)\s*:\s*(?P<open>[\"'])(?P<text>.*)(?P=open)\s*\}\s*", re.DOTALL
+)
+_MEMBER = re.compile(r"[\"']\s*,\s*[\"'][^\"']{1,64}[\"']\s*:")
 
 
 def texts(value: Mapping[str, Any], kind: BlockType | None) -> list[str] | None:
@@ -17,6 +23,14 @@ def texts(value: Mapping[str, Any], kind: BlockType | None) -> list[str] | None:
     if kind is BlockType.TEXT:
         return _content(value)
     return _wrapped(value, 0) if kind is None else None
+
+
+def lone_text(source: str) -> dict[str, str] | None:
+    """The one member of a wrapper of text whose quotes are not escaped; None if `source` may be anything else."""
+    match = _LONE.fullmatch(source)
+    if match is None or match["key"] not in ANSWER_KEYS or _MEMBER.search(match["text"]):
+        return None
+    return {match["key"]: unescaped(match["text"])}
 
 
 def answer_texts(value: Mapping[str, Any]) -> list[str]:

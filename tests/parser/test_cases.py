@@ -160,6 +160,7 @@ CASES: dict[str, tuple[str, list[Any]]] = {
     "response": ('{"response":"Hi"}', ["Hi"]),
     "message, pretty": ('{\n  "message": "Hi \\"you\\""\n}', ['Hi "you"']),
     "quotes in a wrapper": ('{"answer":"He said "hi" there"}', ['He said "hi" there']),
+    "quotes and braces in a wrapper": ('{"answer":"He said "a}" there"}', ['He said "a}" there']),
     "single quotes in a wrapper": ("{'answer': 'Hi'}", ["Hi"]),
     "assistant": ('{"role":"assistant","content":"Hi"}', ["Hi"]),
     "content parts": ('{"role":"assistant","content":[{"type":"text","text":"Hi"}]}', ["Hi"]),
@@ -189,6 +190,10 @@ CASES: dict[str, tuple[str, list[Any]]] = {
     "a quotation is no encoded answer": ('"Groceries" is open', ['"Groceries" is open']),
     # what is not for us
     "foreign object": ('{"city":"Paris","zip":75001}', ['{"city":"Paris","zip":75001}']),
+    "foreign object without a bracket, then a block": (
+        '{"a":[1}\n{"type":"text","content":"b"}',
+        ['{"a":[1}\n', "b"],
+    ),
     "foreign array": ('[{"id":1},{"id":2}]', ['[{"id":1},{"id":2}]']),
     "error object": ('{"message":"not found","code":404}', ['{"message":"not found","code":404}']),
     "tool call with blocks in it": (
