@@ -26,7 +26,21 @@ from streaming.dialects.sse import ServerSentEvent
 _DONE = "[DONE]"
 # An error without `error` around it, as web frameworks and gateways write it, has no other keys.
 _BARE_ERROR_KEYS = frozenset(
-    ("detail", "message", "code", "status", "statusCode", "status_code", "title", "path", "timestamp", "request_id")
+    [
+        "detail",
+        "message",
+        "code",
+        "status",
+        "statusCode",
+        "status_code",
+        "title",
+        "path",
+        "timestamp",
+        "request_id",
+        "object",
+        "param",
+        "type",
+    ]
 )
 
 
@@ -112,8 +126,8 @@ class JsonPayloadDecoder(ABC):
         if isinstance(payload, list) and (faults := [part["error"] for part in objects(payload) if part.get("error")]):
             self._fail(self._error(faults[0]))  # as Google's APIs report errors
         elif isinstance(payload, dict):
-            if payload.keys() <= _BARE_ERROR_KEYS and (message := payload.get("detail") or payload.get("message")):
-                self._fail(self._error({**payload, "message": message}))
+            if _is_bare_error(payload):
+                self._fail(self._error({**payload, "message": payload.get("detail") or payload.get("message")}))
             else:
                 self._read(payload)
         else:
@@ -200,6 +214,13 @@ class JsonPayloadDecoder(ABC):
             self._deltas.append(ReasoningDelta(reasoning))
         if content := self._content.mend("", last=True):
             self._deltas.append(ContentDelta(content))
+
+
+def _is_bare_error(payload: dict[str, Any]) -> bool:
+    if not payload.keys() <= _BARE_ERROR_KEYS or not ("detail" in payload or isinstance(payload.get("message"), str)):
+        return False
+    # An event of a type that is not known here is no error.
+    return "type" not in payload or payload.get("object") == "error"
 
 
 def _well_formed(text: str | None) -> str | None:

@@ -100,7 +100,7 @@ class ResponseDecoder:
             self._failed = True
             return [ErrorDelta("The provider sent a web page instead of an answer.", "web_page", retryable=True)]
         self._is_document = first in (b"{", b"[")
-        if self._is_document or not first:
+        if self._is_document or not first or _BOM.startswith(begun):
             return []
         self._document.clear()
         self._sse = SseDecoder(max_event_bytes=self._max_event_bytes)

@@ -1,5 +1,5 @@
 import { TesseraError } from "./errors.js";
-import type { ClientFrame, WsMemoryForgotten } from "./generated/protocol.js";
+import type { ClientFrame, WsError, WsMemoryForgotten } from "./generated/protocol.js";
 import { isUuid } from "./uuid.js";
 
 export type MemoryTier = WsMemoryForgotten["tiers"][number];
@@ -25,7 +25,7 @@ interface Wish {
 }
 
 /**
- * Sends `memory_forget` frames one at a time, because an `error` frame does not name its memory. Each wish settles with
+ * Sends `memory_forget` frames one at a time, because the `error` frames of older servers name no memory. Each wish settles with
  * the server's answer, with an error that may belong to it, or after the timeout.
  */
 export class Forgetting {
@@ -59,8 +59,16 @@ export class Forgetting {
   }
 
   /** Process an error frame. Returns whether it may belong to a `memory_forget`. */
-  refused(error: TesseraError): boolean {
-    if (error.requestId !== undefined || !REFUSALS.has(error.code) || this.#wishes.length === 0) {
+  refused(error: TesseraError, { frame_type: frameType, memory_id: memoryId }: Partial<WsError> = {}): boolean {
+    const [first] = this.#wishes;
+    if (error.requestId !== undefined || first === undefined) {
+      return false;
+    }
+    const named = memoryId ?? undefined;
+    const other =
+      (frameType ?? "memory_forget") !== "memory_forget" ||
+      (named ?? first.memoryId.toLowerCase()) !== first.memoryId.toLowerCase();
+    if (other || (named === undefined && frameType !== "memory_forget" && !REFUSALS.has(error.code))) {
       return false;
     }
     this.#wishes.shift()?.reject(error);

@@ -34,6 +34,9 @@ interface Running {
 // The server knows an accepted request for longer than this, so a request that it does not list was never accepted.
 const SEND_AGAIN_MS = 600_000;
 
+/** Error codes of a frame that the server could not read. Such an error has the frame's id only if it could be found. */
+const UNREADABLE: ReadonlySet<string> = new Set(["invalid_frame", "unknown_type"]);
+
 /** The running requests of one device and their answers. They outlive a lost connection. */
 export class Requests {
   readonly #running = new Map<string, Running>();
@@ -109,8 +112,8 @@ export class Requests {
     return !begun(snapshot) && Date.now() - askedAt < SEND_AGAIN_MS;
   }
 
-  /** Process an error frame. Returns whether it belongs to a request. */
-  refused(error: TesseraError): boolean {
+  /** Process an error frame that answers a frame of type `frameType`. Returns whether it belongs to a request. */
+  refused(error: TesseraError, frameType?: string): boolean {
     const running = error.requestId === undefined ? undefined : this.#running.get(error.requestId);
     if (error.code === "unknown_request") {
       if (running?.watching) {
@@ -122,8 +125,19 @@ export class Requests {
     if (error.code === "rate_limited" && error.requestId === undefined) {
       return this.#unread(error);
     }
+    if (error.requestId === undefined && (UNREADABLE.has(error.code) || asks(frameType))) {
+      return (frameType === undefined || asks(frameType)) && this.#failOldest(error);
+    }
     running?.answer.fail(error);
     return running !== undefined;
+  }
+
+  /** The server could not read a frame, nor the id in it: it was probably the oldest request without an answer. */
+  #failOldest(error: TesseraError): boolean {
+    const oldest = [...this.#running.values()].find(({ answer, watching }) => !watching && !begun(answer.snapshot));
+    oldest?.answer.cancel(); // in case the server did accept it
+    oldest?.answer.fail(error);
+    return oldest !== undefined;
   }
 
   failAll(error: (requestId: string) => TesseraError): void {
@@ -217,6 +231,10 @@ export class Requests {
     }
     return maybe.length > 0;
   }
+}
+
+function asks(frameType: string | undefined): boolean {
+  return frameType === "home_request" || frameType === "popup_request";
 }
 
 function begun({ agent, domain, blocks }: AnswerSnapshot): boolean {

@@ -316,8 +316,8 @@ export class Tessera {
       retryable: frame.retryable,
       ...(requestId === undefined ? {} : { requestId }),
     });
-    const requests = this.#requests.refused(error);
-    const forgetting = this.#forgetting.refused(error); // the same error may belong to either
+    const requests = this.#requests.refused(error, frame.frame_type ?? undefined);
+    const forgetting = this.#forgetting.refused(error, frame); // an error without id and type may belong to either
     if (!requests && !forgetting && !this.#changes.refused(error)) {
       this.#events.emit("error", error);
     }

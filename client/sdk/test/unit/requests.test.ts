@@ -149,6 +149,53 @@ describe("a request", () => {
   });
 });
 
+describe("a frame that the server could not read", () => {
+  test("fails the oldest request that has no answer yet, if the error names none", async () => {
+    const { client, peer } = await server.online();
+    const [begun, oldest, next] = [client.home("A"), client.home("B"), client.home("C")];
+    const request_id = idOf(await peer.hear("home_request"));
+    await peer.hear("home_request");
+    await peer.hear("home_request");
+    peer.say("stream_start", { request_id, agent: "task_agent" });
+    peer.say("error", { code: "invalid_frame", message: "This text is not JSON.", retryable: false });
+    await expect(Promise.resolve(oldest)).rejects.toMatchObject({ code: "invalid_frame" });
+    expect(await peer.hear("cancel")).toMatchObject({ request_id: oldest.requestId });
+    peer.say("stream_end", end(request_id));
+    expect(await begun).toMatchObject({ status: "completed" });
+    peer.say("error", { code: "internal", message: "No.", retryable: false, frame_type: "home_request" });
+    await expect(Promise.resolve(next)).rejects.toMatchObject({ code: "internal" });
+  });
+
+  test("leaves requests alone if it was a frame of another type", async () => {
+    const { client, peer } = await server.online();
+    const answer = client.home("Hi");
+    const request_id = idOf(await peer.hear("home_request"));
+    const other = new Promise((resolve) => client.on("error", resolve));
+    peer.say("error", { code: "invalid_frame", message: "No.", retryable: false, frame_type: "tool_result" });
+    expect(await other).toMatchObject({ code: "invalid_frame" });
+    peer.say("stream_start", { request_id, agent: "task_agent" });
+    peer.say("stream_end", end(request_id));
+    expect(await answer).toMatchObject({ status: "completed" });
+  });
+
+  test("fails the wish to forget whose memory the error names", async () => {
+    const { client, peer } = await server.online();
+    const answer = client.home("Hi");
+    const refused = client.forget(DEVICE_ID);
+    const request_id = idOf(await peer.hear("home_request"));
+    await peer.hear("memory_forget");
+    const fields = { code: "invalid_frame", message: "No.", retryable: false, frame_type: "memory_forget" };
+    const another = new Promise((resolve) => client.on("error", resolve));
+    peer.say("error", { ...fields, memory_id: answer.requestId });
+    expect(await another).toMatchObject({ code: "invalid_frame" });
+    peer.say("error", { ...fields, memory_id: DEVICE_ID });
+    await expect(refused).rejects.toMatchObject({ code: "invalid_frame" });
+    peer.say("stream_start", { request_id, agent: "task_agent" });
+    peer.say("stream_end", end(request_id));
+    expect(await answer).toMatchObject({ status: "completed" });
+  });
+});
+
 describe("cancelling", () => {
   test("sends `cancel` and waits for stream_end", async () => {
     const { client, peer } = await server.online();
