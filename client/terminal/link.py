@@ -19,6 +19,7 @@ from streaming.wire import (
     ServerFrame,
     WsDataRequest,
     WsError,
+    WsFrameType,
     WsPong,
     WsPopupDomain,
     WsServerMutation,
@@ -31,6 +32,7 @@ from streaming.wire import (
 )
 
 MAX_UNREAD = 1000
+_REQUESTS = (WsFrameType.HOME_REQUEST, WsFrameType.POPUP_REQUEST)
 OnMutation = Callable[[WsServerMutation], Awaitable[None]]
 
 
@@ -161,6 +163,9 @@ class Link:
     def _refused(self, frame: WsError) -> Answer | None:
         """Return the answer that this error ends, or None. An error does not end an answer that has begun."""
         answer = self._answers.get(frame.request_id) if frame.request_id is not None else None
+        if frame.request_id is None and frame.code is ErrorCode.INVALID_FRAME and frame.frame_type in _REQUESTS:
+            # The server could not read the id: the frame was the oldest request that has no answer yet.
+            answer = next((answer for answer in self._answers.values() if not answer.begun), None)
         if answer is None or answer.begun or frame.code is ErrorCode.UNKNOWN_REQUEST:
             return None
         if frame.code is ErrorCode.DUPLICATE_REQUEST and answer.request_id not in self._chosen_ids:
