@@ -21,9 +21,9 @@ from typing import Final
 
 import trio
 
+from bench.memories.environment import Remembering, open_environment
 from bench.memories.latency import LARGE, SMALL, measure_latency
 from bench.memories.quality import measure_quality
-from bench.memories.setting import Remembering, open_setting
 from memory import MemoryLimits
 from memory.embedding import Embedder, LocalEmbedder
 from memory.embedding.model import ModelMissing, model_folder
@@ -79,8 +79,8 @@ async def _quality(paths: list[Path], lexical: bool) -> None:
     # Larger claims than a server's: nobody waits here for an answer meanwhile.
     limits = MemoryLimits(claim=100)
     remembering = Remembering(embedder) if embedder is not None else None
-    async with open_setting(remembering, durable=False, limits=limits) as setting:
-        await measure_quality(setting, paths)
+    async with open_environment(remembering, durable=False, limits=limits) as environment:
+        await measure_quality(environment, paths)
 
 
 async def _embedder() -> Embedder | None:

@@ -22,9 +22,9 @@ from server.key_commands import CommandFailed, reembed, rotate_master_key, rotat
 from server.logs import configure_logging
 from server.main import serve
 from server.memory_service import KEY_FAULTS
-from server.running import Running
 from server.settings import Settings, SettingsError, describe_settings, load_settings
 from server.signals import stop_on_signal
+from server.startup import Running
 from server.storage import database_url, owner_url, prepare_state_dir
 from server.workers import Supervisor, WorkerFailed, run_worker, supervise
 from sql.driver import DatabaseUnavailable

@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Final
 
-from server.running import Running
 from server.settings import Settings
 from server.sockets import DEVICE_PATH
+from server.startup import Running
 
 _DEFAULT_WS_URL: Final = f"ws://{Settings.model_fields['ws_bind'].default}{DEVICE_PATH}"
 _DEFAULT_REST_URL: Final = f"http://{Settings.model_fields['http_bind'].default}"

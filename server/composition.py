@@ -21,9 +21,9 @@ from server.peers import Overview
 from server.relay import Relay
 from server.requests import AnswerLimits
 from server.rest import ReadinessChecks, RestLimits, RestServices
-from server.running import WorkerOrders
 from server.settings import Settings
 from server.sockets import DeviceGate, SessionLimits
+from server.startup import WorkerOrders
 from server.storage import Database
 from server.telemetry import LiveServer, Metrics, OtlpExporter, live_server
 from sql.statements import Statements

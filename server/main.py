@@ -24,9 +24,9 @@ from server.models import open_models
 from server.net import AllowedOrigins, ServeLimits, host_port, parse_bind, serve_rest
 from server.relay import open_relay
 from server.rest import Playground, RestServices, build_app, read_page
-from server.running import Running, WorkerOrders
 from server.settings import Settings
 from server.sockets import DEVICE_PATH, serve_device_sockets
+from server.startup import Running, WorkerOrders
 from server.storage import first_master_key, master_keys, open_database, prepare_state_dir
 from server.telemetry import Metrics, OtlpExporter
 from sql.statements import Statements

@@ -1,4 +1,4 @@
-"""A scripted model server on loopback, for tests: OpenAI-compatible, real sockets, no timing of its own.
+"""A scripted model server on loopback, for tests: OpenAI-compatible, real sockets, no added delays.
 
     async with open_model_server(nursery) as server:
         server.reply(text_stream("Good morning", usage=(12, 2)))
@@ -6,8 +6,8 @@
         ...
         assert server.requests[0].body["model"] == "test"
 
-A reply is a list of steps, or a function from the request to such a list. Replies are used up in order; when none is
-left, `server.fallback` answers, which tests of several requests at once set to a function that looks at the request.
+A reply is a list of steps, or a function from the request to such a list. Replies are used up in order. When none is
+left, `ModelServer.fallback` answers. Tests of concurrent requests set it to a function that looks at the request.
 """
 
 from __future__ import annotations

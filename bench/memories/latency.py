@@ -13,9 +13,9 @@ from uuid import UUID
 import numpy as np
 import trio
 
-from bench.memories.filling import MODEL, WORDS, Person, Scale, fill, near, text, topics
+from bench.memories.bulk_load import MODEL, WORDS, Person, Scale, fill, near, text, topics
+from bench.memories.environment import Environment, bench_folder, open_environment
 from bench.memories.nearest import Asked, measure_nearest
-from bench.memories.setting import Setting, bench_folder, open_setting
 from memory.crypto import Vectors
 from sql.driver import TrioConnection
 
@@ -56,16 +56,16 @@ async def measure_latency(scale: Scale, state: Path | None) -> None:
     with bench_folder(state) as folder:
         note = folder / "filled.json"
         people = _filled(scale, note) or await _fill(scale, folder, note)
-        async with open_setting(SyntheticEmbedder(), durable=True, folder=folder) as setting:
+        async with open_environment(SyntheticEmbedder(), durable=True, folder=folder) as environment:
             print(f"\n## {scale.memories:,} memories of {scale.users + len(scale.sizes):,} users\n")
-            await _print_sizes(setting)
-            await _print_times(setting, people)
-            asked = [await _asked(setting, size, user_id) for size, user_id in people.items()]
-            await measure_nearest(setting.conninfo, asked, MODEL, _HNSW_FROM)
+            await _print_sizes(environment)
+            await _print_times(environment, people)
+            asked = [await _asked(environment, size, user_id) for size, user_id in people.items()]
+            await measure_nearest(environment.conninfo, asked, MODEL, _HNSW_FROM)
 
 
-async def _asked(setting: Setting, size: int, user_id: UUID) -> Asked:
-    key = await setting.vault.key(user_id)
+async def _asked(environment: Environment, size: int, user_id: UUID) -> Asked:
+    key = await environment.vault.key(user_id)
     vectors = await SyntheticEmbedder().embed_documents([""] * _COMPARED)
     return Asked(user_id, size, list(key.rotation.apply(vectors)))
 
@@ -81,12 +81,12 @@ def _filled(scale: Scale, note: Path) -> dict[int, UUID]:
 
 
 async def _fill(scale: Scale, folder: Path, note: Path) -> dict[int, UUID]:
-    async with open_setting(SyntheticEmbedder(), durable=False, folder=folder) as setting:
+    async with open_environment(SyntheticEmbedder(), durable=False, folder=folder) as environment:
         people = []
         for size in scale.sizes:
-            user_id = await setting.person()
-            people.append(Person(user_id, await setting.vault.key(user_id), size))
-        await trio.to_thread.run_sync(fill, setting.conninfo, scale, people)
+            user_id = await environment.person()
+            people.append(Person(user_id, await environment.vault.key(user_id), size))
+        await trio.to_thread.run_sync(fill, environment.conninfo, scale, people)
     found = {person.size: person.user_id for person in people}
     names = {str(size): str(user_id) for size, user_id in found.items()}
     await trio.Path(note).write_text(json.dumps({"scale": _described(scale), "people": names}))
@@ -97,9 +97,9 @@ def _described(scale: Scale) -> dict[str, object]:
     return {"users": scale.users, "sizes": list(scale.sizes)}
 
 
-async def _print_sizes(setting: Setting) -> None:
+async def _print_sizes(environment: Environment) -> None:
     print("| table | heap and TOAST | indexes |\n|---|---|---|")
-    async with await TrioConnection.connect(setting.conninfo, autocommit=True) as owner:
+    async with await TrioConnection.connect(environment.conninfo, autocommit=True) as owner:
         cursor = await owner.execute(
             "SELECT relname, pg_size_pretty(pg_table_size(oid)), pg_size_pretty(pg_indexes_size(oid))"
             " FROM pg_class WHERE relname IN ('memory_associative', 'memory_terms')"
@@ -108,9 +108,9 @@ async def _print_sizes(setting: Setting) -> None:
             print(f"| `{name}` | {table} | {indexes} |")
 
 
-async def _print_times(setting: Setting, people: Mapping[int, UUID]) -> None:
+async def _print_times(environment: Environment, people: Mapping[int, UUID]) -> None:
     generator = random.Random(4)
-    middleware = setting.middleware
+    middleware = environment.middleware
     print("\n| operation | least ms | p50 ms | p95 ms |\n|---|---|---|---|", flush=True)
     for size, user_id in people.items():
 

@@ -12,8 +12,8 @@ from uuid import UUID
 import bm25s
 
 from bench.memories.corpus import Query, read_corpus
-from bench.memories.setting import Setting
-from bench.memories.writing import Memory, Written, write
+from bench.memories.environment import Environment
+from bench.memories.stored import Memory, Written, write
 from memory.recall import NO_FLOOR, Ranking, SearchQuery, ranked_hits
 from memory.text import Analyser, without_stamp
 from sql.tenant import scoped
@@ -103,18 +103,18 @@ class Volume:
         print(f"largest difference between a blind and a clear BM25 score: {self.difference:.1e}")
 
 
-async def measure_quality(setting: Setting, paths: Sequence[Path]) -> None:
+async def measure_quality(environment: Environment, paths: Sequence[Path]) -> None:
     """Write each conversation as a person's memory, ask, and print a Markdown table per file and level of gold."""
     for path in paths:
         reports: dict[str, Report] = {}
         volume = Volume()
         for conversation in read_corpus(path):
-            written = await write(setting, conversation)
+            written = await write(environment, conversation)
             volume.items += len(conversation.items)
             volume.rows += len(written.memories)
             volume.unlearned += written.unlearned
             volume.write_s += written.seconds
-            await _ask(setting, written, conversation.queries, reports, volume)
+            await _ask(environment, written, conversation.queries, reports, volume)
         print(f"\n## {path.name}\n")
         volume.print()
         for level, report in reports.items():
@@ -123,15 +123,15 @@ async def measure_quality(setting: Setting, paths: Sequence[Path]) -> None:
 
 
 async def _ask(
-    setting: Setting, written: Written, queries: Sequence[Query], reports: dict[str, Report], volume: Volume
+    environment: Environment, written: Written, queries: Sequence[Query], reports: dict[str, Report], volume: Volume
 ) -> None:
-    user_id, embedder = written.user_id, setting.middleware.associative.embedder
+    user_id, embedder = written.user_id, environment.middleware.associative.embedder
     clear = _Clear(written.memories)
-    key = await setting.vault.key(user_id)
+    key = await environment.vault.key(user_id)
     for query in queries:
         terms = key.terms.query(query.text)
         lexical = SearchQuery(terms, floor=NO_FLOOR, ranking=Ranking(lexical_limit=_DEPTH))
-        blind = dict(await _search(setting, user_id, lexical))
+        blind = dict(await _search(environment, user_id, lexical))
         # Of a long query both ends are looked for; the library would look for all of it.
         expected = clear.scores(query.text) if len(lexical.terms) == len(terms) else blind
         differences = [abs(expected.get(memory_id, 0.0) - score) for memory_id, score in blind.items()]
@@ -140,10 +140,10 @@ async def _ask(
         if embedder is not None:
             vector = key.rotation.apply(await embedder.embed_query(without_stamp(query.text)))
             semantic = SearchQuery([], vector, embedder.name, NO_FLOOR, Ranking(semantic_limit=_DEPTH))
-            ranked[VECTORS] = [memory_id for memory_id, _ in await _search(setting, user_id, semantic)]
+            ranked[VECTORS] = [memory_id for memory_id, _ in await _search(environment, user_id, semantic)]
         for name, floor in ((FUSED, NO_FLOOR), (FLOORED, None)):
             started = time.perf_counter()
-            found = await setting.recall.search(user_id, query.text, _DEPTH, floor)
+            found = await environment.recall.search(user_id, query.text, _DEPTH, floor)
             volume.ask_s += time.perf_counter() - started
             volume.asked += 1
             ranked[name] = [item.id for item in found]
@@ -155,9 +155,9 @@ async def _ask(
             report.add(method, part, list(_targets(memory_ids, written, query)), query.gold)
 
 
-async def _search(setting: Setting, user_id: UUID, query: SearchQuery) -> list[tuple[UUID, float]]:
-    async with scoped(setting.vault.pool, user_id) as connection:
-        hits = await ranked_hits(connection, setting.vault.statements, user_id, query, _DEPTH)
+async def _search(environment: Environment, user_id: UUID, query: SearchQuery) -> list[tuple[UUID, float]]:
+    async with scoped(environment.vault.pool, user_id) as connection:
+        hits = await ranked_hits(connection, environment.vault.statements, user_id, query, _DEPTH)
     return [(hit.memory_id, hit.bm25) for hit in hits]
 
 

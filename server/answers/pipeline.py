@@ -16,7 +16,7 @@ from agents.turn import Scope, Turn
 from server.answers.admission import Admission
 from server.answers.answer import Answer, AnswerParts
 from server.devices import DeviceRegistry, RemoteDevice, ToolTimeouts
-from server.memory_service import AnswerMemory, NoMemory
+from server.memory_service import AnswerMemory
 from server.models import TokenSpending
 from server.requests import AnswerLimits, ChatInput, Emit, RequestClaims
 from server.telemetry import LiveRequest, Metrics, Span
@@ -34,12 +34,12 @@ class AnswerPipeline:
         timeouts: ToolTimeouts,
         limits: AnswerLimits,
         wall_clock: Callable[[], float],
+        memory: AnswerMemory,
         spending: TokenSpending | None = None,
-        memory: AnswerMemory | None = None,
         claims: RequestClaims | None = None,
         trace: Callable[[Span], None] | None = None,
     ) -> None:
-        self.memory: AnswerMemory = memory or NoMemory()
+        self.memory = memory
         self._registry = registry
         self._metrics = metrics
         self._timeouts = timeouts

@@ -6,12 +6,12 @@ Devices are only looked up by their user's id, so no call reaches another user's
 from __future__ import annotations
 
 from server.devices.calls import RemoteDevice, ToolTimeouts
-from server.devices.pending import DeviceGone, PendingReplies
 from server.devices.registry import (
     DeviceLink,
     DeviceRegistry,
     DeviceSide,
 )
+from server.devices.replies import DeviceGone, PendingReplies
 
 __all__ = [
     "DeviceGone",

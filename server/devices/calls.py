@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 import trio
 
 from agents.device import DeviceCall, DeviceResult, Outcome
-from server.devices.pending import DeviceGone
 from server.devices.registry import DeviceRegistry, DeviceSide
+from server.devices.replies import DeviceGone
 from server.telemetry import LiveCall, Metrics, tool_span
 from streaming.wire import Entity, WsDataRequest, WsToolCall, WsToolCancel, WsToolResult
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import structlog
 
-from server.devices.pending import PendingReplies
+from server.devices.replies import PendingReplies
 from server.telemetry import LiveSocket
 from streaming.wire import (
     CloseCode,

@@ -8,7 +8,6 @@ from __future__ import annotations
 from server.memory_service.answer_memory import (
     AnswerMemory,
     MemoryService,
-    NoMemory,
     RecalledContext,
 )
 from server.memory_service.entity_changes import ChangeSource
@@ -24,7 +23,6 @@ __all__ = [
     "AnswerMemory",
     "ChangeSource",
     "MemoryService",
-    "NoMemory",
     "RecalledContext",
     "open_embedder",
     "open_memory",

@@ -153,38 +153,6 @@ class MemoryService:
         await self._changes.drain(within_s)
 
 
-class NoMemory:
-    """An `AnswerMemory` that stores nothing, for a pipeline without a database."""
-
-    async def recall(self, user_id: UUID, message: str) -> RecalledContext:
-        """Nothing."""
-        del user_id, message
-        return RecalledContext()
-
-    async def store(
-        self,
-        chat: ChatInput,
-        response: str,
-        agent: str | None,
-        recalled: RecalledContext,
-        asked_at: datetime,
-        *,
-        complete: bool = True,
-    ) -> None:
-        """Nothing."""
-
-    def changed(self, user_id: UUID, change: WsMutationRecord, source: ChangeSource, logged: Logged) -> bool:
-        """Stores nothing, so the change gets no number."""
-        del user_id, change, source
-        logged(None)
-        return True
-
-    async def forget(self, user_id: UUID, item_id: UUID) -> list[Tier]:
-        """Nothing is there to be removed."""
-        del user_id, item_id
-        return []
-
-
 def _context(recalled: Recalled) -> RecalledContext:
     used = [WsMemoryUsed(id=item.id, tier=item.tier, reason=item.reason) for item in recalled.used()]
     return RecalledContext(recalled.prompt(), used, recalled.texts())

@@ -9,7 +9,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from server.peers.exposition import merged
 from server.peers.peers import Peers
-from server.running import WorkerOrders
+from server.startup import WorkerOrders
 from server.telemetry import LiveServer, Metrics
 
 METRICS: Final = "metrics"

@@ -46,7 +46,7 @@ class RelayStore:
     async def heartbeat(self) -> bool:
         """Record that this server runs. Returns True if the database had no row of it, and so none of its devices."""
         async with self._pool.connection() as connection:
-            cursor = await connection.execute(self._statements["relay_heartbeat"], {"worker_id": self.server_id})
+            cursor = await connection.execute(self._statements["relay_heartbeat"], {"server_id": self.server_id})
             row = await cursor.fetchone()
         return bool(row and row[0])
 
@@ -59,7 +59,7 @@ class RelayStore:
     async def leave(self) -> None:
         """Record that this server ends."""
         async with self._pool.connection() as connection:
-            await connection.execute(self._statements["relay_worker_leave"], {"worker_id": self.server_id})
+            await connection.execute(self._statements["relay_worker_leave"], {"server_id": self.server_id})
 
     async def expire(self) -> None:
         """Remove expired rows of all servers."""
@@ -122,7 +122,7 @@ class RelayStore:
         values = {
             "user_id": user_id,
             "id": message_id,
-            "worker_id": server_id,
+            "server_id": server_id,
             "body_encrypted": self._seal.close(user_id, message_id, message),
             "ttl_s": ttl_s,
             "channel": channel_of(server_id),
@@ -142,7 +142,7 @@ class RelayStore:
 
         A message is in the answer of one `take` at most, and in none if it was withdrawn or has expired.
         """
-        values = {"user_id": user_id, "worker_id": self.server_id, "limit": _BATCH}
+        values = {"user_id": user_id, "server_id": self.server_id, "limit": _BATCH}
         async with scoped(self._pool, user_id) as connection:
             cursor = await connection.execute(self._statements["relay_take"], values)
         rows = await cursor.fetchall()
@@ -157,7 +157,7 @@ class RelayStore:
     async def waiting(self) -> list[UUID]:
         """The users with messages that wait for this server, the longest wait first, at most 500."""
         async with listing(self._pool) as connection:
-            values = {"worker_id": self.server_id, "limit": _USERS}
+            values = {"server_id": self.server_id, "limit": _USERS}
             cursor = await connection.execute(self._statements["relay_waiting"], values)
         return [user_id for (user_id,) in await cursor.fetchall()]
 
@@ -179,5 +179,5 @@ class RelayStore:
             "user_id": user_id,
             "device_id": device_id,
             "connection_id": connection_id,
-            "worker_id": self.server_id,
+            "server_id": self.server_id,
         }

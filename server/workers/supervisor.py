@@ -22,8 +22,8 @@ import trio
 from pydantic import TypeAdapter, ValidationError
 
 from server.net import host_port, parse_bind, reserved_port
-from server.running import Running, WorkerOrders, read_line
 from server.settings import PREFIX, Settings
+from server.startup import Running, WorkerOrders, read_line
 from server.storage import check_connections, database_url, first_master_key, master_keys, owner_url, prepare_state_dir
 from sql.migrate import migrate
 from sql.pool import open_pool

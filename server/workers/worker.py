@@ -14,9 +14,9 @@ import trio
 from pydantic import TypeAdapter
 
 from server.main import serve
-from server.running import Running, WorkerOrders, read_line
 from server.settings import Settings
 from server.signals import stop_on_signal
+from server.startup import Running, WorkerOrders, read_line
 
 
 async def run_worker(settings: Settings) -> None:

@@ -59,7 +59,6 @@ IO_LIBRARIES = {"trio", "httpx", "psycopg", "trio_websocket", "hypercorn", "quar
 PARSER_MAY_IMPORT = {"ijson", "json_repair", "pydantic", "parser"}
 MAX_LINES = 400
 MAX_TOP_LEVEL_FILES = 10
-VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base_utils"}
 
 
 def imported(path: Path) -> Iterator[str]:
@@ -203,10 +202,6 @@ def typescript_files() -> list[Path]:
 def test_a_file_can_be_read_in_one_sitting(path: str) -> None:
     lines = (ROOT / path).read_text().count("\n")
     assert lines <= MAX_LINES, f"{lines} lines"
-
-
-def test_no_file_has_a_name_that_says_nothing() -> None:
-    assert not [path for path in python_files(*FOLDERS, "tests") if path.stem in VAGUE_NAMES]
 
 
 def test_every_module_says_what_it_is_for() -> None:

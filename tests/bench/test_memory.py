@@ -16,12 +16,12 @@ import psycopg
 import pytest
 import trio
 
+from bench.memories.bulk_load import ROUNDS, Scale
 from bench.memories.corpus import read_corpus
-from bench.memories.filling import ROUNDS, Scale
+from bench.memories.environment import Environment, Remembering, bench_folder, open_environment
 from bench.memories.latency import measure_latency
 from bench.memories.quality import BLIND, CLEAR, FUSED, Report, Tally, measure_quality
-from bench.memories.setting import Remembering, Setting, bench_folder, open_setting
-from bench.memories.writing import write
+from bench.memories.stored import write
 from bench.memory import until_told
 from memory.crypto.rotation import Vectors
 from memory.limits import MemoryLimits
@@ -117,15 +117,15 @@ def test_times_in_many_forms(tmp_path: Path, written: object, read: datetime | N
     assert conversation.items[0].when == read
 
 
-def setting(pool: Pool, database: str, embedder: WordEmbedder | None) -> Setting:
+def environment(pool: Pool, database: str, embedder: WordEmbedder | None) -> Environment:
     memories = Memories(pool, embedder=embedder)
     recall = Recall(memories.vault, memories.middleware.associative, MemoryLimits())
-    return Setting(database, memories.vault, memories.middleware, recall)
+    return Environment(database, memories.vault, memories.middleware, recall)
 
 
 async def test_what_was_said_twice_is_found_by_the_row_it_became(tmp_path: Path, pool: Pool, database: str) -> None:
     (conversation,) = read_corpus(corpus(tmp_path / "c", SESSIONS))
-    written = await write(setting(pool, database, None), conversation)
+    written = await write(environment(pool, database, None), conversation)
     rows = {tuple(item.id for item in items) for items in written.items.values()}
     assert rows == {("D1:1",), ("D1:2",), ("D1:3", "7"), ("8",), ("9",)}
     assert written.unlearned == 2
@@ -138,7 +138,7 @@ async def test_near_duplicates_are_found_by_the_row_they_became(tmp_path: Path, 
     said = ["The ficus wants water.", "A cat sat here.", "Water for the ficus it wants."]
     items = [{"id": number, "text": text} for number, text in enumerate(said)]
     (conversation,) = read_corpus(corpus(tmp_path / "c", {"items": items}))
-    written = await write(setting(pool, database, WordEmbedder()), conversation)
+    written = await write(environment(pool, database, WordEmbedder()), conversation)
     assert sorted([item.id for item in items] for items in written.items.values()) == [["0", "2"], ["1"]]
 
 
@@ -147,7 +147,7 @@ async def test_odd_corpora_are_measured(
     tmp_path: Path, pool: Pool, database: str, semantic: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = corpus(tmp_path / "odd.jsonl.gz", SESSIONS, {"conv": "empty", "items": [], "queries": SESSIONS["queries"]})
-    await measure_quality(setting(pool, database, WordEmbedder() if semantic else None), [path])
+    await measure_quality(environment(pool, database, WordEmbedder() if semantic else None), [path])
     said = capsys.readouterr()
     assert "gold by turn" in said.out
     assert "gold by session" in said.out
@@ -203,8 +203,8 @@ async def test_a_signal_leaves_neither_a_server_nor_a_folder_behind(tmp_path: Pa
     servers = []
 
     async def measure(folder: Path) -> None:
-        async with open_setting(None, durable=False, folder=folder) as setting:
-            servers.append(setting.conninfo)
+        async with open_environment(None, durable=False, folder=folder) as environment:
+            servers.append(environment.conninfo)
             os.kill(os.getpid(), number)
             await trio.sleep_forever()
 

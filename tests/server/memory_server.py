@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,16 +14,20 @@ import trio
 from agents.limits import AgentLimits
 from agents.model import Models
 from agents.orchestrator import Orchestrator
+from memory import Tier
 from server.accounts.credentials import Tokens
 from server.answers.pipeline import AnswerPipeline
 from server.devices.calls import ToolTimeouts
 from server.devices.registry import DeviceRegistry
+from server.memory_service import ChangeSource, RecalledContext
+from server.memory_service.entity_changes import Logged
 from server.models.spending import TokenSpending
-from server.requests import AnswerLimits, RequestClaims
+from server.requests import AnswerLimits, ChatInput, RequestClaims
 from server.sockets.handshake import shake_hands
 from server.sockets.limits import SessionLimits
 from server.sockets.session import Session
 from server.telemetry.metrics import Metrics
+from streaming.wire import WsMutationRecord
 from tests.server.memory_socket import MemorySocket
 from tests.server.scripted_model import ScriptedModel
 
@@ -42,6 +47,38 @@ LIMITS = SessionLimits(
 def wall_clock() -> float:
     """Seconds since the epoch, as if trio's clock had started at `EPOCH`. Jumps with `autojump_clock`."""
     return EPOCH + trio.current_time()
+
+
+class NoMemory:
+    """An `AnswerMemory` that stores nothing, for tests without a database."""
+
+    async def recall(self, user_id: UUID, message: str) -> RecalledContext:
+        """Nothing is recalled."""
+        del user_id, message
+        return RecalledContext()
+
+    async def store(
+        self,
+        chat: ChatInput,
+        response: str,
+        agent: str | None,
+        recalled: RecalledContext,
+        asked_at: datetime,
+        *,
+        complete: bool = True,
+    ) -> None:
+        """Nothing is stored."""
+
+    def changed(self, user_id: UUID, change: WsMutationRecord, source: ChangeSource, logged: Logged) -> bool:
+        """Stores nothing, so the change gets no number."""
+        del user_id, change, source
+        logged(None)
+        return True
+
+    async def forget(self, user_id: UUID, item_id: UUID) -> list[Tier]:
+        """Nothing is removed."""
+        del user_id, item_id
+        return []
 
 
 @dataclass
@@ -65,6 +102,7 @@ class MemoryServer:
             ToolTimeouts(call_s=30, approval_s=120),
             AnswerLimits(300, self.limits.max_concurrent_requests, self.limits.max_message_chars),
             wall_clock=wall_clock,
+            memory=NoMemory(),
             spending=self.spending,
             claims=self.claims,
         )

@@ -18,8 +18,8 @@ from client.terminal.calls import Approve, Tools
 from client.terminal.device import Device, open_device
 from client.terminal.link import OnMutation
 from server.main import serve
-from server.running import Running
 from server.settings.environment import load_settings
+from server.startup import Running
 from tests.model_server import ModelServer, ReceivedRequest, Step, open_model_server, text_stream
 
 PASSWORD = "correct horse battery"

@@ -32,7 +32,7 @@ OF_ALL_USERS = {
     "changes_expire",
 }
 DIGEST = b"forgotten"
-WORKER = uuid4()
+SERVER = uuid4()
 DAY = "2026-01-02"
 # Of servers, not of users.
 OF_NO_USER = {"relay_heartbeat", "relay_workers_live", "relay_worker_leave", "relay_expire_workers"}
@@ -190,19 +190,19 @@ async def remembered(memories: Memories) -> UUID:
             STATEMENTS["device_upsert"],
             {"user_id": user_id, "device_id": DEVICE, "client_name": "", "client_version": "", "client_platform": ""},
         )
-        await connection.execute(STATEMENTS["relay_heartbeat"], {"worker_id": WORKER})
+        await connection.execute(STATEMENTS["relay_heartbeat"], {"server_id": SERVER})
         await connection.execute("INSERT INTO relay_workers VALUES (%s, now() - interval '1 day')", [uuid4()])
-        for device_id, worker_id in ((DEVICE, WORKER), (uuid4(), uuid4())):
+        for device_id, server_id in ((DEVICE, SERVER), (uuid4(), uuid4())):
             await connection.execute(
                 "INSERT INTO relay_devices (user_id, device_id, connection_id, worker_id) VALUES (%s, %s, %s, %s)",
-                [user_id, device_id, uuid4(), worker_id],
+                [user_id, device_id, uuid4(), server_id],
             )
         await connection.execute("INSERT INTO token_spend VALUES (%s, %s, 7)", [user_id, DAY])
         for ttl in ("1 hour", "-1 hour"):
             await connection.execute(
                 "INSERT INTO relay_messages (user_id, id, worker_id, body_encrypted, expires_at)"
                 " VALUES (%s, gen_random_uuid(), %s, 'sealed words', now() + %s::interval)",
-                [user_id, WORKER, ttl],
+                [user_id, SERVER, ttl],
             )
             await connection.execute(
                 "INSERT INTO relay_requests VALUES (%s, gen_random_uuid(), now() + %s::interval)", [user_id, ttl]
@@ -210,7 +210,7 @@ async def remembered(memories: Memories) -> UUID:
             await connection.execute(
                 "INSERT INTO requests (user_id, request_id, claim, server_id, device_id, body_encrypted, expires_at)"
                 " VALUES (%s, %s, %s, %s, %s, 'sealed answer', now() + %s::interval)",
-                [user_id, uuid4(), CLAIM, WORKER, DEVICE, ttl],
+                [user_id, uuid4(), CLAIM, SERVER, DEVICE, ttl],
             )
         await connection.execute("INSERT INTO change_logs VALUES (%s, 2)", [user_id])
         for number, ttl in ((1, "-1 hour"), (2, "1 hour")):
@@ -264,7 +264,6 @@ async def parameters(memories: Memories, database: str, user_id: UUID) -> list[d
         "client_name": "stolen",
         "client_version": "stolen",
         "client_platform": "stolen",
-        "worker_id": WORKER,
         "connection_id": owned["relay_devices"][0][2],
         "stale_s": 60.0,
         "forget_s": 60.0,
@@ -273,7 +272,7 @@ async def parameters(memories: Memories, database: str, user_id: UUID) -> list[d
         "body_encrypted": b"stolen",
         "day": DAY,
         "tokens": 1,
-        "server_id": WORKER,
+        "server_id": SERVER,
         "state": "failed",
         "changed": True,
         "mutation_id": CLAIM,

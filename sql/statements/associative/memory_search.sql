@@ -1,4 +1,4 @@
--- A user's memories that fit a query best, best first. The score adds two parts, as memory/recall/ranking.py defines:
+-- A user's memories that fit a query best, best first. The score adds two parts, as memory/recall/search.py defines:
 -- the words shared with the query (BM25 over blind terms) and the similarity of the vectors (cosine).
 --
 -- - terms: blind terms, at most 60; NULL or empty: none.

@@ -7,7 +7,7 @@ WITH before AS (
 ), here AS (
     INSERT INTO relay_devices (user_id, device_id, connection_id, worker_id)
     -- Joined so that the previous row is read and locked before it is overwritten.
-    SELECT %(user_id)s, %(device_id)s, %(connection_id)s, %(worker_id)s
+    SELECT %(user_id)s, %(device_id)s, %(connection_id)s, %(server_id)s
     FROM (SELECT) AS once LEFT JOIN before ON true
     ON CONFLICT (user_id, device_id) DO UPDATE
     SET connection_id = excluded.connection_id,

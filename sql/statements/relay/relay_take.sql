@@ -3,7 +3,7 @@
 WITH oldest AS (
     SELECT id
     FROM relay_messages
-    WHERE user_id = %(user_id)s AND worker_id = %(worker_id)s AND expires_at > clock_timestamp()
+    WHERE user_id = %(user_id)s AND worker_id = %(server_id)s AND expires_at > clock_timestamp()
     ORDER BY number
     LIMIT %(limit)s
 ), taken AS (

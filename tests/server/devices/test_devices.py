@@ -11,8 +11,8 @@ import trio.testing
 
 from agents.device import DeviceCall, DeviceResult, Outcome
 from server.devices.calls import RemoteDevice, ToolTimeouts
-from server.devices.pending import PendingReplies
 from server.devices.registry import DeviceRegistry
+from server.devices.replies import PendingReplies
 from server.telemetry.live import LiveSocket
 from server.telemetry.metrics import Metrics
 from streaming.wire import (

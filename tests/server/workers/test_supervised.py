@@ -18,7 +18,7 @@ import trio
 
 from client.terminal.account import SignIn, register
 from client.terminal.device import Device, open_device
-from server.running import WorkerOrders
+from server.startup import WorkerOrders
 from server.workers.supervisor import Supervisor, WorkerFailed
 from tests.model_server import ReceivedRequest, Step, open_model_server, text_stream, tool_calls
 from tests.server.tessera import is_routing, text_block, tool_messages

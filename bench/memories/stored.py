@@ -14,7 +14,7 @@ from uuid import UUID
 import trio
 
 from bench.memories.corpus import Conversation, Item
-from bench.memories.setting import Setting
+from bench.memories.environment import Environment
 from memory.enrichment import worth_learning
 from memory.text import Analyser
 from memory.tiers import normalised
@@ -47,38 +47,38 @@ class Written:
     seconds: float
 
 
-async def write(setting: Setting, conversation: Conversation) -> Written:
+async def write(environment: Environment, conversation: Conversation) -> Written:
     """Store every item with `store_episode` as a new person's, and have the enrichment worker finish. Says how far."""
-    user_id = await setting.person()
+    user_id = await environment.person()
     started = time.perf_counter()
     progress = _Progress(conversation.name, len(conversation.items))
     for number, item in enumerate(conversation.items):
-        await setting.middleware.store_episode(user_id, item.session, item.text, "", at=item.when)
+        await environment.middleware.store_episode(user_id, item.session, item.text, "", at=item.when)
         progress.say("stored", number + 1)
     enriched = 0
-    while await _pending(setting, user_id):
-        count = await setting.middleware.enrichment.run_once()
+    while await _pending(environment, user_id):
+        count = await environment.middleware.enrichment.run_once()
         enriched += count
         progress.say("made searchable", enriched)
         if not count:
             await trio.sleep(_WAIT_S)  # what failed is tried again a little later
     seconds = time.perf_counter() - started
-    memories = await _memories(setting, user_id)
+    memories = await _memories(environment, user_id)
     items, unlearned = _rows(conversation.items, memories)
     progress.end()
     return Written(user_id, memories, items, unlearned, seconds)
 
 
-async def _pending(setting: Setting, user_id: UUID) -> int:
-    async with scoped(setting.vault.pool, user_id) as connection:
-        cursor = await connection.execute(setting.vault.statements["pending_count"], {"user_id": user_id})
+async def _pending(environment: Environment, user_id: UUID) -> int:
+    async with scoped(environment.vault.pool, user_id) as connection:
+        cursor = await connection.execute(environment.vault.statements["pending_count"], {"user_id": user_id})
         row = await cursor.fetchone()
     return int(row[0]) if row is not None else 0
 
 
-async def _memories(setting: Setting, user_id: UUID) -> list[Memory]:
+async def _memories(environment: Environment, user_id: UUID) -> list[Memory]:
     memories = []
-    async with aclosing(setting.middleware.export(user_id)) as pages:
+    async with aclosing(environment.middleware.export(user_id)) as pages:
         async for page in pages:
             for record in page:
                 if record["tier"] == "associative":

@@ -26,7 +26,7 @@ from sql.tenant import configure_server, scoped
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class Environment:
     """`conninfo` is the owner's: it sees every row."""
 
     conninfo: str
@@ -50,9 +50,9 @@ class Setting:
 
 
 @asynccontextmanager
-async def open_setting(
+async def open_environment(
     embedder: Embedder | None, *, durable: bool, folder: Path | None = None, limits: MemoryLimits | None = None
-) -> AsyncIterator[Setting]:
+) -> AsyncIterator[Environment]:
     """`durable=False` never waits for the disk, which is for filling. Without a `folder` to keep, a temporary one.
 
     The master key of a kept folder lies beside its database: nothing in there is anybody's.
@@ -66,7 +66,7 @@ async def open_setting(
                 vault = Vault(pool, Statements.load(), UserKeys(KeyRing([_master_key(place)]), None))
                 limits = limits or MemoryLimits()
                 middleware = MemoryMiddleware(vault, embedder, limits=limits)
-                yield Setting(conninfo, vault, middleware, Recall(vault, middleware.associative, limits))
+                yield Environment(conninfo, vault, middleware, Recall(vault, middleware.associative, limits))
         finally:
             with trio.CancelScope(shield=True):
                 await trio.to_thread.run_sync(server.stop)
