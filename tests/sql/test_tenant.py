@@ -212,7 +212,11 @@ async def remembered(memories: Memories) -> UUID:
                 " VALUES (%s, %s, %s, %s, %s, 'sealed answer', now() + %s::interval)",
                 [user_id, uuid4(), CLAIM, SERVER, DEVICE, ttl],
             )
-        await connection.execute("INSERT INTO change_logs VALUES (%s, 2)", [user_id])
+        # The numbers of the changes that filled memory are used again below.
+        await connection.execute("DELETE FROM changes WHERE user_id = %s", [user_id])
+        await connection.execute(
+            "INSERT INTO change_logs VALUES (%s, 2) ON CONFLICT (user_id) DO UPDATE SET last = 2", [user_id]
+        )
         for number, ttl in ((1, "-1 hour"), (2, "1 hour")):
             await connection.execute(
                 "INSERT INTO changes (user_id, number, mutation_id, body_encrypted, expires_at)"
@@ -289,7 +293,9 @@ async def parameters(memories: Memories, database: str, user_id: UUID) -> list[d
     device = {"device_id": owned["relay_devices"][0][1]}
     sets = [common | device | {"id": id_, "ids": [id_], "source_id": id_} for id_ in ids]
     requests = (row[1] for table in ("relay_requests", "requests") for row in owned[table])
-    return [*sets, *(sets[0] | {"request_id": request_id} for request_id in requests)]
+    # A connection that the device does not have: a statement looks for the devices' other connections.
+    elsewhere = (sets[0] | {"device_id": row[1], "connection_id": uuid4()} for row in owned["relay_devices"])
+    return [*sets, *elsewhere, *(sets[0] | {"request_id": request_id} for request_id in requests)]
 
 
 async def attempt(connection: Connection, name: StatementName, values: dict[str, object]) -> str:
@@ -345,7 +351,7 @@ async def test_the_same_values_do_reach_ones_own_rows(pool: Pool, database: str)
     for name in get_args(StatementName):
         if not [values for values in sets if await reaches(pool, ann, name, values)]:
             silent.add(name)
-    # The one adds nothing twice, the other looks for memories of another model, of which there are none.
+    # `user_insert` does not insert a user twice. `associative_other_model` finds nothing: no memory has another model.
     assert silent <= {"user_insert", "associative_other_model"}
 
 
