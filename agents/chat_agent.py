@@ -11,11 +11,12 @@ from agents.call_metadata import answer_metadata, repair_metadata
 from agents.limits import AgentLimits
 from agents.model import Model
 from agents.model_call import ModelCall
+from agents.need import asks_back
 from agents.prompt_text import opening_messages, prompt
 from agents.registry import AgentSpec
 from agents.repair import Repair, ask_for_repair
 from agents.tool_results import ToolResults
-from agents.tool_rounds import ToolRounds, has_whole_arguments
+from agents.tool_rounds import ToolRounds
 from agents.tools import DeviceAccess, check_edit
 from agents.turn import Turn
 from streaming.answer import RejectedBlock
@@ -107,12 +108,12 @@ class ChatAgent:
             self._spec.tools, DeviceAccess(turn, limits.approval_tools, check_edit), limits, turn.tool_use
         )
         specs = self._tool_specs()
-        pause = ""
+        pause, asked_again = "", False
         while True:
             may_call = rounds.open and bool(specs)
-            call = ModelCall(
-                self._model, self._request(messages, specs, may_call=may_call), show_reasoning=limits.show_reasoning
-            )
+            required = may_call and turn.tool_use.rounds == 0 and not asked_again and self._must_call()
+            request = self._request(messages, specs, may_call=may_call, required=required)
+            call = ModelCall(self._model, request, [spec.name for spec in specs], show_reasoning=limits.show_reasoning)
             async with aclosing(call.stream(turn, before=pause)) as texts:
                 async for text in texts:
                     yield text
@@ -120,24 +121,51 @@ class ChatAgent:
                 pause = _ROUND_BREAK
             # A model may ask for tools although none were offered: the limit still holds.
             calls = call.calls if may_call else []
-            cut = bool(calls) and call.finish is FinishReason.LENGTH and not has_whole_arguments(calls[-1])
+            cut = bool(calls) and call.cut
             if cut:
                 turn.tool_use.cut_calls += 1
-            if not calls or turn.tool_use.cut_calls > _CUT_CALLS:
+            if turn.tool_use.cut_calls > _CUT_CALLS:
                 break
+            if not calls:
+                if asked_again or not self._must_ask_again(call):
+                    break
+                asked_again = True
+                said = [Message("assistant", call.text)] if call.text else []
+                messages = [*messages, *said, Message("user", prompt("nothing_changed"))]
+                continue
             messages = [*messages, *await rounds.run(call.text, calls, call.state, cut=cut)]
         if call.text:
             messages = [*messages, Message("assistant", call.text[-limits.repair_chars :])]
         turn.conversation = messages
+        turn.unchanged = self._is_unchanged(call)
         turn.finish = _finish(call.finish, stopped=turn.tool_use.rounds > 0 and not rounds.open)
 
-    def _request(self, messages: Sequence[Message], specs: tuple[ToolSpec, ...], *, may_call: bool) -> ChatRequest:
+    def _must_call(self) -> bool:
+        """Whether the first model call has to ask for a tool."""
+        return self._turn.need == "read" or (self._turn.need == "change" and self._can_change())
+
+    def _can_change(self) -> bool:
+        return any(tool.changes for tool in self._spec.tools)
+
+    def _must_ask_again(self, call: ModelCall) -> bool:
+        """Whether the person wanted a change, and the answer `call` does not explain why nothing was changed."""
+        return bool(call.text) and self._can_change() and self._is_unchanged(call) and not self._turn.tool_use.explained
+
+    def _is_unchanged(self, call: ModelCall) -> bool:
+        """Whether the person wanted a change, nothing was changed, and the answer `call` asks the person nothing."""
+        turn = self._turn
+        certain = not turn.mutations and not turn.tool_use.uncertain
+        return turn.need == "change" and certain and not asks_back(call.text)
+
+    def _request(
+        self, messages: Sequence[Message], specs: tuple[ToolSpec, ...], *, may_call: bool, required: bool
+    ) -> ChatRequest:
         # A call that offers tools has no schema: many servers accept only one of the two.
         held = self._model.structured_output and not may_call and self._turn.mode == "home"
         return ChatRequest(
             tuple(messages),
             tools=specs if may_call else _called(messages, specs),
-            tool_choice="auto" if may_call else "none",
+            tool_choice="required" if required else "auto" if may_call else "none",
             max_tokens=self._limits.answer_tokens,
             response_schema=blocks_schema() if held else None,
             response_schema_name="blocks",

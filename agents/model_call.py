@@ -2,32 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 
 from agents.model import Model, Reply
 from agents.reasoning import ReasoningBlock
+from agents.tool_rounds import has_whole_arguments
 from agents.turn import Turn
+from agents.written_calls import WrittenCalls
+from parser import well_formed_json
 from streaming.chat import ChatRequest, FinishReason, ProviderState, ToolCall
 
 
 class ModelCall:
     """Iterate over `stream` once, inside `contextlib.aclosing`. The other members are then the reply's."""
 
-    def __init__(self, model: Model, request: ChatRequest, *, show_reasoning: bool) -> None:
+    def __init__(
+        self, model: Model, request: ChatRequest, tool_names: Collection[str], *, show_reasoning: bool
+    ) -> None:
+        """`tool_names`: calls of these tools that the model writes as text are taken as calls."""
         self._model = model
         self._request = request
         self._reasoning = ReasoningBlock() if show_reasoning else None
         self._reply = Reply()
+        self._written = WrittenCalls(tool_names, [message.content for message in request.messages])
+        self._shown: list[str] = []
 
     @property
     def text(self) -> str:
-        """The text of the answer."""
-        return self._reply.text
+        """The text of the answer, without the calls that were written as text."""
+        return "".join(self._shown)
 
     @property
     def calls(self) -> list[ToolCall]:
-        """The tool calls."""
-        return self._reply.tool_calls()
+        """The tool calls. A server that also passes on their text does not double them."""
+        return self._reply.tool_calls() or [
+            ToolCall(f"written_{number}", name, well_formed_json(arguments))
+            for number, (name, arguments) in enumerate(self._written.calls)
+        ]
+
+    @property
+    def cut(self) -> bool:
+        """Whether the last call is incomplete, because the model reached its token limit."""
+        if self._reply.finish is not FinishReason.LENGTH or not self.calls:
+            return False
+        return not has_whole_arguments(self.calls[-1])
 
     @property
     def state(self) -> ProviderState | None:
@@ -48,15 +66,21 @@ class ModelCall:
         try:
             async with self._model.stream(self._request) as batches:
                 async for batch in batches:
-                    text = reply.feed(batch)
+                    text = self._written.feed(reply.feed(batch))
                     if reasoning is not None and (thought := reasoning.feed(batch, ends=bool(text))):
                         yield thought
                     if text:
+                        self._shown.append(text)
                         yield before + text
                         before = ""
+            if text := self._written.close():
+                self._shown.append(text)
+                yield before + text
             if reasoning is not None:
                 if thought := reasoning.close():
                     yield thought
                 turn.reasoning_blocks += reasoning.blocks
         finally:
             reply.charge(turn.usage)
+            for form, count in self._written.forms.items():
+                turn.tool_use.written_calls[form] = turn.tool_use.written_calls.get(form, 0) + count

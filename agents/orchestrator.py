@@ -42,6 +42,7 @@ class Orchestrator:
             limits=self._limits,
         )
         turn.routed_by = intent.decided_by
+        turn.need = intent.need
         turn.agent_name = intent.agent_name
         return intent.agent_name, self._agent(intent.agent_name, turn)
 

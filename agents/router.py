@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import dropwhile
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import structlog
 import trio
@@ -15,9 +15,10 @@ from agents.call_metadata import route_metadata
 from agents.intent import likeliest
 from agents.limits import AgentLimits
 from agents.model import Model, read_reply
+from agents.need import need_by_words
 from agents.prompt_text import prompt, recent
 from agents.registry import AGENTS, BY_ENTITY, GENERAL_AGENT
-from agents.turn import Scope
+from agents.turn import Need, Scope
 from streaming.chat import ChatRequest, Message, Usage
 from streaming.model import ModelError
 
@@ -25,6 +26,8 @@ from streaming.model import ModelError
 _SURE = 0.6
 _CERTAIN = 0.9
 _FEW_WORDS = 8
+_NEEDS: tuple[Need, ...] = get_args(Need)
+_NEED = re.compile(r"\bneed\b\W{1,6}(\w+)")
 _WORDS = re.compile(r"\w+")
 _CONTINUES = re.compile(r"and|also|but|or|then|ok(?:ay)?|yes|yeah|no|nope|sure|please|again|why|do|so|now|continue")
 _POINTS_BACK = re.compile(r"its?|th(?:at|is|em|ose|ese)|ones?|others?|same|first|second|last|next")
@@ -34,10 +37,14 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """The chosen agent, and what chose it. `keywords` is the local classifier."""
+    """The chosen agent, what chose it, and what the request needs of the device, if that is known.
+
+    `keywords` is the local classifier.
+    """
 
     agent_name: str
     decided_by: Literal["model", "keywords", "scope"]
+    need: Need | None = None
 
 
 async def classify_intent(
@@ -56,14 +63,16 @@ async def classify_intent(
     """
     limits = limits or AgentLimits()
     if scope is not None:
-        return Intent(BY_ENTITY[scope.type].name, "scope")
-    named = await _ask(model, message, history, usage, limits)
+        return Intent(BY_ENTITY[scope.type].name, "scope", need_by_words(message))
+    answer = await _ask(model, message, history, usage, limits)
+    named = named_agent(answer)
     if named is not None:
-        return Intent(named, "model")
-    return Intent(agent_by_words(message, history), "keywords")
+        return Intent(named, "model", named_need(answer) or need_by_words(message))
+    return Intent(agent_by_words(message, history), "keywords", need_by_words(message))
 
 
-async def _ask(model: Model, message: str, history: Sequence[Message], usage: Usage, limits: AgentLimits) -> str | None:
+async def _ask(model: Model, message: str, history: Sequence[Message], usage: Usage, limits: AgentLimits) -> str:
+    """The router model's answer, or "" if there is none."""
     request = ChatRequest(
         (
             Message("system", _instructions()),
@@ -79,23 +88,25 @@ async def _ask(model: Model, message: str, history: Sequence[Message], usage: Us
     try:
         with trio.move_on_after(limits.router_deadline_s):
             reply = await read_reply(model, request, usage)
-            named = named_agent(reply.text)
-            if named is None:
+            if named_agent(reply.text) is None:
                 log.info("router_fell_back", reason="no_agent_named")
-            return named
+            return reply.text
     except ModelError as error:
         log.info("router_fell_back", reason=error.code.value)
-        return None
+        return ""
     log.info("router_fell_back", reason="deadline")
-    return None
+    return ""
 
 
 def intent_schema() -> Mapping[str, Any]:
-    """The JSON Schema of the answer: `{"agent": <one of the agents' names>}`."""
+    """The JSON Schema of the answer: `{"agent": <one of the agents' names>, "need": <one of the needs>}`."""
     return {
         "type": "object",
-        "properties": {"agent": {"type": "string", "enum": list(AGENTS)}},
-        "required": ["agent"],
+        "properties": {
+            "agent": {"type": "string", "enum": list(AGENTS)},
+            "need": {"type": "string", "enum": list(_NEEDS)},
+        },
+        "required": ["agent", "need"],
         "additionalProperties": False,
     }
 
@@ -104,6 +115,12 @@ def named_agent(answer: str) -> str | None:
     """The one agent that `answer` names, in JSON or in prose; None if it names no agent or several."""
     named = {word for word in re.findall(r"\w+", answer) if word in AGENTS}
     return named.pop() if len(named) == 1 else None
+
+
+def named_need(answer: str) -> Need | None:
+    """The value of `need` in `answer`; None if it has none."""
+    found = _NEED.search(answer)
+    return next((need for need in _NEEDS if found is not None and need == found[1]), None)
 
 
 def agent_by_words(message: str, history: Sequence[Message] = ()) -> str:

@@ -98,5 +98,6 @@ PROJECT_TOOLS: tuple[Tool[Any], ...] = (
         "The progress of one project or of all: tasks by status, overdue, next due, and coming checkpoints.",
         ProjectProgress,
         _progress,
+        changes=False,
     ),
 )

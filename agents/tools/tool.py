@@ -44,12 +44,16 @@ A = TypeVar("A", bound=ToolArgs)
 
 @dataclass(frozen=True, slots=True)
 class Tool(Generic[A]):
-    """One tool of an agent. `run` returns JSON data for the model, or raises `ToolError`."""
+    """One tool of an agent. `run` returns JSON data for the model, or raises `ToolError`.
+
+    `changes`: it can create, change or delete items.
+    """
 
     name: str
     description: str
     args: type[A]
     run: Callable[[DeviceAccess, A], Awaitable[Any]]
+    changes: bool = True
 
     def spec(self) -> ToolSpec:
         """The tool as the model sees it."""

@@ -66,8 +66,9 @@ def read_tools(entity: Entity) -> tuple[Tool[Any], ...]:
             f"List the person's {plural}: all of them, or those that match every given filter.",
             ENTITIES[entity].list_args,
             run_list,
+            changes=False,
         ),
-        Tool(f"get_{entity}", f"Get one {entity} by its id, with all its fields.", ById, run_get),
+        Tool(f"get_{entity}", f"Get one {entity} by its id, with all its fields.", ById, run_get, changes=False),
     )
 
 

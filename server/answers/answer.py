@@ -18,7 +18,7 @@ from agents.turn import Turn
 from server.answers.admission import Reservation
 from server.answers.emitter import Emitter
 from server.answers.ordered_frames import OrderedFrames, open_ordered_frames
-from server.answers.outcome import failure_of, shows_nothing
+from server.answers.outcome import UNCHANGED, failure_of, shows_nothing
 from server.answers.popup_scope import resolve_scope
 from server.answers.repairs import corrected_blocks, degraded_blocks
 from server.answers.report import record_end
@@ -215,6 +215,8 @@ class Answer:
             await frames.settle()
         if isinstance(self._formatter, HomeFormatter):
             await frames.put_all(degraded_blocks(self._formatter, self._metrics))
+        if self._turn.unchanged and not shows_nothing(self._turn, self._formatter.shown):
+            await frames.put_all(self._formatter.append(UNCHANGED))
 
     async def _show(self, tokens: AsyncIterable[tuple[str, str]], emit: Emitter, frames: OrderedFrames) -> None:
         """Emit the frames of a part of the answer."""

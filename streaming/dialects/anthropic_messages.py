@@ -75,6 +75,8 @@ class AnthropicMessages:
             # Without tools, the API refuses a history that contains tool calls.
             if request.tool_choice == "none":
                 body["tool_choice"] = {"type": "none"}
+            elif request.tool_choice == "required":
+                body["tool_choice"] = {"type": "any"}
         if request.response_schema is not None:
             body["output_config"] = {"format": {"type": "json_schema", "schema": dict(request.response_schema)}}
         if request.stop:

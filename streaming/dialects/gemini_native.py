@@ -73,8 +73,9 @@ class GeminiNative:
                     ]
                 }
             ]
-            if not may_call:
-                body["toolConfig"] = {"functionCallingConfig": {"mode": "NONE"}}
+            if request.tool_choice != "auto":
+                mode = "NONE" if request.tool_choice == "none" else "ANY"
+                body["toolConfig"] = {"functionCallingConfig": {"mode": mode}}
         if config := _generation_config(request):
             body["generationConfig"] = config
         return encoded(body)

@@ -87,6 +87,8 @@ class OpenAIChat:
                 }
                 for tool in request.tools
             ]
+            if request.tool_choice == "required":
+                body["tool_choice"] = "required"
         if request.response_schema is not None:
             body["response_format"] = {
                 "type": "json_schema",

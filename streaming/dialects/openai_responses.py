@@ -72,8 +72,8 @@ class OpenAIResponses:
                 }
                 for tool in request.tools
             ]
-            if request.tool_choice == "none":
-                body["tool_choice"] = "none"
+            if request.tool_choice != "auto":
+                body["tool_choice"] = request.tool_choice
         if request.response_schema is not None:
             body["text"] = {
                 "format": {

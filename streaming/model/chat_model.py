@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, replace, replace
 from typing import Literal
 
 import httpx
@@ -21,6 +21,8 @@ from streaming.wire import ErrorCode
 
 HttpTransport = Literal["httptools", "httpx"]
 
+# The statuses with which servers refuse a parameter that they do not know.
+_REFUSED = frozenset({400, 404, 422})
 _MAX_ERROR_BODY = 1 << 16
 # Time limits for the usage after the finish reason, and for the end of the body after the last payload.
 _TAIL_S = 5.0
@@ -90,6 +92,7 @@ class ChatModel:
     def __init__(self, client: httpx.AsyncClient, config: ModelConfig) -> None:
         self._client = client
         self._config = config
+        self._refuses_required = False
         origin = f"{config.dialect.name} {config.name} {config.url}"
         self._habits = ModelHabits(origin, ReasoningHabit.of_model(config.name))
 
@@ -124,6 +127,26 @@ class ChatModel:
             await _abandon(response, reader.chunks)
 
     async def _open(self, request: ChatRequest, deadline: float) -> httpx.Response:
+        """The response with status 200. Raises `ModelError`.
+
+        Some servers and models refuse the tool choice `required`. Such a request is sent again with `auto`, and once
+        that has helped, this model is not asked with `required` again.
+        """
+        if request.tool_choice != "required":
+            return await self._send(request, deadline)
+        optional = replace(request, tool_choice="auto")
+        if self._refuses_required:
+            return await self._send(optional, deadline)
+        try:
+            return await self._send(request, deadline)
+        except ModelError as error:
+            if error.status not in _REFUSED:
+                raise
+        response = await self._send(optional, deadline)
+        self._refuses_required = True
+        return response
+
+    async def _send(self, request: ChatRequest, deadline: float) -> httpx.Response:
         config = self._config
         dialect = config.dialect
         key = config.key.get_secret_value() if config.key is not None else None

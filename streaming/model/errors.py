@@ -23,15 +23,24 @@ class ModelError(Exception):
 
     `message` is a sentence for the person and is sent to the client. It never holds the key, the prompt or text from
     the provider, except a short identifier such as `context_length_exceeded`. `retry_after_s` is the provider's
-    Retry-After, in seconds.
+    Retry-After, in seconds. `status` is the HTTP status of a refused request.
     """
 
-    def __init__(self, code: ErrorCode, message: str, *, retryable: bool, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self,
+        code: ErrorCode,
+        message: str,
+        *,
+        retryable: bool,
+        retry_after_s: float | None = None,
+        status: int | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.retryable = retryable
         self.retry_after_s = retry_after_s
+        self.status = status
 
     def __repr__(self) -> str:
         return f"ModelError({self.code.value!r}, {self.message!r}, retryable={self.retryable})"
@@ -56,7 +65,9 @@ def error_of_status(status: int, body: bytes, headers: Mapping[str, str] | None 
             retryable=True,
             retry_after_s=_retry_after_s(headers or {}),
         )
-    return ModelError(ErrorCode.MODEL_ERROR, f"The model refused the request ({detail}).", retryable=False)
+    return ModelError(
+        ErrorCode.MODEL_ERROR, f"The model refused the request ({detail}).", retryable=False, status=status
+    )
 
 
 def error_of_delta(delta: ErrorDelta) -> ModelError:

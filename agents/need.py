@@ -1,0 +1,63 @@
+"""What a request needs of the device, by its words: a change, or unknown. And what an answer says about a change."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from agents.turn import Need
+
+_ASKED: Final = re.compile(
+    r"^(?:(?:hi|hey|hello|ok|okay|yes|now|then|and|so|also|please|pls|kindly|just)[\s,.!]+)*"
+    r"(?:(?:can|could|would|will) you(?: please)? |i (?:want|need) you to |i(?:'d| would) like you to |let's |go ahead and )?"
+    r"(?:please )?(?P<verb>[a-z]+)\b(?P<rest>.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+_CHANGES: Final = frozenset(
+    "add append approve archive assign cancel change clear close complete create delete drop duplicate edit erase finish "
+    "insert mark move postpone push raise reassign remove rename reopen replace reschedule reset revise save schedule "
+    "set tick unassign update".split()
+)
+# These verbs also ask for something to read: "make a chart", "write a summary", "schedule for today".
+_AMBIGUOUS: Final = frozenset("add change create make put schedule set write".split())
+_VIEWS: Final = re.compile(
+    r"\b(?:chart|graph|plot|diagram|table|timeline|gantt|summary|overview|list|report|plan|view|pie|bar)s?\b",
+    re.IGNORECASE,
+)
+_ITEMS: Final = re.compile(
+    r"\b(?:tasks?|to-?dos?|reminders?|notes?|projects?|checkpoints?|milestones?)\b", re.IGNORECASE
+)
+_SENTENCE: Final = re.compile(r"[^.!?？؟\n]*[?？؟]")
+_POLITE: Final = re.compile(
+    r"\b(?:anything|something) else|\belse (?:can|could|should|may)\b|\bhelp (?:you )?(?:with|further)|\bmore help\b",
+    re.IGNORECASE,
+)
+_CLAIM: Final = re.compile(
+    r"\b(?:i|i've|i have|we've|we have)(?: just| now| successfully| already)* "
+    r"(?:added|approved|assigned|changed|completed|created|deleted|finished|made|marked|moved|removed|renamed|reopened|"
+    r"rescheduled|saved|scheduled|set|updated)\b"
+    r"|\b(?:has|have|is|are|was|were)(?: been)?(?: now| just| successfully| already)* "
+    r"(?:added|approved|changed|created|deleted|marked|moved|removed|renamed|reopened|rescheduled|saved|updated)\b"
+    r"|\b(?:done|all set)\s*[.!]",
+    re.IGNORECASE,
+)
+
+
+def need_by_words(message: str) -> Need | None:
+    """`change` if the message clearly orders a change of items; None if its words do not say."""
+    asked = _ASKED.match(message.strip())
+    if asked is None:
+        return None
+    verb, rest = asked["verb"].lower(), asked["rest"]
+    if verb in _AMBIGUOUS and (_VIEWS.search(rest) or not _ITEMS.search(rest)):
+        return None
+    return "change" if verb in _CHANGES or verb in _AMBIGUOUS else None
+
+
+def asks_back(answer: str) -> bool:
+    """Whether an answer asks the person something, and does not claim that a change was made.
+
+    A polite offer of more help at the end is no question. Only English claims are recognised.
+    """
+    questions = [question[0] for question in _SENTENCE.finditer(answer)]
+    return not _CLAIM.search(answer) and any(not _POLITE.search(question) for question in questions)

@@ -1,0 +1,116 @@
+"""Decides from the beginning of a JSON value whether it can become a tool call. Pure, and cheap to repeat."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from enum import Enum
+from typing import Final
+
+
+class Verdict(Enum):
+    """What the beginning of a text says about it."""
+
+    MORE = "more"
+    """Not enough text to say."""
+    NO = "no"
+    """It is no tool call."""
+    MAYBE = "maybe"
+    """Only the whole value can say."""
+    CALL = "call"
+    """It names an offered tool where a call names it."""
+
+
+NAME_KEYS: Final = ("name", "tool", "tool_name", "function")
+ARGUMENT_KEYS: Final = ("parameters", "arguments", "args", "input")
+LIST_KEYS: Final = ("tool_calls", "function_call", "tool_call")
+CALL_TYPES: Final = ("function", "function_call", "tool_call", "tool_use")
+_KEYS: Final = (*NAME_KEYS, *ARGUMENT_KEYS, *LIST_KEYS, "type", "id", "index")
+_SPACE: Final = re.compile(r"\s*")
+_STRING: Final = re.compile(r'"((?:[^"\\\n]|\\.)*)("?)')
+_SCALAR: Final = re.compile(r"-?[\w.+-]*")
+_MAX_HEAD: Final = 400
+"""Characters in which a head must decide; longer white space or ids are no call."""
+
+
+def judge(text: str, at: int, names: Collection[str]) -> Verdict:
+    """The verdict on the object or array that begins at `at`; `names` are the offered tools."""
+    verdict = _value(text, at, names)
+    return Verdict.NO if verdict is Verdict.MORE and len(text) - at > _MAX_HEAD else verdict
+
+
+def _value(text: str, at: int, names: Collection[str]) -> Verdict:
+    if text[at] == "[":
+        at = _skip(text, at + 1)
+        if at == len(text):
+            return Verdict.MORE
+        return _value(text, at, names) if text[at] == "{" else Verdict.NO
+    return _object(text, at, names)
+
+
+def _object(text: str, at: int, names: Collection[str]) -> Verdict:
+    at = _skip(text, at + 1)
+    while at < len(text):
+        key, whole, at = _string(text, at)
+        if key is None:
+            return Verdict.NO
+        if not whole:
+            return Verdict.MORE if any(known.startswith(key) for known in _KEYS) else Verdict.NO
+        if key not in _KEYS:
+            return Verdict.NO
+        at = _skip(text, at)
+        if at == len(text):
+            break
+        if text[at] != ":":
+            return Verdict.NO
+        at = _skip(text, at + 1)
+        if at == len(text):
+            break
+        if key in ARGUMENT_KEYS:
+            return Verdict.MAYBE
+        if text[at] in "{[":
+            return _value(text, at, names) if key == "function" or key in LIST_KEYS else Verdict.NO
+        verdict, at = _scalar(text, at, key, names)
+        if verdict is not None:
+            return verdict
+        at = _skip(text, at)
+        if at < len(text):
+            if text[at] != ",":
+                return Verdict.NO
+            at = _skip(text, at + 1)
+    return Verdict.MORE
+
+
+def _scalar(text: str, at: int, key: str, names: Collection[str]) -> tuple[Verdict | None, int]:
+    """The verdict of one member's value, or None and where it ends if the next member must decide."""
+    value, whole, end = _string(text, at)
+    if key in NAME_KEYS:
+        if value is None:
+            return Verdict.NO, end
+        if whole:
+            return (Verdict.CALL if value in names else Verdict.NO), end
+        return (Verdict.MORE if any(name.startswith(value) for name in names) else Verdict.NO), end
+    if key == "type":
+        if value is None:
+            return Verdict.NO, end
+        if whole:
+            return (None if value in CALL_TYPES else Verdict.NO), end
+        return (Verdict.MORE if any(kind.startswith(value) for kind in CALL_TYPES) else Verdict.NO), end
+    if value is None:
+        end = _SCALAR.match(text, at).end()  # type: ignore[union-attr]  # it matches everywhere
+        return (Verdict.NO if end == at else None), end
+    return (None if whole else Verdict.MORE), end
+
+
+def _string(text: str, at: int) -> tuple[str | None, bool, int]:
+    """The string that begins at `at`, whether it is whole, and its end; None if there is no string."""
+    found = _STRING.match(text, at)
+    if found is None:
+        return None, False, at
+    if not found[2] and found.end() < len(text) - 1:
+        return None, False, at
+    return found[1], bool(found[2]), found.end()
+
+
+def _skip(text: str, at: int) -> int:
+    return _SPACE.match(text, at).end()  # type: ignore[union-attr]  # it matches everywhere

@@ -1,0 +1,108 @@
+"""Reads tool calls from a JSON value, and finds where a JSON value ends."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+from agents.written_calls.head import ARGUMENT_KEYS, CALL_TYPES, LIST_KEYS, NAME_KEYS
+
+Call = tuple[str, str]
+"""A tool's name and its arguments as JSON text."""
+
+_MARKS: Final = re.compile(r'["\\{}\[\]]')
+_ARGUMENTS: Final = re.compile(r'"(?:' + "|".join(ARGUMENT_KEYS) + r')"\s*:\s*')
+_NAME: Final = re.compile(r'"(?:' + "|".join(NAME_KEYS) + r')"\s*:\s*"([^"\\]*)"')
+_OTHER_KEYS: Final = frozenset((*NAME_KEYS, *ARGUMENT_KEYS, "type", "id", "index"))
+
+
+class Nesting:
+    """Follows a JSON value piece by piece, each character once."""
+
+    def __init__(self) -> None:
+        self.open: list[str] = []
+        """The closers that are due, the innermost last."""
+        self.in_string = False
+        self._escaped = False
+
+    def feed(self, piece: str) -> int | None:
+        """Continue with `piece`. Returns where in it the value ends, or None if it goes on."""
+        at = int(self._escaped)
+        self._escaped = False
+        while (mark := _MARKS.search(piece, at)) is not None:
+            at = mark.end()
+            match mark[0]:
+                case "\\":
+                    if self.in_string:
+                        self._escaped = at == len(piece)
+                        at += 1
+                case '"':
+                    self.in_string = not self.in_string
+                case _ if self.in_string:
+                    pass
+                case "{":
+                    self.open.append("}")
+                case "[":
+                    self.open.append("]")
+                case _:
+                    if self.open:
+                        self.open.pop()
+                    if not self.open:
+                        return at
+        return None
+
+
+def calls_in(source: str, names: Collection[str]) -> list[Call] | None:
+    """The calls in the JSON text `source`; None if it is no call of offered tools.
+
+    If the JSON is broken but names a tool, the call has the broken arguments, so that the model reads what is wrong.
+    """
+    try:
+        value = json.loads(source, strict=False)
+    except (ValueError, RecursionError):
+        return broken_call(source, names)
+    return _calls(value, names)
+
+
+def broken_call(source: str, names: Collection[str]) -> list[Call] | None:
+    """The call that begins in `source` and is broken or cut off; None if no offered tool is named."""
+    name, arguments = _NAME.search(source), _ARGUMENTS.search(source)
+    if name is None or name[1] not in names:
+        return None
+    return [(name[1], source[arguments.end() :] if arguments is not None else "{")]
+
+
+def _calls(value: Any, names: Collection[str]) -> list[Call] | None:
+    if isinstance(value, list):
+        found = [call for item in value for call in _calls(item, names) or ()]
+        return found or None
+    if not isinstance(value, dict):
+        return None
+    for key in LIST_KEYS:
+        if key in value:
+            return _calls(value[key], names)
+    inner = value.get("function")
+    if isinstance(inner, dict):
+        return _calls({"type": "function", **inner}, names)
+    call = _call(value, names)
+    return None if call is None else [call]
+
+
+def _call(value: Mapping[str, Any], names: Collection[str]) -> Call | None:
+    # A description of a tool has a name and parameters too.
+    if not value.keys() <= _OTHER_KEYS:
+        return None
+    name = next((value[key] for key in NAME_KEYS if isinstance(value.get(key), str)), None)
+    given = next((value[key] for key in ARGUMENT_KEYS if key in value), None)
+    if name is None or name not in names:
+        return None
+    if given is None:
+        is_call = value.get("type") in CALL_TYPES or any(key in value for key in ARGUMENT_KEYS)
+        return (name, "{}") if is_call else None
+    if isinstance(given, str):
+        return name, given
+    if not isinstance(given, dict) or (given.get("type") == "object" and "properties" in given):
+        return None
+    return name, json.dumps(given, ensure_ascii=False)
