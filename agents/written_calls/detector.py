@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from agents.written_calls.head import Verdict, judge
-from agents.written_calls.values import Call, Nesting, broken_call, calls_in
+from agents.written_calls.values import Call, Nesting, broken_call, calls_in, is_json, may_become_call
 
 _TRIGGER: Final = re.compile(r"[{\[<`]")
 _MARKERS: Final = {
@@ -211,13 +211,11 @@ class WrittenCalls:
         if whole:
             return calls_in(source, self._names)
         # The closers are all that small models leave out at the end of a reply.
-        closed = source if self._nesting.in_string else source + "".join(reversed(self._nesting.open))
-        calls = None if self._nesting.in_string else calls_in(closed, self._names)
-        try:
-            json.loads(closed, strict=False)
-        except (ValueError, RecursionError):
-            calls = broken_call(source, self._names)
-            self.cut = calls is not None
+        closed = source + "".join(reversed(self._nesting.open))
+        if not self._nesting.in_string and (calls := calls_in(closed, self._names)) and is_json(closed):
+            return calls
+        calls = broken_call(source, self._names) if may_become_call(closed) else None
+        self.cut = calls is not None
         return calls
 
     def _is_echo(self, source: str) -> bool:

@@ -74,6 +74,24 @@ def broken_call(source: str, names: Collection[str]) -> list[Call] | None:
     return [(name[1], source[arguments.end() :] if arguments is not None else "{")]
 
 
+def is_json(source: str) -> bool:
+    """Whether `source` is JSON, raw control characters in strings allowed."""
+    try:
+        json.loads(source, strict=False)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def may_become_call(source: str) -> bool:
+    """Whether more text could make a call of `source`: it is not JSON, or an object with no member that calls lack."""
+    try:
+        value = json.loads(source, strict=False)
+    except (ValueError, RecursionError):
+        return True
+    return not isinstance(value, dict) or value.keys() <= _OTHER_KEYS
+
+
 def _calls(value: Any, names: Collection[str]) -> list[Call] | None:
     if isinstance(value, list):
         found = [call for item in value for call in _calls(item, names) or ()]
