@@ -9,17 +9,17 @@ from agents.turn import Need
 
 _ASKED: Final = re.compile(
     r"^(?:(?:hi|hey|hello|ok|okay|yes|now|then|and|so|also|please|pls|kindly|just)[\s,.!]+)*"
-    r"(?:(?:can|could|would|will) you(?: please)? |i (?:want|need) you to |i(?:'d| would) like you to |let's |go ahead and )?"
+    r"(?:(?:can|could|would|will) you(?: please)? |i (?:want|need) you to |i(?:'d| would) like you to |let's )?"
     r"(?:please )?(?P<verb>[a-z]+)\b(?P<rest>.*)",
     re.IGNORECASE | re.DOTALL,
 )
-_CHANGES: Final = frozenset(
-    "add append approve archive assign cancel change clear close complete create delete drop duplicate edit erase finish "
-    "insert mark move postpone push raise reassign remove rename reopen replace reschedule reset revise save schedule "
-    "set tick unassign update".split()
+_CHANGES: Final = re.compile(
+    r"add|append|approve|archive|assign|cancel|change|clear|close|complete|create|delete|drop|duplicate|edit|erase|"
+    r"finish|insert|mark|move|postpone|push|raise|reassign|remove|rename|reopen|replace|reschedule|reset|revise|save|"
+    r"schedule|set|tick|unassign|update"
 )
 # These verbs also ask for something to read: "make a chart", "write a summary", "schedule for today".
-_AMBIGUOUS: Final = frozenset("add change create make put schedule set write".split())
+_AMBIGUOUS: Final = re.compile(r"add|change|create|make|put|schedule|set|write")
 _VIEWS: Final = re.compile(
     r"\b(?:chart|graph|plot|diagram|table|timeline|gantt|summary|overview|list|report|plan|view|pie|bar)s?\b",
     re.IGNORECASE,
@@ -49,9 +49,9 @@ def need_by_words(message: str) -> Need | None:
     if asked is None:
         return None
     verb, rest = asked["verb"].lower(), asked["rest"]
-    if verb in _AMBIGUOUS and (_VIEWS.search(rest) or not _ITEMS.search(rest)):
-        return None
-    return "change" if verb in _CHANGES or verb in _AMBIGUOUS else None
+    if _AMBIGUOUS.fullmatch(verb):
+        return "change" if _ITEMS.search(rest) and not _VIEWS.search(rest) else None
+    return "change" if _CHANGES.fullmatch(verb) else None
 
 
 def asks_back(answer: str) -> bool:

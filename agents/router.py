@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import dropwhile
 from typing import Any, Literal, get_args
 
@@ -44,7 +44,7 @@ class Intent:
 
     agent_name: str
     decided_by: Literal["model", "keywords", "scope"]
-    need: Need | None = None
+    need: Need | None = field(default=None, compare=False)
 
 
 async def classify_intent(

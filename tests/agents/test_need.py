@@ -1,0 +1,85 @@
+"""What a message needs of the device, and whether an answer asks the person something."""
+
+from __future__ import annotations
+
+import pytest
+
+from agents.need import asks_back, need_by_words
+from agents.router import named_need
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Complete the report task",
+        "please delete t1",
+        "Could you mark it as done?",
+        "Create a task called Walk",
+        "add a note about Vega",
+        "ok, move it to Orion",
+        "I'd like you to rename this project",
+        "Hey, reschedule the beta",
+    ],
+)
+def test_an_order_to_change_something(message: str) -> None:
+    assert need_by_words(message) == "change"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "",
+        "What is due today?",
+        "Create a chart of my tasks by status",
+        "make a table of tasks",
+        "add up the hours",
+        "hello",
+        "How do I delete a task?",
+        "write a poem",
+        "show the tasks that I marked as done",
+    ],
+)
+def test_nothing_is_said_about_a_change(message: str) -> None:
+    assert need_by_words(message) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "need"),
+    [
+        ('{"agent": "task_agent", "need": "change"}', "change"),
+        ('{"need":"none","agent":"general_agent"}', "none"),
+        ("agent: task_agent, need: read", "read"),
+        ('{"agent": "task_agent"}', None),
+        ('{"agent": "task_agent", "need": "luck"}', None),
+        ("", None),
+    ],
+)
+def test_the_routers_answer_says_what_is_needed(answer: str, need: str | None) -> None:
+    assert named_need(answer) == need
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Which task do you mean?",
+        '[{"type":"text","content":"Shall I delete both?"}]',
+        "Both match. Which one? Tell me.",
+    ],
+)
+def test_a_question(answer: str) -> None:
+    assert asks_back(answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Done.",
+        "I've created the task. Anything else?",
+        "The task has been deleted. Which one is next?",
+        "Done! What else can I do?",
+        "It is late. Is there something else?",
+        "",
+    ],
+)
+def test_no_question(answer: str) -> None:
+    assert not asks_back(answer)

@@ -1,0 +1,141 @@
+"""A request for a change that changes nothing, over the socket: the model is asked again, and the person is told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from client.terminal.answer import Answer
+from client.terminal.store import DeviceStore
+from client.terminal.tools import DeviceTools
+from streaming.wire import WsScope
+from tests.model_server import ReceivedRequest, Step, error_status, text_stream, tool_calls
+from tests.server.tessera import Tessera, is_routing, open_tessera, tool_messages
+
+LINE = "Nothing was changed."
+Script = Callable[[ReceivedRequest], list[Step]]
+
+
+def say(text: str) -> list[Step]:
+    return text_stream(json.dumps([{"type": "text", "content": text}]))
+
+
+def is_asked_again(request: ReceivedRequest) -> bool:
+    return any("no tool has changed anything" in str(message["content"]) for message in request.body["messages"])
+
+
+def route(tessera: Tessera, script: Script, agent: str = "task_agent", **answer: str) -> None:
+    def reply(request: ReceivedRequest) -> list[Step]:
+        return text_stream(json.dumps({"agent": agent, **answer})) if is_routing(request) else script(request)
+
+    tessera.model.fallback = reply
+
+
+async def ask(tessera: Tessera, message: str = "the walk", **device: Any) -> tuple[Answer, DeviceStore]:
+    store = DeviceStore(None, {"task": [{"id": "t1", "title": "Walk", "status": "todo"}]})
+    async with tessera.device(tools=DeviceTools(store).table(), **device) as connected:
+        answer = await connected.home(message)
+        await answer.finish()
+        return answer, store
+
+
+async def test_a_claim_without_a_change_is_corrected(database: str) -> None:
+    async with open_tessera(database) as tessera:
+        route(tessera, lambda _: say("Done! I completed it."), need="change")
+        answer, store = await ask(tessera)
+        assert answer.text.endswith(LINE)
+        assert store.list("task")[0][0]["status"] == "todo"
+        first, again = tessera.answers()
+        assert first.body["tool_choice"] == "required"
+        assert "tool_choice" not in again.body
+        assert is_asked_again(again)
+        assert answer.end is not None
+        assert (answer.end.status, answer.end.shown) == ("completed", 3)
+
+
+async def test_the_model_may_make_the_change_when_it_is_asked_again(database: str) -> None:
+    def script(request: ReceivedRequest) -> list[Step]:
+        if tool_messages(request):
+            return say("Now it is done.")
+        return tool_calls(("complete_task", {"id": "t1"})) if is_asked_again(request) else say("Done!")
+
+    async with open_tessera(database) as tessera:
+        route(tessera, script, need="change")
+        answer, store = await ask(tessera)
+        assert LINE not in answer.text
+        assert store.list("task")[0][0]["status"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("steps", "line"),
+    [
+        ([say("Which task do you mean?")], False),
+        ([tool_calls(("complete_task", {"id": "t9"})), say("Done.")], True),
+        ([tool_calls(("delete_task", {"id": "t1"})), say("I deleted it.")], True),
+    ],
+    ids=["question", "error", "refusal"],
+)
+async def test_the_model_is_not_asked_again_when_it_knows_why(
+    database: str, steps: list[list[Step]], line: bool
+) -> None:
+    async def refuse(*_: Any) -> bool:
+        return False
+
+    async with open_tessera(database) as tessera:
+        remaining = list(steps)
+        route(tessera, lambda _: remaining.pop(0), need="change")
+        answer, _ = await ask(tessera, on_approval=refuse)
+        assert not any(is_asked_again(request) for request in tessera.answers())
+        assert answer.text.endswith(LINE) == line
+
+
+async def test_an_argument_error_explains_nothing(database: str) -> None:
+    async with open_tessera(database) as tessera:
+        replies = [tool_calls(("complete_task", {"identity": "t1"})), say("Done."), say("Done indeed.")]
+        route(tessera, lambda _: replies.pop(0), need="change")
+        answer, _ = await ask(tessera)
+        assert is_asked_again(tessera.answers()[-1])
+        assert answer.text.endswith(LINE)
+
+
+@pytest.mark.parametrize("message", ["complete the walk", "what is open?"])
+async def test_a_router_that_does_not_say_what_is_needed(database: str, message: str) -> None:
+    async with open_tessera(database) as tessera:
+        route(tessera, lambda _: say("Done!"))
+        answer, _ = await ask(tessera, message)
+        assert (LINE in answer.text) == (message == "complete the walk")
+
+
+async def test_a_popup(database: str) -> None:
+    async with open_tessera(database) as tessera:
+        route(tessera, lambda _: text_stream("Done!"))
+        store = DeviceStore(None, {"task": [{"id": "t1", "title": "Walk"}]})
+        async with tessera.device(tools=DeviceTools(store).table()) as device:
+            answer = await device.popup("complete it", WsScope(type="task", id="t1"))
+            assert (await answer.finish()).status == "completed"
+            assert answer.text.endswith(LINE)
+
+
+@pytest.mark.parametrize(("need", "choice"), [("read", "required"), ("none", None)])
+async def test_what_is_needed_decides_whether_a_tool_is_required(database: str, need: str, choice: str | None) -> None:
+    async with open_tessera(database) as tessera:
+        route(tessera, lambda _: say("Two."), need=need)
+        answer, _ = await ask(tessera, "how many tasks?")
+        (only,) = tessera.answers()
+        assert only.body.get("tool_choice") == choice
+        assert answer.text == "Two."
+
+
+async def test_a_server_that_refuses_a_required_call_is_asked_without(database: str) -> None:
+    def script(request: ReceivedRequest) -> list[Step]:
+        return error_status(400) if "tool_choice" in request.body else say("Two.")
+
+    async with open_tessera(database) as tessera:
+        route(tessera, script, need="read")
+        for _ in range(2):
+            answer, _ = await ask(tessera, "how many tasks?")
+            assert answer.text == "Two."
+        assert ["tool_choice" in request.body for request in tessera.answers()] == [True, False, False]
