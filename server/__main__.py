@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import os
 import signal
 import sys
@@ -26,7 +25,7 @@ from server.settings import Settings, SettingsError, describe_settings, load_set
 from server.signals import stop_on_signal
 from server.startup import Running
 from server.storage import database_url, owner_url, prepare_state_dir
-from server.workers import Supervisor, WorkerFailed, run_worker, supervise
+from server.workers import FrozenObjects, Supervisor, WorkerFailed, run_worker, supervise
 from sql.driver import DatabaseUnavailable
 from sql.embedded import EmbeddedPostgresError
 from sql.migrate import MigrationError, migrate, rollback
@@ -120,9 +119,7 @@ async def _run(settings: Settings) -> None:
         # Started first, so that a signal during the start also stops the server.
         await nursery.start(partial(stop_on_signal, stop, nursery.cancel_scope, pass_on))
         running: Running = await nursery.start(_serve, settings, stop, nursery.cancel_scope, supervisors)
-        # Objects made at the start live to the end: collections skip them and so pause the streams for less time.
-        gc.collect()
-        gc.freeze()
+        FrozenObjects().start()
         print(banner(running), flush=True)
         if running.generated_key_file is not None:
             log.warning(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import shutil
 import sys
@@ -17,6 +16,7 @@ from server.main import serve
 from server.settings import Settings
 from server.signals import stop_on_signal
 from server.startup import Running, WorkerOrders, read_line
+from server.workers.garbage import FrozenObjects
 
 
 async def run_worker(settings: Settings) -> None:
@@ -38,9 +38,7 @@ async def run_worker(settings: Settings) -> None:
                 watching.start_soon(_stop_when_alone, supervisor, stop, orders.folder)
                 async with trio.open_nursery() as serving:
                     running: Running = await serving.start(partial(serve, settings, stop=stop, orders=orders))
-                    # As in a single process: later garbage collections skip the objects made at the start.
-                    gc.collect()
-                    gc.freeze()
+                    FrozenObjects().start()
                     sys.stdout.buffer.write(TypeAdapter(Running).dump_json(running) + b"\n")
                     sys.stdout.buffer.flush()
                 watching.cancel_scope.cancel()

@@ -1,0 +1,93 @@
+"""Frozen objects: full collections skip them, and garbage among them is found in the end."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Iterator
+
+import pytest
+
+from server.workers.garbage import FrozenObjects
+
+
+class Node:
+    """An object that refers to itself, so that only a collection frees it."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def frozen(clock: Clock) -> Iterator[FrozenObjects]:
+    # Automatic collections would come between the steps of a test.
+    gc.disable()
+    objects = FrozenObjects(clock, margin=0)
+    objects.start()
+    yield objects
+    objects.stop()
+    gc.enable()
+
+
+def test_what_survives_a_full_collection_is_frozen(frozen: FrozenObjects) -> None:
+    before = gc.get_freeze_count()
+    nodes = [Node() for _ in range(1000)]
+    gc.collect(1)
+    assert gc.get_freeze_count() <= before
+    gc.collect()
+    assert gc.get_freeze_count() >= before + len(nodes)
+
+
+def test_garbage_that_was_never_frozen_is_freed(frozen: FrozenObjects) -> None:
+    dead = weakref.ref(Node())
+    gc.collect()
+    assert dead() is None
+
+
+def test_frozen_garbage_is_freed_when_the_frozen_objects_have_doubled(frozen: FrozenObjects, clock: Clock) -> None:
+    node = Node()
+    dead = weakref.ref(node)
+    gc.collect()
+    del node
+    gc.collect()
+    assert dead() is not None
+    grown = [Node() for _ in range(gc.get_freeze_count() + 1000)]
+    gc.collect()
+    assert dead() is not None  # it is counted once a minute
+    clock.now += 61
+    gc.collect()
+    assert dead() is not None  # this collection found that they doubled
+    gc.collect()
+    assert dead() is None
+    # From now on it is compared with the larger number.
+    clock.now += 61
+    del grown[:]
+    before = gc.get_freeze_count()
+    gc.collect()
+    assert gc.get_freeze_count() >= before
+
+
+def test_after_the_stop_every_object_is_looked_at(clock: Clock) -> None:
+    objects = FrozenObjects(clock)
+    objects.start()
+    node = Node()
+    dead = weakref.ref(node)
+    gc.collect()
+    objects.stop()
+    del node
+    gc.collect()
+    assert dead() is None
+    assert gc.get_freeze_count() == 0
