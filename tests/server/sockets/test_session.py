@@ -41,6 +41,8 @@ async def test_a_home_request_streams_and_ends() -> None:
         "status": "completed",
         "mutations": [],
         "usage": {"input_tokens": 20, "output_tokens": 10},
+        "finish": "stop",
+        "shown": 1,
     }
     assert [frame["seq"] for frame in frames] == list(range(2, len(frames) + 2))
 
