@@ -1,4 +1,4 @@
-"""Blind terms: as good as words to whoever counts them, and nothing without the key."""
+"""Blind terms can be counted like words, and reveal no word without the key."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_equal_for_equal_keys_and_disjoint_for_different_ones() -> None:
 
 
 def test_stored_terms_stay_valid() -> None:
-    # Changing how terms are made needs another label, and every stored term made anew.
+    # A change of this derivation needs another label, and all stored terms must be computed again.
     assert BlindTerms(KEY).query("memories")[0].hex() == "0b23c307e80f0449688dbdbd3c4ed1a5"
 
 

@@ -1,4 +1,4 @@
-"""The keyed rotation: the same angles, and nothing in common with another key's."""
+"""The keyed rotation keeps cosines, and has nothing in common with the rotation of another key."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KEYS = st.binary(min_size=32, max_size=44)
 
 
 def unit_vectors(count: int, size: int, seed: int = 0) -> Vectors:
-    """Like those of a real model: near one another, for they share a mean."""
+    """Vectors like those of a real model: close to each other, because they share a mean."""
     vectors = np.random.default_rng(seed).normal(0.5, 1, size=(count, size)).astype(np.float32)
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
@@ -50,7 +50,7 @@ def test_the_same_for_the_same_key() -> None:
     vector = np.linspace(-1, 1, 384).astype(np.float32)
     first, again = (Rotation(b"k" * 32).apply(vector) for _ in range(2))
     assert np.array_equal(first, again)
-    # Stored vectors are only found by the rotation they were stored under, on every machine and in every release.
+    # A search needs the same rotation as the stored vectors, on every machine and in every release.
     assert np.allclose(first[:4], EXPECTED, atol=1e-5)
 
 
@@ -63,7 +63,7 @@ def test_between_users_cosines_are_centred_on_zero() -> None:
     turned = [Rotation(Fernet.generate_key()).apply(vectors) for _ in range(12)]
     across = np.array([(one @ other.T).mean() for one in turned for other in turned if one is not other])
     same_text = np.array([np.sum(one * other, axis=1) for one in turned for other in turned if one is not other])
-    # A cosine of independent directions spreads by 1/sqrt(1536) = 0.026.
+    # The cosines of independent directions have a standard deviation of 1/sqrt(1536) = 0.026.
     assert abs(across.mean()) < 0.01
     assert abs(same_text.mean()) < 0.01
     assert same_text.std() == pytest.approx(DIMENSIONS**-0.5, rel=0.3)

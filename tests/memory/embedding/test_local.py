@@ -1,4 +1,4 @@
-"""The embedded model itself: what it gives, and that it depends neither on nor waits for what else is embedded."""
+"""The local embedding model: its vectors, which do not depend on other texts, and queries that do not wait for them."""
 
 from __future__ import annotations
 

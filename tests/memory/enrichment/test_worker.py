@@ -1,4 +1,4 @@
-"""Background enrichment: exactly once, whoever works, whatever fails."""
+"""Background enrichment: exactly once per episode, with several workers and after every failure."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ async def test_work_that_was_cut_off_is_done_again_after_its_lease(pool: Pool, d
     async with trio.open_nursery() as nursery:
         nursery.start_soon(cut.middleware.enrichment.run_once)
         await hanging.wait()
-        # Meanwhile it is taken.
+        # While it is enriched, its claim is held.
         other = Memories(pool, master_keys=cut.master_keys)
         assert await other.middleware.enrichment.run_once() == 0
         nursery.cancel_scope.cancel()
@@ -158,7 +158,7 @@ async def test_one_bad_episode_holds_up_no_other(pool: Pool, database: str) -> N
     await store(memories, ann, 4)
     await store(memories, ben, 2)
     with psycopg.connect(database, autocommit=True) as connection:
-        # Something about one episode that the database does not bear, with the class of a lost connection.
+        # The database rejects one episode, with an error of the same class as a lost connection.
         connection.execute(
             "CREATE FUNCTION bad() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
             " RAISE EXCEPTION 'bad' USING ERRCODE = 'program_limit_exceeded'; END $$"
@@ -175,7 +175,7 @@ async def test_one_bad_episode_holds_up_no_other(pool: Pool, database: str) -> N
     for _ in range(19):
         make_due(database)
         assert await memories.middleware.enrichment.run_once() == 1
-    # Given up, with the summary that it was stored with.
+    # Abandoned: it keeps the summary that it was stored with.
     make_due(database)
     assert await memories.middleware.enrichment.run_once() == 0
 
@@ -235,7 +235,7 @@ async def test_a_failing_embedder_is_tried_again_and_finally_done_without(pool: 
     embedder.failing = True
     for _ in range(5):
         assert await memories.middleware.enrichment.run_once() == 1
-        assert await memories.middleware.enrichment.run_once() == 0  # not due again yet
+        assert await memories.middleware.enrichment.run_once() == 0  # not due yet
         make_due(database)
     assert [record["tier"] for record in await memories.records(ann)] == ["episodic"]
     assert await memories.middleware.enrichment.run_once() == 1
@@ -274,7 +274,7 @@ async def _restart_in_the_middle(server: EmbeddedPostgres) -> None:
             await store(memories, ann, 1)
             await until_enriched(memories, ann, 1)
             await trio.to_thread.run_sync(server.stop)
-            memories.middleware.enrichment.wake()  # and finds nothing to work with
+            memories.middleware.enrichment.wake()  # and there is nothing to enrich
             with pytest.raises((psycopg.OperationalError, PoolTimeout)):
                 await store(memories, ann, 1)
             await trio.to_thread.run_sync(server.start)

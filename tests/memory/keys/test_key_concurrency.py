@@ -1,4 +1,4 @@
-"""Keys replaced while others read, write, forget and erase: two servers (two pools, two caches) on one database."""
+"""Key rotation during reads, writes, forgetting and erasure, by two servers (two pools, two caches) of one database."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ from tests.memory.memories import STATEMENTS, Memories, WordEmbedder
 
 @asynccontextmanager
 async def another_server(database: str, like: Memories, shares: Path | None = None) -> AsyncIterator[Memories]:
-    """A second process, as far as the database and the shares can tell: its own pool, cache and worker."""
+    """A second server of the same database and key shares: it has its own pool, cache and worker."""
     async with open_pool(database, max_size=4, configure=configure_server) as pool:
         yield Memories(pool, shares=shares, master_keys=like.master_keys, embedder=WordEmbedder())
 
 
 @contextmanager
 def held_up(database: str, user_id: UUID) -> Iterator[None]:
-    """Whoever reseals the person's preferences waits, in the middle of a transaction, until the block ends."""
+    """Re-encryption of the person's preferences waits, in the middle of its transaction, until the block ends."""
     with psycopg.connect(database) as connection:
         connection.execute("SELECT id FROM memory_core WHERE user_id = %s FOR UPDATE", [user_id])
         yield
 
 
 async def until_somebody_waits(database: str) -> None:
-    """Until a transaction waits for another one's lock."""
+    """Wait until a transaction waits for a lock of another one."""
     async with open_pool(database, max_size=1) as pool, pool.connection() as connection:
         while True:
             cursor = await connection.execute(
@@ -58,7 +58,7 @@ async def until_somebody_waits(database: str) -> None:
 
 
 def age(folder: Path, seconds: float = 660) -> None:
-    """Make every file look as old as if that time had passed."""
+    """Set the times of all files back by that time."""
     for path in folder.rglob("*"):
         if path.is_file():
             stat = path.stat()
@@ -91,7 +91,7 @@ async def test_a_rotation_of_eleven_minutes_keeps_its_share(pool: Pool, database
             nursery.start_soon(rotate)
             await until_somebody_waits(database)
             age(shares)
-            # Another server starts, opens keys, and clears up.
+            # Another server starts, unwraps keys, and cleans up.
             await there.vault.key(ann)
             assert await KeyUpkeep(there.vault).sweep() == 0
             assert share_count(shares, ann) == 2
@@ -149,14 +149,14 @@ async def test_a_share_that_could_not_be_destroyed_is_destroyed_later(
 
 
 async def test_nothing_is_swept_when_the_current_share_is_not_there(pool: Pool, database: str, tmp_path: Path) -> None:
-    """A copy of the database from before a rotation, started on the same folder, must not cost the original a key."""
+    """A server of an older copy of the database, on the same shares' folder, must not destroy a key of the original."""
     shares = tmp_path / "shares"
     here = Memories(pool, shares=shares)
     ann = await remembered(here)
     with psycopg.connect(database, autocommit=True) as owner:
         (old,) = owner.execute("SELECT encryption_key FROM users").fetchone() or ()
         await here.user_key_rotation.rotate(ann)
-        await here.vault.keys.make_replacement(ann)  # of a rotation that died
+        await here.vault.keys.make_replacement(ann)  # of a rotation that was interrupted
         (new,) = owner.execute("SELECT encryption_key FROM users").fetchone() or ()
         owner.execute("UPDATE users SET encryption_key = %s", [old])
         assert await KeyUpkeep(here.vault).sweep() == 0
@@ -235,7 +235,7 @@ async def test_recall_under_a_key_that_another_server_replaced(pool: Pool, datab
 
 
 async def test_a_key_that_is_replaced_between_two_statements_of_a_reader(pool: Pool, database: str) -> None:
-    """The reader sees the key and the rows of one moment, whichever that is."""
+    """A reader sees the key and the rows of one snapshot, either from before the rotation or from after it."""
     here = Memories(pool)
     ann = await remembered(here)
     await here.vault.key(ann)

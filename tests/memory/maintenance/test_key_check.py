@@ -1,4 +1,4 @@
-"""What the start of a server concludes from the keys of some users."""
+"""The check of a sample of users' keys when the server starts."""
 
 from __future__ import annotations
 

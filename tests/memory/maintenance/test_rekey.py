@@ -1,4 +1,4 @@
-"""New keys: a user's rows under a new user key, users' keys under a new master key, memories under a new model."""
+"""Rotation of a user's key and of the master key, and new vectors from another embedding model."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ async def test_the_master_key_is_rotated_online_and_resumably(pool: Pool, tmp_pa
     people = [await remembered(before) for _ in range(3)]
     both = Memories(pool, master_keys=[new, old], shares=shares)
     await both.master_key_rotation.rotate()
-    late = await remembered(before)  # by a server that has not got the new key yet
+    late = await remembered(before)  # by a server that still has the old key
 
     done = await both.master_key_rotation.rotate()
     assert (done.rewrapped, done.already, done.failed) == (1, 3, 0)

@@ -1,4 +1,4 @@
-"""Erasing: rows and terms gone, the key destroyed, and a physical copy from before is of no use to anybody."""
+"""Erasure: rows and terms are deleted, the key is destroyed, and an older physical copy cannot be decrypted."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def test_a_receipt_says_what_is_gone(pool: Pool, tmp_path: Path) -> None:
     assert await memories.records(ann) == []
     assert await memories.records(ben) == bens
     assert len(list((tmp_path / "shares" / str(ann)).iterdir())) == 1
-    # Nothing is left to be enriched, and memory works on.
+    # No episode of hers waits for enrichment, and memory still works.
     assert await memories.middleware.enrichment.run_once() == 1  # Ben's
     await memories.tell(ann, "Dora moved to Porto.")
     assert len((await memories.middleware.enrich_context(ann, "Dora")).associative) == 1
@@ -76,7 +76,7 @@ async def test_a_receipt_promises_nothing_about_a_share_that_is_not_here(pool: P
         receipt = await server.middleware.erase(person)
         assert (receipt.key_before, receipt.backups_unreadable) == (None, False)
         assert len(list((tmp_path / "shares" / str(person)).iterdir())) == 1
-    # The key is another now, and memory works.
+    # The key is new, and memory works.
     assert (await elsewhere.middleware.erase(ann)).backups_unreadable
     assert not (await without.middleware.erase(ben)).backups_unreadable
 
@@ -85,7 +85,7 @@ async def test_a_receipt_is_about_the_key_that_is_in_use(pool: Pool, tmp_path: P
     here = Memories(pool)
     ann = await remembered(here)
     await here.vault.key(ann)
-    # Another server, with shares by now, replaces the key; what is in memory here is another one.
+    # Another server, which has key shares, replaces the key. This server still has the old key in its cache.
     there = Memories(pool, shares=tmp_path / "shares", master_keys=here.master_keys)
     done = await there.user_key_rotation.rotate(ann)
     receipt = await Memories(pool, shares=tmp_path / "shares", master_keys=here.master_keys).middleware.erase(ann)
@@ -178,7 +178,7 @@ async def _copy_erase_and_try(folder: Path) -> None:
     copied = await trio.to_thread.run_sync(copy.start)
     try:
         _try_everything(copied, master, ann, current.fernet)
-        # The whole software, on the copy, with the current keys and shares: it refuses.
+        # The server refuses to start on the copy with the current keys and shares.
         async with open_pool(copied, configure=configure_server) as pool:
             thief = Memories(pool, shares=shares, master_keys=master, embedder=WordEmbedder())
             with pytest.raises(MissingKeyShare):
@@ -198,7 +198,7 @@ async def _copy_erase_and_try(folder: Path) -> None:
 
 
 def _give_like(original: Path, copy: Path) -> None:
-    """PostgreSQL does not run as root, and starts only on files of its own account."""
+    """PostgreSQL does not run as root, and only starts on files that its account owns."""
     for path in (original, *original.rglob("*")):
         twin = copy / path.relative_to(original)
         if twin.exists():
@@ -243,7 +243,7 @@ async def test_a_damaged_share_is_a_missing_one(pool: Pool, tmp_path: Path) -> N
     memories = Memories(pool, shares=tmp_path / "shares")
     ann = await memories.person()
     (share,) = (tmp_path / "shares" / str(ann)).iterdir()
-    for damaged in (b"short", b"", bytes(32)):  # zeros are what a share is overwritten with
+    for damaged in (b"short", b"", bytes(32)):  # a destroyed share is overwritten with zeros
         share.write_bytes(damaged)
         with pytest.raises(MissingKeyShare, match="TESSERA_KEY_SHARES_DIR"):
             await memories.vault.key(ann)
@@ -281,6 +281,6 @@ async def test_a_key_that_nobody_asks_for_leaves_memory_in_time(autojump_clock: 
             counts.append(len(keys))
             await trio.sleep(15.1)
         nursery.cancel_scope.cancel()
-    # The second goes after 60 seconds, the third 30 later.
+    # The second is evicted after 60 seconds, the third after 30 more.
     assert counts == [2, 2, 1, 1]
     assert len(keys) == 0

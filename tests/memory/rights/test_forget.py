@@ -1,4 +1,4 @@
-"""Forgetting: nothing of the item is left, nothing brings it back, and what was based on it goes."""
+"""Forgetting: the item and everything derived from it are removed, and nothing restores them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MONDAY = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 
 
 async def the(memories: Memories, user_id: UUID, tier: str, part: str = "") -> UUID:
-    """The id of the one record of a tier that has `part` in it."""
+    """The id of the only record of a tier that contains `part`."""
     found = [
         record for record in await memories.records(user_id) if record["tier"] == tier and part in str(record.values())
     ]
@@ -35,7 +35,7 @@ async def export(memories: Memories, user_id: UUID) -> str:
 
 
 def held(database: str, user_id: UUID, key: Fernet) -> str:
-    """Everything of a user's that opens with their key, whatever its table."""
+    """All values of a user that their key decrypts, in every table."""
     columns = {
         "memory_core": ("value_encrypted", "history_encrypted"),
         "memory_episodic": ("summary_encrypted", "exchange_encrypted"),
@@ -48,7 +48,7 @@ def held(database: str, user_id: UUID, key: Fernet) -> str:
             for table, names in columns.items()
             for name in names
             for (token,) in connection.execute(
-                f"SELECT {name} FROM {table} WHERE user_id = %s".encode(),  # noqa: S608  # names of ours
+                f"SELECT {name} FROM {table} WHERE user_id = %s".encode(),  # noqa: S608  # names of our tables
                 [user_id],
             ).fetchall()
         ]
@@ -168,7 +168,7 @@ async def test_an_episode_forgotten_while_a_worker_has_it_is_not_learned(pool: P
     async with trio.open_nursery() as nursery:
         nursery.start_soon(memories.middleware.enrichment.run_once)
         await asked.wait()
-        # No connection is held meanwhile, nor any lock.
+        # Meanwhile no connection and no lock is held.
         assert memories.pool.stats().idle == memories.pool.stats().size
         with trio.fail_after(60):
             assert await memories.middleware.forget(ann, await the(memories, ann, "episodic")) == ["episodic"]

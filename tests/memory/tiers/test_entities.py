@@ -87,7 +87,7 @@ async def test_it_is_found_by_its_words_at_once_and_by_meaning_later(pool: Pool)
     (found,) = (await memories.middleware.enrich_context(ann, "ficus")).associative
     assert found.cosine is not None
     assert await memories.middleware.enrichment.run_once() == 0
-    # The same again is no work.
+    # The same change again causes no work.
     await memories.middleware.changed(ann, [change(2, title="Water the ficus")])
     assert await memories.middleware.enrichment.run_once() == 0
 

@@ -1,4 +1,4 @@
-"""The summary of an episode made by rule."""
+"""The summary of an episode that rules make."""
 
 from __future__ import annotations
 

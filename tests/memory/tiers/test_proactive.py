@@ -1,4 +1,4 @@
-"""Proactive memory over a real database."""
+"""Proactive memory on a real database."""
 
 from __future__ import annotations
 

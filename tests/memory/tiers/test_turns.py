@@ -1,4 +1,4 @@
-"""What is embedded of an episode: after the turn before it in its conversation, in whatever order the work is done."""
+"""The text that is embedded for an episode: with the previous turn of its conversation, in any order of the work."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
 class Noting(WordEmbedder):
-    """Notes what it is given to embed; lets something happen meanwhile."""
+    """Records the texts to embed, and runs a function during the call."""
 
     def __init__(self, name: str = "words-1") -> None:
         super().__init__(name)
@@ -65,7 +65,7 @@ async def test_an_episode_is_embedded_after_the_turn_before_it(pool: Pool, claim
         "Rome is lovelier.",
     }
     assert set(embedder.texts) == expected
-    # What is kept is what was said.
+    # The stored text is only what was said.
     kept = {record["text"] for record in await memories.records(ann) if record["tier"] == "associative"}
     assert "He is four." in kept
 
@@ -137,7 +137,7 @@ async def test_what_is_forgotten_while_the_next_turn_is_embedded_is_not_in_its_v
 
     embedder.while_embedding = forget
     await memories.middleware.enrichment.run_once()
-    # It was forgotten in mid-round; the same round makes up for it.
+    # It was forgotten in the middle of a round. The same round corrects the vectors.
     assert embedder.texts[-2:] == ["Ben likes chess.\nThe boiler was repaired.", "The boiler was repaired."]
     assert (await memories.middleware.enrich_context(ann, "chess")).associative == []
     (boiler,) = (await memories.middleware.enrich_context(ann, "a boiler")).associative

