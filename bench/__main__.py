@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Run each module beside this one as a script."""
+    """Run each module of this folder as a script."""
     for path in sorted(Path(__file__).parent.glob("*.py")):
         if not path.stem.startswith("_"):
             print(f"== bench.{path.stem}", flush=True)

@@ -1,10 +1,10 @@
-"""How well memory finds things, and how fast, through the real store and search on a real database.
+"""Measures the quality and the speed of memory, with the real storage and search on a real database.
 
-python -m bench.memory                        recall and MRR on the public files, where they are
+python -m bench.memory                        recall and MRR on the public files, if they are present
 python -m bench.memory --corpus FILE          the same on another file of that format (bench/memories/corpus.py)
-python -m bench.memory --latency              p50/p95 of recalling and storing, at 1k and 10k memories among 100k
-python -m bench.memory --latency --large      at 1k, 10k, 100k and 300k among a million of ten thousand users
-  --state DIR                                 where to fill the database, and to find it filled the next time
+python -m bench.memory --latency              p50/p95 of recall and storage, for 1k and 10k memories among 100k
+python -m bench.memory --latency --large      the same for 1k, 10k, 100k and 300k among a million of 10,000 users
+  --state DIR                                 keeps the filled database in DIR for the next run
 
 Tables are Markdown, on stdout; progress is on stderr.
 """
@@ -58,7 +58,7 @@ def _run(measure: Callable[..., Awaitable[object]], *arguments: object) -> None:
 
 
 async def until_told(measure: Callable[..., Awaitable[object]], *arguments: object) -> int | None:
-    """Await `measure`, cancelled by SIGTERM or SIGHUP, so that what it started is ended; the signal, if one came."""
+    """Await `measure`. SIGTERM or SIGHUP cancels it, so that its processes end. Returns the signal, or None."""
     told: int | None = None
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGHUP) as signals:
         async with trio.open_nursery() as nursery:
@@ -76,7 +76,7 @@ async def until_told(measure: Callable[..., Awaitable[object]], *arguments: obje
 
 async def _quality(paths: list[Path], lexical: bool) -> None:
     embedder = None if lexical else await _embedder()
-    # Larger claims than a server's: nobody waits here for an answer meanwhile.
+    # Larger claims than in a server, because no request waits meanwhile.
     limits = MemoryLimits(claim=100)
     remembering = Remembering(embedder) if embedder is not None else None
     async with open_environment(remembering, durable=False, limits=limits) as environment:
@@ -88,10 +88,10 @@ async def _embedder() -> Embedder | None:
     try:
         return await LocalEmbedder.load(model_folder(state_dir), document_threads=os.cpu_count() or 1)
     except ModelMissing as error:
-        print(f"words alone: {error}")
+        print(f"words only: {error}")
         return None
 
 
 if __name__ == "__main__":
-    # `python -m bench` runs every benchmark with arguments of its own.
+    # `python -m bench` runs every benchmark with other arguments.
     main()

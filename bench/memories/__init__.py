@@ -1,1 +1,1 @@
-"""What `bench.memory` is made of: the conversations, the memory under measurement, its quality and its speed."""
+"""The parts of `bench.memory`: the conversations, the memory under measurement, its quality and its speed."""

@@ -1,8 +1,9 @@
 """Fills a database with many people's memories by binary COPY: a million rows in minutes.
 
-The measured people's rows are what the store writes: contents sealed, terms and vectors derived from their key. All
-others' have the same shape and size, with contents and words that nobody will read. Everybody's are written in turns,
-so that one person's rows lie apart, as they do in life. Indexes and constraints are made again at the end.
+The rows of the measured people are those that the server writes: encrypted contents, terms and vectors from their key.
+The rows of the other users have the same shape and size, but random contents and words. The users' rows are
+written in turn, so that the rows of one person are scattered, as in production. Indexes and constraints are created again
+at the end.
 """
 
 from __future__ import annotations
@@ -42,20 +43,20 @@ _TRAILER: Final = b"\xff\xff"
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """`users` others with `ROUNDS` memories each, and one measured person of each of `sizes`."""
+    """`users` other users with `ROUNDS` memories each, and one measured person for each of `sizes`."""
 
     users: int
     sizes: tuple[int, ...]
 
     @property
     def memories(self) -> int:
-        """All of them."""
+        """The number of memories of all users."""
         return self.users * ROUNDS + sum(self.sizes)
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody whose recall is measured."""
+    """A user whose recall is measured."""
 
     user_id: UUID
     key: UserKey
@@ -63,30 +64,30 @@ class Person:
 
 
 def topics() -> Vectors:
-    """What texts are about: `_TOPICS` directions of 384 dimensions with something in common, as a model's have."""
+    """The topics of texts: `_TOPICS` directions of 384 dimensions with a common mean, like the vectors of a model."""
     return np.random.default_rng(1).normal(0.7, 1, size=(_TOPICS, 384)).astype(np.float32)
 
 
 def near(directions: Vectors, chooser: np.random.Generator, count: int) -> Vectors:
-    """`count` vectors of length 1, each of one of the topics and some noise."""
+    """`count` vectors of length 1. Each is the sum of a topic and noise."""
     chosen = directions[chooser.integers(len(directions), size=count)]
     vectors = chosen + chooser.normal(0, 0.7, size=chosen.shape).astype(np.float32)
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
 def text(generator: random.Random, words: int) -> str:
-    """Words as unevenly frequent as a language's without its stop words: the commonest is in every seventh memory."""
+    """Words with the frequencies of a language without its stop words: the most common is in every seventh memory."""
     return " ".join(f"w{int(COMMONEST * VOCABULARY ** generator.random())}" for _ in range(words))
 
 
 def fill(conninfo: str, scale: Scale, people: Sequence[Person]) -> None:
-    """Write everything. Blocks for minutes; says on stderr how far it is. `conninfo` is a superuser's."""
+    """Write all rows. Blocks for minutes and prints its progress on stderr. `conninfo` is for a superuser."""
     started = time.perf_counter()
     with psycopg.connect(conninfo, autocommit=True) as owner:
         register_vector(owner)
         owner.execute("SET synchronous_commit = off")
         owner.execute("SET maintenance_work_mem = '1GB'")
-        # Every row is written with what it refers to: the foreign keys need not be checked twenty million times.
+        # All referenced rows are written too, so the foreign keys need not be checked twenty million times.
         owner.execute("SET session_replication_role = replica")
         others = _add_users(owner, scale.users)
         definitions = _without_indexes(owner)
@@ -107,8 +108,8 @@ class _Rows:
         self._words = random.Random(2)
         self._numbers = np.random.default_rng(2)
         self._topics = topics()
-        turned = self._numbers.normal(0, 1, size=(_TOPICS, DIMENSIONS)).astype(np.float32)
-        self._vectors = np.asarray(turned / np.linalg.norm(turned, axis=1, keepdims=True), np.float32)
+        rotated = self._numbers.normal(0, 1, size=(_TOPICS, DIMENSIONS)).astype(np.float32)
+        self._vectors = np.asarray(rotated / np.linalg.norm(rotated, axis=1, keepdims=True), np.float32)
 
     def write(self, started: float) -> None:
         for number in range(ROUNDS):
@@ -119,7 +120,7 @@ class _Rows:
                 _say(started, f"{number + 1} of {ROUNDS} rounds")
 
     def _add_others(self, number: int) -> None:
-        """One memory of each."""
+        """Add one memory for each of the other users."""
         count = len(self._others)
         ids = _void(self._numbers.bytes(16 * count), 16)
         rows = _rows(count, _MEMORY)
@@ -141,7 +142,7 @@ class _Rows:
         places = np.nonzero(different)
         terms = _rows(len(places[0]), _TERM)
         terms["user_id"], terms["memory_id"] = self._others[places[0]], ids[places[0]]
-        # As different from user to user as hashes: half of the term is the user's own number.
+        # Terms differ between users, as hashes do: half of the term is from the user's id.
         terms["term_user"] = self._others.view(">u8").reshape(-1, 2)[places[0], 0]
         terms["term_word"] = words[places]
         terms["tf_value"], terms["length_value"] = 1, WORDS
@@ -194,7 +195,7 @@ def _add_users(owner: psycopg.Connection, count: int) -> NDArray[np.void]:
 
 
 def _without_indexes(owner: psycopg.Connection) -> list[str]:
-    """Drop the tables' constraints and indexes; gives the statements that make them again, in their order."""
+    """Drop the tables' constraints and indexes. Returns the statements that create them again, in order."""
     tables = list(_TABLES)
     constraints = owner.execute(
         "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid), contype"
@@ -218,14 +219,14 @@ def _without_indexes(owner: psycopg.Connection) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _RowType:
-    """One row of binary COPY: `lengths` are what the fields that say a length hold."""
+    """One row of binary COPY. `lengths` has the values of the length fields."""
 
     dtype: np.dtype[np.void]
     lengths: Mapping[str, int]
 
 
 def _row_type(*fields: tuple[str, int, Sequence[tuple[Any, ...]]]) -> _RowType:
-    """A field count, then each field's length and bytes. `fields` are name, length, parts."""
+    """The number of fields, then the length and the bytes of each. `fields` are name, length, parts."""
     parts: list[tuple[Any, ...]] = [("fields", ">i2")]
     for name, _, contents in fields:
         parts += [(f"{name}_bytes", ">i4"), *contents]

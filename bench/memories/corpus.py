@@ -47,7 +47,7 @@ _ROLES: Final = {"user", "assistant", "system", "human", "ai", "bot", "model", "
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing that was said. `when` differs from turn to turn, so that they keep their order; None: not known."""
+    """One turn of a conversation. `when` differs between turns, so that they keep their order; None if unknown."""
 
     id: str
     session: str | None
@@ -55,7 +55,7 @@ class Item:
     when: datetime | None
 
     def target(self, level: Level) -> str | None:
-        """What finding it counts for."""
+        """The id of the turn or of the session that counts as found with this item."""
         return self.id if level == "turn" else self.session
 
 
@@ -70,7 +70,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """All items of one person, and what is asked about them."""
+    """All items of one person, and the questions about them."""
 
     name: str
     items: list[Item]
@@ -97,7 +97,7 @@ def _query(asked: Mapping[str, Any]) -> Query | None:
 
 
 def _items(items: list[dict[str, Any]]) -> list[Item]:
-    """Those without a time have that of the one before; so many ticks later that their order is kept."""
+    """The items in order. One without a time gets the time of the previous one, plus ticks that keep the order."""
     read, last = [], None
     for number, item in enumerate(items):
         when = _when(item.get("ts"))
@@ -115,13 +115,13 @@ def _items(items: list[dict[str, Any]]) -> list[Item]:
 
 
 def _text(item: Mapping[str, Any]) -> str:
-    """The text, with the speaker's name where it is one: people are asked about by name."""
+    """The text, after the speaker's name if there is one, because questions name people."""
     text, speaker = _clean(item.get("text")), _clean(item.get("speaker")).strip()
     return f"{speaker}: {text}" if text and speaker and speaker.lower() not in _ROLES else text
 
 
 def _clean(text: object) -> str:
-    """As a string without half characters, which no JSON from a device has either."""
+    """As a string without unpaired surrogates, which text from a device does not have either."""
     return "" if text is None else str(text).encode("utf-8", "replace").decode()
 
 

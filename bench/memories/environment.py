@@ -27,7 +27,7 @@ from sql.tenant import configure_server, scoped
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """`conninfo` is the owner's: it sees every row."""
+    """The memory and its database. `conninfo` is for the owner of the tables, who sees every row."""
 
     conninfo: str
     vault: Vault
@@ -53,9 +53,9 @@ class Environment:
 async def open_environment(
     embedder: Embedder | None, *, durable: bool, folder: Path | None = None, limits: MemoryLimits | None = None
 ) -> AsyncIterator[Environment]:
-    """`durable=False` never waits for the disk, which is for filling. Without a `folder` to keep, a temporary one.
+    """Open memory in `folder`, or in a temporary folder. `durable=False` never waits for the disk: use it to fill.
 
-    The master key of a kept folder lies beside its database: nothing in there is anybody's.
+    The master key of a kept folder is stored next to its database. That is safe, because all data is made up.
     """
     with bench_folder(folder) as place:
         server = EmbeddedPostgres(place / "postgres", durable=durable)
@@ -74,7 +74,7 @@ async def open_environment(
 
 @contextmanager
 def bench_folder(kept: Path | None) -> Iterator[Path]:
-    """A folder that another account may pass through: PostgreSQL does not run as root."""
+    """A folder that other accounts may traverse, because PostgreSQL does not run as root."""
     if kept is not None:
         kept.mkdir(parents=True, exist_ok=True)
         kept.chmod(0o711)

@@ -1,4 +1,4 @@
-"""How long recalling and storing take, for users of several sizes among the rows of many others."""
+"""The duration of recall and storage, for users with several sizes of memory among the rows of many others."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _HNSW_FROM: Final = 10_000
 
 
 class SyntheticEmbedder:
-    """Takes no time: a text's vector is that of one of the topics and some noise."""
+    """An embedder that takes no time: the vector of a text is a topic plus noise."""
 
     name: Final = MODEL
     dimensions: Final = 384
@@ -52,7 +52,7 @@ class SyntheticEmbedder:
 
 
 async def measure_latency(scale: Scale, state: Path | None) -> None:
-    """Fill a database, or take the one that was filled in the folder `state`, and print Markdown tables."""
+    """Fill a database, or use the filled one in the folder `state`, and print Markdown tables."""
     with bench_folder(state) as folder:
         note = folder / "filled.json"
         people = _filled(scale, note) or await _fill(scale, folder, note)
@@ -71,7 +71,7 @@ async def _asked(environment: Environment, size: int, user_id: UUID) -> Asked:
 
 
 def _filled(scale: Scale, note: Path) -> dict[int, UUID]:
-    """The measured users by their sizes, if the folder has a note that it was filled."""
+    """The measured users by the size of their memory, if a note in the folder says that it was filled."""
     if not note.exists():
         return {}
     found = json.loads(note.read_text())
@@ -111,7 +111,7 @@ async def _print_sizes(environment: Environment) -> None:
 async def _print_times(environment: Environment, people: Mapping[int, UUID]) -> None:
     generator = random.Random(4)
     middleware = environment.middleware
-    print("\n| operation | least ms | p50 ms | p95 ms |\n|---|---|---|---|", flush=True)
+    print("\n| operation | minimum ms | p50 ms | p95 ms |\n|---|---|---|---|", flush=True)
     for size, user_id in people.items():
 
         async def recall(user_id: UUID = user_id) -> object:
@@ -130,11 +130,11 @@ async def _print_times(environment: Environment, people: Mapping[int, UUID]) -> 
     while count := await middleware.enrichment.run_once():
         enriched += count
     rate = enriched / (time.perf_counter() - started)
-    print(f"\nBackground enrichment of those: {rate:.0f} episodes a second, the embedding not counted.", flush=True)
+    print(f"\nBackground enrichment of these users: {rate:.0f} episodes per second, without the embedding.", flush=True)
 
 
 async def _print_row(name: str, operation: Callable[[], Awaitable[object]], count: int) -> None:
-    for _ in range(_WARM_UP):  # to open the key, prepare the statements, and read what is cold
+    for _ in range(_WARM_UP):  # unwraps the key, prepares the statements and warms the caches
         await operation()
     taken = []
     for _ in range(count):
@@ -143,5 +143,5 @@ async def _print_row(name: str, operation: Callable[[], Awaitable[object]], coun
         taken.append((time.perf_counter() - started) * 1000)
         await trio.lowlevel.checkpoint()
     p50, p95 = np.quantile(taken, [0.5, 0.95])
-    # On a busy machine the least tells most about the work itself.
+    # On a busy machine the minimum is closest to the time of the work itself.
     print(f"| {name} | {min(taken):.1f} | {p50:.1f} | {p95:.1f} |", flush=True)

@@ -1,4 +1,4 @@
-"""Ways to find one person's nearest vectors among everybody's: how long each takes, how many of the best it finds."""
+"""Methods to find one person's nearest vectors among those of all users: their time and their recall."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _EXACT: Final = SQL(
     "SELECT id FROM memory_associative WHERE user_id = {user_id} AND embedding_model = {model}"
     " ORDER BY embedding <=> %(vector)s LIMIT {limit}"
 )
-# As in sql/statements/associative/memory_search.sql: candidates by signature, compared by their vectors.
+# As in sql/statements/associative/memory_search.sql: candidates by signature, ranked by their vectors.
 _BY_SIGNATURE: Final = SQL(
     "WITH near AS (SELECT id FROM memory_associative WHERE user_id = {user_id} AND embedding_model = {model}"
     " ORDER BY signature <~> (SELECT binary_quantize(%(vector)s)::bit(1536)) LIMIT {limit})"
@@ -48,7 +48,7 @@ class Asked:
 
 @dataclass(slots=True)
 class Way:
-    """Times in milliseconds, and for each of `BEST` the share of the truly nearest that was found."""
+    """A method: times in milliseconds, and for each of `BEST` the share of the exact nearest that it found."""
 
     name: str
     taken: list[float] = field(default_factory=list)
@@ -64,7 +64,7 @@ class Way:
 async def measure_nearest(conninfo: str, people: Sequence[Asked], model: str, hnsw_from: int) -> None:
     """Print a Markdown table.
 
-    People of `hnsw_from` memories and more get a temporary HNSW index, built and dropped here.
+    For people with at least `hnsw_from` memories, it also measures a temporary HNSW index.
     """
     print("\n| one person's nearest vectors | p50 ms | p95 ms | " + " | ".join(f"best {n}" for n in BEST) + " |")
     print("|---|---|---|" + "---|" * len(BEST), flush=True)
@@ -98,7 +98,7 @@ async def _own_index(
         cursor = await owner.execute("SELECT pg_relation_size('bench_hnsw')")
         bytes_used = (await cursor.fetchall())[0][0]
         await owner.execute("SET hnsw.iterative_scan = relaxed_order")
-        # The planner would not take it before the scan of signatures, which it thinks cheaper than it is.
+        # The planner prefers the scan of signatures, because it underestimates its cost.
         await owner.execute("SET enable_indexonlyscan = off")
         await owner.execute("SET enable_sort = off")
         for ef_search in _EF_SEARCH:

@@ -1,4 +1,4 @@
-"""How much of what answers a question is found: by vectors, by words in the clear and blind, and by both together."""
+"""The quality of search: recall and MRR of vectors, of BM25 on plain and on blind terms, and of their fusion."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ FUSED, FLOORED = "fusion", "fusion, above floor"
 
 @dataclass(slots=True)
 class Tally:
-    """Sums over queries: recall at each of `CUTS`, then the reciprocal rank of the first right one, and how many."""
+    """Sums over queries: recall at each of `CUTS`, then the reciprocal rank of the first correct item."""
 
     sums: list[float] = field(default_factory=lambda: [0.0] * (len(CUTS) + 1))
     count: int = 0
 
     def add(self, ranked: Sequence[str], gold: frozenset[str]) -> None:
-        """One query's targets, best first."""
+        """Add one query: its found targets, best first."""
         for place, cut in enumerate(CUTS):
             self.sums[place] += len(gold.intersection(ranked[:cut])) / len(gold)
         self.sums[-1] += next((1 / rank for rank, target in enumerate(ranked, 1) if target in gold), 0.0)
@@ -47,7 +47,7 @@ class Tally:
 
 @dataclass(slots=True)
 class Report:
-    """The tallies of one file and level, by part and method; `count` is of queries."""
+    """The tallies of one file and level, by part and method. `count` is the number of queries."""
 
     count: int = 0
     tallies: dict[str, dict[str, Tally]] = field(default_factory=dict)
@@ -83,7 +83,7 @@ class Report:
 
 @dataclass(slots=True)
 class Volume:
-    """What was written of a file; `difference` is the largest between a blind and a clear score."""
+    """The numbers of one file. `difference` is the largest difference between a blind and a plain BM25 score."""
 
     items: int = 0
     unlearned: int = 0
@@ -97,8 +97,8 @@ class Volume:
         rate = self.items / self.write_s if self.write_s else 0.0
         print(
             f"{self.items} items in {self.rows} rows ({self.unlearned} with nothing to remember), written at {rate:.0f}"
-            f" a second, embedding included; a search took {1000 * self.ask_s / max(self.asked, 1):.0f} ms on average,"
-            f" embedding and opening all {_DEPTH} at most included"
+            f" per second with embedding; a search took {1000 * self.ask_s / max(self.asked, 1):.0f} ms on average,"
+            f" with embedding and the decryption of at most {_DEPTH} memories"
         )
         print(f"largest difference between a blind and a clear BM25 score: {self.difference:.1e}")
 
@@ -132,7 +132,7 @@ async def _ask(
         terms = key.terms.query(query.text)
         lexical = SearchQuery(terms, floor=NO_FLOOR, ranking=Ranking(lexical_limit=_DEPTH))
         blind = dict(await _search(environment, user_id, lexical))
-        # Of a long query both ends are looked for; the library would look for all of it.
+        # A long query is searched by its first and last terms only; the library would search for all terms.
         expected = clear.scores(query.text) if len(lexical.terms) == len(terms) else blind
         differences = [abs(expected.get(memory_id, 0.0) - score) for memory_id, score in blind.items()]
         volume.difference = max([volume.difference, *differences])
@@ -148,7 +148,7 @@ async def _ask(
             volume.asked += 1
             ranked[name] = [item.id for item in found]
         report = reports.setdefault(query.level, Report())
-        # The constants were chosen looking at every other query of the public files; those between were not looked at.
+        # The constants were chosen with every second query of the public files. The others were not used for that.
         part = "held out" if report.count % 2 == 0 else "tuned on"
         report.count += 1
         for method, memory_ids in ranked.items():
@@ -162,7 +162,7 @@ async def _search(environment: Environment, user_id: UUID, query: SearchQuery) -
 
 
 class _Clear:
-    """bm25s over the same tokens, unencrypted."""
+    """The library bm25s on the same tokens, unencrypted."""
 
     def __init__(self, memories: Sequence[Memory]) -> None:
         self._analyser = Analyser()
@@ -185,7 +185,7 @@ class _Clear:
 
 
 def _order(scores: dict[UUID, float]) -> list[UUID]:
-    """Best first, and equal ones by id: rounded, for sums in another order differ in the last places."""
+    """Best first, and equal scores by id. Scores are rounded, because the order of a sum changes its last digits."""
     return sorted(scores, key=lambda memory_id: (-round(scores[memory_id], _DIGITS), memory_id))[:_DEPTH]
 
 

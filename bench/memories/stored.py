@@ -1,4 +1,4 @@
-"""Conversations written as the server writes what people say: each turn an episode, made searchable by the worker."""
+"""Stores conversations as the server does: each turn is an episode, which the enrichment worker makes searchable."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _WAIT_S: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """A row as the person's export has it."""
+    """An associative memory from the person's export."""
 
     id: UUID
     text: str
@@ -35,9 +35,9 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One person's memory: which items each row stands for, for things said twice in the same words are one row.
+    """One person's memory, and the items of each row: items with the same words share a row.
 
-    `unlearned` items have no row: nothing in them is worth remembering, such as no words at all.
+    `unlearned` items have no row, because they contain nothing to remember, for example no words.
     """
 
     user_id: UUID
@@ -48,7 +48,7 @@ class Written:
 
 
 async def write(environment: Environment, conversation: Conversation) -> Written:
-    """Store every item with `store_episode` as a new person's, and have the enrichment worker finish. Says how far."""
+    """Store every item with `store_episode` for a new person, and enrich all. Prints its progress."""
     user_id = await environment.person()
     started = time.perf_counter()
     progress = _Progress(conversation.name, len(conversation.items))
@@ -61,7 +61,7 @@ async def write(environment: Environment, conversation: Conversation) -> Written
         enriched += count
         progress.say("made searchable", enriched)
         if not count:
-            await trio.sleep(_WAIT_S)  # what failed is tried again a little later
+            await trio.sleep(_WAIT_S)  # failed episodes are tried again later
     seconds = time.perf_counter() - started
     memories = await _memories(environment, user_id)
     items, unlearned = _rows(conversation.items, memories)
@@ -88,7 +88,7 @@ async def _memories(environment: Environment, user_id: UUID) -> list[Memory]:
 
 
 def _rows(items: Sequence[Item], memories: Sequence[Memory]) -> tuple[dict[UUID, list[Item]], int]:
-    """The items of each row: those of its text, or else of its words, for that is what merges near duplicates."""
+    """The items of each row: those with its text, or else with its words, because near duplicates are merged."""
     analyser = Analyser()
 
     def words(text: str) -> frozenset[str]:
@@ -111,7 +111,7 @@ def _rows(items: Sequence[Item], memories: Sequence[Memory]) -> tuple[dict[UUID,
 
 
 class _Progress:
-    """One line on stderr every few seconds."""
+    """Prints a line on stderr every few seconds."""
 
     def __init__(self, name: str, total: int) -> None:
         self._name = name

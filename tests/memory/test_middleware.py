@@ -147,7 +147,7 @@ async def test_a_preference_that_is_not_set_says_why(pool: Pool) -> None:
     await core.update(ann, "k0", "anew", late)
     context = await memories.context(ann, "x")
     assert context["core"] == {f"k{number}": number for number in range(1, MAX_VALUES)} | {"k0": "anew"}
-    # What is learned has no place either, and holds up nothing.
+    # There is no room for learned preferences either, and that delays nothing.
     await memories.tell(ann, "Call me Ann. My sister Clara moved to Lisbon.")
     assert len((await memories.context(ann, "Clara"))["associative"]) == 1
 
@@ -199,7 +199,7 @@ async def test_saying_it_again_makes_the_old_memory_new(pool: Pool) -> None:
     (record,) = [record for record in await memories.records(ann) if record["tier"] == "associative"]
     assert record["text"] == "My sister Clara moved to Lisbon, last spring it was."
     assert record["hits"] == 2
-    # The old words' terms went with it.
+    # The terms of the old words were deleted too.
     context = await memories.context(ann, "Clara")
     assert len(context["associative"]) == 1
 
@@ -233,7 +233,7 @@ async def test_a_tampered_row_is_reported_and_skipped(pool: Pool, database: str)
             "UPDATE memory_core SET value_encrypted = set_byte(value_encrypted, 30, get_byte(value_encrypted, 30) # 1)"
             " WHERE key = 'home'"
         )
-        # Moving a whole token to another row does not make it open there.
+        # A token that is moved to another row cannot be decrypted there.
         connection.execute(
             "UPDATE memory_associative a SET content_encrypted ="
             " (SELECT content_encrypted FROM memory_associative b WHERE b.id <> a.id)"

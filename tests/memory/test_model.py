@@ -1,4 +1,4 @@
-"""Any sequence of storing, changing, forgetting, erasing and new keys leaves what a plain model in memory has."""
+"""Any sequence of storing, changing, forgetting, erasing and key rotation gives the same result as a simple model."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Plain:
     learned: dict[str, UUID] = field(default_factory=dict)
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
     habits: dict[str, int] = field(default_factory=dict)
-    """Names that keep coming up, and on how many days they have."""
+    """Recurring names, and the number of days on which they occurred."""
     no_habits: set[str] = field(default_factory=set)
     days: int = 0
     gone: set[str] = field(default_factory=set)
@@ -72,7 +72,7 @@ class Plain:
 
     def note_habit(self, name: str, request: UUID, text: str) -> None:
         if self.erased:
-            return  # these days were before it
+            return  # these days were before the erasure
         self.episodes[request] = text
         self.learned[text] = request
         self.habits[name] = self.habits.get(name, 0) + 1
@@ -135,7 +135,7 @@ async def _act(memories: Memories, person: UUID, plain: Plain, what: str, which:
             plain.episodes[request] = said
             plain.learned[said] = request
         case "habit":
-            # On a day of its own each, so that the names in it become a habit with the third.
+            # Each on a different day, so that its names become a habit on the third day.
             plain.days += 1
             at = MONDAY + timedelta(weeks=plain.days)
             request, text = uuid4(), f"Ask {NAMES[which].title()}ia about week {plain.days}, part {uuid4().hex}"
@@ -143,7 +143,7 @@ async def _act(memories: Memories, person: UUID, plain: Plain, what: str, which:
             await memories.middleware.enrichment.run_once()
             plain.note_habit(f"{NAMES[which].title()}ia", request, text)
         case "say later":
-            # Said before all that follows, and enriched with the next; forgetting and erasing must find it.
+            # Said before the rest and enriched with the next episode. Forgetting and erasing must find it.
             request = uuid4()
             await memories.middleware.store_episode(person, None, said, "", request)
             plain.episodes[request] = said
@@ -162,7 +162,7 @@ async def _act(memories: Memories, person: UUID, plain: Plain, what: str, which:
             await memories.change(person, "update", *task, {"title": NAMES[which], "note": number})
             plain.tasks[task[1]] = {"title": NAMES[which], "note": number}
         case "edit late":
-            # A change from before everything, that comes only now: an older one that wins over nothing.
+            # A change with the oldest time that arrives only now. It overwrites nothing.
             late = EntityChange("update", *task, {"title": "late"}, EPOCH)
             await memories.middleware.changed(person, [late])
             if task[1] not in plain.tasks and (task[1] not in plain.gone) and not plain.erased:
@@ -214,7 +214,7 @@ async def _item(memories: Memories, person: UUID, part: str, value: str) -> UUID
 
 
 def _forget_saying(plain: Plain, text: str) -> None:
-    """With a memory go all episodes that said it, and of each name a day."""
+    """Remove a memory with all episodes that said it, and one day of each of their names."""
     del plain.learned[text]
     for request, said in list(plain.episodes.items()):
         if said == text:

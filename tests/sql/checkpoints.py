@@ -29,7 +29,7 @@ def _cancelling_at(
 async def cancelled_at_each_checkpoint(
     operation: Callable[[], Coroutine[Any, Any, None]], check: Callable[[bool], Awaitable[None]]
 ) -> int:
-    """Run `operation` again and again, cancelled at its first checkpoint, its second, ..., until it is through first.
+    """Run `operation` again and again, cancelled at its first checkpoint, its second, ..., until it ends before that.
 
     After each run `check` is told whether the operation raised `Cancelled`. Returns the number of runs.
     """

@@ -1,4 +1,4 @@
-"""The tables distribute by user as they are: docs/memory.md's statements name every table, and nothing spans two users.
+"""The tables can be distributed by user: the statements in docs/memory.md name every table, and no key spans two users.
 
 Citus itself is not here: what its functions are called with is recorded, and held against the catalogue.
 """
@@ -20,12 +20,12 @@ LISTING = {"user_ids_page", "pending_users", "unembedded_users", "user_by_email"
 """Statements about all users: they list ids, find the user of an address, or remove expired rows."""
 
 RECORDERS = """
-CREATE TABLE pg_temp.called (place serial, kind text, name text, key text, beside text);
+CREATE TABLE pg_temp.called (place serial, kind text, name text, key text, colocated_with text);
 CREATE FUNCTION create_reference_table(name text) RETURNS void LANGUAGE sql AS
     'INSERT INTO pg_temp.called (kind, name) SELECT ''reference'', name::regclass::text';
 CREATE FUNCTION create_distributed_table(name text, key text, colocate_with text DEFAULT NULL) RETURNS void
     LANGUAGE sql AS
-    'INSERT INTO pg_temp.called (kind, name, key, beside)
+    'INSERT INTO pg_temp.called (kind, name, key, colocated_with)
      SELECT ''distributed'', name::regclass::text, key, colocate_with::regclass::text';
 """
 
@@ -42,7 +42,7 @@ def test_the_documented_statements_distribute_every_table_by_user(database: str)
         owner.execute(RECORDERS)
         script = documented().replace("CREATE EXTENSION citus;", "")
         owner.execute(script.replace("DATABASE tessera", f'DATABASE "{owner.info.dbname}"'))
-        called = owner.execute("SELECT kind, name, key, beside FROM pg_temp.called ORDER BY place").fetchall()
+        called = owner.execute("SELECT kind, name, key, colocated_with FROM pg_temp.called ORDER BY place").fetchall()
         tables = owner.execute(
             "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
             " AND relname <> 'schema_migrations'"
@@ -55,15 +55,15 @@ def test_the_documented_statements_distribute_every_table_by_user(database: str)
             " WHERE contype = 'f' AND connamespace = 'public'::regnamespace"
         ).fetchall()
     references = {name for kind, name, *_ in called if kind == "reference"}
-    distributed = [(name, key, beside) for kind, name, key, beside in called if kind == "distributed"]
-    assert references == {"users", "relay_workers"}  # the servers that run are no user's
-    assert called[0][0] == "reference"  # what refers to it comes after
+    distributed = [(name, key, colocated_with) for kind, name, key, beside in called if kind == "distributed"]
+    assert references == {"users", "relay_workers"}  # rows of servers belong to no user
+    assert called[0][0] == "reference"  # tables that refer to it come later
     assert {name for name, *_ in distributed} | references == {name for (name,) in tables}
     first = distributed[0][0]
-    assert {(key, beside) for _, key, beside in distributed[1:]} == {("user_id", first)}
+    assert {(key, colocated_with) for _, key, beside in distributed[1:]} == {("user_id", first)}
     places = {name: place for place, (_, name, *_) in enumerate(called)}
     for table, target, here, there in foreign_keys:
-        # Citus allows a key to a reference table, or to a table beside it if the distribution columns are paired.
+        # Citus allows a key to a reference table, or to a co-located table if it pairs the distribution columns.
         assert target in references or (here is not None and here == there), (table, target)
         assert places[target] < places[table], (table, target)
     assert len(foreign_keys) >= len(distributed)

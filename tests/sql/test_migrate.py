@@ -1,4 +1,4 @@
-"""Migrations: up, down and up again, by one runner or several at once, and every way the files can be wrong."""
+"""Migrations: up, down and up again, by one or several concurrent runners, and every mistake in the files."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ async def test_every_primary_key_starts_with_the_user(database: str) -> None:
     async with await TrioConnection.connect(database) as connection:
         first_columns: dict[str, str] = dict(await (await connection.execute(query)).fetchall())
     assert first_columns.pop("schema_migrations") == "name"
-    # The servers that run are no user's.
+    # Rows of servers belong to no user.
     assert first_columns.pop("relay_workers") == "worker_id"
     assert set(first_columns.values()) == {"user_id"}
 

@@ -1,4 +1,4 @@
-"""The pool: lending in order, giving up in time, and never lending what is not in order."""
+"""The pool lends connections in order, times out, and never lends a broken connection."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def backend(pool: Pool) -> int:
 
 
 async def hold(pool: Pool, count: int, until: trio.Event) -> None:
-    """Keep `count` connections until told."""
+    """Hold `count` connections until the event."""
     async with AsyncExitStack() as stack:
         for _ in range(count):
             await stack.enter_async_context(pool.connection())
@@ -79,7 +79,7 @@ async def test_who_asked_first_is_served_first(database: str) -> None:
                 nursery.start_soon(work, number)
                 await wait_all_tasks_blocked()
             assert pool.stats().waiting == 6
-        # Nobody overtakes: one that asks now comes last.
+        # The order is kept: a task that asks now is served last.
         await work(6)
     assert served == [0, 1, 2, 3, 4, 5, 6]
 

@@ -1,4 +1,4 @@
-"""A pool from opening to closing: its first connection, how it grows old, how it ends."""
+"""A pool from opening to closing: its first connection, the maximum age of connections, its end."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from tests.database import temporary_directory
 
 @pytest.fixture
 async def server() -> AsyncIterator[EmbeddedPostgres]:
-    """A server of the test's own, which it may stop; not started."""
+    """A separate server, not started, which the test may stop."""
     with temporary_directory() as directory:
         server = EmbeddedPostgres(directory / "postgres", durable=False)
         try:
@@ -49,7 +49,7 @@ async def test_a_restart_is_survived(server: EmbeddedPostgres, mock_clock: MockC
             await wait_all_tasks_blocked(0.01)
             await trio.to_thread.run_sync(server.stop)
 
-        # Down: the idle connections are known to be dead, and new ones cannot be made.
+        # While it is down, idle connections are known to be closed, and new ones cannot be opened.
         async def ask_in_vain() -> None:
             with pytest.raises(PoolTimeout, match="no connection within 3 s: 0 of 3 in use, and connecting fails"):
                 async with pool.connection(timeout_s=3):
@@ -61,7 +61,7 @@ async def test_a_restart_is_survived(server: EmbeddedPostgres, mock_clock: MockC
                 await wait_all_tasks_blocked(0.01)
                 mock_clock.jump(LAST_RETRY_S)
 
-        # Who waits meanwhile is served as soon as the server is back.
+        # Waiting tasks are served as soon as the server is up again.
         async with trio.open_nursery() as nursery:
             nursery.start_soon(asks_meanwhile)
             await wait_all_tasks_blocked(0.01)

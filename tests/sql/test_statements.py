@@ -114,7 +114,7 @@ async def test_a_device_is_new_once_and_then_updated(pool: Pool, database: str) 
     device = {"device_id": uuid.uuid4(), "client_name": "app", "client_version": "1", "client_platform": "linux"}
     assert await run(pool, "device_upsert", user_id=user_id, **device) == [(True,)]
     assert await run(pool, "device_upsert", user_id=user_id, **device | {"client_version": "2"}) == [(False,)]
-    # The same installation under another account is another device.
+    # The same installation with another account is another device.
     assert await run(pool, "device_upsert", user_id=other_id, **device) == [(True,)]
     with psycopg.connect(database, autocommit=True) as owner:
         versions = owner.execute("SELECT client_version FROM devices ORDER BY client_version")

@@ -1,4 +1,4 @@
-"""One user's rows and no other's: in the catalogue, by every statement, and in one round trip."""
+"""Row-level security: in the catalogue, for every statement, and in one round trip."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ OF_ALL_USERS = {
 DIGEST = b"forgotten"
 SERVER = uuid4()
 DAY = "2026-01-02"
-# Of servers, not of users.
+# Rows of these tables belong to servers, not to users.
 OF_NO_USER = {"relay_heartbeat", "relay_workers_live", "relay_worker_leave", "relay_expire_workers"}
 
 
 def rows(database: str, query: str) -> list[tuple[Any, ...]]:
-    """As the superuser, whom no policy binds."""
+    """Run a query as the superuser, to whom no policy applies."""
     with psycopg.connect(database, autocommit=True) as connection:
         return connection.execute(query.encode()).fetchall()
 
 
 def dump(database: str, user_id: UUID) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of a user's, whatever its table."""
+    """Every row of a user, by table."""
     with psycopg.connect(database, autocommit=True) as connection:
         tables = connection.execute(
             "SELECT table_name FROM information_schema.columns"
@@ -227,7 +227,7 @@ async def remembered(memories: Memories) -> UUID:
 
 
 async def parameters(memories: Memories, database: str, user_id: UUID) -> list[dict[str, object]]:
-    """Values that would hit the user's rows, for any statement: one set for each tier's ids."""
+    """Values with which any statement would find the user's rows: one set for each id of a tier."""
     key = await memories.vault.key(user_id)
     owned = dump(database, user_id)
     memory = rows(database, f"SELECT content_digest FROM memory_associative WHERE user_id = '{user_id}'")  # noqa: S608
@@ -299,7 +299,7 @@ async def parameters(memories: Memories, database: str, user_id: UUID) -> list[d
 
 
 async def attempt(connection: Connection, name: StatementName, values: dict[str, object]) -> str:
-    """What the statement gives, as text; it may also be refused."""
+    """The statement's result as text. Raises what the database raises."""
     cursor = await connection.execute(STATEMENTS[name], values)
     return repr(await cursor.fetchall()) if cursor.description else ""
 
@@ -343,7 +343,7 @@ async def test_without_a_user_nothing_comes_back(pool: Pool, database: str) -> N
 
 
 async def test_the_same_values_do_reach_ones_own_rows(pool: Pool, database: str) -> None:
-    """Otherwise the two tests above would prove nothing."""
+    """Without this, the two tests above would prove nothing."""
     memories = Memories(pool, embedder=WordEmbedder())
     ann = await remembered(memories)
     sets = await parameters(memories, database, ann)
@@ -356,7 +356,7 @@ async def test_the_same_values_do_reach_ones_own_rows(pool: Pool, database: str)
 
 
 async def reaches(pool: Pool, user_id: UUID, name: StatementName, values: dict[str, object]) -> bool:
-    """Whether the statement finds or changes rows of the user's; it is undone."""
+    """Whether the statement finds or changes rows of the user. It is rolled back."""
     try:
         async with pool.connection() as connection, connection.transaction(force_rollback=True):
             await connection.execute(SQL("SET LOCAL app.user_id = {}").format(Literal(str(user_id))))
@@ -412,7 +412,7 @@ async def remembered_without_vectors(memories: Memories) -> UUID:
 
 
 def turns(trace: str) -> int:
-    """How often the client had to wait: times that the server spoke after the client, in libpq's own trace."""
+    """The number of round trips: how often the server answered the client, in libpq's trace."""
     senders = [line.split("\t")[1] for line in trace.splitlines() if line.count("\t") > 1]
     return sum(1 for before, after in itertools.pairwise(senders) if (before, after) == ("F", "B"))
 

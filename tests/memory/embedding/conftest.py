@@ -1,4 +1,4 @@
-"""The embedded model for the tests that need it: from the state folder, or fetched into it."""
+"""The local embedding model for the tests that need it, from the state folder or downloaded into it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STATE_DIR = Path(__file__).resolve().parents[3] / ".state"
 
 @pytest.fixture(scope="session")
 def local_model() -> Path:
-    """The folder of the model's files; the test is skipped where they can't be had."""
+    """The folder of the model's files. Skips the test if they cannot be downloaded."""
     folder = model_folder(STATE_DIR)
     try:
         STATE_DIR.mkdir(mode=0o700, exist_ok=True)
@@ -28,5 +28,5 @@ def local_model() -> Path:
 
 @pytest.fixture
 async def embedder(local_model: Path) -> LocalEmbedder:
-    """The embedded model, loaded."""
+    """The local embedding model, loaded."""
     return await LocalEmbedder.load(local_model)

@@ -1,4 +1,4 @@
-"""The endpoint's dialect over loopback HTTP: what is sent, and every answer that can't be used."""
+"""The embeddings API over loopback HTTP: the requests, and every unusable answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the real model takes for nearly the same is one memory only when its words are the same."""
+"""Texts that the real model finds nearly equal become one memory only if their words are the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is embedded for a turn: itself, after the turn before."""
+"""The text that is embedded for a turn: the previous turn and the turn itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Preferences found by rule: what else stands in the sentence neither hides one nor gets into one."""
+"""Preferences that rules find: the rest of the sentence neither hides a preference nor becomes part of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Master keys: what counts as one, wrapping, rotation, and derived keys."""
+"""Master keys: validation, wrapping, rotation, and derived keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Search in the real database: the same scores as a library's in the clear, and only one's own memories."""
+"""Search in a real database: the same scores as a library on unencrypted text, and only the user's memories."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ VOCABULARY = [
 
 
 def sentences(count: int, seed: int) -> list[str]:
-    """Texts whose words are as unevenly frequent as a language's, and of different lengths; one has no words."""
+    """Texts of different lengths with the word frequencies of a language; one has no words."""
     generator = random.Random(seed)
     weights = [1 / rank for rank in range(1, len(VOCABULARY) + 1)]
     return [
@@ -68,7 +68,7 @@ def directions(count: int, seed: int) -> Vectors:
 
 
 def clear_bm25(texts: list[str], query: str, ranking: Ranking) -> list[float]:
-    """The scores by bm25s, of the same tokens, unencrypted."""
+    """The scores of bm25s for the same tokens, unencrypted."""
     analyser = Analyser()
     tokens = [[word.term for word in analyser.words(text)] for text in texts]
     retriever = bm25s.BM25(method="lucene", k1=ranking.k1, b=ranking.b, dtype="float64")
@@ -88,7 +88,7 @@ async def test_blind_scores_are_the_clear_ones(pool: Pool, ranking: Ranking) -> 
     texts = sentences(200, seed=1)
     person = await add_person(pool, b"1" * 32)
     ids = await add_memories(pool, person, texts)
-    # Somebody else's memories must not count, in the frequencies either.
+    # The memories of another user must not count, not even in the frequencies.
     await add_memories(pool, await add_person(pool, b"1" * 32), sentences(50, seed=2))
     for question in (
         "dinner in Lisbon",

@@ -21,7 +21,7 @@ def terms(text: str) -> list[str]:
     [
         ("", []),
         ("The meetings were running late", ["meet", "run", "late"]),
-        # What the stemmer gives must not change under stored terms.
+        # The stemmer's output must not change, because terms are stored.
         ("organisations generously argued happier relational", ["organis", "generous", "argu", "happier", "relat"]),
         ("I'm sure it’s Sam's", ["sure", "sam"]),
         ("CAFÉ café ｃａｆｅ", ["cafe", "cafe", "cafe"]),

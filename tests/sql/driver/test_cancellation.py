@@ -1,4 +1,4 @@
-"""Cancel every kind of operation at every one of its await points: the connection must be usable afterwards."""
+"""Cancel every kind of operation at each of its await points. The connection must be usable afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connecting, and what several tasks may do with one connection."""
+"""Opening a connection, and its use by several tasks."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ async def test_the_private_attributes_exist(database: str) -> None:
 
 
 def test_every_place_that_waits_in_asyncio_is_overridden() -> None:
-    """psycopg's asynchronous classes wait on asyncio in these methods; ours must wait on Trio."""
+    """psycopg's asynchronous classes wait on asyncio in these methods; our classes must wait on Trio."""
     asyncio_users = {
         name
         for name, method in vars(AsyncConnection).items()

@@ -1,4 +1,4 @@
-"""Cancellation when it is hard: servers that ignore a request, or do not react at all."""
+"""Cancellation in difficult cases: servers that ignore the cancel request, or do not react at all."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SWALLOWS_ONE_CANCEL = (
 
 @contextmanager
 def frozen(pid: int) -> Iterator[None]:
-    """A backend that lives but does nothing."""
+    """A backend that is alive but does nothing."""
     os.kill(pid, signal.SIGSTOP)
     try:
         yield

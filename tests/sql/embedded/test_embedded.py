@@ -43,7 +43,7 @@ def home() -> Iterator[Path]:
 
 
 def postmaster(home: Path) -> int | None:
-    """The process that the pid file names, if it lives."""
+    """The process that the pid file names, if it is alive."""
     try:
         pid = int((home / "cluster" / "postmaster.pid").read_text().splitlines()[0])
         os.kill(pid, 0)
@@ -80,7 +80,7 @@ async def test_data_is_found_again_and_the_server_ends_with_the_block(home: Path
     assert postmaster(home) is None
     async with embedded_postgres(home) as conninfo:
         assert answer(conninfo, b"SELECT answer FROM kept") == 42
-        # What the tables need of the server.
+        # The tables need these of the server.
         assert answer(conninfo, b"SELECT lower('\xc3\x84')") == "ä"
         assert answer(conninfo, b"SHOW fsync") == "on"
         assert answer(conninfo, b"SELECT count(*) FROM pg_available_extensions WHERE name = 'vector'") == 1

@@ -1,4 +1,4 @@
-"""A database of one's own, as docs/memory.md has it: an owner that is no superuser, and a login that owns nothing."""
+"""An external database as in docs/memory.md: an owner without superuser rights, and a login that owns nothing."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def _set_up_and_use(superuser: str) -> None:
         assert (await memories.middleware.erase(ann)).removed["episodic"] == 1
     with psycopg.connect(app) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute("SELECT * FROM users")
-    # Not even the owner sees rows: the policies are forced.
+    # The owner sees no rows either, because the policies are forced.
     with psycopg.connect(owner) as connection:
         assert connection.execute("SELECT count(*) FROM users").fetchone() == (0,)
     assert len(await rollback(owner, steps=len(read_migrations()))) == len(read_migrations())

@@ -1,4 +1,4 @@
-"""Whose account the embedded server runs under, and what that account is let into."""
+"""The account that the embedded server runs under, and the folders that it may enter."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_another_account_is_let_into_no_more_than_it_needs(directory: Path) -> N
         "programs/bin/postgres": 0o705,
         "programs/lib/vector.so": 0o604,
     }
-    # Passing through is not looking around.
+    # The account may traverse the folder, but not list it.
     assert modes(home.parent) == {"private": 0o701, "private/home": 0o701}
     assert OTHER.credentials() == {"user": 54321, "group": 54321, "extra_groups": []}
 

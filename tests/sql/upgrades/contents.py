@@ -1,4 +1,4 @@
-"""What the people of the first version's database did, and how the real code reads it back."""
+"""What the people of the first version's database did, and how the server's code reads it back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fill a database by the code as it is, and write it with its state folder: `python -m tests.sql.upgrades.dump FOLDER`.
+"""Fill a database with this code, and write it with its state folder: `python -m tests.sql.upgrades.dump FOLDER`.
 
 This made `first_version/`, which is never written again: later code would write a later version.
 """
@@ -21,7 +21,7 @@ from tests.sql.upgrades.contents import exports, fill, recalled
 SHARES_FOLDER: Final = "key-shares"
 KEY_FILE: Final = "master.key"
 
-# Settings that PostgreSQL before version 17 does not have, and commands of psql, which is not what loads the dump.
+# Settings that PostgreSQL before version 17 does not have, and commands of psql, which does not load the dump.
 _LEFT_OUT: Final = ("SET transaction_timeout", "\\restrict", "\\unrestrict")
 
 

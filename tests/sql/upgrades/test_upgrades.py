@@ -1,7 +1,7 @@
 """The first version's database and state folder, migrated to today's version: nothing is lost, all of it can be read.
 
 `first_version/` holds a dump with rows in every table, the state folder that belongs to it, and what the first version
-read from them. Each test loads the dump, applies all newer migrations and reads it back by the code as it is now.
+read from them. Each test loads the dump, applies all newer migrations and reads it back with the current code now.
 
 When you add a migration:
 
@@ -98,7 +98,7 @@ class Stored:
 
 @contextmanager
 def loaded(server: str, version: str, state: Path) -> Iterator[Stored]:
-    """The version's data in a database of its own."""
+    """The version's data in a separate database."""
     folder = FOLDER / version
     shutil.copytree(folder / "state", state)
     expected = json.loads((folder / "expected.json").read_text("utf-8"))
@@ -219,7 +219,7 @@ async def test_forgotten_and_erased_things_stay_away(stored: Stored) -> None:
         await middleware.enrichment.run_once()
         assert FORGOTTEN not in await texts()
         assert "task-2" not in str(await parts.memories.records(ada))
-        # The tombstone holds back what was said before it, and nothing that is said again today.
+        # The tombstone holds back what was said before it, but not what is said again today.
         await parts.memories.tell(ada, FORGOTTEN, "Noted.")
         assert FORGOTTEN in await texts()
         # The dump was made in 2026: CARL erased all that he had said in 2025.
