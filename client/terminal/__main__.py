@@ -72,8 +72,6 @@ def main() -> int:
         interactive = sys.stdin.isatty()
         # With a message on the command line, a pipe on standard input may belong to another program: do not read it.
         prompt: Prompt | None = prompt_for_stdin() if interactive or options.message is None else None
-        if interactive:
-            import readline  # noqa: F401, PLC0415 - importing it gives input() line editing and a history
         return trio.run(lambda: run(options, Console(highlight=False), prompt, interactive=interactive))
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,8 @@ from rich.console import Console
 
 from client.terminal.account import DeviceAccount, RestError, load_or_create_account, login_or_register
 from client.terminal.connection import ConnectError, ConnectionLostError, ProtocolError, alone
-from client.terminal.device import open_device
+from client.terminal.journal import DeviceJournal
+from client.terminal.lasting import LastingDevice, Patience, open_lasting_device
 from client.terminal.prompt import Prompt
 from client.terminal.renderer import Renderer
 from client.terminal.sample_data import sample_items
@@ -22,10 +24,8 @@ from client.terminal.tools import DeviceTools
 
 EXIT_OK, EXIT_FAILED, EXIT_UNREACHABLE, EXIT_INTERRUPTED = 0, 1, 2, 130
 _EXIT_BY_STATUS = {"completed": EXIT_OK, "cancelled": EXIT_INTERRUPTED}
+_ONE_QUESTION_GIVES_UP_S = 120
 _CLOSE_ADVICE = {
-    4000: "The connection was lost. Start the client again.",
-    4001: "The server is shutting down. Start the client again in a moment.",
-    4008: "This terminal read too slowly. Start the client again.",
     4501: "The server does not accept this account's token.",
     4502: "The access token has expired. Start the client again.",
     4510: "Another terminal has connected as this device. Use another --state folder for a second device.",
@@ -43,6 +43,8 @@ class Options:
     password: str | None = None
     message: str | None = None
     approve_everything: bool = False
+    patience: Patience | None = None
+    """How long to wait for the server. None: as long as the conversation lasts, or two minutes for one question."""
 
 
 async def run(options: Options, console: Console, prompt: Prompt | None, *, interactive: bool) -> int:
@@ -68,16 +70,36 @@ async def _run(options: Options, renderer: Renderer, prompt: Prompt | None, *, i
     store = await trio.to_thread.run_sync(DeviceStore.load, options.state / "device.json", sample_items())
     tools = DeviceTools(store)
     await tools.save()
+    journal = await trio.to_thread.run_sync(DeviceJournal.load, options.state / "journal.json")
     signed_in = await login_or_register(options.rest, account.email, account.password)
-    approve = approver(renderer, prompt, store, everything=options.approve_everything)
-    async with open_device(
+
+    async def token(refused: bool) -> str:
+        nonlocal signed_in
+        if refused:
+            try:
+                signed_in = await login_or_register(options.rest, account.email, account.password)
+            except (RestError, httpx.TransportError) as error:
+                raise ConnectError(f"signing in again failed: {error}") from None
+        return signed_in.access_token
+
+    def show_state(text: str) -> None:
+        if prompt is None:
+            renderer.note(text)
+        else:
+            prompt.above(lambda: renderer.note(text))
+
+    lasting = LastingDevice(
         options.url,
-        signed_in.access_token,
+        token,
         device_id=account.device_id,
         tools=tools.table(),
-        on_approval=approve,
+        journal=journal,
+        on_approval=approver(renderer, prompt, store, everything=options.approve_everything),
         on_mutation=tools.apply,
-    ) as device:
+        on_state=show_state,
+        patience=options.patience or Patience(give_up_s=math.inf if interactive else _ONE_QUESTION_GIVES_UP_S),
+    )
+    async with open_lasting_device(lasting) as device:
         session = Session(device, tools, renderer, prompt, "> " if interactive else "")
         if interactive and options.message is None:
             renderer.note(f"Connected to {options.url} as {account.email}.\n{HELP}")

@@ -24,8 +24,16 @@ class ToolError(Exception):
         self.message = message
 
 
-async def answer_tool_call(call: WsToolCall, tools: Tools, approve: Approve | None) -> WsToolResult | None:
-    """Run `call`. If it needs approval, ask the person first. Returns None if the deadline passed."""
+async def answer_tool_call(
+    call: WsToolCall,
+    tools: Tools,
+    approve: Approve | None,
+    started: Callable[[WsToolCall], Awaitable[None]] | None = None,
+) -> WsToolResult | None:
+    """Run `call`. If it needs approval, ask the person first. Returns None if the deadline passed.
+
+    `started` is awaited before the tool runs. Its exceptions are raised.
+    """
     with trio.move_on_after(call.deadline_ms / 1000):
         if call.requires_approval:
             answer = approve is not None and await approve(call)
@@ -33,6 +41,8 @@ async def answer_tool_call(call: WsToolCall, tools: Tools, approve: Approve | No
                 return WsToolResult(call_id=call.call_id, ok=True, edited_args=dict(answer))
             if not answer:
                 return _failed(call, "denied", "The person refused.")
+        if started is not None:
+            await started(call)
         data, error = await _run(tools, call.tool, call.args)
         if error is not None:
             return WsToolResult(call_id=call.call_id, ok=False, error=error)

@@ -45,9 +45,18 @@ class Prompt:
     next question gets its line.
     """
 
-    def __init__(self, read: Read, show: Callable[[str], None] = lambda text: print(text, end="", flush=True)) -> None:
+    def __init__(
+        self,
+        read: Read,
+        show: Callable[[str], None] = lambda text: print(text, end="", flush=True),
+        *,
+        typed_so_far: Callable[[], str] | None = None,
+    ) -> None:
+        """`typed_so_far` returns the unfinished line of a terminal. None: the input is no terminal."""
         self._read = read
         self._show = show
+        self._typed_so_far = typed_so_far
+        self._asking: str | None = None
         self._lock = trio.Lock()
         self._reading = False
         self._wanted, self._wishes = trio.open_memory_channel[str](1)
@@ -71,9 +80,26 @@ class Prompt:
             else:
                 self._reading = True
                 self._wanted.send_nowait(question)
-            return await self._lines.receive()
+            self._asking = question
+            try:
+                return await self._lines.receive()
+            finally:
+                self._asking = None
+
+    def above(self, print_lines: Callable[[], None]) -> None:
+        """Call `print_lines`. A question that waits is shown again below, with what the person has typed."""
+        if self._asking is None or self._typed_so_far is None:
+            print_lines()
+            return
+        self._show("\r\x1b[K")  # to the start of the line, and erase it
+        print_lines()
+        self._show(self._asking + self._typed_so_far())
 
 
 def prompt_for_stdin() -> Prompt:
     """Return a prompt for standard input: a terminal, a pipe or a file."""
-    return Prompt(read_terminal if sys.stdin.isatty() else PipeReader(sys.stdin.fileno()))
+    if not sys.stdin.isatty():
+        return Prompt(PipeReader(sys.stdin.fileno()))
+    import readline  # noqa: PLC0415 - importing it gives input() line editing and a history
+
+    return Prompt(read_terminal, typed_so_far=readline.get_line_buffer)

@@ -9,7 +9,7 @@ import trio
 
 from client.terminal.answer import Answer, RequestRefusedError
 from client.terminal.connection import ConnectionLostError, ProtocolError
-from client.terminal.device import Device
+from client.terminal.lasting import LastingDevice
 from client.terminal.prompt import Prompt
 from client.terminal.renderer import Renderer
 from client.terminal.store import DeviceStore
@@ -28,10 +28,10 @@ _LISTS = {"/tasks": "task", "/projects": "project", "/notes": "note", "/checkpoi
 
 
 class Session:
-    """A conversation on one connected device. One answer runs at a time."""
+    """A conversation on one device. One answer runs at a time."""
 
     def __init__(
-        self, device: Device, tools: DeviceTools, renderer: Renderer, prompt: Prompt | None, question: str = "> "
+        self, device: LastingDevice, tools: DeviceTools, renderer: Renderer, prompt: Prompt | None, question: str = "> "
     ) -> None:
         self._device = device
         self._tools = tools

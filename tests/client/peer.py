@@ -48,10 +48,13 @@ class Peer:
             self._seq += 1
             await self.socket.send_message(frame.model_copy(update={"seq": self._seq}).model_dump_json())
 
-    async def greet(self) -> None:
+    async def greet(self, **fields: object) -> None:
+        """Answer the hello. `fields` are those of `device_ready` that differ from the usual ones; `seq` may be one."""
         self.hello = await self.expect(WsDeviceHello)
         limits = WsLimits(max_frame_bytes=1 << 20, max_concurrent_requests=8, max_message_chars=10_000)
-        await self.send(WsDeviceReady(session_id=uuid4(), user_id=uuid4(), heartbeat_s=25, limits=limits, resume="new"))
+        ready = {"session_id": uuid4(), "user_id": uuid4(), "heartbeat_s": 25, "limits": limits, "resume": "new"}
+        self._seq = int(str(fields.pop("seq", 1))) - 1
+        await self.send(WsDeviceReady.model_validate(ready | fields))
 
     async def wait_closed(self) -> int:
         """Read until the client closes. Returns its close code."""

@@ -23,6 +23,7 @@ from streaming.wire import (
     WsError,
     WsHomeRequest,
     WsPopupRequest,
+    WsToolAccepted,
     WsToolCancel,
     WsToolResult,
 )
@@ -153,6 +154,8 @@ async def test_approvals(rest: str, tmp_path: Path, typed: str | None, everythin
     async def script(peer: Peer) -> None:
         asked = await peer.expect(WsHomeRequest)
         await peer.send(call("delete_task", {"id": "t-1"}, approval=True))
+        if allowed:
+            await peer.expect(WsToolAccepted)
         result = await peer.expect(WsToolResult)
         assert result.ok is allowed
         await peer.send(end(asked.request_id))
@@ -258,11 +261,9 @@ async def test_refusals_and_other_errors_are_shown(rest: str, tmp_path: Path) ->
     assert "News. (invalid_frame)" in said
 
 
-@pytest.mark.parametrize(
-    ("close_code", "advice"), [(4001, "shutting down"), (4510, "Another terminal"), (1011, "1011")]
-)
+@pytest.mark.parametrize(("close_code", "advice"), [(4510, "Another terminal"), (4503, "4503"), (1008, "1008")])
 @pytest.mark.parametrize("busy", [True, False])
-async def test_a_closed_connection_ends_the_client(
+async def test_a_connection_that_is_closed_for_good_ends_the_client(
     rest: str, tmp_path: Path, close_code: int, advice: str, busy: bool
 ) -> None:
     typist = Typist(*(["hello"] if busy else []), ends=False)
@@ -277,6 +278,26 @@ async def test_a_closed_connection_ends_the_client(
     typist.close()
     assert code == EXIT_FAILED
     assert advice in said
+
+
+async def test_a_lost_connection_keeps_the_conversation(rest: str, tmp_path: Path) -> None:
+    peers = 0
+
+    async def script(peer: Peer) -> None:
+        nonlocal peers
+        peers += 1
+        if peers == 1:
+            await answer(peer, "first answer")
+            await trio.aclose_forcefully(peer.socket._stream)
+        else:
+            asked = await answer(peer, "second answer")
+            assert len(asked.conversation_history) == 2
+
+    with trio.fail_after(60):
+        code, said = await sit(script, rest, tmp_path, Typist("one", "two", "/quit"))
+    assert code == EXIT_OK
+    assert "second answer" in said
+    assert "Connecting again" in said
 
 
 async def test_unreachable_servers_and_an_invalid_file(tmp_path: Path, rest: str) -> None:
