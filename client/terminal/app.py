@@ -14,8 +14,9 @@ from rich.console import Console
 from client.terminal.account import DeviceAccount, RestError, load_or_create_account, login_or_register
 from client.terminal.connection import ConnectError, ConnectionLostError, ProtocolError, alone
 from client.terminal.journal import DeviceJournal
-from client.terminal.lasting import LastingDevice, Patience, open_lasting_device
+from client.terminal.persistent_device import PersistentDevice, open_persistent_device
 from client.terminal.prompt import Prompt
+from client.terminal.reconnection import Patience
 from client.terminal.renderer import Renderer
 from client.terminal.sample_data import sample_items
 from client.terminal.session import HELP, Session, approver
@@ -88,7 +89,7 @@ async def _run(options: Options, renderer: Renderer, prompt: Prompt | None, *, i
         else:
             prompt.above(lambda: renderer.note(text))
 
-    lasting = LastingDevice(
+    persistent = PersistentDevice(
         options.url,
         token,
         device_id=account.device_id,
@@ -99,7 +100,7 @@ async def _run(options: Options, renderer: Renderer, prompt: Prompt | None, *, i
         on_state=show_state,
         patience=options.patience or Patience(give_up_s=math.inf if interactive else _ONE_QUESTION_GIVES_UP_S),
     )
-    async with open_lasting_device(lasting) as device:
+    async with open_persistent_device(persistent) as device:
         session = Session(device, tools, renderer, prompt, "> " if interactive else "")
         if interactive and options.message is None:
             renderer.note(f"Connected to {options.url} as {account.email}.\n{HELP}")

@@ -9,7 +9,7 @@ import trio
 
 from client.terminal.answer import Answer, RequestRefusedError
 from client.terminal.connection import ConnectionLostError, ProtocolError
-from client.terminal.lasting import LastingDevice
+from client.terminal.persistent_device import PersistentDevice
 from client.terminal.prompt import Prompt
 from client.terminal.renderer import Renderer
 from client.terminal.store import DeviceStore
@@ -31,7 +31,12 @@ class Session:
     """A conversation on one device. One answer runs at a time."""
 
     def __init__(
-        self, device: LastingDevice, tools: DeviceTools, renderer: Renderer, prompt: Prompt | None, question: str = "> "
+        self,
+        device: PersistentDevice,
+        tools: DeviceTools,
+        renderer: Renderer,
+        prompt: Prompt | None,
+        question: str = "> ",
     ) -> None:
         self._device = device
         self._tools = tools

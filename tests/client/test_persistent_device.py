@@ -16,9 +16,10 @@ from client.terminal.answer import RequestRefusedError
 from client.terminal.calls import Tools
 from client.terminal.connection import ConnectionLostError
 from client.terminal.journal import DeviceJournal
-from client.terminal.lasting import LastingDevice, Patience, open_lasting_device
 from client.terminal.link import OnMutation
+from client.terminal.persistent_device import PersistentDevice, open_persistent_device
 from client.terminal.prompt import Prompt
+from client.terminal.reconnection import Patience
 from client.terminal.store import InvalidDataError
 from streaming.wire import (
     WsCancel,
@@ -66,14 +67,14 @@ async def device_at(
     patience: Patience = QUICK,
     states: list[str] | None = None,
     on_mutation: OnMutation | None = None,
-) -> AsyncIterator[LastingDevice]:
+) -> AsyncIterator[PersistentDevice]:
     async def token(_refused: bool) -> str:
         await trio.lowlevel.checkpoint()
         return "token"
 
     with trio.fail_after(60):
         async with open_peer(Sockets(*scripts), greet=False) as url:
-            device = LastingDevice(
+            device = PersistentDevice(
                 url,
                 token,
                 device_id=DEVICE,
@@ -83,7 +84,7 @@ async def device_at(
                 on_state=(states if states is not None else []).append,
                 patience=patience,
             )
-            async with open_lasting_device(device):
+            async with open_persistent_device(device):
                 yield device
 
 

@@ -6,11 +6,8 @@
 from __future__ import annotations
 
 import math
-import random
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -19,17 +16,11 @@ from pydantic import BaseModel
 
 from client.terminal.answer import Answer
 from client.terminal.calls import Approve, Tools, answer_data_request, answer_tool_call
-from client.terminal.connection import (
-    ConnectError,
-    Connection,
-    ConnectionLostError,
-    ProtocolError,
-    alone,
-    open_connection,
-)
+from client.terminal.connection import ConnectError, ConnectionLostError, ProtocolError, alone
 from client.terminal.device import CLIENT
 from client.terminal.journal import DeviceJournal
 from client.terminal.link import MAX_UNREAD, OnMutation
+from client.terminal.reconnection import Events, Patience, Reconnection, Token
 from client.terminal.requests import Requests
 from streaming.wire import (
     PROTOCOL_VERSION,
@@ -47,7 +38,6 @@ from streaming.wire import (
     WsHistoryMessage,
     WsHomeRequest,
     WsMutationAck,
-    WsPing,
     WsPong,
     WsPopupDomain,
     WsPopupRequest,
@@ -67,33 +57,10 @@ from streaming.wire import (
     WsToolResult,
 )
 
-_FINAL: Final = frozenset({1008, 1009, 4500, 4503, 4510})
-_NEW_TOKEN: Final = frozenset({4501, 4502})
-_HEARTBEAT_LOST: Final = 4000
-_DRAINING: Final = 4001
-_SLEPT_S: Final = 2.0
-_HANDSHAKE_S: Final = 15.0
 _CHANGE_AGAIN_S: Final = 10.0
-Token = Callable[[bool], Awaitable[str]]
-"""Returns an access token. True: the server refused the last one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """Seconds: from silence to a ping while something is expected, from a ping to the verdict, between attempts.
-
-    `give_up_s`: without a connection for this long, the device gives up.
-    """
-
-    silent_s: float = 5
-    probe_s: float = 4.5
-    check_s: float = 4
-    first_delay_s: float = 0.5
-    max_delay_s: float = 30
-    give_up_s: float = math.inf
-
-
-class LastingDevice:
+class PersistentDevice:
     """A device that connects again by itself. Any task may call its methods. `run` it in a nursery."""
 
     def __init__(
@@ -112,25 +79,22 @@ class LastingDevice:
         """`on_state` gets a sentence for the person when the connection is lost, and when it is back."""
         self.loss: Exception | None = None
         """Why the connection is closed for good, or None."""
-        self._url = url
-        self._token = token
         self._device_id = device_id
         self._tools = tools
         self._journal = journal
         self._on_approval = on_approval
         self._on_mutation = on_mutation
         self._on_state = on_state
-        self._patience = patience or Patience()
-        self._cursor: WsResume | None = None
+        self._connection = Reconnection(
+            url,
+            token,
+            Events(self._hello, self._connected, self._dispatch, self._expecting, on_state),
+            patience or Patience(),
+        )
         self._requests = Requests()
         self._calls: dict[UUID, trio.CancelScope] = {}
-        self._outgoing: trio.MemorySendChannel[BaseModel] | None = None
-        self._unsent = 0
-        self._drained = trio.Event()
-        self._drained.set()
         self._acknowledges = False
         self._change_sent_at: float | None = None
-        self._drain_s: float | None = None
         self._changes, self._to_apply = trio.open_memory_channel[WsServerMutation](math.inf)
         self._notices, self._unread = trio.open_memory_channel[ServerFrame](MAX_UNREAD)
         self._nursery: trio.Nursery | None = None
@@ -163,15 +127,14 @@ class LastingDevice:
         except trio.EndOfChannel:
             raise self.loss or ConnectionLostError(1000) from None
 
-    async def flush(self, within_s: float = 2) -> None:
-        """Wait until what was sent has left, at most `within_s` seconds."""
-        with trio.move_on_after(within_s):
-            await self._drained.wait()
+    async def flush(self) -> None:
+        """Wait until what was sent has left, at most two seconds."""
+        await self._connection.flush()
 
     # ---- the connection ---------------------------------------------------------------------------------------------
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Connect, and connect again after a loss, until the server closes the connection for good.
+        """Stay connected until the server closes the connection for good.
 
         Raises the error of the first attempt. After that, the reason is in `loss`.
         """
@@ -179,140 +142,36 @@ class LastingDevice:
             self._nursery = nursery
             nursery.start_soon(self._apply_mutations)
             try:
-                await self._keep_connected(task_status)
+                await self._connection.run(task_status=task_status)
             except (ConnectError, ConnectionLostError, ProtocolError) as error:
                 self.loss = error
                 self._requests.fail_all(error)
                 self._notices.close()
                 nursery.cancel_scope.cancel()
-        if self._cursor is None and self.loss is not None:
+        if not self._connection.was_connected and self.loss is not None:
             raise self.loss
 
-    async def _keep_connected(self, task_status: trio.TaskStatus[None]) -> None:
-        refused = False
-        failures = 0
-        lost_at: float | None = None
-        while True:
-            began = trio.current_time()
-            connected = False
-            try:
-                token = await self._token(refused)
-                with alone():
-                    async with open_connection(self._url) as connection:
-                        ready = await self._shake_hands(connection, token)
-                        connected, refused = True, False
-                        if lost_at is None:
-                            task_status.started()
-                        else:
-                            self._on_state("Connected again.")
-                        lost_at = None
-                        await self._serve(connection, ready)
-            except (ConnectError, ConnectionLostError) as error:
-                self._outgoing = None
-                code = error.code if isinstance(error, ConnectionLostError) else None
-                if self._cursor is None or code in _FINAL or (code in _NEW_TOKEN and refused):
-                    raise
-                refused = code in _NEW_TOKEN
-                if connected and trio.current_time() - began >= 10:
-                    failures = 0
-                if lost_at is None:
-                    self._on_state("The connection was lost. Connecting again…")
-                    lost_at = trio.current_time()
-                elif trio.current_time() - lost_at > self._patience.give_up_s:
-                    raise
-                await trio.sleep(self._delay(failures, code))
-                failures += 1
-
-    def _delay(self, failures: int, code: int | None) -> float:
-        drain_s, self._drain_s = self._drain_s, None
-        if code == _DRAINING and drain_s is not None:
-            return drain_s
-        nominal: float = min(self._patience.max_delay_s, self._patience.first_delay_s * 2 ** min(failures, 30))
-        return nominal * (0.5 + random.random() / 2)  # noqa: S311 - jitter, not a secret
-
-    async def _shake_hands(self, connection: Connection, token: str) -> WsDeviceReady:
-        await connection.send(
-            WsDeviceHello(
-                token=token,
-                device_id=self._device_id,
-                protocol_versions=[PROTOCOL_VERSION],
-                client=CLIENT,
-                features=["ledger", "changes"],
-                resume=self._cursor,
-                changes_after=self._journal.last_change,
-            )
+    def _hello(self, token: str, resume: WsResume | None) -> WsDeviceHello:
+        return WsDeviceHello(
+            token=token,
+            device_id=self._device_id,
+            protocol_versions=[PROTOCOL_VERSION],
+            client=CLIENT,
+            features=["ledger", "changes"],
+            resume=resume,
+            changes_after=self._journal.last_change,
         )
-        try:
-            with trio.fail_after(_HANDSHAKE_S):
-                ready = await connection.receive()
-        except trio.TooSlowError:
-            raise ConnectionLostError(4504, "the server did not send device_ready in time") from None
-        if not isinstance(ready, WsDeviceReady):
-            raise ProtocolError(f"the server answered device_hello with {ready.type}")
-        return ready
 
-    async def _serve(self, connection: Connection, ready: WsDeviceReady) -> None:
-        """Send and receive until the connection is lost, which raises `ConnectionLostError`."""
-        self._outgoing, source = trio.open_memory_channel[BaseModel](math.inf)
-        self._unsent = 0
-        self._drained.set()
-        # After `resumed`, the cursor stays until the first frame that follows is processed.
-        if ready.resume != "resumed" or self._cursor is None:
-            self._cursor = WsResume(session_id=ready.session_id, seq=ready.seq)
+    async def _connected(self, ready: WsDeviceReady) -> None:
         for frame in self._requests.connected(ready, trio.current_time()):
             self._post(frame)
         await self._connected_changes(ready)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._write, connection, source)
-            while True:
-                frame = await self._next_frame(connection, ready.heartbeat_s)
-                self._dispatch(frame)
-                self._cursor = WsResume(session_id=ready.session_id, seq=frame.seq)
 
-    async def _write(self, connection: Connection, source: trio.MemoryReceiveChannel[BaseModel]) -> None:
-        with suppress(ConnectionLostError):  # the reader reports the loss
-            async for frame in source:
-                await connection.send(frame)
-                self._unsent -= 1
-                if self._unsent == 0:
-                    self._drained.set()
-
-    def _post(self, frame: BaseModel) -> None:
-        """Send `frame`. Without a connection it is dropped: what matters is sent after the next handshake."""
-        if self._outgoing is None:
-            return
-        if self._unsent == 0:
-            self._drained = trio.Event()
-        self._unsent += 1
-        self._outgoing.send_nowait(frame)
-
-    async def _next_frame(self, connection: Connection, heartbeat_s: float) -> ServerFrame:
-        """Return the next frame. Raises `ConnectionLostError` if the server does not answer a ping in time."""
-        patience = self._patience
-        heard = trio.current_time()
-        drift = time.time() - heard
-        pinged: float | None = None
-        while True:
-            silent_s = patience.silent_s if self._expecting else heartbeat_s
-            due = heard + silent_s if pinged is None else pinged + patience.probe_s
-            with trio.move_on_at(min(due, trio.current_time() + patience.check_s)):
-                return await connection.receive()
-            now = trio.current_time()
-            # The monotonic clock stands still while the machine sleeps.
-            slept = time.time() - now - drift > _SLEPT_S
-            drift = time.time() - now
-            if pinged is None and (slept or now >= due):
-                self._post(WsPing())
-                pinged = now
-            elif pinged is not None and now >= due:
-                raise ConnectionLostError(_HEARTBEAT_LOST, "the server does not answer")
-            elif self._change_sent_at is not None and now - self._change_sent_at > _CHANGE_AGAIN_S:
-                self._change_sent_at = None
-                self._send_changes()
-
-    @property
     def _expecting(self) -> bool:
         return bool(self._requests) or self._change_sent_at is not None
+
+    def _post(self, frame: BaseModel) -> None:
+        self._connection.post(frame)
 
     def _dispatch(self, frame: ServerFrame) -> None:
         assert self._nursery is not None  # noqa: S101 - set by `run`
@@ -335,9 +194,9 @@ class LastingDevice:
             case WsMutationAck():
                 self._nursery.start_soon(self._change_stored, frame)
             case WsDraining():
-                self._drain_s = frame.retry_after_ms / 1000
+                pass  # `Reconnection` waits as long as it says
             case WsPong():
-                pass
+                self._send_changes()  # again, if the server has not acknowledged the last one
             case WsError() if self._requests.refused(frame):
                 pass
             case (
@@ -443,12 +302,15 @@ class LastingDevice:
     def _send_changes(self) -> None:
         """Send the oldest change. The next one follows its acknowledgement, so that none overtakes it."""
         changes = self._journal.changes
-        if self._outgoing is None or self._change_sent_at is not None:
+        now = trio.current_time()
+        waits = self._change_sent_at is not None and now - self._change_sent_at < _CHANGE_AGAIN_S
+        if not self._connection.is_connected or waits:
             return
         if self._acknowledges:
+            self._change_sent_at = None
             if changes:
                 self._post(changes[0])
-                self._change_sent_at = trio.current_time()
+                self._change_sent_at = now
             return
         while changes:
             self._post(changes.pop(0))
@@ -471,7 +333,7 @@ def _failed(call_id: UUID, code: str, message: str) -> WsToolResult:
 
 
 @asynccontextmanager
-async def open_lasting_device(device: LastingDevice) -> AsyncIterator[LastingDevice]:
+async def open_persistent_device(device: PersistentDevice) -> AsyncIterator[PersistentDevice]:
     """Connect `device` and keep it connected in the block. Raises the error of the first attempt."""
     with alone():
         async with trio.open_nursery() as nursery:
