@@ -1,9 +1,8 @@
 """Fills a database with many people's memories by binary COPY: a million rows in minutes.
 
 The rows of the measured people are those that the server writes: encrypted contents, terms and vectors from their key.
-The rows of the other users have the same shape and size, but random contents and words. The users' rows are
-written in turn, so that the rows of one person are scattered, as in production. Indexes and constraints are created again
-at the end.
+The rows of the other users have the same shape and size, but random contents and words. Users are written in turn,
+so the rows of one person are scattered, as in production. Indexes and constraints are created again at the end.
 """
 
 from __future__ import annotations

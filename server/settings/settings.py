@@ -122,7 +122,7 @@ class Settings(BaseModel):
         True, description="reuse connections to the model; false: open a new one for each call"
     )
     repair_timeout_s: float = Field(
-        15, ge=0, le=600, description="seconds for the model to correct skipped blocks; 0: do not ask"
+        15, ge=0, le=600, description="seconds for the model to correct invalid blocks; 0: do not ask"
     )
     model_attempts: int = Field(3, ge=1, le=10, description="attempts per model before its first token")
     model_max_retry_after_s: float = Field(

@@ -55,12 +55,12 @@ def test_the_documented_statements_distribute_every_table_by_user(database: str)
             " WHERE contype = 'f' AND connamespace = 'public'::regnamespace"
         ).fetchall()
     references = {name for kind, name, *_ in called if kind == "reference"}
-    distributed = [(name, key, colocated_with) for kind, name, key, beside in called if kind == "distributed"]
+    distributed = [(name, key, colocated_with) for kind, name, key, colocated_with in called if kind == "distributed"]
     assert references == {"users", "relay_workers"}  # rows of servers belong to no user
     assert called[0][0] == "reference"  # tables that refer to it come later
     assert {name for name, *_ in distributed} | references == {name for (name,) in tables}
     first = distributed[0][0]
-    assert {(key, colocated_with) for _, key, beside in distributed[1:]} == {("user_id", first)}
+    assert {(key, colocated_with) for _, key, colocated_with in distributed[1:]} == {("user_id", first)}
     places = {name: place for place, (_, name, *_) in enumerate(called)}
     for table, target, here, there in foreign_keys:
         # Citus allows a key to a reference table, or to a co-located table if it pairs the distribution columns.
