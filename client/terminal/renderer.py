@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 
 from rich.console import Console
@@ -13,6 +13,7 @@ from client.terminal.blocks import block, entity_rows
 from client.terminal.plain_text import clean
 from client.terminal.store import DeviceStore
 from streaming.wire import (
+    AnswerFinish,
     WsMutationRecord,
     WsPopupDomain,
     WsStreamBlock,
@@ -28,6 +29,13 @@ _DONE = {"create": "created", "update": "changed", "delete": "deleted"}
 def utc_today() -> date:
     """Return the current day in UTC."""
     return datetime.now(UTC).date()
+
+
+_INCOMPLETE: Mapping[AnswerFinish | None, str] = {
+    "length": "The answer is incomplete: the model reached its limit of tokens.",
+    "content_filter": "The answer is incomplete: the model's content filter stopped it.",
+    "tool_limit": "The answer may be incomplete: it has used up its calls to this device.",
+}
 
 
 class Renderer:
@@ -110,6 +118,8 @@ class Renderer:
             self.note(_change(mutation))
         if frame.status == "cancelled":
             self.note("Stopped.")
+        elif frame.status == "completed" and frame.finish in _INCOMPLETE:
+            self.note(_INCOMPLETE[frame.finish])
         elif frame.status == "failed":
             failure = frame.error
             text = f"{failure.message} ({failure.code})" if failure else "The request failed."

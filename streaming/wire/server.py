@@ -88,20 +88,21 @@ class WsStreamBlock(_ServerFrame):
 AnswerFinish = Literal["stop", "length", "content_filter", "tool_limit"]
 """Why a model's answer ended; see `WsStreamEnd`."""
 
+_FINISH: Any = Field(
+    default=None,
+    description="Why the model's answer ended: by itself, at its token limit, by a content filter, or because the "
+    "request may make no more tool calls. Left out if the answer did not end. Other than stop: tell the person "
+    "that the answer may be incomplete.",
+)
+_SHOWN: Any = Field(default=None, description="How many blocks of this answer have text or data.")
+
 
 class WsStreamEnd(_ServerFrame):
     type: Literal[WsFrameType.STREAM_END] = WsFrameType.STREAM_END
     request_id: UUID
     status: Literal["completed", "cancelled", "failed"]
-    finish: Optional[AnswerFinish] = Field(
-        default=None,
-        description="Why the model's answer ended: by itself, at its token limit, by a content filter, or because the "
-        "request may make no more tool calls. Left out if the answer did not end. Other than stop: tell the person "
-        "that the answer may be incomplete.",
-    )
-    shown: Optional[Annotated[int, Field(ge=0)]] = Field(
-        default=None, description="How many blocks of this answer have text or data."
-    )
+    finish: Optional[AnswerFinish] = _FINISH
+    shown: Optional[Annotated[int, Field(ge=0)]] = _SHOWN
     mutations: list[WsMutationRecord] = Field(default_factory=list)
     memory_used: Optional[list[WsMemoryUsed]] = Field(
         default=None, description="Memories that were recalled for this answer; left out if there are none."
@@ -121,6 +122,8 @@ class WsRequestResult(_ServerFrame):
     status: Literal["running", "completed", "failed", "cancelled"]
     agent: Optional[str] = None
     domain: Optional[Domain] = None
+    finish: Optional[AnswerFinish] = _FINISH
+    shown: Optional[Annotated[int, Field(ge=0)]] = _SHOWN
     blocks: list[WsResultBlock] = Field(default_factory=list)
     mutations: list[WsMutationRecord] = Field(default_factory=list)
     memory_used: Optional[list[WsMemoryUsed]] = None

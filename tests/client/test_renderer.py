@@ -169,18 +169,32 @@ def test_an_answer_from_start_to_end() -> None:
         ({"status": "cancelled"}, "Stopped."),
         ({"status": "failed"}, "The request failed."),
         (
+            {"status": "completed", "finish": "length"},
+            "The answer is incomplete: the model reached its limit of tokens.",
+        ),
+        (
+            {"status": "completed", "finish": "content_filter"},
+            "The answer is incomplete: the model's content filter stopped it.",
+        ),
+        (
+            {"status": "completed", "finish": "tool_limit"},
+            "The answer may be incomplete: it has used up its calls to this device.",
+        ),
+        (
             {"status": "failed", "error": {"code": "model_timeout", "message": "Too slow.", "retryable": True}},
             "Too slow. (model_timeout) Try again.",
         ),
     ],
 )
-def test_failed_and_cancelled_answers_show_a_note(end: dict[str, Any], said: str) -> None:
+def test_answers_that_are_not_complete_show_a_note(end: dict[str, Any], said: str) -> None:
     target = console()
     renderer = Renderer(target)
     renderer.frame(WsPopupDomain(request_id=ID, domain="notes"))
     renderer.frame(WsStreamText(request_id=ID, block=0, chunk="half"))
     renderer.frame(WsStreamEnd.model_validate(end | {"request_id": ID}))
-    assert shown(target) == f"notes\nhalf\n{said}\n"
+    # A long note is broken into lines.
+    assert shown(target).split() == f"notes half {said}".split()
+    assert shown(target).startswith("notes\nhalf\n")
 
 
 def test_escape_sequences_do_not_reach_the_terminal() -> None:

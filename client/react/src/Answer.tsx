@@ -21,23 +21,41 @@ export function AnswerView({ snapshot }: { readonly snapshot: AnswerSnapshot }) 
         <Block key={block.index} block={block} />
       ))}
       {running && snapshot.blocks.length === 0 ? <p className="tsr-muted tsr-thinking">Thinking…</p> : null}
-      <p role="status" className={snapshot.status === "completed" || running ? "tsr-hidden" : "tsr-outcome"}>
+      <p role="status" className={isUnremarkable(snapshot) ? "tsr-hidden" : "tsr-outcome"}>
         {outcomeOf(snapshot)}
       </p>
     </div>
   );
 }
 
+const INCOMPLETE = {
+  length: "The answer is incomplete: the model reached its limit of tokens.",
+  content_filter: "The answer is incomplete: the model's content filter stopped it.",
+  tool_limit: "The answer may be incomplete: it has used up its calls to your device.",
+};
+
+function incompleteness({ finish }: AnswerSnapshot): string | undefined {
+  return finish && finish !== "stop" ? INCOMPLETE[finish] : undefined;
+}
+
+/** Whether only a screen reader is told about the answer's state. */
+function isUnremarkable(snapshot: AnswerSnapshot): boolean {
+  const { status } = snapshot;
+  return status === "running" || (status === "completed" && incompleteness(snapshot) === undefined);
+}
+
 /** The status text. It changes only with the answer's state, so that a screen reader does not read every word. */
-function outcomeOf({ status, error }: AnswerSnapshot): string {
+function outcomeOf(snapshot: AnswerSnapshot): string {
+  const { status, error } = snapshot;
   switch (status) {
     case "running":
       return "Answering";
     case "completed":
-      return "The answer is complete";
+      return incompleteness(snapshot) ?? "The answer is complete";
     case "cancelled":
       return "Stopped.";
     case "failed":
+      if (error?.code === "answer_cut") return error.message;
       return `The answer failed${error ? `: ${error.message}` : ""}${error?.retryable ? " Try again." : ""}`;
   }
 }

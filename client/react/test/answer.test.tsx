@@ -147,3 +147,24 @@ it("goes on over a resume: the blocks keep their elements, and a replay renders 
   apply({ type: "stream_end", status: "completed", mutations: [] });
   expect(container.textContent).toContain("The answer is complete");
 });
+
+it.each([
+  ["length", "The answer is incomplete: the model reached its limit of tokens."],
+  ["content_filter", "The answer is incomplete: the model's content filter stopped it."],
+  ["tool_limit", "The answer may be incomplete: it has used up its calls to your device."],
+] as const)("says that an answer ended by %s is not complete", (finish, text) => {
+  const answer = new Script();
+  render(<Answer request={answer} />);
+  answer.change({ status: "completed", finish });
+  expect(screen.getByRole("status").textContent).toBe(text);
+  expect(screen.getByRole("status").className).toBe("tsr-outcome");
+});
+
+it("says what was cut in the server's words, and nothing about an answer that ended by itself", () => {
+  const answer = new Script();
+  render(<Answer request={answer} />);
+  answer.change({ status: "failed", error: new TesseraError("answer_cut", "The answer is incomplete.") });
+  expect(screen.getByRole("status").textContent).toBe("The answer is incomplete.");
+  answer.change({ status: "completed", error: null, finish: "stop" });
+  expect(screen.getByRole("status").className).toBe("tsr-hidden");
+});

@@ -40,6 +40,13 @@ export interface AnswerSnapshot {
   /** The memories that were recalled for this answer, with the reasons. */
   readonly memoryUsed: readonly WsMemoryUsed[];
   readonly usage: WsUsage | null;
+  /**
+   * Why the model's answer ended: `stop` (by itself), `length` (its limit of tokens), `content_filter`, or `tool_limit`
+   * (the request may make no more tool calls). Other than `stop`: tell the person that the answer may be incomplete.
+   */
+  readonly finish?: WsStreamEnd["finish"] | null;
+  /** How many blocks have text or data, as the server counts them. */
+  readonly shown?: number | null;
   /** Set if the status is `failed`. */
   readonly error: TesseraError | null;
 }
@@ -108,6 +115,8 @@ export function ended(
     mutations: end?.mutations ?? [],
     memoryUsed: end?.memory_used ?? [],
     usage: end?.usage ?? null,
+    finish: end?.finish ?? null,
+    shown: end?.shown ?? null,
   };
 }
 

@@ -1,5 +1,5 @@
 // Generated from docs/protocol/schema.json by `make schema`; not for editing.
-// sha256 of that file: 75691510cb4408af995a289dfe798c30dcf0186fcfe2e737cf67feebd06db81e
+// sha256 of that file: 3afa7745bca77dc5e5d6ac89414301288686d3eeebaa6892310a86d3b810b2cc
 
 /**
  * The shadcn/ui chart components of the client.
@@ -519,6 +519,14 @@ export interface WsRequestResult {
   status: "running" | "completed" | "failed" | "cancelled";
   agent?: string;
   domain?: "tasks" | "checkpoints" | "notes" | "projects";
+  /**
+   * Why the model's answer ended: by itself, at its token limit, by a content filter, or because the request may make no more tool calls. Left out if the answer did not end. Other than stop: tell the person that the answer may be incomplete.
+   */
+  finish?: "stop" | "length" | "content_filter" | "tool_limit";
+  /**
+   * How many blocks of this answer have text or data.
+   */
+  shown?: number;
   blocks: WsResultBlock[];
   mutations: WsMutationRecord[];
   memory_used?: WsMemoryUsed[];

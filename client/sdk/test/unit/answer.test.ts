@@ -122,9 +122,13 @@ describe("the snapshot", () => {
       mutations: [{ op: "create", entity: "note", id: "n1", data: { title: "x" } }],
       memory_used: [{ id: request_id, tier: "core", reason: "a preference" }],
       usage: { input_tokens: 3, output_tokens: 4 },
+      finish: "length",
+      shown: 2,
     });
     expect(made.snapshot).toMatchObject({
       status: "completed",
+      finish: "length",
+      shown: 2,
       mutations: [{ op: "create", entity: "note", id: "n1", data: { title: "x" } }],
       memoryUsed: [{ tier: "core" }],
       usage: { input_tokens: 3, output_tokens: 4 },
