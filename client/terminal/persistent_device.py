@@ -35,6 +35,7 @@ from streaming.wire import (
     WsDeviceReady,
     WsDraining,
     WsError,
+    WsFrameType,
     WsHistoryMessage,
     WsHomeRequest,
     WsMutationAck,
@@ -61,7 +62,7 @@ _CHANGE_AGAIN_S: Final = 10.0
 
 
 class PersistentDevice:
-    """A device that connects again by itself. Any task may call its methods. `run` it in a nursery."""
+    """A device that reconnects automatically. Any task may call its methods. `run` it in a nursery."""
 
     def __init__(
         self,
@@ -204,7 +205,7 @@ class PersistentDevice:
             ):
                 self._requests.receive(frame)
             case _:
-                if isinstance(frame, WsError) and frame.code is ErrorCode.INVALID_FRAME and self._change_sent_at:
+                if self._change_sent_at is not None and _refuses_a_change(frame):
                     self._nursery.start_soon(self._drop_change)
                 self._notice(frame)
 
@@ -326,6 +327,15 @@ class PersistentDevice:
         self._change_sent_at = None
         self._send_changes()
         await self._journal.save()
+
+
+def _refuses_a_change(frame: ServerFrame) -> bool:
+    """Whether the server could not read the change. After any other error, the change is sent again."""
+    return (
+        isinstance(frame, WsError)
+        and frame.code is ErrorCode.INVALID_FRAME
+        and frame.frame_type in {None, WsFrameType.MUTATION}
+    )
 
 
 def _failed(call_id: UUID, code: str, message: str) -> WsToolResult:

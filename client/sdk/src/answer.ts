@@ -194,7 +194,7 @@ export class StreamedAnswer implements Answer {
     this.#events.push({ type: "text", block: index, chunk });
   }
 
-  /** Add the events of what is new in `snapshot`. A replay of what was reported adds none. */
+  /** Add the events of new content in `snapshot`. A replay of reported content adds none. */
   #report({ agent, domain, blocks, status }: AnswerSnapshot): void {
     if (!this.#started && (agent !== null || domain !== null)) {
       this.#started = true;
@@ -225,7 +225,7 @@ function textOf({ blocks }: AnswerSnapshot, index: number): string {
   return block?.type === "text" ? block.text : "";
 }
 
-/** The event for what is new in `block`. `known` was reported before. Undefined if nothing is new. */
+/** The event for new content in `block`. `known` was reported before. Undefined if nothing is new. */
 function eventOf(block: AnswerBlock, known: unknown): AnswerEvent | undefined {
   const { index, type } = block;
   if (type !== "text") {
@@ -237,6 +237,6 @@ function eventOf(block: AnswerBlock, known: unknown): AnswerEvent | undefined {
     const chunk = typeof known === "string" ? text.slice(known.length) : text;
     return chunk === "" ? undefined : { type: "text", block: index, chunk };
   }
-  // A long text is replayed in parts, which catch up with what was reported.
+  // A long text is replayed in parts, which catch up with the reported text.
   return known.startsWith(text) ? undefined : { type: "text", block: index, chunk: text, replace: true };
 }

@@ -120,9 +120,10 @@ export class Changes {
   }
 
   /** Process an error frame. Returns whether it refuses the change that was sent. */
-  refused(error: TesseraError): boolean {
+  refused(error: TesseraError, frameType: string = "mutation"): boolean {
     // Other errors are temporary: the change is sent again.
-    if (!this.#waiting || error.requestId !== undefined || error.code !== "invalid_frame") {
+    const own = error.requestId === undefined && frameType === "mutation";
+    if (!this.#waiting || !own || error.code !== "invalid_frame") {
       return false;
     }
     this.#shift();

@@ -318,7 +318,7 @@ export class Tessera {
     });
     const requests = this.#requests.refused(error, frame.frame_type ?? undefined);
     const forgetting = this.#forgetting.refused(error, frame); // an error without id and type may belong to either
-    if (!requests && !forgetting && !this.#changes.refused(error)) {
+    if (!requests && !forgetting && !this.#changes.refused(error, frame.frame_type)) {
       this.#events.emit("error", error);
     }
   }
