@@ -22,7 +22,7 @@ from tests.architecture.layout import (
 
 FOLDERS = sorted(ARROWS)
 
-# Modules that do no I/O: tables in, tables out. They are tested at every split point and fuzzed, which needs no loop.
+# Modules that do no I/O. Their tests need no event loop.
 SANS_IO = [
     "parser/*.py",
     "parser/blocks/*.py",
@@ -62,7 +62,7 @@ MAX_TOP_LEVEL_FILES = 10
 
 
 def imported(path: Path) -> Iterator[str]:
-    """Top-level names of every module that a file imports, wherever in it."""
+    """The top-level package of every import in a file, also inside functions."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name.split(".")[0] for alias in node.names)
@@ -93,11 +93,11 @@ def test_a_folder_imports_only_what_its_arrows_allow(folder: str) -> None:
 @pytest.mark.parametrize("package", sorted(PACKAGES))
 def test_the_parts_of_a_package_import_only_what_their_arrows_allow(package: str) -> None:
     found = part_arrows(package)
-    assert found.keys() == PACKAGES[package].keys(), "the table does not name the parts that exist"
+    assert found.keys() == PACKAGES[package].keys(), "the table does not list exactly the parts that exist"
     wrong = {f"{part} imports {other}" for part, others in found.items() for other in others - PACKAGES[package][part]}
     unused = {f"{part} -> {other}" for part, others in PACKAGES[package].items() for other in others - found[part]}
     assert not wrong
-    assert not unused, "the table allows imports that nobody needs"
+    assert not unused, "the table allows imports that do not exist"
 
 
 @pytest.mark.parametrize("package", sorted(PACKAGES))
