@@ -17,6 +17,7 @@ from parser.states import Signal, State
 _BYTE_ORDER_MARK = "\ufeff"
 # In an array no character of text is shorter than this, so nothing that can be shown waits.
 _SHORTEST_HEAD = len('{"type":"text"')
+_OPENERS = ("[", "{", "[{", '[{"')
 _BRACE = re.compile("[{}]")
 _LONGEST_TOKEN = 256  # longer ones go through the table, which does not copy what follows a block
 STRUCTURED = {kind.value: kind for kind in BlockType if kind is not BlockType.TEXT}
@@ -29,6 +30,8 @@ class BlockParser(Openings):
     No input raises an exception. Holds at most one block (`Limits.block_bytes`) and, between blocks,
     `Limits.lookahead_chars`. Two tasks must not use it at the same time.
     """
+
+    __slots__ = ()
 
     def __init__(self, limits: Limits | None = None) -> None:
         super().__init__(limits or Limits())
@@ -78,7 +81,7 @@ class BlockParser(Openings):
         self._carry = carry = self._carry + text
         size = len(carry)
         after = self._state is State.AFTER
-        if after and size < _SHORTEST_HEAD and carry[:1] in ", {":
+        if size < _SHORTEST_HEAD and (carry[:1] in ", {" if after else carry[:3] in _OPENERS):
             return []
         if size < _LONGEST_TOKEN and (head := (NEXT_HEAD if after else FIRST_HEAD).match(carry)):
             if head["end"]:
@@ -132,9 +135,8 @@ class BlockParser(Openings):
         structure = self._structure
         if structure is not None and structure.parts:
             whole = "".join(structure.parts) + whole
-        most = self._limits.block_bytes
-        block = strict_block(self._kind, whole, self._limits, self._decoder)
-        if block is None or (len(whole) * 4 > most and len(whole.encode()) > most):
+        block = strict_block(self._kind, whole, self._limits)
+        if block is None:
             waiting[-1] = text
             return None
         self.work += len(whole)
@@ -157,6 +159,7 @@ class BlockParser(Openings):
             return []
         events = self._take("", last=True)
         self._go(Signal.CLOSE)
+        self._foresee()
         return events
 
     def _take(self, text: str, *, last: bool) -> list[Event]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from parser.blocks import (
 from parser.coercions import coerced
 from parser.events import INVALID_NUMBER, Fault, RejectReason, Repair
 from parser.limits import Limits
+from parser.plain_json import plain_object
 from parser.repair import is_cut, repaired
 from parser.yajl import DECODE_ERRORS, Decoder
 
@@ -50,28 +51,25 @@ class ReadBlock:
     repairs: tuple[Repair, ...] = ()
 
 
-def strict_block(kind: BlockType, source: str, limits: Limits, decoder: Decoder) -> Block | None:
+def strict_block(kind: BlockType, source: str, limits: Limits) -> Block | None:
     """The block that `source` is if nothing is wrong with it; None at any doubt."""
     try:
-        if _may_have_longer(source, limits.string_chars) or too_deep(source, limits.depth):
-            return None
-        value = decoder.decode(source)
-        model = _MODELS[kind] if value.get("from") is None else _BOUND.get(kind, _MODELS[kind])
-        block = model.model_validate(value)
-    except (*DECODE_ERRORS, LookupError, TypeError):  # pydantic's ValidationError is a ValueError
+        encoded = source.encode()
+    except UnicodeEncodeError:
+        return None  # an unpaired surrogate
+    if (
+        len(encoded) > limits.block_bytes
+        or _may_have_longer(source, limits.string_chars)
+        or too_deep(source, encoded, limits.depth)
+        or (value := plain_object(encoded)) is None
+        or _past_a_size(value, limits) is not None
+    ):
         return None
-    most = limits.rows
-    match block:
-        case TableBlock():
-            return block if len(block.rows) <= most and len(block.headers) <= limits.columns else None
-        case ChartBlock():
-            widest = max(len(block.config), *map(len, block.data))
-            return block if len(block.data) <= limits.points and widest <= limits.columns else None
-        case TimelineBlock():
-            return block if len(block.checkpoints) <= most else None
-        case EntityRefBlock():
-            return block if block.ids is None or len(block.ids) <= most else None
-    return block
+    model = _MODELS[kind] if value.get("from") is None else _BOUND.get(kind, _MODELS[kind])
+    try:
+        return model.model_validate(value)
+    except ValidationError:
+        return None
 
 
 def _may_have_longer(source: str, most: int) -> bool:
@@ -92,7 +90,7 @@ def read_block(
 
     `budget` bounds the work of a repair; see `repaired`. `cut`: the answer ended inside the block.
     """
-    if too_deep(source, limits.depth):
+    if too_deep(source, source.encode(), limits.depth):
         return Fault(RejectReason.TOO_DEEP, f"The block is nested more than {limits.depth} deep.")
     fault: Fault | None
     value: Any = None
@@ -138,11 +136,14 @@ def _lenient(kind: BlockType, source: str, value: Any, fault: Fault, limits: Lim
     return fault
 
 
-def too_deep(source: str, depth: int) -> bool:
-    """Whether containers of `source` are nested more than `depth` deep, as far as its strings are closed."""
-    if source.count("[") + source.count("{") <= depth:
+def too_deep(source: str, encoded: bytes, depth: int) -> bool:
+    """Whether containers of `source` are nested more than `depth` deep, as far as its strings are closed.
+
+    `encoded` is `source` in UTF-8.
+    """
+    brackets = encoded.translate(None, _NO_BRACKETS)
+    if len(brackets) <= depth:
         return False
-    brackets = source.encode().translate(None, _NO_BRACKETS)
     # Three passes take off what most blocks consist of, and at most six levels.
     for _ in range(3):
         brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
@@ -183,11 +184,20 @@ def _syntax_fault(source: str, error: Exception) -> Fault:
 
 def _past_a_limit(value: Mapping[str, Any], source: str, limits: Limits) -> Fault | None:
     """The first limit that the block passes."""
+    if (over := _past_a_size(value, limits)) is not None:
+        return over
+    if len(source) > limits.string_chars and _longest(value) > limits.string_chars:
+        return Fault(RejectReason.STRING_TOO_LONG, f"A string has more than {limits.string_chars} characters.")
+    return None
+
+
+def _past_a_size(value: Mapping[str, Any], limits: Limits) -> Fault | None:
+    """The first limit on a number of elements that the block passes."""
     for name in ("rows", "checkpoints", "ids", "items"):
         if isinstance(rows := value.get(name), list):
             if len(rows) > limits.rows:
                 return _too_many(RejectReason.TOO_MANY_ROWS, limits.rows)
-            if name == "rows" and any(isinstance(row, list) and len(row) > limits.columns for row in rows):
+            if name == "rows" and _widest(rows, list) > limits.columns:
                 return _too_many(RejectReason.TOO_MANY_COLUMNS, limits.columns)
     for name in ("headers", "config"):
         if isinstance(columns := value.get(name), list | dict) and len(columns) > limits.columns:
@@ -195,11 +205,16 @@ def _past_a_limit(value: Mapping[str, Any], source: str, limits: Limits) -> Faul
     if isinstance(data := value.get("data"), list):
         if len(data) > limits.points:
             return _too_many(RejectReason.TOO_MANY_POINTS, limits.points)
-        if any(isinstance(point, dict) and len(point) > limits.columns for point in data):
+        if _widest(data, dict) > limits.columns:
             return _too_many(RejectReason.TOO_MANY_COLUMNS, limits.columns)
-    if len(source) > limits.string_chars and _longest(value) > limits.string_chars:
-        return Fault(RejectReason.STRING_TOO_LONG, f"A string has more than {limits.string_chars} characters.")
     return None
+
+
+def _widest(elements: Sequence[Any], kind: type[list[Any] | dict[str, Any]]) -> int:
+    """The number of members of the widest element that is a `kind`."""
+    if set(map(type, elements)) == {kind}:
+        return max(map(len, elements))
+    return max((len(element) for element in elements if isinstance(element, kind)), default=0)
 
 
 def _too_many(reason: RejectReason, most: int) -> Fault:

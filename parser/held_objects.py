@@ -33,6 +33,12 @@ _ENDINGS = ("}", '"}', "null}", ":null}", '":null}', '"a":null}')
 class HeldObjects(FastPath):
     """The state of the parser, and its processing of complete objects."""
 
+    __slots__ = (
+        *("_base", "_began", "_carry", "_decoder", "_events", "_fenced", "_held", "_in_prose", "_index", "_kind"),
+        *("_last", "_layers", "_lead", "_limits", "_mender", "_nested", "_object_at", "_origin", "_reader", "_scanner"),
+        *("_size", "_stalled", "_state", "_structure", "_text", "_text_index", "repair_work", "work"),
+    )
+
     def __init__(self, limits: Limits) -> None:
         super().__init__()
         self._limits = limits
@@ -117,7 +123,7 @@ class HeldObjects(FastPath):
 
     def _decoded(self, source: str) -> dict[str, Any] | None:
         """The object that `source` is; None if it is not valid JSON, or nested too deeply."""
-        if too_deep(source, self._limits.depth):
+        if too_deep(source, source.encode(), self._limits.depth):
             return None
         try:
             return self._decoder.decode(source)

@@ -42,6 +42,8 @@ class Openings(HeldObjects):
     A step returns the position it reached. If the text may go on to be something else, it stalls there.
     """
 
+    __slots__ = ("_encoded",)
+
     def __init__(self, limits: Limits) -> None:
         super().__init__(limits)
         self._encoded: EncodedAnswer | None = None  # if the answer is one JSON string

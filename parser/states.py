@@ -2,9 +2,9 @@
 
 `docs/parser.md` shows the table as a diagram made by `python -m parser diagram`. Three fast paths do the same as the
 table for most tokens. In `TEXT`, a token without a quote, a backslash or a brace is a delta. In `STRUCTURE`, tokens
-are held, braces are counted, and the block is decoded when they balance. In `START` and `AFTER`, one expression
-recognises the head of a block. At any doubt the held source goes through the table. `FastPath` has the state that only
-the fast paths use.
+are held, braces are counted, and the block is decoded and validated when they balance. In `START` and `AFTER`, one
+expression recognises the head of a block. At any doubt the held source goes through the table. `FastPath` has the state
+that only the fast paths use.
 """
 
 from __future__ import annotations
@@ -86,6 +86,9 @@ TRANSITIONS: Mapping[State, Mapping[Signal, State]] = MappingProxyType(
 class FastPath:
     """The extra state of the fast paths: what `BlockParser.feed` looks at before anything else."""
 
+    # With more than 30 attributes, an instance without slots pays for each access.
+    __slots__ = ("_depth", "_heads", "_plain", "_room", "_waiting")
+
     def __init__(self) -> None:
         self._plain = ""
         """In `TEXT` with nothing kept back: the quote that opened the text."""
@@ -112,7 +115,7 @@ def diagram() -> str:
     lines += [
         "    text --> text: plain token (fast path)",
         "    structure --> structure: token without a closing brace (fast path)",
-        "    structure --> after: braces balance and ijson reads it (fast path)",
+        "    structure --> after: braces balance and the block is valid (fast path)",
         "    start --> structure: head of a structured block (fast path)",
         "    after --> structure: head of a structured block (fast path)",
         "    closed --> [*]",

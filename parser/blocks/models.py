@@ -103,9 +103,12 @@ class TableBlock(_Block):
 
     @model_validator(mode="after")
     def _rows_fit(self) -> Self:
+        width = len(self.headers)
+        if set(map(len, self.rows)) <= {width}:
+            return self
         for number, row in enumerate(self.rows):
-            if len(row) != len(self.headers):
-                raise ValueError(f"row {number} has {len(row)} cells for {len(self.headers)} headers")
+            if len(row) != width:
+                raise ValueError(f"row {number} has {len(row)} cells for {width} headers")
         return self
 
 

@@ -56,7 +56,7 @@ SANS_IO = [
 ]
 IO_LIBRARIES = {"trio", "httpx", "psycopg", "trio_websocket", "hypercorn", "quart_trio", "asyncio", "socket"}
 
-PARSER_MAY_IMPORT = {"ijson", "json_repair", "pydantic", "parser"}
+PARSER_MAY_IMPORT = {"ijson", "json_repair", "pydantic", "pydantic_core", "parser"}
 MAX_LINES = 400
 MAX_TOP_LEVEL_FILES = 10
 
