@@ -10,6 +10,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from cryptography.fernet import Fernet
 
 from client.terminal.connection import Connection
 from streaming.wire.schema import json_schema
@@ -38,10 +39,14 @@ def local_model() -> Iterator[LocalModel]:
 def open_house(database: str, received: dict[Connection, list[str]]) -> OpenHouse:
     """Opens the server with a model, by default with the settings that a small llama.cpp server needs."""
 
+    # One key, because a test may open the server twice on one database.
+    key = Fernet.generate_key().decode()
+
     @asynccontextmanager
     async def open_house(model: LocalModel, **settings: Any) -> AsyncIterator[House]:
         defaults = {
             "model_name": "smollm2",
+            "master_keys": key,
             "model_keepalive": "false",
             "model_structured_output": "true",
             "max_tool_rounds": 0,  # the model's chat template does not support tools

@@ -300,3 +300,20 @@ async def test_words_answer_questions_in_scripts_without_spaces(pool: Pool, told
     found = (await memories.context(ann, asked))["associative"]
     assert found
     assert told in found[0]["text"]
+
+
+async def test_an_incomplete_exchange_is_recalled_as_incomplete_also_after_it_was_enriched(pool: Pool) -> None:
+    memories = Memories(pool)
+    ann = await memories.person()
+    await memories.middleware.store_episode(ann, None, "When is the rent due?", "On Fri", complete=False)
+    await memories.middleware.store_episode(ann, None, "Thanks", "You are welcome.")
+    for _ in range(2):
+        recalled = await memories.middleware.enrich_context(ann, "rent")
+        assert sorted(item.complete for item in recalled.episodic) == [False, True]
+        notes = [item.get("note") for item in recalled.prompt()["earlier_conversations"]]
+        assert sorted(note is None for note in notes) == [False, True]
+        assert all(isinstance(item.summary, str) for item in recalled.episodic)
+        await memories.middleware.enrichment.run_once()
+    records = [record for record in await memories.records(ann) if record["tier"] == "episodic"]
+    assert sorted(bool(record["complete"]) for record in records) == [False, True]
+    assert all(isinstance(record["summary"], str) for record in records)

@@ -213,3 +213,11 @@ def test_the_key_is_in_a_header_and_nowhere_else(dialect: Dialect) -> None:
 @pytest.mark.parametrize("dialect", DIALECTS.values(), ids=str)
 def test_a_lone_surrogate_in_a_prompt_does_not_fail_the_request(dialect: Dialect) -> None:
     assert b"a?b" in dialect.body(ChatRequest((Message("user", "a\ud800b"),)), "m")
+
+
+def test_a_required_tool_call() -> None:
+    request = replace(FULL, tool_choice="required", response_schema=None)
+    assert body("openai-chat", request)["tool_choice"] == "required"
+    assert body("openai-responses", request)["tool_choice"] == "required"
+    assert body("anthropic-messages", request)["tool_choice"] == {"type": "any"}
+    assert body("gemini-native", request)["toolConfig"] == {"functionCallingConfig": {"mode": "ANY"}}
