@@ -19,7 +19,8 @@ class Outcome(StrEnum):
     """How a device call ended. Every call has exactly one outcome.
 
     `EDITED` is possible only for a call that asked for approval: the person changed the arguments, and the device has
-    not run the call.
+    not run the call. `UNKNOWN`: the device started the call, and it is not known whether it was completed; it must not
+    be repeated automatically.
     """
 
     ANSWERED = "answered"
@@ -30,6 +31,7 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
     DEVICE_OFFLINE = "device_offline"
     DEVICE_GONE = "device_gone"
+    UNKNOWN = "outcome_unknown"
 
 
 @dataclass(frozen=True, slots=True)

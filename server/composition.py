@@ -21,8 +21,9 @@ from server.peers import Overview
 from server.relay import Relay
 from server.requests import AnswerLimits
 from server.rest import ReadinessChecks, RestLimits, RestServices
+from server.sessions import SessionHost, SessionLimits
 from server.settings import Settings
-from server.sockets import DeviceGate, SessionLimits
+from server.sockets import DeviceGate
 from server.startup import WorkerOrders
 from server.storage import Database
 from server.telemetry import LiveServer, Metrics, OtlpExporter, live_server
@@ -30,6 +31,8 @@ from sql.statements import Statements
 from streaming.model import RecordedModel
 
 _TOOL_SHARE: Final = 0.8
+# At least this many seconds pass before a used request id may run again.
+_REMEMBERED_S: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class Parts:
 
     pipeline: AnswerPipeline
     gate: DeviceGate
+    sessions: SessionHost
     registry: DeviceRegistry
     rest: RestServices
     memory_service: MemoryService
@@ -89,20 +93,23 @@ def compose(
         registry,
         metrics,
         ToolTimeouts(settings.tool_timeout_s, settings.approval_timeout_s),
-        AnswerLimits(settings.request_timeout_s, settings.max_concurrent_requests, settings.max_message_chars),
+        AnswerLimits(
+            settings.request_timeout_s,
+            settings.max_concurrent_requests,
+            settings.max_message_chars,
+            # Not shorter than the answer is kept: a known id must never run again.
+            remembered_s=max(settings.answer_keep_s, _REMEMBERED_S),
+        ),
         wall_clock=time.time,
         spending=spending,
         memory=memory_service,
         claims=relay,
         trace=exporter.export if exporter is not None else None,
     )
-    gate = DeviceGate(
-        accounts=accounts,
-        pipeline=pipeline,
-        registry=registry,
-        tokens=tokens,
-        metrics=metrics,
-        limits=SessionLimits(
+    sessions = SessionHost(
+        pipeline,
+        registry,
+        SessionLimits(
             max_frame_bytes=settings.max_frame_bytes,
             max_concurrent_requests=settings.max_concurrent_requests,
             max_message_chars=settings.max_message_chars,
@@ -111,7 +118,17 @@ def compose(
             outbox_bytes=settings.outbox_bytes,
             outbox_stall_s=settings.outbox_stall_s,
             heartbeat_s=settings.heartbeat_s,
+            resume_grace_s=settings.resume_grace_s,
+            log_bytes=settings.answer_log_bytes,
         ),
+        answer_keep_s=settings.answer_keep_s,
+    )
+    gate = DeviceGate(
+        accounts=accounts,
+        sessions=sessions,
+        registry=registry,
+        tokens=tokens,
+        metrics=metrics,
         hello_timeout_s=settings.hello_timeout_s,
         wall_clock=time.time,
     )
@@ -128,13 +145,14 @@ def compose(
         metrics=metrics,
         readiness=ReadinessChecks({"database": database.fault, "model": models.fault}),
         chat=pipeline,
+        requests=sessions,
         memory=memory,
         overview=overview,
         admin_token=settings.admin_token,
         worker=orders.number if orders is not None else None,
         limits=RestLimits(max_body_bytes=settings.max_frame_bytes),
     )
-    return Parts(pipeline, gate, registry, rest, memory_service, overview, spending, changes)
+    return Parts(pipeline, gate, sessions, registry, rest, memory_service, overview, spending, changes)
 
 
 def _recorded(models: Models, settings: Settings) -> Models:

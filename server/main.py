@@ -103,6 +103,7 @@ async def serve(
                 exporter,
             )
             origins = AllowedOrigins(settings.allowed_origins)
+            await nursery.start(parts.sessions.run)
             await nursery.start(parts.changes.run)
             nursery.start_soon(parts.memory_service.run)
             nursery.start_soon(parts.spending.run)
@@ -196,8 +197,12 @@ async def _drain(parts: Parts, rest_done: trio.Event, grace_s: float) -> None:
     parts.gate.drain()
     ends_at = trio.current_time() + grace_s
     with trio.move_on_after(grace_s):
+        await parts.sessions.idle()
         await parts.gate.closed()
         await rest_done.wait()
+    parts.sessions.end_requests()
+    with trio.move_on_after(_CLOSE_TIMEOUT_S):
+        await parts.sessions.idle()
     parts.gate.close_all()
     parts.pipeline.cancel_all()
     with trio.move_on_after(_CLOSE_TIMEOUT_S):

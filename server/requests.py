@@ -5,6 +5,8 @@ The device sockets and `POST /api/v1/chat` both make a `ChatInput` and pass it t
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
@@ -18,6 +20,7 @@ from streaming.wire import (
     WsFailure,
     WsHomeRequest,
     WsPopupRequest,
+    WsRequestResult,
     WsScope,
     WsStreamEnd,
 )
@@ -78,13 +81,23 @@ def chat_input(
             )
 
 
+def fingerprint(chat: ChatInput) -> bytes:
+    """A digest of what was asked. Two requests with one id are the same request if and only if it is equal."""
+    scope = None if chat.scope is None else [chat.scope.type, chat.scope.id]
+    return hashlib.sha256(json.dumps([chat.mode, chat.message, scope]).encode()).digest()
+
+
 @dataclass(frozen=True, slots=True)
 class AnswerLimits:
-    """`request_s` bounds a request in seconds. `concurrent` is how many may run together per socket or REST user."""
+    """`request_s` bounds a request in seconds. `concurrent` is how many may run together per device or REST user.
+
+    The id of a request that has ended stays used for `remembered_s` seconds.
+    """
 
     request_s: float
     concurrent: int
     max_message_chars: int
+    remembered_s: float = 600.0
 
 
 class RequestRefused(Exception):
@@ -97,12 +110,10 @@ class RequestRefused(Exception):
 
 
 class DuplicateRequest(RequestRefused):
-    """The request id is in use, or was used within the last ten minutes."""
+    """The request id is in use, or was used recently."""
 
     def __init__(self) -> None:
-        super().__init__(
-            ErrorCode.DUPLICATE_REQUEST, "This request id is in use or was used within the last ten minutes."
-        )
+        super().__init__(ErrorCode.DUPLICATE_REQUEST, "This request id is in use or was used recently.")
 
 
 class RequestClaims(Protocol):
@@ -126,6 +137,18 @@ class RequestFailed(Exception):
     def __init__(self, failure: WsFailure) -> None:
         super().__init__(failure.message)
         self.failure = failure
+
+
+class KnownRequests(Protocol):
+    """The requests of this process that run, and the ended ones whose answer is kept."""
+
+    async def result(self, user_id: UUID, request_id: UUID) -> WsRequestResult | None:
+        """The state of this user's request; None if it is unknown or its answer is no longer kept."""
+        ...
+
+    def cancel(self, user_id: UUID, request_id: UUID) -> bool:
+        """Cancel this user's request. Returns False if it is not running."""
+        ...
 
 
 class ChatRunner(Protocol):

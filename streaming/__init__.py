@@ -1,1 +1,1 @@
-"""The wire frames, model streams over HTTP, the formatters that turn one into the other, and the socket's outbox."""
+"""The wire frames, model streams over HTTP, and the formatters that turn one into the other."""

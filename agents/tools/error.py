@@ -13,6 +13,8 @@ _SENTENCES: dict[Outcome, str] = {
     Outcome.CANCELLED: "The call was withdrawn before the device answered.",
     Outcome.DEVICE_OFFLINE: "None of the person's devices is connected, so nothing was read or changed. Say so.",
     Outcome.DEVICE_GONE: "The device disconnected before it answered; it may or may not have acted.",
+    Outcome.UNKNOWN: "The device started this action, and it is not known whether it was completed. Do not repeat it."
+    " Tell the person that the change may or may not have been made.",
 }
 
 

@@ -22,25 +22,23 @@ from streaming.wire import ErrorCode
 
 log = structlog.get_logger(__name__)
 
-REMEMBERED_S: Final = 600.0
-"""Seconds for which the id of a request that has ended stays used."""
-
 _MAX_REMEMBERED: Final = 200_000
 
 
 class RequestIds:
-    """The ids of running requests, and of those that ended within `REMEMBERED_S`, by user. Pure.
+    """The ids of running requests, and of those that ended within `remembered_s` seconds, by user. Pure.
 
     `now` is a monotonic time in seconds. Past `limit` ended ids, the oldest is forgotten early.
     """
 
-    def __init__(self, limit: int = _MAX_REMEMBERED) -> None:
+    def __init__(self, remembered_s: float, limit: int = _MAX_REMEMBERED) -> None:
+        self._remembered_s = remembered_s
         self._limit = limit
         self._running: set[tuple[UUID, UUID]] = set()
         self._ended: OrderedDict[tuple[UUID, UUID], float] = OrderedDict()
 
     def used(self, user_id: UUID, request_id: UUID, now: float) -> bool:
-        """Whether the id is in use, or was used within `REMEMBERED_S`."""
+        """Whether the id is in use, or was used within `remembered_s`."""
         self._forget(now)
         key = (user_id, request_id)
         return key in self._running or key in self._ended
@@ -57,10 +55,10 @@ class RequestIds:
         self._running.discard((user_id, request_id))
 
     def finish(self, user_id: UUID, request_id: UUID, now: float) -> None:
-        """The request has ended. Its id stays used for `REMEMBERED_S`."""
+        """The request has ended. Its id stays used for `remembered_s`."""
         key = (user_id, request_id)
         self._running.discard(key)
-        self._ended[key] = now + REMEMBERED_S
+        self._ended[key] = now + self._remembered_s
         self._forget(now)
 
     def _forget(self, now: float) -> None:
@@ -81,7 +79,7 @@ class Admission:
         self.spending = spending
         self.metrics = metrics
         self.claims = claims
-        self.ids = RequestIds()
+        self.ids = RequestIds(limits.remembered_s)
         self.running: Counter[UUID] = Counter()
         """Reserved and running requests, by source."""
         self._draining = False
@@ -165,7 +163,7 @@ class Reservation:
     async def _check(self) -> None:
         admission, chat = self._admission, self._chat
         if admission.claims is not None:
-            kept_s = admission.limits.request_s + REMEMBERED_S
+            kept_s = admission.limits.request_s + admission.limits.remembered_s
             # Shielded, because after a cancelled claim it would be unknown which server's row is in the table.
             with trio.CancelScope(shield=True):
                 outcome = await admission.claims.claim(chat.user_id, chat.request_id, kept_s)

@@ -250,9 +250,17 @@ class Answer:
                 )
         self._announced = len(self._turn.mutations)
 
+    def fail(self, failure: WsFailure) -> None:
+        """The caller cancelled `run` because of `failure`: the request ends as failed, not as cancelled."""
+        self._status, self._failure = "failed", failure
+
     def end(self) -> WsStreamEnd:
         """The last frame of a request that was not refused."""
         usage = self._turn.usage
+        failure = self._failure if self._status == "failed" else None
+        if failure is not None and failure.retryable and self._device.may_have_changed:
+            # A retry would make the change again.
+            failure = failure.model_copy(update={"retryable": False})
         return WsStreamEnd(
             request_id=self._chat.request_id,
             status="cancelled" if self._status == "refused" else self._status,
@@ -261,7 +269,7 @@ class Answer:
             mutations=list(self._turn.mutations),
             memory_used=list(self._recalled.used) or None,
             usage=WsUsage(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens),
-            error=self._failure if self._status == "failed" else None,
+            error=failure,
         )
 
     def close(self) -> None:

@@ -24,6 +24,15 @@ _GONE: Final = DeviceResult(
 _DEADLINE: Final = DeviceResult(Outcome.DEADLINE, code="deadline", message="The device did not answer in time.")
 
 
+_UNKNOWN: Final = DeviceResult(
+    Outcome.UNKNOWN,
+    code="outcome_unknown",
+    message="The device started this call, and it is not known whether it was completed.",
+)
+_NOTHING_CHANGED: Final = frozenset({Outcome.EDITED, Outcome.ERROR, Outcome.DENIED, Outcome.DEVICE_OFFLINE})
+"""The outcomes after which it is certain that the call has changed nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class ToolTimeouts:
     """Seconds that a device has for one call: `approval_s` if the person must approve it, else `call_s`."""
@@ -56,11 +65,19 @@ class RemoteDevice:
         # A fair lock, so that calls reach the device in the order in which they were made.
         self._finding = trio.Lock()
         self._calls: dict[UUID, tuple[str, float]] = {}
+        # The calls that change data: whether one was completed or may have been, and those without an outcome.
+        self._changed = False
+        self._changing: set[UUID] = set()
 
     @property
     def device_id(self) -> UUID | None:
         """The device that calls go to. None until a device is named or has served a call."""
         return self._device_id
+
+    @property
+    def may_have_changed(self) -> bool:
+        """Whether a call has changed data, or may have. A retry of the request could then change it twice."""
+        return self._changed or bool(self._changing)
 
     def live(self) -> list[LiveCall]:
         """The calls that the device has not answered, the oldest first."""
@@ -83,6 +100,8 @@ class RemoteDevice:
         outcome = Outcome.CANCELLED
         call_id, began = uuid4(), trio.current_time()
         self._calls[call_id] = call.tool, began
+        if _changes_data(call):
+            self._changing.add(call_id)  # before the call is offered
         try:
             with tool_span(call.tool, str(call_id)) as opened:
                 result = await self._execute(call, call_id)
@@ -91,6 +110,9 @@ class RemoteDevice:
                     opened.failed(outcome.value)
         finally:
             del self._calls[call_id]
+            if call_id in self._changing:
+                self._changing.remove(call_id)
+                self._changed = self._changed or outcome not in _NOTHING_CHANGED
             self._metrics.tool_called(call.tool, outcome.value, trio.current_time() - began)
         return result
 
@@ -118,7 +140,7 @@ class RemoteDevice:
             except DeviceGone:
                 # A server that was treated as dead may resume. It must not run the call then.
                 link.send_control(WsToolCancel(call_id=call_id))
-                return _GONE
+                return _UNKNOWN if _changes_data(call) else _GONE
             except trio.Cancelled:
                 link.send_control(WsToolCancel(call_id=call_id))
                 raise
@@ -149,6 +171,10 @@ class RemoteDevice:
         return _DEADLINE
 
 
+def _changes_data(call: DeviceCall) -> bool:
+    return not call.tool.startswith(("list_", "get_"))
+
+
 def _result(frame: WsToolResult, call: DeviceCall) -> DeviceResult:
     if frame.ok and frame.edited_args is not None:
         if call.requires_approval:
@@ -158,5 +184,7 @@ def _result(frame: WsToolResult, call: DeviceCall) -> DeviceResult:
         return DeviceResult(Outcome.ANSWERED, data=frame.data)
     if frame.error is None:
         return DeviceResult(Outcome.ERROR, code="error", message="The device gave no reason.")
+    if frame.error.code == "unknown":
+        return _UNKNOWN
     outcome = Outcome.DENIED if frame.error.code == "denied" else Outcome.ERROR
     return DeviceResult(outcome, code=frame.error.code, message=frame.error.message)

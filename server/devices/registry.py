@@ -42,14 +42,19 @@ class DeviceSide(Protocol):
 
 
 class DeviceLink(DeviceSide, Protocol):
-    """A device that is connected to this server, as the registry sees it. `Session` implements it."""
+    """A device with a session at this server, as the registry sees it. `server.sessions.Session` implements it."""
+
+    @property
+    def attached(self) -> bool:
+        """Whether the device has a socket now. Without one, calls wait until it is back."""
+        ...
 
     def close(self, code: CloseCode, reason: str) -> None:
-        """End the session and cancel its requests."""
+        """Close the device's socket, if it has one. Its requests run on."""
         ...
 
     def drain(self) -> None:
-        """The server is stopping: finish the running requests, then close."""
+        """The server is stopping: finish the running requests, then close the socket."""
         ...
 
     @property
@@ -95,7 +100,10 @@ class NumberedChanges(Protocol):
 
 
 class DeviceRegistry:
-    """The connected devices by user and device, the latest last. `others` is set if there are other servers."""
+    """The devices by user and device, the one that connected last at the end. `others`: set if there are other servers.
+
+    A device stays here after its socket is lost, as long as its session waits for it to come back.
+    """
 
     def __init__(self) -> None:
         self._links: dict[UUID, dict[UUID, DeviceLink]] = {}
@@ -106,15 +114,15 @@ class DeviceRegistry:
         return sum(len(links) for links in self._links.values())
 
     def add(self, link: DeviceLink) -> None:
-        """Register a device. An older socket of the same device is closed as replaced."""
+        """Register a device that has connected. The socket of an older session of it is closed as replaced."""
         links = self._links.setdefault(link.user_id, {})
         older = links.pop(link.device_id, None)
         links[link.device_id] = link
-        if older is not None:
+        if older is not None and older is not link:
             older.close(CloseCode.REPLACED, "this device connected again")
 
     def remove(self, link: DeviceLink) -> None:
-        """Remove a device, unless a newer socket of it is registered already."""
+        """Remove a device, unless a newer session of it is registered already."""
         links = self._links.get(link.user_id, {})
         if links.get(link.device_id) is link:
             del links[link.device_id]
@@ -122,16 +130,18 @@ class DeviceRegistry:
                 del self._links[link.user_id]
 
     def find(self, user_id: UUID, device_id: UUID | None = None) -> DeviceLink | None:
-        """The named device of this user, or the one that connected last. None if it is not connected."""
+        """The named device of this user, also if it is away; or the connected one that connected last. None if none."""
         links = self._links.get(user_id)
         if not links:
             return None
-        return links.get(device_id) if device_id is not None else next(reversed(links.values()))
+        if device_id is not None:
+            return links.get(device_id)
+        return next((link for link in reversed(links.values()) if link.attached), None)
 
     async def locate(self, user_id: UUID, device_id: UUID | None = None) -> DeviceSide | None:
         """Like `find`, among the devices of all servers."""
         here = self.find(user_id, device_id)
-        if self.others is None or (device_id is not None and here is not None):
+        if self.others is None or (device_id is not None and here is not None and here.attached):
             return here
         return await self.others.locate(user_id, device_id)
 

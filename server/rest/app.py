@@ -12,7 +12,7 @@ from quart import Response, request
 from quart_trio import QuartTrio
 from werkzeug.routing import BaseConverter
 
-from server.rest import auth, chat, debug, memory, ops
+from server.rest import auth, chat, debug, memory, ops, requests
 from server.rest.connection import RestConnection, RestRequest
 from server.rest.cors import install_cors
 from server.rest.errors import install_error_handlers
@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 OPERATIONS: Final[tuple[Operation, ...]] = (
     *auth.OPERATIONS,
     *chat.OPERATIONS,
+    *requests.OPERATIONS,
     *memory.OPERATIONS,
     *ops.OPERATIONS,
     *debug.OPERATIONS,
@@ -60,6 +61,7 @@ def build_app(services: RestServices) -> QuartTrio:
     install_error_handlers(app)
     app.register_blueprint(auth.auth_routes(services, trio.current_time))
     app.register_blueprint(chat.chat_routes(services))
+    app.register_blueprint(requests.request_routes(services))
     app.register_blueprint(memory.memory_routes(services))
     app.register_blueprint(debug.debug_routes(services))
     app.register_blueprint(ops.ops_routes(services, lambda: openapi_document(OPERATIONS, version=_version())))

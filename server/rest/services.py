@@ -11,7 +11,7 @@ from memory import MemoryMiddleware
 from server.accounts import Accounts, Tokens
 from server.net import AllowedOrigins
 from server.peers import Overview
-from server.requests import ChatRunner
+from server.requests import ChatRunner, KnownRequests
 from server.rest.playground import Playground
 from server.telemetry import Metrics
 
@@ -36,8 +36,9 @@ class RestLimits:
 class RestServices:
     """`readiness` runs the checks of `/readyz`; `chat` is the answer pipeline that the device sockets use too.
 
-    Without `memory` its routes answer 503. Without `playground` the path `/` answers 404. `overview` covers all
-    workers; this process is number `worker`. Without `admin_token`, `/debug/tasks` answers 404.
+    Without `requests` no request is known. Without `memory` its routes answer 503. Without `playground` the path `/`
+    answers 404. `overview` covers all workers; this process is number `worker`. Without `admin_token`, `/debug/tasks`
+    answers 404.
     """
 
     accounts: Accounts
@@ -45,6 +46,7 @@ class RestServices:
     metrics: Metrics
     readiness: Readiness
     chat: ChatRunner
+    requests: KnownRequests | None = None
     memory: MemoryMiddleware | None = None
     origins: AllowedOrigins = field(default_factory=AllowedOrigins)
     playground: Playground | None = None

@@ -195,9 +195,7 @@ class Settings(BaseModel):
     # Limits
     max_frame_bytes: int = Field(1_048_576, ge=1024, description="maximum size of a frame from a device, in bytes")
     max_message_chars: int = Field(20_000, ge=1, description="maximum length of a chat message, in characters")
-    max_concurrent_requests: int = Field(
-        8, ge=1, le=1000, description="maximum number of running requests per device socket"
-    )
+    max_concurrent_requests: int = Field(8, ge=1, le=1000, description="maximum number of running requests per device")
     max_frames_per_s: float = Field(50, gt=0, description="sustained frames per second that a device socket may send")
     max_frames_burst: int = Field(200, ge=1, description="frames that a device socket may send in one burst")
     max_sockets: int = Field(
@@ -208,7 +206,7 @@ class Settings(BaseModel):
     outbox_bytes: int = Field(
         262_144,
         ge=4096,
-        description="maximum number of bytes queued per device socket; a request that would exceed it waits",
+        description="maximum number of bytes that wait for a device socket; its requests then wait too",
     )
     outbox_stall_s: Seconds = Field(
         30, description="seconds a full outbox may make no progress before its socket closes with 4008"
@@ -245,6 +243,18 @@ class Settings(BaseModel):
     # Sessions
     heartbeat_s: Seconds = Field(
         25, description="seconds between pings; a device that is silent for two intervals is closed with 4000"
+    )
+    resume_grace_s: Seconds = Field(
+        120,
+        description="seconds that the requests of a device run on after its socket is lost; after that, they fail",
+    )
+    answer_keep_s: Seconds = Field(
+        900, description="seconds that the answer of an ended request can be fetched, and replayed to its device"
+    )
+    answer_log_bytes: int = Field(
+        4_194_304,
+        ge=65_536,
+        description="maximum size of one answer in memory, in bytes; a longer answer fails with log_overflow",
     )
     hello_timeout_s: Seconds = Field(
         10, description="seconds for device_hello to arrive on a new socket; after that, the socket is closed"

@@ -1,4 +1,4 @@
-"""Device sockets: the WebSocket listener, the handshake and the session of each socket.
+"""Device sockets: the WebSocket listener, the handshake, and the view of a device's session that each socket is.
 
 Only this package touches a device's socket; `websocket.py` alone names the WebSocket library.
 """
@@ -8,14 +8,12 @@ from __future__ import annotations
 from server.sockets.gate import DeviceGate
 from server.sockets.handed_socket import VerifiedDevice
 from server.sockets.handover import Handover
-from server.sockets.limits import SessionLimits
 from server.sockets.websocket import DEVICE_PATH, serve_device_sockets
 
 __all__ = [
     "DEVICE_PATH",
     "DeviceGate",
     "Handover",
-    "SessionLimits",
     "VerifiedDevice",
     "serve_device_sockets",
 ]

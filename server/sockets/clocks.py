@@ -22,12 +22,13 @@ WARNING_S: Final = 60.0
 class Heartbeat:
     """Pings the peer every `interval_s` seconds of trio's clock. Pongs and frames both show that the peer is there."""
 
-    __slots__ = ("_interval_s", "_last_heard", "_socket", "due")
+    __slots__ = ("_interval_s", "_last_heard", "_pinging", "_socket", "due")
 
     def __init__(self, socket: DeviceSocket, interval_s: float) -> None:
         self._socket = socket
         self._interval_s = interval_s
         self._last_heard = trio.current_time()
+        self._pinging = False
         self.due = self._last_heard + interval_s
         """When to call `beat` next, on trio's clock."""
 
@@ -42,13 +43,22 @@ class Heartbeat:
         return now - self._last_heard < SILENT_INTERVALS * self._interval_s
 
     async def ping(self, on_closed: Callable[[SocketClosed], None]) -> None:
-        """Send a ping and wait for the pong. Runs in its own task: a cancelled send breaks the socket."""
+        """Send a ping and wait for the pong. Runs in its own task: a cancelled send breaks the socket.
+
+        Does nothing while an earlier ping has no pong: a peer that sends frames and never a pong must not make tasks
+        pile up.
+        """
+        if self._pinging:
+            return
+        self._pinging = True
         try:
             await self._socket.ping()
         except SocketClosed as closed:
             on_closed(closed)
         else:
             self.heard()
+        finally:
+            self._pinging = False
 
 
 class RefreshRefused(Exception):

@@ -1,19 +1,19 @@
-"""Serves open device sockets: the handshake, then a session. Logs and counts how each socket ends."""
+"""Serves open device sockets: the handshake, then a view of the device's session. Logs and counts how each ends."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from uuid import uuid4
 
 import structlog
 import trio
 
 from server.accounts import Accounts, Tokens, UnknownUser
-from server.answers import AnswerPipeline
 from server.devices import DeviceRegistry
+from server.sessions import SessionHost
 from server.sockets.device_socket import DeviceSocket, SocketClosed
 from server.sockets.handshake import HandshakeFailed, Hello, shake_hands
-from server.sockets.limits import SessionLimits
-from server.sockets.session import Session
+from server.sockets.view import SocketView
 from server.telemetry import Metrics
 from streaming.wire import CloseCode
 
@@ -21,26 +21,24 @@ log = structlog.get_logger(__name__)
 
 
 class DeviceGate:
-    """Runs a session on each open socket. `serve` is the listener's handler."""
+    """Attaches each open socket to its device's session. `serve` is the listener's handler."""
 
     def __init__(
         self,
         *,
         accounts: Accounts,
-        pipeline: AnswerPipeline,
+        sessions: SessionHost,
         registry: DeviceRegistry,
         tokens: Tokens,
         metrics: Metrics,
-        limits: SessionLimits,
         hello_timeout_s: float,
         wall_clock: Callable[[], float],
     ) -> None:
         self._accounts = accounts
-        self._pipeline = pipeline
+        self._sessions = sessions
         self._registry = registry
         self._tokens = tokens
         self._metrics = metrics
-        self._limits = limits
         self._hello_timeout_s = hello_timeout_s
         self._wall_clock = wall_clock
         self._draining = False
@@ -50,7 +48,7 @@ class DeviceGate:
         self._idle.set()
 
     def drain(self) -> None:
-        """Open no further session; open sessions finish their requests, then close."""
+        """Open no further socket; sessions finish their requests, then close their sockets."""
         self._draining = True
         for handshake in self._handshakes:
             handshake.cancel()
@@ -58,7 +56,7 @@ class DeviceGate:
             link.drain()
 
     def close_all(self) -> None:
-        """Close every open session and cancel its requests."""
+        """Close every open socket."""
         for link in self._registry.all():
             link.close(CloseCode.DRAINING, "the server is stopping")
 
@@ -91,35 +89,37 @@ class DeviceGate:
 
     async def _serve(self, socket: DeviceSocket) -> int:
         hello = await self._admit(socket)
-        session = Session(
+        place = (hello.user.user_id, hello.device_id, uuid4())
+        names = {"user_id": str(place[0]), "client": hello.client.name, "platform": hello.client.platform}
+        view = SocketView(
             socket,
             hello,
-            pipeline=self._pipeline,
-            registry=self._registry,
+            sessions=self._sessions,
             tokens=self._tokens,
             metrics=self._metrics,
-            limits=self._limits,
             wall_clock=self._wall_clock,
         )
-        if self._draining:
-            session.drain()
-        names = {"session_id": str(session.session_id), "user_id": str(session.user_id)}
-        with structlog.contextvars.bound_contextvars(**names):
-            log.info("session_opened", peer=socket.peer, client=hello.client.name, platform=hello.client.platform)
-            # The device's description of itself is not kept during the session.
-            del hello, names
-            self._metrics.session_opened()
-            others, place = self._registry.others, (session.user_id, session.device_id, session.session_id)
-            try:
-                if others is not None:
-                    # Before `device_ready` is sent: from then on other servers must find the device.
-                    await others.joined(*place)
-                code = await session.run()
-            finally:
-                self._metrics.session_closed()
-                if others is not None:
-                    others.parted(*place)
-            log.info("session_closed", code=int(code))
+        # The device's description of itself is not kept while the socket is open.
+        del hello
+        self._metrics.session_opened()
+        others = self._registry.others
+        try:
+            if others is not None:
+                # Before `device_ready` is sent: from then on other servers must find the device.
+                await others.joined(*place)
+            session = await view.attach()
+            if self._draining:
+                session.drain()
+            session_id = str(session.session_id)
+            with structlog.contextvars.bound_contextvars(session_id=session_id, user_id=names["user_id"]):
+                log.info("session_opened", peer=socket.peer, client=names["client"], platform=names["platform"])
+                del names
+                code = await view.run()
+                log.info("session_closed", code=int(code))
+        finally:
+            self._metrics.session_closed()
+            if others is not None:
+                others.parted(*place)
         return code
 
     async def _admit(self, socket: DeviceSocket) -> Hello:

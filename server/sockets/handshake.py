@@ -1,4 +1,4 @@
-"""The handshake of a device socket: checks the client's first frame and makes the server's first frame."""
+"""The handshake of a device socket: checks the client's first frame."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ import trio
 
 from server.accounts import AuthenticatedUser, TokenExpired, TokenInvalid, Tokens
 from server.sockets.device_socket import DeviceSocket
-from server.sockets.limits import SessionLimits
 from streaming.wire import (
     PROTOCOL_VERSION,
     CloseCode,
     FrameError,
     WsClientInfo,
     WsDeviceHello,
-    WsDeviceReady,
-    WsLimits,
+    WsResume,
     decode_client_frame,
 )
 
@@ -27,12 +25,12 @@ VERSIONS: Final = (PROTOCOL_VERSION,)
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """A device that passed the handshake. `resume_asked`: it named an earlier session. `features` are as listed."""
+    """A device that passed the handshake. `resume` and `features` are as it sent them."""
 
     user: AuthenticatedUser
     device_id: UUID
     client: WsClientInfo
-    resume_asked: bool
+    resume: WsResume | None
     features: frozenset[str] = frozenset()
 
 
@@ -69,19 +67,4 @@ async def shake_hands(socket: DeviceSocket, tokens: Tokens, timeout_s: float) ->
         raise HandshakeFailed(CloseCode.TOKEN_EXPIRED, "the token has expired: log in again") from None
     except TokenInvalid:
         raise HandshakeFailed(CloseCode.UNAUTHORIZED, "the token is not valid here") from None
-    return Hello(user, frame.device_id, frame.client, frame.resume is not None, frozenset(frame.features))
-
-
-def greeting(session_id: UUID, hello: Hello, limits: SessionLimits) -> WsDeviceReady:
-    """The `device_ready` frame: what the device must know about its session."""
-    return WsDeviceReady(
-        session_id=session_id,
-        user_id=hello.user.user_id,
-        heartbeat_s=limits.heartbeat_s,
-        limits=WsLimits(
-            max_frame_bytes=limits.max_frame_bytes,
-            max_concurrent_requests=limits.max_concurrent_requests,
-            max_message_chars=limits.max_message_chars,
-        ),
-        resume="lost" if hello.resume_asked else "new",
-    )
+    return Hello(user, frame.device_id, frame.client, frame.resume, frozenset(frame.features))

@@ -1,53 +1,27 @@
-"""The writer of a socket: numbers the frames and sends them, from the outbox or directly."""
+"""The writer of a socket: sends the frames that its session's outbox numbers."""
 
 from __future__ import annotations
 
 import trio
 
+from server.sessions import Outbox, Sender
 from server.sockets.device_socket import DeviceSocket
-from streaming.outbox import Outbox
 from streaming.wire import StreamText
 
 
-class FrameWriter:
-    """Numbers the frames of one socket 1, 2, 3, ... in the order in which they are sent.
+async def write_frames(socket: DeviceSocket, outbox: Outbox, sender: Sender) -> None:
+    """Send every frame that `outbox` has for `sender`, until `take` ends.
 
-    Implements `streaming.outbox.DirectSender`: while its task waits for a frame, text is sent without waking that task.
+    Raises `server.sockets.device_socket.SocketClosed` when the peer is gone.
     """
-
-    def __init__(self, socket: DeviceSocket) -> None:
-        self._socket = socket
-        self._seq = 0
-
-    @property
-    def unsent(self) -> bool:
-        """Whether a part of a frame that `try_send` accepted is not sent yet."""
-        return self._socket.unsent
-
-    def try_send(self, frame: StreamText) -> bool:
-        """Send `frame`, whole or in part, if that needs no waiting. Returns False if nothing was sent."""
-        if not self._socket.try_send(frame.to_json(self._seq + 1)):
-            return False
-        self._seq += 1
-        return True
-
-    async def flush(self) -> None:
-        """Send the rest of a frame. Raises `server.sockets.device_socket.SocketClosed`."""
-        await self._socket.flush()
-
-    async def run(self, outbox: Outbox) -> None:
-        """Send every frame of `outbox` until it is closed and empty.
-
-        Raises `server.sockets.device_socket.SocketClosed` when the peer is gone.
-        """
-        while True:
-            try:
-                frame = await outbox.take()
-            except trio.EndOfChannel:
-                return
-            self._seq += 1
-            if isinstance(frame, StreamText):
-                await self._socket.send(frame.to_json(self._seq).decode())
-            else:
-                await self._socket.send(frame.model_copy(update={"seq": self._seq}).model_dump_json())
-            del frame  # release its memory while waiting for the next frame
+    while True:
+        try:
+            seq, frame = await outbox.take(sender)
+        except trio.EndOfChannel:
+            return
+        if isinstance(frame, StreamText):
+            text = frame.to_json(seq).decode()
+        else:
+            text = frame.model_copy(update={"seq": seq}).model_dump_json()
+        del frame  # release its memory while waiting for the next frame
+        await socket.send(text)

@@ -10,8 +10,6 @@ from uuid import UUID
 import trio
 from pydantic import BaseModel, Field
 
-from streaming.outbox import Outbox
-
 _MAX_TASKS: Final = 20_000
 
 
@@ -39,12 +37,16 @@ class LiveRequest(BaseModel):
 
 
 class LiveSocket(BaseModel):
-    """A device session. `outbox_bytes` are queued; the outbox has been full for `outbox_full_s` seconds."""
+    """A device session. `outbox_bytes` are queued; the outbox has been full for `outbox_full_s` seconds.
+
+    `attached`: the session has a socket; without one, its requests run on until the grace time ends.
+    """
 
     session_id: UUID
     user_id: UUID
     device_id: UUID
     age_s: float
+    attached: bool = True
     outbox_bytes: int
     outbox_full_s: float
     request_ids: list[UUID] = Field(exclude=True, default_factory=list)
@@ -89,6 +91,14 @@ def live_request(
     )
 
 
+class _Outbox(Protocol):
+    @property
+    def queued_bytes(self) -> int: ...
+
+    @property
+    def full_since(self) -> float | None: ...
+
+
 class _Session(Protocol):
     @property
     def session_id(self) -> UUID: ...
@@ -99,8 +109,11 @@ class _Session(Protocol):
     @property
     def device_id(self) -> UUID: ...
 
+    @property
+    def attached(self) -> bool: ...
 
-def live_socket(session: _Session, outbox: Outbox, opened_at: float, requests: Iterable[UUID]) -> LiveSocket:
+
+def live_socket(session: _Session, outbox: _Outbox, opened_at: float, requests: Iterable[UUID]) -> LiveSocket:
     """A session with the ids of its requests; `live_server` adds the requests."""
     now = trio.current_time()
     return LiveSocket(
@@ -108,6 +121,7 @@ def live_socket(session: _Session, outbox: Outbox, opened_at: float, requests: I
         user_id=session.user_id,
         device_id=session.device_id,
         age_s=round(now - opened_at, 3),
+        attached=session.attached,
         outbox_bytes=outbox.queued_bytes,
         outbox_full_s=0.0 if outbox.full_since is None else round(now - outbox.full_since, 3),
         request_ids=list(requests),

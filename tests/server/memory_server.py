@@ -23,15 +23,17 @@ from server.memory_service import ChangeSource, RecalledContext
 from server.memory_service.entity_changes import Logged
 from server.models.spending import TokenSpending
 from server.requests import AnswerLimits, ChatInput, RequestClaims
+from server.sessions.host import SessionHost
+from server.sessions.limits import SessionLimits
 from server.sockets.handshake import shake_hands
-from server.sockets.limits import SessionLimits
-from server.sockets.session import Session
+from server.sockets.view import SocketView
 from server.telemetry.metrics import Metrics
 from streaming.wire import WsMutationRecord
 from tests.server.memory_socket import MemorySocket
 from tests.server.scripted_model import ScriptedModel
 
 EPOCH = 1_800_000_000.0
+KEEP_S = 900.0
 LIMITS = SessionLimits(
     max_frame_bytes=1 << 20,
     max_concurrent_requests=8,
@@ -100,29 +102,40 @@ class MemoryServer:
             self.registry,
             self.metrics,
             ToolTimeouts(call_s=30, approval_s=120),
-            AnswerLimits(300, self.limits.max_concurrent_requests, self.limits.max_message_chars),
+            AnswerLimits(300, self.limits.max_concurrent_requests, self.limits.max_message_chars, KEEP_S),
             wall_clock=wall_clock,
             memory=NoMemory(),
             spending=self.spending,
             claims=self.claims,
         )
+        self.sessions = SessionHost(self.pipeline, self.registry, self.limits, answer_keep_s=KEEP_S)
+        self._runs = False
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run the sessions' requests; on exit they are cancelled. Does nothing inside another `running`."""
+        if self._runs:
+            yield
+            return
+        self._runs = True
+        try:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(self.sessions.run)
+                yield
+                nursery.cancel_scope.cancel()
+        finally:
+            self._runs = False
 
     def token(self, user_id: UUID | None = None) -> str:
         return self.tokens.issue(user_id or self.user_id)[0]
 
     async def run_session(self, socket: MemorySocket) -> int:
         hello = await shake_hands(socket, self.tokens, 10)
-        session = Session(
-            socket,
-            hello,
-            pipeline=self.pipeline,
-            registry=self.registry,
-            tokens=self.tokens,
-            metrics=self.metrics,
-            limits=self.limits,
-            wall_clock=wall_clock,
+        view = SocketView(
+            socket, hello, sessions=self.sessions, tokens=self.tokens, metrics=self.metrics, wall_clock=wall_clock
         )
-        return await session.run()
+        await view.attach()
+        return await view.run()
 
     @asynccontextmanager
     async def device(
@@ -131,14 +144,20 @@ class MemoryServer:
         device_id: UUID | None = None,
         user_id: UUID | None = None,
         features: Sequence[str] = (),
+        resume: tuple[str, int] | None = None,
         **socket_options: Any,
     ) -> AsyncIterator[MemorySocket]:
-        """A connected device that has received `device_ready`. On exit it hangs up, and its session must end."""
+        """A connected device that has received `device_ready`. On exit it hangs up, and its socket must end.
+
+        Sessions and requests end with the first device, except inside `running`. `resume`: session id and seq.
+        """
         socket = MemorySocket(**socket_options)
-        async with trio.open_nursery() as nursery:
+        asked = {} if resume is None else {"resume": {"session_id": resume[0], "seq": resume[1]}}
+        async with self.running(), trio.open_nursery() as nursery:
             nursery.start_soon(self.run_session, socket)
-            await socket.say(**hello(self.token(user_id), device_id, features=features))
-            assert (await socket.hear())["type"] == "device_ready"
+            await socket.say(**hello(self.token(user_id), device_id, features=features, **asked))
+            socket.ready = await socket.hear()
+            assert socket.ready["type"] == "device_ready"
             yield socket
             socket.hang_up()
 

@@ -21,6 +21,7 @@ class MemorySocket:
         self.peer = "memory"
         self.closed_with: tuple[int, str] | None = None
         self.pings = 0
+        self.ready: dict[str, Any] = {}
         self._answers_pings = answers_pings
         self._to_server, self._from_peer = trio.open_memory_channel[str](math.inf)
         self._to_peer, self._from_server = trio.open_memory_channel[str](capacity)

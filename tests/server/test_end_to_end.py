@@ -236,7 +236,7 @@ async def test_concurrent_requests_of_two_devices_of_one_user_stay_apart(databas
 
 
 async def test_a_device_that_disappears_between_call_and_result(database: str) -> None:
-    async with open_tessera(database) as tessera:
+    async with open_tessera(database, resume_grace_s=0.2) as tessera:
         tessera.script(lambda request: text_block("gone") if tool_messages(request) else tool_calls(("list_tasks", {})))
         account = await tessera.account()
         asked = trio.Event()

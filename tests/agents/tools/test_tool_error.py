@@ -17,6 +17,7 @@ from agents.tools.error import ToolError
         (DeviceResult(Outcome.DEADLINE, code="late", message="Late."), "deadline", "may or may not have acted"),
         (DeviceResult(Outcome.DEVICE_OFFLINE, message="Offline."), "device_offline", "nothing was read or changed"),
         (DeviceResult(Outcome.DEVICE_GONE), "device_gone", "may or may not have acted"),
+        (DeviceResult(Outcome.UNKNOWN), "outcome_unknown", "Do not repeat it"),
         (DeviceResult(Outcome.CANCELLED), "cancelled", "withdrawn"),
     ],
 )

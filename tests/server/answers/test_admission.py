@@ -11,16 +11,16 @@ import structlog
 import trio
 import trio.testing
 
-from server.answers.admission import REMEMBERED_S, RequestIds
+from server.answers.admission import RequestIds
 from server.models.spending import TokenSpending
 from server.requests import ChatInput, RequestRefused
 from streaming.wire import ServerFrame
 from streaming.wire.codes import ErrorCode
 from streaming.wire.stream_text import AnswerFrame
-from tests.server.memory_server import LIMITS, MemoryServer, hello, wall_clock
-from tests.server.memory_socket import MemorySocket
+from tests.server.memory_server import LIMITS, MemoryServer, wall_clock
 from tests.server.scripted_model import text_block
 
+REMEMBERED_S = 600.0
 UNTIL_MIDNIGHT_S = 57_600.0
 """From the start of the tests' wall clock to the end of its day."""
 
@@ -172,25 +172,23 @@ async def test_a_request_cancelled_before_admission_claims_nothing() -> None:
 
 
 async def test_a_device_that_vanishes_during_admission_can_send_its_request_again() -> None:
+    """The request runs on, and the second one attaches to it."""
     claims = Claims()
     stack = server(claims=claims)
     stack.model.answer(text_block("hi"))
     request = {"type": "home_request", "request_id": uuid4(), "message": "hello"}
     claims.go_on = trio.Event()
-    async with trio.open_nursery() as nursery:
-        socket = MemorySocket()
-        nursery.start_soon(stack.run_session, socket)
-        await socket.say(**hello(stack.token()))
-        await socket.hear()
-        await socket.say(**request)
-        await claims.asked.wait()
-        socket.hang_up()
-        await trio.testing.wait_all_tasks_blocked()
-        claims.go_on.set()
-    assert claims.held == set()
-    async with stack.device() as socket:
-        await socket.say(**request)
-        assert (await socket.hear_until("stream_end"))[-1]["status"] == "completed"
+    async with stack.running():
+        async with stack.device() as socket:
+            await socket.say(**request)
+            await claims.asked.wait()
+        async with stack.device() as socket:
+            await socket.say(**request)
+            await trio.testing.wait_all_tasks_blocked()
+            claims.go_on.set()
+            assert (await socket.hear_until("stream_end"))[-1]["status"] == "completed"
+    assert len(claims.held) == 1
+    assert len(stack.model.requests) == 2
 
 
 async def test_a_fault_in_admission_refuses_one_request_and_ends_no_session() -> None:
@@ -232,7 +230,7 @@ async def test_a_refusal_in_the_synchronous_part_is_counted_too(message: str, co
 
 
 def test_an_id_is_used_while_its_request_runs_and_ten_minutes_after() -> None:
-    ids, user, request = RequestIds(), uuid4(), uuid4()
+    ids, user, request = RequestIds(REMEMBERED_S), uuid4(), uuid4()
     assert ids.take(user, request, now=0)
     assert not ids.take(user, request, now=10_000)
     ids.finish(user, request, now=10_000)
@@ -241,13 +239,13 @@ def test_an_id_is_used_while_its_request_runs_and_ten_minutes_after() -> None:
 
 
 def test_two_users_can_use_the_same_id() -> None:
-    ids, request = RequestIds(), uuid4()
+    ids, request = RequestIds(REMEMBERED_S), uuid4()
     assert ids.take(uuid4(), request, now=0)
     assert ids.take(uuid4(), request, now=0)
 
 
 def test_memory_is_bounded_and_running_ids_are_never_forgotten() -> None:
-    ids, user = RequestIds(limit=2), uuid4()
+    ids, user = RequestIds(REMEMBERED_S, limit=2), uuid4()
     running, *finished = [uuid4() for _ in range(5)]
     assert ids.take(user, running, now=0)
     for request in finished:
@@ -257,7 +255,7 @@ def test_memory_is_bounded_and_running_ids_are_never_forgotten() -> None:
 
 
 def test_an_id_that_was_given_back_can_be_taken_again() -> None:
-    ids, user, request = RequestIds(), uuid4(), uuid4()
+    ids, user, request = RequestIds(REMEMBERED_S), uuid4(), uuid4()
     assert ids.take(user, request, now=0)
     ids.give_back(user, request)
     assert not ids.used(user, request, now=0)

@@ -39,6 +39,7 @@ class Link:
         self.data_replies = PendingReplies[WsDataResponse]()
         self.sent: list[ServerFrame] = []
         self.closed: CloseCode | None = None
+        self.attached = True
         self._on_call = on_call
 
     def send_control(self, frame: ServerFrame) -> None:

@@ -203,7 +203,7 @@ async def test_a_person_approves_on_the_device_of_the_other_server(database: str
 
 
 async def test_a_device_that_disconnects_during_a_call_is_a_clear_error(database: str) -> None:
-    async with two_servers(database) as (one, other):
+    async with two_servers(database, resume_grace_s=0.2) as (one, other):
         account = await one.account()
         one.script(asking_for("list_tasks", {}))
         tool = Hanging()

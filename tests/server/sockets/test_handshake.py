@@ -12,6 +12,7 @@ import trio.testing
 from server.accounts.credentials import Tokens
 from server.sockets.device_socket import SocketClosed
 from server.sockets.handshake import HandshakeFailed, shake_hands
+from streaming.wire import WsResume
 from streaming.wire.codes import CloseCode
 from tests.server.memory_server import hello, wall_clock
 from tests.server.memory_socket import MemorySocket
@@ -38,7 +39,7 @@ async def test_a_valid_hello_identifies_the_user_and_the_device() -> None:
     assert greeting.user.user_id == user_id
     assert greeting.device_id == device_id
     assert greeting.client.platform == "linux"
-    assert not greeting.resume_asked
+    assert greeting.resume is None
 
 
 async def test_the_token_may_come_with_the_upgrade_request() -> None:
@@ -52,9 +53,10 @@ async def test_the_token_may_come_with_the_upgrade_request() -> None:
 
 async def test_asking_to_resume_is_noticed() -> None:
     token, _ = tokens().issue(uuid4())
+    session_id = uuid4()
     socket = MemorySocket()
-    await socket.say(**hello(token, resume={"session_id": str(uuid4()), "seq": 4}))
-    assert (await shake_hands(socket, tokens(), TIMEOUT_S)).resume_asked
+    await socket.say(**hello(token, resume={"session_id": str(session_id), "seq": 4}))
+    assert (await shake_hands(socket, tokens(), TIMEOUT_S)).resume == WsResume(session_id=session_id, seq=4)
 
 
 @pytest.mark.parametrize(

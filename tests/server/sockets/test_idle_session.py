@@ -20,15 +20,17 @@ from tests.server.scripted_model import text_block
 async def test_an_idle_session_has_two_tasks_and_has_them_again_after_a_request() -> None:
     stack = memory_server()
     stack.model.answer(text_block("hi"))
-    before = trio.lowlevel.current_statistics().tasks_living
-    async with stack.device() as socket:
+    async with stack.running():
         await trio.testing.wait_all_tasks_blocked()
-        idle = trio.lowlevel.current_statistics().tasks_living
-        assert idle - before == 2
-        await socket.say(type="home_request", message="hello")
-        await socket.hear_until("stream_end")
-        await trio.testing.wait_all_tasks_blocked()
-        assert trio.lowlevel.current_statistics().tasks_living == idle
+        before = trio.lowlevel.current_statistics().tasks_living
+        async with stack.device() as socket:
+            await trio.testing.wait_all_tasks_blocked()
+            idle = trio.lowlevel.current_statistics().tasks_living
+            assert idle - before == 2
+            await socket.say(type="home_request", message="hello")
+            await socket.hear_until("stream_end")
+            await trio.testing.wait_all_tasks_blocked()
+            assert trio.lowlevel.current_statistics().tasks_living == idle
 
 
 async def test_an_open_socket_keeps_nothing_of_its_handshake(nursery: trio.Nursery) -> None:

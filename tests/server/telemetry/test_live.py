@@ -50,7 +50,7 @@ async def test_the_live_tree_has_sockets_requests_and_calls_and_no_contents(data
             (call,) = request["calls"]
             assert call["tool"] == "list_tasks"
             assert server["requests"] == []
-            assert "server.sockets.session.Session" in str(server["tasks"])
+            assert "server.sockets.view.SocketView" in str(server["tasks"])
 
             async with trio.open_nursery() as nursery:
                 tessera.script(lambda _: [Never()])

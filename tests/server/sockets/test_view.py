@@ -1,4 +1,4 @@
-"""One session over a memory socket: requests side by side, cancels, limits, heartbeats, expiry, backpressure."""
+"""One socket of a session, over memory: requests side by side, cancels, limits, heartbeats, expiry, backpressure."""
 
 from __future__ import annotations
 
@@ -189,9 +189,7 @@ async def test_a_cancel_that_follows_its_request_immediately() -> None:
     assert frames[-1]["status"] == "cancelled"
 
 
-async def test_a_duplicate_id_runs_nothing_until_ten_minutes_have_passed(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
+async def test_an_id_runs_once_until_its_answer_is_no_longer_kept(autojump_clock: trio.testing.MockClock) -> None:
     stack = memory_server()
     go_on = trio.Event()
     stack.model.answer(go_on, text_block("once"))
@@ -200,18 +198,25 @@ async def test_a_duplicate_id_runs_nothing_until_ten_minutes_have_passed(
         request = {"type": "home_request", "request_id": uuid4(), "message": "hello"}
         await socket.say(**request)
         await socket.hear_until("stream_start")
-        await socket.say(**request)
-        assert (await socket.hear())["code"] == "duplicate_request"
-        go_on.set()
-        await socket.hear_until("stream_end")
-        await other.say(**request)
+        await other.say(**request | {"message": "something else"})
         assert (await other.hear())["code"] == "duplicate_request"
-        await trio.sleep(601)
+        await socket.say(**request)
+        assert (await socket.hear())["type"] == "stream_start"
+        go_on.set()
+        assert texts(await socket.hear_until("stream_end")) == "once"
         await other.say(**request)
-        assert (await other.hear_until("stream_end"))[-1]["status"] == "completed"
+        kept = await other.hear()
+        assert (kept["type"], kept["status"]) == ("request_result", "completed")
+        assert kept["blocks"] == [{"block": 0, "block_type": "text", "content": "once"}]
+        await other.say(**request | {"message": "something else"})
+        assert (await other.hear())["code"] == "duplicate_request"
+        assert len(stack.model.requests) == 2
+        await trio.sleep(901)
+        await other.say(**request)
+        assert texts(await other.hear_until("stream_end")) == "again"
 
 
-async def test_an_id_sent_again_at_the_limit_is_a_duplicate_not_a_refusal() -> None:
+async def test_an_id_sent_again_at_the_limit_is_not_refused() -> None:
     stack = memory_server(max_concurrent_requests=1)
     go_on = trio.Event()
     stack.model.answer(go_on, text_block("once"))
@@ -220,7 +225,7 @@ async def test_an_id_sent_again_at_the_limit_is_a_duplicate_not_a_refusal() -> N
         await socket.say(**request)
         await socket.hear_until("stream_start")
         await socket.say(**request)
-        assert (await socket.hear())["code"] == "duplicate_request"
+        assert (await socket.hear())["type"] == "stream_start"
         go_on.set()
         assert (await socket.hear_until("stream_end"))[-1]["status"] == "completed"
 
@@ -341,22 +346,38 @@ async def test_the_same_device_again_replaces_the_older_socket() -> None:
             await older.rest()
             assert older.closed_with is not None
             assert older.closed_with[0] == CloseCode.REPLACED
-            assert stack.model.open == 0
+            assert stack.model.open == 1
             await newer.say(type="ping")
             assert (await newer.hear())["type"] == "pong"
             assert len(stack.registry) == 1
 
 
-async def test_requests_of_a_peer_that_vanishes_are_cancelled() -> None:
+async def test_requests_of_a_peer_that_vanishes_run_on_until_the_grace_time_ends(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     stack = memory_server()
-    stack.model.answer(call("list_tasks"))
     stack.model.answer(trio.Event())
-    async with stack.device() as socket:
-        for _ in range(2):
-            await socket.say(type="home_request", message="hello")
-        await socket.hear_until("tool_call")
-    assert stack.model.open == 0
-    assert len(stack.registry) == 0
+    stack.model.answer(call("list_tasks"))
+    stack.model.answer(text_block("the device did not answer in time"))
+    ids = [uuid4(), uuid4()]
+    async with stack.running():
+        async with stack.device() as socket:
+            for request_id in ids:
+                await socket.say(type="home_request", request_id=request_id, message="hello")
+            await socket.hear_until("tool_call")
+        await trio.sleep(119)
+        assert stack.model.open == 1
+        # Its call waited for the device until the call's own deadline; then the model answered.
+        waited = await stack.sessions.result(stack.user_id, ids[1])
+        assert waited is not None
+        assert waited.status == "completed"
+        await trio.sleep(2)
+        assert stack.model.open == 0
+        assert len(stack.registry) == len(stack.sessions) == 0
+        expired = await stack.sessions.result(stack.user_id, ids[0])
+        assert expired is not None
+        assert expired.error is not None
+        assert (expired.status, expired.error.code, expired.error.retryable) == ("failed", "resume_expired", True)
 
 
 async def test_a_mutation_goes_to_the_other_devices_of_the_same_user_only() -> None:
@@ -480,20 +501,26 @@ async def test_a_session_ends_with_its_token_unless_it_is_refreshed(autojump_clo
         assert trio.current_time() == pytest.approx(3540 * 2 + 60)
 
 
-async def test_a_peer_that_stops_reading_stops_its_model_and_is_closed(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_peer_that_stops_reading_holds_its_model_up_and_is_closed(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     stack = memory_server(heartbeat_s=1000)
     words = ["word " * 100] * 1000
     stack.model.answer('[{"type":"text","content":"', *words, '"}]')
     async with stack.device(capacity=1) as socket:
-        await socket.say(type="home_request", message="hello")
+        await socket.say(type="home_request", request_id=(request_id := uuid4()), message="hello")
         await trio.sleep(20)
-        # Queued text of one block is merged, but still counts, so the model is no longer read.
+        # Text that waits is merged, but still counts, so the model is no longer read.
         assert stack.model.open == 1
-        await trio.sleep(11)
+        await trio.sleep(13)
+        # Without a socket the answer is read to its end.
         assert stack.model.open == 0
         await socket.rest()
         assert socket.closed_with is not None
         assert socket.closed_with[0] == CloseCode.TOO_SLOW
+        result = await stack.sessions.result(stack.user_id, request_id)
+        assert result is not None
+        assert result.blocks[0].content == "".join(words)
     assert b"tessera_outbox_stalls_total 1.0" in stack.metrics.render()
 
 
@@ -535,7 +562,7 @@ async def test_draining_lets_a_request_finish_and_takes_no_other() -> None:
 async def test_a_session_that_was_asked_to_resume_says_that_it_cannot() -> None:
     stack = memory_server()
     socket = MemorySocket()
-    async with trio.open_nursery() as nursery:
+    async with stack.running(), trio.open_nursery() as nursery:
         nursery.start_soon(stack.run_session, socket)
         await socket.say(**hello(stack.token(), resume={"session_id": str(uuid4()), "seq": 3}))
         ready = await socket.hear()

@@ -1,4 +1,4 @@
-"""Frames of a device about memory: a changed entity, a memory to forget, a ping that waits for changes."""
+"""Frames of a device about memory: a changed entity, a memory to forget."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The limits of one device socket."""
+"""The limits of one device session and its socket."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class SessionLimits:
-    """Times in seconds."""
+    """Times in seconds. `log_bytes` bounds the log of one request."""
 
     max_frame_bytes: int
     max_concurrent_requests: int
@@ -17,3 +17,5 @@ class SessionLimits:
     outbox_bytes: int
     outbox_stall_s: float
     heartbeat_s: float
+    resume_grace_s: float = 120.0
+    log_bytes: int = 4 << 20

@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from server.devices import PendingReplies
-from server.sockets.refused_frames import refuse_frame, unknown_call
+from server.sessions.refused_frames import refuse_frame, unknown_call
 from streaming.wire import (
     ErrorCode,
     FrameError,

@@ -1,0 +1,122 @@
+"""The position of one session in a request's log: which frames it has been sent, and with which `seq`. Pure."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import Final
+
+from server.sessions.request_log import RequestLog, TextEntry, well_formed
+from streaming.wire import AnswerFrame, WsBlockOpen, WsStreamText
+
+_MAX_CHUNK: Final = 16 * 1024
+"""Characters of one `stream_text`. A slow reader then makes visible progress, and a short frame is lost with a cut."""
+
+
+class Feed:
+    """Sends one request's log in order to one session.
+
+    The first `at` entries were sent. If the next one is text, `sent` of its characters were sent. `seqs` holds, for
+    each entry, the `seq` of the last frame that carried a part of it; the list is sorted, because entries are sent in
+    order. `block_open`: the session's client wants frames of that type.
+    """
+
+    __slots__ = ("_replay_before", "at", "block_open", "log", "queued", "sent", "seqs", "waiting")
+
+    def __init__(self, log: RequestLog, *, block_open: bool) -> None:
+        self.log = log
+        self.block_open = block_open
+        self.at = 0
+        self.sent = 0
+        self.seqs: list[int] = []
+        self.queued = False
+        """Whether the outbox has this feed in its queue."""
+        self.waiting = 0
+        """The approximate number of bytes that are not sent yet."""
+        # Text entries before this index may be on the client's screen: their first frame replaces the block's text.
+        self._replay_before = len(log.entries)
+
+    def __repr__(self) -> str:
+        return f"<Feed of {self.log.request_id}: {self.at} of {len(self.log.entries)} entries sent>"
+
+    @property
+    def pending(self) -> bool:
+        """Whether the log has something that is not sent."""
+        entries = self.log.entries
+        if self.at >= len(entries):
+            return False
+        entry = entries[self.at]
+        return not isinstance(entry, TextEntry) or self.sent < entry.length or self.at + 1 < len(entries)
+
+    def text_sent(self, length: int, seq: int) -> None:
+        """The newest text, of `length` characters, was sent with `seq`; everything before it had been sent."""
+        at = len(self.log.entries) - 1
+        if at != self.at:
+            self.at = at
+            self.sent = 0
+        self.sent += length
+        self._mark(seq)
+
+    def next(self, seq: int) -> AnswerFrame | None:
+        """The next frame, which counts as sent with `seq`. None if everything was sent."""
+        entries = self.log.entries
+        while self.at < len(entries):
+            entry = entries[self.at]
+            if not isinstance(entry, TextEntry):
+                if isinstance(entry, WsBlockOpen) and not self.block_open:
+                    self._mark(self.seqs[-1] if self.seqs else 0)
+                    self.at += 1
+                    continue
+                self._mark(seq)
+                self.at += 1
+                return entry
+            if self.sent < entry.length:
+                chunk = entry.piece(self.sent, _MAX_CHUNK)
+                replayed = self.sent == 0 and self.at < self._replay_before
+                self.sent += len(chunk)
+                self._mark(seq)
+                if not replayed:
+                    return entry.template.with_chunk(chunk)
+                if entry.before is not None:
+                    chunk = entry.before.whole() + chunk
+                return WsStreamText(
+                    request_id=self.log.request_id, block=entry.template.block, chunk=well_formed(chunk), replace=True
+                )
+            if self.at + 1 == len(entries):
+                return None
+            self.at += 1
+            self.sent = 0
+        return None
+
+    def rewind(self, seq: int) -> None:
+        """Go back to the first entry that a frame after `seq` carried: the client has not processed that frame."""
+        unprocessed = bisect_right(self.seqs, seq)
+        if unprocessed < len(self.seqs):
+            self.at = unprocessed
+            self.sent = 0
+            del self.seqs[unprocessed:]
+            self._replay_before = len(self.log.entries)
+
+    def restart(self) -> None:
+        """Go back to the first entry."""
+        self.rewind(-1)
+        self._replay_before = len(self.log.entries)
+
+    def unsent_bytes(self) -> int:
+        """The approximate size of what is not sent: that of the whole log if nothing was sent."""
+        if not self.pending:
+            return 0
+        if self.at == 0 and self.sent == 0:
+            return self.log.size
+        rest = self.log.entries[self.at :]
+        size = sum(e.length if isinstance(e, TextEntry) else len(e.model_dump_json()) for e in rest)
+        return max(size - self.sent, 1)
+
+    def _mark(self, seq: int) -> None:
+        seqs = self.seqs
+        if len(seqs) == self.at + 1:
+            seqs[-1] = seq
+            return
+        # Entries without any text were passed over: they count as sent with the frame before them.
+        while len(seqs) < self.at:
+            seqs.append(seqs[-1] if seqs else 0)
+        seqs.append(seq)

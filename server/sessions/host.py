@@ -1,0 +1,175 @@
+"""The sessions of this process, and the nursery in which their requests run."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+from uuid import UUID
+
+import structlog
+import trio
+
+from server.answers import AnswerPipeline
+from server.devices import DeviceRegistry
+from server.sessions.client_frames import ClientFrames
+from server.sessions.kept import AnswersInMemory, KeptAnswer, KeptAnswers
+from server.sessions.limits import SessionLimits
+from server.sessions.running_request import RunningRequest
+from server.sessions.services import SessionServices
+from server.sessions.session import Session, View
+from streaming.wire import ErrorCode, WsFailure, WsRequestResult, WsResume, WsStreamEnd
+
+log = structlog.get_logger(__name__)
+
+_EXPIRED: Final = WsFailure(
+    code=ErrorCode.RESUME_EXPIRED,
+    message="The device did not come back in time, so the request was ended.",
+    retryable=True,
+)
+_STOPPED: Final = WsFailure(
+    code=ErrorCode.SERVER_DRAINING,
+    message="The server stopped before the request had ended. Try again.",
+    retryable=True,
+)
+
+
+class SessionHost:
+    """Opens and ends sessions. Implements `server.requests.KnownRequests`. `run` it in the server's nursery."""
+
+    def __init__(
+        self,
+        pipeline: AnswerPipeline,
+        registry: DeviceRegistry,
+        limits: SessionLimits,
+        *,
+        answer_keep_s: float,
+        kept: KeptAnswers | None = None,
+    ) -> None:
+        """`kept`: where ended answers are kept; without it, in memory for `answer_keep_s` seconds."""
+        self.limits = limits
+        self.frames = ClientFrames(pipeline, registry)
+        self._registry = registry
+        self._in_memory = AnswersInMemory(answer_keep_s, self._dropped)
+        self._kept = kept or self._in_memory
+        self._running: dict[tuple[UUID, UUID], RunningRequest] = {}
+        self._services = SessionServices(
+            pipeline, registry, limits, self._kept, self._running, self._run_request, self._start
+        )
+        self._sessions: dict[UUID, dict[UUID, Session]] = {}
+        self._nursery: trio.Nursery | None = None
+        self._idle = trio.Event()
+        self._idle.set()
+
+    def __repr__(self) -> str:
+        return f"<SessionHost: {len(self)} sessions, {len(self._running)} requests>"
+
+    def __len__(self) -> int:
+        return sum(map(len, self._sessions.values()))
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Run the requests of all sessions until cancelled."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            nursery.start_soon(self._in_memory.run)
+            task_status.started()
+
+    # ---- sockets ----------------------------------------------------------------------------------------------------
+
+    async def attach(
+        self, view: View, user_id: UUID, device_id: UUID, features: frozenset[str], resume: WsResume | None
+    ) -> Session:
+        """Attach a socket to the session of its device, which is opened if there is none."""
+        kept = await self._kept.of_device(user_id, device_id)
+        devices = self._sessions.setdefault(user_id, {})
+        session = devices.get(device_id)
+        if session is None:
+            session = devices[device_id] = Session(self._services, user_id, device_id)
+        session.attach(view, features, resume, kept)
+        self._registry.add(session)
+        return session
+
+    def detach(self, session: Session, view: View) -> None:
+        """The socket has closed. Its session ends if no other socket is attached within the grace time."""
+        if session.detach(view) and not session.ended:
+            session.grace = trio.CancelScope()
+            self._start(self._await_return, session, session.grace)
+
+    async def _await_return(self, session: Session, grace: trio.CancelScope) -> None:
+        with grace:
+            await trio.sleep(self.limits.resume_grace_s)
+            self._end(session)
+
+    def _end(self, session: Session) -> None:
+        requests = session.expire()
+        self._registry.remove(session)
+        devices = self._sessions[session.user_id]
+        del devices[session.device_id]
+        if not devices:
+            del self._sessions[session.user_id]
+        for request in requests:
+            request.fail(_EXPIRED)
+        log.info("session_expired", session_id=str(session.session_id), requests=len(requests))
+
+    # ---- requests ---------------------------------------------------------------------------------------------------
+
+    async def result(self, user_id: UUID, request_id: UUID) -> WsRequestResult | None:
+        """See `server.requests.KnownRequests`."""
+        running = self._running.get((user_id, request_id))
+        if running is not None:
+            await trio.lowlevel.checkpoint()
+            return running.log.result()
+        kept = await self._kept.find(user_id, request_id)
+        return None if kept is None else kept.result
+
+    def cancel(self, user_id: UUID, request_id: UUID) -> bool:
+        """See `server.requests.KnownRequests`."""
+        running = self._running.get((user_id, request_id))
+        if running is None:
+            return False
+        running.cancel()
+        return True
+
+    async def idle(self) -> None:
+        """Wait until no request runs."""
+        await self._idle.wait()
+
+    def end_requests(self) -> None:
+        """The server stops now: end every request as failed."""
+        for request in list(self._running.values()):
+            request.fail(_STOPPED)
+
+    def _run_request(self, request: RunningRequest) -> None:
+        if not self._running:
+            self._idle = trio.Event()
+        self._running[request.chat.user_id, request.request_id] = request
+        self._start(partial(request.run, self._request_ended))
+
+    async def _request_ended(self, request: RunningRequest, end: WsStreamEnd | None) -> None:
+        chat = request.chat
+        if end is not None:
+            # Kept before the client gets the end, so that an answer that was announced as ended can be fetched.
+            await self._keep(request, end)
+            request.push(end)
+        self._running.pop((chat.user_id, chat.request_id), None)
+        for session in self._sessions.get(chat.user_id, {}).values():
+            session.request_ended(request, refused=end is None)
+        if not self._running:
+            self._idle.set()
+
+    async def _keep(self, request: RunningRequest, end: WsStreamEnd) -> None:
+        chat = request.chat
+        try:
+            result, size = request.log.result(end), max(request.log.size, 1)
+            await self._kept.keep(KeptAnswer(chat.user_id, chat.device_id, request.fingerprint, result, size))
+        # A boundary: the client gets its answer also if it can't be kept.
+        except Exception:
+            log.exception("answer_keep_failed", request_id=str(request.request_id))
+
+    def _dropped(self, kept: KeptAnswer, early: bool) -> None:
+        for session in self._sessions.get(kept.user_id, {}).values():
+            session.answer_dropped(kept.result.request_id, early=early)
+
+    def _start(self, *work: object) -> None:
+        if self._nursery is None:
+            raise RuntimeError("the session host does not run")
+        self._nursery.start_soon(*work)  # type: ignore[arg-type]  # a function and its arguments

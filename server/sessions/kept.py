@@ -1,0 +1,117 @@
+"""The answers of requests that have ended, kept so that they can be fetched and are not made twice."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+import trio
+
+from streaming.wire import WsRequestResult
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """The answer of one ended request. `fingerprint`: see `server.requests.fingerprint`. `size`: bytes of its log.
+
+    `device_id` is the device that asked, None for a request that came without one.
+    """
+
+    user_id: UUID
+    device_id: UUID | None
+    fingerprint: bytes
+    result: WsRequestResult
+    size: int
+
+
+class KeptAnswers(Protocol):
+    """Where answers are kept for `TESSERA_ANSWER_KEEP_S`. The methods raise nothing but `Cancelled`."""
+
+    async def keep(self, answer: KeptAnswer) -> None:
+        """Keep an answer. Called after the request has ended and before its client gets `stream_end`."""
+        ...
+
+    async def find(self, user_id: UUID, request_id: UUID) -> KeptAnswer | None:
+        """The kept answer of this user's request; None if there is none, or it has expired."""
+        ...
+
+    async def of_device(self, user_id: UUID, device_id: UUID) -> list[KeptAnswer]:
+        """The kept answers of the requests of one device, the oldest first."""
+        ...
+
+
+class AnswersInMemory:
+    """`KeptAnswers` in this process. Past a bound in bytes, of all users or of one, the oldest answers go early.
+
+    `dropped` is called with each answer that is no longer kept, and whether it went before its time. Needs `run`.
+    """
+
+    def __init__(
+        self,
+        keep_s: float,
+        dropped: Callable[[KeptAnswer, bool], None],
+        *,
+        max_bytes: int = 64 << 20,
+        max_user_bytes: int = 8 << 20,
+    ) -> None:
+        self._keep_s = keep_s
+        self._dropped = dropped
+        self._max_bytes = max_bytes
+        self._max_user_bytes = max_user_bytes
+        self._answers: OrderedDict[tuple[UUID, UUID], tuple[float, KeptAnswer]] = OrderedDict()
+        self._bytes = 0
+        self._user_bytes: Counter[UUID] = Counter()
+        # The request ids of each user, the oldest first, so that no call for one user reads all.
+        self._of_user: dict[UUID, dict[UUID, None]] = {}
+        self._first = trio.Event()
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    async def keep(self, answer: KeptAnswer) -> None:
+        """See `KeptAnswers`."""
+        user_id = answer.user_id
+        self._answers[user_id, answer.result.request_id] = (trio.current_time() + self._keep_s, answer)
+        self._bytes += answer.size
+        self._user_bytes[user_id] += answer.size
+        self._of_user.setdefault(user_id, {})[answer.result.request_id] = None
+        self._first.set()
+        while self._user_bytes[user_id] > self._max_user_bytes:
+            self._drop((user_id, next(iter(self._of_user[user_id]))), early=True)
+        while self._bytes > self._max_bytes:
+            self._drop(next(iter(self._answers)), early=True)
+
+    async def find(self, user_id: UUID, request_id: UUID) -> KeptAnswer | None:
+        """See `KeptAnswers`."""
+        kept = self._answers.get((user_id, request_id))
+        return None if kept is None or kept[0] <= trio.current_time() else kept[1]
+
+    async def of_device(self, user_id: UUID, device_id: UUID) -> list[KeptAnswer]:
+        """See `KeptAnswers`."""
+        answers = (self._answers[user_id, request_id][1] for request_id in self._of_user.get(user_id, ()))
+        return [answer for answer in answers if answer.device_id == device_id]
+
+    async def run(self) -> None:
+        """Drop answers when their time has come, until cancelled."""
+        while True:
+            if not self._answers:
+                self._first = trio.Event()
+                await self._first.wait()
+            key, (until, _) = next(iter(self._answers.items()))
+            if until > trio.current_time():
+                await trio.sleep_until(until)
+            else:
+                self._drop(key, early=False)
+
+    def _drop(self, key: tuple[UUID, UUID], *, early: bool) -> None:
+        _, answer = self._answers.pop(key)
+        self._bytes -= answer.size
+        self._user_bytes[answer.user_id] -= answer.size
+        of_user = self._of_user[answer.user_id]
+        del of_user[answer.result.request_id]
+        if not of_user:
+            del self._of_user[answer.user_id], self._user_bytes[answer.user_id]
+        self._dropped(answer, early)

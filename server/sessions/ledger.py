@@ -1,0 +1,105 @@
+"""The calls to one device that have no result yet, and what happens to them when a socket is attached. Pure.
+
+A call is offered (created), sent (a socket got it), accepted (the device's journal has it) and closed (it has a result,
+or was withdrawn). A call that was sent is never sent again as a new call: a client with the feature `ledger` is offered
+it again under the same id; for another client that lost it, its outcome is unknown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from streaming.wire import WsDataRequest, WsToolCall
+
+LedgerFrame: Final = WsToolCall | WsDataRequest
+
+
+@dataclass(slots=True)
+class OpenCall:
+    """A call without a result. `deadline` is on trio's clock. `seq` is 0 until a socket got the call."""
+
+    frame: WsToolCall | WsDataRequest
+    deadline: float | None
+    seq: int = 0
+    accepted: bool = False
+
+    def frame_at(self, now: float, *, again: bool) -> WsToolCall | WsDataRequest:
+        """The frame with the time that is left at `now`."""
+        if not isinstance(self.frame, WsToolCall) or self.deadline is None:
+            return self.frame
+        left_ms = max(int((self.deadline - now) * 1000), 0)
+        marks = {"offered_again": True if again else None, "accepted": True if again and self.accepted else None}
+        return self.frame.model_copy(update={"deadline_ms": left_ms, **marks})
+
+
+@dataclass(frozen=True, slots=True)
+class Reoffered:
+    """What is sent to a socket that is attached, and the calls whose outcome the device can't tell any more."""
+
+    send: list[WsToolCall | WsDataRequest]
+    lost: list[UUID]
+
+
+class Ledger:
+    """The open calls of one session, by id."""
+
+    def __init__(self) -> None:
+        self._calls: dict[UUID, OpenCall] = {}
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def offer(self, frame: WsToolCall | WsDataRequest, now: float) -> None:
+        """A call was made at `now`."""
+        if isinstance(frame, WsToolCall):
+            self._calls[frame.call_id] = OpenCall(frame, now + frame.deadline_ms / 1000)
+        else:
+            self._calls[frame.data_id] = OpenCall(frame, None)
+
+    def sent(self, frame: WsToolCall | WsDataRequest, seq: int) -> None:
+        """The socket got the call in frame `seq`."""
+        call = self._calls.get(_id(frame))
+        if call is not None:
+            call.seq = seq
+
+    def was_sent(self, call_id: UUID) -> bool:
+        """Whether the call is open and a socket got it."""
+        call = self._calls.get(call_id)
+        return call is not None and call.seq > 0
+
+    def accept(self, call_id: UUID) -> bool:
+        """The device's journal has the call. Returns False if the call is not open."""
+        call = self._calls.get(call_id)
+        if call is None:
+            return False
+        call.accepted = True
+        return True
+
+    def close(self, call_id: UUID) -> None:
+        """The call has a result, or was withdrawn."""
+        self._calls.pop(call_id, None)
+
+    def reoffer(self, now: float, *, processed: int | None, journal: bool) -> Reoffered:
+        """What a new socket must get. `processed`: the last frame its client has processed, if it resumed the session.
+
+        `journal`: the client has the feature `ledger`.
+        """
+        send: list[WsToolCall | WsDataRequest] = []
+        lost: list[UUID] = []
+        for call_id, call in self._calls.items():
+            if call.seq == 0:
+                send.append(call.frame_at(now, again=False))
+            elif isinstance(call.frame, WsDataRequest) or (processed is not None and call.seq > processed):
+                # A read can be repeated. A call in a frame that was not processed never reached the device's tools.
+                send.append(call.frame_at(now, again=journal and isinstance(call.frame, WsToolCall)))
+            elif journal:
+                send.append(call.frame_at(now, again=True))
+            elif processed is None:
+                lost.append(call_id)
+        return Reoffered(send, lost)
+
+
+def _id(frame: WsToolCall | WsDataRequest) -> UUID:
+    return frame.call_id if isinstance(frame, WsToolCall) else frame.data_id

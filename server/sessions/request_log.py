@@ -1,0 +1,189 @@
+"""The log of one request: its frames in order, the text of each block as one entry that grows. Pure.
+
+A frame is added here before any socket gets it, so that a lost socket loses nothing. A `Feed` sends from the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, Literal
+from uuid import UUID
+
+from server.requests import RequestFailed
+from streaming.wire import (
+    AnswerFrame,
+    ErrorCode,
+    StreamText,
+    WsBlockOpen,
+    WsFailure,
+    WsPopupDomain,
+    WsRequestResult,
+    WsResultBlock,
+    WsStreamBlock,
+    WsStreamEnd,
+    WsStreamStart,
+    WsStreamText,
+)
+
+LogFrame = WsStreamStart | WsPopupDomain | WsBlockOpen | WsStreamBlock | WsStreamEnd
+"""The frames that are entries of their own."""
+
+_COMPACT_AT: Final = 1024
+_LOOKED_BACK: Final = 64
+
+
+class TextEntry:
+    """A text block, or the next part of one whose text was continued after another block: `before` is the part before.
+
+    `template` makes its frames. `length` is in characters, without `before`.
+    """
+
+    __slots__ = ("_pieces", "before", "length", "template")
+
+    def __init__(self, first: StreamText, before: TextEntry | None) -> None:
+        self.template = first
+        self.before = before
+        self.length = len(first.chunk)
+        self._pieces = [first.chunk]
+
+    def __repr__(self) -> str:
+        return f"<TextEntry block={self.template.block} of {self.length} characters>"
+
+    def append(self, chunk: str) -> None:
+        """Add the next piece of the text."""
+        self._pieces.append(chunk)
+        self.length += len(chunk)
+        if len(self._pieces) >= _COMPACT_AT:
+            self._pieces = ["".join(self._pieces)]
+
+    def piece(self, start: int, limit: int) -> str:
+        """At most `limit` characters from `start`. A short rest is taken from the end, without joining the text."""
+        rest = self.length - start
+        if rest <= limit:
+            taken: list[str] = []
+            for piece in reversed(self._pieces[-_LOOKED_BACK:]):
+                taken.append(piece)
+                rest -= len(piece)
+                if rest <= 0:
+                    text = "".join(reversed(taken))
+                    return text[-rest:] if rest else text
+        self._pieces = ["".join(self._pieces)]
+        return self._pieces[0][start : start + limit]
+
+    def whole(self) -> str:
+        """The text of the block from its beginning."""
+        text = "".join(self._pieces)
+        return text if self.before is None else self.before.whole() + text
+
+    def cut(self, length: int) -> None:
+        """Keep the first `length` characters."""
+        self._pieces = ["".join(self._pieces)[:length]]
+        self.length = length
+
+
+Entry = TextEntry | LogFrame
+
+
+class RequestLog:
+    """The entries of one request. `max_bytes` bounds their size; the end is accepted over the bound."""
+
+    __slots__ = ("_last_text", "_max_bytes", "_texts", "end", "entries", "request_id", "size")
+
+    def __init__(self, request_id: UUID, max_bytes: int) -> None:
+        self.request_id = request_id
+        self.entries: list[Entry] = []
+        self.size = 0
+        """The approximate size of the entries as JSON, in bytes."""
+        self.end: WsStreamEnd | None = None
+        self._max_bytes = max_bytes
+        self._last_text: TextEntry | None = None
+        self._texts: dict[int, TextEntry] = {}
+
+    def __repr__(self) -> str:
+        return f"<RequestLog {self.request_id}: {len(self.entries)} entries, {self.size} bytes>"
+
+    def append(self, frame: AnswerFrame) -> int:
+        """Add a frame. Returns its approximate size in bytes. Raises `RequestFailed` if the log is full."""
+        if isinstance(frame, StreamText):
+            chunk = frame.chunk
+            size = len(chunk) if chunk.isascii() else len(chunk.encode("utf-8", "replace"))
+            if self.size + size > self._max_bytes:
+                self._overflow()
+            self.size += size
+            last = self._last_text
+            if last is not None and last.template.block == frame.block:
+                last.append(chunk)
+            else:
+                self._last_text = entry = TextEntry(frame, self._texts.get(frame.block))
+                self._texts[frame.block] = entry
+                self.entries.append(entry)
+            return size
+        assert isinstance(frame, LogFrame)  # noqa: S101 - an answer has no other frames
+        size = len(frame.model_dump_json())
+        if isinstance(frame, WsStreamEnd):
+            self.end = frame
+        elif self.size + size > self._max_bytes:
+            self._overflow()
+        self.size += size
+        self._last_text = None
+        self.entries.append(frame)
+        return size
+
+    def _overflow(self) -> None:
+        message = f"The answer is larger than the {self._max_bytes} bytes that the server keeps for one request."
+        raise RequestFailed(WsFailure(code=ErrorCode.LOG_OVERFLOW, message=message, retryable=False))
+
+    def cut(self, entries: int, length: int) -> None:
+        """Drop what follows the first `entries` entries and, if the next one is text, its first `length` characters."""
+        kept = self.entries[entries] if entries < len(self.entries) else None
+        if isinstance(kept, TextEntry) and length:
+            kept.cut(length)
+            entries += 1
+        del self.entries[entries:]
+        self._last_text = None
+
+    def result(self, end: WsStreamEnd | None = None) -> WsRequestResult:
+        """The state of the request: the answer so far, or the whole one with its outcome. `end` need not be logged."""
+        agent = domain = None
+        blocks: dict[int, WsResultBlock] = {}
+        for entry in self.entries:
+            match entry:
+                case TextEntry():
+                    block = entry.template.block
+                    blocks[block] = WsResultBlock(block=block, block_type="text", content=well_formed(entry.whole()))
+                case WsStreamBlock(block=block):
+                    blocks[block] = WsResultBlock(block=block, block_type=entry.block_type, data=entry.data)
+                case WsStreamStart():
+                    agent = entry.agent
+                case WsPopupDomain():
+                    domain = entry.domain
+                case WsBlockOpen() | WsStreamEnd():
+                    pass
+        end = end or self.end
+        status: Literal["running", "completed", "failed", "cancelled"] = "running" if end is None else end.status
+        return WsRequestResult(
+            request_id=self.request_id,
+            status=status,
+            finish=None if end is None else end.finish,
+            shown=None if end is None else end.shown,
+            agent=agent,
+            domain=domain,
+            blocks=[blocks[block] for block in sorted(blocks)],
+            mutations=[] if end is None else end.mutations,
+            memory_used=None if end is None else end.memory_used,
+            usage=None if end is None else end.usage,
+            error=None if end is None else end.error,
+        )
+
+    def frames(self) -> Iterator[WsStreamText | LogFrame]:
+        """The whole log as frames, with the text of each entry as one frame."""
+        for entry in self.entries:
+            if isinstance(entry, TextEntry):
+                yield entry.template.with_chunk(entry.piece(0, entry.length)).to_model()
+            else:
+                yield entry
+
+
+def well_formed(text: str) -> str:
+    """`text` with `?` in place of unpaired surrogates, which are not valid in UTF-8."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

@@ -1,0 +1,137 @@
+"""One running request: its task, its log, and the feeds of the sessions that follow it.
+
+The request belongs to the session host's nursery, not to a socket. It ends by finishing, by `cancel`, by its own
+timeout, or with `fail`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol
+from uuid import UUID
+
+import structlog
+import trio
+
+from server.answers import Answer
+from server.requests import ChatInput, RequestRefused, fingerprint
+from server.sessions.feed import Feed
+from server.sessions.outbox import Outbox
+from server.sessions.request_log import RequestLog
+from streaming.wire import AnswerFrame, ErrorCode, ServerFrame, WsError, WsFailure, WsStreamEnd
+
+log = structlog.get_logger(__name__)
+
+_FAULT: Final = WsFailure(
+    code=ErrorCode.INTERNAL, message="The server failed to answer; the fault is logged.", retryable=True
+)
+
+
+class Follower(Protocol):
+    """A session, as a request that it follows sees it."""
+
+    @property
+    def outbox(self) -> Outbox: ...
+
+    def send_control(self, frame: ServerFrame) -> None: ...
+
+
+class RunningRequest:
+    """An accepted request. `run` it once. `owner` is the session that asked; its socket slows the request down."""
+
+    def __init__(self, chat: ChatInput, answer: Answer, owner: Follower, max_log_bytes: int) -> None:
+        self.chat = chat
+        self.fingerprint = fingerprint(chat)
+        self.log = RequestLog(chat.request_id, max_log_bytes)
+        self.owner = owner
+        # Exists before the task runs, so that a `cancel` frame that follows immediately finds it.
+        self._scope = trio.CancelScope()
+        self._answer = answer
+        self._failure: WsFailure | None = None
+        # The owner is the last one.
+        self._feeds: list[tuple[Follower, Feed]] = []
+
+    def __repr__(self) -> str:
+        return f"<RunningRequest {self.chat.request_id} with {len(self._feeds)} feeds>"
+
+    @property
+    def request_id(self) -> UUID:
+        return self.chat.request_id
+
+    def follow(self, follower: Follower, feed: Feed) -> None:
+        """Tell `feed` of every further entry."""
+        self.unfollow(follower)
+        at = len(self._feeds) if follower is self.owner else 0
+        self._feeds.insert(at, (follower, feed))
+
+    def unfollow(self, follower: Follower) -> None:
+        """Tell this session of no further entry. The request runs on."""
+        self._feeds = [(other, feed) for other, feed in self._feeds if other is not follower]
+
+    def followers(self) -> list[Follower]:
+        """The sessions that follow the request."""
+        return [follower for follower, _ in self._feeds]
+
+    def cancel(self) -> None:
+        """The person stopped the answer."""
+        self._scope.cancel()
+
+    def fail(self, failure: WsFailure) -> None:
+        """End the request as failed."""
+        self._failure = self._failure or failure
+        self._scope.cancel()
+
+    async def run(self, ended: Callable[[RunningRequest, WsStreamEnd | None], Awaitable[None]]) -> None:
+        """Answer. Then await `ended` with the end, or with None if the request was refused and nothing ran."""
+        with structlog.contextvars.bound_contextvars(request_id=str(self.request_id)):
+            try:
+                with self._scope:
+                    await self._answer.run(self._emit)
+                if self._scope.cancelled_caught:
+                    if self._failure is not None:
+                        self._answer.fail(self._failure)
+                    else:
+                        self._cut_unsent()
+            except RequestRefused as refused:
+                self._answer.close()
+                await ended(self, None)
+                self._refuse(refused)
+                return
+            # The boundary of one request: a fault ends this request and touches no other.
+            except Exception:
+                log.exception("request_failed", code=ErrorCode.INTERNAL)
+                self._answer.fail(_FAULT)
+            finally:
+                self._answer.close()
+            await ended(self, self._answer.end())
+
+    def push(self, frame: AnswerFrame) -> bool:
+        """Log `frame`, then send or queue it. True: it was sent to the owner directly."""
+        size = self.log.append(frame)
+        sent = False
+        for follower, feed in self._feeds:
+            sent = follower.outbox.pushed(feed, frame, size)
+        return sent
+
+    async def _emit(self, frame: AnswerFrame) -> None:
+        await trio.lowlevel.checkpoint_if_cancelled()
+        # No checkpoint after a direct send: the request waits for its model between two tokens.
+        if self.push(frame):
+            return
+        if self.owner.outbox.full:
+            await self.owner.outbox.wait_for_room()
+        else:
+            await trio.lowlevel.cancel_shielded_checkpoint()
+
+    def _cut_unsent(self) -> None:
+        """The person stopped the answer: drop from the log what no session was sent."""
+        if self._feeds:
+            at, sent = max((feed.at, feed.sent) for _, feed in self._feeds)
+            self.log.cut(at, sent)
+
+    def _refuse(self, refused: RequestRefused) -> None:
+        error = WsError(
+            code=refused.code, message=str(refused), retryable=refused.retryable, request_id=self.request_id
+        )
+        for follower in self.followers():
+            follower.send_control(error)

@@ -1,0 +1,362 @@
+"""One device's session: its requests, its calls and what waits for its client. Sockets attach to it and detach.
+
+A lost socket ends nothing. The session ends when no socket has been attached for the grace time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Final, Protocol
+from uuid import UUID, uuid4
+
+import structlog
+import trio
+
+from server.devices import PendingReplies
+from server.requests import (
+    BLOCK_OPEN,
+    ChatInput,
+    DuplicateRequest,
+    RequestRefused,
+    chat_input,
+    fingerprint,
+)
+from server.sessions.feed import Feed
+from server.sessions.kept import KeptAnswer
+from server.sessions.ledger import Ledger, LedgerFrame
+from server.sessions.outbox import Outbox, OutboxOverflow, Sender
+from server.sessions.running_request import RunningRequest
+from server.sessions.services import SessionServices
+from server.telemetry import LiveSocket, live_socket
+from streaming.wire import (
+    CloseCode,
+    ErrorCode,
+    ServerFrame,
+    WsDataResponse,
+    WsDeviceReady,
+    WsError,
+    WsHomeRequest,
+    WsLimits,
+    WsPopupRequest,
+    WsRequestState,
+    WsResume,
+    WsToolCancel,
+    WsToolResult,
+)
+
+log = structlog.get_logger(__name__)
+
+LEDGER: Final = "ledger"
+"""The feature of a client that keeps a journal of its calls."""
+
+_OTHER_MESSAGE: Final = "This request id belongs to another message; choose a new id."
+_MAX_LOST: Final = 100
+
+
+class View(Sender, Protocol):
+    """An open socket, as the session that it is attached to sees it."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Close the socket with `code`, after it has sent what waits. Only the first call counts."""
+        ...
+
+    def expect_answer(self, frames: int) -> None:
+        """A call was sent to the device: allow this many frames more, beyond the rate limit."""
+        ...
+
+
+class Session:
+    """Implements `server.devices.registry.DeviceLink`, and `Follower` for the requests that it follows."""
+
+    def __init__(self, services: SessionServices, user_id: UUID, device_id: UUID) -> None:
+        self.session_id = uuid4()
+        self.user_id = user_id
+        self.device_id = device_id
+        self.features: frozenset[str] = frozenset()
+        self.tool_replies = PendingReplies[WsToolResult]()
+        self.data_replies = PendingReplies[WsDataResponse]()
+        self.ledger = Ledger()
+        self.outbox = Outbox(self.ledger, services.limits.outbox_bytes)
+        self.grace = trio.CancelScope()
+        """Cancelled when a socket is attached; see `SessionHost`."""
+        # What concurrent requests are counted by. Unlike `session_id`, it never changes.
+        self._source = uuid4()
+        self._services = services
+        self._view: View | None = None
+        self._requests: dict[UUID, RunningRequest] = {}
+        self._feeds: dict[UUID, Feed] = {}
+        # Answers that were dropped before their time, with the reason.
+        self._lost: dict[UUID, str] = {}
+        self._opened_at = trio.current_time()
+        self._draining = False
+        self.ended = False
+
+    def __repr__(self) -> str:
+        state = "attached" if self.attached else "detached"
+        return f"<Session {self.session_id} {state}, {len(self._requests)} requests>"
+
+    # ---- as the registry sees it ------------------------------------------------------------------------------------
+
+    @property
+    def attached(self) -> bool:
+        """Whether the device has a socket now."""
+        return self._view is not None
+
+    @property
+    def queued_bytes(self) -> int:
+        return self.outbox.queued_bytes
+
+    def live(self) -> LiveSocket:
+        """What the session does now, for an operator."""
+        return live_socket(self, self.outbox, self._opened_at, self._requests)
+
+    def send_control(self, frame: ServerFrame) -> None:
+        """Queue a frame that is sent before text. If the control queue is full, the socket is closed with 4008."""
+        if isinstance(frame, LedgerFrame):
+            self.ledger.offer(frame, trio.current_time())
+            if self._view is None:
+                return  # the ledger offers it when a socket is attached
+            self._view.expect_answer(self._frames_per_call())
+        elif isinstance(frame, WsToolCancel):
+            sent = self.ledger.was_sent(frame.call_id)
+            self.ledger.close(frame.call_id)
+            if not sent and (self.outbox.withdraw(frame.call_id) or self._view is None):
+                return  # the device never learns of the call
+        try:
+            self.outbox.put_control(frame)
+        except OutboxOverflow:
+            log.warning("session_control_overflow", session_id=str(self.session_id))
+            self.close(CloseCode.TOO_SLOW, "the client reads too slowly")
+
+    def _frames_per_call(self) -> int:
+        return 2 if LEDGER in self.features else 1
+
+    def close(self, code: int, reason: str) -> None:
+        """Close the socket, if there is one. The session and its requests go on."""
+        if self._view is not None:
+            self._view.close(code, reason)
+
+    def drain(self) -> None:
+        """The server is stopping: close the socket when no request runs."""
+        self._draining = True
+        self.close_if_drained()
+
+    def close_if_drained(self) -> None:
+        """Close the socket if the server is stopping and no request of this session runs."""
+        if self._draining and not self._requests:
+            self.close(CloseCode.DRAINING, "the server is stopping")
+
+    # ---- sockets ----------------------------------------------------------------------------------------------------
+
+    def attach(self, view: View, features: frozenset[str], resume: WsResume | None, kept: Sequence[KeptAnswer]) -> None:
+        """Send to `view` from now on: first `device_ready`, then, if the session is resumed, what the client missed.
+
+        An older socket is closed as replaced. `kept`: the kept answers of this device.
+        """
+        older = self._view
+        self._view = None
+        self.outbox.detach()
+        self.grace.cancel()
+        self.features = features
+        resumed = resume is not None and resume.session_id == self.session_id and self.outbox.can_resume(resume.seq)
+        processed = resume.seq if resume is not None and resumed else None
+        if processed is None:
+            self._renew()
+        else:
+            self.outbox.rewind(processed)
+        outcome = "resumed" if resumed else "new" if resume is None else "lost"
+        self.outbox.attach(view, self._ready(outcome, kept))
+        self._view = view
+        if older is not None:
+            older.close(CloseCode.REPLACED, "this device connected again")
+        self._offer_again(view, processed)
+        for feed in self._feeds.values():
+            if processed is not None:
+                self.outbox.drop(feed)
+                feed.rewind(processed)
+            self.outbox.follow(feed)
+        self.close_if_drained()
+
+    def shows(self, view: View) -> bool:
+        """Whether `view` is the attached socket."""
+        return view is self._view
+
+    def detach(self, view: View) -> bool:
+        """`view` has closed. Returns False if another socket is attached."""
+        if view is not self._view:
+            return False
+        self._view = None
+        self.outbox.detach(view)
+        return True
+
+    def _renew(self) -> None:
+        """The client has nothing of this session: it gets a new id, and follows a request only when it asks for it."""
+        self.session_id = uuid4()
+        self.outbox.forget_sent()
+        for request_id in list(self._feeds):
+            self.unwatch(request_id)
+
+    def _offer_again(self, view: View, processed: int | None) -> None:
+        offered = self.ledger.reoffer(trio.current_time(), processed=processed, journal=LEDGER in self.features)
+        for frame in offered.send:
+            view.expect_answer(self._frames_per_call())
+            self.outbox.put_control(frame)
+        for call_id in offered.lost:
+            self.ledger.close(call_id)
+            self.tool_replies.give_up(call_id)
+
+    def _ready(self, outcome: str, kept: Sequence[KeptAnswer]) -> WsDeviceReady:
+        limits = self._services.limits
+        states = {one: WsRequestState(request_id=one, state="lost", reason=why) for one, why in self._lost.items()}
+        for answer in kept:
+            states[answer.result.request_id] = _state(answer)
+        for request_id in self._requests:
+            states[request_id] = WsRequestState(request_id=request_id, state="running")
+        return WsDeviceReady.model_validate(
+            {
+                "session_id": self.session_id,
+                "user_id": self.user_id,
+                "heartbeat_s": limits.heartbeat_s,
+                "limits": WsLimits(
+                    max_frame_bytes=limits.max_frame_bytes,
+                    max_concurrent_requests=limits.max_concurrent_requests,
+                    max_message_chars=limits.max_message_chars,
+                    resume_grace_s=limits.resume_grace_s,
+                ),
+                "resume": outcome,
+                "requests": list(states.values()),
+            }
+        )
+
+    # ---- requests ---------------------------------------------------------------------------------------------------
+
+    def refuse(self, code: ErrorCode, message: str, request_id: UUID | None = None, *, retryable: bool = False) -> None:
+        """Answer a frame with `error`."""
+        self.send_control(WsError(code=code, message=message, retryable=retryable, request_id=request_id))
+
+    def accept(self, frame: WsHomeRequest | WsPopupRequest) -> None:
+        """Run a request, or attach to the one that has its id."""
+        request_id = frame.request_id or uuid4()
+        block_open = BLOCK_OPEN in self.features
+        chat = chat_input(frame, request_id, self.user_id, self.device_id, block_open=block_open)
+        running = self._services.running.get((self.user_id, request_id))
+        if running is not None:
+            if running.fingerprint == fingerprint(chat):
+                self.follow(running)
+            else:
+                self.refuse(ErrorCode.DUPLICATE_REQUEST, _OTHER_MESSAGE, request_id)
+            return
+        try:
+            answer = self._services.pipeline.accept(chat, source=self._source)
+        except DuplicateRequest as duplicate:
+            self.start(partial(self._send_kept, chat, duplicate), request_id)
+            return
+        except RequestRefused as refused:
+            self.refuse(refused.code, str(refused), request_id, retryable=refused.retryable)
+            return
+        request = RunningRequest(chat, answer, self, self._services.limits.log_bytes)
+        self._requests[request_id] = request
+        self.follow(request)
+        self._services.run(request)
+
+    def follow(self, request: RunningRequest) -> None:
+        """Send the request's frames so far, then its live frames. Starts again if the session follows it already."""
+        self.unwatch(request.request_id)
+        feed = Feed(request.log, block_open=BLOCK_OPEN in self.features)
+        self._feeds[request.request_id] = feed
+        request.follow(self, feed)
+        self.outbox.follow(feed)
+
+    def watch(self, request_id: UUID) -> None:
+        """Follow a request of this user, or send its kept answer."""
+        running = self._services.running.get((self.user_id, request_id))
+        if running is not None:
+            self.follow(running)
+        else:
+            self.start(partial(self._send_result, request_id), request_id)
+
+    def unwatch(self, request_id: UUID) -> None:
+        """Send nothing more of this request."""
+        feed = self._feeds.pop(request_id, None)
+        running = self._services.running.get((self.user_id, request_id))
+        if running is not None:
+            running.unfollow(self)
+        if feed is not None:
+            self.outbox.drop(feed)
+
+    def cancel(self, request_id: UUID) -> None:
+        """The person stopped a request that this device asked."""
+        running = self._requests.get(request_id)
+        if running is None:
+            self.refuse(ErrorCode.UNKNOWN_REQUEST, "No such request is running on this device.", request_id)
+        else:
+            running.cancel()
+
+    def request_ended(self, request: RunningRequest, *, refused: bool) -> None:
+        """A request of this session has ended, and its end is in its log."""
+        self._requests.pop(request.request_id, None)
+        if refused:
+            self._feeds.pop(request.request_id, None)
+        self.close_if_drained()
+
+    def answer_dropped(self, request_id: UUID, *, early: bool) -> None:
+        """The answer of an ended request is no longer kept: a resume can't replay it any more.
+
+        `early`: it was dropped before its time, because too many answers are kept.
+        """
+        if self._feeds.pop(request_id, None) is not None and early:
+            self._lost[request_id] = "the answer is no longer kept"
+            if len(self._lost) > _MAX_LOST:
+                del self._lost[next(iter(self._lost))]
+
+    def expire(self) -> list[RunningRequest]:
+        """No socket came back: the session ends. Returns its requests, which must be ended."""
+        self.ended = True
+        self.tool_replies.device_gone()
+        self.data_replies.device_gone()
+        for request_id in list(self._feeds):
+            if request_id not in self._requests:
+                self.unwatch(request_id)
+        return list(self._requests.values())
+
+    # ---- tasks of frames --------------------------------------------------------------------------------------------
+
+    def start(self, work: Callable[[], Awaitable[None]], request_id: UUID | None = None) -> None:
+        """Run `work` in a task of the server, so that a lost socket does not interrupt it.
+
+        A fault in it answers the frame with `error` and touches nothing else.
+        """
+        self._services.start(self._guarded, work, request_id)
+
+    async def _guarded(self, work: Callable[[], Awaitable[None]], request_id: UUID | None) -> None:
+        try:
+            await work()
+        # The boundary of one frame: a fault answers this frame and ends neither the socket nor any request.
+        except Exception:
+            log.exception("frame_failed", session_id=str(self.session_id))
+            message = "The server failed to answer this frame; the fault is logged."
+            self.refuse(ErrorCode.INTERNAL, message, request_id, retryable=True)
+
+    async def _send_kept(self, chat: ChatInput, duplicate: DuplicateRequest) -> None:
+        kept = await self._services.kept.find(self.user_id, chat.request_id)
+        if kept is None:
+            self.refuse(duplicate.code, str(duplicate), chat.request_id)
+        elif kept.fingerprint != fingerprint(chat):
+            self.refuse(ErrorCode.DUPLICATE_REQUEST, _OTHER_MESSAGE, chat.request_id)
+        else:
+            self.send_control(kept.result)
+
+    async def _send_result(self, request_id: UUID) -> None:
+        kept = await self._services.kept.find(self.user_id, request_id)
+        if kept is None:
+            message = "No such request is running, and no answer of it is kept."
+            self.refuse(ErrorCode.UNKNOWN_REQUEST, message, request_id)
+        else:
+            self.send_control(kept.result)
+
+
+def _state(kept: KeptAnswer) -> WsRequestState:
+    result = kept.result
+    reason = None if result.error is None else result.error.code.value
+    return WsRequestState(request_id=result.request_id, state=result.status, reason=reason)

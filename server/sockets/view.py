@@ -1,0 +1,223 @@
+"""One device socket from `device_ready` to its close: a view of the device's session.
+
+Two tasks serve a socket. The task that opened it reads frames and drives the clocks (heartbeat, token expiry). The
+writer task alone sends. Requests run in the session, so a lost socket ends none. To end a socket, call `close` with a
+close code: the writer sends what waits, and the close frame is sent last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import trio
+
+from server.accounts import Tokens
+from server.sessions import Session, SessionHost
+from server.sockets.clocks import Expiry, Heartbeat, RefreshRefused, keep_time, next_due
+from server.sockets.device_socket import DeviceSocket, SocketClosed
+from server.sockets.handshake import Hello
+from server.sockets.inbound_rate import InboundRate
+from server.sockets.writer import write_frames
+from server.telemetry import Metrics
+from streaming.wire import (
+    ClientFrame,
+    CloseCode,
+    ErrorCode,
+    FrameError,
+    ServerFrame,
+    WsAuthRefresh,
+    WsDeviceHello,
+    decode_client_frame,
+)
+
+_FLUSH_TIMEOUT_S: Final = 2.0
+
+
+class SocketView:
+    """An open socket. Implements `server.sessions.View`. Call `attach`, then `run`."""
+
+    def __init__(
+        self,
+        socket: DeviceSocket,
+        hello: Hello,
+        *,
+        sessions: SessionHost,
+        tokens: Tokens,
+        metrics: Metrics,
+        wall_clock: Callable[[], float],
+    ) -> None:
+        limits = sessions.limits
+        self._socket = socket
+        self._hello: Hello | None = hello
+        self._sessions = sessions
+        self._metrics = metrics
+        self._stall_s = limits.outbox_stall_s
+        self._expiry = Expiry(hello.user, tokens, wall_clock)
+        self._rate = InboundRate(limits.frames_per_s, limits.frames_burst)
+        self._heartbeat = Heartbeat(socket, limits.heartbeat_s)
+        self._session: Session | None = None
+        self._written = trio.Event()
+        self._closing: tuple[int, str] | None = None
+        self._lost = False
+        # Cancels every task of the socket except the writer and the pings.
+        self._nursery: trio.Nursery | None = None
+        self._watching = False
+
+    def __repr__(self) -> str:
+        return f"<SocketView of {self._session}, closing={self._closing}>"
+
+    # ---- as its session sees it -------------------------------------------------------------------------------------
+
+    @property
+    def unsent(self) -> bool:
+        """Whether a part of a frame that `try_send` accepted is not sent yet."""
+        return self._socket.unsent
+
+    def try_send(self, message: bytes) -> bool:
+        """Send one frame, whole or in part, if that needs no waiting. Returns False if nothing was sent."""
+        return self._socket.try_send(message)
+
+    async def flush(self) -> None:
+        """Send the rest of a frame. Raises `server.sockets.device_socket.SocketClosed`."""
+        await self._socket.flush()
+
+    def filled(self) -> None:
+        """The session's outbox is full: close this socket if it stays so without progress."""
+        # While the socket closes, its nursery takes no more tasks.
+        if not self._watching and self._nursery is not None and self._closing is None:
+            self._watching = True
+            self._nursery.start_soon(self._watch_outbox)
+
+    def expect_answer(self, frames: int) -> None:
+        """A call was sent to the device: allow the frames that answer it."""
+        for _ in range(frames):
+            self._rate.expect_answer()
+
+    def close(self, code: int, reason: str) -> None:
+        """Close the socket with `code`. Only the first call counts. The session goes on."""
+        self._closing = self._closing or (code, reason)
+        if self._nursery is not None:
+            self._nursery.cancel_scope.cancel()
+
+    # ---- its life ---------------------------------------------------------------------------------------------------
+
+    async def attach(self) -> Session:
+        """Attach to the session of the device. Its first frame is `device_ready`."""
+        hello, self._hello = self._hello, None
+        if hello is None:
+            raise RuntimeError("a socket attaches once")
+        self._session = await self._sessions.attach(
+            self, hello.user.user_id, hello.device_id, hello.features, hello.resume
+        )
+        return self._session
+
+    async def run(self) -> int:
+        """Serve until the socket closes. Returns the close code, which either side may have sent."""
+        session = self._session
+        if session is None:
+            raise RuntimeError("the socket is not attached")
+        try:
+            await self._run_tasks(session)
+        finally:
+            self._sessions.detach(session, self)
+        code, reason = self._closing or (CloseCode.NORMAL, "")
+        await self._socket.close(code, reason)
+        return code
+
+    async def _run_tasks(self, session: Session) -> None:
+        async with trio.open_nursery() as outer:
+            outer.start_soon(self._write, session)
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                if self._closing is not None:
+                    nursery.cancel_scope.cancel()
+                if session.outbox.full_since is not None:
+                    self.filled()
+                # Pings run in the outer nursery: a cancelled send would break the socket before its close frame.
+                await self._read(session, nursery, pings=outer)
+            self._nursery = None
+            if not self._lost:
+                session.outbox.finish(self)
+                with trio.move_on_after(_FLUSH_TIMEOUT_S):
+                    await self._written.wait()
+            outer.cancel_scope.cancel()
+
+    async def _write(self, session: Session) -> None:
+        try:
+            await write_frames(self._socket, session.outbox, self)
+        except SocketClosed as closed:
+            self._closed(closed)
+        finally:
+            self._written.set()
+
+    def _closed(self, closed: SocketClosed) -> None:
+        self._lost = True
+        self.close(closed.code, closed.reason)
+
+    async def _watch_outbox(self) -> None:
+        """Close the socket if the outbox stays full and the writer takes nothing from it."""
+        session = self._session
+        try:
+            while session is not None and (full_since := session.outbox.full_since) is not None:
+                deadline = full_since + self._stall_s
+                if trio.current_time() >= deadline:
+                    self._metrics.outbox_stalled()
+                    self.close(CloseCode.TOO_SLOW, "the client reads too slowly")
+                    return
+                await trio.sleep_until(deadline)
+        finally:
+            self._watching = False
+
+    # ---- frames in --------------------------------------------------------------------------------------------------
+
+    async def _read(self, session: Session, nursery: trio.Nursery, pings: trio.Nursery) -> None:
+        while not nursery.cancel_scope.cancel_called:
+            text: str | None = None
+            with trio.move_on_at(next_due(self._heartbeat, self._expiry)):
+                try:
+                    text = await self._socket.receive()
+                except SocketClosed as closed:
+                    self._closed(closed)
+                    return
+            if text is not None:
+                self._heartbeat.heard()
+            keep_time(self, self._heartbeat, self._expiry, pings)  # also when the peer never stops sending
+            if text is not None:
+                self._take(session, text)
+
+    def send_control(self, frame: ServerFrame) -> None:
+        """Send a frame that concerns this socket. Does nothing if another socket of the device has replaced it."""
+        if self._session is not None and self._session.shows(self):
+            self._session.send_control(frame)
+
+    def _take(self, session: Session, text: str) -> None:
+        if not session.shows(self) or not self._within_rate(session):
+            return
+        try:
+            frame = decode_client_frame(text)
+        except FrameError as error:
+            self._sessions.frames.refuse(session, error)
+            return
+        self._dispatch(session, frame)
+
+    def _within_rate(self, session: Session) -> bool:
+        verdict = self._rate.take(trio.current_time())
+        if verdict == "close":
+            self.close(CloseCode.POLICY_VIOLATION, "too many frames")
+        elif verdict == "refuse":
+            message = "Too many frames per second; this frame was not read."
+            session.refuse(ErrorCode.RATE_LIMITED, message, retryable=True)
+        return verdict == "read"
+
+    def _dispatch(self, session: Session, frame: ClientFrame) -> None:
+        match frame:
+            case WsAuthRefresh(token=token):
+                try:
+                    self._expiry.refresh(token)
+                except RefreshRefused as refused:
+                    session.refuse(ErrorCode.UNAUTHORIZED, str(refused))
+            case WsDeviceHello():
+                session.refuse(ErrorCode.ALREADY_READY, "This socket has already sent device_hello.")
+            case _:
+                self._sessions.frames.take(session, frame)
