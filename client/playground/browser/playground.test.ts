@@ -437,6 +437,21 @@ it("connects again after a restart of the server", async () => {
   expect(others).toEqual([]);
 });
 
+it("keeps finished answers over a reload, and running ones go on", async () => {
+  await answered("What should I do today?");
+  const running = await ask("Give me an overview");
+  await running.locator(".tsr-text").first().waitFor();
+  await running.and(page.locator('[data-status="running"]')).waitFor();
+  await page.reload();
+  await page.getByRole("article", { name: "What should I do today?" }).getByText("You have").waitFor();
+  const again = page.getByRole("article", { name: "Give me an overview" });
+  await ended(again);
+  const text = await again.locator(".tsr-answer").textContent();
+  const whole = await answered("Give me an overview");
+  expect(text).toBe(await whole.locator(".tsr-answer").textContent());
+  await pictures?.ofPage(page, "playground-after-a-cut");
+});
+
 it("is accessible in the dark theme, after a reload", async () => {
   await page.reload();
   await page.getByRole("status").filter({ hasText: "Connected" }).waitFor();
@@ -450,6 +465,7 @@ it("is accessible in the dark theme, after a reload", async () => {
   await page.reload();
   expect(await page.evaluate(() => getComputedStyle(document.documentElement).colorScheme)).toBe("dark");
   await page.getByLabel("Theme").selectOption("system");
+  await tidy(); // a reload keeps the answers
   for (const message of ["Give me an overview", "How are my projects doing?", "Show the timeline"])
     await ended(await ask(message));
   await pictures?.ofPage(page, "playground");
