@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 
 /** A TCP proxy on loopback that can lose connections, as a network does. */
-export class Proxy {
+export class CuttingProxy {
   readonly #pairs = new Set<readonly [Socket, Socket]>();
 
   private constructor(
@@ -12,12 +12,12 @@ export class Proxy {
   ) {}
 
   /** Forwards to the device socket at `target`. */
-  static async to(target: string): Promise<Proxy> {
+  static async to(target: string): Promise<CuttingProxy> {
     const { hostname, port, pathname } = new URL(target);
     const server = createServer((client) => proxy.#forward(client, connect(Number(port), hostname)));
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
-    const proxy = new Proxy(server, `ws://127.0.0.1:${(server.address() as AddressInfo).port}${pathname}`);
+    const proxy = new CuttingProxy(server, `ws://127.0.0.1:${(server.address() as AddressInfo).port}${pathname}`);
     return proxy;
   }
 

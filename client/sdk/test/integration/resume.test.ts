@@ -11,7 +11,7 @@ import {
   type WsDeviceReady,
 } from "../../src/index.js";
 import { deferred } from "../deferred.js";
-import { Proxy } from "./proxy.js";
+import { CuttingProxy } from "./proxy.js";
 import { RunningServer } from "./server.js";
 import { ServerDevices } from "./server-devices.js";
 import { sampleStore } from "./store.js";
@@ -22,12 +22,12 @@ const OVERVIEW = "Give me an overview";
 const state = mkdtempSync(join(tmpdir(), "tessera-resume-"));
 
 let devices: ServerDevices;
-let proxy: Proxy;
+let proxy: CuttingProxy;
 
 beforeAll(async () => {
   devices = new ServerDevices(new RunningServer(state, { TESSERA_DEMO_PACE_S: "0.002" }));
   await devices.server.start();
-  proxy = await Proxy.to(devices.server.wsUrl);
+  proxy = await CuttingProxy.to(devices.server.wsUrl);
 }, START_MS);
 
 afterEach(() => devices.hangUp());
