@@ -51,7 +51,7 @@ TEXT_HEAD_PREFIX = re.compile(_prefix(_TYPE + _CONTENT))
 
 _NAMES = "|".join(sorted((*CANONICAL, *TYPE_SYNONYMS), key=len, reverse=True))
 _KNOWN = (r"\{", _S, "[\"']", "t", "y", "p", "e", "[\"']", _S, ":", _S, "[\"']")
-BLOCK_START = re.compile(rf"{_whole(_KNOWN)}(?:{'|'.join(CANONICAL)})[\"']", re.IGNORECASE)
+BLOCK_START = re.compile(rf"{_whole(_KNOWN)}(?P<type>{'|'.join(CANONICAL)})[\"']", re.IGNORECASE)
 """`{"type": "NAME"` with a canonical name. Inside a string it shows that the string was never closed."""
 BLOCK_START_PREFIX = re.compile(_prefix((*_KNOWN, _NAME, "[\"']")), re.IGNORECASE)
 
@@ -61,6 +61,8 @@ SIGNED_START = re.compile(
 """A block's start with a member of a block. An element of a block's data hardly ever looks like this."""
 
 BRACKETS = re.compile(rf"(?:\[{_S})*")
+FENCE = re.compile(r"`{3,}|~{3,}")
+"""What opens a code fence. As many of the same character close it."""
 KEY = re.compile(rf"\{{{_S}(?P<key>{_KEY}){_S}:")
 """`{ KEY :`, the key quoted or not: group `key` has its quotes."""
 KEY_PREFIX = re.compile(rf"\{{{_S}(?:(?:{_KEY}){_S}|{_OPEN_KEY})?\Z")

@@ -9,7 +9,7 @@ from typing import Any
 from parser.block_reader import ReadBlock, read_block, too_deep
 from parser.blocks import BlockType
 from parser.events import BlockOpened, BlockReady, BlockRejected, Event, Fault, RejectReason, TextDelta
-from parser.heads import BLOCK_START, SIGNED_START
+from parser.heads import BLOCK_START, FENCE, SIGNED_START
 from parser.limits import Limits
 from parser.object_scanner import ObjectScanner
 from parser.repair import MOST_WORK, repaired, work
@@ -34,7 +34,7 @@ class HeldObjects(FastPath):
     """The state of the parser, and its processing of complete objects."""
 
     __slots__ = (
-        *("_base", "_began", "_carry", "_decoder", "_events", "_fenced", "_held", "_in_prose", "_index", "_kind"),
+        *("_base", "_began", "_carry", "_decoder", "_events", "_fence", "_held", "_in_prose", "_index", "_kind"),
         *("_last", "_layers", "_lead", "_limits", "_mender", "_nested", "_object_at", "_origin", "_reader", "_scanner"),
         *("_size", "_stalled", "_state", "_structure", "_text", "_text_index", "repair_work", "work"),
     )
@@ -55,7 +55,7 @@ class HeldObjects(FastPath):
         self._stalled = False
         # Between blocks.
         self._in_prose = False  # whether the newest block is open prose
-        self._fenced = False  # whether the answer is in a code fence
+        self._fence = ""  # what closes the code fence that is open; empty if none is
         self._layers: list[str] = []  # brackets around the next block; "T" is the object of a text block
         # In an object.
         self._scanner = ObjectScanner()
@@ -90,7 +90,8 @@ class HeldObjects(FastPath):
 
     def _give_back(self, start: int, end: int) -> int:
         """Show text that did not become a block: as prose, or as code if it begins with a fence."""
-        if self._text.startswith("```", start):
+        if fence := FENCE.match(self._text, start, end):
+            self._fence = fence.group()
             self._go(Signal.FENCE)
         elif self._state is not State.PROSE:
             self._go(Signal.WORDS)
@@ -112,8 +113,8 @@ class HeldObjects(FastPath):
 
     def _enter(self, lead: str) -> None:
         """A block begins. `lead` is the text before its brace: a fence and brackets."""
-        if lead[:1] == "`":
-            self._fenced = True
+        if fence := FENCE.match(lead):
+            self._fence = fence.group()
             lead = lead.partition("\n")[2]
         self._layers += ["["] * lead.count("[")
         del self._layers[:-64]
@@ -216,7 +217,9 @@ class HeldObjects(FastPath):
         return at
 
     def _write_foreign(self, source: str) -> None:
-        self._go(Signal.FOREIGN_IN_FENCE if self._lead[:1] == "`" else Signal.FOREIGN)
+        if fence := FENCE.match(self._lead):
+            self._fence = fence.group()
+        self._go(Signal.FOREIGN_IN_FENCE if fence else Signal.FOREIGN)
         self._write_prose(self._lead + source)
 
     def _object_ends(self, at: int) -> int:
@@ -261,7 +264,7 @@ class HeldObjects(FastPath):
                 return True
             return False
         found = texts(value, kind)
-        if found is None:
+        if found is None or (not found and self._origin is State.PROSE):
             return False
         self._enter(self._lead)
         if not found and kind is BlockType.TEXT:

@@ -25,9 +25,10 @@ from parser.structure import Structure
 from parser.vocabulary import FENCES, block_type, known_key
 
 _SPACE = re.compile(r"[ \t\r\n]*")
-_OPENER = re.compile(r"[\[{`]")
-_FENCE = re.compile(r"```[ \t]*(?P<language>[^\s`]*)[^\n`]*\n[ \t\r\n]*")
-_FENCE_PREFIX = re.compile(r"`{1,3}\Z|```[^\n`]*\Z")
+_OPENER = re.compile(r"[\[{`~]")
+_FENCE_LINE = re.compile(r"(?P<fence>`{3,}|~{3,})[ \t]*(?P<language>[^\s`]*)[^\n`]*\n[ \t\r\n]*")
+_FENCE_PREFIX = re.compile(r"(?:`+|~+|(?:`{3,}|~{3,})[^\n`]*)\Z")
+_MARKS = re.compile(r"`+|~+")
 _CODE_SPAN = re.compile(r"(`{1,2})[\[{][^`\n]*\1(?!`)")
 _CODE_SPAN_PREFIX = re.compile(r"`{1,2}[\[{][^`\n]*`?\Z")
 _EMPTY_ARRAY = re.compile(r"\[[ \t\r\n]*\][ \t\r\n]*\Z")
@@ -54,7 +55,7 @@ class Openings(HeldObjects):
         if space and space.end() > position:
             return space.end()
         character = text[position]
-        if character in "[{`":
+        if character in "[{`~":
             return self._opening(position)
         if self._state is State.AFTER:
             if character == ",":
@@ -105,39 +106,50 @@ class Openings(HeldObjects):
         return self._opening(end) if opener else end
 
     def _code(self, position: int) -> int:
-        end = self._text.find("```", position)
+        fence = self._fence
+        end = self._text.find(fence, position)
         if end >= 0:
-            self._write_prose(self._text[position : end + 3])
+            end += len(fence)
+            self._write_prose(self._text[position:end])
+            self._fence = ""
             self._go(Signal.FENCE_END)
-            return end + 3
-        end = len(self._text) if self._last else len(self._text.rstrip("`"))
+            return end
+        end = len(self._text) if self._last else len(self._text.rstrip(fence[0]))
         self._write_prose(self._text[position : max(end, position)])
         return self._stall(max(end, position)) if end < len(self._text) else end
 
     def _opening(self, position: int) -> int:
-        """At a bracket, a brace or a backtick, between blocks or in prose."""
+        """At a bracket, a brace, a backtick or a tilde, between blocks or in prose."""
         text = self._text
-        if text[position] != "`":
+        if text[position] not in "`~":
             return self._brackets(position, position)
-        if self._fenced and text.startswith("```", position):
-            self._fenced = False
+        if self._fence and text.startswith(self._fence, position):
+            position += len(self._fence)
+            self._fence = ""
             self._in_prose = False
             self._go(Signal.FENCE_END)
-            return position + 3
-        fence = _FENCE.match(text, position)
+            return position
+        fence = _FENCE_LINE.match(text, position)
         if fence is None:
             if self._may_wait(position) and (_FENCE_PREFIX.match(text, position) or self._may_be_span(position)):
                 return self._stall(position)
             span = _CODE_SPAN.match(text, position) if self._state is State.PROSE else None
-            ticks = len(text) - position - len(text[position:].lstrip("`"))
-            return self._give_back(position, span.end() if span else position + ticks)
+            marks = span or _MARKS.match(text, position)
+            end = marks.end() if marks else position + 1
+            if text[position] == "`":
+                return self._give_back(position, end)
+            if self._state is not State.PROSE:
+                self._go(Signal.WORDS)
+            self._write_prose(text[position:end])  # tildes open a fence only with a line of their own
+            return end
         if fence.end() - position > self._limits.lookahead_chars:
-            return self._give_back(position, position + 3)
+            return self._give_back(position, fence.end("fence"))
         if fence.end() == len(text) and self._may_wait(position):
             return self._stall(position)
         if fence["language"].strip("{}.").lower() in FENCES and text[fence.end() : fence.end() + 1] in ("[", "{"):
             return self._brackets(position, fence.end())
         self._write_prose(text[position : fence.end()])
+        self._fence = fence["fence"]
         self._go(Signal.FENCE)
         return fence.end()
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from enum import Enum
 
+from parser.blocks import BlockType
 from parser.heads import BLOCK_START, BLOCK_START_PREFIX, MEMBER, MEMBER_PREFIX
 from parser.surrogates import REPLACEMENT
-from parser.vocabulary import known_key
+from parser.vocabulary import MEMBERS, SIGNS, known_key, unquoted
 
 _SIMPLE = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _RUN = {quote: re.compile(rf"[^{quote}\\{{}}]+") for quote in "\"'"}
@@ -21,6 +22,10 @@ _LOW = re.compile(r"\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 _SPACE = re.compile(r"[ \t\r\n]*")
 _CLOSERS = re.compile(r"[}\] \t\r\n]*,?[ \t\r\n]*")
 _STRUCTURE = frozenset(",]}[{`")
+# Members such as `id` that may stand before those that show what a block is.
+_OTHER_MEMBERS = 3
+_SCALAR = re.compile(r'[ \t\r\n]*(?:"[^"\\\n]{0,64}"|[\w.+-]{1,24})')
+_SCALAR_PREFIX = re.compile(r'[ \t\r\n]*(?:"[^"\\\n]{0,64})?\Z')
 
 
 class Verdict(Enum):
@@ -144,13 +149,40 @@ class TextReader:
         member = MEMBER.match(window, at)
         if member is None:
             return Verdict.MORE if not last and MEMBER_PREFIX.match(window, at) else Verdict.TEXT
-        return Verdict.TEXT if self._inner and not known_key(member["key"]) else Verdict.END
+        if self._inner and (self._braces or not known_key(member["key"])):
+            return Verdict.TEXT  # of an object in the text
+        return Verdict.END
 
 
 def _block_start(window: str, at: int, *, last: bool) -> Verdict:
-    if BLOCK_START.match(window, at):
-        return Verdict.END
-    return Verdict.MORE if not last and BLOCK_START_PREFIX.match(window, at) else Verdict.TEXT
+    """Whether a block begins at `at`: `{"type": "NAME"`, and a member of that block after at most a few others.
+
+    An object with a type and no content is an example in the text.
+    """
+    open_end = Verdict.END if last else Verdict.MORE
+    start = BLOCK_START.match(window, at)
+    if start is None:
+        return Verdict.MORE if not last and BLOCK_START_PREFIX.match(window, at) else Verdict.TEXT
+    kind = BlockType(start["type"].lower())
+    at = start.end()
+    for _ in range(_OTHER_MEMBERS + 1):
+        at = _end(_SPACE, window, at)
+        if at == len(window):
+            return open_end
+        if window[at] != ",":
+            return Verdict.TEXT
+        at = _end(_SPACE, window, at + 1)
+        member = MEMBER.match(window, at)
+        if member is None:
+            return open_end if at == len(window) or MEMBER_PREFIX.match(window, at) else Verdict.TEXT
+        key = unquoted(member["key"].rstrip())
+        if key in SIGNS[kind] or key in MEMBERS[kind]:
+            return Verdict.END
+        scalar = _SCALAR.match(window, member.end())
+        if scalar is None:
+            return open_end if _SCALAR_PREFIX.match(window, member.end()) else Verdict.TEXT
+        at = scalar.end()
+    return Verdict.TEXT
 
 
 def _end(pattern: re.Pattern[str], text: str, at: int) -> int:

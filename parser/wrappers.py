@@ -11,6 +11,7 @@ from parser.strings import unescaped
 from parser.vocabulary import ANSWER_KEYS, CONTENT_KEYS, LIST_KEYS, METADATA_KEYS, UNTYPED
 
 _CONTAINERS = ANSWER_KEYS | {"data", "choices", "assistant", "blocks"}
+_TEXT_LISTS = ANSWER_KEYS | {"blocks"}
 _DEEPEST = 8
 _LONE = re.compile(
     r"\{\s*(?P<quote>[\"'])(?P<key>\w{1,64})(?P=quote)\s*:\s*(?P<open>[\"'])(?P<text>.*)(?P=open)\s*\}\s*", re.DOTALL
@@ -65,12 +66,11 @@ def _wrapped(value: Mapping[str, Any], depth: int) -> list[str] | None:
         return None
     found: list[str] = []
     for key, item in members.items():
-        if isinstance(item, list) and len(item) == 1:
-            item = item[0]
-        inner = [item] if isinstance(item, str) and key in ANSWER_KEYS else None
-        if isinstance(item, dict):
-            inner = _wrapped(item, depth + 1)
-        if inner is None:
-            return None
-        found += inner
+        for one in item if isinstance(item, list) and item else [item]:
+            inner = [one] if isinstance(one, str) and key in _TEXT_LISTS else None
+            if isinstance(one, dict):
+                inner = _wrapped(one, depth + 1)
+            if inner is None:
+                return None
+            found += inner
     return found

@@ -137,6 +137,29 @@ CASES: dict[str, tuple[str, list[Any]]] = {
     "the answer is cut": ('[{"type":"text","content":"Hello, wor', ["Hello, wor"]),
     "the answer is cut in braces": ('[{"type":"text","content":"use {x}', ["use {x}"]),
     "the answer is cut after a quote": ('[{"type":"text","content":"say "hi"', ['say "hi']),
+    # an example in the text
+    "a type alone": (text('He wrote {"type":"text"} in code'), ['He wrote {"type":"text"} in code']),
+    "types alone, outside an array": (
+        '{"type":"text","content":"Use {"type":"table"} or {"type": "chart"}, then"}',
+        ['Use {"type":"table"} or {"type": "chart"}, then'],
+    ),
+    "a type with another member": (text('see {"type":"text", "x":1} there'), ['see {"type":"text", "x":1} there']),
+    "a type with other members": (
+        text('see {"type":"chart","id":3,"x":"y","z":null,"w":2,"data":4} there'),
+        ['see {"type":"chart","id":3,"x":"y","z":null,"w":2,"data":4} there'],
+    ),
+    "a type with a container": (text('see {"type":"text", "x":[1]} there'), ['see {"type":"text", "x":[1]} there']),
+    "a type with half a member": (text('see {"type":"table","rows"} there'), ['see {"type":"table","rows"} there']),
+    "a type at the end": (text('He wrote {"type":"text"}'), ['He wrote {"type":"text"}']),
+    "a type in prose": ('He wrote {"type":"text"} in code', ['He wrote {"type":"text"} in code']),
+    "a type and other members, then the next block": (
+        '[{"type":"text","content":"Hello {"type":"text","id":1,"x":"y","content":"you"}]',
+        ["Hello ", "you"],
+    ),
+    "a type alone, then the next block": (
+        '[{"type":"text","content":"see {"type":"text"} there {"type":"table","headers":["a"],"rows":[["x"]]}]',
+        ['see {"type":"text"} there ', TABLE],
+    ),
     # no closing brace
     "no brace after the text": ('[{"type":"text","content":"a",{"type":"text","content":"b"}]', ["a", "b"]),
     "no brace at the end": ('[{"type":"text","content":"a"]', ["a"]),
@@ -173,6 +196,10 @@ CASES: dict[str, tuple[str, list[Any]]] = {
         '{"blocks":[{"type":"table","headers":["a"],"rows":[["x"]]}],"message":"Done"}',
         [TABLE, "Done"],
     ),
+    "blocks and text with a trailing comma": (
+        '{"blocks":[{"type":"text","content":"a"}],"message":"Done",}',
+        ["a", "Done"],
+    ),
     "blocks under any key": ('{"sections":[{"type":"text","content":"a"},{"type":"text","content":"b"}]}', ["a", "b"]),
     "a block under each key": (
         '{"intro":{"type":"text","content":"a"},"main":{"type":"table","headers":["a"],"rows":[["x"]]}}',
@@ -180,6 +207,11 @@ CASES: dict[str, tuple[str, list[Any]]] = {
     ),
     "deep": ('{"data":{"answer":{"blocks":[[{"content":"a","type":"text"}]]}}}', ["a"]),
     "blocks as a string": (r'{"response":"[{\"type\":\"text\",\"content\":\"Hi\"}]"}', ["Hi"]),
+    "two texts": ('{"answer":["Hello","World"]}', ["Hello", "World"]),
+    "two texts as blocks": ('{"blocks": ["Hello", "World"]}', ["Hello", "World"]),
+    "a text and an object": ('{"response":["Hello",{"text":"World"}]}', ["Hello", "World"]),
+    "texts in messages": ('{"choices":[{"text":"a"},{"message":{"content":["b","c"]}}]}', ["a", "b", "c"]),
+    "numbers are no texts": ('{"answer":["Hello",1]}', ['{"answer":["Hello",1]}']),
     "no blocks": ('{"blocks":[]}', []),
     "a wrapper in a fence": ('```json\n{"answer":"Hi"}\n```', ["Hi"]),
     "a wrapper that is cut": ('{"answer":"Hi the', ["Hi the"]),
@@ -209,6 +241,14 @@ CASES: dict[str, tuple[str, list[Any]]] = {
         ['{"properties":{"a":{"type":"text","value":"x"}}}'],
     ),
     "foreign object in prose": ('Send {"title": "x", "n": [1]} now.', ['Send {"title": "x", "n": [1]} now.']),
+    "foreign first key in prose": (
+        'Send {"city":"x","type":"table","headers":["a"],"rows":[["x"]]} now.',
+        ['Send {"city":"x","type":"table","headers":["a"],"rows":[["x"]]} now.'],
+    ),
+    "members in an array": (
+        '[{"a":{"type":"text","content":"x"},"b":{"type":"text","content":"y"}}, "note": "hi"]',
+        ["x", "y", '"note": "hi"]'],
+    ),
     "wrapper in prose is prose": ('It sends {"message": "x"} back.', ['It sends {"message": "x"} back.']),
     "foreign object, then a block": ('{"a":1}\n{"type":"text","content":"b"}', ['{"a":1}\n', "b"]),
     # samples in code
@@ -229,6 +269,33 @@ CASES: dict[str, tuple[str, list[Any]]] = {
         "```json:answer.json\n" + text("Hi") + "\n```",
         ["```json:answer.json\n" + text("Hi") + "\n```"],
     ),
+    "four backticks": ("````json\n" + text("Hi") + "\n````", ["Hi"]),
+    "four backticks without a word": ("````\n" + text("Hi") + "\n````\n", ["Hi"]),
+    "five backticks in prose": ("Here:\n`````json\n" + text("Hi") + "\n`````\nBye", ["Here:\n", "Hi", "Bye"]),
+    "tildes": ("~~~json\n" + text("Hi") + "\n~~~", ["Hi"]),
+    "four tildes, a wrapper": ('~~~~\n{"answer":"Hi"}\n~~~~\n', ["Hi"]),
+    "two fences": (
+        "````json\n" + text("a") + "\n````\n~~~\n" + text("b") + "\n~~~\n",
+        ["a", "b"],
+    ),
+    "a fence in a longer one": (
+        "````md\n```json\n" + text("x") + '\n```\n````\n{"type":"text","content":"b"}',
+        ["````md\n```json\n" + text("x") + "\n```\n````\n", "b"],
+    ),
+    "a sample in four backticks": (
+        '````json\n{"a": 1}\n```\n````\n' + text("b"),
+        ['````json\n{"a": 1}\n```\n````\n', "b"],
+    ),
+    "code in tildes": (
+        '~~~py\n{"type":"text","content":"x"}\n```\n~~~\n' + text("b"),
+        ['~~~py\n{"type":"text","content":"x"}\n```\n~~~\n', "b"],
+    ),
+    "tildes in prose": ("a ~ b ~~c~~ d\n" + text("b"), ["a ~ b ~~c~~ d\n", "b"]),
+    "a fence, then code": (
+        "```json\n" + text("a") + "\n```\n```py\n" + text("x") + "\n```\n" + text("b"),
+        ["a", "```py\n" + text("x") + "\n```\n", "b"],
+    ),
+    "tildes first": ("~5 tasks", ["~5 tasks"]),
     # syntax
     "trailing comma in an object": ('{"type":"table","headers":["a"],"rows":[["x"]],}', [TABLE]),
     "comments": ('{"type":"table", // the table\n"headers":["a"], /* one */ "rows":[["x"]]}', [TABLE]),

@@ -55,6 +55,41 @@ def test_a_table_with_a_fault_of_syntax_is_the_table(table: dict[str, Any], faul
         assert block.repairs == (Repair.SYNTAX,)
 
 
+CHART = '{"type":"chart","chartType":"bar","title":"T","config":{"n":{"label":"N","color":"c"}},'
+
+
+@pytest.mark.parametrize("data", ['[{"s":"a","n":null}]', '[{"s":"a","n":"N/A"},{"s":"b"}]'])
+def test_a_series_without_a_number_is_refused(data: str) -> None:
+    rejected = parse([f'{CHART}"data":{data}}}'])[-1]
+    assert isinstance(rejected, BlockRejected)
+    assert "names no number" in rejected.detail
+
+
+@pytest.mark.parametrize(
+    ("source", "repairs"),
+    [
+        (
+            CHART + '"data":[{"n":"3"}]}',
+            (Repair.NUMBER,),
+        ),
+        ('{"type":"table","headers":["a","b"],"rows":[["x"]]}', (Repair.ROW,)),
+        ('{"type":"table","columns":["a"],"rows":[{"A":1}]}', (Repair.MEMBER_NAME, Repair.ROW)),
+        ('{"type":"entity_ref","entity":"tasks","ids":[1]}', (Repair.ENTITY, Repair.ID)),
+    ],
+)
+def test_each_repair_is_named(source: str, repairs: tuple[Repair, ...]) -> None:
+    block = ready(source)
+    assert block is not None
+    assert block.repairs == repairs
+
+
+def test_a_row_with_a_name_of_no_column_is_not_repaired() -> None:
+    source = '{"type":"table","headers":["a"],"rows":[{"a":1,"other":2}]}'
+    rejected = parse([source])[-1]
+    assert isinstance(rejected, BlockRejected)
+    assert rejected.source == source
+
+
 def leaves(value: Any) -> list[Any]:
     if isinstance(value, dict):
         return [leaf for item in value.values() for leaf in leaves(item)]
