@@ -160,6 +160,7 @@ CASES: dict[str, tuple[str, list[Any]]] = {
         '[{"type":"text","content":"see {"type":"text"} there {"type":"table","headers":["a"],"rows":[["x"]]}]',
         ['see {"type":"text"} there ', TABLE],
     ),
+    "a quotation that looks like a member": (text('say "a", "b": 1} now'), ['say "a", "b": 1} now']),
     # no closing brace
     "no brace after the text": ('[{"type":"text","content":"a",{"type":"text","content":"b"}]', ["a", "b"]),
     "no brace at the end": ('[{"type":"text","content":"a"]', ["a"]),
