@@ -144,6 +144,7 @@ def test_no_block_has_a_number_that_is_not_finite(number: str) -> None:
         ('{"type":"table","headers":["a"],"rows":[["b"]],"config":{"a":1,"b":2}}', Limits(columns=1)),
         ('{"type":"table","headers":["a"],"rows":[["b"]],"data":[1,2,3]}', Limits(points=2)),
         ('{"type":"table","headers":["a"],"rows":[["b"]],"data":[1,{"a":1,"b":2}]}', Limits(columns=1)),
+        ('{"type":"table","headers":["a"],"rows":[["b"]],"x":[[[1]]]}', Limits(depth=3)),
     ],
 )
 def test_a_limit_on_a_member_of_another_block_holds_however_the_text_is_cut(source: str, limits: Limits) -> None:
