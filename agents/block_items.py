@@ -22,7 +22,7 @@ _REASONS: Mapping[str, str] = {
     "deadline": "your device did not answer in time",
     "denied": "you refused to share the items",
     "tool_limit": "this answer has used up its calls to your device",
-    "too_many": "your device has more of these items than can be read at once",
+    "too_many": "your device has more of these items than can be read in one call",
 }
 
 

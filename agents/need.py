@@ -57,7 +57,7 @@ def need_by_words(message: str) -> Need | None:
 def asks_back(answer: str) -> bool:
     """Whether an answer asks the person something, and does not claim that a change was made.
 
-    A polite offer of more help at the end is no question. Only English claims are recognised.
+    A polite offer of more help at the end is not a question. Only English claims are recognised.
     """
     questions = [question[0] for question in _SENTENCE.finditer(answer)]
     return not _CLAIM.search(answer) and any(not _POLITE.search(question) for question in questions)

@@ -73,7 +73,7 @@ class MemoryMiddleware:
         """Commit an exchange. It is enriched in the background.
 
         `recalled`: the texts recalled for the answer (`Recalled.texts`), so that they are not learned again. `at`: when
-        the person said it; None: now. `complete`: the model finished the response by itself. Returns False, and stores
+        the person said it; None: now. `complete`: the model finished the response. Returns False, and stores
         nothing, if this request is stored already, or if memory was erased after `at`.
         """
         stored = await self._episodic.store(

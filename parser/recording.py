@@ -7,7 +7,7 @@ A recording is JSON Lines in UTF-8. The first line is the header, one object:
 `recording` is the version of the format. `contents` says whether the chunks have their text. `started` and `note` may
 be missing; readers ignore members they do not know. Every further line is one chunk, an array of two or three:
 
-    [12500000, "[{\\"type\\":"]        nanoseconds since the start, and the text, as it was received
+    [12500000, "[{\\"type\\":"]        nanoseconds since the start, and the received text
     [12500000, null, 9]              without contents: the number of characters instead
 
 Times never fall. A last line that is not complete, as a crash leaves it, is ignored.
@@ -24,7 +24,7 @@ VERSION = 1
 
 
 class RecordingError(ValueError):
-    """This is no recording, or one of another version. The message names the line."""
+    """This is not a recording, or it has another version. The message names the line."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ def chat_input(
 
 
 def fingerprint(chat: ChatInput) -> bytes:
-    """A digest of what was asked. Two requests with one id are the same request if and only if it is equal."""
+    """A digest of the question. Two requests with one id are the same request if and only if it is equal."""
     scope = None if chat.scope is None else [chat.scope.type, chat.scope.id]
     return hashlib.sha256(json.dumps([chat.mode, chat.message, scope]).encode()).digest()
 

@@ -55,7 +55,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Close:
-    """Close the connection at once, in the middle of the body, or before the head."""
+    """Close the connection immediately, in the middle of the body, or before the head."""
 
 
 @dataclass(frozen=True)

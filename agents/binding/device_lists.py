@@ -53,7 +53,7 @@ def needs_all_items(block: BoundBlock) -> bool:
 
 
 def names_projects(block: BoundBlock) -> bool:
-    """Whether the block shows projects, whose names are items of their own."""
+    """Whether the block shows projects, whose names are separate items."""
     match block:
         case BoundChartBlock(source=source):
             return _PROJECT in (source.group_by, source.split_by)

@@ -29,7 +29,7 @@ _BEGUN: Final = re.compile(r"""<|\[TOOL_CALLS\]|(?:```\w*\s*)?[\[{\s]*"(?:name|t
 _LOOKBACK: Final = 200
 _PIECE: Final = 512
 _MAX_VALUE: Final = 262_144
-"""Characters of a value that are held at most; what is longer is taken as it is."""
+"""Characters of a value that are held at most; a longer value is not examined further."""
 
 
 class WrittenCalls:
@@ -115,7 +115,7 @@ class WrittenCalls:
             shown.append(text)
 
     def _collect(self, pieces: deque[str]) -> bool | None:
-        """Add the next piece to the value; True if the value is whole, else None. What follows it stays in `pieces`."""
+        """Add the next piece to the value; True if the value is whole, else None. The rest stays in `pieces`."""
         if not pieces or self._value is None:
             return None
         piece = pieces.popleft()

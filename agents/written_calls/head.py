@@ -14,7 +14,7 @@ class Verdict(Enum):
     MORE = "more"
     """Not enough text to say."""
     NO = "no"
-    """It is no tool call."""
+    """It is not a tool call."""
     MAYBE = "maybe"
     """Only the whole value can say."""
     CALL = "call"
@@ -30,7 +30,7 @@ _SPACE: Final = re.compile(r"\s*")
 _STRING: Final = re.compile(r'"((?:[^"\\\n]|\\.)*)("?)')
 _SCALAR: Final = re.compile(r"-?[\w.+-]*")
 _MAX_HEAD: Final = 400
-"""Characters in which a head must decide; longer white space or ids are no call."""
+"""Characters in which a head must decide; longer white space or a longer id is not a call."""
 
 
 def judge(text: str, at: int, names: Collection[str]) -> Verdict:

@@ -55,7 +55,7 @@ class Nesting:
 
 
 def calls_in(source: str, names: Collection[str]) -> list[Call] | None:
-    """The calls in the JSON text `source`; None if it is no call of offered tools.
+    """The calls in the JSON text `source`; None if it does not call an offered tool.
 
     If the JSON is broken but names a tool, the call has the broken arguments, so that the model reads what is wrong.
     """

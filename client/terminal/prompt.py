@@ -52,7 +52,7 @@ class Prompt:
         *,
         typed_so_far: Callable[[], str] | None = None,
     ) -> None:
-        """`typed_so_far` returns the unfinished line of a terminal. None: the input is no terminal."""
+        """`typed_so_far` returns the unfinished line of a terminal. None: the input is not a terminal."""
         self._read = read
         self._show = show
         self._typed_so_far = typed_so_far
@@ -87,7 +87,7 @@ class Prompt:
                 self._asking = None
 
     def above(self, print_lines: Callable[[], None]) -> None:
-        """Call `print_lines`. A question that waits is shown again below, with what the person has typed."""
+        """Call `print_lines`. A question that waits is shown again below, with the typed text."""
         if self._asking is None or self._typed_so_far is None:
             print_lines()
             return

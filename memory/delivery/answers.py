@@ -33,7 +33,7 @@ def request_purpose(request_id: UUID) -> str:
 
 @dataclass(frozen=True, slots=True)
 class KeptRequest:
-    """A request that is known. `digest` identifies what was asked; `result` is JSON data.
+    """A request that is known. `digest` identifies the question; `result` is JSON data.
 
     `digest` is None if the user's key was not available at the admission, or memory was erased since. `result` is also
     None while the request runs, and if the result was too large to keep.

@@ -6,7 +6,7 @@ The folder belongs to one database and is shared by all servers of it. Do not ba
     <folder>/unsettled/<user>.<share>       marks a running replacement: the user may have one share too many
 
 The marker is written before the new key's share. It is removed when the old share is destroyed. After a crash it names
-the user whose shares must be cleaned up, so nobody has to look through all shares.
+the user whose shares must be cleaned up, so no task looks through all shares.
 """
 
 from __future__ import annotations

@@ -196,7 +196,7 @@ class UserKeys:
         return [] if self._shares is None else await self._shares.unsettled()
 
     async def settle(self, user_id: UUID, stored: bytes) -> bool:
-        """Destroy the shares that interrupted replacements left beside the user's key `stored`.
+        """Destroy the shares that interrupted replacements left next to the user's key `stored`.
 
         Hold its exclusive lock.
 

@@ -25,7 +25,7 @@ class DeliveryExpiry:
         self._statements = statements
 
     async def run(self) -> None:
-        """Remove expired rows at once and then every minute, until cancelled."""
+        """Remove expired rows immediately and then every minute, until cancelled."""
         while True:
             # Error boundary: a failed removal ends neither the next ones nor the server.
             try:

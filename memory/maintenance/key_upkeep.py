@@ -23,7 +23,7 @@ class KeyUpkeep:
         self._vault = vault
 
     async def run(self) -> None:
-        """Until cancelled: evict expired keys, and `sweep` at once and then every minute."""
+        """Until cancelled: evict expired keys, and `sweep` immediately and then every minute."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._vault.keys.expire)
             while True:

@@ -1,4 +1,4 @@
-"""What was recalled for a message, and the forms in which it is used: for a prompt, for the person, for storing."""
+"""The recalled items for a message, and the forms in which they are used: for a prompt, for the person, for storing."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class KnownPattern:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """One recalled item as it is shown to the person: its tier, and why it was recalled."""
+    """One recalled item as shown to the person: its tier, and why it was recalled."""
 
     id: UUID
     tier: Tier

@@ -33,7 +33,7 @@ class Receipt:
     """Numbers of removed rows by tier; `terms` are rows of the blind index, `answers` kept results of requests, and
     `changes` logged changes of entities."""
     key_before: str | None
-    """None if there was no key, or if it could not be unwrapped."""
+    """None if the user had no key, or if it could not be unwrapped."""
     key_after: str
     backups_unreadable: bool
     """Whether copies of the database are unreadable too, because the key needed a share outside the database and that

@@ -135,7 +135,7 @@ class Forget:
         learned = await connection.execute(
             sql["associative_forget"], {"user_id": user_id, "ids": [row[0] for row in memories]}
         )
-        # The vectors of the next turns include what is forgotten now, so they are made again.
+        # The vectors of the next turns include the forgotten text, so they are computed again.
         episodes = {"user_id": user_id, "ids": list(group.episodes)}
         await connection.execute(sql["associative_unembed_after"], episodes)
         episodic = await connection.execute(sql["episode_forget"], episodes)

@@ -115,7 +115,7 @@ class CoreMemory:
     ) -> None:
         """`update` within a transaction of `Vault.writing`; `source_id` is the episode in which it was stated.
 
-        If it raises one of its own errors, it has written nothing.
+        If it raises one of these errors, it has written nothing.
         """
         check_core_value(key, value)
         at = storable(at)

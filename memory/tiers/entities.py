@@ -1,6 +1,6 @@
 """Entities of a person's device in associative memory.
 
-They are found by words at once, and by vector a little later.
+They are found by words immediately, and by vector a little later.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ _MAX_SUMMARY_PART: Final = 200
 class Exchange:
     """A message, the response to it, the agent that answered, and the texts that were recalled for the answer.
 
-    `complete`: the model finished the response by itself.
+    `complete`: the model finished the response.
     """
 
     message: str
@@ -36,7 +36,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class EpisodeSummary:
-    """The part of an episode that is recalled. `complete`: the model finished the response by itself."""
+    """The part of an episode that is recalled. `complete`: the model finished the response."""
 
     id: UUID
     conversation_id: str | None

@@ -107,7 +107,7 @@ def _names(episodes: Sequence[EpisodeFacts]) -> Iterable[Pattern]:
 def names_in(text: str) -> frozenset[str]:
     """Capitalised words: people, projects, places.
 
-    The first word of a sentence is skipped, as it is always capitalised.
+    The first word of a sentence is skipped, because it is always capitalised.
     """
     found = set()
     for fragment in fragments_of(text):

@@ -127,7 +127,7 @@ class OrderedFrames:
 
 @asynccontextmanager
 async def open_ordered_frames(emit: Emit, fetch: Fetch) -> AsyncGenerator[OrderedFrames, None]:
-    """Raises an exception of the body or of `emit` as it is, not in a group; blocks that still wait are given up."""
+    """Raises an exception of the body or of `emit` directly, not in a group; blocks that still wait are abandoned."""
     failed: Exception | None = None
     async with trio.open_nursery() as nursery:
         frames = OrderedFrames(nursery, emit, fetch)

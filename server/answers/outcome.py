@@ -29,7 +29,7 @@ def shows_nothing(turn: Turn, shown: int) -> bool:
 def failure_of(turn: Turn, shown: int) -> WsFailure | None:
     """Why the answer of `shown` blocks is not complete; None if it is.
 
-    It is complete if the model finished by itself and a block was shown, or if something was changed.
+    It is complete if the model finished without being cut and a block was shown, or if something was changed.
     """
     if turn.mutations:
         return None

@@ -49,7 +49,7 @@ class AnswerMemory(Protocol):
         """Store the user's earlier changes, then the exchange. On return they are on disk, or a failure is logged.
 
         An exchange that was asked at `asked_at` is not stored if the user's memory was erased after that. `complete`:
-        the model finished the response by itself.
+        the model finished the response.
         """
         ...
 

@@ -65,7 +65,7 @@ class _Waiting:
 
 @dataclass(slots=True)
 class _UserQueue:
-    """One user's queued changes, oldest first. `done` of `taken` changes are stored or given up."""
+    """One user's queued changes, oldest first. `done` of `taken` changes are stored or abandoned."""
 
     waiting: deque[_Waiting] = field(default_factory=deque)
     size: int = 0
@@ -160,7 +160,7 @@ class EntityChanges:
             await trio.sleep_forever()
 
     async def written(self, user_id: UUID) -> None:
-        """Wait until all changes of this user that are queued now are stored or given up."""
+        """Wait until all changes of this user that are queued now are stored or abandoned."""
         queue = self._queues.get(user_id)
         if queue is not None:
             target = queue.taken

@@ -32,7 +32,7 @@ class TextAnswerBlock(BaseModel):
 
 
 class DataAnswerBlock(BaseModel):
-    """A block that arrived in one frame; the fields of its data are beside `block` and `type`."""
+    """A block that arrived in one frame; the fields of its data are next to `block` and `type`."""
 
     model_config = ConfigDict(extra="allow")
 

@@ -82,7 +82,7 @@ class ErrorBody(BaseModel):
 
 
 class ChatErrorBody(ErrorBody):
-    """An accepted chat request that did not complete, with what it had shown and changed, and its token usage."""
+    """An accepted chat request that did not complete, with its blocks, its changes, and its token usage."""
 
     request_id: UUID
     blocks: Optional[list[AnswerBlock]] = None

@@ -102,7 +102,7 @@ class Feed:
         self._replay_before = len(self.log.entries)
 
     def unsent_bytes(self) -> int:
-        """The approximate size of what is not sent: that of the whole log if nothing was sent."""
+        """The approximate size of the unsent entries: that of the whole log if nothing was sent."""
         if not self.pending:
             return 0
         if self.at == 0 and self.sent == 0:

@@ -36,7 +36,7 @@ class OpenCall:
 
 @dataclass(frozen=True, slots=True)
 class Reoffered:
-    """What is sent to a socket that is attached, and the calls whose outcome the device can't tell any more."""
+    """The frames for a newly attached socket, and the calls whose outcome the device can't tell any more."""
 
     send: list[WsToolCall | WsDataRequest]
     lost: list[UUID]

@@ -106,7 +106,7 @@ class Outbox:
 
     @property
     def queued_bytes(self) -> int:
-        """The approximate size of what waits in feeds, in bytes of JSON."""
+        """The approximate size of the unsent entries in feeds, in bytes of JSON."""
         return self._bytes
 
     @property

@@ -26,7 +26,7 @@ from streaming.wire import (
 )
 
 LogFrame = WsStreamStart | WsPopupDomain | WsBlockOpen | WsStreamBlock | WsStreamEnd
-"""The frames that are entries of their own."""
+"""The frames that are separate entries."""
 
 _COMPACT_AT: Final = 1024
 _LOOKED_BACK: Final = 64
@@ -134,7 +134,7 @@ class RequestLog:
         raise RequestFailed(WsFailure(code=ErrorCode.LOG_OVERFLOW, message=message, retryable=False))
 
     def cut(self, entries: int, length: int) -> None:
-        """Drop what follows the first `entries` entries and, if the next one is text, its first `length` characters."""
+        """Keep the first `entries` entries only and, if the next one is text, its first `length` characters."""
         kept = self.entries[entries] if entries < len(self.entries) else None
         if isinstance(kept, TextEntry) and length:
             kept.cut(length)

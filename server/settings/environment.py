@@ -1,4 +1,4 @@
-"""Reads the settings from `TESSERA_*` environment variables, and reports all mistakes at once."""
+"""Reads the settings from `TESSERA_*` environment variables, and reports all mistakes together."""
 
 from __future__ import annotations
 

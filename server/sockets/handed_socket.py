@@ -152,7 +152,7 @@ async def _serve(stream: ByteStream, make_socket: Callable[[FrameStream, str], H
 async def hand_over(stream: ByteStream, device_socket: DeviceSocket, device: VerifiedDevice) -> int | None:
     """In the process that accepted the socket: let the other process serve it until it closes. Closes the stream.
 
-    Returns the close code. None if the other process does not take it: then the socket is as it was.
+    Returns the close code. None if the other process does not take it: then the socket is unchanged.
     """
     try:
         identity = device.model_dump_json().encode()

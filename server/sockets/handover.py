@@ -78,7 +78,7 @@ class Handover:
     async def hand_over(self, server_id: UUID, device_socket: DeviceSocket, device: VerifiedDevice) -> int | None:
         """Let the process `server_id` serve the socket until it closes. Returns the close code.
 
-        None if that process can't be reached or does not answer: then the socket is as it was.
+        None if that process can't be reached or does not answer: then the socket is unchanged.
         """
         if self._folder is not None:
             try:

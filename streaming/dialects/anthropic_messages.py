@@ -252,7 +252,7 @@ class AnthropicMessagesDecoder(JsonPayloadDecoder):
         if not isinstance(delta, dict) or not isinstance(reason, str):
             return
         if reason == "refusal" and not self._answered and isinstance(details := delta.get("stop_details"), dict):
-            # There is no answer, so the person reads the reason.
+            # The answer is empty, so the person reads the reason.
             self._add_text(details.get("explanation"))
         for index in list(self._tools):
             self._close_block(index)

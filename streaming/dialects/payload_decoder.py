@@ -205,7 +205,7 @@ class JsonPayloadDecoder(ABC):
         self.complete = True
 
     def _flush(self, *, cut: bool) -> None:
-        """Add what was held back, before the answer ends; `cut` if the model did not stop by itself.
+        """Add what was held back, before the answer ends; `cut` if the model did not finish.
 
         First halves of surrogate pairs whose second half did not come become U+FFFD.
         """
@@ -219,7 +219,7 @@ class JsonPayloadDecoder(ABC):
 def _is_bare_error(payload: dict[str, Any]) -> bool:
     if not payload.keys() <= _BARE_ERROR_KEYS or not ("detail" in payload or isinstance(payload.get("message"), str)):
         return False
-    # An event of a type that is not known here is no error.
+    # An event of a type that is not known here is not an error.
     return "type" not in payload or payload.get("object") == "error"
 
 

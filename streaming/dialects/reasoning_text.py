@@ -114,7 +114,7 @@ class ReasoningText:
         return pieces
 
     def close(self, *, cut: bool = False) -> list[Piece]:
-        """The text that was held back, after the text ended; `cut` if it ended before the model stopped by itself."""
+        """The text that was held back, after the text ended; `cut` if it ended before the model finished."""
         held, self._held = self._held, ""
         state, self._state = self._state, "answer"
         match state:
@@ -169,7 +169,7 @@ class ReasoningText:
         return text
 
     def _go_on(self, text: str) -> str | None:
-        """Read on after a closing tag: another tag may follow at once."""
+        """Read on after a closing tag: another tag may follow immediately."""
         tag = _opening(text, (*_TAGS, *_HEADS))
         if not text or tag is None:
             self._held = text

@@ -31,7 +31,7 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A request as it is sent: httpx's request, with the target and headers that a proxy on the way requires."""
+    """A request in its sent form: httpx's request, with the target and headers that a proxy on the way requires."""
 
     method: bytes
     target: bytes

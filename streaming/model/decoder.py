@@ -90,7 +90,7 @@ class ResponseDecoder:
         return deltas + self._payloads.close()
 
     def _begin(self, chunk: bytes) -> list[Delta]:
-        """Read bytes of a body that is no event stream, or whose first byte has not come yet."""
+        """Read bytes of a body that is not an event stream, or whose first byte has not come yet."""
         self._document += chunk
         if self._is_document:
             return []

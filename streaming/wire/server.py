@@ -90,7 +90,7 @@ AnswerFinish = Literal["stop", "length", "content_filter", "tool_limit"]
 
 _FINISH: Any = Field(
     default=None,
-    description="Why the model's answer ended: by itself, at its token limit, by a content filter, or because the "
+    description="Why the model's answer ended: the model finished, its token limit, a content filter, or because the "
     "request may make no more tool calls. Left out if the answer did not end. Other than stop: tell the person "
     "that the answer may be incomplete.",
 )

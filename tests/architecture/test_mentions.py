@@ -51,7 +51,7 @@ def prose(path: Path) -> str:
 
 
 def missing_paths(text: str) -> set[str]:
-    """The paths in `text` that do not exist. A `*` stands for any name."""
+    """The paths in `text` that do not exist. A `*` matches any name."""
     paths = {found.rstrip("./-") for found in _PATH.findall(text)}
     return {path for path in paths if not _ABSENT.match(path) and not any(ROOT.glob(path))}
 

@@ -1,4 +1,4 @@
-"""A replay of an answer shows only what is new, whatever was shown before."""
+"""A replay of an answer shows only new parts, also if much was shown before."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ async def test_a_preference_that_is_not_set_says_why(pool: Pool) -> None:
     await core.update(ann, "k0", "anew", late)
     context = await memories.context(ann, "x")
     assert context["core"] == {f"k{number}": number for number in range(1, MAX_VALUES)} | {"k0": "anew"}
-    # There is no room for learned preferences either, and that delays nothing.
+    # The store has no room for learned preferences either, and that delays nothing.
     await memories.tell(ann, "Call me Ann. My sister Clara moved to Lisbon.")
     assert len((await memories.context(ann, "Clara"))["associative"]) == 1
 

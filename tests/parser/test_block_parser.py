@@ -1,4 +1,4 @@
-"""What comes out for what goes in: one table, each case fed whole, by character and at every split."""
+"""Inputs and their events: one table, each case fed whole, by character and at every split."""
 
 from __future__ import annotations
 

@@ -164,7 +164,7 @@ CASES: dict[str, tuple[str, list[Any]]] = {
     # no closing brace
     "no brace after the text": ('[{"type":"text","content":"a",{"type":"text","content":"b"}]', ["a", "b"]),
     "no brace at the end": ('[{"type":"text","content":"a"]', ["a"]),
-    # what is no member after all
+    # text that turns out not to be a member
     "a quote, a comma and prose": (text('Hello", "world": it\'s me'), ['Hello", "world": it\'s me']),
     # names of types
     "shouted type": ('[{"type":"TEXT","content":"Hi"},{"type":"Table","headers":["a"],"rows":[["x"]]}]', ["Hi", TABLE]),
@@ -220,7 +220,7 @@ CASES: dict[str, tuple[str, list[Any]]] = {
     "encoded wrapper": (r'"{\"blocks\":[{\"type\":\"text\",\"content\":\"a \\\"b\\\"\"}]}"', ['a "b"']),
     "encoded with line breaks": (r'"[\n  {\"type\": \"text\", \"content\": \"a\"}\n]"', ["a"]),
     "encoded, cut": (r'"[{\"type\":\"text\",\"content\":\"so f', ["so f"]),
-    "a quotation is no encoded answer": ('"Groceries" is open', ['"Groceries" is open']),
+    "a quotation is not an encoded answer": ('"Groceries" is open', ['"Groceries" is open']),
     # what is not for us
     "foreign object": ('{"city":"Paris","zip":75001}', ['{"city":"Paris","zip":75001}']),
     "foreign object without a bracket, then a block": (

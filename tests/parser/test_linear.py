@@ -9,7 +9,7 @@ from parser.repair import MOST_WORK, work
 
 TEXT = '{"type":"text","content":"b"}'
 INPUTS = {
-    # what is repeated, what is in front of it, what is after it
+    # the repeated part, the part before it, the part after it
     "content before type": ("word ", '{"content":"', '","type":"text"}'),
     "data before type": ('{"a":1},', '{"data":[', '{"a":1}],"type":"chart"}'),
     "broken blocks": ('{"type":"table","headers":["a",],"rows":[["x"],]},', "[", "]"),

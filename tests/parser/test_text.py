@@ -12,7 +12,7 @@ from parser import BlockOpened, BlockReady, BlockRejected, TextDelta
 from tests.parser.documents import chunked
 from tests.parser.feeding import parse
 
-# Words that can be told apart wherever they come out.
+# Words that can be distinguished wherever they come out.
 marks = st.integers(0, 10**6).map(lambda number: f"w{number:07}")
 joints = st.sampled_from(
     (

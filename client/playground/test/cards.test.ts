@@ -60,7 +60,7 @@ describe("the cards", () => {
     expect(answer.listeners.size).toBe(1);
   });
 
-  it("are stored at once when the page closes, with errors and items", () => {
+  it("are stored immediately when the page closes, with errors and items", () => {
     const error = new TesseraError("model_timeout", "The model was too slow.", { retryable: true });
     const snapshot: AnswerSnapshot = { ...newSnapshot("r1"), status: "failed", error };
     const on = { entity: "note", item: { id: "n1", title: "Paper" } } as const;

@@ -160,7 +160,7 @@ it.each([
   expect(screen.getByRole("status").className).toBe("tsr-outcome");
 });
 
-it("says what was cut in the server's words, and nothing about an answer that ended by itself", () => {
+it("says what was cut in the server's words, and nothing about an answer that the model finished", () => {
   const answer = new Script();
   render(<Answer request={answer} />);
   answer.change({ status: "failed", error: new TesseraError("answer_cut", "The answer is incomplete.") });

@@ -41,7 +41,7 @@ const UNREADABLE: ReadonlySet<string> = new Set(["invalid_frame", "unknown_type"
 export class Requests {
   readonly #running = new Map<string, Running>();
 
-  /** `send` throws `TesseraError` when there is no connection. */
+  /** `send` throws `TesseraError` without a connection. */
   constructor(private readonly send: (frame: ClientFrame) => void) {}
 
   /** Whether a frame of an answer is expected. */
@@ -208,7 +208,7 @@ export class Requests {
     try {
       this.send(frame);
     } catch {
-      // There is no connection. `connected` sends what is needed then.
+      // Without a connection, `connected` sends what is needed then.
     }
   }
 

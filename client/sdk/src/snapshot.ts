@@ -41,7 +41,7 @@ export interface AnswerSnapshot {
   readonly memoryUsed: readonly WsMemoryUsed[];
   readonly usage: WsUsage | null;
   /**
-   * Why the model's answer ended: `stop` (by itself), `length` (its limit of tokens), `content_filter`, or `tool_limit`
+   * Why the model's answer ended: `stop` (the model finished), `length` (its limit of tokens), `content_filter`, or `tool_limit`
    * (the request may make no more tool calls). Other than `stop`: tell the person that the answer may be incomplete.
    */
   readonly finish?: WsStreamEnd["finish"] | null;

@@ -22,7 +22,7 @@ RESULT = {"status": "completed", "blocks": [{"block": 0, "content": "Pay the ren
 
 
 class Requests:
-    """The kept answers of one person, with the same values for what a test is not about."""
+    """The kept answers of one person, with fixed values for everything that a test does not check."""
 
     def __init__(self, memories: Memories, user_id: UUID) -> None:
         self.answers = KeptAnswers(memories.vault)

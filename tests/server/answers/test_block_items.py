@@ -180,7 +180,7 @@ async def test_too_many_items_are_not_counted_wrongly(database: str) -> None:
     async with open_tessera(database) as tessera, tessera.device(tools=Recorded({"task": many}).table()) as device:
         answer = await ask(tessera, device, CHART)
         assert answer.blocks == []
-        assert "more of these items than can be read at once" in answer.text
+        assert "more of these items than can be read in one call" in answer.text
 
 
 async def test_the_lists_of_blocks_count_as_tool_calls(database: str) -> None:

@@ -1,4 +1,4 @@
-"""An invalid reply of a device ends the server's call at once, and the error frame names what it was about."""
+"""An invalid reply of a device ends the server's call immediately, and the error frame names what it was about."""
 
 from __future__ import annotations
 

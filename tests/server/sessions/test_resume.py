@@ -1,4 +1,4 @@
-"""Sessions and their sockets: resume, lost, new, the grace time, two sockets at once, watching, and kept answers."""
+"""Sessions and their sockets: resume, lost, new, the grace time, two sockets together, watching, and kept answers."""
 
 from __future__ import annotations
 

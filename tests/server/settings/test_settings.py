@@ -1,4 +1,4 @@
-"""Settings from the environment: all mistakes are reported at once, by name and without values."""
+"""Settings from the environment: all mistakes are reported together, by name and without values."""
 
 from __future__ import annotations
 

@@ -219,7 +219,7 @@ async def test_forgotten_and_erased_things_stay_away(stored: Stored) -> None:
         await middleware.enrichment.run_once()
         assert FORGOTTEN not in await texts()
         assert "task-2" not in str(await parts.memories.records(ada))
-        # The tombstone holds back what was said before it, but not what is said again today.
+        # The tombstone rejects statements made before it, but not those made again today.
         await parts.memories.tell(ada, FORGOTTEN, "Noted.")
         assert FORGOTTEN in await texts()
         # The dump was made in 2026: CARL erased all that he had said in 2025.

@@ -62,7 +62,7 @@ def home(tokens: Sequence[str]) -> tuple[list[tuple[Any, ...]], HomeFormatter]:
     frames = [frame for token in tokens for frame in formatter.feed(token)] + formatter.close()
     answer: list[tuple[Any, ...]] = []
     for frame in frames:
-        assert not isinstance(frame, UnfetchedBlock), "every block can be computed at once"
+        assert not isinstance(frame, UnfetchedBlock), "every block can be computed immediately"
         assert frame.request_id == REQUEST
         if isinstance(frame, WsStreamBlock):
             answer.append((frame.block, frame.block_type, json.loads(frame.model_dump_json())["data"]))

@@ -130,7 +130,7 @@ def test_cut_and_broken_streams(name: str, last: Delta | str | None) -> None:
             assert delta.code == last
 
 
-# ---- bodies that are no event stream -------------------------------------------------------------------------------
+# ---- bodies that are not event streams -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

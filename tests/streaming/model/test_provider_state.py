@@ -101,7 +101,7 @@ CASES = {
         SIGNATURE,
         name="gemini-3-flash",
     ),
-    "gemini over OpenAI's API, in a piece of its own": Case(
+    "gemini over OpenAI's API, in a separate piece": Case(
         chat(opened("function-call-1"), {"tool_calls": [{"extra_content": SIGNATURE}]}),
         lambda body: assistant(body)["tool_calls"][0].get("extra_content"),
         SIGNATURE,

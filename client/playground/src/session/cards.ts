@@ -12,7 +12,7 @@ export interface Asked {
   readonly answer: CardAnswer;
 }
 
-/** A request as it is stored: with the answer that the page has shown. */
+/** A stored request: with the answer that the page has shown. */
 export interface StoredCard {
   readonly message: string;
   readonly on?: Asked["on"];

@@ -1,5 +1,5 @@
 // Generated from docs/protocol/schema.json by `make schema`; not for editing.
-// sha256 of that file: 3afa7745bca77dc5e5d6ac89414301288686d3eeebaa6892310a86d3b810b2cc
+// sha256 of that file: 0703a91c3afb4912a2315ca6bdf34be85da3f6a6ebda2b39f9fbe0fc833ef6b0
 
 /**
  * The shadcn/ui chart components of the client.
@@ -461,7 +461,7 @@ export interface WsStreamEnd {
   request_id: string;
   status: "completed" | "cancelled" | "failed";
   /**
-   * Why the model's answer ended: by itself, at its token limit, by a content filter, or because the request may make no more tool calls. Left out if the answer did not end. Other than stop: tell the person that the answer may be incomplete.
+   * Why the model's answer ended: the model finished, its token limit, a content filter, or because the request may make no more tool calls. Left out if the answer did not end. Other than stop: tell the person that the answer may be incomplete.
    */
   finish?: "stop" | "length" | "content_filter" | "tool_limit";
   /**
@@ -520,7 +520,7 @@ export interface WsRequestResult {
   agent?: string;
   domain?: "tasks" | "checkpoints" | "notes" | "projects";
   /**
-   * Why the model's answer ended: by itself, at its token limit, by a content filter, or because the request may make no more tool calls. Left out if the answer did not end. Other than stop: tell the person that the answer may be incomplete.
+   * Why the model's answer ended: the model finished, its token limit, a content filter, or because the request may make no more tool calls. Left out if the answer did not end. Other than stop: tell the person that the answer may be incomplete.
    */
   finish?: "stop" | "length" | "content_filter" | "tool_limit";
   /**

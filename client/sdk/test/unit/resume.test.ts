@@ -143,7 +143,7 @@ describe("a lost connection", () => {
     expect(await answer).toMatchObject({ blocks: [{ text: "Good evening" }], mutations: [{ id: "t1" }] });
   });
 
-  test("a request that ended with its server fails with what it had changed", async () => {
+  test("a request that ended with its server fails and lists its changes", async () => {
     const { client, peer, answer, id } = await begun();
     const next = await cut(client, peer);
     const state = { request_id: id, state: "failed", reason: "server_lost" };
