@@ -54,7 +54,11 @@ class Feed:
             self.at = at
             self.sent = 0
         self.sent += length
-        self._mark(seq)
+        seqs = self.seqs
+        if len(seqs) == at + 1:  # as in `_mark`: this runs per token
+            seqs[-1] = seq
+        else:
+            self._mark(seq)
 
     def next(self, seq: int) -> AnswerFrame | None:
         """The next frame, which counts as sent with `seq`. None if everything was sent."""

@@ -35,6 +35,7 @@ from streaming.wire import (
     ServerFrame,
     WsDataResponse,
     WsDeviceReady,
+    WsDraining,
     WsError,
     WsHomeRequest,
     WsLimits,
@@ -52,6 +53,9 @@ LEDGER: Final = "ledger"
 
 _OTHER_MESSAGE: Final = "This request id belongs to another message; choose a new id."
 _MAX_LOST: Final = 100
+# One process does about a thousand handshakes a second; half of that is left to running answers.
+_LEAST_SPREAD_MS: Final = 1000
+_SPREAD_MS_PER_DEVICE: Final = 2
 
 
 class View(Sender, Protocol):
@@ -139,6 +143,10 @@ class Session:
 
     def drain(self) -> None:
         """The server is stopping: close the socket when no request runs."""
+        if self._view is not None and not self._draining:
+            # The ids of sessions are random, so devices come back spread over this time.
+            spread_ms = max(_LEAST_SPREAD_MS, len(self._services.registry) * _SPREAD_MS_PER_DEVICE)
+            self.send_control(WsDraining(retry_after_ms=self.session_id.int % spread_ms))
         self._draining = True
         self.close_if_drained()
 

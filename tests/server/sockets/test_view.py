@@ -551,6 +551,9 @@ async def test_draining_lets_a_request_finish_and_takes_no_other() -> None:
         await idle.rest()
         assert idle.closed_with is not None
         assert idle.closed_with[0] == CloseCode.DRAINING
+        told = await busy.hear()
+        assert told["type"] == "draining"
+        assert 0 <= told["retry_after_ms"] < 1000
         await busy.say(type="home_request", message="one more")
         assert (await busy.hear())["code"] == "server_draining"
         go_on.set()
