@@ -15,6 +15,7 @@ from server.accounts import Accounts, Tokens
 from server.answers import AnswerPipeline
 from server.changes import ChangeDelivery
 from server.devices import DeviceRegistry, ToolTimeouts
+from server.kept import KeptRequests, every_other_server_is_gone
 from server.memory_service import MemoryService
 from server.models import OpenModels, TokenSpending, TokenSpendTable
 from server.peers import Overview
@@ -75,6 +76,13 @@ def compose(
     spending = TokenSpending(
         settings.max_tokens_per_user_day, time.time, TokenSpendTable(database.pool, statements), metrics
     )
+    kept = KeptRequests(
+        memory.answers,
+        metrics,
+        keep_s=settings.answer_keep_s,
+        server_id=relay.server_id if relay is not None else None,
+        server_lost=relay.is_lost if relay is not None else every_other_server_is_gone,
+    )
     pipeline = AnswerPipeline(
         Orchestrator(
             _recorded(models.models, settings),
@@ -103,7 +111,7 @@ def compose(
         wall_clock=time.time,
         spending=spending,
         memory=memory_service,
-        claims=relay,
+        claims=kept,
         trace=exporter.export if exporter is not None else None,
     )
     sessions = SessionHost(
@@ -122,6 +130,8 @@ def compose(
             log_bytes=settings.answer_log_bytes,
         ),
         answer_keep_s=settings.answer_keep_s,
+        store=kept,
+        changes=changes,
     )
     gate = DeviceGate(
         accounts=accounts,
@@ -144,7 +154,7 @@ def compose(
         tokens=tokens,
         metrics=metrics,
         readiness=ReadinessChecks({"database": database.fault, "model": models.fault}),
-        chat=pipeline,
+        chat=sessions.rest,
         requests=sessions,
         memory=memory,
         overview=overview,

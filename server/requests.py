@@ -119,15 +119,22 @@ class DuplicateRequest(RequestRefused):
 class RequestClaims(Protocol):
     """The request ids that are in use at any server of the database. The methods raise nothing but `Cancelled`."""
 
-    async def claim(self, user_id: UUID, request_id: UUID, ttl_s: float) -> Literal["claimed", "taken", "unknown"]:
-        """Take a user's request id into use at every server for `ttl_s` seconds.
+    async def claim(self, chat: ChatInput, ttl_s: float) -> Literal["claimed", "taken", "unknown"]:
+        """Take a request's id into use at every server, for at most `ttl_s` seconds.
 
-        `taken`: a server has it. `unknown`: the database did not answer.
+        `taken`: it is known already. `unknown`: the database did not answer.
         """
         ...
 
-    async def release(self, user_id: UUID, request_id: UUID) -> None:
-        """Give back an id for which `claim` returned `claimed`: nothing ran under it."""
+    async def release(self, chat: ChatInput) -> None:
+        """Give back an id for which `claim` did not return `taken`: nothing ran under it."""
+        ...
+
+    async def changing(self, chat: ChatInput) -> bool:
+        """Record that a call of the request may change data from now on.
+
+        Returns False if other servers treat this server as gone, and the request as failed: then it must not go on.
+        """
         ...
 
 

@@ -36,7 +36,7 @@ class KeptRequest:
     """A request that is known. `digest` identifies the question; `result` is JSON data.
 
     `digest` is None if the user's key was not available at the admission, or memory was erased since. `result` is also
-    None while the request runs, and if the result was too large to keep.
+    None while the request runs, if its server was lost, and if the result was `too_large` to keep.
     """
 
     request_id: UUID
@@ -47,6 +47,7 @@ class KeptRequest:
     changed: bool
     digest: str | None = None
     result: Mapping[str, Any] | None = None
+    too_large: bool = False
 
 
 class KeptAnswers:
@@ -106,7 +107,9 @@ class KeptAnswers:
             nonlocal too_large
             sealed = seal(key.fernet, request_purpose(request_id), {"digest": digest, "result": result})
             too_large = len(sealed) > MAX_RESULT_BYTES
-            return seal(key.fernet, request_purpose(request_id), {"digest": digest}) if too_large else sealed
+            if too_large:
+                return seal(key.fernet, request_purpose(request_id), {"digest": digest, "too_large": True})
+            return sealed
 
         values = {
             "user_id": user_id,
@@ -148,7 +151,12 @@ class KeptAnswers:
                 body = unseal(key.fernet, request_purpose(request_id), bytes(row[6]))
             except Unreadable:
                 body = {}
-        return replace(KeptRequest(*row[:6]), digest=body.get("digest"), result=body.get("result"))
+        return replace(
+            KeptRequest(*row[:6]),
+            digest=body.get("digest"),
+            result=body.get("result"),
+            too_large=bool(body.get("too_large")),
+        )
 
     async def of_device(self, user_id: UUID, device_id: UUID) -> list[KeptRequest]:
         """The known requests of a device, the oldest first, without `digest` and `result`."""

@@ -132,6 +132,7 @@ class Reservation:
         self._chat = chat
         self._source = source
         self._claimed = False
+        self._changing = False
         self._begun = False
         self._closed = False
 
@@ -166,18 +167,30 @@ class Reservation:
             kept_s = admission.limits.request_s + admission.limits.remembered_s
             # Shielded, because after a cancelled claim it would be unknown which server's row is in the table.
             with trio.CancelScope(shield=True):
-                outcome = await admission.claims.claim(chat.user_id, chat.request_id, kept_s)
+                outcome = await admission.claims.claim(chat, kept_s)
             if outcome == "taken":
                 raise DuplicateRequest
-            self._claimed = outcome == "claimed"
+            self._claimed = True
             await trio.lowlevel.checkpoint_if_cancelled()
         await admission.spending.admit(chat.user_id)
+
+    async def changing(self) -> bool:
+        """Record, before the first call that may change data, that the request may have changed some.
+
+        Returns False if other servers treat the request as failed already: then it must change nothing.
+        """
+        claims = self._admission.claims
+        if self._changing or claims is None:
+            await trio.lowlevel.checkpoint()
+            return True
+        self._changing = await claims.changing(self._chat)
+        return self._changing
 
     async def _give_back(self) -> None:
         admission, chat = self._admission, self._chat
         if self._claimed and admission.claims is not None:
             with trio.CancelScope(shield=True):
-                await admission.claims.release(chat.user_id, chat.request_id)
+                await admission.claims.release(chat)
         admission.ids.give_back(chat.user_id, chat.request_id)
 
     def close(self) -> None:

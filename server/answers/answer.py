@@ -124,17 +124,31 @@ class Answer:
 
         Raises only `Cancelled`, what `emit` raises, and, before the first frame, `RequestRefused`.
         """
-        refused: RequestRefused | None = None
         with request_span(self._parts.trace, self._chat.mode, self._chat.request_id) as root, self._spans:
-            try:
-                await self._reservation.confirm()
-            except RequestRefused as error:
-                refused, self._status = error, "refused"
-            else:
-                self._status = await self._run(emit)
+            refused = await self._confirm()
+            self._status = "refused" if refused is not None else await self._run(emit)
             note_end(root, self._agent, self._status, self._failure, self._turn.usage)
         if refused is not None:
             raise refused
+
+    async def _confirm(self) -> RequestRefused | None:
+        """Confirm the reservation. Recall runs beside it, except before a popup, whose first frame needs no memory."""
+        refused = None
+        async with trio.open_nursery() as nursery:
+            if self._turn.scope is None:
+                nursery.start_soon(self._recall)
+            try:
+                await self._reservation.confirm()
+            except RequestRefused as error:
+                refused = error
+                nursery.cancel_scope.cancel()
+        return refused
+
+    async def _recall(self) -> None:
+        self._state = "recalling"
+        with span("recall", {}):
+            self._recalled = await self._memory.recall(self._chat.user_id, self._chat.message)
+        self._turn.memory = self._recalled.prompt
 
     async def _run(self, emit: EmitFast) -> Literal["completed", "failed"]:
         emitter = Emitter(emit, self._metrics.added_latency)
@@ -186,10 +200,7 @@ class Answer:
             started = True
             self._state = "scoping"
             await resolve_scope(scope, self._device, self._turn)
-        self._state = "recalling"
-        with span("recall", {}):
-            self._recalled = await self._memory.recall(self._chat.user_id, self._chat.message)
-        self._turn.memory = self._recalled.prompt
+            await self._recall()
         self._state = "routing"
         async with aclosing(self._orchestrator.orchestrate_v3_stream(self._turn)) as tokens:
             with span("route", {}) as routing:

@@ -5,7 +5,7 @@ The device sockets and the REST routes share it. They differ in where frames go 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from uuid import UUID
 
@@ -18,13 +18,13 @@ from server.answers.answer import Answer, AnswerParts
 from server.devices import DeviceRegistry, RemoteDevice, ToolTimeouts
 from server.memory_service import AnswerMemory
 from server.models import TokenSpending
-from server.requests import AnswerLimits, ChatInput, Emit, RequestClaims
+from server.requests import AnswerLimits, ChatInput, EmitFast, RequestClaims, RequestRefused
 from server.telemetry import LiveRequest, Metrics, Span
-from streaming.wire import AnswerFrame, StreamText, WsStreamEnd
+from streaming.wire import WsStreamEnd
 
 
 class AnswerPipeline:
-    """Accepts requests and answers them. Implements `server.requests.ChatRunner` for the REST fallback."""
+    """Accepts requests and answers them."""
 
     def __init__(
         self,
@@ -71,7 +71,13 @@ class AnswerPipeline:
         """
         reservation = self._admission.reserve(chat, source)
         device = RemoteDevice(
-            self._registry, chat.user_id, chat.device_id, chat.request_id, self._timeouts, self._metrics
+            self._registry,
+            chat.user_id,
+            chat.device_id,
+            chat.request_id,
+            self._timeouts,
+            self._metrics,
+            reservation.changing,
         )
         turn = Turn(
             message=chat.message,
@@ -87,19 +93,27 @@ class AnswerPipeline:
         self._running[key] = answer
         return answer
 
-    async def run(self, request: ChatInput, *, emit: Emit) -> WsStreamEnd:
-        """Answer a request that came without a socket; see `server.requests.ChatRunner`."""
+    async def run(
+        self, request: ChatInput, *, emit: EmitFast, ended: Callable[[WsStreamEnd], Awaitable[None]]
+    ) -> WsStreamEnd:
+        """Answer a request that came without a socket; see `server.requests.ChatRunner`.
 
-        async def emit_models(frame: AnswerFrame) -> None:
-            await emit(frame.to_model() if isinstance(frame, StreamText) else frame)
-
+        `ended` is awaited with the end, also if the caller is cancelled, but not after a refusal.
+        """
         answer = self.accept(request, source=request.user_id)
         scope = trio.CancelScope()
         self._scopes.add(scope)
         try:
             with scope:
-                await answer.run(emit_models)
+                await answer.run(emit)
+        except RequestRefused:
+            raise
+        except BaseException:
+            await ended(answer.end())
+            raise
         finally:
             self._scopes.discard(scope)
             answer.close()
-        return answer.end()
+        end = answer.end()
+        await ended(end)
+        return end

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -28,6 +28,11 @@ _UNKNOWN: Final = DeviceResult(
     Outcome.UNKNOWN,
     code="outcome_unknown",
     message="The device started this call, and it is not known whether it was completed.",
+)
+_SUPERSEDED: Final = DeviceResult(
+    Outcome.ERROR,
+    code="server_lost",
+    message="This server was treated as gone and the request as failed, so the call was not made.",
 )
 _NOTHING_CHANGED: Final = frozenset({Outcome.EDITED, Outcome.ERROR, Outcome.DENIED, Outcome.DEVICE_OFFLINE})
 """The outcomes after which it is certain that the call has changed nothing."""
@@ -55,7 +60,10 @@ class RemoteDevice:
         request_id: UUID,
         timeouts: ToolTimeouts,
         metrics: Metrics,
+        before_change: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
+        """`before_change` is awaited before each call that changes data; if it returns False, the call is not made."""
+        self._before_change = before_change
         self._registry = registry
         self._user_id = user_id
         self._device_id = device_id
@@ -104,7 +112,10 @@ class RemoteDevice:
             self._changing.add(call_id)  # before the call is offered
         try:
             with tool_span(call.tool, str(call_id)) as opened:
-                result = await self._execute(call, call_id)
+                if call_id in self._changing and self._before_change is not None and not await self._before_change():
+                    result = _SUPERSEDED
+                else:
+                    result = await self._execute(call, call_id)
                 outcome = result.outcome
                 if opened is not None and not result.ok:
                     opened.failed(outcome.value)

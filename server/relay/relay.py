@@ -11,9 +11,10 @@ exactly one result; a later answer is unknown.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
-from typing import Final, Literal
+from typing import Final
 from uuid import UUID
 
 import structlog
@@ -58,7 +59,7 @@ _LASTING_S: Final = 30.0
 
 
 class Relay:
-    """Implements `server.devices.registry.OtherServers` and `server.requests.RequestClaims`. Needs `run`."""
+    """Implements `server.devices.registry.OtherServers`. Needs `run`."""
 
     def __init__(
         self,
@@ -83,6 +84,8 @@ class Relay:
         self._arrivals = Arrivals(self._take)
         self._look = trio.Event()
         self._expire_at = 0.0
+        # When the database last had no row of this server.
+        self._known_since = math.inf
 
     def __repr__(self) -> str:
         return f"<Relay {self._store.server_id}, awaiting {sum(map(len, self._open_calls.values()))}>"
@@ -140,26 +143,15 @@ class Relay:
             log.warning("relay_owner_lookup_failed", reason=type(error).__name__, detail=str(error))
             return None
 
-    # ---- as admission sees it ---------------------------------------------------------------------------------------
+    async def is_lost(self, server_id: UUID) -> bool:
+        """Whether a server is gone: it has no recent heartbeat. Raises what the database raises.
 
-    async def claim(self, user_id: UUID, request_id: UUID, ttl_s: float) -> Literal["claimed", "taken", "unknown"]:
-        """See `server.requests.RequestClaims`. Takes at most `_LOOKUP_S` seconds, then returns `unknown`."""
-        try:
-            with trio.fail_after(_LOOKUP_S):
-                return "claimed" if await self._store.claim(user_id, request_id, ttl_s) else "taken"
-        # A boundary: a request whose id can't be looked up is answered. This server still knows the ids it has seen.
-        except Exception as error:  # noqa: BLE001
-            log.warning("relay_claim_failed", reason=type(error).__name__, detail=str(error))
-            return "unknown"
-
-    async def release(self, user_id: UUID, request_id: UUID) -> None:
-        """See `server.requests.RequestClaims`. If the database can't be reached, the claim ends with its time."""
-        try:
-            with trio.fail_after(_LOOKUP_S):
-                await self._store.release(user_id, request_id)
-        # A boundary: the refusal that follows is told in any case.
-        except Exception as error:  # noqa: BLE001
-            log.warning("relay_release_failed", reason=type(error).__name__, detail=str(error))
+        Returns False while this server does not know yet: the table of servers is empty after a crash of the database.
+        """
+        if trio.current_time() < self._known_since + STALE_S:
+            await trio.lowlevel.checkpoint()
+            return False
+        return server_id not in await self._store.live()
 
     def _post(self, link: RelayedLink, frame: RelayedFrame) -> None:
         within_s = frame.deadline_ms / 1000 if isinstance(frame, WsToolCall) else self._call_s
@@ -225,6 +217,7 @@ class Relay:
         try:
             with trio.fail_after(STALE_S):
                 if await self._store.heartbeat():
+                    self._known_since = trio.current_time()
                     await self._rejoin()
                 # Read before `live`: a server that is called after this line need not be in `live` yet.
                 known = set(self._open_calls) | self.streams.servers()

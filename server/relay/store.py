@@ -67,7 +67,6 @@ class RelayStore:
             await connection.execute(self._statements["relay_expire_workers"], {"forget_s": _FORGET_S})
             await connection.execute(self._statements["relay_expire_devices"])
             await connection.execute(self._statements["relay_expire_messages"])
-            await connection.execute(self._statements["relay_expire_requests"])
 
     async def join(self, user_id: UUID, device_id: UUID, connection_id: UUID) -> tuple[UUID, UUID] | None:
         """Record that the device is connected here. Returns the server and session that had it before, or None."""
@@ -160,19 +159,6 @@ class RelayStore:
             values = {"server_id": self.server_id, "limit": _USERS}
             cursor = await connection.execute(self._statements["relay_waiting"], values)
         return [user_id for (user_id,) in await cursor.fetchall()]
-
-    async def claim(self, user_id: UUID, request_id: UUID, ttl_s: float) -> bool:
-        """Take a request id into use for `ttl_s` seconds. Returns False if a server has it."""
-        values = {"user_id": user_id, "request_id": request_id, "ttl_s": ttl_s}
-        async with scoped(self._pool, user_id) as connection:
-            cursor = await connection.execute(self._statements["relay_request_claim"], values)
-        return await cursor.fetchone() is not None
-
-    async def release(self, user_id: UUID, request_id: UUID) -> None:
-        """Give back a request id that `claim` took into use."""
-        values = {"user_id": user_id, "request_id": request_id}
-        async with scoped(self._pool, user_id) as connection:
-            await connection.execute(self._statements["relay_request_release"], values)
 
     def _device(self, user_id: UUID, device_id: UUID, connection_id: UUID) -> dict[str, UUID]:
         return {

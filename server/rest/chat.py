@@ -37,7 +37,10 @@ class ChatBody(BaseModel):
         default=None, description="The device that runs the tools; without it, the one that connected last."
     )
     session_id: Annotated[str, Field(max_length=200)] | None = Field(default=None, description="Chat session.")
-    request_id: UUID | None = Field(default=None, description="A retry of the same id runs nothing")
+    request_id: UUID | None = Field(
+        default=None,
+        description="Idempotency key: a request that is sent again with it is not run again, and gets the same answer.",
+    )
 
     @model_validator(mode="after")
     def _scope_fits_mode(self) -> Self:
@@ -76,7 +79,7 @@ CHAT: Final = Operation(
         401: "No valid access token.",
         404: "The device does not have the item that the scope names.",
         408: "The body did not arrive in time.",
-        409: "This request_id is in use or was used recently.",
+        409: "This request_id belongs to another message, or runs at another server, or its answer is no longer kept.",
         413: "The body or the message is too long.",
         415: "The Content-Type is not application/json.",
         422: "The body is malformed.",

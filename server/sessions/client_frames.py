@@ -6,6 +6,7 @@ from functools import partial
 from uuid import UUID
 
 from server.answers import AnswerPipeline
+from server.changes import ChangeDelivery
 from server.devices import DeviceRegistry
 from server.sessions.memory_frames import change_entity, forget_memory
 from server.sessions.refused_frames import refuse_frame, unknown_call
@@ -36,7 +37,8 @@ from streaming.wire import (
 class ClientFrames:
     """Takes the frames of all sessions."""
 
-    def __init__(self, pipeline: AnswerPipeline, registry: DeviceRegistry) -> None:
+    def __init__(self, pipeline: AnswerPipeline, registry: DeviceRegistry, changes: ChangeDelivery | None) -> None:
+        self._changes = changes
         self._pipeline = pipeline
         self._registry = registry
 
@@ -67,8 +69,8 @@ class ClientFrames:
                 session.start(partial(self._forget, session, memory_id))
             case WsPing():
                 session.send_control(WsPong())
-            case WsChangesSeen():
-                pass  # the change log has no cursors of devices yet
+            case WsChangesSeen(change=change):
+                self._seen(session, change)
             case _:
                 raise AssertionError(f"the socket handles {frame.type}")
 
@@ -80,6 +82,10 @@ class ClientFrames:
         if call_id is not None:
             session.ledger.close(call_id)
         session.send_control(refuse_frame(error, session.tool_replies, session.data_replies))
+
+    def _seen(self, session: Session, change: int) -> None:
+        if self._changes is not None:
+            session.start(partial(self._changes.seen, session.user_id, session.device_id, change))
 
     def _changed(self, session: Session, frame: WsClientMutation) -> None:
         refused = change_entity(self._pipeline.memory, self._registry, session.user_id, session.device_id, frame)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Final
 from uuid import UUID
@@ -10,13 +11,15 @@ import structlog
 import trio
 
 from server.answers import AnswerPipeline
+from server.changes import ChangeDelivery, Missed
 from server.devices import DeviceRegistry
 from server.sessions.client_frames import ClientFrames
-from server.sessions.kept import AnswersInMemory, KeptAnswer, KeptAnswers
+from server.sessions.kept import AnswersInMemory, KeptAnswer, KeptAnswers, LayeredAnswers
 from server.sessions.limits import SessionLimits
+from server.sessions.rest_requests import RestRequests
 from server.sessions.running_request import RunningRequest
 from server.sessions.services import SessionServices
-from server.sessions.session import Session, View
+from server.sessions.session import CHANGES, Session, View
 from streaming.wire import ErrorCode, WsFailure, WsRequestResult, WsResume, WsStreamEnd
 
 log = structlog.get_logger(__name__)
@@ -43,14 +46,17 @@ class SessionHost:
         limits: SessionLimits,
         *,
         answer_keep_s: float,
-        kept: KeptAnswers | None = None,
+        store: KeptAnswers | None = None,
+        changes: ChangeDelivery | None = None,
     ) -> None:
-        """`kept`: where ended answers are kept; without it, in memory for `answer_keep_s` seconds."""
+        """Ended answers are kept in memory for `answer_keep_s` seconds, and in `store`, which outlives the process."""
         self.limits = limits
-        self.frames = ClientFrames(pipeline, registry)
+        self.frames = ClientFrames(pipeline, registry, changes)
         self._registry = registry
+        self._changes = changes
         self._in_memory = AnswersInMemory(answer_keep_s, self._dropped)
-        self._kept = kept or self._in_memory
+        self._kept: KeptAnswers = self._in_memory if store is None else LayeredAnswers(self._in_memory, store)
+        self.rest = RestRequests(pipeline, self._kept, limits.log_bytes)
         self._running: dict[tuple[UUID, UUID], RunningRequest] = {}
         self._services = SessionServices(
             pipeline, registry, limits, self._kept, self._running, self._run_request, self._start
@@ -76,21 +82,50 @@ class SessionHost:
     # ---- sockets ----------------------------------------------------------------------------------------------------
 
     async def attach(
-        self, view: View, user_id: UUID, device_id: UUID, features: frozenset[str], resume: WsResume | None
+        self,
+        view: View,
+        user_id: UUID,
+        device_id: UUID,
+        features: frozenset[str],
+        resume: WsResume | None,
+        changes_after: int | None = None,
     ) -> Session:
-        """Attach a socket to the session of its device, which is opened if there is none."""
+        """Attach a socket to the session of its device, which is opened if there is none.
+
+        A client with the feature `changes` also gets the changes that it missed after the number `changes_after`.
+        """
         kept = await self._kept.of_device(user_id, device_id)
+        if self._changes is None or CHANGES not in features:
+            return self._attach(view, user_id, device_id, features, resume, kept, None)
+        with self._changes.joining(user_id, device_id) as joining:
+            missed = await self._changes.read(joining, changes_after)
+            session = self._attach(view, user_id, device_id, features, resume, kept, missed)
+            self._changes.joined(joining, session)
+        return session
+
+    def _attach(
+        self,
+        view: View,
+        user_id: UUID,
+        device_id: UUID,
+        features: frozenset[str],
+        resume: WsResume | None,
+        kept: Sequence[KeptAnswer],
+        missed: Missed | None,
+    ) -> Session:
         devices = self._sessions.setdefault(user_id, {})
         session = devices.get(device_id)
         if session is None:
             session = devices[device_id] = Session(self._services, user_id, device_id)
-        session.attach(view, features, resume, kept)
+        session.attach(view, features, resume, kept, missed)
         self._registry.add(session)
         return session
 
     def detach(self, session: Session, view: View) -> None:
         """The socket has closed. Its session ends if no other socket is attached within the grace time."""
         if session.detach(view) and not session.ended:
+            if self._changes is not None:
+                self._changes.parted(session)
             session.grace = trio.CancelScope()
             self._start(self._await_return, session, session.grace)
 
@@ -118,6 +153,10 @@ class SessionHost:
         if running is not None:
             await trio.lowlevel.checkpoint()
             return running.log.result()
+        over_rest = self.rest.result(user_id, request_id)
+        if over_rest is not None:
+            await trio.lowlevel.checkpoint()
+            return over_rest
         kept = await self._kept.find(user_id, request_id)
         return None if kept is None else kept.result
 

@@ -115,3 +115,27 @@ class AnswersInMemory:
         if not of_user:
             del self._of_user[answer.user_id], self._user_bytes[answer.user_id]
         self._dropped(answer, early)
+
+
+class LayeredAnswers:
+    """`KeptAnswers` in this process's memory first, and in `store`, which other processes share."""
+
+    def __init__(self, in_memory: AnswersInMemory, store: KeptAnswers) -> None:
+        self._in_memory = in_memory
+        self._store = store
+
+    async def keep(self, answer: KeptAnswer) -> None:
+        """See `KeptAnswers`."""
+        await self._in_memory.keep(answer)
+        await self._store.keep(answer)
+
+    async def find(self, user_id: UUID, request_id: UUID) -> KeptAnswer | None:
+        """See `KeptAnswers`."""
+        return await self._in_memory.find(user_id, request_id) or await self._store.find(user_id, request_id)
+
+    async def of_device(self, user_id: UUID, device_id: UUID) -> list[KeptAnswer]:
+        """See `KeptAnswers`."""
+        here = await self._in_memory.of_device(user_id, device_id)
+        known = {answer.result.request_id for answer in here}
+        stored = await self._store.of_device(user_id, device_id)
+        return [answer for answer in stored if answer.result.request_id not in known] + here

@@ -162,6 +162,12 @@ class Outbox:
         self._forget(self.seq)
         self._dropped = False
 
+    def forget_changes(self) -> None:
+        """Send no numbered mutation again: the client says which ones it has. Call it before `rewind`."""
+        self._control = [frame for frame in self._control if not _is_numbered(frame)]
+        self._kept = [kept for kept in self._kept if not _is_numbered(kept[2])]
+        self._kept_bytes = sum(size for _, size, _ in self._kept)
+
     def _forget(self, floor: int) -> None:
         self._kept.clear()
         self._kept_bytes = 0
@@ -343,3 +349,7 @@ class Outbox:
         if self._reader is not None:
             task, self._reader = self._reader, None
             trio.lowlevel.reschedule(task)
+
+
+def _is_numbered(frame: ServerFrame) -> bool:
+    return isinstance(frame, WsServerMutation) and frame.change is not None

@@ -14,7 +14,7 @@ import structlog
 import trio
 
 from server.answers import Answer
-from server.requests import ChatInput, RequestRefused, fingerprint
+from server.requests import ChatInput, DuplicateRequest, RequestRefused, fingerprint
 from server.sessions.feed import Feed
 from server.sessions.outbox import Outbox
 from server.sessions.request_log import RequestLog
@@ -34,6 +34,8 @@ class Follower(Protocol):
     def outbox(self) -> Outbox: ...
 
     def send_control(self, frame: ServerFrame) -> None: ...
+
+    def answer_duplicate(self, chat: ChatInput, duplicate: DuplicateRequest) -> None: ...
 
 
 class RunningRequest:
@@ -95,7 +97,10 @@ class RunningRequest:
             except RequestRefused as refused:
                 self._answer.close()
                 await ended(self, None)
-                self._refuse(refused)
+                if isinstance(refused, DuplicateRequest):  # at another server, or before this one started
+                    self.owner.answer_duplicate(self.chat, refused)
+                else:
+                    self._refuse(refused)
                 return
             # The boundary of one request: a fault ends this request and touches no other.
             except Exception:

@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 import structlog
 import trio
 
+from server.changes import Missed
 from server.devices import PendingReplies
 from server.requests import (
     BLOCK_OPEN,
@@ -49,6 +50,7 @@ from streaming.wire import (
 log = structlog.get_logger(__name__)
 
 LEDGER: Final = "ledger"
+CHANGES: Final = "changes"
 """The feature of a client that keeps a journal of its calls."""
 
 _OTHER_MESSAGE: Final = "This request id belongs to another message; choose a new id."
@@ -157,16 +159,26 @@ class Session:
 
     # ---- sockets ----------------------------------------------------------------------------------------------------
 
-    def attach(self, view: View, features: frozenset[str], resume: WsResume | None, kept: Sequence[KeptAnswer]) -> None:
+    def attach(
+        self,
+        view: View,
+        features: frozenset[str],
+        resume: WsResume | None,
+        kept: Sequence[KeptAnswer],
+        missed: Missed | None = None,
+    ) -> None:
         """Send to `view` from now on: first `device_ready`, then, if the session is resumed, what the client missed.
 
-        An older socket is closed as replaced. `kept`: the kept answers of this device.
+        An older socket is closed as replaced. `kept`: the kept answers of this device. `missed`: the changes that its
+        client missed; None if the client does not read numbers.
         """
         older = self._view
         self._view = None
         self.outbox.detach()
         self.grace.cancel()
         self.features = features
+        if missed is not None and missed.state is not None:
+            self.outbox.forget_changes()
         resumed = resume is not None and resume.session_id == self.session_id and self.outbox.can_resume(resume.seq)
         processed = resume.seq if resume is not None and resumed else None
         if processed is None:
@@ -174,10 +186,12 @@ class Session:
         else:
             self.outbox.rewind(processed)
         outcome = "resumed" if resumed else "new" if resume is None else "lost"
-        self.outbox.attach(view, self._ready(outcome, kept))
+        self.outbox.attach(view, self._ready(outcome, kept, missed))
         self._view = view
         if older is not None:
             older.close(CloseCode.REPLACED, "this device connected again")
+        for frame in () if missed is None else missed.frames:
+            self.outbox.put_control(frame)
         self._offer_again(view, processed)
         for feed in self._feeds.values():
             if processed is not None:
@@ -214,7 +228,7 @@ class Session:
             self.ledger.close(call_id)
             self.tool_replies.give_up(call_id)
 
-    def _ready(self, outcome: str, kept: Sequence[KeptAnswer]) -> WsDeviceReady:
+    def _ready(self, outcome: str, kept: Sequence[KeptAnswer], missed: Missed | None) -> WsDeviceReady:
         limits = self._services.limits
         states = {one: WsRequestState(request_id=one, state="lost", reason=why) for one, why in self._lost.items()}
         for answer in kept:
@@ -234,6 +248,7 @@ class Session:
                 ),
                 "resume": outcome,
                 "requests": list(states.values()),
+                "changes": None if missed is None else missed.state,
             }
         )
 
@@ -258,7 +273,7 @@ class Session:
         try:
             answer = self._services.pipeline.accept(chat, source=self._source)
         except DuplicateRequest as duplicate:
-            self.start(partial(self._send_kept, chat, duplicate), request_id)
+            self.answer_duplicate(chat, duplicate)
             return
         except RequestRefused as refused:
             self.refuse(refused.code, str(refused), request_id, retryable=refused.retryable)
@@ -345,6 +360,10 @@ class Session:
             log.exception("frame_failed", session_id=str(self.session_id))
             message = "The server failed to answer this frame; the fault is logged."
             self.refuse(ErrorCode.INTERNAL, message, request_id, retryable=True)
+
+    def answer_duplicate(self, chat: ChatInput, duplicate: DuplicateRequest) -> None:
+        """The id of a request of this session is known: send what is kept under it."""
+        self.start(partial(self._send_kept, chat, duplicate), chat.request_id)
 
     async def _send_kept(self, chat: ChatInput, duplicate: DuplicateRequest) -> None:
         kept = await self._services.kept.find(self.user_id, chat.request_id)

@@ -25,13 +25,14 @@ VERSIONS: Final = (PROTOCOL_VERSION,)
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """A device that passed the handshake. `resume` and `features` are as it sent them."""
+    """A device that passed the handshake. `resume`, `features` and `changes_after` are as it sent them."""
 
     user: AuthenticatedUser
     device_id: UUID
     client: WsClientInfo
     resume: WsResume | None
     features: frozenset[str] = frozenset()
+    changes_after: int | None = None
 
 
 class HandshakeFailed(Exception):
@@ -67,4 +68,4 @@ async def shake_hands(socket: DeviceSocket, tokens: Tokens, timeout_s: float) ->
         raise HandshakeFailed(CloseCode.TOKEN_EXPIRED, "the token has expired: log in again") from None
     except TokenInvalid:
         raise HandshakeFailed(CloseCode.UNAUTHORIZED, "the token is not valid here") from None
-    return Hello(user, frame.device_id, frame.client, frame.resume, frozenset(frame.features))
+    return Hello(user, frame.device_id, frame.client, frame.resume, frozenset(frame.features), frame.changes_after)

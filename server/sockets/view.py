@@ -108,7 +108,7 @@ class SocketView:
         if hello is None:
             raise RuntimeError("a socket attaches once")
         self._session = await self._sessions.attach(
-            self, hello.user.user_id, hello.device_id, hello.features, hello.resume
+            self, hello.user.user_id, hello.device_id, hello.features, hello.resume, hello.changes_after
         )
         return self._session
 

@@ -47,6 +47,7 @@ PACKAGES: Mapping[str, Arrows] = {
             "answers",
             "changes",
             "devices",
+            "kept",
             "memory_service",
             "models",
             "peers",
@@ -61,6 +62,7 @@ PACKAGES: Mapping[str, Arrows] = {
             "telemetry",
         },
         "devices": {"telemetry"},
+        "kept": {"requests", "sessions", "telemetry"},
         "key_commands": {"accounts", "memory_service", "settings", "storage"},
         "logs": set(),
         "main": {

@@ -1,4 +1,5 @@
--- Admits a request under its id. Gives one row, or none if the id is in use. The same claim again replaces its own row.
+-- Admits a request under its id. Gives one row, or none if the id is in use. The same claim again replaces its own row
+-- while the request counts as running.
 INSERT INTO requests (user_id, request_id, claim, server_id, device_id, body_encrypted, expires_at)
 VALUES (
     %(user_id)s, %(request_id)s, %(claim)s, %(server_id)s, %(device_id)s, %(body_encrypted)s,
@@ -14,5 +15,5 @@ SET claim = excluded.claim,
     created_at = now(),
     ended_at = NULL,
     expires_at = excluded.expires_at
-WHERE requests.expires_at < now() OR requests.claim = excluded.claim
+WHERE requests.expires_at < now() OR (requests.claim = excluded.claim AND requests.state = 'running')
 RETURNING request_id;

@@ -125,6 +125,7 @@ async def test_a_result_that_is_too_large_is_recorded_without_its_contents(pool:
     kept = await requests.answers.read(requests.user_id, requests.id)
     assert kept is not None
     assert (kept.state, kept.changed, kept.digest, kept.result) == ("completed", True, "asked", None)
+    assert kept.too_large
 
 
 async def test_nothing_readable_is_stored(pool: Pool, database: str) -> None:

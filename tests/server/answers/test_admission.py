@@ -14,7 +14,6 @@ import trio.testing
 from server.answers.admission import RequestIds
 from server.models.spending import TokenSpending
 from server.requests import ChatInput, RequestRefused
-from streaming.wire import ServerFrame
 from streaming.wire.codes import ErrorCode
 from streaming.wire.stream_text import AnswerFrame
 from tests.server.memory_server import LIMITS, MemoryServer, wall_clock
@@ -35,20 +34,24 @@ class Claims:
         self.asked = trio.Event()
         self.broken = False
 
-    async def claim(self, user_id: UUID, request_id: UUID, ttl_s: float) -> Literal["claimed", "taken", "unknown"]:
+    async def claim(self, chat: ChatInput, ttl_s: float) -> Literal["claimed", "taken", "unknown"]:
         self.asked.set()
         await self.go_on.wait()
         if self.broken:
             raise RuntimeError("a bug")
-        key = (user_id, request_id)
+        key = (chat.user_id, chat.request_id)
         if key in self.held:
             return "taken"
         self.held.add(key)
         return "claimed"
 
-    async def release(self, user_id: UUID, request_id: UUID) -> None:
+    async def release(self, chat: ChatInput) -> None:
         await trio.lowlevel.checkpoint()
-        self.held.remove((user_id, request_id))
+        self.held.remove((chat.user_id, chat.request_id))
+
+    async def changing(self, chat: ChatInput) -> bool:
+        await trio.lowlevel.checkpoint()
+        return (chat.user_id, chat.request_id) in self.held
 
 
 class Spent:
@@ -217,11 +220,12 @@ async def test_a_refusal_in_the_synchronous_part_is_counted_too(message: str, co
     if code is ErrorCode.SERVER_DRAINING:
         stack.pipeline.drain()
 
-    async def emit(frame: ServerFrame) -> None:
+    async def unexpected(frame: object) -> None:
         raise AssertionError(frame)
 
+    request = ChatInput(uuid4(), stack.user_id, message, "popup")
     with pytest.raises(RequestRefused) as refused:
-        await stack.pipeline.run(ChatInput(uuid4(), stack.user_id, message, "popup"), emit=emit)
+        await stack.pipeline.run(request, emit=unexpected, ended=unexpected)
     assert refused.value.code is code
     assert outcomes(stack) == {"refused": 1}
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from server.requests import ChatInput
+from server.requests import ChatInput, DuplicateRequest
 from server.sessions.feed import Feed
 from server.sessions.ledger import Ledger
 from server.sessions.outbox import Outbox, OutboxOverflow
@@ -89,6 +89,9 @@ class Session:
 
     def send_control(self, frame: ServerFrame) -> None:
         self.outbox.put_control(frame)
+
+    def answer_duplicate(self, chat: ChatInput, duplicate: DuplicateRequest) -> None:
+        raise AssertionError(chat, duplicate)
 
     def request(self, request_id: UUID) -> RunningRequest:
         request = self.requests.get(request_id)

@@ -134,7 +134,6 @@ async def _use(parts: Parts, user_id: UUID) -> None:
     await parts.spending.add(user_id, SPENT_ON, SPENT)
     await parts.relay.heartbeat()
     await parts.relay.join(user_id, DEVICE, SOCKET)
-    await parts.relay.claim(user_id, REQUEST, 3600.0)
     await parts.relay.send(user_id, parts.relay.server_id, Announced(frame=MUTATION), 3600.0, MESSAGE)
 
 

@@ -1,0 +1,221 @@
+"""Admits request ids in the database, and keeps the results of ended requests there.
+
+A failure of the database or of the user's key never fails an answer: it is logged and counted, and the answer is not
+kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final, Literal
+from uuid import UUID, uuid4
+
+import structlog
+import trio
+from pydantic import ValidationError
+
+from memory.delivery import KeptAnswers, KeptRequest
+from server.requests import ChatInput, fingerprint
+from server.sessions import KeptAnswer
+from server.telemetry import Metrics
+from streaming.wire import ErrorCode, WsFailure, WsRequestResult
+
+log = structlog.get_logger(__name__)
+
+_WITHIN_S: Final = 3.0
+_LOST: Final = "The server that ran this request is gone."
+
+ServerLost = Callable[[UUID], Awaitable[bool]]
+"""Whether the server with this id is gone. Raises the database's errors."""
+
+
+async def every_other_server_is_gone(server_id: UUID) -> bool:
+    """The `ServerLost` of a server that is the only one of its database."""
+    del server_id
+    await trio.lowlevel.checkpoint()
+    return True
+
+
+class KeptRequests:
+    """Implements `server.requests.RequestClaims` and `server.sessions.KeptAnswers`."""
+
+    def __init__(
+        self,
+        answers: KeptAnswers,
+        metrics: Metrics,
+        *,
+        keep_s: float,
+        server_id: UUID | None = None,
+        server_lost: ServerLost = every_other_server_is_gone,
+    ) -> None:
+        """`keep_s`: seconds for which a result is kept after its request has ended."""
+        self._answers = answers
+        self._metrics = metrics
+        self._keep_s = keep_s
+        self._server_id = server_id or uuid4()
+        self._server_lost = server_lost
+        # The claims of the requests that run here.
+        self._claims: dict[tuple[UUID, UUID], UUID] = {}
+        # Those of which it is not known whether the database has them.
+        self._unknown: set[UUID] = set()
+
+    def __repr__(self) -> str:
+        return f"<KeptRequests of {self._server_id}: {len(self._claims)} running>"
+
+    # ---- as admission sees it ---------------------------------------------------------------------------------------
+
+    async def claim(self, chat: ChatInput, ttl_s: float) -> Literal["claimed", "taken", "unknown"]:
+        """See `server.requests.RequestClaims`. Takes at most three seconds, then returns `unknown`."""
+        claim = uuid4()
+        try:
+            with trio.fail_after(_WITHIN_S):
+                place = (chat.user_id, chat.request_id)
+                claimed = await self._claim(*place, chat.device_id, fingerprint(chat), claim, ttl_s)
+        # A boundary: a request whose id can't be looked up is answered. This server still knows the ids it has seen.
+        except Exception as error:  # noqa: BLE001
+            log.warning("request_claim_failed", reason=type(error).__name__, detail=str(error))
+            # The row may have been written nevertheless: only this claim can end it.
+            self._claims[chat.user_id, chat.request_id] = claim
+            self._unknown.add(claim)
+            return "unknown"
+        if not claimed:
+            return "taken"
+        self._claims[chat.user_id, chat.request_id] = claim
+        return "claimed"
+
+    async def _claim(
+        self, user_id: UUID, request_id: UUID, device_id: UUID | None, digest: bytes, claim: UUID, ttl_s: float
+    ) -> bool:
+        return await self._answers.claim(user_id, request_id, claim, self._server_id, device_id, digest.hex(), ttl_s)
+
+    async def release(self, chat: ChatInput) -> None:
+        """See `server.requests.RequestClaims`. If the database can't be reached, the claim ends with its time."""
+        claim = self._claims.pop((chat.user_id, chat.request_id), None)
+        if claim is None or claim in self._unknown:
+            self._unknown.discard(claim)
+            return
+        try:
+            with trio.fail_after(_WITHIN_S):
+                await self._answers.release(chat.user_id, chat.request_id, claim)
+        # A boundary: the refusal that follows is told in any case.
+        except Exception as error:  # noqa: BLE001
+            log.warning("request_release_failed", reason=type(error).__name__, detail=str(error))
+
+    async def changing(self, chat: ChatInput) -> bool:
+        """See `server.requests.RequestClaims`."""
+        claim = self._claims.get((chat.user_id, chat.request_id))
+        if claim is None:
+            await trio.lowlevel.checkpoint()
+            return True
+        try:
+            with trio.fail_after(_WITHIN_S):
+                return await self._answers.changing(chat.user_id, chat.request_id, claim)
+        # A boundary: the request goes on. Its row says `changed` at its end.
+        except Exception as error:  # noqa: BLE001
+            log.warning("request_changed_failed", reason=type(error).__name__, detail=str(error))
+            return True
+
+    # ---- as sessions see it -----------------------------------------------------------------------------------------
+
+    async def keep(self, answer: KeptAnswer) -> None:
+        """See `server.sessions.KeptAnswers`."""
+        result = answer.result
+        place = (answer.user_id, result.request_id)
+        claim, state = self._claims.pop(place, None), result.status
+        if claim is None or state == "running":
+            self._metrics.answer_kept("gone")
+            return
+        unknown = claim in self._unknown
+        self._unknown.discard(claim)
+        body = result.model_dump(mode="json", exclude_none=True, exclude={"seq", "type"})
+        try:
+            with trio.fail_after(_WITHIN_S):
+                if unknown and not await self._claim(*place, answer.device_id, answer.fingerprint, claim, self._keep_s):
+                    self._metrics.answer_kept("gone")
+                    return
+                outcome = await self._answers.end(
+                    *place,
+                    claim,
+                    state,
+                    changed=bool(result.mutations),
+                    digest=answer.fingerprint.hex(),
+                    result=body,
+                    ttl_s=self._keep_s,
+                )
+        # A boundary: the client gets its answer also if it can't be kept.
+        except Exception as error:  # noqa: BLE001
+            log.warning("answer_keep_failed", reason=type(error).__name__, detail=str(error))
+            self._metrics.answer_kept("failed")
+            return
+        self._metrics.answer_kept(outcome)
+        if outcome != "kept":
+            log.warning("answer_not_kept", reason=outcome, request_id=str(result.request_id))
+
+    async def find(self, user_id: UUID, request_id: UUID) -> KeptAnswer | None:
+        """See `server.sessions.KeptAnswers`. A request of a server that is gone has failed with `server_lost`.
+
+        A request that runs at another server is returned as running, without its blocks.
+        """
+        try:
+            with trio.fail_after(_WITHIN_S):
+                kept = await self._answers.read(user_id, request_id)
+                if kept is None or kept.digest is None:
+                    return None
+                if kept.state == "running" and kept.server_id != self._server_id and await self._is_lost(user_id, kept):
+                    kept = await self._answers.read(user_id, request_id) or kept
+        # A boundary: without the database only the answers in this process's memory are known.
+        except Exception as error:  # noqa: BLE001
+            log.warning("answer_find_failed", reason=type(error).__name__, detail=str(error))
+            return None
+        return _answer(user_id, kept)
+
+    async def _is_lost(self, user_id: UUID, kept: KeptRequest) -> bool:
+        """Whether the request's server is gone. Its end is then recorded, so that it stays failed."""
+        if not await self._server_lost(kept.server_id):
+            return False
+        await self._answers.lost(user_id, kept, self._keep_s)
+        return True
+
+    async def of_device(self, user_id: UUID, device_id: UUID) -> list[KeptAnswer]:
+        """See `server.sessions.KeptAnswers`. The answers have no contents: only id, status and the error's code."""
+        try:
+            with trio.fail_after(_WITHIN_S):
+                found = []
+                for kept in await self._answers.of_device(user_id, device_id):
+                    if kept.state == "running":
+                        if kept.server_id == self._server_id or not await self._is_lost(user_id, kept):
+                            continue
+                        found.append(_lost(user_id, kept))
+                    else:
+                        status = WsRequestResult(request_id=kept.request_id, status=kept.state)
+                        found.append(KeptAnswer(user_id, device_id, b"", status, 0))
+                return found
+        # A boundary: the device connects also without the list.
+        except Exception as error:  # noqa: BLE001
+            log.warning("answers_list_failed", reason=type(error).__name__, detail=str(error))
+            return []
+
+
+def _answer(user_id: UUID, kept: KeptRequest) -> KeptAnswer | None:
+    if kept.digest is None:
+        return None
+    if kept.state == "running":
+        status = WsRequestResult(request_id=kept.request_id, status="running")
+    elif kept.result is not None:
+        try:
+            status = WsRequestResult.model_validate(dict(kept.result))
+        except ValidationError:
+            log.warning("answer_unreadable", request_id=str(kept.request_id))
+            return None
+    elif kept.state == "failed" and not kept.too_large:
+        return _lost(user_id, kept)
+    else:
+        return None
+    return KeptAnswer(user_id, kept.device_id, bytes.fromhex(kept.digest), status, 0)
+
+
+def _lost(user_id: UUID, kept: KeptRequest) -> KeptAnswer:
+    message = _LOST + (" It may have changed data: look before you try again." if kept.changed else " Try again.")
+    failure = WsFailure(code=ErrorCode.SERVER_LOST, message=message, retryable=not kept.changed)
+    result = WsRequestResult(request_id=kept.request_id, status="failed", error=failure)
+    return KeptAnswer(user_id, kept.device_id, bytes.fromhex(kept.digest or ""), result, 0)

@@ -1,0 +1,126 @@
+"""Kept requests between servers: one runs an id, others read its state, and requests of a lost server have failed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from memory.delivery.answers import KeptAnswers
+from server.kept.requests import KeptRequests
+from server.requests import ChatInput, fingerprint
+from server.sessions.kept import KeptAnswer
+from server.telemetry.metrics import Metrics
+from sql.pool import Pool
+from streaming.wire import ErrorCode, WsRequestResult, WsResultBlock
+from tests.memory.memories import Memories
+
+PHONE = UUID(int=3)
+
+
+class Servers:
+    """Servers over one database. `lost` holds the ids of those that are gone; `away` makes calls fail."""
+
+    def __init__(self, memories: Memories, user_id: UUID) -> None:
+        self.answers = KeptAnswers(memories.vault)
+        self.chat = ChatInput(uuid4(), user_id, "What is due?", "home", device_id=PHONE)
+        self.lost: set[UUID] = set()
+        self.metrics = Metrics()
+
+    def open(self, server_id: UUID | None = None) -> KeptRequests:
+        async def is_lost(server_id: UUID) -> bool:
+            return server_id in self.lost
+
+        return KeptRequests(self.answers, self.metrics, keep_s=60, server_id=server_id, server_lost=is_lost)
+
+    def answer(self) -> KeptAnswer:
+        block = WsResultBlock(block=0, block_type="text", content="The rent.")
+        result = WsRequestResult(
+            request_id=self.chat.request_id, status="completed", agent="task_agent", blocks=[block]
+        )
+        return KeptAnswer(self.chat.user_id, PHONE, fingerprint(self.chat), result, 10)
+
+    async def state(self, server: KeptRequests) -> tuple[str, ErrorCode | str | None, bool | None]:
+        found = await server.find(self.chat.user_id, self.chat.request_id)
+        assert found is not None
+        error = found.result.error
+        return found.result.status, None if error is None else error.code, None if error is None else error.retryable
+
+    def kept(self) -> dict[str, float]:
+        prefix = 'tessera_kept_answers_total{outcome="'
+        lines = [line for line in self.metrics.render().decode().splitlines() if line.startswith(prefix)]
+        return {line[len(prefix) :].split('"')[0]: float(line.split()[-1]) for line in lines}
+
+
+@pytest.fixture
+async def servers(pool: Pool) -> Servers:
+    memories = Memories(pool)
+    return Servers(memories, await memories.person())
+
+
+async def test_one_server_runs_an_id_and_the_others_see_it_run_and_end(servers: Servers) -> None:
+    one, other, chat = servers.open(), servers.open(), servers.chat
+    assert await one.claim(chat, 60) == "claimed"
+    assert await other.claim(chat, 60) == "taken"
+    assert await servers.state(other) == ("running", None, None)
+    assert await other.of_device(chat.user_id, PHONE) == []
+    await one.keep(servers.answer())
+    found = await other.find(chat.user_id, chat.request_id)
+    assert found == replace(servers.answer(), size=0)
+    assert [kept.result.status for kept in await other.of_device(chat.user_id, PHONE)] == ["completed"]
+    assert servers.kept() == {"kept": 1}
+
+
+async def test_an_id_that_is_given_back_is_free(servers: Servers) -> None:
+    one, other = servers.open(), servers.open()
+    assert await one.claim(servers.chat, 60) == "claimed"
+    await one.release(servers.chat)
+    assert await other.claim(servers.chat, 60) == "claimed"
+
+
+@pytest.mark.parametrize("changed", [False, True])
+async def test_a_request_of_a_lost_server_has_failed_for_good(servers: Servers, changed: bool) -> None:
+    lost = uuid4()
+    frozen, other, chat = servers.open(lost), servers.open(), servers.chat
+    assert await frozen.claim(chat, 60) == "claimed"
+    if changed:
+        assert await frozen.changing(chat)
+    servers.lost.add(lost)
+    assert [kept.result.error.code for kept in await other.of_device(chat.user_id, PHONE) if kept.result.error] == [
+        ErrorCode.SERVER_LOST
+    ]
+    assert await servers.state(other) == ("failed", ErrorCode.SERVER_LOST, not changed)
+    # The server was only frozen. Others have told the outcome already, so it changes nothing and keeps nothing.
+    servers.lost.clear()
+    assert not await frozen.changing(chat)
+    await frozen.keep(servers.answer())
+    assert servers.kept() == {"gone": 1}
+    assert await servers.state(other) == ("failed", ErrorCode.SERVER_LOST, not changed)
+
+
+async def test_without_the_database_requests_run_and_are_not_kept(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, chat = servers.open(), servers.chat
+
+    async def away(*_: object, **__: object) -> bool:
+        raise psycopg.OperationalError("connection lost")
+
+    with monkeypatch.context() as broken:
+        for method in ("claim", "end", "read", "of_device", "changing", "release"):
+            broken.setattr(servers.answers, method, away)
+        assert await one.claim(chat, 60) == "unknown"
+        assert await one.changing(chat)
+        assert await one.find(chat.user_id, chat.request_id) is None
+        assert await one.of_device(chat.user_id, PHONE) == []
+        await one.keep(servers.answer())
+    assert servers.kept() == {"failed": 1}
+    # The database is back before the next request ends: that one is kept, although its claim was not written.
+    with monkeypatch.context() as broken:
+        broken.setattr(servers.answers, "claim", away)
+        assert await one.claim(chat, 60) == "unknown"
+    await one.keep(servers.answer())
+    assert servers.kept() == {"failed": 1, "kept": 1}
+    assert await servers.state(servers.open()) == ("completed", None, None)
