@@ -23,10 +23,13 @@ _FENCE: Final = re.compile(r"```[ \t]*[\w+-]{0,20}[ \t]*\n?\s{0,100}")
 _PARTIAL_FENCE: Final = re.compile(r"`{1,2}|```[ \t]*[\w+-]{0,20}[ \t]*\n?\s{0,100}")
 _MISTRAL_NAME: Final = re.compile(r"\s*(\w{1,64})\s*(?:\[ARGS\]\s*)?")
 _MISTRAL_PARTIAL: Final = re.compile(r"\s*(\w{0,64})\s*(?:\[(?:A(?:R(?:G(?:S\]?)?)?)?)?)?\s*")
-# Before a value inside a block: a member's value, or the first element of a member's list.
-_INSIDE: Final = re.compile(r'"\s*:\s*\[?\s*$|\{\s*$')
+# Before a value inside a block: a member's value, or the first element of a member's list. At most 63 characters.
+_INSIDE: Final = re.compile(r'"\s{0,20}:\s{0,20}\[?\s{0,20}$|\{\s{0,20}$')
+_RECENT: Final = 64
+"""Pieces of text before a possible call that are kept: at least as many characters as `_INSIDE` looks at."""
 _BEGUN: Final = re.compile(r"""<|\[TOOL_CALLS\]|(?:```\w*\s*)?[\[{\s]*"(?:name|type|function|tool_calls)"\s*:\s*"?\w""")
-_LOOKBACK: Final = 200
+_MAX_GAP: Final = 200
+"""Characters of white space between a mark such as `<tool_call>` and its value."""
 _PIECE: Final = 512
 _MAX_VALUE: Final = 262_144
 """Characters of a value that are held at most; a longer value is not examined further."""
@@ -43,7 +46,7 @@ class WrittenCalls:
     def __init__(self, names: Collection[str], quoted: Sequence[str] = ()) -> None:
         self._names = frozenset(names)
         self._quoted = quoted
-        self._before = ""  # the last characters before the held text
+        self._recent: deque[str] = deque(maxlen=_RECENT)  # the last pieces before the held text, none of them empty
         self._held = ""  # text that may be the beginning of a call
         self._head = ""  # what stands before the JSON value of a possible call
         self._value: list[str] | None = None  # the pieces of that value
@@ -59,8 +62,10 @@ class WrittenCalls:
 
     def feed(self, text: str) -> str:
         """The text that can be shown now."""
-        if not self._held and self._value is None and _TRIGGER.search(text) is None:
-            self._before = (self._before + text)[-_LOOKBACK:]
+        # Most tokens are text without any of the characters with which a call can begin.
+        if not (self._held or self._value is not None or "{" in text or "[" in text or "<" in text or "`" in text):
+            if text:
+                self._recent.append(text)
             return "" if self.calls else text
         return self._scan(text, last=False)
 
@@ -110,7 +115,8 @@ class WrittenCalls:
         return "".join(shown)
 
     def _show(self, shown: list[str], text: str) -> None:
-        self._before = (self._before + text)[-_LOOKBACK:]
+        if text:
+            self._recent.append(text)
         if not self.calls:
             shown.append(text)
 
@@ -151,7 +157,7 @@ class WrittenCalls:
         if verdict is not None:
             return verdict, 0
         self._form = self._form_of(at)
-        if at == 0 and _INSIDE.search(self._before):
+        if at == 0 and _INSIDE.search("".join(self._recent)[-_RECENT:]):
             return Verdict.NO, 0
         if self._form == "mistral" and _MISTRAL_NAME.fullmatch(self._held[:at].removeprefix("[TOOL_CALLS]")):
             return Verdict.CALL, at
@@ -201,7 +207,7 @@ class WrittenCalls:
 
     def _at_value(self, at: int) -> tuple[int, Verdict | None]:
         if at == len(self._held):
-            return 0, Verdict.MORE if at < _LOOKBACK else Verdict.NO
+            return 0, Verdict.MORE if at < _MAX_GAP else Verdict.NO
         return (at, None) if self._held[at] in "{[" else (0, Verdict.NO)
 
     def _calls_of(self, source: str, name: str | None, *, whole: bool) -> list[Call] | None:
