@@ -133,6 +133,8 @@ class ChatAgent:
                 said = [Message("assistant", call.text)] if call.text else []
                 messages = [*messages, *said, Message("user", prompt("nothing_changed"))]
                 continue
+            if any(tool.changes and tool.name == asked.name for tool in self._spec.tools for asked in calls):
+                turn.need = "change"  # whatever the router said: the answer may claim this change
             messages = [*messages, *await rounds.run(call.text, calls, call.state, cut=cut)]
         if call.text:
             messages = [*messages, Message("assistant", call.text[-limits.repair_chars :])]

@@ -263,7 +263,7 @@ class HeldObjects(FastPath):
                 self._events.append(BlockReady(self._index, read.block, read.repairs))
                 return True
             return False
-        found = texts(value, kind)
+        found = texts(value, kind, source)
         if found is None or (not found and self._origin is State.PROSE):
             return False
         self._enter(self._lead)

@@ -12,6 +12,7 @@ from parser.vocabulary import ANSWER_KEYS, CONTENT_KEYS, LIST_KEYS, METADATA_KEY
 
 _CONTAINERS = ANSWER_KEYS | {"data", "choices", "assistant", "blocks"}
 _TEXT_LISTS = ANSWER_KEYS | {"blocks"}
+_NOTHING: tuple[Any, ...] = (None, [], {})
 _DEEPEST = 8
 _LONE = re.compile(
     r"\{\s*(?P<quote>[\"'])(?P<key>\w{1,64})(?P=quote)\s*:\s*(?P<open>[\"'])(?P<text>.*)(?P=open)\s*\}\s*", re.DOTALL
@@ -19,10 +20,13 @@ _LONE = re.compile(
 _MEMBER = re.compile(r"[\"']\s*,\s*[\"'][^\"']{1,64}[\"']\s*:")
 
 
-def texts(value: Mapping[str, Any], kind: BlockType | None) -> list[str] | None:
-    """The texts that an object shows a person; None when it is neither a text block (`kind`) nor a wrapper of text."""
+def texts(value: Mapping[str, Any], kind: BlockType | None, source: str) -> list[str] | None:
+    """The texts that an object shows a person; None when it is neither a text block (`kind`) nor a wrapper of text.
+
+    `source` is the object as the model wrote it.
+    """
     if kind is BlockType.TEXT:
-        return _content(value)
+        return _content(value, source)
     return _wrapped(value, 0) if kind is None else None
 
 
@@ -46,16 +50,28 @@ def untyped(value: Mapping[str, Any]) -> BlockType | None:
     return next((kind for kind, members in UNTYPED.items() if members <= value.keys()), None)
 
 
-def _content(value: Mapping[str, Any]) -> list[str] | None:
+def _content(value: Mapping[str, Any], source: str) -> list[str] | None:
     for key in (*CONTENT_KEYS, *LIST_KEYS):
         content = value.get(key)
         if isinstance(content, str):
             return [content]
         if isinstance(content, int | float) and not isinstance(content, bool):
-            return [str(content)]
+            return [_number(key, content, source)]
         if isinstance(content, list) and content and all(isinstance(line, str) for line in content):
             return ["\n".join(f"- {line}" for line in content) if len(content) > 1 else content[0]]
-    return [] if value.keys() <= METADATA_KEYS | {"content", "text"} else None
+    if not value.keys() <= METADATA_KEYS | {"content", "text"}:
+        return None
+    contents = {key: value[key] for key in ("content", "text") if value.get(key) not in _NOTHING}
+    return _wrapped(contents, 0) if contents else []
+
+
+def _number(key: str, number: float, source: str) -> str:
+    """A number that is the content of a text, with the digits that the model wrote."""
+    written = re.search(rf"\b{key}[\"']?\s*:\s*(-?[0-9][0-9.eE+-]*)", source)
+    try:
+        return written[1] if written is not None and float(written[1]) == number else str(number)
+    except ValueError:
+        return str(number)
 
 
 def _wrapped(value: Mapping[str, Any], depth: int) -> list[str] | None:

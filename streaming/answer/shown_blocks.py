@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-# Text of which nothing is left without white space and the punctuation of JSON and code fences shows nothing.
-_EMPTY: Final = re.compile(r"""[\s\[\]{}",:`]*""")
+# Text of which nothing is left without white space, invisible characters and the punctuation of JSON and code fences
+# shows nothing.
+_EMPTY: Final = re.compile(r"""[\s\u00ad\u200b-\u200f\u2060\ufeff\[\]{}",:`]*""")
 
 
 class ShownBlocks:

@@ -28,6 +28,9 @@ from streaming.dialects.reasoning_text import Piece, ReasoningText
 _FINISH_REASONS = {
     "stop": FinishReason.STOP,
     "length": FinishReason.LENGTH,
+    # Mistral's name when the context is full, and the names of other APIs, which gateways do not always translate.
+    **dict.fromkeys(("model_length", "max_tokens", "max_output_tokens"), FinishReason.LENGTH),
+    **dict.fromkeys(("safety", "recitation", "prohibited_content"), FinishReason.CONTENT_FILTER),
     "tool_calls": FinishReason.TOOL_CALLS,
     "function_call": FinishReason.TOOL_CALLS,
     "content_filter": FinishReason.CONTENT_FILTER,
@@ -183,7 +186,7 @@ class OpenAIChatDecoder(JsonPayloadDecoder):
         elif reason == "error":
             self._fail(ErrorDelta("The provider failed in the middle of the answer.", None, True))
         elif isinstance(reason, str) and reason:
-            self._finish(_FINISH_REASONS.get(reason, FinishReason.OTHER))
+            self._finish(_FINISH_REASONS.get(reason.lower(), FinishReason.OTHER))
 
     def _first_choice(self, choices: object) -> dict[str, Any] | None:
         if not isinstance(choices, list):

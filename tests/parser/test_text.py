@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parser import BlockOpened, BlockReady, BlockRejected, TextDelta
+from parser import BlockOpened, BlockParser, BlockReady, BlockRejected, TextDelta
 from tests.parser.documents import chunked
 from tests.parser.feeding import parse
 
@@ -103,3 +104,28 @@ def test_a_text_that_is_escaped_is_the_text(content: str) -> None:
     for ascii_only in (True, False):
         source = json.dumps([{"type": "text", "content": content}], ensure_ascii=ascii_only)
         assert "".join(event.text for event in parse([source]) if isinstance(event, TextDelta)) == whole
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ('[{"type":"text","content":{"text":"hi"}}]', "hi"),
+        ('[{"type":"text","content":{"a":1.10,"b":[2]}}]', '[{"type":"text","content":{"a":1.10,"b":[2]}}]'),
+        ('{"content":{"foo":"hi"},"type":"text"}', '{"content":{"foo":"hi"},"type":"text"}'),
+        ('{"type":"text","content":[{"x":"y"}]}', '{"type":"text","content":[{"x":"y"}]}'),
+        ('{"type":"text","content":[["a"],["b"]]}', '{"type":"text","content":[["a"],["b"]]}'),
+        ('{"type":"text","content":true}', '{"type":"text","content":true}'),
+        ('{"type":"text","content":{"a":"b"}', '{"type":"text","content":{"a":"b"}'),
+        ('{"type":"text","content":42.10}', "42.10"),
+        ('{"type":"text","content":12345678901234567890.10}', "12345678901234567890.10"),
+        ('{"type":"text","value":-7.50,"id":"7"}', "-7.50"),
+        ('{"type":"text","content":null}', ""),
+        ('{"type":"text","content":[]}', ""),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_a_content_that_is_not_a_string_is_shown_with_its_values(source: str, shown: str, size: int) -> None:
+    parser = BlockParser()
+    events = [event for at in range(0, len(source), size) for event in parser.feed(source[at : at + size])]
+    events += parser.close()
+    assert "".join(event.text for event in events if isinstance(event, TextDelta)) == shown

@@ -63,6 +63,12 @@ HABITS = {
     "written change that the person refuses": Habit(
         (DELETE, text("I deleted it.")), need="change", called=("delete_task",)
     ),
+    "change that the router did not expect and the person refuses": Habit(
+        (DELETE, text("I deleted it.")), called=("delete_task",)
+    ),
+    "change that the router did not expect, of an unknown id": Habit(
+        ('{"name":"complete_task","parameters":{"id":"t9"}}', text("Done.")), need="read", called=("update_task",)
+    ),
     "written call again and again": Habit(('{"name":"list_tasks","parameters":{}}',)),
     "function block without a name": Habit(('{"type":"function"}',)),
     "call of an unknown tool": Habit(('{"name":"launch","parameters":{}}',)),
@@ -129,7 +135,8 @@ async def test_no_answer_is_completed_with_nothing_shown_or_a_false_claim(databa
         if ended.status == "completed":
             assert parts or ended.mutations
             assert ended.shown == len(parts)
-            if not ended.mutations and (habit.need == "change" or habit.message.startswith("delete")):
+            asked_for = habit.need == "change" or habit.message.startswith("delete")
+            if not ended.mutations and (asked_for or {"delete_task", "update_task"} & {*habit.called}):
                 assert answer.text.endswith(LINE)
         else:
             assert ended.status == "failed"
