@@ -107,6 +107,9 @@ def keeps_words(source: str, value: Any) -> bool:
     """Whether every word of `source` is in `value`: json-repair drops what it cannot place."""
     kept = " ".join(str(leaf) for leaf in _leaves(value)) + " None null nan undefined infinity"
     known = set(_WORD.findall(kept.lower()))
+    # `keeps_numbers` compares these. Python writes 2.50 and 1e3 with other digits.
+    bare = (token["bare"] or "" for token in _TOKEN.finditer(source))
+    known.update(word for number in bare if _JSON_NUMBER.fullmatch(number) for word in _WORD.findall(number.lower()))
     written = _ESCAPED.sub(" ", _COMMENT.sub(" ", source))
     return all(word in known for word in _WORD.findall(written.lower()))
 

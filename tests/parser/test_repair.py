@@ -169,3 +169,9 @@ def test_a_block_that_was_cut_inside_a_value_is_unfinished() -> None:
         assert isinstance(last, BlockReady)
         assert last.block.model_dump()["rows"] == [["x"], ["y"]]
         assert last.repairs == (Repair.CLOSERS,)
+
+
+@pytest.mark.parametrize("number", ["2.50", "0.10", "1e3", "-1.20E2", "10.0"])
+def test_a_number_in_another_spelling_does_not_prevent_a_repair(number: str) -> None:
+    for source in (f"{{'rows':[[{number}],['x']]}}", f'{{"rows":[[{number}],["x"],]}}'):
+        assert repaired(source) == {"rows": [[float(number)], ["x"]]}
