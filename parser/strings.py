@@ -132,7 +132,11 @@ class TextReader:
             if beyond == len(window):
                 return open_end
             if self._inner:
-                return _block_start(window, beyond, last=last) if window[beyond] == "{" else Verdict.TEXT
+                if window[beyond] != "{":
+                    return Verdict.TEXT
+                # After a brace in the text, the object may be one more example in it.
+                start = _block_start if self._braces else _typed_object
+                return start(window, beyond, last=last)
             return Verdict.END if window[beyond] in "{[\"'`,]}" else Verdict.TEXT
         if following in _STRUCTURE or "\n" in window[at + 1 : after]:
             return Verdict.END
@@ -154,6 +158,13 @@ class TextReader:
         return Verdict.END
 
 
+def _typed_object(window: str, at: int, *, last: bool) -> Verdict:
+    """Whether an object with a known type begins at `at`, whatever its other members are."""
+    if BLOCK_START.match(window, at):
+        return Verdict.END
+    return Verdict.MORE if not last and BLOCK_START_PREFIX.match(window, at) else Verdict.TEXT
+
+
 def _block_start(window: str, at: int, *, last: bool) -> Verdict:
     """Whether a block begins at `at`: `{"type": "NAME"`, and a member of that block after at most a few others.
 
@@ -162,7 +173,7 @@ def _block_start(window: str, at: int, *, last: bool) -> Verdict:
     open_end = Verdict.END if last else Verdict.MORE
     start = BLOCK_START.match(window, at)
     if start is None:
-        return Verdict.MORE if not last and BLOCK_START_PREFIX.match(window, at) else Verdict.TEXT
+        return _typed_object(window, at, last=last)
     kind = BlockType(start["type"].lower())
     at = start.end()
     for _ in range(_OTHER_MEMBERS + 1):

@@ -28,6 +28,8 @@ _INSIDE: Final = re.compile(r'"\s{0,20}:\s{0,20}\[?\s{0,20}$|\{\s{0,20}$')
 _RECENT: Final = 64
 """Pieces of text before a possible call that are kept: at least as many characters as `_INSIDE` looks at."""
 _BEGUN: Final = re.compile(r"""<|\[TOOL_CALLS\]|(?:```\w*\s*)?[\[{\s]*"(?:name|type|function|tool_calls)"\s*:\s*"?\w""")
+_CUT_NAME: Final = re.compile(r'"(?:name|tool|tool_name|function)"\s{0,20}:\s{0,20}"(\w+)\Z')
+_MAX_NAME_TAIL: Final = 128
 _MAX_GAP: Final = 200
 """Characters of white space between a mark such as `<tool_call>` and its value."""
 _PIECE: Final = 512
@@ -103,7 +105,7 @@ class WrittenCalls:
                 self._held += pieces.popleft()
             elif verdict is Verdict.MORE and not last:
                 break
-            elif verdict is Verdict.MORE and _BEGUN.match(self._held):
+            elif verdict is Verdict.MORE and (_BEGUN.match(self._held) or self._ends_in_name(self._held)):
                 self._held = ""  # The reply ends before the call names its tool.
             elif verdict in (Verdict.MORE, Verdict.NO):
                 self._show(shown, self._held[0])
@@ -144,12 +146,17 @@ class WrittenCalls:
             self.cut = False
             text = self._head + source
             if not whole:
-                return text
+                return "" if self._ends_in_name(source) else text
             pieces.extendleft(reversed(_pieces(text[1:])))
             return text[0]
         self.calls += calls
         self.forms[self._form] = self.forms.get(self._form, 0) + len(calls)
         return ""
+
+    def _ends_in_name(self, source: str) -> bool:
+        """Whether the text of a possible call ends within the name of an offered tool."""
+        cut = _CUT_NAME.search(source[-_MAX_NAME_TAIL:])
+        return cut is not None and any(name.startswith(cut[1]) for name in self._names)
 
     def _candidate(self, *, last: bool) -> tuple[Verdict, int]:
         """Judge the held text, which begins with a trigger, and where its JSON value begins."""

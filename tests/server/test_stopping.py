@@ -58,8 +58,12 @@ async def test_the_same_request_id_runs_once_over_socket_and_rest(database: str)
         account, request_id = await tessera.account(), uuid4()
         async with tessera.device(account) as device:
             await (await device.home("hello", request_id=request_id)).finish()
-        response = await chat(tessera, account.access_token, message="hello", request_id=str(request_id))
-        assert (response.status_code, response.json()["error"]["code"]) == (409, "duplicate_request")
+        models = len(tessera.model.requests)
+        same = await chat(tessera, account.access_token, message="hello", request_id=str(request_id))
+        other = await chat(tessera, account.access_token, message="bye", request_id=str(request_id))
+    assert (same.status_code, same.json()["blocks"]) == (200, [{"block": 0, "type": "text", "content": "once"}])
+    assert (other.status_code, other.json()["error"]["code"]) == (409, "duplicate_request")
+    assert len(tessera.model.requests) == models
 
 
 async def test_sockets_past_the_limit_are_closed_immediately(database: str) -> None:

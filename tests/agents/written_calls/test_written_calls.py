@@ -111,6 +111,8 @@ def test_any_text_is_shown(source: str) -> None:
 
 
 @given(st.sampled_from([source for source, (_, calls) in CALLS.items() if calls]), st.integers(1, 200))
+@example('{"arguments": {"title": "Walk"}, "name": "create_task"}', 46)
+@example('{"tool_calls":[{"id":"a","type":"function","function":{"name":"list_tasks","arguments":"{}"}}]}', 68)
 def test_nothing_of_a_cut_call_is_shown(source: str, cut: int) -> None:
     written = WrittenCalls(NAMES)
     shown = written.feed(source[:cut]) + written.close()

@@ -34,14 +34,14 @@ async def test_the_person_is_asked_for_approval(database: str) -> None:
         async with tessera.device(tools={"delete_task": delete_task}, on_approval=refuse) as device:
             answer = await device.home("delete it")
             end = await answer.finish()
-        assert (answer.text, end.mutations, deleted) == ("refused ", [], [])
+        assert (answer.text, end.mutations, deleted) == ("refused \n\nNothing was changed.", [], [])
 
 
 @pytest.mark.parametrize(
     ("edited", "said", "created"),
     [
         ({"data": {"title": "Run", "priority": "high"}}, "result True valid", [{"title": "Run", "priority": "high"}]),
-        ({"data": {"title": "Run", "priority": "none of these"}}, "result False invalid", []),
+        ({"data": {"title": "Run", "priority": "none of these"}}, "result False invalid\n\nNothing was changed.", []),
     ],
 )
 async def test_an_approval_may_edit_the_arguments_and_the_server_checks_them(
