@@ -134,7 +134,7 @@ async def test_a_cancel_closes_the_model_connection_before_the_end_is_sent(datab
 
 
 async def test_a_client_that_vanishes_in_mid_stream_leaves_nothing_running(database: str) -> None:
-    async with open_tessera(database) as tessera:
+    async with open_tessera(database, resume_grace_s=1) as tessera:
         tessera.script(lambda _: [*text('[{"type":"text","content":"word '), Never()])
         async with tessera.device() as device:
             await first_text(await device.home("hello"))

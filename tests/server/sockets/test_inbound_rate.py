@@ -38,6 +38,13 @@ def test_allowances_of_unanswered_calls_are_bounded_by_the_burst() -> None:
     assert frames_read(rate, 900, 0) == 400
 
 
+def test_a_small_burst_does_not_refuse_the_answers_to_calls_that_were_sent_together() -> None:
+    rate = InboundRate(0.001, 1)
+    for _ in range(5):
+        rate.expect_answer()
+    assert frames_read(rate, 10, 0) == 6
+
+
 def test_a_socket_that_keeps_sending_is_closed() -> None:
     rate = InboundRate(1, 1)
     assert [rate.take(0) for _ in range(MAX_VIOLATIONS + 1)] == ["read", *["refuse"] * (MAX_VIOLATIONS - 1), "close"]

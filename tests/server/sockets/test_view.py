@@ -463,7 +463,9 @@ async def test_answers_to_the_servers_calls_are_not_rate_limited() -> None:
         for _ in range(5):
             asked = (await socket.hear_until("tool_call"))[-1]
             await socket.say(type="tool_result", call_id=asked["call_id"], ok=True, data={"items": []})
-        assert texts(await socket.hear_until("stream_end")) == "five answers"
+        heard = await socket.hear_until("stream_end")
+        assert texts(heard) == "five answers"
+        assert [frame for frame in heard if frame["type"] == "error"] == []
         await socket.say(type="ping")
         assert (await socket.hear())["code"] == "rate_limited"
 
