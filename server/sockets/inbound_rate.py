@@ -16,7 +16,7 @@ MIN_ALLOWANCES: Final = 64
 class InboundRate:
     """Allows `per_s` frames a second with bursts of `burst`, and one more frame for each call to the device.
 
-    The next frames use the calls' allowances first. At most `burst` allowances are kept, or `MIN_ALLOWANCES` if that is more.
+    The next frames use the calls' allowances first. At most `burst` allowances are kept, but always `MIN_ALLOWANCES`.
     """
 
     __slots__ = ("_answers_due", "_bucket", "_max_answers_due", "_violations")
