@@ -6,7 +6,7 @@ on the events. `parser.events` describes the events, `parser.blocks` the valid b
 
 from parser.block_parser import BlockParser
 from parser.blocks import Block, BlockType, ChartBlock, ChartType, Entity, EntityRefBlock, TableBlock, TimelineBlock
-from parser.degradation import degraded
+from parser.degradation import Unshown, degraded
 from parser.events import BlockOpened, BlockReady, BlockRejected, Event, RejectReason, Repair, TextDelta
 from parser.limits import Limits
 from parser.surrogates import SurrogateMender, well_formed, well_formed_json
@@ -30,6 +30,7 @@ __all__ = [
     "TableBlock",
     "TextDelta",
     "TimelineBlock",
+    "Unshown",
     "degraded",
     "well_formed",
     "well_formed_json",

@@ -173,6 +173,10 @@ class BlockParser(Openings):
             text = self._mender.mend(text, last=last)
         if self._encoded is not None:
             text = self._encoded.decode(text, last=last)
+        if self._straight is not None:
+            text = self._straight.decode(text, last=last)
+            if self._straight.closed:
+                self._straight = None
         if self._carry:
             text = self._carry + text
             self._carry = ""
@@ -188,7 +192,7 @@ class BlockParser(Openings):
         self._plain = ""
         self._room = 0
         self._heads = False
-        if self._mender.held or self._encoded is not None:
+        if self._mender.held or self._encoded is not None or self._straight is not None:
             return
         if self._state is _STRUCTURE:
             structure = self._structure
@@ -260,8 +264,12 @@ class BlockParser(Openings):
         if found is Found.END:
             return self._object_ends(at)
         if found is Found.CONTENT:
+            before = self._text_before()
             self._enter(self._lead)
-            return self._open_text(at, scanner.quote)
+            begin = self._open_text(at, scanner.quote)
+            if before:
+                self._events.append(TextDelta(self._index, before))
+            return begin
         begin = self._rewind(at)
         if found is Found.TYPED and scanner.type is not None:
             self._enter(self._lead)

@@ -1,19 +1,22 @@
 """Degradation: a readable replacement for a structured block that stayed invalid.
 
 A chart becomes a table of its data. A table or a timeline becomes a text list. Anything else becomes one sentence. No
-value is invented and no number changes.
+value is invented and no number changes. Of a block with broken syntax, what can be read is shown as the model wrote it.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from pydantic import ValidationError
 
 from parser.blocks import BlockType, TableBlock
-from parser.repair import is_cut, repaired
+from parser.lenient_reader import read_leniently
+from parser.repair import is_cut, repaired, written_numbers
 
 _LAST_WHOLE = re.compile(r"[}\]](?=[^}\]]*\Z)")
 _NOUNS: Mapping[str, str] = {
@@ -24,9 +27,26 @@ _NOUNS: Mapping[str, str] = {
 }
 
 
-def degraded(block_type: str | None, source: str) -> TableBlock | str:
+@dataclass(frozen=True, slots=True)
+class Unshown:
+    """A block of which nothing can be shown. One sentence counts equal ones."""
+
+    noun: str
+    title: str = ""
+
+    def sentence(self, count: int = 1) -> str:
+        """What the person reads about `count` such blocks."""
+        name = f' "{self.title}"' if self.title else ""
+        if count == 1:
+            return f"A {self.noun}{name} could not be shown."
+        first, _, rest = self.noun.partition(" ")
+        plural = f"{first}s {rest}".strip()
+        return f"{count} {plural}{name} could not be shown."
+
+
+def degraded(block_type: str | None, source: str) -> TableBlock | str | Unshown:
     """The table or the text that replaces the block with this `source`, which may be cut."""
-    members = _members(source)
+    members = _members(source, as_text=block_type != BlockType.CHART)
     title = members.get("title")
     title = title.strip() if isinstance(title, str) else ""
     shown: TableBlock | str | None = None
@@ -37,16 +57,37 @@ def degraded(block_type: str | None, source: str) -> TableBlock | str:
     elif block_type == BlockType.TIMELINE:
         shown = _timeline(members)
     if shown is None:
-        name = f' "{title}"' if title else ""
-        return f"A {_NOUNS.get(block_type or '', 'part of the answer')}{name} could not be shown."
-    return shown if isinstance(shown, TableBlock) or not title else f"{title}\n{shown}"
+        return Unshown(_NOUNS.get(block_type or "", "part of the answer"), title)
+    if isinstance(shown, TableBlock):
+        return shown
+    rest = ("", "The rest could not be shown.") if is_cut(source) else ()
+    return "\n".join(filter(None, (title, shown))) + "\n".join(rest)
 
 
-def _members(source: str) -> dict[str, Any]:
-    """The readable members. Of a cut source, these are the members up to the last complete container."""
+def _members(source: str, *, as_text: bool) -> Mapping[str, Any]:
+    """The readable members. Of a cut source, these are the members up to the last complete container.
+
+    `as_text`: decimals are texts with the digits that the model wrote.
+    """
     if is_cut(source) and (whole := _LAST_WHOLE.search(source)):
         source = source[: whole.end()]
-    return repaired(source) or {}
+    members = repaired(source)
+    if members is None:
+        read = read_leniently(source)
+        return read if isinstance(read, dict) else {}
+    written = written_numbers(source)
+    if not as_text:
+        written = {number: digits for number, digits in written.items() if Decimal(repr(number)) != Decimal(digits)}
+    exact = _spelled(members, written)
+    return exact if isinstance(exact, dict) else {}
+
+
+def _spelled(value: Any, written: Mapping[float, str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _spelled(item, written) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_spelled(item, written) for item in value]
+    return written.get(value, value) if isinstance(value, float) else value
 
 
 def _rows(members: Mapping[str, Any], *names: str) -> Sequence[Any]:

@@ -12,6 +12,7 @@ from parser.events import BlockOpened, BlockReady, BlockRejected, Event, Fault, 
 from parser.heads import BLOCK_START, FENCE, SIGNED_START
 from parser.limits import Limits
 from parser.object_scanner import ObjectScanner
+from parser.prose import as_written, members_before, prose
 from parser.repair import MOST_WORK, repaired, work
 from parser.states import TRANSITIONS, FastPath, Signal, State
 from parser.strings import TextReader
@@ -286,6 +287,19 @@ class HeldObjects(FastPath):
                 if text:
                     self._events.append(TextDelta(self._index, text))
 
+    def _text_before(self) -> str:
+        """The text of the members that stand before the content of a text block, with white space after it."""
+        source = "".join(self._held)
+        quote = self._scanner.quote
+        members = as_written(source + quote + "}")
+        if members is None:
+            members = repaired(source + quote + "}", MOST_WORK - self.repair_work)
+            self._spend(source)
+        if not isinstance(members, dict):
+            return ""
+        text = members_before(members)
+        return f"{text}\n\n" if text else ""
+
     def _inner_begins(self, prefix: str) -> None:
         """A block begins inside the object. The object is a wrapper, of which only texts for the person are shown."""
         path = self._scanner.path
@@ -331,7 +345,9 @@ class HeldObjects(FastPath):
             value = repaired("{" + source, MOST_WORK - self.repair_work)
             self._spend("{" + source)
         if isinstance(value, dict):
-            self._show_texts(answer_texts(value))
+            written = as_written("{" + source)
+            members = written if isinstance(written, dict) else value
+            self._show_texts(prose(members, of_text=of_text))
         elif of_text:
             # The quote before these characters did not close the text: they belong to it.
             self._go_on('"' + self._lead + _TAIL_END.sub("", source))

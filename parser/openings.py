@@ -22,6 +22,7 @@ from parser.object_scanner import ObjectScanner
 from parser.states import Signal, State
 from parser.strings import EncodedAnswer, TextReader
 from parser.structure import Structure
+from parser.typographic import TYPOGRAPHIC_PREFIX, TYPOGRAPHIC_START, StraightQuotes
 from parser.vocabulary import FENCES, block_type, known_key
 
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -43,11 +44,12 @@ class Openings(HeldObjects):
     A step returns the position it reached. If the text may go on to be something else, it stalls there.
     """
 
-    __slots__ = ("_encoded",)
+    __slots__ = ("_encoded", "_straight")
 
     def __init__(self, limits: Limits) -> None:
         super().__init__(limits)
         self._encoded: EncodedAnswer | None = None  # if the answer is one JSON string
+        self._straight: StraightQuotes | None = None  # in an object with typographic quotes
 
     def _between(self, position: int) -> int:
         text = self._text
@@ -146,8 +148,14 @@ class Openings(HeldObjects):
             return self._give_back(position, fence.end("fence"))
         if fence.end() == len(text) and self._may_wait(position):
             return self._stall(position)
-        if fence["language"].strip("{}.").lower() in FENCES and text[fence.end() : fence.end() + 1] in ("[", "{"):
-            return self._brackets(position, fence.end())
+        if fence["language"].strip("{}.").lower() in FENCES:
+            if text[fence.end() : fence.end() + 1] in ("[", "{"):
+                return self._brackets(position, fence.end())
+            if self._state is not State.PROSE:
+                if text.startswith(fence["fence"], fence.end()):
+                    return fence.end() + len(fence["fence"])  # nothing is in it
+                if self._may_wait(position) and fence["fence"].startswith(text[fence.end() :]):
+                    return self._stall(position)
         self._write_prose(text[position : fence.end()])
         self._fence = fence["fence"]
         self._go(Signal.FENCE)
@@ -169,6 +177,12 @@ class Openings(HeldObjects):
             if start == position and self._state is State.START and _EMPTY_ARRAY.match(text, start):
                 return self._stall(start) if waits else len(text)
             return self._give_back(start, max(brace, start + 1))
+        typographic = TYPOGRAPHIC_START.match(text, brace)
+        if typographic and self._may_be_block(typographic["key"] or "type"):
+            self._straighten(brace)
+            return start
+        if waits and TYPOGRAPHIC_PREFIX.match(text, brace):
+            return self._stall(start)
         key = KEY.match(text, brace)
         if key is None or key.end() > most:
             if key is None and waits and KEY_PREFIX.match(text, brace):
@@ -177,6 +191,16 @@ class Openings(HeldObjects):
         if self._state is State.PROSE and not known_key(key["key"]):
             return self._give_back(start, brace + 1)
         return self._object_opens(start, brace, waits=waits)
+
+    def _may_be_block(self, key: str) -> bool:
+        return key == "type" if self._state is State.PROSE else known_key(key)
+
+    def _straighten(self, brace: int) -> None:
+        """Give the object at `brace`, whose quotes are typographic, straight quotes."""
+        straight = StraightQuotes()
+        self._text = self._text[:brace] + straight.decode(self._text[brace:], last=self._last)
+        if not (straight.closed or self._last):
+            self._straight = straight
 
     def _object_opens(self, start: int, brace: int, *, waits: bool) -> int:
         """`{ KEY :` is in the text: one expression tells most blocks."""

@@ -114,6 +114,12 @@ def keeps_words(source: str, value: Any) -> bool:
     return all(word in known for word in _WORD.findall(written.lower()))
 
 
+def written_numbers(source: str) -> dict[float, str]:
+    """The decimals in `source` outside strings, by their value: how the model wrote each."""
+    bare = (token["bare"] or "" for token in _TOKEN.finditer(source))
+    return {float(number): number for number in bare if _JSON_NUMBER.fullmatch(number) and not _is_integer(number)}
+
+
 def _is_integer(written: str) -> bool:
     return written.lstrip("-").isdigit()
 

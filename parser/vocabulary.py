@@ -60,25 +60,49 @@ ANSWER_KEYS = frozenset(
 )
 """The members of a wrapper that hold text for the person."""
 
+BLOCKS_KEY = "blocks"
+
 METADATA_KEYS = frozenset(
     (
-        "type",
-        "role",
-        "id",
-        "status",
-        "done",
-        "version",
-        "reasoning",
-        "thought",
-        "thoughts",
-        "language",
-        "format",
-        "blocks",
+        *("type", "role", "id", "status", "done", "version", "reasoning", "thought", "thoughts"),
+        *("language", "format", BLOCKS_KEY),
     )
 )
 """The members of a wrapper that are not for the person."""
 
-BLOCKS_KEY = "blocks"
+HEADING_KEYS = frozenset(("title", "heading", "headline", "header", "subtitle", "label"))
+"""The members of a text block or a wrapper that are shown as a heading."""
+
+TEXT_KEYS = frozenset(
+    (
+        *ANSWER_KEYS,
+        *HEADING_KEYS,
+        *("description", "note", "notes", "caption", "summary", "detail", "details", "footer", "hint", "tip"),
+        *("explanation", "comment", "intro", "introduction", "conclusion", "quote", "author", "question"),
+        *("warning", "error", "paragraph", "paragraphs", "url", "link", "href"),
+    )
+)
+"""The members of a text block or a wrapper whose strings and numbers are for the person."""
+
+MACHINE_KEYS = METADATA_KEYS | frozenset(
+    (
+        *("style", "styles", "class", "className", "classes", "css", "color", "colour", "background", "theme", "icon"),
+        *("variant", "align", "alignment", "level", "size", "width", "height", "weight", "font", "order", "index"),
+        *("key", "uuid", "slug", "ref", "lang", "locale", "mime", "mimeType", "encoding", "schema", "$schema"),
+        *("model", "tool", "tool_name", "function", "action", "intent", "confidence", "score", "metadata", "meta"),
+        *("plan", "analysis", "thinking", "rationale", "chain_of_thought"),
+    )
+)
+"""Members that are never for the person: ids, styles, names of tools, and the model's reasoning."""
+
+ITEM_KEYS = frozenset(("name", "task", "term", "item", *TEXT_KEYS))
+"""The members of a list's item that are its text. Other members follow with their key, except `MACHINE_KEYS`."""
+
+CHILD_KEYS = frozenset(("children", "subitems", "sub_items", "sublist", "content", "blocks", *LIST_KEYS))
+"""The members of a list's item that hold nested items."""
+
+CHECK_KEYS = ("checked", "done", "completed", "complete")
+"""The members of a list's item that say whether it is ticked off."""
 
 NOT_WRAPPERS = frozenset(
     (
@@ -155,6 +179,11 @@ def block_type(name: str) -> tuple[BlockType, bool] | None:
 def chart_type(name: str) -> ChartType | None:
     """The chart that a chart type's name means."""
     return CHART_TYPES.get(_word(name))
+
+
+def is_list(name: str) -> bool:
+    """Whether the name of a type means a list."""
+    return "list" in _word(name) or _word(name) == "bullets"
 
 
 def known_key(quoted: str) -> bool:

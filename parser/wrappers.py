@@ -7,12 +7,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from parser.blocks import BlockType
+from parser.prose import as_written, headings, lines, prose
 from parser.strings import unescaped
-from parser.vocabulary import ANSWER_KEYS, CONTENT_KEYS, LIST_KEYS, METADATA_KEYS, UNTYPED
+from parser.vocabulary import (
+    ANSWER_KEYS,
+    CONTENT_KEYS,
+    HEADING_KEYS,
+    LIST_KEYS,
+    MACHINE_KEYS,
+    METADATA_KEYS,
+    TEXT_KEYS,
+    UNTYPED,
+    is_list,
+)
 
 _CONTAINERS = ANSWER_KEYS | {"data", "choices", "assistant", "blocks"}
 _TEXT_LISTS = ANSWER_KEYS | {"blocks"}
-_NOTHING: tuple[Any, ...] = (None, [], {})
+_NOTHING: tuple[Any, ...] = (None, [], {}, "")
 _DEEPEST = 8
 _LONE = re.compile(
     r"\{\s*(?P<quote>[\"'])(?P<key>\w{1,64})(?P=quote)\s*:\s*(?P<open>[\"'])(?P<text>.*)(?P=open)\s*\}\s*", re.DOTALL
@@ -40,7 +51,10 @@ def lone_text(source: str) -> dict[str, str] | None:
 
 def answer_texts(value: Mapping[str, Any]) -> list[str]:
     """The texts for a person among the members of a wrapper whose block was found."""
-    return [text for key, text in value.items() if key in ANSWER_KEYS and isinstance(text, str) and text]
+    return [
+        *headings(value),
+        *prose({key: item for key, item in value.items() if key not in HEADING_KEYS}, of_text=False),
+    ]
 
 
 def untyped(value: Mapping[str, Any]) -> BlockType | None:
@@ -51,18 +65,36 @@ def untyped(value: Mapping[str, Any]) -> BlockType | None:
 
 
 def _content(value: Mapping[str, Any], source: str) -> list[str] | None:
+    """The content of a text block with its title before it, then one text for each other member for the person."""
+    written = as_written(source)
+    members: Mapping[str, Any] = written if isinstance(written, dict) else value
     for key in (*CONTENT_KEYS, *LIST_KEYS):
-        content = value.get(key)
-        if isinstance(content, str):
-            return [content]
-        if isinstance(content, int | float) and not isinstance(content, bool):
-            return [_number(key, content, source)]
-        if isinstance(content, list) and content and all(isinstance(line, str) for line in content):
-            return ["\n".join(f"- {line}" for line in content) if len(content) > 1 else content[0]]
-    if not value.keys() <= METADATA_KEYS | {"content", "text"}:
+        content = _main(members, key, source)
+        if content is not None:
+            others = {name: item for name, item in members.items() if name != key and name not in HEADING_KEYS}
+            return ["\n\n".join(filter(None, (*headings(members), content))), *prose(others, of_text=True)]
+    if value.keys() <= METADATA_KEYS | {"content", "text"}:
+        contents = {key: value[key] for key in ("content", "text") if value.get(key) not in _NOTHING}
+        return _wrapped(contents, 0) if contents else []
+    # No content: a block may still say something in its other members. A JSON schema has some of them too.
+    if value.keys() <= TEXT_KEYS | MACHINE_KEYS and value.get("type") != "string":
+        others = {name: item for name, item in members.items() if name not in HEADING_KEYS}
+        texts = [*headings(members), *prose(others, of_text=True)]
+        return ["\n\n".join(texts)] if texts else None
+    return None
+
+
+def _main(members: Mapping[str, Any], key: str, source: str) -> str | None:
+    """The content under this key, as text; None if it is no text."""
+    content = members.get(key)
+    if isinstance(content, str):
+        return content
+    if isinstance(content, int | float) and not isinstance(content, bool):
+        return _number(key, content, source)
+    if not isinstance(content, list):
         return None
-    contents = {key: value[key] for key in ("content", "text") if value.get(key) not in _NOTHING}
-    return _wrapped(contents, 0) if contents else []
+    listed = key in LIST_KEYS or is_list(str(members.get("type"))) or all(isinstance(item, str) for item in content)
+    return lines(content) or None if listed else None
 
 
 def _number(key: str, number: float, source: str) -> str:
@@ -75,15 +107,20 @@ def _number(key: str, number: float, source: str) -> str:
 
 
 def _wrapped(value: Mapping[str, Any], depth: int) -> list[str] | None:
-    if value and all(key in _CONTAINERS and item == [] for key, item in value.items()):
+    if value and all(key in _CONTAINERS and item in _NOTHING for key, item in value.items()):
         return []
-    members = {key: item for key, item in value.items() if key not in METADATA_KEYS or isinstance(item, dict | list)}
+    titles = headings(value)
+    members = {
+        key: item
+        for key, item in value.items()
+        if (key not in METADATA_KEYS or isinstance(item, dict | list)) and not (titles and key in HEADING_KEYS)
+    }
     if not members or depth > _DEEPEST or not members.keys() <= _CONTAINERS:
         return None
-    found: list[str] = []
+    found: list[str] = titles
     for key, item in members.items():
         for one in item if isinstance(item, list) and item else [item]:
-            inner = [one] if isinstance(one, str) and key in _TEXT_LISTS else None
+            inner = [] if one is None else [one] if isinstance(one, str) and key in _TEXT_LISTS else None
             if isinstance(one, dict):
                 inner = _wrapped(one, depth + 1)
             if inner is None:

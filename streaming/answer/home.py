@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 from uuid import UUID
 
-from parser import BlockParser, Repair, degraded
+from parser import BlockParser, Repair, TableBlock, Unshown, degraded
 from parser.blocks import (
     BindReason,
     Block,
@@ -198,19 +198,27 @@ class HomeFormatter:
         return frames
 
     def degrade(self, replaced: Collection[int] = ()) -> list[StreamText | WsStreamBlock]:
-        """What is shown instead of each rejected block; see `parser.degradation`.
+        """What is shown instead of each rejected block; see `parser.degradation`. Equal replacements are shown once.
 
         Blocks that are shown by now are left out, and those whose index is in `replaced`.
         """
         frames: list[StreamText | WsStreamBlock] = []
-        for block in self.rejected:
-            if block.index in replaced or block.index in self._blocks:
-                continue
-            shown = degraded(block.block_type, block.source)
-            if isinstance(shown, str):
-                frames.append(self._text_frame(block.index, shown))
-            else:
-                frames.append(self._block_frame(block.index, shown, shown.model_dump(mode="json", exclude={"type"})))
+        left = [block for block in self.rejected if block.index not in replaced and block.index not in self._blocks]
+        shown = [(block.index, degraded(block.block_type, block.source)) for block in left]
+        sentences = Counter(replacement for _, replacement in shown if isinstance(replacement, Unshown))
+        seen: list[TableBlock | str | Unshown] = []
+        for index, replacement in shown:
+            if replacement in seen:
+                continue  # a model that repeats itself
+            seen.append(replacement)
+            match replacement:
+                case Unshown():
+                    frames.append(self._text_frame(index, replacement.sentence(sentences[replacement])))
+                case str():
+                    frames.append(self._text_frame(index, replacement))
+                case TableBlock():
+                    data = replacement.model_dump(mode="json", exclude={"type"})
+                    frames.append(self._block_frame(index, replacement, data))
         if self._unrecorded:
             frames.append(
                 self._text_frame(self._next, f"{self._unrecorded} more parts of the answer could not be shown.")
@@ -259,7 +267,7 @@ class HomeFormatter:
         return self._texts.frame(index, text)
 
     def _block_frame(self, index: int, block: Block, data: dict[str, Any]) -> WsStreamBlock:
-        self._blocks.add(index)
+        self._blocks.add(index, block.type.value, data)
         return WsStreamBlock(request_id=self._request_id, block=index, block_type=block.type.value, data=data)
 
     def _must_fetch(self, block: Block) -> TypeGuard[BoundBlock]:

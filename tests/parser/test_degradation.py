@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from parser import TableBlock, degraded
+from parser import TableBlock, Unshown, degraded
 
 CASES: list[tuple[str | None, str, Any]] = [
     (
@@ -32,7 +32,41 @@ CASES: list[tuple[str | None, str, Any]] = [
     ("timeline", '{"type":"timeline"', "A timeline could not be shown."),
     ("entity_ref", '{"type":"entity_ref","entity":"task"}', "A list of items could not be shown."),
     (None, "", "A part of the answer could not be shown."),
-    ("table", '{"type":"table","rows":[[1e999]]}', "A table could not be shown."),
+    ("table", '{"type":"table","rows":[[1e999]]}', "- 1e999"),
+    # broken syntax
+    (
+        "table",
+        '{"type":"table","headers":["Name","Share"],"rows":[["Ann",10%],["Bob",2.50],["Cy" 1,234]]}',
+        '- Name: Ann, Share: 10%\n- Name: Bob, Share: 2.50\n- Name: "Cy" 1, Share: 234',
+    ),
+    (
+        "table",
+        '{"type":"table","headers":["a"],"rows":[["x"},["y"],["z"',
+        "- a: x\n- a: y\nThe rest could not be shown.",
+    ),
+    (
+        "table",
+        '{"type":"table","headers":["a","b"],"rows":[["the "x" one",007],["at",10:30],[\'it\',None]]}',
+        '- a: the "x" one, b: 007\n- a: at, b: 10:30\n- a: it',
+    ),
+    (
+        "table",
+        '{"type":"table","rows":[{"a":"x","n":1/2},{"a":"y","n":12345678901234567890.10}]}',
+        "- a: x, n: 1/2\n- a: y, n: 12345678901234567890.10",
+    ),
+    ("table", "{type:table,headers:[a],rows:[[x y],[$5 // five\n]]}", "- a: x y\n- a: $5"),
+    (
+        "chart",
+        '{"type":"chart","title":"T","data":[{"s":"a","n":3%},{"s":"b","n":4.0}]}',
+        (["s", "n"], [["a", "3%"], ["b", 4.0]]),
+    ),
+    (
+        "timeline",
+        '{"type":"timeline","checkpoints":[{"title":"Ship","date":2024-01-02},{"title":"Test" "date":5,}]}',
+        "- Ship (2024-01-02)\n- Test (5)",
+    ),
+    ("chart", '{"type":"chart","data":', "A chart could not be shown."),
+    ("table", '{"type":"table"]]}}', "A table could not be shown."),
 ]
 
 
@@ -42,4 +76,10 @@ def test_degraded(kind: str | None, source: str, expected: Any) -> None:
     if isinstance(shown, TableBlock):
         assert (shown.headers, shown.rows) == expected
     else:
-        assert shown == expected
+        assert (shown.sentence() if isinstance(shown, Unshown) else shown) == expected
+
+
+def test_one_sentence_counts_equal_blocks() -> None:
+    assert Unshown("chart", "Tasks").sentence(3) == '3 charts "Tasks" could not be shown.'
+    assert Unshown("list of items").sentence(2) == "2 lists of items could not be shown."
+    assert Unshown("part of the answer").sentence(2) == "2 parts of the answer could not be shown."

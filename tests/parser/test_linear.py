@@ -38,6 +38,14 @@ INPUTS = {
     "prose": ("words and [1] {x} ", "", ""),
     "separators": (",", TEXT, ""),
     "members of a block": (',"x":"}{"', '{"type":"table"', "}"),
+    "typographic quotes": ("{“type”:“text”,“content”:“b”},", "[", "]"),
+    "typographic quotations": ("“a”, b ", "{“type”:“text”,“content”:“", "”}"),
+    "typographic heads": ("{“", "", ""),
+    "typographic quotes without an end": ("{“type”:“", "", ""),
+    "titles": ('{"type":"text","title":"a","content":"b"},', "[", "]"),
+    "members before a text": ('"x":{"y":"z"},', '{"type":"text",', '"content":"b"}'),
+    "items": ('{"text":"a","items":[', '{"type":"list","items":[', ""),
+    "empty fences": ("```json\n```\n", "", ""),
     "quotes in cells": ('["the "x" one",1],', '{"type":"table","headers":["a","b"],"rows":[', "]}"),
 }
 

@@ -25,7 +25,13 @@ def say(text: str, finish: str = "stop") -> list[Step]:
     return text_stream(json.dumps([{"type": "text", "content": text}]), usage=(5, 5), finish=finish)
 
 
-@pytest.mark.parametrize("empty", ["", "   ", "[]", '{"type":"chart"'])
+EMPTY = [
+    *("", "   ", "[]", '{"type":"chart"', "null", "```json\n```", "```json\n[]\n```", '{"answer":null}'),
+    *('[{"type":"timeline","checkpoints":[]}]', '[{"type":"table","headers":["a"],"rows":[]}]'),
+]
+
+
+@pytest.mark.parametrize("empty", EMPTY)
 async def test_an_answer_that_shows_nothing_is_asked_for_once_more(database: str, empty: str) -> None:
     async with open_tessera(database, repair_timeout_s=0) as tessera, tessera.device() as device:
         tessera.script(lambda request: say("Good day.") if is_retry(request) else text_stream(empty))

@@ -252,10 +252,23 @@ def test_what_nobody_put_right_is_degraded_and_never_left_out() -> None:
 
 def test_the_sentence_says_how_many_blocks_are_not_even_recorded() -> None:
     _, formatter = home([json.dumps([reference("nobody")] * 150)])
+    shown = [(frame.block, frame.chunk) for frame in formatter.degrade(()) if isinstance(frame, StreamText)]
+    assert shown == [
+        (0, "100 lists of items could not be shown."),
+        (150, "50 more parts of the answer could not be shown."),
+    ]
+
+
+def test_a_model_that_repeats_an_invalid_block_is_told_about_once() -> None:
+    titled = [{**BOUND_CHART, "title": title, "from": {"entity": "note"}} for title in ("A", "B", "A", "A")]
+    _, formatter = home([json.dumps([*titled, BAD_TABLE, BAD_TABLE, BAD_CHART, BAD_CHART])])
     shown = formatter.degrade(())
-    assert len(shown) == 101
-    assert isinstance(shown[-1], StreamText)
-    assert shown[-1].chunk == "50 more parts of the answer could not be shown."
+    assert [frame.block for frame in shown] == [0, 1, 4, 6]
+    assert [frame.chunk for frame in shown if isinstance(frame, StreamText)] == [
+        '3 charts "A" could not be shown.',
+        'A chart "B" could not be shown.',
+        "- a: x, b: x, x",
+    ]
 
 
 def test_repairs_of_the_parser_are_counted() -> None:

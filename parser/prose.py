@@ -1,0 +1,153 @@
+"""The texts for a person among the members of an object that is shown as text.
+
+The tables of keys are in `parser/vocabulary.py`; `docs/parser.md` describes them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from parser.vocabulary import (
+    CHECK_KEYS,
+    CHILD_KEYS,
+    HEADING_KEYS,
+    ITEM_KEYS,
+    LIST_KEYS,
+    MACHINE_KEYS,
+    TEXT_KEYS,
+)
+
+_DEEPEST = 8
+_INDENT = "  "
+# Two words of letters; or a letter of a script in which words may have no spaces between them.
+_PROSE = re.compile(r"[^\W\d_]{2,}[,.;:!?]?\s+[^\W\d_]|[^\W\d_a-zA-Z][^\W\d_]")
+
+
+class Written(str):
+    """A number with the digits that the model wrote."""
+
+    __slots__ = ()
+
+
+def as_written(source: str) -> Any:
+    """The value of the JSON text `source`, each number as `Written`. None if it is not JSON."""
+    try:
+        return json.loads(source, strict=False, parse_int=Written, parse_float=Written)
+    except (ValueError, RecursionError):
+        return None
+
+
+def heading(text: str) -> str:
+    """`text` as a Markdown heading, on one line."""
+    return "## " + " ".join(text.split())
+
+
+def members_before(members: Mapping[str, Any]) -> str:
+    """The text of the members that stand before the content of a text block; a title becomes a heading."""
+    return "\n\n".join([*headings(members), *prose(_without_headings(members), of_text=True)])
+
+
+def headings(members: Mapping[str, Any]) -> list[str]:
+    """The titles among the members, as Markdown headings."""
+    return [heading(value) for key, value in members.items() if key in HEADING_KEYS and _is_text(value)]
+
+
+def prose(members: Mapping[str, Any], *, of_text: bool, depth: int = 0) -> list[str]:
+    """The text of each member that is for the person, in the order of the members.
+
+    `of_text`: the object is a text block. Then a member whose key is unknown counts too, if its value is prose.
+    """
+    return [text for key, value in members.items() if (text := _text_of(key, value, of_text, depth))]
+
+
+def lines(items: Sequence[Any]) -> str:
+    """The items of a list as lines of a Markdown list; one item alone as it is."""
+    made = list(_lines(items, 0))
+    return made[0].removeprefix("- ") if len(made) == 1 else "\n".join(made)
+
+
+def _without_headings(members: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in members.items() if key not in HEADING_KEYS or not _is_text(value)}
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _text_of(key: str, value: Any, of_text: bool, depth: int) -> str:
+    if key in MACHINE_KEYS:
+        return ""
+    known = key in TEXT_KEYS
+    if isinstance(value, str):
+        return value if value.strip() and (known or (of_text and _PROSE.search(value))) else ""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value) if known else ""
+    if isinstance(value, list):
+        listed = key in LIST_KEYS or known
+        strings = all(isinstance(item, str) for item in value)
+        if (listed and (of_text or strings)) or (of_text and strings and any(map(_PROSE.search, value))):
+            return lines(value)
+        return ""
+    if isinstance(value, dict) and known and of_text and depth < _DEEPEST:
+        return "\n\n".join(prose(value, of_text=True, depth=depth + 1))
+    return ""
+
+
+# ---- lists ----------------------------------------------------------------------------------------------------------
+
+
+def _lines(items: Sequence[Any], depth: int) -> Iterator[str]:
+    for item in items:
+        if isinstance(item, list):
+            yield from _lines(item, min(depth + 1, _DEEPEST))
+            continue
+        children: list[Any] = []
+        text = _item(item, children)
+        if text:
+            margin = _INDENT * depth
+            yield f"{margin}- {text}".replace("\n", f"\n{margin}{_INDENT}")
+        if depth < _DEEPEST:
+            yield from _lines(children, depth + 1 if text else depth)
+
+
+def _item(item: Any, children: list[Any]) -> str:
+    """The line of one item. Its nested items are added to `children`."""
+    if not isinstance(item, dict):
+        return scalar(item)
+    check = next((item[key] for key in CHECK_KEYS if isinstance(item.get(key), bool)), None)
+    named: list[str] = []
+    others: list[str] = []
+    for key, value in item.items():
+        if isinstance(value, list) and key in CHILD_KEYS:
+            children += value
+        elif key in CHECK_KEYS and isinstance(value, bool):
+            continue
+        elif isinstance(value, dict) and key in ITEM_KEYS:
+            named.append(_item(value, children))
+        elif text := _cell(value):
+            if key in ITEM_KEYS:
+                named.append(text)
+            elif key not in MACHINE_KEYS:
+                others.append(f"{key}: {text}")
+    label = ": ".join(filter(None, named))
+    rest = ", ".join(others)
+    text = f"{label} ({rest})" if label and rest else label or rest
+    return text if check is None or not text else f"[{'x' if check else ' '}] {text}"
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return "; ".join(filter(None, map(_cell, value)))
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {text}" for key, inner in value.items() if (text := _cell(inner)))
+    return scalar(value)
+
+
+def scalar(value: Any) -> str:
+    """A value that is no container, as text; empty for null."""
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value).strip()
