@@ -14,7 +14,7 @@ PEERS_VENV ?= $(abspath .venv-peers)
 PEERS := $(PEERS_VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: run chat test check fmt schema prompts statements migrate rollback bench bench-router bench-parser bench-stream profile-stream fuzz mutants test-all clean help test-model test-client bench-memory embedding-model embedder playground test-browser screenshots
+.PHONY: run chat test check fmt schema prompts statements migrate rollback bench bench-router bench-parser bench-stream bench-resume profile-stream fuzz mutants test-all clean help test-model test-client bench-memory embedding-model embedder playground test-browser screenshots
 
 run: embedder $(PAGE_TRIED)  ## start the server with an embedded database and a demo model; print its addresses
 	@exec $(BIN)/python -m server run
@@ -90,6 +90,9 @@ bench-parser: $(STAMP)  ## compare the speed of the block parser with other JSON
 
 bench-stream: $(PEERS)  ## compare the cost of a token with other servers; ARGS="--help" lists its options
 	@BENCH_PEERS_VENV=$(PEERS_VENV) $(BIN)/python -m bench.stream $(ARGS)
+
+bench-resume: $(PEERS)  ## measure lost sockets: resumes, storms of 5,000 devices, memory; ARGS="--help" lists its options
+	@BENCH_PEERS_VENV=$(PEERS_VENV) $(BIN)/python -m bench.resume $(ARGS)
 
 profile-stream: $(PEERS)  ## profile the server while it streams; writes docs/token-path.svg
 	@$(BIN)/python -m bench.stream.profile --py-spy $(PEERS_VENV)/bin/py-spy --into docs/token-path.svg

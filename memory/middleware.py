@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from memory.delivery import Change, ChangeLog, KeptAnswers, LoggedChange
+from memory.delivery import Change, ChangeLog, DeviceRecords, KeptAnswers, LoggedChange
 from memory.embedding import Embedder
 from memory.enrichment import Describe, Enrichment
 from memory.limits import MemoryLimits
@@ -41,6 +41,7 @@ class MemoryMiddleware:
         """`describe` asks a model for summaries and preferences; without it, rules make them."""
         self._vault = vault
         self.answers = KeptAnswers(vault)
+        self.devices = DeviceRecords(vault)
         self.change_log = change_log or ChangeLog(vault)
         limits = limits or MemoryLimits()
         self.associative = AssociativeMemory(vault, embedder)

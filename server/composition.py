@@ -11,6 +11,7 @@ from agents.limits import AgentLimits
 from agents.model import Models
 from agents.orchestrator import Orchestrator
 from memory import MemoryMiddleware
+from memory.delivery import DeviceRecords
 from server.accounts import Accounts, Tokens
 from server.answers import AnswerPipeline
 from server.changes import ChangeDelivery
@@ -24,7 +25,7 @@ from server.requests import AnswerLimits
 from server.rest import ReadinessChecks, RestLimits, RestServices
 from server.sessions import SessionHost, SessionLimits
 from server.settings import Settings
-from server.sockets import DeviceGate
+from server.sockets import DeviceGate, HandshakeLimit
 from server.startup import WorkerOrders
 from server.storage import Database
 from server.telemetry import LiveServer, Metrics, OtlpExporter, live_server
@@ -49,6 +50,7 @@ class Parts:
     overview: Overview
     spending: TokenSpending
     changes: ChangeDelivery
+    devices: DeviceRecords
 
 
 def compose(
@@ -132,15 +134,18 @@ def compose(
         answer_keep_s=settings.answer_keep_s,
         store=kept,
         changes=changes,
+        devices=memory.devices,
     )
+    handshakes = HandshakeLimit(settings.max_handshakes, settings.max_handshakes_waiting)
+    metrics.watch_handshakes(lambda: handshakes.waiting)
     gate = DeviceGate(
-        accounts=accounts,
         sessions=sessions,
         registry=registry,
         tokens=tokens,
         metrics=metrics,
         hello_timeout_s=settings.hello_timeout_s,
         wall_clock=time.time,
+        handshakes=handshakes,
     )
 
     def look(with_tasks: bool) -> LiveServer:
@@ -162,7 +167,7 @@ def compose(
         worker=orders.number if orders is not None else None,
         limits=RestLimits(max_body_bytes=settings.max_frame_bytes),
     )
-    return Parts(pipeline, gate, sessions, registry, rest, memory_service, overview, spending, changes)
+    return Parts(pipeline, gate, sessions, registry, rest, memory_service, overview, spending, changes, memory.devices)
 
 
 def _recorded(models: Models, settings: Settings) -> Models:

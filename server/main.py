@@ -107,6 +107,7 @@ async def serve(
             await nursery.start(parts.changes.run)
             nursery.start_soon(parts.memory_service.run)
             nursery.start_soon(parts.spending.run)
+            nursery.start_soon(parts.devices.run)
             nursery.start_soon(memory.upkeep.run)
             nursery.start_soon(memory.expiry.run)
             if parts.overview.peers is not None:
@@ -119,6 +120,8 @@ async def serve(
                 max_message_bytes=settings.max_frame_bytes,
                 origin_allowed=origins.allows,
                 max_sockets=settings.max_sockets,
+                handshakes=parts.gate.handshakes,
+                on_refused=metrics.handshake_refused,
             )
             rest_done = trio.Event()
             grace_s = settings.drain_grace_s + _CLOSE_TIMEOUT_S
@@ -210,3 +213,4 @@ async def _drain(parts: Parts, rest_done: trio.Event, grace_s: float) -> None:
         await rest_done.wait()
     await parts.memory_service.drain(max(ends_at - trio.current_time(), _CLOSE_TIMEOUT_S))
     await parts.spending.drain(max(ends_at - trio.current_time(), _CLOSE_TIMEOUT_S))
+    await parts.devices.drain(max(ends_at - trio.current_time(), _CLOSE_TIMEOUT_S))

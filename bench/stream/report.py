@@ -34,6 +34,11 @@ def markdown(figures: Figures) -> str:
 
 
 def _machine(_: Figures) -> Iterator[str]:
+    yield from machine()
+
+
+def machine() -> Iterator[str]:
+    """One line on the machine, its load and the time, and an empty one."""
     model = next(
         (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "unknown"
     )
@@ -57,7 +62,8 @@ def _missing(figures: Figures) -> Iterator[str]:
         yield ""
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """A table with numbers in all columns but the first, and an empty line."""
     yield "| " + " | ".join(heads) + " |"
     yield "|---" + "|--:" * (len(heads) - 1) + "|"
     for row in rows:
@@ -102,7 +108,7 @@ def _paced(figures: Figures) -> Iterator[str]:
                     f"{_median(rounds, lambda one: one.resident) / 2**20:.0f}",
                 )
             )
-    yield from _table(heads, rows)
+    yield from table(heads, rows)
     database = max(one.database_us for (name, _), rounds in figures.paced.items() if name == TESSERA for one in rounds)
     yield f"{TESSERA}'s PostgreSQL additionally took at most {database:.2f} us per token."
     yield ""
@@ -126,7 +132,7 @@ def _saturated(figures: Figures) -> Iterator[str]:
                     f"{_median(rounds, lambda one: one.frames):.2f}",
                 )
             )
-    yield from _table(heads, rows)
+    yield from table(heads, rows)
     if any(one.busy < 0.9 for rounds in figures.saturated.values() for one in rounds):
         yield "If less than 0.9 cores were busy, the load or the model server was the limit, not the target."
         yield ""
@@ -144,7 +150,7 @@ def _requests(figures: Figures) -> Iterator[str]:
         )
         for name, rounds in figures.requests.items()
     ]
-    yield from _table(("", "CPU ms/request", "PostgreSQL ms/request", "requests/s"), rows)
+    yield from table(("", "CPU ms/request", "PostgreSQL ms/request", "requests/s"), rows)
 
 
 def _cancels(figures: Figures) -> Iterator[str]:
@@ -161,7 +167,7 @@ def _cancels(figures: Figures) -> Iterator[str]:
         )
         for name, one in figures.cancels.items()
     ]
-    yield from _table(("", "cancels", "p50 ms", "p99 ms", "p99 ms to the last frame", "not closed in 1 s"), rows)
+    yield from table(("", "cancels", "p50 ms", "p99 ms", "p99 ms to the last frame", "not closed in 1 s"), rows)
 
 
 def _idle(figures: Figures) -> Iterator[str]:
@@ -173,7 +179,7 @@ def _idle(figures: Figures) -> Iterator[str]:
         (name, f"{one.count:,}", f"{one.bytes_each / 1024:.1f}", f"{one.per_s:,.0f}", f"{one.cpu_ms_each:.2f}")
         for name, one in figures.idle.items()
     ]
-    yield from _table(("", "sessions", "KB each", "handshakes/s", "CPU ms/handshake"), rows)
+    yield from table(("", "sessions", "KB each", "handshakes/s", "CPU ms/handshake"), rows)
     if RAW in figures.idle:
         yield f"{RAW} has no hello, no access token and no device record: its row is for plain sockets."
         yield ""
@@ -195,13 +201,13 @@ def _workers(figures: Figures) -> Iterator[str]:
         for count, (full, at_pace) in figures.workers.items()
     ]
     heads = ("TESSERA_WORKERS", "tokens/s at full speed", "cores busy", "CPU us/token paced", "p99 added ms paced")
-    yield from _table(heads, rows)
+    yield from table(heads, rows)
 
 
 def _bounds(figures: Figures) -> Iterator[str]:
     yield "### What must hold"
     yield ""
-    yield from _table(("", "measured", "bound", ""), list(_bound_rows(figures)))
+    yield from table(("", "measured", "bound", ""), list(_bound_rows(figures)))
 
 
 def _bound_rows(figures: Figures) -> Iterator[Sequence[str]]:
@@ -209,22 +215,24 @@ def _bound_rows(figures: Figures) -> Iterator[Sequence[str]]:
     for name, bound in _CPU_BOUNDS.items():
         if name in names:
             worst = max(cpu_us(figures, TESSERA, shape) / cpu_us(figures, name, shape) for shape in SHAPES)
-            yield _row(f"CPU per token at pace, times {name}'s: the worst of the three", worst, bound)
+            yield row(f"CPU per token at pace, times {name}'s: the worst of the three", worst, bound)
             if name == RAW:
-                yield _row("the same, target", worst, _AIM)
+                yield row("the same, target", worst, _AIM)
             worst = max(_full_us(figures, TESSERA, shape) / _full_us(figures, name, shape) for shape in SHAPES)
-            yield _row(f"CPU per token at full speed, times {name}'s: the worst of the three", worst, bound)
+            yield row(f"CPU per token at full speed, times {name}'s: the worst of the three", worst, bound)
     if RAW in names:
         ours, theirs = (
             _median(figures.paced[name, SHAPES[-1]], lambda one: one.p99_us) / 1e3 for name in (TESSERA, RAW)
         )
-        yield _row(f"p99 added latency at {SHAPES[-1]} paced, ms, compared with {RAW}", ours, theirs)
+        yield row(f"p99 added latency at {SHAPES[-1]} paced, ms, compared with {RAW}", ours, theirs)
     closed = figures.cancels[TESSERA]
     worst_ms = percentile(closed.closed_ms, 99) if not closed.ignored else float("inf")
-    yield _row("p99 from cancel to the model's connection closed, ms", worst_ms, _CANCEL_MS)
+    yield row("p99 from cancel to the model's connection closed, ms", worst_ms, _CANCEL_MS)
     if TESSERA in figures.idle:
-        yield _row("memory of an idle session, KB", figures.idle[TESSERA].bytes_each / 1024, _IDLE_KB)
+        yield row("memory of an idle session, KB", figures.idle[TESSERA].bytes_each / 1024, _IDLE_KB)
 
 
-def _row(what: str, value: float, bound: float) -> tuple[str, str, str, str]:
-    return what, f"{value:.2f}", f"≤ {bound:.2f}", "met" if value <= bound else "**not met**"
+def row(what: str, value: float, bound: float, *, least: bool = False) -> tuple[str, str, str, str]:
+    """A row of the table of bounds. `least`: the value must be at least the bound instead of at most."""
+    met = value >= bound if least else value <= bound
+    return what, f"{value:,.2f}", f"{'≥' if least else '≤'} {bound:,.2f}", "met" if met else "**not met**"

@@ -1,16 +1,20 @@
-"""What is kept until a person's devices have received it: the results of requests, and the log of changes.
+"""The records of a person's devices, and what is kept for them: the results of requests, and the log of changes.
 
-Contents are encrypted with the user's key. Both are kept for a limited time only, and erasing memory removes them.
+Contents are encrypted with the user's key. They are kept for a limited time only, and erasing memory removes them.
 """
 
 from __future__ import annotations
 
 from memory.delivery.answers import KeptAnswers, KeptRequest, RequestState, request_purpose
 from memory.delivery.changes import Change, ChangeLog, LoggedChange, MissedChanges, NumberedChange, change_purpose
+from memory.delivery.devices import ClientRecord, DeviceRecord, DeviceRecords
 
 __all__ = [
     "Change",
     "ChangeLog",
+    "ClientRecord",
+    "DeviceRecord",
+    "DeviceRecords",
     "KeptAnswers",
     "KeptRequest",
     "LoggedChange",

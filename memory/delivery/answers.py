@@ -23,8 +23,6 @@ RequestState = Literal["running", "completed", "failed", "cancelled"]
 MAX_RESULT_BYTES: Final = 1 << 20
 """Results whose encrypted form is larger are not kept."""
 
-_MAX_LISTED: Final = 200
-
 
 def request_purpose(request_id: UUID) -> str:
     """The purpose that binds an encrypted body to its request."""
@@ -157,13 +155,6 @@ class KeptAnswers:
             result=body.get("result"),
             too_large=bool(body.get("too_large")),
         )
-
-    async def of_device(self, user_id: UUID, device_id: UUID) -> list[KeptRequest]:
-        """The known requests of a device, the oldest first, without `digest` and `result`."""
-        values = {"user_id": user_id, "device_id": device_id, "limit": _MAX_LISTED}
-        async with scoped(self._vault.pool, user_id, snapshot=True) as connection:
-            cursor = await connection.execute(self._vault.statements["requests_of_device"], values)
-        return [KeptRequest(*row) for row in await cursor.fetchall()]
 
     async def _execute(self, statement: StatementName, values: Mapping[str, object]) -> tuple[Any, ...] | None:
         async with scoped(self._vault.pool, values["user_id"]) as connection:  # type: ignore[arg-type]

@@ -119,18 +119,6 @@ class ChangeLog:
             return MissedChanges(last, "lost")
         return MissedChanges(last, "sent", changes)
 
-    async def position(self, user_id: UUID, device_id: UUID) -> tuple[int, int | None]:
-        """(last, cursor): the number of the user's last change, and of the last one that the device has applied.
-
-        `last` is 0 if there is no change, `cursor` None if the device has never said what it applied. Needs no key.
-        """
-        values = {"user_id": user_id, "device_id": device_id}
-        async with scoped(self._vault.pool, user_id, snapshot=True) as connection:
-            last = await connection.execute(self._vault.statements["changes_last"], values)
-            cursor = await connection.execute(self._vault.statements["change_cursor_read"], values)
-        last_row, cursor_row = await last.fetchone(), await cursor.fetchone()
-        return 0 if last_row is None else int(last_row[0]), None if cursor_row is None else cursor_row[0]
-
     async def seen(self, user_id: UUID, device_id: UUID, number: int) -> None:
         """Record that the device has applied every change up to `number`. A lower number than before does nothing."""
         values = {"user_id": user_id, "device_id": device_id, "number": number}

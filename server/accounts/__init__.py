@@ -10,7 +10,6 @@ from server.accounts.accounts import (
     BadCredentials,
     Email,
     EmailTaken,
-    UnknownUser,
     normalise_email,
 )
 from server.accounts.credentials import (
@@ -33,6 +32,5 @@ __all__ = [
     "TokenExpired",
     "TokenInvalid",
     "Tokens",
-    "UnknownUser",
     "normalise_email",
 ]

@@ -1,4 +1,4 @@
-"""User accounts in the database: registration, login, and the devices of each user."""
+"""User accounts in the database: registration and login."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from email_validator import EmailNotValidError, validate_email
 
 from memory.keys import UserKeys
 from server.accounts.credentials import Passwords
-from sql.driver import UnknownReference
 from sql.pool import Pool
 from sql.statements import Statements
 from sql.tenant import scoped, scoped_to_email
-from streaming.wire import WsClientInfo
 
 Email = NewType("Email", str)
 """An e-mail address as `normalise_email` returns it: the form in which two spellings of one address are equal."""
@@ -24,13 +22,6 @@ class EmailTaken(Exception):
 
     def __init__(self) -> None:
         super().__init__("There is an account with this e-mail address already. Log in instead.")
-
-
-class UnknownUser(Exception):
-    """The user does not exist, or not any more."""
-
-    def __init__(self) -> None:
-        super().__init__("This account no longer exists.")
 
 
 class BadCredentials(Exception):
@@ -96,28 +87,3 @@ class Accounts:
                 await connection.execute(self._statements["user_rehash"], values)
         found: UUID = user_id
         return found
-
-    async def touch_device(self, user_id: UUID, device_id: UUID, client: WsClientInfo) -> bool:
-        """Record the device's connection time and client version. Returns whether the device is new.
-
-        Raises `UnknownUser` if the user does not exist.
-        """
-        values = {
-            "user_id": user_id,
-            "device_id": device_id,
-            "client_name": _text(client.name),
-            "client_version": _text(client.version),
-            "client_platform": _text(client.platform),
-        }
-        try:
-            async with scoped(self._pool, user_id) as connection:
-                upserted = await connection.execute(self._statements["device_upsert"], values)
-        except UnknownReference:
-            raise UnknownUser from None
-        row = await upserted.fetchone()
-        return bool(row and row[0])
-
-
-def _text(value: str) -> str:
-    # PostgreSQL's type text rejects NUL, which a device may send.
-    return value.replace("\x00", "")

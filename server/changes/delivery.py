@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 import structlog
 import trio
 
-from memory.delivery import ChangeLog, NumberedChange
+from memory.delivery import ChangeLog, DeviceRecord, NumberedChange
 from server.devices import DeviceLink
 from server.telemetry import Metrics
 from streaming.wire import CloseCode, WsChangesState, WsServerMutation
@@ -87,14 +87,14 @@ class ChangeDelivery:
             if not others:
                 del self._joining[user_id]
 
-    async def read(self, joining: Joining, after: int | None) -> Missed:
+    async def read(self, joining: Joining, record: DeviceRecord, after: int | None) -> Missed:
         """What the device missed after the number `after`; None: after the number that it last reported.
 
-        A device that has never reported one is new: it misses nothing. Raises nothing but `Cancelled`: if the log can't
-        be read, the state is None.
+        `record` was read inside the block of `joining`. A device that has never reported a number is new: it misses
+        nothing. Raises nothing but `Cancelled`: if the log can't be read, the state is None.
         """
         try:
-            joining.missed = await self._read(joining, after)
+            joining.missed = await self._read(joining, record, after)
         # A boundary: the device connects also without the log. It then asks again with its number at its next connect.
         except Exception as error:  # noqa: BLE001
             log.warning("changes_read_failed", reason=type(error).__name__, detail=str(error))
@@ -102,10 +102,10 @@ class ChangeDelivery:
             joining.missed = Missed(None)
         return joining.missed
 
-    async def _read(self, joining: Joining, after: int | None) -> Missed:
-        last, cursor = await self._log.position(joining.user_id, joining.device_id)
+    async def _read(self, joining: Joining, record: DeviceRecord, after: int | None) -> Missed:
+        last = record.last_change
         if after is None:
-            after = cursor
+            after = record.change_cursor
         if after is None:
             await self._log.seen(joining.user_id, joining.device_id, last)
             after = last

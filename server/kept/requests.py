@@ -14,7 +14,7 @@ import structlog
 import trio
 from pydantic import ValidationError
 
-from memory.delivery import KeptAnswers, KeptRequest
+from memory.delivery import DeviceRecord, KeptAnswers, KeptRequest
 from server.requests import ChatInput, fingerprint
 from server.sessions import KeptAnswer
 from server.telemetry import Metrics
@@ -176,24 +176,22 @@ class KeptRequests:
         await self._answers.lost(user_id, kept, self._keep_s)
         return True
 
-    async def of_device(self, user_id: UUID, device_id: UUID) -> list[KeptAnswer]:
+    async def of_device(self, user_id: UUID, device_id: UUID, record: DeviceRecord) -> list[KeptAnswer]:
         """See `server.sessions.KeptAnswers`. The answers have no contents: only id, status and the error's code."""
+        found, elsewhere = [], []
+        for kept in record.requests:
+            if kept.state != "running":
+                status = WsRequestResult(request_id=kept.request_id, status=kept.state)
+                found.append(KeptAnswer(user_id, device_id, b"", status, 0))
+            elif kept.server_id != self._server_id:
+                elsewhere.append(kept)
         try:
             with trio.fail_after(_WITHIN_S):
-                found = []
-                for kept in await self._answers.of_device(user_id, device_id):
-                    if kept.state == "running":
-                        if kept.server_id == self._server_id or not await self._is_lost(user_id, kept):
-                            continue
-                        found.append(_lost(user_id, kept))
-                    else:
-                        status = WsRequestResult(request_id=kept.request_id, status=kept.state)
-                        found.append(KeptAnswer(user_id, device_id, b"", status, 0))
-                return found
-        # A boundary: the device connects also without the list.
+                found += [_lost(user_id, kept) for kept in elsewhere if await self._is_lost(user_id, kept)]
+        # A boundary: the device connects also if it is not known whether a server is gone.
         except Exception as error:  # noqa: BLE001
             log.warning("answers_list_failed", reason=type(error).__name__, detail=str(error))
-            return []
+        return found
 
 
 def _answer(user_id: UUID, kept: KeptRequest) -> KeptAnswer | None:

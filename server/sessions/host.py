@@ -10,6 +10,7 @@ from uuid import UUID
 import structlog
 import trio
 
+from memory.delivery import ClientRecord, DeviceRecord, DeviceRecords
 from server.answers import AnswerPipeline
 from server.changes import ChangeDelivery, Missed
 from server.devices import DeviceRegistry
@@ -23,6 +24,8 @@ from server.sessions.session import CHANGES, Session, View
 from streaming.wire import ErrorCode, WsFailure, WsRequestResult, WsResume, WsStreamEnd
 
 log = structlog.get_logger(__name__)
+
+_UNKNOWN_CLIENT: Final = ClientRecord("", "", "")
 
 _EXPIRED: Final = WsFailure(
     code=ErrorCode.RESUME_EXPIRED,
@@ -48,12 +51,17 @@ class SessionHost:
         answer_keep_s: float,
         store: KeptAnswers | None = None,
         changes: ChangeDelivery | None = None,
+        devices: DeviceRecords | None = None,
     ) -> None:
-        """Ended answers are kept in memory for `answer_keep_s` seconds, and in `store`, which outlives the process."""
+        """Ended answers are kept in memory for `answer_keep_s` seconds, and in `store`, which outlives the process.
+
+        `devices`: None if no device is recorded.
+        """
         self.limits = limits
         self.frames = ClientFrames(pipeline, registry, changes)
         self._registry = registry
         self._changes = changes
+        self._devices = devices
         self._in_memory = AnswersInMemory(answer_keep_s, self._dropped)
         self._kept: KeptAnswers = self._in_memory if store is None else LayeredAnswers(self._in_memory, store)
         self.rest = RestRequests(pipeline, self._kept, limits.log_bytes)
@@ -89,19 +97,31 @@ class SessionHost:
         features: frozenset[str],
         resume: WsResume | None,
         changes_after: int | None = None,
+        client: ClientRecord = _UNKNOWN_CLIENT,
     ) -> Session:
         """Attach a socket to the session of its device, which is opened if there is none.
 
         A client with the feature `changes` also gets the changes that it missed after the number `changes_after`.
+        Raises `memory.vault.NoSuchUser`, and what the database raises.
         """
-        kept = await self._kept.of_device(user_id, device_id)
         if self._changes is None or CHANGES not in features:
+            record, kept = await self._read(user_id, device_id, client)
             return self._attach(view, user_id, device_id, features, resume, kept, None)
         with self._changes.joining(user_id, device_id) as joining:
-            missed = await self._changes.read(joining, changes_after)
+            record, kept = await self._read(user_id, device_id, client)
+            missed = await self._changes.read(joining, record, changes_after)
             session = self._attach(view, user_id, device_id, features, resume, kept, missed)
             self._changes.joined(joining, session)
         return session
+
+    async def _read(
+        self, user_id: UUID, device_id: UUID, client: ClientRecord
+    ) -> tuple[DeviceRecord, Sequence[KeptAnswer]]:
+        """What is kept for a device that connects. Takes one statement, unless a server of its requests may be gone."""
+        record = DeviceRecord(is_new=True)
+        if self._devices is not None:
+            record = await self._devices.connect(user_id, device_id, client)
+        return record, await self._kept.of_device(user_id, device_id, record)
 
     def _attach(
         self,

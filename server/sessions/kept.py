@@ -10,6 +10,7 @@ from uuid import UUID
 
 import trio
 
+from memory.delivery import DeviceRecord
 from streaming.wire import WsRequestResult
 
 
@@ -38,8 +39,8 @@ class KeptAnswers(Protocol):
         """The kept answer of this user's request; None if there is none, or it has expired."""
         ...
 
-    async def of_device(self, user_id: UUID, device_id: UUID) -> list[KeptAnswer]:
-        """The kept answers of the requests of one device, the oldest first."""
+    async def of_device(self, user_id: UUID, device_id: UUID, record: DeviceRecord) -> list[KeptAnswer]:
+        """The kept answers of the requests of one device, the oldest first. `record` was read just now."""
         ...
 
 
@@ -89,8 +90,9 @@ class AnswersInMemory:
         kept = self._answers.get((user_id, request_id))
         return None if kept is None or kept[0] <= trio.current_time() else kept[1]
 
-    async def of_device(self, user_id: UUID, device_id: UUID) -> list[KeptAnswer]:
+    async def of_device(self, user_id: UUID, device_id: UUID, record: DeviceRecord) -> list[KeptAnswer]:
         """See `KeptAnswers`."""
+        del record
         answers = (self._answers[user_id, request_id][1] for request_id in self._of_user.get(user_id, ()))
         return [answer for answer in answers if answer.device_id == device_id]
 
@@ -133,9 +135,9 @@ class LayeredAnswers:
         """See `KeptAnswers`."""
         return await self._in_memory.find(user_id, request_id) or await self._store.find(user_id, request_id)
 
-    async def of_device(self, user_id: UUID, device_id: UUID) -> list[KeptAnswer]:
+    async def of_device(self, user_id: UUID, device_id: UUID, record: DeviceRecord) -> list[KeptAnswer]:
         """See `KeptAnswers`."""
-        here = await self._in_memory.of_device(user_id, device_id)
+        here = await self._in_memory.of_device(user_id, device_id, record)
         known = {answer.result.request_id for answer in here}
-        stored = await self._store.of_device(user_id, device_id)
+        stored = await self._store.of_device(user_id, device_id, record)
         return [answer for answer in stored if answer.result.request_id not in known] + here

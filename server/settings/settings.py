@@ -203,6 +203,17 @@ class Settings(BaseModel):
         ge=1,
         description="maximum number of open device sockets, including those that have not sent device_hello",
     )
+    max_handshakes: int = Field(
+        16,
+        ge=1,
+        le=10_000,
+        description="maximum number of device handshakes that are processed at the same time; others wait",
+    )
+    max_handshakes_waiting: int = Field(
+        2000,
+        ge=1,
+        description="maximum number of device handshakes that wait; further connections are refused with HTTP 503",
+    )
     outbox_bytes: int = Field(
         262_144,
         ge=4096,

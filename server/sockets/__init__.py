@@ -8,12 +8,14 @@ from __future__ import annotations
 from server.sockets.gate import DeviceGate
 from server.sockets.handed_socket import VerifiedDevice
 from server.sockets.handover import Handover
+from server.sockets.handshake_limit import HandshakeLimit
 from server.sockets.websocket import DEVICE_PATH, serve_device_sockets
 
 __all__ = [
     "DEVICE_PATH",
     "DeviceGate",
     "Handover",
+    "HandshakeLimit",
     "VerifiedDevice",
     "serve_device_sockets",
 ]

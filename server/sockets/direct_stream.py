@@ -21,6 +21,7 @@ class DirectStream(trio.abc.Stream):
         self._socket.setblocking(False)
         self._sending = trio.StrictFIFOLock()
         self._rest = b""
+        self._unread = b""
         self._closed = False
         self._cut = False
 
@@ -71,8 +72,16 @@ class DirectStream(trio.abc.Stream):
         """See `trio.abc.SendStream`."""
         await trio.lowlevel.wait_writable(self._open_socket())
 
+    def unread(self, data: bytes) -> None:
+        """Let the next `receive_some` return `data`, which was received before."""
+        self._unread = data + self._unread
+
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """See `trio.abc.ReceiveStream`."""
+        if self._unread:
+            await trio.lowlevel.checkpoint()
+            data, self._unread = self._unread[:max_bytes], self._unread[max_bytes or len(self._unread) :]
+            return data
         while True:
             await trio.lowlevel.wait_readable(self._open_socket())
             try:

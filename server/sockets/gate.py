@@ -8,13 +8,16 @@ from uuid import uuid4
 import structlog
 import trio
 
-from server.accounts import Accounts, Tokens, UnknownUser
+from memory.vault import NoSuchUser
+from server.accounts import Tokens
 from server.devices import DeviceRegistry
 from server.sessions import SessionHost
 from server.sockets.device_socket import DeviceSocket, SocketClosed
 from server.sockets.handshake import HandshakeFailed, Hello, shake_hands
+from server.sockets.handshake_limit import HandshakeLimit
 from server.sockets.view import SocketView
 from server.telemetry import Metrics
+from sql.driver import UnknownReference
 from streaming.wire import CloseCode
 
 log = structlog.get_logger(__name__)
@@ -26,21 +29,21 @@ class DeviceGate:
     def __init__(
         self,
         *,
-        accounts: Accounts,
         sessions: SessionHost,
         registry: DeviceRegistry,
         tokens: Tokens,
         metrics: Metrics,
         hello_timeout_s: float,
         wall_clock: Callable[[], float],
+        handshakes: HandshakeLimit,
     ) -> None:
-        self._accounts = accounts
         self._sessions = sessions
         self._registry = registry
         self._tokens = tokens
         self._metrics = metrics
         self._hello_timeout_s = hello_timeout_s
         self._wall_clock = wall_clock
+        self.handshakes = handshakes
         self._draining = False
         self._handshakes: set[trio.CancelScope] = set()
         self._open = 0
@@ -104,10 +107,14 @@ class DeviceGate:
         self._metrics.session_opened()
         others = self._registry.others
         try:
-            if others is not None:
-                # Before `device_ready` is sent: from then on other servers must find the device.
-                await others.joined(*place)
-            session = await view.attach()
+            try:
+                async with self.handshakes:
+                    if others is not None:
+                        # Before `device_ready` is sent: from then on other servers must find the device.
+                        await others.joined(*place)
+                    session = await view.attach()
+            except (NoSuchUser, UnknownReference):
+                raise HandshakeFailed(CloseCode.UNAUTHORIZED, "this account no longer exists") from None
             if self._draining:
                 session.drain()
             session_id = str(session.session_id)
@@ -134,10 +141,6 @@ class DeviceGate:
                 self._handshakes.discard(handshake)
         if hello is None:
             raise HandshakeFailed(CloseCode.DRAINING, "the server is stopping")
-        try:
-            await self._accounts.touch_device(hello.user.user_id, hello.device_id, hello.client)
-        except UnknownUser:
-            raise HandshakeFailed(CloseCode.UNAUTHORIZED, "this account no longer exists") from None
         return hello
 
 

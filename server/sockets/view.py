@@ -12,6 +12,7 @@ from typing import Final
 
 import trio
 
+from memory.delivery import ClientRecord
 from server.accounts import Tokens
 from server.sessions import Session, SessionHost
 from server.sockets.clocks import Expiry, Heartbeat, RefreshRefused, keep_time, next_due
@@ -108,7 +109,13 @@ class SocketView:
         if hello is None:
             raise RuntimeError("a socket attaches once")
         self._session = await self._sessions.attach(
-            self, hello.user.user_id, hello.device_id, hello.features, hello.resume, hello.changes_after
+            self,
+            hello.user.user_id,
+            hello.device_id,
+            hello.features,
+            hello.resume,
+            hello.changes_after,
+            ClientRecord(hello.client.name, hello.client.version, hello.client.platform),
         )
         return self._session
 

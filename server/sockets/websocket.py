@@ -26,6 +26,7 @@ from trio_websocket import (
 from server.net import open_listeners
 from server.sockets.device_socket import DeviceSocket, SocketClosed
 from server.sockets.direct_stream import DirectStream
+from server.sockets.handshake_limit import HandshakeLimit
 
 DEVICE_PATH: Final = "/api/v1/ws/device"
 _ABNORMAL: Final = 1006
@@ -47,11 +48,19 @@ _ORIGIN_REFUSED_HEADERS: Final = [
     (b"Content-Length", b"%d" % len(_ORIGIN_REFUSED)),
 ]
 _LOGGED_CHARS: Final = 200
+_FIRST_PRINTABLE: Final = 0x21
+_COME_BACK: Final = (
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+)
 
 log = structlog.get_logger(__name__)
 
 SocketHandler = Callable[[DeviceSocket], Awaitable[None]]
 OriginCheck = Callable[[str | None], bool]
+
+
+def _nothing() -> None:
+    """For listeners whose refusals nobody counts."""
 
 
 class TrioWebSocket:
@@ -143,6 +152,8 @@ async def serve_device_sockets(
     max_message_bytes: int,
     origin_allowed: OriginCheck,
     max_sockets: int = 10_000,
+    handshakes: HandshakeLimit | None = None,
+    on_refused: Callable[[], None] = _nothing,
     shared: bool = False,
     task_status: trio.TaskStatus[tuple[str, int]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -151,8 +162,10 @@ async def serve_device_sockets(
     Reports the bound `(host, port)` when listening. Raises OSError if the address can't be bound. A message over
     `max_message_bytes` closes its socket with 1009. While `max_sockets` are open, a new connection is closed
     immediately. A page whose `Origin` is not allowed is refused with 403; clients other than browsers send no `Origin`.
+    Upgrades wait for a place of `handshakes`; if it is full, they are refused with 503, and `on_refused` is called.
     `shared`: see `server.net.listeners`.
     """
+    limit = handshakes or HandshakeLimit(running=max_sockets, waiting=max_sockets)
     listeners = await open_listeners(host, port, shared=shared)
     address = listeners[0].socket.getsockname()
     async with trio.open_nursery() as sockets, trio.open_nursery() as nursery:
@@ -163,19 +176,31 @@ async def serve_device_sockets(
                 log.warning("too_many_sockets", limit=max_sockets)
                 await trio.aclose_forcefully(stream)
             else:
-                await _serve_connection(handler, max_message_bytes, origin_allowed, stream)
+                await _serve_connection(handler, max_message_bytes, origin_allowed, limit, on_refused, stream)
 
         await nursery.start(partial(trio.serve_listeners, serve, listeners, handler_nursery=sockets))
         task_status.started((address[0], address[1]))
 
 
 async def _serve_connection(
-    handler: SocketHandler, max_message_bytes: int, origin_allowed: OriginCheck, accepted: trio.SocketStream
+    handler: SocketHandler,
+    max_message_bytes: int,
+    origin_allowed: OriginCheck,
+    handshakes: HandshakeLimit,
+    on_refused: Callable[[], None],
+    accepted: trio.SocketStream,
 ) -> None:
     stream = DirectStream(accepted)
     try:
+        if not await _request_arrives(stream):
+            return
+        if handshakes.full:
+            on_refused()
+            await _refuse_for_now(stream)
+            return
         async with trio.open_nursery() as nursery:
-            socket = await _upgrade(nursery, stream, max_message_bytes, origin_allowed)
+            async with handshakes:
+                socket = await _upgrade(nursery, stream, max_message_bytes, origin_allowed)
             if socket is not None:
                 await handler(socket)
                 await _drain(stream)
@@ -185,6 +210,42 @@ async def _serve_connection(
         log.exception("socket_failed")
     finally:
         await trio.aclose_forcefully(stream)
+
+
+async def _request_arrives(stream: DirectStream) -> bool:
+    """Wait for the head of the opening request, which `stream` then returns again. Returns False if it does not come.
+
+    A peer that sends it slowly or never takes no place among the handshakes.
+    """
+    head = b""
+    with trio.move_on_after(_UPGRADE_TIMEOUT_S):
+        while not _complete(head):
+            try:
+                data = await stream.receive_some(_RECEIVE_BYTES)
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                return False
+            if not data:
+                return False
+            head += data
+        stream.unread(head)
+        return True
+    return False
+
+
+def _complete(head: bytes) -> bool:
+    """Whether the library can answer: the head is whole, or too long, or no HTTP at all (such as TLS)."""
+    if not head:
+        return False
+    return len(head) >= _RECEIVE_BYTES or head[0] < _FIRST_PRINTABLE or b"\n\r\n" in head or b"\n\n" in head
+
+
+async def _refuse_for_now(stream: DirectStream) -> None:
+    with trio.move_on_after(_CLOSE_TIMEOUT_S):
+        try:
+            await stream.send_all(_COME_BACK)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return
+        await _drain(stream)
 
 
 async def _upgrade(

@@ -60,6 +60,11 @@ class Metrics:
         self._closed = Counter(
             "tessera_sockets_closed", "Closed device sockets, by WebSocket close code.", ["code"], registry=registry
         )
+        self._handshakes_refused = Counter(
+            "tessera_handshakes_refused",
+            "Connections refused with HTTP 503 because TESSERA_MAX_HANDSHAKES_WAITING handshakes waited.",
+            registry=registry,
+        )
         self._tool_calls = Counter(
             "tessera_tool_calls",
             "Calls of device tools that ended, by tool and outcome.",
@@ -237,6 +242,10 @@ class Metrics:
         """A device socket closed. Codes outside the protocol and RFC 6455 count as `other`."""
         self._closed.labels(str(int(code)) if code in _CLOSE_CODES else OTHER).inc()
 
+    def handshake_refused(self) -> None:
+        """A connection was refused because too many handshakes waited."""
+        self._handshakes_refused.inc()
+
     def tool_called(self, tool: str, outcome: str, elapsed_s: float) -> None:
         """A device tool's call ended. `outcome` is an `agents.device.Outcome`; an unknown tool counts as `other`."""
         name = tool if tool in self._tools else OTHER
@@ -316,6 +325,10 @@ class Metrics:
     def watch_outboxes(self, queued_bytes: Callable[[], int]) -> None:
         """Take the number of bytes queued for devices at each scrape. Called at most once."""
         self._watch("tessera_outbox_bytes", "Bytes queued for devices and not yet sent.", queued_bytes)
+
+    def watch_handshakes(self, waiting: Callable[[], int]) -> None:
+        """Take the number of waiting handshakes at each scrape. Called at most once."""
+        self._watch("tessera_handshakes_waiting", "Device handshakes that wait for their turn.", waiting)
 
     def watch_memory(self, waiting: Callable[[], int]) -> None:
         """Take the number of queued entity changes at each scrape. Called at most once."""

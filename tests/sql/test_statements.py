@@ -85,7 +85,7 @@ async def run(pool: Pool, name: StatementName, **parameters: object) -> list[tup
     scope = scoped(pool, user_id) if isinstance(user_id, uuid.UUID) else scoped_to_email(pool, str(email))
     async with scope as connection:
         cursor = await connection.execute(STATEMENTS[name], parameters)
-    return await cursor.fetchall()
+    return await cursor.fetchall() if cursor.description else []
 
 
 async def add_user(pool: Pool, email: str) -> tuple[uuid.UUID, list[tuple[Any, ...]]]:
@@ -111,11 +111,18 @@ async def test_an_email_belongs_to_one_user_in_any_case(pool: Pool) -> None:
 async def test_a_device_is_new_once_and_then_updated(pool: Pool, database: str) -> None:
     user_id, _ = await add_user(pool, "ada@example.org")
     other_id, _ = await add_user(pool, "bob@example.org")
-    device = {"device_id": uuid.uuid4(), "client_name": "app", "client_version": "1", "client_platform": "linux"}
-    assert await run(pool, "device_upsert", user_id=user_id, **device) == [(True,)]
-    assert await run(pool, "device_upsert", user_id=user_id, **device | {"client_version": "2"}) == [(False,)]
-    # The same installation with another account is another device.
-    assert await run(pool, "device_upsert", user_id=other_id, **device) == [(True,)]
+    client = {"client_name": "app", "client_version": "1", "client_platform": "linux"}
+    device = {"device_id": uuid.uuid4(), **client, "seen_s": 60.0, "limit": 10}
+    newer = device | {"client_version": "2"}
+    for user in (user_id, other_id):  # the same installation with another account is another device
+        assert [row[:2] for row in await run(pool, "device_connect", user_id=user, **device)] == [(True, False)]
+    assert [row[:2] for row in await run(pool, "device_connect", user_id=user_id, **device)] == [(False, False)]
+    assert [row[:2] for row in await run(pool, "device_connect", user_id=user_id, **newer)] == [(False, True)]
+    assert [row[:2] for row in await run(pool, "device_connect", user_id=user_id, **device | {"seen_s": -60.0})] == [
+        (False, True)
+    ]
+    await run(pool, "device_seen", user_id=user_id, **newer)
+    assert [row[:2] for row in await run(pool, "device_connect", user_id=user_id, **newer)] == [(False, False)]
     with psycopg.connect(database, autocommit=True) as owner:
         versions = owner.execute("SELECT client_version FROM devices ORDER BY client_version")
         assert versions.fetchall() == [("1",), ("2",)]
@@ -124,6 +131,6 @@ async def test_a_device_is_new_once_and_then_updated(pool: Pool, database: str) 
 
 
 async def test_a_device_needs_its_user(pool: Pool) -> None:
-    device = {"device_id": uuid.uuid4(), "client_name": "app", "client_version": "1", "client_platform": "linux"}
+    client = {"client_name": "app", "client_version": "1", "client_platform": "linux"}
     with pytest.raises(psycopg.errors.ForeignKeyViolation):
-        await run(pool, "device_upsert", user_id=uuid.uuid4(), **device)
+        await run(pool, "device_connect", user_id=uuid.uuid4(), device_id=uuid.uuid4(), **client, seen_s=60.0, limit=10)

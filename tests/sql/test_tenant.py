@@ -87,8 +87,6 @@ async def test_every_policy_is_about_the_user_but_a_few(database: str) -> None:
         ("relay_messages", "expired", "{tessera_worker}", "DELETE"),
         ("relay_devices", "ids_only", "{tessera_worker}", "SELECT"),
         ("relay_devices", "abandoned", "{tessera_worker}", "DELETE"),
-        ("relay_requests", "ids_only", "{tessera_worker}", "SELECT"),
-        ("relay_requests", "expired", "{tessera_worker}", "DELETE"),
         ("requests", "ids_only", "{tessera_worker}", "SELECT"),
         ("requests", "expired", "{tessera_worker}", "DELETE"),
         ("changes", "ids_only", "{tessera_worker}", "SELECT"),
@@ -187,8 +185,9 @@ async def remembered(memories: Memories) -> UUID:
             STATEMENTS["forgotten_add"], {"user_id": user_id, "digests": [DIGEST], "until": "2200-01-01"}
         )
         await connection.execute(
-            STATEMENTS["device_upsert"],
-            {"user_id": user_id, "device_id": DEVICE, "client_name": "", "client_version": "", "client_platform": ""},
+            "INSERT INTO devices (user_id, device_id, client_name, client_version, client_platform)"
+            " VALUES (%s, %s, '', '', '')",
+            [user_id, DEVICE],
         )
         await connection.execute(STATEMENTS["relay_heartbeat"], {"server_id": SERVER})
         await connection.execute("INSERT INTO relay_workers VALUES (%s, now() - interval '1 day')", [uuid4()])
@@ -203,9 +202,6 @@ async def remembered(memories: Memories) -> UUID:
                 "INSERT INTO relay_messages (user_id, id, worker_id, body_encrypted, expires_at)"
                 " VALUES (%s, gen_random_uuid(), %s, 'sealed words', now() + %s::interval)",
                 [user_id, SERVER, ttl],
-            )
-            await connection.execute(
-                "INSERT INTO relay_requests VALUES (%s, gen_random_uuid(), now() + %s::interval)", [user_id, ttl]
             )
             await connection.execute(
                 "INSERT INTO requests (user_id, request_id, claim, server_id, device_id, body_encrypted, expires_at)"
@@ -270,6 +266,7 @@ async def parameters(memories: Memories, database: str, user_id: UUID) -> list[d
         "client_platform": "stolen",
         "connection_id": owned["relay_devices"][0][2],
         "stale_s": 60.0,
+        "seen_s": 60.0,
         "forget_s": 60.0,
         "ttl_s": 60.0,
         "channel": "nobody",
@@ -292,7 +289,7 @@ async def parameters(memories: Memories, database: str, user_id: UUID) -> list[d
     ]
     device = {"device_id": owned["relay_devices"][0][1]}
     sets = [common | device | {"id": id_, "ids": [id_], "source_id": id_} for id_ in ids]
-    requests = (row[1] for table in ("relay_requests", "requests") for row in owned[table])
+    requests = (row[1] for row in owned["requests"])
     # A connection that the device does not have: a statement looks for the devices' other connections.
     elsewhere = (sets[0] | {"device_id": row[1], "connection_id": uuid4()} for row in owned["relay_devices"])
     return [*sets, *elsewhere, *(sets[0] | {"request_id": request_id} for request_id in requests)]

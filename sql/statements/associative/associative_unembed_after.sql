@@ -20,4 +20,4 @@ taken AS (
 )
 INSERT INTO memory_unembedded (user_id, memory_id)
 SELECT %(user_id)s, id FROM taken
-ON CONFLICT (user_id, memory_id) DO UPDATE SET due_at = now(), attempts = 0, claim = NULL;
+ON CONFLICT (user_id, memory_id) DO UPDATE SET due_at = excluded.due_at, attempts = 0, claim = NULL;

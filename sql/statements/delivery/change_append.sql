@@ -7,9 +7,9 @@ WITH known AS (
     WHERE user_id = %(user_id)s AND NOT EXISTS (SELECT FROM known)
     RETURNING last
 ), added AS (
-    INSERT INTO changes (user_id, number, mutation_id, device_id, body_encrypted, expires_at)
+    INSERT INTO changes (user_id, number, mutation_id, device_id, body_encrypted, created_at, expires_at)
     SELECT %(user_id)s, last, %(mutation_id)s, %(device_id)s, %(body_encrypted)s,
-        clock_timestamp() + make_interval(secs => %(ttl_s)s)
+        now(), now() + make_interval(secs => %(ttl_s)s)
     FROM log
     RETURNING number
 )

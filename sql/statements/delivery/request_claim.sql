@@ -12,8 +12,9 @@ SET claim = excluded.claim,
     state = 'running',
     changed = false,
     body_encrypted = excluded.body_encrypted,
-    created_at = now(),
+    created_at = excluded.created_at,
     ended_at = NULL,
     expires_at = excluded.expires_at
-WHERE requests.expires_at < now() OR (requests.claim = excluded.claim AND requests.state = 'running')
+-- excluded.created_at is now(): a function that is not immutable is refused here on a distributed table.
+WHERE requests.expires_at < excluded.created_at OR (requests.claim = excluded.claim AND requests.state = 'running')
 RETURNING request_id;

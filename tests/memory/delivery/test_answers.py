@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Literal
 from uuid import UUID, uuid4
@@ -11,6 +12,7 @@ import pytest
 import trio
 
 from memory.delivery.answers import MAX_RESULT_BYTES, KeptAnswers
+from memory.delivery.devices import ClientRecord, DeviceRecords
 from memory.keys.master import new_master_key
 from memory.maintenance.expiry import DeliveryExpiry
 from sql.pool import Pool, open_pool
@@ -61,8 +63,10 @@ async def test_an_id_is_admitted_once_and_its_result_is_read_back(pool: Pool) ->
     ended = await requests.answers.read(requests.user_id, requests.id)
     assert ended is not None
     assert (ended.state, ended.changed, ended.digest, ended.result) == ("completed", True, "asked", RESULT)
-    assert [kept.request_id for kept in await requests.answers.of_device(requests.user_id, DEVICE)] == [requests.id]
-    assert await requests.answers.of_device(requests.user_id, uuid4()) == []
+    devices, client = DeviceRecords(memories.vault), ClientRecord("t", "1", "terminal")
+    record = await devices.connect(requests.user_id, DEVICE, client)
+    assert record.requests == [replace(ended, digest=None, result=None)]
+    assert (await devices.connect(requests.user_id, uuid4(), client)).requests == []
     other = await memories.person()
     assert await requests.answers.read(other, requests.id) is None
 

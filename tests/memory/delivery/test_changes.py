@@ -8,13 +8,11 @@ import psycopg
 import trio
 
 from memory.delivery.changes import Change, ChangeLog
+from memory.delivery.devices import ClientRecord, DeviceRecords
 from memory.maintenance.expiry import DeliveryExpiry
 from memory.tiers.entities import EntityChange
-from server.accounts.accounts import Accounts
-from server.accounts.credentials import Passwords
 from sql.pool import Pool, open_pool
 from sql.tenant import configure_server
-from streaming.wire import WsClientInfo
 from tests.memory.memories import STATEMENTS, Memories
 from tests.memory.tiers.test_entities import NOON
 
@@ -31,6 +29,12 @@ async def titles(log: ChangeLog, user_id: UUID, after: int) -> list[tuple[int, s
     return [(found.number, found.body["title"]) for found in missed.changes]
 
 
+async def position(memories: Memories, user_id: UUID) -> tuple[int, int | None]:
+    """The numbers of the last change, and of the last one that the device has applied."""
+    record = await DeviceRecords(memories.vault).connect(user_id, PHONE, ClientRecord("t", "1", "terminal"))
+    return record.last_change, record.change_cursor
+
+
 async def test_a_device_reads_what_it_missed(pool: Pool, database: str) -> None:
     memories = Memories(pool)
     log, ann, ben = ChangeLog(memories.vault), await memories.person(), await memories.person()
@@ -42,7 +46,7 @@ async def test_a_device_reads_what_it_missed(pool: Pool, database: str) -> None:
     assert await titles(log, ann, 0) == [(1, "one"), (2, "two"), (3, "three")]
     assert await titles(log, ann, 2) == [(3, "three")]
     assert await titles(log, ann, 3) == []
-    assert await log.position(ann, PHONE) == (3, None)
+    assert await position(memories, ann) == (3, None)
     assert (await log.missed(ann, 4)).missed == "lost"
     assert {found.device_id for found in (await log.missed(ann, 0)).changes} == {PHONE}
     with psycopg.connect(database) as connection:
@@ -57,7 +61,7 @@ async def test_a_change_that_is_sent_twice_is_logged_and_applied_once(pool: Pool
     second = EntityChange("update", "task", "t1", {"title": "Pay the rent today"}, NOON)
     again = await memories.middleware.changed(ann, [first, second, second])
     assert [(place.number, place.is_new) for place in again] == [(1, False), (2, True), (2, False)]
-    assert (await memories.middleware.change_log.position(ann, PHONE))[0] == 2
+    assert (await position(memories, ann))[0] == 2
 
 
 async def test_numbers_have_no_gaps_when_servers_write_at_once(database: str) -> None:
@@ -138,10 +142,9 @@ async def test_rotating_the_key_re_encrypts_the_log(pool: Pool) -> None:
 async def test_a_device_cursor_only_moves_forward(pool: Pool) -> None:
     memories = Memories(pool)
     log, ann = ChangeLog(memories.vault), await memories.person()
-    accounts = Accounts(pool, STATEMENTS, Passwords(trio.CapacityLimiter(1)), memories.keys)
-    assert await log.position(ann, PHONE) == (0, None)
-    await accounts.touch_device(ann, PHONE, WsClientInfo(name="t", version="1", platform="terminal"))
-    assert await log.position(ann, PHONE) == (0, None)
+    await log.seen(ann, PHONE, 3)  # no such device yet
+    assert await position(memories, ann) == (0, None)
+    assert await position(memories, ann) == (0, None)
     for number, expected in ((4, 4), (2, 4), (7, 7)):
         await log.seen(ann, PHONE, number)
-        assert await log.position(ann, PHONE) == (0, expected)
+        assert await position(memories, ann) == (0, expected)

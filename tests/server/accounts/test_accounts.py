@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 import trio
@@ -11,17 +11,15 @@ from cryptography.fernet import Fernet
 
 from memory.keys.master import KeyRing, new_master_key
 from memory.keys.user_keys import UserKeys
-from server.accounts.accounts import Accounts, BadCredentials, Email, EmailTaken, UnknownUser, normalise_email
+from server.accounts.accounts import Accounts, BadCredentials, Email, EmailTaken, normalise_email
 from server.accounts.credentials import Passwords
 from sql.pool import Pool
 from sql.statements import Statements
 from sql.tenant import scoped
-from streaming.wire import WsClientInfo
 
 WEAK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 ANN = normalise_email("ann@example.com")
 PASSWORD = "correct horse"
-CLIENT = WsClientInfo(name="terminal", version="1.0", platform="linux")
 
 
 def make_accounts(pool: Pool, keyring: KeyRing | None = None, hasher: PasswordHasher = WEAK) -> Accounts:
@@ -162,19 +160,3 @@ async def test_no_connection_is_held_while_hashing(database: str, pool: Pool) ->
     lent_while_hashing.clear()
     await accounts.register(ANN, PASSWORD)
     assert lent_while_hashing == [0]
-
-
-async def test_devices_connect_and_reconnect(pool: Pool) -> None:
-    accounts = make_accounts(pool)
-    user_id, device_id = await accounts.register(ANN, PASSWORD), uuid4()
-    assert await accounts.touch_device(user_id, device_id, CLIENT) is True
-    newer = CLIENT.model_copy(update={"version": "2.0\x00"})  # PostgreSQL rejects NUL
-    assert await accounts.touch_device(user_id, device_id, newer) is False
-    async with scoped(pool, user_id) as connection:
-        rows = await (await connection.execute("SELECT device_id, client_version FROM devices")).fetchall()
-    assert rows == [(device_id, "2.0")]
-
-
-async def test_a_device_of_an_unknown_user(pool: Pool) -> None:
-    with pytest.raises(UnknownUser):
-        await make_accounts(pool).touch_device(uuid4(), uuid4(), CLIENT)

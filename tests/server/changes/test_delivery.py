@@ -9,8 +9,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from memory.delivery.changes import Change, ChangeLog
-from server.accounts.accounts import Accounts
-from server.accounts.credentials import Passwords
+from memory.delivery.devices import ClientRecord, DeviceRecord, DeviceRecords
 from server.changes.delivery import ChangeDelivery, Missed
 from server.changes.record import record_change
 from server.devices.registry import DeviceLink, DeviceRegistry
@@ -21,14 +20,13 @@ from sql.pool import Pool
 from streaming.wire import (
     CloseCode,
     ServerFrame,
-    WsClientInfo,
     WsMutationAck,
     WsMutationRecord,
     WsServerMutation,
 )
-from tests.memory.memories import STATEMENTS, Memories
+from tests.memory.memories import Memories
 
-CLIENT = WsClientInfo(name="t", version="1", platform="terminal")
+CLIENT = ClientRecord("t", "1", "terminal")
 
 
 class Link:
@@ -65,22 +63,27 @@ class Link:
 class World:
     """One person with a log, and the delivery of one server."""
 
-    def __init__(self, pool: Pool, memories: Memories, user_id: UUID) -> None:
+    def __init__(self, memories: Memories, user_id: UUID) -> None:
         self.memories, self.user_id, self.metrics = memories, user_id, Metrics()
         self.log = ChangeLog(memories.vault)
         self.registry = DeviceRegistry()
         self.delivery = self.registry.changes = ChangeDelivery(self.log, self.metrics)
-        self.accounts = Accounts(pool, STATEMENTS, Passwords(trio.CapacityLimiter(1)), memories.keys)
+        self.devices = DeviceRecords(memories.vault)
 
     async def device(self) -> Link:
         link = Link(self.user_id)
-        await self.accounts.touch_device(self.user_id, link.device_id, CLIENT)
+        await self.record(link)
         return link
 
-    async def connect(self, link: Link, after: int | None = None, *, during: int = 0) -> Missed:
+    async def record(self, link: Link) -> DeviceRecord:
+        return await self.devices.connect(self.user_id, link.device_id, CLIENT)
+
+    async def connect(
+        self, link: Link, after: int | None = None, *, during: int = 0, record: DeviceRecord | None = None
+    ) -> Missed:
         """Connect; `during` changes are written and announced after the log was read."""
         with self.delivery.joining(self.user_id, link.device_id) as joining:
-            missed = await self.delivery.read(joining, after)
+            missed = await self.delivery.read(joining, record or await self.record(link), after)
             for _ in range(during):
                 self.announce(await self.write())
             for frame in missed.frames:
@@ -110,7 +113,7 @@ def as_link(link: Link) -> DeviceLink:
 @pytest.fixture
 async def world(pool: Pool, nursery: trio.Nursery) -> World:
     memories = Memories(pool)
-    world = World(pool, memories, await memories.person())
+    world = World(memories, await memories.person())
     await nursery.start(world.delivery.run)
     return world
 
@@ -186,10 +189,10 @@ async def test_changes_that_are_gone_are_lost_and_said_to_be(world: World) -> No
 
 
 async def test_without_the_database_a_device_connects_and_gets_what_comes(pool: Pool, nursery: trio.Nursery) -> None:
-    world = World(pool, Memories(pool), uuid4())  # a user without a key: every reading fails after the position
+    world = World(Memories(pool), uuid4())  # a user without a key: every reading fails after the device's record
     await nursery.start(world.delivery.run)
     phone = Link(world.user_id)
-    missed = await world.connect(phone, after=3)
+    missed = await world.connect(phone, after=3, record=DeviceRecord(is_new=False, last_change=5))
     assert missed.state is None
     world.announce(WsServerMutation(op="delete", entity="task", id="t1", change=7))
     await phone.has(7)
@@ -222,4 +225,4 @@ async def test_a_mutation_is_acknowledged_after_its_commit_and_applied_once(
     assert source.mutation_id is not None
     assert phone.frames == [WsMutationAck(mutation_id=source.mutation_id, change=1)] * 2
     await laptop.has(1)
-    assert (await world.log.position(world.user_id, phone.device_id))[0] == 1
+    assert (await world.record(phone)).last_change == 1

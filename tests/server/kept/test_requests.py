@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from memory.delivery.answers import KeptAnswers
+from memory.delivery.devices import ClientRecord, DeviceRecords
 from server.kept.requests import KeptRequests
 from server.requests import ChatInput, fingerprint
 from server.sessions.kept import KeptAnswer
@@ -25,6 +26,7 @@ class Servers:
 
     def __init__(self, memories: Memories, user_id: UUID) -> None:
         self.answers = KeptAnswers(memories.vault)
+        self.devices = DeviceRecords(memories.vault)
         self.chat = ChatInput(uuid4(), user_id, "What is due?", "home", device_id=PHONE)
         self.lost: set[UUID] = set()
         self.metrics = Metrics()
@@ -41,6 +43,11 @@ class Servers:
             request_id=self.chat.request_id, status="completed", agent="task_agent", blocks=[block]
         )
         return KeptAnswer(self.chat.user_id, PHONE, fingerprint(self.chat), result, 10)
+
+    async def listed(self, server: KeptRequests) -> list[KeptAnswer]:
+        """The answers that the device is told of when it connects to `server`."""
+        record = await self.devices.connect(self.chat.user_id, PHONE, ClientRecord("t", "1", "terminal"))
+        return await server.of_device(self.chat.user_id, PHONE, record)
 
     async def state(self, server: KeptRequests) -> tuple[str, ErrorCode | str | None, bool | None]:
         found = await server.find(self.chat.user_id, self.chat.request_id)
@@ -65,11 +72,11 @@ async def test_one_server_runs_an_id_and_the_others_see_it_run_and_end(servers: 
     assert await one.claim(chat, 60) == "claimed"
     assert await other.claim(chat, 60) == "taken"
     assert await servers.state(other) == ("running", None, None)
-    assert await other.of_device(chat.user_id, PHONE) == []
+    assert await servers.listed(other) == []
     await one.keep(servers.answer())
     found = await other.find(chat.user_id, chat.request_id)
     assert found == replace(servers.answer(), size=0)
-    assert [kept.result.status for kept in await other.of_device(chat.user_id, PHONE)] == ["completed"]
+    assert [kept.result.status for kept in await servers.listed(other)] == ["completed"]
     assert servers.kept() == {"kept": 1}
 
 
@@ -88,7 +95,7 @@ async def test_a_request_of_a_lost_server_has_failed_for_good(servers: Servers, 
     if changed:
         assert await frozen.changing(chat)
     servers.lost.add(lost)
-    assert [kept.result.error.code for kept in await other.of_device(chat.user_id, PHONE) if kept.result.error] == [
+    assert [kept.result.error.code for kept in await servers.listed(other) if kept.result.error] == [
         ErrorCode.SERVER_LOST
     ]
     assert await servers.state(other) == ("failed", ErrorCode.SERVER_LOST, not changed)
@@ -109,12 +116,11 @@ async def test_without_the_database_requests_run_and_are_not_kept(
         raise psycopg.OperationalError("connection lost")
 
     with monkeypatch.context() as broken:
-        for method in ("claim", "end", "read", "of_device", "changing", "release"):
+        for method in ("claim", "end", "read", "changing", "release"):
             broken.setattr(servers.answers, method, away)
         assert await one.claim(chat, 60) == "unknown"
         assert await one.changing(chat)
         assert await one.find(chat.user_id, chat.request_id) is None
-        assert await one.of_device(chat.user_id, PHONE) == []
         await one.keep(servers.answer())
     assert servers.kept() == {"failed": 1}
     # The database is back before the next request ends: that one is kept, although its claim was not written.

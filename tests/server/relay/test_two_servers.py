@@ -287,7 +287,7 @@ async def test_tables_that_a_crash_emptied_fill_again(database: str) -> None:
         one.script(asking_for("list_tasks", {}))
         async with other.device(account, tools={"list_tasks": list_tasks}):
             with psycopg.connect(database, autocommit=True) as connection:
-                connection.execute("TRUNCATE relay_workers, relay_devices, relay_messages, relay_requests")
+                connection.execute("TRUNCATE relay_workers, relay_devices, relay_messages")
             await until(lambda: (count(database, "relay_workers"), count(database, "relay_devices")) == (2, 1))
             assert (await chat(one, account)).status_code == 200
         assert "Write the report" in results(one)[0]

@@ -1,4 +1,4 @@
-"""What the people of the first version's database did, and how the server's code reads it back."""
+"""What the people of an earlier version's database did, and how the server's code reads it back."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import psycopg
 import trio
 from argon2 import PasswordHasher
 
+from memory.delivery.devices import ClientRecord
 from memory.keys.master import KeyRing
 from memory.maintenance.key_check import check_keys
 from memory.tiers.entities import EntityChange
@@ -25,7 +26,7 @@ from server.relay.store import RelayStore
 from sql.pool import open_pool
 from sql.statements import Statements
 from sql.tenant import configure_server
-from streaming.wire import WsClientInfo, WsServerMutation
+from streaming.wire import WsServerMutation
 from tests.memory.memories import Memories, WordEmbedder
 
 ADA: Final = "ada@example.com"
@@ -38,10 +39,14 @@ PASSWORDS: Final = {ADA: "correct horse battery", BEN: "staple tulip gravel", CA
 
 DEVICE: Final = UUID("6f1a52c4-7d0e-4a39-8d0f-0c3f5b8a2a10")
 SOCKET: Final = UUID("d2b1b6a0-51a4-4f2c-9a27-9c5f6f8f0b11")
-REQUEST: Final = UUID("0b8d8b3e-9b1c-4a47-bf0e-3f1c7a9c5d12")
 MESSAGE: Final = UUID("3c7f0f7e-2f0b-4b4e-8a55-6a0f1f2f7c13")
 MUTATION: Final = WsServerMutation(op="update", entity="task", id="task-1", data={"title": "Renew the passport"})
-CLIENT: Final = WsClientInfo(name="tessera-terminal", version="0.1.0", platform="terminal")
+CLIENT: Final = ClientRecord("tessera-terminal", "0.1.0", "terminal")
+ANSWERED: Final = UUID("a3c1f5d2-0c58-4f0e-9b5e-5d7d2a6b1c14")
+RUNNING: Final = UUID("b7e2a6c3-1d69-4a1f-8c6f-6e8e3b7c2d15")
+CLAIM: Final = UUID("c8f3b7d4-2e7a-4b2a-9d7a-7f9f4c8d3e16")
+RESULT: Final = {"status": "completed", "blocks": [{"block": 0, "block_type": "text", "content": "Two tasks."}]}
+CENTURY_S: Final = 3.2e9
 
 MONDAY: Final = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 SPENT_ON: Final = date(2026, 3, 2)
@@ -130,7 +135,14 @@ async def _use(parts: Parts, user_id: UUID) -> None:
     await middleware.store_episode(user_id, "home", UNFINISHED, "Good to know.")
     await middleware.changed(user_id, [EntityChange("create", "task", "task-3", PLAN, datetime.now(UTC))])
 
-    await parts.accounts.touch_device(user_id, DEVICE, CLIENT)
+    await middleware.devices.connect(user_id, DEVICE, CLIENT)
+    await middleware.change_log.seen(user_id, DEVICE, 1)
+    for request_id in (ANSWERED, RUNNING):
+        server_id = parts.relay.server_id
+        assert await middleware.answers.claim(user_id, request_id, CLAIM, server_id, DEVICE, "asked", CENTURY_S)
+    assert await middleware.answers.changing(user_id, RUNNING, CLAIM)
+    ended = {"changed": False, "digest": "asked", "result": RESULT, "ttl_s": CENTURY_S}
+    assert await middleware.answers.end(user_id, ANSWERED, CLAIM, "completed", **ended) == "kept"  # type: ignore[arg-type]
     await parts.spending.add(user_id, SPENT_ON, SPENT)
     await parts.relay.heartbeat()
     await parts.relay.join(user_id, DEVICE, SOCKET)
@@ -165,3 +177,22 @@ async def recalled(conninfo: str, master_key: str, shares: Path) -> dict[str, An
     async with open_parts(conninfo, master_key, shares) as parts:
         question = "Where did my sister Clara move?"
         return await parts.memories.context(person(conninfo, ADA), question)
+
+
+async def delivered(conninfo: str, master_key: str, shares: Path) -> dict[str, Any]:
+    """What is kept for ADA's device: its requests and the changes that it missed, as JSON data."""
+    async with open_parts(conninfo, master_key, shares) as parts:
+        ada, middleware = person(conninfo, ADA), parts.memories.middleware
+        record = await middleware.devices.connect(ada, DEVICE, CLIENT)
+        missed = await middleware.change_log.missed(ada, record.change_cursor or 0)
+        requests = {}
+        for kept in record.requests:
+            read = await middleware.answers.read(ada, kept.request_id)
+            assert read is not None
+            requests[str(kept.request_id)] = [read.state, read.changed, read.digest, read.result]
+        return {
+            "is_new": record.is_new,
+            "requests": requests,
+            "missed": missed.missed,
+            "changes": [[change.number, change.body] for change in missed.changes],
+        }

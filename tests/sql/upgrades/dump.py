@@ -1,6 +1,6 @@
 """Fill a database with this code, and write it with its state folder: `python -m tests.sql.upgrades.dump FOLDER`.
 
-This made `first_version/`, which is never written again: later code would write a later version.
+This made the folders of the versions, which are never written again: later code would write a later version.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from cryptography.fernet import Fernet
 
 from sql.embedded.postgres import _binaries
 from tests.database import new_database, running_server
-from tests.sql.upgrades.contents import exports, fill, recalled
+from tests.sql.upgrades.contents import delivered, exports, fill, recalled
 
 SHARES_FOLDER: Final = "key-shares"
 KEY_FILE: Final = "master.key"
@@ -44,6 +44,7 @@ def _write(folder: Path) -> None:
         expected = {
             "exports": trio.run(exports, conninfo, key, shares),
             "recalled": trio.run(recalled, conninfo, key, shares),
+            "delivered": trio.run(delivered, conninfo, key, shares),
         }
         (folder / "expected.json").write_text(json.dumps(expected, indent=1, ensure_ascii=False) + "\n")
 

@@ -1,0 +1,167 @@
+"""A whole run: memory, storms, single resumes, and the cost of a token beside raw httpx."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from bench.resume.fleet import Device, Fleet
+from bench.resume.measures import Memory, Resumes, Storm, ask_all, memory, open_all, resumes, storm
+from bench.resume.server import database, server
+from bench.stream.load import Load
+from bench.stream.measures import SHAPES, Paced, paced
+from bench.stream.processes import pin
+from bench.stream.targets import PEERS, TESSERA, PeerMissing, Places, Target, model_server, peer
+
+RAW: Final = "raw httpx"
+_SHAPE: Final = SHAPES[0]
+_RUNNERS: Final = 10
+_RUNNER_RATE: Final = 40
+_ENDLESS: Final = 10**9
+_MISSED_S: Final = 9.0
+"""At the slow rate of the many answers, each has a token in this time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How many devices, and how often and long is measured."""
+
+    devices: int = 5_000
+    storms: int = 3
+    resumes: int = 500
+    rounds: int = 3
+    settle_s: float = 2.0
+    before_s: float = 3.0
+    window_s: float = 4.0
+
+
+QUICK: Final = Plan(devices=500, storms=1, resumes=40, rounds=1, window_s=1.2)
+
+
+@dataclass(slots=True)
+class Figures:
+    """The measurements; lists have one entry per round. `answering` bytes are per device with an answer in progress."""
+
+    idle: Memory | None = None
+    answering: Memory | None = None
+    idle_storms: list[Storm] = field(default_factory=list)
+    answer_storms: list[Storm] = field(default_factory=list)
+    resumes: Resumes | None = None
+    tokens: dict[str, list[Paced]] = field(default_factory=dict)
+    missing: str = ""
+
+
+def measure(plan: Plan, say: Callable[[str], None]) -> Figures:
+    """Carry out `plan` on a database of its own; `say` is called with progress messages."""
+    folder = Path(tempfile.mkdtemp(prefix="bench-resume-"))
+    places = Places.of_machine()
+    pin([int(Path("/proc/self").readlink().name)], places.others)
+    try:
+        with model_server(places, folder) as model_port, database() as (url, pid):
+            return measure_on(url, model_port, places, folder, plan, say, database_pid=pid)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def measure_on(
+    url: str,
+    model_port: int,
+    places: Places,
+    folder: Path,
+    plan: Plan,
+    say: Callable[[str], None],
+    *,
+    database_pid: int | None = None,
+) -> Figures:
+    """Like `measure`, on the migrated database `url` and a running model server."""
+    figures = Figures()
+    with server(url, model_port, places, plan.devices, database_pid=database_pid) as (target, devices):
+        say(f"{len(devices)} devices of as many people")
+        fleet = Fleet(target.host, target.port)
+        open_all(fleet, devices[:100])  # the first sessions cause allocations that all sessions share
+        fleet.cut(devices[:100])
+        fleet.run(plan.settle_s)
+        figures.idle = memory(target, fleet, devices[100:] or devices, settle_s=plan.settle_s)
+        say(f"idle session: {figures.idle.attached / 1024:.1f} KB, detached {figures.idle.detached / 1024:.1f} KB")
+        fleet.cut(devices[100:] or devices)
+        with _runners(target) as runners:
+            for _ in range(plan.storms):
+                fleet.run(plan.settle_s)
+                figures.idle_storms.append(storm(target, devices, runners, answers=False, before_s=plan.before_s))
+                say(_told(figures.idle_storms[-1]))
+            figures.answering = _answering(target, fleet, devices, plan)
+            say(f"with an answer: {figures.answering.attached / 1024:.1f} KB more")
+            for _ in range(plan.storms):
+                fleet.run(_MISSED_S)
+                figures.answer_storms.append(storm(target, devices, runners, answers=True, before_s=plan.before_s))
+                say(_told(figures.answer_storms[-1]))
+        fleet.close()
+    with server(url, model_port, places, 40, database_pid=database_pid) as (target, devices):
+        fleet = Fleet(target.host, target.port)
+        open_all(fleet, devices)
+        figures.resumes = resumes(fleet, devices, count=plan.resumes)
+        say(f"{len(figures.resumes.last_ms)} resumes, one after another")
+        fleet.close()
+        _tokens(target, model_port, places, folder, plan, figures, say)
+    return figures
+
+
+def _told(one: Storm) -> str:
+    return (
+        f"{one.count} devices at once: {one.per_s:,.0f}/s, {one.cpu_ms_each:.2f} ms of CPU each, {one.refused} refused"
+    )
+
+
+def _answering(target: Target, fleet: Fleet, devices: list[Device], plan: Plan) -> Memory:
+    """What an answer in progress takes in addition to its session, with a socket and without. Leaves no socket."""
+    open_all(fleet, devices)
+    before = target.resident_bytes()
+    ask_all(fleet, devices)
+    fleet.run(plan.settle_s)
+    attached = target.resident_bytes()
+    fleet.cut(devices)
+    fleet.run(plan.settle_s)
+    return Memory((attached - before) / len(devices), (target.resident_bytes() - before) / len(devices))
+
+
+@contextmanager
+def _runners(target: Target) -> Iterator[Load]:
+    """Answers at a model's pace on sockets that stay open."""
+    load = target.load()
+    try:
+        load.open(_RUNNERS)
+        for device in load.devices:
+            load.ask(device, rate=_RUNNER_RATE, tokens=_ENDLESS)
+        load.wait(lambda: all(answer.tokens for answer in load.answers.values()))
+        yield load
+    finally:
+        load.cancel_all()
+        load.close()
+
+
+def _tokens(
+    target: Target,
+    model_port: int,
+    places: Places,
+    folder: Path,
+    plan: Plan,
+    figures: Figures,
+    say: Callable[[str], None],
+) -> None:
+    """Tokens at a model's pace, here and on raw httpx, one after the other in each round."""
+    try:
+        with peer(RAW, model_port, places, folder) as raw:
+            for number in range(plan.rounds):
+                for one in (target, raw) if number % 2 == 0 else (raw, target):
+                    measured = paced(one, _SHAPE, settle_s=0.5, window_s=plan.window_s)
+                    figures.tokens.setdefault(one.name, []).append(measured)
+                    say(f"{one.name}: {measured.cpu_us:.1f} us a token")
+    except PeerMissing as missing:
+        figures.missing = str(missing).splitlines()[0]
+        say(figures.missing)
+    assert set(figures.tokens) <= {TESSERA, *PEERS}

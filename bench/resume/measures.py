@@ -1,0 +1,225 @@
+"""The measurements: each takes the running server through one kind of gap."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any, Final
+
+from bench.resume.fleet import Device, Fleet
+from bench.stream.load import Load
+from bench.stream.measures import percentile
+from bench.stream.targets import Target
+
+_ENDLESS: Final = 10**9
+_RATE: Final = 0.2
+"""Tokens per second of each of thousands of answers."""
+_STORM_NICE: Final = 5
+"""The devices of a storm run at a lower priority than those whose answers are timed: they are not the server's load."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Resident bytes of the server per device."""
+
+    attached: float
+    detached: float
+
+
+@dataclass(frozen=True, slots=True)
+class Storm:
+    """`count` devices that connected together. Times are in milliseconds, sorted; `first_ms`: to the first frame.
+
+    `before_ms` and `answers_ms` are the ages of the tokens of other devices' answers, before the storm and during it.
+    `cpu_ms_each` and `database_ms_each` are without what those answers take.
+    """
+
+    count: int
+    seconds: float
+    cpu_ms_each: float
+    database_ms_each: float
+    busy: float
+    refused: int
+    ready_ms: list[float]
+    first_ms: list[float]
+    before_ms: list[float]
+    answers_ms: list[float]
+
+    @property
+    def per_s(self) -> float:
+        return self.count / self.seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Resumes:
+    """Single reconnects in milliseconds, sorted: `plain_ms` without a resume, to `device_ready`; the others with one.
+
+    `bytes_per_missed`: bytes that were sent after `device_ready` for each byte of missed text.
+    """
+
+    plain_ms: list[float]
+    ready_ms: list[float]
+    first_ms: list[float]
+    last_ms: list[float]
+    bytes_per_missed: float
+
+
+def memory(target: Target, fleet: Fleet, devices: Sequence[Device], *, settle_s: float) -> Memory:
+    """What an idle session takes with its socket, and after the socket was cut. Leaves the devices connected."""
+    before = target.resident_bytes()
+    open_all(fleet, devices)
+    fleet.run(settle_s)
+    attached = target.resident_bytes()
+    fleet.cut(devices)
+    fleet.run(settle_s)
+    detached = target.resident_bytes()
+    open_all(fleet, devices)
+    return Memory((attached - before) / len(devices), (detached - before) / len(devices))
+
+
+def open_all(fleet: Fleet, devices: Sequence[Device], *, at_once: int = 200) -> None:
+    """Connect the devices, some of them at the same time."""
+    for begin in range(0, len(devices), at_once):
+        part = devices[begin : begin + at_once]
+        fleet.connect(part)
+        fleet.wait(lambda part=part: all(device.ready_ns for device in part))  # type: ignore[misc]
+
+
+def ask_all(fleet: Fleet, devices: Sequence[Device], *, at_once: int = 100) -> None:
+    """Let each device have an answer in progress that does not end."""
+    for begin in range(0, len(devices), at_once):
+        part = devices[begin : begin + at_once]
+        for device in part:
+            fleet.ask(device, rate=_RATE, tokens=_ENDLESS)
+        fleet.wait(lambda part=part: all(device.text for device in part))  # type: ignore[misc]
+
+
+def storm(target: Target, devices: Sequence[Device], runners: Load, *, answers: bool, before_s: float) -> Storm:
+    """All devices connect in the same moment. With `answers` each waits for the first frame of its answer too.
+
+    They run in a process of their own, which ends with their sockets; `runners` stream in this one, also for
+    `before_s` seconds before.
+    """
+    runners.measures_age = True
+    runners.reset()
+    cpu, database = target.cpu_s(), target.database_cpu_s()
+    lasted_s = runners.run(before_s)
+    usual, usual_database = (target.cpu_s() - cpu) / lasted_s, (target.database_cpu_s() - database) / lasted_s
+    before_ms = _ages_ms(runners)
+    context = multiprocessing.get_context("fork")
+    here, there = context.Pipe()
+    process = context.Process(target=_storm, args=(there, target.host, target.port, list(devices), answers))
+    runners.reset()
+    cpu, database, began = target.cpu_s(), target.database_cpu_s(), time.monotonic()
+    process.start()
+    try:
+        while not here.poll():
+            runners.run(0.05)
+        seconds = time.monotonic() - began
+        cpu, database = target.cpu_s() - cpu, target.database_cpu_s() - database
+        told = here.recv()
+        if isinstance(told, str):
+            raise RuntimeError(told)  # noqa: TRY004 - the other process tells its error as text
+        after, refused, lasted_s = told
+        answers_ms = _ages_ms(runners)
+    finally:
+        here.send(None)
+        process.join()
+    for device, state in zip(devices, after, strict=True):
+        for name in Device.__slots__:  # type: ignore[attr-defined]
+            setattr(device, name, getattr(state, name))
+    count = len(devices)
+    return Storm(
+        count=count,
+        seconds=lasted_s,
+        cpu_ms_each=(cpu - usual * seconds) / count * 1e3,
+        database_ms_each=(database - usual_database * seconds) / count * 1e3,
+        busy=cpu / seconds,
+        refused=refused,
+        ready_ms=sorted((device.ready_ns - device.began_ns) / 1e6 for device in devices),
+        first_ms=sorted((device.first_ns - device.began_ns) / 1e6 for device in devices) if answers else [],
+        before_ms=before_ms,
+        answers_ms=answers_ms,
+    )
+
+
+def _ages_ms(load: Load) -> list[float]:
+    return sorted(age / 1e3 for age in load.ages_us)
+
+
+def _storm(there: Connection, host: str, port: int, devices: list[Device], answers: bool) -> None:
+    os.nice(_STORM_NICE)
+    gc.disable()
+    fleet = Fleet(host, port)
+    told: Any
+    try:
+        began = time.monotonic()
+        fleet.connect(devices)
+        fleet.wait(lambda: all(device.ready_ns for device in devices))
+        lasted_s = time.monotonic() - began
+        if answers:
+            fleet.wait(lambda: all(device.first_ns for device in devices))
+        wrong = {device.resume for device in devices} - {"resumed"}
+        told = f"not resumed: {wrong}" if wrong else (devices, fleet.refused, lasted_s)
+    except RuntimeError as error:
+        told = str(error)
+    there.send(told)
+    there.recv()
+    fleet.close()
+    os._exit(0)
+
+
+def resumes(fleet: Fleet, devices: Sequence[Device], *, count: int, tokens: int = 60, rate: float = 40.0) -> Resumes:
+    """`count` times: a device is cut in the middle of an answer, which ends meanwhile; then it resumes, alone.
+
+    Alternately, a device without an answer reconnects with a new cursor.
+    """
+    choice = random.Random(2026)
+    plain: list[float] = []
+    ready: list[float] = []
+    first: list[float] = []
+    last: list[float] = []
+    sent = missed = 0
+    at_once = min(20, len(devices))
+    while len(ready) < count:
+        chosen = choice.sample(list(devices), at_once)
+        for device in chosen:
+            fleet.ask(device, rate=rate, tokens=tokens)
+        fleet.wait(_all(chosen, lambda device: device.text.count(" ") >= tokens // 4))
+        fleet.cut(chosen)
+        had = [len(device.text.encode()) for device in chosen]
+        fleet.run(tokens / rate + 0.5)
+        for device, before in zip(chosen, had, strict=True):
+            _alone(fleet, device, resume=True)
+            fleet.wait(_all([device], lambda device: bool(device.ended_ns)))
+            if (device.resume, device.status) != ("resumed", "completed"):
+                raise RuntimeError(f"not resumed to its end: {device.resume}, {device.status}")
+            ready.append((device.ready_ns - device.began_ns) / 1e6)
+            first.append((device.first_ns - device.began_ns) / 1e6)
+            last.append((device.ended_ns - device.began_ns) / 1e6)
+            sent += device.heard_bytes
+            missed += len(device.text.encode()) - before
+            fleet.cut([device])
+            _alone(fleet, device, resume=False)
+            plain.append((device.ready_ns - device.began_ns) / 1e6)
+    return Resumes(sorted(plain), sorted(ready), sorted(first), sorted(last), sent / max(missed, 1))
+
+
+def _alone(fleet: Fleet, device: Device, *, resume: bool) -> None:
+    fleet.connect([device], resume=resume)
+    fleet.wait(lambda: bool(device.ready_ns))
+
+
+def _all(devices: Sequence[Device], holds: Callable[[Device], bool]) -> Callable[[], bool]:
+    return lambda: all(map(holds, devices))
+
+
+def spread(values: list[float]) -> tuple[float, float]:
+    """The 50th and the 99th percentile of sorted values."""
+    return percentile(values, 50), percentile(values, 99)

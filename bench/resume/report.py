@@ -1,0 +1,146 @@
+"""The figures of a run as Markdown."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from bench.resume.figures import RAW, Figures
+from bench.resume.measures import Storm, spread
+from bench.stream.measures import percentile
+from bench.stream.report import machine, row, table
+from bench.stream.targets import TESSERA
+
+_IDLE_KB: Final = 30.0
+_RESUME_MS: Final = 50.0
+_STORM_PER_S: Final = 1000.0
+
+
+def markdown(figures: Figures) -> str:
+    """All tables, the bounds last."""
+    return "\n".join(
+        line for section in (_machine, _resumes, _storms, _memory, _tokens, _bounds) for line in section(figures)
+    )
+
+
+def _machine(_: Figures) -> Iterator[str]:
+    yield from machine()
+
+
+def _resumes(figures: Figures) -> Iterator[str]:
+    found = figures.resumes
+    if found is None:
+        return
+    yield f"### {len(found.last_ms)} devices that come back one after another"
+    yield ""
+    rows = [
+        (name, *(f"{value:.2f}" for value in spread(values)))
+        for name, values in (
+            ("a reconnect without resume, to `device_ready`", found.plain_ms),
+            ("a resume, to `device_ready`", found.ready_ms),
+            ("a resume, to the first replayed frame", found.first_ms),
+            ("a resume, to the last replayed frame", found.last_ms),
+        )
+    ]
+    yield from table(("", "p50 ms", "p99 ms"), rows)
+    replayed = found.bytes_per_missed * 1024
+    yield f"Each resume replays up to 45 tokens. {replayed:,.0f} bytes were sent for each KB of missed text."
+    yield ""
+
+
+def _storms(figures: Figures) -> Iterator[str]:
+    yield "### All devices at once"
+    yield ""
+    rows = [
+        _storm(name, storms)
+        for name, storms in (("idle", figures.idle_storms), ("with an answer", figures.answer_storms))
+        if storms
+    ]
+    heads = (
+        "sessions",
+        "devices",
+        "handshakes/s",
+        "CPU ms each",
+        "PostgreSQL ms each",
+        "ready p50 ms",
+        "ready p99 ms",
+        "first frame p99 ms",
+        "refused",
+        "tokens of others, p99 ms before",
+        "and during",
+    )
+    yield from table(heads, rows)
+
+
+def _storm(name: str, storms: Sequence[Storm]) -> Sequence[str]:
+    def middle(values: list[float]) -> float:
+        return statistics.median(values)
+
+    return (
+        name,
+        f"{storms[0].count:,}",
+        f"{middle([one.per_s for one in storms]):,.0f}",
+        f"{middle([one.cpu_ms_each for one in storms]):.2f}",
+        f"{middle([one.database_ms_each for one in storms]):.2f}",
+        f"{middle([spread(one.ready_ms)[0] for one in storms]):,.0f}",
+        f"{middle([spread(one.ready_ms)[1] for one in storms]):,.0f}",
+        f"{middle([spread(one.first_ms)[1] for one in storms]):,.0f}" if storms[0].first_ms else "",
+        f"{middle([one.refused for one in storms]):,.0f}",
+        f"{middle([percentile(one.before_ms, 99) for one in storms]):.1f}",
+        f"{middle([percentile(one.answers_ms, 99) for one in storms]):.1f}",
+    )
+
+
+def _memory(figures: Figures) -> Iterator[str]:
+    if figures.idle is None or figures.answering is None:
+        return
+    yield "### Memory per session"
+    yield ""
+    rows = [
+        ("idle", f"{figures.idle.attached / 1024:.1f}", f"{figures.idle.detached / 1024:.1f}"),
+        (
+            "an answer in progress, in addition",
+            f"{figures.answering.attached / 1024:.1f}",
+            f"{figures.answering.detached / 1024:.1f}",
+        ),
+    ]
+    yield from table(("", "KB with a socket", "KB after the socket was cut"), rows)
+
+
+def _tokens(figures: Figures) -> Iterator[str]:
+    if not figures.tokens:
+        yield f"The cost of a token was not compared: {figures.missing}"
+        yield ""
+        return
+    yield "### A token at a model's pace, with the request's log"
+    yield ""
+    rows = [
+        (
+            name,
+            f"{statistics.median(one.cpu_us for one in rounds):.1f}",
+            f"{statistics.median(one.p50_us for one in rounds) / 1e3:.2f}",
+            f"{statistics.median(one.p99_us for one in rounds) / 1e3:.2f}",
+        )
+        for name, rounds in figures.tokens.items()
+    ]
+    yield from table(("20x1 at 80/s", "CPU us/token", "p50 added ms", "p99 added ms"), rows)
+
+
+def _bounds(figures: Figures) -> Iterator[str]:
+    yield "### What must hold"
+    yield ""
+    yield from table(("", "measured", "bound", ""), list(_bound_rows(figures)))
+
+
+def _bound_rows(figures: Figures) -> Iterator[Sequence[str]]:
+    if figures.resumes is not None:
+        yield row("p99 of a resume to its last replayed frame, ms", spread(figures.resumes.last_ms)[1], _RESUME_MS)
+    if figures.idle_storms:
+        per_s = statistics.median(one.per_s for one in figures.idle_storms)
+        yield row("handshakes per second on one core, all devices at once", per_s, _STORM_PER_S, least=True)
+    if figures.idle is not None:
+        yield row("memory of an idle session, KB", figures.idle.attached / 1024, _IDLE_KB)
+    if RAW in figures.tokens:
+        ours, theirs = (statistics.median(one.cpu_us for one in figures.tokens[name]) for name in (TESSERA, RAW))
+        yield row(f"CPU per token at pace, times {RAW}'s", ours / theirs, 0.8)

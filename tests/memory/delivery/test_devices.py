@@ -1,0 +1,140 @@
+"""Device records: one statement for a handshake, new devices at once, and known devices updated in the background."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from memory.delivery.answers import KeptAnswers
+from memory.delivery.changes import Change, ChangeLog
+from memory.delivery.devices import ClientRecord, DeviceRecords
+from memory.vault import NoSuchUser
+from sql.pool import Pool
+from tests.memory.memories import Memories
+
+PHONE = UUID(int=2)
+CLIENT = ClientRecord("terminal", "1.0", "linux")
+
+
+def recorded(database: str) -> list[tuple[UUID, str, datetime]]:
+    """Every device, its client's version, and when it was seen."""
+    with psycopg.connect(database, autocommit=True) as owner:
+        return owner.execute("SELECT device_id, client_version, last_seen_at FROM devices ORDER BY 1, 2").fetchall()
+
+
+def seen_ago(database: str, age: str) -> None:
+    with psycopg.connect(database, autocommit=True) as owner:
+        owner.execute("UPDATE devices SET last_seen_at = now() - %s::interval", [age])
+
+
+async def test_a_new_device_is_recorded_when_connect_returns(pool: Pool, database: str) -> None:
+    memories = Memories(pool)
+    ann, ben = await memories.person(), await memories.person()
+    devices = DeviceRecords(memories.vault)
+    record = await devices.connect(ann, PHONE, CLIENT)
+    assert (record.is_new, record.last_change, record.change_cursor, record.requests) == (True, 0, None, [])
+    assert [row[:2] for row in recorded(database)] == [(PHONE, "1.0")]
+    assert not (await devices.connect(ann, PHONE, CLIENT)).is_new
+    # The same installation with another account is another device.
+    assert (await devices.connect(ben, PHONE, CLIENT)).is_new
+    assert len(recorded(database)) == 2
+    with psycopg.connect(database, autocommit=True) as owner:
+        owner.execute("DELETE FROM users WHERE user_id = %s", [ann])
+    assert len(recorded(database)) == 1
+
+
+async def test_a_device_of_an_account_that_is_gone_is_refused(pool: Pool, database: str) -> None:
+    memories = Memories(pool)
+    devices = DeviceRecords(memories.vault)
+    with pytest.raises(NoSuchUser):
+        await devices.connect(uuid4(), PHONE, CLIENT)
+    ann = await memories.person()
+    await devices.connect(ann, PHONE, CLIENT)
+    with psycopg.connect(database, autocommit=True) as owner:
+        owner.execute("DELETE FROM users WHERE user_id = %s", [ann])
+    with pytest.raises(NoSuchUser):
+        await devices.connect(ann, PHONE, CLIENT)
+
+
+async def test_a_device_is_told_of_its_own_requests_and_of_the_changes(pool: Pool) -> None:
+    memories = Memories(pool)
+    ann, ben = await memories.person(), await memories.person()
+    devices, answers, log = DeviceRecords(memories.vault), KeptAnswers(memories.vault), ChangeLog(memories.vault)
+    server, requests = uuid4(), [uuid4(), uuid4(), uuid4()]
+    for request_id in requests:
+        assert await answers.claim(ann, request_id, uuid4(), server, PHONE, "asked", 60.0)
+    for user_id, device_id, ttl_s in ((ann, uuid4(), 60.0), (ben, PHONE, 60.0), (ann, PHONE, -1.0)):
+        assert await answers.claim(user_id, uuid4(), uuid4(), server, device_id, "asked", ttl_s)
+    await log.append(ann, [Change(uuid4(), None, {"title": title}) for title in ("one", "two")])
+    await devices.connect(ann, PHONE, CLIENT)
+    await log.seen(ann, PHONE, 1)
+    record = await devices.connect(ann, PHONE, CLIENT)
+    assert [kept.request_id for kept in record.requests] == requests
+    assert {(kept.state, kept.server_id, kept.device_id, kept.changed) for kept in record.requests} == {
+        ("running", server, PHONE, False)
+    }
+    assert (record.last_change, record.change_cursor) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("age", "version", "is_written"),
+    [("23 hours", "1.0", False), ("25 hours", "1.0", True), ("1 hour", "2.0\x00", True)],
+)
+async def test_a_known_device_is_written_when_it_has_changed_or_was_away_for_a_day(
+    pool: Pool, database: str, age: str, version: str, is_written: bool
+) -> None:
+    memories = Memories(pool)
+    ann = await memories.person()
+    devices = DeviceRecords(memories.vault)
+    await devices.connect(ann, PHONE, CLIENT)
+    seen_ago(database, age)
+    before = recorded(database)
+    for _ in range(2):  # it is written once
+        await devices.connect(ann, PHONE, ClientRecord("terminal", version, "linux"))
+    assert recorded(database) == before
+    assert repr(devices) == f"<DeviceRecords, {int(is_written)} not written>"
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(devices.run)
+        while recorded(database) == before and is_written:
+            await trio.lowlevel.checkpoint()
+        await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    ((_, stored, seen_at),) = recorded(database)
+    assert stored == version.removesuffix("\x00")
+    assert (datetime.now(UTC) - seen_at < timedelta(minutes=10)) is is_written
+
+
+async def test_what_is_not_written_is_written_at_the_stop(pool: Pool, database: str) -> None:
+    memories = Memories(pool)
+    ann = await memories.person()
+    devices = DeviceRecords(memories.vault)
+    phones = [uuid4() for _ in range(5)]
+    for phone in phones:
+        await devices.connect(ann, phone, CLIENT)
+        await devices.connect(ann, phone, ClientRecord("terminal", "2.0", "linux"))
+    await devices.drain(60.0)
+    assert [version for _, version, _ in recorded(database)] == ["2.0"] * 5
+    assert repr(devices) == "<DeviceRecords, 0 not written>"
+
+
+async def test_a_failed_update_is_made_at_the_next_connect(
+    pool: Pool, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memories = Memories(pool)
+    ann = await memories.person()
+    devices = DeviceRecords(memories.vault)
+    await devices.connect(ann, PHONE, CLIENT)
+    newer = ClientRecord("terminal", "2.0", "linux")
+    await devices.connect(ann, PHONE, newer)
+    with monkeypatch.context() as broken:
+        broken.setattr("memory.delivery.devices._WRITE_S", 0)
+        await devices.drain(60.0)
+    assert [version for _, version, _ in recorded(database)] == ["1.0"]
+    await devices.connect(ann, PHONE, newer)
+    await devices.drain(60.0)
+    assert [version for _, version, _ in recorded(database)] == ["2.0"]
