@@ -1,4 +1,4 @@
-"""A whole run: memory, storms, single resumes, and the cost of a token beside raw httpx."""
+"""A whole run: memory, storms, single resumes, and the cost of a token next to that of raw httpx."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Figures:
 
 
 def measure(plan: Plan, say: Callable[[str], None]) -> Figures:
-    """Carry out `plan` on a database of its own; `say` is called with progress messages."""
+    """Carry out `plan` on its own database; `say` is called with progress messages."""
     folder = Path(tempfile.mkdtemp(prefix="bench-resume-"))
     places = Places.of_machine()
     pin([int(Path("/proc/self").readlink().name)], places.others)
@@ -113,7 +113,7 @@ def measure_on(
 
 def _told(one: Storm) -> str:
     return (
-        f"{one.count} devices at once: {one.per_s:,.0f}/s, {one.cpu_ms_each:.2f} ms of CPU each, {one.refused} refused"
+        f"{one.count} devices together: {one.per_s:,.0f}/s, {one.cpu_ms_each:.2f} ms of CPU each, {one.refused} refused"
     )
 
 

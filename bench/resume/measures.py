@@ -103,7 +103,7 @@ def ask_all(fleet: Fleet, devices: Sequence[Device], *, at_once: int = 100) -> N
 def storm(target: Target, devices: Sequence[Device], runners: Load, *, answers: bool, before_s: float) -> Storm:
     """All devices connect in the same moment. With `answers` each waits for the first frame of its answer too.
 
-    They run in a process of their own, which ends with their sockets; `runners` stream in this one, also for
+    They run in another process, which ends with their sockets; `runners` stream in this one, also for
     `before_s` seconds before.
     """
     runners.measures_age = True

@@ -50,7 +50,7 @@ def _resumes(figures: Figures) -> Iterator[str]:
 
 
 def _storms(figures: Figures) -> Iterator[str]:
-    yield "### All devices at once"
+    yield "### All devices together"
     yield ""
     rows = [
         _storm(name, storms)
@@ -138,7 +138,7 @@ def _bound_rows(figures: Figures) -> Iterator[Sequence[str]]:
         yield row("p99 of a resume to its last replayed frame, ms", spread(figures.resumes.last_ms)[1], _RESUME_MS)
     if figures.idle_storms:
         per_s = statistics.median(one.per_s for one in figures.idle_storms)
-        yield row("handshakes per second on one core, all devices at once", per_s, _STORM_PER_S, least=True)
+        yield row("handshakes per second on one core, all devices together", per_s, _STORM_PER_S, least=True)
     if figures.idle is not None:
         yield row("memory of an idle session, KB", figures.idle.attached / 1024, _IDLE_KB)
     if RAW in figures.tokens:

@@ -1,5 +1,5 @@
 -- Inserts a device that connects for the first time, and gives what is kept for a device: one row for each of its known
--- requests, the oldest first, or one row without a request. `is_new`: there was no row of the device. `is_stale`: its
+-- requests, the oldest first, or one row without a request. `is_new`: the device had no row. `is_stale`: its
 -- client has changed, or its last_seen_at is older than `seen_s` seconds.
 WITH inserted AS (
     INSERT INTO devices (user_id, device_id, client_name, client_version, client_platform)
