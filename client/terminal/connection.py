@@ -118,10 +118,18 @@ async def open_connection(
             with _connecting(url, deadline):
                 stream = await _open_stream(parts)
             try:
-                with _connecting(url, deadline):
+                watched = _WatchedStream(stream)
+                with _connecting(url, deadline), watched.opening:
                     socket = await wrap_client_stream(
-                        nursery, stream, parts.netloc, resource, extra_headers=headers, max_message_size=MAX_FRAME_BYTES
+                        nursery,
+                        watched,
+                        parts.netloc,
+                        resource,
+                        extra_headers=headers,
+                        max_message_size=MAX_FRAME_BYTES,
                     )
+                if watched.opening.cancelled_caught:
+                    raise ConnectError(f"{url} closed the connection before it answered")
                 connection = Connection(socket, stream)
                 try:
                     yield connection
@@ -131,6 +139,38 @@ async def open_connection(
             finally:
                 await trio.aclose_forcefully(stream)
                 nursery.cancel_scope.cancel()
+
+
+class _WatchedStream(trio.abc.Stream):
+    """A stream that ends the opening handshake when the peer closes. The WebSocket library would wait for ever."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self.opening = trio.CancelScope()
+        """A scope to enter once. It is cancelled when the peer has closed."""
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """See `trio.abc.SendStream`."""
+        await self._stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """See `trio.abc.SendStream`."""
+        await self._stream.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        """See `trio.abc.ReceiveStream`."""
+        try:
+            received = await self._stream.receive_some(max_bytes)
+        except trio.BrokenResourceError:
+            self.opening.cancel()
+            raise
+        if not received:
+            self.opening.cancel()
+        return received
+
+    async def aclose(self) -> None:
+        """Close the stream."""
+        await self._stream.aclose()
 
 
 async def _open_stream(parts: SplitResult) -> Stream:

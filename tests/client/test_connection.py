@@ -64,6 +64,26 @@ async def test_an_address_where_nothing_listens() -> None:
             pytest.fail("connected to nothing")
 
 
+@pytest.mark.parametrize("reads", [True, False])
+async def test_a_server_that_closes_instead_of_answering_the_upgrade(
+    reads: bool,
+) -> None:
+    async def close(stream: trio.SocketStream) -> None:
+        # Unread data makes the close a reset.
+        if reads:
+            await stream.receive_some()
+        await trio.aclose_forcefully(stream)
+
+    async with trio.open_nursery() as nursery:
+        listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        nursery.start_soon(trio.serve_listeners, close, listeners)
+        port = listeners[0].socket.getsockname()[1]
+        with pytest.raises(ConnectError, match=r"closed the connection before it answered|cannot be reached"):
+            async with open_connection(f"ws://127.0.0.1:{port}/", connect_timeout_s=float("inf")):
+                pytest.fail("the server let it in")
+        nursery.cancel_scope.cancel()
+
+
 async def test_an_http_refusal_of_the_upgrade() -> None:
     async def refuse(stream: trio.SocketStream) -> None:
         await stream.receive_some()
