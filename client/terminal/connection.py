@@ -122,7 +122,7 @@ async def open_connection(
                 with _connecting(url, deadline), watched.opening:
                     socket = await wrap_client_stream(
                         nursery,
-                        watched,
+                        watched,  # type: ignore[arg-type]  # the library only needs a `trio.abc.Stream`
                         parts.netloc,
                         resource,
                         extra_headers=headers,
