@@ -1,10 +1,11 @@
-"""The connected devices, and the calls of tools that run on them.
+"""The connected devices, the calls of tools that run on them, and the approvals that these calls wait for.
 
 Devices are only looked up by their user's id, so no call reaches another user's device.
 """
 
 from __future__ import annotations
 
+from server.devices.approvals import APPROVALS, OpenApproval, OpenApprovals
 from server.devices.calls import RemoteDevice, ToolTimeouts
 from server.devices.registry import (
     DeviceLink,
@@ -14,10 +15,13 @@ from server.devices.registry import (
 from server.devices.replies import DeviceGone, PendingReplies
 
 __all__ = [
+    "APPROVALS",
     "DeviceGone",
     "DeviceLink",
     "DeviceRegistry",
     "DeviceSide",
+    "OpenApproval",
+    "OpenApprovals",
     "PendingReplies",
     "RemoteDevice",
     "ToolTimeouts",

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import structlog
 
+from server.devices.approvals import OpenApprovals
 from server.devices.replies import PendingReplies
 from server.telemetry import LiveSocket
 from streaming.wire import (
@@ -47,6 +48,11 @@ class DeviceLink(DeviceSide, Protocol):
     @property
     def attached(self) -> bool:
         """Whether the device has a socket now. Without one, calls wait until it is back."""
+        ...
+
+    @property
+    def answers_approvals(self) -> bool:
+        """Whether its client answers approvals of other devices."""
         ...
 
     def close(self, code: CloseCode, reason: str) -> None:
@@ -109,6 +115,7 @@ class DeviceRegistry:
         self._links: dict[UUID, dict[UUID, DeviceLink]] = {}
         self.others: OtherServers | None = None
         self.changes: NumberedChanges | None = None
+        self.approvals = OpenApprovals(lambda user_id: self._links.get(user_id, {}).values())
 
     def __len__(self) -> int:
         return sum(len(links) for links in self._links.values())

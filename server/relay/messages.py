@@ -11,6 +11,9 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from streaming.wire import (
+    WsApproval,
+    WsApprovalClosed,
+    WsApprovalRequest,
     WsDataRequest,
     WsDataResponse,
     WsServerMutation,
@@ -66,6 +69,30 @@ class Announced(_Message):
     frame: WsServerMutation
 
 
+class ApprovalAsked(_Message):
+    """A call of `device_id`, at the server `asker`, waits for the person's approval: ask the user's other devices."""
+
+    kind: Literal["approval_asked"] = "approval_asked"
+    device_id: UUID
+    asker: UUID
+    frame: WsApprovalRequest
+
+
+class ApprovalGiven(_Message):
+    """The device `device_id` has answered an approval of the receiving server."""
+
+    kind: Literal["approval_given"] = "approval_given"
+    device_id: UUID
+    frame: WsApproval
+
+
+class ApprovalEnded(_Message):
+    """The approval needs no answer any more."""
+
+    kind: Literal["approval_ended"] = "approval_ended"
+    frame: WsApprovalClosed
+
+
 class Replaced(_Message):
     """The device connected to another server: the session `connection_id` must end."""
 
@@ -88,7 +115,16 @@ class StreamData(_Message):
 
 
 Message = Annotated[
-    ForDevice | FromDevice | DeviceGoneMessage | Announced | Replaced | StreamData, Field(discriminator="kind")
+    ForDevice
+    | FromDevice
+    | DeviceGoneMessage
+    | Announced
+    | ApprovalAsked
+    | ApprovalGiven
+    | ApprovalEnded
+    | Replaced
+    | StreamData,
+    Field(discriminator="kind"),
 ]
 _MESSAGE: Final[TypeAdapter[Message]] = TypeAdapter(Message)
 

@@ -22,11 +22,15 @@ import trio
 
 from memory.keys import KeyRing
 from server.devices import DeviceRegistry, DeviceSide
+from server.relay.approvals import RelayedApprovals
 from server.relay.arrivals import Arrivals
 from server.relay.link import OpenCalls, RelayedFrame, RelayedLink
 from server.relay.messages import (
     SEAL_LABEL,
     Announced,
+    ApprovalAsked,
+    ApprovalEnded,
+    ApprovalGiven,
     DeviceGoneMessage,
     ForDevice,
     FromDevice,
@@ -80,6 +84,7 @@ class Relay:
         self._sessions: dict[tuple[UUID, UUID], UUID] = {}
         self._out = SendQueue(store)
         self._served_calls = ServedCalls(self._reply)
+        self.approvals = RelayedApprovals(store.server_id, self._out, registry.approvals, self._reply)
         self.streams = RelayStreams(store.server_id, self._post_data)
         self._arrivals = Arrivals(self._take)
         self._look = trio.Event()
@@ -211,6 +216,8 @@ class Relay:
             with trio.move_on_after(self._heartbeat_s):
                 await self._look.wait()
             self._look = trio.Event()
+            self.approvals.end_expired()
+            self.approvals.ask_new_servers()
             await self._beat()
 
     async def _beat(self) -> None:
@@ -220,7 +227,7 @@ class Relay:
                     self._known_since = trio.current_time()
                     await self._rejoin()
                 # Read before `live`: a server that is called after this line need not be in `live` yet.
-                known = set(self._open_calls) | self.streams.servers()
+                known = set(self._open_calls) | self.streams.servers() | self.approvals.servers()
                 live = await self._store.live()
                 for user_id in await self._store.waiting():
                     self._arrivals.note(user_id)
@@ -234,6 +241,7 @@ class Relay:
         for server_id in known - live:
             log.warning("relay_server_gone", server=str(server_id))
             self.streams.server_gone(server_id)
+            self.approvals.server_gone(server_id)
             if (open_calls := self._open_calls.pop(server_id, None)) is not None:
                 open_calls.all_gone()
 
@@ -279,6 +287,12 @@ class Relay:
                     open_calls.gone(message.id)
             case Announced():
                 self._registry.deliver(user_id, message.frame)
+            case ApprovalAsked():
+                self.approvals.asked(user_id, message, took_s)
+            case ApprovalGiven():
+                self.approvals.given(user_id, message)
+            case ApprovalEnded():
+                self.approvals.ended(user_id, message.frame)
             case StreamData():
                 self.streams.handle(user_id, message)
             case Replaced():
@@ -298,4 +312,5 @@ def open_relay(
     store = RelayStore(database.pool, statements, Seal(keys.derive(SEAL_LABEL)), stale_s=STALE_S)
     relay = Relay(store, registry, database.url, call_s=call_s)
     registry.others = relay
+    registry.approvals.others = relay.approvals
     return relay

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -65,6 +65,14 @@ class SendQueue:
         """Send `message` to every other server with a device of the user's."""
         self._queue(user_id, partial(self._announce, user_id, message, ttl_s), _nothing)
 
+    def announce_once(self, user_id: UUID, told: set[UUID], message: Callable[[], Message], ttl_s: float) -> None:
+        """Send `message()` to the servers of `announce` that are not in `told`, which then has them."""
+        self._queue(user_id, partial(self._announce_once, user_id, told, message, ttl_s), _nothing)
+
+    def put_all(self, user_id: UUID, servers: Collection[UUID], message: Message, ttl_s: float) -> None:
+        """Send `message` to those that are in `servers` when the messages before it were sent."""
+        self._queue(user_id, partial(self._put_all, user_id, servers, message, ttl_s), _nothing)
+
     def part(self, user_id: UUID, device_id: UUID, connection_id: UUID) -> None:
         """Record that a device is no longer connected to this server."""
         self._queue(user_id, partial(self._store.part, user_id, device_id, connection_id), _nothing)
@@ -105,6 +113,19 @@ class SendQueue:
             await self._store.send(user_id, server_id, otherwise, ttl_s)
 
     async def _announce(self, user_id: UUID, message: Message, ttl_s: float) -> None:
-        servers = {server_id for _, server_id in await self._store.devices(user_id)} - {self._store.server_id}
+        await self._put_all(user_id, await self._others(user_id), message, ttl_s)
+
+    async def _announce_once(
+        self, user_id: UUID, told: set[UUID], message: Callable[[], Message], ttl_s: float
+    ) -> None:
+        for server_id in await self._others(user_id) - told:
+            await self._store.send(user_id, server_id, message(), ttl_s)
+            told.add(server_id)
+
+    async def _put_all(self, user_id: UUID, servers: Collection[UUID], message: Message, ttl_s: float) -> None:
         for server_id in servers:
             await self._store.send(user_id, server_id, message, ttl_s)
+
+    async def _others(self, user_id: UUID) -> set[UUID]:
+        """The other servers with a device of this user."""
+        return {server_id for _, server_id in await self._store.devices(user_id)} - {self._store.server_id}

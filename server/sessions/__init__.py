@@ -5,11 +5,12 @@ A session belongs to a user and a device. Sockets (`server.sockets`) attach to i
 
 from __future__ import annotations
 
+from server.sessions.calls import LEDGER
 from server.sessions.host import SessionHost
 from server.sessions.kept import AnswersInMemory, KeptAnswer, KeptAnswers
 from server.sessions.limits import SessionLimits
 from server.sessions.outbox import Outbox, Sender
-from server.sessions.session import LEDGER, Session, View
+from server.sessions.session import Session, View
 
 __all__ = [
     "LEDGER",

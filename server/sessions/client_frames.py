@@ -10,17 +10,15 @@ from server.changes import ChangeDelivery
 from server.devices import DeviceRegistry
 from server.sessions.memory_frames import change_entity, forget_memory
 from server.sessions.refused_frames import refuse_frame, unknown_call
-from server.sessions.session import LEDGER, Session
+from server.sessions.session import Session
 from streaming.wire import (
     ClientFrame,
-    ErrorCode,
     FrameError,
     WsApproval,
     WsCancel,
     WsChangesSeen,
     WsClientMutation,
     WsDataResponse,
-    WsFrameType,
     WsHomeRequest,
     WsMemoryForget,
     WsPing,
@@ -54,15 +52,11 @@ class ClientFrames:
             case WsUnwatch(request_id=request_id):
                 session.unwatch(request_id)
             case WsToolAccepted(call_id=call_id):
-                session.ledger.accept(call_id)
+                session.calls.started(call_id)
             case WsToolResult():
                 _tool_result(session, frame)
-            case WsDataResponse(data_id=data_id):
-                session.ledger.close(data_id)
-                if not session.data_replies.answer(data_id, frame):
-                    session.send_control(unknown_call(frame))
-            case WsApproval(call_id=call_id):
-                session.refuse(ErrorCode.UNKNOWN_CALL, f"No approval of call {call_id} is waiting for an answer.")
+            case WsDataResponse() | WsApproval():
+                _reply(session, frame)
             case WsClientMutation():
                 self._changed(session, frame)
             case WsMemoryForget(memory_id=memory_id):
@@ -76,12 +70,8 @@ class ClientFrames:
 
     def refuse(self, session: Session, error: FrameError) -> None:
         """Answer a frame that is not valid. If it was the reply to a call, the call fails."""
-        subject = error.subject
-        replied = {WsFrameType.TOOL_RESULT: subject.call_id, WsFrameType.DATA_RESPONSE: subject.data_id}
-        call_id = None if subject.frame_type is None else replied.get(subject.frame_type)
-        if call_id is not None:
-            session.ledger.close(call_id)
-        session.send_control(refuse_frame(error, session.tool_replies, session.data_replies))
+        calls = session.calls
+        session.send_control(refuse_frame(error, calls.tool_answered, calls.data_answered))
 
     def _seen(self, session: Session, change: int) -> None:
         if self._changes is not None:
@@ -96,10 +86,16 @@ class ClientFrames:
         session.send_control(await forget_memory(self._pipeline.memory, session.user_id, memory_id))
 
 
+def _reply(session: Session, frame: WsDataResponse | WsApproval) -> None:
+    calls = session.calls
+    answered = calls.data_answered(frame) if isinstance(frame, WsDataResponse) else calls.approval_answered(frame)
+    if not answered:
+        session.send_control(unknown_call(frame))
+
+
 def _tool_result(session: Session, frame: WsToolResult) -> None:
-    session.ledger.close(frame.call_id)
-    answered = session.tool_replies.answer(frame.call_id, frame)
-    if LEDGER in session.features:
+    answered = session.calls.tool_answered(frame)
+    if session.calls.has_journal:
         # Also if no task waits for it: the device can then delete its journal entry.
         session.send_control(WsToolAck(call_id=frame.call_id))
     elif not answered:

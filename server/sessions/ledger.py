@@ -51,6 +51,9 @@ class Ledger:
     def __len__(self) -> int:
         return len(self._calls)
 
+    def __contains__(self, call_id: UUID) -> bool:
+        return call_id in self._calls
+
     def offer(self, frame: WsToolCall | WsDataRequest, now: float) -> None:
         """A call was made at `now`."""
         if isinstance(frame, WsToolCall):

@@ -18,7 +18,6 @@ from streaming.wire import (
     ServerFrame,
     StreamText,
     WsApprovalClosed,
-    WsApprovalRequest,
     WsError,
     WsMemoryForgotten,
     WsMutationAck,
@@ -35,12 +34,14 @@ _REPLAYED: Final = (
     | WsMemoryForgotten
     | WsRequestResult
     | WsError
-    | WsApprovalRequest
     | WsApprovalClosed
     | WsToolCancel
     | WsToolAck
 )
-"""Control frames that a resume repeats. The ledger repeats calls; the others only matter to a live socket."""
+"""Control frames that a resume repeats.
+
+The session itself repeats calls and open approvals. The others only matter to a live socket.
+"""
 
 _MAX_KEPT: Final = 128
 _MAX_KEPT_BYTES: Final = 256 * 1024

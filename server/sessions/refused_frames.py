@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
-from server.devices import PendingReplies
 from streaming.wire import (
     ErrorCode,
     FrameError,
+    WsApproval,
     WsDataResponse,
     WsError,
     WsFrameType,
@@ -19,18 +20,21 @@ _MAX_FAULT_CHARS: Final = 500
 
 
 def refuse_frame(
-    error: FrameError, tools: PendingReplies[WsToolResult], data: PendingReplies[WsDataResponse]
+    error: FrameError,
+    tool_answered: Callable[[WsToolResult], object],
+    data_answered: Callable[[WsDataResponse], object],
 ) -> WsError:
     """The error frame that answers an invalid frame.
 
-    If the frame was the reply to a call of this server, that call fails now instead of at its deadline.
+    If the frame was the reply to a call of this server, that call fails now instead of at its deadline: its failure
+    goes to `tool_answered` or `data_answered`.
     """
     subject = error.subject
     fault = WsToolError(code="invalid_reply", message=f"The device's reply is not valid: {error}"[:_MAX_FAULT_CHARS])
     if subject.frame_type is WsFrameType.TOOL_RESULT and subject.call_id is not None:
-        tools.answer(subject.call_id, WsToolResult(call_id=subject.call_id, ok=False, error=fault))
+        tool_answered(WsToolResult(call_id=subject.call_id, ok=False, error=fault))
     if subject.frame_type is WsFrameType.DATA_RESPONSE and subject.data_id is not None:
-        data.answer(subject.data_id, WsDataResponse(data_id=subject.data_id, error=fault))
+        data_answered(WsDataResponse(data_id=subject.data_id, error=fault))
     return WsError(
         code=error.code,
         message=str(error),
@@ -42,8 +46,15 @@ def refuse_frame(
     )
 
 
-def unknown_call(frame: WsToolResult | WsDataResponse) -> WsError:
+def unknown_call(frame: WsToolResult | WsDataResponse | WsApproval) -> WsError:
     """The error frame for a reply that no call of this server waits for."""
+    if isinstance(frame, WsApproval):
+        return WsError(
+            code=ErrorCode.UNKNOWN_CALL,
+            message=f"The approval of call {frame.call_id} is not waiting for an answer: it is answered or closed.",
+            frame_type=frame.type,
+            call_id=frame.call_id,
+        )
     if isinstance(frame, WsToolResult):
         return WsError(
             code=ErrorCode.UNKNOWN_CALL,

@@ -23,10 +23,12 @@ from server.requests import (
     chat_input,
     fingerprint,
 )
+from server.sessions.calls import SessionCalls
 from server.sessions.feed import Feed
 from server.sessions.kept import KeptAnswer
-from server.sessions.ledger import Ledger, LedgerFrame
+from server.sessions.ledger import Ledger
 from server.sessions.outbox import Outbox, OutboxOverflow, Sender
+from server.sessions.ready import device_ready
 from server.sessions.running_request import RunningRequest
 from server.sessions.services import SessionServices
 from server.telemetry import LiveSocket, live_socket
@@ -39,19 +41,15 @@ from streaming.wire import (
     WsDraining,
     WsError,
     WsHomeRequest,
-    WsLimits,
     WsPopupRequest,
-    WsRequestState,
     WsResume,
-    WsToolCancel,
     WsToolResult,
 )
 
 log = structlog.get_logger(__name__)
 
-LEDGER: Final = "ledger"
 CHANGES: Final = "changes"
-"""The feature of a client that keeps a journal of its calls."""
+"""The feature of a client that understands the numbers of changes."""
 
 _OTHER_MESSAGE: Final = "This request id belongs to another message; choose a new id."
 _MAX_LOST: Final = 100
@@ -80,10 +78,9 @@ class Session:
         self.user_id = user_id
         self.device_id = device_id
         self.features: frozenset[str] = frozenset()
-        self.tool_replies = PendingReplies[WsToolResult]()
-        self.data_replies = PendingReplies[WsDataResponse]()
-        self.ledger = Ledger()
-        self.outbox = Outbox(self.ledger, services.limits.outbox_bytes)
+        ledger = Ledger()
+        self.outbox = Outbox(ledger, services.limits.outbox_bytes)
+        self.calls = SessionCalls(self, ledger, services.registry.approvals)
         self.grace = trio.CancelScope()
         """Cancelled when a socket is attached; see `SessionHost`."""
         # What concurrent requests are counted by. Unlike `session_id`, it never changes.
@@ -117,26 +114,36 @@ class Session:
         """What the session does now, for an operator."""
         return live_socket(self, self.outbox, self._opened_at, self._requests)
 
+    @property
+    def tool_replies(self) -> PendingReplies[WsToolResult]:
+        return self.calls.tool_replies
+
+    @property
+    def data_replies(self) -> PendingReplies[WsDataResponse]:
+        return self.calls.data_replies
+
+    @property
+    def answers_approvals(self) -> bool:
+        """Whether its client answers approvals of other devices."""
+        return self.calls.answers_approvals
+
     def send_control(self, frame: ServerFrame) -> None:
         """Queue a frame that is sent before text. If the control queue is full, the socket is closed with 4008."""
-        if isinstance(frame, LedgerFrame):
-            self.ledger.offer(frame, trio.current_time())
-            if self._view is None:
-                return  # the ledger offers it when a socket is attached
-            self._view.expect_answer(self._frames_per_call())
-        elif isinstance(frame, WsToolCancel):
-            sent = self.ledger.was_sent(frame.call_id)
-            self.ledger.close(frame.call_id)
-            if not sent and (self.outbox.withdraw(frame.call_id) or self._view is None):
-                return  # the device never learns of the call
+        if not self.calls.send(frame):
+            self.put(frame)
+
+    def put(self, frame: ServerFrame) -> None:
+        """Like `send_control`, for a frame about no call."""
         try:
             self.outbox.put_control(frame)
         except OutboxOverflow:
             log.warning("session_control_overflow", session_id=str(self.session_id))
             self.close(CloseCode.TOO_SLOW, "the client reads too slowly")
 
-    def _frames_per_call(self) -> int:
-        return 2 if LEDGER in self.features else 1
+    def expect_answer(self, frames: int) -> None:
+        """A call was sent to the device: allow this many frames more, beyond the rate limit."""
+        if self._view is not None:
+            self._view.expect_answer(frames)
 
     def close(self, code: int, reason: str) -> None:
         """Close the socket, if there is one. The session and its requests go on."""
@@ -192,7 +199,7 @@ class Session:
             older.close(CloseCode.REPLACED, "this device connected again")
         for frame in () if missed is None else missed.frames:
             self.outbox.put_control(frame)
-        self._offer_again(view, processed)
+        self.calls.attached(processed)
         for feed in self._feeds.values():
             if processed is not None:
                 self.outbox.drop(feed)
@@ -219,37 +226,17 @@ class Session:
         for request_id in list(self._feeds):
             self.unwatch(request_id)
 
-    def _offer_again(self, view: View, processed: int | None) -> None:
-        offered = self.ledger.reoffer(trio.current_time(), processed=processed, journal=LEDGER in self.features)
-        for frame in offered.send:
-            view.expect_answer(self._frames_per_call())
-            self.outbox.put_control(frame)
-        for call_id in offered.lost:
-            self.ledger.close(call_id)
-            self.tool_replies.give_up(call_id)
-
     def _ready(self, outcome: str, kept: Sequence[KeptAnswer], missed: Missed | None) -> WsDeviceReady:
-        limits = self._services.limits
-        states = {one: WsRequestState(request_id=one, state="lost", reason=why) for one, why in self._lost.items()}
-        for answer in kept:
-            states[answer.result.request_id] = _state(answer)
-        for request_id in self._requests:
-            states[request_id] = WsRequestState(request_id=request_id, state="running")
-        return WsDeviceReady.model_validate(
-            {
-                "session_id": self.session_id,
-                "user_id": self.user_id,
-                "heartbeat_s": limits.heartbeat_s,
-                "limits": WsLimits(
-                    max_frame_bytes=limits.max_frame_bytes,
-                    max_concurrent_requests=limits.max_concurrent_requests,
-                    max_message_chars=limits.max_message_chars,
-                    resume_grace_s=limits.resume_grace_s,
-                ),
-                "resume": outcome,
-                "requests": list(states.values()),
-                "changes": None if missed is None else missed.state,
-            }
+        limits, running = self._services.limits, self._requests
+        return device_ready(
+            self.session_id,
+            self.user_id,
+            limits,
+            outcome,
+            kept=kept,
+            running=running,
+            lost=self._lost,
+            missed=missed,
         )
 
     # ---- requests ---------------------------------------------------------------------------------------------------
@@ -336,8 +323,7 @@ class Session:
     def expire(self) -> list[RunningRequest]:
         """No socket came back: the session ends. Returns its requests, which must be ended."""
         self.ended = True
-        self.tool_replies.device_gone()
-        self.data_replies.device_gone()
+        self.calls.ended()
         for request_id in list(self._feeds):
             if request_id not in self._requests:
                 self.unwatch(request_id)
@@ -381,9 +367,3 @@ class Session:
             self.refuse(ErrorCode.UNKNOWN_REQUEST, message, request_id)
         else:
             self.send_control(kept.result)
-
-
-def _state(kept: KeptAnswer) -> WsRequestState:
-    result = kept.result
-    reason = None if result.error is None else result.error.code.value
-    return WsRequestState(request_id=result.request_id, state=result.status, reason=reason)

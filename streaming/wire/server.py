@@ -154,6 +154,12 @@ class WsToolCall(_ServerFrame):
 class WsToolCancel(_ServerFrame):
     type: Literal[WsFrameType.TOOL_CANCEL] = WsFrameType.TOOL_CANCEL
     call_id: UUID
+    confirm: Optional[Literal[True]] = Field(
+        default=None,
+        description="Another device has answered the approval. Withdraw the question, and never start this call. Answer"
+        " with `tool_result`: error code `not_started`, or the call's result if it was started before. Sent only to"
+        " clients with the feature `approvals`.",
+    )
 
 
 class WsToolAck(_ServerFrame):

@@ -95,10 +95,11 @@ class MemoryServer:
     user_id: UUID = field(default_factory=uuid4)
     spending: TokenSpending | None = None
     claims: RequestClaims | None = None
+    agent_limits: AgentLimits = field(default_factory=AgentLimits)
 
     def __post_init__(self) -> None:
         self.pipeline = AnswerPipeline(
-            Orchestrator(Models(answer=self.model, router=self.model), AgentLimits()),
+            Orchestrator(Models(answer=self.model, router=self.model), self.agent_limits),
             self.registry,
             self.metrics,
             ToolTimeouts(call_s=30, approval_s=120),

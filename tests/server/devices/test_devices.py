@@ -40,6 +40,7 @@ class Link:
         self.sent: list[ServerFrame] = []
         self.closed: CloseCode | None = None
         self.attached = True
+        self.answers_approvals = False
         self._on_call = on_call
 
     def send_control(self, frame: ServerFrame) -> None:

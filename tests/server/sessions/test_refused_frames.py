@@ -26,7 +26,11 @@ CALL = uuid4()
 def refused(text: str, tools: PendingReplies[WsToolResult], data: PendingReplies[WsDataResponse]) -> WsError:
     with pytest.raises(FrameError) as raised:
         decode_client_frame(text)
-    return refuse_frame(raised.value, tools, data)
+    return refuse_frame(
+        raised.value,
+        lambda result: tools.answer(result.call_id, result),
+        lambda response: data.answer(response.data_id, response),
+    )
 
 
 @pytest.mark.parametrize(

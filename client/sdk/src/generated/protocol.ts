@@ -1,5 +1,5 @@
 // Generated from docs/protocol/schema.json by `make schema`; not for editing.
-// sha256 of that file: 0703a91c3afb4912a2315ca6bdf34be85da3f6a6ebda2b39f9fbe0fc833ef6b0
+// sha256 of that file: 89732a7310e7b5543f8e2566fc87060e73f4f585cc1b363f76de56dc764f208f
 
 /**
  * The shadcn/ui chart components of the client.
@@ -577,6 +577,10 @@ export interface WsToolCancel {
   seq: number;
   type: "tool_cancel";
   call_id: string;
+  /**
+   * Another device has answered the approval. Withdraw the question, and never start this call. Answer with `tool_result`: error code `not_started`, or the call's result if it was started before. Sent only to clients with the feature `approvals`.
+   */
+  confirm?: true;
 }
 /**
  * The server has the result of the call, or no longer needs it: the device may delete its journal entry.
