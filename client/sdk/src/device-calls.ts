@@ -5,6 +5,12 @@ import { type Approve, type CallContext, type Entity, parseToolName, type Tools,
 
 type Handler = (args: unknown, context: CallContext) => unknown;
 
+interface RunningCall {
+  readonly controller: AbortController;
+  /** Whether the tool is running, or is about to: the journal has the call, or is being written. */
+  started: boolean;
+}
+
 export interface DeviceCallsOptions {
   readonly tools: Tools;
   readonly approve: Approve | undefined;
@@ -19,6 +25,10 @@ const DATA_REQUEST_MS = 60_000;
 // The longest delay that setTimeout supports. A longer one would fire immediately.
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
+const NOT_STARTED: WsToolError = {
+  code: "not_started",
+  message: "The device has not started this call, and will not.",
+};
 const UNKNOWN: WsToolError = {
   code: "unknown",
   message: "The device started this call and does not know whether it was completed.",
@@ -31,7 +41,7 @@ const JOURNAL_FAILED = { code: "journal_failed", message: "The device could not 
  * journal has it before it runs, and its result until the server has it.
  */
 export class DeviceCalls {
-  readonly #running = new Map<string, AbortController>();
+  readonly #running = new Map<string, RunningCall>();
 
   constructor(private readonly options: DeviceCallsOptions) {}
 
@@ -73,7 +83,30 @@ export class DeviceCalls {
 
   /** The server withdrew the call. */
   withdraw(callId: string): void {
-    this.#running.get(callId)?.abort(new TesseraError("cancelled", "The server withdrew the call."));
+    this.#running.get(callId)?.controller.abort(new TesseraError("cancelled", "The server withdrew the call."));
+  }
+
+  /**
+   * Another device has answered the approval of this call. Withdraws the question. Tells the server that the call was not
+   * started, or its result. A call that runs is not stopped. Never rejects.
+   */
+  async withdrawUnstarted(callId: string): Promise<void> {
+    const running = this.#running.get(callId);
+    if (running?.started) {
+      return; // its result will be sent
+    }
+    running?.controller.abort(new TesseraError("cancelled", "The person decided on another device."));
+    const answer = { type: "tool_result", call_id: callId, ok: false } as const;
+    try {
+      const entry = await this.options.journal.get(callId);
+      this.#send(
+        entry === undefined ? { ...answer, error: NOT_STARTED } : (entry.result ?? { ...answer, error: UNKNOWN }),
+      );
+    } catch (cause) {
+      // Without the journal it is not certain that the call did not run.
+      this.options.onError(journalFailed(cause));
+      this.#send({ ...answer, error: UNKNOWN });
+    }
   }
 
   /** The server has the result of the call. */
@@ -87,7 +120,7 @@ export class DeviceCalls {
 
   /** Abort all calls, because the connection was closed for good. */
   withdrawAll(reason: TesseraError): void {
-    for (const controller of this.#running.values()) {
+    for (const { controller } of this.#running.values()) {
       controller.abort(reason);
     }
   }
@@ -100,7 +133,7 @@ export class DeviceCalls {
   ): Promise<void> {
     const controller = new AbortController();
     const { signal } = controller;
-    this.#running.set(callId, controller);
+    this.#running.set(callId, { controller, started: false });
     const late = setTimeout(
       () => controller.abort(new TesseraError("deadline", "The call's deadline has passed.")),
       Math.min(deadlineMs, MAX_TIMER_MS),
@@ -147,6 +180,10 @@ export class DeviceCalls {
     const entry = { callId, startedAt: Date.now() };
     let started = false;
     const start = async (): Promise<void> => {
+      const running = this.#running.get(callId);
+      if (running !== undefined) {
+        running.started = true; // before the journal is written: from now on the call can't be withdrawn as unstarted
+      }
       try {
         await journal.put(entry);
       } catch (cause) {
@@ -221,6 +258,7 @@ export class DeviceCalls {
     const handler = this.#handler(verb, entity);
     const answer = { type: "tool_result", call_id: frame.call_id, ok: true } as const;
     if (frame.requires_approval) {
+      context.signal.throwIfAborted(); // withdrawn while the journal was read
       const edited = await this.#approve(frame, verb, entity, context);
       if (edited !== undefined) {
         return { ...answer, edited_args: { ...edited } };

@@ -11,7 +11,15 @@ export type * from "./generated/protocol.js";
 export { type Journal, type JournalEntry, storeJournal } from "./journal.js";
 export type { FrameRecord } from "./link.js";
 export type { AttachOptions, RequestOptions } from "./requests.js";
-export { type ErasureReceipt, type Login, type MemoryRecord, type Rest, type RestOptions, rest } from "./rest.js";
+export {
+  type ErasureReceipt,
+  type Login,
+  type MemoryRecord,
+  type RequestState,
+  type Rest,
+  type RestOptions,
+  rest,
+} from "./rest.js";
 export { type AnswerFrame, type AnswerSnapshot, applyFrame, type FinishedAnswer, newSnapshot } from "./snapshot.js";
 export { memoryStore, type Store } from "./store.js";
 export { type ConnectOptions, connect, type HomeOptions, Tessera, type TesseraEvents } from "./tessera.js";

@@ -28,7 +28,7 @@ export class RemoteApprovals {
     const decided = this.#decided.get(callId);
     if (decided !== undefined) {
       decided.sent = false; // the server asks again, so it may not have the decision
-      this.connected();
+      this.#sendDecisions();
     }
     if (approve === undefined || name === undefined || this.#asked.has(callId) || decided !== undefined) {
       return;
@@ -58,7 +58,7 @@ export class RemoteApprovals {
         const edited = typeof decision === "object" && decision !== null ? { edited_args: { ...decision.args } } : {};
         const approved = decision === true || "edited_args" in edited;
         this.#decided.set(callId, { frame: { type: "approval", call_id: callId, approved, ...edited }, sent: false });
-        this.connected();
+        this.#sendDecisions();
       }
     } catch (cause) {
       if (!signal.aborted) {
@@ -67,7 +67,9 @@ export class RemoteApprovals {
       }
     } finally {
       clearTimeout(expired);
-      this.#asked.delete(callId);
+      if (this.#asked.get(callId) === controller) {
+        this.#asked.delete(callId);
+      }
       const [oldest] = this.#decided.keys();
       if (this.#decided.size > MOST_DECIDED && oldest !== undefined) {
         this.#decided.delete(oldest);
@@ -83,13 +85,26 @@ export class RemoteApprovals {
 
   closeAll(reason: TesseraError): void {
     this.#decided.clear();
+    this.#withdrawAll(reason);
+  }
+
+  #withdrawAll(reason: TesseraError): void {
     for (const controller of this.#asked.values()) {
       controller.abort(reason);
     }
+    this.#asked.clear();
   }
 
-  /** Send the decisions that were made without a connection. */
-  connected(): void {
+  /** A session has started, or goes on if it is `resumed`. Send the decisions that were made without a connection. */
+  connected(resumed: boolean): void {
+    if (!resumed) {
+      // The server sends the open questions again. Those that were closed meanwhile are not told.
+      this.#withdrawAll(new TesseraError("cancelled", "The session has ended, so this question may be closed."));
+    }
+    this.#sendDecisions();
+  }
+
+  #sendDecisions(): void {
     for (const decision of this.#decided.values()) {
       if (decision.sent) {
         continue;

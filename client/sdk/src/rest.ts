@@ -1,10 +1,11 @@
 import { TesseraError } from "./errors.js";
 import type { MemoryTier } from "./forgetting.js";
+import type { WsRequestResult } from "./generated/protocol.js";
 
 export interface RestOptions {
   /** URL of the REST listener, such as `http://127.0.0.1:8000`. */
   readonly baseUrl: string;
-  /** Returns the access token for memory calls. */
+  /** Returns the access token for calls about memory and requests. */
   readonly getToken?: () => string | Promise<string>;
   readonly fetch?: typeof fetch;
 }
@@ -36,10 +37,19 @@ export interface ErasureReceipt {
   readonly backups_unreadable: boolean;
 }
 
-/** REST calls for accounts and memory. Each rejects with a `TesseraError`. */
+/** The state of a request: the answer so far, or the kept answer with its outcome. */
+export type RequestState = Omit<WsRequestResult, "type" | "seq">;
+
+/** REST calls for accounts, requests and memory. Each rejects with a `TesseraError`. */
 export interface Rest {
   register(email: string, password: string): Promise<Login>;
   login(email: string, password: string): Promise<Login>;
+  readonly requests: {
+    /** The request's state. Rejects with `unknown_request` if its answer is no longer kept, or was never asked. */
+    get(requestId: string): Promise<RequestState>;
+    /** Cancel a running request. Its state then says how it ended. Rejects with `unknown_request` if it does not run. */
+    cancel(requestId: string): Promise<void>;
+  };
   readonly memory: {
     /** All memories, one by one while they are received. */
     export(): AsyncGenerator<MemoryRecord, void, undefined>;
@@ -69,9 +79,17 @@ export function rest(options: RestOptions): Rest {
   };
   const memory = (method: string, path = "", body?: unknown): Promise<Response> =>
     send({ method, path: `/api/v1/memory${path}`, authenticated: true, ...(body === undefined ? {} : { body }) });
+  const request = (method: string, requestId: string): Promise<Response> =>
+    send({ method, path: `/api/v1/requests/${encodeURIComponent(requestId)}`, authenticated: true });
   return {
     register: (email, password) => account("register", email, password),
     login: (email, password) => account("login", email, password),
+    requests: {
+      get: async (requestId) => await read(await request("GET", requestId)),
+      cancel: async (requestId) => {
+        await request("DELETE", requestId);
+      },
+    },
     memory: {
       export: async function* () {
         yield* jsonLines<MemoryRecord>(await memory("GET"));

@@ -231,7 +231,7 @@ export class Tessera {
     switch (state.name) {
       case "online":
         this.#requests.connected(state.session);
-        this.#approvals.connected();
+        this.#approvals.connected(state.session.resume === "resumed");
         this.#changes.connected(state.session.changes);
         break;
       case "waiting":
@@ -280,7 +280,11 @@ export class Tessera {
         void this.#calls.call(frame);
         break;
       case "tool_cancel":
-        this.#calls.withdraw(frame.call_id);
+        if (frame.confirm) {
+          void this.#calls.withdrawUnstarted(frame.call_id);
+        } else {
+          this.#calls.withdraw(frame.call_id);
+        }
         break;
       case "tool_ack":
         void this.#calls.acknowledged(frame.call_id);

@@ -290,3 +290,95 @@ describe("a data request", () => {
     expect(await peer.hear("data_response")).toMatchObject({ data_id: DEVICE_ID, ...answer });
   });
 });
+
+describe("a withdrawal that must be confirmed", () => {
+  const approvals = (approve: Approve, remove: () => unknown = () => undefined) => ({
+    approve,
+    tools: { task: { delete: remove } } as unknown as Tools,
+  });
+  const asking = (): Frame & { call_id: string } => callOf("delete_task", { id: "t1" }, { requires_approval: true });
+  const withdraw = (peer: Peer, callId: string): void => peer.say("tool_cancel", { call_id: callId, confirm: true });
+
+  test("closes the question, and the call is never run", async () => {
+    const asked = deferred<AbortSignal>();
+    const decision = deferred<boolean>();
+    const remove = vi.fn();
+    const approve: Approve = (_call, { signal }) => {
+      asked.resolve(signal);
+      return decision.promise;
+    };
+    const { peer } = await server.online(approvals(approve, remove));
+    const frame = asking();
+    peer.say("tool_call", frame);
+    const signal = await asked.promise;
+    withdraw(peer, frame.call_id);
+    expect(await peer.hear("tool_result")).toMatchObject({
+      call_id: frame.call_id,
+      ok: false,
+      error: { code: "not_started" },
+    });
+    expect(signal.aborted).toBe(true);
+    decision.resolve(true); // too late
+    const made = callOf("delete_task", { id: "t1" });
+    expect(await run(peer, made)).toMatchObject({ call_id: made.call_id, ok: true });
+    expect(remove).toHaveBeenCalledOnce();
+  });
+
+  test("of a call that the device has never seen is confirmed", async () => {
+    const { peer } = await server.online(approvals(() => true));
+    const { call_id } = asking();
+    withdraw(peer, call_id);
+    expect(await peer.take()).toMatchObject({ type: "tool_result", call_id, error: { code: "not_started" } });
+  });
+
+  test("does not stop a call that runs: its result is the answer", async () => {
+    const running = deferred<AbortSignal>();
+    const finish = deferred<void>();
+    const remove = (_args: unknown, { signal }: CallContext): Promise<void> => {
+      running.resolve(signal);
+      return finish.promise;
+    };
+    const { peer } = await server.online(approvals(() => true, remove as () => unknown));
+    const frame = asking();
+    peer.say("tool_call", frame);
+    const signal = await running.promise;
+    await peer.hear("tool_accepted");
+    withdraw(peer, frame.call_id);
+    peer.say("tool_call", callOf("get_task", { id: "t1" }));
+    expect(await peer.take()).toMatchObject({ error: { code: "unsupported" } }); // the withdrawal was processed before
+    expect(signal.aborted).toBe(false);
+    finish.resolve();
+    expect(await peer.take()).toMatchObject({ type: "tool_result", call_id: frame.call_id, ok: true });
+  });
+
+  test.each<[string, object, object]>([
+    [
+      "with a result",
+      { result: { type: "tool_result", ok: true, data: { id: "t1" } } },
+      { ok: true, data: { id: "t1" } },
+    ],
+    ["without a result", {}, { ok: false, error: { code: "unknown" } }],
+  ])("of a call that the journal has %s is answered from it", async (_, entry, answer) => {
+    const { call_id } = asking();
+    const journal = {
+      get: () => ({ callId: call_id, startedAt: 0, ...entry }) as never,
+      put: vi.fn(),
+      delete: vi.fn(),
+    };
+    const { peer } = await server.online({ ...approvals(() => true), journal });
+    withdraw(peer, call_id);
+    expect(await peer.take()).toMatchObject({ type: "tool_result", ...answer });
+  });
+
+  test("is answered with unknown if the journal cannot be read", async () => {
+    const broken = () => Promise.reject(new Error("disk"));
+    const { client, peer } = await server.online({
+      ...approvals(() => true),
+      journal: { get: broken, put: broken, delete: broken },
+    });
+    const reported = new Promise<TesseraError>((resolve) => client.on("error", resolve));
+    withdraw(peer, asking().call_id);
+    expect(await peer.take()).toMatchObject({ type: "tool_result", ok: false, error: { code: "unknown" } });
+    expect(await reported).toMatchObject({ code: "store_failed" });
+  });
+});

@@ -103,6 +103,26 @@ describe("an approval for another device", () => {
     expect(approve).toHaveBeenCalledOnce();
   });
 
+  test("whose session has ended is asked again", async () => {
+    const signals: AbortSignal[] = [];
+    const approve: Approve = (_call, { signal }) => {
+      signals.push(signal);
+      return new Promise(() => undefined);
+    };
+    const { client, peer } = await server.online({ approve });
+    peer.say("approval_request", request());
+    await vi.waitFor(() => expect(signals).toHaveLength(1));
+    const waiting = entered(client, "waiting");
+    peer.vanish();
+    await waiting;
+    client.retry();
+    const next = await server.next();
+    await next.greet({ resume: "lost" });
+    next.say("approval_request", request());
+    await vi.waitFor(() => expect(signals).toHaveLength(2));
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true, false]);
+  });
+
   test("whose question fails is reported and not answered", async () => {
     const { client, peer } = await server.online({ approve: () => Promise.reject(new Error("no window")) });
     const reported = new Promise<TesseraError>((resolve) => client.on("error", resolve));

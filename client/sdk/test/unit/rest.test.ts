@@ -146,3 +146,18 @@ test("leaving an export early stops the download", async () => {
   }
   await closed;
 });
+
+test("requests.get returns the request's state", async () => {
+  const state = { request_id: "r/1", status: "running", blocks: [], mutations: [] };
+  reply = json(200, state);
+  expect(await api().requests.get("r/1")).toEqual(state);
+  expect(request).toMatchObject({ line: "GET /api/v1/requests/r%2F1", authorization: "Bearer secret" });
+});
+
+test("requests.cancel cancels the request", async () => {
+  reply = json(202, { request_id: "r1" });
+  expect(await api().requests.cancel("r1")).toBeUndefined();
+  expect(request).toMatchObject({ line: "DELETE /api/v1/requests/r1", authorization: "Bearer secret" });
+  reply = json(404, { error: { code: "unknown_request", message: "No such request is running.", retryable: false } });
+  await expect(api().requests.cancel("r1")).rejects.toMatchObject({ code: "unknown_request", status: 404 });
+});
