@@ -1,4 +1,4 @@
-"""Device records: one statement for a handshake, new devices immediately, and known devices updated in the background."""
+"""Device records: one statement for a handshake. New devices are stored immediately, known ones in the background."""
 
 from __future__ import annotations
 
