@@ -11,7 +11,7 @@ from agents.call_metadata import answer_metadata, repair_metadata
 from agents.limits import AgentLimits
 from agents.model import Model
 from agents.model_call import ModelCall
-from agents.need import asks_back
+from agents.need import asks_back, claims_change
 from agents.prompt_text import opening_messages, prompt
 from agents.registry import AgentSpec
 from agents.repair import Repair, ask_for_repair
@@ -150,14 +150,20 @@ class ChatAgent:
         return any(tool.changes for tool in self._spec.tools)
 
     def _must_ask_again(self, call: ModelCall) -> bool:
-        """Whether the person wanted a change, and the answer `call` does not explain why nothing was changed."""
+        """Whether the answer `call` is about a change that was not made, and does not explain why."""
         return bool(call.text) and self._can_change() and self._is_unchanged(call) and not self._turn.tool_use.explained
 
     def _is_unchanged(self, call: ModelCall) -> bool:
-        """Whether the person wanted a change, nothing was changed, and the answer `call` asks the person nothing."""
+        """Whether nothing was changed, although the person wanted a change or the answer `call` claims one.
+
+        An answer that asks the person something claims nothing.
+        """
         turn = self._turn
-        certain = not turn.mutations and not turn.tool_use.uncertain
-        return turn.need == "change" and certain and not asks_back(call.text)
+        if turn.mutations or turn.tool_use.uncertain:
+            return False
+        if turn.need == "change":
+            return not asks_back(call.text)
+        return self._can_change() and claims_change(call.text, turn.message, called=turn.tool_use.calls > 0)
 
     def _request(
         self, messages: Sequence[Message], specs: tuple[ToolSpec, ...], *, may_call: bool, required: bool

@@ -43,9 +43,10 @@ class ModelCall:
     @property
     def cut(self) -> bool:
         """Whether the last call is incomplete, because the model reached its token limit."""
-        if self._reply.finish is not FinishReason.LENGTH or not self.calls:
+        calls = self.calls
+        if self._reply.finish is not FinishReason.LENGTH or not calls:
             return False
-        return not has_whole_arguments(self.calls[-1])
+        return not has_whole_arguments(calls[-1]) or (self._written.cut and not self._reply.tool_calls())
 
     @property
     def state(self) -> ProviderState | None:

@@ -33,7 +33,7 @@ class Turn:
     `conversation` is what the model was sent and what it answered, set when the answer has ended; of the answer it has
     the last `AgentLimits.repair_chars` characters. `reasoning_blocks` counts the blocks that show its reasoning.
     `finish` is None until the model's answer has ended. `need` is None until it is decided. `unchanged` means that
-    the request was for a change, that nothing was changed, and that the answer may claim otherwise.
+    the request was for a change or the answer claims one, that nothing was changed, and that the answer may say it was.
     """
 
     message: str

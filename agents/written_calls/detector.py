@@ -9,52 +9,75 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from agents.written_calls.head import Verdict, judge
-from agents.written_calls.values import Call, Nesting, broken_call, calls_in, is_json, may_become_call
+from agents.written_calls.markup import judge_markup
+from agents.written_calls.names import ToolNames
+from agents.written_calls.python_calls import judge_python
+from agents.written_calls.regions import FenceRegion, JsonRegion, MarkupRegion, PythonRegion, Region
+from agents.written_calls.string_region import StringRegion
+from agents.written_calls.values import Call
 
-_TRIGGER: Final = re.compile(r"[{\[<`]")
+_TRIGGER: Final = re.compile(r"[{\[<`\n\"]")
 _MARKERS: Final = {
     "<tool_call>": "hermes",
     "<|tool_call|>": "hermes",
     "<function_call>": "hermes",
     "<|python_tag|>": "llama",
+    "<|tool_call_start|>": "python",
     "[TOOL_CALLS]": "mistral",
 }
-_FENCE: Final = re.compile(r"```[ \t]*[\w+-]{0,20}[ \t]*\n?\s{0,100}")
+_FENCE: Final = re.compile(r"```[ \t]*([\w+-]{0,20})[ \t]*\n?\s{0,100}")
 _PARTIAL_FENCE: Final = re.compile(r"`{1,2}|```[ \t]*[\w+-]{0,20}[ \t]*\n?\s{0,100}")
-_MISTRAL_NAME: Final = re.compile(r"\s*(\w{1,64})\s*(?:\[ARGS\]\s*)?")
-_MISTRAL_PARTIAL: Final = re.compile(r"\s*(\w{0,64})\s*(?:\[(?:A(?:R(?:G(?:S\]?)?)?)?)?)?\s*")
+_TOOL_FENCES: Final = frozenset(("tool_code", "tool_call", "tool_calls", "tool"))
+_MISTRAL_NAME: Final = re.compile(r"\s*([\w.]{1,64})\s*(?:\[ARGS\]\s*)?")
+_MISTRAL_PARTIAL: Final = re.compile(r"\s*([\w.]{0,64})\s*(?:\[(?:A(?:R(?:G(?:S\]?)?)?)?)?)?\s*")
 # Before a value inside a block: a member's value, or the first element of a member's list. At most 63 characters.
 _INSIDE: Final = re.compile(r'"\s{0,20}:\s{0,20}\[?\s{0,20}$|\{\s{0,20}$')
+_BEFORE_TEXT: Final = re.compile(
+    r'"(?:content|text|value|markdown|body|message|answer|response|reply|output|result)"\s{0,10}:\s{0,10}$'
+)
+_LINE_START: Final = re.compile(r"\n[ \t]*$")
+_INDENT: Final = re.compile(r"\n?[ \t\r]*")
 _RECENT: Final = 64
 """Pieces of text before a possible call that are kept: at least as many characters as `_INSIDE` looks at."""
 _BEGUN: Final = re.compile(r"""<|\[TOOL_CALLS\]|(?:```\w*\s*)?[\[{\s]*"(?:name|type|function|tool_calls)"\s*:\s*"?\w""")
-_CUT_NAME: Final = re.compile(r'"(?:name|tool|tool_name|function)"\s{0,20}:\s{0,20}"(\w+)\Z')
+_CUT_NAME: Final = re.compile(r'"(?:name|tool|tool_name|function|action)"\s{0,20}:\s{0,20}"(\w+)\Z')
+_CUT_PYTHON: Final = re.compile(r"\s*(?:```\w*\s+)?(?:print\(\s*)?\[?\s*([\w.]+_\w*)")
 _MAX_NAME_TAIL: Final = 128
 _MAX_GAP: Final = 200
 """Characters of white space between a mark such as `<tool_call>` and its value."""
+_FENCE_TICKS: Final = 3
 _PIECE: Final = 512
 _MAX_VALUE: Final = 262_144
 """Characters of a value that are held at most; a longer value is not examined further."""
+
+Candidate = tuple[Verdict, int, Region | None]
+"""A verdict, where the possible call begins in the held text, and what reads it."""
+_MORE: Final = (Verdict.MORE, 0, None)
+_NO: Final = (Verdict.NO, 0, None)
 
 
 class WrittenCalls:
     """`feed` the text of one reply in order, then `close` once. Both return the text that can be shown.
 
     Only calls of the tools in `names` count; text that only looks like a call is returned unchanged. Once a call was
-    found, no further text is returned: the model wrote it without knowing the call's result. A call whose JSON also
+    found, no further text is returned: the model wrote it without knowing the call's result. A call whose source also
     occurs in `quoted`, the texts that the model was given, is an echo and no call.
     """
 
-    def __init__(self, names: Collection[str], quoted: Sequence[str] = ()) -> None:
-        self._names = frozenset(names)
+    def __init__(self, names: Collection[str] | ToolNames, quoted: Sequence[str] = (), *, inside: bool = False) -> None:
+        """`inside`: the text is that of a text block."""
+        self._names = names if isinstance(names, ToolNames) else ToolNames(names)
         self._quoted = quoted
+        self._inside = inside
         self._recent: deque[str] = deque(maxlen=_RECENT)  # the last pieces before the held text, none of them empty
+        self._fresh = True  # nothing but white space came so far
+        self._ticks = 0  # backticks at the end of the text so far
+        self._in_code = False  # in a code fence that is shown: its lines are a sample
         self._held = ""  # text that may be the beginning of a call
-        self._head = ""  # what stands before the JSON value of a possible call
-        self._value: list[str] | None = None  # the pieces of that value
+        self._head = ""  # what stands before the value of a possible call
+        self._value: list[str] = []  # the pieces of that value
         self._size = 0  # the length of these pieces
-        self._form = "json"
-        self._nesting = Nesting()
+        self._region: Region | None = None  # reads the value, if there is one
         self.calls: list[Call] = []
         """The calls, in order: the tool's name, and its arguments as JSON text."""
         self.cut = False
@@ -65,9 +88,20 @@ class WrittenCalls:
     def feed(self, text: str) -> str:
         """The text that can be shown now."""
         # Most tokens are text without any of the characters with which a call can begin.
-        if not (self._held or self._value is not None or "{" in text or "[" in text or "<" in text or "`" in text):
+        if not (
+            self._held
+            or self._region is not None
+            or self._fresh
+            or "{" in text
+            or "[" in text
+            or "<" in text
+            or "`" in text
+            or "\n" in text
+            or '"' in text
+        ):
             if text:
                 self._recent.append(text)
+                self._ticks = 0
             return "" if self.calls else text
         return self._scan(text, last=False)
 
@@ -79,125 +113,216 @@ class WrittenCalls:
         shown: list[str] = []
         pieces = _pieces(text)
         while True:
-            if self._value is not None:
+            if self._region is not None:
                 if not pieces and not last:
                     break
-                whole = self._collect(pieces)
-                if whole is None and self._size <= _MAX_VALUE:
+                whole = self._collect(self._region, pieces)
+                if not whole and self._size <= _MAX_VALUE:
                     if pieces:
                         continue
                     if not last:
                         break
-                self._show(shown, self._finish(pieces, whole=whole is not None))
+                self._finish(self._region, pieces, shown, whole=whole)
                 continue
             if not self._held:
                 if not pieces:
                     break
                 self._held = pieces.popleft()
             trigger = _TRIGGER.search(self._held)
-            at = len(self._held) if trigger is None else trigger.start()
+            at = 0 if self._fresh else len(self._held) if trigger is None else trigger.start()
             self._show(shown, self._held[:at])
             self._held = self._held[at:]
             if not self._held:
                 continue
-            verdict, value_at = self._candidate(last=last and not pieces)
+            verdict, value_at, region = self._candidate(last=last and not pieces)
             if verdict is Verdict.MORE and pieces:
                 self._held += pieces.popleft()
             elif verdict is Verdict.MORE and not last:
                 break
             elif verdict is Verdict.MORE and (_BEGUN.match(self._held) or self._ends_in_name(self._held)):
                 self._held = ""  # The reply ends before the call names its tool.
-            elif verdict in (Verdict.MORE, Verdict.NO):
+            elif region is None:
                 self._show(shown, self._held[0])
                 self._held = self._held[1:]
             else:
                 pieces.appendleft(self._held[value_at:])
                 self._head, self._held = self._held[:value_at], ""
-                self._value, self._size, self._nesting = [], 0, Nesting()
+                self._value, self._size, self._region = [], 0, region
         return "".join(shown)
 
     def _show(self, shown: list[str], text: str) -> None:
         if text:
             self._recent.append(text)
+            self._fresh = self._fresh and text.isspace()
+            self._count_ticks(text)
         if not self.calls:
             shown.append(text)
 
-    def _collect(self, pieces: deque[str]) -> bool | None:
-        """Add the next piece to the value; True if the value is whole, else None. The rest stays in `pieces`."""
-        if not pieces or self._value is None:
-            return None
+    def _count_ticks(self, text: str) -> None:
+        if "`" not in text:
+            self._ticks = 0
+            return
+        for character in text:
+            self._ticks = self._ticks + 1 if character == "`" else 0
+            if self._ticks == _FENCE_TICKS:
+                self._in_code = not self._in_code
+
+    def _collect(self, region: Region, pieces: deque[str]) -> bool:
+        """Add the next piece to the value; whether the value is whole. The rest of the piece stays in `pieces`."""
+        if not pieces:
+            return False
         piece = pieces.popleft()
-        end = self._nesting.feed(piece)
+        end = region.feed(piece)
         if end is None:
-            self._value.append(piece)
-            self._size += len(piece)
-            return None
+            end = len(piece)
+            whole = False
+        else:
+            whole = True
         self._value.append(piece[:end])
+        self._size += end
         if piece[end:]:
             pieces.appendleft(piece[end:])
-        return True
+        return whole
 
-    def _finish(self, pieces: deque[str], *, whole: bool) -> str:
-        """Take the value as calls. If it is none, returns text to show; a whole value is searched for calls again."""
-        source, self._value = "".join(self._value or ()), None
-        named = _MISTRAL_NAME.fullmatch(self._head.removeprefix("[TOOL_CALLS]")) if self._form == "mistral" else None
-        calls = self._calls_of(source, named[1] if named is not None else None, whole=whole)
-        if calls is None or self._is_echo(source):
-            self.cut = False
-            text = self._head + source
-            if not whole:
-                return "" if self._ends_in_name(source) else text
+    def _finish(self, region: Region, pieces: deque[str], shown: list[str], *, whole: bool) -> None:
+        """Take the value as calls. If it has none, it is text to show; a whole value is searched for calls again."""
+        source = "".join(self._value)
+        self._region = None
+        read = region.read(source, whole=whole)
+        if read is not None and not self._is_echo(source):
+            calls, self.cut = read
+            if not self.calls:
+                shown.append(region.ending)
+            self.calls += calls
+            if calls:
+                self.forms[region.form] = self.forms.get(region.form, 0) + len(calls)
+            self._fresh = False
+            return
+        self.cut = False
+        text = self._head + source
+        if whole:
             pieces.extendleft(reversed(_pieces(text[1:])))
-            return text[0]
-        self.calls += calls
-        self.forms[self._form] = self.forms.get(self._form, 0) + len(calls)
-        return ""
+            text = text[:1]
+        elif self._ends_in_name(source):
+            text = ""
+        self._show(shown, text)
 
     def _ends_in_name(self, source: str) -> bool:
         """Whether the text of a possible call ends within the name of an offered tool."""
-        cut = _CUT_NAME.search(source[-_MAX_NAME_TAIL:])
-        return cut is not None and any(name.startswith(cut[1]) for name in self._names)
+        cut = _CUT_NAME.search(source[-_MAX_NAME_TAIL:]) or _CUT_PYTHON.fullmatch(source[:_MAX_NAME_TAIL])
+        return cut is not None and self._names.may_begin(cut[1])
 
-    def _candidate(self, *, last: bool) -> tuple[Verdict, int]:
-        """Judge the held text, which begins with a trigger, and where its JSON value begins."""
-        at, verdict = self._value_start(last=last)
+    # ---- candidates -------------------------------------------------------------------------------------------------
+
+    def _candidate(self, *, last: bool) -> Candidate:
+        """Judge the held text, which begins with a trigger or is the beginning of the reply."""
+        held = self._held
+        match held[0]:
+            case '"':
+                if self._inside or not _BEFORE_TEXT.search(self._before()):
+                    return _NO
+                inside = WrittenCalls(self._names, self._quoted, inside=True)
+                return Verdict.MAYBE, 1, StringRegion(inside)
+            case "<":
+                verdict = judge_markup(held, self._names, last=last)
+                if verdict is Verdict.CALL:
+                    return verdict, 0, MarkupRegion(self._names)
+                if verdict is Verdict.MORE:
+                    return _MORE
+            case "`":
+                return self._fenced(last=last)
+            case "{" | "[":
+                pass
+            case _:
+                return self._line(0, last=last)
+        return self._valued(0, last=last)
+
+    def _before(self) -> str:
+        return "".join(self._recent)[-_RECENT:]
+
+    def _starts_line(self) -> bool:
+        return not self._in_code and (self._fresh or _LINE_START.search(self._before()) is not None)
+
+    def _line(self, at: int, *, last: bool) -> Candidate:
+        """A call in Python at the beginning of a line."""
+        if self._in_code or self._held[0] in " \t\r":
+            return _NO
+        indent = _INDENT.match(self._held, at)
+        at = indent.end() if indent else at
+        if at == len(self._held):
+            return _MORE if at < _MAX_GAP and not last and self._held[0] == "\n" else _NO
+        if self._held[at] == "[":
+            return _NO  # it is a trigger itself
+        return self._python(at, at, last=last)
+
+    def _python(self, begin: int, at: int, *, last: bool, alone: bool = True) -> Candidate:
+        """A Python expression at `begin`, whose first call is at `at`."""
+        verdict = judge_python(self._held, at, self._names, last=last)
+        if verdict is Verdict.CALL:
+            return verdict, begin, PythonRegion(self._names, alone=alone)
+        return verdict, 0, None
+
+    def _valued(self, at: int, *, last: bool) -> Candidate:
+        """A JSON value, or a list of calls in Python, perhaps after a mark such as `<tool_call>`."""
+        value_at, verdict = self._value_start(at, last=last)
         if verdict is not None:
-            return verdict, 0
-        self._form = self._form_of(at)
-        if at == 0 and _INSIDE.search("".join(self._recent)[-_RECENT:]):
-            return Verdict.NO, 0
-        if self._form == "mistral" and _MISTRAL_NAME.fullmatch(self._held[:at].removeprefix("[TOOL_CALLS]")):
-            return Verdict.CALL, at
-        return judge(self._held, at, self._names), at
+            return verdict, 0, None
+        form = self._form_of(at, value_at)
+        if self._held[value_at] == "[" and (form == "python" or at or self._starts_line()):
+            listed = self._python(value_at, value_at + 1, last=last, alone=form != "python")
+            if listed[2] is not None:
+                return listed
+            if listed[0] is Verdict.MORE:
+                return _MORE
+        if value_at == 0 and _INSIDE.search(self._before()):
+            return _NO
+        named = (
+            _MISTRAL_NAME.fullmatch(self._held[:value_at].removeprefix("[TOOL_CALLS]")) if form == "mistral" else None
+        )
+        if named is not None:
+            return Verdict.CALL, value_at, JsonRegion(self._names, form, self._names.find(named[1]))
+        verdict = judge(self._held, value_at, self._names)
+        known = verdict in (Verdict.CALL, Verdict.MAYBE)
+        return verdict, value_at, JsonRegion(self._names, form, None) if known else None
 
-    def _form_of(self, at: int) -> str:
+    def _form_of(self, at: int, value_at: int) -> str:
         for marker, form in _MARKERS.items():
-            if self._held.startswith(marker):
-                return form
-        return "fence" if at and self._held[0] == "`" else "json"
+            if self._held.startswith(marker, at):
+                return "fence" if at else form
+        return "fence" if value_at and at else "json"
 
-    def _value_start(self, *, last: bool) -> tuple[int, Verdict | None]:
-        """Where the JSON value begins in the held text, or a verdict if there is none yet or at all."""
+    def _fenced(self, *, last: bool) -> Candidate:
+        """Calls in a code fence."""
+        held = self._held
+        fence = _FENCE.match(held)
+        if fence is None or fence.end() == len(held):
+            return _MORE if _PARTIAL_FENCE.fullmatch(held) else _NO
+        at = fence.end()
+        if held[at] in "{[<":
+            if held[at] == "<" and (verdict := judge_markup(held[at:], self._names, last=last)) is not Verdict.NO:
+                return verdict, 0, MarkupRegion(self._names) if verdict is Verdict.CALL else None
+            inner = self._valued(at, last=last)
+            if inner[0] is not Verdict.NO or fence[1].lower() not in _TOOL_FENCES:
+                if isinstance(inner[2], PythonRegion):
+                    return inner[0], at, FenceRegion(self._names, for_tools=False)
+                return inner
+        if fence[1].lower() in _TOOL_FENCES:
+            return Verdict.MAYBE, at, FenceRegion(self._names, for_tools=True)
+        verdict = judge_python(held, at, self._names, last=last)
+        return verdict, at, FenceRegion(self._names, for_tools=False) if verdict is Verdict.CALL else None
+
+    def _value_start(self, at: int, *, last: bool) -> tuple[int, Verdict | None]:
+        """Where the value begins in the held text, or a verdict if there is none yet or at all."""
         held = self._held
         for marker in _MARKERS:
-            if held.startswith(marker):
-                at = len(marker) + len(held[len(marker) :]) - len(held[len(marker) :].lstrip())
+            if held.startswith(marker, at):
+                end = at + len(marker)
                 if marker == "[TOOL_CALLS]":
-                    return self._after_mistral(len(marker))
-                return self._at_value(at)
-            if marker.startswith(held) and not last:
+                    return self._after_mistral(end)
+                return self._at_value(len(held) - len(held[end:].lstrip()))
+            if marker.startswith(held[at:]) and not last:
                 return 0, Verdict.MORE
-        if held[0] == "`":
-            fence = _FENCE.match(held)
-            if fence is None or fence.end() == len(held):
-                return 0, Verdict.MORE if _PARTIAL_FENCE.fullmatch(held) else Verdict.NO
-            inner = WrittenCalls(self._names)
-            inner._held = held[fence.end() :]
-            at, verdict = inner._value_start(last=last) if held[fence.end()] in "{[<" else (0, Verdict.NO)
-            return fence.end() + at, verdict
-        if held[0] in "{[":
-            return 0, None
-        return 0, Verdict.NO
+        return (at, None) if held[at] in "{[" else (0, Verdict.NO)
 
     def _after_mistral(self, at: int) -> tuple[int, Verdict | None]:
         held = self._held
@@ -206,9 +331,9 @@ class WrittenCalls:
             return len(held) - len(rest), None
         named = _MISTRAL_NAME.match(held, at)
         if named is not None and held[named.end() : named.end() + 1] == "{":
-            return (named.end(), None) if named[1] in self._names else (0, Verdict.NO)
+            return (named.end(), None) if self._names.find(named[1]) is not None else (0, Verdict.NO)
         partial = _MISTRAL_PARTIAL.fullmatch(held, at)
-        if partial is not None and any(name.startswith(partial[1]) for name in self._names):
+        if partial is not None and self._names.may_begin(partial[1]):
             return 0, Verdict.MORE
         return 0, Verdict.NO
 
@@ -216,20 +341,6 @@ class WrittenCalls:
         if at == len(self._held):
             return 0, Verdict.MORE if at < _MAX_GAP else Verdict.NO
         return (at, None) if self._held[at] in "{[" else (0, Verdict.NO)
-
-    def _calls_of(self, source: str, name: str | None, *, whole: bool) -> list[Call] | None:
-        if name is not None:
-            self.cut = not whole
-            return [(name, source)]
-        if whole:
-            return calls_in(source, self._names)
-        # The closers are all that small models leave out at the end of a reply.
-        closed = source + "".join(reversed(self._nesting.open))
-        if not self._nesting.in_string and (calls := calls_in(closed, self._names)) and is_json(closed):
-            return calls
-        calls = broken_call(source, self._names) if may_become_call(closed) else None
-        self.cut = calls is not None
-        return calls
 
     def _is_echo(self, source: str) -> bool:
         escaped = json.dumps(source, ensure_ascii=False)[1:-1]

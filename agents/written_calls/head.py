@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 from enum import Enum
 from typing import Final
+
+from agents.written_calls.names import ToolNames
 
 
 class Verdict(Enum):
@@ -21,11 +22,12 @@ class Verdict(Enum):
     """It names an offered tool where a call names it."""
 
 
-NAME_KEYS: Final = ("name", "tool", "tool_name", "function")
-ARGUMENT_KEYS: Final = ("parameters", "arguments", "args", "input")
+NAME_KEYS: Final = ("name", "tool", "tool_name", "function", "action")
+ARGUMENT_KEYS: Final = ("parameters", "arguments", "args", "input", "action_input")
 LIST_KEYS: Final = ("tool_calls", "function_call", "tool_call")
 CALL_TYPES: Final = ("function", "function_call", "tool_call", "tool_use")
-_KEYS: Final = (*NAME_KEYS, *ARGUMENT_KEYS, *LIST_KEYS, "type", "id", "index")
+OTHER_KEYS: Final = ("type", "id", "index", "thought", "thoughts")
+_KEYS: Final = (*NAME_KEYS, *ARGUMENT_KEYS, *LIST_KEYS, *OTHER_KEYS)
 _SPACE: Final = re.compile(r"\s*")
 _STRING: Final = re.compile(r'"((?:[^"\\\n]|\\.)*)("?)')
 _SCALAR: Final = re.compile(r"-?[\w.+-]*")
@@ -33,13 +35,13 @@ _MAX_HEAD: Final = 400
 """Characters in which a head must decide; longer white space or a longer id is not a call."""
 
 
-def judge(text: str, at: int, names: Collection[str]) -> Verdict:
+def judge(text: str, at: int, names: ToolNames) -> Verdict:
     """The verdict on the object or array that begins at `at`; `names` are the offered tools."""
     verdict = _value(text, at, names)
     return Verdict.NO if verdict is Verdict.MORE and len(text) - at > _MAX_HEAD else verdict
 
 
-def _value(text: str, at: int, names: Collection[str]) -> Verdict:
+def _value(text: str, at: int, names: ToolNames) -> Verdict:
     if text[at] == "[":
         at = _skip(text, at + 1)
         if at == len(text):
@@ -48,7 +50,7 @@ def _value(text: str, at: int, names: Collection[str]) -> Verdict:
     return _object(text, at, names)
 
 
-def _object(text: str, at: int, names: Collection[str]) -> Verdict:
+def _object(text: str, at: int, names: ToolNames) -> Verdict:
     at = _skip(text, at + 1)
     while at < len(text):
         key, whole, at = _string(text, at)
@@ -81,15 +83,15 @@ def _object(text: str, at: int, names: Collection[str]) -> Verdict:
     return Verdict.MORE
 
 
-def _scalar(text: str, at: int, key: str, names: Collection[str]) -> tuple[Verdict | None, int]:
+def _scalar(text: str, at: int, key: str, names: ToolNames) -> tuple[Verdict | None, int]:
     """The verdict of one member's value, or None and where it ends if the next member must decide."""
     value, whole, end = _string(text, at)
     if key in NAME_KEYS:
         if value is None:
             return Verdict.NO, end
         if whole:
-            return (Verdict.CALL if value in names else Verdict.NO), end
-        return (Verdict.MORE if any(name.startswith(value) for name in names) else Verdict.NO), end
+            return (Verdict.NO if names.find(value) is None else Verdict.CALL), end
+        return (Verdict.MORE if names.may_begin(value) else Verdict.NO), end
     if key == "type":
         if value is None:
             return Verdict.NO, end

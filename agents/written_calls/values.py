@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
-from agents.written_calls.head import ARGUMENT_KEYS, CALL_TYPES, LIST_KEYS, NAME_KEYS
+from agents.written_calls.head import ARGUMENT_KEYS, CALL_TYPES, LIST_KEYS, NAME_KEYS, OTHER_KEYS
+from agents.written_calls.names import ToolNames
 
 Call = tuple[str, str]
 """A tool's name and its arguments as JSON text."""
@@ -15,7 +16,7 @@ Call = tuple[str, str]
 _MARKS: Final = re.compile(r'["\\{}\[\]]')
 _ARGUMENTS: Final = re.compile(r'"(?:' + "|".join(ARGUMENT_KEYS) + r')"\s*:\s*')
 _NAME: Final = re.compile(r'"(?:' + "|".join(NAME_KEYS) + r')"\s*:\s*"([^"\\]*)"')
-_OTHER_KEYS: Final = frozenset((*NAME_KEYS, *ARGUMENT_KEYS, "type", "id", "index"))
+_CALL_KEYS: Final = frozenset((*NAME_KEYS, *ARGUMENT_KEYS, *OTHER_KEYS))
 
 
 class Nesting:
@@ -54,7 +55,7 @@ class Nesting:
         return None
 
 
-def calls_in(source: str, names: Collection[str]) -> list[Call] | None:
+def calls_in(source: str, names: ToolNames) -> list[Call] | None:
     """The calls in the JSON text `source`; None if it does not call an offered tool.
 
     If the JSON is broken but names a tool, the call has the broken arguments, so that the model reads what is wrong.
@@ -66,12 +67,13 @@ def calls_in(source: str, names: Collection[str]) -> list[Call] | None:
     return _calls(value, names)
 
 
-def broken_call(source: str, names: Collection[str]) -> list[Call] | None:
+def broken_call(source: str, names: ToolNames) -> list[Call] | None:
     """The call that begins in `source` and is broken or cut off; None if no offered tool is named."""
-    name, arguments = _NAME.search(source), _ARGUMENTS.search(source)
-    if name is None or name[1] not in names:
+    named, arguments = _NAME.search(source), _ARGUMENTS.search(source)
+    name = names.find(named[1]) if named is not None else None
+    if name is None:
         return None
-    return [(name[1], source[arguments.end() :] if arguments is not None else "{")]
+    return [(name, source[arguments.end() :] if arguments is not None else "{")]
 
 
 def is_json(source: str) -> bool:
@@ -89,10 +91,10 @@ def may_become_call(source: str) -> bool:
         value = json.loads(source, strict=False)
     except (ValueError, RecursionError):
         return True
-    return not isinstance(value, dict) or value.keys() <= _OTHER_KEYS
+    return not isinstance(value, dict) or value.keys() <= _CALL_KEYS
 
 
-def _calls(value: Any, names: Collection[str]) -> list[Call] | None:
+def _calls(value: Any, names: ToolNames) -> list[Call] | None:
     if isinstance(value, list):
         found = [call for item in value for call in _calls(item, names) or ()]
         return found or None
@@ -108,13 +110,14 @@ def _calls(value: Any, names: Collection[str]) -> list[Call] | None:
     return None if call is None else [call]
 
 
-def _call(value: Mapping[str, Any], names: Collection[str]) -> Call | None:
+def _call(value: Mapping[str, Any], names: ToolNames) -> Call | None:
     # A description of a tool has a name and parameters too.
-    if not value.keys() <= _OTHER_KEYS:
+    if not value.keys() <= _CALL_KEYS:
         return None
-    name = next((value[key] for key in NAME_KEYS if isinstance(value.get(key), str)), None)
+    written = next((value[key] for key in NAME_KEYS if isinstance(value.get(key), str)), None)
+    name = names.find(written) if written is not None else None
     given = next((value[key] for key in ARGUMENT_KEYS if key in value), None)
-    if name is None or name not in names:
+    if name is None:
         return None
     if given is None:
         is_call = value.get("type") in CALL_TYPES or any(key in value for key in ARGUMENT_KEYS)

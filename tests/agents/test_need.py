@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.need import asks_back, need_by_words
+from agents.need import asks_back, claims_change, need_by_words
 from agents.router import named_need
 
 
@@ -83,3 +83,48 @@ def test_a_question(answer: str) -> None:
 )
 def test_no_question(answer: str) -> None:
     assert not asks_back(answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "I have deleted the task.",
+        '[{"type":"text","content":"I\'ve added the note to your list."}]',
+        "I just moved it to Orion.",
+        "I marked it as done.",
+        "I've set its due date to Friday.",
+        "Sure! I have now renamed it. Anything else?",
+        "The task has been deleted.",
+        "Done.",
+        '[{"type":"text","content":"Done!"}]',
+        "Task deleted.",
+    ],
+)
+def test_a_claim_of_a_change(answer: str) -> None:
+    assert claims_change(answer, "the walk, please", called=False)
+    assert not claims_change(answer, "Did you delete it?", called=False)
+    assert not claims_change(answer, "thanks!", called=False)
+    if answer.startswith("I "):
+        assert claims_change(answer, "the walk, please", called=True)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "You have two tasks, one of which is done.",
+        "I've created a chart of your tasks.",
+        "I have added a table below.",
+        "The note was updated on Friday.",
+        "I can delete it if you want.",
+        "You have deleted it.",
+        "Shall I mark it as done?",
+        "I have not changed anything.",
+        "",
+    ],
+)
+def test_no_claim_of_a_change(answer: str) -> None:
+    assert not claims_change(answer, "my tasks", called=False)
+
+
+def test_what_was_read_may_have_been_changed_before() -> None:
+    assert not claims_change("The walk has been completed.", "my tasks", called=True)

@@ -49,6 +49,82 @@ CALLS: dict[str, Result] = {
     ),
     '{"name": "list_tasks", "parameters": {}': ("", [LIST]),
     '{"name": "list_ta': ("", []),
+    # another letter case, other separators, a namespace
+    '{"name": "List_Tasks", "parameters": {}}': ("", [LIST]),
+    '{"name": "listTasks", "arguments": {}}': ("", [LIST]),
+    '{"name": "functions.list_tasks", "arguments": {}}': ("", [LIST]),
+    "LIST_TASKS()": ("", [LIST]),
+    # the action of an agent that reasons
+    f'{{"action": "create_task", "action_input": {ARGS}}}': ("", [WALK]),
+    f'```json\n{{"thought": "I add it.", "action": "create_task", "action_input": {ARGS}}}\n```': ("", [WALK]),
+    '{"action": "list_tasks", "action_input": ""}'.replace('""', '"{}"'): ("", [LIST]),
+    # tokens of DeepSeek and Kimi
+    "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>create_task\n```json\n"
+    + ARGS
+    + "\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜><｜end▁of▁sentence｜>": ("", [WALK]),
+    f"<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>create_task<｜tool▁sep｜>{ARGS}<｜tool▁call▁end｜>"
+    "<｜tool▁call▁begin｜>list_tasks<｜tool▁sep｜>{}<｜tool▁call▁end｜><｜tool▁calls▁end｜>": ("", [WALK, LIST]),
+    "Let me look.<｜tool▁call▁begin｜>list_tasks<｜tool▁sep｜>{}": ("Let me look.", [LIST]),
+    "<|tool_calls_section_begin|><|tool_call_begin|>functions.create_task:0<|tool_call_argument_begin|>"
+    + ARGS
+    + "<|tool_call_end|><|tool_calls_section_end|>": ("", [WALK]),
+    # tags
+    f"<function=create_task>{ARGS}</function>": ("", [WALK]),
+    "<function=list_tasks>{}</function>\n<function=list_notes>{}</function>": ("", [LIST, ("list_notes", {})]),
+    "<tool_call>\n<function=create_task>\n<parameter=title>\nWalk far\n</parameter>\n<parameter=done>\nfalse\n"
+    "</parameter>\n<parameter=n>\n3\n</parameter>\n</function>\n</tool_call>": (
+        "",
+        [("create_task", {"title": "Walk far", "done": False, "n": 3})],
+    ),
+    "<tool_call>\n<function=list_tasks>\n</function>\n</tool_call>": ("", [LIST]),
+    '<function_calls>\n<invoke name="create_task">\n<parameter name="title">Walk</parameter>\n</invoke>': (
+        "",
+        [("create_task", {"title": "Walk"})],
+    ),
+    '<｜DSML｜function_calls>\n<｜DSML｜invoke name="create_task">\n<｜DSML｜parameter name="title" string="true">12'
+    "</｜DSML｜parameter>\n</｜DSML｜invoke>\n</｜DSML｜function_calls>": ("", [("create_task", {"title": "12"})]),
+    "<tool_call>create_task\n<arg_key>title</arg_key>\n<arg_value>Walk</arg_value>\n</tool_call>": (
+        "",
+        [("create_task", {"title": "Walk"})],
+    ),
+    # Python
+    "list_tasks()": ("", [LIST]),
+    " list_tasks( )\n": (" ", [LIST]),
+    "Let me look.\n\nlist_tasks()\n": ("Let me look.\n", [LIST]),
+    'create_task(title="Walk (far)", tags=["a", \'b\'], n=-1, done=True, due=None)': (
+        "",
+        [("create_task", {"title": "Walk (far)", "tags": ["a", "b"], "n": -1, "done": True, "due": None})],
+    ),
+    'create_task({"title": "Walk", "done": false})': ("", [("create_task", {"title": "Walk", "done": False})]),
+    'create_task(title="""Walk\n"far" )""")': ("", [("create_task", {"title": 'Walk\n"far" )'})]),
+    "list_tasks()\nlist_notes()": ("", [LIST, ("list_notes", {})]),
+    "[list_tasks(), create_task(title='Walk')]": ("", [LIST, ("create_task", {"title": "Walk"})]),
+    "<|tool_call_start|>[list_tasks()]<|tool_call_end|>": ("", [LIST]),
+    "print(default_api.list_tasks())": ("", [LIST]),
+    "```tool_code\nprint(default_api.create_task(title='Walk'))\n```\nDone.": (
+        "",
+        [("create_task", {"title": "Walk"})],
+    ),
+    "```tool_code\nfound = list_tasks()\nprint(found)\n```": ("", [LIST]),
+    "```tool_code\nlist_tasks()": ("", [LIST]),
+    "```python\nlist_tasks()\n```": ("", [LIST]),
+    # in a text block
+    '[{"type":"text","content":"list_tasks()"}]': ('[{"type":"text","content":""}', [LIST]),
+    '[{"type":"text","content":"{\\"name\\": \\"list_tasks\\", \\"parameters\\": {}}"}]': (
+        '[{"type":"text","content":""}',
+        [LIST],
+    ),
+    '[{"type": "text", "content": "<tool_call>\\n{\\"name\\":\\"list_tasks\\",\\"arguments\\":{}}\\n</tool_call>"}]': (
+        '[{"type": "text", "content": ""}',
+        [LIST],
+    ),
+    '[{"type":"text","content":"So."},{"type":"text","content":"```tool_code\\nlist_tasks()\\n```"}]': (
+        '[{"type":"text","content":"So."},{"type":"text","content":""}',
+        [LIST],
+    ),
+    '{"answer":"\\u005blist_tasks()]"}': ('{"answer":""}', [LIST]),
+    '[{"type":"text","content":"list_ta': ('[{"type":"text","content":""}', []),
+    "list_ta": ("", []),
 }
 LOOKS_LIKE = [
     "",
@@ -68,6 +144,27 @@ LOOKS_LIKE = [
     "[TOOL_CALLS] is a mark.",
     "The tool is list_tasks.",
     '{"arguments": [1, 2], "winner": "Ann"}',
+    "Call list_tasks() to see them.",
+    "list_tasks() shows them.",
+    "list_tasks(), then list_notes().",
+    "List of tasks:\nCreate one.\n- list_tasks()\n",
+    "I use `list_tasks()` and [list_tasks()] for this.",
+    "list_everything()",
+    "launch(title='x')",
+    '[{"type":"text","content":"Call list_tasks() now."}]',
+    '[{"type":"text","content":"list_tasks() is a tool."},{"type":"text","content":""}]',
+    '[{"type":"list","items":["list_tasks()"]}]',
+    '[{"type":"text","content":"create"}]',
+    "```python\nfor task in list_tasks():\n    print(task)\n```",
+    "```python\nlist_tasks()\nsort()\n```",
+    "```tool_code\nprint(1)\n```",
+    "<function=launch>{}</function>",
+    "Write <function=list_tasks> before it.",
+    "<tool_call>list_tasks is a tag with a name.",
+    "<｜tool▁call▁begin｜>launch<｜tool▁sep｜>{}",
+    '{"action": "Final Answer", "action_input": "Hi"}',
+    '{"action": "list_tasks", "note": 1}',
+    "<b>x</b> <function> <invoke>\n\n  \n",
 ]
 
 
@@ -145,6 +242,37 @@ def test_a_call_that_the_model_only_repeats_is_text(escaped: bool) -> None:
     assert run([f"The note says: {source}"], (note,))[0] == (f"The note says: {source}", [])
 
 
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("<function=create_task><parameter=title>Wal", "create_task"),
+        ("<function=create_task>", "create_task"),
+        ('<function=create_task>{"title": "Wal', "create_task"),
+        ("create_task(title='Wal", "create_task"),
+        ("```tool_code\ncreate_task(title='Wal", "create_task"),
+        ("<｜tool▁call▁begin｜>create_task<｜tool▁sep｜>", "create_task"),
+        ('[{"type":"text","content":"create_task(title=', "create_task"),
+    ],
+)
+def test_a_cut_call_has_no_whole_arguments(source: str, name: str) -> None:
+    written = WrittenCalls(NAMES)
+    shown = "".join([written.feed(character) for character in source]) + written.close()
+    assert "create" not in shown
+    assert [called for called, _ in written.calls] == [name]
+    assert written.cut
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(written.calls[0][1])
+
+
+@pytest.mark.parametrize("arguments", ["'t1'", "title=walk", "**x", "title=1+1", "title=open('x')", "{1, 2}", "t=b'x'"])
+def test_arguments_that_are_not_literals_are_told_to_the_model(arguments: str) -> None:
+    written = WrittenCalls(NAMES)
+    assert written.feed(f"create_task({arguments})") + written.close() == ""
+    ((name, given),) = written.calls
+    assert name == "create_task"
+    assert given.startswith("create_task(")
+
+
 def test_forms_are_counted() -> None:
     source = (
         '<tool_call>{"name":"list_tasks","arguments":{}}</tool_call>```json\n{"name":"list_tasks","parameters":{}}```'
@@ -152,7 +280,22 @@ def test_forms_are_counted() -> None:
     assert run([source])[1].forms == {"hermes": 1, "fence": 1}
 
 
-@pytest.mark.parametrize("unit", ["{", "[", '{"input":', '[{"name":"x"},', "`", '{"type":"function",', "<tool_call>"])
+UNITS = [
+    "\n",
+    "list_",
+    'list_tasks("',
+    "\nlist_tasks(",
+    '"content":"',
+    "<function=",
+    "<tool_call>list_tasks",
+    "```python\n",
+    '"',
+]
+
+
+@pytest.mark.parametrize(
+    "unit", [*UNITS, "{", "[", '{"input":', '[{"name":"x"},', "`", '{"type":"function",', "<tool_call>"]
+)
 def test_the_work_grows_with_the_length(unit: str) -> None:
     def seconds(count: int) -> float:
         tokens = [(unit * count)[at : at + 4] for at in range(0, len(unit) * count, 4)]

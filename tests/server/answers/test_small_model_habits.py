@@ -32,6 +32,7 @@ class Habit:
     message: str = "my tasks"
     finish: str = "stop"
     called: tuple[str, ...] = ()
+    claims: bool = False
     shown: str | None = None
 
 
@@ -78,7 +79,44 @@ HABITS = {
         ('{"name":"complete_task","parameters":{"id":"t9"}}', text("Done.")), need="change", called=("update_task",)
     ),
     "claim that the router did not expect": Habit((text("Done."),), need="", message="delete the walk"),
+    "claim in answer to a request that needs nothing": Habit((text("I have deleted the task."),), claims=True),
+    "claim in answer to a request to read": Habit(
+        ('{"name":"list_tasks","parameters":{}}', text("I have deleted the task.")), need="read", claims=True
+    ),
+    "passive claim": Habit((text("The task has been deleted."),), claims=True),
+    "a chart is no change": Habit(
+        (text("I've created a list for you: Walk, Read."),), shown="I've created a list for you: Walk, Read."
+    ),
+    "deepseek call": Habit(
+        (
+            "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>list_tasks\n```json\n{}\n```<｜tool▁call▁end｜>",
+            READ,
+        ),
+        called=("list_tasks",),
+        shown="You have two tasks.",
+    ),
+    "llama function tag": Habit(("<function=list_tasks>{}</function>", READ), called=("list_tasks",)),
+    "qwen call": Habit(
+        (
+            "<tool_call>\n<function=complete_task>\n<parameter=id>\nt1\n</parameter>\n</function>\n</tool_call>",
+            text("Ok."),
+        ),
+        need="change",
+        called=("update_task",),
+    ),
+    "python call": Habit(("list_tasks()", READ), called=("list_tasks",), shown="You have two tasks."),
+    "python change": Habit(('complete_task(id="t1")', text("Ok.")), need="change", called=("update_task",)),
+    "tool code": Habit(("```tool_code\nprint(list_tasks())\n```", READ), called=("list_tasks",)),
+    "action": Habit(('{"action": "list_tasks", "action_input": {}}', READ), called=("list_tasks",)),
+    "letter case": Habit(('{"name": "List_Tasks", "parameters": {}}', READ), called=("list_tasks",)),
+    "call in a text block": Habit((text("list_tasks()"), READ), called=("list_tasks",), shown="You have two tasks."),
+    "call as JSON in a text block": Habit(
+        (text('{"name": "list_tasks", "parameters": {}}'), READ), called=("list_tasks",), shown="You have two tasks."
+    ),
     "nothing": Habit(("",)),
+    "null": Habit(("null",)),
+    "an empty timeline": Habit(('[{"type":"timeline","checkpoints":[]}]',)),
+    "an empty fence": Habit(("```json\n```",)),
     "white space": Habit(("\n\n",)),
     "an empty array": Habit(("[]",)),
     "empty text": Habit((text(""),)),
@@ -135,7 +173,7 @@ async def test_no_answer_is_completed_with_nothing_shown_or_a_false_claim(databa
         if ended.status == "completed":
             assert parts or ended.mutations
             assert ended.shown == len(parts)
-            asked_for = habit.need == "change" or habit.message.startswith("delete")
+            asked_for = habit.need == "change" or habit.message.startswith("delete") or habit.claims
             if not ended.mutations and (asked_for or {"delete_task", "update_task"} & {*habit.called}):
                 assert answer.text.endswith(LINE)
         else:
@@ -145,6 +183,7 @@ async def test_no_answer_is_completed_with_nothing_shown_or_a_false_claim(databa
         assert bool(ended.mutations) == bool(changed)
         assert "list_tasks" not in answer.text
         assert "complete_task" not in answer.text
+        assert "▁" not in answer.text
         assert "ninety" not in answer.text
         for tool in habit.called:
             if tool != "delete_task":
