@@ -57,6 +57,7 @@ fmt: $(STAMP)  ## format the Python code and apply the linter's automatic fixes
 
 schema: $(STAMP)  ## generate docs/protocol (JSON Schema, AsyncAPI) and the TypeScript types of the protocol
 	$(BIN)/python -m streaming.wire.schema docs/protocol
+	$(BIN)/python -m client.conformance --generate
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(NPM_STAMP) && cd client && npm run generate -w sdk; \
 	else echo "npm is missing, so the TypeScript types were not generated. If docs/protocol/schema.json changed, client/sdk/src/generated is stale."; fi
 

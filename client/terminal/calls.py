@@ -34,6 +34,8 @@ async def answer_tool_call(
 
     `started` is awaited before the tool runs. Its exceptions are raised.
     """
+    if call.tool not in tools:
+        return WsToolResult(call_id=call.call_id, ok=False, error=_no_such_tool(call.tool))
     with trio.move_on_after(call.deadline_ms / 1000):
         if call.requires_approval:
             answer = approve is not None and await approve(call)
@@ -66,7 +68,7 @@ async def answer_data_request(request: WsDataRequest, tools: Tools) -> WsDataRes
 async def _run(tools: Tools, name: str, args: Mapping[str, Any]) -> tuple[Any, WsToolError | None]:
     tool = tools.get(name)
     if tool is None:
-        return None, WsToolError(code="unknown_tool", message=f"This device has no tool {name}.")
+        return None, _no_such_tool(name)
     try:
         return await tool(args), None
     except ToolError as error:
@@ -74,6 +76,10 @@ async def _run(tools: Tools, name: str, args: Mapping[str, Any]) -> tuple[Any, W
     # An unexpected error of a tool fails one call, not the device. (Cancelled is a BaseException.)
     except Exception as error:  # noqa: BLE001 - the boundary between the device and its tools
         return None, WsToolError(code="tool_failed", message=f"{name} failed with {type(error).__name__}.")
+
+
+def _no_such_tool(name: str) -> WsToolError:
+    return WsToolError(code="unknown_tool", message=f"This device has no tool {name}.")
 
 
 def _failed(call: WsToolCall, code: str, message: str) -> WsToolResult:

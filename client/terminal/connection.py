@@ -117,17 +117,11 @@ async def open_connection(
         async with trio.open_nursery() as nursery:
             with _connecting(url, deadline):
                 stream = await _open_stream(parts)
+            finished = trio.Event()
             try:
                 watched = _WatchedStream(stream)
                 with _connecting(url, deadline), watched.opening:
-                    socket = await wrap_client_stream(
-                        nursery,
-                        watched,  # type: ignore[arg-type]  # the library only needs a `trio.abc.Stream`
-                        parts.netloc,
-                        resource,
-                        extra_headers=headers,
-                        max_message_size=MAX_FRAME_BYTES,
-                    )
+                    socket = await nursery.start(_read, watched, parts.netloc, resource, headers, finished)
                 if watched.opening.cancelled_caught:
                     raise ConnectError(f"{url} closed the connection before it answered")
                 connection = Connection(socket, stream)
@@ -137,8 +131,37 @@ async def open_connection(
                     with trio.CancelScope(shield=True, deadline=trio.current_time() + close_timeout_s):
                         await connection.close()
             finally:
+                finished.set()
                 await trio.aclose_forcefully(stream)
-                nursery.cancel_scope.cancel()
+
+
+async def _read(
+    stream: _WatchedStream,
+    host: str,
+    resource: str,
+    headers: list[tuple[bytes, bytes]],
+    finished: trio.Event,
+    *,
+    task_status: trio.TaskStatus[WebSocketConnection],
+) -> None:
+    """Open the WebSocket and let it read until `finished`.
+
+    It reads on if the connection's block is cancelled: otherwise nothing would receive the peer's close frame.
+    """
+    with trio.CancelScope() as scope:
+        async with trio.open_nursery() as nursery:
+            socket = await wrap_client_stream(
+                nursery,
+                stream,  # type: ignore[arg-type]  # the library only needs a `trio.abc.Stream`
+                host,
+                resource,
+                extra_headers=headers,
+                max_message_size=MAX_FRAME_BYTES,
+            )
+            scope.shield = True
+            task_status.started(socket)
+            await finished.wait()
+            nursery.cancel_scope.cancel()
 
 
 class _WatchedStream(trio.abc.Stream):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -59,6 +60,7 @@ from streaming.wire import (
 )
 
 _CHANGE_AGAIN_S: Final = 10.0
+_REMEMBERED_CHANGES: Final = 500
 
 
 class PersistentDevice:
@@ -290,12 +292,16 @@ class PersistentDevice:
 
     async def _apply_mutations(self) -> None:
         """Pass the changes of other devices to the application, one after another, each once."""
+        applied: deque[int] = deque(maxlen=_REMEMBERED_CHANGES)  # a change may arrive again after a lost connection
         async for frame in self._to_apply:
             assert self._on_mutation is not None  # noqa: S101 - checked in `_dispatch`
+            if frame.change in applied:
+                continue
             last = self._journal.last_change or 0
             if frame.origin_device_id != self._device_id:
                 await self._on_mutation(frame)
             if frame.change is not None:
+                applied.append(frame.change)
                 self._journal.last_change = max(frame.change, last)
                 await self._journal.save()
                 self._post(WsChangesSeen(change=self._journal.last_change))

@@ -204,4 +204,5 @@ class Reconnection:
                 self.post(WsPing())
                 pinged = now
             elif pinged is not None and now >= due:
+                await connection.vanish()  # a dead peer never answers a close frame
                 raise ConnectionLostError(_HEARTBEAT_LOST, "the server does not answer")

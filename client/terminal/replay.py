@@ -85,6 +85,8 @@ class Replay:
                 WsStreamEnd(
                     request_id=identity,
                     status=result.status,
+                    finish=result.finish,
+                    shown=result.shown,
                     mutations=result.mutations,
                     memory_used=result.memory_used,
                     usage=result.usage,

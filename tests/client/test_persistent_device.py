@@ -390,7 +390,7 @@ async def test_a_server_that_does_not_answer_is_left_after_a_ping() -> None:
         await peer.greet()
         asked.append((await peer.expect(WsHomeRequest)).request_id)
         await peer.expect(WsPing)
-        assert await peer.wait_closed() == 1000
+        assert await peer.wait_closed() == 1006
 
     async def second(peer: Peer) -> None:
         await peer.greet(resume="resumed", requests=[{"request_id": asked[0], "state": "running"}])
@@ -399,7 +399,7 @@ async def test_a_server_that_does_not_answer_is_left_after_a_ping() -> None:
         await peer.expect(WsPing)
         await peer.send(WsPong(), end(asked[0]))
 
-    patience = Patience(silent_s=0.05, probe_s=1, first_delay_s=0, max_delay_s=0)
+    patience = Patience(silent_s=0.05, probe_s=1, check_s=0.05, first_delay_s=0, max_delay_s=0)
     async with device_at(silent, second, patience=patience) as device:
         assert (await (await device.home("Hi")).finish()).status == "completed"
 
