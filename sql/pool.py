@@ -150,6 +150,12 @@ class Pool:
     async def _acquire(self, timeout_s: float) -> Pooled:
         if self._closed:
             raise PoolClosed("the pool is closed")
+        if self._idle and not self._waiters and self._usable(self._idle[-1]):
+            await trio.lowlevel.checkpoint_if_cancelled()
+            # No other task has run since: the check only lets others run if it raises.
+            pooled = self._idle.pop()
+            await trio.lowlevel.cancel_shielded_checkpoint()
+            return pooled
         waiter = _Waiter()
         self._waiters.append(waiter)
         try:

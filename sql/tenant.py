@@ -8,7 +8,7 @@ transaction, so it never stays on a pooled connection.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final, LiteralString
 from uuid import UUID
@@ -22,6 +22,7 @@ from sql.pool import Pool
 SERVER_ROLE: Final = "tessera_server"
 WORKER_ROLE: Final = "tessera_worker"
 _BEGIN: Final = "BEGIN"
+_READ_ONLY: Final = "BEGIN READ ONLY"
 _SNAPSHOT: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 
@@ -60,9 +61,24 @@ async def scoped(pool: Pool, user_id: UUID, *, snapshot: bool = False) -> AsyncI
     the block too. A statement's error is raised by the next fetch or at the end of the block. A block that is cancelled
     at its end may be committed or not, so its writes must be idempotent.
     """
-    setting = SQL("SET LOCAL app.user_id = {}").format(Literal(str(user_id)))
-    async with _transaction(pool, setting, _SNAPSHOT if snapshot else _BEGIN) as connection:
+    async with _transaction(pool, _setting(user_id), _SNAPSHOT if snapshot else _BEGIN) as connection:
         yield connection
+
+
+@asynccontextmanager
+async def scoped_in_turn(pool: Pool) -> AsyncIterator[Callable[[UUID], Awaitable[Connection]]]:
+    """A transaction that reads for several users. `await turn(user_id)` gives the connection for one user's statements.
+
+    From then on until the next turn it sees only the rows of that user. It is like that of `scoped`, and read-only, so
+    no user waits for the locks of another.
+    """
+    async with _transaction(pool, None, _READ_ONLY) as connection:
+
+        async def turn(user_id: UUID) -> Connection:
+            await connection.execute(_setting(user_id), prepare=False)
+            return connection
+
+        yield turn
 
 
 @asynccontextmanager
@@ -79,11 +95,18 @@ async def listing(pool: Pool) -> AsyncIterator[Connection]:
         yield connection
 
 
+def _setting(user_id: UUID) -> Composed:
+    return SQL("SET LOCAL app.user_id = {}").format(Literal(str(user_id)))
+
+
 @asynccontextmanager
-async def _transaction(pool: Pool, setting: Composed, begin: LiteralString = _BEGIN) -> AsyncIterator[Connection]:
+async def _transaction(
+    pool: Pool, setting: Composed | None, begin: LiteralString = _BEGIN
+) -> AsyncIterator[Connection]:
     async with pool.connection() as connection, connection.pipeline():
         await connection.execute(begin)
-        await connection.execute(setting, prepare=False)
+        if setting is not None:
+            await connection.execute(setting, prepare=False)
         yield connection
         # Not reached after an error or a cancellation: then the pool rolls the transaction back.
         await connection.execute("COMMIT")

@@ -11,15 +11,18 @@ from pathlib import Path
 from typing import Final
 
 from bench.resume.fleet import Device, Fleet
-from bench.resume.measures import Memory, Resumes, Storm, ask_all, memory, open_all, resumes, storm
+from bench.resume.measures import Resumes, Storm, grown, open_all, resumes, storm
 from bench.resume.server import database, server
 from bench.stream.load import Load
 from bench.stream.measures import SHAPES, Paced, paced
 from bench.stream.processes import pin
 from bench.stream.targets import PEERS, TESSERA, PeerMissing, Places, Target, model_server, peer
+from memory.keys import new_master_key
 
 RAW: Final = "raw httpx"
 _SHAPE: Final = SHAPES[0]
+_WARM: Final = 50
+_FEW: Final = 40
 _RUNNERS: Final = 10
 _RUNNER_RATE: Final = 40
 _ENDLESS: Final = 10**9
@@ -45,10 +48,9 @@ QUICK: Final = Plan(devices=500, storms=1, resumes=40, rounds=1, window_s=1.2)
 
 @dataclass(slots=True)
 class Figures:
-    """The measurements; lists have one entry per round. `answering` bytes are per device with an answer in progress."""
+    """The measurements; lists have one entry per round. `memory`: bytes per session by (with an answer, detached)."""
 
-    idle: Memory | None = None
-    answering: Memory | None = None
+    memory: dict[tuple[bool, bool], float] = field(default_factory=dict)
     idle_storms: list[Storm] = field(default_factory=list)
     answer_storms: list[Storm] = field(default_factory=list)
     resumes: Resumes | None = None
@@ -79,29 +81,12 @@ def measure_on(
     database_pid: int | None = None,
 ) -> Figures:
     """Like `measure`, on the migrated database `url` and a running model server."""
-    figures = Figures()
-    with server(url, model_port, places, plan.devices, database_pid=database_pid) as (target, devices):
-        say(f"{len(devices)} devices of as many people")
-        fleet = Fleet(target.host, target.port)
-        open_all(fleet, devices[:100])  # the first sessions cause allocations that all sessions share
-        fleet.cut(devices[:100])
-        fleet.run(plan.settle_s)
-        figures.idle = memory(target, fleet, devices[100:] or devices, settle_s=plan.settle_s)
-        say(f"idle session: {figures.idle.attached / 1024:.1f} KB, detached {figures.idle.detached / 1024:.1f} KB")
-        fleet.cut(devices[100:] or devices)
-        with _runners(target) as runners:
-            for _ in range(plan.storms):
-                fleet.run(plan.settle_s)
-                figures.idle_storms.append(storm(target, devices, runners, answers=False, before_s=plan.before_s))
-                say(_told(figures.idle_storms[-1]))
-            figures.answering = _answering(target, fleet, devices, plan)
-            say(f"with an answer: {figures.answering.attached / 1024:.1f} KB more")
-            for _ in range(plan.storms):
-                fleet.run(_MISSED_S)
-                figures.answer_storms.append(storm(target, devices, runners, answers=True, before_s=plan.before_s))
-                say(_told(figures.answer_storms[-1]))
-        fleet.close()
-    with server(url, model_port, places, 40, database_pid=database_pid) as (target, devices):
+    figures, master_key = Figures(), new_master_key()
+    for answers in (False, True):
+        # A new server each time: sessions would otherwise use memory that earlier work freed.
+        with server(url, model_port, places, plan.devices, master_key, database_pid=database_pid) as (target, devices):
+            _sessions(target, devices, plan, figures, say, answers=answers)
+    with server(url, model_port, places, _FEW, master_key, database_pid=database_pid) as (target, devices):
         fleet = Fleet(target.host, target.port)
         open_all(fleet, devices)
         figures.resumes = resumes(fleet, devices, count=plan.resumes)
@@ -111,22 +96,27 @@ def measure_on(
     return figures
 
 
-def _told(one: Storm) -> str:
-    return (
-        f"{one.count} devices together: {one.per_s:,.0f}/s, {one.cpu_ms_each:.2f} ms of CPU each, {one.refused} refused"
-    )
-
-
-def _answering(target: Target, fleet: Fleet, devices: list[Device], plan: Plan) -> Memory:
-    """What an answer in progress takes in addition to its session, with a socket and without. Leaves no socket."""
-    open_all(fleet, devices)
-    before = target.resident_bytes()
-    ask_all(fleet, devices)
-    fleet.run(plan.settle_s)
-    attached = target.resident_bytes()
-    fleet.cut(devices)
-    fleet.run(plan.settle_s)
-    return Memory((attached - before) / len(devices), (target.resident_bytes() - before) / len(devices))
+def _sessions(
+    target: Target, devices: list[Device], plan: Plan, figures: Figures, say: Callable[[str], None], *, answers: bool
+) -> None:
+    """Memory and storms of idle sessions, or of sessions with an answer in progress."""
+    fleet = Fleet(target.host, target.port)
+    warm, rest = devices[:_WARM], devices[_WARM:]
+    grown(target, fleet, warm, answers=answers, cut=True)  # the first sessions cause allocations that all share
+    for cut, chosen in ((True, rest[::2]), (False, rest[1::2])):
+        each = figures.memory[answers, cut] = grown(target, fleet, chosen, answers=answers, cut=cut)
+        say(f"{'with an answer' if answers else 'idle'}{', cut' if cut else ''}: {each / 1024:.1f} KB per session")
+    fleet.cut(rest[1::2])
+    storms = figures.answer_storms if answers else figures.idle_storms
+    with _runners(target) as runners:
+        for _ in range(plan.storms):
+            fleet.run(_MISSED_S if answers else plan.settle_s)
+            storms.append(storm(target, devices, runners, answers=answers, before_s=plan.before_s))
+            one = storms[-1]
+            say(
+                f"{one.count} together: {one.per_s:,.0f}/s, {one.cpu_ms_each:.2f} ms of CPU each, {one.refused} refused"
+            )
+    fleet.close()
 
 
 @contextmanager

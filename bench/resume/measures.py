@@ -20,16 +20,9 @@ from bench.stream.targets import Target
 _ENDLESS: Final = 10**9
 _RATE: Final = 0.2
 """Tokens per second of each of thousands of answers."""
+_AT_ONCE: Final = 50
 _STORM_NICE: Final = 5
 """The devices of a storm run at a lower priority than those whose answers are timed: they are not the server's load."""
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """Resident bytes of the server per device."""
-
-    attached: float
-    detached: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +63,24 @@ class Resumes:
     bytes_per_missed: float
 
 
-def memory(target: Target, fleet: Fleet, devices: Sequence[Device], *, settle_s: float) -> Memory:
-    """What an idle session takes with its socket, and after the socket was cut. Leaves the devices connected."""
+def grown(target: Target, fleet: Fleet, devices: Sequence[Device], *, answers: bool, cut: bool) -> float:
+    """The bytes that the server's resident memory grows by for each new session.
+
+    With `answers` each has an answer in progress. With `cut` it loses its socket. Freed memory stays with the process,
+    so the sockets are cut while few are open, and never more than at the end.
+    """
     before = target.resident_bytes()
-    open_all(fleet, devices)
-    fleet.run(settle_s)
-    attached = target.resident_bytes()
-    fleet.cut(devices)
-    fleet.run(settle_s)
-    detached = target.resident_bytes()
-    open_all(fleet, devices)
-    return Memory((attached - before) / len(devices), (detached - before) / len(devices))
+    for begin in range(0, len(devices), _AT_ONCE):
+        part = devices[begin : begin + _AT_ONCE]
+        fleet.connect(part)
+        fleet.wait(_all(part, lambda device: bool(device.ready_ns)))
+        if answers:
+            ask_all(fleet, part)
+        if cut:
+            fleet.cut(part)
+            fleet.run(0.2)
+    fleet.run(1.0)
+    return (target.resident_bytes() - before) / len(devices)
 
 
 def open_all(fleet: Fleet, devices: Sequence[Device], *, at_once: int = 200) -> None:
@@ -88,16 +88,16 @@ def open_all(fleet: Fleet, devices: Sequence[Device], *, at_once: int = 200) -> 
     for begin in range(0, len(devices), at_once):
         part = devices[begin : begin + at_once]
         fleet.connect(part)
-        fleet.wait(lambda part=part: all(device.ready_ns for device in part))  # type: ignore[misc]
+        fleet.wait(_all(part, lambda device: bool(device.ready_ns)))
 
 
-def ask_all(fleet: Fleet, devices: Sequence[Device], *, at_once: int = 100) -> None:
+def ask_all(fleet: Fleet, devices: Sequence[Device]) -> None:
     """Let each device have an answer in progress that does not end."""
-    for begin in range(0, len(devices), at_once):
-        part = devices[begin : begin + at_once]
+    for begin in range(0, len(devices), _AT_ONCE):
+        part = devices[begin : begin + _AT_ONCE]
         for device in part:
             fleet.ask(device, rate=_RATE, tokens=_ENDLESS)
-        fleet.wait(lambda part=part: all(device.text for device in part))  # type: ignore[misc]
+        fleet.wait(_all(part, lambda device: bool(device.text)))
 
 
 def storm(target: Target, devices: Sequence[Device], runners: Load, *, answers: bool, before_s: float) -> Storm:

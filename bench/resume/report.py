@@ -93,19 +93,15 @@ def _storm(name: str, storms: Sequence[Storm]) -> Sequence[str]:
 
 
 def _memory(figures: Figures) -> Iterator[str]:
-    if figures.idle is None or figures.answering is None:
+    if not figures.memory:
         return
     yield "### Memory per session"
     yield ""
     rows = [
-        ("idle", f"{figures.idle.attached / 1024:.1f}", f"{figures.idle.detached / 1024:.1f}"),
-        (
-            "an answer in progress, in addition",
-            f"{figures.answering.attached / 1024:.1f}",
-            f"{figures.answering.detached / 1024:.1f}",
-        ),
+        (name, *(f"{figures.memory[answers, cut] / 1024:.1f}" for cut in (False, True)))
+        for name, answers in (("idle", False), ("with an answer in progress", True))
     ]
-    yield from table(("", "KB with a socket", "KB after the socket was cut"), rows)
+    yield from table(("", "KB with a socket", "KB without"), rows)
 
 
 def _tokens(figures: Figures) -> Iterator[str]:
@@ -139,8 +135,8 @@ def _bound_rows(figures: Figures) -> Iterator[Sequence[str]]:
     if figures.idle_storms:
         per_s = statistics.median(one.per_s for one in figures.idle_storms)
         yield row("handshakes per second on one core, all devices together", per_s, _STORM_PER_S, least=True)
-    if figures.idle is not None:
-        yield row("memory of an idle session, KB", figures.idle.attached / 1024, _IDLE_KB)
+    if figures.memory:
+        yield row("memory of an idle session, KB", figures.memory[False, False] / 1024, _IDLE_KB)
     if RAW in figures.tokens:
         ours, theirs = (statistics.median(one.cpu_us for one in figures.tokens[name]) for name in (TESSERA, RAW))
         yield row(f"CPU per token at pace, times {RAW}'s", ours / theirs, 0.8)

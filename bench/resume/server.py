@@ -16,7 +16,7 @@ import trio
 from bench.resume.fleet import Device
 from bench.stream.processes import family, pin
 from bench.stream.targets import Places, Target, tessera
-from memory.keys import KeyRing, UserKeys, new_master_key
+from memory.keys import KeyRing, UserKeys
 from server.accounts import TOKEN_LABEL, Tokens
 from sql.embedded import EmbeddedPostgres
 from sql.migrate import migrate
@@ -45,13 +45,13 @@ def database() -> Iterator[tuple[str, int]]:
 
 @contextmanager
 def server(
-    url: str, model_port: int, places: Places, devices: int, *, database_pid: int | None = None
+    url: str, model_port: int, places: Places, devices: int, master_key: str, *, database_pid: int | None = None
 ) -> Iterator[tuple[Target, list[Device]]]:
     """A server on the migrated database `url`, and one device for each of as many new people.
 
-    `database_pid`: the database's first process; it and its children move to the cores of everything else.
+    All servers of one database need the same `master_key`. `database_pid`: the database's first process; it and its
+    children move to the cores of everything else.
     """
-    master_key = new_master_key()
     settings = {
         "TESSERA_DATABASE_URL": url,
         "TESSERA_MASTER_KEYS": master_key,

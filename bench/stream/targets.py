@@ -16,6 +16,7 @@ from pathlib import Path
 from subprocess import Popen
 from typing import Final
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 from bench.stream.dialects import PeerSocket, SocketDialect, TesseraSocket
 from bench.stream.load import Load
@@ -24,7 +25,7 @@ from bench.stream.processes import ROOT, cores, cpu_s, family, first_line, pin, 
 PEERS: Final = {"raw httpx": "raw_httpx", "OpenAI SDK": "openai_sdk", "LangChain": "langchain_openai_chat"}
 """The peers by name, with their modules in bench/peers."""
 TESSERA: Final = "Tessera"
-_CREDENTIALS: Final = {"email": "bench@example.com", "password": "correct horse battery staple"}
+_PASSWORD: Final = "correct horse battery staple"  # noqa: S105 - of a made-up account
 _PEERS_VENV: Final = Path(os.environ.get("BENCH_PEERS_VENV") or ROOT / ".venv-peers")
 
 
@@ -127,10 +128,11 @@ def _url(scheme: str, banner: str) -> str:
 
 
 def _register(rest_url: str) -> str:
-    """Register the account. Returns its access token."""
+    """Register a new account. Returns its access token."""
+    credentials = {"email": f"bench-{uuid4().hex}@example.com", "password": _PASSWORD}
     request = urllib.request.Request(  # noqa: S310 - loopback
         f"{rest_url}/api/v1/auth/register",
-        json.dumps(_CREDENTIALS).encode(),
+        json.dumps(credentials).encode(),
         {"Content-Type": "application/json"},
     )
     with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310 - loopback

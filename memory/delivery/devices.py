@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Any, Final
 from uuid import UUID
 
 import trio
@@ -13,7 +14,7 @@ import trio
 from memory.delivery.answers import KeptRequest
 from memory.vault import NoSuchUser, Vault
 from sql.driver import UnknownReference
-from sql.tenant import scoped
+from sql.tenant import scoped, scoped_in_turn
 
 logger = logging.getLogger(__name__)
 
@@ -21,8 +22,13 @@ _SEEN_S: Final = 86_400.0
 """`last_seen_at` of a device that connects again is written at most once in this time."""
 
 _MAX_REQUESTS: Final = 200
-_MAX_WAITING: Final = 10_000
+_MAX_STALE: Final = 10_000
 _WRITE_S: Final = 5.0
+_READERS: Final = 2
+_MAX_TOGETHER: Final = 16
+"""Reads in one transaction. More would make the first of them wait for the last."""
+
+Rows = Sequence[tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +42,7 @@ class ClientRecord:
 
 @dataclass(frozen=True, slots=True)
 class DeviceRecord:
-    """What is kept for a device. `last_change` is the number of the user's last change, 0 if there is none.
+    """What the database has for a device. `last_change` is the number of the user's last change, 0 if there is none.
 
     `change_cursor` is the number of the last change that the device has applied; None if it has never said so.
     `requests` are its known requests, the oldest first, without `digest` and `result`.
@@ -48,73 +54,158 @@ class DeviceRecord:
     requests: Sequence[KeptRequest] = ()
 
 
+@dataclass(eq=False, slots=True)
+class _Reading:
+    user_id: UUID
+    device_id: UUID
+    done: trio.Event = field(default_factory=trio.Event)
+    rows: Rows = ()
+    error: Exception | None = None
+
+
 class DeviceRecords:
-    """The records of all devices. `run` it, so that the records of known devices are kept up to date."""
+    """The records of all devices. `run` it in the server's nursery.
+
+    Devices that connect at the same time are read in one transaction, which takes no locks. Each statement of it sees
+    only the rows of one user.
+    """
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
+        self._readings: deque[_Reading] = deque()
+        self._readers_wait = trio.lowlevel.ParkingLot()
+        self._runs = False
         # Updates that `run` has not written yet. A lost one is repeated when the device connects again.
-        self._stale: dict[tuple[UUID, UUID], dict[str, object]] = {}
-        self._wake = trio.Event()
+        self._stale: dict[tuple[UUID, UUID], ClientRecord] = {}
+        self._writer_wakes = trio.Event()
 
     def __repr__(self) -> str:
-        return f"<DeviceRecords, {len(self._stale)} not written>"
+        return f"<DeviceRecords, {len(self._readings)} not read, {len(self._stale)} not written>"
 
     async def connect(self, user_id: UUID, device_id: UUID, client: ClientRecord) -> DeviceRecord:
-        """Record that a device connects, and read what is kept for it. Takes one statement in one round trip.
+        """Record that a device connects, and read what is kept for it. For a known device, this is one statement.
 
         A new device is committed when this returns. `run` updates the record of a known one later, if the client has
         changed or the device was not seen for a day. Raises `NoSuchUser` and the database's errors.
         """
-        values = {
-            "user_id": user_id,
-            "device_id": device_id,
-            "client_name": _text(client.name),
-            "client_version": _text(client.version),
-            "client_platform": _text(client.platform),
-            "seen_s": _SEEN_S,
-            "limit": _MAX_REQUESTS,
-        }
-        try:
-            async with scoped(self._vault.pool, user_id) as connection:
-                cursor = await connection.execute(self._vault.statements["device_connect"], values)
-        except UnknownReference:
-            raise NoSuchUser from None
-        rows = await cursor.fetchall()
-        is_new, is_stale, last_change, change_cursor = rows[0][:4]
-        if is_stale:
-            self._update(user_id, device_id, values)
-        requests = [KeptRequest(*row[4:]) for row in rows if row[4] is not None]
+        client = ClientRecord(*map(_text, (client.name, client.version, client.platform)))
+        rows = await self._read(user_id, device_id)
+        name, version, platform, is_old, last_change, change_cursor = rows[0][:6]
+        is_new = name is None
+        if is_new:
+            await self._insert(user_id, device_id, client)
+        elif is_old or client != ClientRecord(name, version, platform):
+            self._update(user_id, device_id, client)
+        requests = [KeptRequest(*row[6:]) for row in rows if row[6] is not None]
         return DeviceRecord(is_new, last_change, change_cursor, requests)
 
     async def run(self) -> None:
-        """Write the records that are not up to date, one after another, until cancelled."""
-        while True:
-            await self._wake.wait()
-            self._wake = trio.Event()
-            await self._write_all()
+        """Read what connecting devices need, and write records that are not up to date, until cancelled."""
+        self._runs = True
+        try:
+            async with trio.open_nursery() as nursery:
+                for _ in range(_READERS):
+                    nursery.start_soon(self._run_reader)
+                nursery.start_soon(self._run_writer)
+        finally:
+            self._runs = False
 
     async def drain(self, within_s: float) -> None:
         """Write what is not written yet, for at most `within_s` seconds. Call it when no device can connect."""
         with trio.move_on_after(within_s):
             await self._write_all()
 
-    def _update(self, user_id: UUID, device_id: UUID, values: dict[str, object]) -> None:
-        if len(self._stale) < _MAX_WAITING or (user_id, device_id) in self._stale:
-            self._stale[user_id, device_id] = values
-            self._wake.set()
+    # ---- reading ----------------------------------------------------------------------------------------------------
+
+    async def _read(self, user_id: UUID, device_id: UUID) -> Rows:
+        reading = _Reading(user_id, device_id)
+        if not self._runs:
+            await self._read_together([reading])
+        else:
+            self._readings.append(reading)
+            self._readers_wait.unpark()
+            await reading.done.wait()
+        if reading.error is not None:
+            raise reading.error
+        return reading.rows
+
+    async def _run_reader(self) -> None:
+        while True:
+            while not self._readings:
+                await self._readers_wait.park()
+            count = min(len(self._readings), _MAX_TOGETHER)
+            together = [self._readings.popleft() for _ in range(count)]
+            try:
+                await self._read_together(together)
+            finally:
+                for reading in together:
+                    if not reading.rows and reading.error is None:
+                        reading.error = trio.BrokenResourceError("the server stops")
+                    reading.done.set()
+
+    async def _read_together(self, together: Sequence[_Reading]) -> None:
+        """Set the rows of each, or its error. Raises nothing but `Cancelled`."""
+        statement = self._vault.statements["device_read"]
+        try:
+            async with scoped_in_turn(self._vault.pool) as turn:
+                cursors = []
+                for reading in together:
+                    connection = await turn(reading.user_id)
+                    values = {
+                        "user_id": reading.user_id,
+                        "device_id": reading.device_id,
+                        "seen_s": _SEEN_S,
+                        "limit": _MAX_REQUESTS,
+                    }
+                    cursors.append(await connection.execute(statement, values))
+            for reading, cursor in zip(together, cursors, strict=True):
+                reading.rows = await cursor.fetchall()
+        # A boundary: each of the devices gets the error.
+        except Exception as error:  # noqa: BLE001
+            for reading in together:
+                reading.error = error
+
+    # ---- writing ----------------------------------------------------------------------------------------------------
+
+    async def _insert(self, user_id: UUID, device_id: UUID, client: ClientRecord) -> None:
+        try:
+            async with scoped(self._vault.pool, user_id) as connection:
+                await connection.execute(self._vault.statements["device_insert"], _values(user_id, device_id, client))
+        except UnknownReference:
+            raise NoSuchUser from None
+
+    def _update(self, user_id: UUID, device_id: UUID, client: ClientRecord) -> None:
+        if len(self._stale) < _MAX_STALE or (user_id, device_id) in self._stale:
+            self._stale[user_id, device_id] = client
+            self._writer_wakes.set()
+
+    async def _run_writer(self) -> None:
+        while True:
+            await self._writer_wakes.wait()
+            self._writer_wakes = trio.Event()
+            await self._write_all()
 
     async def _write_all(self) -> None:
         while self._stale:
-            place = next(iter(self._stale))
-            values = self._stale.pop(place)
+            (user_id, device_id), client = self._stale.popitem()
             try:
                 with trio.fail_after(_WRITE_S):
-                    async with scoped(self._vault.pool, place[0]) as connection:
+                    async with scoped(self._vault.pool, user_id) as connection:
+                        values = _values(user_id, device_id, client)
                         await connection.execute(self._vault.statements["device_seen"], values)
             # A boundary: the next connection of the device writes the record again.
             except Exception as error:  # noqa: BLE001
                 logger.warning("the record of a device was not updated: %s: %s", type(error).__name__, error)
+
+
+def _values(user_id: UUID, device_id: UUID, client: ClientRecord) -> dict[str, object]:
+    return {
+        "user_id": user_id,
+        "device_id": device_id,
+        "client_name": client.name,
+        "client_version": client.version,
+        "client_platform": client.platform,
+    }
 
 
 def _text(value: str) -> str:

@@ -185,6 +185,8 @@ class KeptRequests:
                 found.append(KeptAnswer(user_id, device_id, b"", status, 0))
             elif kept.server_id != self._server_id:
                 elsewhere.append(kept)
+        if not elsewhere:
+            return found
         try:
             with trio.fail_after(_WITHIN_S):
                 found += [_lost(user_id, kept) for kept in elsewhere if await self._is_lost(user_id, kept)]

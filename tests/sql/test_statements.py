@@ -111,26 +111,28 @@ async def test_an_email_belongs_to_one_user_in_any_case(pool: Pool) -> None:
 async def test_a_device_is_new_once_and_then_updated(pool: Pool, database: str) -> None:
     user_id, _ = await add_user(pool, "ada@example.org")
     other_id, _ = await add_user(pool, "bob@example.org")
-    client = {"client_name": "app", "client_version": "1", "client_platform": "linux"}
-    device = {"device_id": uuid.uuid4(), **client, "seen_s": 60.0, "limit": 10}
-    newer = device | {"client_version": "2"}
+    device_id = uuid.uuid4()
+    device = {"device_id": device_id, "client_name": "app", "client_version": "1", "client_platform": "linux"}
+
+    async def read(user: uuid.UUID, seen_s: float = 60.0) -> tuple[Any, ...]:
+        (row,) = await run(pool, "device_read", user_id=user, device_id=device_id, seen_s=seen_s, limit=10)
+        return row[:6]
+
+    assert await read(user_id) == (None, None, None, None, 0, None)
     for user in (user_id, other_id):  # the same installation with another account is another device
-        assert [row[:2] for row in await run(pool, "device_connect", user_id=user, **device)] == [(True, False)]
-    assert [row[:2] for row in await run(pool, "device_connect", user_id=user_id, **device)] == [(False, False)]
-    assert [row[:2] for row in await run(pool, "device_connect", user_id=user_id, **newer)] == [(False, True)]
-    assert [row[:2] for row in await run(pool, "device_connect", user_id=user_id, **device | {"seen_s": -60.0})] == [
-        (False, True)
-    ]
-    await run(pool, "device_seen", user_id=user_id, **newer)
-    assert [row[:2] for row in await run(pool, "device_connect", user_id=user_id, **newer)] == [(False, False)]
+        await run(pool, "device_insert", user_id=user, **device)
+    await run(pool, "device_insert", user_id=user_id, **device | {"client_version": "2"})
+    assert await read(user_id) == ("app", "1", "linux", False, 0, None)
+    assert (await read(user_id, seen_s=-60.0))[3] is True
+    await run(pool, "device_seen", user_id=user_id, **device | {"client_version": "2"})
+    assert await read(user_id) == ("app", "2", "linux", False, 0, None)
+    assert await read(other_id) == ("app", "1", "linux", False, 0, None)
     with psycopg.connect(database, autocommit=True) as owner:
-        versions = owner.execute("SELECT client_version FROM devices ORDER BY client_version")
-        assert versions.fetchall() == [("1",), ("2",)]
         owner.execute("DELETE FROM users WHERE user_id = %s", [user_id])
         assert owner.execute("SELECT user_id FROM devices").fetchall() == [(other_id,)]
 
 
 async def test_a_device_needs_its_user(pool: Pool) -> None:
-    client = {"client_name": "app", "client_version": "1", "client_platform": "linux"}
+    device = {"device_id": uuid.uuid4(), "client_name": "app", "client_version": "1", "client_platform": "linux"}
     with pytest.raises(psycopg.errors.ForeignKeyViolation):
-        await run(pool, "device_connect", user_id=uuid.uuid4(), device_id=uuid.uuid4(), **client, seen_s=60.0, limit=10)
+        await run(pool, "device_insert", user_id=uuid.uuid4(), **device)

@@ -334,7 +334,7 @@ async def test_without_a_user_nothing_comes_back(pool: Pool, database: str) -> N
                 except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ForeignKeyViolation):
                     continue
                 found = await cursor.fetchall() if cursor.description else []
-                assert found in ([], [(0,)]), name
+                assert [value for row in found for value in row if value not in {None, 0}] == [], name
                 assert cursor.description or cursor.rowcount == 0, name
     assert dump(database, ann) == before
 

@@ -1,4 +1,4 @@
-"""Device records: one statement for a handshake. New devices are stored immediately, known ones in the background."""
+"""Device records: one statement for a handshake. New devices are written immediately, known ones in the background."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ async def test_a_known_device_is_written_when_it_has_changed_or_was_away_for_a_d
     for _ in range(2):  # it is written once
         await devices.connect(ann, PHONE, ClientRecord("terminal", version, "linux"))
     assert recorded(database) == before
-    assert repr(devices) == f"<DeviceRecords, {int(is_written)} not written>"
+    assert repr(devices) == f"<DeviceRecords, 0 not read, {int(is_written)} not written>"
     async with trio.open_nursery() as nursery:
         nursery.start_soon(devices.run)
         while recorded(database) == before and is_written:
@@ -119,7 +119,7 @@ async def test_what_is_not_written_is_written_at_the_stop(pool: Pool, database: 
         await devices.connect(ann, phone, ClientRecord("terminal", "2.0", "linux"))
     await devices.drain(60.0)
     assert [version for _, version, _ in recorded(database)] == ["2.0"] * 5
-    assert repr(devices) == "<DeviceRecords, 0 not written>"
+    assert repr(devices) == "<DeviceRecords, 0 not read, 0 not written>"
 
 
 async def test_a_failed_update_is_made_at_the_next_connect(
@@ -138,3 +138,69 @@ async def test_a_failed_update_is_made_at_the_next_connect(
     await devices.connect(ann, PHONE, newer)
     await devices.drain(60.0)
     assert [version for _, version, _ in recorded(database)] == ["2.0"]
+
+
+async def test_devices_that_connect_together_each_get_their_own(pool: Pool, database: str) -> None:
+    memories = Memories(pool)
+    devices, log = DeviceRecords(memories.vault), ChangeLog(memories.vault)
+    people = [await memories.person() for _ in range(6)]
+    for number, user_id in enumerate(people):
+        await devices.connect(user_id, PHONE, CLIENT)
+        await log.append(user_id, [Change(uuid4(), None, {}) for _ in range(number)])
+    found: dict[int, object] = {}
+
+    async def connect(number: int, user_id: UUID) -> None:
+        try:
+            found[number] = (await devices.connect(user_id, PHONE, CLIENT)).last_change
+        except NoSuchUser:
+            found[number] = "no such user"
+
+    async with trio.open_nursery() as server:
+        server.start_soon(devices.run)
+        await wait_all_tasks_blocked()
+        async with trio.open_nursery() as nursery:
+            for number, user_id in enumerate([*people, uuid4()] * 5):
+                nursery.start_soon(connect, number, user_id)
+        server.cancel_scope.cancel()
+    assert found == {number: [0, 1, 2, 3, 4, 5, "no such user"][number % 7] for number in range(35)}
+
+
+async def test_a_device_that_gives_up_does_not_hold_up_the_others(pool: Pool) -> None:
+    memories = Memories(pool)
+    devices, ann = DeviceRecords(memories.vault), await memories.person()
+    async with trio.open_nursery() as server:
+        server.start_soon(devices.run)
+        await wait_all_tasks_blocked()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(devices.connect, ann, PHONE, CLIENT)
+            with trio.move_on_after(0):
+                await devices.connect(ann, uuid4(), CLIENT)
+        assert not (await devices.connect(ann, PHONE, CLIENT)).is_new
+        server.cancel_scope.cancel()
+
+
+async def test_without_the_database_each_device_gets_the_error(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    memories = Memories(pool)
+    devices, ann = DeviceRecords(memories.vault), await memories.person()
+    failed = 0
+
+    async def connect() -> None:
+        nonlocal failed
+        with pytest.raises(psycopg.OperationalError):
+            await devices.connect(ann, PHONE, CLIENT)
+        failed += 1
+
+    def away(*_: object, **__: object) -> object:
+        raise psycopg.OperationalError("connection lost")
+
+    async with trio.open_nursery() as server:
+        server.start_soon(devices.run)
+        await wait_all_tasks_blocked()
+        with monkeypatch.context() as broken:
+            broken.setattr(pool, "connection", away)
+            async with trio.open_nursery() as nursery:
+                for _ in range(5):
+                    nursery.start_soon(connect)
+        assert failed == 5
+        assert (await devices.connect(ann, PHONE, CLIENT)).is_new
+        server.cancel_scope.cancel()
