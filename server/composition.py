@@ -130,6 +130,7 @@ def compose(
             heartbeat_s=settings.heartbeat_s,
             resume_grace_s=settings.resume_grace_s,
             log_bytes=settings.answer_log_bytes,
+            session_log_bytes=settings.session_log_bytes,
         ),
         answer_keep_s=settings.answer_keep_s,
         store=kept,
@@ -138,6 +139,7 @@ def compose(
     )
     handshakes = HandshakeLimit(settings.max_handshakes, settings.max_handshakes_waiting)
     metrics.watch_handshakes(lambda: handshakes.waiting)
+    metrics.watch_sessions(lambda: sessions.detached, lambda: sessions.log_bytes)
     gate = DeviceGate(
         sessions=sessions,
         registry=registry,

@@ -207,7 +207,6 @@ async def _drain(parts: Parts, rest_done: trio.Event, grace_s: float) -> None:
     with trio.move_on_after(_CLOSE_TIMEOUT_S):
         await parts.sessions.idle()
     parts.gate.close_all()
-    parts.pipeline.cancel_all()
     with trio.move_on_after(_CLOSE_TIMEOUT_S):
         await parts.gate.closed()
         await rest_done.wait()

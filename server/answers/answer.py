@@ -66,7 +66,7 @@ class AnswerParts:
 
 
 class Answer:
-    """One accepted request. Call `run` once, then `end` for its last frame, then `close`."""
+    """One accepted request. Call `run` once, then `store`, `end` for its last frame, and `close`."""
 
     def __init__(
         self,
@@ -96,6 +96,8 @@ class Answer:
         self._agent: str | None = None
         self._announced = 0
         self._failure: WsFailure | None = None
+        # The text of an answer that ran to its end.
+        self._to_store: str | None = None
         self._started = trio.current_time()
         self._first_token_seen = False
         self._items = parts.orchestrator.block_items(turn)
@@ -184,10 +186,7 @@ class Answer:
         if self._failure is not None:
             log.info("request_failed", code=self._failure.code)
         if self._failure is None or self._formatter.shown:
-            self._state = "storing"
-            asked_at = datetime.fromtimestamp(self._asked_at, UTC)
-            complete = self._turn.finish == "stop"
-            await self._memory.store(self._chat, emitter.text, self._agent, self._recalled, asked_at, complete=complete)
+            self._to_store = emitter.text
         return "completed" if self._failure is None else "failed"
 
     async def _answer(self, emit: Emitter, frames: OrderedFrames) -> None:
@@ -260,6 +259,19 @@ class Answer:
                     self._chat.user_id, mutation, origin=source.device_id, request_id=source.request_id
                 )
         self._announced = len(self._turn.mutations)
+
+    async def store(self) -> None:
+        """Store the exchange in memory, if the answer ran to its end and shows something. Call it after `run`.
+
+        Raises nothing but `Cancelled`.
+        """
+        if self._to_store is None:
+            await trio.lowlevel.checkpoint()
+            return
+        self._state = "storing"
+        asked_at = datetime.fromtimestamp(self._asked_at, UTC)
+        complete = self._turn.finish == "stop"
+        await self._memory.store(self._chat, self._to_store, self._agent, self._recalled, asked_at, complete=complete)
 
     def fail(self, failure: WsFailure) -> None:
         """The caller cancelled `run` because of `failure`: the request ends as failed, not as cancelled."""

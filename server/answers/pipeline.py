@@ -5,11 +5,9 @@ The device sockets and the REST routes share it. They differ in where frames go 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from uuid import UUID
-
-import trio
 
 from agents.orchestrator import Orchestrator
 from agents.turn import Scope, Turn
@@ -18,9 +16,8 @@ from server.answers.answer import Answer, AnswerParts
 from server.devices import DeviceRegistry, RemoteDevice, ToolTimeouts
 from server.memory_service import AnswerMemory
 from server.models import TokenSpending
-from server.requests import AnswerLimits, ChatInput, EmitFast, RequestClaims, RequestRefused
+from server.requests import AnswerLimits, ChatInput, RequestClaims
 from server.telemetry import LiveRequest, Metrics, Span
-from streaming.wire import WsStreamEnd
 
 
 class AnswerPipeline:
@@ -48,8 +45,6 @@ class AnswerPipeline:
         self._admission = Admission(limits, spending, metrics, claims)
         self._parts = AnswerParts(orchestrator, registry, metrics, limits, spending, self.memory, trace)
         self._running: dict[tuple[UUID, UUID], Answer] = {}
-        # The scopes of requests that came without a socket.
-        self._scopes: set[trio.CancelScope] = set()
 
     def live(self) -> list[LiveRequest]:
         """The requests that run, for an operator."""
@@ -58,11 +53,6 @@ class AnswerPipeline:
     def drain(self) -> None:
         """Accept no further request."""
         self._admission.drain()
-
-    def cancel_all(self) -> None:
-        """Cancel the requests that came without a socket. Each caller gets a `stream_end` that says so."""
-        for scope in self._scopes:
-            scope.cancel()
 
     def accept(self, chat: ChatInput, *, source: UUID) -> Answer:
         """Take the request, or raise `RequestRefused`. The caller must `close` the answer in every case.
@@ -92,28 +82,3 @@ class AnswerPipeline:
         answer = Answer(self._parts, chat, device, turn, self._wall_clock(), reservation, ended)
         self._running[key] = answer
         return answer
-
-    async def run(
-        self, request: ChatInput, *, emit: EmitFast, ended: Callable[[WsStreamEnd], Awaitable[None]]
-    ) -> WsStreamEnd:
-        """Answer a request that came without a socket; see `server.requests.ChatRunner`.
-
-        `ended` is awaited with the end, also if the caller is cancelled, but not after a refusal.
-        """
-        answer = self.accept(request, source=request.user_id)
-        scope = trio.CancelScope()
-        self._scopes.add(scope)
-        try:
-            with scope:
-                await answer.run(emit)
-        except RequestRefused:
-            raise
-        except BaseException:
-            await ended(answer.end())
-            raise
-        finally:
-            self._scopes.discard(scope)
-            answer.close()
-        end = answer.end()
-        await ended(end)
-        return end

@@ -17,7 +17,7 @@ from server.devices import DeviceRegistry
 from server.sessions.client_frames import ClientFrames
 from server.sessions.kept import AnswersInMemory, KeptAnswer, KeptAnswers, LayeredAnswers
 from server.sessions.limits import SessionLimits
-from server.sessions.rest_requests import RestRequests
+from server.sessions.rest_requests import RestCaller, RestRequests
 from server.sessions.running_request import RunningRequest
 from server.sessions.services import SessionServices
 from server.sessions.session import CHANGES, Session, View
@@ -64,11 +64,11 @@ class SessionHost:
         self._devices = devices
         self._in_memory = AnswersInMemory(answer_keep_s, self._dropped)
         self._kept: KeptAnswers = self._in_memory if store is None else LayeredAnswers(self._in_memory, store)
-        self.rest = RestRequests(pipeline, self._kept, limits.log_bytes)
         self._running: dict[tuple[UUID, UUID], RunningRequest] = {}
         self._services = SessionServices(
             pipeline, registry, limits, self._kept, self._running, self._run_request, self._start
         )
+        self.rest = RestRequests(self._services)
         self._sessions: dict[UUID, dict[UUID, Session]] = {}
         self._nursery: trio.Nursery | None = None
         self._idle = trio.Event()
@@ -79,6 +79,18 @@ class SessionHost:
 
     def __len__(self) -> int:
         return sum(map(len, self._sessions.values()))
+
+    @property
+    def detached(self) -> int:
+        """The number of sessions without a socket."""
+        return sum(not session.attached for devices in self._sessions.values() for session in devices.values())
+
+    @property
+    def log_bytes(self) -> int:
+        """The size of the logs of all sessions, and of the running requests that came over REST."""
+        of_sessions = sum(session.room.used for devices in self._sessions.values() for session in devices.values())
+        over_rest = (one.log.size for one in self._running.values() if isinstance(one.owner, RestCaller))
+        return of_sessions + sum(over_rest)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Run the requests of all sessions until cancelled."""
@@ -173,10 +185,6 @@ class SessionHost:
         if running is not None:
             await trio.lowlevel.checkpoint()
             return running.log.result()
-        over_rest = self.rest.result(user_id, request_id)
-        if over_rest is not None:
-            await trio.lowlevel.checkpoint()
-            return over_rest
         kept = await self._kept.find(user_id, request_id)
         return None if kept is None else kept.result
 
@@ -206,8 +214,11 @@ class SessionHost:
     async def _request_ended(self, request: RunningRequest, end: WsStreamEnd | None) -> None:
         chat = request.chat
         if end is not None:
-            # Kept before the client gets the end, so that an answer that was announced as ended can be fetched.
-            await self._keep(request, end)
+            # Both before the client gets the end: an answer that was announced as ended is remembered, and can be
+            # fetched. Side by side, because each waits for its own transaction.
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(request.store)
+                nursery.start_soon(self._keep, request, end)
             request.push(end)
         self._running.pop((chat.user_id, chat.request_id), None)
         for session in self._sessions.get(chat.user_id, {}).values():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class SessionLimits:
-    """Times in seconds. `log_bytes` bounds the log of one request."""
+    """Times in seconds. `log_bytes` bounds the log of one request, `session_log_bytes` those of one session."""
 
     max_frame_bytes: int
     max_concurrent_requests: int
@@ -19,3 +19,4 @@ class SessionLimits:
     heartbeat_s: float
     resume_grace_s: float = 120.0
     log_bytes: int = 4 << 20
+    session_log_bytes: int = 16 << 20

@@ -122,10 +122,11 @@ class Outbox:
 
     # ---- sockets ----------------------------------------------------------------------------------------------------
 
-    def attach(self, sender: Sender, first: ServerFrame) -> None:
+    def attach(self, sender: Sender, first: ServerFrame | None = None) -> None:
         """Send to `sender` from now on, `first` first. An earlier sender gets nothing more."""
         self.detach()
-        self._control.insert(0, first)
+        if first is not None:
+            self._control.insert(0, first)
         self._sender = sender
         self._finishing = False
         self._note_full()
@@ -236,6 +237,14 @@ class Outbox:
         """Wait while too much waits for the attached socket."""
         while self.full:
             await self._room.park()
+
+    async def wait_for_progress(self) -> None:
+        """Wait until something was sent, the socket is lost, or `wake_waiting` is called."""
+        await self._room.park()
+
+    def wake_waiting(self) -> None:
+        """Let the tasks that wait for room or progress look again."""
+        self._room.unpark_all()
 
     # ---- what the writer takes --------------------------------------------------------------------------------------
 

@@ -1,20 +1,24 @@
-"""Requests that come without a socket, over REST: run once per id, and kept like those of sessions."""
+"""Requests over REST. They run like those of sessions: once per id, with a log that other clients can follow."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from uuid import UUID
+from typing import Final
 
 import trio
 
-from server.answers import AnswerPipeline
-from server.requests import ChatInput, DuplicateRequest, Emit, fingerprint
-from server.sessions.kept import KeptAnswer, KeptAnswers
-from server.sessions.request_log import RequestLog
+from server.requests import ChatInput, DuplicateRequest, Emit, RequestRefused, fingerprint
+from server.sessions.feed import Feed
+from server.sessions.ledger import Ledger
+from server.sessions.log_room import LogRoom
+from server.sessions.outbox import Outbox
+from server.sessions.running_request import RunningRequest
+from server.sessions.services import SessionServices
 from streaming.wire import (
-    AnswerFrame,
+    ServerFrame,
     StreamText,
+    WsError,
     WsPopupDomain,
     WsRequestResult,
     WsStreamBlock,
@@ -23,61 +27,111 @@ from streaming.wire import (
     WsStreamText,
 )
 
+_OUTBOX_BYTES: Final = 64 * 1024
 
-@dataclass(slots=True)
-class _Running:
-    fingerprint: bytes
-    log: RequestLog
-    ended: trio.Event = field(default_factory=trio.Event)
+
+class RestCaller:
+    """One caller of `POST /chat`. Implements `Follower` for its request, and `Sender` for its own outbox."""
+
+    unsent: Final = False
+
+    def __init__(self) -> None:
+        self.outbox = Outbox(Ledger(), _OUTBOX_BYTES)
+        self.room = LogRoom(math.inf)
+        self._refused: RequestRefused | None = None
+
+    # ---- as its request sees it -------------------------------------------------------------------------------------
+
+    def send_control(self, frame: ServerFrame) -> None:
+        """The request was refused: `frame` says why."""
+        if isinstance(frame, WsError):
+            self._refuse(RequestRefused(frame.code, frame.message, retryable=frame.retryable))
+
+    def answer_duplicate(self, chat: ChatInput, duplicate: DuplicateRequest) -> None:
+        """The id was in use at another server, or before this process started."""
+        del chat
+        self._refuse(duplicate)
+
+    async def wait_for_log_room(self) -> None:
+        """The log of one request over REST has only its own bound."""
+        await trio.lowlevel.checkpoint()
+
+    def _refuse(self, refused: RequestRefused) -> None:
+        self._refused = refused
+        self.outbox.finish(self)
+
+    # ---- as its outbox sees it --------------------------------------------------------------------------------------
+
+    def try_send(self, message: bytes) -> bool:
+        """Nothing is sent directly: `relay` takes every frame."""
+        del message
+        return False
+
+    async def flush(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+    def filled(self) -> None:
+        """The caller reads slowly: its request waits."""
+
+    # ---- its request ------------------------------------------------------------------------------------------------
+
+    async def relay(self, request: RunningRequest, emit: Emit) -> WsStreamEnd:
+        """Emit the frames of `request` from the first one, and return its end. Raises `RequestRefused`.
+
+        If this is cancelled or `emit` raises, the request is cancelled, unless someone else follows it.
+        """
+        feed = Feed(request.log, block_open=False)
+        self.outbox.attach(self)
+        request.follow(self, feed)
+        self.outbox.follow(feed)
+        try:
+            while True:
+                _, frame = await self.outbox.take(self)
+                if isinstance(frame, WsStreamEnd):
+                    return frame
+                await emit(frame.to_model() if isinstance(frame, StreamText) else frame)
+        except trio.EndOfChannel:
+            assert self._refused is not None  # noqa: S101 - only `_refuse` ends the outbox
+            raise self._refused from None
+        except BaseException:
+            self._leave(request)
+            if isinstance(request.owner, RestCaller) and not request.followers():
+                with trio.CancelScope(shield=True):
+                    request.cancel()
+                    await request.ended()
+            raise
+        finally:
+            self._leave(request)
+
+    def _leave(self, request: RunningRequest) -> None:
+        self.outbox.detach(self)
+        request.unfollow(self)
 
 
 class RestRequests:
-    """Implements `server.requests.ChatRunner`. An id that is sent again returns the answer that it had."""
+    """Implements `server.requests.ChatRunner`. An id that is sent again gets the running or kept answer."""
 
-    def __init__(self, pipeline: AnswerPipeline, kept: KeptAnswers, log_bytes: int) -> None:
-        self._pipeline = pipeline
-        self._kept = kept
-        self._log_bytes = log_bytes
-        self._running: dict[tuple[UUID, UUID], _Running] = {}
-
-    def result(self, user_id: UUID, request_id: UUID) -> WsRequestResult | None:
-        """The answer so far of a request that runs here; None if there is none."""
-        running = self._running.get((user_id, request_id))
-        return None if running is None else running.log.result()
+    def __init__(self, services: SessionServices) -> None:
+        self._services = services
 
     async def run(self, request: ChatInput, *, emit: Emit) -> WsStreamEnd:
-        """See `server.requests.ChatRunner`. Waits for a request with the same id and message that runs here."""
-        place = (request.user_id, request.request_id)
-        before = self._running.get(place)
-        if before is not None:
-            if before.fingerprint != fingerprint(request):
-                raise DuplicateRequest
-            await before.ended.wait()
-            return await self._again(request, emit)
-        running = self._running[place] = _Running(fingerprint(request), RequestLog(request.request_id, self._log_bytes))
-
-        async def log_and_emit(frame: AnswerFrame) -> None:
-            running.log.append(frame)
-            await emit(frame.to_model() if isinstance(frame, StreamText) else frame)
-
-        async def ended(end: WsStreamEnd) -> None:
-            # Kept before the caller gets the end, also if the caller is gone: a retry then finds it.
-            with trio.CancelScope(shield=True):
-                result = running.log.result(end)
-                size = max(running.log.size, 1)
-                await self._kept.keep(KeptAnswer(request.user_id, request.device_id, running.fingerprint, result, size))
-
+        """See `server.requests.ChatRunner`. Follows a request with the same id and message that runs here."""
+        caller = RestCaller()
+        running = self._services.running.get((request.user_id, request.request_id))
+        if running is not None and running.fingerprint != fingerprint(request):
+            raise DuplicateRequest
         try:
-            return await self._pipeline.run(request, emit=log_and_emit, ended=ended)
+            if running is None:
+                answer = self._services.pipeline.accept(request, source=request.user_id)
+                running = RunningRequest(request, answer, caller, self._services.limits.log_bytes)
+                self._services.run(running)
+            return await caller.relay(running, emit)
         except DuplicateRequest:
             return await self._again(request, emit)
-        finally:
-            del self._running[place]
-            running.ended.set()
 
     async def _again(self, request: ChatInput, emit: Emit) -> WsStreamEnd:
         """Give the kept answer of a request with this id. Raises `DuplicateRequest` if there is none yet."""
-        kept = await self._kept.find(request.user_id, request.request_id)
+        kept = await self._services.kept.find(request.user_id, request.request_id)
         if kept is None or kept.fingerprint != fingerprint(request):
             raise DuplicateRequest
         result = kept.result

@@ -16,6 +16,7 @@ import trio
 from server.answers import Answer
 from server.requests import ChatInput, DuplicateRequest, RequestRefused, fingerprint
 from server.sessions.feed import Feed
+from server.sessions.log_room import LogRoom
 from server.sessions.outbox import Outbox
 from server.sessions.request_log import RequestLog
 from streaming.wire import AnswerFrame, ErrorCode, ServerFrame, WsError, WsFailure, WsStreamEnd
@@ -33,9 +34,20 @@ class Follower(Protocol):
     @property
     def outbox(self) -> Outbox: ...
 
+    @property
+    def room(self) -> LogRoom:
+        """The bound of its requests' logs."""
+        ...
+
     def send_control(self, frame: ServerFrame) -> None: ...
 
-    def answer_duplicate(self, chat: ChatInput, duplicate: DuplicateRequest) -> None: ...
+    def answer_duplicate(self, chat: ChatInput, duplicate: DuplicateRequest) -> None:
+        """The id of the request is known already: nothing ran."""
+        ...
+
+    async def wait_for_log_room(self) -> None:
+        """Wait until the logs are within their bound. Raises `RequestFailed` if no waiting can help."""
+        ...
 
 
 class RunningRequest:
@@ -52,6 +64,8 @@ class RunningRequest:
         self._failure: WsFailure | None = None
         # The owner is the last one.
         self._feeds: list[tuple[Follower, Feed]] = []
+        self._room = owner.room
+        self._over = trio.Event()
 
     def __repr__(self) -> str:
         return f"<RunningRequest {self.chat.request_id} with {len(self._feeds)} feeds>"
@@ -78,41 +92,54 @@ class RunningRequest:
         """The person stopped the answer."""
         self._scope.cancel()
 
+    async def ended(self) -> None:
+        """Wait until the request has ended."""
+        await self._over.wait()
+
     def fail(self, failure: WsFailure) -> None:
         """End the request as failed."""
         self._failure = self._failure or failure
         self._scope.cancel()
 
-    async def run(self, ended: Callable[[RunningRequest, WsStreamEnd | None], Awaitable[None]]) -> None:
-        """Answer. Then await `ended` with the end, or with None if the request was refused and nothing ran."""
-        with structlog.contextvars.bound_contextvars(request_id=str(self.request_id)):
-            try:
-                with self._scope:
-                    await self._answer.run(self._emit)
-                if self._scope.cancelled_caught:
-                    if self._failure is not None:
-                        self._answer.fail(self._failure)
-                    else:
-                        self._cut_unsent()
-            except RequestRefused as refused:
-                self._answer.close()
-                await ended(self, None)
-                if isinstance(refused, DuplicateRequest):  # at another server, or before this one started
-                    self.owner.answer_duplicate(self.chat, refused)
+    async def run(self, done: Callable[[RunningRequest, WsStreamEnd | None], Awaitable[None]]) -> None:
+        """Answer. Then await `done` with the end, or with None if the request was refused and nothing ran."""
+        try:
+            with structlog.contextvars.bound_contextvars(request_id=str(self.request_id)):
+                await self._run(done)
+        finally:
+            self._answer.close()
+            self._over.set()
+
+    async def _run(self, done: Callable[[RunningRequest, WsStreamEnd | None], Awaitable[None]]) -> None:
+        try:
+            with self._scope:
+                await self._answer.run(self._emit)
+            if self._scope.cancelled_caught:
+                if self._failure is not None:
+                    self._answer.fail(self._failure)
                 else:
-                    self._refuse(refused)
-                return
-            # The boundary of one request: a fault ends this request and touches no other.
-            except Exception:
-                log.exception("request_failed", code=ErrorCode.INTERNAL)
-                self._answer.fail(_FAULT)
-            finally:
-                self._answer.close()
-            await ended(self, self._answer.end())
+                    self._cut_unsent()
+        except RequestRefused as refused:
+            followers = {self.owner: None} | dict.fromkeys(self.followers())
+            self._answer.close()
+            await done(self, None)
+            for follower in followers:
+                self._refuse(follower, refused)
+            return
+        # The boundary of one request: a fault ends this request and touches no other.
+        except Exception:
+            log.exception("request_failed", code=ErrorCode.INTERNAL)
+            self._answer.fail(_FAULT)
+        await done(self, self._answer.end())
+
+    async def store(self) -> None:
+        """Store the exchange in memory. Raises nothing but `Cancelled`."""
+        await self._answer.store()
 
     def push(self, frame: AnswerFrame) -> bool:
         """Log `frame`, then send or queue it. True: it was sent to the owner directly."""
         size = self.log.append(frame)
+        self._room.used += size
         sent = False
         for follower, feed in self._feeds:
             sent = follower.outbox.pushed(feed, frame, size)
@@ -121,7 +148,10 @@ class RunningRequest:
     async def _emit(self, frame: AnswerFrame) -> None:
         await trio.lowlevel.checkpoint_if_cancelled()
         # No checkpoint after a direct send: the request waits for its model between two tokens.
-        if self.push(frame):
+        sent = self.push(frame)
+        if self._room.full:
+            await self.owner.wait_for_log_room()
+        elif sent:
             return
         if self.owner.outbox.full:
             await self.owner.outbox.wait_for_room()
@@ -134,9 +164,12 @@ class RunningRequest:
             at, sent = max((feed.at, feed.sent) for _, feed in self._feeds)
             self.log.cut(at, sent)
 
-    def _refuse(self, refused: RequestRefused) -> None:
-        error = WsError(
-            code=refused.code, message=str(refused), retryable=refused.retryable, request_id=self.request_id
-        )
-        for follower in self.followers():
-            follower.send_control(error)
+    def _refuse(self, follower: Follower, refused: RequestRefused) -> None:
+        if isinstance(refused, DuplicateRequest):  # at another server, or before this one started
+            follower.answer_duplicate(self.chat, refused)
+        else:
+            follower.send_control(
+                WsError(
+                    code=refused.code, message=str(refused), retryable=refused.retryable, request_id=self.request_id
+                )
+            )

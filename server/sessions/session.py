@@ -26,7 +26,9 @@ from server.requests import (
 from server.sessions.calls import SessionCalls
 from server.sessions.feed import Feed
 from server.sessions.kept import KeptAnswer
+from server.sessions.kept_results import OTHER_MESSAGE, send_kept, send_result
 from server.sessions.ledger import Ledger
+from server.sessions.log_room import LogRoom, SessionLogs
 from server.sessions.outbox import Outbox, OutboxOverflow, Sender
 from server.sessions.ready import device_ready
 from server.sessions.running_request import RunningRequest
@@ -51,7 +53,6 @@ log = structlog.get_logger(__name__)
 CHANGES: Final = "changes"
 """The feature of a client that understands the numbers of changes."""
 
-_OTHER_MESSAGE: Final = "This request id belongs to another message; choose a new id."
 _MAX_LOST: Final = 100
 # One process does about a thousand handshakes a second; half of that is left to running answers.
 _LEAST_SPREAD_MS: Final = 1000
@@ -81,6 +82,7 @@ class Session:
         ledger = Ledger()
         self.outbox = Outbox(ledger, services.limits.outbox_bytes)
         self.calls = SessionCalls(self, ledger, services.registry.approvals)
+        self.logs = SessionLogs(services.limits.session_log_bytes)
         self.grace = trio.CancelScope()
         """Cancelled when a socket is attached; see `SessionHost`."""
         # What concurrent requests are counted by. Unlike `session_id`, it never changes.
@@ -199,6 +201,10 @@ class Session:
             older.close(CloseCode.REPLACED, "this device connected again")
         for frame in () if missed is None else missed.frames:
             self.outbox.put_control(frame)
+        known = {answer.result.request_id for answer in kept}
+        for request_id in self.logs.take_dropped(processed):
+            if request_id in known:
+                self.watch(request_id)
         self.calls.attached(processed)
         for feed in self._feeds.values():
             if processed is not None:
@@ -255,7 +261,7 @@ class Session:
             if running.fingerprint == fingerprint(chat):
                 self.follow(running)
             else:
-                self.refuse(ErrorCode.DUPLICATE_REQUEST, _OTHER_MESSAGE, request_id)
+                self.refuse(ErrorCode.DUPLICATE_REQUEST, OTHER_MESSAGE, request_id)
             return
         try:
             answer = self._services.pipeline.accept(chat, source=self._source)
@@ -267,6 +273,7 @@ class Session:
             return
         request = RunningRequest(chat, answer, self, self._services.limits.log_bytes)
         self._requests[request_id] = request
+        self.logs.opened(request.log)
         self.follow(request)
         self._services.run(request)
 
@@ -284,7 +291,7 @@ class Session:
         if running is not None:
             self.follow(running)
         else:
-            self.start(partial(self._send_result, request_id), request_id)
+            self.start(partial(send_result, self, self._services.kept, request_id), request_id)
 
     def unwatch(self, request_id: UUID) -> None:
         """Send nothing more of this request."""
@@ -294,6 +301,8 @@ class Session:
             running.unfollow(self)
         if feed is not None:
             self.outbox.drop(feed)
+        if request_id not in self._requests:
+            self.logs.released(request_id, self.outbox)
 
     def cancel(self, request_id: UUID) -> None:
         """The person stopped a request that this device asked."""
@@ -308,14 +317,40 @@ class Session:
         self._requests.pop(request.request_id, None)
         if refused:
             self._feeds.pop(request.request_id, None)
+        if request.request_id not in self._feeds:
+            self.logs.released(request.request_id, self.outbox)
+        self.outbox.wake_waiting()
         self.close_if_drained()
+
+    @property
+    def room(self) -> LogRoom:
+        return self.logs.room
+
+    async def wait_for_log_room(self) -> None:
+        """Drop logs of ended requests until the logs are within their bound, or wait until that is possible."""
+        while self.room.full:
+            ended = self.logs.droppable(self._requests, self._feeds, attached=self.attached)
+            if ended is None:
+                await self.logs.wait(self._requests, self.outbox)
+            else:
+                self._drop_log(ended)
+
+    def _drop_log(self, request_id: UUID) -> None:
+        """The log of an ended request can't be replayed any more. A resume sends its kept result instead."""
+        feed = self._feeds.pop(request_id, None)
+        if feed is not None:
+            self.logs.dropped(request_id, feed)
+            self.outbox.drop(feed)
+        self.logs.released(request_id, self.outbox)
 
     def answer_dropped(self, request_id: UUID, *, early: bool) -> None:
         """The answer of an ended request is no longer kept: a resume can't replay it any more.
 
         `early`: it was dropped before its time, because too many answers are kept.
         """
-        if self._feeds.pop(request_id, None) is not None and early:
+        had_feed = request_id in self._feeds
+        self._drop_log(request_id)
+        if had_feed and early:
             self._lost[request_id] = "the answer is no longer kept"
             if len(self._lost) > _MAX_LOST:
                 del self._lost[next(iter(self._lost))]
@@ -349,21 +384,4 @@ class Session:
 
     def answer_duplicate(self, chat: ChatInput, duplicate: DuplicateRequest) -> None:
         """The id of a request of this session is known: send what is kept under it."""
-        self.start(partial(self._send_kept, chat, duplicate), chat.request_id)
-
-    async def _send_kept(self, chat: ChatInput, duplicate: DuplicateRequest) -> None:
-        kept = await self._services.kept.find(self.user_id, chat.request_id)
-        if kept is None:
-            self.refuse(duplicate.code, str(duplicate), chat.request_id)
-        elif kept.fingerprint != fingerprint(chat):
-            self.refuse(ErrorCode.DUPLICATE_REQUEST, _OTHER_MESSAGE, chat.request_id)
-        else:
-            self.send_control(kept.result)
-
-    async def _send_result(self, request_id: UUID) -> None:
-        kept = await self._services.kept.find(self.user_id, request_id)
-        if kept is None:
-            message = "No such request is running, and no answer of it is kept."
-            self.refuse(ErrorCode.UNKNOWN_REQUEST, message, request_id)
-        else:
-            self.send_control(kept.result)
+        self.start(partial(send_kept, self, self._services.kept, chat, duplicate), chat.request_id)

@@ -267,6 +267,12 @@ class Settings(BaseModel):
         ge=65_536,
         description="maximum size of one answer in memory, in bytes; a longer answer fails with log_overflow",
     )
+    session_log_bytes: int = Field(
+        16_777_216,
+        ge=65_536,
+        description="maximum size of all answers of one device in memory, in bytes; over it, the oldest ended answers"
+        " are dropped, then running ones wait, and only if that can't help, one fails with log_overflow",
+    )
     hello_timeout_s: Seconds = Field(
         10, description="seconds for device_hello to arrive on a new socket; after that, the socket is closed"
     )

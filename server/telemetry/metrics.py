@@ -330,6 +330,15 @@ class Metrics:
         """Take the number of waiting handshakes at each scrape. Called at most once."""
         self._watch("tessera_handshakes_waiting", "Device handshakes that wait for their turn.", waiting)
 
+    def watch_sessions(self, detached: Callable[[], int], log_bytes: Callable[[], int]) -> None:
+        """Take the sessions without a socket and the size of all logs at each scrape. Called at most once."""
+        self._watch(
+            "tessera_sessions_detached",
+            "Device sessions whose socket is lost and whose requests run on until it is back or the grace time ends.",
+            detached,
+        )
+        self._watch("tessera_request_log_bytes", "Bytes of answers in memory that a resume can replay.", log_bytes)
+
     def watch_memory(self, waiting: Callable[[], int]) -> None:
         """Take the number of queued entity changes at each scrape. Called at most once."""
         self._watch("tessera_memory_mutations_waiting", "Entity changes queued for memory and not yet stored.", waiting)

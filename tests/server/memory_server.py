@@ -19,11 +19,12 @@ from server.accounts.credentials import Tokens
 from server.answers.pipeline import AnswerPipeline
 from server.devices.calls import ToolTimeouts
 from server.devices.registry import DeviceRegistry
-from server.memory_service import ChangeSource, RecalledContext
+from server.memory_service import AnswerMemory, ChangeSource, RecalledContext
 from server.memory_service.entity_changes import Logged
 from server.models.spending import TokenSpending
 from server.requests import AnswerLimits, ChatInput, RequestClaims
 from server.sessions.host import SessionHost
+from server.sessions.kept import KeptAnswers
 from server.sessions.limits import SessionLimits
 from server.sockets.handshake import shake_hands
 from server.sockets.view import SocketView
@@ -96,6 +97,8 @@ class MemoryServer:
     spending: TokenSpending | None = None
     claims: RequestClaims | None = None
     agent_limits: AgentLimits = field(default_factory=AgentLimits)
+    memory: AnswerMemory = field(default_factory=NoMemory)
+    store: KeptAnswers | None = None
 
     def __post_init__(self) -> None:
         self.pipeline = AnswerPipeline(
@@ -105,11 +108,11 @@ class MemoryServer:
             ToolTimeouts(call_s=30, approval_s=120),
             AnswerLimits(300, self.limits.max_concurrent_requests, self.limits.max_message_chars, KEEP_S),
             wall_clock=wall_clock,
-            memory=NoMemory(),
+            memory=self.memory,
             spending=self.spending,
             claims=self.claims,
         )
-        self.sessions = SessionHost(self.pipeline, self.registry, self.limits, answer_keep_s=KEEP_S)
+        self.sessions = SessionHost(self.pipeline, self.registry, self.limits, answer_keep_s=KEEP_S, store=self.store)
         self._runs = False
 
     @asynccontextmanager

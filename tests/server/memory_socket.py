@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import suppress
 from typing import Any
 
 import trio
@@ -88,6 +89,14 @@ class MemorySocket:
             heard.append(frame)
             if frame["type"] == frame_type and all(frame[name] == str(value) for name, value in fields.items()):
                 return heard
+
+    def heard(self) -> list[dict[str, Any]]:
+        """Every frame that has arrived and was not heard."""
+        frames = []
+        with suppress(trio.WouldBlock):
+            while True:
+                frames.append(json.loads(self._from_server.receive_nowait()))
+        return frames
 
     async def rest(self) -> list[dict[str, Any]]:
         """Every frame until the server closed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -16,6 +17,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from server.requests import ChatInput, DuplicateRequest
 from server.sessions.feed import Feed
 from server.sessions.ledger import Ledger
+from server.sessions.log_room import LogRoom
 from server.sessions.outbox import Outbox, OutboxOverflow
 from server.sessions.running_request import RunningRequest
 from streaming.wire import (
@@ -78,6 +80,7 @@ class Session:
     def __init__(self, max_bytes: int = 256 * 1024, max_control: int = 1024, *, attached: bool = True) -> None:
         self.ledger = Ledger()
         self.outbox = Outbox(self.ledger, max_bytes, max_control)
+        self.room = LogRoom(math.inf)
         self.direct = Direct()
         self.requests: dict[UUID, RunningRequest] = {}
         if attached:
@@ -92,6 +95,9 @@ class Session:
 
     def answer_duplicate(self, chat: ChatInput, duplicate: DuplicateRequest) -> None:
         raise AssertionError(chat, duplicate)
+
+    async def wait_for_log_room(self) -> None:
+        raise AssertionError(self.room)
 
     def request(self, request_id: UUID) -> RunningRequest:
         request = self.requests.get(request_id)
