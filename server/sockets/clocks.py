@@ -6,11 +6,14 @@ from collections.abc import Callable
 from typing import Final, Protocol
 from uuid import UUID
 
+import structlog
 import trio
 
 from server.accounts import AuthenticatedUser, TokenExpired, TokenInvalid, Tokens
 from server.sockets.device_socket import DeviceSocket, SocketClosed
 from streaming.wire import CloseCode, ServerFrame, WsAuthExpiring
+
+log = structlog.get_logger(__name__)
 
 SILENT_INTERVALS: Final = 2
 """Heartbeat intervals without a frame or pong after which the session is closed."""
@@ -45,6 +48,8 @@ class Heartbeat:
     async def ping(self, on_closed: Callable[[SocketClosed], None]) -> None:
         """Send a ping and wait for the pong. Runs in its own task: a cancelled send breaks the socket.
 
+        Raises nothing but `Cancelled`. A ping that fails otherwise counts as one without a pong.
+
         Does nothing while an earlier ping has no pong: a peer that sends frames and never a pong must not make tasks
         pile up.
         """
@@ -55,6 +60,9 @@ class Heartbeat:
             await self._socket.ping()
         except SocketClosed as closed:
             on_closed(closed)
+        # The boundary of one ping: a fault in it does not end the socket. If the peer is gone, its silence does.
+        except Exception:
+            log.exception("ping_failed")
         else:
             self.heard()
         finally:

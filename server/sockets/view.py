@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+import structlog
 import trio
 
 from memory.delivery import ClientRecord
@@ -31,6 +32,8 @@ from streaming.wire import (
     WsDeviceHello,
     decode_client_frame,
 )
+
+log = structlog.get_logger(__name__)
 
 _FLUSH_TIMEOUT_S: Final = 2.0
 
@@ -206,7 +209,13 @@ class SocketView:
         except FrameError as error:
             self._sessions.frames.refuse(session, error)
             return
-        self._dispatch(session, frame)
+        try:
+            self._dispatch(session, frame)
+        # The boundary of one frame: a fault answers this frame and does not end the socket.
+        except Exception:
+            log.exception("frame_failed", frame=frame.type)
+            message = "The server failed to read this frame; the fault is logged."
+            session.refuse(ErrorCode.INTERNAL, message, getattr(frame, "request_id", None), retryable=True)
 
     def _within_rate(self, session: Session) -> bool:
         verdict = self._rate.take(trio.current_time())

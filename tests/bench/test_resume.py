@@ -1,4 +1,4 @@
-"""The resume benchmark: its report by made-up figures, and one short pass over our server that checks sense, not speed."""
+"""The resume benchmark: its report by made-up figures, and a short pass over our server that checks sense only."""
 
 from __future__ import annotations
 

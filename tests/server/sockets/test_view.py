@@ -485,6 +485,52 @@ async def test_a_peer_that_answers_pings_stays(autojump_clock: trio.testing.Mock
         assert socket.closed_with is None
 
 
+async def test_a_ping_of_the_server_that_fails_does_not_end_the_socket(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(_: MemorySocket) -> None:
+        raise RuntimeError("a bug")
+
+    stack = memory_server()
+    go_on = trio.Event()
+    stack.model.answer(go_on, text_block("fine"))
+    monkeypatch.setattr(MemorySocket, "ping", broken)
+    async with stack.device() as socket:
+        await socket.say(type="home_request", message="hello")
+        with structlog.testing.capture_logs() as logs:
+            await trio.sleep(26)
+        assert [entry["event"] for entry in logs] == ["ping_failed"]
+        go_on.set()
+        assert texts(await socket.hear_until("stream_end")) == "fine"
+        # A peer that is silent is still noticed.
+        await socket.rest()
+        assert socket.closed_with is not None
+        assert socket.closed_with[0] == CloseCode.HEARTBEAT_LOST
+
+
+@pytest.mark.parametrize("type_", ["ping", "changes_seen", "mutation", "home_request"])
+async def test_a_fault_in_a_frame_does_not_end_the_socket(type_: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    stack = memory_server()
+    go_on = trio.Event()
+    stack.model.answer(go_on, text_block("fine"))
+    async with stack.device() as socket:
+        await socket.say(type="home_request", message="hello")
+        await socket.hear_until("stream_start")
+        with monkeypatch.context() as faulty:
+            faulty.setattr(stack.sessions.frames, "take", broken)
+            fields = {"change": 1, "op": "delete", "entity": "task", "id": "t1", "message": "hello"}
+            await socket.say(type=type_, **fields)
+            answer = await socket.hear()
+            assert (answer["type"], answer["code"], answer["retryable"]) == ("error", "internal", True)
+        await socket.say(type="ping")
+        assert (await socket.hear())["type"] == "pong"
+        go_on.set()
+        assert texts(await socket.hear_until("stream_end")) == "fine"
+
+
 async def test_a_session_ends_with_its_token_unless_it_is_refreshed(autojump_clock: trio.testing.MockClock) -> None:
     stack = memory_server()
     async with stack.device() as socket:
