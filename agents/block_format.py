@@ -54,9 +54,9 @@ BLOCKS: Sequence[BlockEntry] = (
     ),
     BlockEntry(
         BoundChartBlock,
-        "chart with `from`: one point per group. A date field is grouped by day, or by week or month with `interval`; "
-        "`splitBy` makes one series for each value of a second field; every `agg` except count needs `field`, a field "
-        "of numbers.",
+        "chart with `from`: one point per group. A date field is grouped by the person's day, or by week or month with "
+        "`interval`; `splitBy` makes one series for each value of a second field; every `agg` except count needs "
+        "`field`, a field of numbers.",
         [
             {
                 "type": "chart",
@@ -136,8 +136,8 @@ _OPENING = (
     "returned any of that kind, the app lists them itself, by the block's own `filter`. If a tool has, `from` uses "
     "every item that a tool returned in this conversation, and nothing else; then list without narrow limits. "
     "`filter` compares a field with a value, with a list of values (one must match), or with `before`, `after` "
-    "(ISO 8601) and `not`; null means an empty field. Field names are those of the tool results (`status`, "
-    "`priority`, `assignee`, `dueDate`, `projectId`, `date`, ...).\n\n"
+    "(a day such as 2026-03-09, or a time) and `not`; null means an empty field. Field names are those of the tool "
+    "results (`status`, `priority`, `assignee`, `dueDate`, `projectId`, `date`, ...).\n\n"
     "The blocks are listed below; `?` marks what may be left out."
 )
 

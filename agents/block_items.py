@@ -59,7 +59,7 @@ class BlockItems:
         entity = block.source.entity
         if entity not in self._entities:
             return not self._turn.tool_results.resolve(entity)
-        return not all(self._is_done(entity, args) for args in device_lists(block))
+        return not all(self._is_done(entity, args) for args in device_lists(block, self._turn.calendar))
 
     def _is_done(self, entity: Entity, args: Mapping[str, Any]) -> bool:
         listing = self._listings.get(_key(entity, args))
@@ -69,7 +69,9 @@ class BlockItems:
         """List what `block` names. Returns None, or a sentence for the person that says why the block is not shown."""
         entity = block.source.entity
         self._entities.add(entity)
-        wanted: list[tuple[Entity, Mapping[str, Any]]] = [(entity, args) for args in device_lists(block)]
+        wanted: list[tuple[Entity, Mapping[str, Any]]] = [
+            (entity, args) for args in device_lists(block, self._turn.calendar)
+        ]
         lists = len(wanted)
         if names_projects(block) and not self._turn.tool_results.resolve("project"):
             # Only for the names: without them, the block shows the projects' ids.

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from agents.turn import Turn
+from person import WEEKDAYS
 from streaming.answer import RejectedBlock
 
 _PREFIX = "tessera_"
@@ -23,10 +24,18 @@ def route_metadata() -> Mapping[str, str]:
 def answer_metadata(agent_name: str, turn: Turn) -> dict[str, str]:
     """A call that may answer.
 
-    `now_ms` is the time that the prompt states, in epoch milliseconds. `open` is the entity of the popup's item; the
-    prompt then has the item's data as JSON in a fence with that name (`agents.prompt_text.quote`).
+    `now_ms` is the time that the prompt states, in epoch milliseconds. `time_zone` (an IANA name) and `week_start` (an
+    English weekday) are the person's. `open` is the entity of the popup's item; the prompt then has the item's data as
+    JSON in a fence with that name (`agents.prompt_text.quote`).
     """
-    metadata = {"call": "answer", "agent": agent_name, "mode": turn.mode, "now_ms": str(turn.now_ms)}
+    metadata = {
+        "call": "answer",
+        "agent": agent_name,
+        "mode": turn.mode,
+        "now_ms": str(turn.now_ms),
+        "time_zone": turn.locale.time_zone,
+        "week_start": WEEKDAYS[turn.locale.week_start],
+    }
     if turn.scope is not None and turn.scope.item is not None:
         metadata["open"] = turn.scope.type
     return {_PREFIX + name: value for name, value in metadata.items()}

@@ -1,111 +1,82 @@
-"""Conversion of dates: the model reads and writes ISO 8601, the device stores epoch milliseconds."""
+"""Dates in tool arguments and results. The model reads and writes ISO 8601; times are in the person's time zone."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import BeforeValidator, ValidationInfo, WithJsonSchema
 
-DATE_FIELDS = frozenset({"date", "dueDate", "createdAt", "updatedAt", "completedAt", "startDate", "endDate"})
+from person import DAY_FIELDS, MOMENT_FIELDS, UTC_CALENDAR, Calendar, When
+
+DATE_FIELDS: Final = DAY_FIELDS | MOMENT_FIELDS
 """The fields of items that hold dates."""
 
-_MILLISECONDS = re.compile(r"-?\d{11,15}")
+CALENDAR_KEY: Final = "calendar"
+"""The key of the person's `Calendar` in the context of a validation."""
+
 # 1e11 ms is in 1973. Epoch seconds are below it: they are refused, because guessing could be wrong.
-_LEAST_MS = 100_000_000_000
-_MOST_MS = 253_402_300_799_999
-_FIRST_MS = -62_135_596_800_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LEAST_MS: Final = 100_000_000_000
+_DIGITS: Final = re.compile(r"\d{5,15}")
+_EXAMPLES: Final = "give a day such as 2026-03-09, or a time such as 2026-03-09T14:30 in the person's time zone"
 
 
-def to_epoch_ms(value: Any) -> int:
-    """Epoch milliseconds of an argument that a model wrote.
+def date_argument(value: Any, calendar: Calendar) -> str | int:
+    """A date that a model wrote, as the device gets it: a day as `2026-03-09`, an instant in epoch milliseconds.
 
-    It is an ISO 8601 date (midnight UTC), a date-time (UTC if it has no offset), or epoch milliseconds. Raises
-    ValueError with a sentence for the model.
+    Raises ValueError with a sentence for the model.
     """
-    if isinstance(value, str):
-        text = value.strip()
-        if _MILLISECONDS.fullmatch(text):
-            value = int(text)
-        else:
-            return _from_iso(text)
+    if isinstance(value, str) and _DIGITS.fullmatch(value.strip()):
+        value = int(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and _LEAST_MS <= value <= _MOST_MS:
-        return value
-    raise ValueError("give an ISO 8601 date such as 2026-03-09, or a date-time such as 2026-03-09T14:30:00Z")
+    if isinstance(value, float) or (isinstance(value, int) and value < _LEAST_MS):
+        raise ValueError(_EXAMPLES)
+    when = calendar.read(value)
+    if when is None:
+        raise ValueError(_EXAMPLES)
+    return when if isinstance(when, int) else when.isoformat()
 
 
-def _from_iso(text: str) -> int:
-    try:
-        # A date without a time is parsed as a date-time at midnight.
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(
-            "give an ISO 8601 date such as 2026-03-09, or a date-time such as 2026-03-09T14:30:00Z"
-        ) from None
-    epoch_ms = _since_epoch(moment)
-    if not _FIRST_MS <= epoch_ms <= _MOST_MS:
-        # On the first and last day, an offset can move the moment out of the years 1 to 9999 in UTC.
-        raise ValueError("give a date of the years 1 to 9999 in UTC, such as 2026-03-09")
-    return epoch_ms
+def with_iso_dates(item: Any, calendar: Calendar) -> Any:
+    """`item` with an extra field `<field>_iso` for each instant: the local time, with its offset.
 
-
-def item_ms(value: object) -> int | None:
-    """Epoch milliseconds of a date that a device stores, as milliseconds or ISO 8601 (UTC if it has no offset).
-
-    None for every other value, and for moments outside the years 1 to 9999 in UTC. So every result can be converted
-    back to a date.
+    Models misread epoch milliseconds and times of other zones. A calendar day needs no copy.
     """
-    if isinstance(value, str):
-        try:
-            moment = datetime.fromisoformat(value.strip())
-        except ValueError:
-            return None
-        value = _since_epoch(moment)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return int(value) if _FIRST_MS <= value <= _MOST_MS else None
-
-
-def _since_epoch(moment: datetime) -> int:
-    """Milliseconds, rounded down; UTC if `moment` has no time zone. The result can lie outside the years 1 to 9999."""
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return (moment - _EPOCH) // timedelta(milliseconds=1)
-
-
-def iso_utc(epoch_ms: float) -> str | None:
-    """`2026-03-09` for a UTC midnight, else `2026-03-09T14:30Z`; None outside the years 1 to 9999."""
-    try:
-        moment = datetime.fromtimestamp(epoch_ms / 1000, UTC)
-    except (OverflowError, OSError, ValueError):
-        return None
-    if moment.time() == time():
-        return date.isoformat(moment)
-    return moment.strftime("%Y-%m-%dT%H:%MZ")
-
-
-def with_iso_dates(item: Any) -> Any:
-    """`item` with an extra field `<field>_iso` for each date that is a number: models misread epoch milliseconds."""
     if not isinstance(item, Mapping):
         return item
     readable: dict[str, Any] = {}
     for key, value in item.items():
         readable[key] = value
-        if key in DATE_FIELDS and isinstance(value, int | float) and not isinstance(value, bool):
-            day = iso_utc(value)
-            if day is not None:
-                readable[f"{key}_iso"] = day
+        if key in DATE_FIELDS and isinstance(when := calendar.read(value), int):
+            readable[f"{key}_iso"] = calendar.write(when)
     return readable
 
 
-EpochMs = Annotated[
-    int,
-    BeforeValidator(to_epoch_ms),
-    WithJsonSchema({"type": "string", "description": "ISO 8601 date or date-time, UTC if it has no offset."}),
+def is_within(when: When | None, bounds: Mapping[str, Any], calendar: Calendar) -> bool:
+    """Whether a date is in the range of a list tool's filter: not before `after`, and before `before`."""
+    if when is None:
+        return False
+    before, after = calendar.read(bounds.get("before")), calendar.read(bounds.get("after"))
+    return (before is None or calendar.is_before(when, before)) and (
+        after is None or not calendar.is_before(when, after)
+    )
+
+
+def _read_argument(value: Any, info: ValidationInfo) -> str | int:
+    calendar = info.context[CALENDAR_KEY] if info.context else UTC_CALENDAR
+    return date_argument(value, calendar)
+
+
+DateArgument = Annotated[
+    str | int,
+    BeforeValidator(_read_argument),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "description": "A day such as 2026-03-09, or a time such as 2026-03-09T14:30 in the person's time zone.",
+        }
+    ),
 ]
-"""A date argument: the model writes ISO 8601, the tool receives epoch milliseconds."""
+"""A date argument: the model writes ISO 8601, the tool receives a day as text or an instant in epoch milliseconds."""

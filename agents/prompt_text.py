@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from agents.dates import with_iso_dates
 from agents.limits import AgentLimits
 from agents.turn import Scope, Turn
+from person import WEEKDAYS, Calendar, Locale
 from streaming.chat import Message
 
 
@@ -32,11 +33,11 @@ def opening_messages(agent_name: str, turn: Turn, limits: AgentLimits) -> list[M
     The parts that are equal in every request come first, so that providers can cache them.
     """
     parts = [prompt(agent_name), prompt("rules"), prompt("blocks" if turn.mode == "home" else "plain")]
-    parts.append(_today(turn.now_ms))
+    parts.append(_now(turn.now_ms, turn.locale))
     if turn.memory:
         parts.append("What is remembered about this person:\n" + quote("memory", turn.memory, limits.quoted_chars))
     if turn.scope is not None:
-        parts.append(_scope(turn.scope, limits.quoted_chars))
+        parts.append(_scope(turn.scope, limits.quoted_chars, turn.calendar))
     return [
         Message("system", "\n\n".join(parts)),
         *recent(turn.history, limits.history_chars),
@@ -64,12 +65,23 @@ def recent(history: Sequence[Message], max_chars: int) -> list[Message]:
     return kept[::-1]
 
 
-def _today(now_ms: int) -> str:
-    now = datetime.fromtimestamp(now_ms / 1000, UTC)
-    return f"Now it is {now:%A} {now:%Y-%m-%d}, {now:%H:%M} UTC ({now_ms} in epoch milliseconds)."
+def _now(now_ms: int, locale: Locale) -> str:
+    """The person's time and calendar, as far as it is not what every model assumes."""
+    now = locale.calendar.local(now_ms)
+    text = (
+        f"Now it is {WEEKDAYS[now.weekday()].capitalize()} {now.date().isoformat()}, {now:%H:%M} in {locale.time_zone}"
+        f" ({now_ms} in epoch milliseconds)."
+    )
+    if locale.time_zone_source == "default":
+        text += " The person's time zone is not known."
+    if locale.week_start:
+        text += f" The person's weeks begin on {WEEKDAYS[locale.week_start].capitalize()}."
+    if locale.hour_cycle in {"h11", "h12"}:
+        text += " The person reads times in 12-hour form."
+    return text
 
 
-def _scope(scope: Scope, max_chars: int) -> str:
+def _scope(scope: Scope, max_chars: int, calendar: Calendar) -> str:
     if scope.item is None and scope.id is None:
         return f"The person asks from the view of their {scope.type} items."
     if scope.item is None:
@@ -78,4 +90,6 @@ def _scope(scope: Scope, max_chars: int) -> str:
             f"The person has a {scope.type} open and asks about it, but its contents are not known: {why} "
             "Say so, unless your tools can read it.\n" + quote("open", {"id": scope.id}, max_chars)
         )
-    return f"The person has this {scope.type} open and asks about it:\n" + quote(scope.type, scope.item, max_chars)
+    return f"The person has this {scope.type} open and asks about it:\n" + quote(
+        scope.type, with_iso_dates(scope.item, calendar), max_chars
+    )

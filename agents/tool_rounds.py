@@ -98,7 +98,7 @@ class ToolRounds:
         if isinstance(result, ToolError):
             self._use.errors.add(result.code)
         left = max(self._limits.total_result_chars - self._use.chars, _LEAST_RESULT_CHARS)
-        content = render_result(result, min(self._limits.result_chars, left))
+        content = render_result(result, min(self._limits.result_chars, left), self._access.calendar)
         self._use.chars += len(content)
         return Message("tool", content, tool_call_id=call.id)
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from agents.device import DeviceExecutor
 from agents.tool_results import ToolResults
 from agents.tool_use import ToolUse
+from person import UNSTATED, Calendar, Locale
 from streaming.chat import Message, Usage
 from streaming.wire import AnswerFinish, WsMutationRecord
 
@@ -34,6 +35,7 @@ class Turn:
     the last `AgentLimits.repair_chars` characters. `reasoning_blocks` counts the blocks that show its reasoning.
     `finish` is None until the model's answer has ended. `need` is None until it is decided. `unchanged` means that
     the request was for a change or the answer claims one, that nothing was changed, and that the answer may say it was.
+    `locale` is the person's; it is final when memory was recalled.
     """
 
     message: str
@@ -43,6 +45,7 @@ class Turn:
     scope: Scope | None = None
     memory: Mapping[str, Any] = field(default_factory=dict)
     now_ms: int = 0
+    locale: Locale = UNSTATED
     tool_results: ToolResults = field(default_factory=ToolResults)
     mutations: list[WsMutationRecord] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
@@ -54,3 +57,8 @@ class Turn:
     finish: AnswerFinish | None = None
     need: Need | None = None
     unchanged: bool = False
+
+    @property
+    def calendar(self) -> Calendar:
+        """The person's calendar."""
+        return self.locale.calendar

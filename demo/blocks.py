@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from demo.items import DATE_FIELD, Item, Items, is_done, item_day, title
+from demo.dates import DATE_FIELD
+from demo.items import Item, Items, is_done, item_day, title
 
 Block = dict[str, Any]
 Row = list[str | int | None]

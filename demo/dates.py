@@ -1,11 +1,14 @@
-"""Finds days and spans of days in a sentence. All days are UTC days, as in the prompts."""
+"""Finds days and spans of days in a sentence. Days, weeks and months are those of the person's calendar."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from math import isfinite
+from datetime import date, timedelta
+from typing import Any
+
+from person import UTC_CALENDAR, Calendar
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _DAY = re.compile(
@@ -18,6 +21,8 @@ _DAY = re.compile(
 _NEXT_DAYS = re.compile(r"\bnext (\d{1,3}) days\b", re.IGNORECASE)
 _NUMBERS = {"a": 1, "one": 1, "two": 2, "three": 3}
 _UNIT_DAYS = {"day": 1, "week": 7, "month": 30}
+DATE_FIELD: Mapping[str, str] = {"task": "dueDate", "checkpoint": "date", "note": "createdAt"}
+"""The field of each entity that holds its day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,29 +37,28 @@ class Span:
         return day is not None and (self.first is None or day >= self.first) and day < self.end
 
 
-def find_day(text: str, today: date) -> tuple[date, str] | None:
+def find_day(text: str, today: date, calendar: Calendar = UTC_CALENDAR) -> tuple[date, str] | None:
     """The last day named in `text`, and the words that name it (with "by", "due", ...); None if there is none."""
     found = None
     for match in _DAY.finditer(text):
-        if (day := _day(match, today)) is not None:
+        if (day := _day(match, today, calendar)) is not None:
             found = day, match[0]
     return found
 
 
-def find_span(text: str, today: date) -> Span | None:
+def find_span(text: str, today: date, calendar: Calendar = UTC_CALENDAR) -> Span | None:
     """The span of days that `text` asks about, or None."""
     lowered = text.lower()
-    monday = today - timedelta(days=today.weekday())
+    week = calendar.week_of(today)
     if match := _NEXT_DAYS.search(lowered):
         return Span(f"the next {match[1]} days", today, today + timedelta(days=int(match[1])))
-    month = today.replace(day=1)
     spans = (
         (("overdue", "late", "past due"), Span("overdue", None, today)),
         (("today", "tonight", "right now", "should i do"), Span("today", today, today + timedelta(days=1))),
         (("tomorrow",), Span("tomorrow", today + timedelta(days=1), today + timedelta(days=2))),
-        (("next week",), Span("next week", monday + timedelta(days=7), monday + timedelta(days=14))),
-        (("week",), Span("this week", monday, monday + timedelta(days=7))),
-        (("month",), Span("this month", month, (month + timedelta(days=32)).replace(day=1))),
+        (("next week",), Span("next week", week + timedelta(days=7), week + timedelta(days=14))),
+        (("week",), Span("this week", week, week + timedelta(days=7))),
+        (("month",), Span("this month", calendar.month_of(today), calendar.next_month(today))),
     )
     for phrases, span in spans:
         if any(re.search(rf"\b{phrase}\b", lowered) for phrase in phrases):
@@ -62,34 +66,30 @@ def find_span(text: str, today: date) -> Span | None:
     return None
 
 
+def with_days(data: Any, calendar: Calendar) -> Any:
+    """A tool's result with the dates of its items as days (`2026-03-09`): the local days of instants."""
+    if not isinstance(data, Mapping):
+        return data
+    items = data.get("items")
+    if isinstance(items, list):
+        return {**data, "items": [_item_with_days(item, calendar) for item in items]}
+    return _item_with_days(data, calendar)
+
+
 def day_of(value: object) -> date | None:
-    """The UTC day of epoch milliseconds or of an ISO 8601 string; None for anything else."""
-    moment = moment_ms(value)
-    return None if moment is None else datetime.fromtimestamp(moment / 1000, UTC).date()
+    """The day that `with_days` wrote; None for anything else."""
+    when = UTC_CALENDAR.read(value) if isinstance(value, str) else None
+    return when if isinstance(when, date) else None
 
 
-def moment_ms(value: object) -> int | None:
-    """Epoch milliseconds of a number or an ISO 8601 string; None outside the years 1970 to 9999."""
-    if isinstance(value, str):
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            return None
-        try:
-            value = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000
-        except (OverflowError, ValueError):
-            return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-        return None
-    return int(value) if 0 <= value < 253_402_300_800_000 else None
+def _item_with_days(item: Any, calendar: Calendar) -> Any:
+    if not isinstance(item, Mapping):
+        return item
+    dates = {name: when for name in DATE_FIELD.values() if (when := calendar.read(item.get(name))) is not None}
+    return {**item, **{name: calendar.day_of(when).isoformat() for name, when in dates.items()}}
 
 
-def midnight_ms(day: date) -> int:
-    """The start of `day` in epoch milliseconds."""
-    return int(datetime.combine(day, time(), UTC).timestamp() * 1000)
-
-
-def _day(match: re.Match[str], today: date) -> date | None:
+def _day(match: re.Match[str], today: date, calendar: Calendar) -> date | None:
     if match["iso"]:
         try:
             return date.fromisoformat(match["iso"])
@@ -98,14 +98,14 @@ def _day(match: re.Match[str], today: date) -> date | None:
     if match["tomorrow"]:
         return today + timedelta(days=1)
     if match["next_week"]:
-        return today + timedelta(days=7 - today.weekday())
+        return calendar.week_of(today) + timedelta(days=7)
     if match["count"]:
         count = _NUMBERS.get(match["count"].lower()) or int(match["count"])
         return today + timedelta(days=count * _UNIT_DAYS[match["unit"].lower()])
     if match["end"]:
         if match["end"].lower() == "week":
-            return today + timedelta(days=6 - today.weekday())
-        return (today.replace(day=1) + timedelta(days=32)).replace(day=1) - timedelta(days=1)
+            return calendar.week_of(today) + timedelta(days=6)
+        return calendar.next_month(today) - timedelta(days=1)
     if match["weekday"]:
         return today + timedelta(days=(_WEEKDAYS.index(match["weekday"].lower()) - today.weekday() - 1) % 7 + 1)
     return today

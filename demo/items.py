@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from demo.dates import day_of
+from demo.dates import DATE_FIELD, day_of
 from demo.request import ToolResult
 
 Item = Mapping[str, Any]
-DATE_FIELD = {"task": "dueDate", "checkpoint": "date", "note": "createdAt"}
 _PRIORITIES = {"urgent": 0, "high": 1, "medium": 2, "low": 3}
 
 

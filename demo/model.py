@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from demo.answer import compose
 from demo.items import gather
@@ -28,8 +27,8 @@ def respond(request: DemoRequest, *, now_ms: int) -> Reply:
         answer = constrained_answer(request.schema, (request.question, *request.earlier))
         return Reply(text=json.dumps(answer, ensure_ascii=False))
     moment = request.now_ms if request.now_ms is not None else now_ms
-    today = datetime.fromtimestamp(moment / 1000, UTC).date()
-    wish = read_wish(request.question, today)
+    today = request.calendar.day_of(moment)
+    wish = read_wish(request.question, today, request.calendar)
     items = gather(request.results)
     if calls := next_calls(wish, request, items):
         return Reply(calls=calls)

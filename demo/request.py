@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from demo.dates import with_days
+from person import WEEKDAYS, Calendar, zone_named
 
 # In the year 5138: dates some decades after it can still be computed.
 _LATEST_MS: Final = 100_000_000_000_000
@@ -33,7 +36,8 @@ class DemoRequest:
 
     `wants_blocks` is whether the answer is a JSON array of Tessera's blocks; `open_item` is the entity and the data of
     the item that a popup was opened on. `repair` has the types of the blocks that are asked for again, None for a type
-    that is not known; `question` is then the message that the answer with these blocks was for.
+    that is not known; `question` is then the message that the answer with these blocks was for. `calendar` is the
+    person's; the dates in `results` and `open_item` are its days.
     """
 
     model: str
@@ -46,6 +50,7 @@ class DemoRequest:
     open_item: tuple[str, Mapping[str, Any]] | None
     repair: tuple[str | None, ...]
     now_ms: int | None
+    calendar: Calendar
     stream: bool
     include_usage: bool
     max_tokens: int | None
@@ -88,12 +93,24 @@ class _StreamOptions(_Model):
     include_usage: bool = False
 
 
+def _known_zone(name: str) -> str:
+    return zone_named(name).key
+
+
+def _known_weekday(name: str) -> str:
+    if name not in WEEKDAYS:
+        raise ValueError("not an English weekday in lower case")
+    return name
+
+
 class _Metadata(_Model):
     """What Tessera says about a call; `agents.call_metadata` writes it. Other clients send none of it."""
 
     call: Literal["answer", "repair", "route"] = Field("answer", alias="tessera_call")
     mode: Literal["home", "popup"] = Field("popup", alias="tessera_mode")
     now_ms: int | None = Field(None, alias="tessera_now_ms", ge=0, le=_LATEST_MS)
+    time_zone: Annotated[str, AfterValidator(_known_zone)] = Field("UTC", alias="tessera_time_zone")
+    week_start: Annotated[str, AfterValidator(_known_weekday)] = Field("monday", alias="tessera_week_start")
     open: Literal["task", "project", "note", "checkpoint"] | None = Field(None, alias="tessera_open")
     blocks: str = Field("", alias="tessera_blocks")
 
@@ -120,6 +137,7 @@ def parse_request(source: str | bytes) -> DemoRequest:
         place = ".".join(str(part) for part in fault["loc"]) or "body"
         raise InvalidRequestError(f"{place}: {fault['msg']}") from None
     metadata = body.metadata or _Metadata()
+    calendar = Calendar(zone_named(metadata.time_zone), WEEKDAYS.index(metadata.week_start))
     questions = [number for number, message in enumerate(body.messages) if message.role == "user"]
     repair: tuple[str | None, ...] = ()
     if metadata.call == "repair" and len(questions) > 1:
@@ -133,12 +151,13 @@ def parse_request(source: str | bytes) -> DemoRequest:
         question=body.messages[asked].text if asked >= 0 else "",
         earlier=tuple(m.text for m in reversed(body.messages[: max(asked, 0)]) if m.role == "user"),
         tools={tool.function.name: tool.function.parameters or {} for tool in usable},
-        results=tuple(_results(body.messages[asked + 1 :])),
+        results=tuple(_results(body.messages[asked + 1 :], calendar)),
         schema=_schema(body.response_format),
         wants_blocks=metadata.mode == "home",
-        open_item=_open_item(system, metadata.open),
+        open_item=_open_item(system, metadata.open, calendar),
         repair=repair,
         now_ms=metadata.now_ms,
+        calendar=calendar,
         stream=body.stream,
         include_usage=body.stream_options is not None and body.stream_options.include_usage,
         max_tokens=body.max_completion_tokens or body.max_tokens,
@@ -146,7 +165,7 @@ def parse_request(source: str | bytes) -> DemoRequest:
     )
 
 
-def _results(messages: Sequence[_Message]) -> list[ToolResult]:
+def _results(messages: Sequence[_Message], calendar: Calendar) -> list[ToolResult]:
     calls = {call.id: call.function for message in messages for call in message.tool_calls or ()}
     results = []
     for message in messages:
@@ -154,7 +173,8 @@ def _results(messages: Sequence[_Message]) -> list[ToolResult]:
         if function is not None:
             arguments = _json(function.arguments)
             data, error = _outcome(_json(message.text))
-            results.append(ToolResult(function.name, arguments if isinstance(arguments, dict) else {}, data, error))
+            known = arguments if isinstance(arguments, dict) else {}
+            results.append(ToolResult(function.name, known, with_days(data, calendar), error))
     return results
 
 
@@ -175,12 +195,12 @@ def _schema(response_format: dict[str, Any] | None) -> Mapping[str, Any] | None:
     return schema if isinstance(schema, dict) else None
 
 
-def _open_item(system: str, entity: str | None) -> tuple[str, Mapping[str, Any]] | None:
+def _open_item(system: str, entity: str | None, calendar: Calendar) -> tuple[str, Mapping[str, Any]] | None:
     """The item in the prompt's fence that is named after its entity; nothing inside a fence can close it."""
     if entity is None:
         return None
     item = _json(system.partition(f'<data name="{entity}">\n')[2].partition("\n</data>")[0])
-    return (entity, item) if isinstance(item, dict) else None
+    return (entity, with_days(item, calendar)) if isinstance(item, dict) else None
 
 
 def _json(text: str) -> Any:

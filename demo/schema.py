@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from demo.dates import midnight_ms
 from demo.wish import ENTITY_WORDS
+from person import UTC_CALENDAR
 
 # Property names, in lower case and without separators, and the fact that each one takes.
 _FACTS: Mapping[str, str] = {
@@ -119,7 +119,7 @@ def _fitting(declared: Mapping[str, Any], fact: Any) -> Any:
     kind = declared.get("type")
     if isinstance(fact, date):
         if kind in {"integer", "number"}:
-            return midnight_ms(fact)
+            return UTC_CALENDAR.start_of(fact)
         return fact.isoformat() if kind in {None, "string"} else None
     options = declared.get("enum")
     if isinstance(options, list):

@@ -9,6 +9,7 @@ from datetime import date
 from typing import Literal
 
 from demo.dates import Span, find_day, find_span
+from person import UTC_CALENDAR, Calendar
 
 Verb = Literal["list", "create", "complete", "reopen", "delete", "change", "help"]
 
@@ -112,13 +113,13 @@ class Wish:
         return self.verb == "list" and not any((*said, self.table, self.timeline, self.overview))
 
 
-def read_wish(message: str, today: date) -> Wish:
+def read_wish(message: str, today: date, calendar: Calendar = UTC_CALENDAR) -> Wish:
     """Read any `message`. If no verb matches, it is read as a wish to list."""
     text = " ".join(message.split())
     lowered = text.lower()
     verb = next((verb for verb, pattern in _VERBS if re.search(pattern, text, re.IGNORECASE)), _LIST)
     nouns = [entity for match in _NOUN.finditer(text) for entity, word in match.groupdict().items() if word]
-    found = find_day(text, today)
+    found = find_day(text, today, calendar)
     name = "" if verb in {"list", "help"} else _name(verb, text, found[1] if found else None)
     project = next((match[1].strip() for pattern in _PROJECTS if (match := pattern.search(text))), None)
     chart = _CHART.search(text)
@@ -130,7 +131,7 @@ def read_wish(message: str, today: date) -> Wish:
         day=found[0] if found else None,
         priority=_priority(lowered),
         project=project,
-        span=find_span(text, today),
+        span=find_span(text, today, calendar),
         search=_search(text) if verb == "list" else None,
         status=_status(lowered),
         chart=(chart[1] or "bar").lower() if chart else None,

@@ -70,12 +70,14 @@ class MemoryMiddleware:
         recalled: Sequence[str] = (),
         at: datetime | None = None,
         complete: bool = True,
+        time_zone: str | None = None,
     ) -> bool:
         """Commit an exchange. It is enriched in the background.
 
         `recalled`: the texts recalled for the answer (`Recalled.texts`), so that they are not learned again. `at`: when
-        the person said it; None: now. `complete`: the model finished the response. Returns False, and stores
-        nothing, if this request is stored already, or if memory was erased after `at`.
+        the person said it; None: now. `complete`: the model finished the response. `time_zone`: where the
+        person said it, an IANA name; None: that of their preferences. Returns False, and stores nothing, if this
+        request is stored already, or if memory was erased after `at`.
         """
         stored = await self._episodic.store(
             user_id,
@@ -85,6 +87,7 @@ class MemoryMiddleware:
                 None if agent is None else well_formed(agent),
                 [well_formed(text) for text in recalled],
                 complete,
+                time_zone,
             ),
             conversation_id=None if conversation_id is None else well_formed(conversation_id),
             request_id=request_id or uuid4(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -66,8 +67,9 @@ def compose(
     relay: Relay | None,
     orders: WorkerOrders | None,
     exporter: OtlpExporter | None,
+    clock: Callable[[], float] = time.time,
 ) -> Parts:
-    """Make the parts. Opens nothing."""
+    """Make the parts. Opens nothing. `clock` returns the seconds since the epoch that answers call "now"."""
     metrics.watch_pool(database.pool.stats)
     metrics.watch_outboxes(lambda: sum(link.queued_bytes for link in registry.all()))
     memory_service = MemoryService(
@@ -110,7 +112,7 @@ def compose(
             # Not shorter than the answer is kept: a known id must never run again.
             remembered_s=max(settings.answer_keep_s, _REMEMBERED_S),
         ),
-        wall_clock=time.time,
+        wall_clock=clock,
         spending=spending,
         memory=memory_service,
         claims=kept,

@@ -5,6 +5,7 @@ Nothing here decides anything about a request.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -45,9 +46,12 @@ async def serve(
     *,
     stop: trio.Event,
     orders: WorkerOrders | None = None,
+    clock: Callable[[], float] = time.time,
     task_status: trio.TaskStatus[Running] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Run the server until `stop` is set, then drain and return. With `orders`: run as one of several workers.
+
+    `clock` returns the seconds since the epoch that answers call "now".
 
     Raises `OSError` when an address can't be bound or the database can't be reached, `SettingsError`
     when the kept master key can't be used or is gone, and `KEY_FAULTS` when the users' keys don't open
@@ -101,6 +105,7 @@ async def serve(
                 relay,
                 orders,
                 exporter,
+                clock,
             )
             origins = AllowedOrigins(settings.allowed_origins)
             await nursery.start(parts.sessions.run)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 from uuid import UUID
 
+from person import StatedLocale
 from streaming.chat import Message
 from streaming.wire import (
     AnswerFrame,
@@ -40,7 +41,8 @@ class ChatInput:
     """A validated request. `history` is oldest first. `scope` is set if and only if `mode` is popup.
 
     `device_id` names the device whose tools the agents may call; None means the user's latest connected one.
-    The episode is stored under `conversation_id`. `block_open`: the client wants `block_open` frames.
+    The episode is stored under `conversation_id`. `block_open`: the client wants `block_open` frames. `locales`: what
+    the request and its device say about the person's locale, the most important first.
     """
 
     request_id: UUID
@@ -52,12 +54,20 @@ class ChatInput:
     conversation_id: str | None = None
     device_id: UUID | None = None
     block_open: bool = False
+    locales: tuple[StatedLocale, ...] = ()
 
 
 def chat_input(
-    frame: WsHomeRequest | WsPopupRequest, request_id: UUID, user_id: UUID, device_id: UUID, *, block_open: bool
+    frame: WsHomeRequest | WsPopupRequest,
+    request_id: UUID,
+    user_id: UUID,
+    device_id: UUID,
+    *,
+    block_open: bool,
+    locale: StatedLocale | None = None,
 ) -> ChatInput:
-    """`frame` as a request with `request_id`. The device that sent it serves the tools."""
+    """`frame` as a request with `request_id`. The device that sent it serves the tools and says its `locale`."""
+    locales = () if locale is None else (locale,)
     match frame:
         case WsHomeRequest():
             return ChatInput(
@@ -69,6 +79,7 @@ def chat_input(
                 conversation_id=frame.session_id,
                 device_id=device_id,
                 block_open=block_open,
+                locales=locales,
             )
         case WsPopupRequest():
             return ChatInput(
@@ -78,6 +89,7 @@ def chat_input(
                 mode="popup",
                 scope=frame.scope,
                 device_id=device_id,
+                locales=locales,
             )
 
 

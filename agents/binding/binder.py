@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from agents.binding.chart import chart_data
@@ -10,14 +11,19 @@ from agents.binding.timeline import timeline_data
 from agents.binding.unbindable import Unbindable
 from agents.tool_results import ToolResults
 from parser.blocks import BindReason, BoundBlock, BoundChartBlock, BoundTableBlock, BoundTimelineBlock
+from person import UTC_CALENDAR, Calendar
 from streaming.answer import Unbound
 
 
 class Binder:
-    """Computes the blocks of one request from the tool results that are there when a block is complete."""
+    """Computes the blocks of one request from the tool results that are there when a block is complete.
 
-    def __init__(self, results: ToolResults) -> None:
+    `calendar` returns the person's calendar. It is asked for each block, because memory may state the zone later.
+    """
+
+    def __init__(self, results: ToolResults, calendar: Callable[[], Calendar] = lambda: UTC_CALENDAR) -> None:
         self._results = results
+        self._calendar = calendar
 
     def bind(self, block: BoundBlock) -> dict[str, Any] | Unbound:
         """The `data` of the block's frame, or the reason why it cannot be computed."""
@@ -25,14 +31,15 @@ class Binder:
         items = self._results.resolve(entity)
         if not items:
             return Unbound(BindReason.NOT_FETCHED.value, f"No tool of this conversation returned a {entity}.")
+        calendar = self._calendar()
         try:
             match block:
                 case BoundChartBlock():
-                    return chart_data(block, items, self._project_names())
+                    return chart_data(block, items, self._project_names(), calendar)
                 case BoundTableBlock():
-                    return table_data(block, items, self._project_names())
+                    return table_data(block, items, self._project_names(), calendar)
                 case BoundTimelineBlock():
-                    return timeline_data(block, items)
+                    return timeline_data(block, items, calendar)
         except Unbindable as fault:
             return Unbound(fault.reason.value, fault.detail)
 

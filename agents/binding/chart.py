@@ -10,6 +10,7 @@ from agents.binding.groups import Group, aggregate, grouped, partition, value_na
 from agents.binding.unbindable import Unbindable
 from agents.binding.values import Item, require_field
 from parser.blocks import BindReason, BoundChartBlock, ChartFrom, ChartType
+from person import Calendar
 
 COLORS = 5
 MAX_SERIES = 12
@@ -20,16 +21,18 @@ _NOT_IN_A_KEY = re.compile(r"[^a-z0-9]+")
 _SLICED = {ChartType.PIE, ChartType.RADIAL}
 
 
-def chart_data(block: BoundChartBlock, items: Sequence[Item], project_names: Mapping[str, str]) -> dict[str, Any]:
+def chart_data(
+    block: BoundChartBlock, items: Sequence[Item], project_names: Mapping[str, str], calendar: Calendar
+) -> dict[str, Any]:
     """The `data` of a chart's `stream_block` frame. Raises `Unbindable`."""
     source = block.source
     if source.split_by is not None:
         require_field(source.entity, source.split_by, items)
-    groups = grouped(source, items, project_names)
+    groups = grouped(source, items, project_names, calendar)
     if source.split_by is None:
         points, config = _one_series(source, groups)
     else:
-        points, config = _split(source, source.split_by, groups, project_names)
+        points, config = _split(source, source.split_by, groups, project_names, calendar)
     if not config:
         raise Unbindable(BindReason.NO_DATA, f"No {source.entity} that matches has a {source.field}.")
     if block.chartType in _SLICED:
@@ -50,10 +53,14 @@ def _one_series(source: ChartFrom, groups: Sequence[Group]) -> tuple[list[dict[s
 
 
 def _split(
-    source: ChartFrom, split_by: str, groups: Sequence[Group], project_names: Mapping[str, str]
+    source: ChartFrom,
+    split_by: str,
+    groups: Sequence[Group],
+    project_names: Mapping[str, str],
+    calendar: Calendar,
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     everything = [item for group in groups for item in group.items]
-    series = partition(source.entity, split_by, None, everything, project_names)
+    series = partition(source.entity, split_by, None, everything, project_names, calendar)
     if len(series) > MAX_SERIES:
         raise Unbindable(BindReason.TOO_MANY_GROUPS, f"The field {split_by} makes more than {MAX_SERIES} series.")
     keys = _keys(series)

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agents.binding.table import shown_columns
-from agents.dates import item_ms
 from agents.tools import ENTITIES
 from parser.blocks import BoundBlock, BoundChartBlock, BoundTableBlock, Condition
+from person import UTC_CALENDAR, Calendar
 from streaming.wire import Entity
 
 MAX_LISTED = 500
@@ -18,19 +18,20 @@ _STATUS = "status"
 _PROJECT = "projectId"
 
 
-def device_lists(block: BoundBlock) -> list[dict[str, Any]]:
+def device_lists(block: BoundBlock, calendar: Calendar = UTC_CALENDAR) -> list[dict[str, Any]]:
     """The `args` of the device's list calls that return every item which can match the block.
 
     The device filters by one value or by a range of dates; several statuses take one call each. Everything else is
     done by the server afterwards, so it is only pushed down where both give the same items: the limit too, if the whole
-    filter was pushed down and the block does not sort or group.
+    filter was pushed down and the block does not sort or group. A device may return more than a range of dates asks for
+    (`DayForms.write_filter`), so a limit is not pushed down with one.
     """
     source = block.source
     pushed: dict[str, Any] = {}
     statuses: list[str] = []
     whole = True
     for name, condition in (source.filter or {}).items():
-        wanted = _pushed(source.entity, name, condition)
+        wanted = _pushed(source.entity, name, condition, calendar)
         if wanted is None:
             whole = False
         elif isinstance(wanted, list):
@@ -38,7 +39,8 @@ def device_lists(block: BoundBlock) -> list[dict[str, Any]]:
         else:
             pushed[name] = wanted
     limit = MAX_LISTED
-    if whole and not statuses and _takes_first_rows(block):
+    ranged = any(isinstance(wanted, dict) for wanted in pushed.values())
+    if whole and not statuses and not ranged and _takes_first_rows(block):
         limit = source.limit or MAX_LISTED
     if statuses:
         return [{"limit": limit, "filter": {_STATUS: status, **pushed}} for status in statuses]
@@ -67,14 +69,17 @@ def _takes_first_rows(block: BoundBlock) -> bool:
     return isinstance(block, BoundTableBlock) and block.source.group_by is None and block.source.sort is None
 
 
-def _pushed(entity: Entity, name: str, condition: Any) -> Any:
+def _pushed(entity: Entity, name: str, condition: Any, calendar: Calendar) -> Any:
     """The device's form of one condition; a list of values for several statuses; None if the device cannot test it."""
     ranges, values = _fields(entity)
     if isinstance(condition, Condition):
         given = condition.model_fields_set
         if name not in ranges or "unlike" in given:
             return None
-        ends = {end: moment for end in ("after", "before") if (moment := item_ms(getattr(condition, end))) is not None}
+        dates = {end: calendar.read(getattr(condition, end)) for end in ("after", "before")}
+        ends = {
+            end: when if isinstance(when, int) else when.isoformat() for end, when in dates.items() if when is not None
+        }
         return ends if len(ends) == len(given) else None
     if name not in values:
         return None

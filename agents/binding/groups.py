@@ -12,16 +12,16 @@ from agents.binding.unbindable import Unbindable
 from agents.binding.values import (
     PLURAL_LABELS,
     Item,
-    bucket,
     field_label,
     is_date_field,
     not_a_value,
     require_field,
-    required_moment,
+    required_date,
     required_number,
     value_label,
 )
 from parser.blocks import Aggregate, BindReason, Grouping, Interval
+from person import Calendar
 
 Number = int | float
 MAX_GROUPS = 500
@@ -40,25 +40,32 @@ class Group:
     value: Number | None
 
 
-def grouped(source: Grouping, items: Sequence[Item], project_names: Mapping[str, str]) -> list[Group]:
+def grouped(
+    source: Grouping, items: Sequence[Item], project_names: Mapping[str, str], calendar: Calendar
+) -> list[Group]:
     """The groups of the matching items, sorted and limited by `source`. Raises `Unbindable`."""
     entity = source.entity
     for field in (source.field, source.group_by):
         if field is not None:
             require_field(entity, field, items)
-    chosen = matching(entity, items, source.filter)
+    chosen = matching(entity, items, source.filter, calendar)
     if not chosen:
         raise Unbindable(BindReason.NO_DATA, f"No {entity} that a tool returned matches.")
     if source.group_by is None:
         parts: Mapping[str, Sequence[Item]] = {PLURAL_LABELS[entity]: chosen}
     else:
-        parts = partition(entity, source.group_by, source.interval, chosen, project_names)
+        parts = partition(entity, source.group_by, source.interval, chosen, project_names, calendar)
     groups = [Group(label, own, aggregate(source, own)) for label, own in parts.items()]
     return _limited(source, groups)
 
 
 def partition(
-    entity: str, field: str, interval: Interval | None, items: Sequence[Item], project_names: Mapping[str, str]
+    entity: str,
+    field: str,
+    interval: Interval | None,
+    items: Sequence[Item],
+    project_names: Mapping[str, str],
+    calendar: Calendar,
 ) -> dict[str, list[Item]]:
     """`items` grouped by `field`, by label. Different values with one label get numbers (`Web`, `Web (2)`).
 
@@ -77,9 +84,10 @@ def partition(
         elif isinstance(value, list | dict):
             raise not_a_value(field)
         elif dated:
-            parts.setdefault(bucket(required_moment(entity, field, value), interval or "day"), []).append(item)
+            when = required_date(entity, field, value, calendar)
+            parts.setdefault(calendar.period(when, interval or "day"), []).append(item)
         else:
-            parts.setdefault(comparable(field, value), []).append(item)
+            parts.setdefault(comparable(field, value, calendar), []).append(item)
     if len(parts) + bool(empty) > MAX_GROUPS:
         raise Unbindable(BindReason.TOO_MANY_GROUPS, f"The field {field} makes more than {MAX_GROUPS} groups.")
     named: dict[str, list[Item]] = {}
@@ -165,9 +173,9 @@ def _known_place(value: Any) -> int:
     return _KNOWN_ORDER.index(value) if value in _KNOWN_ORDER else len(_KNOWN_ORDER)
 
 
-def rows_of(source: Grouping, items: Sequence[Item]) -> list[Item]:
+def rows_of(source: Grouping, items: Sequence[Item], calendar: Calendar) -> list[Item]:
     """The matching items, one per row, sorted and limited by `source`. Raises `Unbindable`."""
-    chosen = matching(source.entity, items, source.filter)
+    chosen = matching(source.entity, items, source.filter, calendar)
     if not chosen:
         raise Unbindable(BindReason.NO_DATA, f"No {source.entity} that a tool returned matches.")
-    return in_order(source.entity, chosen, source.sort, source.order)[: source.limit or MAX_ROWS]
+    return in_order(source.entity, chosen, source.sort, source.order, calendar)[: source.limit or MAX_ROWS]

@@ -8,6 +8,7 @@ from typing import Any
 from agents.binding.groups import grouped, rows_of, value_name
 from agents.binding.values import NAME_FIELD, Item, cell, field_label, require_field
 from parser.blocks import BoundTableBlock, TableFrom
+from person import Calendar
 
 _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "task": ("title", "status", "priority", "dueDate", "projectId"),
@@ -17,17 +18,22 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def table_data(block: BoundTableBlock, items: Sequence[Item], project_names: Mapping[str, str]) -> dict[str, Any]:
+def table_data(
+    block: BoundTableBlock, items: Sequence[Item], project_names: Mapping[str, str], calendar: Calendar
+) -> dict[str, Any]:
     """The `data` of a table's `stream_block` frame. Raises `Unbindable`."""
     source = block.source
     if source.group_by is not None:
-        groups = grouped(source, items, project_names)
+        groups = grouped(source, items, project_names, calendar)
         headers = [field_label(source.group_by), value_name(source)]
         return {"headers": headers, "rows": [[group.label, group.value] for group in groups]}
     columns = shown_columns(source)
     for column in columns:
         require_field(source.entity, column, items)
-    rows = [[cell(column, item.get(column), project_names) for column in columns] for item in rows_of(source, items)]
+    rows = [
+        [cell(column, item.get(column), project_names, calendar) for column in columns]
+        for item in rows_of(source, items, calendar)
+    ]
     return {"headers": [_header(source.entity, column) for column in columns], "rows": rows}
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta
 from math import isfinite
 from typing import Any
 
 from agents.binding.unbindable import Unbindable
-from agents.dates import DATE_FIELDS, iso_utc, item_ms
-from parser.blocks import BindReason, Interval
+from agents.dates import DATE_FIELDS
+from parser.blocks import BindReason
+from person import Calendar, When
 
 Item = Mapping[str, Any]
 
@@ -49,12 +49,12 @@ def require_field(entity: str, name: str, items: Iterable[Item]) -> None:
     raise Unbindable(BindReason.UNKNOWN_FIELD, f"No {entity} has the field {name}; the fields are {known}.")
 
 
-def required_moment(entity: str, field: str, value: object) -> int:
-    """As `item_ms`. Raises `Unbindable` if `value` is not a date."""
-    moment = item_ms(value)
-    if moment is None:
+def required_date(entity: str, field: str, value: object, calendar: Calendar) -> When:
+    """As `Calendar.read`. Raises `Unbindable` if `value` is not a date."""
+    when = calendar.read(value)
+    if when is None:
         raise Unbindable(BindReason.NOT_A_DATE, f"The field {field} of a {entity} has a value that is not a date.")
-    return moment
+    return when
 
 
 def required_number(entity: str, field: str, value: object) -> int | float:
@@ -68,19 +68,6 @@ def required_number(entity: str, field: str, value: object) -> int | float:
     raise Unbindable(
         BindReason.NOT_A_NUMBER, f"The field {field} of a {entity} has a value that is not a finite number."
     )
-
-
-def bucket(moment: int, interval: Interval) -> str:
-    """The UTC day (`2026-03-09`), ISO week (`2026-W11`) or month (`2026-03`) that a moment falls in."""
-    day = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=moment)).date()
-    match interval:
-        case "day":
-            return date.isoformat(day)
-        case "week":
-            year, week, _ = day.isocalendar()
-            return f"{year:04}-W{week:02}"
-        case "month":
-            return f"{day.year:04}-{day.month:02}"
 
 
 def is_date_field(name: str) -> bool:
@@ -110,12 +97,14 @@ def value_label(field: str, value: object, project_names: Mapping[str, str]) -> 
     return str(value)
 
 
-def cell(field: str, value: object, project_names: Mapping[str, str]) -> str | int | float | bool | None:
-    """A field's value as a table's cell; dates in ISO 8601. Raises `Unbindable` for a list or an object."""
+def cell(
+    field: str, value: object, project_names: Mapping[str, str], calendar: Calendar
+) -> str | int | float | bool | None:
+    """A field's value as a table's cell: days and local times in ISO 8601. Raises `Unbindable` for a list or object."""
     if value is None or isinstance(value, bool):
         return value
-    if is_date_field(field) and (moment := item_ms(value)) is not None:
-        return iso_utc(moment) or str(value)
+    if is_date_field(field) and (when := calendar.read(value)) is not None:
+        return calendar.write(when)
     if isinstance(value, str):
         return value_label(field, value, project_names) if value else value
     if isinstance(value, int | float):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agents.dates import EpochMs
+from agents.dates import DateArgument
 from agents.tools.device_access import DeviceAccess
 from agents.tools.fields import ById, Identity
 from agents.tools.tool import Tool, ToolArgs
@@ -14,7 +14,7 @@ class RescheduleCheckpoint(ToolArgs):
     """A checkpoint and its new date."""
 
     id: Identity
-    date: EpochMs
+    date: DateArgument
 
 
 async def _approve(access: DeviceAccess, args: ById) -> Any:

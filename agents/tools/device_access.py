@@ -9,15 +9,17 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
+from agents.dates import DATE_FIELDS, is_within
 from agents.device import DeviceCall, Outcome
 from agents.tools.error import ToolError
 from agents.turn import Turn
+from person import Calendar
 from streaming.wire import MAX_ENTITY_ID_CHARS, Entity, MutationOp, WsMutationRecord
 
 PLURALS: dict[Entity, str] = {"task": "tasks", "project": "projects", "note": "notes", "checkpoint": "checkpoints"}
 
 Item = dict[str, Any]
-CheckEdit = Callable[[DeviceCall, Mapping[str, Any]], dict[str, Any]]
+CheckEdit = Callable[[DeviceCall, Mapping[str, Any], Calendar], dict[str, Any]]
 """Checks the arguments of a call as the person edited them. Raises a `ToolError` that names the field."""
 
 
@@ -35,20 +37,34 @@ class DeviceAccess:
         """When the request arrived, in epoch milliseconds."""
         return self._turn.now_ms
 
+    @property
+    def calendar(self) -> Calendar:
+        """The person's calendar."""
+        return self._turn.calendar
+
     async def list_items(self, entity: Entity, args: Mapping[str, Any]) -> Item:
         """`{"items": [...], "truncated"?: true}`; `args` are those of `docs/protocol.md`: `filter`, `text`, `limit`.
 
-        The result is `truncated` if the device cut the list, or if some items could not be kept for blocks.
+        The result is `truncated` if the device cut the list, or if some items could not be kept for blocks. Items that
+        are not in the filter's ranges of dates are dropped: a device may compare days in its own way, or not at all.
         """
         asked_at = self._turn.tool_results.mark()
         data = await self._answer(DeviceCall(f"list_{PLURALS[entity]}", args))
         items = data.get("items") if isinstance(data, Mapping) else None
         if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
             raise _malformed("a list of items")
-        kept = [dict(item) for item in items]
+        kept = [dict(item) for item in items if self._is_in_ranges(item, args.get("filter") or {})]
         all_kept = self._turn.tool_results.add(entity, kept, asked_at=asked_at)
         cut = data.get("truncated") is True or not all_kept
         return {"items": kept, "truncated": True} if cut else {"items": kept}
+
+    def _is_in_ranges(self, item: Item, conditions: Mapping[str, Any]) -> bool:
+        calendar = self.calendar
+        return all(
+            is_within(calendar.read(item.get(name)), bounds, calendar)
+            for name, bounds in conditions.items()
+            if name in DATE_FIELDS and isinstance(bounds, Mapping)
+        )
 
     async def get_item(self, entity: Entity, identity: str) -> Item:
         asked_at = self._turn.tool_results.mark()
@@ -91,7 +107,7 @@ class DeviceAccess:
         result = await self._turn.device.execute(call)
         if result.outcome is Outcome.EDITED and self._check_edit is not None:
             # The person approved the edited call, so no second approval. The device runs the checked arguments.
-            edited = self._check_edit(call, result.data)
+            edited = self._check_edit(call, result.data, self.calendar)
             result = await self._turn.device.execute(DeviceCall(call.tool, edited))
         if not result.ok:
             raise ToolError.of(result)

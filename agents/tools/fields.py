@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
-from agents.dates import EpochMs
+from agents.dates import DateArgument
 from agents.tools.error import ToolError
 from agents.tools.tool import ToolArgs
 
@@ -107,7 +107,7 @@ class TaskFields(ToolArgs):
     status: TaskStatus | None = None
     priority: TaskPriority | None = None
     assignee: Person | None = None
-    due_date: EpochMs | None = None
+    due_date: DateArgument | None = None
     project_id: Identity | None = None
 
 
@@ -121,8 +121,8 @@ class ListTasks(ListArgs):
     priority: TaskPriority | None = None
     assignee: Person | None = None
     project_id: Identity | None = None
-    due_before: EpochMs | None = None
-    due_after: EpochMs | None = None
+    due_before: DateArgument | None = None
+    due_after: DateArgument | None = None
 
 
 class CreateTask(TaskFields, CreateArgs):
@@ -174,8 +174,8 @@ class ListNotes(ListArgs):
     }
 
     project_id: Identity | None = None
-    created_before: EpochMs | None = None
-    created_after: EpochMs | None = None
+    created_before: DateArgument | None = None
+    created_after: DateArgument | None = None
 
 
 class CreateNote(NoteFields, CreateArgs):
@@ -192,7 +192,7 @@ class UpdateNote(NoteFields, UpdateArgs):
 
 class CheckpointFields(ToolArgs):
     title: Title | None = None
-    date: EpochMs | None = None
+    date: DateArgument | None = None
     project_id: Identity | None = None
     is_approved: bool | None = None
 
@@ -202,8 +202,8 @@ class ListCheckpoints(ListArgs):
 
     project_id: Identity | None = None
     is_approved: bool | None = None
-    date_before: EpochMs | None = None
-    date_after: EpochMs | None = None
+    date_before: DateArgument | None = None
+    date_after: DateArgument | None = None
 
 
 class CreateCheckpoint(CreateArgs):
@@ -211,7 +211,7 @@ class CreateCheckpoint(CreateArgs):
     FIXED: ClassVar[Mapping[str, Any]] = {"isAiSuggested": True, "isApproved": False}
 
     title: Title
-    date: EpochMs
+    date: DateArgument
     project_id: Identity | None = None
 
 

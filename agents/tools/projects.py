@@ -8,11 +8,12 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from agents.dates import item_ms, with_iso_dates
+from agents.dates import with_iso_dates
 from agents.tools.concurrent_calls import call_all
 from agents.tools.device_access import DeviceAccess, Item
 from agents.tools.fields import Identity
 from agents.tools.tool import Tool, ToolArgs
+from person import UTC_CALENDAR, Calendar
 
 _DONE = frozenset({"done", "completed"})
 _LISTED = 500
@@ -40,7 +41,7 @@ async def _progress(access: DeviceAccess, args: ProjectProgress) -> Any:
         lambda: access.list_items("checkpoint", wanted),
     )
     items = [
-        progress_of(project, _own(tasks, project), _own(checkpoints, project), access.now_ms)
+        progress_of(project, _own(tasks, project), _own(checkpoints, project), access.now_ms, access.calendar)
         for project in found["items"]
         if project.get("id") is not None
     ]
@@ -48,16 +49,31 @@ async def _progress(access: DeviceAccess, args: ProjectProgress) -> Any:
     return {"items": items, "truncated": True} if partial else {"items": items}
 
 
-def progress_of(project: Item, tasks: Sequence[Item], checkpoints: Sequence[Item], now_ms: int) -> dict[str, Any]:
-    """The project's tasks by status, the number overdue, the next task due, and the coming checkpoints."""
+def progress_of(
+    project: Item,
+    tasks: Sequence[Item],
+    checkpoints: Sequence[Item],
+    now_ms: int,
+    calendar: Calendar = UTC_CALENDAR,
+) -> dict[str, Any]:
+    """The project's tasks by status, the number overdue, the next task due, and the coming checkpoints.
+
+    A task is overdue from the person's next day on. A checkpoint is ahead until its day is over.
+    """
+    today = calendar.day_of(now_ms)
     open_tasks = [task for task in tasks if _status(task) not in _DONE]
     due = sorted(
-        ((moment, task) for task in open_tasks if (moment := item_ms(task.get("dueDate"))) is not None), key=_by_moment
+        ((when, task) for task in open_tasks if (when := calendar.read(task.get("dueDate"))) is not None),
+        key=lambda pair: calendar.start(pair[0]),
     )
-    coming = [task for moment, task in due if moment >= now_ms]
+    coming = [task for when, task in due if calendar.day_of(when) >= today]
     ahead = sorted(
-        ((moment, one) for one in checkpoints if (moment := item_ms(one.get("date"))) is not None and moment >= now_ms),
-        key=_by_moment,
+        (
+            (when, one)
+            for one in checkpoints
+            if (when := calendar.read(one.get("date"))) is not None and not calendar.is_before(when, now_ms)
+        ),
+        key=lambda pair: calendar.start(pair[0]),
     )
     summary: dict[str, Any] = {
         "id": project["id"],
@@ -71,9 +87,9 @@ def progress_of(project: Item, tasks: Sequence[Item], checkpoints: Sequence[Item
     if tasks:
         summary["donePercent"] = round(100 * summary["done"] / len(tasks))
     if coming:
-        summary["nextDue"] = with_iso_dates({key: coming[0].get(key) for key in ("id", "title", "dueDate")})
+        summary["nextDue"] = with_iso_dates({key: coming[0].get(key) for key in ("id", "title", "dueDate")}, calendar)
     summary["checkpointsAhead"] = [
-        with_iso_dates({key: one.get(key) for key in ("id", "title", "date", "isApproved")})
+        with_iso_dates({key: one.get(key) for key in ("id", "title", "date", "isApproved")}, calendar)
         for _, one in ahead[:_AHEAD]
     ]
     return summary
@@ -86,10 +102,6 @@ def _status(task: Item) -> str:
 
 def _own(listed: Mapping[str, Any], project: Item) -> list[Item]:
     return [item for item in listed["items"] if str(item.get("projectId")) == str(project["id"])]
-
-
-def _by_moment(pair: tuple[int, Item]) -> int:
-    return pair[0]
 
 
 PROJECT_TOOLS: tuple[Tool[Any], ...] = (

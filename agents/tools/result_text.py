@@ -1,4 +1,4 @@
-"""A tool's result as the model reads it: compact JSON of bounded length, with a readable copy of every date."""
+"""A tool's result as the model reads it: compact JSON of bounded length, with a readable copy of every instant."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any
 
 from agents.dates import with_iso_dates
 from agents.tools.error import ToolError
+from person import UTC_CALENDAR, Calendar
 
 _CUT = "... [cut]"
 
 
-def render_result(result: Any, max_chars: int) -> str:
+def render_result(result: Any, max_chars: int, calendar: Calendar = UTC_CALENDAR) -> str:
     """`result`, a tool's data or its `ToolError`, as at most about `max_chars` characters.
 
     A list that is too long loses whole items at its end, and a `note` says how many are shown. In other data the long
@@ -22,15 +23,15 @@ def render_result(result: Any, max_chars: int) -> str:
         message = _shorten(result.message, max_chars)
         return _dump({"error": {"code": result.code[:100], "message": message}})
     if isinstance(result, Mapping) and isinstance(items := result.get("items"), list):
-        return _render_items(items, max_chars, more=result.get("truncated") is True)
-    return _render_one(result, max_chars)
+        return _render_items(items, max_chars, calendar, more=result.get("truncated") is True)
+    return _render_one(result, max_chars, calendar)
 
 
-def _render_items(items: list[Any], max_chars: int, *, more: bool) -> str:
+def _render_items(items: list[Any], max_chars: int, calendar: Calendar, *, more: bool) -> str:
     shown: list[str] = []
     left = max_chars
     for item in items:
-        text = _render_one(item, max_chars // 2)
+        text = _render_one(item, max_chars // 2, calendar)
         if shown and len(text) + 1 > left:
             break
         shown.append(text)
@@ -44,8 +45,8 @@ def _render_items(items: list[Any], max_chars: int, *, more: bool) -> str:
     return "{" + ",".join(fields) + "}"
 
 
-def _render_one(item: Any, max_chars: int) -> str:
-    item = with_iso_dates(item)
+def _render_one(item: Any, max_chars: int, calendar: Calendar) -> str:
+    item = with_iso_dates(item, calendar)
     text = _dump(item)
     if len(text) <= max_chars:
         return text

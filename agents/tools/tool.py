@@ -12,8 +12,10 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from agents.dates import CALENDAR_KEY
 from agents.tools.device_access import DeviceAccess
 from agents.tools.error import ToolError
+from person import Calendar
 from streaming.chat import ToolSpec
 
 _NAMED_FAULTS = 5
@@ -61,11 +63,11 @@ class Tool(Generic[A]):
 
     async def invoke(self, access: DeviceAccess, arguments: str) -> Any:
         """Check `arguments`, the JSON text that the model wrote, and run the tool. Raises `ToolError`."""
-        return await self.run(access, self._parse(arguments))
+        return await self.run(access, self._parse(arguments, access.calendar))
 
-    def _parse(self, arguments: str) -> A:
+    def _parse(self, arguments: str, calendar: Calendar) -> A:
         try:
-            return self.args.model_validate_json(arguments.strip() or "{}")
+            return self.args.model_validate_json(arguments.strip() or "{}", context={CALENDAR_KEY: calendar})
         except ValidationError as error:
             raise ToolError("invalid_arguments", describe_faults(error)) from None
 

@@ -10,6 +10,7 @@ from memory.enrichment.episodes import Episode
 from memory.enrichment.novelty import worth_learning
 from memory.enrichment.preferences import stated_preferences
 from memory.tiers import Document, Exchange, summarise, useful_previous_turn
+from person import zone_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +31,17 @@ class Enriched:
 
 
 def enrich(episode: Episode, described: Description | None, zone: tzinfo) -> Enriched:
-    """What becomes of `episode`. `described` is a model's description; None: rules make it. `zone` dates the memory."""
+    """What becomes of `episode`. `described` is a model's description; None: rules make it.
+
+    `zone` dates the memory if the time zone of the episode was not stored.
+    """
     exchange = episode.exchange
     learned = worth_learning(exchange.message, exchange.response, exchange.recalled)
     document = None
     if learned is not None:
         document = Document(
             learned,
-            episode.at.astimezone(zone),
+            episode.at.astimezone(zone_named(exchange.time_zone) if exchange.time_zone is not None else zone),
             source="episode",
             source_id=episode.id,
             previous=useful_previous_turn(learned, episode.previous),

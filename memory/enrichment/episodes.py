@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
-from typing import Any, Final
+from datetime import datetime, tzinfo
+from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from memory.crypto import Unreadable
 from memory.enrichment.queue import EPISODES, Claim, Queue
@@ -15,10 +14,9 @@ from memory.keys import UserKey
 from memory.limits import MemoryLimits
 from memory.tiers import CoreMemory, EpisodicMemory, Exchange, previous_turns
 from memory.vault import Vault
+from person import remembered_locale, resolve_locale
 from sql.driver import Connection
 from sql.tenant import scoped
-
-TIME_ZONE_KEY: Final = "time_zone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +89,4 @@ class EpisodeQueue:
 
 def _zone(core: Sequence[tuple[UUID, str, Any]]) -> tzinfo:
     """The time zone in the person's preferences, if it is a known IANA name; UTC otherwise."""
-    for _, key, value in core:
-        if key == TIME_ZONE_KEY:
-            try:
-                return ZoneInfo(str(value))
-            except (ZoneInfoNotFoundError, ValueError, OSError):
-                break
-    return UTC
+    return resolve_locale(remembered_locale({key: value for _, key, value in core})).calendar.zone

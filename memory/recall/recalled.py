@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 from uuid import UUID
 
@@ -67,16 +67,28 @@ class Recalled:
     semantic: bool = False
     """Whether vectors were compared; if not, the search used words only."""
 
-    def prompt(self) -> dict[str, Any]:
-        """The data for a model's prompt: without ids and scores, and without empty tiers."""
+    def preferences(self) -> dict[str, Any]:
+        """The person's preferences, by name."""
+        return {key: value for _, key, value in self.core}
+
+    def prompt(self, zone: tzinfo | None = None) -> dict[str, Any]:
+        """The data for a model's prompt: without ids and scores, and without empty tiers. Times are in `zone`."""
         tiers: Mapping[str, Any] = {
-            "preferences": {key: value for _, key, value in self.core},
+            "preferences": self.preferences(),
             "memories": [
-                {"text": found.text} | ({"when": found.when.isoformat()} if found.when is not None else {})
+                {"text": found.text}
+                | (
+                    {"when": found.when.astimezone(zone or found.when.tzinfo).isoformat()}
+                    if found.when is not None
+                    else {}
+                )
                 for found in self.associative
             ],
             "earlier_conversations": [
-                {"summary": item.summary, "when": item.at.isoformat(timespec="minutes")}
+                {
+                    "summary": item.summary,
+                    "when": item.at.astimezone(zone or item.at.tzinfo).isoformat(timespec="minutes"),
+                }
                 | ({} if item.complete else {"note": "The answer was cut off, so it is incomplete."})
                 for item in self.episodic
             ],

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
+
+from person import UTC_CALENDAR, Calendar
 
 _MAX_FIELD_CHARS: Final = 4000
 _MAX_TEXT_CHARS: Final = 12_000
@@ -17,31 +18,35 @@ _FIRST_MS: Final = 10**11
 _LAST_MS: Final = 10**13
 
 
-def entity_text(entity: str, data: Mapping[str, Any]) -> str:
-    """The type, then one line per field: title first, dates written out, ids left out."""
+def entity_text(entity: str, data: Mapping[str, Any], calendar: Calendar = UTC_CALENDAR) -> str:
+    """The type, then one line per field: title first, dates written out as days of `calendar`, ids left out."""
     order = {name: number for number, name in enumerate(_NAMED_FIRST)}
     lines = []
     for name in sorted(data, key=lambda name: (order.get(name, len(order)), name)):
-        text = _value(name, data[name])
+        text = _value(name, data[name], calendar)
         if text and not _IDS.search(name):
             lines.append(f"{_words(name)}: {text}")
     return "\n".join([entity, *lines])[:_MAX_TEXT_CHARS]
 
 
-def _value(name: str, value: Any) -> str:
+def _value(name: str, value: Any, calendar: Calendar) -> str:
     match value:
         case None:
             return ""
         case bool():
             return "yes" if value else "no"
         case int() | float() if _TIME_FIELD.search(name) and _FIRST_MS <= value < _LAST_MS:
-            return f"{datetime.fromtimestamp(value / 1000, UTC):%A %d %B %Y}"
+            return f"{calendar.day_of(int(value)):%A %d %B %Y}"
+        case str() if _TIME_FIELD.search(name) and (when := calendar.read(value)) is not None:
+            return f"{calendar.day_of(when):%A %d %B %Y}"
         case str() | int() | float():
             return str(value)[:_MAX_FIELD_CHARS]
         case list():
-            return ", ".join(filter(None, (_value(name, item) for item in value)))[:_MAX_FIELD_CHARS]
+            return ", ".join(filter(None, (_value(name, item, calendar) for item in value)))[:_MAX_FIELD_CHARS]
         case dict():
-            return ", ".join(filter(None, (_value(str(key), item) for key, item in value.items())))[:_MAX_FIELD_CHARS]
+            return ", ".join(filter(None, (_value(str(key), item, calendar) for key, item in value.items())))[
+                :_MAX_FIELD_CHARS
+            ]
         case _:
             return ""
 

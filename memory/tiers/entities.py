@@ -18,6 +18,7 @@ from memory.text import entity_text
 from memory.tiers.associative import AssociativeMemory, Document, document_key
 from memory.tiers.tombstones import Tombstones
 from memory.vault import Vault
+from person import Calendar, zone_named
 from sql.driver import Connection, storable
 
 MAX_ID_CHARS: Final = 200
@@ -32,7 +33,7 @@ class EntityChange:
     """A change of an entity at the time `at`. `data` are the changed fields; None if it was deleted.
 
     A change with the `mutation_id` of an earlier one is the same change. `device_id` is the device that made it, for
-    the request `request_id` if there is one.
+    the request `request_id` if there is one. `time_zone` is the person's, an IANA name.
     """
 
     op: Literal["create", "update", "delete"]
@@ -43,6 +44,7 @@ class EntityChange:
     mutation_id: UUID = field(default_factory=uuid4)
     device_id: UUID | None = None
     request_id: UUID | None = None
+    time_zone: str = "UTC"
 
     @property
     def name(self) -> tuple[str, str]:
@@ -104,7 +106,8 @@ class EntityMemory:
         data = {**known, **change.data} if at == change.at else {**change.data, **known}
         if row is not None and data == known:
             return False
-        document = Document(entity_text(change.entity, data), at, change.name, "mutation", data=data)
+        text = entity_text(change.entity, data, Calendar(zone_named(change.time_zone)))
+        document = Document(text, at, change.name, "mutation", data=data)
         await self._associative.put_in(connection, user_id, user_key, [document], None)
         if self._associative.embedder is not None:
             await connection.execute(statements["unembedded_add"], values)

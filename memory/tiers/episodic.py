@@ -24,7 +24,7 @@ _MAX_SUMMARY_PART: Final = 200
 class Exchange:
     """A message, the response to it, the agent that answered, and the texts that were recalled for the answer.
 
-    `complete`: the model finished the response.
+    `complete`: the model finished the response. `time_zone`: where the person said it, an IANA name.
     """
 
     message: str
@@ -32,6 +32,7 @@ class Exchange:
     agent: str | None = None
     recalled: Sequence[str] = ()
     complete: bool = True
+    time_zone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,8 @@ class EpisodicMemory:
         if not exchange.complete:
             # Exchanges without the mark are complete, as are those that were stored before it existed.
             said["complete"] = False
+        if exchange.time_zone is not None:
+            said["time_zone"] = exchange.time_zone
         return {
             "summary_encrypted": seal_summary(user_key.fernet, episode_id, text, complete=exchange.complete),
             "exchange_encrypted": seal(user_key.fernet, exchange_purpose(episode_id), said),
@@ -144,4 +147,11 @@ class EpisodicMemory:
     def read_exchange(self, fernet: Fernet, episode_id: UUID, token: bytes) -> Exchange:
         """Decrypt an exchange. Reports and raises `Unreadable`."""
         said = self._vault.unseal(fernet, "episodic", exchange_purpose(episode_id), token)
-        return Exchange(said["message"], said["response"], said["agent"], said["recalled"], said.get("complete", True))
+        return Exchange(
+            said["message"],
+            said["response"],
+            said["agent"],
+            said["recalled"],
+            said.get("complete", True),
+            said.get("time_zone"),
+        )

@@ -16,6 +16,7 @@ from memory.tiers.episodic import EpisodicMemory
 from memory.tiers.patterns import EpisodeFacts, Pattern, confidence_of, mine, names_in
 from memory.tiers.tombstones import FOREVER, Tombstones
 from memory.vault import Vault
+from person import zone_named
 from sql.driver import Connection, Cursor
 
 _MAX_PATTERNS: Final = 1000
@@ -48,7 +49,10 @@ class ProactiveMemory:
         self._episodic = EpisodicMemory(vault)
 
     async def facts(self, user_id: UUID, episodes: int, zone: tzinfo) -> list[EpisodeFacts]:
-        """The facts of the newest `episodes` for mining. Unreadable episodes are skipped. Raises like `Vault.key`."""
+        """The facts of the newest `episodes` for mining, each at its local time. Unreadable episodes are skipped.
+
+        `zone` is that of episodes whose time zone was not stored. Raises like `Vault.key`.
+        """
 
         async def queue(connection: Connection, _: UserKey) -> Cursor:
             values = {"user_id": user_id, "limit": episodes}
@@ -59,7 +63,8 @@ class ProactiveMemory:
         for id_, token, at in await cursor.fetchall():
             with suppress(Unreadable):
                 exchange = self._episodic.read_exchange(user_key.fernet, id_, token)
-                facts.append(EpisodeFacts(at.astimezone(zone), exchange.agent, names_in(exchange.message), id_))
+                local = at.astimezone(zone if exchange.time_zone is None else zone_named(exchange.time_zone))
+                facts.append(EpisodeFacts(local, exchange.agent, names_in(exchange.message), id_))
             # Decrypting and searching 200 long messages would block every other task for tens of milliseconds.
             await trio.lowlevel.checkpoint()
         return facts

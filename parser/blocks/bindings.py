@@ -1,7 +1,7 @@
 """Blocks that name their data instead of writing it: what `from` may say in a chart, a table or a timeline.
 
 The server computes the block's data from what tools returned, so a model cannot make the numbers up. An unknown member
-is refused by name. Dates are ISO 8601 strings, a bare date being midnight UTC, or epoch milliseconds.
+is refused by name. Dates are days (`2026-03-09`), ISO 8601 times, or epoch milliseconds.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class _From(_Source):
 
 class Grouping(_From):
     """Items in groups, and one number of each. `interval` makes groups of a date field: days (the default), weeks or
-    months, in UTC. `agg` other than count needs `field`. `sort` is `value` or `group`.
+    months of the person's calendar. `agg` other than count needs `field`. `sort` is `value` or `group`.
     """
 
     group_by: FieldName | None = None

@@ -6,8 +6,9 @@ reported as it comes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from math import isfinite
 from typing import Annotated, Literal, Self
@@ -112,24 +113,31 @@ class TableBlock(_Block):
         return self
 
 
-def _epoch_ms(value: object) -> object:
-    """Models also write dates as ISO 8601; one without an offset is in UTC."""
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+def _day_or_instant(value: object) -> object:
+    """A calendar day and a local time stay as they are written; a time with an offset becomes epoch milliseconds."""
     if isinstance(value, bool):
         raise ValueError("a date is epoch milliseconds or ISO 8601")  # noqa: TRY004 - pydantic wants ValueError
     if not isinstance(value, str):
         return value
-    date = datetime.fromisoformat(value)
-    return int((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() * 1000)
+    written = value.strip()
+    moment = datetime.fromisoformat(written)
+    return written if moment.tzinfo is None or _DAY.fullmatch(written) else int(moment.timestamp() * 1000)
 
 
 class TimelineCheckpoint(BaseModel):
-    """One bar of the Gantt chart; `date` is in epoch milliseconds, or ISO 8601 made so. Other fields pass through."""
+    """One bar of the Gantt chart. Other fields pass through.
+
+    `date` is a day (`2026-03-09`), a local time without an offset, or an instant in epoch milliseconds.
+    """
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     id: str
     title: str
-    date: Annotated[int, BeforeValidator(_epoch_ms)]
+    date: Annotated[int | str, BeforeValidator(_day_or_instant)]
 
 
 class TimelineBlock(_Block):

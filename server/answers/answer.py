@@ -15,6 +15,7 @@ from agents.binding import Binder
 from agents.orchestrator import Orchestrator
 from agents.registry import BY_ENTITY
 from agents.turn import Turn
+from person import WEEKDAYS, StatedLocale, remembered_locale, resolve_locale
 from server.answers.admission import Reservation
 from server.answers.emitter import Emitter
 from server.answers.ordered_frames import OrderedFrames, open_ordered_frames
@@ -40,7 +41,7 @@ from server.telemetry import (
 )
 from streaming.answer import HomeFormatter, PopupFormatter, UnfetchedBlock
 from streaming.model import ModelError
-from streaming.wire import AnswerFrame, ErrorCode, WsFailure, WsStreamEnd, WsUsage
+from streaming.wire import AnswerFrame, ErrorCode, WsAnswerLocale, WsFailure, WsStreamEnd, WsUsage
 
 log = structlog.get_logger(__name__)
 
@@ -75,10 +76,14 @@ class Answer:
         device: RemoteDevice,
         turn: Turn,
         asked_at: float,
+        locales: Sequence[StatedLocale],
         reservation: Reservation,
         ended: Callable[[], object],
     ) -> None:
-        """`asked_at` is in seconds since the epoch. `ended` is called when the answer is closed."""
+        """`asked_at` is in seconds since the epoch. `ended` is called when the answer is closed.
+
+        `locales`: what the request and its device say about the person's locale; core memory adds what it knows.
+        """
         self._parts = parts
         self._orchestrator = parts.orchestrator
         self._registry = parts.registry
@@ -87,6 +92,7 @@ class Answer:
         self._memory = parts.memory
         self._chat, self._device, self._turn = chat, device, turn
         self._asked_at = asked_at
+        self._locales = locales
         self._reservation = reservation
         self._ended = ended
         self._status: Status | Literal["refused"] = "cancelled"
@@ -108,7 +114,7 @@ class Answer:
             self._formatter = HomeFormatter(
                 chat.request_id,
                 found.resolve,
-                Binder(found).bind,
+                Binder(found, lambda: turn.calendar).bind,
                 is_unfetched=self._items.unfetched,
                 announce_opened=chat.block_open,
             )
@@ -150,7 +156,9 @@ class Answer:
         self._state = "recalling"
         with span("recall", {}):
             self._recalled = await self._memory.recall(self._chat.user_id, self._chat.message)
-        self._turn.memory = self._recalled.prompt
+        turn = self._turn
+        turn.locale = resolve_locale(*self._locales, remembered_locale(self._recalled.preferences))
+        turn.memory = self._recalled.prompt(turn.calendar)
 
     async def _run(self, emit: EmitFast) -> Literal["completed", "failed"]:
         emitter = Emitter(emit, self._metrics.added_latency)
@@ -252,7 +260,7 @@ class Answer:
 
     def _announce_mutations(self) -> None:
         for mutation in self._turn.mutations[self._announced :]:
-            source = ChangeSource(self._device.device_id, self._chat.request_id)
+            source = ChangeSource(self._device.device_id, self._chat.request_id, time_zone=self._turn.locale.time_zone)
             if not record_change(self._memory, self._registry, self._chat.user_id, mutation, source):
                 # The device has made the change: its other devices learn it also if the log can't take it.
                 self._registry.announce(
@@ -271,7 +279,16 @@ class Answer:
         self._state = "storing"
         asked_at = datetime.fromtimestamp(self._asked_at, UTC)
         complete = self._turn.finish == "stop"
-        await self._memory.store(self._chat, self._to_store, self._agent, self._recalled, asked_at, complete=complete)
+        locale = self._turn.locale
+        await self._memory.store(
+            self._chat,
+            self._to_store,
+            self._agent,
+            self._recalled,
+            asked_at,
+            complete=complete,
+            time_zone=None if locale.time_zone_source == "default" else locale.time_zone,
+        )
 
     def fail(self, failure: WsFailure) -> None:
         """The caller cancelled `run` because of `failure`: the request ends as failed, not as cancelled."""
@@ -292,7 +309,20 @@ class Answer:
             mutations=list(self._turn.mutations),
             memory_used=list(self._recalled.used) or None,
             usage=WsUsage(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens),
+            locale=self._answer_locale(),
             error=failure,
+        )
+
+    def _answer_locale(self) -> WsAnswerLocale:
+        locale = self._turn.locale
+        return WsAnswerLocale.model_validate(
+            {
+                "time_zone": locale.time_zone,
+                "time_zone_source": locale.time_zone_source,
+                "language": locale.language,
+                "week_start": WEEKDAYS[locale.week_start],
+                "hour_cycle": locale.hour_cycle,
+            }
         )
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from agents.orchestrator import Orchestrator
 from agents.turn import Scope, Turn
+from person import StatedLocale, resolve_locale
 from server.answers.admission import Admission
 from server.answers.answer import Answer, AnswerParts
 from server.devices import DeviceRegistry, RemoteDevice, ToolTimeouts
@@ -60,6 +61,7 @@ class AnswerPipeline:
         `source`: see `Admission.reserve`.
         """
         reservation = self._admission.reserve(chat, source)
+        locales = self._locales(chat)
         device = RemoteDevice(
             self._registry,
             chat.user_id,
@@ -76,9 +78,16 @@ class AnswerPipeline:
             history=chat.history,
             scope=Scope(chat.scope.type, chat.scope.id) if chat.scope else None,
             now_ms=int(self._wall_clock() * 1000),
+            locale=resolve_locale(*locales),
         )
         key = (chat.user_id, chat.request_id)
         ended = partial(self._running.pop, key, None)
-        answer = Answer(self._parts, chat, device, turn, self._wall_clock(), reservation, ended)
+        answer = Answer(self._parts, chat, device, turn, self._wall_clock(), locales, reservation, ended)
         self._running[key] = answer
         return answer
+
+    def _locales(self, chat: ChatInput) -> list[StatedLocale]:
+        """What the request says about the person's locale, then the device that serves its tools, if it is here."""
+        link = self._registry.find(chat.user_id, chat.device_id)
+        device = [link.locale] if link is not None and link.locale is not None else []
+        return [*chat.locales, *device]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from server.devices.approvals import APPROVALS, OpenApproval, OpenApprovals
 from server.devices.calls import RemoteDevice, ToolTimeouts
+from server.devices.days import NO_LOCALE, DeviceLocale, read_days, write_days
 from server.devices.registry import (
     DeviceLink,
     DeviceRegistry,
@@ -16,8 +17,10 @@ from server.devices.replies import DeviceGone, PendingReplies
 
 __all__ = [
     "APPROVALS",
+    "NO_LOCALE",
     "DeviceGone",
     "DeviceLink",
+    "DeviceLocale",
     "DeviceRegistry",
     "DeviceSide",
     "OpenApproval",
@@ -25,4 +28,6 @@ __all__ = [
     "PendingReplies",
     "RemoteDevice",
     "ToolTimeouts",
+    "read_days",
+    "write_days",
 ]

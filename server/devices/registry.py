@@ -7,6 +7,7 @@ from uuid import UUID
 
 import structlog
 
+from person import StatedLocale
 from server.devices.approvals import OpenApprovals
 from server.devices.replies import PendingReplies
 from server.telemetry import LiveSocket
@@ -53,6 +54,11 @@ class DeviceLink(DeviceSide, Protocol):
     @property
     def answers_approvals(self) -> bool:
         """Whether its client answers approvals of other devices."""
+        ...
+
+    @property
+    def locale(self) -> StatedLocale | None:
+        """What the device says about the person's locale."""
         ...
 
     def close(self, code: CloseCode, reason: str) -> None:

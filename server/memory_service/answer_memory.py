@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -12,6 +12,7 @@ import structlog
 import trio
 
 from memory import MemoryMiddleware, Recalled, Tier
+from person import Calendar
 from server.memory_service.entity_changes import ChangeSource, EntityChanges, Logged
 from server.requests import ChatInput
 from server.telemetry import Metrics
@@ -24,9 +25,18 @@ log = structlog.get_logger(__name__)
 class RecalledContext:
     """Recalled memory: `prompt` is for the model, `used` for the person, `texts` for storing the exchange."""
 
-    prompt: dict[str, Any] = field(default_factory=dict)
+    recalled: Recalled = field(default_factory=Recalled)
     used: Sequence[WsMemoryUsed] = ()
     texts: Sequence[str] = ()
+
+    @property
+    def preferences(self) -> Mapping[str, Any]:
+        """The person's preferences in core memory, by name."""
+        return self.recalled.preferences()
+
+    def prompt(self, calendar: Calendar) -> dict[str, Any]:
+        """The data for the prompt, with times in the person's time zone."""
+        return self.recalled.prompt(calendar.zone)
 
 
 class AnswerMemory(Protocol):
@@ -45,11 +55,12 @@ class AnswerMemory(Protocol):
         asked_at: datetime,
         *,
         complete: bool = True,
+        time_zone: str | None = None,
     ) -> None:
         """Store the user's earlier changes, then the exchange. On return they are on disk, or a failure is logged.
 
         An exchange that was asked at `asked_at` is not stored if the user's memory was erased after that. `complete`:
-        the model finished the response.
+        the model finished the response. `time_zone`: the person's, an IANA name; None if it is not known.
         """
         ...
 
@@ -103,6 +114,7 @@ class MemoryService:
         asked_at: datetime,
         *,
         complete: bool = True,
+        time_zone: str | None = None,
     ) -> None:
         """See `AnswerMemory`."""
         try:
@@ -118,6 +130,7 @@ class MemoryService:
                     recalled=recalled.texts,
                     at=asked_at,
                     complete=complete,
+                    time_zone=time_zone,
                 )
         except trio.TooSlowError:
             log.warning("memory_store_failed", reason=f"took over {self._store_s:g} s")
@@ -155,4 +168,4 @@ class MemoryService:
 
 def _context(recalled: Recalled) -> RecalledContext:
     used = [WsMemoryUsed(id=item.id, tier=item.tier, reason=item.reason) for item in recalled.used()]
-    return RecalledContext(recalled.prompt(), used, recalled.texts())
+    return RecalledContext(recalled, used, recalled.texts())

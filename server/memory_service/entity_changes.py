@@ -45,11 +45,15 @@ class ChangeLimits:
 
 @dataclass(frozen=True, slots=True)
 class ChangeSource:
-    """Where a change comes from: the device that has it already, the request that made it, and its idempotency key."""
+    """Where a change comes from: the device that has it already, the request that made it, and its idempotency key.
+
+    `time_zone` is the person's, an IANA name: the days of the item's instants are those of this zone.
+    """
 
     device_id: UUID | None = None
     request_id: UUID | None = None
     mutation_id: UUID | None = None
+    time_zone: str = "UTC"
 
 
 Logged = Callable[[int | None], None]
@@ -143,6 +147,7 @@ class EntityChanges:
             source.mutation_id or uuid4(),
             source.device_id,
             source.request_id,
+            source.time_zone,
         )
         queue.waiting.append(_Waiting(change, size, logged))
         queue.size += size

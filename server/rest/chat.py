@@ -9,6 +9,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from quart import Blueprint, Response, request
 
+from person import StatedLocale
 from server.requests import ChatInput
 from server.rest.bodies import authenticated_user, read_body
 from server.rest.chat_answer import AnswerCollector, ChatAnswer
@@ -18,7 +19,7 @@ from server.rest.openapi import Answer, Operation
 from server.rest.services import RestServices
 from server.rest.sse import sse_response
 from streaming.chat import Message
-from streaming.wire import ServerFrame, WsHistoryMessage, WsScope
+from streaming.wire import ServerFrame, WsHistoryMessage, WsLocale, WsScope
 
 JSON: Final = "application/json"
 EVENT_STREAM: Final = "text/event-stream"
@@ -42,13 +43,23 @@ class ChatBody(BaseModel):
         description="Idempotency key: a request that is sent again with it is not run again, and gets the same answer.",
     )
 
+    locale: WsLocale | None = Field(
+        default=None,
+        description="The person's locale. Without `language`, the header Accept-Language counts. Without it, the locale"
+        " of the device that runs the tools counts, then the preferences in memory, then UTC.",
+    )
+
     @model_validator(mode="after")
     def _scope_fits_mode(self) -> Self:
         if (self.mode == "popup") != (self.scope is not None):
             raise ValueError("mode popup needs a scope, and mode home must have none")
         return self
 
-    def to_input(self, user_id: UUID) -> ChatInput:
+    def to_input(self, user_id: UUID, accepted_language: str | None = None) -> ChatInput:
+        """The request. `accepted_language` is the first one of the header Accept-Language."""
+        locales = [] if self.locale is None else [self.locale.stated("request")]
+        if accepted_language is not None:
+            locales.append(StatedLocale("accept_language", language=accepted_language))
         return ChatInput(
             request_id=self.request_id or uuid4(),
             user_id=user_id,
@@ -58,6 +69,7 @@ class ChatBody(BaseModel):
             scope=self.scope,
             conversation_id=self.session_id,
             device_id=self.device_id,
+            locales=tuple(locales),
         )
 
 
@@ -94,6 +106,12 @@ CHAT: Final = Operation(
 OPERATIONS: Final = (CHAT,)
 
 
+def _accepted_language() -> str | None:
+    """The language that the header Accept-Language prefers, if it names one."""
+    best = request.accept_languages.best
+    return None if best is None or best == "*" else str(best)
+
+
 def chat_routes(services: RestServices) -> Blueprint:
     """The routes of this module."""
     routes = Blueprint("chat", __name__)
@@ -102,7 +120,7 @@ def chat_routes(services: RestServices) -> Blueprint:
     async def chat() -> Response:
         user = authenticated_user(services.tokens)
         body = await read_body(ChatBody)
-        chat_input = body.to_input(user.user_id)
+        chat_input = body.to_input(user.user_id, _accepted_language())
         structlog.contextvars.bind_contextvars(request_id=str(chat_input.request_id))
         if request.accept_mimetypes.best_match([JSON, EVENT_STREAM], default=JSON) == EVENT_STREAM:
             nursery = cast("RestRequest", request).nursery

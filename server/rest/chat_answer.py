@@ -12,6 +12,7 @@ from streaming.wire import (
     Domain,
     Optional,
     ServerFrame,
+    WsAnswerLocale,
     WsMemoryUsed,
     WsMutationRecord,
     WsPopupDomain,
@@ -56,6 +57,7 @@ class ChatAnswer(BaseModel):
     shown: Optional[int] = None
     memory_used: Optional[list[WsMemoryUsed]] = None
     usage: Optional[WsUsage]
+    locale: Optional[WsAnswerLocale] = None
 
 
 class AnswerCollector:
@@ -100,4 +102,5 @@ class AnswerCollector:
             shown=end.shown,
             memory_used=end.memory_used,
             usage=end.usage,
+            locale=end.locale,
         )

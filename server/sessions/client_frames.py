@@ -7,7 +7,7 @@ from uuid import UUID
 
 from server.answers import AnswerPipeline
 from server.changes import ChangeDelivery
-from server.devices import DeviceRegistry
+from server.devices import DeviceRegistry, read_days
 from server.sessions.memory_frames import change_entity, forget_memory
 from server.sessions.refused_frames import refuse_frame, unknown_call
 from server.sessions.session import Session
@@ -42,6 +42,7 @@ class ClientFrames:
 
     def take(self, session: Session, frame: ClientFrame) -> None:
         """Act on one frame. Never waits, never raises: work that waits gets a task with its own boundary."""
+        frame = read_days(frame, session.outbox.locale.forms)
         match frame:
             case WsHomeRequest() | WsPopupRequest():
                 session.accept(frame)
@@ -78,7 +79,9 @@ class ClientFrames:
             session.start(partial(self._changes.seen, session.user_id, session.device_id, change))
 
     def _changed(self, session: Session, frame: WsClientMutation) -> None:
-        refused = change_entity(self._pipeline.memory, self._registry, session.user_id, session.device_id, frame)
+        refused = change_entity(
+            self._pipeline.memory, self._registry, session.user_id, session.device_id, frame, session.locale
+        )
         if refused is not None:
             session.send_control(refused)
 

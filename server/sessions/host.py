@@ -13,7 +13,7 @@ import trio
 from memory.delivery import ClientRecord, DeviceRecord, DeviceRecords
 from server.answers import AnswerPipeline
 from server.changes import ChangeDelivery, Missed
-from server.devices import DeviceRegistry
+from server.devices import NO_LOCALE, DeviceLocale, DeviceRegistry
 from server.sessions.client_frames import ClientFrames
 from server.sessions.kept import AnswersInMemory, KeptAnswer, KeptAnswers, LayeredAnswers
 from server.sessions.limits import SessionLimits
@@ -110,6 +110,7 @@ class SessionHost:
         resume: WsResume | None,
         changes_after: int | None = None,
         client: ClientRecord = _UNKNOWN_CLIENT,
+        locale: DeviceLocale = NO_LOCALE,
     ) -> Session:
         """Attach a socket to the session of its device, which is opened if there is none.
 
@@ -118,11 +119,11 @@ class SessionHost:
         """
         if self._changes is None or CHANGES not in features:
             record, kept = await self._read(user_id, device_id, client)
-            return self._attach(view, user_id, device_id, features, resume, kept, None)
+            return self._attach(view, user_id, device_id, features, resume, kept, None, locale)
         with self._changes.joining(user_id, device_id) as joining:
             record, kept = await self._read(user_id, device_id, client)
             missed = await self._changes.read(joining, record, changes_after)
-            session = self._attach(view, user_id, device_id, features, resume, kept, missed)
+            session = self._attach(view, user_id, device_id, features, resume, kept, missed, locale)
             self._changes.joined(joining, session)
         return session
 
@@ -144,12 +145,13 @@ class SessionHost:
         resume: WsResume | None,
         kept: Sequence[KeptAnswer],
         missed: Missed | None,
+        locale: DeviceLocale,
     ) -> Session:
         devices = self._sessions.setdefault(user_id, {})
         session = devices.get(device_id)
         if session is None:
             session = devices[device_id] = Session(self._services, user_id, device_id)
-        session.attach(view, features, resume, kept, missed)
+        session.attach(view, features, resume, kept, missed, locale)
         self._registry.add(session)
         return session
 

@@ -8,6 +8,7 @@ from uuid import UUID
 import structlog
 
 from memory import MissingKeyShare, NoSuchUser, WrongMasterKey
+from person import StatedLocale, resolve_locale
 from server.changes import record_change
 from server.devices import DeviceRegistry
 from server.memory_service import AnswerMemory, ChangeSource
@@ -28,11 +29,17 @@ _REFUSED: Final = "The server can't store this change now, and has not passed it
 
 
 def change_entity(
-    memory: AnswerMemory, registry: DeviceRegistry, user_id: UUID, device_id: UUID, frame: WsClientMutation
+    memory: AnswerMemory,
+    registry: DeviceRegistry,
+    user_id: UUID,
+    device_id: UUID,
+    frame: WsClientMutation,
+    locale: StatedLocale | None = None,
 ) -> WsError | None:
     """Record the change, then send it to the user's other devices. Returns an error frame if it can't be taken."""
+    source = ChangeSource(device_id, None, frame.mutation_id, resolve_locale(locale).time_zone)
     record = WsMutationRecord(op=frame.op, entity=frame.entity, id=frame.id, data=frame.data)
-    if record_change(memory, registry, user_id, record, ChangeSource(device_id, None, frame.mutation_id)):
+    if record_change(memory, registry, user_id, record, source):
         return None
     return WsError(code=ErrorCode.MEMORY_UNAVAILABLE, message=_REFUSED, retryable=True, frame_type=WsFrameType.MUTATION)
 

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 import trio
 
+from server.devices import NO_LOCALE, DeviceLocale, write_days
 from server.sessions.feed import Feed
 from server.sessions.ledger import Ledger, LedgerFrame
 from streaming.wire import (
@@ -81,6 +82,8 @@ class Outbox:
     def __init__(self, ledger: Ledger, max_bytes: int = 256 * 1024, max_control: int = 1024) -> None:
         self.seq = 0
         """The number of the last frame of the session."""
+        self.locale: DeviceLocale = NO_LOCALE
+        """Frames get the device's form of calendar days when the writer takes them."""
         self._full_since: float | None = None
         self._ledger = ledger
         self._max_bytes = max_bytes
@@ -292,7 +295,7 @@ class Outbox:
             frame = self._control.pop(0)
             self.seq += 1
             self._remember(frame)
-            return frame
+            return write_days(frame, self.locale.forms)
         while self._ready:
             feed = self._ready.pop(0)
             before = feed.waiting
@@ -312,7 +315,7 @@ class Outbox:
             else:
                 self._sent_all(feed)
             self._check_room()
-            return answer
+            return write_days(answer, self.locale.forms)
         return None
 
     def _remember(self, frame: ServerFrame) -> None:

@@ -172,6 +172,7 @@ class RequestLog:
             mutations=[] if end is None else end.mutations,
             memory_used=None if end is None else end.memory_used,
             usage=None if end is None else end.usage,
+            locale=None if end is None else end.locale,
             error=None if end is None else end.error,
         )
 

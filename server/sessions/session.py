@@ -13,8 +13,9 @@ from uuid import UUID, uuid4
 import structlog
 import trio
 
+from person import StatedLocale
 from server.changes import Missed
-from server.devices import PendingReplies
+from server.devices import NO_LOCALE, DeviceLocale, PendingReplies
 from server.requests import (
     BLOCK_OPEN,
     ChatInput,
@@ -109,6 +110,10 @@ class Session:
         return self._view is not None
 
     @property
+    def locale(self) -> StatedLocale | None:
+        return self.outbox.locale.stated
+
+    @property
     def queued_bytes(self) -> int:
         return self.outbox.queued_bytes
 
@@ -175,6 +180,7 @@ class Session:
         resume: WsResume | None,
         kept: Sequence[KeptAnswer],
         missed: Missed | None = None,
+        locale: DeviceLocale = NO_LOCALE,
     ) -> None:
         """Send to `view` from now on: first `device_ready`, then, if the session is resumed, what the client missed.
 
@@ -186,6 +192,7 @@ class Session:
         self.outbox.detach()
         self.grace.cancel()
         self.features = features
+        self.outbox.locale = locale
         if missed is not None and missed.state is not None:
             self.outbox.forget_changes()
         resumed = resume is not None and resume.session_id == self.session_id and self.outbox.can_resume(resume.seq)
@@ -255,7 +262,7 @@ class Session:
         """Run a request, or attach to the one that has its id."""
         request_id = frame.request_id or uuid4()
         block_open = BLOCK_OPEN in self.features
-        chat = chat_input(frame, request_id, self.user_id, self.device_id, block_open=block_open)
+        chat = chat_input(frame, request_id, self.user_id, self.device_id, block_open=block_open, locale=self.locale)
         running = self._services.running.get((self.user_id, request_id))
         if running is not None:
             if running.fingerprint == fingerprint(chat):

@@ -9,6 +9,7 @@ from uuid import UUID
 import trio
 
 from server.accounts import AuthenticatedUser, TokenExpired, TokenInvalid, Tokens
+from server.devices import NO_LOCALE, DeviceLocale
 from server.sockets.device_socket import DeviceSocket
 from streaming.wire import (
     PROTOCOL_VERSION,
@@ -33,6 +34,7 @@ class Hello:
     resume: WsResume | None
     features: frozenset[str] = frozenset()
     changes_after: int | None = None
+    locale: DeviceLocale = NO_LOCALE
 
 
 class HandshakeFailed(Exception):
@@ -68,4 +70,12 @@ async def shake_hands(socket: DeviceSocket, tokens: Tokens, timeout_s: float) ->
         raise HandshakeFailed(CloseCode.TOKEN_EXPIRED, "the token has expired: log in again") from None
     except TokenInvalid:
         raise HandshakeFailed(CloseCode.UNAUTHORIZED, "the token is not valid here") from None
-    return Hello(user, frame.device_id, frame.client, frame.resume, frozenset(frame.features), frame.changes_after)
+    return Hello(
+        user,
+        frame.device_id,
+        frame.client,
+        frame.resume,
+        frozenset(frame.features),
+        frame.changes_after,
+        DeviceLocale.of(frame.locale, frame.day_form),
+    )

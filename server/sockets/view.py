@@ -30,6 +30,7 @@ from streaming.wire import (
     ServerFrame,
     WsAuthRefresh,
     WsDeviceHello,
+    WsLocaleChanged,
     decode_client_frame,
 )
 
@@ -119,6 +120,7 @@ class SocketView:
             hello.resume,
             hello.changes_after,
             ClientRecord(hello.client.name, hello.client.version, hello.client.platform),
+            hello.locale,
         )
         return self._session
 
@@ -233,6 +235,8 @@ class SocketView:
                     self._expiry.refresh(token)
                 except RefreshRefused as refused:
                     session.refuse(ErrorCode.UNAUTHORIZED, str(refused))
+            case WsLocaleChanged(locale=locale):
+                session.outbox.locale = session.outbox.locale.changed(locale)
             case WsDeviceHello():
                 session.refuse(ErrorCode.ALREADY_READY, "This socket has already sent device_hello.")
             case _:

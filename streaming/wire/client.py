@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, model_validator
 
+from person import DayForm
 from streaming.wire.frames import (
     MAX_ENTITY_ID_CHARS,
     Entity,
@@ -16,6 +17,7 @@ from streaming.wire.frames import (
     WsClientInfo,
     WsFrameType,
     WsHistoryMessage,
+    WsLocale,
     WsResume,
     WsScope,
     WsToolError,
@@ -38,6 +40,24 @@ class WsDeviceHello(FrameModel):
     changes_after: Optional[Annotated[int, Field(ge=0)]] = Field(
         default=None, description="The number of the last change that this device has applied."
     )
+    locale: Optional[WsLocale] = None
+    dates: Optional[DayForm] = Field(
+        default=None,
+        description="How this device stores calendar days: as `2026-03-09` (`date`), or as the epoch milliseconds of"
+        " the day's midnight in `locale.time_zone` (`local_midnight`) or in UTC (`utc_midnight`). Default: `date`, or"
+        " `utc_midnight` for a client that sends no `locale`.",
+    )
+
+    @model_validator(mode="after")
+    def _local_midnight_has_a_zone(self) -> Self:
+        if self.dates == "local_midnight" and self.locale is None:
+            raise ValueError("dates: local_midnight needs locale.time_zone")
+        return self
+
+    @property
+    def day_form(self) -> DayForm:
+        """`dates`, or its default. Clients from before `locale` existed store numbers."""
+        return self.dates or ("utc_midnight" if self.locale is None else "date")
 
 
 class WsHomeRequest(FrameModel):
@@ -131,6 +151,13 @@ class WsChangesSeen(FrameModel):
     change: int = Field(ge=0)
 
 
+class WsLocaleChanged(FrameModel):
+    """The person's locale on this device has changed, for example after a journey. It applies to later requests."""
+
+    type: Literal[WsFrameType.LOCALE_CHANGED] = WsFrameType.LOCALE_CHANGED
+    locale: WsLocale
+
+
 class WsMemoryForget(FrameModel):
     """The person wants one memory deleted, for example one of `stream_end.memory_used`."""
 
@@ -160,6 +187,7 @@ ClientFrame = Annotated[
     | WsDataResponse
     | WsClientMutation
     | WsChangesSeen
+    | WsLocaleChanged
     | WsMemoryForget
     | WsPing
     | WsAuthRefresh,

@@ -6,8 +6,9 @@ from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
+from person import WEEKDAYS, HourCycle, LocaleSource, StatedLocale, zone_named
 from streaming.wire.codes import ErrorCode
 
 PROTOCOL_VERSION: Final = 3
@@ -53,6 +54,7 @@ class WsFrameType(StrEnum):
     MUTATION = "mutation"
     MUTATION_ACK = "mutation_ack"
     CHANGES_SEEN = "changes_seen"
+    LOCALE_CHANGED = "locale_changed"
     MEMORY_FORGET = "memory_forget"
     MEMORY_FORGOTTEN = "memory_forgotten"
     PING = "ping"
@@ -71,6 +73,64 @@ class WsClientInfo(FrameModel):
     name: str = Field(max_length=200)
     version: str = Field(max_length=100)
     platform: str = Field(max_length=100)
+
+
+def _known_zone(name: str) -> str:
+    return zone_named(name).key
+
+
+def _weekday(value: object) -> object:
+    """`Intl.Locale.getWeekInfo` numbers the days from 1, Monday."""
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= len(WEEKDAYS):
+        return WEEKDAYS[value - 1]
+    return value.lower() if isinstance(value, str) else value
+
+
+TimeZone = Annotated[
+    str, Field(max_length=100, description="IANA name, such as `Europe/Berlin`."), AfterValidator(_known_zone)
+]
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+
+
+class WsLocale(FrameModel):
+    """The person's locale on this device, as `Intl` has it."""
+
+    time_zone: TimeZone
+    language: Optional[
+        Annotated[
+            str,
+            Field(
+                max_length=100, pattern=r"^[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*$", description="BCP 47, such as `de-AT`."
+            ),
+        ]
+    ] = None
+    week_start: Optional[
+        Annotated[
+            Weekday,
+            BeforeValidator(_weekday),
+            Field(description="The first day of the week. Default: that of the language's region."),
+        ]
+    ] = None
+    hour_cycle: Optional[HourCycle] = None
+
+    def stated(self, source: LocaleSource) -> StatedLocale:
+        """What it says, as a statement of `source`."""
+        week_start = None if self.week_start is None else WEEKDAYS.index(self.week_start)
+        return StatedLocale(source, self.time_zone, self.language, week_start, self.hour_cycle)
+
+
+class WsAnswerLocale(FrameModel):
+    """The locale that an answer was made for: "today" in it is a day of `time_zone`.
+
+    `time_zone_source` says where the zone comes from: the request, the device that asked, the person's preferences in
+    memory, or none of them (`default`, UTC).
+    """
+
+    time_zone: str
+    time_zone_source: LocaleSource
+    language: Optional[str] = None
+    week_start: Weekday
+    hour_cycle: Optional[HourCycle] = None
 
 
 class WsResume(FrameModel):

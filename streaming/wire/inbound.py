@@ -88,4 +88,4 @@ def _explain(error: ValidationError) -> tuple[ErrorCode, str]:
             return ErrorCode.INVALID_FRAME, "A frame is one JSON object; this text is not JSON."
     # The location begins with the frame's type, which is the union's tag.
     place = ".".join(str(part) for part in first["loc"])
-    return ErrorCode.INVALID_FRAME, f"{place or 'frame'}: {first['msg']}"
+    return ErrorCode.INVALID_FRAME, f"{place or 'frame'}: {first['msg'].removeprefix('Value error, ')}"

@@ -16,6 +16,7 @@ from streaming.wire.frames import (
     MemoryTier,
     MutationOp,
     Optional,
+    WsAnswerLocale,
     WsChangesState,
     WsFailure,
     WsFrameType,
@@ -94,6 +95,9 @@ _FINISH: Any = Field(
     "request may make no more tool calls. Left out if the answer did not end. Other than stop: tell the person "
     "that the answer may be incomplete.",
 )
+_LOCALE: Any = Field(
+    default=None, description="The locale that the answer was made for, and where its zone comes from."
+)
 _SHOWN: Any = Field(default=None, description="How many blocks of this answer have text or data.")
 
 
@@ -108,6 +112,7 @@ class WsStreamEnd(_ServerFrame):
         default=None, description="Memories that were recalled for this answer; left out if there are none."
     )
     usage: Optional[WsUsage] = None
+    locale: Optional[WsAnswerLocale] = _LOCALE
     error: Optional[WsFailure] = None
 
 
@@ -128,6 +133,7 @@ class WsRequestResult(_ServerFrame):
     mutations: list[WsMutationRecord] = Field(default_factory=list)
     memory_used: Optional[list[WsMemoryUsed]] = None
     usage: Optional[WsUsage] = None
+    locale: Optional[WsAnswerLocale] = _LOCALE
     error: Optional[WsFailure] = None
 
 

@@ -12,6 +12,7 @@ from agents.prompt_text import opening_messages, prompt, prompts_version, quote,
 from agents.registry import AGENTS
 from agents.turn import Scope
 from parser.blocks import BlockType, ChartType, Entity
+from person import StatedLocale, resolve_locale
 from streaming.chat import Message
 from tests.agents.fakes import make_turn
 
@@ -54,7 +55,24 @@ def test_home_prompts_describe_blocks_and_popup_prompts_plain_text() -> None:
 
 
 def test_the_prompt_says_what_day_it_is() -> None:
-    assert "Monday 2026-03-09, 00:00 UTC (1773014400000" in system_of()
+    assert "Now it is Monday 2026-03-09, 00:00 in UTC (1773014400000" in system_of()
+
+
+def test_the_prompt_says_the_persons_time_and_calendar() -> None:
+    locale = resolve_locale(StatedLocale("device", "America/New_York", "en-US", hour_cycle="h12"))
+    text = system_of(locale=locale)
+    assert "Now it is Sunday 2026-03-08, 20:00 in America/New_York (1773014400000" in text
+    assert "weeks begin on Sunday" in text
+    assert "12-hour" in text
+    assert "time zone is not known" not in text
+    assert "time zone is not known" in system_of()
+
+
+def test_an_open_item_has_readable_dates() -> None:
+    locale = resolve_locale(StatedLocale("device", "America/New_York"))
+    scope = Scope("task", "t1", {"id": "t1", "dueDate": 1_773_014_400_000, "startDate": "2026-03-01"})
+    text = system_of(locale=locale, scope=scope, mode="popup")
+    assert '"dueDate_iso": "2026-03-08T20:00-04:00", "startDate": "2026-03-01"}' in text
 
 
 def test_history_comes_before_the_message() -> None:

@@ -26,6 +26,7 @@ FOLDERS = sorted(ARROWS)
 SANS_IO = [
     "parser/*.py",
     "parser/blocks/*.py",
+    "person/*.py",
     "memory/crypto/*.py",
     "memory/keys/master.py",
     "memory/text/*.py",

@@ -13,7 +13,20 @@ import pytest
 
 from tests.architecture.layout import ROOT
 
-FOLDERS = ("agents", "bench", "client", "demo", "docs", "memory", "parser", "server", "sql", "streaming", "tests")
+FOLDERS = (
+    "agents",
+    "bench",
+    "client",
+    "demo",
+    "docs",
+    "memory",
+    "parser",
+    "person",
+    "server",
+    "sql",
+    "streaming",
+    "tests",
+)
 _SUFFIXES = {".css", ".md", ".py", ".sql", ".toml", ".ts", ".tsx", ".yml"}
 _BUILT = {".venv", "__pycache__", "build", "coverage", "dist", "node_modules"}
 # Built files and examples that a clone does not have.

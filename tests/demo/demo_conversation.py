@@ -30,6 +30,7 @@ from parser.blocks import (
     TableBlock,
     TimelineBlock,
 )
+from person import UTC_CALENDAR
 from streaming.answer import RejectedBlock
 
 # Friday.
@@ -202,7 +203,7 @@ def _run(reply: Reply, offered: Mapping[str, Any], data: Mapping[str, Any], fail
 def _result(name: str, arguments: dict[str, Any], data: Mapping[str, Any]) -> Any:
     verb, entity = name.split("_")
     if verb == "list":
-        return {"items": [with_iso_dates(item) for item in data[entity.removesuffix("s")]]}
+        return {"items": [with_iso_dates(item, UTC_CALENDAR) for item in data[entity.removesuffix("s")]]}
     if verb == "create":
         return {"id": "new", **arguments}
     if verb == "delete":

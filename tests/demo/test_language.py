@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import date
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -21,6 +22,7 @@ from demo.model import respond
 from demo.request import InvalidRequestError, parse_request
 from demo.schema import constrained_answer, fill_arguments, missing_arguments
 from demo.wish import read_wish
+from person import Calendar, Locale
 from streaming.answer import RejectedBlock
 from streaming.chat import ChatRequest, Delta
 from streaming.dialects import OpenAIChat
@@ -28,6 +30,7 @@ from streaming.model import ChatModel, ModelConfig
 from tests.demo.demo_conversation import DATA, DAY_MS, NOON_MS, NOW_MS, NoDevice
 
 FRIDAY = date(2025, 3, 14)
+NOTE = DATA["note"][0]
 _DIALECT = OpenAIChat(sends_metadata=True)
 
 
@@ -105,16 +108,19 @@ def test_arguments_follow_the_offered_schema() -> None:
 async def test_the_agents_calls_are_understood(
     mode: Literal["home", "popup"], base_url: str, client: httpx.AsyncClient
 ) -> None:
-    scope = Scope("note", "n1", DATA["note"][0]) if mode == "popup" else None
+    scope = Scope("note", "n1", NOTE) if mode == "popup" else None
     turn = Turn("what is this?", mode, NoDevice(), scope=scope, memory={"core": ["task"]}, now_ms=NOW_MS)
+    turn.locale = Locale("Asia/Kathmandu", week_start=6)
     model = _RecordedModel(ChatModel(client, ModelConfig("demo", base_url, dialect=_DIALECT)))
     agent = ChatAgent(model, turn, AGENTS["note_agent"])
     await agent.handle()
     await agent.repair([RejectedBlock(1, "no_data", "chart", "Nothing."), RejectedBlock(2, "missing_type", None, "")])
     answer, repair = (parse_request(_DIALECT.body(asked, "demo")) for asked in (model.asked[0], model.asked[-1]))
+    local = {"createdAt": "2025-03-13", "createdAt_iso": "2025-03-13T21:15+05:45"}
     for request in (answer, repair):
         assert (request.question, request.now_ms, request.wants_blocks) == ("what is this?", NOW_MS, mode == "home")
-        assert request.open_item == (("note", DATA["note"][0]) if mode == "popup" else None)
+        assert request.open_item == (("note", NOTE | local) if mode == "popup" else None)
+        assert request.calendar == Calendar(ZoneInfo("Asia/Kathmandu"), week_start=6)
     assert answer.repair == ()
     assert repair.repair == ("chart", None)
 

@@ -90,13 +90,14 @@ def test_standard_input_and_replay_print_the_same_events(tmp_path: Path, capsys:
         ("1.7e12", 1_700_000_000_000),
         ('"2023-11-14T22:13:20Z"', 1_700_000_000_000),
         ('"2023-11-14T23:13:20+01:00"', 1_700_000_000_000),
-        ('"2023-11-14"', 1_699_920_000_000),
+        ('"2023-11-14"', "2023-11-14"),
+        ('"2023-11-14T22:13:20"', "2023-11-14T22:13:20"),
         ('"soon"', None),
         ("true", None),
         ("1.5", None),
     ],
 )
-def test_dates(date: str, expected: int | None) -> None:
+def test_dates(date: str, expected: int | str | None) -> None:
     last = parse([f'{{"type":"timeline","checkpoints":[{{"id":"a","title":"b","date":{date}}}]}}'])[-1]
     if expected is None:
         assert not isinstance(last, BlockReady)

@@ -69,6 +69,7 @@ class NoMemory:
         asked_at: datetime,
         *,
         complete: bool = True,
+        time_zone: str | None = None,
     ) -> None:
         """Nothing is stored."""
 

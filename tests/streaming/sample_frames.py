@@ -34,6 +34,19 @@ CLIENT_FRAMES: list[dict[str, Any]] = [
         "features": ["ledger", "changes", "approvals"],
         "changes_after": 41,
     },
+    {
+        "type": "device_hello",
+        "device_id": ID,
+        "protocol_versions": [3],
+        "client": _CLIENT,
+        "locale": {
+            "time_zone": "America/New_York",
+            "language": "en-US",
+            "week_start": "sunday",
+            "hour_cycle": "h12",
+        },
+        "dates": "local_midnight",
+    },
     {"type": "home_request", "message": "What today?"},
     {
         "type": "home_request",
@@ -59,6 +72,7 @@ CLIENT_FRAMES: list[dict[str, Any]] = [
     {"type": "mutation", "op": "delete", "entity": "task", "id": "t1"},
     {"type": "mutation", "op": "delete", "entity": "task", "id": "t1", "mutation_id": ID},
     {"type": "changes_seen", "change": 42},
+    {"type": "locale_changed", "locale": {"time_zone": "Asia/Kathmandu"}},
     {"type": "memory_forget", "memory_id": ID},
     {"type": "ping"},
     {"type": "auth_refresh", "token": "t"},
@@ -134,6 +148,7 @@ SERVER_FRAMES: list[dict[str, Any]] = [
         "status": "completed",
         "mutations": [],
         "memory_used": [{"id": OTHER_ID, "tier": "associative", "reason": "matches lisbon; similarity 0.71"}],
+        "locale": {"time_zone": "UTC", "time_zone_source": "default", "week_start": "monday"},
     },
     {"seq": 7, "type": "memory_forgotten", "memory_id": OTHER_ID, "tiers": ["associative", "episodic"]},
     {

@@ -102,7 +102,7 @@ def test_a_table() -> None:
     assert table(columns=["title", "dueDate", "projectId", "status"], sort="dueDate") == {
         "headers": ["Task", "Due date", "Project", "Status"],
         "rows": [
-            ["Offer", "2026-03-09", "Orion", "Done"],
+            ["Offer", "2026-03-09T00:00Z", "Orion", "Done"],
             ["Plan", "2026-03-10T14:30Z", None, "In progress"],
             ["Call", None, "p2", "To do"],
         ],
@@ -187,7 +187,7 @@ def test_a_table_of_groups() -> None:
 def test_a_timeline() -> None:
     assert timeline(entity="checkpoint") == {
         "checkpoints": [
-            {"id": "c1", "title": "Beta", "date": MARCH_9, "projectId": "p1", "isApproved": True},
+            {"id": "c1", "title": "Beta", "date": "2026-03-09", "projectId": "p1", "isApproved": True},
             {"id": "c2", "title": "Launch", "date": MARCH_9 + 86_400_000, "isApproved": False},
         ]
     }

@@ -87,6 +87,10 @@ def progress_device(**fields: Any) -> ScriptedDevice:
     return ScriptedDevice(answers | fields)
 
 
+def dates(days: int, text: str) -> dict[str, Any]:
+    return {"date": NOW_MS + days * DAY, "date_iso": text}
+
+
 async def test_the_progress_of_every_project() -> None:
     found, turn = await run("project_progress", device := progress_device())
     assert sorted(names(device)) == ["list_checkpoints", "list_projects", "list_tasks"]
@@ -102,8 +106,8 @@ async def test_the_progress_of_every_project() -> None:
         "overdue": 1,
         "nextDue": {"id": "t2", "title": "Next", "dueDate": "2026-03-10"},
         "checkpointsAhead": [
-            {"id": "c1", "title": "Beta", "date": NOW_MS + 5 * DAY, "date_iso": "2026-03-14", "isApproved": True},
-            {"id": "c2", "title": "Launch", "date": NOW_MS + 20 * DAY, "date_iso": "2026-03-29", "isApproved": None},
+            {"id": "c1", "title": "Beta", "isApproved": True, **dates(5, "2026-03-14T00:00Z")},
+            {"id": "c2", "title": "Launch", "isApproved": None, **dates(20, "2026-03-29T00:00Z")},
         ],
     }
     assert (vega["tasks"], vega["done"], vega["donePercent"], vega["checkpointsAhead"]) == (1, 1, 100, [])

@@ -27,7 +27,7 @@ CREATE_CHECKPOINT = DeviceCall("create_checkpoint", {"data": {"title": "Beta", "
         (
             CREATE_TASK,
             {"data": {"title": "Run", "dueDate": "2026-03-09"}},
-            {"data": {"title": "Run", "dueDate": 1_773_014_400_000}},
+            {"data": {"title": "Run", "dueDate": "2026-03-09"}},
         ),
         (UPDATE_TASK, {"id": "t1", "data": {"title": "Run"}}, {"id": "t1", "data": {"title": "Run"}}),
         (

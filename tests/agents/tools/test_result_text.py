@@ -19,7 +19,7 @@ MARCH_9 = 1_773_014_400_000
         ({"id": "t1", "title": "Zürich"}, '{"id":"t1","title":"Zürich"}'),
         (
             {"id": "t1", "dueDate": MARCH_9, "points": 3},
-            '{"id":"t1","dueDate":1773014400000,"dueDate_iso":"2026-03-09","points":3}',
+            '{"id":"t1","dueDate":1773014400000,"dueDate_iso":"2026-03-09T00:00Z","points":3}',
         ),
         ({"id": "t1", "dueDate": "2026-03-09"}, '{"id":"t1","dueDate":"2026-03-09"}'),
         ({"id": "t1", "dueDate": None, "date": True}, '{"id":"t1","dueDate":null,"date":true}'),
@@ -27,7 +27,7 @@ MARCH_9 = 1_773_014_400_000
         ({"items": []}, '{"items":[]}'),
         (
             {"items": [{"id": "c1", "date": MARCH_9}], "truncated": True},
-            '{"items":[{"id":"c1","date":1773014400000,"date_iso":"2026-03-09"}],"truncated":true}',
+            '{"items":[{"id":"c1","date":1773014400000,"date_iso":"2026-03-09T00:00Z"}],"truncated":true}',
         ),
         (ToolError("denied", "No."), '{"error":{"code":"denied","message":"No."}}'),
     ],

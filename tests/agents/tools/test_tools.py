@@ -19,7 +19,7 @@ from tests.agents.fakes import ScriptedDevice, answered, make_turn
 TOOLS: dict[str, Tool[Any]] = {tool.name: tool for spec in AGENTS.values() for tool in spec.tools}
 # Tools that make several device calls are tested in test_composed_tools.py.
 COMPOSED = {"move_task", "project_progress", "append_to_note", "search_notes"}
-MARCH_9 = 1_773_014_400_000
+MARCH_9 = "2026-03-09"
 
 
 @dataclass
@@ -43,8 +43,8 @@ class Case:
 
 TASK = {"id": "t1", "title": "Send the offer", "status": "todo", "custom": [1]}
 PROJECT = {"id": "p1", "name": "Site"}
-NOTE = {"id": "n1", "title": "Rent"}
-CHECKPOINT = {"id": "c1", "title": "Beta"}
+NOTE = {"id": "n1", "title": "Rent", "createdAt": 1_773_100_000_000}
+CHECKPOINT = {"id": "c1", "title": "Beta", "date": "2026-03-08"}
 DONE = TASK | {"status": "done"}
 
 CASES = [
@@ -62,7 +62,7 @@ CASES = [
     Case(
         "list_tasks",
         {"dueAfter": "2026-03-09", "dueBefore": "2026-03-10"},
-        {"filter": {"dueDate": {"after": MARCH_9, "before": MARCH_9 + 86_400_000}}, "limit": 200},
+        {"filter": {"dueDate": {"after": MARCH_9, "before": "2026-03-10"}}, "limit": 200},
         {"items": []},
     ),
     Case(

@@ -10,6 +10,7 @@ import trio
 import trio.testing
 
 from agents.device import DeviceCall, DeviceResult, Outcome
+from person import StatedLocale
 from server.devices.calls import RemoteDevice, ToolTimeouts
 from server.devices.registry import DeviceRegistry
 from server.devices.replies import PendingReplies
@@ -35,6 +36,7 @@ class Link:
     def __init__(self, user_id: UUID = USER, on_call: Callable[[WsToolCall], WsToolResult] | None = None) -> None:
         self.user_id = user_id
         self.device_id = uuid4()
+        self.locale: StatedLocale | None = None
         self.tool_replies = PendingReplies[WsToolResult]()
         self.data_replies = PendingReplies[WsDataResponse]()
         self.sent: list[ServerFrame] = []

@@ -71,6 +71,7 @@ def test_a_chat_request_is_described_by_the_model_that_reads_it() -> None:
         "device_id",
         "session_id",
         "request_id",
+        "locale",
     }
     content = DOCUMENT["paths"]["/api/v1/chat"]["post"]["responses"]["200"]["content"]
     assert set(content) == {"application/json", "text/event-stream"}

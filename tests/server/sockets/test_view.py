@@ -43,6 +43,7 @@ async def test_a_home_request_streams_and_ends() -> None:
         "usage": {"input_tokens": 20, "output_tokens": 10},
         "finish": "stop",
         "shown": 1,
+        "locale": {"time_zone": "UTC", "time_zone_source": "default", "week_start": "monday"},
     }
     assert [frame["seq"] for frame in frames] == list(range(2, len(frames) + 2))
 

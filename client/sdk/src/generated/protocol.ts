@@ -1,5 +1,5 @@
 // Generated from docs/protocol/schema.json by `make schema`; not for editing.
-// sha256 of that file: 89732a7310e7b5543f8e2566fc87060e73f4f585cc1b363f76de56dc764f208f
+// sha256 of that file: 6714fb30a464d4447251eec02cac7594ee25b4463c0e2de53fa88e85b80c3e83
 
 /**
  * The shadcn/ui chart components of the client.
@@ -21,6 +21,7 @@ export type ClientFrame =
   | WsDataResponse
   | WsClientMutation
   | WsChangesSeen
+  | WsLocaleChanged
   | WsMemoryForget
   | WsPing
   | WsAuthRefresh;
@@ -115,6 +116,7 @@ export type WsFrameType =
   | "mutation"
   | "mutation_ack"
   | "changes_seen"
+  | "locale_changed"
   | "memory_forget"
   | "memory_forgotten"
   | "ping"
@@ -172,6 +174,11 @@ export interface WsDeviceHello {
    * The number of the last change that this device has applied.
    */
   changes_after?: number | null;
+  locale?: WsLocale | null;
+  /**
+   * How this device stores calendar days: as `2026-03-09` (`date`), or as the epoch milliseconds of the day's midnight in `locale.time_zone` (`local_midnight`) or in UTC (`utc_midnight`). Default: `date`, or `utc_midnight` for a client that sends no `locale`.
+   */
+  dates?: ("date" | "local_midnight" | "utc_midnight") | null;
 }
 export interface WsClientInfo {
   name: string;
@@ -184,6 +191,18 @@ export interface WsClientInfo {
 export interface WsResume {
   session_id: string;
   seq: number;
+}
+/**
+ * The person's locale on this device, as `Intl` has it.
+ */
+export interface WsLocale {
+  /**
+   * IANA name, such as `Europe/Berlin`.
+   */
+  time_zone: string;
+  language?: string | null;
+  week_start?: ("monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday" | "sunday") | null;
+  hour_cycle?: ("h11" | "h12" | "h23" | "h24") | null;
 }
 export interface WsHomeRequest {
   type: "home_request";
@@ -296,6 +315,13 @@ export interface WsClientMutation {
 export interface WsChangesSeen {
   type: "changes_seen";
   change: number;
+}
+/**
+ * The person's locale on this device has changed, for example after a journey. It applies to later requests.
+ */
+export interface WsLocaleChanged {
+  type: "locale_changed";
+  locale: WsLocale;
 }
 /**
  * The person wants one memory deleted, for example one of `stream_end.memory_used`.
@@ -474,6 +500,7 @@ export interface WsStreamEnd {
    */
   memory_used?: WsMemoryUsed[];
   usage?: WsUsage;
+  locale?: WsAnswerLocale;
   error?: WsFailure;
 }
 /**
@@ -498,6 +525,16 @@ export interface WsMemoryUsed {
 export interface WsUsage {
   input_tokens: number;
   output_tokens: number;
+}
+/**
+ * The locale that the answer was made for, and where its zone comes from.
+ */
+export interface WsAnswerLocale {
+  time_zone: string;
+  time_zone_source: "request" | "device" | "accept_language" | "memory" | "default";
+  language?: string;
+  week_start: "monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday" | "sunday";
+  hour_cycle?: "h11" | "h12" | "h23" | "h24";
 }
 export interface WsFailure {
   code: ErrorCode;
@@ -531,6 +568,7 @@ export interface WsRequestResult {
   mutations: WsMutationRecord[];
   memory_used?: WsMemoryUsed[];
   usage?: WsUsage;
+  locale?: WsAnswerLocale1;
   error?: WsFailure;
 }
 /**
@@ -543,6 +581,16 @@ export interface WsResultBlock {
   data?: {
     [k: string]: unknown;
   };
+}
+/**
+ * The locale that the answer was made for, and where its zone comes from.
+ */
+export interface WsAnswerLocale1 {
+  time_zone: string;
+  time_zone_source: "request" | "device" | "accept_language" | "memory" | "default";
+  language?: string;
+  week_start: "monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday" | "sunday";
+  hour_cycle?: "h11" | "h12" | "h23" | "h24";
 }
 export interface WsToolCall {
   /**
@@ -740,14 +788,29 @@ export interface TableData {
   rows: (string | number | boolean | null)[][];
 }
 /**
- * One bar of the Gantt chart; `date` is in epoch milliseconds, or ISO 8601 made so. Other fields pass through.
+ * One bar of the Gantt chart. Other fields pass through.
+ *
+ * `date` is a day (`2026-03-09`), a local time without an offset, or an instant in epoch milliseconds.
  */
 export interface TimelineCheckpoint {
   id: string;
   title: string;
-  date: number;
+  date: number | string;
   [k: string]: unknown;
 }
 export interface TimelineData {
   checkpoints: TimelineCheckpoint[];
+}
+/**
+ * The locale that an answer was made for: "today" in it is a day of `time_zone`.
+ *
+ * `time_zone_source` says where the zone comes from: the request, the device that asked, the person's preferences in
+ * memory, or none of them (`default`, UTC).
+ */
+export interface WsAnswerLocale2 {
+  time_zone: string;
+  time_zone_source: "request" | "device" | "accept_language" | "memory" | "default";
+  language?: string;
+  week_start: "monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday" | "sunday";
+  hour_cycle?: "h11" | "h12" | "h23" | "h24";
 }

@@ -1,0 +1,31 @@
+"""The person's locale and calendar: their time zone, language, first day of the week, and what a day is for them.
+
+Pure, and the only place that does calendar arithmetic in a time zone. Everything that shows or compares days uses it.
+"""
+
+from person.calendar import UTC_CALENDAR, Calendar, Interval, When
+from person.day_forms import DAY_FIELDS, MOMENT_FIELDS, DayForm, DayForms
+from person.locale import UNSTATED, HourCycle, Locale, LocaleSource, StatedLocale, remembered_locale, resolve_locale
+from person.weeks import WEEKDAYS
+from person.zones import UnknownZone, zone_named
+
+__all__ = [
+    "DAY_FIELDS",
+    "MOMENT_FIELDS",
+    "UNSTATED",
+    "UTC_CALENDAR",
+    "WEEKDAYS",
+    "Calendar",
+    "DayForm",
+    "DayForms",
+    "HourCycle",
+    "Interval",
+    "Locale",
+    "LocaleSource",
+    "StatedLocale",
+    "UnknownZone",
+    "When",
+    "remembered_locale",
+    "resolve_locale",
+    "zone_named",
+]

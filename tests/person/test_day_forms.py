@@ -1,0 +1,82 @@
+"""Calendar days in the three forms in which applications store them."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from person import UTC_CALENDAR, Calendar, DayForms
+
+HOUR = 3_600_000
+MARCH_9 = 1_773_014_400_000
+BERLIN = Calendar(ZoneInfo("Europe/Berlin"))
+NEW_YORK = Calendar(ZoneInfo("America/New_York"))
+LOCAL = DayForms("local_midnight", BERLIN)
+UTC_MIDNIGHT = DayForms("utc_midnight", NEW_YORK)
+
+
+@pytest.mark.parametrize(
+    ("forms", "stored", "day"),
+    [
+        (LOCAL, MARCH_9 - HOUR, "2026-03-09"),
+        (LOCAL, MARCH_9, MARCH_9),  # 1:00 in Berlin is an instant
+        (UTC_MIDNIGHT, MARCH_9, "2026-03-09"),
+        (UTC_MIDNIGHT, MARCH_9 + 4 * HOUR, MARCH_9 + 4 * HOUR),
+        (DayForms("date"), "2026-03-09", "2026-03-09"),
+        (LOCAL, None, None),
+        (LOCAL, "2026-03-09T10:00Z", "2026-03-09T10:00Z"),
+        (UTC_MIDNIGHT, 1e300, 1e300),
+    ],
+)
+def test_a_midnight_of_the_form_is_a_day(forms: DayForms, stored: Any, day: Any) -> None:
+    assert forms.read_item({"id": 1, "dueDate": stored}) == {"id": 1, "dueDate": day}
+    assert forms.write_item({"id": 1, "dueDate": day}) == {"id": 1, "dueDate": stored}
+
+
+def test_the_time_when_something_was_made_is_never_a_day() -> None:
+    item = {"createdAt": MARCH_9, "points": MARCH_9}
+    assert UTC_MIDNIGHT.read_item(item) == item
+
+
+@given(st.dates(date(1950, 1, 1), date(2150, 1, 1)), st.sampled_from(["Europe/Berlin", "Africa/Cairo", "Asia/Tokyo"]))
+def test_every_day_survives_the_way_to_the_device_and_back(day: date, zone: str) -> None:
+    for forms in (DayForms("local_midnight", Calendar(ZoneInfo(zone))), DayForms("utc_midnight"), DayForms("date")):
+        item = {"date": day.isoformat()}
+        assert forms.read_item(forms.write_item(item)) == item
+
+
+@pytest.mark.parametrize(
+    ("forms", "bounds", "written"),
+    [
+        (LOCAL, {"after": "2026-03-09"}, {"after": MARCH_9 - HOUR}),
+        (
+            UTC_MIDNIGHT,
+            {"after": "2026-03-09", "before": "2026-03-10"},
+            {"after": MARCH_9, "before": MARCH_9 + 28 * HOUR},
+        ),
+        (DayForms("utc_midnight", BERLIN), {"after": "2026-03-09"}, {"after": MARCH_9 - HOUR}),
+        (
+            DayForms("utc_midnight"),
+            {"after": "2026-03-09", "before": "2026-03-10"},
+            {"after": MARCH_9 - 14 * HOUR, "before": MARCH_9 + 36 * HOUR},
+        ),
+        (UTC_MIDNIGHT, {"after": MARCH_9 + 5}, {"after": MARCH_9 + 5}),
+    ],
+)
+def test_a_range_includes_the_stored_days_and_the_persons_instants(forms: DayForms, bounds: Any, written: Any) -> None:
+    assert forms.write_filter({"dueDate": bounds, "status": "todo"}) == {"dueDate": written, "status": "todo"}
+
+
+@given(st.sampled_from(["Pacific/Kiritimati", "Etc/GMT+12", "Asia/Kathmandu", "America/St_Johns"]), st.dates())
+def test_without_a_zone_the_range_has_the_day_of_every_zone(zone: str, day: date) -> None:
+    if not date(1, 1, 5) < day < date(9999, 12, 20):
+        return
+    bounds = DayForms("utc_midnight").write_filter({"date": {"after": day.isoformat(), "before": day.isoformat()}})
+    start = Calendar(ZoneInfo(zone)).start_of(day)
+    assert bounds["date"]["after"] <= min(start, UTC_CALENDAR.start_of(day))
+    assert bounds["date"]["before"] >= max(start, UTC_CALENDAR.start_of(day))
