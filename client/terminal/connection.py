@@ -165,7 +165,7 @@ async def _read(
 
 
 class _WatchedStream(trio.abc.Stream):
-    """A stream that ends the opening handshake when the peer closes. The WebSocket library would wait for ever."""
+    """A stream that ends the opening handshake when it is closed. The WebSocket library would wait for ever."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
@@ -192,7 +192,8 @@ class _WatchedStream(trio.abc.Stream):
         return received
 
     async def aclose(self) -> None:
-        """Close the stream."""
+        """Close the stream. The WebSocket library does it for a peer that does not speak HTTP."""
+        self.opening.cancel()
         await self._stream.aclose()
 
 

@@ -149,14 +149,17 @@ class Reconnection:
         return nominal * (0.5 + random.random() / 2)  # noqa: S311 - jitter, not a secret
 
     async def _shake_hands(self, connection: Connection, token: str) -> WsDeviceReady:
+        """Send `device_hello` and return `device_ready`. Raises `ConnectError` if this is no server of the protocol."""
         await connection.send(self._events.hello(token, self._cursor))
         try:
             with trio.fail_after(_HANDSHAKE_S):
                 ready = await connection.receive()
         except trio.TooSlowError:
             raise ConnectionLostError(_HANDSHAKE_TIMEOUT, "the server did not send device_ready in time") from None
+        except ProtocolError as error:
+            raise ConnectError(f"{self._url} does not answer device_hello: {error}") from None
         if not isinstance(ready, WsDeviceReady):
-            raise ProtocolError(f"the server answered device_hello with {ready.type}")
+            raise ConnectError(f"{self._url} answers device_hello with {ready.type}")
         return ready
 
     async def _serve(self, connection: Connection, ready: WsDeviceReady) -> None:
