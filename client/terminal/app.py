@@ -19,7 +19,7 @@ from client.terminal.prompt import Prompt
 from client.terminal.reconnection import Patience
 from client.terminal.renderer import Renderer
 from client.terminal.sample_data import sample_items
-from client.terminal.session import HELP, Session, approver
+from client.terminal.session import HELP, Session, approver, remote_approvals
 from client.terminal.store import DeviceStore, InvalidDataError
 from client.terminal.tools import DeviceTools
 
@@ -89,6 +89,9 @@ async def _run(options: Options, renderer: Renderer, prompt: Prompt | None, *, i
         else:
             prompt.above(lambda: renderer.note(text))
 
+    approvals = None
+    if interactive and prompt is not None and not options.approve_everything:
+        approvals = remote_approvals(renderer, prompt, store)
     persistent = PersistentDevice(
         options.url,
         token,
@@ -98,6 +101,7 @@ async def _run(options: Options, renderer: Renderer, prompt: Prompt | None, *, i
         on_approval=approver(renderer, prompt, store, everything=options.approve_everything),
         on_mutation=tools.apply,
         on_state=show_state,
+        approvals=approvals,
         patience=options.patience or Patience(give_up_s=math.inf if interactive else _ONE_QUESTION_GIVES_UP_S),
     )
     async with open_persistent_device(persistent) as device:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+from uuid import UUID
 
 import trio
 
@@ -42,7 +43,7 @@ async def answer_tool_call(
             if isinstance(answer, Mapping):
                 return WsToolResult(call_id=call.call_id, ok=True, edited_args=dict(answer))
             if not answer:
-                return _failed(call, "denied", "The person refused.")
+                return failed(call.call_id, "denied", "The person refused.")
         if started is not None:
             await started(call)
         data, error = await _run(tools, call.tool, call.args)
@@ -82,5 +83,6 @@ def _no_such_tool(name: str) -> WsToolError:
     return WsToolError(code="unknown_tool", message=f"This device has no tool {name}.")
 
 
-def _failed(call: WsToolCall, code: str, message: str) -> WsToolResult:
-    return WsToolResult(call_id=call.call_id, ok=False, error=WsToolError(code=code, message=message))
+def failed(call_id: UUID, code: str, message: str) -> WsToolResult:
+    """The result of a call that failed."""
+    return WsToolResult(call_id=call_id, ok=False, error=WsToolError(code=code, message=message))

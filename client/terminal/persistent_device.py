@@ -16,12 +16,13 @@ import trio
 from pydantic import BaseModel
 
 from client.terminal.answer import Answer
-from client.terminal.calls import Approve, Tools, answer_data_request, answer_tool_call
+from client.terminal.calls import Approve, Tools, answer_data_request, answer_tool_call, failed
 from client.terminal.connection import ConnectError, ConnectionLostError, ProtocolError, alone
 from client.terminal.device import CLIENT
 from client.terminal.journal import DeviceJournal
 from client.terminal.link import MAX_UNREAD, OnMutation
 from client.terminal.reconnection import Events, Patience, Reconnection, Token
+from client.terminal.remote_approvals import RemoteApprovals
 from client.terminal.requests import Requests
 from streaming.wire import (
     PROTOCOL_VERSION,
@@ -29,6 +30,8 @@ from streaming.wire import (
     ErrorCode,
     MutationOp,
     ServerFrame,
+    WsApprovalClosed,
+    WsApprovalRequest,
     WsChangesSeen,
     WsClientMutation,
     WsDataRequest,
@@ -55,11 +58,10 @@ from streaming.wire import (
     WsToolAck,
     WsToolCall,
     WsToolCancel,
-    WsToolError,
-    WsToolResult,
 )
 
 _CHANGE_AGAIN_S: Final = 10.0
+_UNKNOWN: Final = "The device started this call and does not know whether it was completed."
 _REMEMBERED_CHANGES: Final = 500
 
 
@@ -78,6 +80,7 @@ class PersistentDevice:
         on_mutation: OnMutation | None = None,
         on_state: Callable[[str], None] = lambda _: None,
         patience: Patience | None = None,
+        approvals: RemoteApprovals | None = None,
     ) -> None:
         """`on_state` gets a sentence for the person when the connection is lost, and when it is back."""
         self.loss: Exception | None = None
@@ -96,6 +99,9 @@ class PersistentDevice:
         )
         self._requests = Requests()
         self._calls: dict[UUID, trio.CancelScope] = {}
+        # The calls whose tool runs, or is about to.
+        self._begun: set[UUID] = set()
+        self._approvals = approvals
         self._acknowledges = False
         self._change_sent_at: float | None = None
         self._changes, self._to_apply = trio.open_memory_channel[WsServerMutation](math.inf)
@@ -160,12 +166,15 @@ class PersistentDevice:
             device_id=self._device_id,
             protocol_versions=[PROTOCOL_VERSION],
             client=CLIENT,
-            features=["ledger", "changes"],
+            features=["ledger", "changes"] + ([] if self._approvals is None else ["approvals"]),
             resume=resume,
             changes_after=self._journal.last_change,
         )
 
     async def _connected(self, ready: WsDeviceReady) -> None:
+        if self._approvals is not None:
+            for decision in self._approvals.connected(resumed=ready.resume == "resumed"):
+                self._post(decision)
         for frame in self._requests.connected(ready, trio.current_time()):
             self._post(frame)
         await self._connected_changes(ready)
@@ -179,19 +188,14 @@ class PersistentDevice:
     def _dispatch(self, frame: ServerFrame) -> None:
         assert self._nursery is not None  # noqa: S101 - set by `run`
         match frame:
-            case WsToolCall() if frame.call_id not in self._calls:
-                # Register the call before its task runs, because the next frame may withdraw it.
-                scope = self._calls[frame.call_id] = trio.CancelScope()
-                self._nursery.start_soon(self._run_call, frame, scope)
-            case WsToolCall():
-                pass  # offered again while it runs
-            case WsToolCancel():
-                if (running := self._calls.get(frame.call_id)) is not None:
-                    running.cancel()
-            case WsToolAck():
-                self._nursery.start_soon(self._journal.acknowledged, frame.call_id)
-            case WsDataRequest():
-                self._nursery.start_soon(self._answer_data, frame)
+            case WsToolCall() | WsToolCancel() | WsToolAck() | WsDataRequest():
+                self._dispatch_call(frame, self._nursery)
+            case WsApprovalRequest() if self._approvals is not None:
+                decided = self._approvals.asked(frame)
+                if decided is not None:
+                    self._post(decided)
+            case WsApprovalClosed() if self._approvals is not None:
+                self._approvals.closed(frame)
             case WsServerMutation() if self._on_mutation is not None:
                 self._changes.send_nowait(frame)
             case WsMutationAck():
@@ -200,6 +204,8 @@ class PersistentDevice:
                 pass  # `Reconnection` waits as long as it says
             case WsPong():
                 self._send_changes()  # again, if the server has not acknowledged the last one
+            case WsError(frame_type=WsFrameType.APPROVAL) if self._approvals is not None:
+                self._approvals.too_late(frame.call_id)
             case WsError() if self._requests.refused(frame):
                 pass
             case (
@@ -210,6 +216,24 @@ class PersistentDevice:
                 if self._change_sent_at is not None and _refuses_a_change(frame):
                     self._nursery.start_soon(self._drop_change)
                 self._notice(frame)
+
+    def _dispatch_call(
+        self, frame: WsToolCall | WsToolCancel | WsToolAck | WsDataRequest, nursery: trio.Nursery
+    ) -> None:
+        match frame:
+            case WsToolCall() if frame.call_id not in self._calls:  # else it is offered again while it runs
+                # Register the call before its task runs, because the next frame may withdraw it.
+                scope = self._calls[frame.call_id] = trio.CancelScope()
+                nursery.start_soon(self._run_call, frame, scope)
+            case WsToolCancel(confirm=True):
+                self._withdraw_unstarted(frame.call_id)
+            case WsToolCancel():
+                if (running := self._calls.get(frame.call_id)) is not None:
+                    running.cancel()
+            case WsToolAck():
+                nursery.start_soon(self._journal.acknowledged, frame.call_id)
+            case WsDataRequest():
+                nursery.start_soon(self._answer_data, frame)
 
     def _notice(self, frame: ServerFrame) -> None:
         try:
@@ -240,7 +264,26 @@ class PersistentDevice:
             with scope:
                 await self._answer_call(call)
         finally:
+            self._begun.discard(call.call_id)
             del self._calls[call.call_id]
+
+    def decide(self, *, approved: bool) -> bool:
+        """The person's answer to the oldest question of another device. Returns False if there is none."""
+        decision = None if self._approvals is None else self._approvals.decide(approved=approved)
+        if decision is not None:
+            self._post(decision)
+        return decision is not None
+
+    def _withdraw_unstarted(self, call_id: UUID) -> None:
+        """Another device has answered the approval: confirm that the call was not started, or send its result."""
+        if call_id in self._begun:
+            return  # its result will be sent
+        if (running := self._calls.get(call_id)) is not None:
+            running.cancel()
+        result = self._journal.result(call_id)
+        if result is None and self._journal.knows(call_id):
+            result = failed(call_id, "unknown", _UNKNOWN)
+        self._post(result or failed(call_id, "not_started", "The device has not started this call, and will not."))
 
     async def _answer_call(self, call: WsToolCall) -> None:
         if call.tool.startswith(("list_", "get_")):  # reading twice does no harm
@@ -253,8 +296,7 @@ class PersistentDevice:
             self._post(known)
             return
         if self._journal.knows(call.call_id) or call.accepted:
-            message = "The device started this call and does not know whether it was completed."
-            self._post(_failed(call.call_id, "unknown", message))
+            self._post(failed(call.call_id, "unknown", _UNKNOWN))
             return
         try:
             result = await answer_tool_call(call, self._tools, self._on_approval, started=self._started)
@@ -265,10 +307,12 @@ class PersistentDevice:
             message = "The device could not write its journal, so it did not run the call."
             if self._journal.knows(call.call_id):
                 message = "The device could not write its journal after it had run the call."
-            result = _failed(call.call_id, "journal_failed", message)
+            result = failed(call.call_id, "journal_failed", message)
         self._post(result)
 
     async def _started(self, call: WsToolCall) -> None:
+        await trio.lowlevel.checkpoint_if_cancelled()  # withdrawn while the person was asked
+        self._begun.add(call.call_id)
         await self._journal.start(call.call_id)
         self._post(WsToolAccepted(call_id=call.call_id))
 
@@ -342,10 +386,6 @@ def _refuses_a_change(frame: ServerFrame) -> bool:
         and frame.code is ErrorCode.INVALID_FRAME
         and frame.frame_type in {None, WsFrameType.MUTATION}
     )
-
-
-def _failed(call_id: UUID, code: str, message: str) -> WsToolResult:
-    return WsToolResult(call_id=call_id, ok=False, error=WsToolError(code=code, message=message))
 
 
 @asynccontextmanager

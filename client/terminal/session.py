@@ -11,10 +11,18 @@ from client.terminal.answer import Answer, RequestRefusedError
 from client.terminal.connection import ConnectionLostError, ProtocolError
 from client.terminal.persistent_device import PersistentDevice
 from client.terminal.prompt import Prompt
+from client.terminal.remote_approvals import RemoteApprovals
 from client.terminal.renderer import Renderer
 from client.terminal.store import DeviceStore
 from client.terminal.tools import DeviceTools
-from streaming.wire import WsError, WsHistoryMessage, WsScope, WsToolCall
+from streaming.wire import (
+    WsApprovalClosed,
+    WsApprovalRequest,
+    WsError,
+    WsHistoryMessage,
+    WsScope,
+    WsToolCall,
+)
 
 HELP = """Ask about your tasks, projects, notes and checkpoints. "help" asks the model what it can do.
 /tasks /projects /notes /checkpoints    show the items on this device
@@ -24,6 +32,13 @@ HELP = """Ask about your tasks, projects, notes and checkpoints. "help" asks the
 /quit                                   exit
 Ctrl-C stops an answer. Press it twice at the prompt to exit."""
 _REMEMBERED = 20
+_CLOSED = {
+    "approved": "The question was answered with yes on another device.",
+    "denied": "The question was answered with no on another device.",
+    "expired": "The question was not answered in time.",
+    "cancelled": "The question needs no answer any more.",
+}
+_DECISIONS = {"y": True, "yes": True, "n": False, "no": False}
 _LISTS = {"/tasks": "task", "/projects": "project", "/notes": "note", "/checkpoints": "checkpoint"}
 
 
@@ -101,6 +116,9 @@ class Session:
             self._left.cancel()
 
     async def _take(self, line: str) -> None:
+        decision = _DECISIONS.get(line.lower())
+        if decision is not None and self._device.decide(approved=decision):
+            return
         command, _, rest = line.partition(" ")
         if command in _LISTS:
             self._renderer.items(_LISTS[command], self._tools.store)
@@ -144,6 +162,31 @@ class Session:
             self._running = None
             self._warned = False
         return (answer.end.status if answer.end is not None else "failed"), answer.text
+
+
+def remote_approvals(renderer: Renderer, prompt: Prompt, store: DeviceStore) -> RemoteApprovals:
+    """Return the approvals of other devices, for a conversation: y or n at the prompt answers the oldest question."""
+
+    def show(request: WsApprovalRequest) -> None:
+        call = WsToolCall(
+            call_id=request.call_id,
+            request_id=request.request_id,
+            tool=request.tool,
+            args=request.args,
+            deadline_ms=request.expires_ms,
+            requires_approval=True,
+        )
+
+        def print_question() -> None:
+            renderer.approval(call, store.name_of(call.tool.rpartition("_")[2], call.args.get("id")))
+            renderer.note("Another device of yours asks this. Type y or n.")
+
+        prompt.above(print_question)
+
+    def closed(frame: WsApprovalClosed) -> None:
+        prompt.above(lambda: renderer.note(_CLOSED[frame.outcome]))
+
+    return RemoteApprovals(show, closed)
 
 
 def approver(

@@ -13,7 +13,7 @@ import pytest
 import trio
 
 from client.terminal.answer import RequestRefusedError
-from client.terminal.calls import Tools
+from client.terminal.calls import Approve, Tools
 from client.terminal.connection import ConnectionLostError
 from client.terminal.journal import DeviceJournal
 from client.terminal.link import OnMutation
@@ -37,6 +37,7 @@ from streaming.wire import (
     WsToolAccepted,
     WsToolAck,
     WsToolCall,
+    WsToolCancel,
     WsToolResult,
     WsWatch,
 )
@@ -67,6 +68,7 @@ async def device_at(
     patience: Patience = QUICK,
     states: list[str] | None = None,
     on_mutation: OnMutation | None = None,
+    on_approval: Approve | None = None,
 ) -> AsyncIterator[PersistentDevice]:
     async def token(_refused: bool) -> str:
         await trio.lowlevel.checkpoint()
@@ -81,6 +83,7 @@ async def device_at(
                 tools=tools or {},
                 journal=journal or DeviceJournal(),
                 on_mutation=on_mutation,
+                on_approval=on_approval,
                 on_state=(states if states is not None else []).append,
                 patience=patience,
             )
@@ -469,3 +472,75 @@ async def test_a_note_keeps_the_prompt_and_what_was_typed() -> None:
         await trio.testing.wait_all_tasks_blocked(0.05)
         nursery.cancel_scope.cancel()
     assert printed == ["early", "\r\x1b[K", "The connection was lost.", "> ty"]
+
+
+# ---- approvals on other devices -------------------------------------------------------------------------------------
+
+
+async def confirmed(peer: Peer, call_id: UUID) -> WsToolResult:
+    await peer.send(WsToolCancel(call_id=call_id, confirm=True))
+    return await peer.expect(WsToolResult)
+
+
+async def test_a_question_that_is_answered_elsewhere_is_withdrawn_and_its_call_never_runs() -> None:
+    ran: list[Any] = []
+    asked, done = trio.Event(), trio.Event()
+
+    async def run(args: Mapping[str, Any]) -> Any:
+        ran.append(args)
+        return {"id": "t1"}
+
+    async def ask(_: WsToolCall) -> bool:
+        asked.set()
+        await trio.sleep_forever()
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        wanted = call("delete_task", {"id": "t1"}, approval=True)
+        await peer.send(wanted)
+        await asked.wait()
+        result = await confirmed(peer, wanted.call_id)
+        assert result.error is not None
+        assert (result.call_id, result.error.code) == (wanted.call_id, "not_started")
+        result = await confirmed(peer, uuid4())  # never seen
+        assert result.error is not None
+        assert result.error.code == "not_started"
+        made = call("delete_task", {"id": "t1"})
+        await peer.send(made)
+        await peer.expect(WsToolAccepted)
+        assert (await peer.expect(WsToolResult)).ok
+        assert (await confirmed(peer, made.call_id)).ok  # from the journal
+        done.set()
+        await peer.wait_closed()
+
+    async with device_at(script, tools={"delete_task": run}, on_approval=ask):
+        await done.wait()
+    assert ran == [{"id": "t1"}]
+
+
+async def test_a_call_that_runs_is_not_stopped_when_another_device_answers() -> None:
+    running, go_on, done = trio.Event(), trio.Event(), trio.Event()
+
+    async def run(_: Mapping[str, Any]) -> Any:
+        running.set()
+        await go_on.wait()
+        return {"id": "t1"}
+
+    async def yes(_: WsToolCall) -> bool:
+        await trio.lowlevel.checkpoint()
+        return True
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        wanted = call("delete_task", {"id": "t1"}, approval=True)
+        await peer.send(wanted)
+        await peer.expect(WsToolAccepted)
+        await running.wait()
+        await peer.send(WsToolCancel(call_id=wanted.call_id, confirm=True), WsPong())
+        go_on.set()
+        assert (await peer.expect(WsToolResult)).ok
+        done.set()
+        await peer.wait_closed()
+
+    async with device_at(script, tools={"delete_task": run}, on_approval=yes):
+        await done.wait()

@@ -8,6 +8,7 @@ import signal
 import stat
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import trio
@@ -18,6 +19,9 @@ from client.terminal.app import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_UNR
 from client.terminal.prompt import PipeReader, Prompt
 from client.terminal.store import InvalidDataError
 from streaming.wire import (
+    WsApproval,
+    WsApprovalClosed,
+    WsApprovalRequest,
     WsCancel,
     WsClientMutation,
     WsError,
@@ -166,6 +170,45 @@ async def test_approvals(rest: str, tmp_path: Path, typed: str | None, everythin
         code, said = await sit(script, rest, tmp_path, Typist("delete it", typed))
     assert code == EXIT_OK
     assert 'Delete "Send the signed contract to Marta"? You can\'t undo this.' in said
+
+
+@pytest.mark.parametrize(("typed", "approved"), [("y", True), ("No", False)])
+async def test_an_approval_of_another_device_is_answered_at_the_prompt(
+    rest: str, tmp_path: Path, typed: str, approved: bool
+) -> None:
+    async def script(peer: Peer) -> None:
+        assert peer.hello is not None
+        assert "approvals" in (peer.hello.features or [])
+        await peer.send(approval_request("t-1"))
+        await answer(peer, "hi")
+        decided = await peer.expect(WsApproval)
+        assert decided.approved is approved
+        await peer.send(WsApprovalClosed(call_id=decided.call_id, outcome="approved" if approved else "denied"))
+        await answer(peer, "No question is open.")
+
+    code, said = await sit(script, rest, tmp_path, Typist("hello", typed, "hello again"))
+    assert code == EXIT_OK
+    assert 'Delete "Send the signed contract to Marta"? You can\'t undo this.' in said
+    assert "Another device of yours asks this. Type y or n." in said
+    assert "on another device" not in said  # the person knows
+
+
+async def test_an_approval_that_is_decided_elsewhere_is_closed(rest: str, tmp_path: Path) -> None:
+    async def script(peer: Peer) -> None:
+        wanted = approval_request("t-1")
+        await peer.send(wanted, WsApprovalClosed(call_id=wanted.call_id, outcome="approved"))
+        await answer(peer, "hi")
+        assert (await answer(peer, "What do you mean?")).message == "y"
+
+    code, said = await sit(script, rest, tmp_path, Typist("hello", "y"))
+    assert code == EXIT_OK
+    assert "The question was answered with yes on another device." in said
+
+
+def approval_request(identity: str) -> WsApprovalRequest:
+    return WsApprovalRequest(
+        call_id=uuid4(), request_id=uuid4(), tool="delete_task", args={"id": identity}, expires_ms=60_000
+    )
 
 
 async def test_an_interrupt_cancels_the_answer(rest: str, tmp_path: Path) -> None:

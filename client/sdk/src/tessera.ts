@@ -315,6 +315,10 @@ export class Tessera {
   }
 
   #refused(frame: WsError): void {
+    if (frame.frame_type === "approval" && frame.call_id) {
+      this.#approvals.close(frame.call_id); // the person has decided on another device
+      return;
+    }
     const { request_id: requestId } = frame;
     const error = new TesseraError(frame.code, frame.message, {
       retryable: frame.retryable,

@@ -1,0 +1,61 @@
+"""Approvals of calls on the person's other devices, which the person may answer here. The first answer counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+from uuid import UUID
+
+from streaming.wire import WsApproval, WsApprovalClosed, WsApprovalRequest
+
+_MOST_DECIDED: Final = 100
+
+
+class RemoteApprovals:
+    """The open questions, the oldest first, and the decisions that the server has not confirmed. Pure."""
+
+    def __init__(self, show: Callable[[WsApprovalRequest], None], closed: Callable[[WsApprovalClosed], None]) -> None:
+        """`show` asks the person. `closed` tells the person that an open question needs no answer any more."""
+        self._show = show
+        self._on_closed = closed
+        self._open: dict[UUID, WsApprovalRequest] = {}
+        self._decided: dict[UUID, WsApproval] = {}
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def asked(self, request: WsApprovalRequest) -> WsApproval | None:
+        """The server asks. Returns the decision if there is one already: the server may not have it."""
+        decided = self._decided.get(request.call_id)
+        if decided is None and request.call_id not in self._open:
+            self._open[request.call_id] = request
+            self._show(request)
+        return decided
+
+    def decide(self, *, approved: bool) -> WsApproval | None:
+        """The person's answer to the oldest question. Returns the frame to send, or None if there is no question."""
+        if not self._open:
+            return None
+        call_id = next(iter(self._open))
+        del self._open[call_id]
+        decision = self._decided[call_id] = WsApproval(call_id=call_id, approved=approved)
+        if len(self._decided) > _MOST_DECIDED:
+            del self._decided[next(iter(self._decided))]
+        return decision
+
+    def closed(self, closed: WsApprovalClosed) -> None:
+        """The question needs no answer any more."""
+        self._decided.pop(closed.call_id, None)
+        if self._open.pop(closed.call_id, None) is not None:
+            self._on_closed(closed)
+
+    def connected(self, *, resumed: bool) -> list[WsApproval]:
+        """A session has started, or goes on. Returns the decisions to send again: the server may not have them."""
+        if not resumed:
+            self._open.clear()  # a new session sends the open questions again
+        return list(self._decided.values())
+
+    def too_late(self, call_id: UUID | None) -> None:
+        """The server refused the decision: the call has been decided on another device."""
+        if call_id is not None:
+            self._decided.pop(call_id, None)
