@@ -1,21 +1,24 @@
-"""Lists on the device the items that a value-bound block names and that no tool has returned."""
+"""Reads on the device the items that a block names and that no tool has returned."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import trio
 
-from agents.binding import PLURAL_LABELS, device_lists, names_projects, needs_all_items
+from agents.binding import MAX_LISTED, PLURAL_LABELS, device_lists, names_projects, needs_all_items
 from agents.limits import AgentLimits
 from agents.tools import DeviceAccess, ToolError, check_edit
 from agents.turn import Turn
-from parser.blocks import BoundBlock, BoundChartBlock
+from parser.blocks import BoundChartBlock, EntityRefBlock
+from streaming.answer import FetchableBlock
 from streaming.wire import Entity
 
+_MAX_GETS = 5
+"""Named items that are read one by one; for more, the entity is listed."""
 _REASONS: Mapping[str, str] = {
     "device_offline": "your device is not connected",
     "device_gone": "your device disconnected",
@@ -28,7 +31,7 @@ _REASONS: Mapping[str, str] = {
 
 @dataclass(slots=True)
 class _Listing:
-    """One list of the device, shared by all blocks that need it."""
+    """One list or one item of the device, shared by all blocks that need it."""
 
     done: trio.Event = field(default_factory=trio.Event)
     problem: str | None = None
@@ -37,7 +40,7 @@ class _Listing:
 
 
 class BlockItems:
-    """The lists that the server makes for the blocks of one request.
+    """The lists, and the single items, that the server reads for the blocks of one request.
 
     They count as tool calls of the request, and have its limits. Their items are kept in `turn.tool_results`, like
     those of the model's own calls.
@@ -50,12 +53,14 @@ class BlockItems:
         self._listings: dict[str, _Listing] = {}
         self._entities: set[str] = set()
 
-    def unfetched(self, block: BoundBlock) -> bool:
+    def unfetched(self, block: FetchableBlock) -> bool:
         """Whether `fetch` must be called before the block can be computed.
 
         If a tool of the model returned items of the entity, the block is about these. Items that were listed for
         another block do not count, because that block's filter may have left out what this one needs.
         """
+        if isinstance(block, EntityRefBlock):
+            return bool(self._missing(block))
         entity = block.source.entity
         if entity not in self._entities:
             return not self._turn.tool_results.resolve(entity)
@@ -65,8 +70,31 @@ class BlockItems:
         listing = self._listings.get(_key(entity, args))
         return listing is not None and listing.done.is_set() and listing.problem is None and not listing.truncated
 
-    async def fetch(self, block: BoundBlock) -> str | None:
-        """List what `block` names. Returns None, or a sentence for the person that says why the block is not shown."""
+    def _missing(self, block: EntityRefBlock) -> list[tuple[Entity, Mapping[str, Any]]]:
+        """The calls that a reference still needs: for each named item that no tool returned, or for all items.
+
+        A call that was answered, whatever the answer was, is not made again.
+        """
+        entity: Entity = block.entity.value
+        found = self._turn.tool_results.resolve(entity)
+        if block.ids is None:
+            wanted: list[Mapping[str, Any]] = [] if found else [{"limit": MAX_LISTED}]
+        else:
+            known = {str(item["id"]) for item in found}
+            unknown = [identity for identity in dict.fromkeys(block.ids) if identity not in known]
+            wanted = [{"id": identity} for identity in unknown]
+            if len(wanted) > _MAX_GETS:
+                wanted = [{"limit": MAX_LISTED}]
+        return [(entity, args) for args in wanted if not self._was_answered(entity, args)]
+
+    def _was_answered(self, entity: Entity, args: Mapping[str, Any]) -> bool:
+        listing = self._listings.get(_key(entity, args))
+        return listing is not None and listing.done.is_set() and listing.problem is None
+
+    async def fetch(self, block: FetchableBlock) -> str | None:
+        """Read what `block` names. Returns None, or a sentence for the person that says why the block is not shown."""
+        if isinstance(block, EntityRefBlock):
+            return await self._fetch_reference(block)
         entity = block.source.entity
         self._entities.add(entity)
         wanted: list[tuple[Entity, Mapping[str, Any]]] = [
@@ -75,20 +103,34 @@ class BlockItems:
         lists = len(wanted)
         if names_projects(block) and not self._turn.tool_results.resolve("project"):
             # Only for the names: without them, the block shows the projects' ids.
-            wanted.append(("project", {"limit": 500}))
-        async with trio.open_nursery() as nursery:
-            for of, args in wanted:
-                nursery.start_soon(self._list, of, args)
-        found = [self._listings[_key(of, args)] for of, args in wanted[:lists]]
+            wanted.append(("project", {"limit": MAX_LISTED}))
+        found = (await self._read_all(wanted))[:lists]
         problem = next((one.problem for one in found if one.problem is not None), None)
         if problem is None and any(one.truncated for one in found) and needs_all_items(block):
             problem = "too_many"
         if problem is not None:
-            reason = _REASONS.get(problem, f"your device could not read your {PLURAL_LABELS[entity].lower()}")
-            return f"{_name(block)} can't be shown: {reason}."
+            return _sentence(block, entity, problem)
         if all(one.empty for one in found):
             return f"{_name(block)} can't be shown: you have no {PLURAL_LABELS[entity].lower()} that match."
         return None
+
+    async def _fetch_reference(self, block: EntityRefBlock) -> str | None:
+        """As `fetch`. Items that could be read are shown without those that the device does not have."""
+        entity: Entity = block.entity.value
+        found = await self._read_all(self._missing(block))
+        if self._turn.tool_results.resolve(entity, block.ids):
+            return None
+        problem = next((one.problem for one in found if one.problem is not None), None)
+        if problem is not None:
+            return _sentence(block, entity, problem)
+        which = "" if block.ids is None else " that match"
+        return f"{_name(block)} can't be shown: you have no {PLURAL_LABELS[entity].lower()}{which}."
+
+    async def _read_all(self, wanted: Sequence[tuple[Entity, Mapping[str, Any]]]) -> list[_Listing]:
+        async with trio.open_nursery() as nursery:
+            for of, args in wanted:
+                nursery.start_soon(self._list, of, args)
+        return [self._listings[_key(of, args)] for of, args in wanted]
 
     async def _list(self, entity: Entity, args: Mapping[str, Any]) -> None:
         key = _key(entity, args)
@@ -107,12 +149,17 @@ class BlockItems:
         listing.problem = "deadline"
         try:
             with trio.move_on_at(began + limits.tool_time_s - use.seconds):
-                listed = await self._access.list_items(entity, args)
+                if "id" in args:
+                    await self._access.get_item(entity, args["id"])
+                    listed: Mapping[str, Any] = {"items": [args]}
+                else:
+                    listed = await self._access.list_items(entity, args)
                 listing.problem = None
                 listing.empty = not listed["items"]
                 listing.truncated = listed.get("truncated") is True
         except ToolError as error:
-            listing.problem = error.code
+            listing.problem = None if error.code == "not_found" else error.code
+            listing.empty = True
         finally:
             use.seconds += trio.current_time() - began
             listing.done.set()
@@ -122,7 +169,15 @@ def _key(entity: str, args: Mapping[str, Any]) -> str:
     return json.dumps([entity, args], sort_keys=True, default=str)
 
 
-def _name(block: BoundBlock) -> str:
-    if isinstance(block, BoundChartBlock):
-        return f'The chart "{block.title}"'
+def _sentence(block: FetchableBlock, entity: Entity, problem: str) -> str:
+    reason = _REASONS.get(problem, f"your device could not read your {PLURAL_LABELS[entity].lower()}")
+    return f"{_name(block)} can't be shown: {reason}."
+
+
+def _name(block: FetchableBlock) -> str:
+    match block:
+        case BoundChartBlock():
+            return f'The chart "{block.title}"'
+        case EntityRefBlock():
+            return f"The list of your {PLURAL_LABELS[block.entity.value].lower()}"
     return f"The {block.type.value} of your {PLURAL_LABELS[block.source.entity].lower()}"

@@ -147,7 +147,10 @@ class UsageDelta:
 
 @dataclass(frozen=True, slots=True)
 class FinishDelta:
+    """The model has stopped. If the reason is not known, it is OTHER, and `unknown` is the provider's name for it."""
+
     reason: FinishReason
+    unknown: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,8 @@ def device_lists(block: BoundBlock, calendar: Calendar = UTC_CALENDAR) -> list[d
     The device filters by one value or by a range of dates; several statuses take one call each. Everything else is
     done by the server afterwards, so it is only pushed down where both give the same items: the limit too, if the whole
     filter was pushed down and the block does not sort or group. A device may return more than a range of dates asks for
-    (`DayForms.write_filter`), so a limit is not pushed down with one.
+    (`DayForms.write_filter`), so a limit is not pushed down with one. No device sorts: its list tools have no such
+    argument.
     """
     source = block.source
     pushed: dict[str, Any] = {}

@@ -41,7 +41,13 @@ def change_entity(
     record = WsMutationRecord(op=frame.op, entity=frame.entity, id=frame.id, data=frame.data)
     if record_change(memory, registry, user_id, record, source):
         return None
-    return WsError(code=ErrorCode.MEMORY_UNAVAILABLE, message=_REFUSED, retryable=True, frame_type=WsFrameType.MUTATION)
+    return WsError(
+        code=ErrorCode.MEMORY_UNAVAILABLE,
+        message=_REFUSED,
+        retryable=True,
+        frame_type=WsFrameType.MUTATION,
+        mutation_id=frame.mutation_id,
+    )
 
 
 async def forget_memory(memory: AnswerMemory, user_id: UUID, memory_id: UUID) -> WsMemoryForgotten | WsError:

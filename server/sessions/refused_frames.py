@@ -43,6 +43,7 @@ def refuse_frame(
         call_id=subject.call_id,
         data_id=subject.data_id,
         memory_id=subject.memory_id,
+        mutation_id=subject.mutation_id,
     )
 
 

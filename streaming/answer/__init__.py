@@ -5,10 +5,19 @@ Pure: text in, frames out.
 
 from __future__ import annotations
 
-from streaming.answer.home import HomeFormatter, HomeFrame, HomePart, RejectedBlock, Unbound, UnfetchedBlock
+from streaming.answer.home import (
+    FetchableBlock,
+    HomeFormatter,
+    HomeFrame,
+    HomePart,
+    RejectedBlock,
+    Unbound,
+    UnfetchedBlock,
+)
 from streaming.answer.popup import PopupFormatter
 
 __all__ = [
+    "FetchableBlock",
     "HomeFormatter",
     "HomeFrame",
     "HomePart",

@@ -41,21 +41,25 @@ Bind = Callable[[BoundBlock], dict[str, Any] | Unbound]
 """The data of a value-bound block, computed from what this request's tools returned."""
 
 
+FetchableBlock = BoundBlock | EntityRefBlock
+"""A block that names the items of an entity."""
+
+
 @dataclass(frozen=True, slots=True)
 class UnfetchedBlock:
-    """A value-bound block whose items must be fetched from the device before it can be computed.
+    """A block that names items which must be fetched from the device before it can be computed.
 
     It stands in the list of frames where the block's frame belongs. Fetch the items, then pass it to
     `HomeFormatter.complete`. `replaces`: the block corrects a rejected one.
     """
 
     index: int
-    block: BoundBlock
+    block: FetchableBlock
     replaces: bool = False
 
 
-IsUnfetched = Callable[[BoundBlock], bool]
-"""Whether the items of a value-bound block must be fetched first."""
+IsUnfetched = Callable[[FetchableBlock], bool]
+"""Whether the items of a value-bound block or of a reference must be fetched first."""
 
 HomeFrame = WsBlockOpen | StreamText | WsStreamBlock
 HomePart = HomeFrame | UnfetchedBlock
@@ -270,8 +274,8 @@ class HomeFormatter:
         self._blocks.add(index, block.type.value, data)
         return WsStreamBlock(request_id=self._request_id, block=index, block_type=block.type.value, data=data)
 
-    def _must_fetch(self, block: Block) -> TypeGuard[BoundBlock]:
-        return isinstance(block, BoundBlock) and self._is_unfetched is not None and self._is_unfetched(block)
+    def _must_fetch(self, block: Block) -> TypeGuard[FetchableBlock]:
+        return isinstance(block, FetchableBlock) and self._is_unfetched is not None and self._is_unfetched(block)
 
     def _data(self, block: Block) -> dict[str, Any] | Unbound:
         """The `data` of a `stream_block` frame, or the reason why the block has no data."""

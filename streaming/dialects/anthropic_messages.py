@@ -23,14 +23,6 @@ from streaming.dialects.plain_text import ANTHROPIC
 _VERSION = "2023-06-01"
 # The API requires a limit. Current models can write at least this many tokens.
 _DEFAULT_MAX_TOKENS = 4096
-_STOP_REASONS = {
-    "end_turn": FinishReason.STOP,
-    "stop_sequence": FinishReason.STOP,
-    "max_tokens": FinishReason.LENGTH,
-    "model_context_window_exceeded": FinishReason.LENGTH,
-    "tool_use": FinishReason.TOOL_CALLS,
-    "refusal": FinishReason.CONTENT_FILTER,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +248,7 @@ class AnthropicMessagesDecoder(JsonPayloadDecoder):
             self._add_text(details.get("explanation"))
         for index in list(self._tools):
             self._close_block(index)
-        self._finish(_STOP_REASONS.get(reason, FinishReason.OTHER))
+        self._finish_named(reason)
 
 
 def _name(value: object) -> str | None:

@@ -63,6 +63,11 @@ class PayloadDecoder(Protocol):
         """Whether the provider said that nothing more follows."""
         ...
 
+    @property
+    def late_error(self) -> ErrorDelta | None:
+        """An error that the provider reported after the `FinishDelta`. The answer is complete all the same."""
+        ...
+
 
 class Dialect(Protocol):
     """The part of a provider's HTTP API that a streamed chat needs."""

@@ -16,18 +16,10 @@ from urllib.parse import quote
 from streaming.chat import ChatRequest, ErrorDelta, FinishReason, Message
 from streaming.dialects.base import ModelHabits, provider_error
 from streaming.dialects.conversation import conversation
+from streaming.dialects.finish_reasons import FAILURES
 from streaming.dialects.gemini_function_calls import GeminiFunctionCalls
 from streaming.dialects.payload_decoder import JsonPayloadDecoder, arguments_of, count, encoded, objects
 
-_FINISH_REASONS = {
-    "STOP": FinishReason.STOP,
-    "MAX_TOKENS": FinishReason.LENGTH,
-    **dict.fromkeys(
-        ("SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "LANGUAGE"), FinishReason.CONTENT_FILTER
-    ),
-}
-# The model wrote an invalid call. A second attempt usually succeeds.
-_BROKEN_CALLS = frozenset({"MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "MALFORMED_RESPONSE"})
 # The documented value for calls that another model made: newer models refuse calls without a signature.
 _NO_SIGNATURE = "skip_thought_signature_validator"
 
@@ -162,11 +154,10 @@ class GeminiNativeDecoder(JsonPayloadDecoder):
         self._read_usage(payload.get("usageMetadata"))
         reason = candidate.get("finishReason") if candidate is not None else None
         feedback = payload.get("promptFeedback")
-        if isinstance(reason, str) and reason in _BROKEN_CALLS:
-            self._fail(ErrorDelta("The model wrote a function call that is none.", reason.lower(), retryable=True))
-        elif isinstance(reason, str) and reason:
-            self._close_calls()
-            self._finish(_FINISH_REASONS.get(reason, FinishReason.OTHER))
+        if isinstance(reason, str) and reason:
+            if reason.lower() not in FAILURES:
+                self._close_calls()
+            self._finish_named(reason)
         elif candidate is None and isinstance(feedback, dict) and feedback.get("blockReason"):
             self._finish(FinishReason.CONTENT_FILTER)
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from streaming.chat import ChatRequest, ErrorDelta, FinishReason, Message, ToolCallDelta
+from streaming.chat import ChatRequest, Message, ToolCallDelta
 from streaming.dialects.base import ModelHabits
 from streaming.dialects.conversation import conversation
 from streaming.dialects.openai_tool_calls import OpenAIToolCalls
@@ -25,16 +25,6 @@ from streaming.dialects.plain_text import OPENAI_CHAT
 from streaming.dialects.reasoning_details import ReasoningDetails
 from streaming.dialects.reasoning_text import Piece, ReasoningText
 
-_FINISH_REASONS = {
-    "stop": FinishReason.STOP,
-    "length": FinishReason.LENGTH,
-    # Mistral's name when the context is full, and the names of other APIs, which gateways do not always translate.
-    **dict.fromkeys(("model_length", "max_tokens", "max_output_tokens"), FinishReason.LENGTH),
-    **dict.fromkeys(("safety", "recitation", "prohibited_content"), FinishReason.CONTENT_FILTER),
-    "tool_calls": FinishReason.TOOL_CALLS,
-    "function_call": FinishReason.TOOL_CALLS,
-    "content_filter": FinishReason.CONTENT_FILTER,
-}
 # These models refuse an assistant's tool calls without reasoning while they think. A space is the least they accept.
 _WANTS_REASONING: Final = re.compile(r"deepseek|kimi", re.IGNORECASE)
 _NO_REASONING: Final = " "
@@ -183,10 +173,8 @@ class OpenAIChatDecoder(JsonPayloadDecoder):
         error = payload.get("error") or (choice or {}).get("error")
         if error or payload.get("object") == "error":
             self._fail(self._error(error or payload))
-        elif reason == "error":
-            self._fail(ErrorDelta("The provider failed in the middle of the answer.", None, True))
         elif isinstance(reason, str) and reason:
-            self._finish(_FINISH_REASONS.get(reason.lower(), FinishReason.OTHER))
+            self._finish_named(reason)
 
     def _first_choice(self, choices: object) -> dict[str, Any] | None:
         if not isinstance(choices, list):

@@ -18,12 +18,6 @@ from streaming.dialects.conversation import conversation
 from streaming.dialects.payload_decoder import JsonPayloadDecoder, count, encoded, objects
 from streaming.dialects.plain_text import OPENAI_RESPONSES
 
-_INCOMPLETE = {
-    "max_output_tokens": FinishReason.LENGTH,
-    "max_tokens": FinishReason.LENGTH,
-    "content_filter": FinishReason.CONTENT_FILTER,
-}
-
 
 @dataclass(frozen=True, slots=True)
 class OpenAIResponses:
@@ -241,7 +235,7 @@ class OpenAIResponsesDecoder(JsonPayloadDecoder):
             self._fail(self._error(response["error"]) if response.get("error") else ErrorDelta("", None, True))
         elif status == "incomplete":
             reason = details.get("reason") if isinstance(details, dict) else None
-            self._finish(_INCOMPLETE.get(reason, FinishReason.OTHER) if isinstance(reason, str) else FinishReason.OTHER)
+            self._finish_named(reason if isinstance(reason, str) else "other")
         else:
             self._finish(FinishReason.STOP)
         self.complete = True

@@ -21,6 +21,7 @@ from streaming.chat import (
     UsageDelta,
 )
 from streaming.dialects.base import ModelHabits, provider_error
+from streaming.dialects.finish_reasons import FAILURES, FINISH_REASONS
 from streaming.dialects.sse import ServerSentEvent
 
 _DONE = "[DONE]"
@@ -54,6 +55,7 @@ class JsonPayloadDecoder(ABC):
         self._habits = habits or ModelHabits()
         self.finished = False
         self.complete = False
+        self.late_error: ErrorDelta | None = None
         self._failed = False
         self._called = False
         self._answered = False
@@ -177,9 +179,20 @@ class JsonPayloadDecoder(ABC):
             self._usage = usage
             self._deltas.append(usage)
 
-    def _finish(self, reason: FinishReason) -> None:
+    def _finish_named(self, name: str) -> None:
+        """The model has stopped, for the reason that the provider calls `name`."""
+        word = name.strip().lower()
+        if word in FAILURES:
+            code = None if word == "error" else well_formed(word)
+            self._fail(ErrorDelta("The provider failed in the middle of the answer.", code, retryable=True))
+        elif word in FINISH_REASONS:
+            self._finish(FINISH_REASONS[word])
+        else:
+            self._finish(FinishReason.OTHER, unknown=well_formed(name))
+
+    def _finish(self, reason: FinishReason, *, unknown: str | None = None) -> None:
         """The model has stopped. Only the first call has an effect."""
-        self._flush(cut=reason is not FinishReason.STOP and reason is not FinishReason.TOOL_CALLS)
+        self._flush(cut=reason in (FinishReason.LENGTH, FinishReason.CONTENT_FILTER))
         if not self.finished and not self._failed:
             self.finished = True
             # Some servers send `stop` after tool calls, and some APIs have no reason for tool calls.
@@ -190,19 +203,22 @@ class JsonPayloadDecoder(ABC):
                 self._deltas += [ToolCallDelta(index, arguments="{}") for index in sorted(self._bare)]
             if (data := self._state()) or self._call_has_state:
                 self._deltas.append(StateDelta(ProviderState(self._habits.origin, data)))
-            self._deltas.append(FinishDelta(reason))
+            self._deltas.append(FinishDelta(reason, unknown))
 
     def _state(self) -> dict[str, Any]:
         """What the provider wants back with the message; see `ProviderState`. Empty if there is nothing."""
         return {}
 
     def _fail(self, error: ErrorDelta) -> None:
-        """The answer has failed. Nothing that follows counts."""
+        """The answer has failed, unless it is complete: after the finish reason. Nothing that follows counts."""
+        self.complete = True
+        if self.finished:
+            self.late_error = self.late_error or error
+            return
         if not self._failed:
             self._flush(cut=True)
             self._deltas.append(error)
         self._failed = True
-        self.complete = True
 
     def _flush(self, *, cut: bool) -> None:
         """Add what was held back, before the answer ends; `cut` if the model did not finish.

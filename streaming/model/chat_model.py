@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import httpx
+import structlog
 import trio
 from pydantic import SecretStr
 
-from streaming.chat import ChatRequest, Delta, ErrorDelta, UsageDelta
+from streaming.chat import ChatRequest, Delta, ErrorDelta, FinishDelta, UsageDelta
 from streaming.dialects import DIALECTS, Dialect, ModelHabits, ReasoningHabit, own_state
 from streaming.http import HttptoolsTransport, environment_transports
 from streaming.model.body import RequestBody, TimedReader
@@ -20,6 +22,10 @@ from streaming.model.errors import ModelError, error_of_delta, error_of_status
 from streaming.wire import ErrorCode
 
 HttpTransport = Literal["httptools", "httpx"]
+
+_IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z_]{1,63}")  # anything else may be text of the person, or a key
+_MAX_REASONS = 20
+log = structlog.get_logger(__name__)
 
 # The statuses with which servers refuse a parameter that they do not know.
 _REFUSED = frozenset({400, 404, 422})
@@ -93,6 +99,7 @@ class ChatModel:
         self._client = client
         self._config = config
         self._refuses_required = False
+        self._unknown_reasons: set[str] = set()
         origin = f"{config.dialect.name} {config.name} {config.url}"
         self._habits = ModelHabits(origin, ReasoningHabit.of_model(config.name))
 
@@ -228,6 +235,8 @@ class ChatModel:
                     fault = delta
                     deltas = deltas[: deltas.index(fault)]
                     break
+            if decoder.finished:
+                self._note_end(deltas, decoder.late_error)
             if deltas:
                 yield deltas
                 # Some providers send the prompt's token count before the answer begins.
@@ -242,6 +251,18 @@ class ChatModel:
             await reader.read(trio.current_time() + _END_OF_BODY_S)
         except httpx.HTTPError:
             return  # The answer is whole.
+
+    def _note_end(self, deltas: list[Delta], late_error: ErrorDelta | None) -> None:
+        """Log a finish reason that is not known, each once, and an error after the finish reason."""
+        for delta in deltas:
+            if isinstance(delta, FinishDelta) and delta.unknown is not None:
+                name = delta.unknown if _IDENTIFIER.fullmatch(delta.unknown) else "(not an identifier)"
+                if name not in self._unknown_reasons and len(self._unknown_reasons) < _MAX_REASONS:
+                    self._unknown_reasons.add(name)
+                    log.warning("unknown_finish_reason", model=self.name, reason=name)
+        if late_error is not None:
+            code = late_error.code if late_error.code and _IDENTIFIER.fullmatch(late_error.code) else None
+            log.warning("model_error_after_end", model=self.name, code=code)
 
 
 async def _abandon(response: httpx.Response, chunks: AsyncIterator[bytes]) -> None:

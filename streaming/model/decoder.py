@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from http import HTTPStatus
 from typing import Final
 
 import msgspec
@@ -11,6 +13,14 @@ from streaming.dialects import PayloadDecoder, ServerSentEvent, SseDecoder
 
 _BLANK_LINE: Final = b"\n\n"
 _BOM: Final = b"\xef\xbb\xbf"
+_MAX_BEGUN: Final = 512
+# The first line of an event stream, which may be cut.
+_FIELD: Final = re.compile(
+    rb"(?::|(?:data|event|id|retry|error)(?:[:\r\n]|\Z)"
+    rb"|(?:d(?:at?)?|e(?:v(?:en?)?|r(?:ro?)?)?|i|r(?:e(?:tr?)?)?)?\Z)"
+)
+_RETRYABLE: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
+_STATUS: Final = re.compile(r"\b[45][0-9]{2}\b")
 _TRUNCATED: Final = "Input data was truncated"  # what msgspec says of a prefix of a JSON document
 
 
@@ -31,6 +41,8 @@ class ResponseDecoder:
         self._left = max_bytes
         self._max_event_bytes = max_event_bytes
         self._failed = False
+        self._begun = bytearray()  # of an event stream, until its first event
+        self._has_events = False
         # Whether the next byte begins an event.
         self._between_events = False
 
@@ -38,6 +50,11 @@ class ResponseDecoder:
     def finished(self) -> bool:
         """Whether the model has stopped; only its usage may still follow."""
         return self._payloads.finished
+
+    @property
+    def late_error(self) -> ErrorDelta | None:
+        """An error that came after the model had stopped."""
+        return self._payloads.late_error
 
     @property
     def complete(self) -> bool:
@@ -50,7 +67,7 @@ class ResponseDecoder:
             return []
         self._left -= len(chunk)
         if self._left < 0:
-            return [self._too_large()]
+            return self._too_large()
         if self._sse is None:
             return self._begin(chunk)
         if len(chunk) > self._max_event_bytes:
@@ -86,6 +103,9 @@ class ResponseDecoder:
             deltas = self._payloads.feed(document, cut=_is_truncated(document.data))
         else:
             last = self._sse.close()
+            if last is None and not self._has_events and not _FIELD.match(self._begun.replace(_BOM, b"").lstrip()):
+                self._failed = True
+                return [_plain_text_error(self._begun.decode("utf-8", "replace"))]
             deltas = [] if last is None else self._payloads.feed(last, cut=True)
         return deltas + self._payloads.close()
 
@@ -110,16 +130,37 @@ class ResponseDecoder:
         if self._failed:
             return []
         deltas: list[Delta] = []
+        if not self._has_events and len(self._begun) < _MAX_BEGUN:
+            self._begun += chunk[:_MAX_BEGUN]
         for event in sse.feed(chunk):
+            self._has_events = True
             deltas += self._payloads.feed(event)
         self._between_events = sse.between_events
         if sse.error is not None:
-            deltas.append(self._too_large())
+            deltas += self._too_large()
         return deltas
 
-    def _too_large(self) -> ErrorDelta:
+    def _too_large(self) -> list[Delta]:
+        if self._failed or self.finished:
+            self._failed = True
+            return []  # the answer is complete, and only its usage is lost
         self._failed = True
-        return ErrorDelta("The answer is larger than the server accepts.", "too_large")
+        return [ErrorDelta("The answer is larger than the server accepts.", "too_large")]
+
+
+def _plain_text_error(body: str) -> ErrorDelta:
+    """The error of a body that is neither an event stream nor JSON, such as a gateway's `502 Bad Gateway`.
+
+    The code is the HTTP status that the text names, in words, or `plain_text`.
+    """
+    message = "The provider sent plain text instead of an answer."
+    text = body.casefold()
+    numbers = {int(number) for number in _STATUS.findall(body)}
+    for status in HTTPStatus:
+        if status >= HTTPStatus.BAD_REQUEST and (status.phrase.casefold() in text or status in numbers):
+            again = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _RETRYABLE
+            return ErrorDelta(message, status.name.lower(), retryable=again)
+    return ErrorDelta(message, "plain_text", retryable=True)
 
 
 def _is_truncated(document: str) -> bool:

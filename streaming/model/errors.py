@@ -6,12 +6,14 @@ import json
 import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 
 from streaming.chat import ErrorDelta
 from streaming.wire import ErrorCode
 
 _IDENTIFIER = re.compile(r"[a-z][a-z_]{2,63}")
 _SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
+_STATUSES = {status.name.lower(): status.value for status in HTTPStatus if status >= HTTPStatus.BAD_REQUEST}
 _UNAUTHORIZED = frozenset({401, 403})
 _BUSY = frozenset({408, 409, 425, 429})
 _SERVER_FAULT = 500
@@ -74,6 +76,9 @@ def error_of_delta(delta: ErrorDelta) -> ModelError:
     """The error for a fault that was reported inside the answer."""
     if delta.code == "cut":
         return ModelError(ErrorCode.MODEL_CUT, "The model's answer broke off. Try again.", retryable=True)
+    status = _STATUSES.get(delta.code or "")
+    if status is not None:
+        return error_of_status(status, json.dumps({"code": delta.code}).encode())
     identifier = f" ({delta.code})" if delta.code and _is_identifier(delta.code) else ""
     if delta.retryable:
         return ModelError(

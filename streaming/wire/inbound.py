@@ -16,9 +16,9 @@ from streaming.wire.codes import ErrorCode
 from streaming.wire.frames import WsFrameType
 
 _FRAME_TYPES: Final = frozenset(WsFrameType)
-_ID_FIELDS: Final = ("request_id", "call_id", "data_id", "memory_id")
+_ID_FIELDS: Final = ("request_id", "call_id", "data_id", "memory_id", "mutation_id")
 # The fields of `FrameSubject` in a text that is not JSON; inside a string their quotes would be escaped.
-_FIELD: Final = re.compile(r'(?<!\\)"(request_id|call_id|data_id|memory_id|type)"\s*:\s*"([^"\\]{1,64})"')
+_FIELD: Final = re.compile(r'(?<!\\)"(request_id|call_id|data_id|memory_id|mutation_id|type)"\s*:\s*"([^"\\]{1,64})"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class FrameSubject:
     call_id: UUID | None = None
     data_id: UUID | None = None
     memory_id: UUID | None = None
+    mutation_id: UUID | None = None
 
 
 class FrameError(Exception):

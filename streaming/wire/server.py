@@ -264,6 +264,7 @@ class WsError(_ServerFrame):
     call_id: Optional[UUID] = None
     data_id: Optional[UUID] = None
     memory_id: Optional[UUID] = None
+    mutation_id: Optional[UUID] = None
 
 
 ServerFrame = Annotated[

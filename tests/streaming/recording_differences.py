@@ -94,7 +94,6 @@ FAILED = {
     "openai-gpt-4o-2024-08-06-stream-unknown-error-responses-1": "unknown-error",
     "openai-gpt-5-nano-2025-08-07-openai-error.1": "insufficient_quota",
     "groq-gpt-oss-120b-tool-use-failed-error-streaming": "tool_use_failed",
-    "openrouter-minimax-m2-free-openrouter-stream-error": "400",
 }
 UNFIT: dict[str, str] = {
     "ollama-gemma3-1b-ollama-streaming-metrics": _OLLAMA,

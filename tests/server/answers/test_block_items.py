@@ -202,3 +202,56 @@ async def test_a_repaired_block_is_listed_too(database: str) -> None:
         assert (await answer.finish()).status == "completed"
         (block,) = answer.blocks
         assert (block.block, sum(point["count"] for point in block.data["data"])) == (1, 3)
+
+
+def reference(*ids: str, entity: str = "task") -> dict[str, Any]:
+    return {"type": "entity_ref", "entity": entity, **({"ids": list(ids)} if ids else {})}
+
+
+async def test_a_reference_to_an_entity_that_no_tool_returned_is_listed(database: str) -> None:
+    tools = Recorded({"task": TASKS})
+    async with open_tessera(database) as tessera, tessera.device(tools=tools.table()) as device:
+        answer = await ask(tessera, device, text("Here."), reference(), reference())
+        assert tools.calls == [("list_tasks", {"limit": 500})]
+        assert [[item["id"] for item in block.data["items"]] for block in answer.blocks] == [["t1", "t2", "t3"]] * 2
+        assert (answer.end.status, answer.end.shown) == ("completed", 3)
+        assert len(tessera.answers()) == 1
+
+
+async def test_named_items_are_read_one_by_one_or_listed_if_there_are_many(database: str) -> None:
+    tools = Recorded({"task": TASKS})
+    async with open_tessera(database) as tessera, tessera.device(tools=tools.table()) as device:
+        answer = await ask(tessera, device, reference("t3", "nobody", "t1"), reference("t1", "nobody"))
+        assert sorted(args["id"] for _, args in tools.calls) == ["nobody", "t1", "t3"]
+        assert {name for name, _ in tools.calls} == {"get_task"}
+        assert [[item["id"] for item in block.data["items"]] for block in answer.blocks] == [["t3", "t1"], ["t1"]]
+        tools.calls.clear()
+        many = [f"x{number}" for number in range(9)]
+        answer = await ask(tessera, device, reference(*many, "t2"))
+        assert tools.calls == [("list_tasks", {"limit": 500})]
+        assert [item["id"] for item in answer.blocks[0].data["items"]] == ["t2"]
+
+
+async def test_a_reference_beside_items_that_a_tool_returned_reads_only_the_missing_ones(database: str) -> None:
+    tools = Recorded({"task": TASKS})
+    async with open_tessera(database) as tessera, tessera.device(tools=tools.table()) as device:
+        blocks = json.dumps([reference("t1", "t3"), reference()])
+        tessera.script(
+            lambda r: text_stream(blocks) if tool_messages(r) else tool_calls(("list_tasks", {"status": "todo"}))
+        )
+        answer = await device.home("my tasks")
+        assert (await answer.finish()).status == "completed"
+        assert [item["id"] for item in answer.blocks[0].data["items"]] == ["t1", "t3"]
+        assert [name for name, _ in tools.calls] == ["list_tasks", "get_task"]
+
+
+async def test_a_reference_to_items_that_are_not_there_says_so(database: str) -> None:
+    async with open_tessera(database) as tessera:
+        async with tessera.device(tools=Recorded({"task": TASKS}).table()) as device:
+            answer = await ask(tessera, device, reference("nobody"))
+            assert answer.text == "The list of your tasks can't be shown: you have no tasks that match."
+            answer = await ask(tessera, device, reference(entity="note"))
+            assert answer.text == "The list of your notes can't be shown: you have no notes."
+        token = (await tessera.account()).access_token
+        body = (await chat(tessera, token, message="my tasks")).json()
+        assert body["blocks"][0]["content"] == "The list of your notes can't be shown: your device is not connected."

@@ -6,6 +6,7 @@ import traceback
 
 import httpx
 import pytest
+import structlog
 import trio
 from pydantic import SecretStr
 
@@ -55,6 +56,8 @@ GARBAGE = {"error": {"message": f"no {PROMPT} for {KEY}", "code": KEY}}
         ([Head(400), Send(b'{"error"'), Close()], ErrorCode.MODEL_ERROR, False, "HTTP 400"),
         ([Close()], ErrorCode.MODEL_ERROR, True, "broke"),
         ([Head(), Close()], ErrorCode.MODEL_CUT, True, "broke off"),
+        ([Head(200, "text/plain"), Send(b"Bad Gateway")], ErrorCode.MODEL_UNAVAILABLE, True, "(HTTP 502, bad_gateway)"),
+        ([Head(200, "text/plain"), Send(b"no healthy upstream")], ErrorCode.MODEL_ERROR, True, "plain_text"),
         ([*text("so"), Close()], ErrorCode.MODEL_CUT, True, "broke off"),
         (text("so"), ErrorCode.MODEL_CUT, True, "broke off"),
         ([*text("so"), sse(GARBAGE), *end()], ErrorCode.MODEL_ERROR, False, "failed while answering."),
@@ -207,3 +210,28 @@ def test_a_key_with_characters_invalid_in_a_header_is_refused_and_not_shown(key:
     with pytest.raises(ValueError, match="visible ASCII") as raised:
         ModelConfig("test", "http://example.org/v1", SecretStr(key))
     assert key not in str(raised.value)
+
+
+async def test_an_error_after_the_finish_reason_is_logged_and_fails_nothing(
+    server: ModelServer, model: ModelFactory
+) -> None:
+    for code, logged in (("server_error", "server_error"), (KEY, None)):
+        server.reply([*text("all"), chunk({}, "stop"), sse({"error": {"message": PROMPT, "code": code}}), *end()])
+        with structlog.testing.capture_logs() as logs:
+            assert (await complete(model(), REQUEST)).text == "all"
+        (event,) = logs
+        assert (event["event"], event["model"], event["code"]) == ("model_error_after_end", "test", logged)
+        assert PROMPT not in str(event)
+
+
+async def test_an_unknown_finish_reason_is_logged_once(server: ModelServer, model: ModelFactory) -> None:
+    asked = model()
+    with structlog.testing.capture_logs() as logs:
+        for reason in ("hologram", "hologram", "Late_Stop", KEY, "other", "stop"):
+            server.reply([*text("all"), *end(reason)])
+            assert (await complete(asked, REQUEST)).text == "all"
+    assert [(event["event"], event["reason"]) for event in logs] == [
+        ("unknown_finish_reason", "hologram"),
+        ("unknown_finish_reason", "Late_Stop"),
+        ("unknown_finish_reason", "(not an identifier)"),
+    ]

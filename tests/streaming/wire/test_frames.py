@@ -125,6 +125,7 @@ def subject_of(text: str) -> FrameSubject:
         ("tool_result", "call_id"),
         ("data_response", "data_id"),
         ("memory_forget", "memory_id"),
+        ("mutation", "mutation_id"),
     ],
 )
 def test_a_refusal_names_what_the_frame_was_about(frame_type: str, field: str) -> None:

@@ -1,5 +1,5 @@
 // Generated from docs/protocol/schema.json by `make schema`; not for editing.
-// sha256 of that file: 6714fb30a464d4447251eec02cac7594ee25b4463c0e2de53fa88e85b80c3e83
+// sha256 of that file: 6e158d0e1922d22392050ac8f9a4af610fc8476a163f58156339b57b41e7063c
 
 /**
  * The shadcn/ui chart components of the client.
@@ -779,6 +779,7 @@ export interface WsError {
   call_id?: string;
   data_id?: string;
   memory_id?: string;
+  mutation_id?: string;
 }
 /**
  * Every row is as long as `headers`.
