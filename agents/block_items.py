@@ -71,20 +71,21 @@ class BlockItems:
         return listing is not None and listing.done.is_set() and listing.problem is None and not listing.truncated
 
     def _missing(self, block: EntityRefBlock) -> list[tuple[Entity, Mapping[str, Any]]]:
-        """The calls that a reference still needs: for each named item that no tool returned, or for all items.
+        """The calls that a reference still needs: for each named item that was not read yet, or for all items.
 
-        A call that was answered, whatever the answer was, is not made again.
+        None if a tool of the model returned items of the entity: value-bound blocks are about these, so no others are
+        added. A call that was answered, whatever the answer was, is not made again.
         """
         entity: Entity = block.entity.value
         found = self._turn.tool_results.resolve(entity)
-        if block.ids is None:
-            wanted: list[Mapping[str, Any]] = [] if found else [{"limit": MAX_LISTED}]
-        else:
+        if found and entity not in self._entities:
+            return []
+        wanted: list[Mapping[str, Any]] = [{"limit": MAX_LISTED}]
+        if block.ids is not None:
             known = {str(item["id"]) for item in found}
             unknown = [identity for identity in dict.fromkeys(block.ids) if identity not in known]
-            wanted = [{"id": identity} for identity in unknown]
-            if len(wanted) > _MAX_GETS:
-                wanted = [{"limit": MAX_LISTED}]
+            if len(unknown) <= _MAX_GETS:
+                wanted = [{"id": identity} for identity in unknown]
         return [(entity, args) for args in wanted if not self._was_answered(entity, args)]
 
     def _was_answered(self, entity: Entity, args: Mapping[str, Any]) -> bool:
@@ -117,7 +118,9 @@ class BlockItems:
     async def _fetch_reference(self, block: EntityRefBlock) -> str | None:
         """As `fetch`. Items that could be read are shown without those that the device does not have."""
         entity: Entity = block.entity.value
-        found = await self._read_all(self._missing(block))
+        missing = self._missing(block)
+        self._entities.add(entity)
+        found = await self._read_all(missing)
         if self._turn.tool_results.resolve(entity, block.ids):
             return None
         problem = next((one.problem for one in found if one.problem is not None), None)

@@ -232,17 +232,31 @@ async def test_named_items_are_read_one_by_one_or_listed_if_there_are_many(datab
         assert [item["id"] for item in answer.blocks[0].data["items"]] == ["t2"]
 
 
-async def test_a_reference_beside_items_that_a_tool_returned_reads_only_the_missing_ones(database: str) -> None:
+async def test_a_reference_reads_nothing_beside_the_items_that_a_tool_returned(database: str) -> None:
     tools = Recorded({"task": TASKS})
     async with open_tessera(database) as tessera, tessera.device(tools=tools.table()) as device:
-        blocks = json.dumps([reference("t1", "t3"), reference()])
+        blocks = json.dumps([reference("t1", "t3"), reference(), CHART])
         tessera.script(
             lambda r: text_stream(blocks) if tool_messages(r) else tool_calls(("list_tasks", {"status": "todo"}))
         )
         answer = await device.home("my tasks")
         assert (await answer.finish()).status == "completed"
-        assert [item["id"] for item in answer.blocks[0].data["items"]] == ["t1", "t3"]
-        assert [name for name, _ in tools.calls] == ["list_tasks", "get_task"]
+        first, second, chart = answer.blocks
+        assert [[item["id"] for item in block.data["items"]] for block in (first, second)] == [["t1"], ["t1", "t2"]]
+        assert [point["count"] for point in chart.data["data"]] == [2]
+        assert [name for name, _ in tools.calls] == ["list_tasks"]
+
+
+async def test_references_and_other_blocks_do_not_narrow_each_other(database: str) -> None:
+    tools = Recorded({"task": TASKS})
+    todo = {"type": "table", "from": {"entity": "task", "columns": ["title"], "filter": {"status": "todo"}}}
+    async with open_tessera(database) as tessera, tessera.device(tools=tools.table()) as device:
+        answer = await ask(tessera, device, reference("t3"), CHART, todo, reference())
+        one, chart, table, every = answer.blocks
+        assert [item["id"] for item in one.data["items"]] == ["t3"]
+        assert {point["status"]: point["count"] for point in chart.data["data"]} == {"To do": 2, "Done": 1}
+        assert table.data["rows"] == [["Write"], ["Read"]]
+        assert {item["id"] for item in every.data["items"]} == {"t1", "t2", "t3"}
 
 
 async def test_a_reference_to_items_that_are_not_there_says_so(database: str) -> None:
