@@ -81,16 +81,6 @@ class Replay:
                     )
                 )
         if result.status != "running":
-            frames.append(
-                WsStreamEnd(
-                    request_id=identity,
-                    status=result.status,
-                    finish=result.finish,
-                    shown=result.shown,
-                    mutations=result.mutations,
-                    memory_used=result.memory_used,
-                    usage=result.usage,
-                    error=result.error,
-                )
-            )
+            outcome = result.model_dump(exclude={"type", "seq", "agent", "domain", "blocks"})
+            frames.append(WsStreamEnd.model_validate(outcome))
         return frames

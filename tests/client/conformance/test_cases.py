@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -72,8 +73,8 @@ def test_every_frame_type_occurs() -> None:
     types = {frame["type"] for case in CASES for frame in sent_frames(case)}
     for case in CASES:
         types |= {frame["type"] for step in case.steps if isinstance(step, Expect) for frame in step.expect}
-    # The runner itself handles these.
-    assert types | {"device_hello", "device_ready", "changes_seen"} == set(WsFrameType)
+    # The runner itself handles the first three. No client of this repository sends `locale_changed`.
+    assert types | {"device_hello", "device_ready", "changes_seen", "locale_changed"} == set(WsFrameType)
 
 
 def test_every_action_and_every_need_occurs() -> None:
@@ -81,6 +82,17 @@ def test_every_action_and_every_need_occurs() -> None:
     assert actions == set(Action.model_fields["do"].annotation.__args__)  # type: ignore[union-attr]
     needs = {need for case in CASES for need in case.needs}
     assert needs == set(Case.model_fields["needs"].annotation.__args__[0].__args__)  # type: ignore[union-attr]
+
+
+def test_the_protocol_names_cases_that_exist() -> None:
+    page = (KIT.parents[1] / "protocol.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^Cases?.*:.*$", page, flags=re.MULTILINE)
+    named = [name for line in lines for name in re.findall(r"`([a-z0-9-]+(?:\.\.\.)?)`", line)]
+    assert len(named) > 15
+    names = [case.name for case in CASES]
+    prefixes = [name.removesuffix("...") for name in named if name.endswith("...")]
+    assert not [name for name in named if not name.endswith("...") and name not in names]
+    assert not [prefix for prefix in prefixes if not any(name.startswith(prefix) for name in names)]
 
 
 def test_names_are_listed_and_unknown_names_refused(capsys: pytest.CaptureFixture[str]) -> None:
