@@ -13,6 +13,9 @@ PAGE_SOURCES = $(shell find client/sdk/src client/react/src client/playground/sr
 PEERS_VENV ?= $(abspath .venv-peers)
 PEERS := $(PEERS_VENV)/.installed
 
+# Two test processes for each core: a test waits about half of its time for databases, sockets and other processes.
+TEST_WORKERS ?= $(shell expr 2 '*' "$$(getconf _NPROCESSORS_ONLN || echo 2)")
+
 .DEFAULT_GOAL := help
 .PHONY: run chat test check fmt schema prompts statements migrate rollback bench bench-router bench-parser bench-stream bench-resume profile-stream fuzz mutants test-all clean help test-model test-client bench-memory embedding-model embedder playground test-browser screenshots
 
@@ -23,7 +26,7 @@ chat: $(STAMP)  ## start the terminal client; ARGS="--help" lists its options
 	@exec $(BIN)/python -m client.terminal $(ARGS)
 
 test: embedder  ## run the Python test suite on all cores
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) --maxprocesses 8 --dist worksteal $(ARGS)
 
 test-model: $(MODEL_STAMP)  ## test the server with a real, small language model (installs it: 200 MB)
 	$(BIN)/python -m pytest -m local_model tests/local_model
