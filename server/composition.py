@@ -26,7 +26,7 @@ from server.requests import AnswerLimits
 from server.rest import ReadinessChecks, RestLimits, RestServices
 from server.sessions import SessionHost, SessionLimits
 from server.settings import Settings
-from server.sockets import DeviceGate, HandshakeLimit
+from server.sockets import DeviceGate, Handover, HandshakeLimit
 from server.startup import WorkerOrders
 from server.storage import Database
 from server.telemetry import LiveServer, Metrics, OtlpExporter, live_server
@@ -67,6 +67,7 @@ def compose(
     relay: Relay | None,
     orders: WorkerOrders | None,
     exporter: OtlpExporter | None,
+    handover: Handover | None,
     clock: Callable[[], float] = time.time,
 ) -> Parts:
     """Make the parts. Opens nothing. `clock` returns the seconds since the epoch that answers call "now"."""
@@ -138,6 +139,7 @@ def compose(
         store=kept,
         changes=changes,
         devices=memory.devices,
+        others=handover,
     )
     handshakes = HandshakeLimit(settings.max_handshakes, settings.max_handshakes_waiting)
     metrics.watch_handshakes(lambda: handshakes.waiting)
@@ -150,6 +152,7 @@ def compose(
         hello_timeout_s=settings.hello_timeout_s,
         wall_clock=time.time,
         handshakes=handshakes,
+        handover=handover,
     )
 
     def look(with_tasks: bool) -> LiveServer:

@@ -26,7 +26,7 @@ from server.net import AllowedOrigins, ServeLimits, host_port, parse_bind, serve
 from server.relay import open_relay
 from server.rest import Playground, RestServices, build_app, read_page
 from server.settings import Settings
-from server.sockets import DEVICE_PATH, serve_device_sockets
+from server.sockets import DEVICE_PATH, Handover, serve_device_sockets
 from server.startup import Running, WorkerOrders
 from server.storage import first_master_key, master_keys, open_database, prepare_state_dir
 from server.telemetry import Metrics, OtlpExporter
@@ -80,11 +80,12 @@ async def serve(
             passwords = Passwords(trio.CapacityLimiter(_PASSWORD_THREADS))
             accounts = Accounts(database.pool, statements, passwords, users)
             registry = DeviceRegistry()
-            relay = None
+            relay = handover = None
             if settings.relay or orders is not None:
                 relay = open_relay(database, statements, KeyRing(keys), registry, call_s=settings.tool_timeout_s)
                 await nursery.start(relay.run)
                 stack.push_async_callback(relay.leave)
+                handover = Handover(relay.server_id, orders.folder if orders is not None else None, relay.streams)
             exporter = None
             if settings.otlp_endpoint is not None:
                 number = orders.number if orders is not None else None
@@ -105,11 +106,14 @@ async def serve(
                 relay,
                 orders,
                 exporter,
+                handover,
                 clock,
             )
             origins = AllowedOrigins(settings.allowed_origins)
             await nursery.start(parts.sessions.run)
             await nursery.start(parts.changes.run)
+            if handover is not None:
+                await nursery.start(handover.serve, parts.gate)
             nursery.start_soon(parts.memory_service.run)
             nursery.start_soon(parts.spending.run)
             nursery.start_soon(parts.devices.run)

@@ -159,14 +159,14 @@ class RequestFailed(Exception):
 
 
 class KnownRequests(Protocol):
-    """The requests of this process that run, and the ended ones whose answer is kept."""
+    """The requests that run at any process, and the ended ones whose answer is kept."""
 
     async def result(self, user_id: UUID, request_id: UUID) -> WsRequestResult | None:
         """The state of this user's request; None if it is unknown or its answer is no longer kept."""
         ...
 
-    def cancel(self, user_id: UUID, request_id: UUID) -> bool:
-        """Cancel this user's request. Returns False if it is not running."""
+    async def cancel(self, user_id: UUID, request_id: UUID) -> bool:
+        """Cancel this user's request. Returns False if it does not run, or its process can't be reached."""
         ...
 
 

@@ -90,12 +90,20 @@ class OtherServers(Protocol):
         """Send `frame` to the user's devices at other servers. Never blocks, never raises."""
         ...
 
-    async def joined(self, user_id: UUID, device_id: UUID, session_id: UUID) -> None:
-        """This server is about to serve a device's socket. Raises what the database raises."""
+    async def joined(self, user_id: UUID, device_id: UUID, session_id: UUID, *, take: bool = False) -> UUID | None:
+        """This server is about to serve a device's socket. Raises what the database raises.
+
+        Returns the other running server that has the device's session, if there is one: then nothing was recorded. With
+        `take`, the session is this server's from now on, and an older socket is closed.
+        """
+        ...
+
+    def away(self, user_id: UUID, device_id: UUID, session_id: UUID) -> None:
+        """The socket of this session is closed, and the session waits for the device. Never blocks, never raises."""
         ...
 
     def parted(self, user_id: UUID, device_id: UUID, session_id: UUID) -> None:
-        """The socket of this session is closed. Never blocks, never raises."""
+        """This session has ended. Never blocks, never raises."""
         ...
 
 

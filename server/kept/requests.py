@@ -154,7 +154,7 @@ class KeptRequests:
     async def find(self, user_id: UUID, request_id: UUID) -> KeptAnswer | None:
         """See `server.sessions.KeptAnswers`. A request of a server that is gone has failed with `server_lost`.
 
-        A request that runs at another server is returned as running, without its blocks.
+        A request that runs at another server is returned as running, without its blocks and with its `server_id`.
         """
         try:
             with trio.fail_after(_WITHIN_S):
@@ -167,7 +167,26 @@ class KeptRequests:
         except Exception as error:  # noqa: BLE001
             log.warning("answer_find_failed", reason=type(error).__name__, detail=str(error))
             return None
-        return _answer(user_id, kept)
+        return self._answer(user_id, kept)
+
+    def _answer(self, user_id: UUID, kept: KeptRequest) -> KeptAnswer | None:
+        if kept.digest is None:
+            return None
+        server_id = None
+        if kept.state == "running":
+            status = WsRequestResult(request_id=kept.request_id, status="running")
+            server_id = kept.server_id if kept.server_id != self._server_id else None
+        elif kept.result is not None:
+            try:
+                status = WsRequestResult.model_validate(dict(kept.result))
+            except ValidationError:
+                log.warning("answer_unreadable", request_id=str(kept.request_id))
+                return None
+        elif kept.state == "failed" and not kept.too_large:
+            return _lost(user_id, kept)
+        else:
+            return None
+        return KeptAnswer(user_id, kept.device_id, bytes.fromhex(kept.digest), status, 0, server_id)
 
     async def _is_lost(self, user_id: UUID, kept: KeptRequest) -> bool:
         """Whether the request's server is gone. Its end is then recorded, so that it stays failed."""
@@ -189,29 +208,16 @@ class KeptRequests:
             return found
         try:
             with trio.fail_after(_WITHIN_S):
-                found += [_lost(user_id, kept) for kept in elsewhere if await self._is_lost(user_id, kept)]
+                for kept in elsewhere:
+                    if await self._is_lost(user_id, kept):
+                        found.append(_lost(user_id, kept))
+                    else:
+                        status = WsRequestResult(request_id=kept.request_id, status="running")
+                        found.append(KeptAnswer(user_id, device_id, b"", status, 0, kept.server_id))
         # A boundary: the device connects also if it is not known whether a server is gone.
         except Exception as error:  # noqa: BLE001
             log.warning("answers_list_failed", reason=type(error).__name__, detail=str(error))
         return found
-
-
-def _answer(user_id: UUID, kept: KeptRequest) -> KeptAnswer | None:
-    if kept.digest is None:
-        return None
-    if kept.state == "running":
-        status = WsRequestResult(request_id=kept.request_id, status="running")
-    elif kept.result is not None:
-        try:
-            status = WsRequestResult.model_validate(dict(kept.result))
-        except ValidationError:
-            log.warning("answer_unreadable", request_id=str(kept.request_id))
-            return None
-    elif kept.state == "failed" and not kept.too_large:
-        return _lost(user_id, kept)
-    else:
-        return None
-    return KeptAnswer(user_id, kept.device_id, bytes.fromhex(kept.digest), status, 0)
 
 
 def _lost(user_id: UUID, kept: KeptRequest) -> KeptAnswer:

@@ -110,8 +110,8 @@ class Relay:
         except Exception as error:  # noqa: BLE001
             log.warning("relay_locate_failed", reason=type(error).__name__, detail=str(error))
             return self._registry.find(user_id, device_id)
-        for found, server_id in devices:
-            if device_id not in {None, found}:
+        for found, server_id, attached in devices:
+            if device_id != found and not (device_id is None and attached):
                 continue
             if server_id != self.server_id:
                 open_calls = self._open_calls.setdefault(server_id, OpenCalls())
@@ -124,29 +124,26 @@ class Relay:
         """See `server.devices.registry.OtherServers`."""
         self._out.announce(user_id, Announced(frame=frame), _LASTING_S)
 
-    async def joined(self, user_id: UUID, device_id: UUID, session_id: UUID) -> None:
-        """See `server.devices.registry.OtherServers`. Ends the device's older session at another server."""
-        before = await self._store.join(user_id, device_id, session_id)
-        self._sessions[user_id, device_id] = session_id
+    async def joined(self, user_id: UUID, device_id: UUID, session_id: UUID, *, take: bool = False) -> UUID | None:
+        """See `server.devices.registry.OtherServers`. Closes the device's older socket at another server."""
+        before = await self._store.join(user_id, device_id, session_id, take=take)
         if before is not None and before[0] != self.server_id:
+            if before[2] and not take:
+                return before[0]
             message = Replaced(device_id=device_id, connection_id=before[1])
             self._out.put(user_id, before[0], message, _LASTING_S)
+        self._sessions[user_id, device_id] = session_id
+        return None
+
+    def away(self, user_id: UUID, device_id: UUID, session_id: UUID) -> None:
+        """See `server.devices.registry.OtherServers`."""
+        self._out.away(user_id, device_id, session_id)
 
     def parted(self, user_id: UUID, device_id: UUID, session_id: UUID) -> None:
         """See `server.devices.registry.OtherServers`."""
         if self._sessions.get((user_id, device_id)) == session_id:
             del self._sessions[user_id, device_id]
         self._out.part(user_id, device_id, session_id)
-
-    async def owner(self, user_id: UUID, device_id: UUID) -> UUID | None:
-        """The other running server that has the device's session. None if there is none, or without the database."""
-        try:
-            with trio.fail_after(_LOOKUP_S):
-                return await self._store.owner(user_id, device_id)
-        # A boundary: a device that can't be looked up is served here, with a new session.
-        except Exception as error:  # noqa: BLE001
-            log.warning("relay_owner_lookup_failed", reason=type(error).__name__, detail=str(error))
-            return None
 
     async def is_lost(self, server_id: UUID) -> bool:
         """Whether a server is gone: it has no recent heartbeat. Raises what the database raises.

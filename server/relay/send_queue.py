@@ -73,8 +73,12 @@ class SendQueue:
         """Send `message` to those that are in `servers` when the messages before it were sent."""
         self._queue(user_id, partial(self._put_all, user_id, servers, message, ttl_s), _nothing)
 
+    def away(self, user_id: UUID, device_id: UUID, connection_id: UUID) -> None:
+        """Record that a device has lost its socket at this server."""
+        self._queue(user_id, partial(self._store.away, user_id, device_id, connection_id), _nothing)
+
     def part(self, user_id: UUID, device_id: UUID, connection_id: UUID) -> None:
-        """Record that a device is no longer connected to this server."""
+        """Record that a device has no session at this server any more."""
         self._queue(user_id, partial(self._store.part, user_id, device_id, connection_id), _nothing)
 
     async def run(self) -> None:
@@ -128,4 +132,4 @@ class SendQueue:
 
     async def _others(self, user_id: UUID) -> set[UUID]:
         """The other servers with a device of this user."""
-        return {server_id for _, server_id in await self._store.devices(user_id)} - {self._store.server_id}
+        return {server_id for _, server_id, _ in await self._store.devices(user_id)} - {self._store.server_id}

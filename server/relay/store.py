@@ -12,7 +12,6 @@ from sql.statements import Statements
 from sql.tenant import listing, scoped
 
 _FORGET_S: Final = 60.0
-_NO_ID: Final = UUID(int=0)
 _USERS: Final = 500
 _BATCH: Final = 50
 
@@ -68,47 +67,50 @@ class RelayStore:
             await connection.execute(self._statements["relay_expire_devices"])
             await connection.execute(self._statements["relay_expire_messages"])
 
-    async def join(self, user_id: UUID, device_id: UUID, connection_id: UUID) -> tuple[UUID, UUID] | None:
-        """Record that the device is connected here. Returns the server and session that had it before, or None."""
-        values = self._device(user_id, device_id, connection_id)
+    async def join(
+        self, user_id: UUID, device_id: UUID, connection_id: UUID, *, take: bool = True
+    ) -> tuple[UUID, UUID, bool] | None:
+        """Record that this server has the device's session. Returns the server and session that had it before, or None.
+
+        The flag is true if that server runs. If it is another one, and not `take`, then nothing was recorded.
+        """
+        values = self._device(user_id, device_id, connection_id) | {"take": take, "stale_s": self._stale_s}
         async with scoped(self._pool, user_id) as connection:
             await connection.execute(self._statements["relay_device_lock"], values)
             cursor = await connection.execute(self._statements["relay_device_join"], values)
         row = await cursor.fetchone()
-        return None if row is None or row[0] is None else (row[0], row[1])
+        return None if row is None or row[0] is None else (row[0], row[1], row[2])
 
     async def rejoin(self, user_id: UUID, device_id: UUID, connection_id: UUID) -> bool:
         """Like `join`, but changes nothing and returns False if a running server has a newer connection of it."""
         values = self._device(user_id, device_id, connection_id)
         async with scoped(self._pool, user_id) as connection:
             await connection.execute(self._statements["relay_device_lock"], values)
-            elsewhere = {**values, "stale_s": self._stale_s}
-            cursor = await connection.execute(self._statements["relay_device_elsewhere"], elsewhere)
+            values |= {"take": True, "stale_s": self._stale_s}
+            cursor = await connection.execute(self._statements["relay_device_elsewhere"], values)
             if await cursor.fetchone() is not None:
                 return False
             await connection.execute(self._statements["relay_device_join"], values)
         return True
 
+    async def away(self, user_id: UUID, device_id: UUID, connection_id: UUID) -> None:
+        """Record that the device's socket is closed, and that its session waits for it."""
+        values = self._device(user_id, device_id, connection_id)
+        async with scoped(self._pool, user_id) as connection:
+            await connection.execute(self._statements["relay_device_away"], values)
+
     async def part(self, user_id: UUID, device_id: UUID, connection_id: UUID) -> None:
-        """Record that the device's socket is closed."""
+        """Record that the device's session has ended."""
         values = self._device(user_id, device_id, connection_id)
         async with scoped(self._pool, user_id) as connection:
             await connection.execute(self._statements["relay_device_leave"], values)
 
-    async def owner(self, user_id: UUID, device_id: UUID) -> UUID | None:
-        """The running server that has the device, other than this one. None if there is none."""
-        values = {"user_id": user_id, "device_id": device_id, "connection_id": _NO_ID, "stale_s": self._stale_s}
-        async with scoped(self._pool, user_id) as connection:
-            cursor = await connection.execute(self._statements["relay_device_elsewhere"], values)
-        row = await cursor.fetchone()
-        return None if row is None or row[0] == self.server_id else UUID(str(row[0]))
-
-    async def devices(self, user_id: UUID) -> list[tuple[UUID, UUID]]:
-        """(device, server) of the user's connected devices, the latest first."""
+    async def devices(self, user_id: UUID) -> list[tuple[UUID, UUID, bool]]:
+        """(device, server, whether it has a socket) of the user's devices with a session, the latest socket first."""
         values = {"user_id": user_id, "stale_s": self._stale_s}
         async with scoped(self._pool, user_id) as connection:
             cursor = await connection.execute(self._statements["relay_devices_live"], values)
-        return [(device_id, server_id) for device_id, server_id in await cursor.fetchall()]
+        return [(device_id, server_id, attached) for device_id, server_id, attached in await cursor.fetchall()]
 
     async def send(
         self, user_id: UUID, server_id: UUID, message: Message, ttl_s: float, message_id: UUID | None = None
@@ -160,7 +162,7 @@ class RelayStore:
             cursor = await connection.execute(self._statements["relay_waiting"], values)
         return [user_id for (user_id,) in await cursor.fetchall()]
 
-    def _device(self, user_id: UUID, device_id: UUID, connection_id: UUID) -> dict[str, UUID]:
+    def _device(self, user_id: UUID, device_id: UUID, connection_id: UUID) -> dict[str, UUID | bool | float]:
         return {
             "user_id": user_id,
             "device_id": device_id,

@@ -94,7 +94,8 @@ def request_routes(services: RestServices) -> Blueprint:
     async def cancel(request_id: str) -> Response:
         user = authenticated_user(services.tokens)
         identity = _uuid(request_id)
-        if services.requests is None or identity is None or not services.requests.cancel(user.user_id, identity):
+        known = services.requests
+        if known is None or identity is None or not await known.cancel(user.user_id, identity):
             raise _unknown("No such request is running.")
         return json_response(CancelledAnswer(request_id=identity), 202)
 

@@ -6,21 +6,30 @@ A session belongs to a user and a device. Sockets (`server.sockets`) attach to i
 from __future__ import annotations
 
 from server.sessions.calls import LEDGER
+from server.sessions.drain import drain_spread_ms
 from server.sessions.host import SessionHost
 from server.sessions.kept import AnswersInMemory, KeptAnswer, KeptAnswers
 from server.sessions.limits import SessionLimits
+from server.sessions.mirrored_requests import OtherProcesses
 from server.sessions.outbox import Outbox, Sender
-from server.sessions.session import Session, View
+from server.sessions.running_request import RunningRequest
+from server.sessions.session import Session
+from server.sessions.view import View
+from server.sessions.watcher import Watcher
 
 __all__ = [
     "LEDGER",
     "AnswersInMemory",
     "KeptAnswer",
     "KeptAnswers",
+    "OtherProcesses",
     "Outbox",
+    "RunningRequest",
     "Sender",
     "Session",
     "SessionHost",
     "SessionLimits",
     "View",
+    "Watcher",
+    "drain_spread_ms",
 ]

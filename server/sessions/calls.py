@@ -77,6 +77,10 @@ class SessionCalls:
         # The approvals of other devices that the client was asked, and that are not closed.
         self._asked_here: set[UUID] = set()
 
+    def __len__(self) -> int:
+        """The number of calls without a result."""
+        return len(self._ledger)
+
     @property
     def has_journal(self) -> bool:
         """Whether the client keeps a journal of its calls."""

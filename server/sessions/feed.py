@@ -91,6 +91,10 @@ class Feed:
             self.sent = 0
         return None
 
+    def processed(self, seq: int) -> bool:
+        """Whether a client that has processed frame `seq` has processed everything that was sent."""
+        return not self.seqs or self.seqs[-1] <= seq
+
     def rewind(self, seq: int) -> None:
         """Go back to the first entry that a frame after `seq` carried: the client has not processed that frame."""
         unprocessed = bisect_right(self.seqs, seq)

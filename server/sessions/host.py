@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Final
+from typing import Final, Literal
 from uuid import UUID
 
 import structlog
@@ -17,11 +17,13 @@ from server.devices import NO_LOCALE, DeviceLocale, DeviceRegistry
 from server.sessions.client_frames import ClientFrames
 from server.sessions.kept import AnswersInMemory, KeptAnswer, KeptAnswers, LayeredAnswers
 from server.sessions.limits import SessionLimits
+from server.sessions.mirrored_requests import MirroredRequests, NoOtherProcesses, OtherProcesses
 from server.sessions.rest_requests import RestCaller, RestRequests
 from server.sessions.running_request import RunningRequest
 from server.sessions.services import SessionServices
-from server.sessions.session import CHANGES, Session, View
-from streaming.wire import ErrorCode, WsFailure, WsRequestResult, WsResume, WsStreamEnd
+from server.sessions.session import CHANGES, Session
+from server.sessions.view import View
+from streaming.wire import CloseCode, ErrorCode, WsFailure, WsRequestResult, WsResume, WsStreamEnd
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +54,7 @@ class SessionHost:
         store: KeptAnswers | None = None,
         changes: ChangeDelivery | None = None,
         devices: DeviceRecords | None = None,
+        others: OtherProcesses | None = None,
     ) -> None:
         """Ended answers are kept in memory for `answer_keep_s` seconds, and in `store`, which outlives the process.
 
@@ -65,11 +68,15 @@ class SessionHost:
         self._in_memory = AnswersInMemory(answer_keep_s, self._dropped)
         self._kept: KeptAnswers = self._in_memory if store is None else LayeredAnswers(self._in_memory, store)
         self._running: dict[tuple[UUID, UUID], RunningRequest] = {}
+        self._mirrors = MirroredRequests(
+            others or NoOtherProcesses(), self._kept, limits.log_bytes, self._start, self._in_memory.keep
+        )
         self._services = SessionServices(
-            pipeline, registry, limits, self._kept, self._running, self._run_request, self._start
+            pipeline, registry, limits, self._kept, self._running, self._mirrors, self._run_request, self._start
         )
         self.rest = RestRequests(self._services)
         self._sessions: dict[UUID, dict[UUID, Session]] = {}
+        self._draining = False
         self._nursery: trio.Nursery | None = None
         self._idle = trio.Event()
         self._idle.set()
@@ -111,20 +118,35 @@ class SessionHost:
         changes_after: int | None = None,
         client: ClientRecord = _UNKNOWN_CLIENT,
         locale: DeviceLocale = NO_LOCALE,
+        connection_id: UUID | None = None,
+        go_on: WsResume | None = None,
     ) -> Session:
         """Attach a socket to the session of its device, which is opened if there is none.
 
         A client with the feature `changes` also gets the changes that it missed after the number `changes_after`.
+        `connection_id`: see `server.devices.registry.OtherServers.joined`. `go_on`: where the device's session ended at
+        another server with nothing left to send; a new session goes on from there.
         Raises `memory.vault.NoSuchUser`, and what the database raises.
         """
-        if self._changes is None or CHANGES not in features:
-            record, kept = await self._read(user_id, device_id, client)
-            return self._attach(view, user_id, device_id, features, resume, kept, None, locale)
-        with self._changes.joining(user_id, device_id) as joining:
-            record, kept = await self._read(user_id, device_id, client)
-            missed = await self._changes.read(joining, record, changes_after)
-            session = self._attach(view, user_id, device_id, features, resume, kept, missed, locale)
-            self._changes.joined(joining, session)
+        attached = False
+        try:
+            if self._changes is None or CHANGES not in features:
+                record, kept = await self._read(user_id, device_id, client)
+                session = self._attach(
+                    view, user_id, device_id, features, resume, kept, None, locale, connection_id, go_on
+                )
+            else:
+                with self._changes.joining(user_id, device_id) as joining:
+                    record, kept = await self._read(user_id, device_id, client)
+                    missed = await self._changes.read(joining, record, changes_after)
+                    session = self._attach(
+                        view, user_id, device_id, features, resume, kept, missed, locale, connection_id, go_on
+                    )
+                    self._changes.joined(joining, session)
+            attached = True
+        finally:
+            if not attached:
+                self._not_attached(user_id, device_id, connection_id)
         return session
 
     async def _read(
@@ -136,6 +158,15 @@ class SessionHost:
             record = await self._devices.connect(user_id, device_id, client)
         return record, await self._kept.of_device(user_id, device_id, record)
 
+    def _not_attached(self, user_id: UUID, device_id: UUID, connection_id: UUID | None) -> None:
+        """Other servers know this connection already: it is the session's, or there is no session."""
+        session = self._sessions.get(user_id, {}).get(device_id)
+        if session is not None and not session.attached:
+            session.connection_id = connection_id
+            self._tell_away(session)
+        elif session is None and connection_id is not None and self._registry.others is not None:
+            self._registry.others.parted(user_id, device_id, connection_id)
+
     def _attach(
         self,
         view: View,
@@ -146,22 +177,56 @@ class SessionHost:
         kept: Sequence[KeptAnswer],
         missed: Missed | None,
         locale: DeviceLocale,
+        connection_id: UUID | None,
+        go_on: WsResume | None,
     ) -> Session:
         devices = self._sessions.setdefault(user_id, {})
         session = devices.get(device_id)
         if session is None:
             session = devices[device_id] = Session(self._services, user_id, device_id)
+            if go_on is not None:
+                session.session_id = go_on.session_id
+                session.outbox.go_on(go_on.seq)
+        session.connection_id = connection_id
         session.attach(view, features, resume, kept, missed, locale)
         self._registry.add(session)
         return session
+
+    def release(self, user_id: UUID, device_id: UUID, resume: WsResume | None) -> WsResume | Literal["busy"] | None:
+        """Another server has the device's socket: end the session here, unless it is `busy`.
+
+        Returns where a new session at the other server can go on; None if it can't. A server that drains only keeps the
+        sessions of running requests.
+        """
+        session = self._sessions.get(user_id, {}).get(device_id)
+        if session is None:
+            return None
+        end = session.ends_at(resume)
+        if end == "busy" and (not self._draining or session.has_requests):
+            return end
+        session.close(CloseCode.REPLACED, "this device connected again")
+        session.grace.cancel()
+        self._end(session)
+        return None if end == "busy" else end
+
+    def drain(self) -> None:
+        """The server stops: close each socket when no request of its session runs."""
+        self._draining = True
+        for link in self._registry.all():
+            link.drain()
 
     def detach(self, session: Session, view: View) -> None:
         """The socket has closed. Its session ends if no other socket is attached within the grace time."""
         if session.detach(view) and not session.ended:
             if self._changes is not None:
                 self._changes.parted(session)
+            self._tell_away(session)
             session.grace = trio.CancelScope()
             self._start(self._await_return, session, session.grace)
+
+    def _tell_away(self, session: Session) -> None:
+        if self._registry.others is not None and session.connection_id is not None:
+            self._registry.others.away(session.user_id, session.device_id, session.connection_id)
 
     async def _await_return(self, session: Session, grace: trio.CancelScope) -> None:
         with grace:
@@ -171,13 +236,15 @@ class SessionHost:
     def _end(self, session: Session) -> None:
         requests = session.expire()
         self._registry.remove(session)
+        if self._registry.others is not None and session.connection_id is not None:
+            self._registry.others.parted(session.user_id, session.device_id, session.connection_id)
         devices = self._sessions[session.user_id]
         del devices[session.device_id]
         if not devices:
             del self._sessions[session.user_id]
         for request in requests:
             request.fail(_EXPIRED)
-        log.info("session_expired", session_id=str(session.session_id), requests=len(requests))
+        log.info("session_ended", session_id=str(session.session_id), requests=len(requests))
 
     # ---- requests ---------------------------------------------------------------------------------------------------
 
@@ -188,15 +255,21 @@ class SessionHost:
             await trio.lowlevel.checkpoint()
             return running.log.result()
         kept = await self._kept.find(user_id, request_id)
-        return None if kept is None else kept.result
+        return None if kept is None else await self._mirrors.result(kept)
 
-    def cancel(self, user_id: UUID, request_id: UUID) -> bool:
+    def running(self, user_id: UUID, request_id: UUID) -> RunningRequest | None:
+        """A request of a session of this process."""
+        return self._running.get((user_id, request_id))
+
+    async def cancel(self, user_id: UUID, request_id: UUID) -> bool:
         """See `server.requests.KnownRequests`."""
         running = self._running.get((user_id, request_id))
-        if running is None:
-            return False
-        running.cancel()
-        return True
+        if running is not None:
+            running.cancel()
+            await trio.lowlevel.checkpoint()
+            return True
+        kept = await self._kept.find(user_id, request_id)
+        return kept is not None and await self._mirrors.cancel(kept)
 
     async def idle(self) -> None:
         """Wait until no request runs."""

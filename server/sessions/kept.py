@@ -18,7 +18,8 @@ from streaming.wire import WsRequestResult
 class KeptAnswer:
     """The answer of one ended request. `fingerprint`: see `server.requests.fingerprint`. `size`: bytes of its log.
 
-    `device_id` is the device that asked, None for a request that came without one.
+    `device_id` is the device that asked, None for a request that came without one. `server_id` is the other server that
+    runs the request; None if it has ended, or runs at this server.
     """
 
     user_id: UUID
@@ -26,6 +27,7 @@ class KeptAnswer:
     fingerprint: bytes
     result: WsRequestResult
     size: int
+    server_id: UUID | None = None
 
 
 class KeptAnswers(Protocol):

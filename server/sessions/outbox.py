@@ -143,7 +143,7 @@ class Outbox:
             return
         self._sender = None
         self._full_since = None
-        self._control = [frame for frame in self._control if isinstance(frame, _REPLAYED)]
+        self._control = self._control_kept()
         self._wake_reader()
         self._room.unpark_all()
 
@@ -156,6 +156,17 @@ class Outbox:
     def can_resume(self, seq: int) -> bool:
         """Whether everything after frame `seq` can still be sent."""
         return self._floor <= seq <= self.seq and not self._dropped
+
+    def processed(self, seq: int) -> bool:
+        """Whether a client that has processed frame `seq` has all control frames that a resume repeats."""
+        return not self._control_kept() and all(sent <= seq for sent, _, _ in self._kept)
+
+    def go_on(self, seq: int) -> None:
+        """Number the first frame after `seq`, which is the last frame of the session at another server."""
+        self.seq = self._floor = seq
+
+    def _control_kept(self) -> list[ServerFrame]:
+        return [frame for frame in self._control if isinstance(frame, _REPLAYED)]
 
     def rewind(self, seq: int) -> None:
         """Queue the control frames after `seq` again. Call it without an attached socket."""

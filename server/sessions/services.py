@@ -10,6 +10,7 @@ from server.answers import AnswerPipeline
 from server.devices import DeviceRegistry
 from server.sessions.kept import KeptAnswers
 from server.sessions.limits import SessionLimits
+from server.sessions.mirrored_requests import MirroredRequest, MirroredRequests
 from server.sessions.running_request import RunningRequest
 
 
@@ -17,7 +18,8 @@ from server.sessions.running_request import RunningRequest
 class SessionServices:
     """`running` holds the running requests of this process by user and request id.
 
-    `run` runs a request in the server's nursery, `start` any other task, with its arguments.
+    `mirrors` holds those of other processes that a session follows. `run` runs a request in the server's nursery,
+    `start` any other task, with its arguments.
     """
 
     pipeline: AnswerPipeline
@@ -25,5 +27,10 @@ class SessionServices:
     limits: SessionLimits
     kept: KeptAnswers
     running: dict[tuple[UUID, UUID], RunningRequest]
+    mirrors: MirroredRequests
     run: Callable[[RunningRequest], None]
     start: Callable[..., None]
+
+    def followed(self, user_id: UUID, request_id: UUID) -> RunningRequest | MirroredRequest | None:
+        """A request that sessions can follow: it runs here, or a session follows it where it runs."""
+        return self.running.get((user_id, request_id)) or self.mirrors.find(user_id, request_id)

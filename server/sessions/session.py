@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Final, Protocol
+from typing import Final, Literal
 from uuid import UUID, uuid4
 
 import structlog
@@ -25,15 +25,18 @@ from server.requests import (
     fingerprint,
 )
 from server.sessions.calls import SessionCalls
+from server.sessions.drain import drain_spread_ms
 from server.sessions.feed import Feed
 from server.sessions.kept import KeptAnswer
-from server.sessions.kept_results import OTHER_MESSAGE, send_kept, send_result
+from server.sessions.kept_results import OTHER_MESSAGE, cancel_elsewhere, send_again, send_result
 from server.sessions.ledger import Ledger
 from server.sessions.log_room import LogRoom, SessionLogs
-from server.sessions.outbox import Outbox, OutboxOverflow, Sender
+from server.sessions.mirrored_requests import MirroredRequest
+from server.sessions.outbox import Outbox, OutboxOverflow
 from server.sessions.ready import device_ready
 from server.sessions.running_request import RunningRequest
 from server.sessions.services import SessionServices
+from server.sessions.view import View
 from server.telemetry import LiveSocket, live_socket
 from streaming.wire import (
     CloseCode,
@@ -55,21 +58,6 @@ CHANGES: Final = "changes"
 """The feature of a client that understands the numbers of changes."""
 
 _MAX_LOST: Final = 100
-# One process does about a thousand handshakes a second; half of that is left to running answers.
-_LEAST_SPREAD_MS: Final = 1000
-_SPREAD_MS_PER_DEVICE: Final = 2
-
-
-class View(Sender, Protocol):
-    """An open socket, as the session that it is attached to sees it."""
-
-    def close(self, code: int, reason: str) -> None:
-        """Close the socket with `code`, after it has sent what waits. Only the first call counts."""
-        ...
-
-    def expect_answer(self, frames: int) -> None:
-        """A call was sent to the device: allow this many frames more, beyond the rate limit."""
-        ...
 
 
 class Session:
@@ -84,6 +72,8 @@ class Session:
         self.outbox = Outbox(ledger, services.limits.outbox_bytes)
         self.calls = SessionCalls(self, ledger, services.registry.approvals)
         self.logs = SessionLogs(services.limits.session_log_bytes)
+        self.connection_id: UUID | None = None
+        """What other servers know this session by; see `server.devices.registry.OtherServers`."""
         self.grace = trio.CancelScope()
         """Cancelled when a socket is attached; see `SessionHost`."""
         # What concurrent requests are counted by. Unlike `session_id`, it never changes.
@@ -112,6 +102,11 @@ class Session:
     @property
     def locale(self) -> StatedLocale | None:
         return self.outbox.locale.stated
+
+    @property
+    def has_requests(self) -> bool:
+        """Whether a request of this device runs."""
+        return bool(self._requests)
 
     @property
     def queued_bytes(self) -> int:
@@ -161,7 +156,7 @@ class Session:
         """The server is stopping: close the socket when no request runs."""
         if self._view is not None and not self._draining:
             # The ids of sessions are random, so devices come back spread over this time.
-            spread_ms = max(_LEAST_SPREAD_MS, len(self._services.registry) * _SPREAD_MS_PER_DEVICE)
+            spread_ms = drain_spread_ms(len(self._services.registry))
             self.send_control(WsDraining(retry_after_ms=self.session_id.int % spread_ms))
         self._draining = True
         self.close_if_drained()
@@ -220,6 +215,18 @@ class Session:
             self.outbox.follow(feed)
         self.close_if_drained()
 
+    def ends_at(self, resume: WsResume | None) -> WsResume | Literal["busy"] | None:
+        """Where a client that has `resume` can go on with a new session of another server. None: nowhere.
+
+        `busy`: only this session can serve it, because a request runs, a call is open or something is unprocessed.
+        """
+        if self._requests or len(self.calls):
+            return "busy"
+        if resume is None or resume.session_id != self.session_id or not self.outbox.can_resume(resume.seq):
+            return None
+        feeds_end = all(not feed.pending and feed.processed(resume.seq) for feed in self._feeds.values())
+        return resume if feeds_end and self.outbox.processed(resume.seq) else "busy"
+
     def shows(self, view: View) -> bool:
         """Whether `view` is the attached socket."""
         return view is self._view
@@ -240,17 +247,10 @@ class Session:
             self.unwatch(request_id)
 
     def _ready(self, outcome: str, kept: Sequence[KeptAnswer], missed: Missed | None) -> WsDeviceReady:
-        limits, running = self._services.limits, self._requests
         return device_ready(
-            self.session_id,
-            self.user_id,
-            limits,
-            outcome,
-            kept=kept,
-            running=running,
-            lost=self._lost,
-            missed=missed,
-        )
+            self.session_id, self.user_id, self._services.limits, outcome,
+            kept=kept, running=self._requests, lost=self._lost, missed=missed,
+        )  # fmt: skip
 
     # ---- requests ---------------------------------------------------------------------------------------------------
 
@@ -263,7 +263,7 @@ class Session:
         request_id = frame.request_id or uuid4()
         block_open = BLOCK_OPEN in self.features
         chat = chat_input(frame, request_id, self.user_id, self.device_id, block_open=block_open, locale=self.locale)
-        running = self._services.running.get((self.user_id, request_id))
+        running = self._services.followed(self.user_id, request_id)
         if running is not None:
             if running.fingerprint == fingerprint(chat):
                 self.follow(running)
@@ -284,7 +284,7 @@ class Session:
         self.follow(request)
         self._services.run(request)
 
-    def follow(self, request: RunningRequest) -> None:
+    def follow(self, request: RunningRequest | MirroredRequest) -> None:
         """Send the request's frames so far, then its live frames. Starts again if the session follows it already."""
         self.unwatch(request.request_id)
         feed = Feed(request.log, block_open=BLOCK_OPEN in self.features)
@@ -294,16 +294,16 @@ class Session:
 
     def watch(self, request_id: UUID) -> None:
         """Follow a request of this user, or send its kept answer."""
-        running = self._services.running.get((self.user_id, request_id))
+        running = self._services.followed(self.user_id, request_id)
         if running is not None:
             self.follow(running)
         else:
-            self.start(partial(send_result, self, self._services.kept, request_id), request_id)
+            self.start(partial(send_result, self, self._services, request_id), request_id)
 
     def unwatch(self, request_id: UUID) -> None:
         """Send nothing more of this request."""
         feed = self._feeds.pop(request_id, None)
-        running = self._services.running.get((self.user_id, request_id))
+        running = self._services.followed(self.user_id, request_id)
         if running is not None:
             running.unfollow(self)
         if feed is not None:
@@ -315,7 +315,7 @@ class Session:
         """The person stopped a request that this device asked."""
         running = self._requests.get(request_id)
         if running is None:
-            self.refuse(ErrorCode.UNKNOWN_REQUEST, "No such request is running on this device.", request_id)
+            self.start(partial(cancel_elsewhere, self, self._services, request_id), request_id)
         else:
             running.cancel()
 
@@ -391,4 +391,4 @@ class Session:
 
     def answer_duplicate(self, chat: ChatInput, duplicate: DuplicateRequest) -> None:
         """The id of a request of this session is known: send what is kept under it."""
-        self.start(partial(send_kept, self, self._services.kept, chat, duplicate), chat.request_id)
+        self.start(partial(send_again, self, self._services, chat, duplicate), chat.request_id)

@@ -6,7 +6,6 @@ Only this package touches a device's socket; `websocket.py` alone names the WebS
 from __future__ import annotations
 
 from server.sockets.gate import DeviceGate
-from server.sockets.handed_socket import VerifiedDevice
 from server.sockets.handover import Handover
 from server.sockets.handshake_limit import HandshakeLimit
 from server.sockets.websocket import DEVICE_PATH, serve_device_sockets
@@ -16,6 +15,5 @@ __all__ = [
     "DeviceGate",
     "Handover",
     "HandshakeLimit",
-    "VerifiedDevice",
     "serve_device_sockets",
 ]

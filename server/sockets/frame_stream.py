@@ -58,6 +58,7 @@ class _Kind(IntEnum):
     PING = 3
     PONG = 4
     CLOSE = 5
+    DRAIN = 6  # milliseconds after which the device may reconnect
 
 
 class FrameStream:
@@ -69,6 +70,7 @@ class FrameStream:
         self._received: deque[bytes] = deque()
         self._ahead = 0
         self._pings: deque[int] = deque()
+        self._drains: deque[int] = deque()
         self._pongs: dict[int, trio.Event] = {}
         self._ping_number = 0
         self._changed = trio.Condition()
@@ -160,6 +162,14 @@ class FrameStream:
         """Answer a ping."""
         await self._write(_Kind.PONG, _NUMBER.pack(number))
 
+    async def drain(self, retry_after_ms: int) -> None:
+        """Say that this process stops, and after how many milliseconds the device may reconnect."""
+        await self._write(_Kind.DRAIN, _NUMBER.pack(retry_after_ms))
+
+    async def draining(self) -> int:
+        """Wait for `drain` of the other side. Returns the milliseconds."""
+        return await self._take(self._drains)
+
     async def close(self, code: int, reason: str) -> None:
         """Send a close code. Does nothing if the other side has closed."""
         if self._closed is None:
@@ -218,6 +228,8 @@ class FrameStream:
                 pong = self._pongs.get(_NUMBER.unpack(payload)[0])
                 if pong is not None:
                     pong.set()
+            case _Kind.DRAIN:
+                self._drains.append(_NUMBER.unpack(payload)[0])
             case _Kind.CLOSE:
                 (code,) = _CODE.unpack_from(payload)
                 self._closed = SocketClosed(code, payload[_CODE.size :].decode("utf-8", "replace"))

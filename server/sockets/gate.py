@@ -1,30 +1,41 @@
-"""Serves open device sockets: the handshake, then a view of the device's session. Logs and counts how each ends."""
+"""Serves open device sockets: the handshake, then a view of the device's session. Logs and counts how each ends.
+
+If another process has the device's session, and only that one can go on with it, the socket is handed over to it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from uuid import uuid4
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+from typing import Literal, TypeVar
+from uuid import UUID, uuid4
 
 import structlog
 import trio
 
 from memory.vault import NoSuchUser
-from server.accounts import Tokens
+from server.accounts import AuthenticatedUser, Tokens
 from server.devices import DeviceRegistry
-from server.sessions import SessionHost
+from server.sessions import RunningRequest, SessionHost, drain_spread_ms
 from server.sockets.device_socket import DeviceSocket, SocketClosed
+from server.sockets.handed_socket import HandedSocket
+from server.sockets.handover import Handover, NotServed
 from server.sockets.handshake import HandshakeFailed, Hello, shake_hands
 from server.sockets.handshake_limit import HandshakeLimit
+from server.sockets.openings import VerifiedDevice
 from server.sockets.view import SocketView
 from server.telemetry import Metrics
 from sql.driver import UnknownReference
-from streaming.wire import CloseCode
+from streaming.wire import CloseCode, WsResume
 
 log = structlog.get_logger(__name__)
 
+S = TypeVar("S", bound=DeviceSocket)
+
 
 class DeviceGate:
-    """Attaches each open socket to its device's session. `serve` is the listener's handler."""
+    """Attaches each open socket to its device's session. `serve` is the listener's handler. Implements `Owner`."""
 
     def __init__(
         self,
@@ -36,7 +47,10 @@ class DeviceGate:
         hello_timeout_s: float,
         wall_clock: Callable[[], float],
         handshakes: HandshakeLimit,
+        handover: Handover | None = None,
     ) -> None:
+        """`handover`: None if this is the only server of its database."""
+        self._handover = handover
         self._sessions = sessions
         self._registry = registry
         self._tokens = tokens
@@ -55,11 +69,14 @@ class DeviceGate:
         self._draining = True
         for handshake in self._handshakes:
             handshake.cancel()
-        for link in self._registry.all():
-            link.drain()
+        if self._handover is not None:
+            self._handover.drain(drain_spread_ms(self._open))
+        self._sessions.drain()
 
     def close_all(self) -> None:
         """Close every open socket."""
+        if self._handover is not None:
+            self._handover.close_all()
         for link in self._registry.all():
             link.close(CloseCode.DRAINING, "the server is stopping")
 
@@ -69,11 +86,31 @@ class DeviceGate:
 
     async def serve(self, socket: DeviceSocket) -> None:
         """Serve one socket until it closes. A fault of the server closes it with 1011 and affects no other socket."""
+        await self._guard(socket, self._serve)
+
+    # ---- as other processes see it ----------------------------------------------------------------------------------
+
+    def release(self, device: VerifiedDevice) -> WsResume | Literal["busy"] | None:
+        """See `server.sockets.handover.Owner`."""
+        return self._sessions.release(device.user_id, device.hello.device_id, device.hello.resume)
+
+    def running(self, user_id: UUID, request_id: UUID) -> RunningRequest | None:
+        """See `server.sockets.handover.Owner`."""
+        return self._sessions.running(user_id, request_id)
+
+    async def serve_handed(self, socket: HandedSocket, device: VerifiedDevice) -> None:
+        """See `server.sockets.handover.Owner`."""
+        hello = Hello.of(AuthenticatedUser(device.user_id, device.expires_at), device.hello)
+        await self._guard(socket, partial(self._serve_hello, hello, take=True))
+
+    # ---- one socket -------------------------------------------------------------------------------------------------
+
+    async def _guard(self, socket: S, serve: Callable[[S], Awaitable[int | None]]) -> None:
         self._open += 1
         self._idle = trio.Event() if self._open == 1 else self._idle
-        code: int = CloseCode.INTERNAL_ERROR
+        code: int | None = CloseCode.INTERNAL_ERROR
         try:
-            code = await self._serve(socket)
+            code = await serve(socket)
         except HandshakeFailed as failed:
             code = failed.code
             log.info("handshake_failed", peer=socket.peer, code=code, reason=str(failed))
@@ -85,15 +122,67 @@ class DeviceGate:
             log.exception("session_failed", peer=socket.peer)
             await socket.close(CloseCode.INTERNAL_ERROR, "the server failed; the fault is logged")
         finally:
-            self._metrics.socket_closed(code)
+            if code is not None:
+                self._metrics.socket_closed(code)
             self._open -= 1
             if self._open == 0:
                 self._idle.set()
 
-    async def _serve(self, socket: DeviceSocket) -> int:
-        hello = await self._admit(socket)
-        place = (hello.user.user_id, hello.device_id, uuid4())
-        names = {"user_id": str(place[0]), "client": hello.client.name, "platform": hello.client.platform}
+    async def _serve(self, socket: DeviceSocket) -> int | None:
+        return await self._serve_hello(await self._admit(socket), socket)
+
+    async def _serve_hello(self, hello: Hello, socket: DeviceSocket, *, take: bool = False) -> int | None:
+        """Serve a device that passed the handshake. Returns the close code; None if another process served it.
+
+        `take`: no other process has its session.
+        """
+        try:
+            if self._registry.others is None:
+                return await self._view(hello, socket, None, None)
+            connection_id = uuid4()
+            # Before `device_ready` is sent: from then on other servers must find the device.
+            owner = await self._join(hello, connection_id, take=take)
+            if owner is None:
+                return await self._view(hello, socket, connection_id, None)
+            handed = await self._hand_over(owner, socket, hello)
+            if not isinstance(handed, NotServed):
+                return None
+            if self._draining:
+                raise HandshakeFailed(CloseCode.DRAINING, "the server is stopping")
+            await self._join(hello, connection_id, take=True)
+            return await self._view(hello, socket, connection_id, handed.go_on)
+        except (NoSuchUser, UnknownReference):
+            raise HandshakeFailed(CloseCode.UNAUTHORIZED, "this account no longer exists") from None
+
+    async def _join(self, hello: Hello, connection_id: UUID, *, take: bool) -> UUID | None:
+        others = self._registry.others
+        if others is None:
+            return None
+        async with self.handshakes:
+            return await others.joined(hello.user.user_id, hello.device_id, connection_id, take=take)
+
+    async def _hand_over(self, owner: UUID, socket: DeviceSocket, hello: Hello) -> int | NotServed:
+        if self._handover is None:
+            return NotServed(reached=False)
+        device = VerifiedDevice(
+            user_id=hello.user.user_id,
+            expires_at=hello.user.expires_at,
+            hello=hello.frame,
+            peer=socket.peer,
+        )
+        outcome = await self._handover.hand_over(owner, socket, device)
+        if isinstance(outcome, NotServed):
+            self._metrics.socket_handed_over("moved" if outcome.reached else "unreachable")
+            if not outcome.reached:
+                log.warning("handover_failed", user_id=str(hello.user.user_id), server=str(owner))
+        else:
+            self._metrics.socket_handed_over("served")
+        return outcome
+
+    async def _view(
+        self, hello: Hello, socket: DeviceSocket, connection_id: UUID | None, go_on: WsResume | None
+    ) -> int:
+        names = {"user_id": str(hello.user.user_id), "client": hello.client.name, "platform": hello.client.platform}
         view = SocketView(
             socket,
             hello,
@@ -105,28 +194,19 @@ class DeviceGate:
         # The device's description of itself is not kept while the socket is open.
         del hello
         self._metrics.session_opened()
-        others = self._registry.others
         try:
-            try:
-                async with self.handshakes:
-                    if others is not None:
-                        # Before `device_ready` is sent: from then on other servers must find the device.
-                        await others.joined(*place)
-                    session = await view.attach()
-            except (NoSuchUser, UnknownReference):
-                raise HandshakeFailed(CloseCode.UNAUTHORIZED, "this account no longer exists") from None
+            async with self.handshakes:
+                session = await view.attach(connection_id, go_on)
             if self._draining:
                 session.drain()
             session_id = str(session.session_id)
             with structlog.contextvars.bound_contextvars(session_id=session_id, user_id=names["user_id"]):
                 log.info("session_opened", peer=socket.peer, client=names["client"], platform=names["platform"])
                 del names
-                code = await view.run()
+                code = await (_run_handed(socket, view) if isinstance(socket, HandedSocket) else view.run())
                 log.info("session_closed", code=int(code))
         finally:
             self._metrics.session_closed()
-            if others is not None:
-                others.parted(*place)
         return code
 
     async def _admit(self, socket: DeviceSocket) -> Hello:
@@ -142,6 +222,20 @@ class DeviceGate:
         if hello is None:
             raise HandshakeFailed(CloseCode.DRAINING, "the server is stopping")
         return hello
+
+
+async def _run_handed(socket: HandedSocket, view: SocketView) -> int:
+    """Like `view.run`. If the process that has the connection stops, the device is told to reconnect."""
+    async with trio.open_nursery() as nursery:
+
+        async def retire() -> None:
+            with suppress(SocketClosed):  # the view notices it
+                view.retire(await socket.draining())
+
+        nursery.start_soon(retire)
+        code = await view.run()
+        nursery.cancel_scope.cancel()
+    return code
 
 
 def _close_reason(text: str) -> str:

@@ -9,7 +9,7 @@ from uuid import UUID
 import trio
 
 from server.accounts import AuthenticatedUser, TokenExpired, TokenInvalid, Tokens
-from server.devices import NO_LOCALE, DeviceLocale
+from server.devices import DeviceLocale
 from server.sockets.device_socket import DeviceSocket
 from streaming.wire import (
     PROTOCOL_VERSION,
@@ -26,15 +26,30 @@ VERSIONS: Final = (PROTOCOL_VERSION,)
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """A device that passed the handshake. `resume`, `features` and `changes_after` are as it sent them."""
+    """A device that passed the handshake. `frame` is what it sent, without its token."""
 
     user: AuthenticatedUser
     device_id: UUID
     client: WsClientInfo
     resume: WsResume | None
-    features: frozenset[str] = frozenset()
-    changes_after: int | None = None
-    locale: DeviceLocale = NO_LOCALE
+    features: frozenset[str]
+    changes_after: int | None
+    locale: DeviceLocale
+    frame: WsDeviceHello
+
+    @classmethod
+    def of(cls, user: AuthenticatedUser, frame: WsDeviceHello) -> Hello:
+        """The device of `user` that sent `frame`."""
+        return cls(
+            user,
+            frame.device_id,
+            frame.client,
+            frame.resume,
+            frozenset(frame.features),
+            frame.changes_after,
+            DeviceLocale.of(frame.locale, frame.day_form),
+            frame.model_copy(update={"token": None}),
+        )
 
 
 class HandshakeFailed(Exception):
@@ -70,12 +85,4 @@ async def shake_hands(socket: DeviceSocket, tokens: Tokens, timeout_s: float) ->
         raise HandshakeFailed(CloseCode.TOKEN_EXPIRED, "the token has expired: log in again") from None
     except TokenInvalid:
         raise HandshakeFailed(CloseCode.UNAUTHORIZED, "the token is not valid here") from None
-    return Hello(
-        user,
-        frame.device_id,
-        frame.client,
-        frame.resume,
-        frozenset(frame.features),
-        frame.changes_after,
-        DeviceLocale.of(frame.locale, frame.day_form),
-    )
+    return Hello.of(user, frame)

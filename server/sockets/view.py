@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Final
+from uuid import UUID
 
 import structlog
 import trio
@@ -30,7 +31,9 @@ from streaming.wire import (
     ServerFrame,
     WsAuthRefresh,
     WsDeviceHello,
+    WsDraining,
     WsLocaleChanged,
+    WsResume,
     decode_client_frame,
 )
 
@@ -107,8 +110,8 @@ class SocketView:
 
     # ---- its life ---------------------------------------------------------------------------------------------------
 
-    async def attach(self) -> Session:
-        """Attach to the session of the device. Its first frame is `device_ready`."""
+    async def attach(self, connection_id: UUID | None = None, go_on: WsResume | None = None) -> Session:
+        """Attach to the session of the device. Its first frame is `device_ready`. See `SessionHost.attach`."""
         hello, self._hello = self._hello, None
         if hello is None:
             raise RuntimeError("a socket attaches once")
@@ -121,8 +124,15 @@ class SocketView:
             hello.changes_after,
             ClientRecord(hello.client.name, hello.client.version, hello.client.platform),
             hello.locale,
+            connection_id,
+            go_on,
         )
         return self._session
+
+    def retire(self, retry_after_ms: int) -> None:
+        """The process that has the connection stops: close the socket. The session and its requests go on."""
+        self.send_control(WsDraining(retry_after_ms=retry_after_ms))
+        self.close(CloseCode.DRAINING, "the server is stopping")
 
     async def run(self) -> int:
         """Serve until the socket closes. Returns the close code, which either side may have sent."""

@@ -65,6 +65,13 @@ class Metrics:
             "Connections refused with HTTP 503 because TESSERA_MAX_HANDSHAKES_WAITING handshakes waited.",
             registry=registry,
         )
+        self._handovers = Counter(
+            "tessera_handovers",
+            "Device sockets whose session another process had: it served them (served), ended its idle session (moved),"
+            " or did not answer (unreachable).",
+            ["outcome"],
+            registry=registry,
+        )
         self._tool_calls = Counter(
             "tessera_tool_calls",
             "Calls of device tools that ended, by tool and outcome.",
@@ -245,6 +252,10 @@ class Metrics:
     def handshake_refused(self) -> None:
         """A connection was refused because too many handshakes waited."""
         self._handshakes_refused.inc()
+
+    def socket_handed_over(self, outcome: Literal["served", "moved", "unreachable"]) -> None:
+        """A device connected whose session another process had."""
+        self._handovers.labels(outcome).inc()
 
     def tool_called(self, tool: str, outcome: str, elapsed_s: float) -> None:
         """A device tool's call ended. `outcome` is an `agents.device.Outcome`; an unknown tool counts as `other`."""

@@ -64,6 +64,7 @@ StatementName = Literal[
     "proactive_page",
     "proactive_rekey",
     "proactive_upsert",
+    "relay_device_away",
     "relay_device_elsewhere",
     "relay_device_join",
     "relay_device_leave",

@@ -27,7 +27,7 @@ async def test_a_device_that_moved_stays_where_it_is(database: str) -> None:
         account = await frozen.account()
         async with frozen.device(account, device_id=device_id) as older:
             user_id = user(database)
-            ((_, frozen_id),) = await other.devices(user_id)
+            ((_, frozen_id, _),) = await other.devices(user_id)
             await other.join(user_id, device_id, uuid4())  # it reconnected; `Replaced` expired before it was taken
             forget(database, frozen_id)
             losses: list[object] = []
@@ -40,11 +40,11 @@ async def test_a_device_that_moved_stays_where_it_is(database: str) -> None:
                 with trio.fail_after(20):
                     while not losses:
                         await other.heartbeat()
-                        assert await other.devices(user_id) == [(device_id, other.server_id)]
+                        assert await other.devices(user_id) == [(device_id, other.server_id, True)]
                         await trio.sleep(0.05)
             assert getattr(losses[0], "code", None) == CloseCode.REPLACED
         await other.heartbeat()
-        assert await other.devices(user_id) == [(device_id, other.server_id)]
+        assert await other.devices(user_id) == [(device_id, other.server_id, True)]
 
 
 async def test_a_device_comes_back_from_a_server_that_is_gone(database: str) -> None:
@@ -58,15 +58,14 @@ async def test_a_device_comes_back_from_a_server_that_is_gone(database: str) -> 
         user_id = user(database)
         await frozen.join(user_id, device_id, session_id)
         await other.join(user_id, device_id, uuid4())
-        assert await frozen.owner(user_id, device_id) == other.server_id
-        assert await other.owner(user_id, device_id) is None
-        assert await frozen.owner(user_id, uuid4()) is None
+        before = await frozen.join(user_id, device_id, uuid4(), take=False)
+        assert before is not None
+        assert (before[0], before[2]) == (other.server_id, True)
         assert not await frozen.rejoin(user_id, device_id, session_id)
-        assert await frozen.devices(user_id) == [(device_id, other.server_id)]
+        assert await frozen.devices(user_id) == [(device_id, other.server_id, True)]
         await other.leave()
-        assert await frozen.owner(user_id, device_id) is None
         assert await frozen.rejoin(user_id, device_id, session_id)
-        assert await frozen.devices(user_id) == [(device_id, frozen.server_id)]
+        assert await frozen.devices(user_id) == [(device_id, frozen.server_id, True)]
         # A newer connection at the same server counts too.
         await frozen.join(user_id, device_id, uuid4())
         assert not await frozen.rejoin(user_id, device_id, session_id)

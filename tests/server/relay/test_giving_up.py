@@ -116,7 +116,7 @@ async def test_a_server_that_takes_a_call_late_gets_the_rest_of_its_time(databas
             on_approval=approve,
         ):
             user_id = user(database)
-            ((_, server_id),) = await gone.devices(user_id)
+            ((_, server_id, _),) = await gone.devices(user_id)
             frame = WsToolCall(
                 call_id=uuid4(),
                 request_id=uuid4(),

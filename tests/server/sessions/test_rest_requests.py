@@ -82,8 +82,8 @@ async def test_a_request_over_rest_is_cancelled_by_its_id() -> None:
     async with stack.running(), trio.open_nursery() as nursery:
         nursery.start_soon(caller.run)
         await wait_all_tasks_blocked()
-        assert not stack.sessions.cancel(uuid4(), caller.chat.request_id)
-        assert stack.sessions.cancel(stack.user_id, caller.chat.request_id)
+        assert not await stack.sessions.cancel(uuid4(), caller.chat.request_id)
+        assert await stack.sessions.cancel(stack.user_id, caller.chat.request_id)
     assert caller.end is not None
     assert (caller.end.status, stack.model.open) == ("cancelled", 0)
 

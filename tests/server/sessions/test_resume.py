@@ -141,10 +141,10 @@ async def test_a_cancel_while_no_socket_is_attached() -> None:
         async with stack.device(device_id=device_id) as socket:
             await socket.say(**request)
             frames = await socket.hear_until("stream_text")
-        assert not stack.sessions.cancel(uuid4(), request["request_id"])
-        assert stack.sessions.cancel(stack.user_id, request["request_id"])
+        assert not await stack.sessions.cancel(uuid4(), request["request_id"])
+        assert await stack.sessions.cancel(stack.user_id, request["request_id"])
         await wait_all_tasks_blocked()
-        assert not stack.sessions.cancel(stack.user_id, request["request_id"])
+        assert not await stack.sessions.cancel(stack.user_id, request["request_id"])
         assert stack.model.open == 0
         resume = socket.ready["session_id"], frames[-1]["seq"]
         async with stack.device(device_id=device_id, resume=resume) as socket:

@@ -6,6 +6,7 @@ import stat
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Literal
 from uuid import UUID, uuid4
 
 import pytest
@@ -13,9 +14,10 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from server.sockets.device_socket import DeviceSocket, SocketClosed
-from server.sockets.handed_socket import VerifiedDevice
-from server.sockets.handover import Handover
-from streaming.wire import CloseCode, WsClientInfo, WsResume
+from server.sockets.handed_socket import HandedSocket
+from server.sockets.handover import Handover, NotServed
+from server.sockets.openings import VerifiedDevice
+from streaming.wire import PROTOCOL_VERSION, CloseCode, WsClientInfo, WsDeviceHello, WsResume
 from tests.database import temporary_directory
 from tests.server.memory_socket import MemorySocket
 
@@ -23,12 +25,32 @@ Serve = Callable[[DeviceSocket, VerifiedDevice], Awaitable[None]]
 DEVICE = VerifiedDevice(
     user_id=uuid4(),
     expires_at=time.time() + 60,
-    device_id=uuid4(),
-    client=WsClientInfo(name="test", version="1", platform="linux"),
-    resume=WsResume(session_id=uuid4(), seq=7),
-    features=frozenset({"ledger"}),
+    hello=WsDeviceHello(
+        device_id=uuid4(),
+        protocol_versions=[PROTOCOL_VERSION],
+        client=WsClientInfo(name="test", version="1", platform="linux"),
+        resume=WsResume(session_id=uuid4(), seq=7),
+        features=["ledger"],
+    ),
     peer="192.0.2.1:5000",
 )
+
+
+class Owning:
+    """An `Owner` that serves every device with `serve`."""
+
+    def __init__(self, serve: Serve, place: WsResume | Literal["busy"] | None = "busy") -> None:
+        self._serve = serve
+        self._place = place
+
+    def release(self, device: VerifiedDevice) -> WsResume | Literal["busy"] | None:
+        return self._place
+
+    async def serve_handed(self, socket: HandedSocket, device: VerifiedDevice) -> None:
+        await self._serve(socket, device)
+
+    def running(self, user_id: UUID, request_id: UUID) -> None:
+        return None
 
 
 class Handed:
@@ -36,7 +58,7 @@ class Handed:
 
     def __init__(self, device: MemorySocket) -> None:
         self.device = device
-        self.code: int | None = None
+        self.code: int | NotServed | None = None
         self.ended = trio.Event()
         self.scope = trio.CancelScope()
         self.owner_scope = trio.CancelScope()
@@ -50,7 +72,7 @@ async def handed(serve: Serve, device: MemorySocket | None = None) -> AsyncItera
 
         async def own(task_status: trio.TaskStatus[None]) -> None:
             with both.owner_scope:
-                await Handover(owner_id, folder).serve(serve, task_status=task_status)
+                await Handover(owner_id, folder).serve(Owning(serve), task_status=task_status)
 
         async def accept() -> None:
             with both.scope:
@@ -253,7 +275,7 @@ async def test_a_server_that_is_not_on_this_host_takes_nothing() -> None:
     with temporary_directory() as folder:
         device = MemorySocket()
         await device.say(still="unread")
-        assert await Handover(uuid4(), folder).hand_over(uuid4(), device, DEVICE) is None
+        assert await Handover(uuid4(), folder).hand_over(uuid4(), device, DEVICE) == NotServed(reached=False)
         assert await device.receive() == '{"still": "unread"}'
         assert device.closed_with is None
 
@@ -264,7 +286,7 @@ async def test_a_dead_server_s_file_takes_nothing() -> None:
         listener = trio.socket.socket(trio.socket.AF_UNIX, trio.socket.SOCK_STREAM)
         await listener.bind(str(folder / f"{dead.hex[:16]}.sock"))
         listener.close()
-        assert await Handover(uuid4(), folder).hand_over(dead, MemorySocket(), DEVICE) is None
+        assert await Handover(uuid4(), folder).hand_over(dead, MemorySocket(), DEVICE) == NotServed(reached=False)
 
 
 async def test_a_server_that_hangs_takes_nothing(autojump_clock: MockClock) -> None:
@@ -273,7 +295,9 @@ async def test_a_server_that_hangs_takes_nothing(autojump_clock: MockClock) -> N
         with trio.socket.socket(trio.socket.AF_UNIX, trio.socket.SOCK_STREAM) as listener:
             await listener.bind(str(folder / f"{hanging.hex[:16]}.sock"))
             listener.listen(1)
-            assert await Handover(uuid4(), folder).hand_over(hanging, MemorySocket(), DEVICE) is None
+            assert await Handover(uuid4(), folder).hand_over(hanging, MemorySocket(), DEVICE) == NotServed(
+                reached=False
+            )
 
 
 @pytest.mark.parametrize("identity", [b"", b"\x00\x00", b"\x00\x00\x00\x02{}", b"\xff\xff\xff\xff" + b"x" * 70_000])
@@ -281,12 +305,12 @@ async def test_something_that_is_no_identity_is_refused_and_ends_nothing(identit
     served: list[UUID] = []
 
     async def serve(socket: DeviceSocket, device: VerifiedDevice) -> None:
-        served.append(device.device_id)
+        served.append(device.hello.device_id)
 
     with temporary_directory() as folder:
         owner_id = uuid4()
         async with trio.open_nursery() as nursery:
-            await nursery.start(Handover(owner_id, folder).serve, serve)
+            await nursery.start(Handover(owner_id, folder).serve, Owning(serve))
             path = folder / f"{owner_id.hex[:16]}.sock"
             assert stat.S_ISSOCK(path.stat().st_mode)
             async with await trio.open_unix_socket(str(path)) as stream:
@@ -298,7 +322,7 @@ async def test_something_that_is_no_identity_is_refused_and_ends_nothing(identit
                     pass  # it closed while the bytes were on the way
             assert served == []
             await Handover(uuid4(), folder).hand_over(owner_id, MemorySocket(), DEVICE)
-            assert served == [DEVICE.device_id]
+            assert served == [DEVICE.hello.device_id]
             nursery.cancel_scope.cancel()
         assert not path.exists()
 
@@ -312,7 +336,7 @@ async def test_a_fault_in_the_service_ends_only_its_socket() -> None:
     with temporary_directory() as folder:
         owner_id, accepting = uuid4(), Handover(uuid4(), folder)
         async with trio.open_nursery() as nursery:
-            await nursery.start(Handover(owner_id, folder).serve, serve)
+            await nursery.start(Handover(owner_id, folder).serve, Owning(serve))
             for fault, code in ((1, CloseCode.DRAINING), (0, 1000)):
                 device = MemorySocket()
                 await device.say(fault=fault)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID, uuid4
@@ -17,15 +16,17 @@ from server.relay.messages import SEAL_LABEL, Seal
 from server.relay.relay import STALE_S, Relay
 from server.relay.store import RelayStore
 from server.sockets.device_socket import DeviceSocket, SocketClosed
-from server.sockets.handed_socket import PacedSocket, Serve, VerifiedDevice
-from server.sockets.handover import Handover
+from server.sockets.handed_socket import PacedSocket
+from server.sockets.handover import Handover, NotServed
+from server.sockets.openings import VerifiedDevice
 from sql.pool import open_pool
 from sql.statements import Statements
 from sql.tenant import configure_server
-from streaming.wire import CloseCode, WsClientInfo
+from streaming.wire import CloseCode
 from streaming.wire.stream_text import TextFrames
 from tests.server.memory_socket import MemorySocket
 from tests.server.relay.test_two_servers import until
+from tests.server.sockets.test_handover import DEVICE, Owning, Serve
 
 STATEMENTS = Statements.load()
 
@@ -49,21 +50,13 @@ async def two_hosts(database: str, serve: Serve) -> AsyncIterator[tuple[Handover
             await nursery.start(relay.run)
             relays.append(relay)
         one, other = relays
-        await nursery.start(Handover(other.server_id, None, other.streams).serve, serve)
+        await nursery.start(Handover(other.server_id, None, other.streams).serve, Owning(serve))
         yield Handover(one.server_id, None, one.streams), other, described(user_id)
         nursery.cancel_scope.cancel()
 
 
 def described(user_id: UUID) -> VerifiedDevice:
-    return VerifiedDevice(
-        user_id=user_id,
-        expires_at=time.time() + 60,
-        device_id=uuid4(),
-        client=WsClientInfo(name="test", version="1", platform="linux"),
-        resume=None,
-        features=frozenset(),
-        peer="192.0.2.1:5000",
-    )
+    return DEVICE.model_copy(update={"user_id": user_id})
 
 
 async def test_frames_pings_and_close_codes_pass_through_the_database(database: str) -> None:
@@ -123,7 +116,7 @@ async def test_a_server_that_does_not_run_takes_nothing(database: str) -> None:
     async with two_hosts(database, serve) as (handover, _, device):
         socket = MemorySocket()
         await socket.say(still="unread")
-        assert await handover.hand_over(uuid4(), socket, device) is None
+        assert await handover.hand_over(uuid4(), socket, device) == NotServed(reached=False)
         assert await socket.receive() == '{"still": "unread"}'
 
 

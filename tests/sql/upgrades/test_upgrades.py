@@ -281,7 +281,7 @@ async def test_relayed_messages_open_and_leave_in_time(stored: Stored) -> None:
         assert parts.seal.open(ada, MESSAGE, body).frame == MUTATION  # type: ignore[union-attr]
         await parts.relay.heartbeat()
         assert await parts.relay.join(ada, DEVICE, SOCKET) is not None, "the first version had this device"
-        assert await parts.relay.devices(ada) == [(DEVICE, parts.relay.server_id)]
+        assert await parts.relay.devices(ada) == [(DEVICE, parts.relay.server_id, True)]
         await parts.relay.expire()
     left = rows(stored.conninfo)
     assert left["relay_messages"] == []
