@@ -154,7 +154,7 @@ class Session:
 
     def drain(self) -> None:
         """The server is stopping: close the socket when no request runs."""
-        if self._view is not None and not self._draining:
+        if self._view is not None:
             # The ids of sessions are random, so devices come back spread over this time.
             spread_ms = drain_spread_ms(len(self._services.registry))
             self.send_control(WsDraining(retry_after_ms=self.session_id.int % spread_ms))
