@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,9 @@ from client.terminal.renderer import Renderer
 from client.terminal.sample_data import sample_items
 from client.terminal.session import HELP, Session, approver, remote_approvals
 from client.terminal.store import DeviceStore, InvalidDataError
+from client.terminal.system_locale import system_locale
 from client.terminal.tools import DeviceTools
+from person import Calendar, resolve_locale
 
 EXIT_OK, EXIT_FAILED, EXIT_UNREACHABLE, EXIT_INTERRUPTED = 0, 1, 2, 130
 _EXIT_BY_STATUS = {"completed": EXIT_OK, "cancelled": EXIT_INTERRUPTED}
@@ -50,7 +53,7 @@ class Options:
 
 async def run(options: Options, console: Console, prompt: Prompt | None, *, interactive: bool) -> int:
     """Run the client and show errors. Returns the exit code. With `prompt` None, asks only `options.message`."""
-    renderer = Renderer(console)
+    renderer = Renderer(console, _calendar)
     try:
         return await _run(options, renderer, prompt, interactive=interactive)
     except RestError as error:
@@ -68,7 +71,8 @@ async def run(options: Options, console: Console, prompt: Prompt | None, *, inte
 async def _run(options: Options, renderer: Renderer, prompt: Prompt | None, *, interactive: bool) -> int:
     kept = await trio.to_thread.run_sync(load_or_create_account, options.state / "account.json")
     account = DeviceAccount(options.email or kept.email, options.password or kept.password, kept.device_id)
-    store = await trio.to_thread.run_sync(DeviceStore.load, options.state / "device.json", sample_items())
+    sample = sample_items(int(time.time() * 1000), _calendar())
+    store = await trio.to_thread.run_sync(DeviceStore.load, options.state / "device.json", sample, _calendar)
     tools = DeviceTools(store)
     await tools.save()
     journal = await trio.to_thread.run_sync(DeviceJournal.load, options.state / "journal.json")
@@ -102,6 +106,7 @@ async def _run(options: Options, renderer: Renderer, prompt: Prompt | None, *, i
         on_mutation=tools.apply,
         on_state=show_state,
         approvals=approvals,
+        locale=system_locale,
         patience=options.patience or Patience(give_up_s=math.inf if interactive else _ONE_QUESTION_GIVES_UP_S),
     )
     async with open_persistent_device(persistent) as device:
@@ -119,6 +124,12 @@ async def _run(options: Options, renderer: Renderer, prompt: Prompt | None, *, i
         if device.loss is not None:
             raise device.loss
     return code
+
+
+def _calendar() -> Calendar:
+    """The person's calendar now."""
+    locale = system_locale()
+    return resolve_locale(None if locale is None else locale.stated("device")).calendar
 
 
 async def _converse(session: Session, message: str | None) -> int:

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from client.terminal.charts import chart
 from client.terminal.plain_text import clean, day, listed
-from client.terminal.store import to_epoch_ms
+from person import UTC_CALENDAR, Calendar
 
 Item = Mapping[str, Any]
 _COLUMNS: Mapping[str, tuple[tuple[str, str], ...]] = {
@@ -27,7 +27,9 @@ _MARKS = {"todo": ("○", "[ ]"), "in_progress": ("◐", "[~]"), "done": ("●",
 _AXIS = 24
 
 
-def block(block_type: str, data: Item, *, today: date, width: int, plain: bool) -> RenderableType:
+def block(
+    block_type: str, data: Item, *, today: date, width: int, plain: bool, calendar: Calendar = UTC_CALENDAR
+) -> RenderableType:
     """Render a block of any type. `plain` uses only ASCII."""
     match block_type:
         case "chart":
@@ -35,20 +37,24 @@ def block(block_type: str, data: Item, *, today: date, width: int, plain: bool) 
         case "table":
             return _table(data, plain=plain)
         case "timeline":
-            return _timeline(_items(data, "checkpoints"), today=today, plain=plain)
+            return _timeline(_items(data, "checkpoints"), today=today, plain=plain, calendar=calendar)
         case "entity_ref":
-            return entity_rows(str(data.get("entity")), _items(data, "items"), today=today, plain=plain)
+            return entity_rows(
+                str(data.get("entity")), _items(data, "items"), today=today, plain=plain, calendar=calendar
+            )
     return Text(f"(This client cannot show blocks of type {clean(block_type)}.)", style="dim")
 
 
-def entity_rows(entity: str, items: Sequence[Item], *, today: date, plain: bool) -> RenderableType:
+def entity_rows(
+    entity: str, items: Sequence[Item], *, today: date, plain: bool, calendar: Calendar = UTC_CALENDAR
+) -> RenderableType:
     """Render the items of one entity, one row per item."""
     columns = _COLUMNS.get(entity, (("Id", "id"), ("", "title")))
     table = _new_table(plain=plain)
     for heading, _ in columns:
         table.add_column(heading, overflow="ellipsis" if heading == "" else "fold", max_width=60)
     for item in items:
-        table.add_row(*(_cell(field, item.get(field), today, plain=plain) for _, field in columns))
+        table.add_row(*(_cell(field, item.get(field), today, calendar, plain=plain) for _, field in columns))
     return table
 
 
@@ -67,9 +73,9 @@ def _table(data: Item, *, plain: bool) -> RenderableType:
     return table
 
 
-def _timeline(points: Sequence[Item], *, today: date, plain: bool) -> RenderableType:
+def _timeline(points: Sequence[Item], *, today: date, plain: bool, calendar: Calendar) -> RenderableType:
     dated = sorted(
-        ((moment, point) for point in points if (moment := to_epoch_ms(point.get("date"))) is not None),
+        ((calendar.start(when), point) for point in points if (when := calendar.read(point.get("date"))) is not None),
         key=lambda pair: pair[0],
     )
     grid = Table.grid(padding=(0, 2))
@@ -81,15 +87,15 @@ def _timeline(points: Sequence[Item], *, today: date, plain: bool) -> Renderable
         place = round((moment - first) / reach * _AXIS)
         sign = suggested if point.get("isApproved") is False else mark
         axis = Text(line * place, style="dim") + Text(sign, style="cyan") + Text(line * (_AXIS - place), style="dim")
-        grid.add_row(Text(day(moment, today)), axis, Text(clean(point.get("title"))))
+        grid.add_row(Text(day(point.get("date"), today, calendar)), axis, Text(clean(point.get("title"))))
     return grid
 
 
-def _cell(field: str, value: object, today: date, *, plain: bool) -> Text:
+def _cell(field: str, value: object, today: date, calendar: Calendar, *, plain: bool) -> Text:
     if field == "status" and isinstance(value, str) and value in _MARKS:
         return Text(_MARKS[value][plain], style="green" if value == "done" else "")
     if field in _DATES:
-        return Text(day(value, today))
+        return Text(day(value, today, calendar))
     if field == "isApproved":
         return Text("" if value is None or value else "suggested", style="dim")
     return Text(clean(value))

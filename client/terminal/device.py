@@ -22,6 +22,7 @@ from client.terminal.answer import Answer
 from client.terminal.calls import Approve, Tools
 from client.terminal.connection import Connection, ConnectionLostError, ProtocolError, alone, open_connection
 from client.terminal.link import Link, OnMutation
+from person import DayForm
 from streaming.wire import (
     PROTOCOL_VERSION,
     Entity,
@@ -34,6 +35,7 @@ from streaming.wire import (
     WsDeviceReady,
     WsHistoryMessage,
     WsHomeRequest,
+    WsLocale,
     WsPing,
     WsPopupRequest,
     WsScope,
@@ -165,6 +167,8 @@ async def open_device(
     tools: Tools | None = None,
     on_approval: Approve | None = None,
     on_mutation: OnMutation | None = None,
+    locale: WsLocale | None = None,
+    dates: DayForm | None = None,
     bearer: bool = False,
     close_timeout_s: float = 2,
 ) -> AsyncIterator[Device]:
@@ -172,6 +176,7 @@ async def open_device(
 
     `token` is sent in `device_hello`, or with `bearer` in the upgrade request. `tools` maps tool names to functions.
     Without `on_approval`, calls that need approval are refused. `on_mutation` gets the changes of other devices.
+    `locale` is the person's, `dates` the form in which this device stores calendar days.
     Raises `ConnectError`, or `ConnectionLostError` with the close code if the server refuses the hello. An exception
     of the block is raised unchanged, not in a group.
     """
@@ -183,6 +188,8 @@ async def open_device(
                 protocol_versions=[PROTOCOL_VERSION],
                 client=client_info,
                 resume=None,
+                locale=locale,
+                dates=dates,
             )
         )
         ready = await connection.receive()

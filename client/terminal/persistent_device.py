@@ -42,6 +42,8 @@ from streaming.wire import (
     WsFrameType,
     WsHistoryMessage,
     WsHomeRequest,
+    WsLocale,
+    WsLocaleChanged,
     WsMutationAck,
     WsPong,
     WsPopupDomain,
@@ -81,11 +83,17 @@ class PersistentDevice:
         on_state: Callable[[str], None] = lambda _: None,
         patience: Patience | None = None,
         approvals: RemoteApprovals | None = None,
+        locale: Callable[[], WsLocale | None] = lambda: None,
     ) -> None:
-        """`on_state` gets a sentence for the person when the connection is lost, and when it is back."""
+        """`on_state` gets a sentence for the person when the connection is lost, and when it is back.
+
+        `locale` returns the person's locale now.
+        """
         self.loss: Exception | None = None
         """Why the connection is closed for good, or None."""
         self._device_id = device_id
+        self._locale = locale
+        self._told_locale: WsLocale | None = None
         self._tools = tools
         self._journal = journal
         self._on_approval = on_approval
@@ -161,6 +169,7 @@ class PersistentDevice:
             raise self.loss
 
     def _hello(self, token: str, resume: WsResume | None) -> WsDeviceHello:
+        self._told_locale = self._locale()
         return WsDeviceHello(
             token=token,
             device_id=self._device_id,
@@ -169,6 +178,8 @@ class PersistentDevice:
             features=["ledger", "changes"] + ([] if self._approvals is None else ["approvals"]),
             resume=resume,
             changes_after=self._journal.last_change,
+            locale=self._told_locale,
+            dates="date",
         )
 
     async def _connected(self, ready: WsDeviceReady) -> None:
@@ -249,10 +260,18 @@ class PersistentDevice:
         if self.loss is not None:
             raise self.loss
         assert frame.request_id is not None  # noqa: S101 - `home` and `popup` choose it
+        self._tell_locale()
         answer = Answer(frame.request_id, self._cancel)
         for sent in self._requests.ask(answer, frame, trio.current_time()):
             self._post(sent)
         return answer
+
+    def _tell_locale(self) -> None:
+        """Before a request: the person may have travelled since the last one."""
+        locale = self._locale()
+        if locale is not None and locale != self._told_locale and self._connection.is_connected:
+            self._told_locale = locale
+            self._post(WsLocaleChanged(locale=locale))
 
     async def _cancel(self, request_id: UUID) -> None:
         await trio.lowlevel.checkpoint()

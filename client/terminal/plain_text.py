@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
-from client.terminal.store import to_epoch_ms
+from person import UTC_CALENDAR, Calendar
 
 # A terminal executes escape sequences, so text from a model or another device must not contain any.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -22,14 +22,11 @@ def listed(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def day(value: object, today: date) -> str:
-    """Format a date (epoch milliseconds or ISO 8601) as `Fri 14 Mar`, or as yesterday, today or tomorrow."""
-    moment = to_epoch_ms(value)
-    if moment is None:
+def day(value: object, today: date, calendar: Calendar = UTC_CALENDAR) -> str:
+    """Format a day, or the local day of an instant, as `Fri 14 Mar`, or as yesterday, today or tomorrow."""
+    when = calendar.read(value)
+    if when is None:
         return clean(value)
-    try:
-        then = datetime.fromtimestamp(moment / 1000, UTC).date()
-    except (OverflowError, OSError, ValueError):
-        return clean(value)
+    then = calendar.day_of(when)
     near = {-1: "yesterday", 0: "today", 1: "tomorrow"}.get((then - today).days)
     return near or f"{then:%a} {then.day} {then:%b}" + (f" {then.year}" if then.year != today.year else "")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 
 from rich.console import Console
 from rich.text import Text
@@ -12,6 +13,7 @@ from client.terminal.answer import AnswerFrame
 from client.terminal.blocks import block, entity_rows
 from client.terminal.plain_text import clean
 from client.terminal.store import DeviceStore
+from person import UTC_CALENDAR, Calendar
 from streaming.wire import (
     AnswerFinish,
     WsMutationRecord,
@@ -26,11 +28,6 @@ from streaming.wire import (
 _DONE = {"create": "created", "update": "changed", "delete": "deleted"}
 
 
-def utc_today() -> date:
-    """Return the current day in UTC."""
-    return datetime.now(UTC).date()
-
-
 _INCOMPLETE: Mapping[AnswerFinish | None, str] = {
     "length": "The answer is incomplete: the model reached its limit of tokens.",
     "content_filter": "The answer is incomplete: the model's content filter stopped it.",
@@ -41,9 +38,16 @@ _INCOMPLETE: Mapping[AnswerFinish | None, str] = {
 class Renderer:
     """Prints to `console`. Text appears while it streams, so the renderer tracks whether the cursor is mid-line."""
 
-    def __init__(self, console: Console, today: Callable[[], date] = utc_today) -> None:
+    def __init__(
+        self,
+        console: Console,
+        calendar: Callable[[], Calendar] = lambda: UTC_CALENDAR,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`calendar` returns the person's calendar now, `clock` the seconds since the epoch."""
         self._console = console
-        self._today = today
+        self._calendar = calendar
+        self._clock = clock
         self._plain = not console.encoding.lower().startswith("utf")
         self._mid_line = False
         self._block: int | None = None
@@ -60,8 +64,16 @@ class Renderer:
             case WsStreamBlock():
                 self._next_block(frame.block)
                 width = self._console.width
+                calendar = self._calendar()
                 self._console.print(
-                    block(frame.block_type, frame.data, today=self._today(), width=width, plain=self._plain)
+                    block(
+                        frame.block_type,
+                        frame.data,
+                        today=self._today(calendar),
+                        width=width,
+                        plain=self._plain,
+                        calendar=calendar,
+                    )
                 )
             case WsStreamEnd():
                 self._end(frame)
@@ -95,7 +107,12 @@ class Renderer:
         """Show the device's items of one entity."""
         self._fresh_line()
         found, _ = store.list(entity)
-        self._console.print(entity_rows(entity, found, today=self._today(), plain=self._plain))
+        calendar = self._calendar()
+        today = self._today(calendar)
+        self._console.print(entity_rows(entity, found, today=today, plain=self._plain, calendar=calendar))
+
+    def _today(self, calendar: Calendar) -> date:
+        return calendar.day_of(int(self._clock() * 1000))
 
     def _text(self, frame: WsStreamText) -> None:
         self._next_block(frame.block)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
+
+from person import UTC_CALENDAR, Calendar
+
+_NINE_HOURS_MS: Final = 9 * 3_600_000
 
 # title, status, priority, assignee, due in days (None: no date), project
 _TASKS = (
@@ -52,12 +56,15 @@ _CHECKPOINTS = (
 )
 
 
-def sample_items(now: datetime | None = None) -> dict[str, list[dict[str, Any]]]:
-    """Return the items by entity. Tasks are due at 17:00 UTC, checkpoints at 12:00 UTC. The ids are always the same."""
-    today = (now or datetime.now(UTC)).astimezone(UTC)
+def sample_items(now_ms: int, calendar: Calendar = UTC_CALENDAR) -> dict[str, list[dict[str, Any]]]:
+    """Return the items by entity. Tasks are due on days, notes were written at 9:00. The ids are always the same."""
+    today = calendar.day_of(now_ms)
 
-    def at(days: int, hour: int) -> int:
-        return int(datetime.combine(today.date() + timedelta(days=days), time(hour, tzinfo=UTC)).timestamp() * 1000)
+    def day(days: int) -> str:
+        return (today + timedelta(days=days)).isoformat()
+
+    def morning(days: int) -> int:
+        return calendar.start_of(today + timedelta(days=days)) + _NINE_HOURS_MS
 
     return {
         "task": [
@@ -67,7 +74,7 @@ def sample_items(now: datetime | None = None) -> dict[str, list[dict[str, Any]]]
                 "status": status,
                 "priority": priority,
                 "assignee": assignee,
-                "dueDate": None if due is None else at(due, 17),
+                "dueDate": None if due is None else day(due),
                 "projectId": project,
             }
             for number, (title, status, priority, assignee, due, project) in enumerate(_TASKS, 1)
@@ -77,14 +84,14 @@ def sample_items(now: datetime | None = None) -> dict[str, list[dict[str, Any]]]
             for identity, name, client, status in _PROJECTS
         ],
         "note": [
-            {"id": f"n-{number}", "title": title, "createdAt": at(-ago, 9), "projectId": project, "content": content}
+            {"id": f"n-{number}", "title": title, "createdAt": morning(-ago), "projectId": project, "content": content}
             for number, (title, ago, project, content) in enumerate(_NOTES, 1)
         ],
         "checkpoint": [
             {
                 "id": f"k-{number}",
                 "title": title,
-                "date": at(days, 12),
+                "date": day(days),
                 "projectId": project,
                 "isAiSuggested": suggested,
                 "isApproved": approved,

@@ -1,7 +1,7 @@
 """The data of a device: tasks, projects, notes and checkpoints in one JSON file, or only in memory.
 
-All calls are synchronous; `client.terminal.tools` runs `save` in a worker thread. The file has dates as epoch
-milliseconds. Filters also accept ISO 8601 strings.
+All calls are synchronous; `client.terminal.tools` runs `save` in a worker thread. A date is a calendar day
+(`2026-03-09`), or an instant: epoch milliseconds or an ISO 8601 time.
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from math import isfinite
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 from uuid import uuid4
 
+from person import UTC_CALENDAR, Calendar
 from streaming.wire import Entity, MutationOp
 
 Item = dict[str, Any]
@@ -41,25 +40,37 @@ class InvalidDataError(ValueError):
 class DeviceStore:
     """Items by entity and id, in order of creation. With `path` None, the items are only in memory."""
 
-    def __init__(self, path: Path | None = None, items: Mapping[str, list[Item]] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path | None = None,
+        items: Mapping[str, list[Item]] | None = None,
+        calendar: Callable[[], Calendar] = lambda: UTC_CALENDAR,
+    ) -> None:
+        """`calendar` returns the person's calendar now. Filters compare days and instants in its zone."""
         self.path = path
+        self._calendar = calendar
         given = items or {}
         self._items: dict[str, dict[str, Item]] = {
             entity: {str(item["id"]): dict(item) for item in given.get(entity, ())} for entity in ENTITIES
         }
 
     @classmethod
-    def load(cls, path: Path, sample: Mapping[str, list[Item]]) -> DeviceStore:
+    def load(
+        cls,
+        path: Path,
+        sample: Mapping[str, list[Item]],
+        calendar: Callable[[], Calendar] = lambda: UTC_CALENDAR,
+    ) -> DeviceStore:
         """Read the store from `path`, or create one with `sample` if there is no file. Raises `InvalidDataError`."""
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            return cls(path, sample)
+            return cls(path, sample, calendar)
         except ValueError as error:
             raise InvalidDataError(f"{path} is not JSON: {error}") from None
         if not isinstance(content, dict) or not all(_is_list_of_items(content.get(entity, [])) for entity in ENTITIES):
             raise InvalidDataError(f"{path} must contain a list of items under each of {', '.join(ENTITIES)}")
-        return cls(path, content)
+        return cls(path, content, calendar)
 
     def save(self) -> None:
         """Replace the file atomically. Does nothing without a path."""
@@ -80,11 +91,11 @@ class DeviceStore:
         A filter maps a field to a value, or to a range with `after` (inclusive) and `before` (exclusive). All words of
         `text` must occur in the item's strings, in any case.
         """
-        words = (text or "").casefold().split()
+        words, calendar = (text or "").casefold().split(), self._calendar()
         found = [
             dict(item)
             for item in self._items[entity].values()
-            if all(_matches(item.get(field), wanted) for field, wanted in (filter or {}).items())
+            if all(_matches(item.get(field), wanted, calendar) for field, wanted in (filter or {}).items())
             and _mentions(item, words)
         ]
         bound = DEFAULT_LIMIT if limit is None else max(0, limit)
@@ -139,23 +150,10 @@ class DeviceStore:
         name = item.get(NAME_FIELD[entity])
         if not isinstance(name, str) or not name.strip():
             raise InvalidDataError(f"A {entity} needs a {NAME_FIELD[entity]}.")
-        if entity == "checkpoint" and to_epoch_ms(item.get("date")) is None:
-            raise InvalidDataError("A checkpoint needs a date: epoch milliseconds or ISO 8601.")
-
-
-def to_epoch_ms(value: object) -> int | None:
-    """Convert epoch milliseconds or an ISO 8601 string (default: UTC) to epoch milliseconds; None for other values."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int | float):
-        return int(value) if isfinite(value) else None
-    if not isinstance(value, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+        if entity == "checkpoint" and UTC_CALENDAR.read(item.get("date")) is None:
+            raise InvalidDataError(
+                "A checkpoint needs a date: a day such as 2026-03-09, epoch milliseconds or ISO 8601."
+            )
 
 
 def write_atomically(path: Path, text: str, mode: int = 0o600) -> None:
@@ -174,12 +172,16 @@ def write_atomically(path: Path, text: str, mode: int = 0o600) -> None:
         raise
 
 
-def _matches(value: object, wanted: object) -> bool:
+def _matches(value: object, wanted: object, calendar: Calendar) -> bool:
     if not isinstance(wanted, Mapping):
         return value == wanted
-    moment = to_epoch_ms(value)
-    before, after = to_epoch_ms(wanted.get("before")), to_epoch_ms(wanted.get("after"))
-    return moment is not None and (before is None or moment < before) and (after is None or moment >= after)
+    when = calendar.read(value)
+    if when is None:
+        return False
+    before, after = calendar.read(wanted.get("before")), calendar.read(wanted.get("after"))
+    if before is not None and not calendar.is_before(when, before):
+        return False
+    return after is None or not calendar.is_before(when, after)
 
 
 def _mentions(item: Item, words: list[str]) -> bool:

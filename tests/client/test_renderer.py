@@ -145,7 +145,7 @@ def test_invalid_block_data_is_shown_without_an_error(kind: str, data: dict[str,
 
 def test_an_answer_from_start_to_end() -> None:
     target = console()
-    renderer = Renderer(target, today=lambda: TODAY)
+    renderer = Renderer(target, clock=lambda: at(14) / 1000)
     renderer.frame(WsStreamStart(request_id=ID, agent="task_agent"))
     for chunk in ("You have ", "two.\n", "Look"):
         renderer.frame(WsStreamText(request_id=ID, block=0, chunk=chunk))

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import stat
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from client.terminal.calls import ToolError
 from client.terminal.sample_data import sample_items
-from client.terminal.store import DeviceStore, InvalidDataError, to_epoch_ms
+from client.terminal.store import DeviceStore, InvalidDataError
 from client.terminal.tools import DeviceTools
+from person import Calendar
 from streaming.wire import WsServerMutation
 
-NOW = datetime(2025, 3, 14, 15, 30, tzinfo=UTC)
 NOW_MS = 1_741_966_200_000
 DAY_MS = 86_400_000
 MIDNIGHT_MS = 1_741_910_400_000
@@ -25,7 +25,7 @@ TODAY = ["t-1", "t-2", "t-3"]
 
 @pytest.fixture
 def store() -> DeviceStore:
-    return DeviceStore(items=sample_items(NOW))
+    return DeviceStore(items=sample_items(NOW_MS))
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ async def test_changes_of_another_device_are_applied(tools: DeviceTools) -> None
 
 async def test_changes_are_on_disk_before_the_tool_answers(tmp_path: Path) -> None:
     path = tmp_path / "state" / "device.json"
-    tools = DeviceTools(DeviceStore.load(path, sample_items(NOW)))
+    tools = DeviceTools(DeviceStore.load(path, sample_items(NOW_MS)))
     assert not path.exists()
     made = await tools.table()["create_project"]({"data": {"name": "Ünïcode"}})
     again = DeviceStore.load(path, {})
@@ -152,7 +152,7 @@ async def test_changes_are_on_disk_before_the_tool_answers(tmp_path: Path) -> No
 
 def test_a_failed_save_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "device.json"
-    store = DeviceStore.load(path, sample_items(NOW))
+    store = DeviceStore.load(path, sample_items(NOW_MS))
     store.save()
     kept = path.read_text()
     store.apply("create", "task", "bad", {"title": object()})
@@ -174,19 +174,26 @@ def test_an_invalid_file_is_rejected_and_not_overwritten(tmp_path: Path, content
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"),
+    ("bounds", "found"),
     [
-        (NOW_MS, NOW_MS),
-        (1.5, 1),
-        ("2025-03-14T15:30:00Z", NOW_MS),
-        ("2025-03-14T16:30:00+01:00", NOW_MS),
-        ("2025-03-14", MIDNIGHT_MS),
-        ("tomorrow", None),
-        (None, None),
-        (True, None),
-        (float("inf"), None),
-        (float("nan"), None),
+        ({"after": "2025-03-14"}, ["a day", "in the evening", "at noon"]),
+        ({"after": "2025-03-14", "before": "2025-03-15"}, ["a day", "in the evening", "at noon"]),
+        ({"before": "2025-03-14"}, ["at midnight in UTC"]),
+        ({"before": "2025-03-14T20:00"}, ["at midnight in UTC", "at noon"]),
+        ({"after": NOW_MS}, ["a day", "in the evening", "at noon"]),
+        ({"after": "tomorrow"}, ["at midnight in UTC", "a day", "in the evening", "at noon"]),
     ],
 )
-def test_dates(value: object, expected: int | None) -> None:
-    assert to_epoch_ms(value) == expected
+def test_ranges_are_of_the_persons_days(bounds: dict[str, Any], found: list[str]) -> None:
+    dates: dict[str, Any] = {
+        "at midnight in UTC": MIDNIGHT_MS,
+        "a day": "2025-03-14",
+        "in the evening": "2025-03-15T02:00:00Z",
+        "at noon": NOW_MS + 3_600_000 // 2,
+        "never": None,
+        "unclear": "soon",
+        "no number": float("nan"),
+    }
+    items = [{"id": name, "dueDate": value} for name, value in dates.items()]
+    store = DeviceStore(items={"task": items}, calendar=lambda: Calendar(ZoneInfo("America/New_York")))
+    assert ids(store.list("task", {"dueDate": bounds})[0]) == found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -76,7 +77,7 @@ def routed_by(logs: Sequence[MutableMapping[str, Any]]) -> list[str]:
 
 
 async def test_a_home_answer_held_to_the_schema_streams_as_text(local_model: LocalModel, open_house: OpenHouse) -> None:
-    tools = DeviceTools(DeviceStore(items=sample_items())).table()
+    tools = DeviceTools(DeviceStore(items=sample_items(int(time.time() * 1000)))).table()
     async with open_house(local_model) as (tessera, relay), tessera.device(tools=tools) as device:
         with structlog.testing.capture_logs() as logs:
             answer = await device.home(QUESTION, history=HISTORY)

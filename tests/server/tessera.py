@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -17,9 +18,11 @@ from client.terminal.account import SignIn, register
 from client.terminal.calls import Approve, Tools
 from client.terminal.device import Device, open_device
 from client.terminal.link import OnMutation
+from person import DayForm
 from server.main import serve
 from server.settings.environment import load_settings
 from server.startup import Running
+from streaming.wire import WsLocale
 from tests.model_server import ModelServer, ReceivedRequest, Step, open_model_server, text_stream
 
 PASSWORD = "correct horse battery"
@@ -54,6 +57,8 @@ class Tessera:
         tools: Tools | None = None,
         on_approval: Approve | None = None,
         on_mutation: OnMutation | None = None,
+        locale: WsLocale | None = None,
+        dates: DayForm | None = None,
     ) -> AsyncIterator[Device]:
         account = account or await self.account()
         async with open_device(
@@ -63,6 +68,8 @@ class Tessera:
             tools=tools,
             on_approval=on_approval,
             on_mutation=on_mutation,
+            locale=locale,
+            dates=dates,
         ) as device:
             yield device
 
@@ -100,7 +107,8 @@ def text_block(*words: str) -> list[Step]:
 
 @asynccontextmanager
 async def open_tessera(database: str, **settings: Any) -> AsyncIterator[Tessera]:
-    """Run the server on `database`, independent of the environment. Drains it on exit."""
+    """Run the server on `database`, independent of the environment. Drains it on exit. `clock` is what it calls now."""
+    clock: Callable[[], float] = settings.pop("clock", time.time)
     with tempfile.TemporaryDirectory(prefix="tessera-state-") as state:
         async with trio.open_nursery() as nursery, open_model_server(nursery) as model:
             environment = {
@@ -116,7 +124,7 @@ async def open_tessera(database: str, **settings: Any) -> AsyncIterator[Tessera]
             }
             environment |= {f"TESSERA_{name.upper()}": str(value) for name, value in settings.items()}
             stop = trio.Event()
-            running = await nursery.start(partial(serve, load_settings(environment), stop=stop))
+            running = await nursery.start(partial(serve, load_settings(environment), stop=stop, clock=clock))
             try:
                 yield Tessera(running, model, stop)
             finally:

@@ -1,0 +1,30 @@
+"""The locale that the terminal client reads from the system."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from client.terminal.system_locale import system_locale
+from person import zone_named
+from streaming.wire import WsLocale
+
+
+@pytest.mark.parametrize(
+    ("environment", "locale"),
+    [
+        ({"TZ": "Europe/Vienna", "LANG": "de_AT.UTF-8"}, WsLocale(time_zone="Europe/Vienna", language="de-AT")),
+        ({"TZ": ":Asia/Kathmandu", "LANG": "C"}, WsLocale(time_zone="Asia/Kathmandu")),
+        ({"TZ": "UTC", "LC_ALL": "en_US", "LANG": "de_DE"}, WsLocale(time_zone="UTC", language="en-US")),
+        ({"TZ": "UTC", "LC_TIME": "pt_BR@euro"}, WsLocale(time_zone="UTC", language="pt-BR")),
+        ({"TZ": "EST5EDT4,M3"}, None),
+    ],
+)
+def test_the_environment_names_zone_and_language(environment: Mapping[str, str], locale: WsLocale | None) -> None:
+    assert system_locale(environment) == locale
+
+
+def test_without_a_variable_the_system_names_the_zone() -> None:
+    found = system_locale({})
+    assert found is None or zone_named(found.time_zone).key == found.time_zone
