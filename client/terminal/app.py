@@ -22,7 +22,7 @@ from client.terminal.renderer import Renderer
 from client.terminal.sample_data import sample_items
 from client.terminal.session import HELP, Session, approver, remote_approvals
 from client.terminal.store import DeviceStore, InvalidDataError
-from client.terminal.system_locale import system_locale
+from client.terminal.system_locale import ToldLocale, system_locale
 from client.terminal.tools import DeviceTools
 from person import Calendar, resolve_locale
 
@@ -106,7 +106,7 @@ async def _run(options: Options, renderer: Renderer, prompt: Prompt | None, *, i
         on_mutation=tools.apply,
         on_state=show_state,
         approvals=approvals,
-        locale=system_locale,
+        locale=ToldLocale(system_locale),
         patience=options.patience or Patience(give_up_s=math.inf if interactive else _ONE_QUESTION_GIVES_UP_S),
     )
     async with open_persistent_device(persistent) as device:

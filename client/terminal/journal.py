@@ -14,7 +14,7 @@ from uuid import UUID
 import trio
 
 from client.terminal.store import InvalidDataError, write_atomically
-from streaming.wire import WsClientMutation, WsToolResult
+from streaming.wire import ErrorCode, ServerFrame, WsClientMutation, WsError, WsFrameType, WsToolResult
 
 KEPT_S = 7 * 86_400
 """Seconds after which a call is deleted that the server has never acknowledged."""
@@ -86,3 +86,12 @@ class DeviceJournal:
             }
             text = json.dumps(content, ensure_ascii=False)
             await trio.to_thread.run_sync(write_atomically, path, text)
+
+
+def refuses_a_change(frame: ServerFrame) -> bool:
+    """Whether the server could not read the change. After any other error, the change is sent again."""
+    return (
+        isinstance(frame, WsError)
+        and frame.code is ErrorCode.INVALID_FRAME
+        and frame.frame_type in {None, WsFrameType.MUTATION}
+    )

@@ -19,15 +19,15 @@ from client.terminal.answer import Answer
 from client.terminal.calls import Approve, Tools, answer_data_request, answer_tool_call, failed
 from client.terminal.connection import ConnectError, ConnectionLostError, ProtocolError, alone
 from client.terminal.device import CLIENT
-from client.terminal.journal import DeviceJournal
+from client.terminal.journal import DeviceJournal, refuses_a_change
 from client.terminal.link import MAX_UNREAD, OnMutation
 from client.terminal.reconnection import Events, Patience, Reconnection, Token
 from client.terminal.remote_approvals import RemoteApprovals
 from client.terminal.requests import Requests
+from client.terminal.system_locale import ToldLocale
 from streaming.wire import (
     PROTOCOL_VERSION,
     Entity,
-    ErrorCode,
     MutationOp,
     ServerFrame,
     WsApprovalClosed,
@@ -42,8 +42,6 @@ from streaming.wire import (
     WsFrameType,
     WsHistoryMessage,
     WsHomeRequest,
-    WsLocale,
-    WsLocaleChanged,
     WsMutationAck,
     WsPong,
     WsPopupDomain,
@@ -83,17 +81,13 @@ class PersistentDevice:
         on_state: Callable[[str], None] = lambda _: None,
         patience: Patience | None = None,
         approvals: RemoteApprovals | None = None,
-        locale: Callable[[], WsLocale | None] = lambda: None,
+        locale: ToldLocale | None = None,
     ) -> None:
-        """`on_state` gets a sentence for the person when the connection is lost, and when it is back.
-
-        `locale` returns the person's locale now.
-        """
+        """`on_state` gets a sentence for the person when the connection is lost, and when it is back."""
         self.loss: Exception | None = None
         """Why the connection is closed for good, or None."""
         self._device_id = device_id
-        self._locale = locale
-        self._told_locale: WsLocale | None = None
+        self._locale = locale or ToldLocale()
         self._tools = tools
         self._journal = journal
         self._on_approval = on_approval
@@ -169,7 +163,6 @@ class PersistentDevice:
             raise self.loss
 
     def _hello(self, token: str, resume: WsResume | None) -> WsDeviceHello:
-        self._told_locale = self._locale()
         return WsDeviceHello(
             token=token,
             device_id=self._device_id,
@@ -178,7 +171,7 @@ class PersistentDevice:
             features=["ledger", "changes"] + ([] if self._approvals is None else ["approvals"]),
             resume=resume,
             changes_after=self._journal.last_change,
-            locale=self._told_locale,
+            locale=self._locale.for_hello(),
             dates="date",
         )
 
@@ -224,7 +217,7 @@ class PersistentDevice:
             ):
                 self._requests.receive(frame)
             case _:
-                if self._change_sent_at is not None and _refuses_a_change(frame):
+                if self._change_sent_at is not None and refuses_a_change(frame):
                     self._nursery.start_soon(self._drop_change)
                 self._notice(frame)
 
@@ -260,18 +253,12 @@ class PersistentDevice:
         if self.loss is not None:
             raise self.loss
         assert frame.request_id is not None  # noqa: S101 - `home` and `popup` choose it
-        self._tell_locale()
+        if self._connection.is_connected and (moved := self._locale.changed()) is not None:
+            self._post(moved)
         answer = Answer(frame.request_id, self._cancel)
         for sent in self._requests.ask(answer, frame, trio.current_time()):
             self._post(sent)
         return answer
-
-    def _tell_locale(self) -> None:
-        """Before a request: the person may have travelled since the last one."""
-        locale = self._locale()
-        if locale is not None and locale != self._told_locale and self._connection.is_connected:
-            self._told_locale = locale
-            self._post(WsLocaleChanged(locale=locale))
 
     async def _cancel(self, request_id: UUID) -> None:
         await trio.lowlevel.checkpoint()
@@ -396,15 +383,6 @@ class PersistentDevice:
         self._change_sent_at = None
         self._send_changes()
         await self._journal.save()
-
-
-def _refuses_a_change(frame: ServerFrame) -> bool:
-    """Whether the server could not read the change. After any other error, the change is sent again."""
-    return (
-        isinstance(frame, WsError)
-        and frame.code is ErrorCode.INVALID_FRAME
-        and frame.frame_type in {None, WsFrameType.MUTATION}
-    )
 
 
 @asynccontextmanager

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from client.terminal.system_locale import system_locale
+from client.terminal.system_locale import ToldLocale, system_locale
 from person import zone_named
-from streaming.wire import WsLocale
+from streaming.wire import WsLocale, WsLocaleChanged
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,16 @@ def test_the_environment_names_zone_and_language(environment: Mapping[str, str],
 def test_without_a_variable_the_system_names_the_zone() -> None:
     found = system_locale({})
     assert found is None or zone_named(found.time_zone).key == found.time_zone
+
+
+def test_the_server_is_told_of_a_journey_once() -> None:
+    home, away = WsLocale(time_zone="Europe/Vienna"), WsLocale(time_zone="Asia/Kathmandu")
+    places = [home, home, away, away, None, home]
+    told = ToldLocale(lambda: places.pop(0))
+    assert told.for_hello() == home
+    assert told.changed() is None
+    assert told.changed() == WsLocaleChanged(locale=away)
+    assert told.changed() is None
+    assert told.changed() is None
+    assert told.changed() == WsLocaleChanged(locale=home)
+    assert ToldLocale().for_hello() is ToldLocale().changed() is None
