@@ -40,4 +40,5 @@ def test_the_server_is_told_of_a_journey_once() -> None:
     assert told.changed() is None
     assert told.changed() is None
     assert told.changed() == WsLocaleChanged(locale=home)
-    assert ToldLocale().for_hello() is ToldLocale().changed() is None
+    assert ToldLocale().for_hello() is None
+    assert ToldLocale().changed() is None
