@@ -9,12 +9,14 @@ from memory.keys import MissingKeyShare, WrongMasterKey
 from memory.limits import MemoryLimits
 from memory.middleware import MemoryMiddleware
 from memory.recall import Recalled
-from memory.rights import Receipt
+from memory.rights import MAX_LISTED, Forgotten, Receipt
 from memory.tiers import EntityChange, InvalidCoreValue, InvalidEntity, PreferenceChanged, TooManyPreferences
 from memory.vault import NoSuchUser, Tier, Vault
 
 __all__ = [
+    "MAX_LISTED",
     "EntityChange",
+    "Forgotten",
     "InvalidCoreValue",
     "InvalidEntity",
     "MemoryLimits",

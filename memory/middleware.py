@@ -14,10 +14,10 @@ from memory.embedding import Embedder
 from memory.enrichment import Describe, Enrichment
 from memory.limits import MemoryLimits
 from memory.recall import Recall, Recalled
-from memory.rights import Erasure, Export, Forget, Receipt
+from memory.rights import Erasure, Export, Forget, Forgotten, Receipt
 from memory.text import well_formed
 from memory.tiers import AssociativeMemory, CoreMemory, EntityChange, EntityMemory, EpisodicMemory, Exchange
-from memory.vault import Tier, Vault
+from memory.vault import Vault
 
 
 class MemoryMiddleware:
@@ -125,9 +125,16 @@ class MemoryMiddleware:
             self.enrichment.wake()
         return logged
 
-    async def forget(self, user_id: UUID, item_id: UUID) -> list[Tier]:
-        """Remove one item of any tier for good; returns the tiers that lost rows, or []."""
-        return await self._forget.forget(user_id, item_id)
+    async def forget(self, user_id: UUID, *items: UUID) -> Forgotten:
+        """Remove items of any tier for good, with what was derived from them; see `memory.rights.Forget.forget`."""
+        forgotten = await self._forget.forget(user_id, items)
+        if forgotten:
+            self.enrichment.wake()
+        return forgotten
+
+    async def preview_forgetting(self, user_id: UUID, *items: UUID) -> Forgotten:
+        """What `forget` would remove."""
+        return await self._forget.preview(user_id, items)
 
     async def erase(self, user_id: UUID) -> Receipt:
         """Remove all of the user's memory and destroy their key."""

@@ -14,6 +14,7 @@ from memory.enrichment.enriched import Enriched
 from memory.enrichment.episodes import EpisodeQueue
 from memory.enrichment.queue import Claim
 from memory.keys import UserKey
+from memory.text import Said, is_specific
 from memory.tiers import (
     AssociativeMemory,
     CoreMemory,
@@ -96,10 +97,16 @@ class EnrichmentCommit:
             await connection.execute(statements["pending_done"], {"user_id": user_id, "id": id_})
 
     async def _is_forgotten(self, tombstones: Tombstones, one: Enriched) -> bool:
-        """Whether all statements of the exchange were forgotten. One forgotten statement among others is not enough."""
-        exchange = one.episode.exchange
-        stated = set(tombstones.of_exchange(exchange.message, exchange.response))
-        return bool(stated) and stated == await tombstones.contains(stated, one.episode.at)
+        """Whether the exchange says only what was forgotten after it was said.
+
+        All statements of the message must be forgotten. If it states nothing, one sentence of the answer that repeats a
+        forgotten statement is enough.
+        """
+        said = Said.of(one.episode.exchange.message, one.episode.exchange.response)
+        own = set(tombstones.of_said(said))
+        answered = set(tombstones.of_statements(words for words in said.sentences if is_specific(words)))
+        found = await tombstones.contains(own | answered, one.episode.at)
+        return bool(found) and (own <= found or not said.stated)
 
     async def _learn(
         self,

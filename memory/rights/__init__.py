@@ -8,10 +8,13 @@ from __future__ import annotations
 from memory.rights.erase import Erasure, Receipt
 from memory.rights.export import Export
 from memory.rights.forget import Forget
+from memory.rights.forgotten import MAX_LISTED, Forgotten
 
 __all__ = [
+    "MAX_LISTED",
     "Erasure",
     "Export",
     "Forget",
+    "Forgotten",
     "Receipt",
 ]

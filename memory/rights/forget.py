@@ -1,8 +1,12 @@
-"""Forgets one item, together with its sources, what was learned from them, and episodes that say the same."""
+"""Forgets items exactly: the item, what was derived from it, and repetitions of the person's own statement.
+
+It decides first (`_Decision`), then acts. A preview only decides. An exchange whose message states something that the
+forgotten ones do not is never removed; see `memory.text.Said`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,14 +17,19 @@ import trio
 
 from memory.crypto import Unreadable
 from memory.keys import UserKey
-from memory.text import restates, statements
+from memory.rights.forgotten import Forgotten
+from memory.rights.repetitions import Judged, judge, without_values
+from memory.text import Said
 from memory.tiers import (
     AssociativeMemory,
+    CoreForgetting,
     CoreMemory,
     EpisodicMemory,
     Exchange,
+    PatternForgetting,
     ProactiveMemory,
     Tombstones,
+    normalised,
 )
 from memory.vault import Tier, Vault
 from sql.driver import Connection, Cursor
@@ -32,16 +41,52 @@ _NO_ID: Final = UUID(int=0)
 
 @dataclass(slots=True)
 class _Group:
-    """Items and episodes to remove together. `stated` has the statements of each forgotten exchange
-    (`memory.text.statements`)."""
+    """What is forgotten together."""
 
-    items: set[UUID]
+    items: frozenset[UUID]
+    """The ids that the caller named."""
     episodes: set[UUID] = field(default_factory=set)
-    stated: list[list[frozenset[str]]] = field(default_factory=list)
+    said: list[Said] = field(default_factory=list)
+    """What the forgotten exchanges and documents say."""
+    texts: set[str] = field(default_factory=set)
+    """The texts of forgotten memories, `normalised`."""
+    redacted: dict[UUID, Exchange] = field(default_factory=dict)
+    """Episodes that stay without the sentences about a forgotten preference."""
+    scrubbed: dict[UUID, Exchange] = field(default_factory=dict)
+    """Episodes that stay without forgotten texts that were recalled for their answers."""
+    mentioned: list[UUID] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Decision:
+    """What the removal of a group changes in each tier."""
+
+    group: _Group
+    episodes: Sequence[UUID]
+    memories: Sequence[UUID]
+    entities: Sequence[tuple[str, str]]
+    learned_again: Sequence[UUID]
+    """Episodes that stay and from which a removed memory was learned too."""
+    core: CoreForgetting
+    patterns: PatternForgetting
+
+    def result(self) -> Forgotten:
+        removed: dict[Tier, Sequence[UUID]] = {
+            "associative": self.memories,
+            "episodic": self.episodes,
+            "core": [row.id for row in self.core.removed],
+            "proactive": [id_ for id_, _ in self.patterns.removed],
+        }
+        return Forgotten(
+            {tier: ids for tier, ids in removed.items() if ids},
+            self.core.restored,
+            sorted(self.group.redacted),
+            self.group.mentioned,
+        )
 
 
 class Forget:
-    """Removes single items of memory for good."""
+    """Removes items of memory for good."""
 
     def __init__(self, vault: Vault, associative: AssociativeMemory) -> None:
         self._vault = vault
@@ -50,34 +95,87 @@ class Forget:
         self._episodic = EpisodicMemory(vault)
         self._proactive = ProactiveMemory(vault)
 
-    async def forget(self, user_id: UUID, item_id: UUID) -> list[Tier]:
-        """Remove the item with this id from whichever tier it is in; returns the tiers that lost rows, or [].
+    async def preview(self, user_id: UUID, items: Collection[UUID]) -> Forgotten:
+        """What `forget` would remove now. Raises like `Vault.key`, and the database's errors."""
+        group = await self._group(user_id, items)
+
+        async def decide(connection: Connection, user_key: UserKey) -> _Decision:
+            return await self._decide(connection, user_id, user_key, group)
+
+        _, decision = await self._vault.consistent(user_id, decide)
+        return decision.result()
+
+    async def forget(self, user_id: UUID, items: Collection[UUID]) -> Forgotten:
+        """Remove the items with these ids from whichever tiers they are in.
 
         Removed too: the episodes in which a memory or a preference was stated, what was learned from an episode, and
-        episodes that repeat all of its statements. Patterns lose these episodes. Tombstones stay, so that work in
-        progress does not restore what was forgotten; if it is said again later, it is learned again. A forgotten
-        pattern is never found again. Raises like `Vault.key`, and the database's errors.
+        exchanges in which the person says the same again and nothing else. If the newest value of a preference goes
+        with an episode, the value before it counts again. Patterns lose these episodes.
+
+        Tombstones stay, so that work in progress does not restore what was forgotten; if it is said again later, it is
+        learned again. A forgotten pattern is never found again. Raises like `Vault.key`, and the database's errors.
         """
         # Read everything before locking the key: reading many episodes takes long, and storing answers needs the lock.
-        group = await self._group(user_id, item_id)
+        group = await self._group(user_id, items)
         async with self._vault.writing(user_id) as (connection, user_key):
-            return await self._remove_in(connection, user_id, user_key, group, item_id)
+            decision = await self._decide(connection, user_id, user_key, group)
+            result = decision.result()
+            if result:
+                await self._act(connection, user_id, user_key, decision)
+        return result
 
-    async def _group(self, user_id: UUID, item_id: UUID) -> _Group:
-        group = _Group({item_id})
-        _, of_item = await self._rows(user_id, "episodes_present", ids=[item_id])
-        group.episodes |= {row[0] for row in of_item}
-        key, core = await self._rows(user_id, "core_all")
-        group.episodes |= self._core.sources(key.fernet, core, item_id)
+    async def _group(self, user_id: UUID, items: Collection[UUID]) -> _Group:
+        group = _Group(frozenset(items))
+        _, of_items = await self._rows(user_id, "episodes_present", ids=list(items))
+        group.episodes |= {row[0] for row in of_items}
         await self._add_memories(user_id, group)
-        for _, exchange in self._read(*await self._rows(user_id, "episode_exchange", ids=list(group.episodes))):
-            group.stated.append(statements(exchange.message, exchange.response))
-        if any(group.stated):
-            async with aclosing(self._all_exchanges(user_id)) as exchanges:
-                async for id_, exchange in exchanges:
-                    if any(restates(stated, exchange.message, exchange.response) for stated in group.stated):
-                        group.episodes.add(id_)
+        key, core = await self._rows(user_id, "core_all")
+        stated = self._core.sources(key.fernet, core, group.items)
+        for id_, exchange in await self._exchanges(user_id, stated.keys() - group.episodes):
+            left = without_values(exchange, stated[id_])
+            if left is None:
+                group.episodes.add(id_)
+            elif left is not exchange:
+                group.redacted[id_] = left
+            else:
+                group.mentioned.append(id_)
+        for _, exchange in await self._exchanges(user_id, group.episodes):
+            group.said.append(Said.of(exchange.message, exchange.response))
+        if group.said or group.texts:
+            await self._add_repetitions(user_id, group)
         return group
+
+    async def _add_memories(self, user_id: UUID, group: _Group) -> None:
+        """Add the sources of the memories among the items, and the texts of all memories of the group."""
+        key, rows = await self._rows(user_id, "associative_of_items", ids=list(group.items))
+        for id_, source, source_id, earlier, document_key, token, *_ in rows:
+            with suppress(Unreadable):
+                text = self._associative.read(key.fernet, document_key, token).text
+                group.texts.add(normalised(text))
+                if id_ in group.items and source == "document":
+                    group.said.append(Said.of(text, ""))
+            if id_ in group.items:
+                group.episodes |= {source_id, *earlier} - {None}
+
+    async def _add_repetitions(self, user_id: UUID, group: _Group) -> None:
+        """Compare all exchanges with those of the group, in a worker thread."""
+        roots, texts = list(group.said), set(group.texts)
+
+        def judge_all(exchanges: Sequence[tuple[UUID, Exchange]]) -> list[Judged]:
+            return [judge(roots, texts, exchange) for _, exchange in exchanges]
+
+        async with aclosing(self._pages(user_id)) as pages:
+            async for page in pages:
+                others = [(id_, exchange) for id_, exchange in page if id_ not in group.episodes]
+                judged = await trio.to_thread.run_sync(judge_all, others)
+                for (id_, _), one in zip(others, judged, strict=True):
+                    if one.verdict == "repeats":
+                        group.episodes.add(id_)
+                        group.redacted.pop(id_, None)
+                    elif id_ not in group.redacted:
+                        group.mentioned += [id_] if one.verdict == "mentions" else []
+                        if one.rewritten is not None:
+                            group.scrubbed[id_] = one.rewritten
 
     async def _rows(
         self, user_id: UUID, statement: StatementName, **values: object
@@ -90,73 +188,71 @@ class Forget:
         key, cursor = await self._vault.consistent(user_id, queue)
         return key, await cursor.fetchall()
 
-    async def _add_memories(self, user_id: UUID, group: _Group) -> None:
-        """Add the memories of the group's items and episodes, and the sources of these, until nothing is added."""
-        known: set[UUID] = set()
-        while known != (known := group.items | group.episodes):
-            key, rows = await self._rows(user_id, "associative_of_items", ids=list(known))
-            for id_, source, source_id, earlier, document_key, token, *_ in rows:
-                if id_ in group.items and source == "document" and not group.stated:
-                    with suppress(Unreadable):
-                        group.stated.append(
-                            statements(self._associative.read(key.fernet, document_key, token).text, "")
-                        )
-                group.items.add(id_)
-                group.episodes |= {source_id, *earlier} - {None}
+    async def _exchanges(self, user_id: UUID, ids: Collection[UUID]) -> list[tuple[UUID, Exchange]]:
+        if not ids:
+            return []
+        return await self._read(*await self._rows(user_id, "episode_exchange", ids=list(ids)))
 
-    async def _all_exchanges(self, user_id: UUID) -> AsyncGenerator[tuple[UUID, Exchange], None]:
+    async def _pages(self, user_id: UUID) -> AsyncGenerator[list[tuple[UUID, Exchange]], None]:
+        """All exchanges of a user."""
         after = _NO_ID
         while True:
             key, rows = await self._rows(user_id, "episodes_page", after=after, limit=_PAGE)
-            for found in self._read(key, [(row[0], row[4]) for row in rows]):
-                yield found
-                await trio.lowlevel.checkpoint()
+            yield await self._read(key, [(row[0], row[4]) for row in rows])
             if len(rows) < _PAGE:
                 return
             after = rows[-1][0]
 
-    def _read(self, key: UserKey, rows: Sequence[tuple[Any, ...]]) -> list[tuple[UUID, Exchange]]:
+    async def _read(self, key: UserKey, rows: Sequence[tuple[Any, ...]]) -> list[tuple[UUID, Exchange]]:
         found = []
         for id_, token in rows:
             with suppress(Unreadable):
                 found.append((id_, self._episodic.read_exchange(key.fernet, id_, token)))
+            await trio.lowlevel.checkpoint()
         return found
 
-    async def _remove_in(
-        self, connection: Connection, user_id: UUID, user_key: UserKey, group: _Group, item_id: UUID
-    ) -> list[Tier]:
+    async def _decide(self, connection: Connection, user_id: UUID, user_key: UserKey, group: _Group) -> _Decision:
+        """Read the memories again, because some may have been learned from these episodes since."""
         sql = self._vault.statements
-        tombstones = await Tombstones.read_for_adding(connection, self._vault, user_id, user_key)
-        ids = {"user_id": user_id, "ids": list(group.items | group.episodes)}
-        # Read the memories again, because some may have been learned from these episodes since.
-        memories = await (await connection.execute(sql["associative_of_items"], ids)).fetchall()
-        digests = tombstones.of_statements(words for stated in group.stated for words in stated)
-        digests += _entity_digests(tombstones, memories)
-        learned = await connection.execute(
-            sql["associative_forget"], {"user_id": user_id, "ids": [row[0] for row in memories]}
+        touched = group.episodes | group.redacted.keys()
+        present = await connection.execute(sql["episodes_present"], {"user_id": user_id, "ids": list(group.episodes)})
+        of_items = {"user_id": user_id, "ids": list(group.items | touched)}
+        learned = await connection.execute(sql["associative_of_items"], of_items)
+        core = await connection.execute(sql["core_all"], {"user_id": user_id})
+        memories, entities, again = [], [], set(group.redacted)
+        for id_, _, source_id, earlier, _, _, entity_type, entity_id in await learned.fetchall():
+            if id_ not in group.items and source_id not in touched:
+                continue  # its text comes from an episode that stays
+            memories.append(id_)
+            again |= {source_id, *earlier} - touched - {None}
+            entities += [(entity_type, entity_id)] if entity_type is not None else []
+        return _Decision(
+            group,
+            sorted(row[0] for row in await present.fetchall()),
+            sorted(memories),
+            entities,
+            sorted(again),
+            self._core.forgetting(user_key.fernet, await core.fetchall(), group.items, touched),
+            await self._proactive.forgetting(connection, user_id, user_key, group.items, group.episodes),
         )
+
+    async def _act(self, connection: Connection, user_id: UUID, user_key: UserKey, decision: _Decision) -> None:
+        sql, group = self._vault.statements, decision.group
+        episodes = {"user_id": user_id, "ids": list(decision.episodes)}
+        touched = {"user_id": user_id, "ids": [*decision.episodes, *group.redacted]}
+        await connection.execute(sql["associative_forget"], {"user_id": user_id, "ids": list(decision.memories)})
         # The vectors of the next turns include the forgotten text, so they are computed again.
-        episodes = {"user_id": user_id, "ids": list(group.episodes)}
-        await connection.execute(sql["associative_unembed_after"], episodes)
-        episodic = await connection.execute(sql["episode_forget"], episodes)
-        core = await self._core.forget_in(connection, user_id, user_key, item_id, group.episodes)
-        patterns = await self._proactive.forget_in(connection, user_id, user_key, item_id, group.episodes)
-        removed: list[tuple[Tier, int]] = [
-            ("associative", learned.rowcount),
-            ("episodic", episodic.rowcount),
-            ("core", core),
-            ("proactive", patterns),
-        ]
-        tiers: list[Tier] = [tier for tier, count in removed if count]
-        if tiers:
-            await tombstones.add(digests, datetime.now(UTC))
-        return tiers
-
-
-def _entity_digests(tombstones: Tombstones, memories: Sequence[tuple[Any, ...]]) -> list[bytes]:
-    return [
-        digest
-        for *_, entity_type, entity_id in memories
-        if entity_type is not None
-        for digest in tombstones.of_entity((entity_type, entity_id))
-    ]
+        await connection.execute(sql["associative_unembed_after"], touched)
+        await connection.execute(sql["requests_forget"], touched)
+        await connection.execute(sql["episode_forget"], episodes)
+        for id_, exchange in (group.redacted | group.scrubbed).items():
+            values = {"user_id": user_id, "id": id_} | self._episodic.sealed(user_key, id_, exchange)
+            statement: StatementName = "episode_rekey" if id_ in group.redacted else "episode_scrub"
+            await connection.execute(sql[statement], values)
+        await connection.execute(sql["pending_again"], {"user_id": user_id, "ids": list(decision.learned_again)})
+        await self._core.forget_in(connection, user_id, user_key, decision.core, group.items)
+        await self._proactive.forget_in(connection, user_id, user_key, decision.patterns, group.items)
+        tombstones = await Tombstones.read_for_adding(connection, self._vault, user_id, user_key)
+        digests = [digest for said in group.said for digest in tombstones.of_said(said)]
+        digests += [digest for entity in decision.entities for digest in tombstones.of_entity(entity)]
+        await tombstones.add(digests, datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""Pure text analysis: index terms, dates, stop words, sentences, statements, and the text of entities.
+"""Pure text analysis: index terms, dates, stop words, sentences, what an exchange says, and the text of entities.
 
 Nothing here does I/O or knows about keys.
 """
@@ -8,18 +8,20 @@ from __future__ import annotations
 from memory.text.analyser import Analyser, without_stamp
 from memory.text.dates import WEEKDAYS
 from memory.text.entities import entity_text
-from memory.text.sentences import fragments_of, is_question, restates, sentences_of, statements
+from memory.text.said import Said, Statement, is_specific
+from memory.text.sentences import fragments_of, is_question, sentences_of
 from memory.text.unicode import well_formed
 
 __all__ = [
     "WEEKDAYS",
     "Analyser",
+    "Said",
+    "Statement",
     "entity_text",
     "fragments_of",
     "is_question",
-    "restates",
+    "is_specific",
     "sentences_of",
-    "statements",
     "well_formed",
     "without_stamp",
 ]

@@ -15,6 +15,7 @@ from memory.tiers.associative import (
 )
 from memory.tiers.core import (
     WELL_KNOWN,
+    CoreForgetting,
     CoreMemory,
     InvalidCoreValue,
     PreferenceChanged,
@@ -33,7 +34,7 @@ from memory.tiers.episodic import (
     summarise,
     summary_purpose,
 )
-from memory.tiers.proactive import ProactiveMemory, pattern_purpose, pattern_values
+from memory.tiers.proactive import PatternForgetting, ProactiveMemory, pattern_purpose, pattern_values
 from memory.tiers.tombstones import Tombstones, erase_tombstones
 from memory.tiers.turns import previous_turns, useful_previous_turn
 
@@ -41,6 +42,7 @@ __all__ = [
     "WELL_KNOWN",
     "AssociativeMemory",
     "Content",
+    "CoreForgetting",
     "CoreMemory",
     "Document",
     "EntityChange",
@@ -50,6 +52,7 @@ __all__ = [
     "Exchange",
     "InvalidCoreValue",
     "InvalidEntity",
+    "PatternForgetting",
     "PreferenceChanged",
     "ProactiveMemory",
     "Tombstones",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -77,8 +77,12 @@ def unwrapped(column: str, sealed: Any) -> tuple[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
-    """A preference, decrypted. `name` None: it can't be decrypted. `history` is newest first."""
+class CoreRow:
+    """A preference, decrypted. `name` None: it can't be decrypted. `history` is newest first.
+
+    An entry of the history has `value`, `source` (the id of the episode or None), `at` (when it was stated) and `until`
+    (when another value replaced it). Entries that older versions wrote have no `at`.
+    """
 
     id: UUID
     column: str
@@ -87,6 +91,23 @@ class _Row:
     history: list[dict[str, Any]]
     source_id: UUID | None
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CoreForgetting:
+    """What forgetting does to the preferences of a user.
+
+    `removed` are removed with their history. `outdated` lose the value or some earlier values; each is paired with what
+    remains: if the newest value was forgotten, the one before counts again.
+    """
+
+    removed: Sequence[CoreRow]
+    outdated: Sequence[tuple[CoreRow, CoreRow]]
+
+    @property
+    def restored(self) -> list[UUID]:
+        """The preferences whose earlier value counts again."""
+        return [after.id for before, after in self.outdated if before.source_id != after.source_id]
 
 
 class CoreMemory:
@@ -126,12 +147,13 @@ class CoreMemory:
         if row is not None and row.updated_at > at:
             raise PreferenceChanged
         tombstones = await Tombstones.read(connection, self._vault, user_id, user_key)
-        if await tombstones.contains(tombstones.digests("core", [key]), at):
+        if await tombstones.contains(tombstones.digests("core", [key]) + tombstones.of_value(key, value), at):
             raise PreferenceChanged
         history = row.history if row is not None else []
         if row is not None and row.name is not None and row.value != value:
             source = str(row.source_id) if row.source_id is not None else None
-            history = [{"value": row.value, "until": at.isoformat(), "source": source}, *history]
+            entry = {"value": row.value, "at": row.updated_at.isoformat(), "until": at.isoformat(), "source": source}
+            history = [entry, *history]
         column = row.column if row is not None else _new_column(key)
         values = {
             "user_id": user_id,
@@ -147,44 +169,81 @@ class CoreMemory:
         """Remove `key` and its history; returns whether it existed. Earlier statements don't restore it."""
         async with self._vault.writing(user_id) as (connection, user_key):
             rows = await self._rows(connection, user_id, user_key.fernet)
-            ids = [row.id for row in rows if key in (row.name, row.column)]
-            await self._remove_in(connection, user_id, user_key, ids, [key] if ids else [])
-        return bool(ids)
+            found = [row for row in rows if key in (row.name, row.column)]
+            await self._remove_in(connection, user_id, user_key, found, [key] if found else [])
+        return bool(found)
+
+    def forgetting(
+        self, fernet: Fernet, rows: Iterable[tuple[Any, ...]], items: Collection[UUID], episodes: Collection[UUID]
+    ) -> CoreForgetting:
+        """What forgetting `items` and all values stated in `episodes` does. `rows` are those of `core_all`."""
+        removed, outdated = [], []
+        for row in (self._row(fernet, row) for row in rows):
+            left = [number for number, entry in enumerate(row.history) if _source(entry) not in episodes]
+            history = [row.history[number] for number in left]
+            if row.id in items or (row.source_id in episodes and (not left or row.name is None)):
+                removed.append(row)
+            elif row.source_id in episodes:
+                newest, at = history[0], _stated_at(row.history, left[0])
+                after = replace(
+                    row, value=newest["value"], history=history[1:], source_id=_source(newest), updated_at=at
+                )
+                outdated.append((row, after))
+            elif row.name is not None and len(left) < len(row.history):
+                outdated.append((row, replace(row, history=history)))
+        return CoreForgetting(removed, outdated)
 
     async def forget_in(
-        self, connection: Connection, user_id: UUID, user_key: UserKey, item_id: UUID, episodes: Collection[UUID]
-    ) -> int:
-        """Remove the preference with this id, and all values stated in `episodes`, also from the history.
+        self,
+        connection: Connection,
+        user_id: UUID,
+        user_key: UserKey,
+        forgetting: CoreForgetting,
+        items: Collection[UUID],
+    ) -> None:
+        """Carry out `forgetting`, in a transaction of `Vault.writing`.
 
-        Returns the number of removed preferences. In a transaction of `Vault.writing`.
+        A preference in `items` is not learned again from what was said before. Of the others only the forgotten values
+        are not learned again.
         """
-        removed, names = [], []
-        for row in await self._rows(connection, user_id, user_key.fernet):
-            if row.id == item_id or row.source_id in episodes:
-                removed.append(row.id)
-                names += [row.name] if row.name is not None else []
-                continue
-            kept = [entry for entry in row.history if _source(entry) not in episodes]
-            if row.name is not None and len(kept) < len(row.history):
-                values = {
-                    "user_id": user_id,
-                    "id": row.id,
-                    "value_encrypted": seal(
-                        user_key.fernet, value_purpose(row.column), _wrapped(row.column, row.name, row.value)
-                    ),
-                    "history_encrypted": self._sealed_history(user_key, row.column, kept),
-                }
-                await connection.execute(self._vault.statements["core_reseal"], values)
-        await self._remove_in(connection, user_id, user_key, removed, names)
-        return len(removed)
+        named = [row for row in forgetting.removed if row.id in items]
+        others = [row for row in forgetting.removed if row.id not in items]
+        await self._remove_in(connection, user_id, user_key, named, [row.name for row in named if row.name is not None])
+        await self._remove_in(connection, user_id, user_key, others, [])
+        for before, after in forgetting.outdated:
+            assert after.name is not None  # noqa: S101
+            values = {
+                "user_id": user_id,
+                "id": after.id,
+                "value_encrypted": seal(
+                    user_key.fernet, value_purpose(after.column), _wrapped(after.column, after.name, after.value)
+                ),
+                "history_encrypted": self._sealed_history(user_key, after.column, after.history),
+                "source_id": after.source_id,
+                "at": after.updated_at,
+            }
+            await connection.execute(self._vault.statements["core_restore"], values)
+            others += [before] if before.source_id != after.source_id else []
+        values_of = [(row.name, row.value) for row in others if row.name is not None]
+        if values_of:
+            tombstones = await Tombstones.read_for_adding(connection, self._vault, user_id, user_key)
+            digests = [digest for name, value in values_of for digest in tombstones.of_value(name, value)]
+            await tombstones.add(digests, datetime.now(UTC))
 
-    def sources(self, fernet: Fernet, rows: Iterable[tuple[Any, ...]], item_id: UUID) -> set[UUID]:
-        """The episodes in which a preference's value and earlier values were stated. `rows` are those of `core_all`."""
-        found: set[UUID | None] = set()
+    def sources(
+        self, fernet: Fernet, rows: Iterable[tuple[Any, ...]], items: Collection[UUID]
+    ) -> dict[UUID, list[Any]]:
+        """The values of these preferences, with the earlier ones, by the episode in which they were stated.
+
+        `rows` are those of `core_all`.
+        """
+        found: dict[UUID, list[Any]] = {}
         for row in (self._row(fernet, row) for row in rows):
-            if row.id == item_id:
-                found |= {row.source_id, *(_source(entry) for entry in row.history)}
-        return {source for source in found if source is not None}
+            stated = [(row.source_id, row.value), *((_source(entry), entry["value"]) for entry in row.history)]
+            for source, value in stated if row.id in items else ():
+                if source is not None:
+                    found.setdefault(source, []).append(value)
+        return found
 
     def read(self, fernet: Fernet, rows: Iterable[tuple[Any, ...]]) -> list[tuple[UUID, str, Any]]:
         """(id, name, value) of the rows of `core_all`. Unreadable rows are reported and skipped."""
@@ -195,11 +254,11 @@ class CoreMemory:
                 found.append((id_, *unwrapped(key, sealed)))
         return sorted(found, key=lambda value: value[1])
 
-    async def _rows(self, connection: Connection, user_id: UUID, fernet: Fernet) -> list[_Row]:
+    async def _rows(self, connection: Connection, user_id: UUID, fernet: Fernet) -> list[CoreRow]:
         cursor = await connection.execute(self._vault.statements["core_all"], {"user_id": user_id})
         return [self._row(fernet, row) for row in await cursor.fetchall()]
 
-    def _row(self, fernet: Fernet, row: Sequence[Any]) -> _Row:
+    def _row(self, fernet: Fernet, row: Sequence[Any]) -> CoreRow:
         id_, column, value_encrypted, history_encrypted, _, updated_at, source_id = row
         name, value, history = None, None, []
         with suppress(Unreadable):
@@ -208,19 +267,28 @@ class CoreMemory:
         with suppress(Unreadable):
             if history_encrypted is not None:
                 history = self._vault.unseal(fernet, "core", history_purpose(column), history_encrypted)
-        return _Row(id_, column, name, value, history, source_id, updated_at)
+        return CoreRow(id_, column, name, value, history, source_id, updated_at)
 
     def _sealed_history(self, user_key: UserKey, column: str, history: Sequence[dict[str, Any]]) -> bytes | None:
         return seal(user_key.fernet, history_purpose(column), history[:_MAX_HISTORY]) if history else None
 
     async def _remove_in(
-        self, connection: Connection, user_id: UUID, user_key: UserKey, ids: Sequence[UUID], names: Sequence[str]
+        self, connection: Connection, user_id: UUID, user_key: UserKey, rows: Sequence[CoreRow], names: Sequence[str]
     ) -> None:
-        if not ids:
+        if not rows:
             return
+        ids = [row.id for row in rows]
         await connection.execute(self._vault.statements["core_forget"], {"user_id": user_id, "ids": ids})
         tombstones = await Tombstones.read_for_adding(connection, self._vault, user_id, user_key)
         await tombstones.add(tombstones.digests("core", names), datetime.now(UTC))
+
+
+def _stated_at(history: Sequence[dict[str, Any]], number: int) -> datetime:
+    """When an entry was stated. For an entry without a time: when it replaced the one before, or was replaced."""
+    entry = history[number]
+    if "at" not in entry and number + 1 < len(history):
+        return datetime.fromisoformat(history[number + 1]["until"])
+    return datetime.fromisoformat(entry.get("at", entry["until"]))
 
 
 def _source(entry: dict[str, Any]) -> UUID | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any, Final
 from uuid import UUID
@@ -19,7 +20,7 @@ from memory.vault import Vault
 from person import zone_named
 from sql.driver import Connection, Cursor
 
-_MAX_PATTERNS: Final = 1000
+_PAGE: Final = 1000
 _MAX_SIGHTINGS: Final = 200
 _NO_ID: Final = UUID(int=0)
 
@@ -39,6 +40,14 @@ def pattern_values(user_key: UserKey, pattern: dict[str, Any]) -> dict[str, obje
         "pattern_digest": pattern_digest,
         "pattern_encrypted": seal(user_key.fernet, pattern_purpose(pattern_digest), pattern),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class PatternForgetting:
+    """What forgetting does to patterns: (id, identity) of those it removes, and the columns of those that change."""
+
+    removed: Sequence[tuple[UUID, str]]
+    changed: Sequence[Mapping[str, object]]
 
 
 class ProactiveMemory:
@@ -90,48 +99,65 @@ class ProactiveMemory:
                 values = _values(user_key, pattern, known.get(pattern.identity, {}))
                 await connection.execute(statements["proactive_upsert"], values | {"user_id": user_id})
 
-    async def forget_in(
-        self, connection: Connection, user_id: UUID, user_key: UserKey, item_id: UUID, episodes: Collection[UUID]
-    ) -> int:
-        """Remove the pattern with this id for good, and remove `episodes` from the others.
-
-        Patterns with too few episodes left are removed too. Returns the number of removed patterns. In a transaction of
-        `Vault.writing`.
-        """
-        removed, statements = [], self._vault.statements
+    async def forgetting(
+        self,
+        connection: Connection,
+        user_id: UUID,
+        user_key: UserKey,
+        items: Collection[UUID],
+        episodes: Collection[UUID],
+    ) -> PatternForgetting:
+        """What forgetting `items` and all that was seen in `episodes` does. Patterns with too few days left go."""
+        removed, changed = [], []
         for id_, sealed, row in await self._rows(connection, user_id, user_key):
-            if id_ == item_id:
-                removed.append(id_)
-                tombstones = await Tombstones.read_for_adding(connection, self._vault, user_id, user_key)
-                await tombstones.add(tombstones.digests("pattern", [sealed["identity"]]), FOREVER)
-                continue
             # A pattern without `on` may be based on these episodes, so it is removed. Mining may find it again.
             on = sealed.get("on", {})
             left = {episode: day for episode, day in on.items() if UUID(episode) not in episodes}
             confidence = confidence_of(left.values())
-            if episodes and confidence is None:
-                removed.append(id_)
+            if id_ in items or (episodes and confidence is None):
+                removed.append((id_, str(sealed["identity"])))
             elif len(left) < len(on):
                 values = pattern_values(user_key, sealed | {"on": left})
-                values |= {"user_id": user_id, "confidence": confidence, "source": row[4], "at": row[6]}
-                await connection.execute(statements["proactive_upsert"], values)
-        if removed:
-            await connection.execute(statements["proactive_forget"], {"user_id": user_id, "ids": removed})
-        return len(removed)
+                changed.append(values | {"confidence": confidence, "source": row[4], "at": row[6]})
+        return PatternForgetting(removed, changed)
+
+    async def forget_in(
+        self,
+        connection: Connection,
+        user_id: UUID,
+        user_key: UserKey,
+        forgetting: PatternForgetting,
+        items: Collection[UUID],
+    ) -> None:
+        """Carry out `forgetting`, in a transaction of `Vault.writing`. Patterns in `items` are never found again."""
+        statements = self._vault.statements
+        for values in forgetting.changed:
+            await connection.execute(statements["proactive_upsert"], {"user_id": user_id, **values})
+        if forgetting.removed:
+            ids = [id_ for id_, _ in forgetting.removed]
+            await connection.execute(statements["proactive_forget"], {"user_id": user_id, "ids": ids})
+        named = [identity for id_, identity in forgetting.removed if id_ in items]
+        if named:
+            tombstones = await Tombstones.read_for_adding(connection, self._vault, user_id, user_key)
+            await tombstones.add(tombstones.digests("pattern", named), FOREVER)
 
     async def _rows(
         self, connection: Connection, user_id: UUID, user_key: UserKey
     ) -> list[tuple[UUID, dict[str, Any], tuple[Any, ...]]]:
         """(id, decrypted JSON, row of `proactive_page`) of every readable pattern."""
-        values = {"user_id": user_id, "after": _NO_ID, "limit": _MAX_PATTERNS}
-        cursor = await connection.execute(self._vault.statements["proactive_page"], values)
-        found = []
-        for row in await cursor.fetchall():
-            with suppress(Unreadable):
-                purpose = pattern_purpose(bytes(row[1]))
-                found.append((row[0], self._vault.unseal(user_key.fernet, "proactive", purpose, row[2]), row))
-            await trio.lowlevel.checkpoint()
-        return found
+        after, found = _NO_ID, []
+        while True:
+            values = {"user_id": user_id, "after": after, "limit": _PAGE}
+            cursor = await connection.execute(self._vault.statements["proactive_page"], values)
+            rows = await cursor.fetchall()
+            for row in rows:
+                with suppress(Unreadable):
+                    purpose = pattern_purpose(bytes(row[1]))
+                    found.append((row[0], self._vault.unseal(user_key.fernet, "proactive", purpose, row[2]), row))
+                await trio.lowlevel.checkpoint()
+            if len(rows) < _PAGE:
+                return found
+            after = rows[-1][0]
 
 
 def _values(user_key: UserKey, pattern: Pattern, known: Mapping[str, Any]) -> dict[str, object]:

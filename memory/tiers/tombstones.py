@@ -6,6 +6,7 @@ user's key is replaced, because the digest of a deleted text can't be computed a
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,7 @@ from uuid import UUID
 
 from memory.crypto import Unreadable, digest, seal, unseal
 from memory.keys import UserKey
-from memory.text import statements
+from memory.text import Said, Statement
 from memory.vault import Vault
 from sql.driver import Connection
 
@@ -66,13 +67,17 @@ class Tombstones:
         """A digest per name, in order; empty if nothing has been forgotten yet."""
         return [] if self._key is None else [digest(self._key, f"{kind}\0{name}") for name in names]
 
-    def of_exchange(self, message: str, response: str) -> list[bytes]:
-        """A digest of each statement of an exchange."""
-        return self.of_statements(statements(message, response))
+    def of_said(self, said: Said) -> list[bytes]:
+        """A digest of each statement of an exchange; if it has none, the digest of the whole exchange."""
+        return self.of_statements(said.stated) or self.digests("exchange", [said.whole])
 
-    def of_statements(self, stated: Iterable[frozenset[str]]) -> list[bytes]:
-        """A digest of each of these statements (`memory.text.statements`)."""
+    def of_statements(self, stated: Iterable[Statement]) -> list[bytes]:
+        """A digest of each of these statements."""
         return self.digests("said", (" ".join(sorted(words)) for words in stated))
+
+    def of_value(self, name: str, value: object) -> list[bytes]:
+        """The digest of one value of a preference."""
+        return self.digests("value", [f"{name}\0{json.dumps(value, ensure_ascii=False, sort_keys=True)}"])
 
     def of_entity(self, name: tuple[str, str]) -> list[bytes]:
         """The digest of an entity (type, id)."""

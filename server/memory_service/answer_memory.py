@@ -11,7 +11,7 @@ from uuid import UUID
 import structlog
 import trio
 
-from memory import MemoryMiddleware, Recalled, Tier
+from memory import Forgotten, MemoryMiddleware, Recalled
 from person import Calendar
 from server.memory_service.entity_changes import ChangeSource, EntityChanges, Logged
 from server.requests import ChatInput
@@ -72,8 +72,11 @@ class AnswerMemory(Protocol):
         """
         ...
 
-    async def forget(self, user_id: UUID, item_id: UUID) -> list[Tier]:
-        """Remove one item. Returns the tiers it was removed from. Raises what the database raises."""
+    async def forget(self, user_id: UUID, item_id: UUID, *, preview: bool = False) -> Forgotten:
+        """Remove one item; returns what was removed. `preview`: only say what would be removed.
+
+        Raises what the database raises.
+        """
         ...
 
 
@@ -146,9 +149,10 @@ class MemoryService:
         """See `AnswerMemory`."""
         return self._changes.take(user_id, change, source, logged)
 
-    async def forget(self, user_id: UUID, item_id: UUID) -> list[Tier]:
+    async def forget(self, user_id: UUID, item_id: UUID, *, preview: bool = False) -> Forgotten:
         """See `AnswerMemory`."""
-        return await self._middleware.forget(user_id, item_id)
+        forget = self._middleware.preview_forgetting if preview else self._middleware.forget
+        return await forget(user_id, item_id)
 
     @property
     def waiting(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from datetime import datetime
 from types import TracebackType
@@ -14,7 +14,15 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from quart import Blueprint, Response
 from quart.wrappers.response import ResponseBody
 
-from memory import InvalidCoreValue, MemoryMiddleware, NoSuchUser, PreferenceChanged, TooManyPreferences
+from memory import (
+    MAX_LISTED,
+    Forgotten,
+    InvalidCoreValue,
+    MemoryMiddleware,
+    NoSuchUser,
+    PreferenceChanged,
+    TooManyPreferences,
+)
 from server.rest.bodies import authenticated_user, read_body
 from server.rest.errors import ApiError, json_response, unauthorized
 from server.rest.openapi import Answer, Operation, rule_of
@@ -39,11 +47,29 @@ class CoreAnswer(BaseModel):
     value: JsonValue
 
 
-class ForgottenAnswer(BaseModel):
-    """The tiers that a forgotten item was removed from."""
+class ForgettingAnswer(BaseModel):
+    """What forgetting an item removes. Lists have at most 1000 ids each; the counts are complete."""
 
     id: UUID
-    tiers: list[MemoryTier]
+    tiers: list[MemoryTier] = Field(description="The tiers that lose items.")
+    removed: dict[MemoryTier, list[UUID]] = Field(description="The ids of the removed items, by tier.")
+    counts: dict[MemoryTier, int] = Field(description="The number of removed items, by tier.")
+    restored: list[UUID] = Field(description="Preferences whose earlier value counts again.")
+    redacted: list[UUID] = Field(
+        description="Conversations that stay, but lose the sentences about a forgotten preference."
+    )
+    mentioned: list[UUID] = Field(
+        description="Conversations that stay although they mention what is forgotten, because they say something else."
+    )
+
+
+class ForgottenAnswer(ForgettingAnswer):
+    """What was removed."""
+
+    unreadable_by: datetime | None = Field(
+        description="When copies of the database can't be decrypted for the removed contents any more; null: never,"
+        " because the user's key has no key share."
+    )
 
 
 class ReceiptAnswer(BaseModel):
@@ -127,7 +153,18 @@ FORGET: Final = Operation(
     answers={200: Answer("The item is removed permanently.", ForgottenAnswer)},
     refusals={**_REFUSALS, 404: "Memory has no item with this id."},
 )
-OPERATIONS: Final = (EXPORT, ERASE, SET_CORE, DELETE_CORE, FORGET)
+PREVIEW: Final = Operation(
+    method="GET",
+    path="/api/v1/memory/items/{memory_id}/forget-preview",
+    name="preview_forgetting",
+    summary="Show what forgetting an item would remove",
+    description="Nothing is removed. The answer is what `DELETE` would return now.",
+    tag="memory",
+    authenticated=True,
+    answers={200: Answer("What would be removed.", ForgettingAnswer)},
+    refusals={**_REFUSALS, 404: "Memory has no item with this id."},
+)
+OPERATIONS: Final = (EXPORT, ERASE, SET_CORE, DELETE_CORE, FORGET, PREVIEW)
 
 
 def memory_routes(services: RestServices) -> Blueprint:
@@ -197,17 +234,38 @@ def memory_routes(services: RestServices) -> Blueprint:
 
     @routes.route(rule_of(FORGET), methods=[FORGET.method])
     async def forget(memory_id: str) -> Response:
-        return json_response(await _forgotten(*owner(), memory_id))
+        memory, user_id = owner()
+        forgotten = await _forgotten(memory.forget, user_id, memory_id)
+        listed = _listed(memory_id, forgotten) | {"unreadable_by": forgotten.unreadable_by}
+        return json_response(ForgottenAnswer.model_validate(listed))
+
+    @routes.route(rule_of(PREVIEW), methods=[PREVIEW.method])
+    async def preview(memory_id: str) -> Response:
+        memory, user_id = owner()
+        forgotten = await _forgotten(memory.preview_forgetting, user_id, memory_id)
+        return json_response(ForgettingAnswer.model_validate(_listed(memory_id, forgotten)))
 
     return routes
 
 
-async def _forgotten(memory: MemoryMiddleware, user_id: UUID, memory_id: str) -> ForgottenAnswer:
+async def _forgotten(forget: Callable[[UUID, UUID], Awaitable[Forgotten]], user_id: UUID, memory_id: str) -> Forgotten:
     """Raises `ApiError` 404, also if `memory_id` is not a UUID."""
     with suppress(ValueError):
-        if tiers := await memory.forget(user_id, UUID(memory_id)):
-            return ForgottenAnswer(id=UUID(memory_id), tiers=tiers)
+        if forgotten := await forget(user_id, UUID(memory_id)):
+            return forgotten
     raise ApiError(404, ErrorCode.UNKNOWN_MEMORY, "Memory has no item with this id.")
+
+
+def _listed(memory_id: str, forgotten: Forgotten) -> dict[str, Any]:
+    return {
+        "id": memory_id,
+        "tiers": forgotten.tiers,
+        "removed": {tier: ids[:MAX_LISTED] for tier, ids in forgotten.removed.items()},
+        "counts": forgotten.counts,
+        "restored": forgotten.restored[:MAX_LISTED],
+        "redacted": forgotten.redacted[:MAX_LISTED],
+        "mentioned": forgotten.mentioned[:MAX_LISTED],
+    }
 
 
 async def _lines(memory: MemoryMiddleware, user_id: UUID) -> AsyncGenerator[bytes, None]:

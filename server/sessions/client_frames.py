@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from uuid import UUID
 
 from server.answers import AnswerPipeline
 from server.changes import ChangeDelivery
@@ -21,6 +20,7 @@ from streaming.wire import (
     WsDataResponse,
     WsHomeRequest,
     WsMemoryForget,
+    WsMemoryForgetPreview,
     WsPing,
     WsPong,
     WsPopupRequest,
@@ -60,8 +60,8 @@ class ClientFrames:
                 _reply(session, frame)
             case WsClientMutation():
                 self._changed(session, frame)
-            case WsMemoryForget(memory_id=memory_id):
-                session.start(partial(self._forget, session, memory_id))
+            case WsMemoryForget() | WsMemoryForgetPreview():
+                session.start(partial(self._forget, session, frame))
             case WsPing():
                 session.send_control(WsPong())
             case WsChangesSeen(change=change):
@@ -85,8 +85,8 @@ class ClientFrames:
         if refused is not None:
             session.send_control(refused)
 
-    async def _forget(self, session: Session, memory_id: UUID) -> None:
-        session.send_control(await forget_memory(self._pipeline.memory, session.user_id, memory_id))
+    async def _forget(self, session: Session, frame: WsMemoryForget | WsMemoryForgetPreview) -> None:
+        session.send_control(await forget_memory(self._pipeline.memory, session.user_id, frame))
 
 
 def _reply(session: Session, frame: WsDataResponse | WsApproval) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import structlog
 
-from memory import MissingKeyShare, NoSuchUser, WrongMasterKey
+from memory import MAX_LISTED, MissingKeyShare, NoSuchUser, WrongMasterKey
 from person import StatedLocale, resolve_locale
 from server.changes import record_change
 from server.devices import DeviceRegistry
@@ -19,7 +19,10 @@ from streaming.wire import (
     WsClientMutation,
     WsError,
     WsFrameType,
+    WsMemoryForget,
+    WsMemoryForgetPreview,
     WsMemoryForgotten,
+    WsMemoryPreview,
     WsMutationRecord,
 )
 
@@ -50,24 +53,49 @@ def change_entity(
     )
 
 
-async def forget_memory(memory: AnswerMemory, user_id: UUID, memory_id: UUID) -> WsMemoryForgotten | WsError:
-    """Remove one memory. Returns the frame that answers the device."""
+async def forget_memory(
+    memory: AnswerMemory, user_id: UUID, frame: WsMemoryForget | WsMemoryForgetPreview
+) -> WsMemoryForgotten | WsMemoryPreview | WsError:
+    """Remove one memory, or say what its removal would remove. Returns the frame that answers the device."""
+    preview = isinstance(frame, WsMemoryForgetPreview)
     try:
-        tiers = await memory.forget(user_id, memory_id)
+        forgotten = await memory.forget(user_id, frame.memory_id, preview=preview)
     except (DatabaseUnavailable, PoolTimeout, NoSuchUser, WrongMasterKey, MissingKeyShare) as error:
         log.warning("memory_forget_failed", reason=type(error).__name__)
         return WsError(
             code=ErrorCode.MEMORY_UNAVAILABLE,
             message="Memory can't be reached now; try again.",
             retryable=True,
-            frame_type=WsFrameType.MEMORY_FORGET,
-            memory_id=memory_id,
+            frame_type=frame.type,
+            memory_id=frame.memory_id,
         )
-    if not tiers:
+    if not forgotten:
         return WsError(
             code=ErrorCode.UNKNOWN_MEMORY,
-            message=f"Memory has no {memory_id}.",
-            frame_type=WsFrameType.MEMORY_FORGET,
-            memory_id=memory_id,
+            message=f"Memory has no {frame.memory_id}.",
+            frame_type=frame.type,
+            memory_id=frame.memory_id,
         )
-    return WsMemoryForgotten(memory_id=memory_id, tiers=tiers)
+    removed = {tier: list(ids[:MAX_LISTED]) for tier, ids in forgotten.removed.items()}
+    lists = (list(ids[:MAX_LISTED]) for ids in (forgotten.restored, forgotten.redacted, forgotten.mentioned))
+    restored, redacted, mentioned = lists
+    if preview:
+        return WsMemoryPreview(
+            memory_id=frame.memory_id,
+            tiers=forgotten.tiers,
+            removed=removed,
+            counts=forgotten.counts,
+            restored=restored,
+            redacted=redacted,
+            mentioned=mentioned,
+        )
+    return WsMemoryForgotten(
+        memory_id=frame.memory_id,
+        tiers=forgotten.tiers,
+        removed=removed,
+        counts=forgotten.counts,
+        restored=restored or None,
+        redacted=redacted or None,
+        mentioned=mentioned or None,
+        unreadable_by=forgotten.unreadable_by,
+    )

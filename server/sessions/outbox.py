@@ -21,6 +21,7 @@ from streaming.wire import (
     WsApprovalClosed,
     WsError,
     WsMemoryForgotten,
+    WsMemoryPreview,
     WsMutationAck,
     WsRequestResult,
     WsServerMutation,
@@ -33,6 +34,7 @@ _REPLAYED: Final = (
     WsServerMutation
     | WsMutationAck
     | WsMemoryForgotten
+    | WsMemoryPreview
     | WsRequestResult
     | WsError
     | WsApprovalClosed

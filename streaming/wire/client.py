@@ -165,6 +165,13 @@ class WsMemoryForget(FrameModel):
     memory_id: UUID
 
 
+class WsMemoryForgetPreview(FrameModel):
+    """The person wants to see what `memory_forget` would delete. Nothing is deleted."""
+
+    type: Literal[WsFrameType.MEMORY_FORGET_PREVIEW] = WsFrameType.MEMORY_FORGET_PREVIEW
+    memory_id: UUID
+
+
 class WsPing(FrameModel):
     type: Literal[WsFrameType.PING] = WsFrameType.PING
 
@@ -189,6 +196,7 @@ ClientFrame = Annotated[
     | WsChangesSeen
     | WsLocaleChanged
     | WsMemoryForget
+    | WsMemoryForgetPreview
     | WsPing
     | WsAuthRefresh,
     Field(discriminator="type"),

@@ -57,6 +57,8 @@ class WsFrameType(StrEnum):
     LOCALE_CHANGED = "locale_changed"
     MEMORY_FORGET = "memory_forget"
     MEMORY_FORGOTTEN = "memory_forgotten"
+    MEMORY_FORGET_PREVIEW = "memory_forget_preview"
+    MEMORY_PREVIEW = "memory_preview"
     PING = "ping"
     PONG = "pong"
     AUTH_REFRESH = "auth_refresh"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field, TypeAdapter
+from pydantic import AwareDatetime, Field, TypeAdapter
 
 from streaming.wire.codes import ErrorCode
 from streaming.wire.frames import (
@@ -226,11 +226,36 @@ class WsMutationAck(_ServerFrame):
 
 
 class WsMemoryForgotten(_ServerFrame):
-    """The memory was deleted, with its sources and everything derived from it, in each of `tiers`."""
+    """The memory was deleted, with its sources and everything derived from it, in each of `tiers`.
+
+    `removed` has the ids by tier (at most 1000 of each), and `counts` their numbers. `restored` are preferences whose
+    earlier value counts again. `redacted` are conversations that lost the sentences about a forgotten preference.
+    `mentioned` are conversations that stay although they mention what was deleted, because they say something else too.
+    `unreadable_by`: when copies of the database can't be decrypted for the deleted contents any more.
+    """
 
     type: Literal[WsFrameType.MEMORY_FORGOTTEN] = WsFrameType.MEMORY_FORGOTTEN
     memory_id: UUID
     tiers: list[MemoryTier]
+    removed: Optional[dict[MemoryTier, list[UUID]]] = None
+    counts: Optional[dict[MemoryTier, int]] = None
+    restored: Optional[list[UUID]] = None
+    redacted: Optional[list[UUID]] = None
+    mentioned: Optional[list[UUID]] = None
+    unreadable_by: Optional[AwareDatetime] = None
+
+
+class WsMemoryPreview(_ServerFrame):
+    """What `memory_forget` would delete now. The fields are those of `memory_forgotten`."""
+
+    type: Literal[WsFrameType.MEMORY_PREVIEW] = WsFrameType.MEMORY_PREVIEW
+    memory_id: UUID
+    tiers: list[MemoryTier]
+    removed: dict[MemoryTier, list[UUID]]
+    counts: dict[MemoryTier, int]
+    restored: list[UUID]
+    redacted: list[UUID]
+    mentioned: list[UUID]
 
 
 class WsPong(_ServerFrame):
@@ -285,6 +310,7 @@ ServerFrame = Annotated[
     | WsServerMutation
     | WsMutationAck
     | WsMemoryForgotten
+    | WsMemoryPreview
     | WsPong
     | WsAuthExpiring
     | WsDraining

@@ -252,9 +252,9 @@ async def test_forgetting_a_memory_forgets_the_episode_it_came_from(pool: Pool) 
     await memories.tell(ann, "Clara moved to Lisbon.")
     await memories.tell(ann, "The boiler was repaired.")
     (found,) = (await memories.middleware.enrich_context(ann, "Clara")).associative
-    assert await memories.middleware.forget(ben, found.id) == []
-    assert await memories.middleware.forget(ann, found.id) == ["associative", "episodic"]
-    assert await memories.middleware.forget(ann, found.id) == []
+    assert (await memories.middleware.forget(ben, found.id)).tiers == []
+    assert (await memories.middleware.forget(ann, found.id)).tiers == ["associative", "episodic"]
+    assert (await memories.middleware.forget(ann, found.id)).tiers == []
     assert not [record for record in await memories.records(ann) if "Clara" in str(record)]
     assert len(await memories.records(ann)) == 2
 
@@ -264,7 +264,7 @@ async def test_forgetting_an_episode_that_is_not_enriched_yet(pool: Pool) -> Non
     ann = await memories.person()
     await memories.middleware.store_episode(ann, None, "Clara moved to Lisbon.", "")
     (record,) = await memories.records(ann)
-    assert await memories.middleware.forget(ann, UUID(str(record["id"]))) == ["episodic"]
+    assert (await memories.middleware.forget(ann, UUID(str(record["id"])))).tiers == ["episodic"]
     assert await memories.middleware.enrichment.run_once() == 0
     assert await memories.records(ann) == []
 

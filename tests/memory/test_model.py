@@ -187,23 +187,23 @@ async def _forget(memories: Memories, person: UUID, plain: Plain, what: str) -> 
         case "forget" if plain.learned:
             text = next(iter(plain.learned))
             item = await _item(memories, person, "text", text)
-            tiers = await memories.middleware.forget(person, item)
+            tiers = (await memories.middleware.forget(person, item)).tiers
             assert tiers[:2] == ["associative", "episodic"]
             _forget_saying(plain, text)
         case "forget habit" if plain.held()["habits"]:
             name = next(iter(plain.held()["habits"]))
             item = await _item(memories, person, "pattern", f"Often mentions {name}.")
-            assert await memories.middleware.forget(person, item) == ["proactive"]
+            assert (await memories.middleware.forget(person, item)).tiers == ["proactive"]
             plain.no_habits.add(name)
         case "forget preference" if plain.core:
             name = next(iter(plain.core))
             item = await _item(memories, person, "key", name)
-            assert await memories.middleware.forget(person, item) == ["core"]
+            assert (await memories.middleware.forget(person, item)).tiers == ["core"]
             del plain.core[name]
         case "forget task" if plain.tasks:
             name = next(iter(plain.tasks))
             item = await _item(memories, person, "entity_id", name)
-            assert await memories.middleware.forget(person, item) == ["associative"]
+            assert (await memories.middleware.forget(person, item)).tiers == ["associative"]
             del plain.tasks[name]
             plain.gone.add(name)
 

@@ -14,7 +14,7 @@ import trio
 from agents.limits import AgentLimits
 from agents.model import Models
 from agents.orchestrator import Orchestrator
-from memory import Tier
+from memory import Forgotten
 from server.accounts.credentials import Tokens
 from server.answers.pipeline import AnswerPipeline
 from server.devices.calls import ToolTimeouts
@@ -79,10 +79,10 @@ class NoMemory:
         logged(None)
         return True
 
-    async def forget(self, user_id: UUID, item_id: UUID) -> list[Tier]:
+    async def forget(self, user_id: UUID, item_id: UUID, *, preview: bool = False) -> Forgotten:
         """Nothing is removed."""
-        del user_id, item_id
-        return []
+        del user_id, item_id, preview
+        return Forgotten()
 
 
 @dataclass

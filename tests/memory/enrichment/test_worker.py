@@ -355,7 +355,7 @@ async def test_habits_are_mined_raised_and_decay(pool: Pool, database: str) -> N
     (apollo,) = [
         item for item in (await memories.middleware.enrich_context(ann, "x")).proactive if "Apollo" in item.text
     ]
-    assert await memories.middleware.forget(ann, apollo.id) == ["proactive"]
+    assert (await memories.middleware.forget(ann, apollo.id)).tiers == ["proactive"]
     await mondays(6, 8)
     age(0)
     assert list(await known()) == ["Often asks about tasks on Monday mornings."]

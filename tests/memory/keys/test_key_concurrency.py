@@ -288,7 +288,7 @@ async def test_forgetting_storing_changing_and_rotating_at_once_fails_nobody(poo
 
         async def forget() -> None:
             for number in range(6):
-                assert await there.middleware.forget(ann, notes[f"n{number}"]) == ["associative"]
+                assert (await there.middleware.forget(ann, notes[f"n{number}"])).tiers == ["associative"]
 
         async def change(memories: Memories, of: int) -> None:
             for number in random.Random(of).sample(range(6, 12), 6):

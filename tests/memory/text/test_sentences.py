@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from memory.text.sentences import fragments_of, is_question, restates, sentences_of, statements
+from memory.text.sentences import fragments_of, is_question, sentences_of
 
 
 @pytest.mark.parametrize(
@@ -46,15 +44,3 @@ def test_sentences_keep_titles_and_decimals_whole(text: str, cut: list[str]) -> 
 )
 def test_questions(text: str, question: bool) -> None:
     assert is_question(text) is question
-
-
-def test_the_statements_of_an_exchange() -> None:
-    assert statements("My sister Clara moved. Thanks! Is she ok?", "Noted.") == [{"sister", "clara", "move"}]
-    assert statements("Where is Clara?", "Clara lives in Lisbon.") == [{"clara", "live", "lisbon"}]
-    assert statements("Thank you!", "ok") == [{"thank"}]
-
-
-@given(st.text(max_size=300), st.text(max_size=300))
-def test_an_exchange_restates_itself(message: str, response: str) -> None:
-    stated = statements(message, response)
-    assert restates(stated, message, response) is bool(stated)

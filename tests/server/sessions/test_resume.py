@@ -10,7 +10,7 @@ import trio
 import trio.testing
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from memory import Tier
+from memory import Forgotten
 from streaming.wire.codes import CloseCode
 from tests.server.memory_server import MemoryServer, NoMemory, memory_server
 from tests.server.scripted_model import call, text_block
@@ -328,7 +328,7 @@ async def test_a_call_that_a_restarted_app_lost(features: list[str], outcome: st
 
 async def test_a_fault_of_forgetting_ends_no_socket() -> None:
     class Broken(NoMemory):
-        async def forget(self, user_id: UUID, item_id: UUID) -> list[Tier]:
+        async def forget(self, user_id: UUID, item_id: UUID, *, preview: bool = False) -> Forgotten:
             raise RuntimeError("a bug")
 
     stack = memory_server()

@@ -1,0 +1,63 @@
+"""Decides for one stored exchange whether it is forgotten together with others. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from memory.text import Analyser, Said, fragments_of
+from memory.tiers import Exchange, normalised
+
+Verdict = Literal["repeats", "mentions", "other"]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What becomes of an exchange. `rewritten`: it without recalled texts that are forgotten; None: as it is."""
+
+    verdict: Verdict
+    rewritten: Exchange | None = None
+
+
+def judge(forgotten: Sequence[Said], texts: Collection[str], exchange: Exchange) -> Judged:
+    """Compare an exchange with what the forgotten ones say.
+
+    `texts`: the texts of forgotten items, `normalised`. An exchange keeps the texts that were recalled for its answer,
+    and must not keep forgotten ones.
+    """
+    said = Said.of(exchange.message, exchange.response)
+    if any(one.is_repeated_by(said) for one in forgotten):
+        return Judged("repeats")
+    kept = [text for text in exchange.recalled if not _is_forgotten(forgotten, texts, text)]
+    rewritten = replace(exchange, recalled=kept) if len(kept) < len(exchange.recalled) else None
+    return Judged("mentions" if any(one.is_mentioned_by(said) for one in forgotten) else "other", rewritten)
+
+
+def without_values(exchange: Exchange, values: Iterable[Any]) -> Exchange | None:
+    """The exchange without the sentences that state one of these values of a preference; None: nothing else is left.
+
+    If no sentence of the message names a value, because a model put it into other words, the result is the exchange as
+    it is, or None if the message states only one thing.
+    """
+    wanted = [terms for value in values if isinstance(value, str) and (terms := Analyser().terms(value))]
+    message, response = _without(exchange.message, wanted), _without(exchange.response, wanted)
+    if message == exchange.message:
+        return None if len(Said.of(message, "").stated) <= 1 else exchange
+    if not Said.of(message, "").stated:
+        return None
+    recalled = [text for text in exchange.recalled if _without(text, wanted) == text]
+    return replace(exchange, message=message, response=response, recalled=recalled)
+
+
+def _without(text: str, wanted: Sequence[set[str]]) -> str:
+    analyser = Analyser()
+    left = [
+        fragment for fragment in fragments_of(text) if not any(terms <= analyser.terms(fragment) for terms in wanted)
+    ]
+    return text if len(left) == len(fragments_of(text)) else "".join(left).strip()
+
+
+def _is_forgotten(forgotten: Sequence[Said], texts: Collection[str], text: str) -> bool:
+    said = Said.of(text, "")
+    return normalised(text) in texts or any(one.is_mentioned_by(said) for one in forgotten)

@@ -1,0 +1,107 @@
+"""What an exchange says: the units in which forgetting compares exchanges, and in which tombstones recognise them.
+
+Only the person's own message states facts about them. A sentence of the answer is never a reason to forget another
+exchange: assistants repeat stock sentences ("Let me know if you need anything else.").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Self
+
+from memory.text.analyser import Analyser
+from memory.text.sentences import fragments_of, is_question
+
+Statement = frozenset[str]
+"""The index terms of one sentence. A negated sentence has the term "not" too."""
+
+# A shorter statement is not specific enough to be recognised among other words.
+_MIN_SPECIFIC_WORDS: Final = 3
+_NOT: Final = re.compile(
+    r"\b(?:no|not|never|nobody|nothing|none|neither|nor|without|cannot)\b|n['\u2019]t\b", re.IGNORECASE
+)
+# Phrases that state nothing, before and after a statement.
+_OPENING: Final = re.compile(
+    r"^\W*(?:hi|hello|hey|good (?:morning|afternoon|evening|day)|by the way|btw|fyi|you know|remember(?: that)?"
+    r"|note that|(?:as|like) i (?:said|mentioned|told you)(?: before| already| earlier)?|i (?:said|told you|mentioned) that"
+    r"|again|also|so|well|ok|okay|yes|oh|please|thanks|thank you(?: so much| very much)?)"
+    r"(?:(?=\W*$)|[\s,:;\u2013\u2014-]+)",
+    re.IGNORECASE,
+)
+_CLOSING: Final = re.compile(
+    r"[\s,;\u2013\u2014-]+(?:(?:as|like) i (?:said|mentioned|told you)(?: before| already| earlier)?|you know|please"
+    r"|thanks|thank you|by the way|btw|ok|okay)\W*$",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one exchange says."""
+
+    stated: tuple[Statement, ...]
+    """The statements of the person's message. Empty: it only asks, or is only polite."""
+    sentences: tuple[Statement, ...]
+    """All sentences of both sides, questions included."""
+    whole: str
+    """The same for two exchanges with the same message and the same answer."""
+
+    @classmethod
+    def of(cls, message: str, response: str) -> Self:
+        """What this exchange says."""
+        analyser = Analyser()
+        asked = [fragment for fragment in fragments_of(message) if is_question(fragment)]
+        stated = _statements(analyser, (fragment for fragment in fragments_of(message) if not is_question(fragment)))
+        others = _statements(analyser, [*asked, *fragments_of(response)])
+        whole = "\0".join(" ".join(side.casefold().split()) for side in (message, response))
+        return cls(stated, tuple(dict.fromkeys(stated + others)), whole)
+
+    def is_repeated_by(self, other: Said) -> bool:
+        """Whether `other` says the same again, so that it is forgotten together with this exchange.
+
+        - All statements of this exchange occur in `other`, on either side.
+        - The message of `other` states nothing that this exchange does not.
+
+        An exchange without statements is repeated only by one with the same message and the same answer.
+        """
+        if not self.stated:
+            return not other.stated and self.whole == other.whole
+        return self.is_mentioned_by(other) and all(_within(statement, self.stated) for statement in other.stated)
+
+    def is_mentioned_by(self, other: Said) -> bool:
+        """Whether all statements of this exchange occur in `other`, which may state more."""
+        return bool(self.stated) and all(
+            any(_restates(sentence, statement) for sentence in other.sentences) for statement in self.stated
+        )
+
+
+def is_specific(statement: Statement) -> bool:
+    """Whether the statement has enough words to be recognised within a longer sentence."""
+    return len(statement) >= _MIN_SPECIFIC_WORDS
+
+
+def _statements(analyser: Analyser, fragments: Iterable[str]) -> tuple[Statement, ...]:
+    """The statement of each fragment, without those that have no word left."""
+    found = (_statement(analyser, fragment) for fragment in fragments)
+    return tuple(dict.fromkeys(statement for statement in found if statement))
+
+
+def _statement(analyser: Analyser, fragment: str) -> Statement:
+    text = fragment.strip()
+    while (opening := _OPENING.match(text)) is not None:
+        text = text[opening.end() :]
+    text = _CLOSING.sub("", text)
+    terms = analyser.terms(text)
+    return frozenset(terms | {"not"}) if terms and _NOT.search(text) is not None else frozenset(terms)
+
+
+def _restates(sentence: Statement, statement: Statement) -> bool:
+    if not is_specific(statement):
+        return sentence == statement
+    return statement <= sentence and ("not" in sentence) == ("not" in statement)
+
+
+def _within(statement: Statement, known: Iterable[Statement]) -> bool:
+    return any(statement <= other and ("not" in statement) == ("not" in other) for other in known)
