@@ -63,6 +63,8 @@ class _Decision:
 
     group: _Group
     episodes: Sequence[UUID]
+    requests: Sequence[UUID]
+    """The requests of the episodes that are removed or redacted."""
     memories: Sequence[UUID]
     entities: Sequence[tuple[str, str]]
     learned_again: Sequence[UUID]
@@ -215,7 +217,7 @@ class Forget:
         """Read the memories again, because some may have been learned from these episodes since."""
         sql = self._vault.statements
         touched = group.episodes | group.redacted.keys()
-        present = await connection.execute(sql["episodes_present"], {"user_id": user_id, "ids": list(group.episodes)})
+        present = await connection.execute(sql["episodes_present"], {"user_id": user_id, "ids": list(touched)})
         of_items = {"user_id": user_id, "ids": list(group.items | touched)}
         learned = await connection.execute(sql["associative_of_items"], of_items)
         core = await connection.execute(sql["core_all"], {"user_id": user_id})
@@ -226,9 +228,11 @@ class Forget:
             memories.append(id_)
             again |= {source_id, *earlier} - touched - {None}
             entities += [(entity_type, entity_id)] if entity_type is not None else []
+        requests: dict[UUID, UUID] = dict(await present.fetchall())
         return _Decision(
             group,
-            sorted(row[0] for row in await present.fetchall()),
+            sorted(requests.keys() & group.episodes),
+            sorted(requests.values()),
             sorted(memories),
             entities,
             sorted(again),
@@ -243,7 +247,7 @@ class Forget:
         await connection.execute(sql["associative_forget"], {"user_id": user_id, "ids": list(decision.memories)})
         # The vectors of the next turns include the forgotten text, so they are computed again.
         await connection.execute(sql["associative_unembed_after"], touched)
-        await connection.execute(sql["requests_forget"], touched)
+        await connection.execute(sql["requests_forget"], touched | {"request_ids": list(decision.requests)})
         await connection.execute(sql["episode_forget"], episodes)
         for id_, exchange in (group.redacted | group.scrubbed).items():
             values = {"user_id": user_id, "id": id_} | self._episodic.sealed(user_key, id_, exchange)

@@ -25,8 +25,9 @@ _NOT: Final = re.compile(
 # Phrases that state nothing, before and after a statement.
 _OPENING: Final = re.compile(
     r"^\W*(?:hi|hello|hey|good (?:morning|afternoon|evening|day)|by the way|btw|fyi|you know|remember(?: that)?"
-    r"|note that|(?:as|like) i (?:said|mentioned|told you)(?: before| already| earlier)?|i (?:said|told you|mentioned) that"
-    r"|again|also|so|well|ok|okay|yes|oh|please|thanks|thank you(?: so much| very much)?)"
+    r"|note that|(?:as|like) i (?:said|mentioned|told you)(?: before| already| earlier)?"
+    r"|i (?:said|told you|mentioned) that|again|also|so|well|ok|okay|yes|oh|please"
+    r"|thanks|thank you(?: so much| very much)?)"
     r"(?:(?=\W*$)|[\s,:;\u2013\u2014-]+)",
     re.IGNORECASE,
 )

@@ -232,6 +232,11 @@ def memory_routes(services: RestServices) -> Blueprint:
             raise ApiError(404, "unknown_preference", "No preference has this name.")
         return Response("", 204)
 
+    _forget_routes(routes, owner)
+    return routes
+
+
+def _forget_routes(routes: Blueprint, owner: Callable[[], tuple[MemoryMiddleware, UUID]]) -> None:
     @routes.route(rule_of(FORGET), methods=[FORGET.method])
     async def forget(memory_id: str) -> Response:
         memory, user_id = owner()
@@ -244,8 +249,6 @@ def memory_routes(services: RestServices) -> Blueprint:
         memory, user_id = owner()
         forgotten = await _forgotten(memory.preview_forgetting, user_id, memory_id)
         return json_response(ForgettingAnswer.model_validate(_listed(memory_id, forgotten)))
-
-    return routes
 
 
 async def _forgotten(forget: Callable[[UUID, UUID], Awaitable[Forgotten]], user_id: UUID, memory_id: str) -> Forgotten:

@@ -236,6 +236,7 @@ async def parameters(memories: Memories, database: str, user_id: UUID) -> list[d
         "key": "tea",
         "at": "2100-01-01T00:00:00Z",
         "request_id": uuid4(),
+        "request_ids": [uuid4()],
         "session_id": None,
         "content_digest": memory[0][0],
         "embedding": vector,
@@ -292,7 +293,7 @@ async def parameters(memories: Memories, database: str, user_id: UUID) -> list[d
     requests = (row[1] for row in owned["requests"])
     # A connection that the device does not have: a statement looks for the devices' other connections.
     elsewhere = (sets[0] | {"device_id": row[1], "connection_id": uuid4()} for row in owned["relay_devices"])
-    return [*sets, *elsewhere, *(sets[0] | {"request_id": request_id} for request_id in requests)]
+    return [*sets, *elsewhere, *(sets[0] | {"request_id": id_, "request_ids": [id_]} for id_ in requests)]
 
 
 async def attempt(connection: Connection, name: StatementName, values: dict[str, object]) -> str:

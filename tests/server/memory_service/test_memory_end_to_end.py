@@ -138,8 +138,22 @@ async def test_a_user_reads_and_changes_their_memory_over_rest(database: str) ->
             assert (await client.delete("/api/v1/memory/core/answer%20style")).status_code == 404
             await client.put("/api/v1/memory/core/tea", json={"value": "green"})
             (record,) = await export(client)
+            expected = {
+                "id": record["id"],
+                "tiers": ["core"],
+                "removed": {"core": [record["id"]]},
+                "counts": {"core": 1},
+                "restored": [],
+                "redacted": [],
+                "mentioned": [],
+            }
+            preview = await client.get(f"/api/v1/memory/items/{record['id']}/forget-preview")
+            assert preview.json() == expected
+            assert (await stranger.get(f"/api/v1/memory/items/{record['id']}/forget-preview")).status_code == 404
             forgotten = await client.delete(f"/api/v1/memory/items/{record['id']}")
-            assert forgotten.json() == {"id": record["id"], "tiers": ["core"]}
+            assert forgotten.json() == expected | {"unreadable_by": None}
+            gone = await client.get(f"/api/v1/memory/items/{record['id']}/forget-preview")
+            assert (gone.status_code, gone.json()["error"]["code"]) == (404, "unknown_memory")
             await client.put("/api/v1/memory/core/tea", json={"value": "green"})
             receipt = (await client.delete("/api/v1/memory")).json()
             assert str(UUID(receipt["user_id"])) == receipt["user_id"]

@@ -1,5 +1,5 @@
 // Generated from docs/protocol/schema.json by `make schema`; not for editing.
-// sha256 of that file: 6e158d0e1922d22392050ac8f9a4af610fc8476a163f58156339b57b41e7063c
+// sha256 of that file: 4d23c9f411df371a2919e3704d66f918a395ac1c9face606061361e8648a30dc
 
 /**
  * The shadcn/ui chart components of the client.
@@ -23,6 +23,7 @@ export type ClientFrame =
   | WsChangesSeen
   | WsLocaleChanged
   | WsMemoryForget
+  | WsMemoryForgetPreview
   | WsPing
   | WsAuthRefresh;
 /**
@@ -81,6 +82,7 @@ export type ServerFrame =
   | WsServerMutation
   | WsMutationAck
   | WsMemoryForgotten
+  | WsMemoryPreview
   | WsPong
   | WsAuthExpiring
   | WsDraining
@@ -119,6 +121,8 @@ export type WsFrameType =
   | "locale_changed"
   | "memory_forget"
   | "memory_forgotten"
+  | "memory_forget_preview"
+  | "memory_preview"
   | "ping"
   | "pong"
   | "auth_refresh"
@@ -328,6 +332,13 @@ export interface WsLocaleChanged {
  */
 export interface WsMemoryForget {
   type: "memory_forget";
+  memory_id: string;
+}
+/**
+ * The person wants to see what `memory_forget` would delete. Nothing is deleted.
+ */
+export interface WsMemoryForgetPreview {
+  type: "memory_forget_preview";
   memory_id: string;
 }
 export interface WsPing {
@@ -724,6 +735,11 @@ export interface WsMutationAck {
 }
 /**
  * The memory was deleted, with its sources and everything derived from it, in each of `tiers`.
+ *
+ * `removed` has the ids by tier (at most 1000 of each), and `counts` their numbers. `restored` are preferences whose
+ * earlier value counts again. `redacted` are conversations that lost the sentences about a forgotten preference.
+ * `mentioned` are conversations that stay although they mention what was deleted, because they say something else too.
+ * `unreadable_by`: when copies of the database can't be decrypted for the deleted contents any more.
  */
 export interface WsMemoryForgotten {
   /**
@@ -733,6 +749,37 @@ export interface WsMemoryForgotten {
   type: "memory_forgotten";
   memory_id: string;
   tiers: ("core" | "associative" | "episodic" | "proactive")[];
+  removed?: {
+    [k: string]: string[];
+  };
+  counts?: {
+    [k: string]: number;
+  };
+  restored?: string[];
+  redacted?: string[];
+  mentioned?: string[];
+  unreadable_by?: string;
+}
+/**
+ * What `memory_forget` would delete now. The fields are those of `memory_forgotten`.
+ */
+export interface WsMemoryPreview {
+  /**
+   * Rises by one per frame of the session, from 1.
+   */
+  seq: number;
+  type: "memory_preview";
+  memory_id: string;
+  tiers: ("core" | "associative" | "episodic" | "proactive")[];
+  removed: {
+    [k: string]: string[];
+  };
+  counts: {
+    [k: string]: number;
+  };
+  restored: string[];
+  redacted: string[];
+  mentioned: string[];
 }
 export interface WsPong {
   /**
