@@ -1,6 +1,6 @@
 import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { launch, seriousFindings, Watch } from "./chromium.js";
+import { launch, seriousFindings, Watch, type WireFrame } from "./chromium.js";
 import { Pictures } from "./pictures.js";
 import { Server } from "./server.js";
 
@@ -43,8 +43,8 @@ function ownTasks(on: Page): Locator {
   return on.getByRole("list", { name: "tasks", exact: true });
 }
 
-async function ended(card: Locator, status = "completed"): Promise<void> {
-  await card.and(page.locator(`[data-status="${status}"]`)).waitFor();
+async function ended(card: Locator, status = "completed", on: Page = page): Promise<void> {
+  await card.and(on.locator(`[data-status="${status}"]`)).waitFor();
 }
 
 /** Remove all answers from the page. */
@@ -449,7 +449,67 @@ it("keeps finished answers over a reload, and running ones go on", async () => {
   const text = await again.locator(".tsr-answer").textContent();
   const whole = await answered("Give me an overview");
   expect(text).toBe(await whole.locator(".tsr-answer").textContent());
-  await pictures?.ofPage(page, "playground-after-a-cut");
+});
+
+it("asks again after a reload, and runs the approved call once", async () => {
+  await tidy();
+  const title = "Water the roses";
+  await ask(`Create a task called ${title}`);
+  await page.getByRole("dialog", { name: "Create a task?" }).waitFor();
+  await page.reload();
+  const dialog = page.getByRole("dialog", { name: "Create a task?" });
+  await dialog.getByRole("button", { name: "Create", exact: true }).click();
+  await ended(page.getByRole("article", { name: `Create a task called ${title}` }));
+  expect(await ownTasks(page).getByText(title).count()).toBe(1);
+});
+
+it("goes on after a cut of the connection, and shows the same as without", async () => {
+  const other = await context.newPage();
+  // The connection is cut behind this frame of an answer.
+  let cutBehind = 0;
+  let resumed: unknown;
+  await other.routeWebSocket(/\/ws\/device$/, (socket) => {
+    const real = socket.connectToServer();
+    let texts = 0;
+    real.onMessage((message) => {
+      socket.send(message);
+      const { type, resume } = JSON.parse(String(message)) as WireFrame;
+      if (type === "device_ready") resumed = resume;
+      if (type === "stream_text" && cutBehind > 0) {
+        texts += 1;
+        if (texts === cutBehind) {
+          cutBehind = 0;
+          void socket.close({ code: 4000 });
+          void real.close();
+        }
+      }
+    });
+  });
+  await other.goto(server.url);
+  await other.getByLabel("E-mail").fill("bob@example.com");
+  await other.getByLabel("Password").fill("correct horse battery");
+  await other.getByRole("button", { name: "Create account" }).click();
+  await other
+    .getByRole("status")
+    .filter({ hasText: /^Connected$/ })
+    .waitFor();
+  const uncut = await ask("What should I do today?", other);
+  await ended(uncut, "completed", other);
+  const whole = await uncut.locator(".tsr-answer").textContent();
+  await other.getByRole("button", { name: /^Remove:/ }).click();
+  await other.getByRole("region", { name: "Frames", exact: true }).getByRole("button", { name: "Clear" }).click();
+  cutBehind = 12;
+  const card = await ask("What should I do today?", other);
+  await other
+    .getByRole("status")
+    .filter({ hasText: /^(Not connected|Connecting)/ })
+    .waitFor();
+  expect(await card.getAttribute("data-status")).toBe("running");
+  await ended(card, "completed", other);
+  expect(resumed).toBe("resumed");
+  expect(await card.locator(".tsr-answer").textContent()).toBe(whole);
+  await pictures?.ofPage(other, "playground-after-a-cut");
+  await other.close();
 });
 
 it("is accessible in the dark theme, after a reload", async () => {
