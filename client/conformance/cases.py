@@ -23,6 +23,7 @@ Ability = Literal[
     "ledger",
     "changes",
     "approvals",
+    "approval_edits",
     "popup",
     "watch",
     "attach",

@@ -198,6 +198,8 @@ class PersistentDevice:
                 decided = self._approvals.asked(frame)
                 if decided is not None:
                     self._post(decided)
+                else:
+                    self._nursery.start_soon(self._expire, self._approvals, frame)
             case WsApprovalClosed() if self._approvals is not None:
                 self._approvals.closed(frame)
             case WsServerMutation() if self._on_mutation is not None:
@@ -279,6 +281,11 @@ class PersistentDevice:
         if decision is not None:
             self._post(decision)
         return decision is not None
+
+    async def _expire(self, approvals: RemoteApprovals, question: WsApprovalRequest) -> None:
+        """Remove the question when its time has passed, also without a connection."""
+        await trio.sleep(question.expires_ms / 1000)
+        approvals.closed(WsApprovalClosed(call_id=question.call_id, outcome="expired"))
 
     def _withdraw_unstarted(self, call_id: UUID) -> None:
         """Another device has answered the approval: confirm that the call was not started, or send its result."""

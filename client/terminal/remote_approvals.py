@@ -52,7 +52,8 @@ class RemoteApprovals:
     def connected(self, *, resumed: bool) -> list[WsApproval]:
         """A session has started, or goes on. Returns the decisions to send again: the server may not have them."""
         if not resumed:
-            self._open.clear()  # a new session sends the open questions again
+            for call_id in list(self._open):  # a new session sends the open questions again
+                self.closed(WsApprovalClosed(call_id=call_id, outcome="cancelled"))
         return list(self._decided.values())
 
     def too_late(self, call_id: UUID | None) -> None:

@@ -16,7 +16,10 @@ from client.terminal.connection import ConnectError, ConnectionLostError, Protoc
 from client.terminal.journal import DeviceJournal
 from client.terminal.persistent_device import PersistentDevice, open_persistent_device
 from client.terminal.reconnection import Patience
+from client.terminal.remote_approvals import RemoteApprovals
 from streaming.wire import (
+    WsApprovalClosed,
+    WsApprovalRequest,
     WsPopupDomain,
     WsScope,
     WsServerMutation,
@@ -27,7 +30,7 @@ from streaming.wire import (
     WsToolCall,
 )
 
-CAN: Final = ("ledger", "changes", "popup", "restart")
+CAN: Final = ("ledger", "changes", "approvals", "popup", "restart")
 _QUICK: Final = Patience(first_delay_s=0, max_delay_s=0)
 SOON_SILENT: Final = Patience(silent_s=0.1, probe_s=1, check_s=0.1, first_delay_s=0, max_delay_s=0)
 _SILENT_CASES: Final = {"silent-server", "half-open"}
@@ -72,6 +75,10 @@ class Shown:
         return {**self._state, "blocks": blocks}
 
 
+def question(call: WsToolCall | WsApprovalRequest) -> Message:
+    return {"call_id": str(call.call_id), "tool": call.tool, "args": call.args}
+
+
 class Application:
     """A run of the terminal client's device. After a restart there is another one on the same folder."""
 
@@ -82,6 +89,7 @@ class Application:
         self._scope = trio.CancelScope()
         self._answers: dict[str, tuple[Answer, Shown]] = {}
         self._questions: dict[str, tuple[WsToolCall, list[bool | Message], trio.Event]] = {}
+        self._remote: dict[UUID, WsApprovalRequest] = {}
         self._gates: dict[str, trio.Event] = {}
         self._ran: list[Message] = []
         self._applied: list[Message] = []
@@ -96,6 +104,7 @@ class Application:
             on_approval=self._approve,
             on_mutation=self._apply,
             on_state=self._note,
+            approvals=RemoteApprovals(self._ask, self._close),
             patience=SOON_SILENT if case["case"] in _SILENT_CASES else _QUICK,
         )
         nursery.start_soon(self._run)
@@ -123,6 +132,10 @@ class Application:
                 await self._answers[action["answer"]][0].cancel()
             case "mutate":
                 await self.device.mutate(action["op"], action["entity"], action["id"], action.get("data"))
+            case "decide" if UUID(action["call_id"]) in self._remote:
+                assert next(iter(self._remote)) == UUID(action["call_id"]), "the person answers the oldest question"
+                del self._remote[UUID(action["call_id"])]
+                assert self.device.decide(approved=action["approved"])
             case "decide":
                 _, decision, decided = self._questions[action["call_id"]]
                 decision.append(action["edited_args"] if "edited_args" in action else bool(action["approved"]))
@@ -139,8 +152,8 @@ class Application:
             "answers": {name: shown.state() for name, (_, shown) in self._answers.items()},
             "ran": self._ran,
             "questions": [
-                {"call_id": str(call.call_id), "tool": call.tool, "args": call.args}
-                for call, _, _ in self._questions.values()
+                *(question(call) for call, _, _ in self._questions.values()),
+                *(question(request) for request in self._remote.values()),
             ],
             "applied": self._applied,
             "resyncs": self._resyncs,
@@ -181,6 +194,12 @@ class Application:
             return decision[0]
         finally:
             del self._questions[str(call.call_id)]
+
+    def _ask(self, question: WsApprovalRequest) -> None:
+        self._remote[question.call_id] = question
+
+    def _close(self, closed: WsApprovalClosed) -> None:
+        del self._remote[closed.call_id]
 
     async def _apply(self, change: WsServerMutation) -> None:
         await trio.lowlevel.checkpoint()

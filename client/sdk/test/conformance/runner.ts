@@ -15,6 +15,7 @@ export const CAN = [
   "ledger",
   "changes",
   "approvals",
+  "approval_edits",
   "popup",
   "watch",
   "attach",
