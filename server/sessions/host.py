@@ -77,6 +77,9 @@ class SessionHost:
         self.rest = RestRequests(self._services)
         self._sessions: dict[UUID, dict[UUID, Session]] = {}
         self._draining = False
+        # When each session without a socket ends. The grace time is the same for all, so the first one ends first.
+        self._ends_at: dict[Session, float] = {}
+        self._any_ends = trio.Event()
         self._nursery: trio.Nursery | None = None
         self._idle = trio.Event()
         self._idle.set()
@@ -104,6 +107,7 @@ class SessionHost:
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             nursery.start_soon(self._in_memory.run)
+            nursery.start_soon(self._end_sessions)
             task_status.started()
 
     # ---- sockets ----------------------------------------------------------------------------------------------------
@@ -188,6 +192,7 @@ class SessionHost:
                 session.session_id = go_on.session_id
                 session.outbox.go_on(go_on.seq)
         session.connection_id = connection_id
+        self._ends_at.pop(session, None)
         session.attach(view, features, resume, kept, missed, locale)
         self._registry.add(session)
         return session
@@ -205,7 +210,6 @@ class SessionHost:
         if end == "busy" and (not self._draining or session.has_requests):
             return end
         session.close(CloseCode.REPLACED, "this device connected again")
-        session.grace.cancel()
         self._end(session)
         return None if end == "busy" else end
 
@@ -221,19 +225,28 @@ class SessionHost:
             if self._changes is not None:
                 self._changes.parted(session)
             self._tell_away(session)
-            session.grace = trio.CancelScope()
-            self._start(self._await_return, session, session.grace)
+            self._ends_at[session] = trio.current_time() + self.limits.resume_grace_s
+            self._any_ends.set()
 
     def _tell_away(self, session: Session) -> None:
         if self._registry.others is not None and session.connection_id is not None:
             self._registry.others.away(session.user_id, session.device_id, session.connection_id)
 
-    async def _await_return(self, session: Session, grace: trio.CancelScope) -> None:
-        with grace:
-            await trio.sleep(self.limits.resume_grace_s)
-            self._end(session)
+    async def _end_sessions(self) -> None:
+        """End sessions when their grace time ends, until cancelled."""
+        while True:
+            if not self._ends_at:
+                self._any_ends = trio.Event()
+                await self._any_ends.wait()
+                continue
+            session, ends_at = next(iter(self._ends_at.items()))
+            if ends_at > trio.current_time():
+                await trio.sleep_until(ends_at)
+            else:
+                self._end(session)
 
     def _end(self, session: Session) -> None:
+        self._ends_at.pop(session, None)
         requests = session.expire()
         self._registry.remove(session)
         if self._registry.others is not None and session.connection_id is not None:

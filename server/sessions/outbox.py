@@ -101,13 +101,14 @@ class Outbox:
         self._sender: Sender | None = None
         self._finishing = False
         self._reader: trio.lowlevel.Task | None = None
-        self._room = trio.lowlevel.ParkingLot()
+        # Made when the first request waits: a parking lot would take 400 bytes in every idle session.
+        self._room: trio.lowlevel.ParkingLot | None = None
 
     def __repr__(self) -> str:
         state = "detached" if self._sender is None else "attached"
         return (
             f"<Outbox {state}: {self._bytes} bytes in {len(self._ready)} feeds, {len(self._control)} control frames,"
-            f" {len(self._room)} waiting>"
+            f" {0 if self._room is None else len(self._room)} waiting>"
         )
 
     @property
@@ -147,7 +148,7 @@ class Outbox:
         self._full_since = None
         self._control = self._control_kept()
         self._wake_reader()
-        self._room.unpark_all()
+        self._unpark_all()
 
     def finish(self, sender: Sender) -> None:
         """Let the writer of `sender` take what waits now or arrives meanwhile; then its `take` ends."""
@@ -252,15 +253,15 @@ class Outbox:
     async def wait_for_room(self) -> None:
         """Wait while too much waits for the attached socket."""
         while self.full:
-            await self._room.park()
+            await self._park()
 
     async def wait_for_progress(self) -> None:
         """Wait until something was sent, the socket is lost, or `wake_waiting` is called."""
-        await self._room.park()
+        await self._park()
 
     def wake_waiting(self) -> None:
         """Let the tasks that wait for room or progress look again."""
-        self._room.unpark_all()
+        self._unpark_all()
 
     # ---- what the writer takes --------------------------------------------------------------------------------------
 
@@ -366,10 +367,19 @@ class Outbox:
         if self._full_since is not None:
             self._full_since = trio.current_time()
 
+    async def _park(self) -> None:
+        if self._room is None:
+            self._room = trio.lowlevel.ParkingLot()
+        await self._room.park()
+
+    def _unpark_all(self) -> None:
+        if self._room is not None:
+            self._room.unpark_all()
+
     def _check_room(self) -> None:
         if not self.full:
             self._full_since = None
-            self._room.unpark_all()
+            self._unpark_all()
 
     def _wake_reader(self) -> None:
         if self._reader is not None:

@@ -74,8 +74,6 @@ class Session:
         self.logs = SessionLogs(services.limits.session_log_bytes)
         self.connection_id: UUID | None = None
         """What other servers know this session by; see `server.devices.registry.OtherServers`."""
-        self.grace = trio.CancelScope()
-        """Cancelled when a socket is attached; see `SessionHost`."""
         # What concurrent requests are counted by. Unlike `session_id`, it never changes.
         self._source = uuid4()
         self._services = services
@@ -185,7 +183,6 @@ class Session:
         older = self._view
         self._view = None
         self.outbox.detach()
-        self.grace.cancel()
         self.features = features
         self.outbox.locale = locale
         if missed is not None and missed.state is not None:

@@ -212,7 +212,8 @@ class Settings(BaseModel):
     max_handshakes_waiting: int = Field(
         2000,
         ge=1,
-        description="maximum number of device handshakes that wait; further connections are refused with HTTP 503",
+        description="maximum number of device handshakes that wait to begin; when as many wait, or one has waited for 3"
+        " seconds, connections are refused with HTTP 503",
     )
     outbox_bytes: int = Field(
         262_144,

@@ -17,7 +17,7 @@ import trio
 from memory.vault import NoSuchUser
 from server.accounts import AuthenticatedUser, Tokens
 from server.devices import DeviceRegistry
-from server.sessions import RunningRequest, SessionHost, drain_spread_ms
+from server.sessions import RunningRequest, Session, SessionHost, drain_spread_ms
 from server.sockets.device_socket import DeviceSocket, SocketClosed
 from server.sockets.handed_socket import HandedSocket
 from server.sockets.handover import Handover, NotServed
@@ -136,29 +136,69 @@ class DeviceGate:
 
         `take`: no other process has its session.
         """
+        attached = await self._attach_or_hand_over(hello, socket, take=take)
+        if attached is None:
+            return None
+        view, session = attached
+        described = {"client": hello.client.name, "platform": hello.client.platform}
+        # The device's description of itself is not kept while the socket is open.
+        del hello, attached
+        self._metrics.session_opened()
+        try:
+            if self._draining:
+                session.drain()
+            session_id, user_id = str(session.session_id), str(session.user_id)
+            with structlog.contextvars.bound_contextvars(session_id=session_id, user_id=user_id):
+                log.info("session_opened", peer=socket.peer, **described)
+                del described
+                code = await (_run_handed(socket, view) if isinstance(socket, HandedSocket) else view.run())
+                log.info("session_closed", code=int(code))
+        finally:
+            self._metrics.session_closed()
+        return code
+
+    async def _attach_or_hand_over(
+        self, hello: Hello, socket: DeviceSocket, *, take: bool
+    ) -> tuple[SocketView, Session] | None:
+        """Attach the socket to the session of its device, here or in the process that has it; None if that served it."""
         try:
             if self._registry.others is None:
-                return await self._view(hello, socket, None, None)
+                return await self._attach(hello, socket, None, None)
             connection_id = uuid4()
             # Before `device_ready` is sent: from then on other servers must find the device.
             owner = await self._join(hello, connection_id, take=take)
             if owner is None:
-                return await self._view(hello, socket, connection_id, None)
+                return await self._attach(hello, socket, connection_id, None)
             handed = await self._hand_over(owner, socket, hello)
             if not isinstance(handed, NotServed):
                 return None
             if self._draining:
                 raise HandshakeFailed(CloseCode.DRAINING, "the server is stopping")
             await self._join(hello, connection_id, take=True)
-            return await self._view(hello, socket, connection_id, handed.go_on)
+            return await self._attach(hello, socket, connection_id, handed.go_on)
         except (NoSuchUser, UnknownReference):
             raise HandshakeFailed(CloseCode.UNAUTHORIZED, "this account no longer exists") from None
+
+    async def _attach(
+        self, hello: Hello, socket: DeviceSocket, connection_id: UUID | None, go_on: WsResume | None
+    ) -> tuple[SocketView, Session]:
+        async with self.handshakes.place(begun=True):
+            # Made now, because its clocks start with it.
+            view = SocketView(
+                socket,
+                hello,
+                sessions=self._sessions,
+                tokens=self._tokens,
+                metrics=self._metrics,
+                wall_clock=self._wall_clock,
+            )
+            return view, await view.attach(connection_id, go_on)
 
     async def _join(self, hello: Hello, connection_id: UUID, *, take: bool) -> UUID | None:
         others = self._registry.others
         if others is None:
             return None
-        async with self.handshakes:
+        async with self.handshakes.place(begun=True):
             return await others.joined(hello.user.user_id, hello.device_id, connection_id, take=take)
 
     async def _hand_over(self, owner: UUID, socket: DeviceSocket, hello: Hello) -> int | NotServed:
@@ -178,36 +218,6 @@ class DeviceGate:
         else:
             self._metrics.socket_handed_over("served")
         return outcome
-
-    async def _view(
-        self, hello: Hello, socket: DeviceSocket, connection_id: UUID | None, go_on: WsResume | None
-    ) -> int:
-        names = {"user_id": str(hello.user.user_id), "client": hello.client.name, "platform": hello.client.platform}
-        view = SocketView(
-            socket,
-            hello,
-            sessions=self._sessions,
-            tokens=self._tokens,
-            metrics=self._metrics,
-            wall_clock=self._wall_clock,
-        )
-        # The device's description of itself is not kept while the socket is open.
-        del hello
-        self._metrics.session_opened()
-        try:
-            async with self.handshakes:
-                session = await view.attach(connection_id, go_on)
-            if self._draining:
-                session.drain()
-            session_id = str(session.session_id)
-            with structlog.contextvars.bound_contextvars(session_id=session_id, user_id=names["user_id"]):
-                log.info("session_opened", peer=socket.peer, client=names["client"], platform=names["platform"])
-                del names
-                code = await (_run_handed(socket, view) if isinstance(socket, HandedSocket) else view.run())
-                log.info("session_closed", code=int(code))
-        finally:
-            self._metrics.session_closed()
-        return code
 
     async def _admit(self, socket: DeviceSocket) -> Hello:
         if self._draining:

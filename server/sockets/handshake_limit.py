@@ -2,47 +2,85 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Self
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
 
 import trio
 
+MAX_WAIT_S: Final = 3.0
+"""If a handshake has waited this long to begin, new ones are refused: their clients would give up before their turn."""
+
+
+@dataclass(eq=False, slots=True)
+class _Waiting:
+    since: float
+    woken: trio.Event = field(default_factory=trio.Event)
+
 
 class HandshakeLimit:
-    """At most `running` handshakes work at the same time; the others wait in their order.
+    """At most `running` handshakes work at the same time.
 
     The event loop runs every task that is ready before it returns to the sockets of running answers. So `running`
-    bounds how long a token waits. Take a place with `async with` only for work of the server: a peer that sends nothing
-    must not hold one. When `waiting` handshakes wait, the limit is `full`: refuse new connections.
+    bounds how long a token waits. Handshakes that have begun get the next place, before those that have not; each group
+    in its order. Hold a place only for work of the server: a peer that sends nothing must not have one.
+
+    The limit is `full` when `waiting` handshakes wait to begin, or one has waited for `MAX_WAIT_S`. Refuse new
+    connections then.
     """
 
     def __init__(self, running: int, waiting: int) -> None:
-        self._places = trio.CapacityLimiter(running)
+        self._free = running
         self._max_waiting = waiting
-        self._waiting = 0
+        self._begun: deque[_Waiting] = deque()
+        self._new: deque[_Waiting] = deque()
 
     def __repr__(self) -> str:
-        return f"<HandshakeLimit, {self._places.borrowed_tokens} running, {self._waiting} waiting>"
+        return f"<HandshakeLimit, {self._free} places free, {self.waiting} waiting>"
 
     @property
     def waiting(self) -> int:
         """The number of handshakes that wait for a place."""
-        return self._waiting
+        return len(self._begun) + len(self._new)
 
     @property
     def full(self) -> bool:
-        """Whether no further handshake may wait."""
-        return self._waiting >= self._max_waiting
+        """Whether no further handshake may wait to begin."""
+        if len(self._new) >= self._max_waiting:
+            return True
+        return bool(self._new) and trio.current_time() - self._new[0].since >= MAX_WAIT_S
 
-    async def __aenter__(self) -> Self:
-        self._waiting += 1
+    @asynccontextmanager
+    async def place(self, *, begun: bool) -> AsyncIterator[None]:
+        """Wait for a place, and hold it for the length of the block. `begun`: this handshake has had a place before."""
+        await self._acquire(self._begun if begun else self._new)
         try:
-            await self._places.acquire()
+            yield
         finally:
-            self._waiting -= 1
-        return self
+            self._release()
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._places.release()
+    async def _acquire(self, queue: deque[_Waiting]) -> None:
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if self._free:
+            self._free -= 1
+            await trio.lowlevel.cancel_shielded_checkpoint()
+            return
+        waiting = _Waiting(trio.current_time())
+        queue.append(waiting)
+        try:
+            await waiting.woken.wait()
+        except BaseException:
+            if waiting.woken.is_set():
+                self._release()
+            else:
+                queue.remove(waiting)
+            raise
+
+    def _release(self) -> None:
+        queue = self._begun or self._new
+        if queue:
+            queue.popleft().woken.set()
+        else:
+            self._free += 1

@@ -199,7 +199,7 @@ async def _serve_connection(
             await _refuse_for_now(stream)
             return
         async with trio.open_nursery() as nursery:
-            async with handshakes:
+            async with handshakes.place(begun=False):
                 socket = await _upgrade(nursery, stream, max_message_bytes, origin_allowed)
             if socket is not None:
                 await handler(socket)

@@ -62,7 +62,7 @@ class Metrics:
         )
         self._handshakes_refused = Counter(
             "tessera_handshakes_refused",
-            "Connections refused with HTTP 503 because TESSERA_MAX_HANDSHAKES_WAITING handshakes waited.",
+            "Connections refused with HTTP 503 because too many handshakes waited, or one for too long.",
             registry=registry,
         )
         self._handovers = Counter(

@@ -8,12 +8,12 @@ from functools import partial
 
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 from trio_websocket import open_websocket
 
 from server.net.origins import AllowedOrigins
 from server.sockets.device_socket import DeviceSocket, SocketClosed
-from server.sockets.handshake_limit import HandshakeLimit
+from server.sockets.handshake_limit import MAX_WAIT_S, HandshakeLimit
 from server.sockets.websocket import DEVICE_PATH, serve_device_sockets
 
 REQUEST = (
@@ -28,7 +28,7 @@ async def test_places_are_given_in_the_order_of_asking() -> None:
     go_on = trio.Event()
 
     async def shake_hands(number: int) -> None:
-        async with limit:
+        async with limit.place(begun=number == 3):
             order.append(number)
             await go_on.wait()
 
@@ -36,21 +36,54 @@ async def test_places_are_given_in_the_order_of_asking() -> None:
         for number in range(4):
             nursery.start_soon(shake_hands, number)
             await wait_all_tasks_blocked()
-        assert (order, limit.waiting, limit.full) == ([0], 3, True)
-        assert repr(limit) == "<HandshakeLimit, 1 running, 3 waiting>"
+        assert (order, limit.waiting, limit.full) == ([0], 3, False)
+        assert repr(limit) == "<HandshakeLimit, 0 places free, 3 waiting>"
         go_on.set()
-    assert (order, limit.waiting, limit.full) == ([0, 1, 2, 3], 0, False)
+    # The one that has begun is first.
+    assert (order, limit.waiting, limit.full) == ([0, 3, 1, 2], 0, False)
 
 
 async def test_a_handshake_that_is_cancelled_while_it_waits_leaves_the_queue() -> None:
     limit = HandshakeLimit(running=1, waiting=1)
-    async with limit:
+    async with limit.place(begun=False):
         with trio.move_on_after(0):
-            async with limit:
+            async with limit.place(begun=False):
                 pytest.fail("there is no place")
         assert limit.waiting == 0
-    async with limit:
+    async with limit.place(begun=False):
         assert not limit.full
+
+
+async def test_a_handshake_that_is_cancelled_when_it_gets_its_place_gives_it_back() -> None:
+    limit = HandshakeLimit(running=1, waiting=1)
+    scope = trio.CancelScope()
+
+    async def shake_hands() -> None:
+        with scope:
+            async with limit.place(begun=False):
+                pytest.fail("it was cancelled")
+
+    async with trio.open_nursery() as nursery, limit.place(begun=False):
+        nursery.start_soon(shake_hands)
+        await wait_all_tasks_blocked()
+        scope.cancel()
+    assert repr(limit) == "<HandshakeLimit, 1 places free, 0 waiting>"
+
+
+async def test_no_handshake_begins_to_wait_while_another_has_waited_for_seconds(autojump_clock: MockClock) -> None:
+    limit = HandshakeLimit(running=1, waiting=100)
+
+    async def shake_hands() -> None:
+        async with limit.place(begun=False):
+            pass
+
+    async with trio.open_nursery() as nursery, limit.place(begun=False):
+        nursery.start_soon(shake_hands)
+        full = []
+        for seconds in (MAX_WAIT_S - 0.1, 0.2):
+            await trio.sleep(seconds)
+            full.append(limit.full)
+    assert [*full, limit.full] == [False, True, False]
 
 
 class Listener:
@@ -96,7 +129,7 @@ async def listening(limit: HandshakeLimit) -> AsyncIterator[Listener]:
 
 async def test_a_connection_beyond_the_bound_is_refused_with_a_time_to_come_back() -> None:
     async with listening(HandshakeLimit(running=1, waiting=1)) as listener:
-        async with listener.limit:
+        async with listener.limit.place(begun=False):
             first = await listener.connect()
             await first.send_all(REQUEST)
             while listener.limit.waiting == 0:
@@ -132,7 +165,7 @@ async def test_a_peer_that_does_not_send_its_request_takes_no_place(sent: bytes)
 
 async def test_a_peer_that_goes_away_while_it_waits_frees_its_turn() -> None:
     async with listening(HandshakeLimit(running=1, waiting=5)) as listener:
-        async with listener.limit:
+        async with listener.limit.place(begun=False):
             gone = await listener.connect()
             await gone.send_all(REQUEST)
             await gone.aclose()

@@ -53,3 +53,29 @@ async def test_an_open_socket_keeps_nothing_of_its_handshake(nursery: trio.Nurse
         handshakes = [thing for thing in gc.get_objects() if isinstance(thing, H11Handshake)]
         assert [handshake.client for handshake in handshakes] == [True]
     nursery.cancel_scope.cancel()
+
+
+async def test_sessions_without_a_socket_have_no_task_and_end_in_their_order(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    stack = memory_server(resume_grace_s=10.0)
+    async with stack.running():
+        await trio.testing.wait_all_tasks_blocked()
+        before = trio.lowlevel.current_statistics().tasks_living
+        for _ in range(3):
+            async with stack.device():
+                pass
+            await trio.sleep(2)
+        await trio.testing.wait_all_tasks_blocked()
+        assert trio.lowlevel.current_statistics().tasks_living == before
+        assert len(stack.sessions) == 3
+        device_id = next(iter(stack.registry.all())).device_id
+        async with stack.device(device_id=device_id):  # the first one comes back
+            await trio.sleep(7)  # the second has ended, the third has not
+            assert len(stack.sessions) == 2
+            await trio.sleep(20)
+            assert [link.device_id for link in stack.registry.all()] == [device_id]
+        await trio.sleep(9)
+        assert len(stack.sessions) == 1
+        await trio.sleep(2)
+        assert len(stack.sessions) == 0
