@@ -160,7 +160,7 @@ class DeviceGate:
     async def _attach_or_hand_over(
         self, hello: Hello, socket: DeviceSocket, *, take: bool
     ) -> tuple[SocketView, Session] | None:
-        """Attach the socket to the session of its device, here or in the process that has it; None if that served it."""
+        """Attach the socket to its device's session. Returns None if the process that has the session served it."""
         try:
             if self._registry.others is None:
                 return await self._attach(hello, socket, None, None)
