@@ -1,3 +1,4 @@
+import type { DayForm } from "@tessera/client";
 import { createContext, type ReactNode, useContext, useMemo, useState } from "react";
 import type { EntityItem, EntityName } from "./data/entities.js";
 
@@ -7,6 +8,8 @@ export interface BlockOptions {
   readonly locale?: string | undefined;
   /** The current time in epoch milliseconds. Default: the time of the first render. */
   readonly now?: number | undefined;
+  /** How the application stores calendar days, as in `connect`. Default: `date`. */
+  readonly dates?: DayForm | undefined;
   /** Opens an item. If set, the titles of items are buttons that call it. */
   readonly onOpenItem?: ((entity: EntityName, item: EntityItem) => void) | undefined;
   /** Returns the name of a project, to show it with its items. */
@@ -19,10 +22,10 @@ const OptionsContext = createContext<BlockOptions>({});
 
 /** Provides `options` to all blocks below it. */
 export function BlockOptionsProvider({ children, ...given }: BlockOptions & { readonly children: ReactNode }) {
-  const { locale, now, onOpenItem, projectName, onBlockError } = given;
+  const { locale, now, dates, onOpenItem, projectName, onBlockError } = given;
   const options = useMemo(
-    () => ({ locale, now, onOpenItem, projectName, onBlockError }),
-    [locale, now, onOpenItem, projectName, onBlockError],
+    () => ({ locale, now, dates, onOpenItem, projectName, onBlockError }),
+    [locale, now, dates, onOpenItem, projectName, onBlockError],
   );
   return <OptionsContext.Provider value={options}>{children}</OptionsContext.Provider>;
 }

@@ -282,6 +282,25 @@ describe("items", () => {
     expect(rest?.querySelector('[aria-label="done"]')).not.toBeNull();
   });
 
+  it.each(["date", "utc_midnight"] as const)("with a day are late from the next local day on (%s)", (dates) => {
+    const dueDate = dates === "date" ? "2026-11-22" : Date.UTC(2026, 10, 22);
+    const data = { entity: "task", items: [{ id: "t", title: "T", status: "todo", dueDate }] };
+    for (const [now, late] of [
+      [new Date(2026, 10, 22, 23, 59), false],
+      [new Date(2026, 10, 23, 0, 1), true],
+    ] as const) {
+      const { container, unmount } = render(
+        <BlockOptionsProvider now={now.getTime()} locale="en-GB" dates={dates}>
+          <EntityBlock data={data} />
+        </BlockOptionsProvider>,
+      );
+      expect(container.textContent).toContain("22 Nov");
+      expect(container.textContent?.includes("late")).toBe(late);
+      expect(container.querySelector("time")?.getAttribute("datetime")).toBe("2026-11-22");
+      unmount();
+    }
+  });
+
   it("are late from the day after their due date", () => {
     const hour = (day: number, at: number) => new Date(2026, 10, day, at).getTime();
     const due = (at: number) => ({ entity: "task", items: [{ id: "t", title: "T", status: "todo", dueDate: at }] });

@@ -1,7 +1,7 @@
 import { describe, expect, it, test } from "vitest";
 import { readChart } from "../src/data/chart.js";
 import { distinctColors, safeColor } from "../src/data/colors.js";
-import { epochMs, formatDay, formatLabel } from "../src/data/dates.js";
+import { calendarDay, epochMs, formatDay, formatLabel } from "../src/data/dates.js";
 import { readEntities } from "../src/data/entities.js";
 import { writeJson } from "../src/data/json.js";
 import { readTable, sortRows, tableText } from "../src/data/table.js";
@@ -183,7 +183,7 @@ describe("items", () => {
 describe("dates", () => {
   it.each([
     [1000, 1000],
-    ["2026-11-22", Date.UTC(2026, 10, 22)],
+    ["2026-11-22", new Date(2026, 10, 22).getTime()],
     ["2026-11-22T10:00:00Z", Date.UTC(2026, 10, 22, 10)],
     ["22 November", undefined],
     ["12", undefined],
@@ -202,6 +202,34 @@ describe("dates", () => {
     expect(formatLabel("2026-11-22T17:00Z", "en-GB", now, "UTC")).toBe("22 Nov, 17:00");
     expect(formatLabel("2026-11-22T17:00 or so", "en-GB", now)).toBe("2026-11-22T17:00 or so");
     expect(formatLabel("todo", "en-GB", now)).toBe("todo");
+    expect(formatLabel("2026-03-08/2026-03-14", "en-GB", now)).toBe("8 Mar – 14 Mar");
+  });
+
+  it.each(["Pacific/Auckland", "America/New_York", "Asia/Kathmandu", "UTC"])("are the same day in %s", (zone) => {
+    const before = process.env["TZ"];
+    process.env["TZ"] = zone;
+    try {
+      const local = new Date(2026, 2, 10).getTime();
+      const forms = [
+        ["2026-03-10", "date"],
+        [local, "local_midnight"],
+        [Date.UTC(2026, 2, 10), "utc_midnight"],
+      ] as const;
+      for (const [stored, form] of forms) {
+        expect(calendarDay(stored, form)).toBe("2026-03-10");
+        expect(epochMs(stored, form)).toBe(local);
+        expect(formatDay(epochMs(stored, form) ?? 0, "en-GB", local)).toBe("10 Mar");
+      }
+      expect(formatLabel("2026-03-10", "en-GB", local)).toBe("10 Mar");
+      const noon = Date.UTC(2026, 2, 10, 12, 1);
+      for (const form of ["date", "local_midnight", "utc_midnight"] as const) {
+        expect(calendarDay(noon, form)).toBeUndefined();
+        expect(epochMs(noon, form)).toBe(noon);
+      }
+    } finally {
+      if (before === undefined) delete process.env["TZ"];
+      else process.env["TZ"] = before;
+    }
   });
 });
 

@@ -5,11 +5,24 @@ export type { BackoffOptions } from "./backoff.js";
 export type { AnswerBlock, BlockType, StructuredBlock } from "./blocks.js";
 export { type Remedy, remedyFor } from "./close-codes.js";
 export type { ConnectionState, TokenReason } from "./connection.js";
+export {
+  addDays,
+  type CalendarDay,
+  type DateRange,
+  type DayForm,
+  dayOf,
+  instantOf,
+  isBefore,
+  isCalendarDay,
+  isInRange,
+  today,
+} from "./days.js";
 export { type ErrorDetails, type SdkErrorCode, TesseraError, type TesseraErrorCode, ToolError } from "./errors.js";
 export type { MemoryTier } from "./forgetting.js";
 export type * from "./generated/protocol.js";
 export { type Journal, type JournalEntry, storeJournal } from "./journal.js";
 export type { FrameRecord } from "./link.js";
+export { intlLocale } from "./locale.js";
 export type { AttachOptions, RequestOptions } from "./requests.js";
 export {
   type ErasureReceipt,

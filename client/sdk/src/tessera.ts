@@ -2,6 +2,7 @@ import type { Answer } from "./answer.js";
 import { type BackoffOptions, DEFAULT_BACKOFF } from "./backoff.js";
 import { Changes } from "./changes.js";
 import { Connection, type ConnectionState, type TokenReason } from "./connection.js";
+import type { DayForm } from "./days.js";
 import { DeviceCalls } from "./device-calls.js";
 import { Emitter } from "./emitter.js";
 import { TesseraError } from "./errors.js";
@@ -13,11 +14,13 @@ import type {
   WsDeviceReady,
   WsError,
   WsHistoryMessage,
+  WsLocale,
   WsScope,
   WsServerMutation,
 } from "./generated/protocol.js";
 import { type Journal, storeJournal } from "./journal.js";
 import type { FrameRecord, ReceivedFrame } from "./link.js";
+import { intlLocale, LocaleWatch } from "./locale.js";
 import { RemoteApprovals } from "./remote-approvals.js";
 import { type AttachOptions, type RequestOptions, Requests } from "./requests.js";
 import { memoryStore, type Store } from "./store.js";
@@ -46,6 +49,13 @@ export interface ConnectOptions {
   readonly journal?: Journal;
   /** What the application also understands. Default: everything that the SDK does. */
   readonly features?: readonly string[];
+  /** Returns the person's locale now. Default: that of the platform's `Intl`. "Today" in answers is a day of its zone. */
+  readonly locale?: () => WsLocale;
+  /**
+   * How the application stores calendar days: `date` (default) as `2026-03-09`, else as the epoch milliseconds of the
+   * day's midnight, in the zone of `locale` or in UTC. The server reads and writes that form.
+   */
+  readonly dates?: DayForm;
   /** Time from opening the socket to `device_ready`. Default: 15,000. */
   readonly handshakeTimeoutMs?: number;
   readonly backoff?: Partial<BackoffOptions>;
@@ -78,6 +88,7 @@ export class Tessera {
   readonly #forgetting: Forgetting;
   readonly #changes: Changes;
   readonly #approvals: RemoteApprovals;
+  readonly #locale: LocaleWatch;
   readonly #events = new Emitter<TesseraEvents>();
   readonly #networkBack = (): void => this.#connection.networkChanged(true);
   readonly #networkGone = (): void => this.#connection.networkChanged(false);
@@ -106,6 +117,7 @@ export class Tessera {
       onResync: (last) => this.#events.emit("resync", last),
       onError,
     });
+    this.#locale = new LocaleWatch(options.locale ?? intlLocale, (locale) => send({ type: "locale_changed", locale }));
     const features = ["block_open", "ledger", "changes", ...(approve === undefined ? [] : ["approvals"])];
     this.#connection = new Connection({
       hello: () => ({
@@ -115,6 +127,8 @@ export class Tessera {
         client: options.client ?? { name: "@tessera/client", version: "0.1.0", platform: "unknown" },
         features: [...(options.features ?? features)],
         ...this.#changes.hello,
+        ...this.#locale.hello,
+        dates: options.dates ?? "date",
       }),
       getToken: options.getToken,
       backoff: { ...DEFAULT_BACKOFF, ...options.backoff },
@@ -160,6 +174,7 @@ export class Tessera {
 
   /** Ask from the home view. Fails immediately with `offline` if there is no connection. */
   home(message: string, options: HomeOptions = {}): Answer {
+    this.#locale.look();
     return this.#requests.ask(options, (requestId) => ({
       type: "home_request",
       request_id: requestId,
@@ -171,6 +186,7 @@ export class Tessera {
 
   /** Ask about `scope`: an entity, or one item by `id`. Fails immediately with `offline` if there is no connection. */
   popup(message: string, scope: WsScope, options: RequestOptions = {}): Answer {
+    this.#locale.look();
     return this.#requests.ask(options, (requestId) => ({
       type: "popup_request",
       request_id: requestId,
@@ -230,6 +246,7 @@ export class Tessera {
   #entered(state: ConnectionState): void {
     switch (state.name) {
       case "online":
+        this.#locale.start();
         this.#requests.connected(state.session);
         this.#approvals.connected(state.session.resume === "resumed");
         this.#changes.connected(state.session.changes);
@@ -251,6 +268,7 @@ export class Tessera {
     const details = { retryable, ...(closeCode === undefined ? {} : { closeCode }) };
     this.#forgetting.failAll(new TesseraError(code, message, details));
     this.#changes.disconnected();
+    this.#locale.stop();
   }
 
   /** The connection is closed for good: fail everything that was running on it. */

@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { type EntityTools, type Items, ToolError } from "@tessera/client";
+import { type EntityTools, type Items, isInRange, ToolError, today } from "@tessera/client";
 
 type Task = Items["task"];
 
 /** The device's tasks. A real app reads them from its storage, and has such tools for all four entities. */
 export class Tasks implements EntityTools<Task> {
   readonly #tasks = new Map<string, Task>([
-    ["t1", { id: "t1", title: "Send the contract", status: "todo", priority: "high", dueDate: Date.now() }],
+    ["t1", { id: "t1", title: "Send the contract", status: "todo", priority: "high", dueDate: today() }],
     ["t2", { id: "t2", title: "Choose the typeface", status: "done", priority: "low" }],
   ]);
 
@@ -53,6 +53,5 @@ function holds(value: unknown, wanted: unknown): boolean {
   if (typeof wanted !== "object" || wanted === null) {
     return value === wanted;
   }
-  const { before = Number.POSITIVE_INFINITY, after = Number.NEGATIVE_INFINITY } = wanted as Record<string, number>;
-  return typeof value === "number" && value < before && value > after;
+  return isInRange(value, wanted);
 }

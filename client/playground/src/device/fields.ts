@@ -1,5 +1,5 @@
-import type { Entity } from "@tessera/client";
-import { type Item, toEpochMs } from "./items.js";
+import { dayOf, type Entity } from "@tessera/client";
+import type { Item } from "./items.js";
 
 /** A field of an item in a form. */
 export interface Field {
@@ -36,15 +36,10 @@ export const FIELDS: Readonly<Record<Entity, readonly Field[]>> = {
   ],
 };
 
-const NOON = "T12:00:00Z";
-
-/** The field's value for its form control. Days are in UTC, as in the sample data. */
+/** The field's value for its form control. */
 export function toControl(field: Field, item: Item | undefined): string {
   const value = item?.[field.name];
-  if (field.kind === "day") {
-    const ms = toEpochMs(value);
-    return ms === undefined ? "" : new Date(ms).toISOString().slice(0, 10);
-  }
+  if (field.kind === "day") return dayOf(value) ?? "";
   if (value === undefined || value === null) return field.choices?.[0] ?? "";
   return String(value);
 }
@@ -57,7 +52,7 @@ export function changes(fields: readonly Field[], item: Item | undefined, form: 
     if (item !== undefined && entered === toControl(field, item)) continue;
     if (field.kind === "flag") changed[field.name] = entered === "true";
     else if (entered === "") changed[field.name] = null;
-    else changed[field.name] = field.kind === "day" ? Date.parse(entered + NOON) : entered;
+    else changed[field.name] = entered;
   }
   return changed;
 }

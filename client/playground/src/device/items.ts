@@ -22,10 +22,3 @@ export function nameOf(entity: Entity, item: Item): string {
   const name = item[NAME_FIELD[entity]];
   return typeof name === "string" && name !== "" ? name : item.id;
 }
-
-/** Converts epoch milliseconds or an ISO 8601 string to epoch milliseconds; undefined for any other value. */
-export function toEpochMs(value: unknown): number | undefined {
-  if (typeof value === "number") return Number.isFinite(value) ? value : undefined;
-  const ms = typeof value === "string" && /^\d{4}-\d{2}/.test(value) ? Date.parse(value) : Number.NaN;
-  return Number.isNaN(ms) ? undefined : ms;
-}

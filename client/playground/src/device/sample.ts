@@ -1,3 +1,4 @@
+import { addDays, today } from "@tessera/client";
 import type { Item, ItemsByEntity } from "./items.js";
 
 // A small studio's week. title, status, priority, assignee, due in days (null: no date), project
@@ -46,12 +47,10 @@ const CHECKPOINTS = [
   ["Site launch", 23, "p-harbour", true, true],
 ] as const;
 
-const DAY_MS = 86_400_000;
-
 /** The items of a new device, with dates around `now` (epoch milliseconds) and the same ids each time. */
 export function sampleItems(now: number): ItemsByEntity {
-  const midnight = Math.floor(now / DAY_MS) * DAY_MS;
-  const at = (days: number, hour: number) => midnight + days * DAY_MS + hour * 3_600_000;
+  const day = (days: number) => addDays(today(undefined, now), days);
+  const morning = (days: number) => new Date(`${day(days)}T09:00`).getTime();
   return {
     task: TASKS.map(
       ([title, status, priority, assignee, due, projectId], index): Item => ({
@@ -60,7 +59,7 @@ export function sampleItems(now: number): ItemsByEntity {
         status,
         priority,
         assignee,
-        dueDate: due === null ? null : at(due, 17),
+        dueDate: due === null ? null : day(due),
         projectId,
       }),
     ),
@@ -69,7 +68,7 @@ export function sampleItems(now: number): ItemsByEntity {
       ([title, ago, projectId, content], index): Item => ({
         id: `n-${index + 1}`,
         title,
-        createdAt: at(-ago, 9),
+        createdAt: morning(-ago),
         projectId,
         content,
       }),
@@ -78,7 +77,7 @@ export function sampleItems(now: number): ItemsByEntity {
       ([title, days, projectId, isAiSuggested, isApproved], index): Item => ({
         id: `k-${index + 1}`,
         title,
-        date: at(days, 12),
+        date: day(days),
         projectId,
         isAiSuggested,
         isApproved,

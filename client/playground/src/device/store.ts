@@ -1,5 +1,5 @@
-import { type Change, type Entity, type ListArgs, ToolError } from "@tessera/client";
-import { ENTITIES, type Item, type ItemsByEntity, NAME_FIELD, nameOf, toEpochMs } from "./items.js";
+import { type Change, dayOf, type Entity, isInRange, type ListArgs, ToolError } from "@tessera/client";
+import { ENTITIES, type Item, type ItemsByEntity, NAME_FIELD, nameOf } from "./items.js";
 
 /** The storage of the data: the tab's `sessionStorage`, or a test's storage. */
 export type Keeper = Pick<Storage, "getItem" | "setItem">;
@@ -133,17 +133,15 @@ function read(keeper: Keeper): ItemsByEntity | undefined {
 function check(entity: Entity, item: Item): void {
   if (nameOf(entity, item) === item.id)
     throw new ToolError("invalid_args", `A ${entity} needs a ${NAME_FIELD[entity]}.`);
-  if (entity === "checkpoint" && toEpochMs(item["date"]) === undefined) {
-    throw new ToolError("invalid_args", "A checkpoint needs a date: epoch milliseconds or ISO 8601.");
+  if (entity === "checkpoint" && dayOf(item["date"]) === undefined) {
+    throw new ToolError("invalid_args", "A checkpoint needs a date: a day such as 2026-03-09, or epoch milliseconds.");
   }
 }
 
 /** Matches a filter's condition: a value, or a range `{ after, before }` that includes `after` and excludes `before`. */
 function matches(value: unknown, wanted: unknown): boolean {
   if (typeof wanted !== "object" || wanted === null) return (value ?? null) === wanted;
-  const range = wanted as { before?: unknown; after?: unknown };
-  const [moment, before, after] = [toEpochMs(value), toEpochMs(range.before), toEpochMs(range.after)];
-  return moment !== undefined && (before === undefined || moment < before) && (after === undefined || moment >= after);
+  return isInRange(value, wanted);
 }
 
 function mentions(item: Item, words: readonly string[]): boolean {

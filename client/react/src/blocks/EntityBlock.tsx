@@ -1,5 +1,5 @@
 import { memo } from "react";
-import { formatDay, startOfDay } from "../data/dates.js";
+import { dateTime, formatDay, startOfDay } from "../data/dates.js";
 import { type EntityItem, type EntityName, readEntities } from "../data/entities.js";
 import { useBlockOptions } from "../options.js";
 import { RawBlock } from "./RawBlock.js";
@@ -14,7 +14,8 @@ export interface EntityBlockProps {
 
 /** The items of an `entity_ref` block. */
 export const EntityBlock = memo(function EntityBlock({ data, layout }: EntityBlockProps) {
-  const list = readEntities(data);
+  const { dates } = useBlockOptions();
+  const list = readEntities(data, dates);
   if (list === undefined) return <RawBlock blockType="entity_ref" data={data} />;
   const { entity, items } = list;
   if (items.length === 0) return <p className="tsr-muted">No {entity}s.</p>;
@@ -72,7 +73,7 @@ function Facts({ entity, item }: ItemProps) {
   return (
     <span className="tsr-facts">
       {item.date === undefined ? null : (
-        <time className={late ? "tsr-late" : undefined} dateTime={new Date(item.date).toISOString()}>
+        <time className={late ? "tsr-late" : undefined} dateTime={dateTime(item.date, item.day)}>
           {DATE_WORDS[entity]}
           {formatDay(item.date, locale, now)}
           {late ? ", late" : ""}

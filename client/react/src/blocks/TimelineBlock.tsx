@@ -1,13 +1,13 @@
 import { memo } from "react";
-import { formatDay } from "../data/dates.js";
+import { dateTime, formatDay, startOfDay } from "../data/dates.js";
 import { type Checkpoint, placeOn, readTimeline, type Scale, scaleOf } from "../data/timeline.js";
 import { useBlockOptions } from "../options.js";
 import { RawBlock } from "./RawBlock.js";
 
 /** A Gantt chart with a row per checkpoint. Its bar reaches from its start (or the axis' start) to its date. */
 export const TimelineBlock = memo(function TimelineBlock({ data }: { readonly data: unknown }) {
-  const { now, locale } = useBlockOptions();
-  const checkpoints = readTimeline(data);
+  const { now, locale, dates } = useBlockOptions();
+  const checkpoints = readTimeline(data, dates);
   if (checkpoints === undefined) return <RawBlock blockType="timeline" data={data} />;
   if (checkpoints.length === 0) return <p className="tsr-muted">This timeline is empty.</p>;
   const scale = scaleOf(checkpoints, now);
@@ -20,7 +20,7 @@ export const TimelineBlock = memo(function TimelineBlock({ data }: { readonly da
           <li key={index} className="tsr-gantt-row" data-state={stateOf(checkpoint, now)}>
             <span className="tsr-gantt-label">
               <span className="tsr-gantt-title">{checkpoint.title}</span>
-              <time className="tsr-muted" dateTime={new Date(checkpoint.date).toISOString()}>
+              <time className="tsr-muted" dateTime={dateTime(checkpoint.date, checkpoint.day)}>
                 {formatDay(checkpoint.date, locale, now)}
                 {noteOn(checkpoint)}
               </time>
@@ -69,9 +69,10 @@ function Track({ checkpoint, scale, today }: TrackProps) {
   );
 }
 
-function stateOf({ date, suggested, approved }: Checkpoint, now: number): "past" | "suggested" | "ahead" {
+function stateOf({ date, day, suggested, approved }: Checkpoint, now: number): "past" | "suggested" | "ahead" {
   if (suggested && approved === false) return "suggested";
-  return date < now ? "past" : "ahead";
+  // A day is past from the next day on.
+  return date < (day === undefined ? now : startOfDay(now)) ? "past" : "ahead";
 }
 
 function noteOn({ suggested, approved, status }: Checkpoint): string {

@@ -1,4 +1,5 @@
-import { epochMs } from "./dates.js";
+import type { DayForm } from "@tessera/client";
+import { calendarDay, epochMs } from "./dates.js";
 import { isObject, type JsonObject, objectsOf, textOf } from "./json.js";
 
 export const ENTITIES = ["task", "project", "note", "checkpoint"] as const;
@@ -13,7 +14,10 @@ export interface EntityItem {
   readonly priority: string;
   readonly assignee: string;
   readonly projectId: string;
+  /** Epoch milliseconds; the start of a calendar day in the reader's time zone. */
   readonly date: number | undefined;
+  /** The calendar day that `date` is, if the item has a day and no time. */
+  readonly day: string | undefined;
   readonly excerpt: string;
   readonly suggested: boolean;
   readonly approved: boolean | undefined;
@@ -35,15 +39,18 @@ const FINISHED = new Set(["done", "completed", "complete", "finished", "closed"]
 const EXCERPT_CHARS = 160;
 
 /** Reads the data of an `entity_ref` block. Returns undefined if it is invalid. */
-export function readEntities(data: unknown): EntityList | undefined {
+export function readEntities(data: unknown, form: DayForm = "date"): EntityList | undefined {
   if (!isObject(data)) return undefined;
   const entity = ENTITIES.find((known) => known === data["entity"]);
   const items = objectsOf(data["items"]);
   if (entity === undefined || items === undefined) return undefined;
-  return { entity, items: items.map((item, index) => readItem(entity, item, index)) };
+  return { entity, items: items.map((item, index) => readItem(entity, item, index, form)) };
 }
 
-function readItem(entity: EntityName, item: JsonObject, index: number): EntityItem {
+function readItem(entity: EntityName, item: JsonObject, index: number, form: DayForm): EntityItem {
+  const date = item[DATE_FIELD[entity]];
+  // The time at which a note was written is an instant, also at midnight.
+  const formOf = entity === "note" ? "date" : form;
   const content = textOf(item["content"] ?? item["description"]);
   return {
     id: textOf(item["id"]) || String(index),
@@ -53,7 +60,8 @@ function readItem(entity: EntityName, item: JsonObject, index: number): EntityIt
     priority: textOf(item["priority"]),
     assignee: textOf(item["assignee"]),
     projectId: textOf(item["projectId"]),
-    date: epochMs(item[DATE_FIELD[entity]]),
+    date: epochMs(date, formOf),
+    day: calendarDay(date, formOf),
     excerpt: content.length > EXCERPT_CHARS ? `${content.slice(0, EXCERPT_CHARS).trimEnd()}…` : content,
     suggested: item["isAiSuggested"] === true,
     approved: typeof item["isApproved"] === "boolean" ? item["isApproved"] : undefined,

@@ -1,4 +1,5 @@
-import { epochMs } from "./dates.js";
+import type { DayForm } from "@tessera/client";
+import { calendarDay, epochMs } from "./dates.js";
 import { isObject, objectsOf, textOf } from "./json.js";
 
 /** A row of the Gantt chart, in epoch milliseconds. `start` is the start of its bar, if the data has one. */
@@ -6,6 +7,8 @@ export interface Checkpoint {
   readonly id: string;
   readonly title: string;
   readonly date: number;
+  /** The calendar day that `date` is the start of, if the checkpoint has a day and no time. */
+  readonly day: string | undefined;
   readonly start: number | undefined;
   readonly suggested: boolean;
   readonly approved: boolean | undefined;
@@ -25,18 +28,19 @@ const MOST_TICKS = 7;
 const MARGIN = 0.04;
 
 /** Reads the data of a `timeline` block, sorted by date; undefined if it is invalid. Skips checkpoints without a date. */
-export function readTimeline(data: unknown): readonly Checkpoint[] | undefined {
+export function readTimeline(data: unknown, form: DayForm = "date"): readonly Checkpoint[] | undefined {
   const rows = isObject(data) ? objectsOf(data["checkpoints"]) : undefined;
   if (rows === undefined) return undefined;
   const checkpoints = rows.flatMap((row, index): Checkpoint[] => {
-    const date = epochMs(row["date"]);
+    const date = epochMs(row["date"], form);
     if (date === undefined) return [];
-    const start = epochMs(row["startDate"] ?? row["start"]);
+    const start = epochMs(row["startDate"] ?? row["start"], form);
     return [
       {
         id: textOf(row["id"]) || String(index),
         title: textOf(row["title"]) || "Untitled",
         date,
+        day: calendarDay(row["date"], form),
         start: start !== undefined && start < date ? start : undefined,
         suggested: row["isAiSuggested"] === true,
         approved: typeof row["isApproved"] === "boolean" ? row["isApproved"] : undefined,

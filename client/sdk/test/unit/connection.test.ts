@@ -18,7 +18,12 @@ afterEach(async () => {
 
 describe("the handshake", () => {
   test("sends device_hello, and then the client is online", async () => {
-    const client = server.connect({ client: { name: "desk", version: "2", platform: "linux" } });
+    const locale = { time_zone: "Asia/Kathmandu", language: "ne-NP" };
+    const client = server.connect({
+      client: { name: "desk", version: "2", platform: "linux" },
+      locale: () => locale,
+      dates: "local_midnight",
+    });
     expect(client.state).toEqual({ name: "connecting" });
     const peer = await server.next();
     expect(await peer.greet()).toEqual({
@@ -28,10 +33,26 @@ describe("the handshake", () => {
       protocol_versions: [3],
       client: { name: "desk", version: "2", platform: "linux" },
       features: ["block_open", "ledger", "changes"],
+      locale,
+      dates: "local_midnight",
     });
     const session = await client.ready();
     expect(session).toMatchObject({ protocol_version: 3, user_id: DEVICE_ID });
     expect(client.state).toEqual({ name: "online", session });
+  });
+
+  test("a change of the time zone is told before the next request", async () => {
+    let locale = { time_zone: "America/New_York" };
+    const { client, peer } = await server.online({ locale: () => locale });
+    client.home("What is due today?").cancel();
+    expect((await peer.take()).type).toBe("home_request");
+    locale = { time_zone: "Pacific/Auckland" };
+    client.home("And today?").cancel();
+    const frames = [await peer.take(), await peer.take(), await peer.take()];
+    expect(frames.filter(({ type }) => type !== "cancel")).toMatchObject([
+      { type: "locale_changed", locale },
+      { type: "home_request" },
+    ]);
   });
 
   test("frames before device_ready are ignored", async () => {
