@@ -22,7 +22,7 @@ from client.terminal.device import CLIENT
 from client.terminal.journal import DeviceJournal, refuses_a_change
 from client.terminal.link import MAX_UNREAD, OnMutation
 from client.terminal.reconnection import Events, Patience, Reconnection, Token
-from client.terminal.remote_approvals import RemoteApprovals
+from client.terminal.remote_approvals import RemoteApprovals, expire
 from client.terminal.requests import Requests
 from client.terminal.system_locale import ToldLocale
 from streaming.wire import (
@@ -199,7 +199,7 @@ class PersistentDevice:
                 if decided is not None:
                     self._post(decided)
                 else:
-                    self._nursery.start_soon(self._expire, self._approvals, frame)
+                    self._nursery.start_soon(expire, self._approvals, frame)
             case WsApprovalClosed() if self._approvals is not None:
                 self._approvals.closed(frame)
             case WsServerMutation() if self._on_mutation is not None:
@@ -281,11 +281,6 @@ class PersistentDevice:
         if decision is not None:
             self._post(decision)
         return decision is not None
-
-    async def _expire(self, approvals: RemoteApprovals, question: WsApprovalRequest) -> None:
-        """Remove the question when its time has passed, also without a connection."""
-        await trio.sleep(question.expires_ms / 1000)
-        approvals.closed(WsApprovalClosed(call_id=question.call_id, outcome="expired"))
 
     def _withdraw_unstarted(self, call_id: UUID) -> None:
         """Another device has answered the approval: confirm that the call was not started, or send its result."""

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
+import trio
+
 from streaming.wire import WsApproval, WsApprovalClosed, WsApprovalRequest
 
 _MOST_DECIDED: Final = 100
@@ -60,3 +62,9 @@ class RemoteApprovals:
         """The server refused the decision: the call has been decided on another device."""
         if call_id is not None:
             self._decided.pop(call_id, None)
+
+
+async def expire(approvals: RemoteApprovals, question: WsApprovalRequest) -> None:
+    """Remove the question when its time has passed, also without a connection."""
+    await trio.sleep(question.expires_ms / 1000)
+    approvals.closed(WsApprovalClosed(call_id=question.call_id, outcome="expired"))
