@@ -102,6 +102,12 @@ class Refuse(_Part):
     hello: Pattern = Field(default_factory=dict)
 
 
+class Unavailable(_Part):
+    """Wait for the next upgrade request, and answer it with this HTTP status."""
+
+    unavailable: int
+
+
 class Send(_Part):
     """The server sends these frames. The runner adds `seq`."""
 
@@ -144,7 +150,7 @@ class Silence(_Part):
     silence_ms: int
 
 
-Step = Action | Greet | Refuse | Send | Expect | State | Cut | Freeze | Close | Silence
+Step = Action | Greet | Refuse | Unavailable | Send | Expect | State | Cut | Freeze | Close | Silence
 
 
 class Case(_Part):

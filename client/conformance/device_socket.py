@@ -48,6 +48,38 @@ class FreezableStream(trio.abc.Stream):
         await self._stream.aclose()
 
 
+class Arrival:
+    """An upgrade request of the client under test, which waits for the player's decision."""
+
+    def __init__(self) -> None:
+        self.refused: int | None = None
+        """The HTTP status to answer with. None: accept."""
+        self._decided = trio.Event()
+        self._socket: DeviceSocket | None = None
+        self._opened = trio.Event()
+
+    async def accept(self) -> DeviceSocket:
+        """Accept the request. Returns the socket."""
+        self._decided.set()
+        await self._opened.wait()
+        assert self._socket is not None  # noqa: S101 - set by `opened`
+        return self._socket
+
+    def refuse(self, status: int) -> None:
+        """Answer with an HTTP status."""
+        self.refused = status
+        self._decided.set()
+
+    async def decided(self) -> None:
+        """Wait for the decision."""
+        await self._decided.wait()
+
+    def opened(self, socket: DeviceSocket) -> None:
+        """The request was accepted."""
+        self._socket = socket
+        self._opened.set()
+
+
 class DeviceSocket:
     """Frames of one device socket. `run` it in a nursery."""
 

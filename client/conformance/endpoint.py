@@ -21,7 +21,7 @@ from trio_websocket import (
 )
 
 from client.conformance.cases import Case
-from client.conformance.device_socket import DeviceSocket, FreezableStream
+from client.conformance.device_socket import Arrival, DeviceSocket, FreezableStream
 from client.conformance.player import NotConformingError, Player
 
 _MAX_MESSAGE_BYTES: Final = 16 * 2**20
@@ -52,7 +52,7 @@ class Endpoint:
         self._patience_s = patience_s
         self._report = report
         self._finished = finished
-        self._arrivals: dict[str, trio.MemorySendChannel[DeviceSocket]] = {}
+        self._arrivals: dict[str, trio.MemorySendChannel[Arrival]] = {}
         self._url = ""
 
     async def serve(self, port: int = 0, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED) -> None:
@@ -84,11 +84,8 @@ class Endpoint:
             if not names:
                 self._finished()
         elif (arrivals := self._arrivals.get(target.path)) is not None:
-            bearer = dict(request.headers).get(b"authorization", b"").decode().removeprefix("Bearer ") or None
-            socket = DeviceSocket(await request.accept(), stream, bearer)
-            with suppress(trio.BrokenResourceError):
-                arrivals.send_nowait(socket)
-                await socket.run()
+            with suppress(trio.BrokenResourceError):  # the case has ended
+                await _serve_device(request, stream, arrivals)
         else:
             await request.reject(404)
 
@@ -109,7 +106,7 @@ class Endpoint:
 
     async def _judge(self, client: str, case: Case, websocket: WebSocketConnection) -> Verdict:
         path = f"/device/{uuid4()}"
-        feed, arrivals = trio.open_memory_channel[DeviceSocket](math.inf)
+        feed, arrivals = trio.open_memory_channel[Arrival](math.inf)
         self._arrivals[path] = feed
         try:
             adapter = ControlledClient(websocket, self._patience_s)
@@ -168,6 +165,21 @@ class ControlledClient:
                 raise NotConformingError(f"the adapter failed: {message.get('message')}")
             return message
         raise NotConformingError(f"the adapter did not answer within {self._patience_s} s")
+
+
+async def _serve_device(
+    request: WebSocketRequest, stream: FreezableStream, arrivals: trio.MemorySendChannel[Arrival]
+) -> None:
+    bearer = dict(request.headers).get(b"authorization", b"").decode().removeprefix("Bearer ") or None
+    arrival = Arrival()
+    arrivals.send_nowait(arrival)
+    await arrival.decided()
+    if arrival.refused is not None:
+        await request.reject(arrival.refused, extra_headers=[(b"Retry-After", b"1")])
+        return
+    socket = DeviceSocket(await request.accept(), stream, bearer)
+    arrival.opened(socket)
+    await socket.run()
 
 
 async def _say(websocket: WebSocketConnection, message: Mapping[str, Any]) -> None:

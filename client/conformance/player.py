@@ -22,8 +22,9 @@ from client.conformance.cases import (
     Send,
     Silence,
     State,
+    Unavailable,
 )
-from client.conformance.device_socket import DeviceSocket, Frame
+from client.conformance.device_socket import Arrival, DeviceSocket, Frame
 from client.conformance.pattern import UnboundError, differences, filled
 from streaming.wire import PROTOCOL_VERSION
 
@@ -53,7 +54,7 @@ class Player:
         self,
         case: Case,
         adapter: Adapter,
-        arrivals: trio.MemoryReceiveChannel[DeviceSocket],
+        arrivals: trio.MemoryReceiveChannel[Arrival],
         *,
         device_id: str,
         patience_s: float,
@@ -92,6 +93,8 @@ class Player:
                 socket = await self._next_socket(step.hello)
                 self._lost()
                 await socket.close(step.refuse)
+            case Unavailable():
+                await self._refuse_upgrade(step.unavailable)
             case Send():
                 for frame in step.send:
                     await self._send(filled(frame, self._variables))
@@ -127,7 +130,7 @@ class Player:
     async def _next_socket(self, hello: Pattern) -> DeviceSocket:
         """Wait for the next socket and its `device_hello`."""
         with trio.move_on_after(self._patience_s):
-            socket = await self._arrivals.receive()
+            socket = await (await self._arrivals.receive()).accept()
             frame = await socket.receive()
             if frame is None or frame.get("type") != "device_hello":
                 raise NotConformingError(f"the first frame of the socket is {frame}, not device_hello")
@@ -136,6 +139,12 @@ class Player:
             self._compare({"protocol_versions": [PROTOCOL_VERSION], **hello}, frame)
             return socket
         raise NotConformingError(f"no socket with device_hello came within {self._patience_s} s")
+
+    async def _refuse_upgrade(self, status: int) -> None:
+        with trio.move_on_after(self._patience_s):
+            (await self._arrivals.receive()).refuse(status)
+            return
+        raise NotConformingError(f"no socket came within {self._patience_s} s")
 
     async def _greet(self, step: Greet) -> None:
         socket = await self._next_socket(step.hello)

@@ -90,6 +90,10 @@ def fatal_unknown(original: Callable[..., Any], requests: Requests, frame: Any) 
     return original(requests, frame)
 
 
+def final_without_socket(original: Callable[..., Any], connection: Reconnection, failures: int, code: Any) -> Any:
+    return original(connection, failures, code) if code is not None else math.inf
+
+
 NO_CHANGE = hello_with(changes_after=None)
 
 MUTANTS: Final[list[tuple[str, str, Patch]]] = [
@@ -116,6 +120,7 @@ MUTANTS: Final[list[tuple[str, str, Patch]]] = [
         "missed-sent",
         wrapped(PersistentDevice, "_hello", hello_with(changes_after=None)),
     ),
+    ("a refused upgrade is final", "busy", wrapped(Reconnection, "_delay", final_without_socket)),
     ("the drain time is ignored", "draining", value(Reconnection, "_delay", lambda *_: 0)),
     ("a final close is retried", "close-4510", value(reconnection, "_FINAL", frozenset())),
     ("a refused token is sent again", "token-expired", value(reconnection, "_NEW_TOKEN", frozenset())),
@@ -127,6 +132,6 @@ MUTANTS: Final[list[tuple[str, str, Patch]]] = [
 async def test_a_wrong_client_fails(case: str, patch: Patch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     patch(monkeypatch)
     [about] = load_cases(names=[case])
-    outcome, problem = await played(about, tmp_path, patience_s=2)
+    outcome, problem = await played(about, tmp_path, patience_s=1)
     assert outcome == "failed"
     assert problem.startswith("step ")
