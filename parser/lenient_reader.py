@@ -1,7 +1,7 @@
 """Reading what can be read of a broken block, for its degradation: every value keeps the characters the model wrote.
 
-Nothing is guessed. A value that is not a number or a literal of JSON is text. A bracket that does not fit closes what
-it can close. The work is linear in the source.
+Nothing is guessed. A value that is not a number or a literal of JSON is text. A bracket of the wrong kind closes
+the innermost container. The work is linear in the source.
 """
 
 from __future__ import annotations
@@ -88,11 +88,9 @@ class _Reader:
         self._open.append(container)
 
     def _closes(self, bracket: str) -> None:
-        is_object = bracket == "}"
-        for place in range(len(self._open) - 1, -1, -1):
-            if (self._open[place].members is not None) is is_object:
-                del self._open[place:]
-                return
+        """Close the innermost container, whatever its kind is; the outermost one only by its own bracket."""
+        if len(self._open) > 1 or (self._open and (self._open[0].members is not None) is (bracket == "}")):
+            self._open.pop()
 
     def _take_scalar(self) -> None:
         if self._begin >= 0 and self._open:

@@ -47,12 +47,17 @@ def heading(text: str) -> str:
 
 def members_before(members: Mapping[str, Any]) -> str:
     """The text of the members that stand before the content of a text block; a title becomes a heading."""
-    return "\n\n".join([*headings(members), *prose(_without_headings(members), of_text=True)])
+    return "\n\n".join([*headings(members), *prose(without_headings(members), of_text=True)])
 
 
 def headings(members: Mapping[str, Any]) -> list[str]:
     """The titles among the members, as Markdown headings."""
     return [heading(value) for key, value in members.items() if key in HEADING_KEYS and _is_text(value)]
+
+
+def without_headings(members: Mapping[str, Any]) -> dict[str, Any]:
+    """The members that `headings` does not show."""
+    return {key: value for key, value in members.items() if key not in HEADING_KEYS or not _is_text(value)}
 
 
 def prose(members: Mapping[str, Any], *, of_text: bool, depth: int = 0) -> list[str]:
@@ -67,10 +72,6 @@ def lines(items: Sequence[Any]) -> str:
     """The items of a list as lines of a Markdown list; one item alone as it is."""
     made = list(_lines(items, 0))
     return made[0].removeprefix("- ") if len(made) == 1 else "\n".join(made)
-
-
-def _without_headings(members: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in members.items() if key not in HEADING_KEYS or not _is_text(value)}
 
 
 def _is_text(value: Any) -> bool:

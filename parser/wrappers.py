@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from parser.blocks import BlockType
-from parser.prose import as_written, headings, lines, prose
+from parser.prose import as_written, headings, lines, prose, without_headings
 from parser.strings import unescaped
 from parser.vocabulary import (
     ANSWER_KEYS,
@@ -51,10 +51,7 @@ def lone_text(source: str) -> dict[str, str] | None:
 
 def answer_texts(value: Mapping[str, Any]) -> list[str]:
     """The texts for a person among the members of a wrapper whose block was found."""
-    return [
-        *headings(value),
-        *prose({key: item for key, item in value.items() if key not in HEADING_KEYS}, of_text=False),
-    ]
+    return [*headings(value), *prose(without_headings(value), of_text=False)]
 
 
 def untyped(value: Mapping[str, Any]) -> BlockType | None:
@@ -71,15 +68,14 @@ def _content(value: Mapping[str, Any], source: str) -> list[str] | None:
     for key in (*CONTENT_KEYS, *LIST_KEYS):
         content = _main(members, key, source)
         if content is not None:
-            others = {name: item for name, item in members.items() if name != key and name not in HEADING_KEYS}
+            others = {name: item for name, item in without_headings(members).items() if name != key}
             return ["\n\n".join(filter(None, (*headings(members), content))), *prose(others, of_text=True)]
     if value.keys() <= METADATA_KEYS | {"content", "text"}:
         contents = {key: value[key] for key in ("content", "text") if value.get(key) not in _NOTHING}
         return _wrapped(contents, 0) if contents else []
     # No content: a block may still say something in its other members. A JSON schema has some of them too.
     if value.keys() <= TEXT_KEYS | MACHINE_KEYS and value.get("type") != "string":
-        others = {name: item for name, item in members.items() if name not in HEADING_KEYS}
-        texts = [*headings(members), *prose(others, of_text=True)]
+        texts = [*headings(members), *prose(without_headings(members), of_text=True)]
         return ["\n\n".join(texts)] if texts else None
     return None
 

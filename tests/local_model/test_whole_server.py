@@ -82,7 +82,7 @@ async def test_a_home_answer_held_to_the_schema_streams_as_text(local_model: Loc
         with structlog.testing.capture_logs() as logs:
             answer = await device.home(QUESTION, history=HISTORY)
             end = await answer.finish()
-        assert end.status == "completed"
+        assert end.status == "completed", end
         assert isinstance(answer.frames[0], WsStreamStart)
         assert answer.frames[0].agent in AGENTS
         assert routed_by(logs) == ["model"]
@@ -147,7 +147,8 @@ async def test_a_cancel_closes_the_model_connection_and_the_model_keeps_serving(
 
 
 async def test_a_device_that_vanishes_leaves_the_model_idle(local_model: LocalModel, open_house: OpenHouse) -> None:
-    async with open_house(local_model, **ENDLESSLY) as (tessera, relay):
+    # Without a socket of its device, a request goes on for this time.
+    async with open_house(local_model, **ENDLESSLY, resume_grace_s=1) as (tessera, relay):
         async with tessera.device() as device:
             await read_text(await device.home(ENDLESS), 1)
             await device.vanish()

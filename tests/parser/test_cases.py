@@ -203,6 +203,7 @@ CASES: dict[str, tuple[str, list[Any]]] = {
     "title before": ('[{"type":"text","title":"Plan","content":"Go."}]', ["## Plan\n\nGo."]),
     "title after": ('[{"type":"text","content":"Go.","title":"Plan"}]', ["Go.", "Plan"]),
     "title before, type last": ('[{"title":"Plan","content":"Go.","type":"text"}]', ["## Plan\n\nGo."]),
+    "title as an object": ('[{"title":{"text":"Plan"},"content":"Go.","type":"text"}]', ["Go.", "Plan"]),
     "title of a list": ('[{"type":"list","title":"Plan","items":["a","b"]}]', ["## Plan\n\n- a\n- b"]),
     "title alone": ('[{"type":"text","title":"Plan"},{"type":"text","content":"Go."}]', ["## Plan", "Go."]),
     "title and a raw line break": ('[{"type":"text","title":"A\nplan","content":"Go"}]', ["## A plan\n\nGo"]),
@@ -258,6 +259,14 @@ CASES: dict[str, tuple[str, list[Any]]] = {
     "quotations in typographic quotes": (
         '[{“type”:“text”,“content”:“the “big”, red one is "5" {x}”},{“type”:“text”,“content”:“b”}]',
         ['the “big”, red one is "5" {x}', "b"],
+    ),
+    "straight quotes in a typographic header": (
+        '{“type”:“table”,“headers”:[“say "a", "b" x”],“rows”:[[“x”]]}',
+        [{**TABLE, "headers": ['say "a", "b" x']}],
+    ),
+    "straight quotes in typographic ones": (
+        '{“type”:“text”,“content”:“say "a", "id": 1 now”}',
+        ['say "a", "id": 1 now'],
     ),
     "typographic quotes, then others": (
         '[{“type”:“text”,“content”:“a”},{"type":"text","content":"say “b”"}] and “c”',

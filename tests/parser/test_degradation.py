@@ -33,7 +33,15 @@ CASES: list[tuple[str | None, str, Any]] = [
     ("entity_ref", '{"type":"entity_ref","entity":"task"}', "A list of items could not be shown."),
     (None, "", "A part of the answer could not be shown."),
     ("table", '{"type":"table","rows":[[1e999]]}', "- 1e999"),
+    (
+        "chart",
+        '{"type":"chart","chartType":"hologram","data":[{"s":"a","n":12345678901234567890.10}]}',
+        (["s", "n"], [["a", "12345678901234567890.10"]]),
+    ),
     # broken syntax
+    ("table", '{"type":"table","rows":[[x:,1%]]}', "- x:, 1%"),
+    ("table", '{"type":"table","rows":[["x",1%},["y",2%]]],"headers":["a","b"]}', "- a: x, b: 1%\n- a: y, b: 2%"),
+    ("table", '{"type":"table","rows":[{"a":1%],{"a":2%}]}', "- a: 1%\n- a: 2%"),
     (
         "table",
         '{"type":"table","headers":["Name","Share"],"rows":[["Ann",10%],["Bob",2.50],["Cy" 1,234]]}',
