@@ -260,6 +260,10 @@ CASES: dict[str, tuple[str, list[Any]]] = {
         '[{“type”:“text”,“content”:“the “big”, red one is "5" {x}”},{“type”:“text”,“content”:“b”}]',
         ['the “big”, red one is "5" {x}', "b"],
     ),
+    "a block quoted in typographic quotes": (
+        '[{“type”:“text”,“content”:“write "},{"type":"text","content":"b" there”}]',
+        ['write "},{"type":"text","content":"b" there'],
+    ),
     "straight quotes in a typographic header": (
         '{“type”:“table”,“headers”:[“say "a", "b" x”],“rows”:[[“x”]]}',
         [{**TABLE, "headers": ['say "a", "b" x']}],
