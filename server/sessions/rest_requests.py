@@ -147,6 +147,7 @@ class RestRequests:
             mutations=result.mutations,
             memory_used=result.memory_used,
             usage=result.usage,
+            locale=result.locale,
             error=result.error,
         )
 

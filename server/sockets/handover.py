@@ -27,7 +27,17 @@ from server.sockets.direct_stream import DirectStream
 from server.sockets.forwarded_sockets import ForwardedSockets
 from server.sockets.frame_stream import ByteStream, FrameStream
 from server.sockets.handed_socket import HandedSocket, PacedSocket, PacedStream
-from server.sockets.openings import Refused, RequestOrder, VerifiedDevice, accept, open_with, read_opening, refuse
+from server.sockets.openings import (
+    Refused,
+    RequestOrder,
+    VerifiedDevice,
+    accept,
+    confirm,
+    confirmed,
+    open_with,
+    read_opening,
+    refuse,
+)
 from server.sockets.remote_requests import cancel_request, read_frames, read_result, serve_order
 from streaming.wire import ServerFrame, WsRequestResult, WsResume
 
@@ -124,6 +134,7 @@ class Handover:
         try:
             if not await open_with(stream, device):
                 return NotServed(reached=False)
+            await confirm(stream)
             return await self._forwarded.forward(device_socket, FrameStream(stream))
         except Refused as refused:
             return NotServed(reached=True, go_on=refused.go_on)
@@ -201,6 +212,8 @@ async def _serve_device(
         await refuse(stream, place)
         return
     await accept(stream)
+    if not await confirmed(stream):
+        return
     frames = FrameStream(stream)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(frames.run)

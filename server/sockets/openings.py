@@ -1,6 +1,7 @@
 """How a stream between two processes begins: what the opening process wants, and whether the other one does it.
 
-The opening process sends one message and nothing more until it has the reply.
+The opening process sends one message and nothing more until it has the reply. A device is served only after the opening
+process has confirmed that it still waits: a process that was frozen finds streams of devices that went on elsewhere.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ _REPLY: Final = struct.Struct("!B16sQ")
 _DONE: Final = 1
 _REFUSED: Final = 2
 _GO_ON: Final = 3
+_CONFIRMED: Final = b"\x01"
 _NOWHERE: Final = WsResume(session_id=UUID(int=0), seq=0)
 
 
@@ -106,6 +108,18 @@ async def read_opening(stream: ByteStream) -> VerifiedDevice | RequestOrder | No
 async def accept(stream: ByteStream) -> None:
     """Reply that the order is carried out. Raises the errors of the stream."""
     await stream.send_all(_REPLY.pack(_DONE, _NOWHERE.session_id.bytes, 0))
+
+
+async def confirm(stream: ByteStream) -> None:
+    """Say that the device still waits. Raises the errors of the stream."""
+    await stream.send_all(_CONFIRMED)
+
+
+async def confirmed(stream: ByteStream) -> bool:
+    """Whether the other process confirms in time. Raises the errors of the stream."""
+    with trio.move_on_after(_WITHIN_S):
+        return await stream.receive_some(len(_CONFIRMED)) == _CONFIRMED
+    return False
 
 
 async def refuse(stream: ByteStream, go_on: WsResume | None = None) -> None:

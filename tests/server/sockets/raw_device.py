@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
 import trio
 
-from client.terminal.connection import Connection, ConnectionLostError, open_connection
+from client.terminal.connection import ConnectError, Connection, ConnectionLostError, open_connection
 from streaming.wire import PROTOCOL_VERSION
 
-_WITHIN_S = 60
+_WITHIN_S = 25
 
 
 @dataclass
@@ -32,7 +32,8 @@ class RawDevice:
     @asynccontextmanager
     async def connected(self, ws_url: str, *, resume: bool = True) -> AsyncIterator[RawSocket]:
         """A socket that has received `device_ready`."""
-        async with open_connection(ws_url) as connection:
+        async with AsyncExitStack() as stack:
+            connection = await _open(stack, ws_url)
             socket = RawSocket(self, connection)
             cursor = dict(zip(("session_id", "seq"), self.cursor, strict=True)) if self.cursor else {}
             await socket.say(
@@ -48,6 +49,18 @@ class RawDevice:
             if socket.ready["resume"] != "resumed":
                 self.cursor = socket.ready["session_id"], socket.ready["seq"]
             yield socket
+
+
+async def _open(stack: AsyncExitStack, ws_url: str) -> Connection:
+    """A connection. One that a process took before it was killed is lost, so this tries again."""
+    gives_up_at = trio.current_time() + _WITHIN_S
+    while True:
+        try:
+            return await stack.enter_async_context(open_connection(ws_url))
+        except ConnectError:
+            if trio.current_time() > gives_up_at:
+                raise
+            await trio.sleep(0.05)
 
 
 class RawSocket:

@@ -327,6 +327,73 @@ async def test_something_that_is_no_identity_is_refused_and_ends_nothing(identit
         assert not path.exists()
 
 
+@pytest.mark.parametrize("says", [b"", b"\x00"])
+async def test_a_device_that_waits_no_more_is_not_served(says: bytes) -> None:
+    """Such as one that was offered to a frozen process, and went on elsewhere."""
+    ended = trio.Event()
+
+    async def serve(socket: DeviceSocket, device: VerifiedDevice) -> None:
+        raise AssertionError("it went on elsewhere")
+
+    with temporary_directory() as folder:
+        owner_id = uuid4()
+        async with trio.open_nursery() as nursery:
+            await nursery.start(Handover(owner_id, folder).serve, Owning(serve))
+            async with await trio.open_unix_socket(str(folder / f"{owner_id.hex[:16]}.sock")) as stream:
+                opening = DEVICE.model_dump_json().encode()
+                await stream.send_all(len(opening).to_bytes(4, "big") + opening)
+                assert len(await stream.receive_some()) == 25
+                if says:
+                    await stream.send_all(says)
+                else:
+                    await stream.send_eof()
+                assert await stream.receive_some() == b""
+                ended.set()
+            nursery.cancel_scope.cancel()
+    assert ended.is_set()
+
+
+@pytest.mark.parametrize("place", [None, WsResume(session_id=uuid4(), seq=41)])
+async def test_an_idle_session_is_not_served_and_its_place_is_told(place: WsResume | None) -> None:
+    async def serve(socket: DeviceSocket, device: VerifiedDevice) -> None:
+        raise AssertionError("the session has moved")
+
+    with temporary_directory() as folder:
+        owner_id = uuid4()
+        async with trio.open_nursery() as nursery:
+            await nursery.start(Handover(owner_id, folder).serve, Owning(serve, place))
+            device = MemorySocket()
+            await device.say(still="unread")
+            outcome = await Handover(uuid4(), folder).hand_over(owner_id, device, DEVICE)
+            assert outcome == NotServed(reached=True, go_on=place)
+            assert await device.receive() == '{"still": "unread"}'
+            nursery.cancel_scope.cancel()
+
+
+async def test_a_process_that_stops_tells_the_other_one_and_closes_what_is_left() -> None:
+    waited: list[int] = []
+
+    async def serve(socket: DeviceSocket, device: VerifiedDevice) -> None:
+        assert isinstance(socket, HandedSocket)
+        waited.append(await socket.draining())
+        await trio.sleep_forever()
+
+    with temporary_directory() as folder:
+        owner_id, accepting, device = uuid4(), Handover(uuid4(), folder), MemorySocket()
+        async with trio.open_nursery() as nursery:
+            await nursery.start(Handover(owner_id, folder).serve, Owning(serve))
+            nursery.start_soon(accepting.hand_over, owner_id, device, DEVICE)
+            await wait_all_tasks_blocked(0.01)
+            accepting.drain(500)
+            await wait_all_tasks_blocked(0.01)
+            assert 0 <= waited[0] < 500
+            accepting.close_all()
+            await wait_all_tasks_blocked(0.01)
+            assert device.closed_with is not None
+            assert device.closed_with[0] == CloseCode.DRAINING
+            nursery.cancel_scope.cancel()
+
+
 async def test_a_fault_in_the_service_ends_only_its_socket() -> None:
     async def serve(socket: DeviceSocket, device: VerifiedDevice) -> None:
         if await socket.receive() == '{"fault": 1}':

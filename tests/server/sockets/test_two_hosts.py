@@ -9,13 +9,14 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import psycopg
 import trio
 
 from client.terminal.account import SignIn
-from tests.model_server import ReceivedRequest, Step, Wait, text_stream
+from tests.model_server import ReceivedRequest, Step, Wait, text_stream, tool_calls
 from tests.server.relay.test_two_servers import two_servers, until
 from tests.server.sockets.raw_device import RawDevice
-from tests.server.tessera import Tessera, text_block
+from tests.server.tessera import Tessera, text_block, tool_messages
 
 
 @dataclass
@@ -176,6 +177,28 @@ async def test_rest_reads_and_cancels_a_request_of_the_other_host(database: str)
             assert (await servers.rest(servers.other, "DELETE", request["request_id"])).status_code == 404
             read = (await servers.rest(servers.other, "GET", request["request_id"])).json()
             assert read["status"] == "cancelled"
+
+
+async def test_a_device_without_a_socket_is_no_ones_latest_device(database: str) -> None:
+    async with slow(database) as servers:
+        device, asked = servers.device(), {"message": "What is there to do?"}
+        servers.other.script(
+            lambda asked: text_block("Offline.") if tool_messages(asked) else tool_calls(("list_tasks", {}))
+        )
+        async with device.connected(servers.one.ws_url):
+            pass
+        await until(lambda: attached(database) == [False])
+        async with httpx.AsyncClient(base_url=servers.other.rest_url, trust_env=False, timeout=30) as client:
+            headers = {"Authorization": f"Bearer {servers.account.access_token}"}
+            assert (await client.post("/api/v1/chat", json=asked, headers=headers)).status_code == 200
+        assert "device_offline" in tool_messages(servers.other.answers()[-1])[0]
+
+
+def attached(database: str) -> list[bool]:
+    """For each device with a session: whether other servers see a socket of it."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        rows = connection.execute("SELECT connected_at > '-infinity' FROM relay_devices").fetchall()
+    return [row[0] for row in rows]
 
 
 async def test_a_stopping_server_keeps_the_session_of_a_running_request_and_no_other(database: str) -> None:
