@@ -5,16 +5,29 @@
 
 from __future__ import annotations
 
+from memory.conversations import Conversation, Earlier, Page, Position, StoredExchange
 from memory.keys import MissingKeyShare, WrongMasterKey
 from memory.limits import MemoryLimits
 from memory.middleware import MemoryMiddleware
 from memory.recall import Recalled
 from memory.rights import MAX_LISTED, Forgotten, Receipt
-from memory.tiers import EntityChange, InvalidCoreValue, InvalidEntity, PreferenceChanged, TooManyPreferences
+from memory.tiers import (
+    MAX_TITLE_CHARS,
+    EntityChange,
+    InvalidCoreValue,
+    InvalidEntity,
+    PreferenceChanged,
+    TooManyPreferences,
+    clean_title,
+    conversation_key,
+)
 from memory.vault import NoSuchUser, Tier, Vault
 
 __all__ = [
     "MAX_LISTED",
+    "MAX_TITLE_CHARS",
+    "Conversation",
+    "Earlier",
     "EntityChange",
     "Forgotten",
     "InvalidCoreValue",
@@ -23,11 +36,16 @@ __all__ = [
     "MemoryMiddleware",
     "MissingKeyShare",
     "NoSuchUser",
+    "Page",
+    "Position",
     "PreferenceChanged",
     "Recalled",
     "Receipt",
+    "StoredExchange",
     "Tier",
     "TooManyPreferences",
     "Vault",
     "WrongMasterKey",
+    "clean_title",
+    "conversation_key",
 ]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+from memory.conversations import Conversations, Earlier
 from memory.delivery import Change, ChangeLog, DeviceRecords, KeptAnswers, LoggedChange
 from memory.embedding import Embedder
 from memory.enrichment import Describe, Enrichment
@@ -16,7 +17,15 @@ from memory.limits import MemoryLimits
 from memory.recall import Recall, Recalled
 from memory.rights import Erasure, Export, Forget, Forgotten, Receipt
 from memory.text import well_formed
-from memory.tiers import AssociativeMemory, CoreMemory, EntityChange, EntityMemory, EpisodicMemory, Exchange
+from memory.tiers import (
+    AssociativeMemory,
+    CoreMemory,
+    EntityChange,
+    EntityMemory,
+    EpisodicMemory,
+    Exchange,
+    conversation_key,
+)
 from memory.vault import Vault
 
 
@@ -46,6 +55,7 @@ class MemoryMiddleware:
         limits = limits or MemoryLimits()
         self.associative = AssociativeMemory(vault, embedder)
         self.enrichment = enrichment or Enrichment(vault, self.associative, limits, describe)
+        self.conversations = Conversations(vault)
         self._recall = Recall(vault, self.associative, limits)
         self._core = CoreMemory(vault)
         self._episodic = EpisodicMemory(vault)
@@ -57,6 +67,11 @@ class MemoryMiddleware:
     async def enrich_context(self, user_id: UUID, message: str) -> Recalled:
         """What is relevant to `message` in all four tiers. `Recalled.prompt` has it as the data for a prompt."""
         return await self._recall.recall(user_id, well_formed(message))
+
+    async def earlier(self, user_id: UUID, conversation_id: str, tokens: int) -> Earlier:
+        """The part of a conversation that fits `tokens` and is shown to a model with the next message."""
+        key = conversation_key(conversation_id)
+        return Earlier() if key is None else await self.conversations.earlier(user_id, key, tokens)
 
     async def store_episode(
         self,
@@ -71,13 +86,14 @@ class MemoryMiddleware:
         at: datetime | None = None,
         complete: bool = True,
         time_zone: str | None = None,
+        facts: Sequence[Mapping[str, Any]] = (),
     ) -> bool:
         """Commit an exchange. It is enriched in the background.
 
         `recalled`: the texts recalled for the answer (`Recalled.texts`), so that they are not learned again. `at`: when
         the person said it; None: now. `complete`: the model finished the response. `time_zone`: where the
-        person said it, an IANA name; None: that of their preferences. Returns False, and stores nothing, if this
-        request is stored already, or if memory was erased after `at`.
+        person said it, an IANA name; None: that of their preferences. `facts`: see `Exchange`. Returns False, and stores
+        nothing, if this request is stored already, or if memory was erased, or the conversation forgotten, after `at`.
         """
         stored = await self._episodic.store(
             user_id,
@@ -88,8 +104,9 @@ class MemoryMiddleware:
                 [well_formed(text) for text in recalled],
                 complete,
                 time_zone,
+                [json.loads(well_formed(json.dumps(fact, ensure_ascii=False, default=str))) for fact in facts],
             ),
-            conversation_id=None if conversation_id is None else well_formed(conversation_id),
+            conversation_id=conversation_key(conversation_id),
             request_id=request_id or uuid4(),
             at=at,
         )
@@ -135,6 +152,14 @@ class MemoryMiddleware:
     async def preview_forgetting(self, user_id: UUID, *items: UUID) -> Forgotten:
         """What `forget` would remove."""
         return await self._forget.preview(user_id, items)
+
+    async def forget_conversation(self, user_id: UUID, conversation_id: str) -> Forgotten:
+        """Forget every exchange of a conversation, and its title. False if the conversation has no exchange."""
+        key = conversation_key(conversation_id)
+        forgotten = Forgotten() if key is None else await self._forget.forget_conversation(user_id, key)
+        if forgotten:
+            self.enrichment.wake()
+        return forgotten
 
     async def erase(self, user_id: UUID) -> Receipt:
         """Remove all of the user's memory and destroy their key."""

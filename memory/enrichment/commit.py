@@ -17,6 +17,7 @@ from memory.keys import UserKey
 from memory.text import Said, is_specific
 from memory.tiers import (
     AssociativeMemory,
+    ConversationTitles,
     CoreMemory,
     InvalidCoreValue,
     PreferenceChanged,
@@ -45,6 +46,7 @@ class EnrichmentCommit:
         self._episodes = episodes
         self._mined_episodes = mined_episodes
         self._core = CoreMemory(vault)
+        self._titles = ConversationTitles(vault)
         self._proactive = ProactiveMemory(vault)
 
     async def commit(
@@ -144,3 +146,6 @@ class EnrichmentCommit:
             ),
         }
         await connection.execute(self._vault.statements["episode_enriched"], values)
+        if episode.conversation_id:
+            title = one.description.title or episode.exchange.message
+            await self._titles.add_in(connection, user_id, user_key, episode.conversation_id, episode.id, title)

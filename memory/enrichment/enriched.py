@@ -15,10 +15,14 @@ from person import zone_named
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """A description of an exchange: a summary of one line, and the preferences stated in it, by name."""
+    """A description of an exchange: a summary of one line, and the preferences stated in it, by name.
+
+    `title` is for a conversation that begins with the exchange; "": the message gives it.
+    """
 
     summary: str
     preferences: Mapping[str, str] = field(default_factory=dict)
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)

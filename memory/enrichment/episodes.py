@@ -28,6 +28,7 @@ class Episode:
     exchange: Exchange
     at: datetime
     previous: str | None = None
+    conversation_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +80,12 @@ class EpisodeQueue:
         await self._queue.postpone(claim, [id_])
 
     def _read(self, user_key: UserKey, row: tuple[Any, ...], before: Mapping[UUID, str]) -> Episode | None:
-        id_, attempts, token, at = row
+        id_, attempts, token, at, conversation_id = row
         try:
             exchange = self._episodic.read_exchange(user_key.fernet, id_, token)
         except Unreadable:
             return None
-        return Episode(id_, attempts, exchange, at, before.get(id_))
+        return Episode(id_, attempts, exchange, at, before.get(id_), conversation_id)
 
 
 def _zone(core: Sequence[tuple[UUID, str, Any]]) -> tzinfo:

@@ -198,7 +198,7 @@ class Enrichment:
 def _well_formed(description: Description) -> Description:
     """A model's text enters memory here."""
     preferences = {well_formed(key): well_formed(value) for key, value in description.preferences.items()}
-    return Description(well_formed(description.summary), preferences)
+    return Description(well_formed(description.summary), preferences, well_formed(description.title))
 
 
 def _ignore(outcome: Outcome, count: int) -> None:

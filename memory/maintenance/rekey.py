@@ -26,6 +26,7 @@ from memory.tiers import (
     pattern_purpose,
     pattern_values,
     summary_purpose,
+    title_purpose,
     value_purpose,
 )
 from memory.vault import Tier, Vault
@@ -63,7 +64,16 @@ class UserKeyRotation:
             connection, new = replacement.connection, replacement.new
             old = await self._vault.unwrap(user_id, (replacement.old,))
             done = Rekeyed(old.fingerprint, new.fingerprint)
-            for tier in (self._core, self._episodes, self._memories, self._patterns, self._answers, self._changes):
+            tiers = (
+                self._core,
+                self._episodes,
+                self._titles,
+                self._memories,
+                self._patterns,
+                self._answers,
+                self._changes,
+            )
+            for tier in tiers:
                 await tier(connection, user_id, old, new, done)
             tombstones = await Tombstones.read(connection, self._vault, user_id, old)
             await tombstones.reencrypt_key(new)
@@ -94,6 +104,18 @@ class UserKeyRotation:
                         "exchange_encrypted": reencrypted[1],
                     }
                     await connection.execute(self._vault.statements["episode_rekey"], values)
+
+    async def _titles(self, connection: Connection, user_id: UUID, old: UserKey, new: UserKey, done: Rekeyed) -> None:
+        async with aclosing(self._rows(connection, user_id, "conversation_titles_page", "")) as rows:
+            async for conversation_id, token, _ in rows:
+                reencrypted = self._reencrypted(old, new, done, "episodic", (title_purpose(conversation_id), token))
+                if reencrypted is not None:
+                    values = {
+                        "user_id": user_id,
+                        "conversation_id": conversation_id,
+                        "title_encrypted": reencrypted[0],
+                    }
+                    await connection.execute(self._vault.statements["conversation_title_rekey"], values)
 
     async def _memories(self, connection: Connection, user_id: UUID, old: UserKey, new: UserKey, done: Rekeyed) -> None:
         statements = self._vault.statements
@@ -161,9 +183,8 @@ class UserKeyRotation:
             after = rows[-1][0]
 
     async def _rows(
-        self, connection: Connection, user_id: UUID, page: StatementName
+        self, connection: Connection, user_id: UUID, page: StatementName, after: UUID | str = _NO_ID
     ) -> AsyncGenerator[tuple[Any, ...], None]:
-        after = _NO_ID
         while True:
             values = {"user_id": user_id, "after": after, "limit": _PAGE}
             # Binary, because a vector in text format is parsed number by number.

@@ -16,6 +16,7 @@ _ERASED: Final[tuple[tuple[str, StatementName], ...]] = (
     ("terms", "terms_erase"),
     ("associative", "associative_erase"),
     ("episodic", "episodes_erase"),
+    ("titles", "conversations_erase"),
     ("proactive", "proactive_erase"),
     ("core", "core_erase"),
     ("answers", "requests_erase"),
@@ -30,8 +31,8 @@ class Receipt:
     user_id: UUID
     erased_at: datetime
     removed: dict[str, int]
-    """Numbers of removed rows by tier; `terms` are rows of the blind index, `answers` kept results of requests, and
-    `changes` logged changes of entities."""
+    """Numbers of removed rows by tier; `terms` are rows of the blind index, `titles` those of conversations, `answers`
+    kept results of requests, and `changes` logged changes of entities."""
     key_before: str | None
     """None if the user had no key, or if it could not be unwrapped."""
     key_after: str

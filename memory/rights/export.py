@@ -10,6 +10,7 @@ from memory.crypto import Unreadable
 from memory.keys import UserKey
 from memory.tiers import (
     AssociativeMemory,
+    ConversationTitles,
     EpisodicMemory,
     history_purpose,
     pattern_purpose,
@@ -31,9 +32,10 @@ class Export:
         self._vault = vault
         self._associative = associative
         self._episodic = EpisodicMemory(vault)
+        self._titles = ConversationTitles(vault)
 
     async def pages(self, user_id: UUID) -> AsyncGenerator[list[dict[str, Any]], None]:
-        """Records as JSON data, each with its `tier`: core, episodic, associative, proactive, in this order.
+        """Records as JSON data, each with its `tier`: core, episodic, conversation (titles), associative, proactive.
 
         A record that can't be decrypted has `unreadable` true. Changes made during the export may be missed. The user's
         key may be replaced during the export. Consume it in `contextlib.aclosing`. Raises like `Vault.key`.
@@ -42,11 +44,12 @@ class Export:
         yield [self._core(key, row) for row in rows]
         tiers: tuple[tuple[StatementName, Callable[[UserKey, tuple[Any, ...]], dict[str, Any] | None]], ...] = (
             ("episodes_page", self._episode),
+            ("conversation_titles_page", self._title),
             ("associative_page", self._memory),
             ("proactive_page", self._pattern),
         )
         for statement, read in tiers:
-            after = _NO_ID
+            after: UUID | str = "" if statement == "conversation_titles_page" else _NO_ID
             while True:
                 values = {"user_id": user_id, "after": after, "limit": _PAGE}
                 key, rows = await self._read(user_id, statement, values)
@@ -88,15 +91,25 @@ class Export:
         except Unreadable:
             return record | {"unreadable": True}
         return record | {
+            "conversation_id": session_id,
             "session_id": session_id,
             "summary": text,
             "message": said.message,
             "response": said.response,
             "agent": said.agent,
             "complete": said.complete,
+            "facts": list(said.facts),
             "created_at": created_at.isoformat(),
             "enriched": enriched_at is not None,
         }
+
+    def _title(self, key: UserKey, row: tuple[Any, ...]) -> dict[str, Any] | None:
+        conversation_id, token, source_id = row
+        title = self._titles.read(key.fernet, conversation_id, token)
+        record = {"tier": "conversation", "id": conversation_id}
+        if title is None:
+            return record | {"unreadable": True}
+        return record | {"title": title, "source_id": str(source_id) if source_id is not None else None}
 
     def _memory(self, key: UserKey, row: tuple[Any, ...]) -> dict[str, Any] | None:
         (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -22,6 +22,7 @@ from memory.rights.repetitions import Judged, judge, without_values
 from memory.text import Said
 from memory.tiers import (
     AssociativeMemory,
+    ConversationTitles,
     CoreForgetting,
     CoreMemory,
     EpisodicMemory,
@@ -88,7 +89,7 @@ class _Decision:
 
 
 class Forget:
-    """Removes items of memory for good."""
+    """Removes items and whole conversations for good."""
 
     def __init__(self, vault: Vault, associative: AssociativeMemory) -> None:
         self._vault = vault
@@ -96,6 +97,7 @@ class Forget:
         self._core = CoreMemory(vault)
         self._episodic = EpisodicMemory(vault)
         self._proactive = ProactiveMemory(vault)
+        self._titles = ConversationTitles(vault)
 
     async def preview(self, user_id: UUID, items: Collection[UUID]) -> Forgotten:
         """What `forget` would remove now. Raises like `Vault.key`, and the database's errors."""
@@ -126,6 +128,27 @@ class Forget:
                 await self._act(connection, user_id, user_key, decision)
         return result
 
+    async def forget_conversation(self, user_id: UUID, conversation_id: str) -> Forgotten:
+        """Remove every exchange of a conversation as `forget` does, and its title.
+
+        Removes nothing if the conversation has no exchange. A request of the conversation that is still running is not
+        stored when it ends. Raises like `forget`.
+        """
+        values = {"user_id": user_id, "conversation_id": conversation_id}
+        while True:
+            _, rows = await self._rows(user_id, "conversation_episodes", conversation_id=conversation_id)
+            if not rows:
+                return Forgotten()
+            group = await self._group(user_id, [row[0] for row in rows])
+            async with self._vault.writing(user_id) as (connection, user_key):
+                cursor = await connection.execute(self._vault.statements["conversation_episodes"], values)
+                if not {row[0] for row in await cursor.fetchall()} <= group.items:
+                    continue  # an exchange was stored since: decide again
+                decision = await self._decide(connection, user_id, user_key, group)
+                await self._act(connection, user_id, user_key, decision)
+                await self._titles.forget_conversation_in(connection, user_id, conversation_id)
+            return decision.result()
+
     async def _group(self, user_id: UUID, items: Collection[UUID]) -> _Group:
         group = _Group(frozenset(items))
         _, of_items = await self._rows(user_id, "episodes_present", ids=list(items))
@@ -138,7 +161,7 @@ class Forget:
             if left is None:
                 group.episodes.add(id_)
             elif left is not exchange:
-                group.redacted[id_] = left
+                group.redacted[id_] = replace(left, facts=())  # the facts may name the value
             else:
                 group.mentioned.append(id_)
         for _, exchange in await self._exchanges(user_id, group.episodes):
@@ -249,6 +272,7 @@ class Forget:
         await connection.execute(sql["associative_unembed_after"], touched)
         await connection.execute(sql["requests_forget"], touched | {"request_ids": list(decision.requests)})
         await connection.execute(sql["episode_forget"], episodes)
+        await self._titles.forget_in(connection, user_id, [*decision.episodes, *group.redacted])
         for id_, exchange in (group.redacted | group.scrubbed).items():
             values = {"user_id": user_id, "id": id_} | self._episodic.sealed(user_key, id_, exchange)
             statement: StatementName = "episode_rekey" if id_ in group.redacted else "episode_scrub"

@@ -35,13 +35,23 @@ from memory.tiers.episodic import (
     summary_purpose,
 )
 from memory.tiers.proactive import PatternForgetting, ProactiveMemory, pattern_purpose, pattern_values
+from memory.tiers.titles import (
+    MAX_TITLE_CHARS,
+    ConversationTitles,
+    clean_title,
+    conversation_key,
+    make_title,
+    title_purpose,
+)
 from memory.tiers.tombstones import Tombstones, erase_tombstones
 from memory.tiers.turns import previous_turns, useful_previous_turn
 
 __all__ = [
+    "MAX_TITLE_CHARS",
     "WELL_KNOWN",
     "AssociativeMemory",
     "Content",
+    "ConversationTitles",
     "CoreForgetting",
     "CoreMemory",
     "Document",
@@ -57,11 +67,14 @@ __all__ = [
     "ProactiveMemory",
     "Tombstones",
     "TooManyPreferences",
+    "clean_title",
     "content_purpose",
+    "conversation_key",
     "document_key",
     "erase_tombstones",
     "exchange_purpose",
     "history_purpose",
+    "make_title",
     "normalised",
     "pattern_purpose",
     "pattern_values",
@@ -69,6 +82,7 @@ __all__ = [
     "seal_summary",
     "summarise",
     "summary_purpose",
+    "title_purpose",
     "unwrapped",
     "useful_previous_turn",
     "value_purpose",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,7 +24,8 @@ _MAX_SUMMARY_PART: Final = 200
 class Exchange:
     """A message, the response to it, the agent that answered, and the texts that were recalled for the answer.
 
-    `complete`: the model finished the response. `time_zone`: where the person said it, an IANA name.
+    `complete`: the model finished the response. `time_zone`: where the person said it, an IANA name. `facts`: what the
+    answer showed and changed beside its text, as JSON data, so that a later request of the conversation can refer to it.
     """
 
     message: str
@@ -33,6 +34,7 @@ class Exchange:
     recalled: Sequence[str] = ()
     complete: bool = True
     time_zone: str | None = None
+    facts: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ class EpisodicMemory:
                 "user_id": user_id,
                 "id": episode_id,
                 "request_id": request_id,
-                "session_id": conversation_id.replace("\x00", "") if conversation_id is not None else None,
+                "session_id": conversation_id,
                 "at": storable(at) if at is not None else datetime.now(UTC),
             } | self.sealed(user_key, episode_id, exchange)
             inserted = await connection.execute(statements["episode_insert"], values)
@@ -125,6 +127,8 @@ class EpisodicMemory:
             said["complete"] = False
         if exchange.time_zone is not None:
             said["time_zone"] = exchange.time_zone
+        if exchange.facts:
+            said["facts"] = list(exchange.facts)
         return {
             "summary_encrypted": seal_summary(user_key.fernet, episode_id, text, complete=exchange.complete),
             "exchange_encrypted": seal(user_key.fernet, exchange_purpose(episode_id), said),
@@ -154,4 +158,5 @@ class EpisodicMemory:
             said["recalled"],
             said.get("complete", True),
             said.get("time_zone"),
+            said.get("facts", ()),
         )

@@ -233,6 +233,8 @@ async def _held(memories: Memories, person: UUID) -> Plain:
             case {"tier": "episodic", "id": str(id_), "request_id": str(request), "message": str(message)}:
                 held.episodes[UUID(request)] = message
                 requests[id_] = UUID(request)
+            case {"tier": "conversation", "source_id": str(source)}:
+                assert source in requests  # a title goes with the exchange that it was made from
             case {"source": "episode", "text": str(text), "source_id": str(source)}:
                 held.learned[text] = requests[source]
             case {"source": "mutation", "entity_id": str(task), "data": dict(data)}:

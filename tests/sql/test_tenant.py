@@ -20,7 +20,7 @@ from sql.tenant import SERVER_ROLE, UnsafeRole, configure_server, listing, scope
 from tests.memory.memories import STATEMENTS, Memories, WordEmbedder
 
 NIL = UUID(int=0)
-ENCRYPTED = ("value", "history", "summary", "exchange", "content", "pattern", "forgetting_key")
+ENCRYPTED = ("value", "history", "summary", "exchange", "content", "pattern", "forgetting_key", "title")
 CLAIM = UUID(int=7)
 DEVICE = UUID(int=8)
 OF_ALL_USERS = {
@@ -179,6 +179,12 @@ async def remembered(memories: Memories) -> UUID:
             " VALUES (%s, 'x', 'y', 0.9, 'z')",
             [user_id],
         )
+        await connection.execute("UPDATE memory_conversations SET title_encrypted = NULL")
+        await connection.execute(
+            "INSERT INTO memory_conversations (user_id, conversation_id, title_encrypted)"
+            " VALUES (%s, 'other', 'sealed')",
+            [user_id],
+        )
         await connection.execute("UPDATE memory_pending SET claim = %s", [CLAIM])
         await connection.execute("UPDATE memory_unembedded SET claim = %s", [CLAIM])
         await connection.execute(
@@ -238,6 +244,9 @@ async def parameters(memories: Memories, database: str, user_id: UUID) -> list[d
         "request_id": uuid4(),
         "request_ids": [uuid4()],
         "session_id": None,
+        "conversation_id": "session",
+        "before_at": None,
+        "before_id": None,
         "content_digest": memory[0][0],
         "embedding": vector,
         "embedding_model": memories.embedder.name,

@@ -11,7 +11,7 @@ WITH taken AS (
     )
     RETURNING episode_id, attempts
 )
-SELECT e.id, taken.attempts, e.exchange_encrypted, e.created_at
+SELECT e.id, taken.attempts, e.exchange_encrypted, e.created_at, e.session_id
 FROM taken
 JOIN memory_episodic AS e ON e.user_id = %(user_id)s AND e.id = taken.episode_id
 ORDER BY e.created_at;

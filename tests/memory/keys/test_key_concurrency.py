@@ -95,7 +95,7 @@ async def test_a_rotation_of_eleven_minutes_keeps_its_share(pool: Pool, database
             await there.vault.key(ann)
             assert await KeyUpkeep(there.vault).sweep() == 0
             assert share_count(shares, ann) == 2
-    assert done[0].rows == 3
+    assert done[0].rows == 4
     assert share_count(shares, ann) == 1
     async with another_server(database, here, shares) as later:
         assert await KeyUpkeep(later.vault).sweep() == 0
@@ -144,7 +144,7 @@ async def test_a_share_that_could_not_be_destroyed_is_destroyed_later(
     async with another_server(database, here, shares) as there:
         assert await KeyUpkeep(there.vault).sweep() == 1
         assert not old.exists()
-        assert len(await there.records(ann)) == (3 if act == "rotate" else 0)
+        assert len(await there.records(ann)) == (4 if act == "rotate" else 0)
     assert not here.unreadable
 
 
@@ -164,7 +164,7 @@ async def test_nothing_is_swept_when_the_current_share_is_not_there(pool: Pool, 
         owner.execute("UPDATE users SET encryption_key = %s", [new])
     assert await KeyUpkeep(here.vault).sweep() == 1
     assert share_count(shares, ann) == 1
-    assert len(await here.records(ann)) == 3
+    assert len(await here.records(ann)) == 4
 
 
 async def test_upkeep_goes_on_when_a_sweep_fails(
@@ -198,7 +198,7 @@ async def test_a_cancelled_erasure_has_happened_wholly_or_not_at_all(pool: Pool,
             await here.middleware.erase(ann)
         await KeyUpkeep(here.vault).sweep()
         records = await here.records(ann)
-        assert len(records) == (3 if old.exists() else 0)
+        assert len(records) == (4 if old.exists() else 0)
         assert not here.unreadable
         assert share_count(shares, ann) == 1
 
@@ -359,4 +359,8 @@ async def test_erasing_forgetting_storing_changing_and_rotating_at_once_fails_no
         assert share_count(shares, ann) == 1
         await here.middleware.erase(ann)
         await there.tell(ann, "Dora moved to Porto.")
-        assert sorted(str(record["tier"]) for record in await here.records(ann)) == ["associative", "episodic"]
+        assert sorted(str(record["tier"]) for record in await here.records(ann)) == [
+            "associative",
+            "conversation",
+            "episodic",
+        ]

@@ -52,7 +52,7 @@ async def test_a_user_key_is_rotated_with_all_that_depends_on_it(
     old = await memories.vault.key(ann)
 
     done = await memories.user_key_rotation.rotate(ann)
-    assert (done.rows, done.unreadable) == (1 + 4 + 2 + 1, 0)
+    assert (done.rows, done.unreadable) == (1 + 4 + 1 + 2 + 1, 0)
     assert done.key_before == old.fingerprint
 
     assert not ciphertexts(database) & before
@@ -108,7 +108,7 @@ async def test_rotating_without_the_old_master_key_changes_nothing(pool: Pool, d
     with psycopg.connect(database) as connection:
         (stored,) = connection.execute("SELECT encryption_key FROM users").fetchone() or ()
     Fernet(KeyRing(memories.master_keys).unwrap(bytes(stored)))
-    assert len(await memories.records(ann)) == 7
+    assert len(await memories.records(ann)) == 8
 
 
 async def test_memories_move_to_another_model_and_models_are_never_mixed(pool: Pool) -> None:

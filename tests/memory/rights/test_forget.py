@@ -40,6 +40,7 @@ def held(database: str, user_id: UUID, key: Fernet) -> str:
         "memory_episodic": ("summary_encrypted", "exchange_encrypted"),
         "memory_associative": ("content_encrypted",),
         "memory_proactive": ("pattern_encrypted",),
+        "memory_conversations": ("title_encrypted",),
     }
     with psycopg.connect(database) as connection:
         tokens = [
@@ -150,7 +151,7 @@ async def test_an_answer_that_was_running_does_not_bring_it_back_but_saying_it_a
     await memories.middleware.enrichment.run_once()
     assert await memories.records(ann) == []
     await memories.tell(ann, "My sister Clara moved to Lisbon.")
-    assert len(await memories.records(ann)) == 2
+    assert len(await memories.records(ann)) == 3
 
 
 async def test_an_episode_forgotten_while_a_worker_has_it_is_not_learned(pool: Pool) -> None:

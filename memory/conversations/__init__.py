@@ -1,0 +1,21 @@
+"""Conversations: the person's list of them, their exchanges, and the part that a model is shown with a follow-up.
+
+The exchanges are the rows of the episodic tier. `memory.tiers` holds the titles, `memory.rights` forgets.
+"""
+
+from __future__ import annotations
+
+from memory.conversations.conversations import Conversation, Conversations, Page, Position, StoredExchange
+from memory.conversations.earlier import Earlier, PastExchange, fit, tokens_in
+
+__all__ = [
+    "Conversation",
+    "Conversations",
+    "Earlier",
+    "Page",
+    "PastExchange",
+    "Position",
+    "StoredExchange",
+    "fit",
+    "tokens_in",
+]

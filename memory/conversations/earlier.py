@@ -1,0 +1,108 @@
+"""The part of a conversation that fits a token budget: the newest exchanges in full, older ones by summary. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+_FULL_SHARE: Final = 0.75
+"""The part of the budget for full exchanges, if not all of them fit. The summaries get the rest."""
+_BYTES_PER_TOKEN: Final = 4
+_CUT: Final = "…"
+
+
+@dataclass(frozen=True, slots=True)
+class PastExchange:
+    """An exchange in full. `facts`: what its answer showed and changed. `complete`: the model finished the answer."""
+
+    message: str
+    response: str
+    at: datetime
+    complete: bool = True
+    facts: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What is known of a conversation before a message, oldest first: `summaries`, then `exchanges`.
+
+    `omitted`: older exchanges are left out, because neither they nor their summaries fit the budget.
+    """
+
+    exchanges: Sequence[PastExchange] = ()
+    summaries: Sequence[str] = ()
+    omitted: bool = False
+
+
+def tokens_in(text: str) -> int:
+    """About how many tokens a model counts in `text`: a quarter of its UTF-8 bytes, rounded up.
+
+    This is close for English, and too high rather than too low for Japanese or Arabic.
+    """
+    return -(-len(text.encode("utf-8", "surrogatepass")) // _BYTES_PER_TOKEN)
+
+
+def fit(
+    newest_first: Iterable[tuple[str, Callable[[], PastExchange | None]]], budget: int, *, more: bool = False
+) -> Earlier:
+    """What of a conversation fits `budget` tokens.
+
+    `newest_first` yields the summary of each exchange, and a function that reads the exchange (None: it is unreadable).
+    An exchange is read only if it may fit. The newest one is always shown, cut if it is larger than the budget.
+    `more`: there are older exchanges than these.
+    """
+    rows = list(newest_first)
+    full: list[tuple[PastExchange, int]] = []
+    used, taken = 0, 0
+    for _, read in rows:
+        exchange = read()
+        if exchange is None:
+            taken += 1
+            continue
+        size = _size(exchange)
+        if full and used + size > budget:
+            break
+        if not full and size > budget:
+            exchange = _shortened(exchange, budget)
+            size = _size(exchange)
+        full.append((exchange, size))
+        used += size
+        taken += 1
+    if taken < len(rows) or more:
+        # Not all fit: make room for summaries, but keep the newest exchange.
+        while len(full) > 1 and used > budget * _FULL_SHARE:
+            used -= full.pop()[1]
+            taken -= 1
+    summaries = []
+    for summary, _ in rows[taken:]:
+        used += tokens_in(summary)
+        if used > budget:
+            break
+        summaries.append(summary)
+    omitted = more or taken + len(summaries) < len(rows)
+    return Earlier(tuple(exchange for exchange, _ in reversed(full)), tuple(reversed(summaries)), omitted)
+
+
+def _size(exchange: PastExchange) -> int:
+    facts = json.dumps(list(exchange.facts), ensure_ascii=False, default=str) if exchange.facts else ""
+    return tokens_in(exchange.message) + tokens_in(exchange.response) + tokens_in(facts)
+
+
+def _shortened(exchange: PastExchange, budget: int) -> PastExchange:
+    """The exchange within `budget` tokens: the facts go first, then the middle of the longer side."""
+    if _size(shorter := replace(exchange, facts=())) <= budget:
+        return shorter
+    half = budget // 2
+    message = _cut(exchange.message, max(half, budget - tokens_in(exchange.response)))
+    return replace(shorter, message=message, response=_cut(exchange.response, budget - tokens_in(message)))
+
+
+def _cut(text: str, tokens: int) -> str:
+    """`text` without its middle, in at most about `tokens` tokens."""
+    if tokens_in(text) <= tokens:
+        return text
+    side = max(0, len(text) * tokens // (2 * tokens_in(text)) - len(_CUT))
+    return text[:side].rstrip() + _CUT + (text[-side:].lstrip() if side else "")
