@@ -10,7 +10,7 @@ from typing import Any
 
 from agents.dates import with_iso_dates
 from agents.limits import AgentLimits
-from agents.turn import Scope, Turn
+from agents.turn import EarlierTurns, Scope, Turn
 from person import WEEKDAYS, Calendar, Locale
 from streaming.chat import Message
 
@@ -36,6 +36,7 @@ def opening_messages(agent_name: str, turn: Turn, limits: AgentLimits) -> list[M
     parts.append(_now(turn.now_ms, turn.locale))
     if turn.memory:
         parts.append("What is remembered about this person:\n" + quote("memory", turn.memory, limits.quoted_chars))
+    parts += _earlier(turn.earlier, limits.quoted_chars)
     if turn.scope is not None:
         parts.append(_scope(turn.scope, limits.quoted_chars, turn.calendar))
     return [
@@ -79,6 +80,39 @@ def _now(now_ms: int, locale: Locale) -> str:
     if locale.hour_cycle in {"h11", "h12"}:
         text += " The person reads times in 12-hour form."
     return text
+
+
+def _earlier(earlier: EarlierTurns, max_chars: int) -> list[str]:
+    """What the model must know of the conversation beside its messages."""
+    parts = []
+    if earlier.unread:
+        parts.append(
+            "The earlier messages of this conversation cannot be read now. If the person refers to them, say so and "
+            "ask; change nothing that you would have to guess."
+        )
+    if earlier.summaries:
+        begin = "The latest of the older" if earlier.omitted else "The older"
+        summaries = quote("older_messages", {"summaries": list(earlier.summaries)}, max_chars)
+        parts.append(f"{begin} messages of this conversation, summarised, oldest first:\n{summaries}")
+    if facts := _newest(earlier.facts, max_chars):
+        parts.append(
+            "What your earlier answers in this conversation showed and changed, in their order. Use it to see which "
+            'item the person means ("the second one"). Items may have changed since: read them again before you quote '
+            "them.\n" + quote("earlier_answers", {"answers": facts}, max_chars)
+        )
+    return parts
+
+
+def _newest(facts: Sequence[Any], max_chars: int) -> list[Any]:
+    """The newest of `facts` that fit in `max_chars` as JSON, oldest first."""
+    kept: list[Any] = []
+    left = max_chars - len('{"answers": []}')
+    for fact in reversed(facts):
+        left -= len(json.dumps(fact, ensure_ascii=False, default=str)) + 2
+        if left < 0:
+            break
+        kept.append(fact)
+    return kept[::-1]
 
 
 def _scope(scope: Scope, max_chars: int, calendar: Calendar) -> str:

@@ -72,6 +72,10 @@ class ToolResults:
         chosen = kept.keys() if ids is None else [identity for identity in dict.fromkeys(ids) if identity in kept]
         return [dict(kept[identity]) for identity in chosen]
 
+    def all(self) -> dict[str, list[dict[str, Any]]]:
+        """All items, by entity."""
+        return {entity: self.resolve(entity) for entity in self._items}
+
     def _keep(self, key: tuple[str, str], item: Mapping[str, Any]) -> bool:
         entity, identity = key
         size = len(json.dumps(item, ensure_ascii=False, default=str))

@@ -27,6 +27,20 @@ class Scope:
     unread: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class EarlierTurns:
+    """What the server knows of the conversation beside `Turn.history`, oldest first.
+
+    `summaries`: of exchanges that are older than the history. `facts`: what the answers in the history showed and
+    changed, as JSON data. `omitted`: even older exchanges are left out. `unread`: the conversation could not be read.
+    """
+
+    summaries: Sequence[str] = ()
+    facts: Sequence[Any] = ()
+    omitted: bool = False
+    unread: bool = False
+
+
 @dataclass(slots=True)
 class Turn:
     """A request in progress. The fields from `tool_results` on are filled while it is answered.
@@ -44,6 +58,7 @@ class Turn:
     history: Sequence[Message] = ()
     scope: Scope | None = None
     memory: Mapping[str, Any] = field(default_factory=dict)
+    earlier: EarlierTurns = field(default_factory=EarlierTurns)
     now_ms: int = 0
     locale: Locale = UNSTATED
     tool_results: ToolResults = field(default_factory=ToolResults)

@@ -92,8 +92,10 @@ class MemoryMiddleware:
 
         `recalled`: the texts recalled for the answer (`Recalled.texts`), so that they are not learned again. `at`: when
         the person said it; None: now. `complete`: the model finished the response. `time_zone`: where the
-        person said it, an IANA name; None: that of their preferences. `facts`: see `Exchange`. Returns False, and stores
-        nothing, if this request is stored already, or if memory was erased, or the conversation forgotten, after `at`.
+        person said it, an IANA name; None: that of their preferences. `facts`: see `Exchange`.
+
+        Returns False, and stores nothing, if this request is stored already, or if memory was erased, or the
+        conversation forgotten, after `at`.
         """
         stored = await self._episodic.store(
             user_id,

@@ -12,6 +12,7 @@ from agents.limits import AgentLimits
 from agents.model import Models
 from agents.orchestrator import Orchestrator
 from memory import MemoryMiddleware
+from memory.conversations import BYTES_PER_TOKEN
 from memory.delivery import DeviceRecords
 from server.accounts import Accounts, Tokens
 from server.answers import AnswerPipeline
@@ -74,7 +75,11 @@ def compose(
     metrics.watch_pool(database.pool.stats)
     metrics.watch_outboxes(lambda: sum(link.queued_bytes for link in registry.all()))
     memory_service = MemoryService(
-        memory, metrics, recall_s=settings.memory_recall_timeout_s, store_s=settings.memory_store_timeout_s
+        memory,
+        metrics,
+        recall_s=settings.memory_recall_timeout_s,
+        store_s=settings.memory_store_timeout_s,
+        conversation_tokens=settings.conversation_tokens,
     )
     metrics.watch_memory(lambda: memory_service.waiting)
     changes = registry.changes = ChangeDelivery(memory.change_log, metrics)
@@ -97,6 +102,8 @@ def compose(
                 approval_tools=frozenset(settings.approval_tools),
                 # Less than the whole request, so that time is left to answer from the tools' results.
                 tool_time_s=settings.request_timeout_s * _TOOL_SHARE,
+                # A history that memory fitted into its budget is not cut again.
+                history_chars=max(AgentLimits().history_chars, settings.conversation_tokens * BYTES_PER_TOKEN),
                 answer_tokens=settings.model_max_output_tokens,
                 show_reasoning=settings.show_reasoning,
                 router_deadline_s=settings.router_timeout_s,

@@ -76,7 +76,7 @@ def chat_input(
                 message=frame.message,
                 mode="home",
                 history=tuple(Message(turn.role, turn.content) for turn in frame.conversation_history),
-                conversation_id=frame.session_id,
+                conversation_id=frame.conversation,
                 device_id=device_id,
                 block_open=block_open,
                 locales=locales,
@@ -88,6 +88,7 @@ def chat_input(
                 message=frame.message,
                 mode="popup",
                 scope=frame.scope,
+                conversation_id=frame.conversation,
                 device_id=device_id,
                 locales=locales,
             )

@@ -64,14 +64,17 @@ class Device:
         message: str,
         *,
         history: Sequence[WsHistoryMessage] = (),
-        session_id: str | None = None,
+        conversation_id: str | None = None,
         request_id: UUID | None = None,
     ) -> Answer:
         """Ask from the home view. The answer may have text, charts, tables, timelines and entity references."""
         return await self._ask(
             request_id,
             lambda identity: WsHomeRequest(
-                request_id=identity, message=message, conversation_history=list(history), session_id=session_id
+                request_id=identity,
+                message=message,
+                conversation_history=list(history),
+                conversation_id=conversation_id,
             ),
         )
 

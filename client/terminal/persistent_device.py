@@ -113,11 +113,11 @@ class PersistentDevice:
     # ---- what the application does ----------------------------------------------------------------------------------
 
     async def home(
-        self, message: str, *, history: Sequence[WsHistoryMessage] = (), session_id: str | None = None
+        self, message: str, *, history: Sequence[WsHistoryMessage] = (), conversation_id: str | None = None
     ) -> Answer:
         """Ask from the home view. Without a connection, the request is sent when there is one."""
         frame = WsHomeRequest(
-            request_id=uuid4(), message=message, conversation_history=list(history), session_id=session_id
+            request_id=uuid4(), message=message, conversation_history=list(history), conversation_id=conversation_id
         )
         return await self._ask(frame)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from uuid import uuid4
 
 import trio
 
@@ -58,6 +59,7 @@ class Session:
         self._renderer = renderer
         self._prompt = prompt
         self._question = question
+        self._conversation_id = str(uuid4())
         self._history: list[WsHistoryMessage] = []
         self._running: Answer | None = None
         self._warned = False
@@ -66,7 +68,10 @@ class Session:
     async def ask(self, message: str) -> str:
         """Ask from the home view and show the answer. Returns its status, or `refused`."""
         history = self._history[-_REMEMBERED:]
-        status, text = await self._show(lambda: self._device.home(message, history=history))
+        conversation = self._conversation_id
+        status, text = await self._show(
+            lambda: self._device.home(message, history=history, conversation_id=conversation)
+        )
         if status == "completed" and text:
             self._history += [
                 WsHistoryMessage(role="user", content=message),

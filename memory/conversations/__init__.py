@@ -6,9 +6,10 @@ The exchanges are the rows of the episodic tier. `memory.tiers` holds the titles
 from __future__ import annotations
 
 from memory.conversations.conversations import Conversation, Conversations, Page, Position, StoredExchange
-from memory.conversations.earlier import Earlier, PastExchange, fit, tokens_in
+from memory.conversations.earlier import BYTES_PER_TOKEN, Earlier, PastExchange, fit, tokens_in
 
 __all__ = [
+    "BYTES_PER_TOKEN",
     "Conversation",
     "Conversations",
     "Earlier",

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 _FULL_SHARE: Final = 0.75
 """The part of the budget for full exchanges, if not all of them fit. The summaries get the rest."""
-_BYTES_PER_TOKEN: Final = 4
+BYTES_PER_TOKEN: Final = 4
+"""UTF-8 bytes that count as one token."""
 _CUT: Final = "…"
 
 
@@ -42,7 +43,7 @@ def tokens_in(text: str) -> int:
 
     This is close for English, and too high rather than too low for Japanese or Arabic.
     """
-    return -(-len(text.encode("utf-8", "surrogatepass")) // _BYTES_PER_TOKEN)
+    return -(-len(text.encode("utf-8", "surrogatepass")) // BYTES_PER_TOKEN)
 
 
 def fit(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Sequence
+from collections.abc import AsyncIterable, Callable, Mapping, Sequence
 from contextlib import ExitStack, aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import structlog
 import trio
@@ -25,7 +25,7 @@ from server.answers.repairs import corrected_blocks, degraded_blocks
 from server.answers.report import record_end
 from server.changes import record_change
 from server.devices import DeviceRegistry, RemoteDevice
-from server.memory_service import AnswerMemory, ChangeSource, RecalledContext
+from server.memory_service import AnswerMemory, ChangeSource, RecalledContext, facts_of
 from server.models import TokenSpending
 from server.requests import AnswerLimits, ChatInput, EmitFast, RequestFailed, RequestRefused
 from server.telemetry import (
@@ -104,6 +104,7 @@ class Answer:
         self._failure: WsFailure | None = None
         # The text of an answer that ran to its end.
         self._to_store: str | None = None
+        self._facts: Sequence[Mapping[str, Any]] = ()
         self._started = trio.current_time()
         self._first_token_seen = False
         self._items = parts.orchestrator.block_items(turn)
@@ -145,6 +146,7 @@ class Answer:
         async with trio.open_nursery() as nursery:
             if self._turn.scope is None:
                 nursery.start_soon(self._recall)
+                nursery.start_soon(self._read_conversation)
             try:
                 await self._reservation.confirm()
             except RequestRefused as error:
@@ -159,6 +161,15 @@ class Answer:
         turn = self._turn
         turn.locale = resolve_locale(*self._locales, remembered_locale(self._recalled.preferences))
         turn.memory = self._recalled.prompt(turn.calendar)
+
+    async def _read_conversation(self) -> None:
+        """Read the history from memory, if the request names a conversation and has no history of its own."""
+        chat, turn = self._chat, self._turn
+        if chat.conversation_id is None or turn.history:
+            await trio.lowlevel.checkpoint()
+            return
+        conversation = await self._memory.conversation(chat.user_id, chat.conversation_id)
+        turn.history, turn.earlier = conversation.history, conversation.earlier
 
     async def _run(self, emit: EmitFast) -> Literal["completed", "failed"]:
         emitter = Emitter(emit, self._metrics.added_latency)
@@ -195,6 +206,7 @@ class Answer:
             log.info("request_failed", code=self._failure.code)
         if self._failure is None or self._formatter.shown:
             self._to_store = emitter.text
+            self._facts = facts_of(emitter.blocks, self._turn.tool_results.all(), self._turn.mutations)
         return "completed" if self._failure is None else "failed"
 
     async def _answer(self, emit: Emitter, frames: OrderedFrames) -> None:
@@ -207,7 +219,9 @@ class Answer:
             started = True
             self._state = "scoping"
             await resolve_scope(scope, self._device, self._turn)
-            await self._recall()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._recall)
+                nursery.start_soon(self._read_conversation)
         self._state = "routing"
         async with aclosing(self._orchestrator.orchestrate_v3_stream(self._turn)) as tokens:
             with span("route", {}) as routing:
@@ -288,6 +302,7 @@ class Answer:
             asked_at,
             complete=complete,
             time_zone=None if locale.time_zone_source == "default" else locale.time_zone,
+            facts=self._facts,
         )
 
     def fail(self, failure: WsFailure) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from server.requests import EmitFast
-from streaming.wire import AnswerFrame, StreamText
+from streaming.wire import AnswerFrame, StreamText, WsStreamBlock
 
 _TIMED_OF: Final = 16
 """One of this many pieces of text is timed: a histogram costs more than everything else that is recorded per token."""
@@ -25,11 +25,15 @@ class Emitter:
         self._pieces = 0
         self._began: float | None = None
         self._chunks: list[str] = []
+        self.blocks: list[WsStreamBlock] = []
+        """The blocks of the answer other than text."""
         self.raised: Exception | None = None
 
     async def __call__(self, frame: AnswerFrame) -> None:
         if isinstance(frame, StreamText):
             self._chunks.append(frame.chunk)
+        elif isinstance(frame, WsStreamBlock):
+            self.blocks.append(frame)
         try:
             await self._emit(frame)
         except Exception as error:

@@ -10,6 +10,7 @@ from server.memory_service.answer_memory import (
     MemoryService,
     RecalledContext,
 )
+from server.memory_service.conversation import ConversationContext, facts_of
 from server.memory_service.entity_changes import ChangeSource
 from server.memory_service.setup import (
     KEY_FAULTS,
@@ -22,8 +23,10 @@ __all__ = [
     "KEY_FAULTS",
     "AnswerMemory",
     "ChangeSource",
+    "ConversationContext",
     "MemoryService",
     "RecalledContext",
+    "facts_of",
     "open_embedder",
     "open_memory",
     "user_keys",

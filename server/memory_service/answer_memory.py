@@ -13,6 +13,7 @@ import trio
 
 from memory import Forgotten, MemoryMiddleware, Recalled
 from person import Calendar
+from server.memory_service.conversation import UNREAD, ConversationContext, context_of
 from server.memory_service.entity_changes import ChangeSource, EntityChanges, Logged
 from server.requests import ChatInput
 from server.telemetry import Metrics
@@ -46,6 +47,10 @@ class AnswerMemory(Protocol):
         """The memory that is relevant for `message`; empty if recall fails or takes too long."""
         ...
 
+    async def conversation(self, user_id: UUID, conversation_id: str) -> ConversationContext:
+        """The last exchanges of a conversation; `UNREAD` if that fails or takes too long."""
+        ...
+
     async def store(
         self,
         chat: ChatInput,
@@ -56,11 +61,13 @@ class AnswerMemory(Protocol):
         *,
         complete: bool = True,
         time_zone: str | None = None,
+        facts: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         """Store the user's earlier changes, then the exchange. On return they are on disk, or a failure is logged.
 
         An exchange that was asked at `asked_at` is not stored if the user's memory was erased after that. `complete`:
-        the model finished the response. `time_zone`: the person's, an IANA name; None if it is not known.
+        the model finished the response. `time_zone`: the person's, an IANA name; None if it is not known. `facts`: what
+        the answer showed and changed beside its text.
         """
         ...
 
@@ -83,11 +90,21 @@ class AnswerMemory(Protocol):
 class MemoryService:
     """`AnswerMemory` on the middleware. `run` it in the server's nursery."""
 
-    def __init__(self, middleware: MemoryMiddleware, metrics: Metrics, *, recall_s: float, store_s: float) -> None:
+    def __init__(
+        self,
+        middleware: MemoryMiddleware,
+        metrics: Metrics,
+        *,
+        recall_s: float,
+        store_s: float,
+        conversation_tokens: int,
+    ) -> None:
+        """`conversation_tokens`: how much of a conversation a follow-up is answered with."""
         self._middleware = middleware
         self._metrics = metrics
         self._recall_s = recall_s
         self._store_s = store_s
+        self._conversation_tokens = conversation_tokens
         self._changes = EntityChanges(middleware.changed, metrics)
 
     async def recall(self, user_id: UUID, message: str) -> RecalledContext:
@@ -108,6 +125,25 @@ class MemoryService:
         self._metrics.recalled("ok", trio.current_time() - started)
         return _context(recalled)
 
+    async def conversation(self, user_id: UUID, conversation_id: str) -> ConversationContext:
+        """See `AnswerMemory`."""
+        if not self._conversation_tokens:
+            return ConversationContext()
+        try:
+            with trio.fail_after(self._recall_s):
+                earlier = await self._middleware.earlier(user_id, conversation_id, self._conversation_tokens)
+        except trio.TooSlowError:
+            log.warning("conversation_read_failed", reason=f"took over {self._recall_s:g} s")
+            self._metrics.conversation_read("timeout")
+            return UNREAD
+        # A boundary: the person gets an answer, which says that the conversation could not be read.
+        except Exception as error:  # noqa: BLE001
+            log.warning("conversation_read_failed", reason=type(error).__name__, detail=str(error))
+            self._metrics.conversation_read("failed")
+            return UNREAD
+        self._metrics.conversation_read("ok")
+        return context_of(earlier)
+
     async def store(
         self,
         chat: ChatInput,
@@ -118,6 +154,7 @@ class MemoryService:
         *,
         complete: bool = True,
         time_zone: str | None = None,
+        facts: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         """See `AnswerMemory`."""
         try:
@@ -134,6 +171,7 @@ class MemoryService:
                     at=asked_at,
                     complete=complete,
                     time_zone=time_zone,
+                    facts=facts,
                 )
         except trio.TooSlowError:
             log.warning("memory_store_failed", reason=f"took over {self._store_s:g} s")

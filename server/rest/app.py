@@ -12,7 +12,7 @@ from quart import Response, request
 from quart_trio import QuartTrio
 from werkzeug.routing import BaseConverter
 
-from server.rest import auth, chat, debug, memory, ops, requests
+from server.rest import auth, chat, conversations, debug, memory, ops, requests
 from server.rest.connection import RestConnection, RestRequest
 from server.rest.cors import install_cors
 from server.rest.errors import install_error_handlers
@@ -26,6 +26,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *auth.OPERATIONS,
     *chat.OPERATIONS,
     *requests.OPERATIONS,
+    *conversations.OPERATIONS,
     *memory.OPERATIONS,
     *ops.OPERATIONS,
     *debug.OPERATIONS,
@@ -62,6 +63,7 @@ def build_app(services: RestServices) -> QuartTrio:
     app.register_blueprint(auth.auth_routes(services, trio.current_time))
     app.register_blueprint(chat.chat_routes(services))
     app.register_blueprint(requests.request_routes(services))
+    app.register_blueprint(conversations.conversation_routes(services))
     app.register_blueprint(memory.memory_routes(services))
     app.register_blueprint(debug.debug_routes(services))
     app.register_blueprint(ops.ops_routes(services, lambda: openapi_document(OPERATIONS, version=_version())))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal, Self, cast
+from typing import Final, Literal, Self, cast
 from uuid import UUID, uuid4
 
 import structlog
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from quart import Blueprint, Response, request
 
 from person import StatedLocale
@@ -19,25 +19,24 @@ from server.rest.openapi import Answer, Operation
 from server.rest.services import RestServices
 from server.rest.sse import sse_response
 from streaming.chat import Message
-from streaming.wire import ServerFrame, WsHistoryMessage, WsLocale, WsScope
+from streaming.wire import ConversationFields, History, ServerFrame, WsLocale, WsScope
 
 JSON: Final = "application/json"
 EVENT_STREAM: Final = "text/event-stream"
 
 
-class ChatBody(BaseModel):
+class ChatBody(ConversationFields):
     """A chat request. `scope` is what a popup was opened on; mode popup requires it, and mode home forbids it."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     message: str = Field(min_length=1)
-    conversation_history: list[WsHistoryMessage] = Field(default_factory=list, max_length=200)
+    conversation_history: History = Field(default_factory=list)
     mode: Literal["home", "popup"] = "home"
     scope: WsScope | None = None
     device_id: UUID | None = Field(
         default=None, description="The device that runs the tools; without it, the one that connected last."
     )
-    session_id: Annotated[str, Field(max_length=200)] | None = Field(default=None, description="Chat session.")
     request_id: UUID | None = Field(
         default=None,
         description="Idempotency key: a request that is sent again with it is not run again, and gets the same answer.",
@@ -67,7 +66,7 @@ class ChatBody(BaseModel):
             mode=self.mode,
             history=tuple(Message(turn.role, turn.content) for turn in self.conversation_history),
             scope=self.scope,
-            conversation_id=self.session_id,
+            conversation_id=self.conversation,
             device_id=self.device_id,
             locales=tuple(locales),
         )

@@ -9,7 +9,7 @@ from quart_trio import QuartTrio
 
 from server.net import AllowedOrigins
 
-_METHODS: Final = "GET, POST, PUT, DELETE"
+_METHODS: Final = "GET, POST, PUT, PATCH, DELETE"
 _REQUEST_HEADERS: Final = "Authorization, Content-Type"
 _EXPOSED: Final = "Retry-After, X-Request-Id"
 _PREFLIGHT_AGE_S: Final = "600"

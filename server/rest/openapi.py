@@ -28,15 +28,19 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One route. `refusals` describes each error status; its body is `ErrorBody`, or the model in `error_models`."""
+    """One route. `query` describes its optional query parameters.
 
-    method: Literal["GET", "POST", "PUT", "DELETE"]
+    `refusals` describes each error status; its body is `ErrorBody`, or the model in `error_models`.
+    """
+
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
     name: str
     summary: str
     answers: Mapping[int, Answer]
     tag: str
     body: type[BaseModel] | None = None
+    query: Mapping[str, str] = field(default_factory=dict)
     authenticated: bool = False
     refusals: Mapping[int, str] = field(default_factory=dict)
     error_models: Mapping[int, type[BaseModel]] = field(default_factory=dict)
@@ -104,10 +108,16 @@ def _operation(operation: Operation, schemas: Schemas) -> dict[str, Any]:
     }
     if operation.description:
         described["description"] = operation.description
-    if parameters := _PATH_PARAMETER.findall(operation.path):
-        described["parameters"] = [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in parameters
-        ]
+    parameters: list[dict[str, Any]] = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in _PATH_PARAMETER.findall(operation.path)
+    ]
+    parameters += [
+        {"name": name, "in": "query", "description": text, "schema": {"type": "string"}}
+        for name, text in operation.query.items()
+    ]
+    if parameters:
+        described["parameters"] = parameters
     if operation.body is not None:
         schema = schemas[operation.body, "validation"]
         described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}

@@ -169,6 +169,13 @@ class Settings(BaseModel):
     memory_recall_timeout_s: Seconds = Field(
         1.5, description="seconds to recall memory before an answer; after that, answer without memory"
     )
+    conversation_tokens: int = Field(
+        4_000,
+        ge=0,
+        le=100_000,
+        description="maximum number of tokens (a quarter of the UTF-8 bytes) of a stored conversation that are sent to"
+        " the model with a follow-up that brings no history; 0: none",
+    )
     memory_store_timeout_s: Seconds = Field(
         5,
         description="maximum number of seconds that the end of an answer waits for memory to store it",

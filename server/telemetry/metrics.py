@@ -149,6 +149,12 @@ class Metrics:
         self._recalls = Counter(
             "tessera_memory_recalls", "Recalls of memory before an answer, by outcome.", ["outcome"], registry=registry
         )
+        self._conversation_reads = Counter(
+            "tessera_conversation_reads",
+            "Reads of the earlier messages of a conversation from memory before an answer, by outcome.",
+            ["outcome"],
+            registry=registry,
+        )
         self._recall_time = Histogram(
             "tessera_memory_recall_seconds",
             "Seconds that an answer waited for memory, including the query's embedding.",
@@ -286,6 +292,10 @@ class Metrics:
         """An answer got its recalled memory, or went on without it, after `elapsed_s` seconds."""
         self._recalls.labels(outcome).inc()
         self._recall_time.observe(elapsed_s)
+
+    def conversation_read(self, outcome: MemoryOutcome) -> None:
+        """A request read the last exchanges of its conversation from memory, or went on without them."""
+        self._conversation_reads.labels(outcome).inc()
 
     def stored(self, outcome: MemoryOutcome) -> None:
         """Storing an exchange before its answer ended had this outcome."""

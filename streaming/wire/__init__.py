@@ -29,10 +29,13 @@ from streaming.wire.client import (
 )
 from streaming.wire.codes import CloseCode, ErrorCode
 from streaming.wire.frames import (
+    MAX_CONVERSATION_ID_CHARS,
     MAX_ENTITY_ID_CHARS,
     PROTOCOL_VERSION,
+    ConversationFields,
     Domain,
     Entity,
+    History,
     MemoryTier,
     MutationOp,
     Optional,
@@ -86,6 +89,7 @@ from streaming.wire.stream_text import AnswerFrame, StreamText, TextFrames
 
 __all__ = [
     "CLIENT_FRAME",
+    "MAX_CONVERSATION_ID_CHARS",
     "MAX_ENTITY_ID_CHARS",
     "PROTOCOL_VERSION",
     "SERVER_FRAME",
@@ -93,11 +97,13 @@ __all__ = [
     "AnswerFrame",
     "ClientFrame",
     "CloseCode",
+    "ConversationFields",
     "Domain",
     "Entity",
     "ErrorCode",
     "FrameError",
     "FrameSubject",
+    "History",
     "MemoryTier",
     "MutationOp",
     "Optional",

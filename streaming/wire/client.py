@@ -10,13 +10,14 @@ from pydantic import Field, TypeAdapter, model_validator
 from person import DayForm
 from streaming.wire.frames import (
     MAX_ENTITY_ID_CHARS,
+    ConversationFields,
     Entity,
     FrameModel,
+    History,
     MutationOp,
     Optional,
     WsClientInfo,
     WsFrameType,
-    WsHistoryMessage,
     WsLocale,
     WsResume,
     WsScope,
@@ -60,15 +61,14 @@ class WsDeviceHello(FrameModel):
         return self.dates or ("utc_midnight" if self.locale is None else "date")
 
 
-class WsHomeRequest(FrameModel):
+class WsHomeRequest(ConversationFields):
     type: Literal[WsFrameType.HOME_REQUEST] = WsFrameType.HOME_REQUEST
     request_id: Optional[UUID] = None
     message: str = Field(min_length=1)
-    conversation_history: list[WsHistoryMessage] = Field(default_factory=list, max_length=200)
-    session_id: Optional[Annotated[str, Field(max_length=200)]] = None
+    conversation_history: History = Field(default_factory=list)
 
 
-class WsPopupRequest(FrameModel):
+class WsPopupRequest(ConversationFields):
     type: Literal[WsFrameType.POPUP_REQUEST] = WsFrameType.POPUP_REQUEST
     request_id: Optional[UUID] = None
     message: str = Field(min_length=1)

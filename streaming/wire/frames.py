@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
 
 from person import WEEKDAYS, HourCycle, LocaleSource, StatedLocale, zone_named
 from streaming.wire.codes import ErrorCode
@@ -19,6 +19,9 @@ Entity = Literal["task", "project", "note", "checkpoint"]
 Domain = Literal["tasks", "checkpoints", "notes", "projects"]
 MutationOp = Literal["create", "update", "delete"]
 MAX_ENTITY_ID_CHARS: Final = 200
+MAX_CONVERSATION_ID_CHARS: Final = 200
+MAX_HISTORY_MESSAGES: Final = 200
+MAX_HISTORY_BYTES: Final = 262_144
 MemoryTier = Literal["core", "associative", "episodic", "proactive"]
 # Optional fields are left out of the JSON when they are None; nulls inside data stay.
 Optional = Annotated[T | None, Field(exclude_if=lambda value: value is None)]
@@ -180,8 +183,51 @@ class WsLimits(FrameModel):
 
 
 class WsHistoryMessage(FrameModel):
+    """One message of `conversation_history`. There is no role `system`: clients send no instructions to the model."""
+
     role: Literal["user", "assistant"]
     content: str
+
+
+def _bounded(history: list[WsHistoryMessage]) -> list[WsHistoryMessage]:
+    size = sum(len(message.content.encode("utf-8", "surrogatepass")) for message in history)
+    if size > MAX_HISTORY_BYTES:
+        raise ValueError(f"the messages have {size} bytes of UTF-8; the limit is {MAX_HISTORY_BYTES}")
+    return history
+
+
+History = Annotated[
+    list[WsHistoryMessage],
+    Field(
+        max_length=MAX_HISTORY_MESSAGES,
+        description="The conversation so far, oldest first, at most 262,144 bytes of UTF-8. Left out: the server reads"
+        " it from memory if `conversation_id` names a conversation.",
+    ),
+    AfterValidator(_bounded),
+]
+ConversationId = Annotated[str, Field(min_length=1, max_length=MAX_CONVERSATION_ID_CHARS)]
+
+
+class ConversationFields(FrameModel):
+    """The two names of a conversation's id. `session_id` is the older one."""
+
+    conversation_id: Optional[ConversationId] = Field(
+        default=None, description="The conversation that the message belongs to, chosen by the client."
+    )
+    session_id: Optional[Annotated[str, Field(max_length=MAX_CONVERSATION_ID_CHARS)]] = Field(
+        default=None, description="The older name of `conversation_id`.", json_schema_extra={"deprecated": True}
+    )
+
+    @model_validator(mode="after")
+    def _one_conversation(self) -> Self:
+        if self.conversation_id and self.session_id and self.session_id != self.conversation_id:
+            raise ValueError("conversation_id and session_id differ; send conversation_id only")
+        return self
+
+    @property
+    def conversation(self) -> str | None:
+        """The conversation's id under either name."""
+        return self.conversation_id or self.session_id or None
 
 
 class WsScope(FrameModel):

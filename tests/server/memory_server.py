@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -19,7 +19,7 @@ from server.accounts.credentials import Tokens
 from server.answers.pipeline import AnswerPipeline
 from server.devices.calls import ToolTimeouts
 from server.devices.registry import DeviceRegistry
-from server.memory_service import AnswerMemory, ChangeSource, RecalledContext
+from server.memory_service import AnswerMemory, ChangeSource, ConversationContext, RecalledContext
 from server.memory_service.entity_changes import Logged
 from server.models.spending import TokenSpending
 from server.requests import AnswerLimits, ChatInput, RequestClaims
@@ -60,6 +60,11 @@ class NoMemory:
         del user_id, message
         return RecalledContext()
 
+    async def conversation(self, user_id: UUID, conversation_id: str) -> ConversationContext:
+        """No conversation is stored."""
+        del user_id, conversation_id
+        return ConversationContext()
+
     async def store(
         self,
         chat: ChatInput,
@@ -70,6 +75,7 @@ class NoMemory:
         *,
         complete: bool = True,
         time_zone: str | None = None,
+        facts: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         """Nothing is stored."""
 

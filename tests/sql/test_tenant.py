@@ -288,6 +288,7 @@ async def parameters(memories: Memories, database: str, user_id: UUID) -> list[d
         "changed": True,
         "mutation_id": CLAIM,
         "keep": 0,
+        "take": True,
         "number": 2,
         "after_number": 0,
         **dict.fromkeys((f"{what}_encrypted" for what in ENCRYPTED), b"stolen"),

@@ -25,17 +25,30 @@ export type { FrameRecord } from "./link.js";
 export { intlLocale } from "./locale.js";
 export type { AttachOptions, RequestOptions } from "./requests.js";
 export {
+  type Conversation,
+  type ConversationPage,
+  type ConversationSummary,
   type ErasureReceipt,
+  type ForgottenConversation,
   type Login,
   type MemoryRecord,
+  type PageOptions,
   type RequestState,
   type Rest,
   type RestOptions,
   rest,
+  type StoredExchange,
 } from "./rest.js";
 export { type AnswerFrame, type AnswerSnapshot, applyFrame, type FinishedAnswer, newSnapshot } from "./snapshot.js";
 export { memoryStore, type Store } from "./store.js";
-export { type ConnectOptions, connect, type HomeOptions, Tessera, type TesseraEvents } from "./tessera.js";
+export {
+  type ConnectOptions,
+  connect,
+  type HomeOptions,
+  type PopupOptions,
+  Tessera,
+  type TesseraEvents,
+} from "./tessera.js";
 export {
   type Approval,
   type Approve,

@@ -19,7 +19,8 @@ export interface Login {
 
 /** One memory. Its other fields depend on the tier. */
 export interface MemoryRecord {
-  readonly tier: MemoryTier;
+  /** `conversation` is the title of a conversation. */
+  readonly tier: MemoryTier | "conversation";
   readonly id: string;
   /** True if it cannot be decrypted; then only its tier and id are known. */
   readonly unreadable?: boolean;
@@ -37,6 +38,61 @@ export interface ErasureReceipt {
   readonly backups_unreadable: boolean;
 }
 
+/** A conversation in the list. `count` is its number of exchanges. */
+export interface ConversationSummary {
+  readonly id: string;
+  readonly title: string;
+  /** ISO 8601. */
+  readonly last_message_at: string;
+  readonly count: number;
+}
+
+/** One message and the text of its answer. */
+export interface StoredExchange {
+  /** The id of the memory, which can be forgotten by it. */
+  readonly id: string;
+  /** The state of this request has the answer's other blocks as long as the answer is kept. */
+  readonly request_id: string;
+  readonly message: string;
+  readonly response: string;
+  readonly agent?: string;
+  /** ISO 8601. */
+  readonly at: string;
+  /** False if the answer was cut before its end. */
+  readonly complete: boolean;
+}
+
+/** A page of a list. Pass `next` as `cursor` to get the next page; it is missing on the last one. */
+export interface PageOptions {
+  /** 1 to 100; 30 by default. */
+  readonly limit?: number;
+  readonly cursor?: string;
+}
+
+export interface ConversationPage {
+  readonly conversations: ConversationSummary[];
+  readonly next?: string;
+}
+
+/** A conversation with a page of its exchanges, newest first. */
+export interface Conversation extends ConversationSummary {
+  readonly exchanges: StoredExchange[];
+  readonly next?: string;
+}
+
+/** What forgetting a conversation removed and changed. The lists have at most 1000 ids. */
+export interface ForgottenConversation {
+  readonly id: string;
+  /** Number of removed items by tier of memory; `episodic` counts exchanges. Tiers without removed items are left out. */
+  readonly counts: Readonly<Partial<Record<MemoryTier, number>>>;
+  /** Preferences whose earlier value counts again. */
+  readonly restored: string[];
+  /** Exchanges that stay without the sentences about a forgotten preference. */
+  readonly redacted: string[];
+  /** Exchanges of other conversations that stay although they mention what was forgotten. */
+  readonly mentioned: string[];
+}
+
 /** The state of a request: the answer so far, or the kept answer with its outcome. */
 export type RequestState = Omit<WsRequestResult, "type" | "seq">;
 
@@ -49,6 +105,16 @@ export interface Rest {
     get(requestId: string): Promise<RequestState>;
     /** Cancel a running request. Its state then says how it ended. Rejects with `unknown_request` if it does not run. */
     cancel(requestId: string): Promise<void>;
+  };
+  /** Each rejects with `unknown_conversation` if the conversation has no exchange. */
+  readonly conversations: {
+    /** The conversation with the newest message first. */
+    list(options?: PageOptions): Promise<ConversationPage>;
+    get(id: string, options?: PageOptions): Promise<Conversation>;
+    /** Returns the conversation with its new title, which has at most 200 characters. */
+    rename(id: string, title: string): Promise<ConversationSummary>;
+    /** Forget all exchanges of the conversation, and what was learned from them. */
+    forget(id: string): Promise<ForgottenConversation>;
   };
   readonly memory: {
     /** All memories, one by one while they are received. */
@@ -79,6 +145,13 @@ export function rest(options: RestOptions): Rest {
   };
   const memory = (method: string, path = "", body?: unknown): Promise<Response> =>
     send({ method, path: `/api/v1/memory${path}`, authenticated: true, ...(body === undefined ? {} : { body }) });
+  const conversation = (method: string, rest: string, body?: unknown): Promise<Response> =>
+    send({
+      method,
+      path: `/api/v1/conversations${rest}`,
+      authenticated: true,
+      ...(body === undefined ? {} : { body }),
+    });
   const request = (method: string, requestId: string): Promise<Response> =>
     send({ method, path: `/api/v1/requests/${encodeURIComponent(requestId)}`, authenticated: true });
   return {
@@ -89,6 +162,12 @@ export function rest(options: RestOptions): Rest {
       cancel: async (requestId) => {
         await request("DELETE", requestId);
       },
+    },
+    conversations: {
+      list: async (options = {}) => await read(await conversation("GET", query(options))),
+      get: async (id, options = {}) => await read(await conversation("GET", `${part(id)}${query(options)}`)),
+      rename: async (id, title) => await read(await conversation("PATCH", part(id), { title })),
+      forget: async (id) => await read(await conversation("DELETE", part(id))),
     },
     memory: {
       export: async function* () {
@@ -104,6 +183,21 @@ export function rest(options: RestOptions): Rest {
       },
     },
   };
+}
+
+function part(id: string): string {
+  return `/${encodeURIComponent(id)}`;
+}
+
+function query(options: PageOptions): string {
+  const given = new URLSearchParams();
+  if (options.limit !== undefined) {
+    given.set("limit", String(options.limit));
+  }
+  if (options.cursor !== undefined) {
+    given.set("cursor", options.cursor);
+  }
+  return given.size === 0 ? "" : `?${given}`;
 }
 
 async function perform(options: RestOptions, call: Call): Promise<Response> {

@@ -64,8 +64,18 @@ export interface ConnectOptions {
 export interface HomeOptions extends RequestOptions {
   /** The conversation so far, oldest message first. */
   readonly history?: readonly WsHistoryMessage[];
-  /** The id of the conversation, for memory. */
+  /**
+   * The id of the conversation, chosen by the application. Without `history`, the server answers with the conversation
+   * that it has stored under this id, also one of another device.
+   */
+  readonly conversationId?: string;
+  /** @deprecated Older name of `conversationId`. */
   readonly sessionId?: string;
+}
+
+export interface PopupOptions extends RequestOptions {
+  /** See `HomeOptions.conversationId`. */
+  readonly conversationId?: string;
 }
 
 export interface TesseraEvents {
@@ -180,18 +190,19 @@ export class Tessera {
       request_id: requestId,
       message,
       ...(options.history === undefined ? {} : { conversation_history: [...options.history] }),
-      ...(options.sessionId === undefined ? {} : { session_id: options.sessionId }),
+      ...conversation(options.conversationId ?? options.sessionId),
     }));
   }
 
   /** Ask about `scope`: an entity, or one item by `id`. Fails immediately with `offline` if there is no connection. */
-  popup(message: string, scope: WsScope, options: RequestOptions = {}): Answer {
+  popup(message: string, scope: WsScope, options: PopupOptions = {}): Answer {
     this.#locale.look();
     return this.#requests.ask(options, (requestId) => ({
       type: "popup_request",
       request_id: requestId,
       message,
       scope,
+      ...conversation(options.conversationId),
     }));
   }
 
@@ -376,4 +387,8 @@ function checkedUrl(text: string): string {
 
 function closedByApplication(): TesseraError {
   return new TesseraError("closed", "The connection was closed.");
+}
+
+function conversation(id: string | undefined): { conversation_id?: string } {
+  return id === undefined ? {} : { conversation_id: id };
 }

@@ -209,7 +209,7 @@ async def test_devices_without_the_feature_get_each_announcement(world: World) -
 async def test_a_mutation_is_acknowledged_after_its_commit_and_applied_once(
     world: World, nursery: trio.Nursery
 ) -> None:
-    service = MemoryService(world.memories.middleware, world.metrics, recall_s=5, store_s=5)
+    service = MemoryService(world.memories.middleware, world.metrics, recall_s=5, store_s=5, conversation_tokens=1000)
     phone, laptop = await world.device(), await world.device()
     for link in (phone, laptop):
         await world.connect(link)

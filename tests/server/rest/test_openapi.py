@@ -65,6 +65,7 @@ def test_a_chat_request_is_described_by_the_model_that_reads_it() -> None:
     assert body["required"] == ["message"]
     assert set(body["properties"]) == {
         "message",
+        "conversation_id",
         "conversation_history",
         "mode",
         "scope",

@@ -41,7 +41,7 @@ export function forgetDevice(): void {
 }
 
 /** The id of this tab's conversation. Memory groups the exchanges of a conversation by it. */
-export function chatSessionId(): string {
+export function conversationId(): string {
   return kept(SESSION, false);
 }
 

@@ -3,7 +3,7 @@ import type { Item } from "../device/items.js";
 import { sampleItems } from "../device/sample.js";
 import { Store } from "../device/store.js";
 import { toolsOver } from "../device/tools.js";
-import { type Account, chatSessionId, deviceId, type RestClient } from "./account.js";
+import { type Account, conversationId, deviceId, type RestClient } from "./account.js";
 import { Approvals } from "./approvals.js";
 import { type Asked, type CardAnswer, Cards, finished } from "./cards.js";
 import { FrameLog } from "./frame-log.js";
@@ -65,7 +65,7 @@ export class Session {
 
   /** Ask from the Home view. Without a connection the answer fails immediately. */
   home(message: string): void {
-    this.#add(message, undefined, this.tessera.home(message, { sessionId: chatSessionId() }));
+    this.#add(message, undefined, this.tessera.home(message, { conversationId: conversationId() }));
   }
 
   /** Ask in a popup on `item`. */

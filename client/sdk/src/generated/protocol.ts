@@ -1,5 +1,5 @@
 // Generated from docs/protocol/schema.json by `make schema`; not for editing.
-// sha256 of that file: 4d23c9f411df371a2919e3704d66f918a395ac1c9face606061361e8648a30dc
+// sha256 of that file: 8d3782e103d615d5de86576df77b482ebcb95d95d9b51a049f02a76d4ccd13b0
 
 /**
  * The shadcn/ui chart components of the client.
@@ -209,17 +209,40 @@ export interface WsLocale {
   hour_cycle?: ("h11" | "h12" | "h23" | "h24") | null;
 }
 export interface WsHomeRequest {
+  /**
+   * The conversation that the message belongs to, chosen by the client.
+   */
+  conversation_id?: string | null;
+  /**
+   * @deprecated
+   * The older name of `conversation_id`.
+   */
+  session_id?: string | null;
   type: "home_request";
   request_id?: string | null;
   message: string;
+  /**
+   * The conversation so far, oldest first, at most 262,144 bytes of UTF-8. Left out: the server reads it from memory if `conversation_id` names a conversation.
+   */
   conversation_history?: WsHistoryMessage[];
-  session_id?: string | null;
 }
+/**
+ * One message of `conversation_history`. There is no role `system`: clients send no instructions to the model.
+ */
 export interface WsHistoryMessage {
   role: "user" | "assistant";
   content: string;
 }
 export interface WsPopupRequest {
+  /**
+   * The conversation that the message belongs to, chosen by the client.
+   */
+  conversation_id?: string | null;
+  /**
+   * @deprecated
+   * The older name of `conversation_id`.
+   */
+  session_id?: string | null;
   type: "popup_request";
   request_id?: string | null;
   message: string;

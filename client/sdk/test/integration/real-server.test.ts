@@ -323,6 +323,34 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (devices) => {
     expect(await api.memory.erase()).toMatchObject({ user_id: login.userId, removed: expect.any(Object) });
   });
 
+  test("conversations: a follow-up from another device, listed, read, renamed, forgotten", async () => {
+    const login = await devices().account();
+    const api = rest({ baseUrl: devices().server.restUrl, getToken: () => login.accessToken });
+    const conversationId = `garden/${randomUUID()}`;
+    await (await devices().online(login)).home("Remember the garden party on Friday", { conversationId });
+    await (await devices().online(login)).home("What did I just say?", { conversationId });
+    expect(await api.conversations.list({ limit: 1 })).toEqual({
+      conversations: [
+        {
+          id: conversationId,
+          title: "Remember the garden party on Friday",
+          last_message_at: expect.any(String),
+          count: 2,
+        },
+      ],
+    });
+    const newest = await api.conversations.get(conversationId, { limit: 1 });
+    expect(newest.exchanges).toMatchObject([{ message: "What did I just say?", complete: true }]);
+    const older = await api.conversations.get(conversationId, { cursor: newest.next ?? "" });
+    expect(older.exchanges).toMatchObject([{ message: "Remember the garden party on Friday" }]);
+    expect(await api.conversations.rename(conversationId, "Garden")).toMatchObject({ title: "Garden", count: 2 });
+    const forgotten = await api.conversations.forget(conversationId);
+    expect(forgotten).toMatchObject({ id: conversationId, counts: { episodic: 2 } });
+    const unknown = { code: "unknown_conversation", status: 404 };
+    await expect(api.conversations.get(conversationId)).rejects.toMatchObject(unknown);
+    await expect(api.conversations.forget(conversationId)).rejects.toMatchObject(unknown);
+  });
+
   test("REST: a request's state while it runs and after its end, and its cancellation", async () => {
     const login = await devices().account();
     const api = rest({ baseUrl: devices().server.restUrl, getToken: () => login.accessToken });

@@ -18,13 +18,13 @@ describe("a request", () => {
   test("from home is sent with the conversation so far", async () => {
     const { client, peer } = await server.online();
     const history = [{ role: "user", content: "Hi" }] as const;
-    const answer = client.home("And now?", { history, sessionId: "chat-1" });
+    const answer = client.home("And now?", { history, conversationId: "chat-1" });
     expect(await peer.hear("home_request")).toEqual({
       type: "home_request",
       request_id: answer.requestId,
       message: "And now?",
       conversation_history: [{ role: "user", content: "Hi" }],
-      session_id: "chat-1",
+      conversation_id: "chat-1",
     });
     expect(answer.requestId).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
   });

@@ -50,6 +50,29 @@ test.each(["register", "login"] as const)("%s returns the account and its token"
 });
 
 test.each([
+  ["list", (api: Rest["conversations"]) => api.list(), "GET /api/v1/conversations", ""],
+  [
+    "list a page",
+    (api: Rest["conversations"]) => api.list({ limit: 5, cursor: "a=" }),
+    "GET /api/v1/conversations?limit=5&cursor=a%3D",
+    "",
+  ],
+  ["get", (api: Rest["conversations"]) => api.get("a/b c"), "GET /api/v1/conversations/a%2Fb%20c", ""],
+  ["get a page", (api: Rest["conversations"]) => api.get("a", { limit: 1 }), "GET /api/v1/conversations/a?limit=1", ""],
+  [
+    "rename",
+    (api: Rest["conversations"]) => api.rename("a", "Garden"),
+    "PATCH /api/v1/conversations/a",
+    '{"title":"Garden"}',
+  ],
+  ["forget", (api: Rest["conversations"]) => api.forget("a"), "DELETE /api/v1/conversations/a", ""],
+])("conversations: %s calls with the token", async (_, call, line, body) => {
+  reply = json(200, { id: "a", title: "Garden" });
+  expect(await call(api().conversations)).toEqual({ id: "a", title: "Garden" });
+  expect(request).toMatchObject({ line, body, authorization: "Bearer secret" });
+});
+
+test.each([
   ["forget", (memory: Rest["memory"]) => memory.forget("a/b"), "DELETE /api/v1/memory/items/a%2Fb"],
   ["erase", (memory: Rest["memory"]) => memory.erase(), "DELETE /api/v1/memory"],
   ["setPreference", (memory: Rest["memory"]) => memory.setPreference("tone", { a: 1 }), "PUT /api/v1/memory/core/tone"],
