@@ -24,7 +24,8 @@ PATH: Final = "/api/v1/ws/device"
 _RECEIVE_BYTES: Final = 1 << 18
 # A reset instead of a close: it leaves no socket in TIME_WAIT, whose ports would run out.
 _RESET: Final = struct.pack("ii", 1, 0)
-_RETRY_AFTER_S: Final = 1.0
+_RETRY_AFTER_S: Final = 2.0
+_MOST_S: Final = 16.0
 
 
 @dataclass(slots=True)
@@ -47,6 +48,7 @@ class Device:
     first_ns: int = 0
     ended_ns: int = 0
     heard_bytes: int = 0
+    refusals: int = 0
 
 
 class _Socket:
@@ -79,7 +81,7 @@ class Fleet:
         """Begin to connect each device. With `resume` it asks to go on with its session, if it has one."""
         for device in devices:
             device.began_ns = time.monotonic_ns()
-            device.resume = ""
+            device.resume, device.refusals = "", 0
             self._connect(device, resume)
 
     def _connect(self, device: Device, resume: bool) -> None:
@@ -190,12 +192,14 @@ class Fleet:
                 raise RuntimeError(f"the server closed a socket: {payload!r}")
 
     def _come_back(self, connection: _Socket) -> None:
-        """The server has too many handshakes: try again after its `Retry-After: 1` and a random part of a second."""
+        """The server has too many handshakes: try again after its `Retry-After: 2`, later after each refusal."""
         self.refused += 1
         device = connection.device
         self._end(connection)
         self._count += 1
-        at = time.monotonic() + _RETRY_AFTER_S * (1 + self._random.random())
+        device.refusals += 1
+        wait_s = min(_RETRY_AFTER_S * 2 ** (device.refusals - 1), _MOST_S)
+        at = time.monotonic() + wait_s * (0.5 + self._random.random())
         heapq.heappush(self._later, (at, self._count, device, bool(device.session_id)))
 
     def _hello(self, device: Device) -> dict[str, Any]:

@@ -21,6 +21,7 @@ _ENDLESS: Final = 10**9
 _RATE: Final = 0.2
 """Tokens per second of each of thousands of answers."""
 _AT_ONCE: Final = 50
+_STORM_S: Final = 300.0
 _STORM_NICE: Final = 5
 """The devices of a storm run at a lower priority than those whose answers are timed: they are not the server's load."""
 
@@ -161,10 +162,10 @@ def _storm(there: Connection, host: str, port: int, devices: list[Device], answe
     try:
         began = time.monotonic()
         fleet.connect(devices)
-        fleet.wait(lambda: all(device.ready_ns for device in devices))
+        fleet.wait(lambda: all(device.ready_ns for device in devices), _STORM_S)
         lasted_s = time.monotonic() - began
         if answers:
-            fleet.wait(lambda: all(device.first_ns for device in devices))
+            fleet.wait(lambda: all(device.first_ns for device in devices), _STORM_S)
         wrong = {device.resume for device in devices} - {"resumed"}
         told = f"not resumed: {wrong}" if wrong else (devices, fleet.refused, lasted_s)
     except RuntimeError as error:

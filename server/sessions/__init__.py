@@ -5,8 +5,8 @@ A session belongs to a user and a device. Sockets (`server.sockets`) attach to i
 
 from __future__ import annotations
 
-from server.sessions.calls import LEDGER
 from server.sessions.drain import drain_spread_ms
+from server.sessions.features import LEDGER
 from server.sessions.host import SessionHost
 from server.sessions.kept import AnswersInMemory, KeptAnswer, KeptAnswers
 from server.sessions.limits import SessionLimits

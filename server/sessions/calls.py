@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import Protocol
 from uuid import UUID
 
 import trio
 
 from server.devices import APPROVALS, OpenApprovals, PendingReplies
 from server.sessions.approvals import AskedCalls
+from server.sessions.features import LEDGER
 from server.sessions.ledger import Ledger
 from server.sessions.outbox import Outbox
 from streaming.wire import (
@@ -22,9 +23,6 @@ from streaming.wire import (
     WsToolCancel,
     WsToolResult,
 )
-
-LEDGER: Final = "ledger"
-"""The feature of a client that keeps a journal of its calls."""
 
 
 class CalledSession(Protocol):

@@ -15,13 +15,14 @@ from server.answers import AnswerPipeline
 from server.changes import ChangeDelivery, Missed
 from server.devices import NO_LOCALE, DeviceLocale, DeviceRegistry
 from server.sessions.client_frames import ClientFrames
+from server.sessions.features import CHANGES
 from server.sessions.kept import AnswersInMemory, KeptAnswer, KeptAnswers, LayeredAnswers
 from server.sessions.limits import SessionLimits
 from server.sessions.mirrored_requests import MirroredRequests, NoOtherProcesses, OtherProcesses
 from server.sessions.rest_requests import RestCaller, RestRequests
 from server.sessions.running_request import RunningRequest
 from server.sessions.services import SessionServices
-from server.sessions.session import CHANGES, Session
+from server.sessions.session import Session
 from server.sessions.view import View
 from streaming.wire import CloseCode, ErrorCode, WsFailure, WsRequestResult, WsResume, WsStreamEnd
 

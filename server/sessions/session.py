@@ -26,6 +26,7 @@ from server.requests import (
 )
 from server.sessions.calls import SessionCalls
 from server.sessions.drain import drain_spread_ms
+from server.sessions.features import known_features
 from server.sessions.feed import Feed
 from server.sessions.kept import KeptAnswer
 from server.sessions.kept_results import OTHER_MESSAGE, cancel_elsewhere, send_again, send_result
@@ -54,8 +55,6 @@ from streaming.wire import (
 
 log = structlog.get_logger(__name__)
 
-CHANGES: Final = "changes"
-"""The feature of a client that understands the numbers of changes."""
 
 _MAX_LOST: Final = 100
 
@@ -183,7 +182,7 @@ class Session:
         older = self._view
         self._view = None
         self.outbox.detach()
-        self.features = features
+        self.features = known_features(features)
         self.outbox.locale = locale
         if missed is not None and missed.state is not None:
             self.outbox.forget_changes()

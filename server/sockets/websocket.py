@@ -50,7 +50,7 @@ _ORIGIN_REFUSED_HEADERS: Final = [
 _LOGGED_CHARS: Final = 200
 _FIRST_PRINTABLE: Final = 0x21
 _COME_BACK: Final = (
-    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 )
 
 log = structlog.get_logger(__name__)

@@ -23,5 +23,6 @@ async def write_frames(socket: DeviceSocket, outbox: Outbox, sender: Sender) -> 
             text = frame.to_json(seq).decode()
         else:
             text = frame.model_copy(update={"seq": seq}).model_dump_json()
-        del frame  # release its memory while waiting for the next frame
+        del frame  # release its memory while waiting, and that of the text below
         await socket.send(text)
+        del text

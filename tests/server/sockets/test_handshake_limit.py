@@ -138,7 +138,7 @@ async def test_a_connection_beyond_the_bound_is_refused_with_a_time_to_come_back
             await second.send_all(REQUEST)
             answer = b"".join([data async for data in second])
             assert answer.startswith(b"HTTP/1.1 503 ")
-            assert b"\r\nRetry-After: 1\r\n" in answer
+            assert b"\r\nRetry-After: 2\r\n" in answer
             assert listener.refused == 1
             await second.aclose()
         # The one that waited gets its turn.

@@ -1,0 +1,28 @@
+"""The features that a client may name in `device_hello`. The server ignores unknown names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import combinations
+from typing import Final
+
+from server.devices import APPROVALS
+from server.requests import BLOCK_OPEN
+
+LEDGER: Final = "ledger"
+"""The client keeps a journal of calls, and knows calls that are offered again."""
+
+CHANGES: Final = "changes"
+"""The client reads the numbers of changes."""
+
+_KNOWN: Final = (APPROVALS, BLOCK_OPEN, CHANGES, LEDGER)
+_SETS: Final[Mapping[frozenset[str], frozenset[str]]] = {
+    features: features
+    for size in range(len(_KNOWN) + 1)
+    for features in map(frozenset[str], combinations(_KNOWN, size))
+}
+
+
+def known_features(names: Iterable[str]) -> frozenset[str]:
+    """The known ones of `names`. Sessions with the same features share one set, which takes 400 bytes."""
+    return _SETS[frozenset(_KNOWN).intersection(names)]
