@@ -28,6 +28,7 @@ from streaming.wire import (
 )
 
 _OUTBOX_BYTES: Final = 64 * 1024
+_POLL_S: Final = 0.5
 
 
 class RestCaller:
@@ -130,10 +131,18 @@ class RestRequests:
             return await self._again(request, emit)
 
     async def _again(self, request: ChatInput, emit: Emit) -> WsStreamEnd:
-        """Give the kept answer of a request with this id. Raises `DuplicateRequest` if there is none yet."""
+        """Give the kept answer of a request with this id, also if another process still makes it.
+
+        Raises `DuplicateRequest` if no answer of it is kept.
+        """
         kept = await self._services.kept.find(request.user_id, request.request_id)
         if kept is None or kept.fingerprint != fingerprint(request):
             raise DuplicateRequest
+        while kept.server_id is not None and kept.result.status == "running":
+            await trio.sleep(_POLL_S)
+            kept = await self._services.kept.find(request.user_id, request.request_id)
+            if kept is None:
+                raise DuplicateRequest
         result = kept.result
         if result.status == "running":
             raise DuplicateRequest

@@ -179,6 +179,27 @@ async def test_rest_reads_and_cancels_a_request_of_the_other_host(database: str)
             assert read["status"] == "cancelled"
 
 
+async def test_a_post_waits_for_the_request_of_the_other_host(database: str) -> None:
+    async with slow(database) as servers:
+        device, asked, answers = servers.device(), servers.request(), list[httpx.Response]()
+        body = {"message": asked["message"], "request_id": asked["request_id"]}
+
+        async def post() -> None:
+            async with httpx.AsyncClient(base_url=servers.other.rest_url, trust_env=False, timeout=60) as client:
+                headers = {"Authorization": f"Bearer {servers.account.access_token}"}
+                answers.append(await client.post("/api/v1/chat", json=body, headers=headers))
+
+        async with device.connected(servers.one.ws_url) as socket, trio.open_nursery() as nursery:
+            await socket.say(**asked)
+            await socket.hear_text("One ")
+            nursery.start_soon(post)
+            servers.go_on.set()
+            await socket.hear("stream_end")
+        assert (answers[0].status_code, answers[0].json()["status"]) == (200, "completed")
+        assert "One two." in answers[0].text
+        assert servers.other.answers() == []
+
+
 async def test_a_device_without_a_socket_is_no_ones_latest_device(database: str) -> None:
     async with slow(database) as servers:
         device, asked = servers.device(), {"message": "What is there to do?"}
