@@ -22,6 +22,7 @@ import trio
 
 from client.terminal.account import SignIn
 from client.terminal.answer import Answer
+from client.terminal.connection import ConnectionLostError, open_connection
 from client.terminal.device import Device
 from client.terminal.store import DeviceStore
 from client.terminal.tools import DeviceTools
@@ -219,3 +220,106 @@ async def test_a_journey_changes_what_today_is(server: Server) -> None:
         assert isinstance(error, WsError)
         assert error.message.startswith("locale_changed.locale.time_zone: not a time zone")
         assert "(due today)" in (await person.ask("show my tasks as a table")).text
+
+
+async def locale_of(device: Device) -> dict[str, Any]:
+    """The locale of an answer to the device."""
+    end = await finish(await device.home("hello"))
+    assert end.locale is not None
+    return end.locale.model_dump(exclude_none=True)
+
+
+async def test_without_a_locale_the_zone_is_that_of_core_memory_and_else_utc(server: Server) -> None:
+    tessera = server.tessera
+    assert tessera is not None
+    account = await tessera.account()
+    headers = {"Authorization": f"Bearer {account.access_token}"}
+    store = DeviceStore(None, {"task": [{"id": "t1", "title": "Board", "status": "todo", "dueDate": "2026-03-10"}]})
+    server.now = datetime.fromisoformat("2026-03-09T20:30:00-04:00").timestamp()
+    async with (
+        tessera.device(account, tools=DeviceTools(store).table()) as device,
+        httpx.AsyncClient(base_url=tessera.rest_url, trust_env=False, headers=headers) as client,
+    ):
+        assert await locale_of(device) == {"time_zone": "UTC", "time_zone_source": "default", "week_start": "monday"}
+        for key, value in (("time_zone", "America/New_York"), ("week_start", "Sunday")):
+            (await client.put(f"/api/v1/memory/core/{key}", json={"value": value})).raise_for_status()
+        remembered = {"time_zone": "America/New_York", "time_zone_source": "memory", "week_start": "sunday"}
+        assert await locale_of(device) == remembered
+        answer = await device.home("show my tasks as a table")
+        await finish(answer)
+        assert "(due tomorrow)" in answer.text
+        popup = await device.popup("what is this?", WsScope(type="task", id="t1"))
+        end = await finish(popup)
+        assert "(due tomorrow)" in popup.text
+        assert end.locale is not None
+        assert end.locale.time_zone_source == "memory"
+
+
+async def test_a_rest_request_says_its_locale(server: Server) -> None:
+    tessera = server.tessera
+    assert tessera is not None
+    account = await tessera.account()
+    headers = {"Authorization": f"Bearer {account.access_token}"}
+    async with httpx.AsyncClient(base_url=tessera.rest_url, trust_env=False, headers=headers) as client:
+
+        async def ask(locale: dict[str, Any] | None, language: str = "*") -> httpx.Response:
+            body = {"message": "hello"} | ({} if locale is None else {"locale": locale})
+            return await client.post("/api/v1/chat", json=body, headers={"Accept-Language": language})
+
+        kathmandu = {"time_zone": "asia/kathmandu"}
+        assert (await ask(kathmandu, "fr;q=0.5, en-US")).json()["locale"] == {
+            "time_zone": "Asia/Kathmandu",
+            "time_zone_source": "request",
+            "language": "en-US",
+            "week_start": "sunday",
+        }
+        stated = kathmandu | {"language": "de-AT", "week_start": 6, "hour_cycle": "h23"}
+        assert (await ask(stated, "en-US")).json()["locale"] == {
+            "time_zone": "Asia/Kathmandu",
+            "time_zone_source": "request",
+            "language": "de-AT",
+            "week_start": "saturday",
+            "hour_cycle": "h23",
+        }
+        assert (await ask(None)).json()["locale"]["time_zone_source"] == "default"
+        async with tessera.device(account, locale=WsLocale(time_zone="Europe/Berlin")):
+            found = (await ask(None)).json()["locale"]
+            assert (found["time_zone"], found["time_zone_source"]) == ("Europe/Berlin", "device")
+        for wrong, sentence in [
+            ({"time_zone": "Mars/Base"}, "locale.time_zone: not a time zone of the IANA database"),
+            ({"time_zone": "UTC", "language": "de_AT"}, "locale.language: "),
+            ({"time_zone": "UTC", "week_start": 8}, "locale.week_start: "),
+            ({"time_zone": "UTC", "hour_cycle": "h25"}, "locale.hour_cycle: "),
+            ({}, "locale.time_zone: "),
+        ]:
+            refused = await ask(wrong)
+            assert refused.status_code == 422
+            assert refused.json()["error"]["message"].startswith(sentence)
+            assert "Mars" not in refused.text
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"locale": {"time_zone": "Mars/Base"}}, "device_hello.locale.time_zone: not a time zone"),
+        ({"dates": "local_midnight"}, "device_hello: dates: local_midnight needs locale.time_zone"),
+        ({"dates": "noon"}, "device_hello.dates: "),
+    ],
+)
+async def test_a_hello_with_a_wrong_locale_is_refused_by_name(
+    server: Server, fields: dict[str, Any], reason: str
+) -> None:
+    assert server.tessera is not None
+    async with open_connection(server.tessera.ws_url) as connection:
+        hello = {
+            "type": "device_hello",
+            "token": "t",
+            "device_id": "6f1d3c1e-2a53-4a6e-9d55-0a0d3f9a7b01",
+            "protocol_versions": [3],
+            "client": {"name": "n", "version": "1", "platform": "p"},
+        }
+        await connection.send_raw(json.dumps(hello | fields))
+        with pytest.raises(ConnectionLostError) as lost:
+            await connection.receive()
+    assert lost.value.code == 4500
+    assert reason in lost.value.reason
