@@ -38,7 +38,7 @@ class Calendar:
     # ---- reading and writing ----------------------------------------------------------------------------------------
 
     def read(self, value: object) -> When | None:
-        """What an item's date says; None if it is no date, or near or outside the limits of the years 1 to 9999.
+        """What an item's date says; None for other values, and near or outside the limits of the years 1 to 9999.
 
         `2026-03-09` is a day. A number is epoch milliseconds. An ISO 8601 date-time is an instant; without an offset it
         is local time.

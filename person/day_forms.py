@@ -43,7 +43,7 @@ class DayForms:
         return self.calendar if self.form == "local_midnight" and self.calendar is not None else UTC_CALENDAR
 
     def read_item(self, item: Mapping[str, Any]) -> dict[str, Any]:
-        """A device's item with its days as text. A number that is no midnight of the form is an instant."""
+        """A device's item with its days as text. Numbers at other times than midnight are instants."""
         return {
             name: self._read(value) if name in DAY_FIELDS and self.converts else value for name, value in item.items()
         }

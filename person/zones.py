@@ -18,8 +18,8 @@ class UnknownZone(ValueError):
 def zone_named(name: str) -> ZoneInfo:
     """The zone with this IANA name, in any case. Raises `UnknownZone`.
 
-    Only names in the list of the package `tzdata` are known. `ZoneInfo` alone would also open files of the machine
-    that are no zones of the database, such as `localtime`.
+    Only names in the list of the package `tzdata` are known. `ZoneInfo` alone would also open other files of the
+    machine, such as `localtime`.
     """
     known = _names().get(name.casefold())
     if known is None:

@@ -32,7 +32,7 @@ export function instantOf(value: unknown): number | undefined {
 
 /**
  * The calendar day of a date: the day itself, or the day of an instant in `timeZone` (default: the system's zone).
- * With the form `utc_midnight`, a number at midnight in UTC is that day. Undefined if `value` is no date.
+ * With the form `utc_midnight`, a number at midnight in UTC is that day. Undefined for any other value.
  */
 export function dayOf(value: unknown, timeZone?: string, form: DayForm = "date"): CalendarDay | undefined {
   if (isCalendarDay(value)) return value;
@@ -50,7 +50,7 @@ export function isBefore(value: unknown, bound: unknown, timeZone?: string): boo
   return day !== undefined && last !== undefined && day < last;
 }
 
-/** Whether a date is in a range of a list tool's filter. A bound that is no date does not count. */
+/** Whether a date is in a range of a list tool's filter. A bound of any other type does not count. */
 export function isInRange(value: unknown, { after, before }: DateRange, timeZone?: string): boolean {
   if (dayOf(value) === undefined) return false;
   if (dayOf(before) !== undefined && !isBefore(value, before, timeZone)) return false;

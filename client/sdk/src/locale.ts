@@ -69,7 +69,7 @@ export class LocaleWatch {
       this.send(locale);
       this.#told = text;
     } catch {
-      // There is no connection: `device_hello` of the next one has the locale.
+      // Without a connection, the next `device_hello` has the locale.
     }
   }
 
