@@ -84,7 +84,7 @@ def resolve_locale(*stated: StatedLocale | None) -> Locale:
 
 
 def remembered_locale(preferences: Mapping[str, Any]) -> StatedLocale:
-    """What the person's preferences in core memory say. Other values than IANA names, BCP 47 tags and weekdays are ignored."""
+    """What the person's preferences in core memory say, if they are IANA names, BCP 47 tags and weekdays."""
     zone = language = None
     with suppress(UnknownZone):
         zone = zone_named(str(preferences.get("time_zone"))).key
