@@ -285,13 +285,14 @@ async def test_a_rest_request_says_its_locale(server: Server) -> None:
         async with tessera.device(account, locale=WsLocale(time_zone="Europe/Berlin")):
             found = (await ask(None)).json()["locale"]
             assert (found["time_zone"], found["time_zone_source"]) == ("Europe/Berlin", "device")
-        for wrong, sentence in [
+        faults: list[tuple[dict[str, Any], str]] = [
             ({"time_zone": "Mars/Base"}, "locale.time_zone: not a time zone of the IANA database"),
             ({"time_zone": "UTC", "language": "de_AT"}, "locale.language: "),
             ({"time_zone": "UTC", "week_start": 8}, "locale.week_start: "),
             ({"time_zone": "UTC", "hour_cycle": "h25"}, "locale.hour_cycle: "),
             ({}, "locale.time_zone: "),
-        ]:
+        ]
+        for wrong, sentence in faults:
             refused = await ask(wrong)
             assert refused.status_code == 422
             assert refused.json()["error"]["message"].startswith(sentence)
