@@ -1,33 +1,5 @@
-import type { Approval } from "@tessera/client";
 import { describe, expect, it } from "vitest";
-import { Approvals } from "../src/session/approvals.js";
 import { FrameLog } from "../src/session/frame-log.js";
-
-describe("approvals", () => {
-  const call = (callId: string) => ({ callId, tool: "delete_task", args: { id: "t" } }) as unknown as Approval;
-
-  it("wait independently until each is decided", async () => {
-    const approvals = new Approvals();
-    const [first, second] = ["a", "b"].map((id) => approvals.ask(call(id), new AbortController().signal));
-    approvals.snapshot[1]?.decide({ args: { id: "t", x: 1 } });
-    expect(await second).toEqual({ args: { id: "t", x: 1 } });
-    expect(approvals.snapshot.map(({ call }) => call.callId)).toEqual(["a"]);
-    approvals.snapshot[0]?.decide(true);
-    expect(await first).toBe(true);
-    expect(approvals.snapshot).toEqual([]);
-  });
-
-  it("are removed when the server withdraws them", async () => {
-    const approvals = new Approvals();
-    const withdrawn = new AbortController();
-    const decision = approvals.ask(call("a"), withdrawn.signal);
-    withdrawn.abort();
-    expect(await decision).toBe(false);
-    expect(approvals.snapshot).toEqual([]);
-    expect(await approvals.ask(call("b"), AbortSignal.abort())).toBe(false);
-    expect(approvals.snapshot).toEqual([]);
-  });
-});
 
 describe("the frame log", () => {
   const frame = (direction: "in" | "out", bytes: number) => ({ direction, bytes, at: 0, frame: { type: "ping" } });

@@ -1,10 +1,10 @@
 import { type Change, connect, type Entity, rest, type Tessera } from "@tessera/client";
+import { ApprovalQueue } from "@tessera/react";
 import type { Item } from "../device/items.js";
 import { sampleItems } from "../device/sample.js";
 import { Store } from "../device/store.js";
 import { toolsOver } from "../device/tools.js";
 import { type Account, conversationId, deviceId, type RestClient } from "./account.js";
-import { Approvals } from "./approvals.js";
 import { type Asked, type CardAnswer, Cards, finished } from "./cards.js";
 import { FrameLog } from "./frame-log.js";
 import { ListStore } from "./list-store.js";
@@ -20,7 +20,7 @@ const MOST_NOTICES = 4;
 /** A signed-in device: its data, its connection, its requests and notices. Created once, outside of React. */
 export class Session {
   readonly store = new Store(sessionStorage, () => sampleItems(Date.now()));
-  readonly approvals = new Approvals();
+  readonly approvals = new ApprovalQueue();
   readonly frames = new FrameLog();
   readonly asked = new ListStore<Asked>();
   readonly notices = new ListStore<Notice>();
@@ -49,7 +49,7 @@ export class Session {
       client: { name: "Tessera playground", version: "0.1.0", platform: "browser" },
       getToken,
       tools: toolsOver(this.store),
-      approve: (call, { signal }) => this.approvals.ask(call, signal),
+      approve: this.approvals.ask,
     });
     this.tessera.on("frame", this.frames.add);
     this.tessera.on("mutation", (change) => {

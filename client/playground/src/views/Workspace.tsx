@@ -1,9 +1,8 @@
 import type { Entity } from "@tessera/client";
-import { BlockOptionsProvider } from "@tessera/react";
+import { ApprovalDialog, BlockOptionsProvider } from "@tessera/react";
 import { useCallback, useState, useSyncExternalStore } from "react";
 import { type Item, nameOf } from "../device/items.js";
 import type { Session } from "../session/session.js";
-import { ApprovalDialog } from "./ApprovalDialog.js";
 import { DataPanel } from "./DataPanel.js";
 import { ASK_FIELD, Home } from "./Home.js";
 import { Inspector } from "./Inspector.js";
@@ -36,6 +35,13 @@ export function Workspace({ session, onSignOut }: { readonly session: Session; r
     },
     [items],
   );
+  const itemName = useCallback(
+    (entity: Entity, id: string) => {
+      const item = session.store.get(entity, id);
+      return item && nameOf(entity, item);
+    },
+    [session],
+  );
   const open = useCallback((entity: Entity, { id }: { readonly id: string }) => setOpened({ entity, id }), []);
   const item: Item | undefined = opened && items[opened.entity].find(({ id }) => id === opened.id);
   return (
@@ -63,7 +69,7 @@ export function Workspace({ session, onSignOut }: { readonly session: Session; r
             onClose={() => setOpened(undefined)}
           />
         ) : null}
-        <ApprovalDialog session={session} />
+        <ApprovalDialog queue={session.approvals} itemName={itemName} />
         <Notices notices={session.notices} onDismiss={(id) => session.dismiss(id)} />
       </div>
     </BlockOptionsProvider>

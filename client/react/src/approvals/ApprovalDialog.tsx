@@ -1,24 +1,33 @@
-import { type FormEvent, useEffect, useId, useRef, useState, useSyncExternalStore } from "react";
-import { nameOf } from "../device/items.js";
-import type { PendingApproval } from "../session/approvals.js";
-import type { Session } from "../session/session.js";
+import type { Entity } from "@tessera/client";
+import { type FormEvent, useEffect, useId, useRef, useState } from "react";
+import type { ApprovalQueue, PendingApproval } from "./ApprovalQueue.js";
+import { useApprovals } from "./useApprovals.js";
 
-/** Asks about the oldest waiting call: run it, run it with edited arguments, or refuse it (also with Escape). */
-export function ApprovalDialog({ session }: { readonly session: Session }) {
-  const waiting = useSyncExternalStore(session.approvals.subscribe, () => session.approvals.snapshot);
+export interface ApprovalDialogProps {
+  readonly queue: ApprovalQueue;
+  /** Returns the name of an item, to ask about it by name. */
+  readonly itemName?: (entity: Entity, id: string) => string | undefined;
+}
+
+/**
+ * Asks about the oldest waiting call: run it, run it with edited arguments, or refuse it (also with Escape). It closes when
+ * the question needs no answer any more.
+ */
+export function ApprovalDialog({ queue, itemName }: ApprovalDialogProps) {
+  const waiting = useApprovals(queue);
   const first = waiting[0];
   return first === undefined ? null : (
-    <Question key={first.call.callId} pending={first} session={session} more={waiting.length - 1} />
+    <Question key={first.call.callId} pending={first} itemName={itemName} more={waiting.length - 1} />
   );
 }
 
 interface QuestionProps {
   readonly pending: PendingApproval;
-  readonly session: Session;
+  readonly itemName: ApprovalDialogProps["itemName"];
   readonly more: number;
 }
 
-function Question({ pending: { call, decide }, session, more }: QuestionProps) {
+function Question({ pending: { call, decide }, itemName, more }: QuestionProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const title = useId();
   const given = JSON.stringify(call.args, undefined, 2);
@@ -28,7 +37,7 @@ function Question({ pending: { call, decide }, session, more }: QuestionProps) {
 
   // The id of the item cannot be edited, so a call with only an id has nothing to edit.
   const editable = Object.keys(call.args).some((name) => name !== "id");
-  const item = session.store.get(call.entity, String(call.args["id"]));
+  const name = itemName?.(call.entity, String(call.args["id"]));
   const verb = call.verb.charAt(0).toUpperCase() + call.verb.slice(1);
   const approve = (event: FormEvent) => {
     event.preventDefault();
@@ -39,7 +48,7 @@ function Question({ pending: { call, decide }, session, more }: QuestionProps) {
   return (
     <dialog
       ref={dialog}
-      className="approval"
+      className="tsr-approval"
       aria-labelledby={title}
       onCancel={(event) => {
         event.preventDefault();
@@ -48,11 +57,11 @@ function Question({ pending: { call, decide }, session, more }: QuestionProps) {
     >
       <form onSubmit={approve}>
         <h2 id={title}>
-          {verb} {item ? `“${nameOf(call.entity, item)}”` : `a ${call.entity}`}?
+          {verb} {name ? `“${name}”` : `a ${call.entity}`}?
         </h2>
-        <p className="muted">
+        <p className="tsr-muted">
           {call.verb === "delete" ? "You can't undo this." : null}
-          {editable ? "You can edit the arguments." : null}
+          {editable ? " You can edit the arguments." : null}
           {call.otherDevice ? " Another device of yours asks this." : null}
         </p>
         {editable ? (
@@ -69,10 +78,10 @@ function Question({ pending: { call, decide }, session, more }: QuestionProps) {
             />
           </label>
         ) : null}
-        <p role="alert" className="fault">
+        <p role="alert" className="tsr-approval-fault">
           {refusal}
         </p>
-        <div className="buttons">
+        <div className="tsr-approval-buttons">
           <button type="button" onClick={() => decide(false)}>
             {call.verb === "delete" ? "Keep" : `Don't ${call.verb}`}
           </button>
@@ -80,7 +89,7 @@ function Question({ pending: { call, decide }, session, more }: QuestionProps) {
             {text === given ? verb : `${verb} as edited`}
           </button>
           {more > 0 ? (
-            <span className="muted">
+            <span className="tsr-muted">
               {more} more {more === 1 ? "question" : "questions"}
             </span>
           ) : null}
