@@ -26,6 +26,7 @@ from server.requests import AnswerLimits, ChatInput, RequestClaims
 from server.sessions.host import SessionHost
 from server.sessions.kept import KeptAnswers
 from server.sessions.limits import SessionLimits
+from server.sockets.device_socket import DeviceSocket
 from server.sockets.handshake import shake_hands
 from server.sockets.view import SocketView
 from server.telemetry.metrics import Metrics
@@ -140,7 +141,7 @@ class MemoryServer:
     def token(self, user_id: UUID | None = None) -> str:
         return self.tokens.issue(user_id or self.user_id)[0]
 
-    async def run_session(self, socket: MemorySocket) -> int:
+    async def run_session(self, socket: DeviceSocket) -> int:
         hello = await shake_hands(socket, self.tokens, 10)
         view = SocketView(
             socket, hello, sessions=self.sessions, tokens=self.tokens, metrics=self.metrics, wall_clock=wall_clock

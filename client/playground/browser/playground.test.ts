@@ -341,6 +341,20 @@ it("deletes what the person approves, here and in a second tab", async () => {
   await second.getByLabel("Title").fill("Choose two typefaces");
   await second.getByRole("button", { name: "Save" }).click();
   await ownTasks(page).getByText("Choose two typefaces").waitFor();
+
+  // The second device answers a question of the first, whose dialog closes.
+  await page.bringToFront();
+  const asked = await ask("Delete the task Choose two typefaces");
+  await page.getByRole("dialog").waitFor();
+  await second.bringToFront();
+  const question = second.getByRole("dialog", { name: "Delete “Choose two typefaces”?" });
+  await question.getByText("Another device of yours asks this.").waitFor();
+  await question.getByRole("button", { name: "Delete", exact: true }).click();
+  await page.bringToFront();
+  await ended(asked);
+  await asked.getByText(/1 change/).waitFor();
+  expect(await page.getByRole("dialog").count()).toBe(0);
+  expect(await ownTasks(page).getByText("Choose two typefaces").count()).toBe(0);
   expect(complaints.complaints).toEqual([]);
   await second.close();
   await page.bringToFront();

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 from uuid import uuid4
 
 import trio
@@ -81,6 +81,14 @@ class CutSocket(MemorySocket):
             self._to_server.close()
 
 
+class PeerSocket(Protocol):
+    """The client's side of a socket. Both methods raise when it has closed."""
+
+    async def say(self, **frame: Any) -> None: ...
+
+    async def hear(self) -> dict[str, Any]: ...
+
+
 @dataclass
 class Screen:
     """What the person sees, and what was done: the reducer of every frame. Applying a frame twice changes nothing."""
@@ -107,7 +115,8 @@ class Screen:
 class ResumingClient:
     """One device. `run` asks and reconnects until every request has ended."""
 
-    def __init__(self, server: MemoryServer, tools: Tools, cut: Cut | None = None) -> None:
+    def __init__(self, server: MemoryServer, tools: Tools, cut: Cut | None = None, *, approver: bool = False) -> None:
+        """`approver`: another device approves every call; this one never answers the question."""
         self.server = server
         self.screen = Screen()
         self.ran: Counter[str] = Counter()
@@ -116,16 +125,32 @@ class ResumingClient:
         self.outcomes: list[str] = []
         self._tools = tools
         self._cut = cut
-        self._features = ["block_open", "ledger"]
+        self._approver = approver
+        self._features = ["block_open", "ledger", *(["approvals"] if approver else [])]
         self._device_id = uuid4()
         self._session: tuple[str, int] | None = None
         self._journal: dict[str, dict[str, Any]] = {}
 
     async def run(self, *requests: dict[str, Any]) -> None:
-        async with self.server.running():
+        async with self.server.running(), trio.open_nursery() as nursery:
+            if self._approver:
+                await nursery.start(self._approve)
             with trio.fail_after(60):
                 while any(str(request["request_id"]) not in self.screen.ends for request in requests):
                     await self._connection(requests)
+                await self._finished()
+            nursery.cancel_scope.cancel()
+
+    async def _finished(self) -> None:
+        """Every request has ended. The server still runs."""
+
+    async def _approve(self, task_status: trio.TaskStatus[None]) -> None:
+        async with self.server.device(features=["ledger", "approvals"]) as socket:
+            task_status.started()
+            while True:
+                frame = await socket.hear()
+                if frame["type"] == "approval_request":
+                    await socket.say(type="approval", call_id=frame["call_id"], approved=True)
 
     async def _connection(self, requests: Sequence[dict[str, Any]]) -> None:
         socket = CutSocket(self._cut)
@@ -138,7 +163,7 @@ class ResumingClient:
                 await self._serve(socket, requests)
             socket.hang_up()
 
-    async def _serve(self, socket: CutSocket, requests: Sequence[dict[str, Any]]) -> None:
+    async def _serve(self, socket: PeerSocket, requests: Sequence[dict[str, Any]]) -> None:
         ready = await socket.hear()
         self.outcomes.append(ready["resume"])
         assert ready["resume"] == ("new" if self._session is None else "resumed")
@@ -155,12 +180,19 @@ class ResumingClient:
             assert frame["seq"] == seq
             await self._process(socket, frame)
 
-    async def _process(self, socket: CutSocket, frame: dict[str, Any]) -> None:
+    async def _process(self, socket: PeerSocket, frame: dict[str, Any]) -> None:
         assert self._session is not None
         match frame["type"]:
             case "tool_call":
                 self._session = self._session[0], frame["seq"]
                 await self._call(socket, frame)
+                return
+            case "tool_cancel":
+                assert frame["confirm"] is True
+                self._session = self._session[0], frame["seq"]
+                fault = {"code": "not_started", "message": ""}
+                result = self._journal.get(frame["call_id"], {"ok": False, "error": fault})
+                await socket.say(type="tool_result", call_id=frame["call_id"], **result)
                 return
             case "tool_ack":
                 self.acknowledged.add(frame["call_id"])
@@ -177,8 +209,10 @@ class ResumingClient:
         self.screen.apply(frame)
         self._session = self._session[0], frame["seq"]
 
-    async def _call(self, socket: CutSocket, frame: dict[str, Any]) -> None:
+    async def _call(self, socket: PeerSocket, frame: dict[str, Any]) -> None:
         call_id = frame["call_id"]
+        if self._approver and frame["requires_approval"]:
+            return  # the question waits
         if call_id not in self._journal:
             assert "accepted" not in frame, "the journal of this client is never lost"
             self._journal[call_id] = {}

@@ -118,6 +118,18 @@ async def test_another_device_approves_and_the_owner_runs_a_new_call() -> None:
         assert [change["id"] for change in (await about.end())["mutations"]] == ["t1"]
 
 
+async def test_a_withdrawal_that_is_confirmed_twice_is_no_result_of_the_call() -> None:
+    async with asked() as about:
+        await hear_request(about)
+        await about.approve(about.others[0])
+        await about.withdrawn()
+        await about.fail(about.call_id, "not_started")
+        again = (await about.owner.hear_until("tool_call"))[-1]
+        await about.fail(about.call_id, "not_started")
+        await about.answer(again["call_id"], ok=True, data=DELETED)
+        assert [change["id"] for change in (await about.end())["mutations"]] == ["t1"]
+
+
 async def test_another_device_refuses() -> None:
     async with asked() as about:
         await hear_request(about)

@@ -41,6 +41,7 @@ class Scenario:
     tools: dict[str, int]
     mutations: int
     blocks: int
+    approver: bool = False
 
 
 SCENARIOS = {
@@ -58,6 +59,14 @@ SCENARIOS = {
         {"create_task": 1, "delete_task": 1},
         mutations=2,
         blocks=1,
+    ),
+    "tools that another device approves": Scenario(
+        home,
+        [[call("create_task", title="Walk")], [call("delete_task", id="t1")], tokens([TEXT])],
+        {"create_task": 1, "delete_task": 1},
+        mutations=2,
+        blocks=1,
+        approver=True,
     ),
     "repair": Scenario(
         home,
@@ -83,7 +92,11 @@ def server(scenario: Scenario) -> MemoryServer:
 
 
 async def run(scenario: Scenario, cut: Cut | None) -> ResumingClient:
-    client = ResumingClient(server(scenario), device, cut)
+    return await finish(scenario, ResumingClient(server(scenario), device, cut, approver=scenario.approver))
+
+
+async def finish(scenario: Scenario, client: ResumingClient) -> ResumingClient:
+    """Run the scenario, and check what must be true however often the connection was cut."""
     request = scenario.request()
     await client.run(request)
     identity = str(request["request_id"])
