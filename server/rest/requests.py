@@ -17,6 +17,7 @@ from streaming.wire import (
     Domain,
     ErrorCode,
     Optional,
+    WsAnswerLocale,
     WsFailure,
     WsMemoryUsed,
     WsMutationRecord,
@@ -38,6 +39,7 @@ class RequestAnswer(BaseModel):
     mutations: list[WsMutationRecord]
     memory_used: Optional[list[WsMemoryUsed]] = None
     usage: Optional[WsUsage] = None
+    locale: Optional[WsAnswerLocale] = None
     error: Optional[WsFailure] = None
 
 
