@@ -13,7 +13,7 @@ import trio
 
 from memory.delivery.answers import KeptRequest
 from memory.vault import NoSuchUser, Vault
-from sql.driver import UnknownReference
+from sql.driver import Connection, Cursor, UnknownReference
 from sql.tenant import scoped, scoped_in_turn
 
 logger = logging.getLogger(__name__)
@@ -24,6 +24,7 @@ _SEEN_S: Final = 86_400.0
 _MAX_REQUESTS: Final = 200
 _MAX_STALE: Final = 10_000
 _WRITE_S: Final = 5.0
+_READ_S: Final = 10.0
 _READERS: Final = 2
 _MAX_TOGETHER: Final = 16
 """Reads in one transaction. More would make the first of them wait for the last."""
@@ -145,25 +146,25 @@ class DeviceRecords:
 
     async def _read_together(self, together: Sequence[_Reading]) -> None:
         """Set the rows of each, or its error. Raises nothing but `Cancelled`."""
-        statement = self._vault.statements["device_read"]
         try:
-            async with scoped_in_turn(self._vault.pool) as turn:
-                cursors = []
-                for reading in together:
-                    connection = await turn(reading.user_id)
-                    values = {
-                        "user_id": reading.user_id,
-                        "device_id": reading.device_id,
-                        "seen_s": _SEEN_S,
-                        "limit": _MAX_REQUESTS,
-                    }
-                    cursors.append(await connection.execute(statement, values))
-            for reading, cursor in zip(together, cursors, strict=True):
-                reading.rows = await cursor.fetchall()
+            with trio.fail_after(_READ_S):
+                async with scoped_in_turn(self._vault.pool) as turn:
+                    cursors = [await self._queue(await turn(reading.user_id), reading) for reading in together]
+                for reading, cursor in zip(together, cursors, strict=True):
+                    reading.rows = await cursor.fetchall()
         # A boundary: each of the devices gets the error.
         except Exception as error:  # noqa: BLE001
             for reading in together:
                 reading.error = error
+
+    async def _queue(self, connection: Connection, reading: _Reading) -> Cursor:
+        values = {
+            "user_id": reading.user_id,
+            "device_id": reading.device_id,
+            "seen_s": _SEEN_S,
+            "limit": _MAX_REQUESTS,
+        }
+        return await connection.execute(self._vault.statements["device_read"], values)
 
     # ---- writing ----------------------------------------------------------------------------------------------------
 

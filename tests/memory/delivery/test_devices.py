@@ -204,3 +204,17 @@ async def test_without_the_database_each_device_gets_the_error(pool: Pool, monke
         assert failed == 5
         assert (await devices.connect(ann, PHONE, CLIENT)).is_new
         server.cancel_scope.cancel()
+
+
+async def test_a_database_that_hangs_fails_the_handshake_in_time(
+    pool: Pool, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memories = Memories(pool)
+    devices, ann = DeviceRecords(memories.vault), await memories.person()
+    monkeypatch.setattr("memory.delivery.devices._READ_S", 0.3)
+    with psycopg.connect(database) as owner:
+        owner.execute("LOCK TABLE devices")
+        with pytest.raises(trio.TooSlowError):
+            await devices.connect(ann, PHONE, CLIENT)
+    monkeypatch.setattr("memory.delivery.devices._READ_S", 60)
+    assert (await devices.connect(ann, PHONE, CLIENT)).is_new
