@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memory.text.entities import entity_text
+from person import Calendar
 
 
 @pytest.mark.parametrize(
@@ -24,6 +26,21 @@ from memory.text.entities import entity_text
 )
 def test_the_text_of_an_entity(data: dict[str, Any], text: str) -> None:
     assert entity_text("task", data) == text
+
+
+@pytest.mark.parametrize(
+    ("zone", "due", "text"),
+    [
+        ("America/New_York", 1_773_106_200_000, "due date: Monday 09 March 2026"),
+        ("Pacific/Auckland", 1_773_106_200_000, "due date: Tuesday 10 March 2026"),
+        ("America/New_York", "2026-03-10T01:30:00Z", "due date: Monday 09 March 2026"),
+        ("America/New_York", "2026-03-09", "due date: Monday 09 March 2026"),
+        ("Pacific/Auckland", "2026-03-09", "due date: Monday 09 March 2026"),
+        ("Pacific/Auckland", "some day", "due date: some day"),
+    ],
+)
+def test_dates_are_written_as_the_persons_days(zone: str, due: object, text: str) -> None:
+    assert entity_text("task", {"dueDate": due}, Calendar(ZoneInfo(zone))) == f"task\n{text}"
 
 
 JSON = st.recursive(

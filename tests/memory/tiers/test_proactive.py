@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import trio
 
@@ -42,3 +43,17 @@ async def test_other_tasks_run_between_the_episodes_that_are_read(pool: Pool) ->
         assert await steps_of(person, count) - one >= count / 2
     finally:
         trio.lowlevel.remove_instrument(steps)
+
+
+async def test_habits_are_of_the_time_where_the_person_said_it(pool: Pool) -> None:
+    memories = Memories(pool)
+    person = await memories.person()
+    at = datetime(2026, 3, 10, 3, 30, tzinfo=UTC)
+    for zone in ("America/New_York", "Pacific/Auckland", None):
+        await memories.middleware.store_episode(person, None, "What is due?", "Nothing.", at=at, time_zone=zone)
+    facts = await ProactiveMemory(memories.vault).facts(person, 10, ZoneInfo("Asia/Kathmandu"))
+    assert sorted(fact.at.strftime("%A %H:%M") for fact in facts) == [
+        "Monday 23:30",
+        "Tuesday 09:15",  # not stored: the zone of the preferences
+        "Tuesday 16:30",
+    ]
