@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import trio
+import trio.testing
 
 from client.terminal.answer import Answer, RequestRefusedError
 from client.terminal.calls import Tool, ToolError
@@ -94,7 +95,8 @@ class Application:
         self._ran: list[Message] = []
         self._applied: list[Message] = []
         self._resyncs = 0
-        self.journal = DeviceJournal.load(folder / "journal.json")
+        self._journal_path = folder / "journal.json"
+        self.journal = DeviceJournal.load(self._journal_path)
         self.device = PersistentDevice(
             case["url"],
             self._token,
@@ -158,6 +160,7 @@ class Application:
             "applied": self._applied,
             "resyncs": self._resyncs,
             "unsent": len(self.journal.changes),
+            "last_change": DeviceJournal.load(self._journal_path).last_change,
         }
 
     def _follow(self, name: str, answer: Answer) -> None:

@@ -50,6 +50,7 @@ export class Application {
   readonly #tokens: string[];
   readonly #sockets: WebSocket[] = [];
   readonly #unmount: () => void;
+  readonly #lastChange: () => unknown;
   readonly #answers = new Map<string, Answer>();
   readonly #questions = new Map<string, { call: Approval; decide: (decision: Decision) => void }>();
   readonly #gates = new Map<string, { readonly opened: Promise<void>; readonly open: () => void }>();
@@ -61,6 +62,7 @@ export class Application {
   constructor(begun: Message, disk: Disk) {
     const { store, unmount } = disk.mount();
     this.#unmount = unmount;
+    this.#lastChange = () => JSON.parse(store.getItem(`tessera.${String(begun["device_id"])}.changes`) ?? "{}").last;
     this.#tokens = [...(begun["tokens"] as string[])];
     const sockets = this.#sockets;
     class Socket extends WebSocket {
@@ -151,6 +153,7 @@ export class Application {
       applied: this.#applied,
       resyncs: this.#resyncs,
       unsent: this.#tessera.unsentChanges,
+      last_change: this.#lastChange(),
       forgotten: this.#forgotten,
     };
   }
