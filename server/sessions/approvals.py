@@ -128,7 +128,7 @@ class AskedCalls:
         if asked.answer is not None and unstarted:
             self._carry_out(asked, asked.answer)
             return None
-        # An error without a decision, such as a tool that the device does not have, is no approval.
+        # An error without a decision, such as a tool that the device does not have, is not an approval.
         outcome: Outcome = "approved" if result.ok or asked.answer is not None else "cancelled"
         self._close(result.call_id, "denied" if code == "denied" else outcome, self._device_id)
         return result
