@@ -222,6 +222,33 @@ def attached(database: str) -> list[bool]:
     return [row[0] for row in rows]
 
 
+async def test_a_session_that_ended_is_nowhere(database: str) -> None:
+    async with two_servers(database, resume_grace_s=0.2) as (one, other):
+        device = RawDevice((await one.account()).access_token)
+        async with device.connected(one.ws_url):
+            assert attached(database) == [True]
+        await until(lambda: attached(database) == [])
+        async with device.connected(other.ws_url) as socket:
+            assert socket.ready["resume"] == "lost"
+
+
+async def test_two_sockets_that_resume_at_both_hosts_leave_one(database: str) -> None:
+    async with slow(database) as servers:
+        device, request = servers.device(), servers.request()
+        async with device.connected(servers.one.ws_url) as socket:
+            await socket.say(**request)
+            await socket.hear_text("One ")
+        async with (
+            device.connected(servers.other.ws_url) as older,
+            device.connected(servers.one.ws_url) as newer,
+        ):
+            assert [socket.ready["resume"] for socket in (older, newer)] == ["resumed"] * 2
+            assert await older.closed() == 4510
+            servers.go_on.set()
+            await newer.hear("stream_end")
+            assert device.texts == {0: "One two."}
+
+
 async def test_a_stopping_server_keeps_the_session_of_a_running_request_and_no_other(database: str) -> None:
     async with slow(database) as servers:
         busy, idle, request = servers.device(), servers.device(), servers.request()
