@@ -81,6 +81,8 @@ async def pid_of_the_owner(server: Supervised) -> int:
 def test_a_device_returns_to_another_worker_and_its_worker_is_killed(
     state: Path, start: Callable[..., Supervised]
 ) -> None:
+    """Takes ten seconds: a killed worker counts as dead after eight."""
+
     async def returns(server: Supervised, model: Model, device: RawDevice) -> None:
         asked, url = request("Remind me of the rent."), server.url("ws")
         async with device.connected(url) as socket:
