@@ -25,6 +25,9 @@ _CONTAINERS = ANSWER_KEYS | {"data", "choices", "assistant", "blocks"}
 _TEXT_LISTS = ANSWER_KEYS | {"blocks"}
 _NOTHING: tuple[Any, ...] = (None, [], {}, "")
 _DEEPEST = 8
+# The last step of an agent that writes its actions as JSON.
+_ACTION = frozenset(("thought", "thoughts", "action", "action_input"))
+_FINAL = re.compile(r"final[ _-]?answer", re.IGNORECASE)
 _LONE = re.compile(
     r"\{\s*(?P<quote>[\"'])(?P<key>\w{1,64})(?P=quote)\s*:\s*(?P<open>[\"'])(?P<text>.*)(?P=open)\s*\}\s*", re.DOTALL
 )
@@ -38,6 +41,12 @@ def texts(value: Mapping[str, Any], kind: BlockType | None, source: str) -> list
     """
     if kind is BlockType.TEXT:
         return _content(value, source)
+    if (
+        value.keys() <= _ACTION
+        and _FINAL.fullmatch(str(value.get("action")))
+        and isinstance(value.get("action_input"), str)
+    ):
+        return [value["action_input"]]
     return _wrapped(value, 0) if kind is None else None
 
 

@@ -16,7 +16,8 @@ from agents.written_calls.regions import FenceRegion, JsonRegion, MarkupRegion, 
 from agents.written_calls.string_region import StringRegion
 from agents.written_calls.values import Call
 
-_TRIGGER: Final = re.compile(r"[{\[<`\n\"]")
+# A quote counts after a colon, where it may open the text of a text block. Before `\A` the text is in `_recent`.
+_TRIGGER: Final = re.compile(r"[{\[<`\n]|(?<=:)\"|(?<=: )\"|\A ?\"")
 _MARKERS: Final = {
     "<tool_call>": "hermes",
     "<|tool_call|>": "hermes",
@@ -33,13 +34,16 @@ _MISTRAL_PARTIAL: Final = re.compile(r"\s*([\w.]{0,64})\s*(?:\[(?:A(?:R(?:G(?:S\
 # Before a value inside a block: a member's value, or the first element of a member's list. At most 63 characters.
 _INSIDE: Final = re.compile(r'"\s{0,20}:\s{0,20}\[?\s{0,20}$|\{\s{0,20}$')
 _BEFORE_TEXT: Final = re.compile(
-    r'"(?:content|text|value|markdown|body|message|answer|response|reply|output|result)"\s{0,10}:\s{0,10}$'
+    r'"(?:content|text|value|markdown|body|message|answer|response|reply|output|result)" ?: ?$'
 )
+_TEXT_BEGINS: Final = "{[<`\\ \t\n"
 _LINE_START: Final = re.compile(r"\n[ \t]*$")
 _INDENT: Final = re.compile(r"\n?[ \t\r]*")
 _RECENT: Final = 64
 """Pieces of text before a possible call that are kept: at least as many characters as `_INSIDE` looks at."""
-_BEGUN: Final = re.compile(r"""<|\[TOOL_CALLS\]|(?:```\w*\s*)?[\[{\s]*"(?:name|type|function|tool_calls)"\s*:\s*"?\w""")
+_BEGUN: Final = re.compile(
+    r"""(?:```\w*\s*)?<|\[TOOL_CALLS\]|(?:```\w*\s*)?[\[{\s]*"(?:name|type|function|tool_calls)"\s*:\s*"?\w"""
+)
 _CUT_NAME: Final = re.compile(r'"(?:name|tool|tool_name|function|action)"\s{0,20}:\s{0,20}"(\w+)\Z')
 _CUT_PYTHON: Final = re.compile(r"\s*(?:```\w*\s+)?(?:print\(\s*)?\[?\s*([\w.]+_\w*)")
 _MAX_NAME_TAIL: Final = 128
@@ -97,7 +101,7 @@ class WrittenCalls:
             or "<" in text
             or "`" in text
             or "\n" in text
-            or '"' in text
+            or ('"' in text and self._may_open_text(text))
         ):
             if text:
                 self._recent.append(text)
@@ -108,6 +112,17 @@ class WrittenCalls:
     def close(self) -> str:
         """The rest of the text to show. A call that has begun counts, also if it is not whole."""
         return self._scan("", last=True)
+
+    def _may_open_text(self, text: str) -> bool:
+        """Whether a quote in `text` may open the text of a text block: it comes after a colon."""
+        if ':"' in text or ': "' in text:
+            return True
+        if not text.startswith(('"', ' "')):
+            return False
+        before = self._recent[-1] if self._recent else ""
+        if len(before) == 1 and len(self._recent) > 1:
+            before = self._recent[-2] + before
+        return before.endswith(":") or (text[0] == '"' and before.endswith(": "))
 
     def _scan(self, text: str, *, last: bool) -> str:
         shown: list[str] = []
@@ -221,6 +236,8 @@ class WrittenCalls:
             case '"':
                 if self._inside or not _BEFORE_TEXT.search(self._before()):
                     return _NO
+                if held[1:] and not self._may_begin_text(held[1:]):
+                    return _NO
                 inside = WrittenCalls(self._names, self._quoted, inside=True)
                 return Verdict.MAYBE, 1, StringRegion(inside)
             case "<":
@@ -236,6 +253,10 @@ class WrittenCalls:
             case _:
                 return self._line(0, last=last)
         return self._valued(0, last=last)
+
+    def _may_begin_text(self, text: str) -> bool:
+        """Whether a call may be all of a text that begins like this. Most texts begin with a word."""
+        return text[0] in _TEXT_BEGINS or judge_python(text, 0, self._names, last=False) is not Verdict.NO
 
     def _before(self) -> str:
         return "".join(self._recent)[-_RECENT:]

@@ -84,9 +84,11 @@ def _judge_name(text: str, at: int, names: ToolNames, more: Verdict, *, token: b
         if rest.startswith(_NAME_MARK):
             return _judge_name(text, end + len(_NAME_MARK), names, more, token=False, last=last)
         return more if _NAME_MARK.startswith(rest) else Verdict.NO
-    if end == len(text) and not last:
-        return more if names.may_begin(name) or (token and "function".startswith(name)) else Verdict.NO
-    if names.find(name) is None:
+    complete = names.find(name) is not None
+    if end == len(text) and not (last and complete):
+        # Also at the end of the reply: nothing is shown of a call that is cut in the name of its tool.
+        return Verdict.MORE if names.may_begin(name) or (token and "function".startswith(name)) else Verdict.NO
+    if not complete:
         return Verdict.NO
     if token or text[at - 1] == ">":
         return Verdict.CALL
@@ -103,9 +105,10 @@ def _judge_bare(text: str, at: int, names: ToolNames, more: Verdict, *, last: bo
     named = _NAME.match(text, at)
     name, end = (named[1], named.end()) if named else ("", at)
     rest = text[end:].lstrip()
-    if not rest and not last:
-        return more if names.may_begin(name) else Verdict.NO
-    if names.find(name) is None:
+    complete = names.find(name) is not None
+    if not rest and not (last and complete):
+        return Verdict.MORE if names.may_begin(name) else Verdict.NO
+    if not complete:
         return Verdict.NO
     tags = ("<arg_key>", "</tool_call>")
     if not rest or rest.startswith(tags):

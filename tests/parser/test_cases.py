@@ -240,6 +240,11 @@ CASES: dict[str, tuple[str, list[Any]]] = {
         '[{"type":"text","id":"a b c","style":"very bold","content":"a","className":"mt two","x":"abc","y":[1],"n":3}]',
         ["a"],
     ),
+    "final answer of an agent": ('{"thought": "I know.", "action": "Final Answer", "action_input": "Hi"}', ["Hi"]),
+    "another action": (
+        '{"action": "launch", "action_input": "x"}',
+        ['{"action": "launch", "action_input": "x"}'],
+    ),
     "reasoning is no answer": ('{"thought":"I must look at it.","answer":"a"}', ["a"]),
     "a schema is no text": (
         '{"type":"string","description":"the name"}',

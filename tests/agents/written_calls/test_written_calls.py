@@ -125,6 +125,10 @@ CALLS: dict[str, Result] = {
     '{"answer":"\\u005blist_tasks()]"}': ('{"answer":""}', [LIST]),
     '[{"type":"text","content":"list_ta': ('[{"type":"text","content":""}', []),
     "list_ta": ("", []),
+    "<｜tool▁call▁begin｜>function<｜tool▁sep｜>create_": ("", []),
+    "<function=create_": ("", []),
+    "```\n<tool_call>\n<function=create_": ("", []),
+    "<tool_call>create_": ("", []),
 }
 LOOKS_LIKE = [
     "",
