@@ -11,9 +11,12 @@ from pathlib import Path
 import trio
 
 try:
+    import tzlocal  # noqa: F401 - `client.terminal.app` needs it
     from rich.console import Console
 except ModuleNotFoundError as error:
-    raise SystemExit("The terminal client needs the package rich. Install tessera-server[terminal].") from error
+    raise SystemExit(
+        f"The terminal client needs the package {error.name}. Install tessera-server[terminal]."
+    ) from error
 
 from client.terminal.app import EXIT_INTERRUPTED, Options, run
 from client.terminal.prompt import Prompt, prompt_for_stdin

