@@ -19,6 +19,7 @@ INSTANTS: Mapping[str, str] = {
     "memory/tiers/associative.py": "the time at which a memory was stored",
     "memory/tiers/core.py": "the time at which a preference was set",
     "memory/tiers/episodic.py": "the time of an episode",
+    "memory/tiers/titles.py": "the time at which a title was stored",
     "memory/tiers/tombstones.py": "a tombstone that lasts for good",
     "server/answers/answer.py": "the time of an episode",
     "server/memory_service/entity_changes.py": "the order of changes",
