@@ -1,6 +1,7 @@
 import type { AnswerBlock, BlockType, StructuredBlock } from "./blocks.js";
 import { TesseraError } from "./errors.js";
 import type {
+  WsAnswerLocale,
   WsBlockOpen,
   WsFailure,
   WsMemoryUsed,
@@ -47,6 +48,8 @@ export interface AnswerSnapshot {
   readonly finish?: WsStreamEnd["finish"] | null;
   /** How many blocks have text or data, as the server counts them. */
   readonly shown?: number | null;
+  /** The locale that the answer was made for: "today" in it is a day of its time zone. */
+  readonly locale?: WsAnswerLocale | null;
   /** Set if the status is `failed`. */
   readonly error: TesseraError | null;
 }
@@ -117,6 +120,7 @@ export function ended(
     usage: end?.usage ?? null,
     finish: end?.finish ?? null,
     shown: end?.shown ?? null,
+    ...(end?.locale === undefined ? {} : { locale: end.locale }),
   };
 }
 

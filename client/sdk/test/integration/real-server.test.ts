@@ -100,6 +100,15 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (devices) => {
     expect(block?.type === "text" && block.text).toContain("Paper samples");
   });
 
+  test("an answer is made for the zone where the person is", async () => {
+    let here = { time_zone: "America/New_York", language: "en-US" };
+    const device = await devices().online(undefined, { locale: () => here });
+    const zoneOf = async () => (await device.home("What should I do today?")).locale;
+    expect(await zoneOf()).toEqual({ ...here, time_zone_source: "device", week_start: "sunday" });
+    here = { time_zone: "Asia/Kathmandu", language: "ne-NP" };
+    expect(await zoneOf()).toMatchObject({ time_zone: "Asia/Kathmandu", time_zone_source: "device" });
+  });
+
   test("a popup on an unknown item fails", async () => {
     const device = await devices().online();
     const failed = device.popup("What is this about?", { type: "note", id: "gone" });
