@@ -10,7 +10,7 @@ from memory.keys import MissingKeyShare, WrongMasterKey
 from memory.limits import MemoryLimits
 from memory.middleware import MemoryMiddleware
 from memory.recall import Recalled
-from memory.rights import MAX_LISTED, Forgotten, Receipt
+from memory.rights import MAX_LISTED, Forgotten, Receipt, SignedReceipt
 from memory.tiers import (
     MAX_TITLE_CHARS,
     EntityChange,
@@ -41,6 +41,7 @@ __all__ = [
     "PreferenceChanged",
     "Recalled",
     "Receipt",
+    "SignedReceipt",
     "StoredExchange",
     "Tier",
     "TooManyPreferences",

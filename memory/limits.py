@@ -31,6 +31,8 @@ class MemoryLimits:
     """Time between two polls for work that other servers left."""
     lease_s: float = 30.0
     """How long a claim holds. The work of a killed server is due again after this."""
+    users_at_once: int = 4
+    """Users whose episodes a server enriches at the same time."""
     describing_at_once: int = 4
     """Exchanges of one user that a model describes at the same time."""
 

@@ -15,7 +15,7 @@ from memory.embedding import Embedder
 from memory.enrichment import Describe, Enrichment
 from memory.limits import MemoryLimits
 from memory.recall import Recall, Recalled
-from memory.rights import Erasure, Export, Forget, Forgotten, Receipt
+from memory.rights import Erasure, Export, Forget, Forgotten, Receipt, SignedReceipt
 from memory.text import well_formed
 from memory.tiers import (
     AssociativeMemory,
@@ -113,7 +113,7 @@ class MemoryMiddleware:
             at=at,
         )
         if stored:
-            self.enrichment.wake()
+            self.enrichment.wake(user_id)
         return stored
 
     async def update_core(self, user_id: UUID, key: str, value: Any) -> None:
@@ -141,14 +141,14 @@ class MemoryMiddleware:
             new = [change for change, place in zip(changes, logged, strict=True) if place.is_new]
             made = await self._entities.write_in(connection, user_id, key, new) if new else 0
         if made:
-            self.enrichment.wake()
+            self.enrichment.wake(user_id)
         return logged
 
     async def forget(self, user_id: UUID, *items: UUID) -> Forgotten:
         """Remove items of any tier for good, with what was derived from them; see `memory.rights.Forget.forget`."""
         forgotten = await self._forget.forget(user_id, items)
         if forgotten:
-            self.enrichment.wake()
+            self.enrichment.wake(user_id)
         return forgotten
 
     async def preview_forgetting(self, user_id: UUID, *items: UUID) -> Forgotten:
@@ -166,6 +166,10 @@ class MemoryMiddleware:
     async def erase(self, user_id: UUID) -> Receipt:
         """Remove all of the user's memory and destroy their key."""
         return await self._erasure.erase(user_id)
+
+    async def receipts(self, user_id: UUID) -> list[SignedReceipt]:
+        """The signed receipts of the user's erasures, newest first."""
+        return await self._erasure.receipts(user_id)
 
     def export(self, user_id: UUID) -> AsyncGenerator[list[dict[str, Any]], None]:
         """All of a user's memory, in pages of records. Consume it in `contextlib.aclosing`."""

@@ -20,6 +20,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal, TypeVar
 from uuid import UUID
 
@@ -37,6 +38,11 @@ logger = logging.getLogger(__name__)
 
 Tier = Literal["core", "associative", "episodic", "proactive"]
 T = TypeVar("T")
+
+RENEWAL_DELAY_S: Final = 3600.0
+"""Seconds after content was forgotten until the user's key is replaced. What is forgotten meanwhile is covered too."""
+RENEWAL_WITHIN_S: Final = 86_400.0
+"""Seconds after which the key has been replaced, also if the first attempts fail."""
 
 # Raised if the key was replaced, and its share destroyed, since its row was read; or if it can never be unwrapped.
 _NOT_UNWRAPPED: Final = (MissingKeyShare, WrongMasterKey)
@@ -162,7 +168,21 @@ class Vault:
                 scope.shield = True
                 values["encryption_key"] = new.stored
                 await connection.execute(self.statements["user_key_replace"], values)
+                await connection.execute(self.statements["rekey_done"], {"user_id": user_id})
             await self.keys.replaced(user_id, old, new)
+
+    async def renew_key_in(self, connection: Connection, user_id: UUID, user_key: UserKey) -> datetime | None:
+        """Have the user's key replaced within a day, because content was forgotten, in a transaction of `writing`.
+
+        Returns the time by which copies of the database can't be decrypted any more for that content. None: the key has
+        no share, so replacing it would not make copies unreadable, and it is not replaced.
+        """
+        if user_key.share_id is None:
+            return None
+        values = {"user_id": user_id, "delay_s": RENEWAL_DELAY_S}
+        cursor = await connection.execute(self.statements["rekey_due"], values)
+        row = await cursor.fetchone()
+        return None if row is None else row[0] + timedelta(seconds=RENEWAL_WITHIN_S - RENEWAL_DELAY_S)
 
     @asynccontextmanager
     async def key_if_free(self, user_id: UUID) -> AsyncIterator[tuple[Connection, bytes | None]]:

@@ -55,15 +55,21 @@ class EnrichmentCommit:
         zone: tzinfo,
         enriched: Sequence[tuple[Enriched, Vectors | None]],
         unreadable: Collection[UUID],
+        *,
+        counted: bool,
     ) -> None:
         """Store the episodes that the claim still holds, with their vectors, and remove them from the queue.
 
-        `unreadable` episodes are removed from the queue too. Raises like `Vault.key`, and the database's errors.
+        `unreadable` episodes are removed from the queue too. `counted`: see `EpisodeClaim`.
+
+        Raises like `Vault.key`, and the database's errors.
         """
-        facts = await self._proactive.facts(claim.user_id, self._mined_episodes, zone)
+        # Once per user: the episodes that were stored before each was counted when it was enriched.
+        earlier = () if counted else await self._proactive.facts(claim.user_id, self._mined_episodes, zone)
         async with self._vault.writing(claim.user_id) as (connection, user_key):
-            await self._commit(connection, user_key, claim, enriched, unreadable)
-            await self._proactive.mine_in(connection, claim.user_id, user_key, facts)
+            done = await self._commit(connection, user_key, claim, enriched, unreadable)
+            facts = {fact.id: fact for fact in [*earlier, *(one.facts for one in done)]}
+            await self._proactive.count_in(connection, claim.user_id, user_key, list(facts.values()))
 
     async def give_up(self, claim: Claim, id_: UUID) -> None:
         """Remove an episode from the queue without enriching it; it keeps the summary it was stored with."""
@@ -78,12 +84,14 @@ class EnrichmentCommit:
         claim: Claim,
         enriched: Sequence[tuple[Enriched, Vectors | None]],
         unreadable: Collection[UUID],
-    ) -> None:
+    ) -> list[Enriched]:
+        """Returns the episodes that were stored."""
         user_id, statements = claim.user_id, self._vault.statements
         held = await self._episodes.still_claimed(connection, claim)
         tombstones = await Tombstones.read(connection, self._vault, user_id, user_key)
         ids = [one.episode.id for one, _ in enriched]
         before = await previous_turns(self._vault, connection, user_id, user_key, ids)
+        stored = []
         for one, vector in enriched:
             if one.episode.id not in held:
                 continue  # forgotten, erased, or claimed by another worker after the lease
@@ -93,10 +101,12 @@ class EnrichmentCommit:
                 continue
             await self._learn(connection, user_id, user_key, one, vector, before.get(one.episode.id))
             await self._describe(connection, user_id, user_key, one)
+            stored.append(one)
         # An episode that can't be decrypted with a replaced key may be readable with the new one: its lease will end.
         hopeless = unreadable if user_key.key == claim.user_key.key else ()
         for id_ in held & {*ids, *hopeless}:
             await connection.execute(statements["pending_done"], {"user_id": user_id, "id": id_})
+        return stored
 
     async def _is_forgotten(self, tombstones: Tombstones, one: Enriched) -> bool:
         """Whether the exchange says only what was forgotten after it was said.

@@ -9,7 +9,7 @@ from datetime import tzinfo
 from memory.enrichment.episodes import Episode
 from memory.enrichment.novelty import worth_learning
 from memory.enrichment.preferences import stated_preferences
-from memory.tiers import Document, Exchange, summarise, useful_previous_turn
+from memory.tiers import Document, EpisodeFacts, Exchange, facts_of, summarise, useful_previous_turn
 from person import zone_named
 
 
@@ -27,11 +27,12 @@ class Description:
 
 @dataclass(frozen=True, slots=True)
 class Enriched:
-    """An episode, its description, and the memory learned from it; None if it has nothing new."""
+    """An episode, its description, the memory learned from it (None: it has nothing new), and its facts for habits."""
 
     episode: Episode
     description: Description
     document: Document | None
+    facts: EpisodeFacts
 
 
 def enrich(episode: Episode, described: Description | None, zone: tzinfo) -> Enriched:
@@ -50,7 +51,8 @@ def enrich(episode: Episode, described: Description | None, zone: tzinfo) -> Enr
             source_id=episode.id,
             previous=useful_previous_turn(learned, episode.previous),
         )
-    return Enriched(episode, described or _described_by_rules(exchange), document)
+    facts = facts_of(episode.id, exchange, episode.at, zone)
+    return Enriched(episode, described or _described_by_rules(exchange), document, facts)
 
 
 def _described_by_rules(exchange: Exchange) -> Description:

@@ -38,6 +38,8 @@ class EpisodeClaim:
     claim: Claim
     zone: tzinfo
     episodes: Sequence[Episode]
+    counted: bool
+    """Whether the habits of all earlier episodes are counted."""
 
     @property
     def unreadable(self) -> list[UUID]:
@@ -55,6 +57,7 @@ class EpisodeQueue:
         self._core = CoreMemory(vault)
         self._episodic = EpisodicMemory(vault)
         self.users = self._queue.users
+        self.kept = self._queue.kept
 
     async def claim(self, user_id: UUID, limit: int) -> EpisodeClaim | None:
         """Claim the user's due episodes, at most `limit`; None if there are none. Raises like `Queue.claim`."""
@@ -64,10 +67,12 @@ class EpisodeQueue:
         key, ids = claim.user_key, list(claim.attempts)
         async with scoped(self._vault.pool, user_id) as connection:
             core = await connection.execute(self._vault.statements["core_all"], {"user_id": user_id})
+            state = await connection.execute(self._vault.statements["habits_state"], {"user_id": user_id})
             before = await previous_turns(self._vault, connection, user_id, key, ids)
         zone = _zone(self._core.read(key.fernet, await core.fetchall()))
         episodes = [episode for row in claim.rows if (episode := self._read(key, row, before)) is not None]
-        return EpisodeClaim(claim, zone, episodes)
+        counted = await state.fetchone()
+        return EpisodeClaim(claim, zone, episodes, counted == (True,))
 
     async def still_claimed(self, connection: Connection, claim: Claim) -> set[UUID]:
         """The episodes that the claim still holds. No other worker can claim them until the transaction ends."""

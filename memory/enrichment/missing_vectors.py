@@ -6,6 +6,8 @@ import logging
 from typing import Final
 from uuid import UUID
 
+import trio
+
 from memory.crypto import Unreadable
 from memory.embedding import EmbeddingError
 from memory.enrichment.queue import VECTORS, Claim, Queue
@@ -28,13 +30,14 @@ class MissingVectors:
         self._batch = limits.batch
         self._queue = Queue(vault, VECTORS, limits.lease_s)
 
-    async def run_once(self) -> int:
-        """Embed the memories that are due; returns how many were claimed. Raises the database's errors."""
+    async def users(self) -> list[UUID]:
+        """Users with memories that are due. Raises the database's errors."""
+        return [] if self._associative.embedder is None else await self._queue.users()
+
+    async def embed_user(self, user_id: UUID, nursery: trio.Nursery) -> int:
+        """Embed the user's memories that are due; returns how many were claimed. `nursery` renews their lease."""
         if self._associative.embedder is None:
             return 0
-        return sum([await self._embed_user(user_id) for user_id in await self._queue.users()])
-
-    async def _embed_user(self, user_id: UUID) -> int:
         try:
             claim = await self._queue.claim(user_id, self._batch)
         # Error boundary of one user: the work of other users continues.
@@ -44,7 +47,7 @@ class MissingVectors:
         if claim is None:
             return 0
         try:
-            await self._embed(claim)
+            await self._embed(claim, nursery)
         # Error boundary of one user: this work is tried again later.
         except Exception as error:  # noqa: BLE001
             logger.warning(
@@ -53,7 +56,7 @@ class MissingVectors:
             await self._postpone(claim)
         return len(claim.rows)
 
-    async def _embed(self, claim: Claim) -> None:
+    async def _embed(self, claim: Claim, nursery: trio.Nursery) -> None:
         user_id, key = claim.user_id, claim.user_key
         texts: list[tuple[UUID, bytes, str]] = []
         unreadable: list[UUID] = []
@@ -62,7 +65,8 @@ class MissingVectors:
                 texts.append((id_, document_key, self._associative.read(key.fernet, document_key, token).text))
             except Unreadable:
                 unreadable.append(id_)  # another attempt would fail too
-        vectors = await self._associative.embed([Document(text) for *_, text in texts])
+        with self._queue.kept(claim, nursery):
+            vectors = await self._associative.embed([Document(text) for *_, text in texts])
         embedder = self._associative.embedder
         if texts and (vectors is None or embedder is None):
             raise EmbeddingError("the embedding model failed", retryable=True)

@@ -7,18 +7,27 @@ If the worker is killed, the lease ends and another worker claims the row.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+import trio
+
 from memory.keys import UserKey
 from memory.limits import delay_s
 from memory.vault import Vault
+from sql.driver import DatabaseUnavailable
+from sql.pool import PoolTimeout
 from sql.statements import StatementName
 from sql.tenant import listing, scoped
 
+logger = logging.getLogger(__name__)
+
 _USERS_AT_ONCE: Final = 50
+_RENEWALS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +37,11 @@ class QueueStatements:
     users: StatementName
     claim: StatementName
     postpone: StatementName
+    renew: StatementName
 
 
-EPISODES: Final = QueueStatements("pending_users", "pending_claim", "pending_postpone")
-VECTORS: Final = QueueStatements("unembedded_users", "unembedded_claim", "unembedded_postpone")
+EPISODES: Final = QueueStatements("pending_users", "pending_claim", "pending_postpone", "pending_renew")
+VECTORS: Final = QueueStatements("unembedded_users", "unembedded_claim", "unembedded_postpone", "unembedded_renew")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +95,35 @@ class Queue:
             await self._postpone(user_id, claim_id, ((row[0], row[1]) for row in rows))
             raise
         return Claim(claim_id, user_id, user_key, rows)
+
+    @contextmanager
+    def kept(self, claim: Claim, nursery: trio.Nursery) -> Iterator[None]:
+        """During the block, a task in `nursery` renews the lease of the claim, because models may work for longer."""
+        scope = trio.CancelScope()
+
+        async def renew() -> None:
+            with scope:
+                await self._renew(claim)
+
+        nursery.start_soon(renew)
+        try:
+            yield
+        finally:
+            scope.cancel()
+
+    async def _renew(self, claim: Claim) -> None:
+        """Renew the lease until cancelled, or until the claim is lost. A failed attempt is repeated."""
+        values = {"user_id": claim.user_id, "claim": claim.id, "lease_s": self._lease_s}
+        while True:
+            await trio.sleep(self._lease_s / _RENEWALS)
+            try:
+                async with scoped(self._vault.pool, claim.user_id) as connection:
+                    renewed = await connection.execute(self._vault.statements[self._statements.renew], values)
+                if not await renewed.fetchall():
+                    return
+            # Without the database the lease may end. Then another worker repeats the work, which is safe.
+            except (DatabaseUnavailable, PoolTimeout) as error:
+                logger.warning("a lease on background work can't be renewed: %s", type(error).__name__)
 
     async def postpone(self, claim: Claim, ids: Iterable[UUID]) -> None:
         """Release claimed rows. The delay until the next attempt grows with the number of attempts."""

@@ -8,7 +8,8 @@ again when their lease ends. Only the worker whose claim still holds commits, so
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+import math
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from datetime import tzinfo
 from typing import Final, Literal
 from uuid import UUID
@@ -63,6 +64,7 @@ class Enrichment:
         self._commit = EnrichmentCommit(vault, associative, self._episodes, limits.mined_episodes)
         self._missing_vectors = MissingVectors(vault, associative, limits)
         self._woken = trio.Event()
+        self._due: set[UUID] = set()
         self._waiting = 0
 
     @property
@@ -70,27 +72,39 @@ class Enrichment:
         """Users with due episodes in the current round that are not processed yet; a round has at most 50 users."""
         return self._waiting
 
-    def wake(self) -> None:
-        """Start the next round now: there is new work."""
+    def wake(self, user_id: UUID) -> None:
+        """Start now on new work of this user. No list of all users is read."""
+        self._due.add(user_id)
         self._woken.set()
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Work until cancelled, first on what stopped servers left. Survives a lost database connection."""
+        """Work until cancelled, first on what stopped servers left. Survives a lost database connection.
+
+        The users with work that other servers left, or that was postponed, are listed every `idle_s` seconds. Between
+        these times only the users of `wake` are served.
+        """
         task_status.started()
+        listed_at = -math.inf
         while True:
             self._woken = trio.Event()
             # Error boundary of the worker: a failed round ends neither the worker nor the server.
             try:
-                count = await self.run_once()
+                if trio.current_time() - listed_at >= self._limits.idle_s:
+                    count = await self.run_once()
+                    listed_at = -math.inf if count else trio.current_time()
+                else:
+                    due, self._due = self._due, set()
+                    count = await self._serve(due)
             except (DatabaseUnavailable, PoolTimeout) as error:
                 logger.warning("enrichment waits for the database: %s", error)
                 await trio.sleep(_RETRY_S)
+                listed_at = -math.inf  # the users of this round are still due
                 continue
             except Exception:
                 logger.exception("a round of enrichment failed")
                 count = 0
             if not count:
-                with trio.move_on_after(self._limits.idle_s):
+                with trio.move_on_at(listed_at + self._limits.idle_s):
                     await self._woken.wait()
 
     async def run_once(self) -> int:
@@ -98,14 +112,41 @@ class Enrichment:
 
         A failure is postponed and does not block other work. Raises the database's errors if work can't be listed.
         """
-        users = await self._episodes.users()
-        count, self._waiting = 0, len(users)
-        for user_id in users:
-            count += await self._enrich_user(user_id)
-            self._waiting -= 1
-        return count + await self._missing_vectors.run_once()
+        users = dict.fromkeys(await self._episodes.users()) | dict.fromkeys(await self._missing_vectors.users())
+        return await self._serve(users)
 
-    async def _enrich_user(self, user_id: UUID) -> int:
+    async def _serve(self, users: Collection[UUID]) -> int:
+        """Process the due work of these users, of some at the same time; returns how much there was.
+
+        Users with work left are served again in the next round.
+        """
+        limiter, count, self._waiting = trio.CapacityLimiter(self._limits.users_at_once), 0, len(users)
+        unavailable: PoolTimeout | None = None
+
+        async def serve(user_id: UUID) -> None:
+            nonlocal count, unavailable
+            async with limiter:
+                try:
+                    done = await self._enrich_user(user_id, nursery)
+                    done += await self._missing_vectors.embed_user(user_id, nursery)
+                except PoolTimeout as error:
+                    unavailable = error
+                    nursery.cancel_scope.cancel()
+                    return
+            self._waiting -= 1
+            count += done
+            if done:
+                self._due.add(user_id)
+
+        async with trio.open_nursery() as nursery:
+            for user_id in users:
+                nursery.start_soon(serve, user_id)
+        if unavailable is not None:
+            raise unavailable
+        return count
+
+    async def _enrich_user(self, user_id: UUID, nursery: trio.Nursery) -> int:
+        """Returns the number of claimed episodes. `nursery` renews their lease meanwhile."""
         try:
             limit = self._limits.batch if self._describe is None else self._limits.describing_at_once
             claimed = await self._episodes.claim(user_id, limit)
@@ -119,11 +160,12 @@ class Enrichment:
             return 0
         if claimed is None:
             return 0
-        enriched = await self._enrich_all(claimed.episodes, claimed.zone)
-        if not await self._store(claimed, enriched, claimed.unreadable):
-            # Store each one separately, so that one bad episode does not block the others.
-            for one in enriched if len(claimed.claim.attempts) > 1 else ():
-                await self._store(claimed, [one], [])
+        with self._episodes.kept(claimed.claim, nursery):
+            enriched = await self._enrich_all(claimed.episodes, claimed.zone)
+            if not await self._store(claimed, enriched, claimed.unreadable):
+                # Store each one separately, so that one bad episode does not block the others.
+                for one in enriched if len(claimed.claim.attempts) > 1 else ():
+                    await self._store(claimed, [one], [])
         return len(claimed.claim.attempts)
 
     async def _store(self, claimed: EpisodeClaim, enriched: Sequence[Enriched], unreadable: Sequence[UUID]) -> bool:
@@ -132,7 +174,7 @@ class Enrichment:
         try:
             vectors = await self._embed(enriched)
             pairs = list(zip(enriched, vectors, strict=True))
-            await self._commit.commit(claimed.claim, claimed.zone, pairs, unreadable)
+            await self._commit.commit(claimed.claim, claimed.zone, pairs, unreadable, counted=claimed.counted)
         except PoolTimeout:
             raise  # the database is unavailable; the leases will end
         # Error boundary of an episode: the work on other episodes continues.
@@ -175,7 +217,9 @@ class Enrichment:
         found: dict[UUID, Enriched] = {}
 
         async def enrich_one(episode: Episode) -> None:
-            found[episode.id] = enrich(episode, await self._described(episode), zone)
+            described = await self._described(episode)
+            # Long texts would block the event loop for tens of milliseconds.
+            found[episode.id] = await trio.to_thread.run_sync(enrich, episode, described, zone)
 
         async with trio.open_nursery() as nursery:
             for episode in episodes:

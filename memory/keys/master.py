@@ -12,6 +12,7 @@ import binascii
 from collections.abc import Sequence
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from memory.crypto import KEY_BYTES, derive_key
 
@@ -99,6 +100,11 @@ class KeyRing:
     def _fernets(self, share: bytes) -> list[Fernet]:
         keys = [derive_key(raw, b"tessera:user-key", salt=share) for raw in self._raw] if share else self._raw
         return [Fernet(base64.urlsafe_b64encode(key)) for key in keys]
+
+    def sign(self, text: bytes) -> tuple[bytes, bytes]:
+        """The Ed25519 signature of `text` by a key derived from the first master key, and the public key for it."""
+        key = Ed25519PrivateKey.from_private_bytes(self.derive("receipts")[0])
+        return key.sign(text), key.public_key().public_bytes_raw()
 
     def derive(self, label: str) -> list[bytes]:
         """One 32-byte key per master key for the purpose `label`: the first signs, all verify."""

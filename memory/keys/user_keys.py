@@ -105,6 +105,10 @@ class UserKeys:
         """The number of cached keys."""
         return len(self._cached)
 
+    def sign(self, text: bytes) -> tuple[bytes, bytes]:
+        """See `KeyRing.sign`."""
+        return self._keyring.sign(text)
+
     async def make(self, user_id: UUID) -> UserKey:
         """A new random key for a new user. Only its share is stored yet. Raises `OSError`."""
         return await self._make(user_id, replacing=False)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from memory.maintenance.expiry import DeliveryExpiry
 from memory.maintenance.key_check import KeysDoNotFit, check_keys, sampled_keys
+from memory.maintenance.key_renewal import KeyRenewal
 from memory.maintenance.key_upkeep import KeyUpkeep
 from memory.maintenance.reembed import Reembedded, Reembedding
 from memory.maintenance.rekey import UserKeyRotation
@@ -14,6 +15,7 @@ from memory.maintenance.rewrap import MasterKeyRotation
 
 __all__ = [
     "DeliveryExpiry",
+    "KeyRenewal",
     "KeyUpkeep",
     "KeysDoNotFit",
     "MasterKeyRotation",

@@ -66,16 +66,21 @@ class Reembedding:
             values = {"user_id": user_id, "after": after, "embedding_model": self._embedder.name, "limit": _BATCH}
             key, (rows, before) = await self._vault.consistent(user_id, partial(self._page, values, user_id))
             texts: list[tuple[UUID, bytes, str]] = []
+            unreadable = 0
             for id_, token, document_key, source_id in rows:
                 try:
                     content = self._associative.read(key.fernet, bytes(document_key), token)
                 except Unreadable:
-                    done.unreadable += 1
+                    unreadable += 1
                 else:
                     previous = useful_previous_turn(content.text, before.get(source_id))
                     texts.append((id_, bytes(document_key), passage(content.text, previous)))
             if texts:
-                done.memories += await self._put(user_id, key.stored, texts)
+                count = await self._put(user_id, key.key, texts)
+                if count is None:
+                    continue  # the key and all rows were replaced since: read this page again
+                done.memories += count
+            done.unreadable += unreadable
             if len(rows) < _BATCH:
                 return done
             after = rows[-1][0]
@@ -89,11 +94,12 @@ class Reembedding:
         episodes = [source_id for *_, source_id in rows if source_id is not None]
         return rows, await previous_turns(self._vault, connection, user_id, key, episodes)
 
-    async def _put(self, user_id: UUID, stored_key: bytes, texts: list[tuple[UUID, bytes, str]]) -> int:
+    async def _put(self, user_id: UUID, old_key: bytes, texts: list[tuple[UUID, bytes, str]]) -> int | None:
+        """Returns how many memories got a vector; None if the user's key is not `old_key` any more."""
         vectors = np.asarray(await self._embedder.embed_documents([text for _, _, text in texts]), np.float32)
         async with self._vault.writing(user_id) as (connection, key):
-            if key.stored != stored_key:
-                return 0  # the key and all rows were replaced since: the next run finds these memories again
+            if key.key != old_key:
+                return None
             rotated = key.rotation.apply(vectors)
             cursors = [
                 await connection.execute(

@@ -5,7 +5,7 @@ Each of them is one transaction or one snapshot.
 
 from __future__ import annotations
 
-from memory.rights.erase import Erasure, Receipt
+from memory.rights.erase import Erasure, Receipt, SignedReceipt
 from memory.rights.export import Export
 from memory.rights.forget import Forget
 from memory.rights.forgotten import MAX_LISTED, Forgotten
@@ -17,4 +17,5 @@ __all__ = [
     "Forget",
     "Forgotten",
     "Receipt",
+    "SignedReceipt",
 ]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from memory.keys import MissingKeyShare, WrongMasterKey
 from memory.tiers import erase_tombstones
 from memory.vault import NoSuchUser, Vault
 from sql.statements import StatementName
+from sql.tenant import scoped
 
 _ERASED: Final[tuple[tuple[str, StatementName], ...]] = (
     ("terms", "terms_erase"),
@@ -40,39 +42,74 @@ class Receipt:
     """Whether copies of the database are unreadable too, because the key needed a share outside the database and that
     share was destroyed. Copies from before the user's first share can still be decrypted with the master keys."""
 
+    def text(self) -> str:
+        """The receipt as JSON, which is what is signed."""
+        said = {
+            "user_id": str(self.user_id),
+            "erased_at": self.erased_at.isoformat(),
+            "removed": self.removed,
+            "key_before": self.key_before,
+            "key_after": self.key_after,
+            "backups_unreadable": self.backups_unreadable,
+        }
+        return json.dumps(said, separators=(",", ":"), sort_keys=True)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedReceipt:
+    """A receipt that is kept: its text, the Ed25519 signature of the text, and the key that checks the signature."""
+
+    text: str
+    signature: bytes
+    public_key: bytes
+
 
 class Erasure:
-    """Erases all of a user's memory."""
+    """Erases all of a user's memory, and keeps a signed receipt of it."""
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
 
     async def erase(self, user_id: UUID) -> Receipt:
-        """Delete all of a user's memory, destroy their key and make a new one.
+        """Delete all of a user's memory, destroy their key, make a new one, and keep the receipt.
 
         Once the rows are deleted, the old key's share is destroyed even if the caller is cancelled. Raises like
         `memory.vault.Vault.replacing_key`, and the database's errors.
         """
         vault, statements = self._vault, self._vault.statements
-        values = {"user_id": user_id}
+        values: dict[str, object] = {"user_id": user_id}
         cursors = {}
         async with vault.replacing_key(user_id) as replacement:
+            connection = replacement.connection
             before = await self._fingerprint(user_id, replacement.old)
             share_destroyed = await vault.keys.can_destroy(user_id, replacement.old)
-            await replacement.connection.execute(statements["pending_erase"], values)
-            await erase_tombstones(replacement.connection, vault, user_id, datetime.now(UTC))
+            await connection.execute(statements["pending_erase"], values)
+            await erase_tombstones(connection, vault, user_id, datetime.now(UTC))
             for name, statement in _ERASED:
-                cursors[name] = await replacement.connection.execute(statements[statement], values)
+                cursors[name] = await connection.execute(statements[statement], values)
+            # The numbers of removed rows are known when a later statement has answered.
+            await (await connection.execute(statements["forgetting_state"], values)).fetchone()
+            receipt = Receipt(
+                user_id=user_id,
+                erased_at=datetime.now(UTC),
+                removed={name: cursor.rowcount for name, cursor in cursors.items()},
+                key_before=before,
+                key_after=replacement.new.fingerprint,
+                backups_unreadable=share_destroyed,
+            )
+            text = receipt.text()
+            signature, public_key = vault.keys.sign(text.encode())
+            signed = {"id": uuid4(), "receipt": text, "signature": signature, "public_key": public_key}
+            await connection.execute(statements["receipt_add"], values | signed)
             # Destroy shares left by a crash too, so that older copies of the database become unreadable.
             await vault.keys.destroy_leftovers(user_id, replacement.old, replacement.new.stored)
-        return Receipt(
-            user_id=user_id,
-            erased_at=datetime.now(UTC),
-            removed={name: cursor.rowcount for name, cursor in cursors.items()},
-            key_before=before,
-            key_after=replacement.new.fingerprint,
-            backups_unreadable=share_destroyed,
-        )
+        return receipt
+
+    async def receipts(self, user_id: UUID) -> list[SignedReceipt]:
+        """The receipts of this user's erasures, newest first. Raises the database's errors."""
+        async with scoped(self._vault.pool, user_id) as connection:
+            cursor = await connection.execute(self._vault.statements["receipts_all"], {"user_id": user_id})
+        return [SignedReceipt(text, bytes(sig), bytes(key)) for text, sig, key in await cursor.fetchall()]
 
     async def _fingerprint(self, user_id: UUID, stored: bytes | None) -> str | None:
         """The fingerprint of the key; None if it can't be unwrapped, which does not prevent the erasure."""

@@ -147,6 +147,8 @@ class Export:
 
     def _pattern(self, key: UserKey, row: tuple[Any, ...]) -> dict[str, Any] | None:
         id_, pattern_digest, token, confidence, source, created_at, updated_at = row
+        if confidence == 0:
+            return None  # seen on too few days to be a pattern
         record: dict[str, Any] = {"tier": "proactive", "id": str(id_)}
         try:
             pattern = self._vault.unseal(key.fernet, "proactive", pattern_purpose(bytes(pattern_digest)), token)

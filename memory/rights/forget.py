@@ -78,7 +78,7 @@ class _Decision:
             "associative": self.memories,
             "episodic": self.episodes,
             "core": [row.id for row in self.core.removed],
-            "proactive": [id_ for id_, _ in self.patterns.removed],
+            "proactive": self.patterns.removed,
         }
         return Forgotten(
             {tier: ids for tier, ids in removed.items() if ids},
@@ -124,9 +124,10 @@ class Forget:
         async with self._vault.writing(user_id) as (connection, user_key):
             decision = await self._decide(connection, user_id, user_key, group)
             result = decision.result()
-            if result:
-                await self._act(connection, user_id, user_key, decision)
-        return result
+            if not result:
+                return result
+            unreadable_by = await self._act(connection, user_id, user_key, decision)
+        return replace(result, unreadable_by=unreadable_by)
 
     async def forget_conversation(self, user_id: UUID, conversation_id: str) -> Forgotten:
         """Remove every exchange of a conversation as `forget` does, and its title.
@@ -173,14 +174,14 @@ class Forget:
     async def _add_memories(self, user_id: UUID, group: _Group) -> None:
         """Add the sources of the memories among the items, and the texts of all memories of the group."""
         key, rows = await self._rows(user_id, "associative_of_items", ids=list(group.items))
-        for id_, source, source_id, earlier, document_key, token, *_ in rows:
+        for id_, source, _, sources, document_key, token, *_ in rows:
             with suppress(Unreadable):
                 text = self._associative.read(key.fernet, document_key, token).text
                 group.texts.add(normalised(text))
                 if id_ in group.items and source == "document":
                     group.said.append(Said.of(text, ""))
             if id_ in group.items:
-                group.episodes |= {source_id, *earlier} - {None}
+                group.episodes |= set(sources)
 
     async def _add_repetitions(self, user_id: UUID, group: _Group) -> None:
         """Compare all exchanges with those of the group, in a worker thread."""
@@ -245,11 +246,11 @@ class Forget:
         learned = await connection.execute(sql["associative_of_items"], of_items)
         core = await connection.execute(sql["core_all"], {"user_id": user_id})
         memories, entities, again = [], [], set(group.redacted)
-        for id_, _, source_id, earlier, _, _, entity_type, entity_id in await learned.fetchall():
+        for id_, _, source_id, sources, _, _, entity_type, entity_id in await learned.fetchall():
             if id_ not in group.items and source_id not in touched:
                 continue  # its text comes from an episode that stays
             memories.append(id_)
-            again |= {source_id, *earlier} - touched - {None}
+            again |= set(sources) - touched
             entities += [(entity_type, entity_id)] if entity_type is not None else []
         requests: dict[UUID, UUID] = dict(await present.fetchall())
         return _Decision(
@@ -263,7 +264,10 @@ class Forget:
             await self._proactive.forgetting(connection, user_id, user_key, group.items, group.episodes),
         )
 
-    async def _act(self, connection: Connection, user_id: UUID, user_key: UserKey, decision: _Decision) -> None:
+    async def _act(
+        self, connection: Connection, user_id: UUID, user_key: UserKey, decision: _Decision
+    ) -> datetime | None:
+        """Returns when the removed contents can't be decrypted any more in copies of the database."""
         sql, group = self._vault.statements, decision.group
         episodes = {"user_id": user_id, "ids": list(decision.episodes)}
         touched = {"user_id": user_id, "ids": [*decision.episodes, *group.redacted]}
@@ -284,3 +288,4 @@ class Forget:
         digests = [digest for said in group.said for digest in tombstones.of_said(said)]
         digests += [digest for entity in decision.entities for digest in tombstones.of_entity(entity)]
         await tombstones.add(digests, datetime.now(UTC))
+        return await self._vault.renew_key_in(connection, user_id, user_key)

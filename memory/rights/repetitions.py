@@ -47,7 +47,7 @@ def without_values(exchange: Exchange, values: Iterable[Any]) -> Exchange | None
     if not Said.of(message, "").stated:
         return None
     recalled = [text for text in exchange.recalled if _without(text, wanted) == text]
-    return replace(exchange, message=message, response=response, recalled=recalled)
+    return replace(exchange, message=message, response=response, recalled=recalled, facts=())
 
 
 def _without(text: str, wanted: Sequence[set[str]]) -> str:

@@ -34,7 +34,8 @@ from memory.tiers.episodic import (
     summarise,
     summary_purpose,
 )
-from memory.tiers.proactive import PatternForgetting, ProactiveMemory, pattern_purpose, pattern_values
+from memory.tiers.patterns import EpisodeFacts
+from memory.tiers.proactive import PatternForgetting, ProactiveMemory, facts_of, pattern_purpose, pattern_values
 from memory.tiers.titles import (
     MAX_TITLE_CHARS,
     ConversationTitles,
@@ -57,6 +58,7 @@ __all__ = [
     "Document",
     "EntityChange",
     "EntityMemory",
+    "EpisodeFacts",
     "EpisodeSummary",
     "EpisodicMemory",
     "Exchange",
@@ -73,6 +75,7 @@ __all__ = [
     "document_key",
     "erase_tombstones",
     "exchange_purpose",
+    "facts_of",
     "history_purpose",
     "make_title",
     "normalised",

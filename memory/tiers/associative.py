@@ -124,6 +124,8 @@ class AssociativeMemory:
                 values |= {"id": id_, "hits": 1}
                 cursors.append(await connection.execute(statements["associative_replace"], values))
             await connection.execute(statements["terms_insert"], values)
+            if document.source_id is not None:
+                await connection.execute(statements["source_add"], values)
             await trio.lowlevel.checkpoint()
         return [(await cursor.fetchall())[0][0] for cursor in cursors]
 

@@ -171,6 +171,8 @@ class CoreMemory:
             rows = await self._rows(connection, user_id, user_key.fernet)
             found = [row for row in rows if key in (row.name, row.column)]
             await self._remove_in(connection, user_id, user_key, found, [key] if found else [])
+            if found:
+                await self._vault.renew_key_in(connection, user_id, user_key)
         return bool(found)
 
     def forgetting(

@@ -7,10 +7,9 @@ confidence rises with the number of different days on which it was seen. It deca
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
@@ -18,6 +17,7 @@ from memory.text import WEEKDAYS, fragments_of
 
 _PARTS: Final = ((5, "night"), (12, "morning"), (17, "afternoon"), (22, "evening"), (24, "night"))
 _MIN_DAYS: Final = 3
+_MIN_WEEKDAYS: Final = 2
 _NO_ID: Final = UUID(int=0)
 _WORD: Final = re.compile(r"[^\W\d_][\w'’-]*")
 _NO_NAMES: Final = frozenset({
@@ -49,21 +49,34 @@ class Pattern:
     text: str
     source: str
     confidence: float
-    seen: int
     at: datetime
     sightings: Mapping[UUID, str]
 
 
-def mine(episodes: Sequence[EpisodeFacts]) -> list[Pattern]:
-    """The patterns in `episodes`, highest confidence first. The order of `episodes` makes no difference."""
-    found = [*_routines(episodes), *_names(episodes)]
-    return sorted(found, key=lambda pattern: (-pattern.confidence, pattern.identity))
+def seen_in(episodes: Sequence[EpisodeFacts]) -> list[Pattern]:
+    """Everything in `episodes` that is a pattern or may become one, by its identity. The order makes no difference.
+
+    The confidence is 0 for what was seen on too few days.
+    """
+    found: dict[str, Pattern] = {}
+    for episode in sorted(episodes, key=lambda episode: (episode.at, episode.id)):
+        for identity, text, source in [*_routines(episode), *_names(episode)]:
+            before = found[identity].sightings if identity in found else {}
+            sightings = {**before, episode.id: episode.at.date().isoformat()}
+            confidence = confidence_of(identity, sightings.values())
+            found[identity] = Pattern(identity, text, source, confidence, episode.at, sightings)
+    return [found[identity] for identity in sorted(found)]
 
 
-def confidence_of(days: Iterable[str]) -> float | None:
-    """The confidence of a pattern that was seen on these days; None if they are too few for a pattern."""
-    count = len(set(days))
-    return count / (count + 2) if count >= _MIN_DAYS else None
+def confidence_of(identity: str, days: Iterable[str]) -> float:
+    """The confidence of a pattern that was seen on these ISO dates; 0 if they are too few for a pattern.
+
+    Something that is seen on one day of the week only is a weekly pattern, not a daily one.
+    """
+    seen = set(days)
+    if identity.startswith("daily:") and len({date.fromisoformat(day).weekday() for day in seen}) < _MIN_WEEKDAYS:
+        return 0.0
+    return len(seen) / (len(seen) + 2) if len(seen) >= _MIN_DAYS else 0.0
 
 
 def part_of_day(at: datetime) -> str:
@@ -71,37 +84,20 @@ def part_of_day(at: datetime) -> str:
     return next(name for hour, name in _PARTS if at.hour < hour)
 
 
-def _routines(episodes: Sequence[EpisodeFacts]) -> Iterable[Pattern]:
-    weekly: dict[tuple[str, int, str], list[EpisodeFacts]] = defaultdict(list)
-    daily: dict[tuple[str, str], list[EpisodeFacts]] = defaultdict(list)
-    for episode in episodes:
-        if episode.intent is not None:
-            part = part_of_day(episode.at)
-            weekly[episode.intent, episode.at.weekday(), part].append(episode)
-            daily[episode.intent, part].append(episode)
-    on_weekdays: dict[tuple[str, str], int] = defaultdict(int)
-    for (intent, weekday, part), seen in weekly.items():
-        on_weekdays[intent, part] += 1
-        text = f"Often asks about {_topic(intent)} on {WEEKDAYS[weekday].title()} {part}s."
-        yield from _pattern(f"weekly:{intent}:{weekday}:{part}", text, "time of the week", seen)
-    for (intent, part), seen in daily.items():
-        # If it is seen on one weekday only, it is the same as the weekly pattern.
-        if on_weekdays[intent, part] > 1:
-            text = f"Often asks about {_topic(intent)} in the {part}." if part != "night" else (
-                f"Often asks about {_topic(intent)} at night."
-            )  # fmt: skip
-            yield from _pattern(f"daily:{intent}:{part}", text, "time of day", seen)
+def _routines(episode: EpisodeFacts) -> Iterable[tuple[str, str, str]]:
+    """(identity, text, source) of the times at which the episode asked about its topic."""
+    if episode.intent is None:
+        return
+    part, weekday, topic = part_of_day(episode.at), episode.at.weekday(), _topic(episode.intent)
+    weekly = f"Often asks about {topic} on {WEEKDAYS[weekday].title()} {part}s."
+    yield f"weekly:{episode.intent}:{weekday}:{part}", weekly, "time of the week"
+    when = "at night" if part == "night" else f"in the {part}"
+    yield f"daily:{episode.intent}:{part}", f"Often asks about {topic} {when}.", "time of day"
 
 
-def _names(episodes: Sequence[EpisodeFacts]) -> Iterable[Pattern]:
-    seen: dict[str, list[EpisodeFacts]] = defaultdict(list)
-    spelled: dict[str, str] = {}
-    for episode in sorted(episodes, key=lambda episode: episode.at):
-        for name in episode.names:
-            seen[name.casefold()].append(episode)
-            spelled[name.casefold()] = name
-    for key, mentions in seen.items():
-        yield from _pattern(f"name:{key}", f"Often mentions {spelled[key]}.", "recurring names", mentions)
+def _names(episode: EpisodeFacts) -> Iterable[tuple[str, str, str]]:
+    for name in sorted(episode.names):
+        yield f"name:{name.casefold()}", f"Often mentions {name}.", "recurring names"
 
 
 def names_in(text: str) -> frozenset[str]:
@@ -116,15 +112,6 @@ def names_in(text: str) -> frozenset[str]:
             if name[0].isupper() and len(name) > 1 and name.casefold() not in _NO_NAMES:
                 found.add(name)
     return frozenset(found)
-
-
-def _pattern(identity: str, text: str, source: str, episodes: Sequence[EpisodeFacts]) -> Iterable[Pattern]:
-    days = [episode.at.date().isoformat() for episode in episodes]
-    confidence = confidence_of(days)
-    if confidence is not None:
-        sightings = {episode.id: day for episode, day in zip(episodes, days, strict=True)}
-        at = max(episode.at for episode in episodes)
-        yield Pattern(identity, text, source, confidence, len(set(days)), at, sightings)
 
 
 def _topic(intent: str) -> str:

@@ -1,11 +1,15 @@
-"""Proactive memory: the patterns of `memory/tiers/patterns.py`, encrypted together with the episodes behind them."""
+"""Proactive memory: the patterns of `memory/tiers/patterns.py`, encrypted together with the episodes behind them.
+
+Patterns are counted as episodes arrive: a row per topic and time, and per name, from the first day on. What was seen on
+too few days has confidence 0. It is neither recalled nor exported.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,8 +17,8 @@ import trio
 
 from memory.crypto import Unreadable, digest, seal
 from memory.keys import UserKey
-from memory.tiers.episodic import EpisodicMemory
-from memory.tiers.patterns import EpisodeFacts, Pattern, confidence_of, mine, names_in
+from memory.tiers.episodic import EpisodicMemory, Exchange
+from memory.tiers.patterns import EpisodeFacts, Pattern, confidence_of, names_in, seen_in
 from memory.tiers.tombstones import FOREVER, Tombstones
 from memory.vault import Vault
 from person import zone_named
@@ -22,6 +26,8 @@ from sql.driver import Connection, Cursor
 
 _PAGE: Final = 1000
 _MAX_SIGHTINGS: Final = 200
+# What was seen on too few days to be a pattern is kept with confidence 0, and removed after this time.
+_CANDIDATE_KEEP_S: Final = 120 * 86_400.0
 _NO_ID: Final = UUID(int=0)
 
 
@@ -35,7 +41,7 @@ def pattern_values(user_key: UserKey, pattern: dict[str, Any]) -> dict[str, obje
 
     It has `identity`, `text`, and `on`: the day of each episode in which the pattern was seen, by the episode's id.
     """
-    pattern_digest = digest(user_key.digest_key, "pattern\0" + pattern["identity"])
+    pattern_digest = _digest(user_key, pattern["identity"])
     return {
         "pattern_digest": pattern_digest,
         "pattern_encrypted": seal(user_key.fernet, pattern_purpose(pattern_digest), pattern),
@@ -44,10 +50,21 @@ def pattern_values(user_key: UserKey, pattern: dict[str, Any]) -> dict[str, obje
 
 @dataclass(frozen=True, slots=True)
 class PatternForgetting:
-    """What forgetting does to patterns: (id, identity) of those it removes, and the columns of those that change."""
+    """What forgetting does to patterns.
 
-    removed: Sequence[tuple[UUID, str]]
+    `removed`: those that the person does not see any more. `deleted`: (id, identity) of the rows that are deleted.
+    `changed`: the columns of the rows that stay.
+    """
+
+    removed: Sequence[UUID]
+    deleted: Sequence[tuple[UUID, str]]
     changed: Sequence[Mapping[str, object]]
+
+
+def facts_of(episode_id: UUID, exchange: Exchange, at: datetime, zone: tzinfo) -> EpisodeFacts:
+    """The facts of one episode at its local time; `zone` is that of an exchange whose time zone was not stored."""
+    local = at.astimezone(zone if exchange.time_zone is None else zone_named(exchange.time_zone))
+    return EpisodeFacts(local, exchange.agent, names_in(exchange.message), episode_id)
 
 
 class ProactiveMemory:
@@ -72,32 +89,42 @@ class ProactiveMemory:
         for id_, token, at in await cursor.fetchall():
             with suppress(Unreadable):
                 exchange = self._episodic.read_exchange(user_key.fernet, id_, token)
-                local = at.astimezone(zone if exchange.time_zone is None else zone_named(exchange.time_zone))
-                facts.append(EpisodeFacts(local, exchange.agent, names_in(exchange.message), id_))
+                facts.append(facts_of(id_, exchange, at, zone))
             # Decrypting and searching 200 long messages would block every other task for tens of milliseconds.
             await trio.lowlevel.checkpoint()
         return facts
 
-    async def mine_in(
+    async def count_in(
         self, connection: Connection, user_id: UUID, user_key: UserKey, facts: Sequence[EpisodeFacts]
     ) -> None:
-        """Mine `facts` and store the patterns, in a transaction of `Vault.writing`. Deleted episodes don't count."""
+        """Count what was seen in these episodes, in a transaction of `Vault.writing`. Deleted episodes don't count.
+
+        Reads only the patterns that were seen in them. Counting an episode again changes nothing.
+        """
         statements = self._vault.statements
-        cursor = await connection.execute(
-            statements["episodes_present"], {"user_id": user_id, "ids": [fact.id for fact in facts]}
-        )
-        present = {row[0] for row in await cursor.fetchall()}
-        patterns = mine([fact for fact in facts if fact.id in present])
-        if not patterns:
+        seen = {_digest(user_key, pattern.identity): pattern for pattern in seen_in(facts)}
+        if not seen:
             return
+        ids = {"user_id": user_id, "ids": [fact.id for fact in facts]}
+        of_episodes = await connection.execute(statements["episodes_present"], ids)
+        values = {"user_id": user_id, "digests": list(seen)}
+        of_patterns = await connection.execute(statements["proactive_by_digests"], values)
         tombstones = await Tombstones.read(connection, self._vault, user_id, user_key)
-        digests = tombstones.digests("pattern", [pattern.identity for pattern in patterns])
-        forgotten = await tombstones.contains(digests, FOREVER)
-        known = {sealed["identity"]: sealed for _, sealed, _ in await self._rows(connection, user_id, user_key)}
-        for number, pattern in enumerate(patterns):
-            if not digests or digests[number] not in forgotten:
-                values = _values(user_key, pattern, known.get(pattern.identity, {}))
-                await connection.execute(statements["proactive_upsert"], values | {"user_id": user_id})
+        present = {row[0] for row in await of_episodes.fetchall()}
+        forgotten = tombstones.digests("pattern", [pattern.identity for pattern in seen.values()])
+        found = await tombstones.contains(forgotten, FOREVER)
+        gone = {digest for digest, tombstone in zip(seen, forgotten, strict=False) if tombstone in found}
+        known: dict[bytes, Mapping[str, str]] = {}
+        for key, token in await of_patterns.fetchall():
+            with suppress(Unreadable):
+                sealed = self._vault.unseal(user_key.fernet, "proactive", pattern_purpose(bytes(key)), token)
+                known[bytes(key)] = sealed.get("on", {})
+        for pattern_digest, pattern in seen.items():
+            if pattern_digest not in gone and present & pattern.sightings.keys():
+                row = _values(user_key, pattern, known.get(pattern_digest, {}), present)
+                await connection.execute(statements["proactive_upsert"], row | {"user_id": user_id})
+        await connection.execute(statements["proactive_trim"], {"user_id": user_id, "keep_s": _CANDIDATE_KEEP_S})
+        await connection.execute(statements["habits_counted"], {"user_id": user_id})
 
     async def forgetting(
         self,
@@ -108,18 +135,22 @@ class ProactiveMemory:
         episodes: Collection[UUID],
     ) -> PatternForgetting:
         """What forgetting `items` and all that was seen in `episodes` does. Patterns with too few days left go."""
-        removed, changed = [], []
+        removed, deleted, changed = [], [], []
         for id_, sealed, row in await self._rows(connection, user_id, user_key):
-            # A pattern without `on` may be based on these episodes, so it is removed. Mining may find it again.
-            on = sealed.get("on", {})
+            # A pattern without `on` may be based on these episodes, so it is removed. It may be found again.
+            identity, on = str(sealed["identity"]), sealed.get("on", {})
             left = {episode: day for episode, day in on.items() if UUID(episode) not in episodes}
-            confidence = confidence_of(left.values())
-            if id_ in items or (episodes and confidence is None):
-                removed.append((id_, str(sealed["identity"])))
+            confidence = confidence_of(identity, left.values())
+            if id_ in items or (episodes and not left):
+                deleted.append((id_, identity))
             elif len(left) < len(on):
                 values = pattern_values(user_key, sealed | {"on": left})
                 changed.append(values | {"confidence": confidence, "source": row[4], "at": row[6]})
-        return PatternForgetting(removed, changed)
+            else:
+                continue
+            if row[3] > 0 and (id_ in items or confidence == 0):
+                removed.append(id_)
+        return PatternForgetting(removed, deleted, changed)
 
     async def forget_in(
         self,
@@ -133,10 +164,10 @@ class ProactiveMemory:
         statements = self._vault.statements
         for values in forgetting.changed:
             await connection.execute(statements["proactive_upsert"], {"user_id": user_id, **values})
-        if forgetting.removed:
-            ids = [id_ for id_, _ in forgetting.removed]
+        if forgetting.deleted:
+            ids = [id_ for id_, _ in forgetting.deleted]
             await connection.execute(statements["proactive_forget"], {"user_id": user_id, "ids": ids})
-        named = [identity for id_, identity in forgetting.removed if id_ in items]
+        named = [identity for id_, identity in forgetting.deleted if id_ in items]
         if named:
             tombstones = await Tombstones.read_for_adding(connection, self._vault, user_id, user_key)
             await tombstones.add(tombstones.digests("pattern", named), FOREVER)
@@ -160,12 +191,20 @@ class ProactiveMemory:
             after = rows[-1][0]
 
 
-def _values(user_key: UserKey, pattern: Pattern, known: Mapping[str, Any]) -> dict[str, object]:
-    on = {**known.get("on", {}), **{str(episode): day for episode, day in pattern.sightings.items()}}
+def _digest(user_key: UserKey, identity: str) -> bytes:
+    return digest(user_key.digest_key, "pattern\0" + identity)
+
+
+def _values(
+    user_key: UserKey, pattern: Pattern, known: Mapping[str, str], present: Collection[UUID]
+) -> dict[str, object]:
+    """The columns of a pattern, with the days that are known already."""
+    sightings = {str(episode): day for episode, day in pattern.sightings.items() if episode in present}
+    on = {**known, **sightings}
     newest = sorted(on.items(), key=lambda item: item[1])[-_MAX_SIGHTINGS:]
     sealed = {"identity": pattern.identity, "text": pattern.text, "on": dict(newest)}
     return pattern_values(user_key, sealed) | {
-        "confidence": confidence_of(on.values()),
+        "confidence": confidence_of(pattern.identity, on.values()),
         "source": pattern.source,
         "at": pattern.at,
     }

@@ -105,6 +105,7 @@ class Answer:
         # The text of an answer that ran to its end.
         self._to_store: str | None = None
         self._facts: Sequence[Mapping[str, Any]] = ()
+        self._whole = False
         self._started = trio.current_time()
         self._first_token_seen = False
         self._items = parts.orchestrator.block_items(turn)
@@ -199,6 +200,9 @@ class Answer:
             log.exception("request_failed", code=ErrorCode.INTERNAL)
         finally:
             self._announce_mutations()
+            if self._whole and self._formatter.shown:
+                # Also if it is cancelled from here on: the person has seen the whole answer.
+                self._to_store = emitter.text
         if self._failure is not None:
             return "failed"
         self._failure = failure_of(self._turn, self._formatter.shown)
@@ -235,6 +239,7 @@ class Answer:
                     await emit(frame)
             await self._show(tokens, emit, frames)
         await frames.settle()
+        self._whole = self._turn.finish == "stop"
         if isinstance(self._formatter, HomeFormatter):
             self._state = "repairing"
             await frames.put_all(await corrected_blocks(self._orchestrator, self._turn, self._formatter, self._metrics))
@@ -283,7 +288,9 @@ class Answer:
         self._announced = len(self._turn.mutations)
 
     async def store(self) -> None:
-        """Store the exchange in memory, if the answer ran to its end and shows something. Call it after `run`.
+        """Store the exchange in memory, if it shows something, and the model finished or the answer ran to its end.
+
+        Call it after `run`.
 
         Raises nothing but `Cancelled`.
         """

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import structlog
@@ -15,11 +16,16 @@ from memory import Forgotten, MemoryMiddleware, Recalled
 from person import Calendar
 from server.memory_service.conversation import UNREAD, ConversationContext, context_of
 from server.memory_service.entity_changes import ChangeSource, EntityChanges, Logged
+from server.memory_service.unstored import Store, UnstoredExchanges
 from server.requests import ChatInput
 from server.telemetry import Metrics
+from sql.transient import is_transient
 from streaming.wire import WsMemoryUsed, WsMutationRecord
 
 log = structlog.get_logger(__name__)
+
+_CHANGES_SHARE: Final = 0.5
+"""The part of the time to store an exchange in which earlier changes of entities are waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,9 @@ class AnswerMemory(Protocol):
     ) -> None:
         """Store the user's earlier changes, then the exchange. On return they are on disk, or a failure is logged.
 
+        It can't be cancelled. An exchange that memory can't take now is queued and stored later. The changes are waited
+        for only for a part of the time.
+
         An exchange that was asked at `asked_at` is not stored if the user's memory was erased after that. `complete`:
         the model finished the response. `time_zone`: the person's, an IANA name; None if it is not known. `facts`: what
         the answer showed and changed beside its text.
@@ -106,6 +115,7 @@ class MemoryService:
         self._store_s = store_s
         self._conversation_tokens = conversation_tokens
         self._changes = EntityChanges(middleware.changed, metrics)
+        self._unstored = UnstoredExchanges()
 
     async def recall(self, user_id: UUID, message: str) -> RecalledContext:
         """See `AnswerMemory`."""
@@ -157,31 +167,43 @@ class MemoryService:
         facts: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         """See `AnswerMemory`."""
+        store = partial(
+            self._middleware.store_episode,
+            chat.user_id,
+            chat.conversation_id,
+            chat.message,
+            response,
+            chat.request_id,
+            agent=agent,
+            recalled=recalled.texts,
+            at=asked_at,
+            complete=complete,
+            time_zone=time_zone,
+            facts=facts,
+        )
         try:
-            with trio.fail_after(self._store_s):
-                await self._changes.written(chat.user_id)
-                await self._middleware.store_episode(
-                    chat.user_id,
-                    chat.conversation_id,
-                    chat.message,
-                    response,
-                    chat.request_id,
-                    agent=agent,
-                    recalled=recalled.texts,
-                    at=asked_at,
-                    complete=complete,
-                    time_zone=time_zone,
-                    facts=facts,
-                )
+            # A cancellation does not reach a finished answer: it would be lost.
+            with trio.fail_after(self._store_s, shield=True):
+                # The changes usually come first. A large sync must not use up the time of the exchange.
+                with trio.move_on_after(self._store_s * _CHANGES_SHARE):
+                    await self._changes.written(chat.user_id)
+                await store()
         except trio.TooSlowError:
-            log.warning("memory_store_failed", reason=f"took over {self._store_s:g} s")
+            self._store_later(store, f"took over {self._store_s:g} s")
             self._metrics.stored("timeout")
         # A boundary: the person already has the answer, and it must end normally.
         except Exception as error:  # noqa: BLE001
-            log.warning("memory_store_failed", reason=type(error).__name__, detail=str(error))
+            if is_transient(error):
+                self._store_later(store, type(error).__name__)
+            else:
+                log.warning("memory_store_failed", reason=type(error).__name__, detail=str(error))
             self._metrics.stored("failed")
         else:
             self._metrics.stored("ok")
+
+    def _store_later(self, store: Store, reason: str) -> None:
+        queued = self._unstored.add(store)
+        log.warning("memory_store_failed", reason=reason, queued=queued)
 
     def changed(self, user_id: UUID, change: WsMutationRecord, source: ChangeSource, logged: Logged) -> bool:
         """See `AnswerMemory`."""
@@ -202,10 +224,16 @@ class MemoryService:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._middleware.enrichment.run)
             nursery.start_soon(self._changes.run)
+            nursery.start_soon(self._unstored.run)
 
     async def drain(self, within_s: float) -> None:
-        """Store the queued entity changes before the server ends. Enrichment is not waited for: it continues later."""
-        await self._changes.drain(within_s)
+        """Store the queued entity changes and exchanges before the server ends, each for at most `within_s` seconds.
+
+        Enrichment is not waited for: it continues later.
+        """
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._unstored.drain, within_s)
+            nursery.start_soon(self._changes.drain, within_s)
 
 
 def _context(recalled: Recalled) -> RecalledContext:

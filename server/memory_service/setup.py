@@ -24,7 +24,7 @@ from memory.embedding import (
 from memory.embedding.model import ModelMissing, model_folder
 from memory.enrichment import Enrichment
 from memory.keys import FolderShares, KeyRing, UserKeys
-from memory.maintenance import DeliveryExpiry, KeysDoNotFit, KeyUpkeep, check_keys
+from memory.maintenance import DeliveryExpiry, KeyRenewal, KeysDoNotFit, KeyUpkeep, check_keys
 from memory.tiers import AssociativeMemory
 from server.memory_service.description import describer
 from server.settings import Settings
@@ -40,10 +40,14 @@ _DAY_S: Final = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class OpenMemory:
-    """Opened memory. Start `upkeep.run` and `expiry.run` in the server's nursery; `description` is for the banner."""
+    """Opened memory. Start `run` of `upkeep`, `renewal` and `expiry` in the server's nursery.
+
+    `description` is for the banner.
+    """
 
     middleware: MemoryMiddleware
     upkeep: KeyUpkeep
+    renewal: KeyRenewal
     expiry: DeliveryExpiry
     description: str
 
@@ -92,7 +96,7 @@ async def open_memory(
     metrics.watch_enrichment(lambda: enrichment.waiting)
     change_log = ChangeLog(vault, keep=settings.changes_keep, keep_s=settings.changes_keep_days * _DAY_S)
     middleware = MemoryMiddleware(vault, embedder, limits=limits, enrichment=enrichment, change_log=change_log)
-    return OpenMemory(middleware, KeyUpkeep(vault), DeliveryExpiry(pool, statements), description)
+    return OpenMemory(middleware, KeyUpkeep(vault), KeyRenewal(vault), DeliveryExpiry(pool, statements), description)
 
 
 async def open_embedder(settings: Settings, client: httpx.AsyncClient) -> tuple[Embedder | None, str]:

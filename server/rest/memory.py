@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from datetime import datetime
@@ -70,6 +71,20 @@ class ForgottenAnswer(ForgettingAnswer):
         description="When copies of the database can't be decrypted for the removed contents any more; null: never,"
         " because the user's key has no key share."
     )
+
+
+class SignedReceiptAnswer(BaseModel):
+    """A receipt as it was signed, its Ed25519 signature, and the public key that checks it, both in base64."""
+
+    receipt: str = Field(description="JSON with the fields of the erasure's answer; the signature is of exactly this.")
+    signature: str
+    public_key: str
+
+
+class ReceiptsAnswer(BaseModel):
+    """The receipts of the user's erasures, newest first."""
+
+    receipts: list[SignedReceiptAnswer]
 
 
 class ReceiptAnswer(BaseModel):
@@ -164,7 +179,17 @@ PREVIEW: Final = Operation(
     answers={200: Answer("What would be removed.", ForgettingAnswer)},
     refusals={**_REFUSALS, 404: "Memory has no item with this id."},
 )
-OPERATIONS: Final = (EXPORT, ERASE, SET_CORE, DELETE_CORE, FORGET, PREVIEW)
+RECEIPTS: Final = Operation(
+    method="GET",
+    path="/api/v1/memory/receipts",
+    name="list_erasure_receipts",
+    summary="List the signed receipts of erasures",
+    tag="memory",
+    authenticated=True,
+    answers={200: Answer("All receipts, newest first.", ReceiptsAnswer)},
+    refusals=_REFUSALS,
+)
+OPERATIONS: Final = (EXPORT, ERASE, SET_CORE, DELETE_CORE, FORGET, PREVIEW, RECEIPTS)
 
 
 def memory_routes(services: RestServices) -> Blueprint:
@@ -237,6 +262,19 @@ def memory_routes(services: RestServices) -> Blueprint:
 
 
 def _forget_routes(routes: Blueprint, owner: Callable[[], tuple[MemoryMiddleware, UUID]]) -> None:
+    @routes.route(rule_of(RECEIPTS), methods=[RECEIPTS.method])
+    async def receipts() -> Response:
+        memory, user_id = owner()
+        found = [
+            SignedReceiptAnswer(
+                receipt=one.text,
+                signature=b64encode(one.signature).decode(),
+                public_key=b64encode(one.public_key).decode(),
+            )
+            for one in await memory.receipts(user_id)
+        ]
+        return json_response(ReceiptsAnswer(receipts=found))
+
     @routes.route(rule_of(FORGET), methods=[FORGET.method])
     async def forget(memory_id: str) -> Response:
         memory, user_id = owner()

@@ -6,10 +6,6 @@ SET content_encrypted = %(content_encrypted)s,
     length = %(length)s,
     content_digest = %(content_digest)s,
     source_id = coalesce(%(source_id)s, source_id),
-    earlier_source_ids = CASE
-        WHEN %(source_id)s IS NULL OR source_id IS NULL OR %(source_id)s = source_id THEN earlier_source_ids
-        ELSE array_append(earlier_source_ids, source_id)
-    END,
     updated_at = coalesce(%(at)s, updated_at),
     last_seen_at = coalesce(%(at)s, last_seen_at),
     hits = hits + %(hits)s

@@ -13,11 +13,6 @@ SET content_encrypted = excluded.content_encrypted,
     embedding_model = excluded.embedding_model,
     length = excluded.length,
     source_id = coalesce(excluded.source_id, memory_associative.source_id),
-    earlier_source_ids = CASE
-        WHEN excluded.source_id IS NULL OR memory_associative.source_id IS NULL
-            OR excluded.source_id = memory_associative.source_id THEN memory_associative.earlier_source_ids
-        ELSE array_append(memory_associative.earlier_source_ids, memory_associative.source_id)
-    END,
     updated_at = excluded.updated_at,
     last_seen_at = excluded.last_seen_at,
     hits = memory_associative.hits + 1

@@ -5,4 +5,4 @@ ON CONFLICT (user_id, pattern_digest) DO UPDATE
 SET pattern_encrypted = excluded.pattern_encrypted,
     confidence = excluded.confidence,
     source = excluded.source,
-    updated_at = excluded.updated_at;
+    updated_at = greatest(memory_proactive.updated_at, excluded.updated_at);

