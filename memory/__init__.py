@@ -10,7 +10,7 @@ from memory.keys import MissingKeyShare, WrongMasterKey
 from memory.limits import MemoryLimits
 from memory.middleware import MemoryMiddleware
 from memory.recall import Recalled
-from memory.rights import MAX_LISTED, Forgotten, Receipt, SignedReceipt
+from memory.rights import MAX_LISTED, Forgotten, Receipt, SignedReceipt, Wish, wish_of
 from memory.tiers import (
     MAX_TITLE_CHARS,
     EntityChange,
@@ -46,7 +46,9 @@ __all__ = [
     "Tier",
     "TooManyPreferences",
     "Vault",
+    "Wish",
     "WrongMasterKey",
     "clean_title",
     "conversation_key",
+    "wish_of",
 ]

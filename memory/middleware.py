@@ -151,6 +151,19 @@ class MemoryMiddleware:
             self.enrichment.wake(user_id)
         return forgotten
 
+    async def forget_about(self, user_id: UUID, subject: str, *, everything: bool = False) -> Forgotten | int:
+        """Forget what the person stated about `subject`; see `memory.rights.Forget.forget_about`."""
+        forgotten = await self._forget.forget_about(user_id, well_formed(subject), everything=everything)
+        if isinstance(forgotten, Forgotten) and forgotten:
+            self.enrichment.wake(user_id)
+        return forgotten
+
+    async def forget_latest(self, user_id: UUID, conversation_id: str) -> Forgotten:
+        """Forget the latest exchange of a conversation."""
+        key = conversation_key(conversation_id)
+        latest = [] if key is None else (await self.conversations.exchanges(user_id, key, 1)).items
+        return await self.forget(user_id, *(exchange.id for exchange in latest))
+
     async def preview_forgetting(self, user_id: UUID, *items: UUID) -> Forgotten:
         """What `forget` would remove."""
         return await self._forget.preview(user_id, items)
@@ -160,7 +173,7 @@ class MemoryMiddleware:
         key = conversation_key(conversation_id)
         forgotten = Forgotten() if key is None else await self._forget.forget_conversation(user_id, key)
         if forgotten:
-            self.enrichment.wake()
+            self.enrichment.wake(user_id)
         return forgotten
 
     async def erase(self, user_id: UUID) -> Receipt:

@@ -9,6 +9,7 @@ from memory.rights.erase import Erasure, Receipt, SignedReceipt
 from memory.rights.export import Export
 from memory.rights.forget import Forget
 from memory.rights.forgotten import MAX_LISTED, Forgotten
+from memory.rights.wishes import Wish, wish_of
 
 __all__ = [
     "MAX_LISTED",
@@ -18,4 +19,6 @@ __all__ = [
     "Forgotten",
     "Receipt",
     "SignedReceipt",
+    "Wish",
+    "wish_of",
 ]

@@ -18,8 +18,8 @@ import trio
 from memory.crypto import Unreadable
 from memory.keys import UserKey
 from memory.rights.forgotten import Forgotten
-from memory.rights.repetitions import Judged, judge, without_values
-from memory.text import Said
+from memory.rights.repetitions import Judged, judge, states, without_values
+from memory.text import Analyser, Said, Statement
 from memory.tiers import (
     AssociativeMemory,
     ConversationTitles,
@@ -120,7 +120,9 @@ class Forget:
         learned again. A forgotten pattern is never found again. Raises like `Vault.key`, and the database's errors.
         """
         # Read everything before locking the key: reading many episodes takes long, and storing answers needs the lock.
-        group = await self._group(user_id, items)
+        return await self._remove(user_id, await self._group(user_id, items))
+
+    async def _remove(self, user_id: UUID, group: _Group) -> Forgotten:
         async with self._vault.writing(user_id) as (connection, user_key):
             decision = await self._decide(connection, user_id, user_key, group)
             result = decision.result()
@@ -128,6 +130,46 @@ class Forget:
                 return result
             unreadable_by = await self._act(connection, user_id, user_key, decision)
         return replace(result, unreadable_by=unreadable_by)
+
+    async def forget_about(self, user_id: UUID, subject: str, *, everything: bool = False) -> Forgotten | int:
+        """Forget what the person stated about `subject`, and preferences with its words.
+
+        An exchange that states something else too loses only these sentences. If there are several different
+        statements, nothing is removed and their number is returned, unless `everything` is wanted. Raises like
+        `forget`.
+        """
+        key, rows = await self._rows(user_id, "core_all")
+        wanted = Analyser().terms(subject)
+        core = {
+            id_: (name, value)
+            for id_, name, value in self._core.read(key.fernet, rows)
+            if wanted and wanted <= Analyser().terms(f"{name.replace('_', ' ')} {value}")
+        }
+        found: dict[UUID, tuple[Exchange, list[Statement]]] = {}
+
+        def look(page: Sequence[tuple[UUID, Exchange]]) -> None:
+            found.update({id_: (one, stated) for id_, one in page if (stated := states(subject, one))})
+
+        async with aclosing(self._pages(user_id)) as pages:
+            async for page in pages:
+                await trio.to_thread.run_sync(look, page)
+        stated = {statement for _, statements in found.values() for statement in statements}
+        unstated = [
+            id_ for id_, (_, value) in core.items() if not any(Analyser().terms(str(value)) <= one for one in stated)
+        ]
+        if len(stated) + len(unstated) > 1 and not everything:
+            return len(stated) + len(unstated)
+        group = await self._group(user_id, list(core))
+        for id_, (exchange, statements) in found.items():
+            left = without_values(exchange, [subject])
+            if left is None or left is exchange:
+                group.episodes.add(id_)
+            else:
+                group.redacted[id_] = left
+            group.said += [Said((statement,), (statement,), "") for statement in statements]
+        if found:
+            await self._add_repetitions(user_id, group)
+        return await self._remove(user_id, group)
 
     async def forget_conversation(self, user_id: UUID, conversation_id: str) -> Forgotten:
         """Remove every exchange of a conversation as `forget` does, and its title.
@@ -146,9 +188,9 @@ class Forget:
                 if not {row[0] for row in await cursor.fetchall()} <= group.items:
                     continue  # an exchange was stored since: decide again
                 decision = await self._decide(connection, user_id, user_key, group)
-                await self._act(connection, user_id, user_key, decision)
+                unreadable_by = await self._act(connection, user_id, user_key, decision)
                 await self._titles.forget_conversation_in(connection, user_id, conversation_id)
-            return decision.result()
+            return replace(decision.result(), unreadable_by=unreadable_by)
 
     async def _group(self, user_id: UUID, items: Collection[UUID]) -> _Group:
         group = _Group(frozenset(items))

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from memory.text import Analyser, Said, fragments_of
+from memory.text import Analyser, Said, Statement, fragments_of
 from memory.tiers import Exchange, normalised
 
 Verdict = Literal["repeats", "mentions", "other"]
@@ -32,6 +32,13 @@ def judge(forgotten: Sequence[Said], texts: Collection[str], exchange: Exchange)
     kept = [text for text in exchange.recalled if not _is_forgotten(forgotten, texts, text)]
     rewritten = replace(exchange, recalled=kept) if len(kept) < len(exchange.recalled) else None
     return Judged("mentions" if any(one.is_mentioned_by(said) for one in forgotten) else "other", rewritten)
+
+
+def states(subject: str, exchange: Exchange) -> list[Statement]:
+    """The statements of the person's message that contain all words of `subject`."""
+    wanted = Analyser().terms(subject)
+    stated = Said.of(exchange.message, "").stated
+    return [statement for statement in stated if wanted and wanted <= statement]
 
 
 def without_values(exchange: Exchange, values: Iterable[Any]) -> Exchange | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Mapping, Sequence
 from contextlib import ExitStack, aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
@@ -14,7 +14,7 @@ import trio
 from agents.binding import Binder
 from agents.orchestrator import Orchestrator
 from agents.registry import BY_ENTITY
-from agents.turn import Turn
+from agents.turn import EarlierTurns, Turn
 from person import WEEKDAYS, StatedLocale, remembered_locale, resolve_locale
 from server.answers.admission import Reservation
 from server.answers.emitter import Emitter
@@ -25,7 +25,7 @@ from server.answers.repairs import corrected_blocks, degraded_blocks
 from server.answers.report import record_end
 from server.changes import record_change
 from server.devices import DeviceRegistry, RemoteDevice
-from server.memory_service import AnswerMemory, ChangeSource, RecalledContext, facts_of
+from server.memory_service import AnswerMemory, ChangeSource, Obeyed, RecalledContext, facts_of
 from server.models import TokenSpending
 from server.requests import AnswerLimits, ChatInput, EmitFast, RequestFailed, RequestRefused
 from server.telemetry import (
@@ -106,6 +106,7 @@ class Answer:
         self._to_store: str | None = None
         self._facts: Sequence[Mapping[str, Any]] = ()
         self._whole = False
+        self._obeyed = Obeyed()
         self._started = trio.current_time()
         self._first_token_seen = False
         self._items = parts.orchestrator.block_items(turn)
@@ -163,6 +164,17 @@ class Answer:
         turn.locale = resolve_locale(*self._locales, remembered_locale(self._recalled.preferences))
         turn.memory = self._recalled.prompt(turn.calendar)
 
+    async def _obey(self) -> None:
+        """Do what the message asks of memory itself. What is forgotten must not be in the prompt."""
+        self._obeyed = await self._memory.obey(self._chat)
+        if self._obeyed.forgotten and self._turn.scope is None:
+            if not self._chat.history:
+                self._turn.history, self._turn.earlier = (), EarlierTurns()
+                await self._read_conversation()
+            await self._recall()
+        if self._obeyed.note:
+            self._turn.memory = {**self._turn.memory, "done_in_memory": self._obeyed.note}
+
     async def _read_conversation(self) -> None:
         """Read the history from memory, if the request names a conversation and has no history of its own."""
         chat, turn = self._chat, self._turn
@@ -202,18 +214,25 @@ class Answer:
             self._announce_mutations()
             if self._whole and self._formatter.shown:
                 # Also if it is cancelled from here on: the person has seen the whole answer.
-                self._to_store = emitter.text
+                self._keep(emitter)
         if self._failure is not None:
             return "failed"
         self._failure = failure_of(self._turn, self._formatter.shown)
         if self._failure is not None:
             log.info("request_failed", code=self._failure.code)
         if self._failure is None or self._formatter.shown:
-            self._to_store = emitter.text
-            self._facts = facts_of(emitter.blocks, self._turn.tool_results.all(), self._turn.mutations)
+            self._keep(emitter)
         return "completed" if self._failure is None else "failed"
 
+    def _keep(self, emitter: Emitter) -> None:
+        """Have `store` store what was shown, unless the person does not want it stored."""
+        if not self._obeyed.stored:
+            return
+        self._to_store = emitter.text
+        self._facts = facts_of(emitter.blocks, self._turn.tool_results.all(), self._turn.mutations)
+
     async def _answer(self, emit: Emitter, frames: OrderedFrames) -> None:
+        await self._obey()
         started = False
         scope = self._turn.scope
         if scope is not None:
@@ -254,6 +273,8 @@ class Answer:
             await frames.put_all(degraded_blocks(self._formatter, self._metrics))
         if self._turn.unchanged and not shows_nothing(self._turn, self._formatter.shown):
             await frames.put_all(self._formatter.append(UNCHANGED))
+        if self._obeyed.note:
+            await frames.put_all(self._formatter.append(self._obeyed.note))
 
     async def _show(self, tokens: AsyncIterable[tuple[str, str]], emit: Emitter, frames: OrderedFrames) -> None:
         """Emit the frames of a part of the answer."""
@@ -290,9 +311,7 @@ class Answer:
     async def store(self) -> None:
         """Store the exchange in memory, if it shows something, and the model finished or the answer ran to its end.
 
-        Call it after `run`.
-
-        Raises nothing but `Cancelled`.
+        Call it after `run`. Raises nothing but `Cancelled`.
         """
         if self._to_store is None:
             await trio.lowlevel.checkpoint()
@@ -301,9 +320,13 @@ class Answer:
         asked_at = datetime.fromtimestamp(self._asked_at, UTC)
         complete = self._turn.finish == "stop"
         locale = self._turn.locale
+        chat, response = self._chat, self._to_store
+        if self._obeyed.message is not None:
+            # The answer is about what was forgotten too, so only the rest of the message is stored.
+            chat, response = replace(chat, message=self._obeyed.message), ""
         await self._memory.store(
-            self._chat,
-            self._to_store,
+            chat,
+            response,
             self._agent,
             self._recalled,
             asked_at,

@@ -12,6 +12,7 @@ from server.memory_service.answer_memory import (
 )
 from server.memory_service.conversation import ConversationContext, facts_of
 from server.memory_service.entity_changes import ChangeSource
+from server.memory_service.obedience import Obeyed
 from server.memory_service.setup import (
     KEY_FAULTS,
     open_embedder,
@@ -25,6 +26,7 @@ __all__ = [
     "ChangeSource",
     "ConversationContext",
     "MemoryService",
+    "Obeyed",
     "RecalledContext",
     "facts_of",
     "open_embedder",

@@ -16,6 +16,7 @@ from memory import Forgotten, MemoryMiddleware, Recalled
 from person import Calendar
 from server.memory_service.conversation import UNREAD, ConversationContext, context_of
 from server.memory_service.entity_changes import ChangeSource, EntityChanges, Logged
+from server.memory_service.obedience import Obeyed, obey
 from server.memory_service.unstored import Store, UnstoredExchanges
 from server.requests import ChatInput
 from server.telemetry import Metrics
@@ -48,6 +49,10 @@ class RecalledContext:
 
 class AnswerMemory(Protocol):
     """What the answer pipeline needs from memory. Except for `forget`, methods raise only `Cancelled`."""
+
+    async def obey(self, chat: ChatInput) -> Obeyed:
+        """Do what the message asks of memory itself: forget something, or not store the exchange."""
+        ...
 
     async def recall(self, user_id: UUID, message: str) -> RecalledContext:
         """The memory that is relevant for `message`; empty if recall fails or takes too long."""
@@ -116,6 +121,10 @@ class MemoryService:
         self._conversation_tokens = conversation_tokens
         self._changes = EntityChanges(middleware.changed, metrics)
         self._unstored = UnstoredExchanges()
+
+    async def obey(self, chat: ChatInput) -> Obeyed:
+        """See `AnswerMemory`."""
+        return await obey(self._middleware, chat)
 
     async def recall(self, user_id: UUID, message: str) -> RecalledContext:
         """See `AnswerMemory`."""

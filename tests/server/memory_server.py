@@ -21,6 +21,7 @@ from server.devices.calls import ToolTimeouts
 from server.devices.registry import DeviceRegistry
 from server.memory_service import AnswerMemory, ChangeSource, ConversationContext, RecalledContext
 from server.memory_service.entity_changes import Logged
+from server.memory_service.obedience import Obeyed
 from server.models.spending import TokenSpending
 from server.requests import AnswerLimits, ChatInput, RequestClaims
 from server.sessions.host import SessionHost
@@ -55,6 +56,11 @@ def wall_clock() -> float:
 
 class NoMemory:
     """An `AnswerMemory` that stores nothing, for tests without a database."""
+
+    async def obey(self, chat: ChatInput) -> Obeyed:
+        """Messages have no wishes."""
+        del chat
+        return Obeyed()
 
     async def recall(self, user_id: UUID, message: str) -> RecalledContext:
         """Nothing is recalled."""

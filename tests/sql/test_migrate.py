@@ -40,6 +40,8 @@ async def test_up_down_up(empty_database: str) -> None:
         ("created_at", "timestamp with time zone"),
         ("memory_erased_at", "timestamp with time zone"),
         ("forgetting_key_encrypted", "bytea"),
+        ("rekey_due_at", "timestamp with time zone"),
+        ("habits_counted", "boolean"),
     ]
     assert "devices" in first
     assert await migrate(empty_database) == []

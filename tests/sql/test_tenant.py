@@ -180,6 +180,22 @@ async def remembered(memories: Memories) -> UUID:
             " VALUES (%s, 'x', 'y', 0.9, 'z')",
             [user_id],
         )
+        await connection.execute(
+            "INSERT INTO memory_proactive (user_id, pattern_encrypted, pattern_digest, confidence, source)"
+            " VALUES (%s, 'x', %s, 0, 'z')",
+            [user_id, DIGEST],
+        )
+        await connection.execute(
+            "UPDATE users SET habits_counted = false, rekey_due_at = now() - interval '1 hour' WHERE user_id = %s",
+            [user_id],
+        )
+        await connection.execute("INSERT INTO memory_receipts VALUES (%s, gen_random_uuid(), 'r', 's', 'k')", [user_id])
+        await connection.execute("DELETE FROM memory_sources WHERE user_id = %s", [user_id])
+        await connection.execute(
+            "INSERT INTO memory_sources SELECT user_id, id, source_id FROM memory_associative"
+            " WHERE user_id = %s AND source_id IS NOT NULL LIMIT 1",
+            [user_id],
+        )
         await connection.execute("UPDATE memory_conversations SET title_encrypted = NULL")
         await connection.execute(
             "INSERT INTO memory_conversations (user_id, conversation_id, title_encrypted)"

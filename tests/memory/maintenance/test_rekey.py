@@ -52,7 +52,8 @@ async def test_a_user_key_is_rotated_with_all_that_depends_on_it(
     old = await memories.vault.key(ann)
 
     done = await memories.user_key_rotation.rotate(ann)
-    assert (done.rows, done.unreadable) == (1 + 4 + 1 + 2 + 1, 0)
+    # The last one is a name that was seen on too few days to be a pattern.
+    assert (done.rows, done.unreadable) == (1 + 4 + 1 + 2 + 1 + 1, 0)
     assert done.key_before == old.fingerprint
 
     assert not ciphertexts(database) & before

@@ -31,7 +31,7 @@ async def store(service: MemoryService, user_id: UUID) -> None:
 
 
 def service_of(middleware: MemoryMiddleware) -> MemoryService:
-    return MemoryService(middleware, Metrics(), recall_s=5.0, store_s=5.0)
+    return MemoryService(middleware, Metrics(), recall_s=5.0, store_s=5.0, conversation_tokens=1000)
 
 
 async def test_a_cancelled_caller_does_not_keep_a_finished_answer_from_being_stored(pool: Pool) -> None:
@@ -49,7 +49,7 @@ async def test_a_sync_of_entities_that_does_not_end_does_not_keep_an_answer_out(
 ) -> None:
     memories = Memories(pool)
     ann = await memories.person()
-    service = MemoryService(memories.middleware, Metrics(), recall_s=5.0, store_s=1.0)
+    service = MemoryService(memories.middleware, Metrics(), recall_s=5.0, store_s=1.0, conversation_tokens=1000)
     # Nothing stores the changes, because the service does not run.
     for number in range(100):
         record = WsMutationRecord(op="create", entity="task", id=f"t{number}", data={"title": "x"})

@@ -1,0 +1,125 @@
+"""What a message asks of memory itself: not to store it, or to forget something. Found by rules. Pure.
+
+Only a request to the assistant counts: not a question about the words, not somebody's quoted words, not "don't forget
+the milk". A message that asks for neither has no wish.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from memory.text import sentences_of
+
+# typographic quotes, dashes and Japanese punctuation are what people write
+# What may come before a request in its sentence.
+_LEAD: Final = (
+    r"^\W*(?:(?:please|and|but|so|also|oh|hey|ok|okay|now|actually|by the way|btw"
+    r"|bitte|s'il te pla[iî]t|por favor)[\s,:]+)*"
+)
+_ASK: Final = r"(?:(?:can|could|will|would) you (?:please )?)?(?:i want you to |i'd like you to )?"
+_END: Final = r"(?:[\s,]+(?:please|anywhere|at all|for me|though|ok|okay|thanks|in (?:your )?memory|bitte))*\s*[.!?]*$"
+_THIS: Final = (
+    r"(?:this|that|it|any of (?:this|that)|this (?:message|conversation|chat|part|one)|(?:what|anything) i(?:'m| am)?"
+    r" (?:just )?(?:say|said|saying|tell you|told you|telling you|wrote)(?: here| now| you)?)"
+)
+_STORE: Final = "(?:remember|save|store|memori[sz]e|record|log|keep)"
+_NOT_STORED: Final = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"{_LEAD}{_ASK}(?:don['’]t|do not|not|never) {_STORE} {_THIS}{_END}",
+        (
+            rf"{_LEAD}(?:(?:this|that|it)(?:['’]s| is| stays)(?: strictly| just)? |keep (?:this|that|it) |strictly )?"
+            rf"off[ -]the[ -]record(?:{_END}|[\s]*[:,–—-])"
+        ),
+        (
+            rf"{_LEAD}(?:(?:this|that|it)(?:['’]s| is| stays) |keep (?:this|that|it) )?"
+            r"(?:just )?between (?:you and me|us)"
+            rf"(?:{_END}|[\s]*[:,–—-])"
+        ),
+        (
+            rf"{_LEAD}(?:merk(?:e)? dir (?:das|dies)(?: bitte)? nicht"
+            r"|(?:das|dies) (?:bitte )?nicht (?:merken|speichern)"
+            rf"|speicher(?:e)? (?:das|dies)(?: bitte)? nicht|(?:das bleibt )?unter uns(?: gesagt)?){_END}"
+        ),
+        (
+            rf"{_LEAD}(?:ne (?:retiens|m[ée]morise|sauvegarde|garde) pas (?:ça|cela|ceci)"
+            rf"|(?:que )?[çc]a reste entre nous){_END}"
+        ),
+        (
+            rf"{_LEAD}(?:no (?:recuerdes|guardes|memorices) (?:esto|eso)"
+            rf"|(?:que )?(?:esto|eso) (?:quede|queda) entre nosotros){_END}"
+        ),
+        r"^\W*(?:これ|それ|このこと)(?:は|を)?(?:覚えないで|記憶しないで|保存しないで)(?:ください)?[。！!.]*$",
+    )
+)
+_PREVIOUS: Final = re.compile(
+    rf"{_LEAD}{_ASK}(?:(?:forget|delete|erase) (?:what i (?:just )?(?:said|told you|wrote)(?: just now| before)?"
+    r"|(?:my|the) (?:last|previous) message"
+    r"|(?:that )?i (?:just )?(?:said|told you|mentioned) (?:that|this|it|anything))"
+    rf"|vergiss,? was ich (?:gerade )?gesagt habe|oublie ce que (?:je viens de dire|j'ai dit)"
+    rf"|olvida lo que (?:acabo de decir|dije))"
+    rf"{_END}",
+    re.IGNORECASE,
+)
+_MINE: Final = r"(?:my|our|meinen?|meine[mrs]?|mein|mon|ma|mes|mi|mis)"
+_FORGET: Final = re.compile(
+    rf"{_LEAD}{_ASK}(?:forget|delete from (?:your )?memory|erase from (?:your )?memory|vergiss|oublie|olvida) "  # noqa: S608
+    rf"(?:(?P<all>everything|all|alles|tout|todo)(?: (?:that )?(?:i (?:said|told you)|you (?:know|remember|have)))?"
+    rf" (?:about|[üu]ber|sur|sobre) (?P<about>.+?)"
+    rf"|(?:what i (?:said|told you)|what you (?:know|remember)) about (?P<told>.+?)|that (?P<fact>(?:i|my|we|our)\b.+?)"
+    rf"|(?P<mine>{_MINE} .+?)|about (?P<topic>{_MINE} .+?))(?: from (?:your )?memory)?{_END}",
+    re.IGNORECASE,
+)
+_QUOTES: Final = re.compile(r"[\"“”„«»].*?[\"“”«»]|`[^`]*`", re.DOTALL)
+# "forget my last point" is about the conversation's text, not about memory.
+_NOT_A_SUBJECT: Final = re.compile(
+    r"^(?:my|our) (?:last|previous|first|earlier) |^(?:my|our) (?:question|request|manners|idea|suggestion)s?$",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a message asks of memory."""
+
+    not_stored: bool = False
+    """The exchange must not be stored."""
+    previous: bool = False
+    """The exchange before it in the conversation must be forgotten."""
+    subject: str | None = None
+    """What must be forgotten, in the person's words: "my landlord's number"."""
+    everything: bool = False
+    """Everything about the subject, not only one statement."""
+    rest: str = ""
+    """The message without the sentence that asks to forget; "": nothing else is said."""
+
+
+def wish_of(message: str) -> Wish | None:
+    """What `message` asks of memory; None: nothing. Of several things to forget, the first."""
+    quoted = _QUOTES.sub(" … ", message)
+    if quoted != message and not any(_is_wish(sentence) for sentence in sentences_of(quoted)):
+        return None
+    sentences = [sentence.strip() for sentence in sentences_of(message) if sentence.strip()]
+    alone = len(sentences) == 1
+    for sentence in sentences:
+        if any(pattern.match(sentence) for pattern in _NOT_STORED):
+            # Said alone it is about what was said before.
+            return Wish(not_stored=True, previous=alone and re.search(r"[:,–—-]", sentence) is None)
+    for number, sentence in enumerate(sentences):
+        rest = " ".join(sentences[:number] + sentences[number + 1 :])
+        if _PREVIOUS.match(sentence):
+            return Wish(not_stored=not rest, previous=True, rest=rest)
+        found = _FORGET.match(sentence)
+        if found is not None:
+            subject = next(filter(None, (found["about"], found["told"], found["fact"], found["mine"], found["topic"])))
+            if not _NOT_A_SUBJECT.match(subject):
+                return Wish(
+                    not_stored=not rest, subject=subject.strip(), everything=found["all"] is not None, rest=rest
+                )
+    return None
+
+
+def _is_wish(sentence: str) -> bool:
+    return any(pattern.match(sentence.strip()) for pattern in (*_NOT_STORED, _PREVIOUS, _FORGET))

@@ -1,0 +1,67 @@
+"""Obeys what a message asks of memory: not to store the exchange, or to forget something."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from memory import Forgotten, MemoryMiddleware, Wish, wish_of
+from server.requests import ChatInput
+
+log = structlog.get_logger(__name__)
+
+_NOT_STORED: Final = "This exchange is not stored in memory."
+_FORGOTTEN: Final = "Forgotten: {items} in memory."
+_NOTHING: Final = "Memory has nothing about that, so nothing was forgotten."
+_SEVERAL: Final = (
+    "Memory has {count} different statements about that. Nothing was forgotten: name one of them, or say"
+    ' "forget everything about ...".'
+)
+_FAILED: Final = "Memory can't be reached now. Nothing was forgotten; ask again later."
+
+
+@dataclass(frozen=True, slots=True)
+class Obeyed:
+    """What was done about the wish of a message. `note` is shown at the end of the answer.
+
+    `forgotten`: something was forgotten, so memory must be recalled again. `stored`: the exchange is stored.
+    `message`: the message to store, if it is not the whole one.
+    """
+
+    note: str = ""
+    forgotten: bool = False
+    stored: bool = True
+    message: str | None = None
+
+
+async def obey(middleware: MemoryMiddleware, chat: ChatInput) -> Obeyed:
+    """Carry out the wish of the message, if it has one. Raises only `Cancelled`: a failure is in the note."""
+    wish = wish_of(chat.message)
+    if wish is None:
+        return Obeyed()
+    message = wish.rest or None
+    if wish.subject is None and not wish.previous:
+        return Obeyed(_NOT_STORED, stored=False)
+    # A boundary: the person is told that it failed, and gets an answer to the rest of the message.
+    try:
+        done = await _forget(middleware, chat, wish)
+    except Exception as error:  # noqa: BLE001
+        log.warning("memory_forget_failed", reason=type(error).__name__)
+        return Obeyed(_FAILED, stored=not wish.not_stored, message=message)
+    if isinstance(done, int):
+        return Obeyed(_SEVERAL.format(count=done), stored=not wish.not_stored, message=message)
+    count = len(done.restored) + len(done.redacted) + sum(done.counts.values())
+    note = _FORGOTTEN.format(items=f"{count} items" if count > 1 else "1 item") if done else _NOTHING
+    if wish.subject is None and wish.not_stored and not done:
+        note = _NOT_STORED
+    return Obeyed(note, forgotten=bool(done), stored=not wish.not_stored, message=message)
+
+
+async def _forget(middleware: MemoryMiddleware, chat: ChatInput, wish: Wish) -> Forgotten | int:
+    if wish.subject is not None:
+        return await middleware.forget_about(chat.user_id, wish.subject, everything=wish.everything)
+    if chat.conversation_id is None:
+        return Forgotten()
+    return await middleware.forget_latest(chat.user_id, chat.conversation_id)

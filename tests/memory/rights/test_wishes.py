@@ -1,0 +1,84 @@
+"""What a message asks of memory."""
+
+from __future__ import annotations
+
+import pytest
+
+from memory.rights.wishes import wish_of
+
+
+@pytest.mark.parametrize(
+    ("message", "previous"),
+    [
+        ("My PIN is 1234. Don't remember this.", False),
+        ("My PIN is 1234. Please do not store this message!", False),
+        ("Off the record: I am looking for a new job.", False),
+        ("This is off the record. I am looking for a new job.", False),
+        ("Off the record, what would you do?", False),
+        ("Keep this between us. I quit.", False),
+        ("Can you please not save this? My boss is leaving.", False),
+        ("Meine PIN ist 1234. Merk dir das nicht.", False),
+        ("Mon code est 1234. Ne retiens pas ça.", False),
+        ("Mi PIN es 1234. No recuerdes esto.", False),
+        ("Don't remember that.", True),
+    ],
+)
+def test_messages_that_must_not_be_stored(message: str, previous: bool) -> None:
+    wish = wish_of(message)
+    assert wish is not None
+    assert wish.not_stored
+    assert wish.previous is previous
+
+
+@pytest.mark.parametrize(
+    ("message", "subject", "everything", "rest"),
+    [
+        ("Forget my landlord's number.", "my landlord's number", False, ""),
+        ("please forget my landlord's number", "my landlord's number", False, ""),
+        ("Could you forget my landlord's number, please?", "my landlord's number", False, ""),
+        ("Forget that I live in Berlin.", "I live in Berlin", False, ""),
+        ("Forget everything about Piet.", "Piet", True, ""),
+        ("Forget everything you know about my divorce!", "my divorce", True, ""),
+        ("Forget what I told you about Clara.", "Clara", False, ""),
+        ("Forget my PIN. My dentist is Dr. Smith.", "my PIN", False, "My dentist is Dr. Smith."),
+        ("Vergiss meine PIN.", "meine PIN", False, ""),
+        ("Oublie mon numéro.", "mon numéro", False, ""),
+        ("Olvida mi dirección.", "mi dirección", False, ""),
+    ],
+)
+def test_messages_that_ask_to_forget_something(message: str, subject: str, everything: bool, rest: str) -> None:
+    wish = wish_of(message)
+    assert wish is not None
+    assert (wish.subject, wish.everything, wish.rest) == (subject, everything, rest)
+    assert wish.not_stored is (rest == "")
+
+
+def test_the_message_before_is_forgotten() -> None:
+    for message in ("Forget what I just said.", "Please forget I said that.", "Delete my last message"):
+        wish = wish_of(message)
+        assert wish is not None
+        assert wish.previous
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Don't forget the milk.",
+        "Don't forget my birthday!",
+        "I forgot my keys.",
+        "I don't remember this movie.",
+        "Do you remember this?",
+        "Never forget my anniversary.",
+        "What does 'off the record' mean?",
+        'She said: "forget my number". What should I do?',
+        "Forget it, let's do something else.",
+        "Forget my last point and summarise the rest.",
+        "The minister spoke off the record about taxes.",
+        "Don't store the milk outside.",
+        "Remind me not to forget my passport.",
+        "Will they forget my name?",
+        "",
+    ],
+)
+def test_messages_without_a_wish(message: str) -> None:
+    assert wish_of(message) is None
