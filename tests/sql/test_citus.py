@@ -25,14 +25,6 @@ LISTING = {
     "requests_expire",
     "changes_expire",
 }
-    "user_ids_page",
-    "pending_users",
-    "unembedded_users",
-    "rekey_users",
-    "user_by_email",
-    "requests_expire",
-    "changes_expire",
-}
 """Statements about all users: they list ids, find the user of an address, or remove expired rows."""
 
 NOT_IMMUTABLE = r"\b(?:now|clock_timestamp|statement_timestamp|random|gen_random_uuid|nextval|app_user_id)\("
