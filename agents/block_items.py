@@ -5,28 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import trio
 
-from agents.binding import MAX_LISTED, PLURAL_LABELS, device_lists, names_projects, needs_all_items
+from agents.binding import MAX_LISTED, device_lists, names_projects, needs_all_items
 from agents.limits import AgentLimits
 from agents.tools import DeviceAccess, ToolError, check_edit
 from agents.turn import Turn
 from parser.blocks import BoundChartBlock, EntityRefBlock
+from person import Sentences
 from streaming.answer import FetchableBlock
 from streaming.wire import Entity
 
 _MAX_GETS = 5
 """Named items that are read one by one; for more, the entity is listed."""
-_REASONS: Mapping[str, str] = {
-    "device_offline": "your device is not connected",
-    "device_gone": "your device disconnected",
-    "deadline": "your device did not answer in time",
-    "denied": "you refused to share the items",
-    "tool_limit": "this answer has used up its calls to your device",
-    "too_many": "your device has more of these items than can be read in one call",
-}
+_REASONS: Final = frozenset(("device_offline", "device_gone", "deadline", "denied", "tool_limit", "too_many"))
 
 
 @dataclass(slots=True)
@@ -110,9 +104,9 @@ class BlockItems:
         if problem is None and any(one.truncated for one in found) and needs_all_items(block):
             problem = "too_many"
         if problem is not None:
-            return _sentence(block, entity, problem)
+            return self._say_problem(block, entity, problem)
         if all(one.empty for one in found):
-            return f"{_name(block)} can't be shown: you have no {PLURAL_LABELS[entity].lower()} that match."
+            return self._say("block.no_match", block, entity)
         return None
 
     async def _fetch_reference(self, block: EntityRefBlock) -> str | None:
@@ -125,9 +119,25 @@ class BlockItems:
             return None
         problem = next((one.problem for one in found if one.problem is not None), None)
         if problem is not None:
-            return _sentence(block, entity, problem)
-        which = "" if block.ids is None else " that match"
-        return f"{_name(block)} can't be shown: you have no {PLURAL_LABELS[entity].lower()}{which}."
+            return self._say_problem(block, entity, problem)
+        return self._say("block.no_items" if block.ids is None else "block.no_match", block, entity)
+
+    def _say_problem(self, block: FetchableBlock, entity: Entity, problem: str) -> str:
+        sentences = Sentences.of(self._turn.locale.language)
+        reason = f"reason.{problem if problem in _REASONS else 'unreadable'}"
+        return self._say(
+            "block.unshown", block, entity, reason=sentences.say(reason, items=sentences.say(f"items.{entity}"))
+        )
+
+    def _say(self, key: str, block: FetchableBlock, entity: Entity, **values: str) -> str:
+        """A sentence about `block` in the person's language."""
+        sentences = Sentences.of(self._turn.locale.language)
+        items = sentences.say(f"items.{entity}")
+        if isinstance(block, BoundChartBlock):
+            name = sentences.say("block.chart", title=block.title)
+        else:
+            name = sentences.say(f"block.{block.type.value}", items=items)
+        return sentences.say(key, block=name, items=items, **values)
 
     async def _read_all(self, wanted: Sequence[tuple[Entity, Mapping[str, Any]]]) -> list[_Listing]:
         async with trio.open_nursery() as nursery:
@@ -170,17 +180,3 @@ class BlockItems:
 
 def _key(entity: str, args: Mapping[str, Any]) -> str:
     return json.dumps([entity, args], sort_keys=True, default=str)
-
-
-def _sentence(block: FetchableBlock, entity: Entity, problem: str) -> str:
-    reason = _REASONS.get(problem, f"your device could not read your {PLURAL_LABELS[entity].lower()}")
-    return f"{_name(block)} can't be shown: {reason}."
-
-
-def _name(block: FetchableBlock) -> str:
-    match block:
-        case BoundChartBlock():
-            return f'The chart "{block.title}"'
-        case EntityRefBlock():
-            return f"The list of your {PLURAL_LABELS[block.entity.value].lower()}"
-    return f"The {block.type.value} of your {PLURAL_LABELS[block.source.entity].lower()}"

@@ -1,6 +1,6 @@
 """Degradation: a readable replacement for a structured block that stayed invalid.
 
-A chart becomes a table of its data. A table or a timeline becomes a text list. Anything else becomes one sentence. No
+A chart becomes a table of its data. A table or a timeline becomes a text list. Of anything else nothing is shown. No
 value is invented and no number changes. Of a block with broken syntax, what can be read is shown as the model wrote it.
 """
 
@@ -19,33 +19,25 @@ from parser.lenient_reader import read_leniently
 from parser.repair import is_cut, repaired, written_numbers
 
 _LAST_WHOLE = re.compile(r"[}\]](?=[^}\]]*\Z)")
-_NOUNS: Mapping[str, str] = {
-    BlockType.CHART: "chart",
-    BlockType.TABLE: "table",
-    BlockType.TIMELINE: "timeline",
-    BlockType.ENTITY_REF: "list of items",
-}
+_KINDS = frozenset((BlockType.CHART, BlockType.TABLE, BlockType.TIMELINE, BlockType.ENTITY_REF))
 
 
 @dataclass(frozen=True, slots=True)
 class Unshown:
-    """A block of which nothing can be shown. One sentence counts equal ones."""
+    """A block of which nothing can be shown: its type, or `part` if that is not known, and its title.
 
-    noun: str
+    The caller says so to the person; one sentence counts equal ones.
+    """
+
+    kind: str
     title: str = ""
 
-    def sentence(self, count: int = 1) -> str:
-        """What the person reads about `count` such blocks."""
-        name = f' "{self.title}"' if self.title else ""
-        if count == 1:
-            return f"A {self.noun}{name} could not be shown."
-        first, _, rest = self.noun.partition(" ")
-        plural = f"{first}s {rest}".strip()
-        return f"{count} {plural}{name} could not be shown."
 
+def degraded(block_type: str | None, source: str, rest_unshown: str) -> TableBlock | str | Unshown:
+    """The table or the text that replaces the block with this `source`, which may be cut.
 
-def degraded(block_type: str | None, source: str) -> TableBlock | str | Unshown:
-    """The table or the text that replaces the block with this `source`, which may be cut."""
+    `rest_unshown` is the sentence that ends the text of a cut block.
+    """
     members = _members(source, as_text=block_type != BlockType.CHART)
     title = members.get("title")
     title = title.strip() if isinstance(title, str) else ""
@@ -57,10 +49,10 @@ def degraded(block_type: str | None, source: str) -> TableBlock | str | Unshown:
     elif block_type == BlockType.TIMELINE:
         shown = _timeline(members)
     if shown is None:
-        return Unshown(_NOUNS.get(block_type or "", "part of the answer"), title)
+        return Unshown(block_type if block_type in _KINDS else "part", title)
     if isinstance(shown, TableBlock):
         return shown
-    rest = ("", "The rest could not be shown.") if is_cut(source) else ()
+    rest = ("", rest_unshown) if is_cut(source) else ()
     return "\n".join(filter(None, (title, shown))) + "\n".join(rest)
 
 

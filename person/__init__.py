@@ -6,11 +6,14 @@ Pure, and the only place that does calendar arithmetic in a time zone. Everythin
 from person.calendar import UTC_CALENDAR, Calendar, Interval, When
 from person.day_forms import DAY_FIELDS, MOMENT_FIELDS, DayForm, DayForms
 from person.locale import UNSTATED, HourCycle, Locale, LocaleSource, StatedLocale, remembered_locale, resolve_locale
+from person.sentences import ENGLISH, LANGUAGES, Sentences
 from person.weeks import WEEKDAYS
 from person.zones import UnknownZone, zone_named
 
 __all__ = [
     "DAY_FIELDS",
+    "ENGLISH",
+    "LANGUAGES",
     "MOMENT_FIELDS",
     "UNSTATED",
     "UTC_CALENDAR",
@@ -22,6 +25,7 @@ __all__ = [
     "Interval",
     "Locale",
     "LocaleSource",
+    "Sentences",
     "StatedLocale",
     "UnknownZone",
     "When",

@@ -15,11 +15,11 @@ from agents.binding import Binder
 from agents.orchestrator import Orchestrator
 from agents.registry import BY_ENTITY
 from agents.turn import EarlierTurns, Turn
-from person import WEEKDAYS, StatedLocale, remembered_locale, resolve_locale
+from person import WEEKDAYS, Sentences, StatedLocale, remembered_locale, resolve_locale
 from server.answers.admission import Reservation
 from server.answers.emitter import Emitter
 from server.answers.ordered_frames import OrderedFrames, open_ordered_frames
-from server.answers.outcome import UNCHANGED, failure_of, shows_nothing
+from server.answers.outcome import failure_of, shows_nothing
 from server.answers.popup_scope import resolve_scope
 from server.answers.repairs import corrected_blocks, degraded_blocks
 from server.answers.report import record_end
@@ -41,7 +41,7 @@ from server.telemetry import (
 )
 from streaming.answer import HomeFormatter, PopupFormatter, UnfetchedBlock
 from streaming.model import ModelError
-from streaming.wire import AnswerFrame, ErrorCode, WsAnswerLocale, WsFailure, WsStreamEnd, WsUsage
+from streaming.wire import AnswerFrame, ErrorCode, WsAnswerLocale, WsFailure, WsStreamEnd, WsUsage, failure_with_text
 
 log = structlog.get_logger(__name__)
 
@@ -120,6 +120,7 @@ class Answer:
                 Binder(found, lambda: turn.calendar).bind,
                 is_unfetched=self._items.unfetched,
                 announce_opened=chat.block_open,
+                sentences=self._sentences,
             )
 
     def live(self) -> LiveRequest:
@@ -272,7 +273,7 @@ class Answer:
         if isinstance(self._formatter, HomeFormatter):
             await frames.put_all(degraded_blocks(self._formatter, self._metrics))
         if self._turn.unchanged and not shows_nothing(self._turn, self._formatter.shown):
-            await frames.put_all(self._formatter.append(UNCHANGED))
+            await frames.put_all(self._formatter.append(self._sentences().say("answer.unchanged")))
         if self._obeyed.note:
             await frames.put_all(self._formatter.append(self._obeyed.note))
 
@@ -307,6 +308,10 @@ class Answer:
                     self._chat.user_id, mutation, origin=source.device_id, request_id=source.request_id
                 )
         self._announced = len(self._turn.mutations)
+
+    def _sentences(self) -> Sentences:
+        """Sentences in the person's language. Memory may state it later than the request."""
+        return Sentences.of(self._turn.locale.language)
 
     async def store(self) -> None:
         """Store the exchange in memory, if it shows something, and the model finished or the answer ran to its end.
@@ -346,6 +351,8 @@ class Answer:
         if failure is not None and failure.retryable and self._device.may_have_changed:
             # A retry would make the change again.
             failure = failure.model_copy(update={"retryable": False})
+        if failure is not None:
+            failure = failure_with_text(failure, self._turn.locale.language)
         return WsStreamEnd(
             request_id=self._chat.request_id,
             status="cancelled" if self._status == "refused" else self._status,

@@ -7,9 +7,6 @@ from typing import Final
 from agents.turn import Turn
 from streaming.wire import AnswerFinish, ErrorCode, WsFailure
 
-UNCHANGED: Final = "Nothing was changed."
-"""The last block of an answer to a request for a change that changed nothing, whatever the model says about it."""
-
 _EMPTY: Final = WsFailure(
     code=ErrorCode.EMPTY_ANSWER,
     message="The model gave no answer that can be shown, also when it was asked again. Try again.",

@@ -9,10 +9,11 @@ from uuid import UUID
 
 import structlog
 from pydantic import BaseModel, Field
-from quart import Response
+from quart import Response, has_request_context, request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 
+from person import Sentences
 from server.requests import RequestRefused
 from server.rest.chat_answer import AnswerBlock
 from sql.driver import DatabaseUnavailable
@@ -68,11 +69,15 @@ _KEPT_HEADERS: Final = ("Allow", "Retry-After")
 
 
 class ErrorDetail(BaseModel):
-    """`code` is stable and for programs; `message` is a sentence for people."""
+    """`code` is stable and for programs; `message` is for developers, in English."""
 
     code: str
     message: str
     retryable: bool
+    text: Optional[str] = Field(
+        default=None,
+        description="A sentence for the person in the language of the header Accept-Language, if it was sent.",
+    )
 
 
 class ErrorBody(BaseModel):
@@ -109,7 +114,14 @@ class ApiError(Exception):
         self.headers = dict(headers or {})
 
     def body(self) -> ErrorBody:
-        return ErrorBody(error=self.detail)
+        return ErrorBody(error=self._detail())
+
+    def _detail(self) -> ErrorDetail:
+        """The detail with its sentence in the language that the current request asks for, if it asks for one."""
+        accepted = list(request.accept_languages.values()) if has_request_context() else []
+        if self.detail.text is not None or not accepted:
+            return self.detail
+        return self.detail.model_copy(update={"text": Sentences.of(*accepted).error(self.detail.code)})
 
 
 class ChatFailed(ApiError):
@@ -122,13 +134,15 @@ class ChatFailed(ApiError):
             )
         else:
             super().__init__(503, "cancelled", "The request was cancelled before it was answered.", retryable=True)
+        if end.error is not None and end.error.text is not None:
+            self.detail = self.detail.model_copy(update={"text": end.error.text})
         self._end = end
         # Only of a cut answer: it ended, although too early. What other failures had shown may break off anywhere.
         self._blocks = (list(blocks) or None) if self.detail.code == ErrorCode.ANSWER_CUT else None
 
     def body(self) -> ErrorBody:
         return ChatErrorBody(
-            error=self.detail,
+            error=self._detail(),
             request_id=self._end.request_id,
             blocks=self._blocks,
             finish=self._end.finish,

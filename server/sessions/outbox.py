@@ -28,6 +28,7 @@ from streaming.wire import (
     WsToolAck,
     WsToolCall,
     WsToolCancel,
+    frame_with_text,
 )
 
 _REPLAYED: Final = (
@@ -309,7 +310,7 @@ class Outbox:
             frame = self._control.pop(0)
             self.seq += 1
             self._remember(frame)
-            return write_days(frame, self.locale.forms)
+            return self._for_device(frame)
         while self._ready:
             feed = self._ready.pop(0)
             before = feed.waiting
@@ -329,8 +330,14 @@ class Outbox:
             else:
                 self._sent_all(feed)
             self._check_room()
-            return write_days(answer, self.locale.forms)
+            return self._for_device(answer)
         return None
+
+    def _for_device(self, frame: AnswerFrame) -> AnswerFrame:
+        """The frame with days in the device's form, and with the sentence of its error in the person's language."""
+        stated = self.locale.stated
+        written = write_days(frame, self.locale.forms)
+        return frame_with_text(written, stated.language if stated is not None else None)
 
     def _remember(self, frame: ServerFrame) -> None:
         if isinstance(frame, LedgerFrame):

@@ -19,6 +19,7 @@ from parser.blocks import (
     EntityRefBlock,
 )
 from parser.events import BlockOpened, BlockReady, BlockRejected, Event, TextDelta
+from person import ENGLISH, Sentences
 from streaming.answer.shown_blocks import ShownBlocks
 from streaming.wire import StreamText, TextFrames, WsBlockOpen, WsStreamBlock, WsStreamStart
 
@@ -100,13 +101,16 @@ class HomeFormatter:
         *,
         is_unfetched: IsUnfetched | None = None,
         announce_opened: bool = False,
+        sentences: Callable[[], Sentences] = lambda: ENGLISH,
     ) -> None:
+        """`sentences` is asked when a sentence is written, because the person's language may be known late."""
         self._request_id = request_id
         self._texts = TextFrames(request_id)
         self._resolve = resolve
         self._bind = bind
         self._is_unfetched = is_unfetched
         self._announce_opened = announce_opened
+        self._sentences = sentences
         self._parser = BlockParser()
         self._first = 0  # the index of the parser's first block in this answer
         self._next = 0  # the index of the next block that opens
@@ -208,8 +212,8 @@ class HomeFormatter:
         """
         frames: list[StreamText | WsStreamBlock] = []
         left = [block for block in self.rejected if block.index not in replaced and block.index not in self._blocks]
-        shown = [(block.index, degraded(block.block_type, block.source)) for block in left]
-        sentences = Counter(replacement for _, replacement in shown if isinstance(replacement, Unshown))
+        shown = [(block.index, self._degraded(block)) for block in left]
+        counts = Counter(replacement for _, replacement in shown if isinstance(replacement, Unshown))
         seen: list[TableBlock | str | Unshown] = []
         for index, replacement in shown:
             if replacement in seen:
@@ -217,19 +221,22 @@ class HomeFormatter:
             seen.append(replacement)
             match replacement:
                 case Unshown():
-                    frames.append(self._text_frame(index, replacement.sentence(sentences[replacement])))
+                    sentence = unshown_sentence(replacement, counts[replacement], self._sentences())
+                    frames.append(self._text_frame(index, sentence))
                 case str():
                     frames.append(self._text_frame(index, replacement))
                 case TableBlock():
                     data = replacement.model_dump(mode="json", exclude={"type"})
                     frames.append(self._block_frame(index, replacement, data))
         if self._unrecorded:
-            frames.append(
-                self._text_frame(self._next, f"{self._unrecorded} more parts of the answer could not be shown.")
-            )
+            more = self._sentences().say("unshown.more", count=self._unrecorded)
+            frames.append(self._text_frame(self._next, more))
             self._next = self._first = self._next + 1
             self._unrecorded = 0
         return frames
+
+    def _degraded(self, block: RejectedBlock) -> TableBlock | str | Unshown:
+        return degraded(block.block_type, block.source, self._sentences().say("answer.rest_unshown"))
 
     def _frames(self, events: Sequence[Event]) -> list[HomePart]:
         frames: list[HomePart] = []
@@ -295,6 +302,12 @@ class HomeFormatter:
             self.rejected.append(block)
         else:
             self._unrecorded += 1
+
+
+def unshown_sentence(block: Unshown, count: int, sentences: Sentences) -> str:
+    """What the person reads about `count` such blocks."""
+    title = sentences.say("answer.unshown_title", title=block.title) if block.title else ""
+    return sentences.say(f"unshown.{block.kind}", count=count, title=title)
 
 
 def _unbound(index: int, block: Block, why: Unbound) -> RejectedBlock:

@@ -28,6 +28,7 @@ from streaming.wire.client import (
     WsWatch,
 )
 from streaming.wire.codes import CloseCode, ErrorCode
+from streaming.wire.error_text import failure_with_text, frame_with_text
 from streaming.wire.frames import (
     MAX_CONVERSATION_ID_CHARS,
     MAX_ENTITY_ID_CHARS,
@@ -167,5 +168,7 @@ __all__ = [
     "WsUsage",
     "WsWatch",
     "decode_client_frame",
+    "failure_with_text",
+    "frame_with_text",
     "well_formed_json",
 ]

@@ -27,6 +27,11 @@ MemoryTier = Literal["core", "associative", "episodic", "proactive"]
 Optional = Annotated[T | None, Field(exclude_if=lambda value: value is None)]
 
 
+ERROR_TEXT: Any = Field(
+    default=None, description="A sentence for the person in their language. `message` is for developers, in English."
+)
+
+
 class WsFrameType(StrEnum):
     """Every value of `type` on the wire."""
 
@@ -246,6 +251,7 @@ class WsFailure(FrameModel):
     code: ErrorCode
     message: str
     retryable: bool
+    text: Optional[str] = ERROR_TEXT
 
 
 class WsToolError(FrameModel):

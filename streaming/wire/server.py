@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, Field, TypeAdapter
 
 from streaming.wire.codes import ErrorCode
 from streaming.wire.frames import (
+    ERROR_TEXT,
     PROTOCOL_VERSION,
     Domain,
     Entity,
@@ -284,6 +285,7 @@ class WsError(_ServerFrame):
     code: ErrorCode
     message: str
     retryable: bool = False
+    text: Optional[str] = ERROR_TEXT
     frame_type: Optional[WsFrameType] = None
     request_id: Optional[UUID] = None
     call_id: Optional[UUID] = None

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from parser import TableBlock, Unshown, degraded
+from person import ENGLISH, Sentences
+from streaming.answer.home import unshown_sentence
 
 CASES: list[tuple[str | None, str, Any]] = [
     (
@@ -80,14 +82,20 @@ CASES: list[tuple[str | None, str, Any]] = [
 
 @pytest.mark.parametrize(("kind", "source", "expected"), CASES)
 def test_degraded(kind: str | None, source: str, expected: Any) -> None:
-    shown = degraded(kind, source)
+    shown = degraded(kind, source, "The rest could not be shown.")
     if isinstance(shown, TableBlock):
         assert (shown.headers, shown.rows) == expected
     else:
-        assert (shown.sentence() if isinstance(shown, Unshown) else shown) == expected
+        assert (unshown_sentence(shown, 1, ENGLISH) if isinstance(shown, Unshown) else shown) == expected
 
 
 def test_one_sentence_counts_equal_blocks() -> None:
-    assert Unshown("chart", "Tasks").sentence(3) == '3 charts "Tasks" could not be shown.'
-    assert Unshown("list of items").sentence(2) == "2 lists of items could not be shown."
-    assert Unshown("part of the answer").sentence(2) == "2 parts of the answer could not be shown."
+    for block, count, sentence in (
+        (Unshown("chart", "Tasks"), 3, '3 charts "Tasks" could not be shown.'),
+        (Unshown("entity_ref"), 2, "2 lists of items could not be shown."),
+        (Unshown("part"), 2, "2 parts of the answer could not be shown."),
+    ):
+        assert unshown_sentence(block, count, ENGLISH) == sentence
+    assert unshown_sentence(Unshown("chart", "Tasks"), 1, Sentences.of("de-AT")) == (
+        "Ein Diagramm „Tasks“ konnte nicht gezeigt werden."
+    )

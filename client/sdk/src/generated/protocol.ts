@@ -1,5 +1,5 @@
 // Generated from docs/protocol/schema.json by `make schema`; not for editing.
-// sha256 of that file: 8d3782e103d615d5de86576df77b482ebcb95d95d9b51a049f02a76d4ccd13b0
+// sha256 of that file: afc0de9897eba1b45752c409ec981b1281f95b5d8b1203bdd8bdd4c5dd90f21c
 
 /**
  * The shadcn/ui chart components of the client.
@@ -574,6 +574,10 @@ export interface WsFailure {
   code: ErrorCode;
   message: string;
   retryable: boolean;
+  /**
+   * A sentence for the person in their language. `message` is for developers, in English.
+   */
+  text?: string;
 }
 /**
  * The current state of a request: while it runs, its answer so far; after its end, its kept answer.
@@ -844,6 +848,10 @@ export interface WsError {
   code: ErrorCode;
   message: string;
   retryable: boolean;
+  /**
+   * A sentence for the person in their language. `message` is for developers, in English.
+   */
+  text?: string;
   frame_type?: WsFrameType;
   request_id?: string;
   call_id?: string;
