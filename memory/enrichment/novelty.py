@@ -12,6 +12,18 @@ MAX_LEARNED_CHARS: Final = 20_000
 _WORD: Final = re.compile(r"\w+(?:['\u2019]\w+)?")
 # A sentence of the response repeats a recalled text if that text has at least this share of the sentence's words.
 _REPEATED_SHARE: Final = 0.8
+_NO_ANSWER: Final = re.compile(
+    r"(?:(?:i['\u2019]m |i am )?(?:sorry|afraid)[\s,:\u2013\u2014-]*(?:but )?(?:that )?)?"
+    r"(?:i (?:do not|don['\u2019]t|can['\u2019]?t|cannot|could not|couldn['\u2019]t|did not|didn['\u2019]t)"
+    r" (?:know|have|find|remember|see|recall|tell|answer|access)\b"
+    r"|i (?:found|have|know) (?:no|nothing)\b|i(?:['\u2019]m| am) (?:not (?:sure|able|certain)|unable)\b"
+    r"|there (?:is|are) no (?:information|record|note|data)\b"
+    r"|(?:please )?(?:let me know|feel free)\b|is there anything else\b|(?:how|what) (?:else )?can i\b"
+    r"|(?:i['\u2019]m |i am )?(?:happy|glad|here) to help\b|(?:could|can) you (?:tell|give|share)\b"
+    r"|(?:sorry|thanks|thank you|sure|of course|okay|ok)\W*$"
+    r"|(?:i['\u2019]m |i am )?sorry\b[^,;:]*$)",
+    re.IGNORECASE,
+)
 
 
 def worth_learning(message: str, response: str, recalled: Sequence[str]) -> str | None:
@@ -29,12 +41,17 @@ def worth_learning(message: str, response: str, recalled: Sequence[str]) -> str 
     new = " ".join(
         fragment.strip() for fragment in fragments_of(response) if not _is_repeated(analyser.terms(fragment), known)
     ).strip()
-    if not said or (is_question(said) and recalled and not analyser.terms(new)):
+    if not said or (is_question(said) and not analyser.terms(_answered(new))):
         # A question without an answer states nothing, and an answer without its question is not specific enough.
         return None
     if not analyser.terms(said) and not analyser.terms(new):
         return None
     return "\n".join(part for part in (said, new) if part)[:MAX_LEARNED_CHARS]
+
+
+def _answered(response: str) -> str:
+    """The part of a response that answers: without stock phrases and sentences that say that it can't answer."""
+    return " ".join(fragment for fragment in fragments_of(response) if not _NO_ANSWER.match(fragment.strip()))
 
 
 def _is_repeated(terms: set[str], known: Sequence[set[str]]) -> bool:

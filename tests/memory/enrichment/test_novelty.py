@@ -44,3 +44,24 @@ def test_any_message_can_be_learned(message: str) -> None:
     learned = worth_learning(message, message, [])
     assert learned is None or 0 < len(learned) <= MAX_LEARNED_CHARS
     assert worth_learning(message, "", [message]) in (None, learned, message.strip())
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        "",
+        "I don't know.",
+        "I'm sorry, but I don't have your PIN. Let me know if you need anything else.",
+        "I found no PIN in your notes. Is there anything else I can do?",
+        "Sorry. I couldn't find it.",
+    ],
+)
+def test_a_question_without_an_answer_is_not_learned(response: str) -> None:
+    assert worth_learning("What is my PIN?", response, []) is None
+
+
+def test_a_question_with_an_answer_is_learned() -> None:
+    learned = worth_learning("What is my PIN?", "Your PIN is 1234. Let me know if you need anything else.", [])
+    assert learned is not None
+    assert "1234" in learned
+    assert worth_learning("Where is Bo?", "I found no task about Bo. Bo is in Rome.", []) is not None
