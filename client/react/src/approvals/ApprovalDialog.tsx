@@ -1,5 +1,7 @@
 import type { Entity } from "@tessera/client";
 import { type FormEvent, useEffect, useId, useRef, useState } from "react";
+import { en } from "../wording/en.js";
+import { fill, moreQuestions, type Wording } from "../wording/wording.js";
 import type { ApprovalQueue, PendingApproval } from "./ApprovalQueue.js";
 import { useApprovals } from "./useApprovals.js";
 
@@ -7,27 +9,30 @@ export interface ApprovalDialogProps {
   readonly queue: ApprovalQueue;
   /** Returns the name of an item, to ask about it by name. */
   readonly itemName?: (entity: Entity, id: string) => string | undefined;
+  /** The language of the question: `en` (the default), `de`, `fr`, `es`, `ja`, `ar` of this package, or your own. */
+  readonly wording?: Wording;
 }
 
 /**
  * Asks about the oldest waiting call: run it, run it with edited arguments, or refuse it (also with Escape). It closes when
  * the question needs no answer any more.
  */
-export function ApprovalDialog({ queue, itemName }: ApprovalDialogProps) {
+export function ApprovalDialog({ queue, itemName, wording = en }: ApprovalDialogProps) {
   const waiting = useApprovals(queue);
   const first = waiting[0];
   return first === undefined ? null : (
-    <Question key={first.call.callId} pending={first} itemName={itemName} more={waiting.length - 1} />
+    <Question key={first.call.callId} pending={first} itemName={itemName} wording={wording} more={waiting.length - 1} />
   );
 }
 
 interface QuestionProps {
   readonly pending: PendingApproval;
   readonly itemName: ApprovalDialogProps["itemName"];
+  readonly wording: Wording;
   readonly more: number;
 }
 
-function Question({ pending: { call, decide }, itemName, more }: QuestionProps) {
+function Question({ pending: { call, decide }, itemName, wording, more }: QuestionProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const title = useId();
   const given = JSON.stringify(call.args, undefined, 2);
@@ -38,17 +43,25 @@ function Question({ pending: { call, decide }, itemName, more }: QuestionProps) 
   // The id of the item cannot be edited, so a call with only an id has nothing to edit.
   const editable = Object.keys(call.args).some((name) => name !== "id");
   const name = itemName?.(call.entity, String(call.args["id"]));
-  const verb = call.verb.charAt(0).toUpperCase() + call.verb.slice(1);
+  const verb = wording.verbs[call.verb];
+  const what = name ? fill(wording.named, { name }) : wording.entities[call.entity];
+  const notes = [
+    call.verb === "delete" ? wording.irreversible : "",
+    editable ? wording.editable : "",
+    call.otherDevice ? wording.otherDevice : "",
+  ];
   const approve = (event: FormEvent) => {
     event.preventDefault();
     const args = text === given ? undefined : parse(text);
-    if (args === null) setRefusal("The arguments must be a JSON object.");
+    if (args === null) setRefusal(wording.notAnObject);
     else decide(args === undefined ? true : { args });
   };
   return (
     <dialog
       ref={dialog}
       className="tsr-approval"
+      lang={wording.language}
+      dir={wording.language === "ar" ? "rtl" : "auto"}
       aria-labelledby={title}
       onCancel={(event) => {
         event.preventDefault();
@@ -56,17 +69,11 @@ function Question({ pending: { call, decide }, itemName, more }: QuestionProps) 
       }}
     >
       <form onSubmit={approve}>
-        <h2 id={title}>
-          {verb} {name ? `“${name}”` : `a ${call.entity}`}?
-        </h2>
-        <p className="tsr-muted">
-          {call.verb === "delete" ? "You can't undo this." : null}
-          {editable ? " You can edit the arguments." : null}
-          {call.otherDevice ? " Another device of yours asks this." : null}
-        </p>
+        <h2 id={title}>{fill(wording.question, { verb, what })}</h2>
+        <p className="tsr-muted">{notes.filter((note) => note !== "").join(" ")}</p>
         {editable ? (
           <label>
-            Arguments
+            {wording.args}
             <textarea
               value={text}
               rows={6}
@@ -83,16 +90,12 @@ function Question({ pending: { call, decide }, itemName, more }: QuestionProps) 
         </p>
         <div className="tsr-approval-buttons">
           <button type="button" onClick={() => decide(false)}>
-            {call.verb === "delete" ? "Keep" : `Don't ${call.verb}`}
+            {wording.refusals[call.verb]}
           </button>
           <button type="submit" className="primary">
-            {text === given ? verb : `${verb} as edited`}
+            {text === given ? verb : fill(wording.edited, { verb })}
           </button>
-          {more > 0 ? (
-            <span className="tsr-muted">
-              {more} more {more === 1 ? "question" : "questions"}
-            </span>
-          ) : null}
+          {more > 0 ? <span className="tsr-muted">{moreQuestions(wording, more)}</span> : null}
         </div>
       </form>
     </dialog>
