@@ -109,7 +109,7 @@ class EnrichmentCommit:
         return stored
 
     async def _is_forgotten(self, tombstones: Tombstones, one: Enriched) -> bool:
-        """Whether the exchange says only what was forgotten after it was said.
+        """Whether the exchange contains only statements that the person has had forgotten since.
 
         All statements of the message must be forgotten. If it states nothing, one sentence of the answer that repeats a
         forgotten statement is enough.

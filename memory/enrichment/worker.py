@@ -202,7 +202,7 @@ class Enrichment:
             logger.warning("an episode can't be released and waits for its lease to end: %s", type(error).__name__)
 
     async def _embed(self, enriched: Sequence[Enriched]) -> list[Vectors | None]:
-        """A vector for each one with a document; None for the others, and for all if there is no embedding model."""
+        """A vector for each one with a document; None for the others, and for all without an embedding model."""
         documents = [one.document for one in enriched if one.document is not None]
         vectors = await self._associative.embed(documents)
         if documents and vectors is None and self._associative.embedder is not None:

@@ -116,8 +116,10 @@ class Forget:
         exchanges in which the person says the same again and nothing else. If the newest value of a preference goes
         with an episode, the value before it counts again. Patterns lose these episodes.
 
-        Tombstones stay, so that work in progress does not restore what was forgotten; if it is said again later, it is
-        learned again. A forgotten pattern is never found again. Raises like `Vault.key`, and the database's errors.
+        Tombstones stay, so that work in progress does not restore a forgotten item. If the person says it again later,
+        it is learned again. A forgotten pattern is never found again.
+
+        Raises like `Vault.key`, and the database's errors.
         """
         # Read everything before locking the key: reading many episodes takes long, and storing answers needs the lock.
         return await self._remove(user_id, await self._group(user_id, items))

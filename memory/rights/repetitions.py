@@ -14,14 +14,14 @@ Verdict = Literal["repeats", "mentions", "other"]
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What becomes of an exchange. `rewritten`: it without recalled texts that are forgotten; None: as it is."""
+    """The verdict on an exchange. `rewritten`: it without recalled texts that are forgotten; None: unchanged."""
 
     verdict: Verdict
     rewritten: Exchange | None = None
 
 
 def judge(forgotten: Sequence[Said], texts: Collection[str], exchange: Exchange) -> Judged:
-    """Compare an exchange with what the forgotten ones say.
+    """Compare an exchange with the forgotten ones.
 
     `texts`: the texts of forgotten items, `normalised`. An exchange keeps the texts that were recalled for its answer,
     and must not keep forgotten ones.

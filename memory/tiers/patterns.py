@@ -56,7 +56,7 @@ class Pattern:
 def seen_in(episodes: Sequence[EpisodeFacts]) -> list[Pattern]:
     """Everything in `episodes` that is a pattern or may become one, by its identity. The order makes no difference.
 
-    The confidence is 0 for what was seen on too few days.
+    The confidence is 0 for a candidate that was seen on too few days.
     """
     found: dict[str, Pattern] = {}
     for episode in sorted(episodes, key=lambda episode: (episode.at, episode.id)):

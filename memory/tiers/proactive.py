@@ -26,7 +26,7 @@ from sql.driver import Connection, Cursor
 
 _PAGE: Final = 1000
 _MAX_SIGHTINGS: Final = 200
-# What was seen on too few days to be a pattern is kept with confidence 0, and removed after this time.
+# A candidate that was seen on too few days to be a pattern has confidence 0, and is removed after this time.
 _CANDIDATE_KEEP_S: Final = 120 * 86_400.0
 _NO_ID: Final = UUID(int=0)
 

@@ -24,7 +24,7 @@ _FAILED: Final = "Memory can't be reached now. Nothing was forgotten; ask again 
 
 @dataclass(frozen=True, slots=True)
 class Obeyed:
-    """What was done about the wish of a message. `note` is shown at the end of the answer.
+    """The result of obeying a message. `note` is shown at the end of the answer.
 
     `forgotten`: something was forgotten, so memory must be recalled again. `stored`: the exchange is stored.
     `message`: the message to store, if it is not the whole one.
