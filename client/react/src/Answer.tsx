@@ -55,6 +55,7 @@ function outcomeOf(snapshot: AnswerSnapshot): string {
     case "cancelled":
       return "Stopped.";
     case "failed":
+      if (error?.text) return error.text;
       if (error?.code === "answer_cut") return error.message;
       return `The answer failed${error ? `: ${error.message}` : ""}${error?.retryable ? " Try again." : ""}`;
   }

@@ -41,18 +41,21 @@ export type TesseraErrorCode = ErrorCode | SdkErrorCode | (string & {});
 /** Optional details of a `TesseraError`. */
 export interface ErrorDetails {
   readonly retryable?: boolean;
+  readonly text?: string | undefined;
   readonly requestId?: string;
   readonly closeCode?: number;
   readonly status?: number;
   readonly cause?: unknown;
 }
 
-/** The error class of this library. `code` is for programs, `message` is a sentence for people. */
+/** The error class of this library. `code` is for programs, `message` is a sentence for developers. */
 export class TesseraError extends Error {
   override readonly name = "TesseraError";
   readonly code: TesseraErrorCode;
   /** Whether the same call may succeed later. */
   readonly retryable: boolean;
+  /** The server's sentence for the person in their language, if it sent one. */
+  readonly text: string | undefined;
   readonly requestId: string | undefined;
   /** The WebSocket's close code, if its end is the reason. */
   readonly closeCode: number | undefined;
@@ -63,6 +66,7 @@ export class TesseraError extends Error {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
     this.retryable = details.retryable ?? false;
+    this.text = details.text;
     this.requestId = details.requestId;
     this.closeCode = details.closeCode;
     this.status = details.status;

@@ -233,16 +233,20 @@ async function perform(options: RestOptions, call: Call): Promise<Response> {
 async function refusal(response: Response): Promise<TesseraError> {
   const { status } = response;
   const body = (await response.json().catch(() => undefined)) as
-    | { error?: { code?: unknown; message?: unknown; retryable?: unknown } }
+    | { error?: { code?: unknown; message?: unknown; retryable?: unknown; text?: unknown } }
     | undefined;
-  const { code, message, retryable } = body?.error ?? {};
+  const { code, message, retryable, text } = body?.error ?? {};
   if (typeof code !== "string" || typeof message !== "string") {
     return new TesseraError(`http_${status}`, `The server answered with status ${status}.`, {
       status,
       retryable: status >= 500,
     });
   }
-  return new TesseraError(code, message, { status, retryable: retryable === true });
+  return new TesseraError(code, message, {
+    status,
+    retryable: retryable === true,
+    text: typeof text === "string" ? text : undefined,
+  });
 }
 
 async function read<Body>(response: Response): Promise<Body> {

@@ -134,6 +134,7 @@ function withOutcome(snapshot: AnswerSnapshot, end: WsStreamEnd | WsRequestResul
 function failure(error: WsFailure | undefined, requestId: string): TesseraError {
   return new TesseraError(error?.code ?? "internal", error?.message ?? "The server failed to answer.", {
     retryable: error?.retryable ?? false,
+    text: error?.text ?? undefined,
     requestId,
   });
 }

@@ -351,6 +351,7 @@ export class Tessera {
     const { request_id: requestId } = frame;
     const error = new TesseraError(frame.code, frame.message, {
       retryable: frame.retryable,
+      text: frame.text ?? undefined,
       ...(requestId === undefined ? {} : { requestId }),
     });
     const requests = this.#requests.refused(error, frame.frame_type ?? undefined);

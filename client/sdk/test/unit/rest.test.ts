@@ -184,3 +184,11 @@ test("requests.cancel cancels the request", async () => {
   reply = json(404, { error: { code: "unknown_request", message: "No such request is running.", retryable: false } });
   await expect(api().requests.cancel("r1")).rejects.toMatchObject({ code: "unknown_request", status: 404 });
 });
+
+test("an error has the server's text for the person", async () => {
+  const error = { code: "unknown_conversation", message: "No conversation.", retryable: false };
+  reply = json(404, { error: { ...error, text: "Diese Unterhaltung gibt es nicht mehr." } });
+  await expect(api().conversations.get("a")).rejects.toMatchObject({ text: "Diese Unterhaltung gibt es nicht mehr." });
+  reply = json(404, { error });
+  await expect(api().conversations.get("a")).rejects.toMatchObject({ text: undefined });
+});
