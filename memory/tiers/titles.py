@@ -23,7 +23,7 @@ _MAX_ID_CHARS: Final = 200
 
 
 def conversation_key(conversation_id: str | None) -> str | None:
-    """The id of a conversation as it is stored; None if it names no conversation."""
+    """The stored form of a conversation's id; None if it names no conversation."""
     if conversation_id is None:
         return None
     return well_formed(conversation_id).replace("\x00", "")[:_MAX_ID_CHARS] or None

@@ -1,4 +1,4 @@
-"""A stored conversation as the agents read it, and what an answer showed and changed as it is stored. Pure."""
+"""A stored conversation as the agents read it, and what an answer showed and changed, as memory stores it. Pure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ROWS: Final = {"table": "rows", "timeline": "checkpoints", "chart": "data"}
 
 @dataclass(frozen=True, slots=True)
 class ConversationContext:
-    """What a request gets of its conversation: messages for the model, and what it must know beside them."""
+    """What a request gets of its conversation: messages for the model, and what it must know in addition to them."""
 
     history: tuple[Message, ...] = ()
     earlier: EarlierTurns = field(default_factory=EarlierTurns)
@@ -37,7 +37,7 @@ UNREAD: Final = ConversationContext(earlier=EarlierTurns(unread=True))
 
 
 def context_of(earlier: Earlier) -> ConversationContext:
-    """`earlier` as messages, and the facts and summaries beside them."""
+    """`earlier` as messages, and the facts and summaries in addition to them."""
     history: list[Message] = []
     facts: list[Mapping[str, Any]] = []
     for exchange in earlier.exchanges:
@@ -55,7 +55,7 @@ def facts_of(
     returned: Mapping[str, Sequence[Mapping[str, Any]]],
     mutations: Iterable[WsMutationRecord],
 ) -> list[dict[str, Any]]:
-    """What an answer showed beside its text, what it changed, and what else its tools returned, in this order.
+    """What an answer showed in addition to its text, what it changed, and what else its tools returned, in this order.
 
     `returned` has the items of the tools by entity. Later facts that do not fit are left out.
     """
