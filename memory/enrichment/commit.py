@@ -11,7 +11,6 @@ import numpy as np
 
 from memory.crypto import Vectors
 from memory.enrichment.enriched import Enriched
-from memory.enrichment.episodes import EpisodeQueue
 from memory.enrichment.queue import Claim
 from memory.keys import UserKey
 from memory.text import Said, is_specific
@@ -25,8 +24,8 @@ from memory.tiers import (
     Tombstones,
     TooManyPreferences,
     document_key,
-    previous_turns,
     seal_summary,
+    turns_in,
 )
 from memory.vault import Vault
 from sql.driver import Connection
@@ -37,13 +36,10 @@ logger = logging.getLogger(__name__)
 class EnrichmentCommit:
     """Writes summaries, preferences, memories and patterns in one transaction."""
 
-    def __init__(
-        self, vault: Vault, associative: AssociativeMemory, episodes: EpisodeQueue, mined_episodes: int
-    ) -> None:
+    def __init__(self, vault: Vault, associative: AssociativeMemory, mined_episodes: int) -> None:
         """`mined_episodes`: how many of the newest episodes are searched for patterns."""
         self._vault = vault
         self._associative = associative
-        self._episodes = episodes
         self._mined_episodes = mined_episodes
         self._core = CoreMemory(vault)
         self._titles = ConversationTitles(vault)
@@ -87,17 +83,22 @@ class EnrichmentCommit:
     ) -> list[Enriched]:
         """Returns the episodes that were stored."""
         user_id, statements = claim.user_id, self._vault.statements
-        held = await self._episodes.still_claimed(connection, claim)
-        tombstones = await Tombstones.read(connection, self._vault, user_id, user_key)
         ids = [one.episode.id for one, _ in enriched]
-        before = await previous_turns(self._vault, connection, user_id, user_key, ids)
+        values: dict[str, object] = {"user_id": user_id, "claim": claim.id, "ids": ids}
+        # One round trip. No other worker can claim these episodes until the transaction ends.
+        claimed = await connection.execute(statements["pending_claimed"], values)
+        state = await connection.execute(statements["forgetting_state"], values)
+        turns = await connection.execute(statements["episodes_before"], values)
+        held = {row[0] for row in await claimed.fetchall()}
+        tombstones = Tombstones.of(connection, self._vault, user_id, user_key, await state.fetchone())
+        before = turns_in(self._vault, user_key, await turns.fetchall())
+        forgotten = await self._forgotten(tombstones, [one for one, _ in enriched])
         stored = []
         for one, vector in enriched:
             if one.episode.id not in held:
                 continue  # forgotten, erased, or claimed by another worker after the lease
-            if await self._is_forgotten(tombstones, one):
-                values = {"user_id": user_id, "ids": [one.episode.id]}
-                await connection.execute(statements["episode_forget"], values)
+            if one.episode.id in forgotten:
+                await connection.execute(statements["episode_forget"], {"user_id": user_id, "ids": [one.episode.id]})
                 continue
             await self._learn(connection, user_id, user_key, one, vector, before.get(one.episode.id))
             await self._describe(connection, user_id, user_key, one)
@@ -108,17 +109,26 @@ class EnrichmentCommit:
             await connection.execute(statements["pending_done"], {"user_id": user_id, "id": id_})
         return stored
 
-    async def _is_forgotten(self, tombstones: Tombstones, one: Enriched) -> bool:
-        """Whether the exchange contains only statements that the person has had forgotten since.
+    async def _forgotten(self, tombstones: Tombstones, enriched: Sequence[Enriched]) -> set[UUID]:
+        """The episodes that contain only statements that the person has had forgotten since. One round trip.
 
         All statements of the message must be forgotten. If it states nothing, one sentence of the answer that repeats a
         forgotten statement is enough.
         """
-        said = Said.of(one.episode.exchange.message, one.episode.exchange.response)
-        own = set(tombstones.of_said(said))
-        answered = set(tombstones.of_statements(words for words in said.sentences if is_specific(words)))
-        found = await tombstones.contains(own | answered, one.episode.at)
-        return bool(found) and (own <= found or not said.stated)
+        digests: dict[UUID, tuple[set[bytes], set[bytes], bool]] = {}
+        for one in enriched:
+            said = Said.of(one.episode.exchange.message, one.episode.exchange.response)
+            specific = tombstones.of_statements(words for words in said.sentences if is_specific(words))
+            digests[one.episode.id] = set(tombstones.of_said(said)), set(specific), bool(said.stated)
+        everything = {digest for own, answered, _ in digests.values() for digest in own | answered}
+        until = await tombstones.until(everything, min(one.episode.at for one in enriched)) if everything else {}
+        gone = set()
+        for one in enriched:
+            own, answered, states = digests[one.episode.id]
+            found = {digest for digest in own | answered if digest in until and until[digest] >= one.episode.at}
+            if found and (own <= found or not states):
+                gone.add(one.episode.id)
+        return gone
 
     async def _learn(
         self,

@@ -15,7 +15,6 @@ from memory.limits import MemoryLimits
 from memory.tiers import CoreMemory, EpisodicMemory, Exchange, previous_turns
 from memory.vault import Vault
 from person import remembered_locale, resolve_locale
-from sql.driver import Connection
 from sql.tenant import scoped
 
 
@@ -73,12 +72,6 @@ class EpisodeQueue:
         episodes = [episode for row in claim.rows if (episode := self._read(key, row, before)) is not None]
         counted = await state.fetchone()
         return EpisodeClaim(claim, zone, episodes, counted == (True,))
-
-    async def still_claimed(self, connection: Connection, claim: Claim) -> set[UUID]:
-        """The episodes that the claim still holds. No other worker can claim them until the transaction ends."""
-        values = {"user_id": claim.user_id, "claim": claim.id}
-        cursor = await connection.execute(self._vault.statements["pending_claimed"], values)
-        return {row[0] for row in await cursor.fetchall()}
 
     async def postpone(self, claim: Claim, id_: UUID) -> None:
         """Release one episode, to be tried again later."""

@@ -61,7 +61,7 @@ class Enrichment:
         self._describe = describe
         self._on_outcome = on_outcome or _ignore
         self._episodes = EpisodeQueue(vault, limits)
-        self._commit = EnrichmentCommit(vault, associative, self._episodes, limits.mined_episodes)
+        self._commit = EnrichmentCommit(vault, associative, limits.mined_episodes)
         self._missing_vectors = MissingVectors(vault, associative, limits)
         self._woken = trio.Event()
         self._due: set[UUID] = set()

@@ -45,7 +45,7 @@ from memory.tiers.titles import (
     title_purpose,
 )
 from memory.tiers.tombstones import Tombstones, erase_tombstones
-from memory.tiers.turns import previous_turns, useful_previous_turn
+from memory.tiers.turns import previous_turns, turns_in, useful_previous_turn
 
 __all__ = [
     "MAX_TITLE_CHARS",
@@ -86,6 +86,7 @@ __all__ = [
     "summarise",
     "summary_purpose",
     "title_purpose",
+    "turns_in",
     "unwrapped",
     "useful_previous_turn",
     "value_purpose",

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Final, Self
+from typing import Any, Final, Self
 from uuid import UUID
 
 from memory.crypto import Unreadable, digest, seal, unseal
@@ -42,7 +42,13 @@ class Tombstones:
     async def read(cls, connection: Connection, vault: Vault, user_id: UUID, user_key: UserKey) -> Self:
         """The tombstones, to compare digests with."""
         cursor = await connection.execute(vault.statements["forgetting_state"], {"user_id": user_id})
-        row = await cursor.fetchone()
+        return cls.of(connection, vault, user_id, user_key, await cursor.fetchone())
+
+    @classmethod
+    def of(
+        cls, connection: Connection, vault: Vault, user_id: UUID, user_key: UserKey, row: tuple[Any, ...] | None
+    ) -> Self:
+        """Like `read`, from a row of the statement `forgetting_state`."""
         sealed, erased_at = row if row is not None else (None, None)
         return cls(connection, vault, user_id, _unsealed_key(user_key, sealed), erased_at)
 
@@ -91,11 +97,15 @@ class Tombstones:
 
     async def contains(self, digests: Collection[bytes], at: datetime) -> set[bytes]:
         """Those of `digests` that have a tombstone of `at` or later, so that nothing said at `at` may be stored."""
+        return set(await self.until(digests, at))
+
+    async def until(self, digests: Collection[bytes], at: datetime) -> dict[bytes, datetime]:
+        """Like `contains`, with the time of each tombstone."""
         if not digests:
-            return set()
+            return {}
         values = {"user_id": self._user_id, "digests": list(digests), "at": at}
         cursor = await self._connection.execute(self._vault.statements["forgotten_since"], values)
-        return {bytes(row[0]) for row in await cursor.fetchall()}
+        return {bytes(digest): until for digest, until in await cursor.fetchall()}
 
 
 async def erase_tombstones(connection: Connection, vault: Vault, user_id: UUID, at: datetime) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 from uuid import UUID
 
 from memory.crypto import Unreadable
@@ -24,9 +25,14 @@ async def previous_turns(
     """
     values = {"user_id": user_id, "ids": list(episode_ids)}
     cursor = await connection.execute(vault.statements["episodes_before"], values)
+    return turns_in(vault, user_key, await cursor.fetchall())
+
+
+def turns_in(vault: Vault, user_key: UserKey, rows: Sequence[tuple[Any, ...]]) -> dict[UUID, str]:
+    """Like `previous_turns`, from the rows of the statement `episodes_before`."""
     episodic = EpisodicMemory(vault)
     turns = {}
-    for episode_id, previous_id, token in await cursor.fetchall():
+    for episode_id, previous_id, token in rows:
         with suppress(Unreadable):
             turns[episode_id] = last_turn(episodic.read_exchange(user_key.fernet, previous_id, token))
     return turns
