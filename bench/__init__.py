@@ -1,1 +1,4 @@
-"""Benchmarks that anyone can run: side by side in one process, medians and ratios. None of them is a test."""
+"""Benchmarks that anyone can run with `make bench` and the other `bench` targets.
+
+They measure alternatives side by side and print medians and ratios. None of them is a test.
+"""

@@ -124,9 +124,9 @@ def _wrapped(value: Mapping[str, Any], depth: int) -> list[str] | None:
         return None
     found: list[str] = titles
     for key, item in members.items():
-        for one in item if isinstance(item, list) and item else [item]:
-            inner = [] if one is None else [one] if isinstance(one, str) and key in _TEXT_LISTS else None
-            if isinstance(one, dict):
+        for one in item if isinstance(item, list) else [item]:
+            inner = [] if one in _NOTHING else [one] if isinstance(one, str) and key in _TEXT_LISTS else None
+            if isinstance(one, dict) and one:
                 inner = _wrapped(one, depth + 1)
             if inner is None:
                 return None

@@ -28,6 +28,8 @@ Ability = Literal[
     "watch",
     "attach",
     "forget",
+    "forget_preview",
+    "locale",
     "auth_refresh",
     "restart",
 ]
@@ -67,6 +69,8 @@ class Action(_Part):
         "release",
         "mutate",
         "forget",
+        "preview_forget",
+        "travel",
     ]
     answer: str | None = Field(default=None, description="The case's name of the answer: home, popup, cancel, watch.")
     message: str | None = None
@@ -80,7 +84,8 @@ class Action(_Part):
     entity: Literal["task", "project", "note", "checkpoint"] | None = Field(default=None, description="mutate")
     id: str | None = Field(default=None, description="mutate")
     data: dict[str, Any] | None = Field(default=None, description="mutate")
-    memory_id: str | None = Field(default=None, description="forget")
+    memory_id: str | None = Field(default=None, description="forget, preview_forget")
+    locale: dict[str, Any] | None = Field(default=None, description="travel")
 
 
 class Greet(_Part):

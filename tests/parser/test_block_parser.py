@@ -80,6 +80,16 @@ FORMS = {
         [*HI, *text(1, "bye")],
     ),
     "empty wrapper": ('{"blocks":[]}', []),
+    "wrapper with an empty list": ('{"answer":"Hi","blocks":[]}', HI),
+    "wrapper with nothing in its members": ('{"answer":[],"data":{},"choices":[[],{}],"content":"Hi"}', HI),
+    "wrapper with a list of numbers": ('{"answer":"Hi","data":[1]}', text(0, '{"answer":"Hi","data":[1]}')),
+    "unclosed text before a block with a long title": (
+        (
+            f'[{{"type":"text","content":"Hi}},{{"type":"chart","title":"{"A long title " * 6}","chartType":"bar",'
+            '"data":[{"day":"Monday","open":3}],"config":{"open":{"label":"Open"}}}]'
+        ),
+        HI + ready(1, "chart", "ChartBlock"),
+    ),
     "content before type": ('{"content":"Hi","type":"text"}', HI),
     "members around": ('{"id":{"a":[{}]},"type":"text","x":{"y":"z"},"content":"Hi","z":[1,2]}', HI),
     "escaped names": ('{"\\u0074ype":"te\\u0078t","con\\u0074ent":"Hi"}', HI),

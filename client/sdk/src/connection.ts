@@ -89,8 +89,11 @@ export class Connection {
   networkChanged(available: boolean): void {
     if (available && this.#state.name === "waiting") {
       this.retry();
-    } else {
+    } else if (available) {
       this.#link?.probe();
+    } else {
+      // The platform says that the network is gone, so the silence is not a slow frame.
+      this.#link?.probe(1);
     }
   }
 

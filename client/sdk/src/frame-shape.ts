@@ -27,6 +27,13 @@ const SHAPES: ReadonlyMap<string, Readonly<Record<string, Check>>> = new Map<str
   ["data_request", { data_id: text }],
   ["mutation", { op: text, entity: text, id: text }],
   ["memory_forgotten", { memory_id: text, tiers: list }],
+  [
+    "memory_preview",
+    {
+      ...{ memory_id: text, tiers: list, removed: record, counts: record },
+      ...{ restored: list, redacted: list, mentioned: list },
+    },
+  ],
   ["auth_expiring", { in_s: number }],
   ["error", { code: text, message: text }],
 ]);

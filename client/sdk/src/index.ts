@@ -18,7 +18,7 @@ export {
   today,
 } from "./days.js";
 export { type ErrorDetails, type SdkErrorCode, TesseraError, type TesseraErrorCode, ToolError } from "./errors.js";
-export type { MemoryTier } from "./forgetting.js";
+export type { ForgetPreview, MemoryTier } from "./forgetting.js";
 export type * from "./generated/protocol.js";
 export { type Journal, type JournalEntry, storeJournal } from "./journal.js";
 export type { FrameRecord } from "./link.js";

@@ -72,9 +72,9 @@ export class Link {
     this.#transmit(frame);
   }
 
-  /** Find out whether the server still answers. Ends the socket if it does not. */
-  probe(): void {
-    this.#liveness?.probe();
+  /** Find out whether the server still answers. Ends the socket if it does not. See `Liveness.probe` for `factor`. */
+  probe(factor?: number): void {
+    this.#liveness?.probe(factor);
   }
 
   /** Close the socket without waiting for the peer's close frame, which a dead peer never sends. */

@@ -44,11 +44,14 @@ export class Liveness {
     }
   }
 
-  /** Ask the peer for a sign of life now. */
-  probe(): void {
+  /** Ask the peer for a sign of life now. `factor`: how many times longer than usual to wait for it. */
+  probe(factor: number = this.options.patience.factor): void {
     if (this.#overdueAt === undefined) {
       this.options.ping();
-      this.#overdueAt = Date.now() + PROBE_MS * this.options.patience.factor;
+    }
+    const overdueAt = Date.now() + PROBE_MS * factor;
+    if (this.#overdueAt === undefined || overdueAt < this.#overdueAt) {
+      this.#overdueAt = overdueAt;
       this.#arm();
     }
   }

@@ -1,5 +1,5 @@
 import { TesseraError } from "./errors.js";
-import type { MemoryTier } from "./forgetting.js";
+import type { ForgetPreview, MemoryTier } from "./forgetting.js";
 import type { WsRequestResult } from "./generated/protocol.js";
 
 export interface RestOptions {
@@ -121,6 +121,8 @@ export interface Rest {
     export(): AsyncGenerator<MemoryRecord, void, undefined>;
     /** Remove one memory. Returns the tiers in which something was removed. */
     forget(memoryId: string): Promise<{ readonly id: string; readonly tiers: MemoryTier[] }>;
+    /** What `forget` would remove and change now. Removes nothing. */
+    previewForget(memoryId: string): Promise<ForgetPreview & { readonly id: string }>;
     /** Remove all memories and destroy the user's key. */
     erase(): Promise<ErasureReceipt>;
     setPreference(key: string, value: unknown): Promise<void>;
@@ -174,6 +176,8 @@ export function rest(options: RestOptions): Rest {
         yield* jsonLines<MemoryRecord>(await memory("GET"));
       },
       forget: async (memoryId) => await read(await memory("DELETE", `/items/${encodeURIComponent(memoryId)}`)),
+      previewForget: async (memoryId) =>
+        await read(await memory("GET", `/items/${encodeURIComponent(memoryId)}/forget-preview`)),
       erase: async () => await read(await memory("DELETE")),
       setPreference: async (key, value) => {
         await memory("PUT", `/core/${encodeURIComponent(key)}`, { value });

@@ -6,7 +6,7 @@ import type { DayForm } from "./days.js";
 import { DeviceCalls } from "./device-calls.js";
 import { Emitter } from "./emitter.js";
 import { TesseraError } from "./errors.js";
-import { Forgetting, type MemoryTier } from "./forgetting.js";
+import { type ForgetPreview, Forgetting, type MemoryTier } from "./forgetting.js";
 import type {
   ClientFrame,
   ServerFrame,
@@ -235,6 +235,14 @@ export class Tessera {
     return await this.#forgetting.forget(memoryId);
   }
 
+  /**
+   * What `forget` would remove and change now. Removes nothing. Rejects with `unknown_type` if the server is too old, and
+   * with `timeout` if it does not answer within ten seconds.
+   */
+  async previewForget(memoryId: string): Promise<ForgetPreview> {
+    return await this.#forgetting.preview(memoryId);
+  }
+
   /** Connect immediately, in the states `waiting` and `closed`. */
   retry(): void {
     const closed = this.state.name === "closed";
@@ -334,7 +342,8 @@ export class Tessera {
         this.#changes.stored(frame);
         break;
       case "memory_forgotten":
-        this.#forgetting.forgotten(frame);
+      case "memory_preview":
+        this.#forgetting.answered(frame);
         break;
       case "error":
         this.#refused(frame);

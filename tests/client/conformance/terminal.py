@@ -18,9 +18,11 @@ from client.terminal.journal import DeviceJournal
 from client.terminal.persistent_device import PersistentDevice, open_persistent_device
 from client.terminal.reconnection import Patience
 from client.terminal.remote_approvals import RemoteApprovals
+from client.terminal.system_locale import ToldLocale
 from streaming.wire import (
     WsApprovalClosed,
     WsApprovalRequest,
+    WsLocale,
     WsPopupDomain,
     WsScope,
     WsServerMutation,
@@ -31,7 +33,7 @@ from streaming.wire import (
     WsToolCall,
 )
 
-CAN: Final = ("ledger", "changes", "approvals", "popup", "restart")
+CAN: Final = ("ledger", "changes", "approvals", "locale", "popup", "restart")
 _QUICK: Final = Patience(first_delay_s=0, max_delay_s=0)
 SOON_SILENT: Final = Patience(silent_s=0.1, probe_s=1, check_s=0.1, first_delay_s=0, max_delay_s=0)
 _SILENT_CASES: Final = {"silent-server", "half-open"}
@@ -107,6 +109,7 @@ class Application:
             on_mutation=self._apply,
             on_state=self._note,
             approvals=RemoteApprovals(self._ask, self._close),
+            locale=ToldLocale(lambda: WsLocale.model_validate(case["locale"]) if "locale" in case else None),
             patience=SOON_SILENT if case["case"] in _SILENT_CASES else _QUICK,
         )
         nursery.start_soon(self._run)
@@ -234,6 +237,9 @@ async def run_adapter(control_url: str, folder: Path, can: tuple[str, ...] = CAN
                     case = message
                     place = folder / message["case"]
                     place.mkdir(exist_ok=True)
+                case "do" if message["do"] == "travel":
+                    case["locale"] = message["locale"]
+                    await say({"type": "done"})
                 case "do" if message["do"] in {"connect", "restart"}:
                     if application is not None:
                         application.kill()

@@ -5,12 +5,15 @@ import {
   type Approval,
   connect,
   type Decision,
+  type ForgetPreview,
+  intlLocale,
   memoryStore,
   parseToolName,
   type Store,
   type Tessera,
   ToolError,
   type Tools,
+  type WsLocale,
 } from "../../src/index.js";
 
 /** A message of the runner. */
@@ -57,9 +60,14 @@ export class Application {
   readonly #ran: object[] = [];
   readonly #applied: object[] = [];
   readonly #forgotten: string[] = [];
+  readonly #previews: ForgetPreview[] = [];
   #resyncs = 0;
 
-  constructor(begun: Message, disk: Disk) {
+  constructor(
+    begun: Message,
+    disk: Disk,
+    public locale: WsLocale = intlLocale(),
+  ) {
     const { store, unmount } = disk.mount();
     this.#unmount = unmount;
     this.#lastChange = () => JSON.parse(store.getItem(`tessera.${String(begun["device_id"])}.changes`) ?? "{}").last;
@@ -80,6 +88,7 @@ export class Application {
       store,
       WebSocket: Socket,
       backoff: { firstMs: 1, random: () => 0 },
+      locale: () => this.locale,
     });
     this.#tessera.on("mutation", (change) => this.#applied.push(change));
     this.#tessera.on("resync", () => {
@@ -134,6 +143,12 @@ export class Application {
           () => undefined,
         );
         break;
+      case "preview_forget":
+        this.#tessera.previewForget(String(action["memory_id"])).then(
+          (preview) => this.#previews.push(preview),
+          () => undefined,
+        );
+        break;
       default:
         throw new Error(`the SDK can't do ${String(action["do"])}`);
     }
@@ -155,6 +170,7 @@ export class Application {
       unsent: this.#tessera.unsentChanges,
       last_change: this.#lastChange(),
       forgotten: this.#forgotten,
+      previews: this.#previews,
     };
   }
 

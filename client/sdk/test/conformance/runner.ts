@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { WebSocket } from "ws";
+import type { WsLocale } from "../../src/index.js";
 import { Application, Disk, type Message } from "./application.js";
 
 const ROOT = fileURLToPath(new URL("../../../../", import.meta.url));
@@ -20,6 +21,8 @@ export const CAN = [
   "watch",
   "attach",
   "forget",
+  "forget_preview",
+  "locale",
   "auth_refresh",
   "restart",
 ];
@@ -74,11 +77,17 @@ export class Runner {
       let begun: Message | undefined;
       let application: Application | undefined;
       let verdict: Verdict | undefined;
+      let locale: WsLocale | undefined;
       const say = (message: object): void => control.send(JSON.stringify(message));
       const act = (action: Message): void => {
-        if (begun !== undefined && (action["do"] === "connect" || action["do"] === "restart")) {
+        if (action["do"] === "travel") {
+          locale = action["locale"] as WsLocale;
+          if (application !== undefined) {
+            application.locale = locale;
+          }
+        } else if (begun !== undefined && (action["do"] === "connect" || action["do"] === "restart")) {
           application?.kill();
-          application = new Application(begun, disk);
+          application = new Application(begun, disk, locale);
         } else {
           application?.act(action);
         }

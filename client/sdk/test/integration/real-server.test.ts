@@ -310,6 +310,46 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (devices) => {
     expect(here.unsentChanges).toBe(0);
   });
 
+  test("a journey: the next answer is made for the new time zone", async () => {
+    let locale = { time_zone: "Europe/Berlin" };
+    const device = await devices().online(undefined, { locale: () => locale });
+    const before = await device.home("What is overdue?");
+    locale = { time_zone: "Asia/Kathmandu" };
+    const after = await device.home("What is overdue?");
+    expect([before.locale?.time_zone, after.locale?.time_zone]).toEqual(["Europe/Berlin", "Asia/Kathmandu"]);
+  });
+
+  test("memory: a preview says what forgetting would remove, and removes nothing", async () => {
+    const login = await devices().account();
+    const device = await devices().online(login);
+    const api = rest({ baseUrl: devices().server.restUrl, getToken: () => login.accessToken });
+    await device.home("Remember that I prefer calls in the morning");
+    // What the server learns from an exchange is stored later, so other tiers may have items or not.
+    const episodes = async (): Promise<string[]> => {
+      const ids: string[] = [];
+      for await (const { id, tier } of api.memory.export()) {
+        if (tier === "episodic") {
+          ids.push(id);
+        }
+      }
+      return ids;
+    };
+    const [episode = ""] = await episodes();
+    const expected = {
+      tiers: expect.arrayContaining(["episodic"]),
+      removed: { episodic: [episode] },
+      counts: { episodic: 1 },
+      restored: [],
+      redacted: [],
+      mentioned: [],
+    };
+    expect(await device.previewForget(episode)).toMatchObject(expected);
+    expect(await api.memory.previewForget(episode)).toMatchObject({ id: episode, ...expected });
+    expect(await episodes()).toEqual([episode]);
+    expect(await device.forget(episode)).toContain("episodic");
+    await expect(device.previewForget(episode)).rejects.toMatchObject({ code: "unknown_memory" });
+  });
+
   test("memory: remembered, used, read, forgotten, erased", async () => {
     const login = await devices().account();
     const device = await devices().online(login);

@@ -427,6 +427,47 @@ describe("a half-open connection", () => {
     expect(client.state.name).toBe("connecting");
   });
 
+  test("is noticed within ten seconds after the event `offline`, also if a slow frame was suspected before", async () => {
+    const target = new EventTarget();
+    vi.stubGlobal("addEventListener", target.addEventListener.bind(target));
+    vi.stubGlobal("removeEventListener", target.removeEventListener.bind(target));
+    const { client } = await server.online();
+    target.dispatchEvent(new Event("online"));
+    await vi.advanceTimersByTimeAsync(4_500);
+    expect(client.state.name).toBe("waiting");
+    client.retry();
+    const peer = await server.next();
+    await peer.greet({ resume: "resumed" });
+    await client.ready();
+    target.dispatchEvent(new Event("online"));
+    await peer.hear("ping");
+    await vi.advanceTimersByTimeAsync(4_500);
+    expect(client.state.name).toBe("online"); // a frame may be slow
+    target.dispatchEvent(new Event("offline"));
+    await vi.advanceTimersByTimeAsync(4_500);
+    expect(client.state.name).toBe("waiting");
+    expect(peer.unheard).toBe(0); // the first ping is still open
+  });
+
+  test("the events `offline` and `online` resume the session, and an answer goes on", async () => {
+    const target = new EventTarget();
+    vi.stubGlobal("addEventListener", target.addEventListener.bind(target));
+    vi.stubGlobal("removeEventListener", target.removeEventListener.bind(target));
+    const { client, peer } = await server.online();
+    const answer = client.home("Hi");
+    const { request_id: id } = await peer.hear("home_request");
+    target.dispatchEvent(new Event("offline"));
+    await vi.advanceTimersByTimeAsync(4_500);
+    expect(client.state.name).toBe("waiting");
+    target.dispatchEvent(new Event("online"));
+    expect(client.state.name).toBe("connecting");
+    const next = await server.next();
+    const hello = await next.greet({ resume: "resumed", requests: [{ request_id: id, state: "running" }] });
+    expect(hello).toMatchObject({ resume: { seq: 1 } });
+    next.say("stream_end", { request_id: id, status: "completed", mutations: [] });
+    expect(await answer).toMatchObject({ status: "completed" });
+  });
+
   test("gets more time after each suspicion, so that one slow frame can arrive", async () => {
     const { client, peer } = await server.online();
     client.home("Hi");

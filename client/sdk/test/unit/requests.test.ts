@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Forgetting } from "../../src/forgetting.js";
 import type { FrameRecord, TesseraError, WsServerMutation } from "../../src/index.js";
-import { DEVICE_ID, entered, type Frame, type Peer, ScriptedServer } from "./scripted-server.js";
+import { DEVICE_ID, entered, type Frame, type Peer, ScriptedServer, SESSION_ID } from "./scripted-server.js";
 
 let server: ScriptedServer;
 
@@ -263,6 +263,47 @@ describe("forgetting", () => {
     expect(await forgotten).toEqual(["core", "episodic"]);
   });
 
+  const PREVIEW = {
+    tiers: ["core", "episodic"],
+    removed: { core: [DEVICE_ID], episodic: [other] },
+    counts: { core: 1, episodic: 1 },
+    restored: [],
+    redacted: [],
+    mentioned: [SESSION_ID],
+  };
+
+  test("a preview resolves to what would be removed", async () => {
+    const { client, peer } = await server.online();
+    const preview = client.previewForget(DEVICE_ID);
+    const forgotten = client.forget(DEVICE_ID);
+    expect(await peer.hear("memory_forget_preview")).toEqual({ type: "memory_forget_preview", memory_id: DEVICE_ID });
+    peer.say("memory_forgotten", { memory_id: DEVICE_ID, tiers: ["core"] }); // does not answer the preview
+    peer.say("memory_preview", { memory_id: DEVICE_ID, ...PREVIEW });
+    expect(await preview).toEqual(PREVIEW);
+    await peer.hear("memory_forget");
+    peer.say("memory_preview", { memory_id: DEVICE_ID, ...PREVIEW }); // does not answer the wish to forget
+    peer.say("memory_forgotten", { memory_id: DEVICE_ID, tiers: ["core", "episodic"] });
+    expect(await forgotten).toEqual(["core", "episodic"]);
+  });
+
+  test("an older server refuses a preview", async () => {
+    const { client, peer } = await server.online();
+    const preview = client.previewForget(DEVICE_ID);
+    await peer.hear("memory_forget_preview");
+    peer.say("error", { code: "unknown_type", message: "No such frame.", retryable: false });
+    await expect(preview).rejects.toMatchObject({ code: "unknown_type" });
+  });
+
+  test("an error that names the other frame does not end a preview", async () => {
+    const { client, peer } = await server.online();
+    const preview = client.previewForget(DEVICE_ID);
+    await peer.hear("memory_forget_preview");
+    const refusal = { code: "memory_unavailable", message: "Not now.", retryable: true };
+    peer.say("error", { ...refusal, frame_type: "memory_forget" });
+    peer.say("error", { ...refusal, code: "unknown_memory", frame_type: "memory_forget_preview" });
+    await expect(preview).rejects.toMatchObject({ code: "unknown_memory" });
+  });
+
   test("sends one frame at a time, so that a refusal belongs to it", async () => {
     const { client, peer } = await server.online();
     const refused = client.forget(DEVICE_ID);
@@ -327,7 +368,7 @@ describe("forgetting", () => {
       expect(sent).toHaveLength(1);
       vi.advanceTimersByTime(1);
       expect(sent).toMatchObject([{ memory_id: DEVICE_ID }, { memory_id: other }]);
-      forgetting.forgotten({ type: "memory_forgotten", seq: 1, memory_id: other, tiers: ["core"] });
+      forgetting.answered({ type: "memory_forgotten", seq: 1, memory_id: other, tiers: ["core"] });
       // A wish that was answered has no timer any more.
       expect(vi.getTimerCount()).toBe(0);
       return Promise.all([

@@ -73,6 +73,11 @@ test.each([
 });
 
 test.each([
+  [
+    "previewForget",
+    (memory: Rest["memory"]) => memory.previewForget("a/b"),
+    "GET /api/v1/memory/items/a%2Fb/forget-preview",
+  ],
   ["forget", (memory: Rest["memory"]) => memory.forget("a/b"), "DELETE /api/v1/memory/items/a%2Fb"],
   ["erase", (memory: Rest["memory"]) => memory.erase(), "DELETE /api/v1/memory"],
   ["setPreference", (memory: Rest["memory"]) => memory.setPreference("tone", { a: 1 }), "PUT /api/v1/memory/core/tone"],
