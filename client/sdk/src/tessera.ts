@@ -25,7 +25,7 @@ import { RemoteApprovals } from "./remote-approvals.js";
 import { type AttachOptions, type RequestOptions, Requests } from "./requests.js";
 import { memoryStore, type Store } from "./store.js";
 import type { Approve, Change, Tools } from "./tools.js";
-import { platformWebSocket, type WebSocketConstructor } from "./web-socket.js";
+import { checkedUrl, platformWebSocket, type WebSocketConstructor } from "./web-socket.js";
 
 const PROTOCOL_VERSION = 3;
 const HANDSHAKE_TIMEOUT_MS = 15_000;
@@ -385,14 +385,6 @@ export class Tessera {
  */
 export function connect(options: ConnectOptions): Tessera {
   return new Tessera(options);
-}
-
-function checkedUrl(text: string): string {
-  const url = new URL(text);
-  if (url.protocol !== "ws:" && url.protocol !== "wss:") {
-    throw new TypeError("The URL of the device socket must begin with ws:// or wss://.");
-  }
-  return url.href;
 }
 
 function closedByApplication(): TesseraError {

@@ -18,3 +18,12 @@ export function platformWebSocket(): WebSocketConstructor {
   }
   return found as WebSocketConstructor;
 }
+
+/** The URL of a device socket. Throws if it is no URL, or its scheme is not `ws` or `wss`. */
+export function checkedUrl(text: string): string {
+  const url = new URL(text);
+  if (url.protocol !== "ws:" && url.protocol !== "wss:") {
+    throw new TypeError("The URL of the device socket must begin with ws:// or wss://.");
+  }
+  return url.href;
+}
