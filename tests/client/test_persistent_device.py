@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 import trio
 
 from client.terminal.answer import RequestRefusedError
-from client.terminal.calls import Approve, Tools
 from client.terminal.connection import ConnectionLostError
 from client.terminal.journal import DeviceJournal
-from client.terminal.link import OnMutation
-from client.terminal.persistent_device import PersistentDevice, open_persistent_device
 from client.terminal.prompt import Prompt
 from client.terminal.reconnection import Patience
 from client.terminal.store import InvalidDataError
@@ -34,66 +27,11 @@ from streaming.wire import (
     WsRequestResult,
     WsServerMutation,
     WsStreamText,
-    WsToolAccepted,
-    WsToolAck,
-    WsToolCall,
-    WsToolCancel,
-    WsToolResult,
     WsWatch,
 )
 from streaming.wire.codes import ErrorCode
-from tests.client.peer import Peer, call, end, open_peer, start, text
-
-QUICK = Patience(first_delay_s=0, max_delay_s=0)
-DEVICE = uuid4()
-SESSION = uuid4()
-KNOWN = {"last": 7, "missed": "none"}
-
-
-class Sockets:
-    """The scripts of the sockets, in order. Each gets its peer, which has not been greeted."""
-
-    def __init__(self, *scripts: Callable[[Peer], Awaitable[None]]) -> None:
-        self._scripts = list(scripts)
-
-    async def __call__(self, peer: Peer) -> None:
-        await self._scripts.pop(0)(peer)
-
-
-@asynccontextmanager
-async def device_at(
-    *scripts: Callable[[Peer], Awaitable[None]],
-    tools: Tools | None = None,
-    journal: DeviceJournal | None = None,
-    patience: Patience = QUICK,
-    states: list[str] | None = None,
-    on_mutation: OnMutation | None = None,
-    on_approval: Approve | None = None,
-) -> AsyncIterator[PersistentDevice]:
-    async def token(_refused: bool) -> str:
-        await trio.lowlevel.checkpoint()
-        return "token"
-
-    with trio.fail_after(60):
-        async with open_peer(Sockets(*scripts), greet=False) as url:
-            device = PersistentDevice(
-                url,
-                token,
-                device_id=DEVICE,
-                tools=tools or {},
-                journal=journal or DeviceJournal(),
-                on_mutation=on_mutation,
-                on_approval=on_approval,
-                on_state=(states if states is not None else []).append,
-                patience=patience,
-            )
-            async with open_persistent_device(device):
-                yield device
-
-
-async def cut(peer: Peer) -> None:
-    """End the socket without a close frame."""
-    await trio.aclose_forcefully(peer.socket._stream)
+from tests.client.peer import Peer, end, start, text
+from tests.client.scripted_device import DEVICE, KNOWN, SESSION, cut, device_at
 
 
 async def test_an_answer_goes_on_from_the_last_processed_frame() -> None:
@@ -232,93 +170,6 @@ async def test_a_cancel_without_a_connection_is_sent_after_the_resume() -> None:
         await answer.cancel()
         cancelled.set()
         assert (await answer.finish()).status == "cancelled"
-
-
-def offered(first: WsToolCall, *, accepted: bool = False) -> WsToolCall:
-    return first.model_copy(update={"offered_again": True, "accepted": True if accepted else None})
-
-
-async def test_a_call_runs_once_over_a_restart(tmp_path: Path) -> None:
-    ran = []
-
-    async def create(args: Mapping[str, Any]) -> dict[str, Any]:
-        await trio.lowlevel.checkpoint()
-        entries = json.loads((tmp_path / "journal.json").read_text())["calls"]
-        ran.append(list(entries))
-        return {"id": "t-9", **args}
-
-    wanted = call("create_task", {"title": "One"})
-    results = []
-    heard = trio.Event()
-
-    async def first(peer: Peer) -> None:
-        await peer.greet()
-        await peer.send(wanted)
-        assert (await peer.expect(WsToolAccepted)).call_id == wanted.call_id
-        results.append(await peer.expect(WsToolResult))
-        heard.set()
-
-    async def second(peer: Peer) -> None:
-        await peer.greet()
-        await peer.send(offered(wanted, accepted=True))
-        results.append(await peer.expect(WsToolResult))
-        await peer.send(WsToolAck(call_id=wanted.call_id))
-        await peer.send(offered(wanted, accepted=True))
-        results.append(await peer.expect(WsToolResult))
-        heard.set()
-
-    for script in (first, second):
-        heard = trio.Event()
-        journal = DeviceJournal.load(tmp_path / "journal.json")
-        async with device_at(script, tools={"create_task": create}, journal=journal):
-            await heard.wait()
-    assert ran == [[str(wanted.call_id)]]
-    assert results[0] == results[1]
-    assert results[2].error is not None
-    assert results[2].error.code == "unknown"
-
-
-async def test_a_call_that_was_started_and_has_no_result_is_unknown(tmp_path: Path) -> None:
-    wanted = call("create_task", {"title": "One"})
-    journal = DeviceJournal(tmp_path / "journal.json")
-    await journal.start(wanted.call_id)
-    heard = trio.Event()
-
-    async def script(peer: Peer) -> None:
-        await peer.greet()
-        await peer.send(offered(wanted))
-        result = await peer.expect(WsToolResult)
-        assert result.error is not None
-        assert result.error.code == "unknown"
-        heard.set()
-
-    async def never(_args: Mapping[str, Any]) -> None:
-        await trio.lowlevel.checkpoint()
-        raise AssertionError
-
-    async with device_at(script, tools={"create_task": never}, journal=DeviceJournal.load(tmp_path / "journal.json")):
-        await heard.wait()
-
-
-async def test_a_call_without_a_journal_entry_does_not_run_if_the_journal_fails(tmp_path: Path) -> None:
-    heard = trio.Event()
-
-    async def script(peer: Peer) -> None:
-        await peer.greet()
-        await peer.send(call("create_task", {"title": "One"}))
-        result = await peer.expect(WsToolResult)
-        assert result.error is not None
-        assert result.error.code == "journal_failed"
-        heard.set()
-
-    async def never(_args: Mapping[str, Any]) -> None:
-        await trio.lowlevel.checkpoint()
-        raise AssertionError
-
-    (tmp_path / "file").write_text("")
-    journal = DeviceJournal(tmp_path / "file" / "journal.json")
-    async with device_at(script, tools={"create_task": never}, journal=journal):
-        await heard.wait()
 
 
 async def test_changes_are_sent_in_order_and_once_over_a_cut(tmp_path: Path) -> None:
@@ -472,75 +323,3 @@ async def test_a_note_keeps_the_prompt_and_what_was_typed() -> None:
         await trio.testing.wait_all_tasks_blocked(0.05)
         nursery.cancel_scope.cancel()
     assert printed == ["early", "\r\x1b[K", "The connection was lost.", "> ty"]
-
-
-# ---- approvals on other devices -------------------------------------------------------------------------------------
-
-
-async def confirmed(peer: Peer, call_id: UUID) -> WsToolResult:
-    await peer.send(WsToolCancel(call_id=call_id, confirm=True))
-    return await peer.expect(WsToolResult)
-
-
-async def test_a_question_that_is_answered_elsewhere_is_withdrawn_and_its_call_never_runs() -> None:
-    ran: list[Any] = []
-    asked, done = trio.Event(), trio.Event()
-
-    async def run(args: Mapping[str, Any]) -> Any:
-        ran.append(args)
-        return {"id": "t1"}
-
-    async def ask(_: WsToolCall) -> bool:
-        asked.set()
-        await trio.sleep_forever()
-
-    async def script(peer: Peer) -> None:
-        await peer.greet()
-        wanted = call("delete_task", {"id": "t1"}, approval=True)
-        await peer.send(wanted)
-        await asked.wait()
-        result = await confirmed(peer, wanted.call_id)
-        assert result.error is not None
-        assert (result.call_id, result.error.code) == (wanted.call_id, "not_started")
-        result = await confirmed(peer, uuid4())  # never seen
-        assert result.error is not None
-        assert result.error.code == "not_started"
-        made = call("delete_task", {"id": "t1"})
-        await peer.send(made)
-        await peer.expect(WsToolAccepted)
-        assert (await peer.expect(WsToolResult)).ok
-        assert (await confirmed(peer, made.call_id)).ok  # from the journal
-        done.set()
-        await peer.wait_closed()
-
-    async with device_at(script, tools={"delete_task": run}, on_approval=ask):
-        await done.wait()
-    assert ran == [{"id": "t1"}]
-
-
-async def test_a_call_that_runs_is_not_stopped_when_another_device_answers() -> None:
-    running, go_on, done = trio.Event(), trio.Event(), trio.Event()
-
-    async def run(_: Mapping[str, Any]) -> Any:
-        running.set()
-        await go_on.wait()
-        return {"id": "t1"}
-
-    async def yes(_: WsToolCall) -> bool:
-        await trio.lowlevel.checkpoint()
-        return True
-
-    async def script(peer: Peer) -> None:
-        await peer.greet()
-        wanted = call("delete_task", {"id": "t1"}, approval=True)
-        await peer.send(wanted)
-        await peer.expect(WsToolAccepted)
-        await running.wait()
-        await peer.send(WsToolCancel(call_id=wanted.call_id, confirm=True), WsPong())
-        go_on.set()
-        assert (await peer.expect(WsToolResult)).ok
-        done.set()
-        await peer.wait_closed()
-
-    async with device_at(script, tools={"delete_task": run}, on_approval=yes):
-        await done.wait()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import re
-import tempfile
 from typing import Any, get_args
 from uuid import UUID, uuid4
 
@@ -13,36 +10,22 @@ import pytest
 from psycopg.sql import SQL, Identifier, Literal
 
 from memory.recall.search import SearchQuery
-from sql.driver.connection import Connection, TrioConnection
+from sql.driver.connection import Connection
 from sql.pool import Pool
 from sql.statements import StatementName
-from sql.tenant import SERVER_ROLE, UnsafeRole, configure_server, listing, scoped, scoped_to_email
+from sql.tenant import listing, scoped, scoped_to_email
 from tests.memory.memories import STATEMENTS, Memories, WordEmbedder
+from tests.sql.tenant_rows import rows
 
 NIL = UUID(int=0)
 ENCRYPTED = ("value", "history", "summary", "exchange", "content", "pattern", "forgetting_key", "title")
 CLAIM = UUID(int=7)
 DEVICE = UUID(int=8)
-OF_ALL_USERS = {
-    "user_ids_page",
-    "pending_users",
-    "unembedded_users",
-    "rekey_users",
-    "user_by_email",
-    "requests_expire",
-    "changes_expire",
-}
 DIGEST = b"forgotten"
 SERVER = uuid4()
 DAY = "2026-01-02"
 # Rows of these tables belong to servers, not to users.
 OF_NO_USER = {"relay_heartbeat", "relay_workers_live", "relay_worker_leave", "relay_expire_workers"}
-
-
-def rows(database: str, query: str) -> list[tuple[Any, ...]]:
-    """Run a query as the superuser, to whom no policy applies."""
-    with psycopg.connect(database, autocommit=True) as connection:
-        return connection.execute(query.encode()).fetchall()
 
 
 def dump(database: str, user_id: UUID) -> dict[str, list[tuple[Any, ...]]]:
@@ -58,108 +41,6 @@ def dump(database: str, user_id: UUID) -> dict[str, list[tuple[Any, ...]]]:
             ).fetchall()
             for (table,) in tables
         }
-
-
-# ---- the catalogue --------------------------------------------------------------------------------------------------
-
-
-async def test_every_table_has_row_level_security_forced(database: str) -> None:
-    tables = rows(
-        database,
-        "SELECT relname, relrowsecurity AND relforcerowsecurity FROM pg_class"
-        " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')",
-    )
-    assert len(tables) >= 8
-    assert [name for name, forced in tables if not forced] == []
-
-
-async def test_every_policy_is_about_the_user_but_a_few(database: str) -> None:
-    policies = rows(database, "SELECT tablename, policyname, roles::text, cmd, qual, with_check FROM pg_policies")
-    own = "(user_id = app_user_id())"
-    others = {(table, name, roles, cmd) for table, name, roles, cmd, *checks in policies if checks != [own, own]}
-    assert others == {
-        ("users", "named_by_email", "{tessera_server}", "SELECT"),
-        ("users", "ids_only", "{tessera_worker}", "SELECT"),
-        ("memory_pending", "ids_only", "{tessera_worker}", "SELECT"),
-        ("memory_unembedded", "ids_only", "{tessera_worker}", "SELECT"),
-        ("schema_migrations", "everybody", "{public}", "ALL"),
-        ("relay_workers", "everybody", "{public}", "ALL"),
-        ("relay_messages", "ids_only", "{tessera_worker}", "SELECT"),
-        ("relay_messages", "expired", "{tessera_worker}", "DELETE"),
-        ("relay_devices", "ids_only", "{tessera_worker}", "SELECT"),
-        ("relay_devices", "abandoned", "{tessera_worker}", "DELETE"),
-        ("requests", "ids_only", "{tessera_worker}", "SELECT"),
-        ("requests", "expired", "{tessera_worker}", "DELETE"),
-        ("changes", "ids_only", "{tessera_worker}", "SELECT"),
-        ("changes", "expired", "{tessera_worker}", "DELETE"),
-    }
-
-
-async def test_every_key_and_reference_includes_the_user(database: str) -> None:
-    constraints = rows(
-        database,
-        "SELECT conrelid::regclass::text, conname, (SELECT array_agg(attname::text) FROM pg_attribute"
-        " WHERE attrelid = conrelid AND attnum = ANY (conkey)), contype::text, confdeltype::text"
-        " FROM pg_constraint WHERE contype IN ('p', 'u', 'f') AND connamespace = 'public'::regnamespace"
-        " AND conrelid NOT IN ('schema_migrations'::regclass, 'relay_workers'::regclass)",
-    )
-    assert len(constraints) > 15
-    assert [name for _, name, columns, *_ in constraints if "user_id" not in columns] == []
-    assert [name for _, name, _, kind, on_delete in constraints if kind == "f" and on_delete != "c"] == []
-
-
-async def test_unique_indexes_include_the_user_but_the_one_of_addresses(database: str) -> None:
-    indexes = rows(
-        database,
-        "SELECT indexrelid::regclass::text FROM pg_index JOIN pg_class ON pg_class.oid = indrelid"
-        " WHERE indisunique AND relnamespace = 'public'::regnamespace"
-        " AND relname NOT IN ('schema_migrations', 'relay_workers')"
-        " AND NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = indrelid AND attname = 'user_id'"
-        "   AND attnum = ANY (indkey[0:indnkeyatts - 1]))",
-    )
-    assert indexes == [("users_email_key",)]
-
-
-def test_every_join_names_the_user() -> None:
-    for name in get_args(StatementName):
-        text = STATEMENTS[name].decode()
-        names = r"memory_\w+|users|devices|requests|change_logs|changes"
-        tables = set(re.findall(rf"\b(?:FROM|JOIN|INTO|UPDATE)\s+({names})\b", text))
-        if tables and name not in OF_ALL_USERS:
-            assert text.count("user_id") >= len(tables), name
-
-
-async def test_the_server_works_as_a_role_that_owns_nothing(pool: Pool, database: str) -> None:
-    async with pool.connection() as connection:
-        role = await (await connection.execute("SELECT current_user")).fetchone()
-        assert role == (SERVER_ROLE,)
-        for statement in (
-            "ALTER TABLE users DISABLE ROW LEVEL SECURITY",
-            "DROP TABLE memory_core",
-            "TRUNCATE memory_core",
-            "INSERT INTO schema_migrations VALUES ('x', 'y')",
-            "CREATE TABLE mine (i int)",
-        ):
-            with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                await connection.execute(statement.encode())
-    assert (
-        rows(
-            database,
-            "SELECT rolsuper, rolbypassrls, rolcreaterole, rolcanlogin FROM pg_roles WHERE rolname LIKE 'tessera_%'",
-        )
-        == [(False, False, False, False)] * 2
-    )
-
-
-async def test_a_role_that_owns_something_is_refused(database: str) -> None:
-    with psycopg.connect(database, autocommit=True) as owner:
-        owner.execute("CREATE TABLE stray (i int)")
-        owner.execute("ALTER TABLE stray OWNER TO tessera_server")
-    async with await TrioConnection.connect(database, autocommit=True) as connection:
-        with pytest.raises(UnsafeRole, match="own anything"):
-            await configure_server(connection)
-    with psycopg.connect(database, autocommit=True) as owner:
-        owner.execute("DROP TABLE stray")
 
 
 # ---- every statement ------------------------------------------------------------------------------------------------
@@ -437,66 +318,3 @@ async def remembered_without_vectors(memories: Memories) -> UUID:
     user_id = await memories.person()
     await memories.middleware.store_episode(user_id, None, "hello there Clara", "hi")
     return user_id
-
-
-# ---- round trips ----------------------------------------------------------------------------------------------------
-
-
-def turns(trace: str) -> int:
-    """The number of round trips: how often the server answered the client, in libpq's trace."""
-    senders = [line.split("\t")[1] for line in trace.splitlines() if line.count("\t") > 1]
-    return sum(1 for before, after in itertools.pairwise(senders) if (before, after) == ("F", "B"))
-
-
-async def test_the_setting_travels_with_the_statements(pool: Pool) -> None:
-    ann = uuid4()
-    async with pool.connection() as connection:
-        backend = connection.info.backend_pid
-    with tempfile.TemporaryFile("w+") as plain, tempfile.TemporaryFile("w+") as scope:
-        async with pool.connection() as connection:
-            connection.pgconn.trace(plain.fileno())
-            await (await connection.execute(STATEMENTS["core_all"], {"user_id": ann})).fetchall()
-            connection.pgconn.untrace()
-        async with scoped(pool, ann) as connection:
-            connection.pgconn.trace(scope.fileno())
-            cursors = [await connection.execute(STATEMENTS["core_all"], {"user_id": ann}) for _ in range(4)]
-        connection.pgconn.untrace()
-        assert connection.info.backend_pid == backend
-        assert [await cursor.fetchall() for cursor in cursors] == [[]] * 4
-        plain.seek(0)
-        scope.seek(0)
-        said = scope.read()
-        assert turns(plain.read()) == 1
-    # BEGIN, SET LOCAL, four statements and COMMIT.
-    assert said.count("CommandComplete") == 7
-    assert turns(said) == 1
-    assert said.count("Sync") == 1
-
-
-async def test_nothing_of_a_scope_is_left_on_the_connection(pool: Pool) -> None:
-    async with scoped(pool, uuid4()) as connection:
-        await connection.execute("SELECT 1")
-    with pytest.raises(RuntimeError, match="broken"):
-        async with scoped(pool, uuid4()) as connection:
-            raise RuntimeError("broken")
-    async with listing(pool) as connection:
-        await connection.execute("SELECT 1")
-    async with pool.connection() as connection:
-        cursor = await connection.execute(
-            "SELECT current_setting('app.user_id', true), current_setting('app.email', true), current_user"
-        )
-        assert await cursor.fetchone() in [("", None, SERVER_ROLE), ("", "", SERVER_ROLE)]
-
-
-async def test_a_failing_statement_undoes_the_scope(pool: Pool, database: str) -> None:
-    memories = Memories(pool)
-    ann = await memories.person()
-
-    async def replace_and_fail() -> None:
-        async with scoped(pool, ann) as connection:
-            await connection.execute(STATEMENTS["user_key_replace"], {"user_id": ann, "encryption_key": b"x"})
-            await connection.execute("SELECT 1 / 0")
-
-    with pytest.raises(psycopg.errors.DivisionByZero):
-        await replace_and_fail()
-    assert rows(database, "SELECT encryption_key = 'x' FROM users") == [(False,)]

@@ -26,7 +26,7 @@ from streaming.wire import CloseCode
 from streaming.wire.stream_text import TextFrames
 from tests.server.memory_socket import MemorySocket
 from tests.server.relay.test_two_servers import until
-from tests.server.sockets.test_handover import DEVICE, Owning, Serve
+from tests.server.sockets.handed_over import DEVICE, Owning, Serve
 
 STATEMENTS = Statements.load()
 
