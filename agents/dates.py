@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, ValidationInfo, WithJsonSchema
 
-from person import DAY_FIELDS, MOMENT_FIELDS, UTC_CALENDAR, Calendar, When
+from person import DAY_FIELDS, MOMENT_FIELDS, UTC_CALENDAR, Calendar, When, day_in_words
 
 DATE_FIELDS: Final = DAY_FIELDS | MOMENT_FIELDS
 """The fields of items that hold dates."""
@@ -16,16 +16,24 @@ DATE_FIELDS: Final = DAY_FIELDS | MOMENT_FIELDS
 CALENDAR_KEY: Final = "calendar"
 """The key of the person's `Calendar` in the context of a validation."""
 
+NOW_KEY: Final = "now_ms"
+"""The key of the request's time, in epoch milliseconds, in the same context. Without it no date in words is read."""
+
 # 1e11 ms is in 1973. Epoch seconds are below it: they are refused, because guessing could be wrong.
 _LEAST_MS: Final = 100_000_000_000
 _DIGITS: Final = re.compile(r"\d{5,15}")
-_EXAMPLES: Final = "give a day such as 2026-03-09, or a time such as 2026-03-09T14:30 in the person's time zone"
+_WORDS_AND_TIME: Final = re.compile(r"(?P<day>.+?),? (?:at |um |à )?(?P<hour>\d{1,2}):(?P<minute>\d{2})", re.DOTALL)
+_EXAMPLES: Final = (
+    "give a day such as YYYY-MM-DD, a time such as YYYY-MM-DDThh:mm in the person's time zone, or words such as "
+    "today, tomorrow, next tuesday, +3d"
+)
 
 
-def date_argument(value: Any, calendar: Calendar) -> str | int:
+def date_argument(value: Any, calendar: Calendar, now_ms: int | None = None) -> str | int:
     """A date that a model wrote, as the device gets it: a day as `2026-03-09`, an instant in epoch milliseconds.
 
-    Raises ValueError with a sentence for the model.
+    Words such as `tomorrow` or `next tuesday 14:30` are read in the person's calendar, seen from `now_ms`. Raises
+    ValueError with a sentence for the model.
     """
     if isinstance(value, str) and _DIGITS.fullmatch(value.strip()):
         value = int(value)
@@ -34,9 +42,19 @@ def date_argument(value: Any, calendar: Calendar) -> str | int:
     if isinstance(value, float) or (isinstance(value, int) and value < _LEAST_MS):
         raise ValueError(_EXAMPLES)
     when = calendar.read(value)
+    if when is None and isinstance(value, str) and now_ms is not None:
+        when = _in_words(value.strip(), calendar, now_ms)
     if when is None:
         raise ValueError(_EXAMPLES)
     return when if isinstance(when, int) else when.isoformat()
+
+
+def _in_words(text: str, calendar: Calendar, now_ms: int) -> When | None:
+    today = calendar.day_of(now_ms)
+    if timed := _WORDS_AND_TIME.fullmatch(text):
+        day = day_in_words(timed["day"], today, calendar)
+        return None if day is None else calendar.read(f"{day}T{int(timed['hour']):02}:{timed['minute']}")
+    return day_in_words(text, today, calendar)
 
 
 def with_iso_dates(item: Any, calendar: Calendar) -> Any:
@@ -65,8 +83,8 @@ def is_within(when: When | None, bounds: Mapping[str, Any], calendar: Calendar) 
 
 
 def _read_argument(value: Any, info: ValidationInfo) -> str | int:
-    calendar = info.context[CALENDAR_KEY] if info.context else UTC_CALENDAR
-    return date_argument(value, calendar)
+    context = info.context or {}
+    return date_argument(value, context.get(CALENDAR_KEY, UTC_CALENDAR), context.get(NOW_KEY))
 
 
 DateArgument = Annotated[

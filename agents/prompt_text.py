@@ -9,9 +9,10 @@ from importlib.resources import files
 from typing import Any
 
 from agents.dates import with_iso_dates
+from agents.handles import Handles
 from agents.limits import AgentLimits
 from agents.turn import EarlierTurns, Scope, Turn
-from person import WEEKDAYS, Calendar, Locale
+from person import WEEKDAYS, Locale
 from streaming.chat import Message
 
 
@@ -36,9 +37,9 @@ def opening_messages(agent_name: str, turn: Turn, limits: AgentLimits) -> list[M
     parts.append(_now(turn.now_ms, turn.locale))
     if turn.memory:
         parts.append("What is remembered about this person:\n" + quote("memory", turn.memory, limits.quoted_chars))
-    parts += _earlier(turn.earlier, limits.quoted_chars)
+    parts += _earlier(turn.earlier, turn.handles, limits.quoted_chars)
     if turn.scope is not None:
-        parts.append(_scope(turn.scope, limits.quoted_chars, turn.calendar))
+        parts.append(_scope(turn.scope, turn, limits.quoted_chars))
     return [
         Message("system", "\n\n".join(parts)),
         *recent(turn.history, limits.history_chars),
@@ -82,7 +83,7 @@ def _now(now_ms: int, locale: Locale) -> str:
     return text
 
 
-def _earlier(earlier: EarlierTurns, max_chars: int) -> list[str]:
+def _earlier(earlier: EarlierTurns, handles: Handles, max_chars: int) -> list[str]:
     """What the model must know of the conversation beside its messages."""
     parts = []
     if earlier.unread:
@@ -94,7 +95,7 @@ def _earlier(earlier: EarlierTurns, max_chars: int) -> list[str]:
         begin = "The latest of the older" if earlier.omitted else "The older"
         summaries = quote("older_messages", {"summaries": list(earlier.summaries)}, max_chars)
         parts.append(f"{begin} messages of this conversation, summarised, oldest first:\n{summaries}")
-    if facts := _newest(earlier.facts, max_chars):
+    if facts := _newest([handles.shorten_fact(fact) for fact in earlier.facts], max_chars):
         parts.append(
             "What your earlier answers in this conversation showed and changed, in their order. Use it to see which "
             'item the person means ("the second one"). Items may have changed since: read them again before you quote '
@@ -115,15 +116,16 @@ def _newest(facts: Sequence[Any], max_chars: int) -> list[Any]:
     return kept[::-1]
 
 
-def _scope(scope: Scope, max_chars: int, calendar: Calendar) -> str:
+def _scope(scope: Scope, turn: Turn, max_chars: int) -> str:
     if scope.item is None and scope.id is None:
         return f"The person asks from the view of their {scope.type} items."
     if scope.item is None:
         why = scope.unread or "It was not read."
+        named = turn.handles.shorten({"id": scope.id}, scope.type)
         return (
             f"The person has a {scope.type} open and asks about it, but its contents are not known: {why} "
-            "Say so, unless your tools can read it.\n" + quote("open", {"id": scope.id}, max_chars)
+            "Say so, unless your tools can read it.\n" + quote("open", named, max_chars)
         )
     return f"The person has this {scope.type} open and asks about it:\n" + quote(
-        scope.type, with_iso_dates(scope.item, calendar), max_chars
+        scope.type, turn.handles.shorten(with_iso_dates(scope.item, turn.calendar), scope.type), max_chars
     )

@@ -88,7 +88,8 @@ class ToolRounds:
             return ToolError("unknown_tool", f"There is no tool {call.name[:100]!r}. The tools are: {names}.")
         try:
             with trio.move_on_at(deadline):
-                return await tool.invoke(self._access, call.arguments)
+                data = await tool.invoke(self._access, call.arguments)
+                return self._access.handles.shorten(data, tool.entity)
         except ToolError as error:
             log.debug("tool_failed", tool=tool.name, code=error.code)
             return error

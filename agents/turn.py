@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from agents.device import DeviceExecutor
+from agents.handles import Handles
 from agents.tool_results import ToolResults
 from agents.tool_use import ToolUse
 from person import UNSTATED, Calendar, Locale
@@ -62,6 +63,7 @@ class Turn:
     now_ms: int = 0
     locale: Locale = UNSTATED
     tool_results: ToolResults = field(default_factory=ToolResults)
+    handles: Handles = field(default_factory=Handles)
     mutations: list[WsMutationRecord] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
     routed_by: Literal["scope", "model", "keywords"] | None = None

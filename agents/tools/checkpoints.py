@@ -26,6 +26,12 @@ async def _reschedule(access: DeviceAccess, args: RescheduleCheckpoint) -> Any:
 
 
 CHECKPOINT_TOOLS: tuple[Tool[Any], ...] = (
-    Tool("approve_checkpoint", "Approve one suggested checkpoint, only when the person asks for it.", ById, _approve),
-    Tool("reschedule_checkpoint", "Move one checkpoint to another date.", RescheduleCheckpoint, _reschedule),
+    Tool(
+        "approve_checkpoint",
+        "Approve a suggested checkpoint, only when the person asks.",
+        ById,
+        _approve,
+        "checkpoint",
+    ),
+    Tool("reschedule_checkpoint", "Move a checkpoint.", RescheduleCheckpoint, _reschedule, "checkpoint"),
 )

@@ -11,6 +11,7 @@ from typing import Any
 
 from agents.dates import DATE_FIELDS, is_within
 from agents.device import DeviceCall, Outcome
+from agents.handles import Handles
 from agents.tools.error import ToolError
 from agents.turn import Turn
 from person import Calendar
@@ -42,6 +43,21 @@ class DeviceAccess:
         """The person's calendar."""
         return self._turn.calendar
 
+    @property
+    def handles(self) -> Handles:
+        """The request's handles."""
+        return self._turn.handles
+
+    def knows(self, entity: Entity, identity: str) -> bool:
+        """Whether the item was read in this request, or is the one that the popup was opened on."""
+        scope = self._turn.scope
+        open_id = scope.id if scope is not None and scope.type == entity and scope.item is not None else None
+        return identity == open_id or bool(self._turn.tool_results.resolve(entity, [identity]))
+
+    async def look_up(self, entity: Entity, args: Mapping[str, Any]) -> list[Item]:
+        """A list of items to find one by its title. It is not kept for blocks, which show what the model listed."""
+        return _items_of(await self._answer(DeviceCall(f"list_{PLURALS[entity]}", args)))
+
     async def list_items(self, entity: Entity, args: Mapping[str, Any]) -> Item:
         """`{"items": [...], "truncated"?: true}`; `args` are those of `docs/protocol.md`: `filter`, `text`, `limit`.
 
@@ -50,10 +66,7 @@ class DeviceAccess:
         """
         asked_at = self._turn.tool_results.mark()
         data = await self._answer(DeviceCall(f"list_{PLURALS[entity]}", args))
-        items = data.get("items") if isinstance(data, Mapping) else None
-        if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
-            raise _malformed("a list of items")
-        kept = [dict(item) for item in items if self._is_in_ranges(item, args.get("filter") or {})]
+        kept = [item for item in _items_of(data) if self._is_in_ranges(item, args.get("filter") or {})]
         all_kept = self._turn.tool_results.add(entity, kept, asked_at=asked_at)
         cut = data.get("truncated") is True or not all_kept
         return {"items": kept, "truncated": True} if cut else {"items": kept}
@@ -117,6 +130,13 @@ class DeviceAccess:
         # An id that does not fit in a frame cannot be announced. The device has made the change all the same.
         if 0 < len(identity) <= MAX_ENTITY_ID_CHARS:
             self._turn.mutations.append(WsMutationRecord(op=op, entity=entity, id=identity, data=data))
+
+
+def _items_of(data: Any) -> list[Item]:
+    items = data.get("items") if isinstance(data, Mapping) else None
+    if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
+        raise _malformed("a list of items")
+    return [dict(item) for item in items]
 
 
 def _item(data: Any, identity: str | None = None) -> Item:

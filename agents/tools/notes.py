@@ -67,6 +67,13 @@ async def _search(access: DeviceAccess, args: SearchNotes) -> Any:
 
 
 NOTE_TOOLS: tuple[Tool[Any], ...] = (
-    Tool("append_to_note", "Add text at the end of one note; its present text stays.", AppendToNote, _append),
-    Tool("search_notes", "Find notes by the words in them, best matches first.", SearchNotes, _search, changes=False),
+    Tool("append_to_note", "Add text at the end of a note.", AppendToNote, _append, "note"),
+    Tool(
+        "search_notes",
+        "Find notes by words in them, best first.",
+        SearchNotes,
+        _search,
+        "note",
+        changes=False,
+    ),
 )

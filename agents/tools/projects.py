@@ -110,6 +110,7 @@ PROJECT_TOOLS: tuple[Tool[Any], ...] = (
         "The progress of one project or of all: tasks by status, overdue, next due, and coming checkpoints.",
         ProjectProgress,
         _progress,
+        "project",
         changes=False,
     ),
 )

@@ -28,13 +28,11 @@ async def _reopen(access: DeviceAccess, args: ById) -> Any:
 
 
 async def _move(access: DeviceAccess, args: MoveTask) -> Any:
-    # The device stores any id without checking it, so the project is read first.
-    await access.get_item("project", args.project_id)
     return await access.update_item("task", args.id, {"projectId": args.project_id})
 
 
 TASK_TOOLS: tuple[Tool[Any], ...] = (
-    Tool("complete_task", "Mark one task as done.", ById, _complete),
-    Tool("reopen_task", "Reopen one finished task: its status becomes `todo`.", ById, _reopen),
-    Tool("move_task", "Move one task to another project. Fails if there is no such project.", MoveTask, _move),
+    Tool("complete_task", "Mark one task as done.", ById, _complete, "task"),
+    Tool("reopen_task", "Reopen one finished task: its status becomes `todo`.", ById, _reopen, "task"),
+    Tool("move_task", "Move one task to another project. Fails if there is no such project.", MoveTask, _move, "task"),
 )

@@ -12,11 +12,12 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from agents.dates import CALENDAR_KEY
+from agents.dates import CALENDAR_KEY, NOW_KEY
 from agents.tools.device_access import DeviceAccess
 from agents.tools.error import ToolError
-from person import Calendar
+from agents.tools.references import find_item, find_title
 from streaming.chat import ToolSpec
+from streaming.wire import Entity
 
 _NAMED_FAULTS = 5
 
@@ -48,26 +49,68 @@ A = TypeVar("A", bound=ToolArgs)
 class Tool(Generic[A]):
     """One tool of an agent. `run` returns JSON data for the model, or raises `ToolError`.
 
-    `changes`: it can create, change or delete items.
+    `entity`: the items that its argument `id` names and that its result has. `changes`: it can create, change or delete
+    items. `exact_titles`: a title must be written out, because the change can't be undone.
     """
 
     name: str
     description: str
     args: type[A]
     run: Callable[[DeviceAccess, A], Awaitable[Any]]
+    entity: Entity
     changes: bool = True
+    exact_titles: bool = False
 
     def spec(self) -> ToolSpec:
         """The tool as the model sees it."""
         return ToolSpec(self.name, self.description, parameters_schema(self.args))
 
     async def invoke(self, access: DeviceAccess, arguments: str) -> Any:
-        """Check `arguments`, the JSON text that the model wrote, and run the tool. Raises `ToolError`."""
-        return await self.run(access, self._parse(arguments, access.calendar))
+        """Check `arguments`, the JSON text that the model wrote, and run the tool. Raises `ToolError`.
 
-    def _parse(self, arguments: str, calendar: Calendar) -> A:
+        Items may be named by handle, id or title.
+        """
+        args = await self._with_projects(access, self._parse(arguments, access))
+        written = getattr(args, "id", None)
+        if written is None:
+            return await self.run(access, args)
+        found = await find_item(access, self.entity, written, exact=self.exact_titles)
         try:
-            return self.args.model_validate_json(arguments.strip() or "{}", context={CALENDAR_KEY: calendar})
+            return await self.run(access, args.model_copy(update={"id": found.id}))
+        except ToolError as error:
+            # No tool changes an item before it has found all others, so nothing was changed.
+            if error.code != "not_found" or not found.maybe_title:
+                raise
+        identity = await find_title(access, self.entity, written, exact=self.exact_titles)
+        return await self.run(access, args.model_copy(update={"id": identity}))
+
+    async def _with_projects(self, access: DeviceAccess, args: A) -> A:
+        """`args` with the ids of the projects that it names. A tool that changes items checks that they exist."""
+        written = getattr(args, "project_id", None)
+        if written is None:
+            return args
+        if isinstance(written, list):
+            found = [await self._project(access, one) for one in written]
+            return args.model_copy(update={"project_id": found})
+        return args.model_copy(update={"project_id": await self._project(access, written)})
+
+    async def _project(self, access: DeviceAccess, written: str) -> str:
+        found = await find_item(access, "project", written)
+        if not self.changes or access.knows("project", found.id):
+            return found.id
+        try:
+            # The device stores any id without checking it.
+            await access.get_item("project", found.id)
+        except ToolError as error:
+            if error.code != "not_found" or not found.maybe_title:
+                raise
+            return await find_title(access, "project", written)
+        return found.id
+
+    def _parse(self, arguments: str, access: DeviceAccess) -> A:
+        context = {CALENDAR_KEY: access.calendar, NOW_KEY: access.now_ms}
+        try:
+            return self.args.model_validate_json(arguments.strip() or "{}", context=context)
         except ValidationError as error:
             raise ToolError("invalid_arguments", describe_faults(error)) from None
 

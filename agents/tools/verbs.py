@@ -66,9 +66,10 @@ def read_tools(entity: Entity) -> tuple[Tool[Any], ...]:
             f"List the person's {plural}: all of them, or those that match every given filter.",
             ENTITIES[entity].list_args,
             run_list,
+            entity,
             changes=False,
         ),
-        Tool(f"get_{entity}", f"Get one {entity} by its id, with all its fields.", ById, run_get, changes=False),
+        Tool(f"get_{entity}", f"Get a {entity} with all its fields.", ById, run_get, entity, changes=False),
     )
 
 
@@ -86,17 +87,20 @@ def write_tools(entity: Entity) -> tuple[Tool[Any], ...]:
         return await access.delete_item(entity, args.id)
 
     return (
-        Tool(f"create_{entity}", f"Create a {entity}. Returns it with its id.", fields.create_args, run_create),
+        Tool(f"create_{entity}", f"Create a {entity}. Returns it with its id.", fields.create_args, run_create, entity),
         Tool(
             f"update_{entity}",
             f"Change fields of one {entity}; omitted fields stay unchanged. Returns the whole {entity}.",
             fields.update_args,
             run_update,
+            entity,
         ),
         Tool(
             f"delete_{entity}",
             f"Delete one {entity}. The person is asked first and may refuse.",
             ById,
             run_delete,
+            entity,
+            exact_titles=True,
         ),
     )

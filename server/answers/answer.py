@@ -12,6 +12,7 @@ import structlog
 import trio
 
 from agents.binding import Binder
+from agents.block_admission import BlockAdmission
 from agents.orchestrator import Orchestrator
 from agents.registry import BY_ENTITY
 from agents.turn import EarlierTurns, Turn
@@ -119,6 +120,7 @@ class Answer:
                 found.resolve,
                 Binder(found, lambda: turn.calendar).bind,
                 is_unfetched=self._items.unfetched,
+                admit=BlockAdmission(turn).admit,
                 announce_opened=chat.block_open,
                 sentences=self._sentences,
             )

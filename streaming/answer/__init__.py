@@ -6,6 +6,7 @@ Pure: text in, frames out.
 from __future__ import annotations
 
 from streaming.answer.home import (
+    UNGROUNDED,
     FetchableBlock,
     HomeFormatter,
     HomeFrame,
@@ -17,6 +18,7 @@ from streaming.answer.home import (
 from streaming.answer.popup import PopupFormatter
 
 __all__ = [
+    "UNGROUNDED",
     "FetchableBlock",
     "HomeFormatter",
     "HomeFrame",

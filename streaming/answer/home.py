@@ -31,7 +31,8 @@ Resolve = Callable[[str, Sequence[str] | None], list[dict[str, Any]]]
 class Unbound:
     """A block whose data does not exist or cannot be computed; `detail` is a sentence for the model.
 
-    `reason` is a `BindReason` value, or `unresolved` for a reference to unknown items.
+    `reason` is a `BindReason` value, `unresolved` for a reference to unknown items, or `ungrounded` for data that no
+    tool has returned.
     """
 
     reason: str
@@ -41,6 +42,9 @@ class Unbound:
 Bind = Callable[[BoundBlock], dict[str, Any] | Unbound]
 """The data of a value-bound block, computed from what this request's tools returned."""
 
+
+Admit = Callable[[Block], Block | Unbound]
+"""The block as it is to be shown, or the reason why it is not: its data comes from nowhere."""
 
 FetchableBlock = BoundBlock | EntityRefBlock
 """A block that names the items of an entity."""
@@ -66,6 +70,7 @@ HomeFrame = WsBlockOpen | StreamText | WsStreamBlock
 HomePart = HomeFrame | UnfetchedBlock
 
 UNRESOLVED = "unresolved"
+UNGROUNDED = "ungrounded"
 _MAX_REJECTED = 100
 
 
@@ -73,9 +78,10 @@ _MAX_REJECTED = 100
 class RejectedBlock:
     """A structured block that is not shown as the model wrote it. Text blocks are always shown.
 
-    `reason` is a `RejectReason` or `BindReason` value, or `unresolved`. `block_type` is None if the block did not name
-    a known type. `excerpt` is the end of the block's source up to the fault, at most 80 characters. `detail` and
-    `excerpt` are for the model that wrote the block, and `source` is the block as it wrote it; none may be logged.
+    `reason` is a `RejectReason` or `BindReason` value, `unresolved` or `ungrounded`. `block_type` is None if the block
+    did not name a known type. `excerpt` is the end of the block's source up to the fault, at most 80 characters.
+    `detail` and `excerpt` are for the model that wrote the block, and `source` is the block as it wrote it; none may be
+    logged.
     """
 
     index: int
@@ -90,7 +96,7 @@ class HomeFormatter:
     """Turns the text of one answer into its frames. Invalid blocks are recorded; they raise no exception.
 
     Frames are complete except for `seq`, which the socket's writer sets. With `announce_opened` there are also
-    `block_open` frames. Without `is_unfetched` no block is fetched for.
+    `block_open` frames. Without `is_unfetched` no block is fetched for, without `admit` every block is admitted.
     """
 
     def __init__(
@@ -100,6 +106,7 @@ class HomeFormatter:
         bind: Bind,
         *,
         is_unfetched: IsUnfetched | None = None,
+        admit: Admit | None = None,
         announce_opened: bool = False,
         sentences: Callable[[], Sentences] = lambda: ENGLISH,
     ) -> None:
@@ -109,6 +116,7 @@ class HomeFormatter:
         self._resolve = resolve
         self._bind = bind
         self._is_unfetched = is_unfetched
+        self._admit = admit
         self._announce_opened = announce_opened
         self._sentences = sentences
         self._parser = BlockParser()
@@ -197,6 +205,10 @@ class HomeFormatter:
                 case BlockRejected(index):
                     _take(pending, types.get(index))
                 case BlockReady(index, block) if (replaced := _take(pending, block.type.value)) is not None:
+                    admitted = self._admitted(block)
+                    if isinstance(admitted, Unbound):
+                        continue
+                    block = admitted
                     if self._must_fetch(block):
                         frames.append(UnfetchedBlock(replaced.index, block, replaces=True))
                         continue
@@ -249,6 +261,11 @@ class HomeFormatter:
                     self._append_text(frames, index, text)
                 case BlockReady(block=block, repairs=repairs):
                     self.repairs.update(repairs)
+                    admitted = self._admitted(block)
+                    if isinstance(admitted, Unbound):
+                        self._reject(_ungrounded(index, block, admitted))
+                        continue
+                    block = admitted
                     if self._must_fetch(block):
                         frames.append(UnfetchedBlock(index, block))
                         continue
@@ -280,6 +297,9 @@ class HomeFormatter:
     def _block_frame(self, index: int, block: Block, data: dict[str, Any]) -> WsStreamBlock:
         self._blocks.add(index, block.type.value, data)
         return WsStreamBlock(request_id=self._request_id, block=index, block_type=block.type.value, data=data)
+
+    def _admitted(self, block: Block) -> Block | Unbound:
+        return block if self._admit is None else self._admit(block)
 
     def _must_fetch(self, block: Block) -> TypeGuard[FetchableBlock]:
         return isinstance(block, FetchableBlock) and self._is_unfetched is not None and self._is_unfetched(block)
@@ -313,6 +333,11 @@ def unshown_sentence(block: Unshown, count: int, sentences: Sentences) -> str:
 def _unbound(index: int, block: Block, why: Unbound) -> RejectedBlock:
     source = block.model_dump_json(by_alias=True)
     return RejectedBlock(index, why.reason, block.type.value, why.detail, source=source)
+
+
+def _ungrounded(index: int, block: Block, why: Unbound) -> RejectedBlock:
+    """Without the source: nothing of the block may be shown, not even as a list."""
+    return RejectedBlock(index, why.reason, block.type.value, why.detail)
 
 
 def _take(pending: list[RejectedBlock], block_type: str | None) -> RejectedBlock | None:

@@ -44,7 +44,7 @@ def test_dates_a_model_writes_are_days_or_instants_of_the_persons_zone(value: An
     ],
 )
 def test_a_value_that_is_not_a_date_is_refused_with_an_example(value: Any) -> None:
-    with pytest.raises(ValueError, match="2026-03-09"):
+    with pytest.raises(ValueError, match="YYYY-MM-DD"):
         date_argument(value, UTC_CALENDAR)
 
 
@@ -79,7 +79,7 @@ def test_the_model_may_write_a_date_as_it_reads_it(minute: int, calendar: Calend
 
 @pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-01:00", "0001-01-01", "9999-12-31"])
 def test_a_date_that_some_zone_can_not_hold_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="2026-03-09"):
+    with pytest.raises(ValueError, match="YYYY-MM-DD"):
         date_argument(text, UTC_CALENDAR)
 
 
@@ -106,3 +106,24 @@ def test_every_date_of_an_item_can_be_written_in_every_zone(moment: datetime) ->
 def test_a_range_of_days_has_the_days_and_the_instants_of_these_days(value: Any, inside: bool) -> None:
     bounds = {"after": "2026-03-09", "before": "2026-03-10"}
     assert is_within(NEW_YORK.read(value), bounds, NEW_YORK) is inside
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("today", "2026-03-08"),  # in New York it is still Sunday
+        ("tomorrow", "2026-03-09"),
+        ("next tuesday", "2026-03-10"),
+        ("+3d", "2026-03-11"),
+        ("tomorrow 14:30", MARCH_9 + 18 * HOUR + HOUR // 2),
+        ("tomorrow at 9:00", MARCH_9 + 13 * HOUR),
+    ],
+)
+def test_words_are_dates_of_the_persons_calendar(words: str, expected: str | int) -> None:
+    assert date_argument(words, NEW_YORK, MARCH_9) == expected
+
+
+@pytest.mark.parametrize("words", ["soon", "tomorrow 25:00", "soon 14:30"])
+def test_other_words_are_refused(words: str) -> None:
+    with pytest.raises(ValueError, match="tomorrow"):
+        date_argument(words, NEW_YORK, MARCH_9)

@@ -29,7 +29,7 @@ async def fault_of(tool: str, arguments: str) -> str:
     ("tool", "arguments", "fault"),
     [
         ("list_tasks", '{"status":"late"}', "status.0: Input should be 'todo', 'in_progress' or 'done'"),
-        ("list_tasks", '{"dueBefore":"soon"}', "dueBefore: give a day such as 2026-03-09"),
+        ("list_tasks", '{"dueBefore":"soon"}', "dueBefore: give a day such as YYYY-MM-DD"),
         ("list_tasks", '{"limit":0}', "limit: Input should be greater than or equal to 1"),
         ("list_tasks", '{"limit":501}', "limit: Input should be less than or equal to 500"),
         ("list_tasks", '{"colour":"red"}', "colour: Extra inputs are not permitted"),

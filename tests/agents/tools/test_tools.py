@@ -183,6 +183,8 @@ async def test_tool(case: Case) -> None:
     device = ScriptedDevice({case.device_tool: answered(case.answer)})
     turn = make_turn(device)
     turn.tool_results.add(case.entity, [{"id": "kept"}])
+    if case.entity != "project":
+        turn.tool_results.add("project", [PROJECT])  # known, so that it is not read first
 
     result = await TOOLS[case.tool].invoke(DeviceAccess(turn), json.dumps(case.arguments))
 
@@ -217,6 +219,7 @@ async def test_tool(case: Case) -> None:
 async def test_a_call_that_fails_changes_nothing(case: Case, outcome: Outcome, code: str) -> None:
     turn = make_turn(ScriptedDevice({case.device_tool: DeviceResult(outcome, code=code)}))
     turn.tool_results.add(case.entity, [{"id": (case.mutation or ("", ""))[1], "old": True}])
+    turn.tool_results.add("project", [PROJECT] if case.entity != "project" else [])
     before = turn.tool_results.resolve(case.entity)
 
     with pytest.raises(ToolError) as caught:
