@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 TESTS = (
     *("test_block_parser.py", "test_cases.py", "test_limits.py", "test_recorded.py", "test_tools.py"),
     *("test_surrogates.py", "test_degradation.py", "test_repair.py", "test_text.py", "test_properties.py"),
-    "test_plain_json.py",
+    *("test_plain_json.py", "test_text_cases.py"),
 )
 
 MUTANTS = (
