@@ -17,7 +17,7 @@ PEERS := $(PEERS_VENV)/.installed
 TEST_WORKERS ?= $(shell expr 2 '*' "$$(getconf _NPROCESSORS_ONLN || echo 2)")
 
 .DEFAULT_GOAL := help
-.PHONY: run chat test check fmt schema prompts statements migrate rollback bench bench-router bench-parser bench-stream bench-resume profile-stream fuzz mutants test-all clean help test-model test-client bench-memory embedding-model embedder playground test-browser screenshots
+.PHONY: run chat test check fmt schema prompts statements migrate rollback bench bench-router bench-parser bench-stream bench-resume profile-stream fuzz mutants test-all clean help eval test-model test-client bench-memory embedding-model embedder playground test-browser screenshots
 
 run: embedder $(PAGE_TRIED)  ## start the server with an embedded database and a demo model; print its addresses
 	@exec $(BIN)/python -m server run
@@ -30,6 +30,11 @@ test: embedder  ## run the Python test suite on all cores
 
 test-model: $(MODEL_STAMP)  ## test the server with a real, small language model (installs it: 200 MB)
 	$(BIN)/python -m pytest -m local_model tests/local_model
+
+# TESSERA_MODEL_* names the model. Without TESSERA_MODEL_URL it is the demo model.
+TRIALS ?= 1
+eval: $(STAMP)  ## measure a model with scenarios; MODEL=demo|perfect, TRIALS=4, RECORD=dir, REPLAY=dir; ARGS="--help" lists more
+	@$(BIN)/python -m evals run --trials $(TRIALS) $(if $(MODEL),--model $(MODEL)) $(if $(RECORD),--record $(RECORD)) $(if $(REPLAY),--replay $(REPLAY)) $(ARGS)
 
 test-client: $(STAMP)  ## type-check and test the TypeScript client, also against the real server (needs npm)
 	@command -v npm >/dev/null || { echo "make test-client needs npm. Install Node.js 20.19 or later."; exit 1; }

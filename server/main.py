@@ -31,7 +31,7 @@ from server.startup import Running, WorkerOrders
 from server.storage import first_master_key, master_keys, open_database, prepare_state_dir
 from server.telemetry import Metrics, OtlpExporter
 from sql.statements import Statements
-from streaming.model import open_http_client
+from streaming.model import HttpTransport, open_http_client
 
 log = structlog.get_logger(__name__)
 
@@ -47,11 +47,13 @@ async def serve(
     stop: trio.Event,
     orders: WorkerOrders | None = None,
     clock: Callable[[], float] = time.time,
+    open_model_client: Callable[[HttpTransport], httpx.AsyncClient] = open_http_client,
     task_status: trio.TaskStatus[Running] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Run the server until `stop` is set, then drain and return. With `orders`: run as one of several workers.
 
-    `clock` returns the seconds since the epoch that answers call "now".
+    `clock` returns the seconds since the epoch that answers call "now". `open_model_client` opens the HTTP client of
+    all model calls.
 
     Raises `OSError` when an address can't be bound or the database can't be reached, `SettingsError`
     when the kept master key can't be used or is gone, and `KEY_FAULTS` when the users' keys don't open
@@ -64,7 +66,7 @@ async def serve(
         # The supervisor of a worker has already migrated the database.
         database = await stack.enter_async_context(open_database(settings, migrating=orders is None))
         # One client for all model calls, so that connections to the model stay open between requests.
-        client = await stack.enter_async_context(open_http_client(settings.http_transport))
+        client = await stack.enter_async_context(open_model_client(settings.http_transport))
         # Requests that do not stream use httpx's own transport.
         embedding_client = await stack.enter_async_context(open_http_client("httpx"))
         async with trio.open_nursery() as nursery:

@@ -22,8 +22,10 @@ ARROWS: Arrows = {
     "demo": {"person"},
     "server": {"agents", "demo", "memory", "person", "streaming", "sql"},
     "client": {"person", "streaming"},
+    "evals": {"client", "person", "server", "streaming"},
 }
-"""Top-level packages. `server.models` starts the demo model; the demo model imports only the calendar."""
+"""Top-level packages. `server.models` starts the demo model; the demo model imports only the calendar.
+`evals` starts the server in its own process, because a scenario sets the server's clock."""
 
 PACKAGES: Mapping[str, Arrows] = {
     "server": {

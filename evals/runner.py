@@ -1,0 +1,190 @@
+"""Runs one trial of a scenario: a new person, what the server knows about them, a device, and their messages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+from uuid import uuid4
+
+import httpx
+import trio
+
+from client.terminal.account import RestError, SignIn, register
+from client.terminal.answer import Answer, RequestRefusedError
+from client.terminal.connection import ConnectError, ConnectionLostError, ProtocolError
+from client.terminal.device import Device, open_device
+from evals.device import SimulatedDevice
+from evals.model_calls import ModelCalls
+from evals.observed import ShownTurn, Trial
+from evals.scenario import Change, Scenario, Turn
+from streaming.wire import WsLocale, WsStreamBlock, WsStreamStart, WsStreamText
+
+_PASSWORD: Final = "a password for one trial"  # noqa: S105 - an account that one trial uses
+_LEARN_S: Final = 10.0
+_POLL_S: Final = 0.05
+BROKEN = (RestError, httpx.HTTPError, ConnectError, ConnectionLostError, ProtocolError, OSError)
+"""What makes a trial invalid. It says nothing about the model."""
+
+
+class TrialRunner:
+    """Runs trials one after another on one server. `deadline_s` limits one answer, in seconds."""
+
+    def __init__(self, ws_url: str, rest_url: str, models: ModelCalls | None, *, deadline_s: float) -> None:
+        self._ws_url = ws_url
+        self._rest_url = rest_url
+        self._models = models
+        self._deadline_s = deadline_s
+
+    async def run(self, scenario: Scenario, number: int) -> Trial:
+        """One trial. A fault of the evaluation is reported in `Trial.broken`."""
+        items = scenario.items()
+        trial = Trial(scenario.id, number, items)
+        simulated = SimulatedDevice(scenario, items)
+        if self._models is not None:
+            self._models.begin(scenario, number)
+        try:
+            for memory in scenario.others:
+                other = await self._person()
+                await self._remember(other, memory.preferences, memory.changes)
+            person = await self._person()
+            await self._remember(person, scenario.preferences(), scenario.person.memory.changes)
+            async with self._connected(scenario, person, simulated) as device:
+                for index, turn in enumerate(scenario.turns):
+                    simulated.turn = index
+                    if self._models is not None:
+                        self._models.begin_turn(index)
+                    with trio.fail_after(self._deadline_s):
+                        trial.turns.append(await self._turn(scenario, person, device, simulated, turn))
+                    if turn.learns is not None:
+                        await self._learned(person, turn.learns)
+        except BROKEN as error:
+            trial.broken = f"{type(error).__name__}: {error}"
+        except trio.TooSlowError:
+            trial.broken = f"An answer took longer than {self._deadline_s:g} s."
+        trial.after = simulated.items()
+        trial.calls, trial.changes = simulated.calls, simulated.changes
+        return trial
+
+    async def _person(self) -> SignIn:
+        return await register(self._rest_url, f"{uuid4().hex}@example.com", _PASSWORD)
+
+    async def _remember(self, person: SignIn, preferences: dict[str, str], changes: list[Change]) -> None:
+        for key, value in preferences.items():
+            await self._rest(person, "PUT", f"/api/v1/memory/core/{key}", {"value": value})
+        if changes:
+            async with open_device(self._ws_url, person.access_token) as device:
+                for change in changes:
+                    await device.mutate(change.op, change.entity, change.id, change.data, mutation_id=uuid4())
+                    await device.receive()  # the acknowledgement: the change is stored
+
+    @asynccontextmanager
+    async def _connected(
+        self, scenario: Scenario, person: SignIn, simulated: SimulatedDevice
+    ) -> AsyncIterator[Device | None]:
+        if scenario.device.offline:
+            yield None
+            return
+        async with open_device(
+            self._ws_url,
+            person.access_token,
+            tools=simulated.tools(),
+            on_approval=simulated.approve,
+            locale=_locale(scenario),
+            dates="date",
+        ) as device:
+            yield device
+
+    async def _turn(
+        self, scenario: Scenario, person: SignIn, device: Device | None, simulated: SimulatedDevice, turn: Turn
+    ) -> ShownTurn:
+        if device is None:
+            return await self._over_rest(scenario, person, turn)
+        began = trio.current_time()
+        if turn.popup is not None:
+            answer = await device.popup(turn.say, turn.popup)
+        else:
+            answer = await device.home(turn.say, history=turn.history, conversation_id=turn.conversation)
+        simulated.stop = answer.cancel
+        first_text_s = None
+        try:
+            async for frame in answer:
+                if first_text_s is None and isinstance(frame, WsStreamText | WsStreamBlock):
+                    first_text_s = trio.current_time() - began
+        except RequestRefusedError as error:
+            return ShownTurn(turn.say, f"refused:{error.code.value}", end_s=trio.current_time() - began)
+        return _shown(turn, answer, first_text_s, trio.current_time() - began)
+
+    async def _over_rest(self, scenario: Scenario, person: SignIn, turn: Turn) -> ShownTurn:
+        began = trio.current_time()
+        body: dict[str, Any] = {"message": turn.say, "locale": _locale(scenario).model_dump(exclude_none=True)}
+        if turn.popup is not None:
+            body |= {"mode": "popup", "scope": turn.popup.model_dump(exclude_none=True)}
+        answer = await self._rest(person, "POST", "/api/v1/chat", body, refusals=True)
+        blocks = answer.get("blocks", [])
+        usage = answer.get("usage") or {}
+        error = answer.get("error")
+        return ShownTurn(
+            turn.say,
+            f"failed:{error['code']}" if error else str(answer.get("status", "failed")),
+            "\n\n".join(block["content"] for block in blocks if block.get("content") is not None),
+            [{"type": block["block_type"], "data": block["data"]} for block in blocks if block.get("data") is not None],
+            [(change["op"], change["entity"], change["id"]) for change in answer.get("mutations", [])],
+            answer.get("agent"),
+            usage.get("input_tokens", 0),
+            usage.get("output_tokens", 0),
+            usage.get("cached_tokens") or 0,
+            None,
+            trio.current_time() - began,
+        )
+
+    async def _learned(self, person: SignIn, preference: str) -> None:
+        """Wait until memory has the preference; at most some seconds, because a model may not have understood it."""
+        with trio.move_on_after(_LEARN_S):
+            while not await self._knows(person, preference):  # noqa: ASYNC110 - another process may store it
+                await trio.sleep(_POLL_S)
+
+    async def _knows(self, person: SignIn, preference: str) -> bool:
+        headers = {"Authorization": f"Bearer {person.access_token}"}
+        async with httpx.AsyncClient(base_url=self._rest_url, timeout=30, headers=headers) as client:
+            lines = (await client.get("/api/v1/memory")).text.splitlines()
+        items = [json.loads(line) for line in lines]
+        return any(item.get("tier") == "core" and item.get("key") == preference for item in items)
+
+    async def _rest(
+        self, person: SignIn, method: str, path: str, body: dict[str, Any], *, refusals: bool = False
+    ) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {person.access_token}"}
+        async with httpx.AsyncClient(base_url=self._rest_url, timeout=None, headers=headers) as client:  # noqa: S113
+            response = await client.request(method, path, json=body)
+        if not refusals:
+            response.raise_for_status()
+        found: dict[str, Any] = response.json()
+        return found
+
+
+def _locale(scenario: Scenario) -> WsLocale:
+    return WsLocale(time_zone=scenario.person.zone, language=scenario.person.locale)
+
+
+def _shown(turn: Turn, answer: Answer, first_text_s: float | None, end_s: float) -> ShownTurn:
+    end = answer.end
+    if end is None:
+        raise ProtocolError("the answer ended without stream_end")
+    outcome = end.status if end.error is None else f"failed:{end.error.code.value}"
+    usage = end.usage
+    start = next((frame for frame in answer.frames if isinstance(frame, WsStreamStart)), None)
+    return ShownTurn(
+        turn.say,
+        outcome,
+        answer.text,
+        [{"type": block.block_type, "data": block.data} for block in answer.blocks],
+        [(change.op, change.entity, change.id) for change in end.mutations],
+        None if start is None else start.agent,
+        0 if usage is None else usage.input_tokens,
+        0 if usage is None else usage.output_tokens,
+        0 if usage is None else getattr(usage, "cached_tokens", None) or 0,
+        first_text_s,
+        end_s,
+    )
