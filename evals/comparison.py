@@ -20,7 +20,7 @@ _RESAMPLES: Final = 10_000
 class Comparison:
     """`difference` is the mean of B - A over the scenarios, between -1 and 1. `low` and `high` hold 95 % of it.
 
-    `better` and `worse` are the scenarios with a higher or lower rate in B. `p_value` is that of the two-sided sign test.
+    `better` and `worse` are the scenarios with a higher or lower rate in B. `p_value` is of the two-sided sign test.
     """
 
     scenarios: int
@@ -83,6 +83,7 @@ def compare(a: Mapping[str, Any], b: Mapping[str, Any]) -> Comparison:
 
 def comparison_table(found: Comparison, a: str, b: str) -> str:
     """The comparison as Markdown; `a` and `b` name the two models."""
+    equal = found.scenarios - len(found.better) - len(found.worse)
     lines = [
         f"# {b} (B) compared with {a} (A)",
         "",
@@ -95,8 +96,7 @@ def comparison_table(found: Comparison, a: str, b: str) -> str:
         f"| difference | {found.difference:+.1%} |",
         f"| 95 % interval | {found.low:+.1%} to {found.high:+.1%} |",
         f"| sign test, p | {found.p_value:.4f} |",
-        f"| better / worse / equal | {len(found.better)} / {len(found.worse)} /"
-        f" {found.scenarios - len(found.better) - len(found.worse)} |",
+        f"| better / worse / equal | {len(found.better)} / {len(found.worse)} / {equal} |",
     ]
     for title, names in (("Better in B", found.better), ("Worse in B", found.worse)):
         if names:

@@ -1,7 +1,8 @@
 """The model's HTTP calls of an evaluation: recorded, replayed, or answered by the scenarios' scripts.
 
-Each is an httpx transport for the server's model client. A recording has one file per trial, with one JSON line for each
-call: `kind`, `status`, `type` and `body`. Calls are replayed in their order by kind, so a changed prompt still replays.
+Each is an httpx transport for the server's model client. A recording has one file per trial, with one JSON line for
+each call: `kind`, `turn`, `status`, `type` and `body`. Calls are replayed in their order by turn and kind, so a changed
+prompt still replays.
 """
 
 from __future__ import annotations

@@ -37,8 +37,8 @@ class ItemChange:
 class ShownTurn:
     """The answer to one turn.
 
-    `outcome` is `completed`, `cancelled`, `failed:CODE` or `refused:CODE`. `blocks` are the blocks other than text, with
-    `type` and `data`. `mutations` is the server's own list of changes. Times are seconds from sending the message.
+    `outcome` is `completed`, `cancelled`, `failed:CODE` or `refused:CODE`. `blocks` are the blocks other than text,
+    with `type` and `data`. `mutations` is the server's own list of changes. Times are seconds from sending the message.
     """
 
     said: str

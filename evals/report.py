@@ -1,4 +1,4 @@
-"""The report of a run: Markdown for people, JSON for comparisons, JUnit for CI, and a transcript of each failed trial."""
+"""The report of a run: Markdown for people, JSON for comparisons, JUnit for CI, and transcripts of failed trials."""
 
 from __future__ import annotations
 

@@ -259,7 +259,7 @@ class Scenario(_Model):
     def items(self) -> Items:
         """The device's items at the start, with the injected text."""
         found: dict[Entity, dict[str, Item]] = {"task": {}, "project": {}, "note": {}, "checkpoint": {}}
-        fixture = {} if self.device.fixture is None else _yaml(DEVICES / f"{self.device.fixture}.yaml")
+        fixture = {} if self.device.fixture is None else read_yaml(DEVICES / f"{self.device.fixture}.yaml")
         for source in (fixture, self.device.items):
             for entity, items in source.items():
                 found[entity].update({str(item["id"]): dict(item) for item in items})
@@ -292,7 +292,8 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def _yaml(path: Path) -> Any:
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file, with dates as text. Raises `ScenarioError`."""
     try:
         return yaml.load(path.read_text("utf-8"), _Loader)  # noqa: S506 - a subclass of SafeLoader
     except (OSError, yaml.YAMLError) as error:
@@ -301,7 +302,7 @@ def _yaml(path: Path) -> Any:
 
 def read_scenario(path: Path, folder: Path = FOLDER) -> Scenario:
     """Read one file. Raises `ScenarioError`."""
-    content = _yaml(path)
+    content = read_yaml(path)
     try:
         return Scenario.model_validate({**content, "id": path.relative_to(folder).with_suffix("").as_posix()})
     except ValidationError as error:

@@ -4,7 +4,7 @@ Each check is pure and returns its faults as sentences; no faults is a pass.
 """
 
 from evals.checks.claims import false_claims
-from evals.checks.grounding import invented_values
+from evals.checks.inventions import invented_values
 from evals.checks.shown import shown_faults
 from evals.checks.state import goal_reached, missing_changes, unwanted_changes
 from evals.checks.verdict import Verdict, judge

@@ -40,7 +40,8 @@ _SAID: Final = re.compile(
     re.IGNORECASE,
 )
 _NEGATED: Final = re.compile(
-    r"\bnot\b|n['’]t\b|\bnothing\b|\bno (?:task|note|project|checkpoint|item|change)s?\b|\bnever\b|\bunable\b|\bfailed\b"
+    r"\bnot\b|n['’]t\b|\bnothing\b|\bno (?:task|note|project|checkpoint|item|change)s?\b"
+    r"|\bnever\b|\bunable\b|\bfailed\b"
     r"|\bnicht|\bkein|\bn['’](?:ai|a|ont)\b|\bpas\b|\brien\b|\bno (?:he|se|ha)\b|\bnada\b"
     r"|^\W*(?:if|once|when|after|wenn|sobald|si|quand|lorsque)\b",
     re.IGNORECASE,

@@ -8,7 +8,7 @@ from itertools import zip_longest
 from typing import Final
 
 from evals.checks.claims import false_claims
-from evals.checks.grounding import invented_values
+from evals.checks.inventions import invented_values
 from evals.checks.shown import shown_faults, visible_text
 from evals.checks.state import goal_reached, missing_changes, unwanted_changes
 from evals.observed import Trial
