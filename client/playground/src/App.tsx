@@ -1,6 +1,7 @@
 import { useEffect, useState } from "react";
 import { type Account, sentence, storeAccount, storedAccount } from "./session/account.js";
 import { Session } from "./session/session.js";
+import { wordingOf } from "./session/wording.js";
 import { SignIn } from "./views/SignIn.js";
 import { Workspace } from "./views/Workspace.js";
 
@@ -44,6 +45,9 @@ export function App() {
     );
   }, []);
 
-  if (session !== undefined) return <Workspace session={session} onSignOut={() => leave("")} />;
+  if (session !== undefined) {
+    const wording = wordingOf(navigator.languages);
+    return <Workspace session={session} wording={wording} onSignOut={() => leave("")} />;
+  }
   return <SignIn ready={url !== undefined} fault={fault} onSignedIn={(account) => url && enter(account, url)} />;
 }

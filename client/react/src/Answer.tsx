@@ -1,6 +1,8 @@
 import type { AnswerSnapshot } from "@tessera/client";
 import { Block } from "./Block.js";
+import { useBlockOptions, useDirection } from "./options.js";
 import { type AnswerSource, useAnswer } from "./useAnswer.js";
+import { errorSentence, type Wording } from "./wording/wording.js";
 
 export interface AnswerProps {
   readonly request: AnswerSource | null;
@@ -14,49 +16,46 @@ export function Answer({ request }: AnswerProps) {
 
 /** Renders a stored `snapshot` of an answer. */
 export function AnswerView({ snapshot }: { readonly snapshot: AnswerSnapshot }) {
+  const { wording } = useBlockOptions();
+  const direction = useDirection();
   const running = snapshot.status === "running";
   return (
-    <div className="tsr-answer" data-status={snapshot.status} aria-busy={running}>
+    <div className="tsr-answer" data-status={snapshot.status} dir={direction} aria-busy={running}>
       {snapshot.blocks.map((block) => (
         <Block key={block.index} block={block} />
       ))}
-      {running && snapshot.blocks.length === 0 ? <p className="tsr-muted tsr-thinking">Thinking…</p> : null}
-      <p role="status" className={isUnremarkable(snapshot) ? "tsr-hidden" : "tsr-outcome"}>
-        {outcomeOf(snapshot)}
+      {running && snapshot.blocks.length === 0 ? (
+        <p lang={wording.language} className="tsr-muted tsr-thinking">
+          {wording.thinking}
+        </p>
+      ) : null}
+      <p role="status" dir="auto" className={isUnremarkable(snapshot) ? "tsr-hidden" : "tsr-outcome"}>
+        {outcomeOf(snapshot, wording)}
       </p>
     </div>
   );
 }
 
-const INCOMPLETE = {
-  length: "The answer is incomplete: the model reached its limit of tokens.",
-  content_filter: "The answer is incomplete: the model's content filter stopped it.",
-  tool_limit: "The answer may be incomplete: it has used up its calls to your device.",
-};
-
-function incompleteness({ finish }: AnswerSnapshot): string | undefined {
-  return finish && finish !== "stop" ? INCOMPLETE[finish] : undefined;
+/** Whether the model has finished the answer. */
+function isWhole({ finish }: AnswerSnapshot): boolean {
+  return !finish || finish === "stop";
 }
 
 /** Whether only a screen reader is told about the answer's state. */
 function isUnremarkable(snapshot: AnswerSnapshot): boolean {
-  const { status } = snapshot;
-  return status === "running" || (status === "completed" && incompleteness(snapshot) === undefined);
+  return snapshot.status === "running" || (snapshot.status === "completed" && isWhole(snapshot));
 }
 
 /** The status text. It changes only with the answer's state, so that a screen reader does not read every word. */
-function outcomeOf(snapshot: AnswerSnapshot): string {
-  const { status, error } = snapshot;
+function outcomeOf({ status, finish, error }: AnswerSnapshot, wording: Wording): string {
   switch (status) {
     case "running":
-      return "Answering";
+      return wording.answering;
     case "completed":
-      return incompleteness(snapshot) ?? "The answer is complete";
+      return finish && finish !== "stop" ? wording.incomplete[finish] : wording.complete;
     case "cancelled":
-      return "Stopped.";
+      return wording.stopped;
     case "failed":
-      if (error?.text) return error.text;
-      if (error?.code === "answer_cut") return error.message;
-      return `The answer failed${error ? `: ${error.message}` : ""}${error?.retryable ? " Try again." : ""}`;
+      return errorSentence(wording, error);
   }
 }

@@ -20,4 +20,4 @@ export { en } from "./wording/en.js";
 export { es } from "./wording/es.js";
 export { fr } from "./wording/fr.js";
 export { ja } from "./wording/ja.js";
-export type { Wording } from "./wording/wording.js";
+export type { BlockName, Plural, WordedError, Wording } from "./wording/wording.js";

@@ -1,11 +1,18 @@
 import type { DayForm } from "@tessera/client";
 import { createContext, type ReactNode, useContext, useMemo, useState } from "react";
 import type { EntityItem, EntityName } from "./data/entities.js";
+import { en } from "./wording/en.js";
+import type { Wording } from "./wording/wording.js";
 
 /** Options of an application for the blocks. All are optional. */
 export interface BlockOptions {
-  /** A BCP 47 language tag. Default: the browser's language. */
+  /**
+   * A BCP 47 language tag, for numbers and dates. Default: the browser's language, or the language of `wording` if the
+   * browser has another one.
+   */
   readonly locale?: string | undefined;
+  /** The sentences of the components: `en` (the default), `de`, `fr`, `es`, `ja`, `ar` of this package, or your own. */
+  readonly wording?: Wording | undefined;
   /** The current time in epoch milliseconds. Default: the time of the first render. */
   readonly now?: number | undefined;
   /** How the application stores calendar days, as in `connect`. Default: `date`. */
@@ -22,17 +29,33 @@ const OptionsContext = createContext<BlockOptions>({});
 
 /** Provides `options` to all blocks below it. */
 export function BlockOptionsProvider({ children, ...given }: BlockOptions & { readonly children: ReactNode }) {
-  const { locale, now, dates, onOpenItem, projectName, onBlockError } = given;
+  const { locale, wording, now, dates, onOpenItem, projectName, onBlockError } = given;
   const options = useMemo(
-    () => ({ locale, now, dates, onOpenItem, projectName, onBlockError }),
-    [locale, now, dates, onOpenItem, projectName, onBlockError],
+    () => ({ locale, wording, now, dates, onOpenItem, projectName, onBlockError }),
+    [locale, wording, now, dates, onOpenItem, projectName, onBlockError],
   );
   return <OptionsContext.Provider value={options}>{children}</OptionsContext.Provider>;
 }
 
-/** The current options. `now` does not change between renders. */
-export function useBlockOptions(): BlockOptions & { readonly now: number } {
-  const options = useContext(OptionsContext);
+/** The options with their defaults. `now` does not change between renders. */
+export function useBlockOptions(): BlockOptions & { readonly now: number; readonly wording: Wording } {
+  const { locale, wording, now, ...options } = useContext(OptionsContext);
   const [mounted] = useState(() => Date.now());
-  return { ...options, now: options.now ?? mounted };
+  return { ...options, locale: locale ?? localeOf(wording), wording: wording ?? en, now: now ?? mounted };
+}
+
+/**
+ * The direction of a block: that of the given wording. Without one, the page decides, so that an English default does not
+ * turn a block of an Arabic page.
+ */
+export function useDirection(): "ltr" | "rtl" | undefined {
+  return useContext(OptionsContext).wording?.direction;
+}
+
+/** The locale of the numbers and dates for this wording; undefined for the browser's. */
+function localeOf(wording: Wording | undefined): string | undefined {
+  if (wording === undefined) return undefined;
+  const [spoken] = wording.language.split("-");
+  const browser = globalThis.navigator?.language;
+  return browser !== undefined && browser.split("-")[0] === spoken ? browser : wording.language;
 }

@@ -160,11 +160,14 @@ it.each([
   expect(screen.getByRole("status").className).toBe("tsr-outcome");
 });
 
-it("says what was cut in the server's words, and nothing about an answer that the model finished", () => {
+it("says that an answer was cut, in the server's words if it sent any, and nothing about an answer that the model finished", () => {
   const answer = new Script();
   render(<Answer request={answer} />);
   answer.change({ status: "failed", error: new TesseraError("answer_cut", "The answer is incomplete.") });
-  expect(screen.getByRole("status").textContent).toBe("The answer is incomplete.");
+  expect(screen.getByRole("status").textContent).toBe("The answer is incomplete because it was cut off.");
+  const text = "Die Antwort ist unvollständig.";
+  answer.change({ error: new TesseraError("answer_cut", "The answer is incomplete.", { text }) });
+  expect(screen.getByRole("status").textContent).toBe(text);
   answer.change({ status: "completed", error: null, finish: "stop" });
   expect(screen.getByRole("status").className).toBe("tsr-hidden");
 });

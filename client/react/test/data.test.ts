@@ -172,7 +172,7 @@ describe("a timeline's data", () => {
 describe("items", () => {
   it("are read in the same way for all entities", () => {
     const items = [{ id: "p", name: "Harbour", status: "on_hold" }];
-    expect(readEntities({ entity: "project", items })?.items[0]).toMatchObject({ title: "Harbour", status: "on hold" });
+    expect(readEntities({ entity: "project", items })?.items[0]).toMatchObject({ title: "Harbour", status: "on_hold" });
     const notes = [{ id: "n", title: "N", content: "x".repeat(500), createdAt: 1000 }];
     const note = readEntities({ entity: "note", items: notes })?.items[0];
     expect(note?.excerpt.length).toBeLessThan(170);

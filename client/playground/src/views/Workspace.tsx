@@ -1,5 +1,5 @@
 import type { Entity } from "@tessera/client";
-import { ApprovalDialog, BlockOptionsProvider } from "@tessera/react";
+import { ApprovalDialog, BlockOptionsProvider, type Wording } from "@tessera/react";
 import { useCallback, useState, useSyncExternalStore } from "react";
 import { type Item, nameOf } from "../device/items.js";
 import type { Session } from "../session/session.js";
@@ -23,8 +23,15 @@ const SIDES = [
   { name: "memory", title: "Memory" },
 ] as const;
 
+interface WorkspaceProps {
+  readonly session: Session;
+  /** The sentences of the answers and of the approval question. The page itself is in English. */
+  readonly wording: Wording;
+  readonly onSignOut: () => void;
+}
+
 /** A signed-in device: its data, the Home view, the frames and the memory. */
-export function Workspace({ session, onSignOut }: { readonly session: Session; readonly onSignOut: () => void }) {
+export function Workspace({ session, wording, onSignOut }: WorkspaceProps) {
   const [opened, setOpened] = useState<Opened>();
   const [side, setSide] = useState<"frames" | "memory">("frames");
   const items = useSyncExternalStore(session.store.subscribe, () => session.store.items);
@@ -45,7 +52,7 @@ export function Workspace({ session, onSignOut }: { readonly session: Session; r
   const open = useCallback((entity: Entity, { id }: { readonly id: string }) => setOpened({ entity, id }), []);
   const item: Item | undefined = opened && items[opened.entity].find(({ id }) => id === opened.id);
   return (
-    <BlockOptionsProvider projectName={projectName} onOpenItem={open}>
+    <BlockOptionsProvider wording={wording} projectName={projectName} onOpenItem={open}>
       <div className="workspace">
         <a className="skip" href={`#${ASK_FIELD}`}>
           Skip to the question

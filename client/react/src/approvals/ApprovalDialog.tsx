@@ -1,7 +1,8 @@
 import type { Entity } from "@tessera/client";
 import { type FormEvent, useEffect, useId, useRef, useState } from "react";
-import { en } from "../wording/en.js";
-import { fill, moreQuestions, type Wording } from "../wording/wording.js";
+import { useBlockOptions } from "../options.js";
+import { Filled } from "../wording/Filled.js";
+import { counted, fill, type Wording } from "../wording/wording.js";
 import type { ApprovalQueue, PendingApproval } from "./ApprovalQueue.js";
 import { useApprovals } from "./useApprovals.js";
 
@@ -9,7 +10,7 @@ export interface ApprovalDialogProps {
   readonly queue: ApprovalQueue;
   /** Returns the name of an item, to ask about it by name. */
   readonly itemName?: (entity: Entity, id: string) => string | undefined;
-  /** The language of the question: `en` (the default), `de`, `fr`, `es`, `ja`, `ar` of this package, or your own. */
+  /** The sentences of the question. Default: those of `BlockOptionsProvider`, else `en`. */
   readonly wording?: Wording;
 }
 
@@ -17,7 +18,9 @@ export interface ApprovalDialogProps {
  * Asks about the oldest waiting call: run it, run it with edited arguments, or refuse it (also with Escape). It closes when
  * the question needs no answer any more.
  */
-export function ApprovalDialog({ queue, itemName, wording = en }: ApprovalDialogProps) {
+export function ApprovalDialog({ queue, itemName, wording: given }: ApprovalDialogProps) {
+  const options = useBlockOptions();
+  const wording = given ?? options.wording;
   const waiting = useApprovals(queue);
   const first = waiting[0];
   return first === undefined ? null : (
@@ -44,7 +47,11 @@ function Question({ pending: { call, decide }, itemName, wording, more }: Questi
   const editable = Object.keys(call.args).some((name) => name !== "id");
   const name = itemName?.(call.entity, String(call.args["id"]));
   const verb = wording.verbs[call.verb];
-  const what = name ? fill(wording.named, { name }) : wording.entities[call.entity];
+  const what = name ? (
+    <Filled text={wording.named} values={{ name: <span dir="auto">{name}</span> }} />
+  ) : (
+    wording.entities[call.entity]
+  );
   const notes = [
     call.verb === "delete" ? wording.irreversible : "",
     editable ? wording.editable : "",
@@ -61,7 +68,7 @@ function Question({ pending: { call, decide }, itemName, wording, more }: Questi
       ref={dialog}
       className="tsr-approval"
       lang={wording.language}
-      dir={wording.language === "ar" ? "rtl" : "auto"}
+      dir={wording.direction}
       aria-labelledby={title}
       onCancel={(event) => {
         event.preventDefault();
@@ -69,12 +76,15 @@ function Question({ pending: { call, decide }, itemName, wording, more }: Questi
       }}
     >
       <form onSubmit={approve}>
-        <h2 id={title}>{fill(wording.question, { verb, what })}</h2>
+        <h2 id={title}>
+          <Filled text={wording.question} values={{ verb, what }} />
+        </h2>
         <p className="tsr-muted">{notes.filter((note) => note !== "").join(" ")}</p>
         {editable ? (
           <label>
             {wording.args}
             <textarea
+              dir="auto"
               value={text}
               rows={6}
               spellCheck={false}
@@ -95,7 +105,7 @@ function Question({ pending: { call, decide }, itemName, wording, more }: Questi
           <button type="submit" className="primary">
             {text === given ? verb : fill(wording.edited, { verb })}
           </button>
-          {more > 0 ? <span className="tsr-muted">{moreQuestions(wording, more)}</span> : null}
+          {more > 0 ? <span className="tsr-muted">{counted(wording, wording.more, more)}</span> : null}
         </div>
       </form>
     </dialog>

@@ -6,7 +6,8 @@ import { RadarPlot } from "../charts/RadarPlot.js";
 import { colorVariable } from "../charts/rows.js";
 import { type Chart, readChart } from "../data/chart.js";
 import { formatLabel } from "../data/dates.js";
-import { useBlockOptions } from "../options.js";
+import { useBlockOptions, useDirection } from "../options.js";
+import { counted, fill } from "../wording/wording.js";
 import { RawBlock } from "./RawBlock.js";
 
 /** A chart with its title, its legend, and its data as a table for screen readers and for reading the figures. */
@@ -16,23 +17,31 @@ export const ChartBlock = memo(function ChartBlock({ data }: { readonly data: un
 });
 
 function ChartFigure({ chart }: { readonly chart: Chart }) {
+  const { wording } = useBlockOptions();
+  const direction = useDirection();
   const [asTable, setAsTable] = useState(false);
   const title = useId();
   // The colour of each series as a CSS variable, with the same names as in shadcn's charts, for the page's styles.
   const colors = Object.fromEntries(chart.series.map(({ key, color }) => [colorVariable(key), color]));
   return (
-    <figure className="tsr-block tsr-chart" aria-labelledby={title} style={colors as CSSProperties}>
+    <figure className="tsr-block tsr-chart" dir={direction} aria-labelledby={title} style={colors as CSSProperties}>
       <figcaption className="tsr-chart-head">
-        <span id={title} className="tsr-chart-title">
-          {chart.title || "Chart"}
+        <span id={title} dir="auto" className="tsr-chart-title">
+          {chart.title || wording.blocks.chart}
         </span>
         <button type="button" className="tsr-button" aria-pressed={asTable} onClick={() => setAsTable(!asTable)}>
-          Figures
+          {wording.figures}
         </button>
       </figcaption>
       {asTable ? null : (
         <>
-          <div className="tsr-plot" role="img" aria-label={`${chart.type} chart; the following table has its figures`}>
+          {/* Recharts draws from left to right. */}
+          <div
+            className="tsr-plot"
+            dir="ltr"
+            role="img"
+            aria-label={fill(wording.chartLabel, { chart: wording.charts[chart.type] })}
+          >
             <Plot chart={chart} />
           </div>
           <Legend chart={chart} />
@@ -63,17 +72,21 @@ function Plot({ chart }: { readonly chart: Chart }) {
 const MOST_ROWS = 200;
 
 function Figures({ chart }: { readonly chart: Chart }) {
-  const { locale, now } = useBlockOptions();
+  const { locale, now, wording } = useBlockOptions();
   const leftOut = chart.points.length - MOST_ROWS;
   return (
     <table className="tsr-table">
-      <caption className="tsr-hidden">{chart.title || "Chart"}</caption>
+      <caption dir="auto" className="tsr-hidden">
+        {chart.title || wording.blocks.chart}
+      </caption>
       <thead>
         <tr>
-          <th scope="col">{chart.category ?? "point"}</th>
+          <th scope="col">
+            <bdi>{chart.category ?? wording.point}</bdi>
+          </th>
           {chart.series.map(({ key, label }) => (
             <th key={key} scope="col" className="tsr-number">
-              {label}
+              <bdi>{label}</bdi>
             </th>
           ))}
         </tr>
@@ -82,7 +95,9 @@ function Figures({ chart }: { readonly chart: Chart }) {
         {chart.points.slice(0, MOST_ROWS).map((point, at) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: two points may have the same label
           <tr key={at}>
-            <th scope="row">{formatLabel(point.label, locale, now) || "none"}</th>
+            <th scope="row">
+              <bdi>{formatLabel(point.label, locale, now) || wording.none}</bdi>
+            </th>
             {chart.series.map(({ key }, index) => (
               <td key={key} className="tsr-number">
                 {point.values[index]?.toLocaleString(locale) ?? "–"}
@@ -95,7 +110,7 @@ function Figures({ chart }: { readonly chart: Chart }) {
         <tfoot>
           <tr>
             <td colSpan={chart.series.length + 1} className="tsr-muted">
-              and {leftOut.toLocaleString(locale)} more {leftOut === 1 ? "point" : "points"}, left out here
+              {counted(wording, wording.morePoints, leftOut, locale)}
             </td>
           </tr>
         </tfoot>

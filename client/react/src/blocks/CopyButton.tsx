@@ -1,15 +1,17 @@
 import { useState } from "react";
+import { useBlockOptions } from "../options.js";
 
-/** Copies `text()` to the clipboard and shows whether this succeeded. */
-export function CopyButton({ text, what }: { readonly text: () => string; readonly what: string }) {
+/** The button that copies a table: `text()` goes the clipboard. It shows whether this succeeded. */
+export function CopyButton({ text }: { readonly text: () => string }) {
+  const { wording } = useBlockOptions();
   const [outcome, setOutcome] = useState("");
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(text());
-      setOutcome("Copied");
+      setOutcome(wording.copied);
     } catch {
       // The browser refused, or it has no clipboard, as in an insecure context.
-      setOutcome("Not copied: the browser does not allow access to the clipboard");
+      setOutcome(wording.notCopied);
     }
   };
   return (
@@ -18,7 +20,7 @@ export function CopyButton({ text, what }: { readonly text: () => string; readon
         {outcome}
       </span>
       <button type="button" className="tsr-button" onClick={copy} onBlur={() => setOutcome("")}>
-        Copy {what}
+        {wording.copyTable}
       </button>
     </span>
   );

@@ -1,7 +1,8 @@
 import { memo } from "react";
 import { dateTime, formatDay, startOfDay } from "../data/dates.js";
 import { type EntityItem, type EntityName, readEntities } from "../data/entities.js";
-import { useBlockOptions } from "../options.js";
+import { useBlockOptions, useDirection } from "../options.js";
+import { counted, fill, valueName, type Wording } from "../wording/wording.js";
 import { RawBlock } from "./RawBlock.js";
 
 export type EntityLayout = "rows" | "cards";
@@ -14,26 +15,37 @@ export interface EntityBlockProps {
 
 /** The items of an `entity_ref` block. */
 export const EntityBlock = memo(function EntityBlock({ data, layout }: EntityBlockProps) {
-  const { dates } = useBlockOptions();
+  const { dates, locale, wording } = useBlockOptions();
+  const direction = useDirection();
   const list = readEntities(data, dates);
   if (list === undefined) return <RawBlock blockType="entity_ref" data={data} />;
   const { entity, items } = list;
-  if (items.length === 0) return <p className="tsr-muted">No {entity}s.</p>;
+  if (items.length === 0)
+    return (
+      <p className="tsr-muted" dir={direction}>
+        {wording.noItems[entity]}
+      </p>
+    );
   const shown = layout ?? LAYOUTS[entity];
   return (
     <ul
       className={`tsr-entities tsr-${shown}`}
-      aria-label={`${items.length} ${entity}${items.length === 1 ? "" : "s"}`}
+      dir={direction}
+      aria-label={counted(wording, wording.items[entity], items.length, locale)}
     >
       {items.map((item, index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: two items may have the same id
         <li key={index} className="tsr-entity" data-entity={entity}>
           {entity === "task" ? (
-            <span className="tsr-check" role="img" aria-label={item.done ? "done" : "not done"} />
+            <span className="tsr-check" role="img" aria-label={item.done ? wording.done : wording.notDone} />
           ) : null}
           <span className="tsr-entity-body">
             <Title entity={entity} item={item} />
-            {shown === "cards" && item.excerpt ? <span className="tsr-excerpt">{item.excerpt}</span> : null}
+            {shown === "cards" && item.excerpt ? (
+              <span className="tsr-excerpt" dir="auto">
+                {item.excerpt}
+              </span>
+            ) : null}
             <Facts entity={entity} item={item} />
           </span>
         </li>
@@ -55,18 +67,19 @@ interface ItemProps {
 }
 
 function Title({ entity, item }: ItemProps) {
-  const { onOpenItem } = useBlockOptions();
+  const { onOpenItem, wording } = useBlockOptions();
+  const title = <bdi>{item.title || wording.untitled}</bdi>;
   const className = item.done ? "tsr-entity-title tsr-done" : "tsr-entity-title";
-  if (onOpenItem === undefined) return <span className={className}>{item.title}</span>;
+  if (onOpenItem === undefined) return <span className={className}>{title}</span>;
   return (
     <button type="button" className={`${className} tsr-open`} onClick={() => onOpenItem(entity, item)}>
-      {item.title}
+      {title}
     </button>
   );
 }
 
 function Facts({ entity, item }: ItemProps) {
-  const { locale, now, projectName } = useBlockOptions();
+  const { locale, now, projectName, wording } = useBlockOptions();
   const project = item.projectId ? projectName?.(item.projectId) : undefined;
   // A task that is due today is late from tomorrow on. The agents count in the same way.
   const late = entity === "task" && !item.done && item.date !== undefined && item.date < startOfDay(now);
@@ -74,23 +87,26 @@ function Facts({ entity, item }: ItemProps) {
     <span className="tsr-facts">
       {item.date === undefined ? null : (
         <time className={late ? "tsr-late" : undefined} dateTime={dateTime(item.date, item.day)}>
-          {DATE_WORDS[entity]}
-          {formatDay(item.date, locale, now)}
-          {late ? ", late" : ""}
+          {dateNote(wording, entity, formatDay(item.date, locale, now), late)}
         </time>
       )}
-      {entity !== "task" || item.done || item.status === "todo" || !item.status ? null : <span>{item.status}</span>}
-      {entity === "project" && item.status ? <span className="tsr-badge">{item.status}</span> : null}
+      {entity !== "task" || item.done || item.status === "todo" || !item.status ? null : (
+        <bdi>{valueName(wording, item.status)}</bdi>
+      )}
+      {entity === "project" && item.status ? <bdi className="tsr-badge">{valueName(wording, item.status)}</bdi> : null}
       {item.priority ? (
-        <span className="tsr-badge" data-priority={item.priority}>
-          {item.priority}
-        </span>
+        <bdi className="tsr-badge" data-priority={item.priority}>
+          {valueName(wording, item.priority)}
+        </bdi>
       ) : null}
-      {item.assignee ? <span>{item.assignee}</span> : null}
-      {project ? <span>{project}</span> : null}
-      {item.suggested && item.approved === false ? <span className="tsr-badge">suggested</span> : null}
+      {item.assignee ? <bdi>{item.assignee}</bdi> : null}
+      {project ? <bdi>{project}</bdi> : null}
+      {item.suggested && item.approved === false ? <span className="tsr-badge">{wording.suggested}</span> : null}
     </span>
   );
 }
 
-const DATE_WORDS: Readonly<Record<EntityName, string>> = { task: "due ", project: "due ", note: "", checkpoint: "" };
+function dateNote(wording: Wording, entity: EntityName, date: string, late: boolean): string {
+  const note = entity === "task" || entity === "project" ? fill(wording.due, { date }) : date;
+  return late ? fill(wording.late, { date: note }) : note;
+}

@@ -1,5 +1,7 @@
 import { memo } from "react";
 import { writeJson } from "../data/json.js";
+import { useBlockOptions, useDirection } from "../options.js";
+import { blockName, fill } from "../wording/wording.js";
 
 /** The fallback for a block that cannot be drawn: a note and the block's data as text. */
 export const RawBlock = memo(function RawBlock({
@@ -9,14 +11,14 @@ export const RawBlock = memo(function RawBlock({
   readonly blockType: string;
   readonly data: unknown;
 }) {
+  const { wording } = useBlockOptions();
+  const direction = useDirection();
   return (
-    <div className="tsr-raw">
-      <p className="tsr-muted">This {name(blockType)} cannot be drawn. Its data:</p>
-      <pre className="tsr-pre">{typeof data === "string" ? data : writeJson(data)}</pre>
+    <div className="tsr-raw" dir={direction}>
+      <p className="tsr-muted">{fill(wording.undrawable, { block: blockName(wording, blockType) })}</p>
+      <pre className="tsr-pre" dir="auto">
+        {typeof data === "string" ? data : writeJson(data)}
+      </pre>
     </div>
   );
 });
-
-function name(blockType: string): string {
-  return blockType === "entity_ref" ? "list of items" : blockType.replaceAll("_", " ") || "block";
-}

@@ -1,7 +1,8 @@
 import { memo, useId, useState } from "react";
 import { formatLabel } from "../data/dates.js";
 import { type Cell, isNumeric, readTable, type Sorting, sortRows, type Table, tableText } from "../data/table.js";
-import { useBlockOptions } from "../options.js";
+import { useBlockOptions, useDirection } from "../options.js";
+import { counted, fill } from "../wording/wording.js";
 import { CopyButton } from "./CopyButton.js";
 import { RawBlock } from "./RawBlock.js";
 
@@ -12,17 +13,20 @@ export const TableBlock = memo(function TableBlock({ data }: { readonly data: un
 });
 
 function SortableTable({ table }: { readonly table: Table }) {
+  const { locale, wording } = useBlockOptions();
+  const direction = useDirection();
   const [sorting, setSorting] = useState<Sorting>();
   const caption = useId();
-  const rows = sorting === undefined ? table.rows : sortRows(table.rows, sorting);
+  const rows = sorting === undefined ? table.rows : sortRows(table.rows, sorting, locale);
   const numeric = table.headers.map((_, column) => isNumeric(table.rows, column));
+  const size = counted(wording, wording.rows, table.rows.length, locale);
   return (
-    <div className="tsr-block">
+    <div className="tsr-block" dir={direction}>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable area must be reachable by keyboard */}
       <section className="tsr-scroll" aria-labelledby={caption} tabIndex={0}>
         <table className="tsr-table">
           <caption id={caption} className="tsr-hidden">
-            Table, {table.rows.length} {table.rows.length === 1 ? "row" : "rows"}
+            {fill(wording.tableLabel, { rows: size })}
           </caption>
           <thead>
             <tr>
@@ -35,7 +39,7 @@ function SortableTable({ table }: { readonly table: Table }) {
                   aria-sort={sorting?.column === column ? (sorting.descending ? "descending" : "ascending") : "none"}
                 >
                   <button type="button" className="tsr-sort" onClick={() => setSorting(next(sorting, column))}>
-                    {header || `Column ${column + 1}`}
+                    <bdi>{header || fill(wording.column, { number: (column + 1).toLocaleString(locale) })}</bdi>
                     <span aria-hidden="true" className="tsr-sort-mark">
                       {sorting?.column === column ? (sorting.descending ? "↓" : "↑") : "↕"}
                     </span>
@@ -60,10 +64,8 @@ function SortableTable({ table }: { readonly table: Table }) {
         </table>
       </section>
       <div className="tsr-foot">
-        <span className="tsr-muted">
-          {table.rows.length} {table.rows.length === 1 ? "row" : "rows"}
-        </span>
-        <CopyButton text={() => tableText({ headers: table.headers, rows })} what="table" />
+        <span className="tsr-muted">{size}</span>
+        <CopyButton text={() => tableText({ headers: table.headers, rows })} />
       </div>
     </div>
   );
@@ -76,8 +78,8 @@ function next(sorting: Sorting | undefined, column: number): Sorting | undefined
 }
 
 function CellText({ cell }: { readonly cell: Cell }) {
-  const { locale, now } = useBlockOptions();
+  const { locale, now, wording } = useBlockOptions();
   if (cell === null) return <span className="tsr-muted">–</span>;
-  if (typeof cell === "boolean") return cell ? "yes" : "no";
-  return typeof cell === "number" ? cell.toLocaleString(locale) : formatLabel(cell, locale, now);
+  if (typeof cell === "boolean") return cell ? wording.yes : wording.no;
+  return typeof cell === "number" ? cell.toLocaleString(locale) : <bdi>{formatLabel(cell, locale, now)}</bdi>;
 }

@@ -48,7 +48,13 @@ export function CartesianChart({ chart, type }: CartesianChartProps) {
           {...(isCrowded ? { interval: Math.ceil(chart.points.length / TICKS_OF_MANY) - 1 } : {})}
           {...(type === "bar" ? {} : { padding: { left: 16, right: 16 } })}
         />
-        <YAxis tickLine={false} axisLine={false} width={40} allowDecimals={!isWhole(chart)} />
+        <YAxis
+          tickLine={false}
+          axisLine={false}
+          width={40}
+          allowDecimals={!isWhole(chart)}
+          tickFormatter={(value: number) => value.toLocaleString(locale)}
+        />
         <Tooltip content={<ChartTooltip chart={chart} />} cursor={{ fill: "var(--muted)", stroke: "var(--border)" }} />
         {chart.series.map((series, index) => drawn(type, series, index, isCrowded))}
       </PlotOf>

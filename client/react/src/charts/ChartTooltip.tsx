@@ -1,4 +1,5 @@
 import type { Chart } from "../data/chart.js";
+import { useBlockOptions } from "../options.js";
 
 /** The properties that Recharts passes to the tooltip, as far as they are used here. */
 interface Hovered {
@@ -13,15 +14,18 @@ interface Hovered {
 
 /** Shows the values of the point under the pointer. */
 export function ChartTooltip({ active, payload, chart }: Hovered & { readonly chart: Chart }) {
+  const { locale } = useBlockOptions();
   const first = payload?.[0];
   if (!active || payload === undefined || first === undefined) return null;
   return (
     <div className="tsr-tooltip">
-      <div className="tsr-tooltip-label">{(first.payload as { label?: string } | undefined)?.label}</div>
+      <div className="tsr-tooltip-label" dir="auto">
+        {(first.payload as { label?: string } | undefined)?.label}
+      </div>
       {payload.map((entry) => (
         <div key={String(entry.dataKey)} className="tsr-tooltip-row">
-          <span>{chart.series[Number(String(entry.dataKey).slice(1))]?.label}</span>
-          <strong>{typeof entry.value === "number" ? entry.value.toLocaleString() : "–"}</strong>
+          <bdi>{chart.series[Number(String(entry.dataKey).slice(1))]?.label}</bdi>
+          <strong>{typeof entry.value === "number" ? entry.value.toLocaleString(locale) : "–"}</strong>
         </div>
       ))}
     </div>

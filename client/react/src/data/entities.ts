@@ -8,6 +8,7 @@ export type EntityName = (typeof ENTITIES)[number];
 /** An item, prepared for a row or a card. `item` is the original data. */
 export interface EntityItem {
   readonly id: string;
+  /** Empty if the item has none. */
   readonly title: string;
   readonly done: boolean;
   readonly status: string;
@@ -54,9 +55,9 @@ function readItem(entity: EntityName, item: JsonObject, index: number, form: Day
   const content = textOf(item["content"] ?? item["description"]);
   return {
     id: textOf(item["id"]) || String(index),
-    title: textOf(item["title"]) || textOf(item["name"]) || "Untitled",
+    title: textOf(item["title"]) || textOf(item["name"]),
     done: FINISHED.has(textOf(item["status"]).toLowerCase()),
-    status: words(textOf(item["status"])),
+    status: textOf(item["status"]),
     priority: textOf(item["priority"]),
     assignee: textOf(item["assignee"]),
     projectId: textOf(item["projectId"]),
@@ -67,9 +68,4 @@ function readItem(entity: EntityName, item: JsonObject, index: number, form: Day
     approved: typeof item["isApproved"] === "boolean" ? item["isApproved"] : undefined,
     item,
   };
-}
-
-/** Formats `in_progress` as "in progress". */
-function words(name: string): string {
-  return name.replaceAll("_", " ");
 }

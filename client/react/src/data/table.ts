@@ -31,22 +31,25 @@ function readCell(value: unknown): Cell {
   return typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? value : textOf(value);
 }
 
-/** Sorts the rows by one column, stably. Empty cells come last in both directions. */
-export function sortRows(rows: readonly Row[], { column, descending }: Sorting): readonly Row[] {
+/** Sorts the rows by one column, stably, text as in `locale`. Empty cells come last in both directions. */
+export function sortRows(
+  rows: readonly Row[],
+  { column, descending }: Sorting,
+  locale?: string | undefined,
+): readonly Row[] {
   const sign = descending ? -1 : 1;
+  const collator = new Intl.Collator(locale, { numeric: true, sensitivity: "base" });
   return [...rows].sort((left, right) => {
     const [a, b] = [left[column] ?? null, right[column] ?? null];
     if (a === null || b === null) return Number(a === null) - Number(b === null);
-    return sign * compareCells(a, b);
+    return sign * compareCells(a, b, collator);
   });
 }
 
-function compareCells(a: Exclude<Cell, null>, b: Exclude<Cell, null>): number {
+function compareCells(a: Exclude<Cell, null>, b: Exclude<Cell, null>, collator: Intl.Collator): number {
   if (typeof a === "number" && typeof b === "number") return a - b;
   return collator.compare(String(a), String(b));
 }
-
-const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
 
 /** Whether a column is right-aligned: all of its values are numbers. */
 export function isNumeric(rows: readonly Row[], column: number): boolean {

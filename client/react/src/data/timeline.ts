@@ -38,7 +38,7 @@ export function readTimeline(data: unknown, form: DayForm = "date"): readonly Ch
     return [
       {
         id: textOf(row["id"]) || String(index),
-        title: textOf(row["title"]) || "Untitled",
+        title: textOf(row["title"]),
         date,
         day: calendarDay(row["date"], form),
         start: start !== undefined && start < date ? start : undefined,

@@ -1,0 +1,2 @@
+/** An application in German. */
+export { AnswerView, de } from "@tessera/react";
