@@ -32,6 +32,7 @@ from streaming.wire import (
     ServerFrame,
     WsApprovalClosed,
     WsApprovalRequest,
+    WsAuthExpiring,
     WsChangesSeen,
     WsClientMutation,
     WsDataRequest,
@@ -206,8 +207,8 @@ class PersistentDevice:
                 self._changes.send_nowait(frame)
             case WsMutationAck():
                 self._nursery.start_soon(self._change_stored, frame)
-            case WsDraining():
-                pass  # `Reconnection` waits as long as it says
+            case WsDraining() | WsAuthExpiring():
+                pass  # `Reconnection` acts on them
             case WsPong():
                 self._send_changes()  # again, if the server has not acknowledged the last one
             case WsError(frame_type=WsFrameType.APPROVAL) if self._approvals is not None:

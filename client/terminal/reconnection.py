@@ -21,7 +21,16 @@ from client.terminal.connection import (
     alone,
     open_connection,
 )
-from streaming.wire import ServerFrame, WsDeviceHello, WsDeviceReady, WsDraining, WsPing, WsResume
+from streaming.wire import (
+    ServerFrame,
+    WsAuthExpiring,
+    WsAuthRefresh,
+    WsDeviceHello,
+    WsDeviceReady,
+    WsDraining,
+    WsPing,
+    WsResume,
+)
 
 _FINAL: Final = frozenset({1008, 1009, 4500, 4503, 4510})
 _NEW_TOKEN: Final = frozenset({4501, 4502})
@@ -31,8 +40,9 @@ _HANDSHAKE_TIMEOUT: Final = 4504
 _SLEPT_S: Final = 2.0
 _HANDSHAKE_S: Final = 15.0
 _STABLE_S: Final = 10.0
+_LAST_REFRESH_S: Final = 2.0
 Token = Callable[[bool], Awaitable[str]]
-"""Returns an access token. True: the server refused the last one."""
+"""Returns an access token. True: a new one, because the server refused the last one, or because it expires soon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +187,27 @@ class Reconnection:
                 frame = await self._next_frame(connection, ready.heartbeat_s)
                 if isinstance(frame, WsDraining):
                     self._drain_s = frame.retry_after_ms / 1000
+                elif isinstance(frame, WsAuthExpiring):
+                    nursery.start_soon(self._refresh, frame.in_s)
                 self._events.frame(frame)
                 self._cursor = WsResume(session_id=ready.session_id, seq=frame.seq)
+
+    async def _refresh(self, left_s: float) -> None:
+        """Send a new token before the present one expires in `left_s` seconds.
+
+        Waits for a quarter to a half of the time, so that devices do not refresh together. After an error, tries again
+        in the time that remains. If all fails, the server closes with 4502, and the device connects with a new token.
+        """
+        while True:
+            wait_s = left_s * (0.25 + random.random() / 4)  # noqa: S311 - jitter, not a secret
+            await trio.sleep(wait_s)
+            left_s -= wait_s
+            try:
+                self.post(WsAuthRefresh(token=await self._token(True)))
+            except ConnectError:
+                if left_s > _LAST_REFRESH_S:
+                    continue
+            return
 
     async def _write(self, connection: Connection, source: trio.MemoryReceiveChannel[BaseModel]) -> None:
         with suppress(ConnectionLostError):  # the reader reports the loss

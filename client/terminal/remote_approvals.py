@@ -22,17 +22,21 @@ class RemoteApprovals:
         self._on_closed = closed
         self._open: dict[UUID, WsApprovalRequest] = {}
         self._decided: dict[UUID, WsApproval] = {}
+        # The decisions that were sent over the present connection. Without one, `connected` returns all of them later.
+        self._sent: set[UUID] = set()
 
     def __len__(self) -> int:
         return len(self._open)
 
     def asked(self, request: WsApprovalRequest) -> WsApproval | None:
-        """The server asks. Returns the decision if there is one already: the server may not have it."""
+        """The server asks. Returns the decision if there is one that this connection has not carried."""
         decided = self._decided.get(request.call_id)
-        if decided is None and request.call_id not in self._open:
+        if decided is not None:
+            return None if request.call_id in self._sent else self._sending(decided)
+        if request.call_id not in self._open:
             self._open[request.call_id] = request
             self._show(request)
-        return decided
+        return None
 
     def decide(self, *, approved: bool) -> WsApproval | None:
         """The person's answer to the oldest question. Returns the frame to send, or None if there is no question."""
@@ -43,7 +47,7 @@ class RemoteApprovals:
         decision = self._decided[call_id] = WsApproval(call_id=call_id, approved=approved)
         if len(self._decided) > _MOST_DECIDED:
             del self._decided[next(iter(self._decided))]
-        return decision
+        return self._sending(decision)
 
     def closed(self, closed: WsApprovalClosed) -> None:
         """The question needs no answer any more."""
@@ -56,7 +60,12 @@ class RemoteApprovals:
         if not resumed:
             for call_id in list(self._open):  # a new session sends the open questions again
                 self.closed(WsApprovalClosed(call_id=call_id, outcome="cancelled"))
-        return list(self._decided.values())
+        self._sent.clear()
+        return [self._sending(decision) for decision in self._decided.values()]
+
+    def _sending(self, decision: WsApproval) -> WsApproval:
+        self._sent.add(decision.call_id)
+        return decision
 
     def too_late(self, call_id: UUID | None) -> None:
         """The server refused the decision: the call has been decided on another device."""

@@ -20,7 +20,7 @@ from trio_websocket import wrap_server_stream
 from client.terminal.app import EXIT_OK, Options, run
 from client.terminal.prompt import Prompt
 from client.terminal.reconnection import Patience
-from streaming.wire import WsHomeRequest
+from streaming.wire import WsAuthExpiring, WsAuthRefresh, WsHomeRequest
 from tests.client.peer import Peer, end, start, text
 
 ROOT = Path(__file__).parents[2]
@@ -189,6 +189,20 @@ async def test_wrong_servers_are_left_until_the_right_one_is_back(rest: str, tmp
         person.types("two")
         await person.screen.shows("Second answer.")
     assert person.screen.getvalue().count("The connection was lost.") == 1
+
+
+async def test_a_token_that_expires_soon_is_replaced_on_the_same_socket(rest: str, tmp_path: Path) -> None:
+    refreshed = trio.Event()
+
+    async def warns(peer: Peer) -> None:
+        await peer.greet()
+        await peer.send(WsAuthExpiring(in_s=0.01))
+        assert (await peer.expect(WsAuthRefresh)).token == "token-2"
+        refreshed.set()
+
+    async with sockets(device_socket(warns)) as url, terminal_at(url, rest, tmp_path) as person:
+        await refreshed.wait()
+    assert "auth_expiring" not in person.screen.getvalue()
 
 
 async def test_an_expired_token_is_replaced_and_the_conversation_goes_on(rest: str, tmp_path: Path) -> None:

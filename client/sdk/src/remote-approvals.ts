@@ -16,7 +16,9 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 export class RemoteApprovals {
   readonly #asked = new Map<string, AbortController>();
   /** The decisions, until the server confirms them. The value tells whether the decision was sent. */
-  readonly #decided = new Map<string, { readonly frame: WsApproval; sent: boolean }>();
+  /** `sentOver` is the number of the connection that carried the decision last. */
+  readonly #decided = new Map<string, { readonly frame: WsApproval; sentOver: number | undefined }>();
+  #connections = 0;
 
   constructor(private readonly options: RemoteApprovalsOptions) {}
 
@@ -27,8 +29,10 @@ export class RemoteApprovals {
     const name = parseToolName(frame.tool);
     const decided = this.#decided.get(callId);
     if (decided !== undefined) {
-      decided.sent = false; // the server asks again, so it may not have the decision
-      this.#sendDecisions();
+      if (decided.sentOver !== this.#connections) {
+        decided.sentOver = undefined; // the server asks again, so it may not have the decision
+        this.#sendDecisions();
+      }
     }
     if (approve === undefined || name === undefined || this.#asked.has(callId) || decided !== undefined) {
       return;
@@ -57,7 +61,10 @@ export class RemoteApprovals {
       if (!signal.aborted) {
         const edited = typeof decision === "object" && decision !== null ? { edited_args: { ...decision.args } } : {};
         const approved = decision === true || "edited_args" in edited;
-        this.#decided.set(callId, { frame: { type: "approval", call_id: callId, approved, ...edited }, sent: false });
+        this.#decided.set(callId, {
+          frame: { type: "approval", call_id: callId, approved, ...edited },
+          sentOver: undefined,
+        });
         this.#sendDecisions();
       }
     } catch (cause) {
@@ -101,12 +108,13 @@ export class RemoteApprovals {
       // The server sends the open questions again. Those that were closed meanwhile are not told.
       this.#withdrawAll(new TesseraError("cancelled", "The session has ended, so this question may be closed."));
     }
+    this.#connections += 1;
     this.#sendDecisions();
   }
 
   #sendDecisions(): void {
     for (const decision of this.#decided.values()) {
-      if (decision.sent) {
+      if (decision.sentOver !== undefined) {
         continue;
       }
       try {
@@ -117,7 +125,7 @@ export class RemoteApprovals {
         }
         this.options.onError(error as TesseraError);
       }
-      decision.sent = true;
+      decision.sentOver = this.#connections;
     }
   }
 }

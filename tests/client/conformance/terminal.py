@@ -33,7 +33,7 @@ from streaming.wire import (
     WsToolCall,
 )
 
-CAN: Final = ("ledger", "changes", "approvals", "locale", "popup", "restart")
+CAN: Final = ("auth_refresh", "ledger", "changes", "approvals", "locale", "popup", "restart")
 _QUICK: Final = Patience(first_delay_s=0, max_delay_s=0)
 SOON_SILENT: Final = Patience(silent_s=0.1, probe_s=1, check_s=0.1, first_delay_s=0, max_delay_s=0)
 _SILENT_CASES: Final = {"silent-server", "half-open"}
