@@ -199,6 +199,7 @@ async def test_a_token_that_expires_soon_is_replaced_on_the_same_socket(rest: st
         await peer.send(WsAuthExpiring(in_s=0.01))
         assert (await peer.expect(WsAuthRefresh)).token == "token-2"
         refreshed.set()
+        await peer.wait_closed()
 
     async with sockets(device_socket(warns)) as url, terminal_at(url, rest, tmp_path) as person:
         await refreshed.wait()

@@ -99,7 +99,7 @@ MUTANTS = (
     ("lenient_reader.py", "if len(self._open) > 1 or", "if"),
     ("lenient_reader.py", "(self._open[0].members is not None) is", "True or"),
     ("degradation.py", "if Decimal(repr(number)) != Decimal(digits)", "if False"),
-    ("degradation.py", '("", "The rest could not be shown.") if is_cut(source) else ()', "()"),
+    ("degradation.py", '("", rest_unshown) if is_cut(source) else ()', "()"),
     ("degradation.py", "read = read_leniently(source)", "read = None"),
 )
 
