@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-# An id that is this short costs a model no more than a handle, so it stays as it is.
+# An id that is this short costs a model no more than a handle, so it stays unchanged.
 _SHORT_CHARS: Final = 16
 _HANDLE: Final = re.compile(r"[tpnci]\d{1,5}")
 _PREFIXES: Final[Mapping[str, str]] = {"task": "t", "project": "p", "note": "n", "checkpoint": "c"}
@@ -51,7 +51,7 @@ class Handles:
         return handle
 
     def id_of(self, written: str) -> str:
-        """The id of a handle. Any other text is returned as it is."""
+        """The id of a handle. Any other text is returned unchanged."""
         return self._ids.get(written, written)
 
     def is_known(self, written: str) -> bool:

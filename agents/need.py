@@ -92,7 +92,7 @@ def claims_change(answer: str, message: str, *, called: bool) -> bool:
     """Whether an answer claims that items were changed for the request `message`, which was not classed as a change.
 
     `called`: the model read the device, so the answer may report earlier changes. So may an answer to a question about
-    the past. Charts, lists and the like that the answer shows are no items. Only English claims are recognised.
+    the past. Charts, lists and the like that the answer shows are not items. Only English claims are recognised.
     """
     if _PAST.match(message):
         return False

@@ -68,7 +68,7 @@ def recent(history: Sequence[Message], max_chars: int) -> list[Message]:
 
 
 def _now(now_ms: int, locale: Locale) -> str:
-    """The person's time and calendar, as far as it is not what every model assumes."""
+    """The person's time and calendar, except for what every model assumes."""
     now = locale.calendar.local(now_ms)
     text = (
         f"Now it is {WEEKDAYS[now.weekday()].capitalize()} {now.date().isoformat()}, {now:%H:%M} in {locale.time_zone}"
@@ -84,7 +84,7 @@ def _now(now_ms: int, locale: Locale) -> str:
 
 
 def _earlier(earlier: EarlierTurns, handles: Handles, max_chars: int) -> list[str]:
-    """What the model must know of the conversation beside its messages."""
+    """What the model must know of the conversation in addition to its messages."""
     parts = []
     if earlier.unread:
         parts.append(

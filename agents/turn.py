@@ -30,7 +30,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class EarlierTurns:
-    """What the server knows of the conversation beside `Turn.history`, oldest first.
+    """What the server knows of the conversation in addition to `Turn.history`, oldest first.
 
     `summaries`: of exchanges that are older than the history. `facts`: what the answers in the history showed and
     changed, as JSON data. `omitted`: even older exchanges are left out. `unread`: the conversation could not be read.

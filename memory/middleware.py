@@ -145,7 +145,7 @@ class MemoryMiddleware:
         return logged
 
     async def forget(self, user_id: UUID, *items: UUID) -> Forgotten:
-        """Remove items of any tier for good, with what was derived from them; see `memory.rights.Forget.forget`."""
+        """Remove items of any tier for good, with everything derived from them; see `memory.rights.Forget.forget`."""
         forgotten = await self._forget.forget(user_id, items)
         if forgotten:
             self.enrichment.wake(user_id)

@@ -239,7 +239,7 @@ class HeldObjects(FastPath):
             self._write_foreign(source)
 
     def _shows(self, source: str, value: Any) -> bool:
-        """Show the block or the texts of an object. False if it has none. `value` is None if it is not valid JSON."""
+        """Show the block or the texts of an object. False if it has none. `value`: None if it is not valid JSON."""
         if value is None:
             starts = [start.start() for start in BLOCK_START.finditer(source, 1)]
             if starts:

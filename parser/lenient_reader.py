@@ -39,7 +39,7 @@ class _Container:
         else:
             key = self.key if self.key is not None else str(len(self.members) + 1)
             if key in self.members:
-                key = f"{key} {len(self.members) + 1}"  # a value without a key of its own
+                key = f"{key} {len(self.members) + 1}"  # a value without its own key
             self.members[key] = value
             self.key = None
 

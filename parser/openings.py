@@ -142,7 +142,7 @@ class Openings(HeldObjects):
                 return self._give_back(position, end)
             if self._state is not State.PROSE:
                 self._go(Signal.WORDS)
-            self._write_prose(text[position:end])  # tildes open a fence only with a line of their own
+            self._write_prose(text[position:end])  # tildes open a fence only on their own line
             return end
         if fence.end() - position > self._limits.lookahead_chars:
             return self._give_back(position, fence.end("fence"))

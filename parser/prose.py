@@ -69,7 +69,7 @@ def prose(members: Mapping[str, Any], *, of_text: bool, depth: int = 0) -> list[
 
 
 def lines(items: Sequence[Any]) -> str:
-    """The items of a list as lines of a Markdown list; one item alone as it is."""
+    """The items of a list as lines of a Markdown list; a single item unchanged."""
     made = list(_lines(items, 0))
     return made[0].removeprefix("- ") if len(made) == 1 else "\n".join(made)
 
@@ -148,7 +148,7 @@ def _cell(value: Any) -> str:
 
 
 def scalar(value: Any) -> str:
-    """A value that is no container, as text; empty for null."""
+    """A value that is not a container, as text; empty for null."""
     if value is None:
         return ""
     return str(value).lower() if isinstance(value, bool) else str(value).strip()

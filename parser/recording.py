@@ -38,7 +38,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """One piece of the stream: `time_ns` since its start; `text` is None when contents were not recorded."""
+    """One piece of the stream: `time_ns` since its start; `text`: None when contents were not recorded."""
 
     time_ns: int
     text: str | None

@@ -90,7 +90,7 @@ def _content(value: Mapping[str, Any], source: str) -> list[str] | None:
 
 
 def _main(members: Mapping[str, Any], key: str, source: str) -> str | None:
-    """The content under this key, as text; None if it is no text."""
+    """The content under this key, as text; None if it is not text."""
     content = members.get(key)
     if isinstance(content, str):
         return content

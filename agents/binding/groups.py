@@ -33,7 +33,7 @@ _AGG_LABELS = {Aggregate.SUM: "Total", Aggregate.AVG: "Average", Aggregate.MIN: 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """`value` is None if the aggregate is undefined, such as an average of no numbers."""
+    """`value`: None if the aggregate is undefined, such as an average of no numbers."""
 
     label: str
     items: Sequence[Item]

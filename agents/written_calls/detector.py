@@ -333,7 +333,7 @@ class WrittenCalls:
         return verdict, at, FenceRegion(self._names, for_tools=False) if verdict is Verdict.CALL else None
 
     def _value_start(self, at: int, *, last: bool) -> tuple[int, Verdict | None]:
-        """Where the value begins in the held text, or a verdict if there is none yet or at all."""
+        """Where the value begins in the held text, or a verdict if no value has begun or can begin."""
         held = self._held
         for marker in _MARKERS:
             if held.startswith(marker, at):

@@ -105,7 +105,7 @@ def _scalar(text: str, at: int, key: str, names: ToolNames) -> tuple[Verdict | N
 
 
 def _string(text: str, at: int) -> tuple[str | None, bool, int]:
-    """The string that begins at `at`, whether it is whole, and its end; None if there is no string."""
+    """The string that begins at `at`, whether it is whole, and its end; None if no string begins there."""
     found = _STRING.match(text, at)
     if found is None:
         return None, False, at

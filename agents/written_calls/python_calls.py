@@ -89,7 +89,7 @@ def python_calls(source: str, names: ToolNames) -> list[Call]:
 
 
 def begun_call(source: str, names: ToolNames) -> Call | None:
-    """The call that `source`, which is no valid Python, begins with. Its arguments are its source."""
+    """The call that `source`, which is not valid Python, begins with. Its arguments are its source."""
     begun = _BEGUN.match(source)
     name = names.find(begun[1]) if begun else None
     return None if name is None or _parsed(source) is not None else (name, source[:_MAX_SOURCE])

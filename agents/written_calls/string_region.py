@@ -25,7 +25,7 @@ class Detector(Protocol):
 
 
 class StringRegion:
-    """A JSON string, from after its opening quote. It ends as text as soon as its text is no call."""
+    """A JSON string, from after its opening quote. It ends as text as soon as its text is not a call."""
 
     ending = '""}'
 

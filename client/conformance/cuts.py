@@ -14,7 +14,7 @@ from client.conformance.cases import Ability, CaseFile
 
 Frame = Mapping[str, Any]
 _LIVE_LATER: Final = 2
-"""So many frames of the answer are produced while the client is away. They are a part of the replay."""
+"""The number of the answer's frames that are produced while the client is away. The replay contains them."""
 
 
 def _start() -> Frame:

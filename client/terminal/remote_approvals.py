@@ -39,7 +39,7 @@ class RemoteApprovals:
         return None
 
     def decide(self, *, approved: bool) -> WsApproval | None:
-        """The person's answer to the oldest question. Returns the frame to send, or None if there is no question."""
+        """The person's answer to the oldest question. Returns the frame to send, or None if no question is open."""
         if not self._open:
             return None
         call_id = next(iter(self._open))

@@ -61,7 +61,7 @@ class DeviceStore:
         sample: Mapping[str, list[Item]],
         calendar: Callable[[], Calendar] = lambda: UTC_CALENDAR,
     ) -> DeviceStore:
-        """Read the store from `path`, or create one with `sample` if there is no file. Raises `InvalidDataError`."""
+        """Read the store from `path`, or create one with `sample` if the file is missing. Raises `InvalidDataError`."""
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:

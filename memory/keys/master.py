@@ -52,7 +52,7 @@ class KeyRing:
     __slots__ = ("_fernet", "_raw")
 
     def __init__(self, master_keys: Sequence[str]) -> None:
-        """Raises `ValueError` if there is no key, an invalid one, or a duplicate."""
+        """Raises `ValueError` for a missing, an invalid or a duplicate key."""
         if not master_keys:
             raise ValueError("at least one master key is needed")
         self._raw = [base64.urlsafe_b64decode(check_master_key(key)) for key in master_keys]

@@ -64,7 +64,7 @@ class MasterKeyRotation:
             try:
                 stored = await self._vault.keys.rewrap(user_id, bytes(row[0]))
             except (WrongMasterKey, MissingKeyShare) as error:
-                logger.warning("the key of user %s is left as it is: %s", user_id, error)
+                logger.warning("the key of user %s is left unchanged: %s", user_id, error)
                 done.failed += 1
                 return
             if stored is None:

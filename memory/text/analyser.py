@@ -37,7 +37,7 @@ _UNSPACED: Final = re.compile(
     "[\u0e00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+"
 )
 # Question words and particles in Chinese and Japanese. A pair with one of them says nothing about the topic, and a
-# question has so many of them that they would outweigh its other pairs.
+# question has such a number of them that they would outweigh its other pairs.
 _JOINING: Final = frozenset("吗嗎呢么麼什甚哪谁誰怎何的")
 _JOINING_PAIRS: Final = frozenset({"です", "ます", "すか", "どこ", "だれ", "どう", "どの", "なに", "なん"})
 

@@ -79,7 +79,7 @@ class AssociativeMemory:
         self._near_duplicate_cosine = near_duplicate_cosine
 
     async def embed(self, documents: Sequence[Document]) -> Vectors | None:
-        """One vector per document, not rotated; None if there is no embedder or if it fails."""
+        """One vector per document, not rotated; None without an embedder, or if it fails."""
         if self.embedder is None or not documents:
             return None
         texts = [passage(document.text, document.previous) for document in documents]

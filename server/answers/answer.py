@@ -146,7 +146,7 @@ class Answer:
             raise refused
 
     async def _confirm(self) -> RequestRefused | None:
-        """Confirm the reservation. Recall runs beside it, except before a popup, whose first frame needs no memory."""
+        """Confirm the reservation. Recall runs at the same time, except before a popup, whose first frame needs no memory."""
         refused = None
         async with trio.open_nursery() as nursery:
             if self._turn.scope is None:
@@ -179,7 +179,7 @@ class Answer:
             self._turn.memory = {**self._turn.memory, "done_in_memory": self._obeyed.note}
 
     async def _read_conversation(self) -> None:
-        """Read the history from memory, if the request names a conversation and has no history of its own."""
+        """Read the history from memory, if the request names a conversation and has no history."""
         chat, turn = self._chat, self._turn
         if chat.conversation_id is None or turn.history:
             await trio.lowlevel.checkpoint()
@@ -329,7 +329,7 @@ class Answer:
         locale = self._turn.locale
         chat, response = self._chat, self._to_store
         if self._obeyed.message is not None:
-            # The answer is about what was forgotten too, so only the rest of the message is stored.
+            # The answer is about the forgotten item too, so only the rest of the message is stored.
             chat, response = replace(chat, message=self._obeyed.message), ""
         await self._memory.store(
             chat,

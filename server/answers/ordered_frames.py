@@ -20,7 +20,7 @@ Fetch = Callable[[UnfetchedBlock], Awaitable[Sequence[AnswerFrame]]]
 
 
 class _Place:
-    """Where a block belongs among the held frames. `frames` is None until they are known."""
+    """Where a block belongs among the held frames. `frames`: None until they are known."""
 
     def __init__(self) -> None:
         self.frames: Sequence[AnswerFrame] | None = None

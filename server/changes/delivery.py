@@ -39,7 +39,7 @@ class _Position:
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """For `device_ready`, and the frames that follow it. `state` is None if the log could not be read."""
+    """For `device_ready`, and the frames that follow it. `state`: None if the log could not be read."""
 
     state: WsChangesState | None
     frames: Sequence[WsServerMutation] = ()

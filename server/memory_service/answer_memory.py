@@ -81,7 +81,7 @@ class AnswerMemory(Protocol):
 
         An exchange that was asked at `asked_at` is not stored if the user's memory was erased after that. `complete`:
         the model finished the response. `time_zone`: the person's, an IANA name; None if it is not known. `facts`: what
-        the answer showed and changed beside its text.
+        the answer showed and changed in addition to its text.
         """
         ...
 

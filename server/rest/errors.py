@@ -170,7 +170,7 @@ def rate_limited(wait_s: float) -> ApiError:
 
 
 def json_response(body: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """`body` as a JSON response. Fields of type `Optional` that are None are left out."""
+    """`body` as a JSON response. Fields of type `Optional` without a value are left out."""
     return Response(body.model_dump_json(), status, dict(headers or {}), content_type="application/json")
 
 

@@ -74,7 +74,7 @@ class ForgottenAnswer(ForgettingAnswer):
 
 
 class SignedReceiptAnswer(BaseModel):
-    """A receipt as it was signed, its Ed25519 signature, and the public key that checks it, both in base64."""
+    """A receipt in its signed form, its Ed25519 signature, and the public key that checks it, both in base64."""
 
     receipt: str = Field(description="JSON with the fields of the erasure's answer; the signature is of exactly this.")
     signature: str

@@ -35,7 +35,7 @@ class Watcher:
         return f"<Watcher of {self._request.request_id}>"
 
     def send_control(self, frame: ServerFrame) -> None:
-        """Send a frame that is no part of the answer, such as the refusal of the request."""
+        """Send a frame that is not a part of the answer, such as the refusal of the request."""
         try:
             self.outbox.put_control(frame)
         except OutboxOverflow:

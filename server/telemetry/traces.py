@@ -47,7 +47,7 @@ class Span:
     fault: str | None = None
 
     def note(self, attributes: Mapping[str, Attribute | None]) -> None:
-        """Add attributes; those that are None are left out."""
+        """Add attributes; those without a value are left out."""
         self.attributes |= {name: value for name, value in attributes.items() if value is not None}
 
     def failed(self, error_type: str) -> None:

@@ -44,7 +44,7 @@ Bind = Callable[[BoundBlock], dict[str, Any] | Unbound]
 
 
 Admit = Callable[[Block], Block | Unbound]
-"""The block as it is to be shown, or the reason why it is not: its data comes from nowhere."""
+"""The block in the form to show, or the reason why it is not: its data comes from nowhere."""
 
 FetchableBlock = BoundBlock | EntityRefBlock
 """A block that names the items of an entity."""

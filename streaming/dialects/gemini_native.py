@@ -3,7 +3,7 @@
 https://ai.google.dev/api/generate-content#method:-models.streamgeneratecontent
 
 A response is a sequence of partial responses whose candidates have parts. Text, thoughts and function calls are read;
-code that the provider runs is ignored. There is no end marker: the answer ends with the body.
+code that the provider runs is ignored. The stream has no end marker: the answer ends with the body.
 """
 
 from __future__ import annotations

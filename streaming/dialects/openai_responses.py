@@ -115,7 +115,7 @@ class _OpenCall:
 class OpenAIResponsesDecoder(JsonPayloadDecoder):
     """Events of one response to deltas. See `streaming.dialects.base.PayloadDecoder`.
 
-    A `done` event repeats what its deltas said; it is used only if there were no deltas.
+    A `done` event repeats what its deltas said; it is used only if no deltas came.
     """
 
     def __init__(self, habits: ModelHabits | None = None) -> None:

@@ -47,7 +47,7 @@ class DeadlineWatch:
     def __init__(self) -> None:
         self._deadlines: set[ReadDeadline] = set()
         self.wakes_at = -math.inf
-        """When the task checks again; -inf if there is no task, or if it is about to check."""
+        """When the task checks again; -inf without a task, or if it is about to check."""
         self._woken = trio.Event()
         self._running = False
 

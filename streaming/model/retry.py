@@ -15,7 +15,7 @@ class RetryPolicy:
 
     The wait before retry n (from 0) is random, between 0 and the lesser of `cap_s` and `base_s` times 2 to the n:
     requests that failed together must not be retried together. The wait is never shorter than a provider's
-    `Retry-After`; if that is longer than `max_retry_after_s`, there is no retry.
+    `Retry-After`; if that is longer than `max_retry_after_s`, the call is not repeated.
     """
 
     attempts: int = 3

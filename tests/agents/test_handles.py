@@ -1,4 +1,4 @@
-"""Handles stand for long ids in what a model reads, and become the ids again in what it writes."""
+"""Handles replace long ids in what a model reads, and become the ids again in what it writes."""
 
 from __future__ import annotations
 

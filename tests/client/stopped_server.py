@@ -1,4 +1,4 @@
-"""A server of the device protocol in a process of its own, which a test can stop and continue. Prints its URL.
+"""A server of the device protocol in its own process, which a test can stop and continue. Prints its URL.
 
 It leaves the first answer unfinished, and finishes it after the resume.
 """

@@ -94,7 +94,7 @@ def test_nothing_after_the_first_shown_word_is_lost(pieces: list[str]) -> None:
     if shown:
         first = written.index(shown[0])
         missing = [mark for mark in written[first:] if mark not in shown]
-        # Only a member of a wrapper or of a text block that is no text may be left out, and that is valid JSON.
+        # Only a member of a wrapper or of a text block that is not text may be left out, and that is valid JSON.
         assert not missing or all(re.search(rf'[:\[,]\s*"[^"]*{mark}', source) for mark in missing)
 
 

@@ -136,7 +136,7 @@ def cases() -> list[Any]:
     return [
         pytest.param(zone, f"{day}T{hour}", form, id=f"{zone.split('/')[-1]}-{day}-{hour}-{form}")
         for zone, day, form in FORMS
-        # The form changes only what is stored, so one hour of each is enough.
+        # The form changes only the stored value, so one hour of each is enough.
         for hour in (HOURS if form == "date" else HOURS[-1:])
     ]
 

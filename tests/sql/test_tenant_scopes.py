@@ -1,4 +1,4 @@
-"""The scope of a user on a pooled connection: it needs no round trip of its own, and nothing of it stays."""
+"""The scope of a user on a pooled connection: it needs no extra round trip, and nothing of it stays."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ it("shows text while it streams", async () => {
   await ended(card);
   expect(await card.locator(".tsr-text").first().textContent()).toContain("You have");
   const lengths = await page.evaluate(() => (globalThis as unknown as { lengths: number[] }).lengths);
-  // On a busy machine, the server merges text that waits, and the page renders several frames at once.
+  // On a busy machine, the server merges text that waits, and the page renders several frames together.
   expect(lengths.length).toBeGreaterThan(2);
 });
 

@@ -50,7 +50,7 @@ function said(container: HTMLElement): string {
   return [container.textContent, ...labels].join("\n");
 }
 
-/** One of each component and state, with data that has no words of its own. */
+/** One of each component and state, with data that has no words. */
 function everything(wording: Wording) {
   const open = (type: "text" | "chart" | "table" | "timeline" | "entity_ref", index: number) =>
     ({ index, type, data: null, open: true }) as AnswerSnapshot["blocks"][number];

@@ -16,7 +16,7 @@ export function memoryStore(): Store {
   };
 }
 
-/** The JSON value at `key`, or undefined if there is none or it is damaged. */
+/** The JSON value at `key`, or undefined if it is missing or damaged. */
 export function readJson(store: Store, key: string): unknown {
   try {
     return JSON.parse(store.getItem(key) ?? "null") ?? undefined;

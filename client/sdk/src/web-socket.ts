@@ -19,7 +19,7 @@ export function platformWebSocket(): WebSocketConstructor {
   return found as WebSocketConstructor;
 }
 
-/** The URL of a device socket. Throws if it is no URL, or its scheme is not `ws` or `wss`. */
+/** The URL of a device socket. Throws if it is not a URL, or its scheme is not `ws` or `wss`. */
 export function checkedUrl(text: string): string {
   const url = new URL(text);
   if (url.protocol !== "ws:" && url.protocol !== "wss:") {

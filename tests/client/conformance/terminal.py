@@ -123,7 +123,7 @@ class Application:
                 return  # `device.loss` has it
 
     def kill(self) -> None:
-        """End without a goodbye, as a crash does. What is on the disk stays."""
+        """End without a goodbye, as a crash does. The files stay."""
         self._scope.cancel()
 
     async def act(self, action: Message) -> None:

@@ -124,7 +124,11 @@ MUTANTS: Final[list[tuple[str, str, Patch]]] = [
     ("the drain time is ignored", "draining", value(Reconnection, "_delay", lambda *_: 0)),
     ("a final close is retried", "close-4510", value(reconnection, "_FINAL", frozenset())),
     ("a refused token is sent again", "token-expired", value(reconnection, "_NEW_TOKEN", frozenset())),
-    ("silence is no reason to leave", "half-open", value(terminal, "SOON_SILENT", Patience(silent_s=math.inf))),
+    (
+        "silence does not make the client leave",
+        "half-open",
+        value(terminal, "SOON_SILENT", Patience(silent_s=math.inf)),
+    ),
 ]
 
 

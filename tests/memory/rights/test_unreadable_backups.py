@@ -1,4 +1,4 @@
-"""What was forgotten can't be decrypted from a row that is put back, once the user's key has been replaced."""
+"""Forgotten contents can't be decrypted from a row that is put back, once the user's key has been replaced."""
 
 from __future__ import annotations
 

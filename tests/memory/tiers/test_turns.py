@@ -56,7 +56,7 @@ async def test_an_episode_is_embedded_after_the_turn_before_it(pool: Pool, claim
     await say(memories, ann, None, [("Paris is lovely.", ""), ("Rome is lovelier.", "")])
     while await memories.middleware.enrichment.run_once():
         pass
-    # A question without an answer is no memory, but it is the turn before the next message.
+    # A question without an answer is not a memory, but it is the turn before the next message.
     expected = {
         "Have you a dog?\nBiscuit, a spaniel.\nNice!",
         "Nice!\nHe is four.",

@@ -78,7 +78,7 @@ async def test_a_request_waits_until_another_one_has_ended() -> None:
         await wait_all_tasks_blocked()
         result = await stack.sessions.result(stack.user_id, second)
         assert result is not None
-        assert (result.status, result.blocks[0].content) == ("running", LONG)  # it waits with what follows
+        assert (result.status, result.blocks[0].content) == ("running", LONG)  # it waits with the frames that follow
         go_on.set()
         statuses = {}
         for _ in range(2):

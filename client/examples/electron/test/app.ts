@@ -19,7 +19,7 @@ type Message =
   | { readonly kind: "page"; readonly channel: string; readonly value: unknown }
   | ({ readonly kind: "dialog" } & Dialog);
 
-/** The compiled main process in a process of its own, with a stand-in for the module `electron`. */
+/** The compiled main process in its own process, with a stand-in for the module `electron`. */
 export class ElectronApp {
   readonly answers: AnswerView[] = [];
   readonly states: string[] = [];

@@ -31,7 +31,7 @@ export function epochMs(value: unknown, form: DayForm = "date"): number | undefi
   return Number.isNaN(ms) ? undefined : ms;
 }
 
-/** The value of a `<time>`'s `dateTime`: a calendar day as it is, an instant as ISO 8601. */
+/** The value of a `<time>`'s `dateTime`: a calendar day unchanged, an instant as ISO 8601. */
 export function dateTime(ms: number, day: string | undefined): string {
   return day ?? new Date(ms).toISOString();
 }

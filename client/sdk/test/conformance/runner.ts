@@ -41,7 +41,7 @@ export function caseNames(): string[] {
   });
 }
 
-/** The runner of the kit in a process of its own. */
+/** The runner of the kit in its own process. */
 export class Runner {
   private constructor(
     private readonly process: ChildProcess,

@@ -213,7 +213,7 @@ describe("after a restart of the application", () => {
     expect(runs).toBe(1);
   });
 
-  test("a request that nobody knows is refused", async () => {
+  test("an unknown request is refused", async () => {
     const device = await online(await devices.account());
     const answer = device.request(randomUUID());
     await expect(Promise.resolve(answer)).rejects.toMatchObject({ code: "unknown_request" });

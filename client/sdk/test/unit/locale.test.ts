@@ -23,7 +23,7 @@ describe("the locale", () => {
       (locale) => sent.push(locale),
     );
     watch.look();
-    expect(sent).toEqual([]); // there was no hello
+    expect(sent).toEqual([]); // device_hello was not sent
     expect(watch.hello).toEqual({ locale: HOME });
     watch.start();
     vi.advanceTimersByTime(120_000);
