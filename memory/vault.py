@@ -40,7 +40,7 @@ Tier = Literal["core", "associative", "episodic", "proactive"]
 T = TypeVar("T")
 
 RENEWAL_DELAY_S: Final = 3600.0
-"""Seconds after content was forgotten until the user's key is replaced. Everything forgotten meanwhile is covered too."""
+"""Seconds after content was forgotten until the user's key is replaced. Later forgotten contents are covered too."""
 RENEWAL_WITHIN_S: Final = 86_400.0
 """Seconds after which the key has been replaced, also if the first attempts fail."""
 

@@ -24,7 +24,7 @@ TYPOGRAPHIC_PREFIX = re.compile(
 _OUTSIDE = re.compile(rf"[^{_QUOTES}\"{{}}]+")
 _INSIDE = re.compile(rf"[^{_QUOTES}\"\\]+")
 _S = r"\s{0,64}"
-# The text that follows a quote at the end of a string. A comma alone is not enough: it also follows a quotation in a text.
+# The text after a quote that ends a string. A comma alone is not enough: it also follows a quotation in a text.
 _ENDING = re.compile(rf"{_S}(?:[:}}\]]|,{_S}(?:[{_QUOTES}\"'\[{{}}\]0-9-]|true|false|null|True|False|None))")
 _ENDING_PREFIX = re.compile(
     rf"{_S}(?:,{_S}(?:t(?:ru?)?|f(?:a(?:ls?)?)?|n(?:ul?)?|T(?:ru?)?|F(?:a(?:ls?)?)?|N(?:on?)?)?)?\Z"

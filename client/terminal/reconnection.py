@@ -159,7 +159,7 @@ class Reconnection:
         return nominal * (0.5 + random.random() / 2)  # noqa: S311 - jitter, not a secret
 
     async def _shake_hands(self, connection: Connection, token: str) -> WsDeviceReady:
-        """Send `device_hello` and return `device_ready`. Raises `ConnectError` if the server does not speak the protocol."""
+        """Send `device_hello` and return `device_ready`. Raises `ConnectError` if another server answers."""
         await connection.send(self._events.hello(token, self._cursor))
         try:
             with trio.fail_after(_HANDSHAKE_S):

@@ -25,7 +25,7 @@ class Exchange:
     """A message, the response to it, the agent that answered, and the texts that were recalled for the answer.
 
     `complete`: the model finished the response. `time_zone`: where the person said it, an IANA name. `facts`: what the
-    answer showed and changed in addition to its text, as JSON data, so that a later request of the conversation can use it.
+    answer showed and changed in addition to its text, as JSON data, for later requests of the conversation.
     """
 
     message: str

@@ -146,7 +146,7 @@ class Answer:
             raise refused
 
     async def _confirm(self) -> RequestRefused | None:
-        """Confirm the reservation. Recall runs at the same time, except before a popup, whose first frame needs no memory."""
+        """Confirm the reservation. Recall runs at the same time, but not for a popup, whose first frame needs none."""
         refused = None
         async with trio.open_nursery() as nursery:
             if self._turn.scope is None:

@@ -16,7 +16,7 @@ _PREFLIGHT_AGE_S: Final = "600"
 
 
 def install_cors(app: QuartTrio, origins: AllowedOrigins) -> None:
-    """Answer preflights, and add CORS headers for allowed origins. Credentials are not shared: the server sets no cookies."""
+    """Answer preflights, and add CORS headers for allowed origins. Credentials are not shared: cookies are not used."""
 
     @app.before_request
     async def preflight() -> Response | None:
