@@ -20,6 +20,7 @@ from parser.blocks import (
     BoundTimelineBlock,
     ChartBlock,
     EntityRefBlock,
+    Grouping,
     TableBlock,
     TableFrom,
     TimelineBlock,
@@ -40,55 +41,37 @@ class BlockEntry:
     schema_form: bool = True
 
 
+# Ids and dates in the examples are placeholders that nothing accepts as data: models copy examples.
 BLOCKS: Sequence[BlockEntry] = (
-    BlockEntry(
-        None,
-        "text: what you say, in plain text or light Markdown.",
-        [{"type": "text", "content": "Three tasks are due this week."}],
-    ),
+    BlockEntry(None, "text: what you say, in plain text or light Markdown.", []),
     BlockEntry(
         EntityRefBlock,
-        "entity_ref: items that a tool returned, as the app's own cards. Without `ids`, all of that entity that the "
-        "tools returned. Prefer this to writing items out.",
-        [{"type": "entity_ref", "entity": "task", "ids": ["t1", "t2"]}],
+        "entity_ref: items as the app's own cards; without `ids` all that the tools returned. Prefer it to a list.",
+        [{"type": "entity_ref", "entity": "task", "ids": ["<id>"]}],
     ),
     BlockEntry(
         BoundChartBlock,
-        "chart with `from`: one point per group. A date field is grouped by the person's day, or by week or month with "
-        "`interval`; `splitBy` makes one series for each value of a second field; every `agg` except count needs "
-        "`field`, a field of numbers.",
+        "chart with `from`: a point per group; `splitBy` makes a series per value of a second field.",
         [
             {
                 "type": "chart",
                 "chartType": "bar",
                 "title": "Tasks by status",
                 "from": {"entity": "task", "groupBy": "status", "agg": "count"},
-            },
-            {
-                "type": "chart",
-                "chartType": "line",
-                "title": "Open tasks due by week",
-                "from": {
-                    "entity": "task",
-                    "filter": {"status": {"not": "done"}, "dueDate": {"after": "2026-03-09"}},
-                    "groupBy": "dueDate",
-                    "interval": "week",
-                },
-            },
+            }
         ],
     ),
     BlockEntry(
         BoundTableBlock,
-        "table with `from`: one row per item with these `columns`, or one row per group with `groupBy` as in a chart.",
+        "table with `from`: a row per item with these `columns`, or per group.",
         [
             {
                 "type": "table",
                 "from": {
                     "entity": "task",
-                    "columns": ["title", "dueDate", "projectId"],
-                    "filter": {"priority": ["high", "medium"]},
+                    "columns": ["title", "dueDate"],
+                    "filter": {"status": {"not": "done"}, "priority": ["high", "medium"]},
                     "sort": "dueDate",
-                    "limit": 10,
                 },
             }
         ],
@@ -96,49 +79,40 @@ BLOCKS: Sequence[BlockEntry] = (
     BlockEntry(
         BoundTimelineBlock,
         "timeline with `from`: checkpoints at their dates, or tasks at their due dates.",
-        [{"type": "timeline", "from": {"entity": "checkpoint", "filter": {"projectId": "p1"}}}],
+        [{"type": "timeline", "from": {"entity": "checkpoint", "filter": {"projectId": "<id>"}}}],
     ),
     BlockEntry(
         ChartBlock,
-        "chart with its data written out: only for numbers that are in no tool result. Each key of `config` is a "
-        "number in every object of `data`; the other key names the point.",
+        "chart written out: only for numbers that are in no tool result. Each key of `config` is a number in `data`.",
         [
             {
                 "type": "chart",
                 "chartType": "pie",
                 "title": "Hours you named",
-                "data": [{"part": "Writing", "hours": 3}, {"part": "Review", "hours": 1.5}],
+                "data": [{"part": "Writing", "hours": 3}],
                 "config": {"hours": {"label": "Hours", "color": "var(--chart-1)"}},
             }
         ],
         # A strict schema does not allow objects whose keys the model chooses.
         schema_form=False,
     ),
-    BlockEntry(
-        TableBlock,
-        "table with its rows written out: for data that `from` cannot express. Every row is as long as `headers`.",
-        [{"type": "table", "headers": ["Option", "Cost"], "rows": [["Rent", 400], ["Buy", None]]}],
-    ),
+    BlockEntry(TableBlock, "table written out: for data that `from` cannot express.", []),
     BlockEntry(
         TimelineBlock,
-        "timeline written out. `date` is in epoch milliseconds, copied from a tool result.",
-        [{"type": "timeline", "checkpoints": [{"id": "c1", "title": "Beta", "date": 1773014400000}]}],
+        "timeline written out: only ids and dates that a tool returned.",
+        [],
         schema_form=False,
     ),
 )
 
 _OPENING = (
     "Format: your whole answer is one JSON array of blocks, without a code fence and with nothing before or after "
-    "it. Begin with a text block, then show the data in the blocks that fit best. Keep `type` first in every "
-    "block.\n\n"
-    "Whenever a chart, a table or a timeline shows the person's items, use its form with `from`: you name the "
-    "data, and the app computes it, so the numbers are right. You need not list the items first: if no tool has "
-    "returned any of that kind, the app lists them itself, by the block's own `filter`. If a tool has, `from` uses "
-    "every item that a tool returned in this conversation, and nothing else; then list without narrow limits. "
-    "`filter` compares a field with a value, with a list of values (one must match), or with `before`, `after` "
-    "(a day such as 2026-03-09, or a time) and `not`; null means an empty field. Field names are those of the tool "
-    "results (`status`, `priority`, `assignee`, `dueDate`, `projectId`, `date`, ...).\n\n"
-    "The blocks are listed below; `?` marks what may be left out."
+    "it. Begin with a text block, then show the data in the blocks that fit best. `type` comes first.\n\n"
+    "For the person's items use the forms with `from`: you name the data, and the app computes it from what the tools "
+    "returned. If they returned none of that kind, the app lists it itself, so you need not. `filter` compares a field "
+    "of the items with a value, a list of values (one must match), or `before`, `after` (a date) and `not`; null is an "
+    "empty field. Every `agg` but count needs `field`.\n\n"
+    "`?` marks what may be left out."
 )
 
 
@@ -148,8 +122,7 @@ def describe_blocks() -> str:
     parts = [f"{_OPENING}\n{named}"]
     for entry in BLOCKS:
         shape = '{"type": "text", "content": string}' if entry.model is None else _shape(entry.model)
-        examples = "\n".join(json.dumps(example, ensure_ascii=False) for example in entry.examples)
-        parts.append(f"{entry.use}\n{shape}\n{'Examples' if len(entry.examples) > 1 else 'Example'}:\n{examples}")
+        parts.append("\n".join([entry.use, shape, *(json.dumps(one, ensure_ascii=False) for one in entry.examples)]))
     return "\n\n".join(parts)
 
 
@@ -210,12 +183,27 @@ def _named() -> Mapping[str, str]:
     """Parts of the shapes that are described once and then referred to by a name."""
     schema = _schema(TableFrom)
     members = schema["properties"]
-    return {"ENTITY": notation(members["entity"]), "FILTER": notation(_present(members["filter"]), schema["$defs"])}
+    conditions = notation(_present(members["filter"]), schema["$defs"])
+    scalar = "string | number | boolean"
+    entity = notation(members["entity"])
+    grouping = notation(_schema(Grouping))[1:-1]
+    named = {"ENTITY": entity, "GROUPING": grouping, "FILTER": conditions, "SCALAR": f"{scalar} | null"}
+    # Each name is used in the meanings of those before it.
+    named["FILTER"] = named["FILTER"].replace(f"{scalar} | [{scalar} | null, ...]", "SCALAR | [SCALAR, ...]")
+    named["GROUPING"] = grouping.replace(conditions, "FILTER").replace(entity, "ENTITY")
+    return named
 
 
 def _shape(model: type[BaseModel]) -> str:
+    schema = _schema(TableFrom)
+    raw = {
+        "GROUPING": notation(_schema(Grouping))[1:-1],
+        "FILTER": notation(_present(schema["properties"]["filter"]), schema["$defs"]),
+        "ENTITY": _named()["ENTITY"],
+        "SCALAR": _named()["SCALAR"],
+    }
     shape = notation(_schema(model))
-    for name, meaning in _named().items():
+    for name, meaning in raw.items():
         shape = shape.replace(meaning, name)
     return shape
 

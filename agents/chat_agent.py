@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+
+import structlog
 
 from agents.block_format import blocks_schema
 from agents.call_metadata import answer_metadata, repair_metadata
@@ -12,15 +15,15 @@ from agents.limits import AgentLimits
 from agents.model import Model
 from agents.model_call import ModelCall
 from agents.need import asks_back, claims_change
-from agents.prompt_text import opening_messages, prompt
-from agents.registry import AgentSpec
+from agents.prompt_text import opening_messages, prompt, system_message
+from agents.registry import ALL_TOOLS, AgentSpec, agent_after
 from agents.repair import Repair, ask_for_repair
 from agents.tool_results import ToolResults
 from agents.tool_rounds import ToolRounds
 from agents.tools import DeviceAccess, check_edit
 from agents.turn import Turn
 from streaming.answer import RejectedBlock
-from streaming.chat import ChatRequest, FinishReason, Message, ToolSpec
+from streaming.chat import ChatRequest, FinishReason, Message, ToolCall, ToolSpec
 from streaming.model import ModelError
 from streaming.wire import AnswerFinish, ErrorCode
 
@@ -28,6 +31,10 @@ from streaming.wire import AnswerFinish, ErrorCode
 _ROUND_BREAK = "\n\n"
 # The model may write this many calls that its token limit cuts off; the next one ends the answer.
 _CUT_CALLS = 1
+# A block that names its data: the server reads the data, so the model need not.
+_FETCHES = re.compile(r'"from"\s*:\s*\{|"entity_ref"')
+
+log = structlog.get_logger(__name__)
 
 
 class ChatAgent:
@@ -85,7 +92,7 @@ class ChatAgent:
         )
 
     def _tool_specs(self) -> tuple[ToolSpec, ...]:
-        return tuple(tool.spec() for tool in self._spec.tools)
+        return self._spec.specs()
 
     async def _tool_loop(self) -> str:
         async with aclosing(self._tool_loop_stream()) as tokens:
@@ -104,54 +111,85 @@ class ChatAgent:
     async def _run(self, messages: list[Message]) -> AsyncGenerator[str, None]:
         """Continue the conversation `messages` until the model answers."""
         turn, limits = self._turn, self._limits
-        rounds = ToolRounds(
-            self._spec.tools, DeviceAccess(turn, limits.approval_tools, check_edit), limits, turn.tool_use
-        )
-        specs = self._tool_specs()
+        access = DeviceAccess(turn, limits.approval_tools, check_edit)
+        rounds = ToolRounds(ALL_TOOLS.values(), access, limits, turn.tool_use)
         pause, asked_again = "", False
         while True:
+            specs = self._tool_specs()
+            rounds.offered = [spec.name for spec in specs]
             may_call = rounds.open and bool(specs)
-            required = may_call and turn.tool_use.rounds == 0 and not asked_again and self._must_call()
-            request = self._request(messages, specs, may_call=may_call, required=required)
+            first = may_call and turn.tool_use.rounds == 0 and not asked_again
+            request = self._request(messages, specs, may_call=may_call, required=first and self._must_call())
             call = ModelCall(self._model, request, [spec.name for spec in specs], show_reasoning=limits.show_reasoning)
+            reasoned = turn.reasoning_blocks
+            held: list[str] | None = [] if first and self._is_held() else None
             async with aclosing(call.stream(turn, before=pause)) as texts:
                 async for text in texts:
-                    yield text
-            if call.text:
-                pause = _ROUND_BREAK
+                    if held is None:
+                        yield text
+                    else:
+                        held.append(text)
             # A model may ask for tools although none were offered: the limit still holds.
             calls = call.calls if may_call else []
             cut = bool(calls) and call.cut
             if cut:
                 turn.tool_use.cut_calls += 1
+            again = None
+            if not calls and not asked_again and limits.max_rounds > 0:
+                again = self._ask_again(call, held=held is not None)
+            if held and again is None:
+                yield "".join(held)
+            elif held:
+                turn.reasoning_blocks = reasoned  # what was held back is not shown
+            if call.text and (held is None or again is None):
+                pause = _ROUND_BREAK
             if turn.tool_use.cut_calls > _CUT_CALLS:
                 break
             if not calls:
-                if asked_again or not self._must_ask_again(call):
+                if again is None:
                     break
                 asked_again = True
                 said = [Message("assistant", call.text)] if call.text else []
-                messages = [*messages, *said, Message("user", prompt("nothing_changed"))]
+                messages = [*messages, *said, Message("user", prompt(again))]
                 continue
-            if any(tool.changes and tool.name == asked.name for tool in self._spec.tools for asked in calls):
+            if any(ALL_TOOLS[asked.name].changes for asked in calls if asked.name in ALL_TOOLS):
                 turn.need = "change"  # whatever the router said: the answer may claim this change
             messages = [*messages, *await rounds.run(call.text, calls, call.state, cut=cut)]
+            messages = self._handed_over(messages, calls)
         if call.text:
             messages = [*messages, Message("assistant", call.text[-limits.repair_chars :])]
         turn.conversation = messages
         turn.unchanged = self._is_unchanged(call)
         turn.finish = _finish(call.finish, stopped=turn.tool_use.rounds > 0 and not rounds.open)
 
+    def _handed_over(self, messages: list[Message], calls: Sequence[ToolCall]) -> list[Message]:
+        """`messages` for the agent that goes on after `calls`. Another agent has its own prompt and tools."""
+        spec = agent_after(self._spec, calls)
+        if spec is self._spec:
+            return messages
+        log.info("agent_handed_over", agent=self._spec.name, to=spec.name)
+        self._spec = spec
+        self._turn.agent_name = spec.name
+        return [system_message(spec.name, self._turn, self._limits), *messages[1:]]
+
     def _must_call(self) -> bool:
         """Whether the first model call has to ask for a tool."""
-        return self._turn.need == "read" or (self._turn.need == "change" and self._can_change())
+        return self._turn.need in {"read", "change"}
 
-    def _can_change(self) -> bool:
-        return any(tool.changes for tool in self._spec.tools)
+    def _is_held(self) -> bool:
+        """Whether the first answer waits until it is complete: without a call it may be invented."""
+        return self._spec.entity is not None and self._must_call()
 
-    def _must_ask_again(self, call: ModelCall) -> bool:
-        """Whether the answer `call` is about a change that was not made, and does not explain why."""
-        return bool(call.text) and self._can_change() and self._is_unchanged(call) and not self._turn.tool_use.explained
+    def _ask_again(self, call: ModelCall, *, held: bool) -> str | None:
+        """The prompt with which the model is asked once more after `call`, which called no tool; None to accept it."""
+        turn = self._turn
+        if call.text and self._is_unchanged(call) and not turn.tool_use.explained:
+            return "nothing_changed"
+        known = turn.earlier.facts or (turn.scope is not None and turn.scope.item is not None)
+        needs_data = held and turn.need == "read" and call.text and not known
+        if needs_data and not asks_back(call.text) and not _FETCHES.search(call.text):
+            return "nothing_read"
+        return None
 
     def _is_unchanged(self, call: ModelCall) -> bool:
         """Whether nothing was changed, although the person wanted a change or the answer `call` claims one.
@@ -163,7 +201,7 @@ class ChatAgent:
             return False
         if turn.need == "change":
             return not asks_back(call.text)
-        return self._can_change() and claims_change(call.text, turn.message, called=turn.tool_use.calls > 0)
+        return claims_change(call.text, turn.message, called=turn.tool_use.calls > 0)
 
     def _request(
         self, messages: Sequence[Message], specs: tuple[ToolSpec, ...], *, may_call: bool, required: bool

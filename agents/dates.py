@@ -57,19 +57,17 @@ def _in_words(text: str, calendar: Calendar, now_ms: int) -> When | None:
     return day_in_words(text, today, calendar)
 
 
-def with_iso_dates(item: Any, calendar: Calendar) -> Any:
-    """`item` with an extra field `<field>_iso` for each instant: the local time, with its offset.
+def with_local_times(item: Any, calendar: Calendar) -> Any:
+    """`item` with its instants as local times with their offset. Calendar days stay as they are.
 
-    Models misread epoch milliseconds and times of other zones. A calendar day needs no copy.
+    Models misread epoch milliseconds and times of other zones.
     """
     if not isinstance(item, Mapping):
         return item
-    readable: dict[str, Any] = {}
-    for key, value in item.items():
-        readable[key] = value
-        if key in DATE_FIELDS and isinstance(when := calendar.read(value), int):
-            readable[f"{key}_iso"] = calendar.write(when)
-    return readable
+    return {
+        key: calendar.write(when) if key in DATE_FIELDS and isinstance(when := calendar.read(value), int) else value
+        for key, value in item.items()
+    }
 
 
 def is_within(when: When | None, bounds: Mapping[str, Any], calendar: Calendar) -> bool:
@@ -90,11 +88,6 @@ def _read_argument(value: Any, info: ValidationInfo) -> str | int:
 DateArgument = Annotated[
     str | int,
     BeforeValidator(_read_argument),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "description": "A day such as 2026-03-09, or a time such as 2026-03-09T14:30 in the person's time zone.",
-        }
-    ),
+    WithJsonSchema({"type": "string"}),
 ]
 """A date argument: the model writes ISO 8601, the tool receives a day as text or an instant in epoch milliseconds."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, cast
 
 from agents.tools import (
     CHECKPOINT_TOOLS,
     ENTITIES,
+    HAND_OVER,
     NOTE_TOOLS,
     PROJECT_TOOLS,
     TASK_TOOLS,
@@ -15,6 +19,7 @@ from agents.tools import (
     read_tools,
     write_tools,
 )
+from streaming.chat import ToolCall, ToolSpec
 from streaming.wire import Entity
 
 
@@ -30,11 +35,24 @@ class AgentSpec:
     purpose: str
     tools: tuple[Tool[Any], ...]
 
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """The tools as the model sees them, by name, so that they are the same bytes in every request."""
+        return _specs_of(self.name)
+
+
+@cache
+def _specs_of(agent_name: str) -> tuple[ToolSpec, ...]:
+    return tuple(tool.spec() for tool in sorted(AGENTS[agent_name].tools, key=lambda tool: tool.name))
+
+
+_ENTITY = re.compile(r'"to"\s*:\s*"(\w+)"')
+_SHOWN_OF_OTHERS = frozenset({"text", "projectId", "status", "due"})
+
 
 def _tools(entity: Entity, *own: Tool[Any]) -> tuple[Tool[Any], ...]:
-    """All verbs of the agent's entity, the agent's own tools, and the list tools of the other entities."""
-    others = [read_tools(other)[0] for other in ENTITIES if other != entity]
-    return (*read_tools(entity), *write_tools(entity), *own, *others)
+    """All verbs of the agent's entity, the agent's own tools, short list tools of the others, and the hand-over."""
+    others = [replace(read_tools(other)[0], shown=_SHOWN_OF_OTHERS) for other in ENTITIES if other != entity]
+    return (*read_tools(entity), *write_tools(entity), *own, *others, HAND_OVER)
 
 
 _SPECS = (
@@ -68,11 +86,27 @@ _SPECS = (
         None,
         "Everything else: greetings, thanks, questions about the app or the world, and messages about none of the "
         "person's tasks, projects, notes or checkpoints, or about all of them together.",
-        tuple(read_tools(entity)[0] for entity in ENTITIES),
+        (*(read_tools(entity)[0] for entity in ENTITIES), HAND_OVER),
     ),
 )
 
 AGENTS: dict[str, AgentSpec] = {spec.name: spec for spec in _SPECS}
 BY_ENTITY: dict[Entity, AgentSpec] = {spec.entity: spec for spec in _SPECS if spec.entity is not None}
 GENERAL_AGENT = "general_agent"
-"""The agent for every message that fits no other agent. It can read items but not change them."""
+"""The agent for every message that fits no other agent. It can read items, and hands over to change them."""
+_EVERY = [tool for spec in _SPECS for tool in spec.tools]
+ALL_TOOLS: dict[str, Tool[Any]] = {tool.name: tool for tool in sorted(_EVERY, key=lambda tool: tool.shown is None)}
+"""The tools of all agents by name. Every agent may call each of them: a foreign one is a hand-over to its agent."""
+
+
+def agent_after(spec: AgentSpec, calls: Sequence[ToolCall]) -> AgentSpec:
+    """The agent that goes on after `calls`: that of the first hand-over or foreign tool among them, else `spec`."""
+    own = {tool.name for tool in spec.tools}
+    for call in calls:
+        if call.name == HAND_OVER.name:
+            named = _ENTITY.search(call.arguments)
+            return BY_ENTITY.get(cast("Entity", named[1]), spec) if named else spec
+        tool = ALL_TOOLS.get(call.name)
+        if tool is not None and call.name not in own and tool.entity is not None:
+            return BY_ENTITY[tool.entity]
+    return spec

@@ -29,6 +29,8 @@ class ToolRounds:
         self._access = access
         self._limits = limits
         self._use = use or ToolUse()
+        self.offered: Sequence[str] = list(self._tools)
+        """The names of the tools that the model was told about. It may call the others too."""
 
     @property
     def open(self) -> bool:
@@ -84,7 +86,7 @@ class ToolRounds:
     async def _result(self, call: ToolCall, deadline: float) -> Any:
         tool = self._tools.get(call.name)
         if tool is None:
-            names = ", ".join(self._tools) or "none"
+            names = ", ".join(self.offered) or "none"
             return ToolError("unknown_tool", f"There is no tool {call.name[:100]!r}. The tools are: {names}.")
         try:
             with trio.move_on_at(deadline):
@@ -99,7 +101,13 @@ class ToolRounds:
         if isinstance(result, ToolError):
             self._use.errors.add(result.code)
         left = max(self._limits.total_result_chars - self._use.chars, _LEAST_RESULT_CHARS)
-        content = render_result(result, min(self._limits.result_chars, left), self._access.calendar)
+        tool = self._tools.get(call.name)
+        content = render_result(
+            result,
+            min(self._limits.result_chars, left),
+            self._access.calendar,
+            changes=tool is not None and tool.changes,
+        )
         self._use.chars += len(content)
         return Message("tool", content, tool_call_id=call.id)
 

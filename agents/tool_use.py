@@ -8,7 +8,7 @@ from typing import Final
 MODEL_FAULTS: Final = frozenset({"invalid_arguments", "unknown_tool", "call_cut", "tool_limit"})
 """Errors in the call that the model wrote. The device was not asked."""
 
-UNCERTAIN: Final = frozenset({"deadline", "cancelled", "device_gone", "malformed_result"})
+UNCERTAIN: Final = frozenset({"deadline", "cancelled", "device_gone", "malformed_result", "outcome_unknown"})
 """Errors after which the device may have acted."""
 
 

@@ -56,8 +56,9 @@ def next_calls(wish: Wish, request: DemoRequest, items: Items) -> tuple[Call, ..
 
 
 def nothing_to_do(wish: Wish, request: DemoRequest) -> bool:
-    """Whether the general agent, which can only list, was not asked to list anything."""
-    reads_only = bool(request.tools) and all(tool.startswith("list_") for tool in request.tools)
+    """Whether the general agent, which can only list and hand over, was not asked to list anything."""
+    own = [tool for tool in request.tools if tool != "hand_over"]
+    reads_only = bool(own) and all(tool.startswith("list_") for tool in own)
     return wish.vague and reads_only and request.open_item is None
 
 

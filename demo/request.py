@@ -13,6 +13,7 @@ from demo.dates import with_days
 from person import WEEKDAYS, Calendar, zone_named
 
 # In the year 5138: dates some decades after it can still be computed.
+_MESSAGE_MARK: Final = "\nThe person's message:\n"
 _LATEST_MS: Final = 100_000_000_000_000
 
 
@@ -144,17 +145,17 @@ def parse_request(source: str | bytes) -> DemoRequest:
         repair = tuple(kind or None for kind in metadata.blocks.split(","))
         questions.pop()
     asked = questions[-1] if questions else -1
-    system = "\n\n".join(message.text for message in body.messages if message.role in {"system", "developer"})
+    context, question = _divided(body.messages[asked].text) if asked >= 0 else ("", "")
     usable = [] if body.tool_choice == "none" else body.tools or []
     return DemoRequest(
         model=body.model,
-        question=body.messages[asked].text if asked >= 0 else "",
+        question=question,
         earlier=tuple(m.text for m in reversed(body.messages[: max(asked, 0)]) if m.role == "user"),
         tools={tool.function.name: tool.function.parameters or {} for tool in usable},
         results=tuple(_results(body.messages[asked + 1 :], calendar)),
         schema=_schema(body.response_format),
         wants_blocks=metadata.mode == "home",
-        open_item=_open_item(system, metadata.open, calendar),
+        open_item=_open_item(context, metadata.open, calendar),
         repair=repair,
         now_ms=metadata.now_ms,
         calendar=calendar,
@@ -163,6 +164,12 @@ def parse_request(source: str | bytes) -> DemoRequest:
         max_tokens=body.max_completion_tokens or body.max_tokens,
         prompt_tokens=1 + sum(len(message.text) for message in body.messages) // 4,
     )
+
+
+def _divided(text: str) -> tuple[str, str]:
+    """What Tessera says before the person's message, and the message; "" and the whole text from other clients."""
+    context, mark, question = text.partition(_MESSAGE_MARK)
+    return (context, question) if mark and context.startswith("Now it is ") else ("", text)
 
 
 def _results(messages: Sequence[_Message], calendar: Calendar) -> list[ToolResult]:
@@ -181,6 +188,9 @@ def _results(messages: Sequence[_Message], calendar: Calendar) -> list[ToolResul
 def _outcome(data: Any) -> tuple[Any, tuple[str, str] | None]:
     if data is None:
         return None, ("unreadable", "The result is not JSON, or was cut.")
+    if isinstance(data, dict) and isinstance(columns := data.get("columns"), list):
+        rows = [row for row in data.get("rows", []) if isinstance(row, list)]
+        return {**data, "items": [dict(zip(columns, row, strict=False)) for row in rows]}, None
     if isinstance(data, dict) and "error" in data:
         error = data["error"]
         if isinstance(error, dict):
@@ -195,11 +205,11 @@ def _schema(response_format: dict[str, Any] | None) -> Mapping[str, Any] | None:
     return schema if isinstance(schema, dict) else None
 
 
-def _open_item(system: str, entity: str | None, calendar: Calendar) -> tuple[str, Mapping[str, Any]] | None:
+def _open_item(context: str, entity: str | None, calendar: Calendar) -> tuple[str, Mapping[str, Any]] | None:
     """The item in the prompt's fence that is named after its entity; nothing inside a fence can close it."""
     if entity is None:
         return None
-    item = _json(system.partition(f'<data name="{entity}">\n')[2].partition("\n</data>")[0])
+    item = _json(context.partition(f'<data name="{entity}">\n')[2].partition("\n</data>")[0])
     return (entity, with_days(item, calendar)) if isinstance(item, dict) else None
 
 

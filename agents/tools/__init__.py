@@ -8,6 +8,7 @@ from agents.tools.checkpoints import CHECKPOINT_TOOLS
 from agents.tools.device_access import DeviceAccess
 from agents.tools.edits import check_edit
 from agents.tools.error import ToolError
+from agents.tools.hand_over import HAND_OVER
 from agents.tools.notes import NOTE_TOOLS
 from agents.tools.projects import PROJECT_TOOLS
 from agents.tools.result_text import render_result
@@ -18,6 +19,7 @@ from agents.tools.verbs import ENTITIES, read_tools, write_tools
 __all__ = [
     "CHECKPOINT_TOOLS",
     "ENTITIES",
+    "HAND_OVER",
     "NOTE_TOOLS",
     "PROJECT_TOOLS",
     "TASK_TOOLS",

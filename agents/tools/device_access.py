@@ -58,15 +58,19 @@ class DeviceAccess:
         """A list of items to find one by its title. It is not kept for blocks, which show what the model listed."""
         return _items_of(await self._answer(DeviceCall(f"list_{PLURALS[entity]}", args)))
 
-    async def list_items(self, entity: Entity, args: Mapping[str, Any]) -> Item:
+    async def list_items(
+        self, entity: Entity, args: Mapping[str, Any], *, keeps: Callable[[Item], bool] = lambda _: True
+    ) -> Item:
         """`{"items": [...], "truncated"?: true}`; `args` are those of `docs/protocol.md`: `filter`, `text`, `limit`.
 
         The result is `truncated` if the device cut the list, or if some items could not be kept for blocks. Items that
-        are not in the filter's ranges of dates are dropped: a device may compare days in its own way, or not at all.
+        are not in the filter's ranges of dates are dropped: a device may compare days in its own way, or not at all. So
+        are items for which `keeps` returns False.
         """
         asked_at = self._turn.tool_results.mark()
         data = await self._answer(DeviceCall(f"list_{PLURALS[entity]}", args))
-        kept = [item for item in _items_of(data) if self._is_in_ranges(item, args.get("filter") or {})]
+        conditions = args.get("filter") or {}
+        kept = [item for item in _items_of(data) if self._is_in_ranges(item, conditions) and keeps(item)]
         all_kept = self._turn.tool_results.add(entity, kept, asked_at=asked_at)
         cut = data.get("truncated") is True or not all_kept
         return {"items": kept, "truncated": True} if cut else {"items": kept}

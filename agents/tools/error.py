@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from agents.device import DeviceResult, Outcome
+from agents.tool_use import UNCERTAIN
 
 _SENTENCES: dict[Outcome, str] = {
     Outcome.ANSWERED: "",
     Outcome.EDITED: "The person changed the arguments.",
     Outcome.ERROR: "The device could not do this.",
     Outcome.DENIED: "The person refused this action. Do not try it again.",
-    Outcome.DEADLINE: "The device did not answer in time; it may or may not have acted.",
+    Outcome.DEADLINE: "The device did not answer in time.",
     Outcome.CANCELLED: "The call was withdrawn before the device answered.",
-    Outcome.DEVICE_OFFLINE: "None of the person's devices is connected, so nothing was read or changed. Say so.",
-    Outcome.DEVICE_GONE: "The device disconnected before it answered; it may or may not have acted.",
+    Outcome.DEVICE_OFFLINE: "None of the person's devices is connected, so nothing was read. Say so.",
+    Outcome.DEVICE_GONE: "The device disconnected before it answered.",
     Outcome.UNKNOWN: "The device started this action, and it is not known whether it was completed. Do not repeat it."
     " Tell the person that the change may or may not have been made.",
 }
+
+_NOTHING = "Nothing was changed."
+_MAYBE = (
+    "The change may or may not have been made: read the item first, and repeat the call only if it was not made. "
+    "If you cannot read it, tell the person that it is not known."
+)
 
 
 class ToolError(Exception):
@@ -25,6 +32,12 @@ class ToolError(Exception):
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
+
+    def told(self, *, changes: bool) -> str:
+        """The message, and whether something was changed. `changes`: the tool that failed changes items."""
+        if changes and self.code in UNCERTAIN:
+            return self.message if self.code == Outcome.UNKNOWN else f"{self.message} {_MAYBE}"
+        return f"{self.message} {_NOTHING}"
 
     @classmethod
     def of(cls, result: DeviceResult) -> ToolError:

@@ -6,6 +6,9 @@ The status and priority values are those that a model may write. A device may re
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
+from itertools import product
+from math import prod
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
@@ -13,25 +16,28 @@ from pydantic import BeforeValidator, Field, StringConstraints
 from agents.dates import DateArgument
 from agents.tools.error import ToolError
 from agents.tools.tool import ToolArgs
+from person import Calendar
 
 _Stripped = StringConstraints(strip_whitespace=True)
 
 
 def _several(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
+    return [value] if isinstance(value, str | int) else value
 
 
-Identity = Annotated[str, _Stripped, Field(min_length=1, max_length=200, description="The id, as a tool returned it.")]
+Identity = Annotated[str, _Stripped, Field(min_length=1, max_length=200)]
 Title = Annotated[str, _Stripped, Field(min_length=1, max_length=500)]
 Person = Annotated[str, _Stripped, Field(min_length=1, max_length=200)]
 Body = Annotated[str, Field(max_length=100_000)]
 TaskStatus = Literal["todo", "in_progress", "done"]
 TaskPriority = Literal["low", "medium", "high"]
 ProjectStatus = Literal["active", "on_hold", "completed"]
+Due = Literal["today", "overdue", "week"]
+_MOST_CALLS = 12
 # A single value is accepted too.
 _AnyOf = (
     BeforeValidator(_several),
-    Field(min_length=1, max_length=3, description="One value or several; one of them must match."),
+    Field(min_length=1, max_length=5),
 )
 
 
@@ -46,29 +52,58 @@ class ListArgs(ToolArgs):
 
     # Argument -> (field of the item, end of the range). Every other argument of a subclass is the value of a field.
     RANGES: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    # Argument -> field of the item that must be on that day, or in that span of days.
+    DAYS: ClassVar[Mapping[str, str]] = {}
 
-    text: Annotated[str | None, _Stripped, Field(max_length=500, description="Words to find in the item's text.")] = (
-        None
-    )
+    text: Annotated[str | None, _Stripped, Field(max_length=500)] = None
     limit: Annotated[int, Field(ge=1, le=500)] = 200
 
-    def device_args(self) -> list[dict[str, Any]]:
-        """The `args` of the device's list calls: one call per status, because the device filters by one value."""
+    def device_args(self, now_ms: int, calendar: Calendar) -> list[dict[str, Any]]:
+        """The `args` of the device's list calls, which filter by one value: a call for each choice of values.
+
+        Raises `ToolError` if these are too many.
+        """
         given = self.model_dump(by_alias=True, exclude_none=True, exclude={"text", "limit"})
-        statuses = given.pop("status", None)
         wanted: dict[str, Any] = {}
+        several: dict[str, list[Any]] = {}
         for name, value in given.items():
             if name in self.RANGES:
                 field, end = self.RANGES[name]
                 wanted.setdefault(field, {})[end] = value
+            elif name in self.DAYS:
+                wanted.setdefault(self.DAYS[name], {}).update(_span(value, now_ms, calendar))
+            elif isinstance(value, list):
+                several[name] = list(dict.fromkeys(value))
             else:
                 wanted[name] = value
+        if prod(len(values) for values in several.values()) > _MOST_CALLS:
+            raise ToolError("invalid_arguments", f"Give fewer values: at most {_MOST_CALLS} choices of them together.")
         args: dict[str, Any] = {"limit": self.limit}
         if self.text:
             args["text"] = self.text
-        if statuses is not None:
-            return [{**args, "filter": {"status": status, **wanted}} for status in dict.fromkeys(statuses)]
-        return [{**args, "filter": wanted} if wanted else args]
+        chosen = [dict(zip(several, values, strict=True)) | wanted for values in product(*several.values())]
+        return [{**args, "filter": one} if one else args for one in chosen]
+
+    def keeps(self, item: Mapping[str, Any]) -> bool:  # noqa: ARG002 - for subclasses
+        """Whether an item that the device returned matches what the device cannot filter by."""
+        return True
+
+
+def _span(value: Any, now_ms: int, calendar: Calendar) -> dict[str, str]:
+    """The days of `today`, `overdue` or `week`, which is the person's calendar week, or of one date."""
+    today = calendar.day_of(now_ms)
+    match value:
+        case "overdue":
+            return {"before": today.isoformat()}
+        case "week":
+            first = calendar.week_of(today)
+            return {"after": first.isoformat(), "before": (first + timedelta(days=7)).isoformat()}
+        case "today":
+            day = today
+        case _:
+            when = calendar.read(value)
+            day = today if when is None else calendar.day_of(when)
+    return {"after": day.isoformat(), "before": (day + timedelta(days=1)).isoformat()}
 
 
 class CreateArgs(ToolArgs):
@@ -112,17 +147,25 @@ class TaskFields(ToolArgs):
 
 
 class ListTasks(ListArgs):
+    """`due: overdue` leaves finished tasks out."""
+
     RANGES: ClassVar[Mapping[str, tuple[str, str]]] = {
         "dueBefore": ("dueDate", "before"),
         "dueAfter": ("dueDate", "after"),
     }
+    DAYS: ClassVar[Mapping[str, str]] = {"due": "dueDate", "dueOn": "dueDate"}
 
     status: Annotated[list[TaskStatus], *_AnyOf] | None = None
-    priority: TaskPriority | None = None
-    assignee: Person | None = None
-    project_id: Identity | None = None
+    priority: Annotated[list[TaskPriority], *_AnyOf] | None = None
+    assignee: Annotated[list[Person], *_AnyOf] | None = None
+    project_id: Annotated[list[Identity], *_AnyOf] | None = None
+    due: Due | None = None
+    due_on: DateArgument | None = None
     due_before: DateArgument | None = None
     due_after: DateArgument | None = None
+
+    def keeps(self, item: Mapping[str, Any]) -> bool:
+        return self.due != "overdue" or item.get("status") != "done"
 
 
 class CreateTask(TaskFields, CreateArgs):
@@ -146,7 +189,7 @@ class ProjectFields(ToolArgs):
 
 class ListProjects(ListArgs):
     status: Annotated[list[ProjectStatus], *_AnyOf] | None = None
-    client_id: Identity | None = None
+    client_id: Annotated[list[Identity], *_AnyOf] | None = None
 
 
 class CreateProject(ProjectFields, CreateArgs):
@@ -172,8 +215,10 @@ class ListNotes(ListArgs):
         "createdBefore": ("createdAt", "before"),
         "createdAfter": ("createdAt", "after"),
     }
+    DAYS: ClassVar[Mapping[str, str]] = {"createdOn": "createdAt"}
 
-    project_id: Identity | None = None
+    project_id: Annotated[list[Identity], *_AnyOf] | None = None
+    created_on: DateArgument | None = None
     created_before: DateArgument | None = None
     created_after: DateArgument | None = None
 
@@ -199,9 +244,12 @@ class CheckpointFields(ToolArgs):
 
 class ListCheckpoints(ListArgs):
     RANGES: ClassVar[Mapping[str, tuple[str, str]]] = {"dateBefore": ("date", "before"), "dateAfter": ("date", "after")}
+    DAYS: ClassVar[Mapping[str, str]] = {"due": "date", "dateOn": "date"}
 
-    project_id: Identity | None = None
+    project_id: Annotated[list[Identity], *_AnyOf] | None = None
     is_approved: bool | None = None
+    due: Literal["today", "week"] | None = None
+    date_on: DateArgument | None = None
     date_before: DateArgument | None = None
     date_after: DateArgument | None = None
 

@@ -23,7 +23,7 @@ class AppendToNote(ToolArgs):
     """A note and the text to add at its end."""
 
     id: Identity
-    text: Annotated[str, Field(min_length=1, max_length=20_000, description="Added unchanged, on a new line.")]
+    text: Annotated[str, Field(min_length=1, max_length=20_000)]
 
 
 class SearchNotes(ToolArgs):
@@ -32,7 +32,7 @@ class SearchNotes(ToolArgs):
     text: Annotated[
         str,
         StringConstraints(strip_whitespace=True),
-        Field(min_length=1, max_length=500, description="One word or several, in any order."),
+        Field(min_length=1, max_length=500),
     ]
     limit: Annotated[int, Field(ge=1, le=100)] = 20
 

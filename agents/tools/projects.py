@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field
-
-from agents.dates import with_iso_dates
+from agents.dates import with_local_times
 from agents.tools.concurrent_calls import call_all
 from agents.tools.device_access import DeviceAccess, Item
 from agents.tools.fields import Identity
@@ -23,7 +21,7 @@ _AHEAD = 5
 class ProjectProgress(ToolArgs):
     """One project, or all of them."""
 
-    id: Annotated[Identity | None, Field(description="The project's id; leave it out for all projects.")] = None
+    id: Identity | None = None
 
 
 async def _progress(access: DeviceAccess, args: ProjectProgress) -> Any:
@@ -87,9 +85,9 @@ def progress_of(
     if tasks:
         summary["donePercent"] = round(100 * summary["done"] / len(tasks))
     if coming:
-        summary["nextDue"] = with_iso_dates({key: coming[0].get(key) for key in ("id", "title", "dueDate")}, calendar)
+        summary["nextDue"] = with_local_times({key: coming[0].get(key) for key in ("id", "title", "dueDate")}, calendar)
     summary["checkpointsAhead"] = [
-        with_iso_dates({key: one.get(key) for key in ("id", "title", "date", "isApproved")}, calendar)
+        with_local_times({key: one.get(key) for key in ("id", "title", "date", "isApproved")}, calendar)
         for _, one in ahead[:_AHEAD]
     ]
     return summary
@@ -107,7 +105,7 @@ def _own(listed: Mapping[str, Any], project: Item) -> list[Item]:
 PROJECT_TOOLS: tuple[Tool[Any], ...] = (
     Tool(
         "project_progress",
-        "The progress of one project or of all: tasks by status, overdue, next due, and coming checkpoints.",
+        "Progress of a project, or of all: tasks by status, overdue, next due, coming checkpoints.",
         ProjectProgress,
         _progress,
         "project",

@@ -32,7 +32,7 @@ async def _move(access: DeviceAccess, args: MoveTask) -> Any:
 
 
 TASK_TOOLS: tuple[Tool[Any], ...] = (
-    Tool("complete_task", "Mark one task as done.", ById, _complete, "task"),
-    Tool("reopen_task", "Reopen one finished task: its status becomes `todo`.", ById, _reopen, "task"),
-    Tool("move_task", "Move one task to another project. Fails if there is no such project.", MoveTask, _move, "task"),
+    Tool("complete_task", "Mark a task as done.", ById, _complete, "task"),
+    Tool("reopen_task", "Reopen a finished task.", ById, _reopen, "task"),
+    Tool("move_task", "Move a task to another project.", MoveTask, _move, "task"),
 )

@@ -50,20 +50,22 @@ class Tool(Generic[A]):
     """One tool of an agent. `run` returns JSON data for the model, or raises `ToolError`.
 
     `entity`: the items that its argument `id` names and that its result has. `changes`: it can create, change or delete
-    items. `exact_titles`: a title must be written out, because the change can't be undone.
+    items. `exact_titles`: a title must be written out, because the change can't be undone. `shown`: the arguments that
+    the model is told about, if these are not all; the others are accepted too.
     """
 
     name: str
     description: str
     args: type[A]
     run: Callable[[DeviceAccess, A], Awaitable[Any]]
-    entity: Entity
+    entity: Entity | None
     changes: bool = True
     exact_titles: bool = False
+    shown: frozenset[str] | None = None
 
     def spec(self) -> ToolSpec:
         """The tool as the model sees it."""
-        return ToolSpec(self.name, self.description, parameters_schema(self.args))
+        return ToolSpec(self.name, self.description, parameters_schema(self.args, self.shown))
 
     async def invoke(self, access: DeviceAccess, arguments: str) -> Any:
         """Check `arguments`, the JSON text that the model wrote, and run the tool. Raises `ToolError`.
@@ -72,7 +74,7 @@ class Tool(Generic[A]):
         """
         args = await self._with_projects(access, self._parse(arguments, access))
         written = getattr(args, "id", None)
-        if written is None:
+        if written is None or self.entity is None:
             return await self.run(access, args)
         found = await find_item(access, self.entity, written, exact=self.exact_titles)
         try:
@@ -130,29 +132,40 @@ def describe_faults(error: ValidationError) -> str:
 
 
 class _ParametersSchema(GenerateJsonSchema):
-    """JSON Schemas without titles, nulls and null defaults, to save tokens: the model reads them in every call."""
+    """JSON Schemas without titles, nulls, defaults and lengths, to save tokens: the model reads them in every call.
+
+    The arguments are checked in full; an error then names the limit.
+    """
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         return self.generate_inner(schema["schema"])
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        inner = self.generate_inner(schema["schema"])
-        if schema.get("default") is not None:
-            inner = {**inner, "default": self.encode_default(schema["default"])}
-        return inner
+        return self.generate_inner(schema["schema"])
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - pydantic's signature
         return False
 
 
+_UNSHOWN = frozenset({"minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum"})
+
+
 # Kept: making the schemas of an agent's tools takes milliseconds, in which no other request runs.
 @cache
-def parameters_schema(args: type[ToolArgs]) -> Mapping[str, Any]:
-    """The JSON Schema of a tool's arguments: an object with only the declared properties. Must not be changed."""
-    schema = args.model_json_schema(schema_generator=_ParametersSchema)
-    return {
-        "type": "object",
-        "properties": schema.get("properties", {}),
-        "required": schema.get("required", []),
-        "additionalProperties": False,
-    }
+def parameters_schema(args: type[ToolArgs], shown: frozenset[str] | None = None) -> Mapping[str, Any]:
+    """The JSON Schema of a tool's arguments: an object with only the declared properties. Must not be changed.
+
+    `shown`: only these properties. `limit` is never one: its default fits.
+    """
+    schema = _without_lengths(args.model_json_schema(schema_generator=_ParametersSchema))
+    properties = schema.get("properties", {})
+    names = sorted(name for name in properties if name != "limit" and (shown is None or name in shown))
+    required = sorted(name for name in schema.get("required", []))
+    parameters = {"type": "object", "properties": {name: properties[name] for name in names}}
+    return {**parameters, "required": required} if required else parameters
+
+
+def _without_lengths(schema: Any) -> Any:
+    if isinstance(schema, dict):
+        return {key: _without_lengths(value) for key, value in schema.items() if key not in _UNSHOWN}
+    return [_without_lengths(one) for one in schema] if isinstance(schema, list) else schema

@@ -52,10 +52,11 @@ def read_tools(entity: Entity) -> tuple[Tool[Any], ...]:
     plural = PLURALS[entity]
 
     async def run_list(access: DeviceAccess, args: ListArgs) -> Any:
-        wanted = args.device_args()
+        wanted = args.device_args(access.now_ms, access.calendar)
         if len(wanted) == 1:
-            return await access.list_items(entity, wanted[0])
-        return merge_lists(await call_all(*(partial(access.list_items, entity, one) for one in wanted)), args.limit)
+            return await access.list_items(entity, wanted[0], keeps=args.keeps)
+        calls = [partial(access.list_items, entity, one, keeps=args.keeps) for one in wanted]
+        return merge_lists(await call_all(*calls), args.limit)
 
     async def run_get(access: DeviceAccess, args: ById) -> Any:
         return await access.get_item(entity, args.id)
@@ -63,7 +64,7 @@ def read_tools(entity: Entity) -> tuple[Tool[Any], ...]:
     return (
         Tool(
             f"list_{plural}",
-            f"List the person's {plural}: all of them, or those that match every given filter.",
+            f"List {plural}, all or those that match every filter.",
             ENTITIES[entity].list_args,
             run_list,
             entity,
@@ -87,17 +88,17 @@ def write_tools(entity: Entity) -> tuple[Tool[Any], ...]:
         return await access.delete_item(entity, args.id)
 
     return (
-        Tool(f"create_{entity}", f"Create a {entity}. Returns it with its id.", fields.create_args, run_create, entity),
+        Tool(f"create_{entity}", f"Create a {entity}.", fields.create_args, run_create, entity),
         Tool(
             f"update_{entity}",
-            f"Change fields of one {entity}; omitted fields stay unchanged. Returns the whole {entity}.",
+            f"Change fields of a {entity}; `clear` empties fields.",
             fields.update_args,
             run_update,
             entity,
         ),
         Tool(
             f"delete_{entity}",
-            f"Delete one {entity}. The person is asked first and may refuse.",
+            f"Delete a {entity}. The person is asked first.",
             ById,
             run_delete,
             entity,

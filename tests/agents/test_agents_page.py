@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from agents.limits import AgentLimits
-from agents.registry import AGENTS
+from agents.registry import AGENTS, ALL_TOOLS
 from agents.tools.tool import Tool
 from parser.blocks import Aggregate, BindReason, ChartFrom, TableFrom, TimelineFrom
 from tests.agents.fakes import Models
@@ -23,7 +23,7 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "agents.md").read_text("u
 def row(tool: Tool[Any]) -> str:
     """The tool's row of the page: name, arguments (`?` marks the optional ones), description."""
     schema = tool.spec().parameters
-    required = schema["required"]
+    required = schema.get("required", [])
     arguments = ", ".join(f"`{name}{'' if name in required else '?'}`" for name in schema["properties"])
     return f"| `{tool.name}` | {arguments} | {tool.description} |"
 
@@ -33,9 +33,7 @@ def test_the_page_has_every_agent_with_its_purpose(name: str) -> None:
     assert f"| `{name}` | {AGENTS[name].purpose} |" in PAGE
 
 
-@pytest.mark.parametrize(
-    "tool", {tool.name: tool for spec in AGENTS.values() for tool in spec.tools}.values(), ids=lambda tool: tool.name
-)
+@pytest.mark.parametrize("tool", ALL_TOOLS.values(), ids=lambda tool: tool.name)
 def test_the_page_has_every_tool_with_its_arguments(tool: Tool[Any]) -> None:
     assert row(tool) in PAGE
 

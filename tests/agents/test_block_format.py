@@ -29,7 +29,8 @@ def test_the_prompt_is_the_description() -> None:
 
 
 def test_every_block_has_an_example() -> None:
-    assert {example["type"] for _, example in EXAMPLES} == set(BlockType)
+    assert {example["type"] for _, example in EXAMPLES} == {kind.value for kind in BlockType if kind.value != "text"}
+    assert all(example.get("ids", ["<id>"]) == ["<id>"] for _, example in EXAMPLES), "an id that could be taken as data"
     assert sum("from" in example for _, example in EXAMPLES) >= 3
 
 
@@ -50,6 +51,8 @@ def test_forms_with_from_come_before_those_with_data() -> None:
         number for number, (_, example) in enumerate(EXAMPLES) if {"data", "rows", "checkpoints"} & example.keys()
     ]
     assert max(bound) < min(written)
+    described = describe_blocks()
+    assert described.rindex("with `from`:") < described.index("written out:")
 
 
 @pytest.mark.parametrize(

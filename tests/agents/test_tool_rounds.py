@@ -67,7 +67,7 @@ async def test_calls_start_in_order_run_concurrently_and_their_results_keep_the_
     assert device.finished == names[::-1]
     assert_whole(messages)
     assert messages[0].content == "Looking."
-    assert [json.loads(message.content)["items"][0]["id"] for message in messages[1:]] == names
+    assert [json.loads(message.content)["rows"][0][0] for message in messages[1:]] == names
 
 
 async def test_every_kind_of_failure_is_one_result_and_does_not_affect_other_calls() -> None:
@@ -191,7 +191,7 @@ async def test_all_results_together_have_a_length_limit() -> None:
     assert lengths[0] > 2500
     assert lengths[1] < 2200
     assert max(lengths[2:]) < 400
-    assert all(json.loads(message.content)["items"] for message in messages[1:])
+    assert all(json.loads(message.content)["rows"] for message in messages[1:])
 
 
 async def test_cancelling_withdraws_every_open_call_and_keeps_finished_changes() -> None:

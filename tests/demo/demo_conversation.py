@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from agents.binding import Binder
 from agents.call_metadata import answer_metadata, repair_metadata
-from agents.dates import with_iso_dates
+from agents.dates import with_local_times
 from agents.device import DeviceCall, DeviceResult, Outcome
 from agents.limits import AgentLimits
 from agents.prompt_text import opening_messages
@@ -203,7 +203,7 @@ def _run(reply: Reply, offered: Mapping[str, Any], data: Mapping[str, Any], fail
 def _result(name: str, arguments: dict[str, Any], data: Mapping[str, Any]) -> Any:
     verb, entity = name.split("_")
     if verb == "list":
-        return {"items": [with_iso_dates(item, UTC_CALENDAR) for item in data[entity.removesuffix("s")]]}
+        return {"items": [with_local_times(item, UTC_CALENDAR) for item in data[entity.removesuffix("s")]]}
     if verb == "create":
         return {"id": "new", **arguments}
     if verb == "delete":

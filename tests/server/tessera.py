@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 import trio
 from cryptography.fernet import Fernet
 
+from agents.prompt_text import MESSAGE_MARK
 from client.terminal.account import SignIn, register
 from client.terminal.calls import Approve, Tools
 from client.terminal.device import Device, open_device
@@ -93,7 +94,20 @@ def is_routing(request: ReceivedRequest) -> bool:
 
 
 def last_user_message(request: ReceivedRequest) -> str:
-    return next(str(message["content"]) for message in reversed(request.body["messages"]) if message["role"] == "user")
+    """The last user message, without the data that stands before the person's own words."""
+    messages = reversed(request.body["messages"])
+    return words_of(next(str(message["content"]) for message in messages if message["role"] == "user"))
+
+
+def words_of(content: str) -> str:
+    """The person's own words of a user message."""
+    return content.rpartition(f"\n{MESSAGE_MARK}\n")[2]
+
+
+def data_of(request: ReceivedRequest) -> str:
+    """The time, the memory and the popup's item, as the model reads them before the person's message."""
+    contents = [str(message["content"]) for message in request.body["messages"] if message["role"] == "user"]
+    return next(content.partition(f"\n{MESSAGE_MARK}\n")[0] for content in contents if MESSAGE_MARK in content)
 
 
 def tool_messages(request: ReceivedRequest) -> list[str]:

@@ -13,7 +13,7 @@ from cryptography.fernet import Fernet
 from client.terminal.account import SignIn
 from tests.model_server import ReceivedRequest, Step, text_stream, tool_calls
 from tests.server.conversation import chat
-from tests.server.tessera import Tessera, last_user_message, open_tessera, text_block, tool_messages
+from tests.server.tessera import Tessera, data_of, last_user_message, open_tessera, text_block, tool_messages, words_of
 
 DUE = [
     {"id": "t1", "title": "Pay the rent", "status": "todo", "dueDate": "2026-03-09"},
@@ -38,7 +38,7 @@ def answer(request: ReceivedRequest) -> list[Step]:
 def history(request: ReceivedRequest) -> list[tuple[str, str]]:
     """The messages between the system prompt and the tool calls of this request."""
     return [
-        (str(message["role"]), str(message["content"]))
+        (str(message["role"]), words_of(str(message["content"])))
         for message in request.body["messages"][1:]
         if message["role"] in {"user", "assistant"} and message["content"]
     ]
@@ -88,7 +88,7 @@ async def test_a_follow_up_on_another_device_after_a_restart_knows_what_was_said
             ("assistant", "Two tasks are due today:"),
             ("user", "Move the second one to Friday"),
         ]
-        system = str(first.body["messages"][0]["content"])
+        system = data_of(first)
         assert system.index('"id": "t1"') < system.index('"id": "t2"')
         assert '"showed": "items"' in system
         # The router reads it too: "the second one" alone names no agent.
@@ -142,7 +142,7 @@ async def test_the_model_is_told_when_the_conversation_cannot_be_read(database: 
         tessera.script(lambda _: text_block("What do you mean?"))
         account = await tessera.account()
         await chat(tessera, account.access_token, message="Move the second one", conversation_id="c")
-        assert "cannot be read now" in str(tessera.answers()[0].body["messages"][0]["content"])
+        assert "cannot be read now" in data_of(tessera.answers()[0])
         async with httpx.AsyncClient(base_url=tessera.rest_url) as client:
             metrics = (await client.get("/metrics")).text
     assert 'tessera_conversation_reads_total{outcome="timeout"} 1.0' in metrics

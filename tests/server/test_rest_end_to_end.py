@@ -9,7 +9,7 @@ import pytest
 
 from tests.model_server import ReceivedRequest, Step, text_stream, tool_calls
 from tests.server.conversation import TASKS, chat, list_tasks
-from tests.server.tessera import open_tessera, text_block, tool_messages
+from tests.server.tessera import data_of, open_tessera, text_block, tool_messages
 
 
 def list_then_refer(request: ReceivedRequest) -> list[Step]:
@@ -50,7 +50,7 @@ async def test_a_rest_popup_without_a_device_tells_the_model_that_its_item_is_no
         response = await chat(tessera, token, message="what is this?", mode="popup", scope=scope)
         assert response.json()["blocks"][0]["content"] == "I can't see it."
         (asked,) = tessera.model.requests
-        assert "No device of this person is connected." in json.dumps(asked.body["messages"][0])
+        assert "No device of this person is connected." in data_of(asked)
 
 
 @pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])

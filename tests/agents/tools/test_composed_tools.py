@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -13,15 +14,14 @@ from hypothesis import strategies as st
 from trio.testing import wait_all_tasks_blocked
 
 from agents.device import DeviceCall, DeviceResult, Outcome
-from agents.registry import AGENTS
+from agents.registry import ALL_TOOLS
 from agents.tools.device_access import DeviceAccess
 from agents.tools.error import ToolError
 from agents.tools.projects import progress_of
-from agents.tools.tool import Tool
 from agents.turn import Turn
 from tests.agents.fakes import NOW_MS, ScriptedDevice, answered, make_turn
 
-TOOLS: dict[str, Tool[Any]] = {tool.name: tool for spec in AGENTS.values() for tool in spec.tools}
+TOOLS = ALL_TOOLS
 DAY = 86_400_000
 FAILURES = [outcome for outcome in Outcome if outcome is not Outcome.ANSWERED]
 
@@ -88,7 +88,8 @@ def progress_device(**fields: Any) -> ScriptedDevice:
 
 
 def dates(days: int, text: str) -> dict[str, Any]:
-    return {"date": NOW_MS + days * DAY, "date_iso": text}
+    assert NOW_MS + days * DAY == int(datetime.fromisoformat(text).timestamp() * 1000)
+    return {"date": text}
 
 
 async def test_the_progress_of_every_project() -> None:

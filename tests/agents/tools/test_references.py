@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from agents.device import DeviceResult, Outcome
-from agents.registry import AGENTS
-from agents.tools import DeviceAccess, Tool, ToolError
+from agents.registry import ALL_TOOLS
+from agents.tools import DeviceAccess, ToolError
 from agents.turn import Scope, Turn
 from tests.agents.fakes import ScriptedDevice, answered, make_turn
 
-TOOLS: dict[str, Tool[Any]] = {tool.name: tool for spec in AGENTS.values() for tool in spec.tools}
+TOOLS = ALL_TOOLS
 LOGIN, RENT, CALL = (f"7d0c1c1e-6a0b-4c58-9a7e-0b1f6d0c000{number}" for number in (1, 2, 3))
 LAUNCH = "7d0c1c1e-6a0b-4c58-9a7e-0b1f6d0c0009"
 ITEMS: dict[str, list[dict[str, Any]]] = {

@@ -19,7 +19,7 @@ MARCH_9 = 1_773_014_400_000
         ({"id": "t1", "title": "Zürich"}, '{"id":"t1","title":"Zürich"}'),
         (
             {"id": "t1", "dueDate": MARCH_9, "points": 3},
-            '{"id":"t1","dueDate":1773014400000,"dueDate_iso":"2026-03-09T00:00Z","points":3}',
+            '{"id":"t1","dueDate":"2026-03-09T00:00Z","points":3}',
         ),
         ({"id": "t1", "dueDate": "2026-03-09"}, '{"id":"t1","dueDate":"2026-03-09"}'),
         ({"id": "t1", "dueDate": None, "date": True}, '{"id":"t1","dueDate":null,"date":true}'),
@@ -27,9 +27,9 @@ MARCH_9 = 1_773_014_400_000
         ({"items": []}, '{"items":[]}'),
         (
             {"items": [{"id": "c1", "date": MARCH_9}], "truncated": True},
-            '{"items":[{"id":"c1","date":1773014400000,"date_iso":"2026-03-09T00:00Z"}],"truncated":true}',
+            '{"columns":["id","date"],"rows":[["c1","2026-03-09T00:00Z"]],"truncated":true}',
         ),
-        (ToolError("denied", "No."), '{"error":{"code":"denied","message":"No."}}'),
+        (ToolError("denied", "No."), '{"error":{"code":"denied","message":"No. Nothing was changed."}}'),
     ],
 )
 def test_a_result_is_compact_json(result: Any, text: str) -> None:
@@ -39,9 +39,35 @@ def test_a_result_is_compact_json(result: Any, text: str) -> None:
 def test_a_long_list_loses_whole_items_and_says_so() -> None:
     items = [{"id": str(number), "title": "x" * 80} for number in range(100)]
     rendered = json.loads(render_result({"items": items}, 1000))
-    assert 5 < len(rendered["items"]) < 15
-    assert rendered["items"] == items[: len(rendered["items"])]
-    assert rendered["note"].startswith(f"{len(rendered['items'])} of 100 items")
+    assert 5 < len(rendered["rows"]) < 15
+    assert rendered["columns"] == ["id", "title"]
+    assert rendered["rows"] == [list(item.values()) for item in items[: len(rendered["rows"])]]
+    assert rendered["note"].startswith(f"{len(rendered['rows'])} of 100 items")
+
+
+def test_fields_that_no_item_has_are_left_out_and_missing_ones_are_null() -> None:
+    items = [{"id": "t1", "status": "todo", "points": None}, {"id": "t2", "priority": "high"}]
+    assert render_result({"items": items}, 1000) == (
+        '{"columns":["id","status","priority"],"rows":[["t1","todo",null],["t2",null,"high"]]}'
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "changes", "told"),
+    [
+        ("deadline", True, "read the item first"),
+        ("device_gone", True, "may or may not have been made"),
+        ("malformed_result", True, "may or may not have been made"),
+        ("deadline", False, "Nothing was changed."),
+        ("not_found", True, "Nothing was changed."),
+        ("denied", True, "Nothing was changed."),
+    ],
+)
+def test_an_error_says_whether_something_was_changed(code: str, changes: bool, told: str) -> None:
+    message = json.loads(render_result(ToolError(code, "Why."), 1000, changes=changes))["error"]["message"]
+    assert message.startswith("Why. ")
+    assert told in message
+    assert ("Nothing was changed" in message) is (told == "Nothing was changed.")
 
 
 def test_a_long_note_is_cut_inside_its_text() -> None:

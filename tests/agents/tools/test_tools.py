@@ -9,16 +9,15 @@ from typing import Any
 import pytest
 
 from agents.device import DeviceResult, Outcome
-from agents.registry import AGENTS
+from agents.registry import ALL_TOOLS
 from agents.tools.device_access import DeviceAccess
 from agents.tools.error import ToolError
-from agents.tools.tool import Tool
 from streaming.wire import WsMutationRecord
 from tests.agents.fakes import ScriptedDevice, answered, make_turn
 
-TOOLS: dict[str, Tool[Any]] = {tool.name: tool for spec in AGENTS.values() for tool in spec.tools}
+TOOLS = ALL_TOOLS
 # Tools that make several device calls are tested in test_composed_tools.py.
-COMPOSED = {"move_task", "project_progress", "append_to_note", "search_notes"}
+COMPOSED = {"move_task", "project_progress", "append_to_note", "search_notes", "hand_over"}
 MARCH_9 = "2026-03-09"
 
 

@@ -12,7 +12,7 @@ from client.terminal.tools import DeviceTools
 from streaming.wire import WsScope
 from tests.model_server import ReceivedRequest, Step, chunk, end, text_stream, tool_calls
 from tests.server.conversation import chat
-from tests.server.tessera import Tessera, open_tessera, text_block, tool_messages
+from tests.server.tessera import Tessera, data_of, open_tessera, text_block, tool_messages
 
 HINT = "Your last answer had nothing in it"
 
@@ -79,7 +79,7 @@ async def test_a_cut_answer_says_so_and_is_remembered_as_incomplete(database: st
 
             tessera.script(lambda _: say("On Friday."))
             assert (await (await device.home("when is my rent due?")).finish()).status == "completed"
-            prompt = str(tessera.answers()[-1].body["messages"][0]["content"])
+            prompt = data_of(tessera.answers()[-1])
             assert "it is incomplete" in prompt
             assert prompt.count("it is incomplete") == 1
 

@@ -21,7 +21,7 @@ from memory.maintenance.key_check import KeysDoNotFit
 from streaming.wire import WsDeviceHello, WsError, WsMemoryForget, WsMemoryForgotten, WsMemoryUsed, WsScope
 from streaming.wire.codes import ErrorCode
 from tests.server.memory_server import hello
-from tests.server.tessera import Tessera, open_tessera, text_block
+from tests.server.tessera import Tessera, data_of, open_tessera, text_block
 
 
 @asynccontextmanager
@@ -47,7 +47,7 @@ async def until(client: httpx.AsyncClient, tier: str, count: int = 1) -> list[di
 
 
 def prompts(tessera: Tessera) -> str:
-    return "\n".join(str(request.body["messages"][0]["content"]) for request in tessera.answers())
+    return "\n".join(data_of(request) for request in tessera.answers())
 
 
 async def test_a_message_on_one_device_is_recalled_on_another_and_forgotten_on_request(database: str) -> None:
