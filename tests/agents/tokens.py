@@ -1,0 +1,17 @@
+"""An estimate of a model's tokens without a tokenizer, for bounds on the size of prompts.
+
+Calibrated on what Qwen2.5-Coder's tokenizer counted for the first version's prompts: 1,365 tokens for its description of
+blocks and 350 for the rest of its system prompt. Words count one token per nine letters, with a token for each hump of
+camelCase; runs of up to three punctuation marks count one.
+"""
+
+from __future__ import annotations
+
+import re
+
+_PIECE = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d|[^\w\s]{1,3}|_|\n+|[^\W\d_]")
+_LETTERS = 9
+
+
+def estimated_tokens(text: str) -> int:
+    return sum(-(-len(piece) // _LETTERS) for piece in _PIECE.findall(text))
