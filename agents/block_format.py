@@ -83,16 +83,9 @@ BLOCKS: Sequence[BlockEntry] = (
     ),
     BlockEntry(
         ChartBlock,
-        "chart written out: only for numbers that are in no tool result. Each key of `config` is a number in `data`.",
-        [
-            {
-                "type": "chart",
-                "chartType": "pie",
-                "title": "Hours you named",
-                "data": [{"part": "Writing", "hours": 3}],
-                "config": {"hours": {"label": "Hours", "color": "var(--chart-1)"}},
-            }
-        ],
+        "chart written out: only for numbers that are in no tool result. Each key of `config`, with the color "
+        "var(--chart-1) to var(--chart-5), is a number in `data`.",
+        [],
         # A strict schema does not allow objects whose keys the model chooses.
         schema_form=False,
     ),
@@ -187,7 +180,8 @@ def _named() -> Mapping[str, str]:
     scalar = "string | number | boolean"
     entity = notation(members["entity"])
     grouping = notation(_schema(Grouping))[1:-1]
-    named = {"ENTITY": entity, "GROUPING": grouping, "FILTER": conditions, "SCALAR": f"{scalar} | null"}
+    kinds = notation(_schema(ChartBlock)["$defs"]["ChartType"])
+    named = {"ENTITY": entity, "KIND": kinds, "GROUPING": grouping, "FILTER": conditions, "SCALAR": f"{scalar} | null"}
     # Each name is used in the meanings of those before it.
     named["FILTER"] = named["FILTER"].replace(f"{scalar} | [{scalar} | null, ...]", "SCALAR | [SCALAR, ...]")
     named["GROUPING"] = grouping.replace(conditions, "FILTER").replace(entity, "ENTITY")
@@ -200,6 +194,7 @@ def _shape(model: type[BaseModel]) -> str:
         "GROUPING": notation(_schema(Grouping))[1:-1],
         "FILTER": notation(_present(schema["properties"]["filter"]), schema["$defs"]),
         "ENTITY": _named()["ENTITY"],
+        "KIND": _named()["KIND"],
         "SCALAR": _named()["SCALAR"],
     }
     shape = notation(_schema(model))

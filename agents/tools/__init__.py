@@ -12,6 +12,7 @@ from agents.tools.hand_over import HAND_OVER
 from agents.tools.notes import NOTE_TOOLS
 from agents.tools.projects import PROJECT_TOOLS
 from agents.tools.result_text import render_result
+from agents.tools.signatures import signatures
 from agents.tools.tasks import TASK_TOOLS
 from agents.tools.tool import Tool
 from agents.tools.verbs import ENTITIES, read_tools, write_tools
@@ -29,5 +30,6 @@ __all__ = [
     "check_edit",
     "read_tools",
     "render_result",
+    "signatures",
     "write_tools",
 ]

@@ -25,7 +25,7 @@ async def _hand_over(access: DeviceAccess, args: HandOver) -> Any:  # noqa: ARG0
 
 HAND_OVER: Final[Tool[Any]] = Tool(
     HAND_OVER_NAME,
-    "Get the tools for another kind of item, to change it or to read it in full.",
+    "Get the tools of another kind of item.",
     HandOver,
     _hand_over,
     None,

@@ -64,7 +64,7 @@ def read_tools(entity: Entity) -> tuple[Tool[Any], ...]:
     return (
         Tool(
             f"list_{plural}",
-            f"List {plural}, all or those that match every filter.",
+            f"List {plural}.",
             ENTITIES[entity].list_args,
             run_list,
             entity,
