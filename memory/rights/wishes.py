@@ -12,7 +12,6 @@ from typing import Final
 
 from memory.text import sentences_of
 
-# typographic quotes, dashes and Japanese punctuation are what people write
 # What may come before a request in its sentence.
 _LEAD: Final = (
     r"^\W*(?:(?:please|and|but|so|also|oh|hey|ok|okay|now|actually|by the way|btw"
@@ -25,34 +24,36 @@ _THIS: Final = (
     r" (?:just )?(?:say|said|saying|tell you|told you|telling you|wrote)(?: here| now| you)?)"
 )
 _STORE: Final = "(?:remember|save|store|memori[sz]e|record|log|keep)"
-_NOT_STORED: Final = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        rf"{_LEAD}{_ASK}(?:don['’]t|do not|not|never) {_STORE} {_THIS}{_END}",
-        (
-            rf"{_LEAD}(?:(?:this|that|it)(?:['’]s| is| stays)(?: strictly| just)? |keep (?:this|that|it) |strictly )?"
-            rf"off[ -]the[ -]record(?:{_END}|[\s]*[:,–—-])"
-        ),
-        (
-            rf"{_LEAD}(?:(?:this|that|it)(?:['’]s| is| stays) |keep (?:this|that|it) )?"
-            r"(?:just )?between (?:you and me|us)"
-            rf"(?:{_END}|[\s]*[:,–—-])"
-        ),
-        (
-            rf"{_LEAD}(?:merk(?:e)? dir (?:das|dies)(?: bitte)? nicht"
-            r"|(?:das|dies) (?:bitte )?nicht (?:merken|speichern)"
-            rf"|speicher(?:e)? (?:das|dies)(?: bitte)? nicht|(?:das bleibt )?unter uns(?: gesagt)?){_END}"
-        ),
-        (
-            rf"{_LEAD}(?:ne (?:retiens|m[ée]morise|sauvegarde|garde) pas (?:ça|cela|ceci)"
-            rf"|(?:que )?[çc]a reste entre nous){_END}"
-        ),
-        (
-            rf"{_LEAD}(?:no (?:recuerdes|guardes|memorices) (?:esto|eso)"
-            rf"|(?:que )?(?:esto|eso) (?:quede|queda) entre nosotros){_END}"
-        ),
-        r"^\W*(?:これ|それ|このこと)(?:は|を)?(?:覚えないで|記憶しないで|保存しないで)(?:ください)?[。！!.]*$",
-    )
+_NOT_STORED: Final = (
+    rf"(?:don['’]t|do not|not|never) {_STORE} {_THIS}",
+    (
+        r"(?:(?:this|that|it)(?:['’]s| is| stays)(?: strictly| just)? |keep (?:this|that|it) |strictly )?"
+        r"off[ -]the[ -]record"
+    ),
+    (
+        r"(?:(?:this|that|it)(?:['’]s| is| stays) |keep (?:this|that|it) )?"
+        r"(?:just )?between (?:you and me|us)"
+    ),
+    (
+        r"(?:merk(?:e)? dir (?:das|dies)(?: bitte)? nicht|(?:das|dies) (?:bitte )?nicht (?:merken|speichern)"
+        r"|speicher(?:e)? (?:das|dies)(?: bitte)? nicht|(?:das bleibt )?unter uns(?: gesagt)?)"
+    ),
+    r"(?:ne (?:retiens|m[ée]morise|sauvegarde|garde) pas (?:ça|cela|ceci)|(?:que )?[çc]a reste entre nous)",
+    r"(?:no (?:recuerdes|guardes|memorices) (?:esto|eso)|(?:que )?(?:esto|eso) (?:quede|queda) entre nosotros)",
+)
+_JAPANESE: Final = r"(?:これ|それ|このこと)(?:は|を)?(?:覚えないで|記憶しないで|保存しないで)(?:ください)?"
+_ANY: Final = rf"{_ASK}(?:{'|'.join(_NOT_STORED)})"
+# The whole sentence is the request.
+_ALONE: Final = re.compile(rf"{_LEAD}{_ANY}{_END}|^\W*{_JAPANESE}[。！!.]*$", re.IGNORECASE)
+# The request comes before the content: "don't remember this: ...". "Don't store it, eat it" is about a thing.
+_BEFORE: Final = re.compile(
+    rf"{_LEAD}{_ANY}(?:[\s,]+please)?(?:\s*[:–—]|\s+-+\s|(?<!\bit)\s*,)|^\W*{_JAPANESE}\s*[:：、。,]", re.IGNORECASE
+)
+# The request comes after the content: "..., don't remember this".
+_AFTER: Final = re.compile(
+    rf"(?:[,:–—(]|\s-+\s|\s(?=(?:(?:and|but|so) )?(?:please|bitte)\b))\s*{_LEAD.removeprefix('^')}{_ANY}\)?{_END}"
+    rf"|[、,。]\s*{_JAPANESE}[。！!.]*$",
+    re.IGNORECASE,
 )
 _PREVIOUS: Final = re.compile(
     rf"{_LEAD}{_ASK}(?:(?:forget|delete|erase) (?:what i (?:just )?(?:said|told you|wrote)(?: just now| before)?"
@@ -104,9 +105,9 @@ def wish_of(message: str) -> Wish | None:
     sentences = [sentence.strip() for sentence in sentences_of(message) if sentence.strip()]
     alone = len(sentences) == 1
     for sentence in sentences:
-        if any(pattern.match(sentence) for pattern in _NOT_STORED):
+        if _asks_not_to_store(sentence):
             # Said alone it is about what was said before.
-            return Wish(not_stored=True, previous=alone and re.search(r"[:,–—-]", sentence) is None)
+            return Wish(not_stored=True, previous=alone and _ALONE.match(sentence) is not None)
     for number, sentence in enumerate(sentences):
         rest = " ".join(sentences[:number] + sentences[number + 1 :])
         if _PREVIOUS.match(sentence):
@@ -121,5 +122,10 @@ def wish_of(message: str) -> Wish | None:
     return None
 
 
+def _asks_not_to_store(sentence: str) -> bool:
+    return any((_ALONE.match(sentence), _BEFORE.match(sentence), _AFTER.search(sentence)))
+
+
 def _is_wish(sentence: str) -> bool:
-    return any(pattern.match(sentence.strip()) for pattern in (*_NOT_STORED, _PREVIOUS, _FORGET))
+    stripped = sentence.strip()
+    return _asks_not_to_store(stripped) or any(pattern.match(stripped) for pattern in (_PREVIOUS, _FORGET))
