@@ -60,16 +60,19 @@ async def evaluate(
             members = list(group)
             models, open_client = _model_calls(options)
             overrides = {**_overrides(options), **(options.settings or {}), **members[0].server}
-            async with running_server(environ, overrides, state, clock, open_client) as running:
+            async with (
+                running_server(environ, overrides, state, clock, open_client) as running,
+                httpx.AsyncClient(base_url=running.rest_url, timeout=_DEADLINE_S) as rest,
+            ):
                 model = running.model
-                runner = TrialRunner(running.ws_url, running.rest_url, models, deadline_s=_DEADLINE_S)
+                runner = TrialRunner(running.ws_url, rest, models, deadline_s=_DEADLINE_S)
                 for scenario in members:
                     for number in range(1, options.trials + 1):
                         clock.set(scenario.person.now.timestamp())
                         trial = await runner.run(scenario, number)
                         results.append(_judged(scenario, trial))
                         progress(results[-1])
-                counted = server_figures(await _metrics(running.rest_url))
+                counted = server_figures((await rest.get("/metrics")).text)
                 server = {name: server[name] + value for name, value in counted.items()}
     figures = summarise(results, server, options.prices)
     closed = [fault for gate in options.gates if (fault := gate.fault(figures)) is not None]
@@ -108,8 +111,3 @@ def _model_calls(options: Options) -> tuple[ModelCalls | None, OpenClient | None
         return httpx.AsyncClient(transport=models, timeout=None)  # noqa: S113 - the server has deadlines
 
     return models, open_client
-
-
-async def _metrics(rest_url: str) -> str:
-    async with httpx.AsyncClient(base_url=rest_url, timeout=30) as client:
-        return (await client.get("/metrics")).text

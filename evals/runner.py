@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 from uuid import uuid4
@@ -11,7 +11,6 @@ from uuid import uuid4
 import httpx
 import trio
 
-from client.terminal.account import RestError, SignIn, register
 from client.terminal.answer import Answer, RequestRefusedError
 from client.terminal.connection import ConnectError, ConnectionLostError, ProtocolError
 from client.terminal.device import Device, open_device
@@ -24,18 +23,22 @@ from streaming.wire import WsLocale, WsStreamBlock, WsStreamStart, WsStreamText
 _PASSWORD: Final = "a password for one trial"  # noqa: S105 - an account that one trial uses
 _LEARN_S: Final = 10.0
 _POLL_S: Final = 0.05
-BROKEN = (RestError, httpx.HTTPError, ConnectError, ConnectionLostError, ProtocolError, OSError)
+BROKEN = (httpx.HTTPError, ConnectError, ConnectionLostError, ProtocolError, OSError)
 """What makes a trial invalid. It says nothing about the model."""
 
 
 class TrialRunner:
-    """Runs trials one after another on one server. `deadline_s` limits one answer, in seconds."""
+    """Runs trials one after another on one server. `rest` has its REST address as base URL.
 
-    def __init__(self, ws_url: str, rest_url: str, models: ModelCalls | None, *, deadline_s: float) -> None:
+    `deadline_s` limits one answer, in seconds.
+    """
+
+    def __init__(self, ws_url: str, rest: httpx.AsyncClient, models: ModelCalls | None, *, deadline_s: float) -> None:
         self._ws_url = ws_url
-        self._rest_url = rest_url
+        self._client = rest
         self._models = models
         self._deadline_s = deadline_s
+        self._shared: str | None = None
 
     async def run(self, scenario: Scenario, number: int) -> Trial:
         """One trial. A fault of the evaluation is reported in `Trial.broken`."""
@@ -48,7 +51,7 @@ class TrialRunner:
             for memory in scenario.others:
                 other = await self._person()
                 await self._remember(other, memory.preferences, memory.changes)
-            person = await self._person()
+            person = await self._person_for(scenario)
             await self._remember(person, scenario.preferences(), scenario.person.memory.changes)
             async with self._connected(scenario, person, simulated) as device:
                 for index, turn in enumerate(scenario.turns):
@@ -57,8 +60,9 @@ class TrialRunner:
                         self._models.begin_turn(index)
                     with trio.fail_after(self._deadline_s):
                         trial.turns.append(await self._turn(scenario, person, device, simulated, turn))
-                    if turn.learns is not None:
-                        await self._learned(person, turn.learns)
+                    await self._learned(person, turn.learns)
+            if person == self._shared:
+                (await self._client.delete("/api/v1/memory", headers=_bearer(person))).raise_for_status()
         except BROKEN as error:
             trial.broken = f"{type(error).__name__}: {error}"
         except trio.TooSlowError:
@@ -67,28 +71,43 @@ class TrialRunner:
         trial.calls, trial.changes = simulated.calls, simulated.changes
         return trial
 
-    async def _person(self) -> SignIn:
-        return await register(self._rest_url, f"{uuid4().hex}@example.com", _PASSWORD)
+    async def _person(self) -> str:
+        """The access token of a new person. Waits when the server limits registrations."""
+        while True:
+            body = {"email": f"{uuid4().hex}@example.com", "password": _PASSWORD}
+            response = await self._client.post("/api/v1/auth/register", json=body)
+            if response.status_code != httpx.codes.TOO_MANY_REQUESTS:
+                response.raise_for_status()
+                return str(response.json()["access_token"])
+            await trio.sleep(float(response.headers.get("retry-after", 1)))
 
-    async def _remember(self, person: SignIn, preferences: dict[str, str], changes: list[Change]) -> None:
+    async def _person_for(self, scenario: Scenario) -> str:
+        """A new person if the scenario is about memory. Otherwise the shared one, because registering is slow."""
+        if scenario.needs_own_person:
+            return await self._person()
+        if self._shared is None:
+            self._shared = await self._person()
+        return self._shared
+
+    async def _remember(self, person: str, preferences: dict[str, str], changes: list[Change]) -> None:
         for key, value in preferences.items():
             await self._rest(person, "PUT", f"/api/v1/memory/core/{key}", {"value": value})
         if changes:
-            async with open_device(self._ws_url, person.access_token) as device:
+            async with open_device(self._ws_url, person) as device:
                 for change in changes:
                     await device.mutate(change.op, change.entity, change.id, change.data, mutation_id=uuid4())
                     await device.receive()  # the acknowledgement: the change is stored
 
     @asynccontextmanager
     async def _connected(
-        self, scenario: Scenario, person: SignIn, simulated: SimulatedDevice
+        self, scenario: Scenario, person: str, simulated: SimulatedDevice
     ) -> AsyncIterator[Device | None]:
         if scenario.device.offline:
             yield None
             return
         async with open_device(
             self._ws_url,
-            person.access_token,
+            person,
             tools=simulated.tools(),
             on_approval=simulated.approve,
             locale=_locale(scenario),
@@ -97,7 +116,7 @@ class TrialRunner:
             yield device
 
     async def _turn(
-        self, scenario: Scenario, person: SignIn, device: Device | None, simulated: SimulatedDevice, turn: Turn
+        self, scenario: Scenario, person: str, device: Device | None, simulated: SimulatedDevice, turn: Turn
     ) -> ShownTurn:
         if device is None:
             return await self._over_rest(scenario, person, turn)
@@ -116,7 +135,7 @@ class TrialRunner:
             return ShownTurn(turn.say, f"refused:{error.code.value}", end_s=trio.current_time() - began)
         return _shown(turn, answer, first_text_s, trio.current_time() - began)
 
-    async def _over_rest(self, scenario: Scenario, person: SignIn, turn: Turn) -> ShownTurn:
+    async def _over_rest(self, scenario: Scenario, person: str, turn: Turn) -> ShownTurn:
         began = trio.current_time()
         body: dict[str, Any] = {"message": turn.say, "locale": _locale(scenario).model_dump(exclude_none=True)}
         if turn.popup is not None:
@@ -139,29 +158,32 @@ class TrialRunner:
             trio.current_time() - began,
         )
 
-    async def _learned(self, person: SignIn, preference: str) -> None:
-        """Wait until memory has the preference; at most some seconds, because a model may not have understood it."""
+    async def _learned(self, person: str, preferences: Mapping[str, str]) -> None:
+        """Wait until memory has the preferences; at most some seconds, because memory may not have understood them."""
         with trio.move_on_after(_LEARN_S):
-            while not await self._knows(person, preference):  # noqa: ASYNC110 - another process may store it
+            while not await self._knows(person, preferences):  # noqa: ASYNC110 - another process may store it
                 await trio.sleep(_POLL_S)
 
-    async def _knows(self, person: SignIn, preference: str) -> bool:
-        headers = {"Authorization": f"Bearer {person.access_token}"}
-        async with httpx.AsyncClient(base_url=self._rest_url, timeout=30, headers=headers) as client:
-            lines = (await client.get("/api/v1/memory")).text.splitlines()
-        items = [json.loads(line) for line in lines]
-        return any(item.get("tier") == "core" and item.get("key") == preference for item in items)
+    async def _knows(self, person: str, preferences: Mapping[str, str]) -> bool:
+        if not preferences:
+            return True
+        response = await self._client.get("/api/v1/memory", headers=_bearer(person))
+        items = [json.loads(line) for line in response.text.splitlines()]
+        core = {item.get("key"): str(item.get("value")).casefold() for item in items if item.get("tier") == "core"}
+        return all(core.get(key) == value.casefold() for key, value in preferences.items())
 
     async def _rest(
-        self, person: SignIn, method: str, path: str, body: dict[str, Any], *, refusals: bool = False
+        self, person: str, method: str, path: str, body: dict[str, Any], *, refusals: bool = False
     ) -> dict[str, Any]:
-        headers = {"Authorization": f"Bearer {person.access_token}"}
-        async with httpx.AsyncClient(base_url=self._rest_url, timeout=None, headers=headers) as client:  # noqa: S113
-            response = await client.request(method, path, json=body)
+        response = await self._client.request(method, path, json=body, headers=_bearer(person))
         if not refusals:
             response.raise_for_status()
         found: dict[str, Any] = response.json()
         return found
+
+
+def _bearer(person: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {person}"}
 
 
 def _locale(scenario: Scenario) -> WsLocale:

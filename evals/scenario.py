@@ -122,7 +122,9 @@ class Turn(_Model):
     history: list[WsHistoryMessage] = Field(default_factory=list)
     conversation: str | None = Field(None, description="Turns with the same name belong to one conversation.")
     popup: WsScope | None = None
-    learns: str | None = Field(None, description="Wait until memory has learned this preference from the turn.")
+    learns: dict[str, str] = Field(
+        default_factory=dict, description="Wait after the turn until memory has these preferences, by name."
+    )
 
 
 class ExpectedBlock(_Model):
@@ -211,7 +213,7 @@ class ScriptTurn(_Model):
 
     agent: str = "task_agent"
     need: Literal["none", "read", "change"] = "read"
-    steps: list[ScriptStep]
+    steps: list[ScriptStep] = Field(min_length=1)
 
 
 class Scenario(_Model):
@@ -248,6 +250,14 @@ class Scenario(_Model):
     def attack(self) -> bool:
         """Whether the scenario has a text of an attacker."""
         return self.inject is not None
+
+    @property
+    def needs_own_person(self) -> bool:
+        """Whether the trial needs a new account. Others share one, whose memory is erased after each trial."""
+        person, device = self.person.memory, self.device
+        memory = person.preferences or person.changes or self.others
+        injected = self.inject is not None and self.inject.at.startswith("memory.")
+        return bool(memory or injected or len(self.turns) > 1 or self.server or device.offline)
 
     @property
     def outcomes(self) -> list[str | None]:

@@ -1,14 +1,15 @@
 """Invented values: numbers, table rows and timeline entries in an answer that the items do not give.
 
 A number is grounded if it occurs in the items, in the messages or in a date near them, or if it counts items: all of an
-entity, or those that agree in one or two fields. A share in percent of such counts is grounded too.
+entity, those that agree in one or two fields, or those between two days. A share in percent of such
+counts is grounded too.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any, Final
 
@@ -122,17 +123,24 @@ class _Known:
 
 
 def _counts(items: Mapping[Any, list[Item]]) -> set[int]:
-    """The sizes of all groups of items that agree in at most two fields, and of all open ones."""
+    """The sizes of all groups of items that agree in at most two fields, of the open ones, and of ranges of days."""
     found: set[int] = set()
     for group in items.values():
         found.add(len(group))
         for size in (1, 2):
             for fields in combinations(_COUNTED_FIELDS, size):
                 found.update(_sizes(tuple(item.get(field) for field in fields) for item in group))
-        found.update(_sizes((item.get("dueDate"),) for item in group))
-        found.update(_sizes((item.get("dueDate"), item.get("status") == "done") for item in group))
+        found.update(_range_sizes(group))
+        found.update(_range_sizes([item for item in group if item.get("status") != "done"]))
         found.add(sum(item.get("status") != "done" for item in group))
     return found
+
+
+def _range_sizes(items: Sequence[Item]) -> set[int]:
+    """How many of the items lie between any two of their days."""
+    days = [str(item.get("dueDate") or item.get("date")) for item in items if item.get("dueDate") or item.get("date")]
+    sizes = [size for _, size in sorted(Counter(days).items())]
+    return {sum(sizes[first:last]) for first in range(len(sizes)) for last in range(first + 1, len(sizes) + 1)}
 
 
 def _sizes(keys: Iterable[tuple[Any, ...]]) -> set[int]:

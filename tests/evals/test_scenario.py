@@ -19,12 +19,12 @@ def test_the_schema_is_that_of_the_models() -> None:
 
 
 def test_every_file_names_the_schema_for_editors_and_is_valid() -> None:
-    schema = json.loads(schema_text())
+    schema = jsonschema.Draft202012Validator(json.loads(schema_text()))
     for path in FOLDER.rglob("*.yaml"):
         first = path.read_text("utf-8").partition("\n")[0]
         assert first.startswith(HEAD), path
         assert (path.parent / first.removeprefix(HEAD)).resolve() == SCHEMA_FILE, path
-        jsonschema.validate(read_yaml(path), schema)
+        schema.validate(read_yaml(path))
 
 
 def test_items_of_a_scenario_are_those_of_the_fixture_with_its_own() -> None:

@@ -30,6 +30,7 @@ def invented(text: str = "", *blocks: tuple[str, dict[str, Any]]) -> list[str]:
         "In 17 days nothing is due.",
         "You are at 12.5 % of your tasks.",
         "Next Friday is 2026-12-04.",
+        "You have 6 tasks with a day until then, and 5 from today on.",
     ],
 )
 def test_grounded_text(text: str) -> None:
