@@ -75,7 +75,7 @@ async def test_a_run_is_judged_by_the_device_and_can_be_replayed(environ: dict[s
     updates = [call.outcome for call in flaky.trial.calls if call.tool == "update_task"]
     assert updates == ["busy", "ok"]
     refused = next(one for one in recorded.results if one.trial.scenario == "refused")
-    assert [call.outcome for call in refused.trial.calls] == ["denied"]
+    assert [call.outcome for call in refused.trial.calls if call.tool == "delete_task"] == ["denied"]
     assert recorded.figures["pass^1"] == 0.75
     assert recorded.closed == ["false_claim_rate is 0.25, required: at most 0"]
 
