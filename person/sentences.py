@@ -99,6 +99,11 @@ class Sentences:
             found = found[_PLURALS[self.language](int(values["count"]))]
         return found.format(**values)
 
+    def find(self, key: str) -> str | None:
+        """The text with this key, which has no placeholders; None if there is none."""
+        found = catalogue(self.language).get(key)
+        return found if isinstance(found, str) else None
+
     def error(self, code: str) -> str:
         """What an error with this code means for the person."""
         key = f"error.{_SAME.get(code, code)}"

@@ -5,6 +5,5 @@ Other packages use `Binder`. `device_lists` and `needs_all_items` say what a blo
 
 from agents.binding.binder import Binder
 from agents.binding.device_lists import MAX_LISTED, device_lists, names_projects, needs_all_items
-from agents.binding.values import PLURAL_LABELS
 
-__all__ = ["MAX_LISTED", "PLURAL_LABELS", "Binder", "device_lists", "names_projects", "needs_all_items"]
+__all__ = ["MAX_LISTED", "Binder", "device_lists", "names_projects", "needs_all_items"]

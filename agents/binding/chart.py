@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agents.binding.groups import Group, aggregate, grouped, partition, value_name
+from agents.binding.groups import Group, aggregate, grouped, partition
+from agents.binding.labels import Labels
 from agents.binding.unbindable import Unbindable
 from agents.binding.values import Item, require_field
 from parser.blocks import BindReason, BoundChartBlock, ChartFrom, ChartType
@@ -21,18 +22,16 @@ _NOT_IN_A_KEY = re.compile(r"[^a-z0-9]+")
 _SLICED = {ChartType.PIE, ChartType.RADIAL}
 
 
-def chart_data(
-    block: BoundChartBlock, items: Sequence[Item], project_names: Mapping[str, str], calendar: Calendar
-) -> dict[str, Any]:
+def chart_data(block: BoundChartBlock, items: Sequence[Item], labels: Labels, calendar: Calendar) -> dict[str, Any]:
     """The `data` of a chart's `stream_block` frame. Raises `Unbindable`."""
     source = block.source
     if source.split_by is not None:
         require_field(source.entity, source.split_by, items)
-    groups = grouped(source, items, project_names, calendar)
+    groups = grouped(source, items, labels, calendar)
     if source.split_by is None:
-        points, config = _one_series(source, groups)
+        points, config = _one_series(source, groups, labels)
     else:
-        points, config = _split(source, source.split_by, groups, project_names, calendar)
+        points, config = _split(source, source.split_by, groups, labels, calendar)
     if not config:
         raise Unbindable(BindReason.NO_DATA, f"No {source.entity} that matches has a {source.field}.")
     if block.chartType in _SLICED:
@@ -45,22 +44,24 @@ def color(number: int) -> str:
     return f"var(--chart-{number % COLORS + 1})"
 
 
-def _one_series(source: ChartFrom, groups: Sequence[Group]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+def _one_series(
+    source: ChartFrom, groups: Sequence[Group], labels: Labels
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     key = source.agg.value
     label_key = _label_key(source, {key})
     points = [{label_key: group.label, key: group.value} for group in groups if group.value is not None]
-    return points, {key: {"label": value_name(source), "color": color(0)}} if points else {}
+    return points, {key: {"label": labels.number(source), "color": color(0)}} if points else {}
 
 
 def _split(
     source: ChartFrom,
     split_by: str,
     groups: Sequence[Group],
-    project_names: Mapping[str, str],
+    labels: Labels,
     calendar: Calendar,
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     everything = [item for group in groups for item in group.items]
-    series = partition(source.entity, split_by, None, everything, project_names, calendar)
+    series = partition(source.entity, split_by, None, everything, labels, calendar)
     if len(series) > MAX_SERIES:
         raise Unbindable(BindReason.TOO_MANY_GROUPS, f"The field {split_by} makes more than {MAX_SERIES} series.")
     keys = _keys(series)

@@ -7,18 +7,16 @@ from dataclasses import dataclass
 from math import fsum
 from typing import Any
 
+from agents.binding.labels import Labels
 from agents.binding.selection import comparable, in_order, matching
 from agents.binding.unbindable import Unbindable
 from agents.binding.values import (
-    PLURAL_LABELS,
     Item,
-    field_label,
     is_date_field,
     not_a_value,
     require_field,
     required_date,
     required_number,
-    value_label,
 )
 from parser.blocks import Aggregate, BindReason, Grouping, Interval
 from person import Calendar
@@ -28,7 +26,6 @@ MAX_GROUPS = 500
 MAX_ROWS = 500
 # The order in which people list these values; other values follow in the order of their first item.
 _KNOWN_ORDER = ("todo", "in_progress", "done", "active", "on_hold", "completed", "urgent", "high", "medium", "low")
-_AGG_LABELS = {Aggregate.SUM: "Total", Aggregate.AVG: "Average", Aggregate.MIN: "Least", Aggregate.MAX: "Most"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +37,7 @@ class Group:
     value: Number | None
 
 
-def grouped(
-    source: Grouping, items: Sequence[Item], project_names: Mapping[str, str], calendar: Calendar
-) -> list[Group]:
+def grouped(source: Grouping, items: Sequence[Item], labels: Labels, calendar: Calendar) -> list[Group]:
     """The groups of the matching items, sorted and limited by `source`. Raises `Unbindable`."""
     entity = source.entity
     for field in (source.field, source.group_by):
@@ -52,9 +47,9 @@ def grouped(
     if not chosen:
         raise Unbindable(BindReason.NO_DATA, f"No {entity} that a tool returned matches.")
     if source.group_by is None:
-        parts: Mapping[str, Sequence[Item]] = {PLURAL_LABELS[entity]: chosen}
+        parts: Mapping[str, Sequence[Item]] = {labels.items(entity): chosen}
     else:
-        parts = partition(entity, source.group_by, source.interval, chosen, project_names, calendar)
+        parts = partition(entity, source.group_by, source.interval, chosen, labels, calendar)
     groups = [Group(label, own, aggregate(source, own)) for label, own in parts.items()]
     return _limited(source, groups)
 
@@ -64,7 +59,7 @@ def partition(
     field: str,
     interval: Interval | None,
     items: Sequence[Item],
-    project_names: Mapping[str, str],
+    labels: Labels,
     calendar: Calendar,
 ) -> dict[str, list[Item]]:
     """`items` grouped by `field`, by label. Different values with one label get numbers (`Web`, `Web (2)`).
@@ -92,12 +87,12 @@ def partition(
         raise Unbindable(BindReason.TOO_MANY_GROUPS, f"The field {field} makes more than {MAX_GROUPS} groups.")
     named: dict[str, list[Item]] = {}
     # The group of empty values is last, but its label is reserved first, so it gets no number.
-    nothing = value_label(field, None, project_names)
+    nothing = labels.value(field, None)
     taken = {nothing} if empty else set()
     if dated:
         return {str(day): parts[day] for day in sorted(parts, key=str)} | ({nothing: empty} if empty else {})
     for own in parts.values():
-        label = _unique(value_label(field, own[0].get(field), project_names), taken)
+        label = _unique(labels.value(field, own[0].get(field)), taken)
         taken.add(label)
         named[label] = own
     return named | ({nothing: empty} if empty else {})
@@ -133,13 +128,6 @@ def aggregate(source: Grouping, items: Sequence[Item]) -> Number | None:
                 return max(numbers, default=None)
     except OverflowError:
         raise Unbindable(BindReason.NOT_A_NUMBER, f"The field {field} adds up to more than a number holds.") from None
-
-
-def value_name(source: Grouping) -> str:
-    """The name of the number for a legend or a header: `Tasks`, `Average estimate`."""
-    if source.agg is Aggregate.COUNT:
-        return PLURAL_LABELS[source.entity]
-    return f"{_AGG_LABELS[source.agg]} {field_label(source.field or '').lower()}"
 
 
 def _sum(numbers: Sequence[Number]) -> Number:

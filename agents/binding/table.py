@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agents.binding.groups import grouped, rows_of, value_name
-from agents.binding.values import NAME_FIELD, Item, cell, field_label, require_field
+from agents.binding.groups import grouped, rows_of
+from agents.binding.labels import Labels
+from agents.binding.values import Item, cell, require_field
 from parser.blocks import BoundTableBlock, TableFrom
 from person import Calendar
 
@@ -18,30 +19,23 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def table_data(
-    block: BoundTableBlock, items: Sequence[Item], project_names: Mapping[str, str], calendar: Calendar
-) -> dict[str, Any]:
+def table_data(block: BoundTableBlock, items: Sequence[Item], labels: Labels, calendar: Calendar) -> dict[str, Any]:
     """The `data` of a table's `stream_block` frame. Raises `Unbindable`."""
     source = block.source
     if source.group_by is not None:
-        groups = grouped(source, items, project_names, calendar)
-        headers = [field_label(source.group_by), value_name(source)]
+        groups = grouped(source, items, labels, calendar)
+        headers = [labels.field(source.group_by), labels.number(source)]
         return {"headers": headers, "rows": [[group.label, group.value] for group in groups]}
     columns = shown_columns(source)
     for column in columns:
         require_field(source.entity, column, items)
     rows = [
-        [cell(column, item.get(column), project_names, calendar) for column in columns]
+        [cell(column, item.get(column), labels, calendar) for column in columns]
         for item in rows_of(source, items, calendar)
     ]
-    return {"headers": [_header(source.entity, column) for column in columns], "rows": rows}
+    return {"headers": [labels.header(source.entity, column) for column in columns], "rows": rows}
 
 
 def shown_columns(source: TableFrom) -> Sequence[str]:
     """The fields of a table with one row per item."""
     return source.columns or _COLUMNS[source.entity]
-
-
-def _header(entity: str, column: str) -> str:
-    """The header of a column; that of the items' names is the entity, such as `Task`."""
-    return entity.capitalize() if column == NAME_FIELD[entity] else field_label(column)

@@ -46,7 +46,10 @@ class SignIn:
 
 
 class RestError(Exception):
-    """The server refused a REST call. `status` is the HTTP status; `code` is the body's error code, or empty."""
+    """The server refused a REST call. `status` is the HTTP status; `code` is the body's error code, or empty.
+
+    `message` is the server's sentence for the person if it sent one.
+    """
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(f"{code or status}: {message}")
@@ -91,5 +94,6 @@ def _refusal(response: httpx.Response) -> RestError:
         body = None
     error = body.get("error") if isinstance(body, dict) else None
     if isinstance(error, dict):
-        return RestError(response.status_code, str(error.get("code", "")), str(error.get("message", "")))
+        said = error.get("text") or error.get("message", "")
+        return RestError(response.status_code, str(error.get("code", "")), str(said))
     return RestError(response.status_code, "", response.reason_phrase)

@@ -16,6 +16,8 @@ from client.terminal.store import DeviceStore
 from person import UTC_CALENDAR, Calendar
 from streaming.wire import (
     AnswerFinish,
+    WsError,
+    WsFailure,
     WsMutationRecord,
     WsPopupDomain,
     WsStreamBlock,
@@ -33,6 +35,15 @@ _INCOMPLETE: Mapping[AnswerFinish | None, str] = {
     "content_filter": "The answer is incomplete: the model's content filter stopped it.",
     "tool_limit": "The answer may be incomplete: it has used up its calls to this device.",
 }
+
+
+def error_line(error: WsFailure | WsError | None) -> str:
+    """The server's sentence for the person with the code, or `message` if the server sent no such sentence."""
+    if error is None:
+        return "The request failed."
+    if error.text:
+        return f"{error.text} ({error.code})"
+    return f"{error.message} ({error.code})" + (" Try again." if error.retryable else "")
 
 
 class Renderer:
@@ -138,9 +149,7 @@ class Renderer:
         elif frame.status == "completed" and frame.finish in _INCOMPLETE:
             self.note(_INCOMPLETE[frame.finish])
         elif frame.status == "failed":
-            failure = frame.error
-            text = f"{failure.message} ({failure.code})" if failure else "The request failed."
-            self.error(text + (" Try again." if failure and failure.retryable else ""))
+            self.error(error_line(frame.error))
 
     def _fresh_line(self) -> None:
         if self._mid_line:

@@ -13,7 +13,7 @@ from client.terminal.connection import ConnectionLostError, ProtocolError
 from client.terminal.persistent_device import PersistentDevice
 from client.terminal.prompt import Prompt
 from client.terminal.remote_approvals import RemoteApprovals
-from client.terminal.renderer import Renderer
+from client.terminal.renderer import Renderer, error_line
 from client.terminal.store import DeviceStore
 from client.terminal.tools import DeviceTools
 from streaming.wire import (
@@ -116,7 +116,7 @@ class Session:
             while True:
                 frame = await self._device.receive()
                 if isinstance(frame, WsError):
-                    self._renderer.error(f"{frame.message} ({frame.code})")
+                    self._renderer.error(error_line(frame))
         if self._running is None:
             self._left.cancel()
 
@@ -161,7 +161,7 @@ class Session:
             async for frame in answer:
                 self._renderer.frame(frame)
         except RequestRefusedError as error:
-            self._renderer.error(f"{error.frame.message} ({error.code})")
+            self._renderer.error(error_line(error.frame))
             return "refused", ""
         finally:
             self._running = None

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from memory.tiers import EpisodeSummary
 from memory.vault import Tier
+from person import ENGLISH, Sentences
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +28,14 @@ class Found:
     rank: int
     exact: bool
 
-    def reason(self) -> str:
+    def reason(self, sentences: Sentences) -> str:
         """Why it was recalled, in one line for a person."""
         parts = []
         if self.words:
-            parts.append("matches " + ", ".join(self.words))
+            parts.append(sentences.say("used.words", words=", ".join(self.words)))
         if self.cosine is not None:
-            parts.append(f"similarity {self.cosine:.2f}")
-        return "; ".join(parts) or "among the most similar"
+            parts.append(sentences.say("used.similarity", value=f"{self.cosine:.2f}"))
+        return "; ".join(parts) or sentences.say("used.similar")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +97,19 @@ class Recalled:
         }
         return {name: tier for name, tier in tiers.items() if tier}
 
-    def used(self) -> list[Used]:
-        """Every item, with the reason it was recalled."""
+    def used(self, sentences: Sentences = ENGLISH) -> list[Used]:
+        """Every item, with the reason it was recalled, in the language of `sentences`."""
+        say = sentences.say
         return [
-            *(Used(id_, "core", f"always recalled: {key}") for id_, key, _ in self.core),
-            *(Used(found.id, "associative", found.reason()) for found in self.associative),
-            *(Used(item.id, "episodic", "a recent conversation") for item in self.episodic),
+            *(Used(id_, "core", say("used.core", name=key)) for id_, key, _ in self.core),
+            *(Used(found.id, "associative", found.reason(sentences)) for found in self.associative),
+            *(Used(item.id, "episodic", say("used.episode")) for item in self.episodic),
             *(
-                Used(item.id, "proactive", f"a habit, confidence {item.confidence:.2f}: {item.source}")
+                Used(
+                    item.id,
+                    "proactive",
+                    say("used.habit", confidence=f"{item.confidence:.2f}", source=item.source),
+                )
                 for item in self.proactive
             ),
         ]

@@ -103,10 +103,9 @@ class Answer:
         self._agent: str | None = None
         self._announced = 0
         self._failure: WsFailure | None = None
-        # The text of an answer that ran to its end.
+        # The text that was shown.
         self._to_store: str | None = None
         self._facts: Sequence[Mapping[str, Any]] = ()
-        self._whole = False
         self._obeyed = Obeyed()
         self._started = trio.current_time()
         self._first_token_seen = False
@@ -118,7 +117,7 @@ class Answer:
             self._formatter = HomeFormatter(
                 chat.request_id,
                 found.resolve,
-                Binder(found, lambda: turn.calendar).bind,
+                Binder(found, lambda: turn.calendar, self._sentences).bind,
                 is_unfetched=self._items.unfetched,
                 admit=BlockAdmission(turn).admit,
                 announce_opened=chat.block_open,
@@ -169,7 +168,7 @@ class Answer:
 
     async def _obey(self) -> None:
         """Do what the message asks of memory itself. What is forgotten must not be in the prompt."""
-        self._obeyed = await self._memory.obey(self._chat)
+        self._obeyed = await self._memory.obey(self._chat, self._sentences())
         if self._obeyed.forgotten and self._turn.scope is None:
             if not self._chat.history:
                 self._turn.history, self._turn.earlier = (), EarlierTurns()
@@ -215,16 +214,14 @@ class Answer:
             log.exception("request_failed", code=ErrorCode.INTERNAL)
         finally:
             self._announce_mutations()
-            if self._whole and self._formatter.shown:
-                # Also if it is cancelled from here on: the person has seen the whole answer.
+            if self._formatter.shown or self._turn.mutations:
+                # Also if it failed or is cancelled: the person has seen it, and a follow-up may mean it.
                 self._keep(emitter)
         if self._failure is not None:
             return "failed"
         self._failure = failure_of(self._turn, self._formatter.shown)
         if self._failure is not None:
             log.info("request_failed", code=self._failure.code)
-        if self._failure is None or self._formatter.shown:
-            self._keep(emitter)
         return "completed" if self._failure is None else "failed"
 
     def _keep(self, emitter: Emitter) -> None:
@@ -261,7 +258,6 @@ class Answer:
                     await emit(frame)
             await self._show(tokens, emit, frames)
         await frames.settle()
-        self._whole = self._turn.finish == "stop"
         if isinstance(self._formatter, HomeFormatter):
             self._state = "repairing"
             await frames.put_all(await corrected_blocks(self._orchestrator, self._turn, self._formatter, self._metrics))
@@ -316,7 +312,9 @@ class Answer:
         return Sentences.of(self._turn.locale.language)
 
     async def store(self) -> None:
-        """Store the exchange in memory, if it shows something, and the model finished or the answer ran to its end.
+        """Store the exchange in memory, if it shows or changed something.
+
+        It is marked as incomplete unless the model finished and the answer did not fail.
 
         Call it after `run`. Raises nothing but `Cancelled`.
         """
@@ -325,7 +323,7 @@ class Answer:
             return
         self._state = "storing"
         asked_at = datetime.fromtimestamp(self._asked_at, UTC)
-        complete = self._turn.finish == "stop"
+        complete = self._turn.finish == "stop" and self._failure is None
         locale = self._turn.locale
         chat, response = self._chat, self._to_store
         if self._obeyed.message is not None:
@@ -361,7 +359,7 @@ class Answer:
             finish=self._turn.finish,
             shown=max(0, self._formatter.shown - self._turn.reasoning_blocks),
             mutations=list(self._turn.mutations),
-            memory_used=list(self._recalled.used) or None,
+            memory_used=list(self._recalled.used(self._sentences())) or None,
             usage=WsUsage(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens),
             locale=self._answer_locale(),
             error=failure,

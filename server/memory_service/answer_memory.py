@@ -13,7 +13,7 @@ import structlog
 import trio
 
 from memory import Forgotten, MemoryMiddleware, Recalled
-from person import Calendar
+from person import Calendar, Sentences
 from server.memory_service.conversation import UNREAD, ConversationContext, context_of
 from server.memory_service.entity_changes import ChangeSource, EntityChanges, Logged
 from server.memory_service.obedience import Obeyed, obey
@@ -34,13 +34,16 @@ class RecalledContext:
     """Recalled memory: `prompt` is for the model, `used` for the person, `texts` for storing the exchange."""
 
     recalled: Recalled = field(default_factory=Recalled)
-    used: Sequence[WsMemoryUsed] = ()
     texts: Sequence[str] = ()
 
     @property
     def preferences(self) -> Mapping[str, Any]:
         """The person's preferences in core memory, by name."""
         return self.recalled.preferences()
+
+    def used(self, sentences: Sentences) -> list[WsMemoryUsed]:
+        """The recalled items, with the reason of each in the person's language."""
+        return [WsMemoryUsed(id=item.id, tier=item.tier, reason=item.reason) for item in self.recalled.used(sentences)]
 
     def prompt(self, calendar: Calendar) -> dict[str, Any]:
         """The data for the prompt, with times in the person's time zone."""
@@ -50,8 +53,11 @@ class RecalledContext:
 class AnswerMemory(Protocol):
     """What the answer pipeline needs from memory. Except for `forget`, methods raise only `Cancelled`."""
 
-    async def obey(self, chat: ChatInput) -> Obeyed:
-        """Do what the message asks of memory itself: forget something, or not store the exchange."""
+    async def obey(self, chat: ChatInput, sentences: Sentences) -> Obeyed:
+        """Do what the message asks of memory itself: forget something, or not store the exchange.
+
+        The note about it is one of `sentences`.
+        """
         ...
 
     async def recall(self, user_id: UUID, message: str) -> RecalledContext:
@@ -122,9 +128,9 @@ class MemoryService:
         self._changes = EntityChanges(middleware.changed, metrics)
         self._unstored = UnstoredExchanges()
 
-    async def obey(self, chat: ChatInput) -> Obeyed:
+    async def obey(self, chat: ChatInput, sentences: Sentences) -> Obeyed:
         """See `AnswerMemory`."""
-        return await obey(self._middleware, chat)
+        return await obey(self._middleware, chat, sentences)
 
     async def recall(self, user_id: UUID, message: str) -> RecalledContext:
         """See `AnswerMemory`."""
@@ -246,5 +252,4 @@ class MemoryService:
 
 
 def _context(recalled: Recalled) -> RecalledContext:
-    used = [WsMemoryUsed(id=item.id, tier=item.tier, reason=item.reason) for item in recalled.used()]
-    return RecalledContext(recalled, used, recalled.texts())
+    return RecalledContext(recalled, recalled.texts())

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 import structlog
 
 from memory import Forgotten, MemoryMiddleware, Wish, wish_of
+from person import ENGLISH, Sentences
 from server.requests import ChatInput
 
 log = structlog.get_logger(__name__)
-
-_NOT_STORED: Final = "This exchange is not stored in memory."
-_FORGOTTEN: Final = "Forgotten: {items} in memory."
-_NOTHING: Final = "Memory has nothing about that, so nothing was forgotten."
-_SEVERAL: Final = (
-    "Memory has {count} different statements about that. Nothing was forgotten: name one of them, or say"
-    ' "forget everything about ...".'
-)
-_FAILED: Final = "Memory can't be reached now. Nothing was forgotten; ask again later."
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,26 +27,27 @@ class Obeyed:
     message: str | None = None
 
 
-async def obey(middleware: MemoryMiddleware, chat: ChatInput) -> Obeyed:
+async def obey(middleware: MemoryMiddleware, chat: ChatInput, sentences: Sentences = ENGLISH) -> Obeyed:
     """Carry out the wish of the message, if it has one. Raises only `Cancelled`: a failure is in the note."""
+    say = sentences.say
     wish = wish_of(chat.message)
     if wish is None:
         return Obeyed()
     message = wish.rest or None
     if wish.subject is None and not wish.previous:
-        return Obeyed(_NOT_STORED, stored=False)
+        return Obeyed(say("memory.not_stored"), stored=False)
     # A boundary: the person is told that it failed, and gets an answer to the rest of the message.
     try:
         done = await _forget(middleware, chat, wish)
     except Exception as error:  # noqa: BLE001
         log.warning("memory_forget_failed", reason=type(error).__name__)
-        return Obeyed(_FAILED, stored=not wish.not_stored, message=message)
+        return Obeyed(say("memory.forget_failed"), stored=not wish.not_stored, message=message)
     if isinstance(done, int):
-        return Obeyed(_SEVERAL.format(count=done), stored=not wish.not_stored, message=message)
+        return Obeyed(say("memory.several", count=done), stored=not wish.not_stored, message=message)
     count = len(done.restored) + len(done.redacted) + sum(done.counts.values())
-    note = _FORGOTTEN.format(items=f"{count} items" if count > 1 else "1 item") if done else _NOTHING
+    note = say("memory.forgotten", count=max(count, 1)) if done else say("memory.nothing_forgotten")
     if wish.subject is None and wish.not_stored and not done:
-        note = _NOT_STORED
+        note = say("memory.not_stored")
     return Obeyed(note, forgotten=bool(done), stored=not wish.not_stored, message=message)
 
 

@@ -12,6 +12,7 @@ from cryptography.fernet import Fernet
 from memory.keys.master import KeyRing
 from memory.tiers.core import MAX_VALUES, CoreMemory, InvalidCoreValue, PreferenceChanged, TooManyPreferences
 from memory.vault import NoSuchUser
+from person import ENGLISH
 from sql.pool import Pool
 from tests.memory.memories import Memories, WordEmbedder
 
@@ -51,7 +52,7 @@ async def test_without_an_embedder_words_find(pool: Pool) -> None:
     recalled = await memories.middleware.enrich_context(ann, "Clara?")
     assert not recalled.semantic
     assert [found.cosine for found in recalled.associative] == [None]
-    assert recalled.associative[0].reason() == "matches clara"
+    assert recalled.associative[0].reason(ENGLISH) == "matches clara"
 
 
 async def test_a_failing_embedder_leaves_words(pool: Pool) -> None:

@@ -15,6 +15,7 @@ from agents.limits import AgentLimits
 from agents.model import Models
 from agents.orchestrator import Orchestrator
 from memory import Forgotten
+from person import Sentences
 from server.accounts.credentials import Tokens
 from server.answers.pipeline import AnswerPipeline
 from server.devices.calls import ToolTimeouts
@@ -57,7 +58,7 @@ def wall_clock() -> float:
 class NoMemory:
     """An `AnswerMemory` that stores nothing, for tests without a database."""
 
-    async def obey(self, chat: ChatInput) -> Obeyed:
+    async def obey(self, chat: ChatInput, sentences: Sentences) -> Obeyed:
         """Messages have no wishes."""
         del chat
         return Obeyed()

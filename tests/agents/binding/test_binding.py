@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from agents.binding import Binder
 from agents.tool_results import ToolResults
 from parser.blocks import BindReason, BoundChartBlock, BoundTableBlock, BoundTimelineBlock
+from person import Sentences
 from streaming.answer.home import Unbound
 
 MARCH_9 = 1_773_014_400_000
@@ -304,3 +305,27 @@ def test_ids_are_compared_as_models_write_them_and_rows_are_bounded() -> None:
 def test_an_invalid_from_is_rejected(source: dict[str, Any], place: str) -> None:
     with pytest.raises(ValidationError, match=place):
         chart(**({"entity": None} | source))
+
+
+@pytest.mark.parametrize(
+    ("language", "headers", "rows"),
+    [
+        ("en", ["Task", "Status", "Project", "Effort points"], ["Web", "In progress", "No project"]),
+        ("de", ["Aufgabe", "Stand", "Projekt", "Effort points"], ["Web", "In Arbeit", "Ohne Projekt"]),
+        ("ar", ["المهمة", "الحالة", "المشروع", "Effort points"], ["Web", "قيد التنفيذ", "بلا مشروع"]),
+    ],
+)
+def test_labels_are_in_the_persons_language(language: str, headers: list[str], rows: list[str]) -> None:
+    results = ToolResults()
+    results.add("task", [{"id": "1", "title": "Web", "status": "in_progress", "effortPoints": 3}])
+    bound = Binder(results, sentences=lambda: Sentences.of(language)).bind
+    columns = ["title", "status", "projectId", "effortPoints"]
+    source = {"entity": "task", "columns": columns}
+    found = bound(BoundTableBlock.model_validate({"type": "table", "from": source}))
+    assert isinstance(found, dict)
+    assert found["headers"] == headers
+    assert found["rows"] == [[*rows[:2], None, 3]]
+    groups = {"entity": "task", "groupBy": "projectId", "agg": "count"}
+    grouped = bound(BoundTableBlock.model_validate({"type": "table", "from": groups}))
+    assert isinstance(grouped, dict)
+    assert grouped["rows"] == [[rows[2], 1]]

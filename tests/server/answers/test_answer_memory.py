@@ -9,12 +9,17 @@ from typing import Any
 import pytest
 import trio
 
+from person import Sentences
 from server.memory_service import RecalledContext
 from server.memory_service.obedience import Obeyed
 from server.requests import ChatInput
+from streaming.model import ModelError
+from streaming.wire import ErrorCode
 from tests.server.memory_server import NoMemory, memory_server
 from tests.server.scripted_model import text_block
 from tests.server.sessions.resuming_client import home
+
+CUT = ModelError(ErrorCode.MODEL_CUT, "The model's answer was cut off.", retryable=True)
 
 
 class Recording(NoMemory):
@@ -24,7 +29,7 @@ class Recording(NoMemory):
         self.obeyed = obeyed or Obeyed()
         self.stored: list[tuple[str, str, bool]] = []
 
-    async def obey(self, chat: ChatInput) -> Obeyed:
+    async def obey(self, chat: ChatInput, sentences: Sentences) -> Obeyed:
         return self.obeyed
 
     async def store(
@@ -79,3 +84,41 @@ async def test_an_answer_whose_model_has_finished_is_stored_also_if_it_is_cancel
         end = (await socket.hear_until("stream_end"))[-1]
     assert end["status"] == "cancelled"
     assert memory.stored == [("hello", "Well.", True)]
+
+
+async def test_a_cancelled_answer_is_stored_as_far_as_it_was_shown_and_marked_as_incomplete() -> None:
+    memory = Recording()
+    stack = replace(memory_server(), memory=memory)
+    stack.model.answer('[{"type": "text", "content": "One, two', trio.Event())
+    async with stack.device() as socket:
+        request = home("Count")
+        await socket.say(**request)
+        await socket.hear_until("stream_text")
+        await socket.say(type="cancel", request_id=request["request_id"])
+        end = (await socket.hear_until("stream_end"))[-1]
+    assert end["status"] == "cancelled"
+    assert memory.stored == [("Count", "One, two", False)]
+
+
+async def test_an_answer_that_fails_is_stored_as_far_as_it_was_shown_and_marked_as_incomplete() -> None:
+    memory = Recording()
+    stack = replace(memory_server(), memory=memory)
+    stack.model.answer('[{"type": "text", "content": "One, two', CUT)
+    async with stack.device() as socket:
+        await socket.say(**home("Count"))
+        end = (await socket.hear_until("stream_end"))[-1]
+    assert end["status"] == "failed"
+    assert memory.stored == [("Count", "One, two", False)]
+
+
+async def test_an_answer_that_is_cancelled_before_it_shows_anything_is_not_stored() -> None:
+    memory = Recording()
+    stack = replace(memory_server(), memory=memory)
+    stack.model.answer(trio.Event())
+    async with stack.device() as socket:
+        request = home("Count")
+        await socket.say(**request)
+        await socket.hear_until("stream_start")
+        await socket.say(type="cancel", request_id=request["request_id"])
+        await socket.hear_until("stream_end")
+    assert memory.stored == []

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from person import Sentences
 from server.memory_service.obedience import Obeyed, obey
 from server.requests import ChatInput
 from sql.driver import DatabaseUnavailable
@@ -35,6 +36,17 @@ async def test_wishes_are_obeyed(pool: Pool) -> None:
     assert done.note == "Forgotten: 2 items in memory."
     assert (done.forgotten, done.stored, done.message) == (True, True, "My dentist is Bo.")
     assert await memories.records(ann) == []
+
+
+async def test_the_note_is_in_the_persons_language(pool: Pool) -> None:
+    memories = Memories(pool)
+    ann = await memories.person()
+    await memories.tell(ann, "My landlord's number is 555 1234.", "Noted.")
+    german = Sentences.of("de-AT")
+    off = await obey(memories.middleware, chat(ann, "Off the record: I quit."), german)
+    assert off.note == "Dieser Austausch wird nicht im Gedächtnis gespeichert."
+    done = await obey(memories.middleware, chat(ann, "Forget my landlord's number."), german)
+    assert done.note == "Vergessen: 2 Einträge im Gedächtnis."
 
 
 async def test_the_message_before_is_forgotten(pool: Pool) -> None:
