@@ -184,6 +184,13 @@ def test_an_answer_from_start_to_end() -> None:
             {"status": "failed", "error": {"code": "model_timeout", "message": "Too slow.", "retryable": True}},
             "Too slow. (model_timeout) Try again.",
         ),
+        (
+            {
+                "status": "failed",
+                "error": {"code": "model_timeout", "message": "Slow.", "retryable": True, "text": "Zu langsam."},
+            },
+            "Zu langsam. (model_timeout)",
+        ),
     ],
 )
 def test_answers_that_are_not_complete_show_a_note(end: dict[str, Any], said: str) -> None:
