@@ -1,4 +1,4 @@
-"""The end state of the items: what is expected must have happened, and what is not named must be unchanged."""
+"""The end state of the items: every expected change must have happened, and all other fields must be unchanged."""
 
 from __future__ import annotations
 
