@@ -1,4 +1,6 @@
-"""A scenario: a person, a device, the person's messages, and the expected result. Each is a YAML file; its id is its path.
+"""A scenario: a person, a device, the person's messages, and the expected result.
+
+Each scenario is a YAML file. Its id is its path.
 
 `python -m evals schema` writes the JSON Schema of these models, for editors.
 """

@@ -20,7 +20,7 @@ _LOOP: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`faults` has the sentences of each failed check of the basis. Without an injected text, `attacked` has no value."""
+    """`faults` has the sentences of each failed check of the basis. `attacked` has no value without an injection."""
 
     scenario: str
     trial: int
