@@ -41,6 +41,7 @@ _SLEPT_S: Final = 2.0
 _HANDSHAKE_S: Final = 15.0
 _STABLE_S: Final = 10.0
 _LAST_REFRESH_S: Final = 2.0
+_MOST_PATIENCE: Final = 8
 Token = Callable[[bool], Awaitable[str]]
 """Returns an access token. True: a new one, because the server refused the last one, or because it expires soon."""
 
@@ -49,7 +50,9 @@ Token = Callable[[bool], Awaitable[str]]
 class Patience:
     """Seconds: from silence to a ping while something is expected, from a ping to the verdict, between attempts.
 
-    `give_up_s`: without a connection for this long, the device gives up.
+    `probe_s` doubles with each socket that is given up, up to eight times, because a large frame may have been arriving
+    slowly. Any frame after `device_ready` resets it. `give_up_s`: without a connection for this long, the device gives
+    up.
     """
 
     silent_s: float = 5
@@ -90,6 +93,8 @@ class Reconnection:
         self._drained = trio.Event()
         self._drained.set()
         self._drain_s: float | None = None
+        # How many times `probe_s` to wait for the answer to a ping.
+        self._factor = 1
 
     @property
     def is_connected(self) -> bool:
@@ -180,6 +185,9 @@ class Reconnection:
         # After `resumed`, the cursor stays until the first frame that follows is processed.
         if ready.resume != "resumed" or self._cursor is None:
             self._cursor = WsResume(session_id=ready.session_id, seq=ready.seq)
+        if self._factor > 1:
+            # The answer arrives immediately, except behind a large frame, and resets the patience.
+            self.post(WsPing())
         await self._events.ready(ready)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._write, connection, source)
@@ -225,9 +233,11 @@ class Reconnection:
         pinged: float | None = None
         while True:
             silent_s = patience.silent_s if self._events.expecting() else heartbeat_s
-            due = heard + silent_s if pinged is None else pinged + patience.probe_s
+            due = heard + silent_s if pinged is None else pinged + patience.probe_s * self._factor
             with trio.move_on_at(min(due, trio.current_time() + patience.check_s)):
-                return await connection.receive()
+                frame = await connection.receive()
+                self._factor = 1
+                return frame
             now = trio.current_time()
             # The monotonic clock stands still while the machine sleeps.
             slept = time.time() - now - drift > _SLEPT_S
@@ -236,5 +246,6 @@ class Reconnection:
                 self.post(WsPing())
                 pinged = now
             elif pinged is not None and now >= due:
+                self._factor = min(self._factor * 2, _MOST_PATIENCE)
                 await connection.vanish()  # a dead peer never answers a close frame
                 raise ConnectionLostError(_HEARTBEAT_LOST, "the server does not answer")

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import trio
 
-from streaming.wire import WsHomeRequest
+from streaming.wire import WsHomeRequest, WsPing
 from tests.client.peer import Peer, end, open_peer, start, text
 
 REQUESTS: list[UUID | None] = []
@@ -24,6 +24,7 @@ async def serve(peer: Peer) -> None:
         return
     await peer.greet(resume="resumed", seq=4, requests=[{"request_id": REQUESTS[0], "state": "running"}])
     await peer.send(text(REQUESTS[0], "morning."), end(REQUESTS[0]))
+    await peer.expect(WsPing)  # the client lost the socket because the server did not answer
     asked = await peer.expect(WsHomeRequest)
     await peer.send(start(asked.request_id), text(asked.request_id, "Still here."), end(asked.request_id))
 

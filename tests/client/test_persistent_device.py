@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -248,14 +249,48 @@ async def test_a_server_that_does_not_answer_is_left_after_a_ping() -> None:
 
     async def second(peer: Peer) -> None:
         await peer.greet(resume="resumed", requests=[{"request_id": asked[0], "state": "running"}])
-        await peer.expect(WsPing)
-        await peer.send(WsPong())
-        await peer.expect(WsPing)
-        await peer.send(WsPong(), end(asked[0]))
+        for _ in range(3):
+            await peer.expect(WsPing)
+            await peer.send(WsPong())
+        await peer.send(end(asked[0]))
 
     patience = Patience(silent_s=0.05, probe_s=1, check_s=0.05, first_delay_s=0, max_delay_s=0)
     async with device_at(silent, second, patience=patience) as device:
         assert (await (await device.home("Hi")).finish()).status == "completed"
+
+
+async def test_a_slow_frame_gets_more_time_after_each_suspicion_until_a_frame_arrives() -> None:
+    waits: list[float] = []
+
+    async def silent(peer: Peer, *, answers: bool = False) -> None:
+        resumed = bool(waits)
+        await peer.greet(resume="resumed" if resumed else "new")
+        if resumed:
+            await peer.expect(WsPing)  # the first of a resumed socket
+        await peer.expect(WsHomeRequest)
+        if answers:
+            await peer.send(WsPong())
+        await peer.expect(WsPing)
+        since = trio.current_time()
+        await peer.wait_closed()
+        waits.append(trio.current_time() - since)
+
+    async def last(peer: Peer) -> None:
+        await peer.greet(resume="resumed")
+        await peer.expect(WsPing)
+        asked = await peer.expect(WsHomeRequest)
+        await peer.send(end(asked.request_id))
+
+    patience = Patience(silent_s=0.05, probe_s=0.1, check_s=0.02, first_delay_s=0, max_delay_s=0)
+    answering = partial(silent, answers=True)
+    async with device_at(silent, silent, silent, answering, silent, last, patience=patience) as device:
+        assert (await (await device.home("Hi")).finish()).status == "completed"
+    once, twice, four_times, reset, twice_again = waits
+    assert once > 0.07, waits
+    assert twice > 0.15, waits
+    assert four_times > 0.3, waits
+    assert reset < four_times, waits
+    assert twice_again > 0.15, waits
 
 
 async def test_a_draining_server_says_when_to_come_back() -> None:

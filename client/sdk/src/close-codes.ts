@@ -11,6 +11,8 @@ export type Remedy = "retry" | "retry_elsewhere" | "new_token" | "stop";
 export interface SocketEnd {
   readonly code: number;
   readonly reason: string;
+  /** The client gave the socket up, because the server did not answer a ping. */
+  readonly halfOpen?: boolean;
 }
 
 const REMEDIES: ReadonlyMap<number, Remedy> = new Map<number, Remedy>([

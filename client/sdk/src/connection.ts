@@ -167,7 +167,7 @@ export class Connection {
         if (session.resume !== "resumed" || this.#cursor === undefined) {
           this.#cursor = { session_id: session.session_id, seq: session.seq };
         }
-        this.#onlineSince = Date.now();
+        this.#onlineSince = performance.now();
         this.#reason = "connect";
         this.#enter({ name: "online", session });
       },
@@ -199,12 +199,17 @@ export class Connection {
     }
   }
 
-  #ended({ code, reason }: SocketEnd, wasReady: boolean): void {
+  #ended({ code, reason, halfOpen = false }: SocketEnd, wasReady: boolean): void {
     this.#link = undefined;
     clearTimeout(this.#refresh);
-    const lastedMs = wasReady ? Date.now() - this.#onlineSince : undefined;
+    const lastedMs = wasReady ? performance.now() - this.#onlineSince : undefined;
     if (lastedMs !== undefined) {
       this.#backoff.sessionLasted(lastedMs);
+    }
+    if (halfOpen) {
+      // The silence took seconds, so this is no busy loop. Further delay only makes the person wait.
+      this.start();
+      return;
     }
     const because = reason === "" ? `code ${code}` : `${reason} (code ${code})`;
     const remedy = remedyFor(code);

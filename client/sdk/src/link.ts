@@ -77,14 +77,17 @@ export class Link {
     this.#liveness?.probe(factor);
   }
 
-  /** Close the socket without waiting for the peer's close frame, which a dead peer never sends. */
-  end(code: number = NORMAL, reason = ""): void {
+  /**
+   * Close the socket without waiting for the peer's close frame, which a dead peer never sends.
+   * `halfOpen`: see `SocketEnd`.
+   */
+  end(code: number = NORMAL, reason = "", halfOpen = false): void {
     if (this.#ended) {
       return;
     }
     // A browser allows only the codes 1000 and 3000 to 4999 here.
     this.#socket.close(code, reason);
-    this.#finish({ code, reason });
+    this.#finish({ code, reason, halfOpen });
   }
 
   #finish(end: SocketEnd): void {
@@ -136,7 +139,7 @@ export class Link {
         beatMs: frame.heartbeat_s * 1000,
         expecting: this.options.expecting,
         ping: () => this.#transmit({ type: "ping" }),
-        dead: () => this.end(HEARTBEAT_LOST, "the server does not answer"),
+        dead: () => this.end(HEARTBEAT_LOST, "the server does not answer", true),
         patience: this.options.patience,
       });
       this.options.onReady(frame);

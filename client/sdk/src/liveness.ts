@@ -4,11 +4,15 @@ const SILENT_MS = 5_000;
 const PROBE_MS = 4_500;
 /** The longest time between two checks, so that a sleep of the machine is noticed soon after it. */
 const CHECK_MS = 4_000;
-/** A timer that fires this late shows that the machine slept, or that the page is in the background. */
+/** A timer that fires this late, or a clock that jumps forward this far, shows that the machine slept. */
 const LATE_MS = 2_000;
-const MOST_PATIENCE = 16;
+const MOST_PATIENCE = 8;
 
-/** Shared by the sockets of a connection: how many times longer than usual to wait, because a frame may be slow. */
+/**
+ * Shared by the sockets of a connection: how many times longer than usual to wait for the answer to a ping. It doubles
+ * with each socket that is given up, because a large frame may have been arriving slowly. Any frame after `device_ready`
+ * resets it.
+ */
 export interface Patience {
   factor: number;
 }
@@ -22,26 +26,34 @@ export interface LivenessOptions {
   readonly patience: Patience;
 }
 
-/** Finds out whether the peer still answers, also after the machine slept. Any frame is a sign of life. */
+/**
+ * Finds out whether the peer still answers, also after the machine slept. Any frame is a sign of life.
+ *
+ * All times are of the monotonic clock, so a change of the wall clock does no harm. The monotonic clock may stand still
+ * while the machine sleeps, so the wall clock is compared with it.
+ */
 export class Liveness {
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #heardAt = Date.now();
+  #heardAt = performance.now();
+  #drift = drift();
   #dueAt = 0;
   /** When the unanswered ping is overdue, or undefined. */
   #overdueAt: number | undefined;
   #late = 0;
 
   constructor(private readonly options: LivenessOptions) {
+    if (options.patience.factor > 1) {
+      // The answer arrives immediately, except behind a large frame, and resets the patience.
+      options.ping();
+    }
     this.#arm();
   }
 
   heard(): void {
-    this.#heardAt = Date.now();
+    this.#heardAt = performance.now();
     this.#late = 0;
-    if (this.#overdueAt !== undefined) {
-      this.#overdueAt = undefined;
-      this.options.patience.factor = 1;
-    }
+    this.#overdueAt = undefined;
+    this.options.patience.factor = 1;
   }
 
   /** Ask the peer for a sign of life now. `factor`: how many times longer than usual to wait for it. */
@@ -49,7 +61,7 @@ export class Liveness {
     if (this.#overdueAt === undefined) {
       this.options.ping();
     }
-    const overdueAt = Date.now() + PROBE_MS * factor;
+    const overdueAt = performance.now() + PROBE_MS * factor;
     if (this.#overdueAt === undefined || overdueAt < this.#overdueAt) {
       this.#overdueAt = overdueAt;
       this.#arm();
@@ -61,7 +73,7 @@ export class Liveness {
   }
 
   #arm(): void {
-    const now = Date.now();
+    const now = performance.now();
     const next = this.#overdueAt ?? this.#heardAt + this.#silentMs();
     this.#dueAt = Math.min(Math.max(next, now), now + CHECK_MS);
     clearTimeout(this.#timer);
@@ -73,8 +85,10 @@ export class Liveness {
   }
 
   #check(): void {
-    const now = Date.now();
-    const late = now - this.#dueAt > LATE_MS;
+    const now = performance.now();
+    const before = this.#drift;
+    this.#drift = drift();
+    const late = now - this.#dueAt > LATE_MS || this.#drift - before > LATE_MS;
     if (this.#overdueAt !== undefined && now >= this.#overdueAt) {
       // Frames that arrived during a sleep may not have been delivered yet. In a background page all timers are late.
       this.#late += 1;
@@ -91,4 +105,9 @@ export class Liveness {
     }
     this.#arm();
   }
+}
+
+/** How far the wall clock is ahead of the monotonic clock, in milliseconds. */
+function drift(): number {
+  return Date.now() - performance.now();
 }
