@@ -103,9 +103,9 @@ Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "satur
 
 
 class WsLocale(FrameModel):
-    """The person's locale on this device, as `Intl` has it."""
+    """The person's locale on this device, as `Intl` has it. What the device does not know is left out."""
 
-    time_zone: TimeZone
+    time_zone: Optional[TimeZone] = None
     language: Optional[
         Annotated[
             str,

@@ -27,7 +27,7 @@ def test_the_environment_names_zone_and_language(environment: Mapping[str, str],
 
 def test_without_a_variable_the_system_names_the_zone() -> None:
     found = system_locale({})
-    assert found is None or zone_named(found.time_zone).key == found.time_zone
+    assert found is None or zone_named(found.time_zone or "").key == found.time_zone
 
 
 def test_the_server_is_told_of_a_journey_once() -> None:

@@ -1,4 +1,4 @@
-import { describe, expect, it, test } from "vitest";
+import { describe, expect, it, test, vi } from "vitest";
 import { readChart } from "../src/data/chart.js";
 import { distinctColors, safeColor } from "../src/data/colors.js";
 import { calendarDay, epochMs, formatDay, formatLabel } from "../src/data/dates.js";
@@ -166,6 +166,26 @@ describe("a timeline's data", () => {
     }
     expect(scale.ticks.length).toBeLessThanOrEqual(8);
     expect(scale.ticks.every((tick) => tick > scale.from && tick < scale.to)).toBe(true);
+  });
+
+  it.each(["Europe/Berlin", "America/New_York", "Pacific/Auckland"])("has its ticks at midnight in %s", (zone) => {
+    vi.stubEnv("TZ", zone);
+    for (const [month, day] of [
+      [2, 7],
+      [2, 28],
+      [3, 4],
+      [8, 26],
+      [9, 24],
+      [9, 31],
+    ] as const) {
+      const from = new Date(2026, month, day, 12).getTime();
+      const checkpoints = [from, from + 3 * DAY].map((date) => ({ id: "", title: "", date }));
+      const { ticks } = scaleOf(readTimeline({ checkpoints }) ?? [], from);
+      expect(ticks.length).toBeGreaterThan(2);
+      expect(ticks.map((tick) => new Date(tick).getHours())).toEqual(ticks.map(() => 0));
+      expect(new Set(ticks.map((tick) => new Date(tick).getDate())).size).toBe(ticks.length);
+    }
+    vi.unstubAllEnvs();
   });
 });
 

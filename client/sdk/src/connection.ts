@@ -31,6 +31,8 @@ export type ConnectionState =
 export interface ConnectionOptions {
   /** Called for each attempt. */
   readonly hello: () => Omit<WsDeviceHello, "token" | "resume">;
+  /** The server refused the hello with this reason. True if the next hello avoids it: then the client connects again. */
+  readonly helloRefused: (reason: string) => boolean;
   readonly getToken: (reason: TokenReason) => string | Promise<string>;
   readonly backoff: BackoffOptions;
   readonly link: Pick<LinkOptions, "url" | "WebSocket" | "handshakeTimeoutMs" | "inspect" | "expecting">;
@@ -215,6 +217,10 @@ export class Connection {
     const remedy = remedyFor(code);
     switch (remedy) {
       case "stop":
+        if (!wasReady && this.options.helloRefused(reason)) {
+          this.start();
+          return;
+        }
         this.#stop(new TesseraError("closed", `The server ended the connection: ${because}.`, { closeCode: code }));
         return;
       case "new_token":

@@ -18,8 +18,10 @@ export function intlLocale(): WsLocale {
   const first = (tag.getWeekInfo?.() ?? tag.weekInfo)?.firstDay;
   const weekStart = first === undefined ? undefined : WEEKDAYS[first - 1];
   const cycle = HOUR_CYCLES.find((known) => known === hourCycle);
+  // `Intl` has no IANA name for zones such as `TZ=EST+5`, although its type says so.
+  const known: string | undefined = timeZone;
   return {
-    time_zone: timeZone,
+    ...(known === undefined || known === "" || known === "Etc/Unknown" ? {} : { time_zone: known }),
     language,
     ...(weekStart === undefined ? {} : { week_start: weekStart }),
     ...(cycle === undefined ? {} : { hour_cycle: cycle }),
@@ -29,6 +31,8 @@ export function intlLocale(): WsLocale {
 /** Tells the server the person's locale: in `device_hello`, and when it has changed. */
 export class LocaleWatch {
   #told: string | undefined;
+  #zone: string | undefined;
+  #refusedZone: string | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   readonly #look = (): void => this.look();
 
@@ -40,9 +44,19 @@ export class LocaleWatch {
 
   /** For `device_hello`. */
   get hello(): { readonly locale: WsLocale } {
-    const locale = this.read();
+    const locale = this.#read();
     this.#told = JSON.stringify(locale);
     return { locale };
+  }
+
+  /**
+   * The server ended the handshake with `reason`. True if it does not know the time zone, for example because its list
+   * of zones is older: the next `device_hello` then has none, so that the person is not locked out.
+   */
+  refused(reason: string): boolean {
+    if (this.#zone === undefined || !reason.includes("time_zone")) return false;
+    this.#refusedZone = this.#zone;
+    return true;
   }
 
   /** The session is online: look for changes from now on. */
@@ -62,7 +76,7 @@ export class LocaleWatch {
 
   /** Tell the server if the locale has changed. Called before each request, too. */
   look(): void {
-    const locale = this.read();
+    const locale = this.#read();
     const text = JSON.stringify(locale);
     if (this.#told === undefined || text === this.#told) return;
     try {
@@ -71,6 +85,12 @@ export class LocaleWatch {
     } catch {
       // Without a connection, the next `device_hello` has the locale.
     }
+  }
+
+  #read(): WsLocale {
+    const { time_zone: zone, ...rest } = this.read();
+    this.#zone = zone === null || zone === this.#refusedZone ? undefined : zone;
+    return this.#zone === undefined ? rest : { time_zone: this.#zone, ...rest };
   }
 
   #listen(change: "addEventListener" | "removeEventListener"): void {

@@ -140,6 +140,7 @@ export class Tessera {
         ...this.#locale.hello,
         dates: options.dates ?? "date",
       }),
+      helloRefused: (reason) => this.#locale.refused(reason),
       getToken: options.getToken,
       backoff: { ...DEFAULT_BACKOFF, ...options.backoff },
       link: {

@@ -74,12 +74,15 @@ export function placeOn({ from, to }: Scale, moment: number): number {
 }
 
 function ticksBetween(from: number, to: number): number[] {
-  const days = STEPS_DAYS.find((step) => (to - from) / (step * DAY_MS) <= MOST_TICKS);
-  const step = (days ?? (to - from) / DAY_MS / MOST_TICKS) * DAY_MS;
-  // Ticks are at local midnight, the start of the day that their label names.
-  const first = new Date(from);
-  first.setHours(24, 0, 0, 0);
+  const length = (to - from) / DAY_MS;
+  const step = STEPS_DAYS.find((days) => length / days <= MOST_TICKS) ?? Math.ceil(length / MOST_TICKS);
+  // Ticks are at local midnight, the start of the day that their label names. Days can have 23 or 25 hours.
+  const tick = new Date(from);
+  tick.setHours(24, 0, 0, 0);
   const ticks: number[] = [];
-  for (let at = first.getTime(); at < to && ticks.length <= MOST_TICKS; at += step) ticks.push(at);
+  while (tick.getTime() < to && ticks.length <= MOST_TICKS) {
+    ticks.push(tick.getTime());
+    tick.setHours(24 * step, 0, 0, 0);
+  }
   return ticks;
 }

@@ -1,5 +1,5 @@
 // Generated from docs/protocol/schema.json by `make schema`; not for editing.
-// sha256 of that file: afc0de9897eba1b45752c409ec981b1281f95b5d8b1203bdd8bdd4c5dd90f21c
+// sha256 of that file: a0b2345147fcf31cadbade6a13f52ab7dcc3f7bf69e94cafced780d2eec4968e
 
 /**
  * The shadcn/ui chart components of the client.
@@ -197,13 +197,10 @@ export interface WsResume {
   seq: number;
 }
 /**
- * The person's locale on this device, as `Intl` has it.
+ * The person's locale on this device, as `Intl` has it. What the device does not know is left out.
  */
 export interface WsLocale {
-  /**
-   * IANA name, such as `Europe/Berlin`.
-   */
-  time_zone: string;
+  time_zone?: string | null;
   language?: string | null;
   week_start?: ("monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday" | "sunday") | null;
   hour_cycle?: ("h11" | "h12" | "h23" | "h24") | null;

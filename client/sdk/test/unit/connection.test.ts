@@ -41,6 +41,16 @@ describe("the handshake", () => {
     expect(client.state).toEqual({ name: "online", session });
   });
 
+  test("a time zone that the server does not know locks nobody out", async () => {
+    const client = server.connect({ locale: () => ({ time_zone: "Europe/Newtown", language: "de" }) });
+    const first = await server.next();
+    await first.take();
+    first.close(4500, "not a device_hello: device_hello.locale.time_zone: not a time zone");
+    const second = await server.next();
+    expect(await second.greet()).toMatchObject({ locale: { language: "de" } });
+    expect((await client.ready()).protocol_version).toBe(3);
+  });
+
   test("a change of the time zone is told before the next request", async () => {
     let locale = { time_zone: "America/New_York" };
     const { client, peer } = await server.online({ locale: () => locale });

@@ -15,6 +15,32 @@ describe("the locale", () => {
     expect(() => new Intl.Locale(found.language ?? "")).not.toThrow();
   });
 
+  it.each([undefined, "Etc/Unknown"])("has no time zone if Intl has %s", (timeZone) => {
+    vi.useRealTimers(); // fake timers have an `Intl` of their own
+    const options = Intl.DateTimeFormat.prototype.resolvedOptions;
+    vi.spyOn(Intl.DateTimeFormat.prototype, "resolvedOptions").mockImplementation(function (this: Intl.DateTimeFormat) {
+      return { ...options.call(this), timeZone: timeZone as string };
+    });
+    expect(intlLocale()).not.toHaveProperty("time_zone");
+    expect(intlLocale().language).toBeDefined();
+    vi.restoreAllMocks();
+  });
+
+  it("is told without a time zone that the server does not know, until the zone changes", () => {
+    let here = HOME;
+    const watch = new LocaleWatch(
+      () => here,
+      () => {},
+    );
+    expect(watch.hello).toEqual({ locale: HOME });
+    expect(watch.refused("device_hello.token: too long")).toBe(false);
+    expect(watch.refused("device_hello.locale.time_zone: not a time zone")).toBe(true);
+    expect(watch.hello).toEqual({ locale: { language: HOME.language } });
+    expect(watch.refused("device_hello.locale.time_zone: not a time zone")).toBe(false);
+    here = AWAY;
+    expect(watch.hello).toEqual({ locale: AWAY });
+  });
+
   it("is told in the hello, and again once when it has changed", () => {
     let here = HOME;
     const sent: WsLocale[] = [];
