@@ -30,7 +30,7 @@ class BlockAdmission:
         """`block` with the device's ids, or the reason why it is not shown.
 
         It is ungrounded if it is a table or a timeline that is written out, an agent of an entity wrote it, and no tool
-        has returned an item in this request. So is a timeline with ids that no tool returned, whoever wrote it.
+        has returned an item in this request. So is a timeline of any agent with ids that no tool returned.
         """
         block = with_device_ids(block, self._turn.handles)
         if not isinstance(block, TableBlock | TimelineBlock):

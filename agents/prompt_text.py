@@ -105,8 +105,10 @@ def _earlier(earlier: EarlierTurns, handles: Handles, max_chars: int) -> list[st
             "ask; change nothing that you would have to guess."
         )
     if earlier.summaries:
-        begin = "The latest of the older" if earlier.omitted else "The older"
-        summaries = quote("older_messages", {"summaries": list(earlier.summaries)}, max_chars)
+        newest = _newest(earlier.summaries, max_chars)
+        all_told = not earlier.omitted and len(newest) == len(earlier.summaries)
+        begin = "The older" if all_told else "The latest of the older"
+        summaries = quote("older_messages", {"summaries": newest}, max_chars)
         parts.append(f"{begin} messages of this conversation, summarised, oldest first:\n{summaries}")
     if facts := _newest([handles.shorten_fact(fact) for fact in earlier.facts], max_chars):
         parts.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Generic, TypeVar
@@ -20,14 +20,26 @@ from streaming.chat import ToolSpec
 from streaming.wire import Entity
 
 _NAMED_FAULTS = 5
+# Names that small models write for an argument.
+_OTHER_NAMES: Mapping[str, str] = {
+    "project": "projectId",
+    "project_id": "projectId",
+    "due": "dueDate",
+    "due_date": "dueDate",
+    "task": "id",
+    "note": "id",
+    "checkpoint": "id",
+    "content": "text",
+}
 
 
 class ToolArgs(BaseModel):
     """Arguments as a model writes them, in camelCase like the device's fields.
 
     Models write null or "" for arguments they do not use, so both count as absent; a field is emptied by naming it in
-    `clear`. Texts are kept unchanged; ids, titles and names are stripped of surrounding white space. An unknown
-    argument is an error that names it, so the model can correct the call.
+    `clear`. Common other names of an argument, such as `project` for `projectId`, are accepted. Texts are kept
+    unchanged; ids, titles and names are stripped of surrounding white space. An unknown argument is an error that names
+    it, so the model can correct the call.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, coerce_numbers_to_str=True)
@@ -38,8 +50,16 @@ class ToolArgs(BaseModel):
         if data is None:
             return {}
         if isinstance(data, Mapping):
-            return {key: value for key, value in data.items() if value is not None and value != ""}
+            given = {key: value for key, value in data.items() if value is not None and value != ""}
+            known = {field.alias or name for name, field in cls.model_fields.items()}
+            return {_known_name(key, known, given): value for key, value in given.items()}
         return data
+
+
+def _known_name(name: Any, known: Collection[str], given: Collection[Any]) -> Any:
+    """The argument that a model means by `name`, if it wrote another common name of one that it did not give."""
+    meant = _OTHER_NAMES.get(name) if isinstance(name, str) and name not in known else None
+    return meant if meant in known and meant not in given else name
 
 
 A = TypeVar("A", bound=ToolArgs)

@@ -146,6 +146,31 @@ async def test_a_new_item_goes_to_a_project_that_exists(named: str) -> None:
     assert ("get_project", LAUNCH) in device.ran()
 
 
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("create_task", {"title": "x", "due": "2026-03-10", "project": "Launch"}),
+        ("create_task", {"title": "x", "due_date": "2026-03-10", "project_id": "Launch"}),
+    ],
+)
+async def test_common_names_of_arguments_are_accepted(tool: str, arguments: dict[str, str]) -> None:
+    turn = make_turn(device := Device())
+    await run(tool, turn, **arguments)
+    assert device.calls[-1].args == {"data": {"title": "x", "dueDate": "2026-03-10", "projectId": LAUNCH}}
+
+
+@pytest.mark.parametrize("arguments", [{"task": "login bug"}, {"id": "login bug"}])
+async def test_an_item_may_be_named_by_its_kind(arguments: dict[str, str]) -> None:
+    turn = make_turn(device := Device())
+    await run("complete_task", turn, **arguments)
+    assert device.ran()[-1] == ("update_task", LOGIN)
+
+
+async def test_two_names_of_one_argument_are_an_error() -> None:
+    with pytest.raises(ToolError, match="invalid_arguments"):
+        await run("complete_task", make_turn(Device()), id=LOGIN, task=RENT)
+
+
 @pytest.mark.parametrize("named", ["Moon landing", "p9", "7d0c1c1e-6a0b-4c58-9a7e-0b1f6d0cffff"])
 @pytest.mark.parametrize("tool", ["create_task", "update_task", "move_task"])
 async def test_nothing_goes_to_a_project_that_does_not_exist(tool: str, named: str) -> None:
