@@ -13,7 +13,7 @@ from agents.prompt_files import FOLDER, digests
 from agents.prompt_text import MESSAGE_MARK, opening_messages, prompt, prompts_version, quote, recent
 from agents.quoted_data import within
 from agents.registry import AGENTS
-from agents.turn import Scope
+from agents.turn import EarlierTurns, Scope
 from parser.blocks import BlockType, ChartType, Entity
 from person import StatedLocale, resolve_locale
 from streaming.chat import Message
