@@ -25,7 +25,7 @@ CHART = {
     "config": {"open": {"label": "Open", "color": "red"}},
 }
 TABLE = {"type": "table", "headers": ["a", "b"], "rows": [["x", 1], ["y", 2]]}
-TIMELINE = {"type": "timeline", "checkpoints": [{"id": "c1", "title": "Beta", "date": 1_790_000_000_000}]}
+TIMELINE = {"type": "timeline", "checkpoints": [{"id": "t1", "title": "Beta", "date": 1_790_000_000_000}]}
 REFERENCE = {"type": "entity_ref", "entity": "task"}
 
 
@@ -70,8 +70,12 @@ SCENARIOS = {
     ),
     "repair": Scenario(
         home,
-        [tokens([TEXT, {"type": "table", "headers": [], "rows": "none"}, TEXT]), tokens([TABLE])],
-        {},
+        [
+            [call("list_tasks")],
+            tokens([TEXT, {"type": "table", "headers": [], "rows": "none"}, TEXT]),
+            tokens([TABLE]),
+        ],
+        {"list_tasks": 1},
         mutations=0,
         blocks=3,
     ),

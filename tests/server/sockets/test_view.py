@@ -45,6 +45,7 @@ async def test_a_home_request_streams_and_ends() -> None:
 )
 async def test_opened_blocks_are_announced_to_devices_that_ask(features: list[str], announced: list[str]) -> None:
     stack = memory_server()
+    stack.model.agent = "general_agent"
     stack.model.answer('[{"type":"text","content":"Two:"},{"type":"table",', '"headers":["a"],"rows":[[1]]}]')
     async with stack.device(features=features) as socket:
         await socket.say(type="home_request", message="hello")
