@@ -24,9 +24,8 @@ from server.answers.outcome import failure_of, shows_nothing
 from server.answers.popup_scope import resolve_scope
 from server.answers.repairs import corrected_blocks, degraded_blocks
 from server.answers.report import record_end
-from server.changes import record_change
-from server.devices import DeviceRegistry, RemoteDevice
-from server.memory_service import AnswerMemory, ChangeSource, Obeyed, RecalledContext, facts_of
+from server.devices import RemoteDevice
+from server.memory_service import AnswerMemory, Obeyed, RecalledContext, facts_of
 from server.models import TokenSpending
 from server.requests import AnswerLimits, ChatInput, EmitFast, RequestFailed, RequestRefused
 from server.telemetry import (
@@ -42,7 +41,16 @@ from server.telemetry import (
 )
 from streaming.answer import HomeFormatter, PopupFormatter, UnfetchedBlock
 from streaming.model import ModelError
-from streaming.wire import AnswerFrame, ErrorCode, WsAnswerLocale, WsFailure, WsStreamEnd, WsUsage, failure_with_text
+from streaming.wire import (
+    AnswerFrame,
+    ErrorCode,
+    WsAnswerLocale,
+    WsFailure,
+    WsMutationRecord,
+    WsStreamEnd,
+    WsUsage,
+    failure_with_text,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +67,6 @@ class AnswerParts:
     """The dependencies that every answer shares. `trace` receives the spans of finished requests."""
 
     orchestrator: Orchestrator
-    registry: DeviceRegistry
     metrics: Metrics
     limits: AnswerLimits
     spending: TokenSpending
@@ -87,7 +94,6 @@ class Answer:
         """
         self._parts = parts
         self._orchestrator = parts.orchestrator
-        self._registry = parts.registry
         self._metrics = parts.metrics
         self._limits = parts.limits
         self._memory = parts.memory
@@ -101,7 +107,8 @@ class Answer:
         self._state = "accepted"
         self._recalled = RecalledContext()
         self._agent: str | None = None
-        self._announced = 0
+        # What the device has reported, also if the task that asked for it was cancelled before.
+        self._changes: list[WsMutationRecord] = []
         self._failure: WsFailure | None = None
         # The text that was shown.
         self._to_store: str | None = None
@@ -213,7 +220,6 @@ class Answer:
             self._failure = _INTERNAL
             log.exception("request_failed", code=ErrorCode.INTERNAL)
         finally:
-            self._announce_mutations()
             if self._formatter.shown or self._turn.mutations:
                 # Also if it failed or is cancelled: the person has seen it, and a follow-up may mean it.
                 self._keep(emitter)
@@ -286,8 +292,6 @@ class Answer:
             for part in self._formatter.feed(token):
                 await frames.put(part)
             emit.end()
-            if len(self._turn.mutations) > self._announced:
-                self._announce_mutations()
         await frames.put_all(self._formatter.close())
 
     async def _fetched(self, unfetched: UnfetchedBlock) -> Sequence[AnswerFrame]:
@@ -297,15 +301,18 @@ class Answer:
             return []
         return formatter.complete(unfetched, await self._items.fetch(unfetched.block))
 
-    def _announce_mutations(self) -> None:
-        for mutation in self._turn.mutations[self._announced :]:
-            source = ChangeSource(self._device.device_id, self._chat.request_id, time_zone=self._turn.locale.time_zone)
-            if not record_change(self._memory, self._registry, self._chat.user_id, mutation, source):
-                # The device has made the change: its other devices learn it also if the log can't take it.
-                self._registry.announce(
-                    self._chat.user_id, mutation, origin=source.device_id, request_id=source.request_id
-                )
-        self._announced = len(self._turn.mutations)
+    @property
+    def time_zone(self) -> str:
+        """The person's time zone, an IANA name."""
+        return self._turn.locale.time_zone
+
+    def changed(self, record: WsMutationRecord) -> None:
+        """The device made a change for this request. The session has recorded it."""
+        self._changes.append(record)
+
+    def _mutations(self) -> list[WsMutationRecord]:
+        known = self._turn.mutations
+        return [*known, *(record for record in self._changes if record not in known)]
 
     def _sentences(self) -> Sentences:
         """Sentences in the person's language. Memory may state it later than the request."""
@@ -346,9 +353,9 @@ class Answer:
 
     def end(self) -> WsStreamEnd:
         """The last frame of a request that was not refused."""
-        usage = self._turn.usage
+        usage, mutations = self._turn.usage, self._mutations()
         failure = self._failure if self._status == "failed" else None
-        if failure is not None and failure.retryable and self._device.may_have_changed:
+        if failure is not None and failure.retryable and (mutations or self._device.may_have_changed):
             # A retry would make the change again.
             failure = failure.model_copy(update={"retryable": False})
         if failure is not None:
@@ -358,7 +365,7 @@ class Answer:
             status="cancelled" if self._status == "refused" else self._status,
             finish=self._turn.finish,
             shown=max(0, self._formatter.shown - self._turn.reasoning_blocks),
-            mutations=list(self._turn.mutations),
+            mutations=mutations,
             memory_used=list(self._recalled.used(self._sentences())) or None,
             usage=WsUsage(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens),
             locale=self._answer_locale(),

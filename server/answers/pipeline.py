@@ -44,7 +44,7 @@ class AnswerPipeline:
         self._wall_clock = wall_clock
         spending = spending or TokenSpending(None, wall_clock)
         self._admission = Admission(limits, spending, metrics, claims)
-        self._parts = AnswerParts(orchestrator, registry, metrics, limits, spending, self.memory, trace)
+        self._parts = AnswerParts(orchestrator, metrics, limits, spending, self.memory, trace)
         self._running: dict[tuple[UUID, UUID], Answer] = {}
 
     def live(self) -> list[LiveRequest]:

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import UUID
 
 from server.devices import DeviceRegistry
 from server.memory_service import AnswerMemory, ChangeSource
-from streaming.wire import WsMutationAck, WsMutationRecord
+from streaming.wire import WsMutationRecord
 
 
 def record_change(
-    memory: AnswerMemory, registry: DeviceRegistry, user_id: UUID, record: WsMutationRecord, source: ChangeSource
+    memory: AnswerMemory,
+    registry: DeviceRegistry,
+    user_id: UUID,
+    record: WsMutationRecord,
+    source: ChangeSource,
+    settled: Callable[[int | None], None],
 ) -> bool:
     """Queue the change for memory and the log. Returns False, and announces nothing, if the queue is full.
 
-    When the change is committed, the user's other devices get it with its number, and a device that gave it an id gets
-    `mutation_ack`. A change that can't be stored is announced without a number, and is not acknowledged.
+    When the change is committed, the user's other devices get it with its number. A change that can't be stored is
+    announced without a number. `settled` is then called with the number, or with None. It must not raise.
     """
 
     def logged(number: int | None) -> None:
         registry.announce(user_id, record, origin=source.device_id, request_id=source.request_id, change=number)
-        if number is None or source.mutation_id is None or source.device_id is None:
-            return
-        origin = registry.find(user_id, source.device_id)
-        if origin is not None:
-            origin.send_control(WsMutationAck(mutation_id=source.mutation_id, change=number))
+        settled(number)
 
     return memory.changed(user_id, record, source, logged)

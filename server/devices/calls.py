@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import trio
 
 from agents.device import DeviceCall, DeviceResult, Outcome
+from server.devices.changes import changes_data
 from server.devices.registry import DeviceRegistry, DeviceSide
 from server.devices.replies import DeviceGone
 from server.telemetry import LiveCall, Metrics, tool_span
@@ -108,7 +109,7 @@ class RemoteDevice:
         outcome = Outcome.CANCELLED
         call_id, began = uuid4(), trio.current_time()
         self._calls[call_id] = call.tool, began
-        if _changes_data(call):
+        if changes_data(call.tool):
             self._changing.add(call_id)  # before the call is offered
         try:
             with tool_span(call.tool, str(call_id)) as opened:
@@ -151,7 +152,7 @@ class RemoteDevice:
             except DeviceGone:
                 # A server that was treated as dead may resume. It must not run the call then.
                 link.send_control(WsToolCancel(call_id=call_id))
-                return _UNKNOWN if _changes_data(call) else _GONE
+                return _UNKNOWN if changes_data(call.tool) else _GONE
             except trio.Cancelled:
                 link.send_control(WsToolCancel(call_id=call_id))
                 raise
@@ -180,10 +181,6 @@ class RemoteDevice:
             except DeviceGone:
                 return _GONE
         return _DEADLINE
-
-
-def _changes_data(call: DeviceCall) -> bool:
-    return not call.tool.startswith(("list_", "get_"))
 
 
 def _result(frame: WsToolResult, call: DeviceCall) -> DeviceResult:

@@ -18,7 +18,7 @@ from memory.delivery import DeviceRecord, KeptAnswers, KeptRequest
 from server.requests import ChatInput, fingerprint
 from server.sessions import KeptAnswer
 from server.telemetry import Metrics
-from streaming.wire import ErrorCode, WsFailure, WsRequestResult
+from streaming.wire import ErrorCode, WsFailure, WsMutationRecord, WsRequestResult
 
 log = structlog.get_logger(__name__)
 
@@ -150,6 +150,29 @@ class KeptRequests:
         self._metrics.answer_kept(outcome)
         if outcome != "kept":
             log.warning("answer_not_kept", reason=outcome, request_id=str(result.request_id))
+
+    async def amend(self, user_id: UUID, request_id: UUID, change: WsMutationRecord) -> None:
+        """See `server.sessions.KeptAnswers`."""
+        try:
+            with trio.fail_after(_WITHIN_S):
+                kept = await self._answers.read(user_id, request_id)
+                answer = None if kept is None or kept.result is None else self._answer(user_id, kept)
+                if kept is None or answer is None or kept.state == "running":
+                    return
+                body = answer.amended(change).result.model_dump(mode="json", exclude_none=True, exclude={"seq", "type"})
+                await self._answers.end(
+                    user_id,
+                    request_id,
+                    kept.claim,
+                    kept.state,
+                    changed=True,
+                    digest=kept.digest or "",
+                    result=body,
+                    ttl_s=self._keep_s,
+                )
+        # A boundary: the change is in the log of changes, which the person's devices read.
+        except Exception as error:  # noqa: BLE001
+            log.warning("answer_amend_failed", reason=type(error).__name__, request_id=str(request_id))
 
     async def find(self, user_id: UUID, request_id: UUID) -> KeptAnswer | None:
         """See `server.sessions.KeptAnswers`. A request of a server that is gone has failed with `server_lost`.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
 import trio
 
-from server.devices import APPROVALS, OpenApprovals, PendingReplies
+from server.devices import APPROVALS, OpenApprovals, PendingReplies, change_of
 from server.sessions.approvals import AskedCalls
 from server.sessions.features import LEDGER
 from server.sessions.ledger import Ledger
@@ -19,10 +20,21 @@ from streaming.wire import (
     WsApprovalRequest,
     WsDataRequest,
     WsDataResponse,
+    WsMutationRecord,
+    WsToolAck,
     WsToolCall,
     WsToolCancel,
     WsToolResult,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class MadeChange:
+    """A change that the device made for the call `call_id` of a request."""
+
+    call_id: UUID
+    request_id: UUID
+    record: WsMutationRecord
 
 
 class CalledSession(Protocol):
@@ -125,9 +137,9 @@ class SessionCalls:
             self._session.put(WsToolCancel(call_id=call_id))
 
     def take_back(self, call_id: UUID) -> bool:
-        """Remove a call from the ledger. Returns True if no socket got it, so that the device never learns of it."""
+        """Withdraw a call. Returns True if no socket got it, so that the device never learns of it."""
         unsent = call_id in self._ledger and not self._ledger.was_sent(call_id)
-        self._ledger.close(call_id)
+        self._ledger.withdraw(call_id)
         if unsent:
             self._session.outbox.withdraw(call_id)
         return unsent
@@ -148,9 +160,29 @@ class SessionCalls:
         self._ledger.accept(call_id)
         self._approvals.started(call_id)
 
+    def change_of(self, result: WsToolResult) -> MadeChange | None:
+        """The change that this result tells of. None if there is none, or the call is unknown here."""
+        call = self._ledger.find(result.call_id)
+        record = None if call is None else change_of(call, result)
+        return None if call is None or record is None else MadeChange(call.call_id, call.request_id, record)
+
+    def must_record(self, change: MadeChange) -> bool:
+        """Keep the call until `recorded` is called. Returns False if the change is being recorded already."""
+        return self._ledger.record(change.call_id)
+
+    def recorded(self, change: MadeChange, *, stored: bool) -> None:
+        """The change is in the log of changes and can be acknowledged, or could not be stored."""
+        if not stored:
+            self._ledger.unrecorded(change.call_id)
+            return
+        self._ledger.close(change.call_id)
+        if self.has_journal:
+            self._session.put(WsToolAck(call_id=change.call_id))
+
     def tool_answered(self, result: WsToolResult) -> bool:
         """The result of a tool call. Returns False if nothing waits for it."""
-        self._ledger.close(result.call_id)
+        if self.change_of(result) is None:
+            self._ledger.close(result.call_id)
         delivered = self._approvals.answered(result)
         return delivered is None or self.tool_replies.answer(delivered.call_id, delivered)
 
@@ -175,13 +207,16 @@ class SessionCalls:
         """
         session = self._session
         offered = self._ledger.reoffer(trio.current_time(), processed=processed, journal=self.has_journal)
+        unconfirmed = self._approvals.unconfirmed()
         for frame in offered.send:
+            if isinstance(frame, WsToolCall) and frame.call_id in unconfirmed:
+                continue
             session.expect_answer(self._frames_per_call())
             session.put(frame)
         for call_id in offered.lost:
             self._ledger.close(call_id)
             self.tool_replies.give_up(self._approvals.original(call_id))
-        for call_id in self._approvals.unconfirmed():
+        for call_id in unconfirmed:
             self.confirm_unstarted(call_id)
         if self.answers_approvals:
             for request in self._open_approvals.waiting(session.user_id, session.device_id):

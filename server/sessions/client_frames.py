@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from server.answers import AnswerPipeline
-from server.changes import ChangeDelivery
+from server.changes import ChangeDelivery, record_change
 from server.devices import DeviceRegistry, read_days
+from server.memory_service import ChangeSource
+from server.sessions.calls import MadeChange
 from server.sessions.memory_frames import change_entity, forget_memory
 from server.sessions.refused_frames import refuse_frame, unknown_call
 from server.sessions.session import Session
@@ -35,7 +38,18 @@ from streaming.wire import (
 class ClientFrames:
     """Takes the frames of all sessions."""
 
-    def __init__(self, pipeline: AnswerPipeline, registry: DeviceRegistry, changes: ChangeDelivery | None) -> None:
+    def __init__(
+        self,
+        pipeline: AnswerPipeline,
+        registry: DeviceRegistry,
+        changes: ChangeDelivery | None,
+        made: Callable[[Session, MadeChange, bool], str],
+    ) -> None:
+        """`made` is called with each change that a device made for a request, and whether a task waited for it.
+
+        It returns the person's time zone, an IANA name.
+        """
+        self._made = made
         self._changes = changes
         self._pipeline = pipeline
         self._registry = registry
@@ -55,7 +69,7 @@ class ClientFrames:
             case WsToolAccepted(call_id=call_id):
                 session.calls.started(call_id)
             case WsToolResult():
-                _tool_result(session, frame)
+                self._tool_result(session, frame)
             case WsDataResponse() | WsApproval():
                 _reply(session, frame)
             case WsClientMutation():
@@ -85,6 +99,37 @@ class ClientFrames:
         if refused is not None:
             session.send_control(refused)
 
+    def _tool_result(self, session: Session, frame: WsToolResult) -> None:
+        calls = session.calls
+        change = calls.change_of(frame)
+        answered = calls.tool_answered(frame)
+        if change is not None:
+            self._record(session, change, awaited=answered)
+        elif calls.has_journal:
+            # Also if no task waits for it: the device can then delete its journal entry.
+            session.send_control(WsToolAck(call_id=frame.call_id))
+        if not answered and not calls.has_journal:
+            session.send_control(unknown_call(frame))
+
+    def _record(self, session: Session, change: MadeChange, *, awaited: bool) -> None:
+        """Record what the device has changed, also if nothing waits for it. The device's copy is needed until then."""
+        calls = session.calls
+        if not calls.must_record(change):
+            return
+        time_zone = self._made(session, change, awaited)
+        # The call's id makes the change unique: a device may send the result again.
+        source = ChangeSource(session.device_id, change.request_id, change.call_id, time_zone)
+
+        def settled(number: int | None) -> None:
+            calls.recorded(change, stored=number is not None)
+
+        if not record_change(self._pipeline.memory, self._registry, session.user_id, change.record, source, settled):
+            # The queue is full. The other devices learn of the change now, the log when the result is sent again.
+            self._registry.announce(
+                session.user_id, change.record, origin=session.device_id, request_id=change.request_id
+            )
+            calls.recorded(change, stored=False)
+
     async def _forget(self, session: Session, frame: WsMemoryForget | WsMemoryForgetPreview) -> None:
         session.send_control(await forget_memory(self._pipeline.memory, session.user_id, frame))
 
@@ -93,13 +138,4 @@ def _reply(session: Session, frame: WsDataResponse | WsApproval) -> None:
     calls = session.calls
     answered = calls.data_answered(frame) if isinstance(frame, WsDataResponse) else calls.approval_answered(frame)
     if not answered:
-        session.send_control(unknown_call(frame))
-
-
-def _tool_result(session: Session, frame: WsToolResult) -> None:
-    answered = session.calls.tool_answered(frame)
-    if session.calls.has_journal:
-        # Also if no task waits for it: the device can then delete its journal entry.
-        session.send_control(WsToolAck(call_id=frame.call_id))
-    elif not answered:
         session.send_control(unknown_call(frame))

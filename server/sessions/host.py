@@ -11,9 +11,11 @@ import structlog
 import trio
 
 from memory.delivery import ClientRecord, DeviceRecord, DeviceRecords
+from person import resolve_locale
 from server.answers import AnswerPipeline
 from server.changes import ChangeDelivery, Missed
 from server.devices import NO_LOCALE, DeviceLocale, DeviceRegistry
+from server.sessions.calls import MadeChange
 from server.sessions.client_frames import ClientFrames
 from server.sessions.features import CHANGES
 from server.sessions.kept import AnswersInMemory, KeptAnswer, KeptAnswers, LayeredAnswers
@@ -62,7 +64,7 @@ class SessionHost:
         `devices`: None if no device is recorded.
         """
         self.limits = limits
-        self.frames = ClientFrames(pipeline, registry, changes)
+        self.frames = ClientFrames(pipeline, registry, changes, self._changed)
         self._registry = registry
         self._changes = changes
         self._devices = devices
@@ -284,6 +286,16 @@ class SessionHost:
             return True
         kept = await self._kept.find(user_id, request_id)
         return kept is not None and await self._mirrors.cancel(kept)
+
+    def _changed(self, session: Session, change: MadeChange, awaited: bool) -> str:
+        """A device made a change for a request. Its result must list the change also if no task waited for it."""
+        running = self._running.get((session.user_id, change.request_id))
+        if running is not None:
+            running.changed(change.record)
+            return running.time_zone
+        if not awaited:
+            self._start(self._kept.amend, session.user_id, change.request_id, change.record)
+        return resolve_locale(session.locale).time_zone
 
     async def idle(self) -> None:
         """Wait until no request runs."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 from uuid import UUID
 
 import trio
 
 from memory.delivery import DeviceRecord
-from streaming.wire import WsRequestResult
+from streaming.wire import WsMutationRecord, WsRequestResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,15 @@ class KeptAnswer:
     size: int
     server_id: UUID | None = None
 
+    def amended(self, change: WsMutationRecord) -> KeptAnswer:
+        """This answer with a further change. Its failure is then no longer one that a retry can mend."""
+        result = self.result
+        error = result.error
+        if error is not None and error.retryable:
+            error = error.model_copy(update={"retryable": False})
+        update = {"mutations": [*result.mutations, change], "error": error}
+        return replace(self, result=result.model_copy(update=update))
+
 
 class KeptAnswers(Protocol):
     """Where answers are kept for `TESSERA_ANSWER_KEEP_S`. The methods raise nothing but `Cancelled`."""
@@ -39,6 +48,10 @@ class KeptAnswers(Protocol):
 
     async def find(self, user_id: UUID, request_id: UUID) -> KeptAnswer | None:
         """The kept answer of this user's request; None if there is none, or it has expired."""
+        ...
+
+    async def amend(self, user_id: UUID, request_id: UUID, change: WsMutationRecord) -> None:
+        """Add a change of this request that became known after its end, if its answer is still kept."""
         ...
 
     async def of_device(self, user_id: UUID, device_id: UUID, record: DeviceRecord) -> list[KeptAnswer]:
@@ -98,6 +111,13 @@ class AnswersInMemory:
         answers = (self._answers[user_id, request_id][1] for request_id in self._of_user.get(user_id, ()))
         return [answer for answer in answers if answer.device_id == device_id]
 
+    async def amend(self, user_id: UUID, request_id: UUID, change: WsMutationRecord) -> None:
+        """See `KeptAnswers`."""
+        until, kept = self._answers.get((user_id, request_id), (0.0, None))
+        if kept is not None:
+            self._answers[user_id, request_id] = until, kept.amended(change)
+        await trio.lowlevel.checkpoint()
+
     async def run(self) -> None:
         """Drop answers when their time has come, until cancelled."""
         while True:
@@ -132,6 +152,11 @@ class LayeredAnswers:
         """See `KeptAnswers`."""
         await self._in_memory.keep(answer)
         await self._store.keep(answer)
+
+    async def amend(self, user_id: UUID, request_id: UUID, change: WsMutationRecord) -> None:
+        """See `KeptAnswers`."""
+        await self._in_memory.amend(user_id, request_id, change)
+        await self._store.amend(user_id, request_id, change)
 
     async def find(self, user_id: UUID, request_id: UUID) -> KeptAnswer | None:
         """See `KeptAnswers`."""

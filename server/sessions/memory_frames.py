@@ -23,6 +23,7 @@ from streaming.wire import (
     WsMemoryForgetPreview,
     WsMemoryForgotten,
     WsMemoryPreview,
+    WsMutationAck,
     WsMutationRecord,
 )
 
@@ -42,7 +43,13 @@ def change_entity(
     """Record the change, then send it to the user's other devices. Returns an error frame if it can't be taken."""
     source = ChangeSource(device_id, None, frame.mutation_id, resolve_locale(locale).time_zone)
     record = WsMutationRecord(op=frame.op, entity=frame.entity, id=frame.id, data=frame.data)
-    if record_change(memory, registry, user_id, record, source):
+
+    def settled(number: int | None) -> None:
+        origin = registry.find(user_id, device_id)
+        if number is not None and frame.mutation_id is not None and origin is not None:
+            origin.send_control(WsMutationAck(mutation_id=frame.mutation_id, change=number))
+
+    if record_change(memory, registry, user_id, record, source, settled):
         return None
     return WsError(
         code=ErrorCode.MEMORY_UNAVAILABLE,

@@ -19,7 +19,7 @@ from server.sessions.feed import Feed
 from server.sessions.log_room import LogRoom
 from server.sessions.outbox import Outbox
 from server.sessions.request_log import RequestLog
-from streaming.wire import AnswerFrame, ErrorCode, ServerFrame, WsError, WsFailure, WsStreamEnd
+from streaming.wire import AnswerFrame, ErrorCode, ServerFrame, WsError, WsFailure, WsMutationRecord, WsStreamEnd
 
 log = structlog.get_logger(__name__)
 
@@ -87,6 +87,15 @@ class RunningRequest:
     def followers(self) -> list[Follower]:
         """The sessions that follow the request."""
         return [follower for follower, _ in self._feeds]
+
+    @property
+    def time_zone(self) -> str:
+        """The person's time zone, an IANA name."""
+        return self._answer.time_zone
+
+    def changed(self, record: WsMutationRecord) -> None:
+        """The device made a change for this request."""
+        self._answer.changed(record)
 
     def cancel(self) -> None:
         """The person stopped the answer."""

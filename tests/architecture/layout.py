@@ -42,7 +42,7 @@ PACKAGES: Mapping[str, Arrows] = {
             "workers",
         },
         "accounts": set(),
-        "answers": {"changes", "devices", "memory_service", "models", "requests", "telemetry"},
+        "answers": {"devices", "memory_service", "models", "requests", "telemetry"},
         "banner": {"startup", "settings", "sockets"},
         "changes": {"devices", "memory_service", "telemetry"},
         "composition": {

@@ -88,9 +88,10 @@ class NoMemory:
         """Nothing is stored."""
 
     def changed(self, user_id: UUID, change: WsMutationRecord, source: ChangeSource, logged: Logged) -> bool:
-        """Stores nothing, so the change gets no number."""
+        """The change gets the next number, as if it had been stored."""
         del user_id, change, source
-        logged(None)
+        self._numbers = getattr(self, "_numbers", 0) + 1
+        logged(self._numbers)
         return True
 
     async def forget(self, user_id: UUID, item_id: UUID, *, preview: bool = False) -> Forgotten:

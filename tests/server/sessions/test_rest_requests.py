@@ -13,7 +13,7 @@ from trio.testing import wait_all_tasks_blocked
 from memory.delivery import DeviceRecord
 from server.requests import ChatInput, DuplicateRequest
 from server.sessions.kept import KeptAnswer
-from streaming.wire import ServerFrame, WsStreamEnd, WsStreamText
+from streaming.wire import ServerFrame, WsMutationRecord, WsStreamEnd, WsStreamText
 from tests.server.memory_server import MemoryServer, NoMemory, memory_server
 from tests.server.scripted_model import text_block
 from tests.server.sessions.resuming_client import home
@@ -182,6 +182,9 @@ class SlowStore:
 
     async def find(self, user_id: UUID, request_id: UUID) -> KeptAnswer | None:
         return None
+
+    async def amend(self, user_id: UUID, request_id: UUID, change: WsMutationRecord) -> None:
+        """Nothing is kept."""
 
     async def of_device(self, user_id: UUID, device_id: UUID, record: DeviceRecord) -> list[KeptAnswer]:
         return []

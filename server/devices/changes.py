@@ -1,0 +1,40 @@
+"""The change that a device made for a tool call, read from the call and its result. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, get_args
+
+from pydantic import ValidationError
+
+from agents.device import DEVICE_TOOLS
+from streaming.wire import MAX_ENTITY_ID_CHARS, MutationOp, WsMutationRecord, WsToolCall, WsToolResult
+
+_CHANGES: Final = frozenset(get_args(MutationOp))
+
+
+def changes_data(tool: str) -> bool:
+    """Whether this tool of a device changes data."""
+    return tool.partition("_")[0] in _CHANGES
+
+
+def change_of(call: WsToolCall, result: WsToolResult) -> WsMutationRecord | None:
+    """What the device changed for `call`.
+
+    None if it changed nothing, or if the result does not say which item it created. An item that the result of an
+    update does not have is recorded without data.
+    """
+    op, _, entity = call.tool.partition("_")
+    if op not in _CHANGES or call.tool not in DEVICE_TOOLS or not result.ok or result.edited_args is not None:
+        return None
+    item = result.data if isinstance(result.data, Mapping) else {}
+    found = item.get("id")
+    named = str(found) if isinstance(found, str | int) and not isinstance(found, bool) else None
+    identity = named if op == "create" else str(call.args.get("id", ""))
+    if identity is None or not 0 < len(identity) <= MAX_ENTITY_ID_CHARS:
+        return None
+    data = dict(item) if op != "delete" and named == identity else None
+    try:
+        return WsMutationRecord.model_validate({"op": op, "entity": entity, "id": identity, "data": data})
+    except ValidationError:
+        return None
