@@ -23,6 +23,8 @@ class ToolUse:
     cut_calls: int = 0
     ids: set[str] = field(default_factory=set)
     errors: set[str] = field(default_factory=set)
+    uncertain_changes: int = 0
+    """Calls of which it is not known whether the device made the change."""
     written_calls: dict[str, int] = field(default_factory=dict)
     """Calls that the model wrote as text, by form."""
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from agents.dates import DATE_FIELDS, is_within
-from agents.device import DeviceCall, Outcome
+from agents.device import DeviceCall, DeviceResult, Outcome
 from agents.handles import Handles
 from agents.tools.error import ToolError
 from agents.turn import Turn
@@ -18,6 +18,9 @@ from person import Calendar
 from streaming.wire import MAX_ENTITY_ID_CHARS, Entity, MutationOp, WsMutationRecord
 
 PLURALS: dict[Entity, str] = {"task": "tasks", "project": "projects", "note": "notes", "checkpoint": "checkpoints"}
+
+_UNCERTAIN: Final = frozenset({Outcome.DEADLINE, Outcome.CANCELLED, Outcome.DEVICE_GONE, Outcome.UNKNOWN})
+"""The outcomes after which the device may have made a change."""
 
 Item = dict[str, Any]
 CheckEdit = Callable[[DeviceCall, Mapping[str, Any], Calendar], dict[str, Any]]
@@ -92,7 +95,12 @@ class DeviceAccess:
     async def create_item(self, entity: Entity, data: Mapping[str, Any]) -> Item:
         """The new item, with its id."""
         asked_at = self._turn.tool_results.mark()
-        item = _item(await self._answer(DeviceCall(f"create_{entity}", {"data": dict(data)})))
+        answer = await self._answer(DeviceCall(f"create_{entity}", {"data": dict(data)}))
+        try:
+            item = _item(answer)
+        except ToolError:
+            self._turn.tool_use.uncertain_changes += 1
+            raise
         self._turn.tool_results.change(entity, item, asked_at=asked_at)
         self._record("create", entity, str(item["id"]), item)
         return item
@@ -121,14 +129,24 @@ class DeviceAccess:
     async def _answer(self, call: DeviceCall) -> Any:
         if call.tool.startswith("delete_") or call.tool in self._approval_tools:
             call = replace(call, requires_approval=True)
-        result = await self._turn.device.execute(call)
+        result = await self._execute(call)
         if result.outcome is Outcome.EDITED and self._check_edit is not None:
             # The person approved the edited call, so no second approval. The device runs the checked arguments.
             edited = self._check_edit(call, result.data, self.calendar)
-            result = await self._turn.device.execute(DeviceCall(call.tool, edited))
+            result = await self._execute(DeviceCall(call.tool, edited))
         if not result.ok:
             raise ToolError.of(result)
         return result.data
+
+    async def _execute(self, call: DeviceCall) -> DeviceResult:
+        """Make the call. While it has no certain outcome, also if it is cancelled, it counts as uncertain."""
+        if call.tool.startswith(("list_", "get_")):
+            return await self._turn.device.execute(call)
+        self._turn.tool_use.uncertain_changes += 1
+        result = await self._turn.device.execute(call)
+        if result.outcome not in _UNCERTAIN:
+            self._turn.tool_use.uncertain_changes -= 1
+        return result
 
     def _record(self, op: MutationOp, entity: Entity, identity: str, data: Item | None) -> None:
         # An id that does not fit in a frame cannot be announced. The device has made the change all the same.

@@ -278,6 +278,9 @@ class Answer:
             await frames.put_all(degraded_blocks(self._formatter, self._metrics))
         if self._turn.unchanged and not shows_nothing(self._turn, self._formatter.shown):
             await frames.put_all(self._formatter.append(self._sentences().say("answer.unchanged")))
+        if self._turn.tool_use.uncertain_changes:
+            # The model may claim the change, or that there was none. Nobody knows.
+            await frames.put_all(self._formatter.append(self._sentences().say("answer.uncertain")))
         if self._obeyed.note:
             await frames.put_all(self._formatter.append(self._obeyed.note))
 

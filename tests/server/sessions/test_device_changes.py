@@ -168,3 +168,38 @@ async def test_a_device_that_never_says_what_became_of_a_withdrawn_call_is_asked
             assert (await socket.hear_until("tool_ack"))[-1]["call_id"] == call_id
         async with stack.device(device_id=device_id, features=FEATURES) as socket:
             assert await types(socket) == []
+
+
+@pytest.mark.parametrize("outcome", ["unknown", "deadline", "no item"])
+@pytest.mark.parametrize("claim", ["Done, I created it.", "I could not confirm the change."])
+async def test_a_change_that_is_uncertain_is_called_uncertain(
+    outcome: str, claim: str, autojump_clock: MockClock
+) -> None:
+    stack = memory_server()
+    stack.model.answer(call("create_task", title="Pay the rent"))
+    stack.model.answer(text_block(claim))
+    async with stack.device(features=FEATURES) as socket:
+        call_id = await asked(socket, home("create a task"))
+        match outcome:
+            case "unknown":
+                unknown = {"code": "unknown", "message": "restarted"}
+                await socket.say(type="tool_result", call_id=call_id, ok=False, error=unknown)
+            case "deadline":
+                await trio.sleep(31)
+            case "no item":
+                await socket.say(type="tool_result", call_id=call_id, ok=True, data={})
+        frames = await socket.hear_until("stream_end")
+    texts = [frame["chunk"] for frame in frames if frame["type"] == "stream_text"]
+    assert texts == [claim, "The change may or may not have been made. Check the list before you ask again."]
+    assert frames[-1]["mutations"] == []
+
+
+async def test_a_read_that_is_late_changes_nothing(autojump_clock: MockClock) -> None:
+    stack = memory_server()
+    stack.model.answer(call("list_tasks"))
+    stack.model.answer(text_block("I can't see your tasks."))
+    async with stack.device(features=FEATURES) as socket:
+        await asked(socket, home("what is due?"))
+        await trio.sleep(31)
+        frames = await socket.hear_until("stream_end")
+    assert [frame["chunk"] for frame in frames if frame["type"] == "stream_text"] == ["I can't see your tasks."]
