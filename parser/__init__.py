@@ -6,9 +6,10 @@ on the events. `parser.events` describes the events, `parser.blocks` the valid b
 
 from parser.block_parser import BlockParser
 from parser.blocks import Block, BlockType, ChartBlock, ChartType, Entity, EntityRefBlock, TableBlock, TimelineBlock
-from parser.degradation import Unshown, degraded
+from parser.degradation import Unshown, data_text, degraded, degraded_caption, degraded_text, readable
 from parser.events import BlockOpened, BlockReady, BlockRejected, Event, RejectReason, Repair, TextDelta
 from parser.limits import Limits
+from parser.prose import Written, as_written
 from parser.surrogates import SurrogateMender, well_formed, well_formed_json
 
 __all__ = [
@@ -31,7 +32,13 @@ __all__ = [
     "TextDelta",
     "TimelineBlock",
     "Unshown",
+    "Written",
+    "as_written",
+    "data_text",
     "degraded",
+    "degraded_caption",
+    "degraded_text",
+    "readable",
     "well_formed",
     "well_formed_json",
 ]

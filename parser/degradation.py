@@ -7,19 +7,23 @@ value is invented and no number changes. Of a block with broken syntax, what can
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import zip_longest
 from typing import Any
 
 from pydantic import ValidationError
 
 from parser.blocks import BlockType, TableBlock
 from parser.lenient_reader import read_leniently
+from parser.prose import headings, remarks
 from parser.repair import is_cut, repaired, written_numbers
+from parser.vocabulary import ANSWER_KEYS
 
 _LAST_WHOLE = re.compile(r"[}\]](?=[^}\]]*\Z)")
 _KINDS = frozenset((BlockType.CHART, BlockType.TABLE, BlockType.TIMELINE, BlockType.ENTITY_REF))
+_DATES = ("date", "dueDate", "due", "when", "start", "startDate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +40,67 @@ class Unshown:
 def degraded(block_type: str | None, source: str, rest_unshown: str) -> TableBlock | str | Unshown:
     """The table or the text that replaces the block with this `source`, which may be cut.
 
-    `rest_unshown` is the sentence that ends the text of a cut block.
+    `rest_unshown` is the sentence that ends the text of a cut block. `degraded_caption` has the texts before a table.
     """
     members = _members(source, as_text=block_type != BlockType.CHART)
+    if block_type == BlockType.CHART and (table := _chart(members)) is not None:
+        return table
+    return _text(block_type, members, rest_unshown if is_cut(source) else "")
+
+
+def degraded_text(block_type: str | None, source: str, rest_unshown: str) -> str | Unshown:
+    """The same as text only: a chart is a list of its points too."""
+    return _text(block_type, _members(source, as_text=True), rest_unshown if is_cut(source) else "")
+
+
+def data_text(block_type: str, data: Mapping[str, Any]) -> str | Unshown:
+    """The text of a valid block with this data."""
+    return _text(block_type, data, "")
+
+
+def degraded_caption(block_type: str | None, source: str) -> str:
+    """The title and the remarks of a chart whose degradation is a table; "" for every other block."""
+    if block_type != BlockType.CHART:
+        return ""
+    members = _members(source, as_text=True)
+    if not _points(members):
+        return ""
+    title = {"title": members.get("title")}
+    return "\n\n".join([*headings(title), *remarks(members)])
+
+
+def readable(value: Any) -> str:
+    """The text of a JSON value that is not a block: each member and each item on its line. Only null and "" are left out.
+
+    A text under a key of a wrapper has no key before it.
+    """
+    if isinstance(value, list):
+        return _listed(map(_shown, value)) or ""
+    if not isinstance(value, dict):
+        return _shown(value)
+    texts = {name: text for name, item in value.items() if (text := _member(item))}
+    return "\n".join(
+        text
+        if name in ANSWER_KEYS and isinstance(value[name], str)
+        else f"{name}:\n{text}"
+        if "\n" in text
+        else f"{name}: {text}"
+        for name, text in texts.items()
+    )
+
+
+def _member(value: Any) -> str:
+    nested = isinstance(value, list) and len(value) > 1
+    return _listed(map(_shown, value)) or "" if nested else _shown(value)
+
+
+def _text(block_type: str | None, members: Mapping[str, Any], rest: str) -> str | Unshown:
+    shown = _TEXTS[block_type](members) if block_type in _TEXTS else None
     title = members.get("title")
     title = title.strip() if isinstance(title, str) else ""
-    shown: TableBlock | str | None = None
-    if block_type == BlockType.CHART:
-        shown = _chart(members)
-    elif block_type == BlockType.TABLE:
-        shown = _table(members)
-    elif block_type == BlockType.TIMELINE:
-        shown = _timeline(members)
     if shown is None:
         return Unshown(block_type if block_type in _KINDS else "part", title)
-    if isinstance(shown, TableBlock):
-        return shown
-    rest = ("", rest_unshown) if is_cut(source) else ()
-    return "\n".join(filter(None, (title, shown))) + "\n".join(rest)
+    return "\n".join(filter(None, (title, *remarks(members), shown))) + (f"\n{rest}" if rest else "")
 
 
 def _members(source: str, *, as_text: bool) -> Mapping[str, Any]:
@@ -88,7 +135,7 @@ def _rows(members: Mapping[str, Any], *names: str) -> Sequence[Any]:
 
 
 def _chart(members: Mapping[str, Any]) -> TableBlock | None:
-    points = [point for point in _rows(members, "data", "points") if isinstance(point, dict)]
+    points = _points(members)
     headers = list(dict.fromkeys(key for point in points for key in point))
     if not headers:
         return None
@@ -97,11 +144,68 @@ def _chart(members: Mapping[str, Any]) -> TableBlock | None:
             {
                 "type": BlockType.TABLE,
                 "headers": headers,
-                "rows": [[point.get(header) for header in headers] for point in points],
+                "rows": [[_cell(point.get(header)) for header in headers] for point in points],
             }
         )
     except ValidationError:
         return None
+
+
+def _cell(value: Any) -> Any:
+    return _shown(value) if isinstance(value, list | dict) else value
+
+
+def _points(members: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """One object for each point, from every form of data that models write. No value is left out."""
+    data = next((data for name in ("data", "points", "values") if (data := members.get(name))), None)
+    source = data if isinstance(data, dict) else members
+    labels = next((found for name in ("labels", "categories") if isinstance(found := source.get(name), list)), [])
+    datasets = next((found for name in ("datasets", "series") if isinstance(found := source.get(name), list)), [])
+    if datasets and all(isinstance(one, dict) and isinstance(one.get("data"), list) for one in datasets):
+        return _columns(
+            [("label", labels), *((str(one.get("label") or one.get("name") or ""), one["data"]) for one in datasets)]
+        )
+    if isinstance(data, dict):
+        if all(isinstance(values, list) for values in data.values()):
+            return _columns(list(data.items()))
+        return [{"label": label, "value": value} for label, value in data.items()]
+    if not isinstance(data, list):
+        return []
+    if labels and not any(isinstance(point, dict | list) for point in data):
+        return _columns([("label", labels), ("value", data)])
+    return [_point(point) for point in data]
+
+
+def _columns(columns: Sequence[tuple[str, Sequence[Any]]]) -> list[Mapping[str, Any]]:
+    """The points of named columns. A name that occurs again gets a number."""
+    named: dict[str, Sequence[Any]] = {}
+    for number, (name, values) in enumerate(columns):
+        if values:
+            named[name if name and name not in named else f"{name or 'series'} {number}"] = values
+    rows = zip_longest(*named.values())
+    return [dict(zip(named, row, strict=True)) for row in rows]
+
+
+def _point(point: Any) -> Mapping[str, Any]:
+    if isinstance(point, dict):
+        return point
+    if not isinstance(point, list):
+        return {"value": point}
+    return dict(zip(("label", "value"), point, strict=True)) if len(point) == 2 else dict(_numbered(point))
+
+
+def _numbered(values: Sequence[Any]) -> Iterator[tuple[str, Any]]:
+    return ((str(number), value) for number, value in enumerate(values, 1))
+
+
+def _chart_text(members: Mapping[str, Any]) -> str | None:
+    config = members.get("config")
+    labels = {
+        key: series["label"]
+        for key, series in (config.items() if isinstance(config, dict) else ())
+        if isinstance(series, dict) and isinstance(series.get("label"), str) and series["label"]
+    }
+    return _listed(_pairs({labels.get(key, key): value for key, value in point.items()}) for point in _points(members))
 
 
 def _table(members: Mapping[str, Any]) -> str | None:
@@ -113,14 +217,24 @@ def _table(members: Mapping[str, Any]) -> str | None:
 
 
 def _timeline(members: Mapping[str, Any]) -> str | None:
-    lines = []
-    for item in _rows(members, "checkpoints", "milestones", "events", "items"):
-        if isinstance(item, dict):
-            title, date = _shown(item.get("title", item.get("name"))), _shown(item.get("date", item.get("dueDate")))
-            lines.append(f"{title} ({date})" if title and date else title or _pairs(item))
-        else:
-            lines.append(_shown(item))
-    return _listed(lines)
+    items = _rows(members, "checkpoints", "milestones", "events", "items")
+    return _listed(_checkpoint(item) if isinstance(item, dict) else _shown(item) for item in items)
+
+
+def _checkpoint(item: Mapping[str, Any]) -> str:
+    title_key = next((name for name in ("title", "name", "label", "text") if _shown(item.get(name))), None)
+    if title_key is None:
+        return _pairs(item)
+    date_key = next((name for name in _DATES if _shown(item.get(name))), None)
+    title, date = _shown(item[title_key]), _shown(item[date_key]) if date_key else ""
+    own = (title_key, date_key, "id", "projectId")
+    others = _pairs({name: value for name, value in item.items() if name not in own})
+    return ", ".join(filter(None, (f"{title} ({date})" if date else title, others)))
+
+
+def _items(members: Mapping[str, Any]) -> str | None:
+    items = members.get("items")
+    return _listed(_checkpoint(item) if isinstance(item, dict) else _shown(item) for item in items or ())
 
 
 def _cells(headers: Sequence[str], row: Sequence[Any]) -> str:
@@ -142,3 +256,11 @@ def _shown(value: Any) -> str:
 
 def _listed(lines: Any) -> str | None:
     return "\n".join(f"- {line}" for line in lines if line) or None
+
+
+_TEXTS: Mapping[str | None, Callable[[Mapping[str, Any]], str | None]] = {
+    BlockType.CHART: _chart_text,
+    BlockType.TABLE: _table,
+    BlockType.TIMELINE: _timeline,
+    BlockType.ENTITY_REF: _items,
+}

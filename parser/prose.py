@@ -17,6 +17,7 @@ from parser.vocabulary import (
     ITEM_KEYS,
     LIST_KEYS,
     MACHINE_KEYS,
+    REMARK_KEYS,
     TEXT_KEYS,
 )
 
@@ -58,6 +59,11 @@ def headings(members: Mapping[str, Any]) -> list[str]:
 def without_headings(members: Mapping[str, Any]) -> dict[str, Any]:
     """The members that `headings` does not show."""
     return {key: value for key, value in members.items() if key not in HEADING_KEYS or not _is_text(value)}
+
+
+def remarks(members: Mapping[str, Any]) -> list[str]:
+    """The texts about a structured block as a whole: a note, a description, a subtitle."""
+    return prose({key: value for key, value in members.items() if key in REMARK_KEYS}, of_text=False)
 
 
 def prose(members: Mapping[str, Any], *, of_text: bool, depth: int = 0) -> list[str]:

@@ -73,13 +73,21 @@ METADATA_KEYS = frozenset(
 HEADING_KEYS = frozenset(("title", "heading", "headline", "header", "subtitle", "label"))
 """The members of a text block or a wrapper that are shown as a heading."""
 
+REMARK_KEYS = frozenset(
+    (
+        *("description", "note", "notes", "caption", "summary", "detail", "details", "footer", "hint", "tip"),
+        *("explanation", "comment", "intro", "introduction", "conclusion", "footnote", "source", "warning"),
+        *("subtitle", "subheading", "heading", "headline"),
+    )
+)
+"""The members of a structured block that are shown as text before it."""
+
 TEXT_KEYS = frozenset(
     (
         *ANSWER_KEYS,
         *HEADING_KEYS,
-        *("description", "note", "notes", "caption", "summary", "detail", "details", "footer", "hint", "tip"),
-        *("explanation", "comment", "intro", "introduction", "conclusion", "quote", "author", "question"),
-        *("warning", "error", "paragraph", "paragraphs", "url", "link", "href"),
+        *(REMARK_KEYS - {"source"}),
+        *("quote", "author", "question", "error", "paragraph", "paragraphs", "url", "link", "href"),
     )
 )
 """The members of a text block or a wrapper whose strings and numbers are for the person."""

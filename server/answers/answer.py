@@ -117,14 +117,17 @@ class Answer:
         self._started = trio.current_time()
         self._first_token_seen = False
         self._items = parts.orchestrator.block_items(turn)
+        found = turn.tool_results
+        binder = Binder(found, lambda: turn.calendar, self._sentences)
         if chat.mode == "popup":
-            self._formatter: HomeFormatter | PopupFormatter = PopupFormatter(chat.request_id)
+            self._formatter: HomeFormatter | PopupFormatter = PopupFormatter(
+                chat.request_id, found.resolve, binder.bind, calendar=lambda: turn.calendar, sentences=self._sentences
+            )
         else:
-            found = turn.tool_results
             self._formatter = HomeFormatter(
                 chat.request_id,
                 found.resolve,
-                Binder(found, lambda: turn.calendar, self._sentences).bind,
+                binder.bind,
                 is_unfetched=self._items.unfetched,
                 admit=BlockAdmission(turn).admit,
                 announce_opened=chat.block_open,

@@ -25,7 +25,7 @@ def record_end(
     usage = turn.usage
     metrics.request_ended(chat.mode, status, seconds)
     metrics.tokens(usage.input_tokens, usage.output_tokens)
-    # A popup is text only, so blocks that it drops are not counted as rejected.
+    # A popup shows every block as text, so none counts as rejected.
     if isinstance(formatter, HomeFormatter):
         for rejected in formatter.rejected:
             metrics.block_rejected(rejected.reason)

@@ -1,10 +1,11 @@
-"""From a model's tokens to frames: the home formatter, the popup formatter and the JSON filter.
+"""From a model's tokens to frames: the home formatter, the popup formatter and the lines that JSON becomes in a popup.
 
 Pure: text in, frames out.
 """
 
 from __future__ import annotations
 
+from streaming.answer.block_data import Unbound
 from streaming.answer.home import (
     UNGROUNDED,
     FetchableBlock,
@@ -12,7 +13,6 @@ from streaming.answer.home import (
     HomeFrame,
     HomePart,
     RejectedBlock,
-    Unbound,
     UnfetchedBlock,
 )
 from streaming.answer.popup import PopupFormatter

@@ -13,35 +13,13 @@ from parser.blocks import (
     BindReason,
     Block,
     BoundBlock,
-    BoundChartBlock,
-    BoundTableBlock,
-    BoundTimelineBlock,
     EntityRefBlock,
 )
 from parser.events import BlockOpened, BlockReady, BlockRejected, Event, TextDelta
 from person import ENGLISH, Sentences
+from streaming.answer.block_data import Bind, Resolve, Unbound, block_data, unshown_sentence
 from streaming.answer.shown_blocks import ShownBlocks
 from streaming.wire import StreamText, TextFrames, WsBlockOpen, WsStreamBlock, WsStreamStart
-
-Resolve = Callable[[str, Sequence[str] | None], list[dict[str, Any]]]
-"""The items of an entity that this request's tools returned: all of them, or those with these ids."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unbound:
-    """A block whose data does not exist or cannot be computed; `detail` is a sentence for the model.
-
-    `reason` is a `BindReason` value, `unresolved` for a reference to unknown items, or `ungrounded` for data that no
-    tool has returned.
-    """
-
-    reason: str
-    detail: str
-
-
-Bind = Callable[[BoundBlock], dict[str, Any] | Unbound]
-"""The data of a value-bound block, computed from what this request's tools returned."""
-
 
 Admit = Callable[[Block], Block | Unbound]
 """The block in the form to show, or the reason why it is not: its data comes from nowhere."""
@@ -69,7 +47,6 @@ IsUnfetched = Callable[[FetchableBlock], bool]
 HomeFrame = WsBlockOpen | StreamText | WsStreamBlock
 HomePart = HomeFrame | UnfetchedBlock
 
-UNRESOLVED = "unresolved"
 UNGROUNDED = "ungrounded"
 _MAX_REJECTED = 100
 
@@ -305,16 +282,7 @@ class HomeFormatter:
         return isinstance(block, FetchableBlock) and self._is_unfetched is not None and self._is_unfetched(block)
 
     def _data(self, block: Block) -> dict[str, Any] | Unbound:
-        """The `data` of a `stream_block` frame, or the reason why the block has no data."""
-        match block:
-            case EntityRefBlock(entity=entity, ids=ids):
-                items = self._resolve(entity.value, ids)
-                if items:
-                    return {"entity": entity.value, "items": items}
-                return Unbound(UNRESOLVED, f"No tool of this conversation returned such a {entity.value}.")
-            case BoundChartBlock() | BoundTableBlock() | BoundTimelineBlock():
-                return self._bind(block)
-        return block.model_dump(mode="json", exclude={"type"})
+        return block_data(block, self._resolve, self._bind)
 
     def _reject(self, block: RejectedBlock) -> None:
         # Bounded, because a model can write any number of invalid blocks.
@@ -322,12 +290,6 @@ class HomeFormatter:
             self.rejected.append(block)
         else:
             self._unrecorded += 1
-
-
-def unshown_sentence(block: Unshown, count: int, sentences: Sentences) -> str:
-    """What the person reads about `count` such blocks."""
-    title = sentences.say("answer.unshown_title", title=block.title) if block.title else ""
-    return sentences.say(f"unshown.{block.kind}", count=count, title=title)
 
 
 def _unbound(index: int, block: Block, why: Unbound) -> RejectedBlock:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from uuid import UUID
 
-from parser import BlockParser
-from parser.events import Event, TextDelta
-from streaming.answer.json_filter import JsonFilter
+from parser import BlockParser, Unshown, data_text, degraded_text
+from parser.blocks import Block
+from parser.events import BlockOpened, BlockReady, BlockRejected, Event, TextDelta
+from person import ENGLISH, Calendar, Sentences
+from streaming.answer.block_data import Bind, Resolve, Unbound, block_data, unshown_sentence
+from streaming.answer.readable_json import ReadableJson
 from streaming.answer.shown_blocks import ShownBlocks
 from streaming.wire import Domain, StreamText, TextFrames, WsPopupDomain
 
@@ -31,15 +34,34 @@ class NoPopupDomainError(LookupError):
 
 
 class PopupFormatter:
-    """Turns the text of one answer into its frames. If the model writes blocks, only the content of
-    text blocks is used. All other JSON objects and arrays are dropped, so that JSON is never shown.
+    """Turns the text of one answer into its frames, all of them text.
+
+    A block becomes a list of its data, by the rules of `parser.degradation`. An object or an array that is a text of
+    its own becomes lines; in prose and in code it stays as the model wrote it.
     """
 
-    def __init__(self, request_id: UUID) -> None:
+    def __init__(
+        self,
+        request_id: UUID,
+        resolve: Resolve,
+        bind: Bind,
+        *,
+        calendar: Callable[[], Calendar] | None = None,
+        sentences: Callable[[], Sentences] = lambda: ENGLISH,
+    ) -> None:
+        """`sentences` and `calendar` are asked when they are needed, because the person's locale may be known late.
+
+        Without a calendar, the times of a timeline are epoch milliseconds.
+        """
         self._request_id = request_id
         self._text_frames = TextFrames(request_id)
+        self._resolve = resolve
+        self._bind = bind
+        self._calendar = calendar
+        self._sentences = sentences
         self._parser = BlockParser()
-        self._filters: dict[int, JsonFilter] = {}
+        self._json: dict[int, ReadableJson] = {}
+        self._kinds: dict[int, str] = {}  # the type of the block that is open
         self._first = 0  # the index of the parser's first block in this answer
         self._next = 0
         self._blocks = ShownBlocks()
@@ -64,9 +86,9 @@ class PopupFormatter:
     def close(self) -> list[StreamText]:
         """The last frames, after the answer ended or broke off. `feed` then begins another part of the answer."""
         frames = self._frames(self._parser.close())
-        frames += self._texts({index: json.close() for index, json in self._filters.items()})
+        frames += self._close_texts()
         self._parser = BlockParser()
-        self._filters.clear()
+        self._kinds.clear()
         self._first = self._next
         return frames
 
@@ -77,14 +99,54 @@ class PopupFormatter:
         return self._texts({index: text})
 
     def _frames(self, events: Sequence[Event]) -> list[StreamText]:
+        frames: list[StreamText] = []
         texts: dict[int, str] = {}
         for event in events:
             index = event.index + self._first
             self._next = max(self._next, index + 1)
-            if isinstance(event, TextDelta):
-                shown = self._filters.setdefault(index, JsonFilter()).feed(event.text)
-                texts[index] = texts.get(index, "") + shown
-        return self._texts(texts)
+            match event:
+                case TextDelta(text=text):
+                    if (json := self._json.get(index)) is None:
+                        frames += self._texts(texts) + self._close_texts()
+                        texts.clear()
+                        json = self._json[index] = ReadableJson()
+                    texts[index] = texts.get(index, "") + json.feed(text)
+                case BlockOpened(type=kind):
+                    self._kinds = {index: kind.value}
+                case BlockReady(block=block):
+                    texts[index] = self._block_text(block)
+                case BlockRejected(source=source):
+                    kind_name = self._kinds.get(index)
+                    rest = self._sentences().say("answer.rest_unshown")
+                    texts[index] = self._sentence(degraded_text(kind_name, source, rest))
+        return frames + self._texts(texts)
+
+    def _block_text(self, block: Block) -> str:
+        data = block_data(block, self._resolve, self._bind)
+        if isinstance(data, Unbound):
+            return self._sentence(Unshown(block.type.value, getattr(block, "title", "")))
+        if isinstance(checkpoints := data.get("checkpoints"), list):
+            data = {**data, "checkpoints": [{**item, "date": self._moment(item["date"])} for item in checkpoints]}
+        return self._sentence(data_text(block.type.value, data))
+
+    def _moment(self, date: object) -> object:
+        """Epoch milliseconds as the person's local day, with the time unless it is midnight."""
+        if not isinstance(date, int) or self._calendar is None:
+            return date
+        try:
+            local = self._calendar().local(date)
+        except (OverflowError, ValueError, OSError):
+            return date
+        return f"{local:%Y-%m-%d %H:%M}".removesuffix(" 00:00")
+
+    def _sentence(self, text: str | Unshown) -> str:
+        return unshown_sentence(text, 1, self._sentences()) if isinstance(text, Unshown) else text
+
+    def _close_texts(self) -> list[StreamText]:
+        """The ends of the texts that are over."""
+        frames = self._texts({index: json.close() for index, json in self._json.items()})
+        self._json.clear()
+        return frames
 
     def _texts(self, texts: Mapping[int, str]) -> list[StreamText]:
         for index, text in texts.items():

@@ -8,7 +8,7 @@ import pytest
 
 from parser import TableBlock, Unshown, degraded
 from person import ENGLISH, Sentences
-from streaming.answer.home import unshown_sentence
+from streaming.answer.block_data import unshown_sentence
 
 CASES: list[tuple[str | None, str, Any]] = [
     (
@@ -18,7 +18,44 @@ CASES: list[tuple[str | None, str, Any]] = [
     ),
     ("chart", '{"type":"chart","data":[{"s":"a","n":3},{"s":"b","n":4', (["s", "n"], [["a", 3]])),
     ("chart", '{"type":"chart","title":"Tasks","data":[]}', 'A chart "Tasks" could not be shown.'),
-    ("chart", '{"type":"chart","data":[{"s":{"deep":1}}]}', "A chart could not be shown."),
+    ("chart", '{"type":"chart","data":[{"s":{"deep":1}}]}', (["s"], [["deep: 1"]])),
+    (
+        "chart",
+        '{"type":"chart","title":"F","data":{"labels":["a","b"],"datasets":[{"label":"N","data":[1,2.50]}]}}',
+        (["label", "N"], [["a", 1], ["b", 2.5]]),
+    ),
+    (
+        "chart",
+        (
+            '{"type":"chart","data":{"labels":["a","b"],"datasets":[{"label":"N","data":[1,2]},'
+            '{"label":"N","data":[3,4]}]}}'
+        ),
+        (["label", "N", "N 2"], [["a", 1, 3], ["b", 2, 4]]),
+    ),
+    (
+        "chart",
+        '{"type":"chart","data":{"labels":["a"],"datasets":[{"data":[1,2]}]}}',
+        (["label", "series 1"], [["a", 1], [None, 2]]),
+    ),
+    ("chart", '{"type":"chart","chartType":"x","data":{"a":1,"b":2}}', (["label", "value"], [["a", 1], ["b", 2]])),
+    ("chart", '{"type":"chart","chartType":"x","data":{"day":["Mon"],"n":[2]}}', (["day", "n"], [["Mon", 2]])),
+    ("chart", '{"type":"chart","data":[["a",1],["b",2]]}', (["label", "value"], [["a", 1], ["b", 2]])),
+    ("chart", '{"type":"chart","data":[["a",1,2]]}', (["1", "2", "3"], [["a", 1, 2]])),
+    ("chart", '{"type":"chart","labels":["a","b"],"values":[1,2]}', (["label", "value"], [["a", 1], ["b", 2]])),
+    ("chart", '{"type":"chart","data":[3,4]}', (["value"], [[3], [4]])),
+    (
+        "timeline",
+        (
+            '{"type":"timeline","title":"Plan","checkpoints":[{"title":"A","when":"Monday"},'
+            '{"id":"c","title":"B","date":"soon","note":"bring cake"}]}'
+        ),
+        "Plan\n- A (Monday)\n- B (soon), note: bring cake",
+    ),
+    (
+        "table",
+        '{"type":"table","title":"Costs","note":"Without VAT.","headers":["a"],"rows":[["x","y"]]}',
+        "Costs\nWithout VAT.\n- a: x, y",
+    ),
     (
         "table",
         '{"type":"table","headers":["a","b"],"rows":[["x",1],["y",null,"more"],{"a":"z"},"w"]}',

@@ -11,7 +11,7 @@ from agents.binding import Binder
 from agents.tool_results import ToolResults
 from parser.blocks import BindReason, BoundChartBlock, BoundTableBlock, BoundTimelineBlock
 from person import Sentences
-from streaming.answer.home import Unbound
+from streaming.answer import Unbound
 
 MARCH_9 = 1_773_014_400_000
 TASKS: list[dict[str, Any]] = [

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from agents.binding import Binder
 from agents.tool_results import ToolResults
+from person import Calendar
 from streaming.answer.home import HomeFormatter, UnfetchedBlock
 from streaming.answer.popup import DOMAINS, NoPopupDomainError, PopupFormatter
 from streaming.wire import WsBlockOpen, WsPopupDomain, WsStreamBlock, WsStreamStart
@@ -320,8 +322,15 @@ def test_a_cut_answer_keeps_its_text() -> None:
 # ---- popups ---------------------------------------------------------------------------------------------------------
 
 
+def popup_formatter() -> PopupFormatter:
+    found = results()
+    return PopupFormatter(
+        REQUEST, found.resolve, Binder(found).bind, calendar=lambda: Calendar(ZoneInfo("Europe/Berlin"))
+    )
+
+
 def popup(tokens: Sequence[str]) -> str:
-    formatter = PopupFormatter(REQUEST)
+    formatter = popup_formatter()
     frames = [frame for token in tokens for frame in formatter.feed(token)] + formatter.close()
     assert all(frame.request_id == REQUEST and frame.chunk for frame in frames)
     return "".join(frame.chunk for frame in frames)
@@ -337,13 +346,13 @@ def popup(tokens: Sequence[str]) -> str:
     ],
 )
 def test_domains(agent: str, domain: Any) -> None:
-    assert PopupFormatter(REQUEST).start(agent) == [WsPopupDomain(request_id=REQUEST, domain=domain)]
+    assert popup_formatter().start(agent) == [WsPopupDomain(request_id=REQUEST, domain=domain)]
     assert len(DOMAINS) == 4
 
 
 def test_an_agent_without_a_domain_is_an_error_that_names_those_with_one() -> None:
     with pytest.raises(NoPopupDomainError, match=r"'weather_agent'.*task_agent"):
-        PopupFormatter(REQUEST).start("weather_agent")
+        popup_formatter().start("weather_agent")
 
 
 @pytest.mark.parametrize("size", [1, 5, 10_000])
@@ -352,10 +361,30 @@ def test_an_agent_without_a_domain_is_an_error_that_names_those_with_one() -> No
     [
         ("Just text.", "Just text."),
         ("Übermorgen: 3 tasks (see below).", "Übermorgen: 3 tasks (see below)."),
-        (json.dumps([text("Only "), TABLE, text("text")]), "Only text"),
+        (json.dumps([text("Only "), TABLE, text("text")]), "Only - a: x, b: 1\n- b: Truetext"),
         (json.dumps(text("One object")), "One object"),
-        (json.dumps([CHART]), ""),
-        (json.dumps([BOUND_CHART, text("only")]), "only"),
+        (json.dumps([CHART]), "Open tasks\n- day: Mon, Open: 3\n- day: Tue, Open: 1.5"),
+        (json.dumps([TIMELINE]), "- Beta (2026-01-01 01:00)"),
+        (json.dumps([reference("t1", "t2")]), "- One, extra: deep: 1\n- Two"),
+        (json.dumps([reference("nobody"), text("!")]), "A list of items could not be shown.!"),
+        (json.dumps([BAD_TABLE]), "- a: x, b: x, x"),
+        ('[{"type":"table","headers":["a"],"rows":[["x"],["y"', "- a: x\nThe rest could not be shown."),
+        ('Set `{"debug": true}` in the file.', 'Set `{"debug": true}` in the file.'),
+        ('See {"x":[1]} there', 'See {"x":[1]} there'),
+        (
+            'Your config:\n\n```json\n{"title": "app"}\n```\nDone.',
+            'Your config:\n\n```json\n{"title": "app"}\n```\nDone.',
+        ),
+        (
+            '```python\nd = {"type": "text", "content": "x"}\n```',
+            '```python\nd = {"type": "text", "content": "x"}\n```',
+        ),
+        ('{"status":"ok","count":2.50}', "status: ok\ncount: 2.50"),
+        ('["One.","Two."]', "- One.\n- Two."),
+        ('{"answer":"You owe.","amount":"900"}', "You owe.\namount: 900"),
+        ('{"tasks":["Walk","Read"],"done":false}', "tasks:\n- Walk\n- Read\ndone: False"),
+        ('[{"a":1},{"b":[2,{"c":3}]}]', "- a: 1\n- b: 2; c: 3"),
+        ('{"a":1}\n{"b":2}\nThen this: {"c":3}', 'a: 1\nb: 2\nThen this: {"c":3}'),
         ("", ""),
     ],
 )
@@ -364,5 +393,5 @@ def test_a_popup_shows_text_only(written: str, shown: str, size: int) -> None:
 
 
 def test_text_of_a_popup_comes_with_its_token() -> None:
-    formatter = PopupFormatter(REQUEST)
+    formatter = popup_formatter()
     assert formatter.feed('{"type":"text","content":"Good') == [StreamText(REQUEST, 0, "Good")]
