@@ -70,7 +70,7 @@ def degraded_caption(block_type: str | None, source: str) -> str:
 
 
 def readable(value: Any) -> str:
-    """The text of a JSON value that is not a block: each member and each item on its line. Only null and "" are left out.
+    """The text of a JSON value that is not a block: a line for each member and item. Only null and "" are left out.
 
     A text under a key of a wrapper has no key before it.
     """

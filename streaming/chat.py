@@ -184,7 +184,8 @@ class ToolCallAssembler:
         if delta.id and call.id and delta.id != call.id:
             call = self._calls[delta.index] = _OpenCall()
         call.id = call.id or delta.id
-        call.name = call.name or delta.name
+        if delta.name:
+            call.name = (call.name or "") + delta.name
         call.state = call.state or delta.state
         if delta.arguments:
             call.arguments.append(delta.arguments)

@@ -61,12 +61,19 @@ class _OpenCall:
     ids: set[str] = field(default_factory=set)
     arguments: _Arguments = field(default_factory=_Arguments)
 
+    def goes_on_in(self, name: str, identity: str | None) -> bool:
+        """Whether `name` is the next piece of the name: no arguments came, and the piece has no id of another call."""
+        same = identity in self.ids if identity is not None else bool(self.ids)
+        return self.name is not None and name != self.name and same and not self.arguments.text
+
     def continues(self, name: str | None, identity: str | None, arguments: str) -> bool:
         """Whether a piece with this name continues the call, instead of opening another one."""
         if name is None:
             return True
         if self.name is None:
             return identity is None or not self.ids or identity in self.ids
+        if self.goes_on_in(name, identity):
+            return True
         if name != self.name:
             return False
         if identity is not None and self.ids and identity not in self.ids:
@@ -90,7 +97,9 @@ class OpenAIToolCalls:
         self._latest: _OpenCall | None = None
 
     def feed(self, pieces: object) -> list[ToolCallDelta]:
-        """The deltas for the `tool_calls` of one chunk. Anything but a list of objects adds nothing."""
+        """The deltas for the `tool_calls` of one chunk: a list of objects, or one object."""
+        if isinstance(pieces, dict):
+            pieces = [pieces] if "function" in pieces else list(pieces.values())
         if not isinstance(pieces, list):
             return []
         deltas = [self._feed_piece(piece) for piece in pieces if isinstance(piece, dict)]
@@ -143,6 +152,9 @@ class OpenAIToolCalls:
             self._at[index] = call
         new_id = identity if not call.ids else None
         new_name = name if call.name is None else None
+        if call.name is not None and name is not None and call.goes_on_in(name, identity):
+            new_name = name.removeprefix(call.name)  # some servers repeat the pieces before
+            call.name += new_name
         if identity is not None:
             call.ids.add(identity)
             self._by_id[identity] = call

@@ -65,6 +65,7 @@ class JsonPayloadDecoder(ABC):
         self._usage: UsageDelta | None = None
         # The calls that have no arguments so far, by index.
         self._bare: set[int] = set()
+        self._argued: set[int] = set()  # the calls that have arguments
         self._call_has_state = False
 
     def feed_text_events(self, events: bytes) -> list[Delta] | None:
@@ -130,6 +131,8 @@ class JsonPayloadDecoder(ABC):
         elif isinstance(payload, dict):
             if _is_bare_error(payload):
                 self._fail(self._error({**payload, "message": payload.get("detail") or payload.get("message")}))
+            elif faults := _listed_errors(payload):
+                self._fail(self._error(faults[0]))
             else:
                 self._read(payload)
         else:
@@ -167,10 +170,11 @@ class JsonPayloadDecoder(ABC):
             )
         )
         self._call_has_state = self._call_has_state or delta.state is not None
-        if delta.name:
-            self._bare.add(delta.index)
         if delta.arguments.strip():
+            self._argued.add(delta.index)
             self._bare.discard(delta.index)
+        elif delta.name and delta.index not in self._argued:
+            self._bare.add(delta.index)
 
     def _add_usage(self, input_tokens: int, output_tokens: int) -> None:
         """Add the token counts so far, unless they are zero or unchanged."""
@@ -237,6 +241,14 @@ def _is_bare_error(payload: dict[str, Any]) -> bool:
         return False
     # An event of a type that is not known here is not an error.
     return "type" not in payload or payload.get("object") == "error"
+
+
+def _listed_errors(payload: dict[str, Any]) -> list[Any]:
+    """The errors of a payload that has a list of them and no answer."""
+    errors = payload.get("errors")
+    if not isinstance(errors, list) or payload.get("choices") or payload.get("candidates"):
+        return []
+    return [error for error in errors if error and isinstance(error, dict | str)]
 
 
 def _well_formed(text: str | None) -> str | None:

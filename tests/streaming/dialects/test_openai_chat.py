@@ -321,6 +321,38 @@ TOOL_CALLS: dict[str, tuple[list[dict[str, Any]], list[tuple[str, str, str]]]] =
         [],
     ),
     "not a list": ([delta(tool_calls={"0": {}})], []),
+    "arguments before the name": (
+        [call(0, id="a", arguments='{"x":1}'), call(0, id="a", name="f")],
+        [("a", "f", '{"x":1}')],
+    ),
+    "an object instead of a list": (
+        [delta(tool_calls={"index": 0, "id": "a", "function": {"name": "f", "arguments": "{}"}})],
+        [("a", "f", "{}")],
+    ),
+    "calls by number": (
+        [delta(tool_calls={"0": {"id": "a", "function": {"name": "f", "arguments": "{}"}}})],
+        [("a", "f", "{}")],
+    ),
+    "a name in two pieces": (
+        [
+            call(0, id="a", name="list_", arguments=""),
+            call(0, name="tasks", arguments='{"x"'),
+            call(0, arguments=":1}"),
+        ],
+        [("a", "list_tasks", '{"x":1}')],
+    ),
+    "a name in pieces that repeat the ones before": (
+        [
+            call(0, id="a", name="list_"),
+            call(0, id="a", name="list_ta"),
+            call(0, id="a", name="list_tasks", arguments="{}"),
+        ],
+        [("a", "list_tasks", "{}")],
+    ),
+    "two names at one index with two ids": (
+        [call(0, id="a", name="f"), call(0, id="b", name="g")],
+        [("a", "f", "{}"), ("b", "g", "{}")],
+    ),
 }
 
 
@@ -335,7 +367,16 @@ def test_tool_calls(payloads: list[dict[str, Any]], expected: list[tuple[str, st
     for index in {piece.index for piece in pieces}:
         mine = [piece for piece in pieces if piece.index == index]
         assert sum(piece.id is not None for piece in mine) <= 1
-        assert sum(piece.name is not None for piece in mine) <= 1
+        assert "".join(piece.name or "" for piece in mine) in {name for _, name, _ in expected}
+
+
+def test_a_list_of_errors_is_an_error() -> None:
+    for errors in ([{"message": "quota"}], ["quota"]):
+        error = run({"errors": errors})[-1]
+        assert isinstance(error, ErrorDelta)
+        assert "quota" in error.message
+        assert error.code != "cut"
+    assert run({**delta(content="A"), "errors": []}, delta("stop")) == [ContentDelta("A"), STOP]
 
 
 @pytest.mark.parametrize("ending", [[delta("stop")], ["[DONE]"]])
