@@ -35,8 +35,12 @@ _RECIPIENT: Final = re.compile(r"\bto=(?:functions\.)?([A-Za-z0-9_.-]+)")
 _CERTAIN: Final = ("the user", "okay, the user", "okay, so the user", "ok, the user", "用户")
 _LIKELY: Final = (
     "okay,",
-    "let me think",
+    "let me ",
     "let's think",
+    "alright,",
+    "first,",
+    "hmm",
+    "wait,",
     "we need to",
     "we should",
     "we have to",
@@ -51,6 +55,12 @@ _FIRST_WORDS: Final = (*_CERTAIN, *_LIKELY)
 _HELD_CHARS: Final = 400
 _MAX_HEADER_CHARS: Final = 400
 _TAIL_CHARS: Final = 64
+_LONGEST_TAG: Final = max(map(len, (*_TAGS, *_CLOSERS, *_HEADS, *_ENDS)))
+_ANY_CLOSER: Final = re.compile("|".join(map(re.escape, _CLOSERS)), re.IGNORECASE | re.ASCII)
+_CLOSER: Final = {tag: re.compile(re.escape(tag), re.IGNORECASE | re.ASCII) for tag in _CLOSERS}
+_TEXT_OPENS: Final = re.compile(r'"(?:content|text|answer|response|message)"\s*:\s*"\Z')
+_TICKS: Final = re.compile("`+|[^`]+")
+_FENCE_TICKS: Final = 3
 _JSON: Final = '[{"`'  # the first characters of an answer in JSON, also as a string or in a code fence
 _THINKS_BY_NAME: Final = re.compile(r"thinking|qwq|(?:^|[^a-z0-9])r1(?:[^a-z0-9]|$)", re.IGNORECASE)
 
@@ -73,8 +83,10 @@ class ReasoningHabit:
 class ReasoningText:
     """Separates reasoning from answer in the text of one response, which may be cut anywhere.
 
-    An opening tag counts at the beginning of the text and later at the beginning of a line or after the end of a JSON
-    value; elsewhere it is part of the answer. White space around the tags is dropped.
+    An opening tag counts at the beginning of the text and later at the beginning of a line, of a text in JSON, or after
+    the end of a JSON value. After earlier reasoning it also counts at the end of a sentence. Elsewhere, and in a code
+    fence, it is part of the answer. White space around the tags is dropped. A closing tag without an opening one is
+    dropped at the same places. Letter case does not matter between angle brackets.
     """
 
     def __init__(self, habit: ReasoningHabit | None = None) -> None:
@@ -87,6 +99,9 @@ class ReasoningText:
         self._native = False
         # The end of the answer so far, from its last visible piece on.
         self._tail = ""
+        self._reasoned = False  # whether the answer had reasoning between tags
+        self._fenced = False  # whether a code fence is open in the answer
+        self._ticks = 0  # backticks at the end of the answer so far
         # Text without an opening tag. It was given as reasoning; without a closing tag it is the answer after all.
         self._unopened: list[str] = []
         self._bound: int | None = None
@@ -95,9 +110,9 @@ class ReasoningText:
 
     def is_answer(self, text: str) -> bool:
         """Whether `text`, the next piece, is part of the answer and no tag can begin in it."""
-        if self._state != "answer" or self._held or "<" in text or "[" in text:
+        if self._state != "answer" or self._held or self._ticks or "<" in text or "[" in text or "`" in text:
             return False
-        self._tail = text if not text.isspace() else (self._tail + text)[-_TAIL_CHARS:]
+        self._tail = (self._tail + text)[-_TAIL_CHARS:]
         return True
 
     def expect_no_tags(self) -> None:
@@ -158,7 +173,7 @@ class ReasoningText:
             return None
         if tag in _CLOSERS:  # the reasoning came apart from the text, and its closing tag did not
             self._state = "after"
-            return begun.removeprefix(tag)
+            return begun[len(tag) :]
         if tag:
             return self._open(tag, begun)
         held = not self._native and begun[0] not in _JSON and self._held_back(begun)
@@ -185,7 +200,7 @@ class ReasoningText:
         else:
             self._later = [tag] if self._state == "answer" else None
             self._state, self._close, self._kind = "reasoning", _TAGS[tag], "reasoning"
-        return text.removeprefix(tag)
+        return text[len(tag) :]
 
     def _held_back(self, begun: str) -> bool | None:
         """Whether text that begins with `begun` is held back until a closing tag; None if more text decides it."""
@@ -202,14 +217,15 @@ class ReasoningText:
         return False
 
     def _read_unopened(self, text: str, pieces: list[Piece]) -> str | None:
-        found = min(((text.find(closer), closer) for closer in _CLOSERS if closer in text), default=None)
+        found = _ANY_CLOSER.search(text)
         if found is not None:
-            at, closer = found
+            at = found.start()
+            self._reasoned = True
             self._habit.unopened = True
             pieces.append(("reasoning", text[:at]))
             self._unopened.clear()
             self._state = "after"
-            return text[at + len(closer) :]
+            return text[found.end() :]
         if self._bound is not None:
             if len(text) > self._bound:
                 self._state = "answer"
@@ -225,16 +241,18 @@ class ReasoningText:
         return None
 
     def _read_reasoning(self, text: str, pieces: list[Piece]) -> str | None:
-        reasoning, tag, rest = text.partition(self._close)
-        if not tag:
+        close = _CLOSER[self._close].search(text)
+        reasoning, rest = (text[: close.start()], text[close.end() :]) if close else (text, "")
+        if close is None:
             kept = _possible_tag(text, (self._close,))
             reasoning, self._held = text[: len(text) - kept], text[len(text) - kept :]
         if reasoning:
             pieces.append(("reasoning", reasoning))
             if self._later is not None:
                 self._later.append(reasoning)
-        if not tag:
+        if close is None:
             return None
+        self._reasoned = True
         self._later = None
         self._state = "after"
         return rest
@@ -275,12 +293,14 @@ class ReasoningText:
         return rest
 
     def _read_answer(self, text: str, pieces: list[Piece]) -> str | None:
-        begin = 0
+        begin = noted = 0
         while (at := _next_sign(text, begin)) >= 0:
+            self._note_fences(text[noted:at])
+            noted = at
             tags: tuple[str, ...] = (*_ENDS, *_HEADS) if self._harmony else ()
-            if _is_border(self._tail + text[:at]):
-                tags += (*_TAGS, *_HEADS)
-            tag = _opening(text[at:], tags)
+            if not self._in_fence and _is_border(self._tail + text[max(0, at - _TAIL_CHARS) : at], self._reasoned):
+                tags += (*_TAGS, *_HEADS, *_CLOSERS)
+            tag = _opening(text[at : at + _LONGEST_TAG], tags)
             if tag == "":
                 begin = at + 1
                 continue
@@ -289,16 +309,36 @@ class ReasoningText:
             if tag is None:
                 self._held = text
                 return None
+            if tag in _CLOSERS:
+                # Its reasoning was shown. The model's next answer is held back until its closing tag.
+                self._habit.unopened = True
+                self._reasoned = True
+                self._state = "after"
+                return text[len(tag) :]
             if tag in _ENDS:
                 self._state = "after"
-                return text.removeprefix(tag)
+                return text[len(tag) :]
             return self._open(tag, text)
+        self._note_fences(text[noted:])
         self._add(text, pieces)
         return None
 
+    @property
+    def _in_fence(self) -> bool:
+        return self._fenced != (self._ticks >= _FENCE_TICKS)
+
+    def _note_fences(self, text: str) -> None:
+        """Note the code fences in the next part of the answer. Each part is noted once."""
+        for run in _TICKS.findall(text):
+            if run[0] == "`":
+                self._ticks += len(run)
+            else:
+                self._fenced = self._in_fence
+                self._ticks = 0
+
     def _add(self, text: str, pieces: list[Piece]) -> None:
         if text:
-            self._tail = text if not text.isspace() else (self._tail + text)[-_TAIL_CHARS:]
+            self._tail = (self._tail + text[-_TAIL_CHARS:])[-_TAIL_CHARS:]
             pieces.append(("answer", text))
 
 
@@ -310,22 +350,33 @@ def _next_sign(text: str, begin: int) -> int:
 
 def _opening(text: str, tags: tuple[str, ...]) -> str | None:
     """The one of `tags` that begins `text`, "" if none does, None if more text decides it."""
+    lower = text[:_LONGEST_TAG].lower()
     for tag in tags:
-        if text.startswith(tag):
+        if lower.startswith(tag.lower()) if tag[0] == "<" else text.startswith(tag):
             return tag
-    return None if any(tag.startswith(text) for tag in tags) else ""
+    if len(text) < _LONGEST_TAG and any(
+        tag.lower().startswith(lower) if tag[0] == "<" else tag.startswith(text) for tag in tags
+    ):
+        return None
+    return ""
 
 
-def _is_border(before: str) -> bool:
-    """Whether a tag may follow `before`: nothing, a line break, or the end of a JSON value."""
+def _is_border(before: str, reasoned: bool) -> bool:
+    """Whether a tag may follow `before`: nothing, a line break, the end of a JSON value, or the opening of a text.
+
+    After reasoning (`reasoned`), the end of a sentence too.
+    """
     visible = before.rstrip()
-    return not visible or visible[-1] in "]}" or "\n" in before[len(visible) :]
+    if not visible or visible[-1] in "]}" or "\n" in before[len(visible) :]:
+        return True
+    return (reasoned and visible[-1] in ".!?。！？") or _TEXT_OPENS.search(before) is not None
 
 
 def _possible_tag(text: str, tags: tuple[str, ...]) -> int:
     """How many characters at the end of `text` may be the beginning of one of `tags`."""
     longest = max(len(tag) for tag in tags) - 1
+    lower = text[-longest:].lower()
     for size in range(min(longest, len(text)), 0, -1):
-        if any(len(tag) > size and text.endswith(tag[:size]) for tag in tags):
+        if any(len(tag) > size and lower.endswith(tag[:size].lower()) for tag in tags):
             return size
     return 0

@@ -67,6 +67,21 @@ CASES = [
     ("<think>a</think>" + BLOCKS + "\n<think>b</think>\n" + BLOCKS, "ab", BLOCKS + "\n" + BLOCKS),
     ("Hi\n<think>b</think>there", "b", "Hi\nthere"),
     (BLOCKS + "[THINK]b[/THINK]", "b", BLOCKS),
+    ("<think>a</think>One. <think>b</think>Two.", "ab", "One. Two."),
+    ("<think>a</think>Eins! <think>b</think> Zwei? <think>c", "abc", "Eins! Zwei? <think>c"),
+    # In a text of an answer in JSON, and in any letter case.
+    ('[{"type":"text","content":"<think>secret</think>Two."}]', "secret", '[{"type":"text","content":"Two."}]'),
+    ('{"answer": "<Think>secret</THINK>\\nTwo."}', "secret", '{"answer": "\\nTwo."}'),
+    ("<Think>hm</Think>Hi", "hm", "Hi"),
+    # Without an opening tag, by other first words.
+    ("Let me look at the tasks.\n</think>\n\nYou have two.", "Let me look at the tasks.\n", "You have two."),
+    ("Alright, two.\n</think>\nYou have two.", "Alright, two.\n", "You have two."),
+    ("First, the list.</think>You have two.", "First, the list.", "You have two."),
+    ("Hmm, two?</think>You have two.", "Hmm, two?", "You have two."),
+    ("A plan without a sign.\n</think>\n\nYou have two.", "", "A plan without a sign.\nYou have two."),
+    # In a code fence, tags are part of the answer.
+    ("Here:\n```html\n<think>\nx\n</think>\n```\nend", "", None),
+    ("```html\n<think>\nx\n</think>\n```\n<think>y</think>end", "y", "```html\n<think>\nx\n</think>\n```\nend"),
     # No tags.
     ("\n <think>hm</think>Hi <think>no</think>", "hm", "Hi <think>no</think>"),
     ("<thin", "", "<thin"),
