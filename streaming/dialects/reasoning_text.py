@@ -37,8 +37,6 @@ _LIKELY: Final = (
     "okay,",
     "let me ",
     "let's think",
-    "alright,",
-    "first,",
     "hmm",
     "wait,",
     "we need to",

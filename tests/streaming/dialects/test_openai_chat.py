@@ -349,10 +349,6 @@ TOOL_CALLS: dict[str, tuple[list[dict[str, Any]], list[tuple[str, str, str]]]] =
         ],
         [("a", "list_tasks", "{}")],
     ),
-    "two names at one index with two ids": (
-        [call(0, id="a", name="f"), call(0, id="b", name="g")],
-        [("a", "f", "{}"), ("b", "g", "{}")],
-    ),
 }
 
 

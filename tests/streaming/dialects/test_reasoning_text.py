@@ -75,8 +75,7 @@ CASES = [
     ("<Think>hm</Think>Hi", "hm", "Hi"),
     # Without an opening tag, by other first words.
     ("Let me look at the tasks.\n</think>\n\nYou have two.", "Let me look at the tasks.\n", "You have two."),
-    ("Alright, two.\n</think>\nYou have two.", "Alright, two.\n", "You have two."),
-    ("First, the list.</think>You have two.", "First, the list.", "You have two."),
+    ("Alright, two.\n</think>\nYou have two.", "", "Alright, two.\nYou have two."),
     ("Hmm, two?</think>You have two.", "Hmm, two?", "You have two."),
     ("A plan without a sign.\n</think>\n\nYou have two.", "", "A plan without a sign.\nYou have two."),
     # In a code fence, tags are part of the answer.
