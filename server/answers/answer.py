@@ -117,17 +117,15 @@ class Answer:
         self._started = trio.current_time()
         self._first_token_seen = False
         self._items = parts.orchestrator.block_items(turn)
-        found = turn.tool_results
-        binder = Binder(found, lambda: turn.calendar, self._sentences)
+        bind = Binder(turn.tool_results, lambda: turn.calendar, self._sentences).bind
+        data = (chat.request_id, turn.tool_results.resolve, bind)
         if chat.mode == "popup":
             self._formatter: HomeFormatter | PopupFormatter = PopupFormatter(
-                chat.request_id, found.resolve, binder.bind, calendar=lambda: turn.calendar, sentences=self._sentences
+                *data, calendar=lambda: turn.calendar, sentences=self._sentences
             )
         else:
             self._formatter = HomeFormatter(
-                chat.request_id,
-                found.resolve,
-                binder.bind,
+                *data,
                 is_unfetched=self._items.unfetched,
                 admit=BlockAdmission(turn).admit,
                 announce_opened=chat.block_open,
