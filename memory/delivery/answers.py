@@ -6,7 +6,7 @@ change the row, so a server that was frozen can't overwrite what others conclude
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 from uuid import UUID
@@ -155,6 +155,13 @@ class KeptAnswers:
             result=body.get("result"),
             too_large=bool(body.get("too_large")),
         )
+
+    async def erased(self, user_id: UUID, request_ids: Collection[UUID]) -> set[UUID]:
+        """Which of these ended requests have no contents any more, because memory was erased."""
+        values = {"user_id": user_id, "request_ids": list(request_ids)}
+        async with scoped(self._vault.pool, user_id) as connection:
+            cursor = await connection.execute(self._vault.statements["requests_erased"], values)
+            return {row[0] for row in await cursor.fetchall()}
 
     async def _execute(self, statement: StatementName, values: Mapping[str, object]) -> tuple[Any, ...] | None:
         async with scoped(self._vault.pool, values["user_id"]) as connection:  # type: ignore[arg-type]

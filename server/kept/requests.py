@@ -6,7 +6,7 @@ kept.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Final, Literal
 from uuid import UUID, uuid4
 
@@ -150,6 +150,16 @@ class KeptRequests:
         self._metrics.answer_kept(outcome)
         if outcome != "kept":
             log.warning("answer_not_kept", reason=outcome, request_id=str(result.request_id))
+
+    async def erased(self, user_id: UUID, request_ids: Collection[UUID]) -> set[UUID]:
+        """See `server.sessions.KeptAnswers`."""
+        try:
+            with trio.fail_after(_WITHIN_S):
+                return await self._answers.erased(user_id, request_ids)
+        # A boundary: without the database nothing can be erased from it.
+        except Exception as error:  # noqa: BLE001
+            log.warning("answers_list_failed", reason=type(error).__name__, detail=str(error))
+            return set()
 
     async def amend(self, user_id: UUID, request_id: UUID, change: WsMutationRecord) -> None:
         """See `server.sessions.KeptAnswers`."""

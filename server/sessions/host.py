@@ -163,6 +163,11 @@ class SessionHost:
         record = DeviceRecord(is_new=True)
         if self._devices is not None:
             record = await self._devices.connect(user_id, device_id, client)
+        session = self._sessions.get(user_id, {}).get(device_id)
+        if session is not None and (ended := session.replayable):
+            # What the person has erased, at whichever server, must not be replayed.
+            for request_id in await self._kept.erased(user_id, ended):
+                session.answer_dropped(request_id, early=False)
         return record, await self._kept.of_device(user_id, device_id, record)
 
     def _not_attached(self, user_id: UUID, device_id: UUID, connection_id: UUID | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Protocol
 from uuid import UUID
@@ -48,6 +48,10 @@ class KeptAnswers(Protocol):
 
     async def find(self, user_id: UUID, request_id: UUID) -> KeptAnswer | None:
         """The kept answer of this user's request; None if there is none, or it has expired."""
+        ...
+
+    async def erased(self, user_id: UUID, request_ids: Collection[UUID]) -> set[UUID]:
+        """Which of these ended requests must not be shown any more, because the person erased their memory."""
         ...
 
     async def amend(self, user_id: UUID, request_id: UUID, change: WsMutationRecord) -> None:
@@ -118,6 +122,17 @@ class AnswersInMemory:
             self._answers[user_id, request_id] = until, kept.amended(change)
         await trio.lowlevel.checkpoint()
 
+    async def erased(self, user_id: UUID, request_ids: Collection[UUID]) -> set[UUID]:
+        """See `KeptAnswers`. Memory is erased in the database, so none."""
+        del user_id, request_ids
+        await trio.lowlevel.checkpoint()
+        return set()
+
+    def drop(self, user_id: UUID, request_id: UUID) -> None:
+        """Keep this answer no longer."""
+        if (user_id, request_id) in self._answers:
+            self._drop((user_id, request_id), early=False)
+
     async def run(self) -> None:
         """Drop answers when their time has come, until cancelled."""
         while True:
@@ -160,7 +175,17 @@ class LayeredAnswers:
 
     async def find(self, user_id: UUID, request_id: UUID) -> KeptAnswer | None:
         """See `KeptAnswers`."""
-        return await self._in_memory.find(user_id, request_id) or await self._store.find(user_id, request_id)
+        here = await self._in_memory.find(user_id, request_id)
+        if here is None:
+            return await self._store.find(user_id, request_id)
+        return None if await self.erased(user_id, [request_id]) else here
+
+    async def erased(self, user_id: UUID, request_ids: Collection[UUID]) -> set[UUID]:
+        """See `KeptAnswers`. Drops what this process holds of them."""
+        erased = await self._store.erased(user_id, request_ids)
+        for request_id in erased:
+            self._in_memory.drop(user_id, request_id)
+        return erased
 
     async def of_device(self, user_id: UUID, device_id: UUID, record: DeviceRecord) -> list[KeptAnswer]:
         """See `KeptAnswers`."""

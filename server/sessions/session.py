@@ -358,6 +358,11 @@ class Session:
             if len(self._lost) > _MAX_LOST:
                 del self._lost[next(iter(self._lost))]
 
+    @property
+    def replayable(self) -> list[UUID]:
+        """The ended requests that a resume would replay."""
+        return [request_id for request_id in self._feeds if request_id not in self._requests]
+
     def expire(self) -> list[RunningRequest]:
         """No socket came back: the session ends. Returns its requests, which must be ended."""
         self.ended = True

@@ -114,6 +114,7 @@ StatementName = Literal[
     "request_rekey",
     "request_release",
     "requests_erase",
+    "requests_erased",
     "requests_expire",
     "requests_forget",
     "requests_page",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
@@ -182,6 +183,9 @@ class SlowStore:
 
     async def find(self, user_id: UUID, request_id: UUID) -> KeptAnswer | None:
         return None
+
+    async def erased(self, user_id: UUID, request_ids: Collection[UUID]) -> set[UUID]:
+        return set()
 
     async def amend(self, user_id: UUID, request_id: UUID, change: WsMutationRecord) -> None:
         """Nothing is kept."""
