@@ -20,8 +20,12 @@ from sql.tenant import scoped
 
 RequestState = Literal["running", "completed", "failed", "cancelled"]
 
-MAX_RESULT_BYTES: Final = 1 << 20
-"""Results whose encrypted form is larger are not kept."""
+MAX_RESULT_BYTES: Final = 32 << 20
+"""Results whose encrypted form is larger are kept without their blocks.
+
+The largest answer that `TESSERA_ANSWER_LOG_BYTES` allows by default is 4 MiB. Escapes in JSON take up to six times its
+size, and encryption a third more.
+"""
 
 
 def request_purpose(request_id: UUID) -> str:
@@ -34,7 +38,7 @@ class KeptRequest:
     """A request that is known. `digest` identifies the question; `result` is JSON data.
 
     `digest` is None if the user's key was not available at the admission, or memory was erased since. `result` is also
-    None while the request runs, if its server was lost, and if the result was `too_large` to keep.
+    None while the request runs, and if its server was lost. A result that was `too_large` has no blocks.
     """
 
     request_id: UUID
@@ -95,7 +99,7 @@ class KeptAnswers:
     ) -> Literal["kept", "too_large", "gone"]:  # fmt: skip
         """Record the end of a request, and keep its result for `ttl_s` seconds.
 
-        `too_large`: the end is recorded without the result. `gone`: the request no longer counts as running, because
+        `too_large`: the result is kept without its blocks. `gone`: the request no longer counts as running, because
         its server was treated as gone or the account was removed. The result is not kept either if memory was erased
         while the request ran.
         """
@@ -106,7 +110,10 @@ class KeptAnswers:
             sealed = seal(key.fernet, request_purpose(request_id), {"digest": digest, "result": result})
             too_large = len(sealed) > MAX_RESULT_BYTES
             if too_large:
-                return seal(key.fernet, request_purpose(request_id), {"digest": digest, "too_large": True})
+                rest = {**result, "blocks": []}
+                return seal(
+                    key.fernet, request_purpose(request_id), {"digest": digest, "result": rest, "too_large": True}
+                )
             return sealed
 
         values = {

@@ -23,6 +23,11 @@ from streaming.wire import ErrorCode, WsFailure, WsMutationRecord, WsRequestResu
 log = structlog.get_logger(__name__)
 
 _WITHIN_S: Final = 3.0
+_TOO_LARGE: Final = WsFailure(
+    code=ErrorCode.LOG_OVERFLOW,
+    message="The answer has ended, but it is too large to be kept. Its changes are listed.",
+    retryable=False,
+)
 _LOST: Final = "The server that ran this request is gone."
 
 ServerLost = Callable[[UUID], Awaitable[bool]]
@@ -215,6 +220,9 @@ class KeptRequests:
             except ValidationError:
                 log.warning("answer_unreadable", request_id=str(kept.request_id))
                 return None
+            if kept.too_large:
+                # Not "completed" without its blocks. The changes are listed in any case.
+                status = status.model_copy(update={"status": "failed", "error": _TOO_LARGE})
         elif kept.state == "failed" and not kept.too_large:
             return _lost(user_id, kept)
         else:

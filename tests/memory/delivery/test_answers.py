@@ -125,10 +125,12 @@ async def test_a_result_that_is_too_large_is_recorded_without_its_contents(pool:
     _, requests = await opened(pool)
     claim = uuid4()
     assert await requests.claim(claim)
-    assert await requests.end(claim, result={"text": "x" * MAX_RESULT_BYTES}, changed=True) == "too_large"
+    large = {"mutations": [{"id": "t1"}], "blocks": ["x" * MAX_RESULT_BYTES]}
+    assert await requests.end(claim, result=large, changed=True) == "too_large"
     kept = await requests.answers.read(requests.user_id, requests.id)
     assert kept is not None
-    assert (kept.state, kept.changed, kept.digest, kept.result) == ("completed", True, "asked", None)
+    rest = {"mutations": [{"id": "t1"}], "blocks": []}
+    assert (kept.state, kept.changed, kept.digest, kept.result) == ("completed", True, "asked", rest)
     assert kept.too_large
 
 

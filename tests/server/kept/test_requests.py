@@ -15,7 +15,7 @@ from server.requests import ChatInput, fingerprint
 from server.sessions.kept import KeptAnswer
 from server.telemetry.metrics import Metrics
 from sql.pool import Pool
-from streaming.wire import ErrorCode, WsRequestResult, WsResultBlock
+from streaming.wire import ErrorCode, WsMutationRecord, WsRequestResult, WsResultBlock
 from tests.memory.memories import Memories
 
 PHONE = UUID(int=3)
@@ -130,3 +130,43 @@ async def test_without_the_database_requests_run_and_are_not_kept(
     await one.keep(servers.answer())
     assert servers.kept() == {"failed": 1, "kept": 1}
     assert await servers.state(servers.open()) == ("completed", None, None)
+
+
+async def test_the_largest_answer_that_is_allowed_is_kept(servers: Servers) -> None:
+    one, other, chat = servers.open(), servers.open(), servers.chat
+    assert await one.claim(chat, 60) == "claimed"
+    block = WsResultBlock(block=0, block_type="text", content='"\n' * (2 << 20))
+    whole = servers.answer().result.model_copy(update={"blocks": [block]})
+    await one.keep(replace(servers.answer(), result=whole))
+    found = await other.find(chat.user_id, chat.request_id)
+    assert found is not None
+    assert found.result == whole
+
+
+async def test_an_answer_that_is_too_large_has_failed_and_lists_its_changes(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("memory.delivery.answers.MAX_RESULT_BYTES", 1000)
+    one, other, chat = servers.open(), servers.open(), servers.chat
+    assert await one.claim(chat, 60) == "claimed"
+    block = WsResultBlock(block=0, block_type="text", content="x" * 1000)
+    change = WsMutationRecord(op="create", entity="task", id="t1")
+    whole = servers.answer().result.model_copy(update={"blocks": [block], "mutations": [change]})
+    await one.keep(replace(servers.answer(), result=whole))
+    found = await other.find(chat.user_id, chat.request_id)
+    assert found is not None
+    assert (found.result.blocks, found.result.mutations) == ([], [change])
+    assert await servers.state(other) == ("failed", ErrorCode.LOG_OVERFLOW, False)
+    assert servers.kept() == {"too_large": 1}
+
+
+async def test_a_change_that_becomes_known_after_the_end_is_listed(servers: Servers) -> None:
+    one, other, chat = servers.open(), servers.open(), servers.chat
+    change = WsMutationRecord(op="create", entity="task", id="t1")
+    assert await one.claim(chat, 60) == "claimed"
+    await other.amend(chat.user_id, chat.request_id, change)
+    await one.keep(servers.answer())
+    await other.amend(chat.user_id, chat.request_id, change)
+    found = await one.find(chat.user_id, chat.request_id)
+    assert found is not None
+    assert found.result == servers.answer().result.model_copy(update={"mutations": [change]})
