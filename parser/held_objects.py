@@ -116,7 +116,7 @@ class HeldObjects(FastPath):
         """A block begins. `lead` is the text before its brace: a fence and brackets."""
         if fence := FENCE.match(lead):
             self._fence = fence.group()
-            lead = lead.partition("\n")[2]
+            lead = lead[len(lead.rstrip("[ \t\r\n")) :]
         self._layers += ["["] * lead.count("[")
         del self._layers[:-64]
 

@@ -27,7 +27,11 @@ from parser.vocabulary import FENCES, block_type, known_key
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _OPENER = re.compile(r"[\[{`~]")
-_FENCE_LINE = re.compile(r"(?P<fence>`{3,}|~{3,})[ \t]*(?P<language>[^\s`]*)[^\n`]*\n[ \t\r\n]*")
+# JSON may begin on the line of the fence.
+_FENCE_LINE = re.compile(
+    r"(?P<fence>`{3,}|~{3,})[ \t]*(?P<language>\{(?![ \t]*[\"'])[^\s`]*|[^\s`\[{]*)"
+    r"(?:[ \t]*(?=[\[{][ \t]*[\[{\"'])|[^\n`]*\n[ \t\r\n]*)"
+)
 _FENCE_PREFIX = re.compile(r"(?:`+|~+|(?:`{3,}|~{3,})[^\n`]*)\Z")
 _MARKS = re.compile(r"`+|~+")
 _CODE_SPAN = re.compile(r"(`{1,2})[\[{][^`\n]*\1(?!`)")
@@ -36,6 +40,10 @@ _EMPTY_ARRAY = re.compile(r"\[[ \t\r\n]*\][ \t\r\n]*\Z")
 # The answer as one JSON string: a quote, brackets, and an escaped quote.
 _ENCODED = re.compile(r'"(?:[ \t]|\\[nrt])*[\[{](?:[ \t\[{]|\\[nrt])*\\"')
 _ENCODED_PREFIX = re.compile(r'"(?:[ \t]|\\[nrt])*(?:[\[{](?:[ \t\[{]|\\[nrt])*)?\\?\Z')
+# The answer as one JSON string of prose: a quote, and an escaped quote or line break before the next quote. A path such
+# as `C:\new` is not a line break.
+_ENCODED_TEXT = re.compile(r'"(?:[^"\\\r\n]|\\[^"nrt\r\n]|\\[nrt](?=[a-z]))*+(?:\\"|\\[nrt][^a-z])')
+_ENCODED_TEXT_PREFIX = re.compile(r'"(?:[^"\\\r\n]|\\[^"nrt\r\n]|\\[nrt](?=[a-z]))*+(?:\\[nrt]?)?\Z')
 
 
 class Openings(HeldObjects):
@@ -66,12 +74,14 @@ class Openings(HeldObjects):
                 self._leave("[" if character == "]" else "{")
                 return position + 1
         elif character == '"' and self._encoded is None:
-            if _ENCODED.match(text, position):
+            if _ENCODED.match(text, position) or _ENCODED_TEXT.match(text, position):
                 self._encoded = EncodedAnswer()
                 self._text = self._encoded.decode(text[position + 1 :], last=self._last)
                 self._base += position + 1
                 return 0
-            if self._may_wait(position) and _ENCODED_PREFIX.match(text, position):
+            if self._may_wait(position) and (
+                _ENCODED_PREFIX.match(text, position) or _ENCODED_TEXT_PREFIX.match(text, position)
+            ):
                 return self._stall(position)
         self._go(Signal.WORDS)
         return position

@@ -257,6 +257,14 @@ CASES: dict[str, tuple[str, list[Any]]] = {
     # the answer as a string
     "encoded wrapper": (r'"{\"blocks\":[{\"type\":\"text\",\"content\":\"a \\\"b\\\"\"}]}"', ['a "b"']),
     "encoded with line breaks": (r'"[\n  {\"type\": \"text\", \"content\": \"a\"}\n]"', ["a"]),
+    "encoded prose": (r'"Rent is due.\nPay \"now\"."', ['Rent is due.\nPay "now".']),
+    "encoded prose with an escape first": (r'"Caf\u00e9 \"One\""', ['Caf\u00e9 "One"']),
+    "a path in quotes is not an encoded answer": (r'"C:\new" is it', [r'"C:\new" is it']),
+    "a short quotation": ('"Hello"', ['"Hello"']),
+    "a block on the line of its fence": ('```json [{"type":"text","content":"Rent is 900."}]\n```', ["Rent is 900."]),
+    "a fence and a block on one line": ('```json [{"type":"text","content":"Rent is 900."}]```', ["Rent is 900."]),
+    "a fence without a space": ('```json{"type":"text","content":"Rent."}```', ["Rent."]),
+    "a fence with attributes": ('```{.json .x}\n{"type":"text","content":"Rent."}\n```', ["Rent."]),
     "encoded, cut": (r'"[{\"type\":\"text\",\"content\":\"so f', ["so f"]),
     "a quotation is not an encoded answer": ('"Groceries" is open', ['"Groceries" is open']),
     # what is not for us
