@@ -31,6 +31,7 @@ from streaming.wire import AnswerFinish, ErrorCode
 _ROUND_BREAK = "\n\n"
 # The model may write this many calls that its token limit cuts off; the next one ends the answer.
 _CUT_CALLS = 1
+_CHANGING = frozenset(name for name, tool in ALL_TOOLS.items() if tool.changes)
 # A block that names its data: the server reads the data, so the model need not.
 _FETCHES = re.compile(r'"from"\s*:\s*\{|"entity_ref"')
 
@@ -120,7 +121,13 @@ class ChatAgent:
             may_call = rounds.open and bool(specs)
             first = may_call and turn.tool_use.rounds == 0 and not asked_again
             request = self._request(messages, specs, may_call=may_call, required=first and self._must_call())
-            call = ModelCall(self._model, request, [spec.name for spec in specs], show_reasoning=limits.show_reasoning)
+            call = ModelCall(
+                self._model,
+                request,
+                [spec.name for spec in specs],
+                changing=_CHANGING,
+                show_reasoning=limits.show_reasoning,
+            )
             reasoned = turn.reasoning_blocks
             held: list[str] | None = [] if first and self._is_held() else None
             async with aclosing(call.stream(turn, before=pause)) as texts:
@@ -152,9 +159,11 @@ class ChatAgent:
                 said = [Message("assistant", call.text)] if call.text else []
                 messages = [*messages, *said, Message("user", prompt(again))]
                 continue
-            if any(ALL_TOOLS[asked.name].changes for asked in calls if asked.name in ALL_TOOLS):
-                turn.need = "change"  # whatever the router said: the answer may claim this change
-            messages = [*messages, *await rounds.run(call.text, calls, call.state, cut=cut)]
+            if any(asked.name in _CHANGING for asked in calls):
+                turn.tool_use.tried_change = True
+            # Text that the model only quotes could look like an order, so an unexpected change needs approval.
+            cautious = call.written and turn.need != "change"
+            messages = [*messages, *await rounds.run(call.text, calls, call.state, cut=cut, cautious=cautious)]
             messages = self._handed_over(messages, calls)
         if call.text:
             messages = [*messages, Message("assistant", call.text[-limits.repair_chars :])]
@@ -199,7 +208,7 @@ class ChatAgent:
         turn = self._turn
         if turn.mutations or turn.tool_use.uncertain:
             return False
-        if turn.need == "change":
+        if turn.need == "change" or turn.tool_use.tried_change:
             return not asks_back(call.text)
         return claims_change(call.text, turn.message, called=turn.tool_use.calls > 0)
 

@@ -17,14 +17,24 @@ class ModelCall:
     """Iterate over `stream` once, inside `contextlib.aclosing`. The other members are then the reply's."""
 
     def __init__(
-        self, model: Model, request: ChatRequest, tool_names: Collection[str], *, show_reasoning: bool
+        self,
+        model: Model,
+        request: ChatRequest,
+        tool_names: Collection[str],
+        *,
+        changing: Collection[str] = (),
+        show_reasoning: bool,
     ) -> None:
-        """`tool_names`: calls of these tools that the model writes as text are taken as calls."""
+        """`tool_names`: calls of these tools that the model writes as text are taken as calls.
+
+        `changing`: those of them that change items.
+        """
         self._model = model
         self._request = request
         self._reasoning = ReasoningBlock() if show_reasoning else None
         self._reply = Reply()
-        self._written = WrittenCalls(tool_names, [message.content for message in request.messages])
+        given = [message.content for message in request.messages]
+        self._written = WrittenCalls(tool_names, given, changing=changing)
         self._shown: list[str] = []
 
     @property
@@ -39,6 +49,11 @@ class ModelCall:
             ToolCall(f"written_{number}", name, well_formed_json(arguments))
             for number, (name, arguments) in enumerate(self._written.calls)
         ]
+
+    @property
+    def written(self) -> bool:
+        """Whether the calls were written as text."""
+        return not self._reply.tool_calls() and bool(self._written.calls)
 
     @property
     def cut(self) -> bool:

@@ -39,14 +39,22 @@ class ToolRounds:
         return use.rounds < limits.max_rounds and use.calls < limits.max_calls and use.seconds < limits.tool_time_s
 
     async def run(
-        self, text: str, calls: Sequence[ToolCall], state: ProviderState | None = None, *, cut: bool = False
+        self,
+        text: str,
+        calls: Sequence[ToolCall],
+        state: ProviderState | None = None,
+        *,
+        cut: bool = False,
+        cautious: bool = False,
     ) -> list[Message]:
         """Run one round. Returns the assistant's message (`text`, `calls` and `state`), then one result per call.
 
         The device receives the calls in the order in which the model wrote them; they then run concurrently.
         Cancellation cancels every call that has no result yet. `cut`: the last call is incomplete, because the model
-        reached its token limit. It is not run, and its result says so.
+        reached its token limit. It is not run, and its result says so. `cautious`: every change needs the
+        person's approval.
         """
+        access = self._access.cautious() if cautious else self._access
         use = self._use
         calls = [self._with_own_id(call) for call in calls]
         use.rounds += 1
@@ -64,7 +72,7 @@ class ToolRounds:
             for number, call in enumerate(calls[:allowed]):
                 # Trio starts tasks in no particular order, so each task starts the next one.
                 next_turn = trio.Event()
-                nursery.start_soon(self._run_one, call, deadline, turn_of, next_turn, results, number)
+                nursery.start_soon(self._run_one, access, call, deadline, turn_of, next_turn, results, number)
                 turn_of = next_turn
         use.seconds += trio.current_time() - began
         asked = Message("assistant", text, tool_calls=tuple(_replayable(call) for call in calls), state=state)
@@ -72,6 +80,7 @@ class ToolRounds:
 
     async def _run_one(
         self,
+        access: DeviceAccess,
         call: ToolCall,
         deadline: float,
         may_begin: trio.Event,
@@ -81,16 +90,16 @@ class ToolRounds:
     ) -> None:
         await may_begin.wait()
         begun.set()
-        results[number] = await self._result(call, deadline)
+        results[number] = await self._result(access, call, deadline)
 
-    async def _result(self, call: ToolCall, deadline: float) -> Any:
+    async def _result(self, access: DeviceAccess, call: ToolCall, deadline: float) -> Any:
         tool = self._tools.get(call.name)
         if tool is None:
             names = ", ".join(self.offered) or "none"
             return ToolError("unknown_tool", f"There is no tool {call.name[:100]!r}. The tools are: {names}.")
         try:
             with trio.move_on_at(deadline):
-                data = await tool.invoke(self._access, call.arguments)
+                data = await tool.invoke(access, call.arguments)
                 return self._access.handles.shorten(data, tool.entity)
         except ToolError as error:
             log.debug("tool_failed", tool=tool.name, code=error.code)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from agents.dates import DATE_FIELDS, is_within
-from agents.device import DeviceCall, DeviceResult, Outcome
+from agents.device import DEVICE_TOOLS, DeviceCall, DeviceResult, Outcome
 from agents.handles import Handles
 from agents.tools.error import ToolError
 from agents.turn import Turn
@@ -125,6 +125,11 @@ class DeviceAccess:
         self._turn.tool_results.remove(entity, identity)
         self._record("delete", entity, identity, None)
         return {"id": identity, "deleted": True}
+
+    def cautious(self) -> DeviceAccess:
+        """The same, but every change needs the person's approval."""
+        changing = {tool for tool in DEVICE_TOOLS if not tool.startswith(("list_", "get_"))}
+        return DeviceAccess(self._turn, changing | {*self._approval_tools}, self._check_edit)
 
     async def _answer(self, call: DeviceCall) -> Any:
         if call.tool.startswith("delete_") or call.tool in self._approval_tools:

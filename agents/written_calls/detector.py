@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import deque
 from collections.abc import Collection, Sequence
 from typing import Final
 
+from agents.written_calls.code_fence import CodeFence
 from agents.written_calls.head import Verdict, judge
 from agents.written_calls.markup import judge_markup
 from agents.written_calls.names import ToolNames
+from agents.written_calls.orders import Withheld
 from agents.written_calls.python_calls import judge_python
 from agents.written_calls.regions import FenceRegion, JsonRegion, MarkupRegion, PythonRegion, Region
 from agents.written_calls.string_region import StringRegion
@@ -29,6 +30,8 @@ _MARKERS: Final = {
 _FENCE: Final = re.compile(r"```[ \t]*([\w+-]{0,20})[ \t]*\n?\s{0,100}")
 _PARTIAL_FENCE: Final = re.compile(r"`{1,2}|```[ \t]*[\w+-]{0,20}[ \t]*\n?\s{0,100}")
 _TOOL_FENCES: Final = frozenset(("tool_code", "tool_call", "tool_calls", "tool"))
+_CALL_FENCES: Final = _TOOL_FENCES | {"", "json"}
+"""The languages of fences in which models write calls. A fence of another language is a sample."""
 _MISTRAL_NAME: Final = re.compile(r"\s*([\w.]{1,64})\s*(?:\[ARGS\]\s*)?")
 _MISTRAL_PARTIAL: Final = re.compile(r"\s*([\w.]{0,64})\s*(?:\[(?:A(?:R(?:G(?:S\]?)?)?)?)?)?\s*")
 # Before a value inside a block: a member's value, or the first element of a member's list. At most 63 characters.
@@ -49,7 +52,6 @@ _CUT_PYTHON: Final = re.compile(r"\s*(?:```\w*\s+)?(?:print\(\s*)?\[?\s*([\w.]+_
 _MAX_NAME_TAIL: Final = 128
 _MAX_GAP: Final = 200
 """Characters of white space between a mark such as `<tool_call>` and its value."""
-_FENCE_TICKS: Final = 3
 _PIECE: Final = 512
 _MAX_VALUE: Final = 262_144
 """Characters of a value that are held at most; a longer value is not examined further."""
@@ -64,19 +66,30 @@ class WrittenCalls:
     """`feed` the text of one reply in order, then `close` once. Both return the text that can be shown.
 
     Only calls of the tools in `names` count; text that only looks like a call is returned unchanged. Once a call was
-    found, no further text is returned: the model wrote it without knowing the call's result. A call whose source also
-    occurs in `quoted`, the texts that the model was given, is an echo and no call.
+    found, no further text is returned before `close`. The model wrote it without knowing the call's result, so it is
+    dropped; but if the calls are no order (see `Withheld`), all of it is text to show.
     """
 
-    def __init__(self, names: Collection[str] | ToolNames, quoted: Sequence[str] = (), *, inside: bool = False) -> None:
-        """`inside`: the text is that of a text block."""
+    def __init__(
+        self,
+        names: Collection[str] | ToolNames,
+        quoted: Sequence[str] = (),
+        *,
+        changing: Collection[str] = (),
+        inside: bool = False,
+    ) -> None:
+        """`quoted`: the texts that the model was given. `changing`: the tools that change items.
+
+        `inside`: the text is that of a text block.
+        """
         self._names = names if isinstance(names, ToolNames) else ToolNames(names)
         self._quoted = quoted
+        self._changing = changing
         self._inside = inside
+        self._withheld = Withheld(changing, quoted)
         self._recent: deque[str] = deque(maxlen=_RECENT)  # the last pieces before the held text, none of them empty
         self._fresh = True  # nothing but white space came so far
-        self._ticks = 0  # backticks at the end of the text so far
-        self._in_code = False  # in a code fence that is shown: its lines are a sample
+        self._fence = CodeFence()  # of the text that is shown
         self._held = ""  # text that may be the beginning of a call
         self._head = ""  # what stands before the value of a possible call
         self._value: list[str] = []  # the pieces of that value
@@ -104,14 +117,20 @@ class WrittenCalls:
             or ('"' in text and self._may_open_text(text))
         ):
             if text:
-                self._recent.append(text)
-                self._ticks = 0
-            return "" if self.calls else text
+                self._keep(text)
+                self._fence.feed(text)
+            return self._shown(text)
         return self._scan(text, last=False)
 
     def close(self) -> str:
         """The rest of the text to show. A call that has begun counts, also if it is not whole."""
-        return self._scan("", last=True)
+        rest = self._scan("", last=True)
+        if not self.calls:
+            return rest
+        if self._withheld.has_order(self.calls):
+            return rest + self._withheld.ending
+        self.calls, self.cut, self.forms = [], False, {}
+        return rest + self._withheld.text
 
     def _may_open_text(self, text: str) -> bool:
         """Whether a quote in `text` may open the text of a text block: it comes after a colon."""
@@ -167,20 +186,21 @@ class WrittenCalls:
 
     def _show(self, shown: list[str], text: str) -> None:
         if text:
-            self._recent.append(text)
+            self._keep(text)
             self._fresh = self._fresh and text.isspace()
-            self._count_ticks(text)
-        if not self.calls:
-            shown.append(text)
+            self._fence.feed(text)
+        shown.append(self._shown(text))
 
-    def _count_ticks(self, text: str) -> None:
-        if "`" not in text:
-            self._ticks = 0
-            return
-        for character in text:
-            self._ticks = self._ticks + 1 if character == "`" else 0
-            if self._ticks == _FENCE_TICKS:
-                self._in_code = not self._in_code
+    def _keep(self, text: str) -> None:
+        self._recent.append(text)
+        if not self.calls:
+            self._withheld.add_before(text)
+
+    def _shown(self, text: str) -> str:
+        if not self.calls:
+            return text
+        self._withheld.add_after(text)
+        return ""
 
     def _collect(self, region: Region, pieces: deque[str]) -> bool:
         """Add the next piece to the value; whether the value is whole. The rest of the piece stays in `pieces`."""
@@ -204,11 +224,14 @@ class WrittenCalls:
         source = "".join(self._value)
         self._region = None
         read = region.read(source, whole=whole)
-        if read is not None and not self._is_echo(source):
+        if read is not None:
             calls, self.cut = read
             if not self.calls:
-                shown.append(region.ending)
+                self._withheld.ending = region.ending
+                if not calls:
+                    shown.append(region.ending)
             self.calls += calls
+            self._withheld.add_call(self._head, source, region.after)
             if calls:
                 self.forms[region.form] = self.forms.get(region.form, 0) + len(calls)
             self._fresh = False
@@ -232,13 +255,15 @@ class WrittenCalls:
     def _candidate(self, *, last: bool) -> Candidate:
         """Judge the held text, which begins with a trigger or is the beginning of the reply."""
         held = self._held
+        if self._fence.foreign and held[0] != "`":
+            return _NO
         match held[0]:
             case '"':
-                if self._inside or not _BEFORE_TEXT.search(self._before()):
+                if self._inside or not _BEFORE_TEXT.search(self._recently()):
                     return _NO
                 if held[1:] and not self._may_begin_text(held[1:]):
                     return _NO
-                inside = WrittenCalls(self._names, self._quoted, inside=True)
+                inside = WrittenCalls(self._names, self._quoted, changing=self._changing, inside=True)
                 return Verdict.MAYBE, 1, StringRegion(inside)
             case "<":
                 verdict = judge_markup(held, self._names, last=last)
@@ -258,15 +283,15 @@ class WrittenCalls:
         """Whether a call may be all of a text that begins like this. Most texts begin with a word."""
         return text[0] in _TEXT_BEGINS or judge_python(text, 0, self._names, last=False) is not Verdict.NO
 
-    def _before(self) -> str:
+    def _recently(self) -> str:
         return "".join(self._recent)[-_RECENT:]
 
     def _starts_line(self) -> bool:
-        return not self._in_code and (self._fresh or _LINE_START.search(self._before()) is not None)
+        return not self._fence.open and (self._fresh or _LINE_START.search(self._recently()) is not None)
 
     def _line(self, at: int, *, last: bool) -> Candidate:
         """A call in Python at the beginning of a line."""
-        if self._in_code or self._held[0] in " \t\r":
+        if self._fence.open or self._held[0] in " \t\r":
             return _NO
         indent = _INDENT.match(self._held, at)
         at = indent.end() if indent else at
@@ -295,7 +320,7 @@ class WrittenCalls:
                 return listed
             if listed[0] is Verdict.MORE:
                 return _MORE
-        if value_at == 0 and _INSIDE.search(self._before()):
+        if value_at == 0 and _INSIDE.search(self._recently()):
             return _NO
         named = (
             _MISTRAL_NAME.fullmatch(self._held[:value_at].removeprefix("[TOOL_CALLS]")) if form == "mistral" else None
@@ -319,6 +344,9 @@ class WrittenCalls:
         if fence is None or fence.end() == len(held):
             return _MORE if _PARTIAL_FENCE.fullmatch(held) else _NO
         at = fence.end()
+        if fence[1].lower() not in _CALL_FENCES:
+            self._fence.foreign = not self._fence.open
+            return _NO
         if held[at] in "{[<":
             if held[at] == "<" and (verdict := judge_markup(held[at:], self._names, last=last)) is not Verdict.NO:
                 return verdict, 0, MarkupRegion(self._names) if verdict is Verdict.CALL else None
@@ -362,10 +390,6 @@ class WrittenCalls:
         if at == len(self._held):
             return 0, Verdict.MORE if at < _MAX_GAP else Verdict.NO
         return (at, None) if self._held[at] in "{[" else (0, Verdict.NO)
-
-    def _is_echo(self, source: str) -> bool:
-        escaped = json.dumps(source, ensure_ascii=False)[1:-1]
-        return any(source in text or escaped in text for text in self._quoted)
 
 
 def _pieces(text: str) -> deque[str]:

@@ -69,7 +69,7 @@ def judge_markup(text: str, names: ToolNames, *, last: bool) -> Verdict:
         elif any(opener.startswith(text[at:]) for opener in (*_CONTAINERS, *_NAMED)):
             return more
         elif container == _TOOL_CALL and text[at] not in "<{[":
-            return _judge_bare(text, at, names, more, last=last)
+            return _judge_bare(text, at, names, last=last)
         else:
             return Verdict.NO
     return more
@@ -94,13 +94,14 @@ def _judge_name(text: str, at: int, names: ToolNames, more: Verdict, *, token: b
         return Verdict.CALL
     after = _AFTER_NAME.match(text, end)
     if after is None:
-        return more if ">" not in text[end:] and "\n" not in text[end:] else Verdict.NO
+        # Also at the end of the reply: nothing is shown of a call that is cut after the name of its tool.
+        return Verdict.MORE if len(text) <= _MAX_HEAD and not re.search(r"[>\n]", text[end:]) else Verdict.NO
     if after.end() == len(text):
         return Verdict.CALL if last else more
     return Verdict.CALL if text[after.end()] in "{<`" else Verdict.NO
 
 
-def _judge_bare(text: str, at: int, names: ToolNames, more: Verdict, *, last: bool) -> Verdict:
+def _judge_bare(text: str, at: int, names: ToolNames, *, last: bool) -> Verdict:
     """The verdict on a name right after `<tool_call>`."""
     named = _NAME.match(text, at)
     name, end = (named[1], named.end()) if named else ("", at)
@@ -113,7 +114,7 @@ def _judge_bare(text: str, at: int, names: ToolNames, more: Verdict, *, last: bo
     tags = ("<arg_key>", "</tool_call>")
     if not rest or rest.startswith(tags):
         return Verdict.CALL
-    return more if any(tag.startswith(rest) for tag in tags) else Verdict.NO
+    return Verdict.MORE if any(tag.startswith(rest) for tag in tags) else Verdict.NO
 
 
 def markup_calls(text: str, names: ToolNames) -> tuple[list[Call], bool]:
@@ -131,6 +132,11 @@ def markup_calls(text: str, names: ToolNames) -> tuple[list[Call], bool]:
             calls.append((name, _arguments(found[f"{kind}_body"], ended=ended)))
             cut = not ended and found.end() == len(text)
     return calls, cut
+
+
+def without_markup(text: str) -> str:
+    """`text` without its calls."""
+    return _CALL.sub("", _plain(text))
 
 
 def _arguments(body: str, *, ended: bool) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final, Protocol
 
-from agents.written_calls.markup import markup_calls
+from agents.written_calls.markup import markup_calls, without_markup
 from agents.written_calls.names import ToolNames
 from agents.written_calls.python_calls import PythonEnd, begun_call, only_calls, python_calls
 from agents.written_calls.values import Call, Nesting, broken_call, calls_in, is_json, may_become_call
@@ -21,11 +21,12 @@ class Region(Protocol):
     """A part of the text. `feed` its pieces until one ends it, then `read` its source once.
 
     `form` is the form of its calls, for the metrics. `ending` is shown in its place, so that the JSON before it is
-    whole.
+    whole. `after` is the text in the region that stands after its calls, known after `read`.
     """
 
     form: str
     ending: str
+    after: str
 
     def feed(self, piece: str) -> int | None:
         """Where in `piece` the region ends; None if it goes on."""
@@ -40,6 +41,7 @@ class JsonRegion:
     """A JSON value. `name` is the tool's name if it stands before the value, which is then the arguments."""
 
     ending = ""
+    after = ""
 
     def __init__(self, names: ToolNames, form: str, name: str | None) -> None:
         self.form = form
@@ -68,6 +70,7 @@ class MarkupRegion:
     """Tags or special tokens. It lasts until the end of the reply, because nothing after a call is shown."""
 
     ending = ""
+    after = ""
 
     def __init__(self, names: ToolNames) -> None:
         self.form = "tags"
@@ -80,6 +83,7 @@ class MarkupRegion:
     def read(self, source: str, *, whole: bool) -> Read | None:
         del whole
         calls, cut = markup_calls(source, self._names)
+        self.after = without_markup(source)
         return (calls, cut) if calls else None
 
 
@@ -87,6 +91,7 @@ class PythonRegion:
     """A call or a list of calls in Python, alone on its line. With anything after it, it is prose."""
 
     ending = ""
+    after = ""
 
     def __init__(self, names: ToolNames, *, alone: bool = True) -> None:
         """`alone`: nothing else may stand on its line."""
@@ -128,6 +133,7 @@ class FenceRegion:
     """The inside of a code fence with Python. In a fence that is not for tools, every statement must be a call."""
 
     ending = ""
+    after = ""
 
     def __init__(self, names: ToolNames, *, for_tools: bool) -> None:
         self.form = "python"

@@ -28,6 +28,7 @@ class StringRegion:
     """A JSON string, from after its opening quote. It ends as text as soon as its text is not a call."""
 
     ending = '""}'
+    after = ""
 
     def __init__(self, inside: Detector) -> None:
         """`inside` reads the text of the string."""

@@ -107,7 +107,6 @@ CALLS: dict[str, Result] = {
     ),
     "```tool_code\nfound = list_tasks()\nprint(found)\n```": ("", [LIST]),
     "```tool_code\nlist_tasks()": ("", [LIST]),
-    "```python\nlist_tasks()\n```": ("", [LIST]),
     # in a text block
     '[{"type":"text","content":"list_tasks()"}]': ('[{"type":"text","content":""}', [LIST]),
     '[{"type":"text","content":"{\\"name\\": \\"list_tasks\\", \\"parameters\\": {}}"}]': (
@@ -161,6 +160,8 @@ LOOKS_LIKE = [
     '[{"type":"text","content":"create"}]',
     "```python\nfor task in list_tasks():\n    print(task)\n```",
     "```python\nlist_tasks()\nsort()\n```",
+    "```python\nlist_tasks()\n```",
+    '```js\n{"name": "list_tasks", "parameters": {}}\n```',
     "```tool_code\nprint(1)\n```",
     "<function=launch>{}</function>",
     "Write <function=list_tasks> before it.",

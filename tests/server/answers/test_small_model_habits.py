@@ -32,6 +32,7 @@ class Habit:
     message: str = "my tasks"
     finish: str = "stop"
     called: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
     claims: bool = False
     shown: str | None = None
 
@@ -68,7 +69,9 @@ HABITS = {
         (DELETE, text("I deleted it.")), called=("delete_task",)
     ),
     "change that the router did not expect, of an unknown id": Habit(
-        ('{"name":"complete_task","parameters":{"id":"t9"}}', text("Done.")), need="read", called=("update_task",)
+        ('{"name":"complete_task","parameters":{"id":"t9"}}', text("Done.")),
+        need="read",
+        refused=("update_task",),
     ),
     "written call again and again": Habit(('{"name":"list_tasks","parameters":{}}',)),
     "function block without a name": Habit(('{"type":"function"}',)),
@@ -174,7 +177,7 @@ async def test_no_answer_is_completed_with_nothing_shown_or_a_false_claim(databa
             assert parts or ended.mutations
             assert ended.shown == len(parts)
             asked_for = habit.need == "change" or habit.message.startswith("delete") or habit.claims
-            if not ended.mutations and (asked_for or {"delete_task", "update_task"} & {*habit.called}):
+            if not ended.mutations and (asked_for or {"delete_task", "update_task"} & {*habit.called, *habit.refused}):
                 assert answer.text.endswith(LINE)
         else:
             assert ended.status == "failed"
@@ -185,6 +188,7 @@ async def test_no_answer_is_completed_with_nothing_shown_or_a_false_claim(databa
         assert "complete_task" not in answer.text
         assert "▁" not in answer.text
         assert "ninety" not in answer.text
+        assert not {*habit.refused} & {*called}
         for tool in habit.called:
             if tool != "delete_task":
                 assert tool in called
