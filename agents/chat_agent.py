@@ -11,10 +11,11 @@ import structlog
 
 from agents.block_format import blocks_schema
 from agents.call_metadata import answer_metadata, repair_metadata
+from agents.claims import asks_back, claims_all, claims_change, refuses
 from agents.limits import AgentLimits
 from agents.model import Model
 from agents.model_call import ModelCall
-from agents.need import asks_back, claims_change
+from agents.need import asks_about_past
 from agents.prompt_text import opening_messages, prompt, system_message
 from agents.registry import ALL_TOOLS, AgentSpec, agent_after
 from agents.repair import Repair, ask_for_repair
@@ -114,7 +115,7 @@ class ChatAgent:
         turn, limits = self._turn, self._limits
         access = DeviceAccess(turn, limits.approval_tools, check_edit)
         rounds = ToolRounds(ALL_TOOLS.values(), access, limits, turn.tool_use)
-        pause, asked_again = "", False
+        pause, asked_again, replaced = "", False, ""
         while True:
             specs = self._tool_specs()
             rounds.offered = [spec.name for spec in specs]
@@ -129,7 +130,8 @@ class ChatAgent:
                 show_reasoning=limits.show_reasoning,
             )
             reasoned = turn.reasoning_blocks
-            held: list[str] | None = [] if first and self._is_held() else None
+            holds = may_call and not asked_again and (self._may_claim() or (first and self._is_held()))
+            held: list[str] | None = [] if holds else None
             async with aclosing(call.stream(turn, before=pause)) as texts:
                 async for text in texts:
                     if held is None:
@@ -148,6 +150,7 @@ class ChatAgent:
                 yield "".join(held)
             elif held:
                 turn.reasoning_blocks = reasoned  # what was held back is not shown
+                replaced = "".join(held)
             if call.text and (held is None or again is None):
                 pause = _ROUND_BREAK
             if turn.tool_use.cut_calls > _CUT_CALLS:
@@ -159,16 +162,17 @@ class ChatAgent:
                 said = [Message("assistant", call.text)] if call.text else []
                 messages = [*messages, *said, Message("user", prompt(again))]
                 continue
-            if any(asked.name in _CHANGING for asked in calls):
-                turn.tool_use.tried_change = True
+            turn.tool_use.tried_change |= any(asked.name in _CHANGING for asked in calls)
             # Text that the model only quotes could look like an order, so an unexpected change needs approval.
             cautious = call.written and turn.need != "change"
             messages = [*messages, *await rounds.run(call.text, calls, call.state, cut=cut, cautious=cautious)]
             messages = self._handed_over(messages, calls)
+        if replaced and not call.text.strip() and not turn.mutations:
+            yield replaced  # the model said nothing when it was asked again
         if call.text:
             messages = [*messages, Message("assistant", call.text[-limits.repair_chars :])]
         turn.conversation = messages
-        turn.unchanged = self._is_unchanged(call)
+        self._judge(call.text if call.text.strip() else replaced)
         turn.finish = _finish(call.finish, stopped=turn.tool_use.rounds > 0 and not rounds.open)
 
     def _handed_over(self, messages: list[Message], calls: Sequence[ToolCall]) -> list[Message]:
@@ -192,7 +196,7 @@ class ChatAgent:
     def _ask_again(self, call: ModelCall, *, held: bool) -> str | None:
         """The prompt with which the model is asked once more after `call`, which called no tool; None to accept it."""
         turn = self._turn
-        if call.text and self._is_unchanged(call) and not turn.tool_use.explained:
+        if held and call.text and self._is_unchanged(call.text) and not turn.tool_use.explained:
             return "nothing_changed"
         known = turn.earlier.facts or (turn.scope is not None and turn.scope.item is not None)
         needs_data = held and turn.need == "read" and call.text and not known
@@ -200,17 +204,32 @@ class ChatAgent:
             return "nothing_read"
         return None
 
-    def _is_unchanged(self, call: ModelCall) -> bool:
-        """Whether nothing was changed, although the person wanted a change or the answer `call` claims one.
+    def _judge(self, said: str) -> None:
+        """Note whether the answer `said` has to be corrected."""
+        turn = self._turn
+        turn.unchanged = self._is_unchanged(said)
+        turn.partly = bool(turn.mutations) and turn.tool_use.failed_changes > 0 and claims_all(said)
 
-        An answer that asks the person something claims nothing.
+    def _may_claim(self) -> bool:
+        """Whether an answer now could claim a change that was not made: it waits until it is complete."""
+        turn = self._turn
+        return self._wants_change() and not turn.mutations and not turn.tool_use.explained
+
+    def _wants_change(self) -> bool:
+        return self._turn.need == "change" or self._turn.tool_use.tried_change
+
+    def _is_unchanged(self, said: str) -> bool:
+        """Whether nothing was changed, although the person wanted a change or the answer `said` claims one.
+
+        An answer that asks the person something, or says that it can't be done, claims nothing.
         """
         turn = self._turn
         if turn.mutations or turn.tool_use.uncertain:
             return False
-        if turn.need == "change" or turn.tool_use.tried_change:
-            return not asks_back(call.text)
-        return claims_change(call.text, turn.message, called=turn.tool_use.calls > 0)
+        if self._wants_change():
+            return not asks_back(said) and not refuses(said)
+        read = turn.tool_use.calls > 0
+        return not asks_about_past(turn.message) and claims_change(said, turn.tool_results.titles(), read=read)
 
     def _request(
         self, messages: Sequence[Message], specs: tuple[ToolSpec, ...], *, may_call: bool, required: bool

@@ -76,6 +76,11 @@ class ToolResults:
         """All items, by entity."""
         return {entity: self.resolve(entity) for entity in self._items}
 
+    def titles(self) -> set[str]:
+        """The titles and names of the items."""
+        items = [item for found in self.all().values() for item in found]
+        return {name for item in items for key in ("title", "name") if isinstance(name := item.get(key), str)}
+
     def _keep(self, key: tuple[str, str], item: Mapping[str, Any]) -> bool:
         entity, identity = key
         size = len(json.dumps(item, ensure_ascii=False, default=str))

@@ -25,6 +25,8 @@ class ToolUse:
     errors: set[str] = field(default_factory=set)
     uncertain_changes: int = 0
     """Calls of which it is not known whether the device made the change."""
+    failed_changes: int = 0
+    """Failed calls in the latest round that called tools which change items."""
     tried_change: bool = False
     """A tool that changes items was called, whatever the request was classed as: the answer may claim this change."""
     written_calls: dict[str, int] = field(default_factory=dict)

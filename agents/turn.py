@@ -50,6 +50,7 @@ class Turn:
     the last `AgentLimits.repair_chars` characters. `reasoning_blocks` counts the blocks that show its reasoning.
     `finish` is None until the model's answer has ended. `need` is None until it is decided. `unchanged` means that
     the request was for a change or the answer claims one, that nothing was changed, and that the answer may say it was.
+    `partly`: some changes were made, some failed, and the answer claims all.
     `locale` is the person's; it is final when memory was recalled.
     """
 
@@ -74,6 +75,7 @@ class Turn:
     finish: AnswerFinish | None = None
     need: Need | None = None
     unchanged: bool = False
+    partly: bool = False
 
     @property
     def calendar(self) -> Calendar:

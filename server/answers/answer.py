@@ -20,7 +20,7 @@ from person import WEEKDAYS, Sentences, StatedLocale, remembered_locale, resolve
 from server.answers.admission import Reservation
 from server.answers.emitter import Emitter
 from server.answers.ordered_frames import OrderedFrames, open_ordered_frames
-from server.answers.outcome import failure_of, shows_nothing
+from server.answers.outcome import corrections, failure_of, shows_nothing
 from server.answers.popup_scope import resolve_scope
 from server.answers.repairs import corrected_blocks, degraded_blocks
 from server.answers.report import record_end
@@ -277,11 +277,8 @@ class Answer:
             await frames.settle()
         if isinstance(self._formatter, HomeFormatter):
             await frames.put_all(degraded_blocks(self._formatter, self._metrics))
-        if self._turn.unchanged and not shows_nothing(self._turn, self._formatter.shown):
-            await frames.put_all(self._formatter.append(self._sentences().say("answer.unchanged")))
-        if self._turn.tool_use.uncertain_changes:
-            # The model may claim the change, or that there was none. Nobody knows.
-            await frames.put_all(self._formatter.append(self._sentences().say("answer.uncertain")))
+        for line in corrections(self._turn, self._formatter.shown, self._sentences()):
+            await frames.put_all(self._formatter.append(line))
         if self._obeyed.note:
             await frames.put_all(self._formatter.append(self._obeyed.note))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from agents.turn import Turn
+from person import Sentences
 from streaming.wire import AnswerFinish, ErrorCode, WsFailure
 
 _EMPTY: Final = WsFailure(
@@ -21,6 +22,19 @@ _CUT: Final[dict[AnswerFinish | None, str]] = {
 def shows_nothing(turn: Turn, shown: int) -> bool:
     """Whether an answer of `shown` blocks, those with reasoning included, has neither a block nor a change."""
     return shown <= turn.reasoning_blocks and not turn.mutations
+
+
+def corrections(turn: Turn, shown: int, sentences: Sentences) -> list[str]:
+    """What the server adds to an answer of `shown` blocks that may say something else about changes."""
+    lines: list[str] = []
+    if turn.unchanged and not shows_nothing(turn, shown):
+        lines.append(sentences.say("answer.unchanged"))
+    if turn.tool_use.uncertain_changes:
+        # The model may claim the change, or that there was none. Nobody knows.
+        lines.append(sentences.say("answer.uncertain"))
+    elif turn.partly:
+        lines.append(sentences.say("answer.changed_some", count=len(turn.mutations)))
+    return lines
 
 
 def failure_of(turn: Turn, shown: int) -> WsFailure | None:

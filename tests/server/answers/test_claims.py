@@ -177,3 +177,42 @@ async def test_a_written_change_that_was_not_expected_needs_approval(database: s
         _, store = await ask(tessera, on_approval=decide)
         assert len(asked) == 2, "the first call does not make the second one expected"
         assert store.list("task")[0][0]["title"] == ("Run" if approved else "Walk")
+
+
+@pytest.mark.parametrize("need", ["change", "none"])
+@pytest.mark.parametrize(
+    ("message", "text", "line"),
+    [
+        ("delete the swim", "I can't do that: there is no such task.", False),
+        ("get rid of it", "The walk task is gone. Shall I show what is left?", True),
+        ("lösche den Spaziergang", "Ich habe die Aufgabe gelöscht. Soll ich noch etwas tun?", True),
+    ],
+)
+async def test_an_answer_is_shown_once_and_only_a_false_claim_is_corrected(
+    database: str, need: str, message: str, text: str, line: bool
+) -> None:
+    async with open_tessera(database) as tessera:
+        route(tessera, lambda _: say(text), need=need)
+        answer, _ = await ask(tessera, message)
+        assert answer.text.count(text) == 1
+        assert answer.text.endswith(LINE) == line
+
+
+@pytest.mark.parametrize(
+    "text", ["I've created a poem for you: Roses are red.", "All set. You have no meetings today.", "Use it. Done."]
+)
+async def test_a_true_answer_is_asked_for_once(database: str, text: str) -> None:
+    async with open_tessera(database) as tessera:
+        route(tessera, lambda _: say(text), need="none")
+        answer, _ = await ask(tessera, "write me a poem")
+        assert answer.text == text
+        assert len(tessera.answers()) == 1
+
+
+async def test_a_claim_of_all_changes_is_corrected_if_one_failed(database: str) -> None:
+    async with open_tessera(database) as tessera:
+        both = tool_calls(("complete_task", {"id": "t1"}), ("complete_task", {"id": "t9"}))
+        replies = [both, say("I completed both tasks.")]
+        route(tessera, lambda _: replies.pop(0), need="change")
+        answer, _ = await ask(tessera, "complete walk and swim")
+        assert answer.text.endswith("Only one change was made.")

@@ -1,0 +1,154 @@
+"""What an answer says about changes of the person's items: that one was made, that none was made, or a question.
+
+Pure, for English, German, French and Spanish.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import Final
+
+_I: Final = re.IGNORECASE
+# Verbs of changes, as participles. German, French and Spanish ones by their stems.
+_DONE: Final = (
+    r"(?:added|approved|archived|assigned|cancell?ed|changed|checked off|cleared|closed|completed|created|deleted|"
+    r"edited|erased|finished|marked|moved|postponed|pushed|removed|renamed|reopened|replaced|rescheduled|saved|"
+    r"scheduled|set|ticked off|unassigned|updated|got rid of|gotten rid of|taken care of|made|put|"
+    r"gelöscht|entfernt|erledigt|hinzugefügt|erstellt|angelegt|geändert|aktualisiert|verschoben|umbenannt|markiert|"
+    r"abgeschlossen|gespeichert|abgehakt|archiviert|eingetragen|gesetzt|"
+    r"supprimée?s?|ajoutée?s?|créée?s?|modifiée?s?|mise?s? à jour|déplacée?s?|renommée?s?|terminée?s?|marquée?s?|"
+    r"effacée?s?|enregistrée?s?|reportée?s?|archivée?s?|"
+    r"eliminad[oa]s?|borrad[oa]s?|añadid[oa]s?|agregad[oa]s?|cread[oa]s?|modificad[oa]s?|actualizad[oa]s?|movid[oa]s?|"
+    r"renombrad[oa]s?|completad[oa]s?|marcad[oa]s?|guardad[oa]s?|terminad[oa]s?|archivad[oa]s?)"
+)
+_ITEM: Final = (
+    r"(?:tasks?|to-?dos?|reminders?|notes?|projects?|checkpoints?|milestones?|"
+    r"aufgaben?|notiz(?:en)?|projekte?|erinnerung(?:en)?|meilensteine?|"
+    r"tâches?|projets?|rappels?|jalons?|tareas?|notas?|proyectos?|recordatorios?|hitos?)"
+)
+_PRONOUN: Final = r"(?:it|them|both|all|that|this|everything|sie|es|ihn|beide|alles|le|la|les|tout|todo|ambas|ambos)"
+# What the model wrote itself, or shows in the answer.
+_WORK: Final = re.compile(
+    r"\b(?:charts?|graphs?|diagrams?|tables?|timelines?|summar(?:y|ies)|overviews?|lists?|reports?|plans?|views?|"
+    r"poems?|wording|texts?|analys[ie]s|drafts?|letters?|e-?mails?|messages?|sentences?|paragraphs?|commas?|essays?|"
+    r"stor(?:y|ies)|recipes?|ingredients?|codes?|examples?|outlines?|versions?|translations?|answers?|windows?|"
+    r"gedichte?|liste|tabelle|diagramm|zusammenfassung|entwurf|analyse|übersicht|"
+    r"poème|tableau|graphique|résumé|brouillon|poema|lista|tabla|gráfico|resumen|borrador|análisis)\b",
+    _I,
+)
+_NEGATED: Final = re.compile(
+    r"\b(?:not|no|never|nothing|none|cannot|can't|couldn't|could not|didn't|haven't|hasn't|wasn't|isn't|won't|unable|"
+    r"failed|nicht|nichts|kein\w*|konnte|pas|rien|aucune?|ne|n'ai|impossible|ningun[oa]?|nada|sin)\b",
+    _I,
+)
+_IF: Final = re.compile(
+    r"\b(?:if|when|once|before|after|until|should|shall|can|could|would|will|yesterday|ago|on (?:mon|tues|wednes|thurs|"
+    r"fri|satur|sun)day|last (?:week|month|year)|wenn|falls|soll|kann|gestern|si|dois|peux|hier|cuando|puedo|ayer)\b",
+    _I,
+)
+_ADVERBS: Final = r"(?:[ ,]+(?:just|now|also|successfully|already|gone ahead and|jetzt|nun|bereits|bien|ya|déjà))*"
+_AGENT: Final = re.compile(
+    rf"(?:\b(?:i|we)(?:['’]ve| have)?{_ADVERBS} {_DONE}\b"
+    rf"|\b(?:ich habe|habe ich|wir haben)\b[^.!?\n]*?\b{_DONE}\b"
+    rf"|\bj['’]ai{_ADVERBS} {_DONE}"
+    rf"|\b(?:he|hemos){_ADVERBS} {_DONE}"
+    rf"|\b(?:eliminé|borré|añadí|agregué|creé|modifiqué|actualicé|moví|completé|marqué|guardé)\b)",
+    _I,
+)
+_OBJECT_AFTER: Final = re.compile(
+    rf"{_AGENT.pattern}(?P<object>[^.!?\n:]*)",
+    _I,
+)
+_PASSIVE: Final = re.compile(
+    rf"\b(?:has|have|is now|are now|was|were|is|are)(?: been)?{_ADVERBS} (?:{_DONE}|gone)\b"
+    rf"|\b(?:wurden?|ist|sind)\b[^.!?\n]*\b{_DONE}\b"
+    rf"|\b(?:a|ont) été{_ADVERBS} {_DONE}|\best{_ADVERBS} {_DONE}"
+    rf"|\b(?:ha|han) sido{_ADVERBS} {_DONE}|\bse (?:ha|han) {_DONE}",
+    _I,
+)
+_BARE: Final = re.compile(rf"^\W*(?:successfully )?{_DONE}\b", _I)
+_ITEM_DONE: Final = re.compile(rf"\b{_ITEM}\b(?: [\"“«„][^\"”»“\n]*[\"”»“])?(?: is| are)?{_ADVERBS} {_DONE}\b", _I)
+_NOUN: Final = re.compile(rf"\b{_ITEM}\b", _I)
+_POINTS: Final = re.compile(rf"^\W*{_PRONOUN}\b", _I)
+_ALONE: Final = re.compile(
+    r"^\W*(?:(?:ok|okay|sure|great|klar|gut)\W+)?(?:done|all set|all done|removed|deleted|completed|created|added|"
+    r"updated|erledigt|gelöscht|fertig|c['’]est fait|fait|supprimée?|hecho|listo|eliminad[oa]|borrad[oa])\W*$",
+    _I,
+)
+_ALL: Final = re.compile(
+    r"\b(?:both|all|everything|every|beide|alle|alles|tous|toutes|les deux|todas?|todos?|ambas|ambos)\b", _I
+)
+_SENTENCE: Final = re.compile(r"[^.!?？؟\n]+[.!?？؟]*")
+_UNICODE: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
+_POLITE: Final = re.compile(
+    r"\b(?:anything|something) else|\belse (?:can|could|should|may)\b|\bhelp (?:you )?(?:with|further)|\bmore help\b|"
+    r"\bsonst noch|\bnoch etwas|\bautre chose|\balgo más",
+    _I,
+)
+
+
+def sentences(answer: str) -> list[str]:
+    """The sentences of an answer, as text or as blocks."""
+    text = re.sub(r'\\n|"(?:type|content)"\s*:\s*|"text"\s*,|[\[\]{}]', " ", answer).replace('\\"', '"')
+    text = _UNICODE.sub(lambda found: chr(int(found[1], 16)), text)
+    return [found[0].strip(' "') for found in _SENTENCE.finditer(text) if found[0].strip(' "')]
+
+
+def claims_change(answer: str, titles: Collection[str] = (), *, asked: bool = False, read: bool = False) -> bool:
+    """Whether an answer claims that the person's items were changed.
+
+    `titles`: of items of the request. `asked`: the request was for a change, so that also "Done." is a claim. `read`:
+    the model read items, so the passive voice may report earlier changes.
+    """
+    return any(_claims(sentence, titles, asked=asked, read=read) for sentence in sentences(answer))
+
+
+def refuses(answer: str) -> bool:
+    """Whether an answer says that something was not done, or can't be done, and claims no change."""
+    return not claims_change(answer, asked=True) and any(_NEGATED.search(sentence) for sentence in sentences(answer))
+
+
+def asks_back(answer: str) -> bool:
+    """Whether an answer asks the person something, and claims no change. A polite offer of help is no question."""
+    asked = [sentence for sentence in sentences(answer) if sentence.endswith(("?", "？", "؟"))]
+    return not claims_change(answer, asked=True) and any(not _POLITE.search(question) for question in asked)
+
+
+def claims_all(answer: str) -> bool:
+    """Whether an answer that reports several changes says of none that it failed."""
+    return claims_change(answer, asked=True) and not any(_NEGATED.search(one) for one in sentences(answer))
+
+
+def _claims(sentence: str, titles: Collection[str], *, asked: bool, read: bool) -> bool:
+    question = sentence.endswith(("?", "？", "؟"))
+    if _NEGATED.search(sentence):
+        return False
+    named = _NOUN.search(sentence) is not None or any(
+        len(t) > 2 and t.casefold() in sentence.casefold() for t in titles
+    )
+    for found in _OBJECT_AFTER.finditer(sentence):
+        words = found["object"]
+        work, item = _WORK.search(found[0]), _NOUN.search(found[0])
+        if work is not None and (item is None or work.start() < item.start()):
+            continue
+        if not question and (named or asked or _POINTS.match(words)):
+            return True
+    if _IF.search(sentence):
+        return False
+    if _BARE.match(sentence) and (named or asked) and not _is_work(sentence):
+        return True
+    if question:
+        return False
+    if asked and _ALONE.match(sentence):
+        return True
+    if _is_work(sentence):
+        return False
+    if _ITEM_DONE.search(sentence) and (not read or not re.search(r"\b(?:is|are)\b", sentence)):
+        return True
+    return not read and (named or asked) and _PASSIVE.search(sentence) is not None
+
+
+def _is_work(sentence: str) -> bool:
+    work, item = _WORK.search(sentence), _NOUN.search(sentence)
+    return work is not None and (item is None or work.start() < item.start())
