@@ -6,7 +6,7 @@ on the events. `parser.events` describes the events, `parser.blocks` the valid b
 
 from parser.block_parser import BlockParser
 from parser.blocks import Block, BlockType, ChartBlock, ChartType, Entity, EntityRefBlock, TableBlock, TimelineBlock
-from parser.degradation import Unshown, data_text, degraded, degraded_caption, degraded_text, readable
+from parser.degradation import Unshown, data_text, degraded, degraded_text, readable
 from parser.events import BlockOpened, BlockReady, BlockRejected, Event, RejectReason, Repair, TextDelta
 from parser.limits import Limits
 from parser.prose import Written, as_written
@@ -36,7 +36,6 @@ __all__ = [
     "as_written",
     "data_text",
     "degraded",
-    "degraded_caption",
     "degraded_text",
     "readable",
     "well_formed",

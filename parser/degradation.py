@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from parser.blocks import BlockType, TableBlock
 from parser.lenient_reader import read_leniently
-from parser.prose import headings, remarks
+from parser.prose import remarks
 from parser.repair import is_cut, repaired, written_numbers
 from parser.vocabulary import ANSWER_KEYS
 
@@ -40,7 +40,7 @@ class Unshown:
 def degraded(block_type: str | None, source: str, rest_unshown: str) -> TableBlock | str | Unshown:
     """The table or the text that replaces the block with this `source`, which may be cut.
 
-    `rest_unshown` is the sentence that ends the text of a cut block. `degraded_caption` has the texts before a table.
+    `rest_unshown` is the sentence that ends the text of a cut block.
     """
     members = _members(source, as_text=block_type != BlockType.CHART)
     if block_type == BlockType.CHART and (table := _chart(members)) is not None:
@@ -56,17 +56,6 @@ def degraded_text(block_type: str | None, source: str, rest_unshown: str) -> str
 def data_text(block_type: str, data: Mapping[str, Any]) -> str | Unshown:
     """The text of a valid block with this data."""
     return _text(block_type, data, "")
-
-
-def degraded_caption(block_type: str | None, source: str) -> str:
-    """The title and the remarks of a chart whose degradation is a table; "" for every other block."""
-    if block_type != BlockType.CHART:
-        return ""
-    members = _members(source, as_text=True)
-    if not _points(members):
-        return ""
-    title = {"title": members.get("title")}
-    return "\n\n".join([*headings(title), *remarks(members)])
 
 
 def readable(value: Any) -> str:
