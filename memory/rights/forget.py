@@ -176,6 +176,8 @@ class Forget:
     async def forget_conversation(self, user_id: UUID, conversation_id: str) -> Forgotten:
         """Remove every exchange of a conversation as `forget` does, and its title.
 
+        An exchange of another conversation is removed only if its message repeats a statement and states nothing else.
+
         Removes nothing if the conversation has no exchange. A request of the conversation that is still running is not
         stored when it ends. Raises like `forget`.
         """
@@ -184,7 +186,7 @@ class Forget:
             _, rows = await self._rows(user_id, "conversation_episodes", conversation_id=conversation_id)
             if not rows:
                 return Forgotten()
-            group = await self._group(user_id, [row[0] for row in rows])
+            group = await self._group(user_id, [row[0] for row in rows], in_own_words=True)
             async with self._vault.writing(user_id) as (connection, user_key):
                 cursor = await connection.execute(self._vault.statements["conversation_episodes"], values)
                 if not {row[0] for row in await cursor.fetchall()} <= group.items:
@@ -194,7 +196,7 @@ class Forget:
                 await self._titles.forget_conversation_in(connection, user_id, conversation_id)
             return replace(decision.result(), unreadable_by=unreadable_by)
 
-    async def _group(self, user_id: UUID, items: Collection[UUID]) -> _Group:
+    async def _group(self, user_id: UUID, items: Collection[UUID], *, in_own_words: bool = False) -> _Group:
         group = _Group(frozenset(items))
         _, of_items = await self._rows(user_id, "episodes_present", ids=list(items))
         group.episodes |= {row[0] for row in of_items}
@@ -212,7 +214,7 @@ class Forget:
         for _, exchange in await self._exchanges(user_id, group.episodes):
             group.said.append(Said.of(exchange.message, exchange.response))
         if group.said or group.texts:
-            await self._add_repetitions(user_id, group)
+            await self._add_repetitions(user_id, group, in_own_words=in_own_words)
         return group
 
     async def _add_memories(self, user_id: UUID, group: _Group) -> None:
@@ -227,12 +229,12 @@ class Forget:
             if id_ in group.items:
                 group.episodes |= set(sources)
 
-    async def _add_repetitions(self, user_id: UUID, group: _Group) -> None:
+    async def _add_repetitions(self, user_id: UUID, group: _Group, *, in_own_words: bool = False) -> None:
         """Compare all exchanges with those of the group, in a worker thread."""
         roots, texts = list(group.said), set(group.texts)
 
         def judge_all(exchanges: Sequence[tuple[UUID, Exchange]]) -> list[Judged]:
-            return [judge(roots, texts, exchange) for _, exchange in exchanges]
+            return [judge(roots, texts, exchange, in_own_words=in_own_words) for _, exchange in exchanges]
 
         async with aclosing(self._pages(user_id)) as pages:
             async for page in pages:

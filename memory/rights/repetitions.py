@@ -20,14 +20,19 @@ class Judged:
     rewritten: Exchange | None = None
 
 
-def judge(forgotten: Sequence[Said], texts: Collection[str], exchange: Exchange) -> Judged:
+def judge(
+    forgotten: Sequence[Said], texts: Collection[str], exchange: Exchange, *, in_own_words: bool = False
+) -> Judged:
     """Compare an exchange with the forgotten ones.
+
+    `in_own_words`: it repeats them only if its message states the same, not if its answer does.
 
     `texts`: the texts of forgotten items, `normalised`. An exchange keeps the texts that were recalled for its answer,
     and must not keep forgotten ones.
     """
     said = Said.of(exchange.message, exchange.response)
-    if any(one.is_repeated_by(said) for one in forgotten):
+    repeating = Said(said.stated, said.stated, said.whole) if in_own_words else said
+    if (said.stated or not in_own_words) and any(one.is_repeated_by(repeating) for one in forgotten):
         return Judged("repeats")
     kept = [text for text in exchange.recalled if not _is_forgotten(forgotten, texts, text)]
     rewritten = replace(exchange, recalled=kept) if len(kept) < len(exchange.recalled) else None

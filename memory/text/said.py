@@ -22,6 +22,9 @@ _MIN_SPECIFIC_WORDS: Final = 3
 _NOT: Final = re.compile(
     r"\b(?:no|not|never|nobody|nothing|none|neither|nor|without|cannot)\b|n['\u2019]t\b", re.IGNORECASE
 )
+# Words that mean something only after an earlier message: "move it to Friday", "the second one".
+_REFERENCE: Final = re.compile(r"\b(?:it|this|that|them|these|those|es|ça|the (?:\w+ )?ones?)\b", re.IGNORECASE)
+_FIRST_PERSON: Final = re.compile(r"\b(?:i|my|mine|we|our|ich|mein\w*|je|mon|mes|mi|mis)\b", re.IGNORECASE)
 # Phrases that state nothing, before and after a statement.
 _OPENING: Final = re.compile(
     r"^\W*(?:hi|hello|hey|good (?:morning|afternoon|evening|day)|by the way|btw|fyi|you know|remember(?: that)?"
@@ -43,7 +46,10 @@ class Said:
     """What one exchange says."""
 
     stated: tuple[Statement, ...]
-    """The statements of the person's message. Empty: it only asks, or is only polite."""
+    """The statements of the person's message. Empty: it only asks, is only polite, or only makes sense in its context.
+
+    "Go on" and "Move it to Friday" are no statements: in another conversation they mean something else.
+    """
     sentences: tuple[Statement, ...]
     """All sentences of both sides, questions included."""
     whole: str
@@ -54,8 +60,16 @@ class Said:
         """What this exchange says."""
         analyser = Analyser()
         asked = [fragment for fragment in fragments_of(message) if is_question(fragment)]
-        stated = _statements(analyser, (fragment for fragment in fragments_of(message) if not is_question(fragment)))
-        others = _statements(analyser, [*asked, *fragments_of(response)])
+        told = [fragment for fragment in fragments_of(message) if not is_question(fragment)]
+        stated = tuple(
+            dict.fromkeys(
+                statement
+                for fragment in told
+                for statement in _statements(analyser, [fragment])
+                if not _depends_on_context(fragment, statement)
+            )
+        )
+        others = _statements(analyser, [*told, *asked, *fragments_of(response)])
         whole = "\0".join(" ".join(side.casefold().split()) for side in (message, response))
         return cls(stated, tuple(dict.fromkeys(stated + others)), whole)
 
@@ -81,6 +95,13 @@ class Said:
 def is_specific(statement: Statement) -> bool:
     """Whether the statement has enough words to be recognised within a longer sentence."""
     return len(statement) >= _MIN_SPECIFIC_WORDS
+
+
+def _depends_on_context(fragment: str, statement: Statement) -> bool:
+    """Whether a sentence of few words, none of them about the person, means nothing without an earlier message."""
+    if is_specific(statement) or _FIRST_PERSON.search(fragment) is not None:
+        return False
+    return len(statement) == 1 or _REFERENCE.search(fragment) is not None
 
 
 def _statements(analyser: Analyser, fragments: Iterable[str]) -> tuple[Statement, ...]:

@@ -127,6 +127,21 @@ async def test_a_forgotten_conversation_goes_with_what_was_learned_and_with_its_
     assert not await memories.middleware.forget_conversation(ann, "a")
 
 
+async def test_forgetting_a_conversation_keeps_what_only_looks_the_same_in_another(pool: Pool) -> None:
+    memories = Memories(pool)
+    ann = await memories.person()
+    for hours, message in enumerate(("My sister Clara moved to Lisbon.", "Go on", "Move it to Friday", "Which tasks?")):
+        await say(memories, ann, "a", message, hours=hours)
+    kept = ("Go on", "Move it to Friday", "Which tasks?", "Where is my sister Clara?")
+    for hours, message in enumerate(kept, start=10):
+        await say(memories, ann, "b", message, hours=hours)
+    await memories.middleware.enrichment.run_once()
+    removed = await memories.middleware.forget_conversation(ann, "a")
+    assert removed.counts["episodic"] == 4
+    left = (await memories.middleware.conversations.exchanges(ann, "b", 10)).items
+    assert [exchange.message for exchange in reversed(left)] == list(kept)
+
+
 async def test_a_request_that_ran_while_its_conversation_was_forgotten_does_not_bring_it_back(pool: Pool) -> None:
     memories = Memories(pool)
     ann = await memories.person()

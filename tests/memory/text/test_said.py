@@ -51,6 +51,18 @@ def test_a_short_statement_is_only_known_as_a_whole() -> None:
     assert not known.is_repeated_by(Said.of("I think that Ben snores loudly at night", ""))
 
 
+@pytest.mark.parametrize("message", ["Go on", "Yes", "Move it to Friday", "Do that.", "Weiter", "The second one!"])
+def test_a_message_that_depends_on_its_context_states_nothing(message: str) -> None:
+    said = Said.of(message, "Ok, it is on Friday now.")
+    assert said.stated == ()
+    assert not said.is_repeated_by(Said.of(message, "The bug is fixed."))
+
+
+@pytest.mark.parametrize("message", ["I quit.", "Ben snores.", "I like it.", "My sister lives there."])
+def test_a_short_message_about_the_person_states_something(message: str) -> None:
+    assert Said.of(message, "ok").stated
+
+
 def test_a_question_is_repeated_only_by_the_same_exchange() -> None:
     question = Said.of("What is my PIN?", f"I do not know your PIN. {STOCK}")
     assert question.is_repeated_by(Said.of("what is my  PIN?", f"I do not know your PIN. {STOCK}"))
