@@ -70,6 +70,9 @@ async def test_an_approval_may_edit_the_arguments_and_the_server_checks_them(
 async def test_an_approval_without_an_answer_times_out_and_is_withdrawn(database: str) -> None:
     withdrawn = trio.Event()
 
+    async def delete_task(args: Mapping[str, Any]) -> Any:
+        raise AssertionError("nobody approved the call")
+
     async def never(call: Any) -> bool:
         try:
             await trio.sleep_forever()
@@ -81,9 +84,10 @@ async def test_an_approval_without_an_answer_times_out_and_is_withdrawn(database
             return text_block("late " if "deadline" in results[0] else "other ")
         return tool_calls(("delete_task", {"id": "t1"}))
 
-    async with open_tessera(database, approval_timeout_s=0.2) as tessera:
+    async with open_tessera(database, approval_timeout_s=1) as tessera:
         tessera.script(model)
-        async with tessera.device(on_approval=never) as device:
+        # A device refuses a call of a tool that it lacks, without asking the person.
+        async with tessera.device(tools={"delete_task": delete_task}, on_approval=never) as device:
             answer = await device.home("delete it")
             end = await answer.finish()
             with trio.fail_after(60):
