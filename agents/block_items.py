@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import trio
 
-from agents.binding import MAX_LISTED, device_lists, names_projects, needs_all_items
+from agents.binding import MAX_LISTED, device_lists, matches_none, names_projects, needs_all_items
 from agents.limits import AgentLimits
 from agents.tools import DeviceAccess, ToolError, check_edit
 from agents.turn import Turn
@@ -105,7 +105,9 @@ class BlockItems:
             problem = "too_many"
         if problem is not None:
             return self._say_problem(block, entity, problem)
-        if all(one.empty for one in found):
+        items = self._turn.tool_results.resolve(entity)
+        # A device may not test every condition, so a list with items can still have none that match.
+        if all(one.empty for one in found) or matches_none(entity, items, block.source.filter, self._turn.calendar):
             return self._say("block.no_match", block, entity)
         return None
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from memory.conversations import Conversation, Earlier, Page, Position, StoredExchange
+from memory.conversations import Conversation, Earlier, Page, Position, StoredExchange, shorten_facts
 from memory.keys import MissingKeyShare, WrongMasterKey
 from memory.limits import MemoryLimits
 from memory.middleware import MemoryMiddleware
@@ -50,5 +50,6 @@ __all__ = [
     "WrongMasterKey",
     "clean_title",
     "conversation_key",
+    "shorten_facts",
     "wish_of",
 ]

@@ -6,7 +6,16 @@ Pure, and the only place that does calendar arithmetic in a time zone. Everythin
 from person.calendar import UTC_CALENDAR, Calendar, Interval, When
 from person.day_forms import DAY_FIELDS, MOMENT_FIELDS, DayForm, DayForms
 from person.day_words import day_in_words
-from person.locale import UNSTATED, HourCycle, Locale, LocaleSource, StatedLocale, remembered_locale, resolve_locale
+from person.locale import (
+    UNSTATED,
+    HourCycle,
+    Locale,
+    LocaleSource,
+    StatedLocale,
+    language_tag,
+    remembered_locale,
+    resolve_locale,
+)
 from person.sentences import ENGLISH, LANGUAGES, Sentences
 from person.weeks import WEEKDAYS
 from person.zones import UnknownZone, zone_named
@@ -31,6 +40,7 @@ __all__ = [
     "UnknownZone",
     "When",
     "day_in_words",
+    "language_tag",
     "remembered_locale",
     "resolve_locale",
     "zone_named",

@@ -54,6 +54,21 @@ class DayForms:
             name: self._write(value) if name in DAY_FIELDS and self.converts else value for name, value in item.items()
         }
 
+    def write_data(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields of a tool call with its days in the device's form.
+
+        With `utc_midnight` a time becomes the day it is in for the person. Stored as a number, 20:00 in New York is a
+        midnight in UTC, so it would be read as the next day.
+        """
+        if self.form == "utc_midnight":
+            data = {name: self._day_of_time(value) if name in DAY_FIELDS else value for name, value in data.items()}
+        return self.write_item(data)
+
+    def _day_of_time(self, value: Any) -> Any:
+        calendar = self.calendar or UTC_CALENDAR
+        when = calendar.read(value)
+        return calendar.day_of(when).isoformat() if isinstance(when, int) else value
+
     def write_filter(self, conditions: Mapping[str, Any]) -> dict[str, Any]:
         """A list tool's filter with its ranges of days in the device's form.
 

@@ -22,6 +22,15 @@ HourCycle = Literal["h11", "h12", "h23", "h24"]
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
 
 
+_MAX_LANGUAGE_CHARS: Final = 35
+"""RFC 5646, section 4.4.1: a tag of this length holds every part that a language, script and region need."""
+
+
+def language_tag(text: str) -> str | None:
+    """`text` if it has the form of a BCP 47 tag of at most 35 characters."""
+    return text if len(text) <= _MAX_LANGUAGE_CHARS and _LANGUAGE.fullmatch(text) else None
+
+
 @dataclass(frozen=True, slots=True)
 class StatedLocale:
     """What one source says. None means that it says nothing about that value.

@@ -5,5 +5,6 @@ Other packages use `Binder`. `device_lists` and `needs_all_items` say what a blo
 
 from agents.binding.binder import Binder
 from agents.binding.device_lists import MAX_LISTED, device_lists, names_projects, needs_all_items
+from agents.binding.selection import matches_none
 
-__all__ = ["MAX_LISTED", "Binder", "device_lists", "names_projects", "needs_all_items"]
+__all__ = ["MAX_LISTED", "Binder", "device_lists", "matches_none", "names_projects", "needs_all_items"]

@@ -31,6 +31,14 @@ def matching(entity: str, items: Sequence[Item], wanted: Filter | None, calendar
     return [item for item in items if all(test(item.get(field)) for field, test in tests)]
 
 
+def matches_none(entity: str, items: Sequence[Item], wanted: Filter | None, calendar: Calendar) -> bool:
+    """Whether the filter is valid and no item matches it. An invalid filter is a fault of the block."""
+    try:
+        return not matching(entity, items, wanted, calendar)
+    except Unbindable:
+        return False
+
+
 def in_order(entity: str, items: Sequence[Item], sort: str | None, order: str | None, calendar: Calendar) -> list[Item]:
     """`items` sorted by the field `sort`; items without a value are last in both orders. The sort is stable."""
     if sort is None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from memory.conversations.conversations import Conversation, Conversations, Page, Position, StoredExchange
 from memory.conversations.earlier import BYTES_PER_TOKEN, Earlier, PastExchange, fit, tokens_in
+from memory.conversations.facts import shorten_facts
 
 __all__ = [
     "BYTES_PER_TOKEN",
@@ -18,5 +19,6 @@ __all__ = [
     "Position",
     "StoredExchange",
     "fit",
+    "shorten_facts",
     "tokens_in",
 ]

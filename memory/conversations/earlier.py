@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
+from memory.conversations.facts import shorten_facts
+
 _FULL_SHARE: Final = 0.75
 """The part of the budget for full exchanges, if not all of them fit. The summaries get the rest."""
 BYTES_PER_TOKEN: Final = 4
@@ -88,14 +90,28 @@ def fit(
 
 
 def _size(exchange: PastExchange) -> int:
-    facts = json.dumps(list(exchange.facts), ensure_ascii=False, default=str) if exchange.facts else ""
-    return tokens_in(exchange.message) + tokens_in(exchange.response) + tokens_in(facts)
+    return tokens_in(exchange.message) + tokens_in(exchange.response) + _facts_size(exchange.facts)
+
+
+def _facts_size(facts: Sequence[Mapping[str, Any]]) -> int:
+    return tokens_in(json.dumps(list(facts), ensure_ascii=False, default=str)) if facts else 0
+
+
+def _facts_within(facts: Sequence[Mapping[str, Any]], budget: int) -> Sequence[Mapping[str, Any]]:
+    """The facts in at most `budget` tokens. A character of Japanese or Arabic is more than one byte."""
+    chars = budget * BYTES_PER_TOKEN
+    while (kept := shorten_facts(facts, chars)) and _facts_size(kept) > budget:
+        chars = chars * 3 // 4
+    return tuple(kept)
 
 
 def _shortened(exchange: PastExchange, budget: int) -> PastExchange:
-    """The exchange within `budget` tokens: the facts go first, then the middle of the longer side."""
-    if _size(shorter := replace(exchange, facts=())) <= budget:
+    """The exchange within `budget` tokens: the facts are shortened to half of it at least, then both texts are cut."""
+    text = tokens_in(exchange.message) + tokens_in(exchange.response)
+    shorter = replace(exchange, facts=_facts_within(exchange.facts, max(budget - text, budget // 2)))
+    if _size(shorter) <= budget:
         return shorter
+    budget -= _facts_size(shorter.facts)
     half = budget // 2
     message = _cut(exchange.message, max(half, budget - tokens_in(exchange.response)))
     return replace(shorter, message=message, response=_cut(exchange.response, budget - tokens_in(message)))

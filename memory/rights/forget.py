@@ -179,12 +179,17 @@ class Forget:
         An exchange of another conversation is removed only if its message repeats a statement and states nothing else.
 
         Removes nothing if the conversation has no exchange. A request of the conversation that is still running is not
-        stored when it ends. Raises like `forget`.
+        stored when it ends, its first one included. Raises like `forget`.
         """
         values = {"user_id": user_id, "conversation_id": conversation_id}
         while True:
             _, rows = await self._rows(user_id, "conversation_episodes", conversation_id=conversation_id)
             if not rows:
+                async with self._vault.writing(user_id) as (connection, _):
+                    cursor = await connection.execute(self._vault.statements["conversation_episodes"], values)
+                    if await cursor.fetchall():
+                        continue  # its first exchange was stored since
+                    await self._titles.forget_conversation_in(connection, user_id, conversation_id)
                 return Forgotten()
             group = await self._group(user_id, [row[0] for row in rows], in_own_words=True)
             async with self._vault.writing(user_id) as (connection, user_key):

@@ -118,7 +118,7 @@ def _read_args(args: Mapping[str, Any] | None, forms: DayForms) -> Mapping[str, 
 def _write_args(args: Mapping[str, Any], forms: DayForms) -> dict[str, Any]:
     written = dict(args)
     if isinstance(data := args.get("data"), Mapping):
-        written["data"] = forms.write_item(data)
+        written["data"] = forms.write_data(data)
     if isinstance(conditions := args.get("filter"), Mapping):
         written["filter"] = forms.write_filter(conditions)
     return written

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from agents.turn import EarlierTurns
-from memory import Earlier
+from memory import Earlier, shorten_facts
 from streaming.chat import Message
 from streaming.wire import WsMutationRecord, WsStreamBlock
 
@@ -57,7 +56,8 @@ def facts_of(
 ) -> list[dict[str, Any]]:
     """What an answer showed in addition to its text, what it changed, and what else its tools returned, in this order.
 
-    `returned` has the items of the tools by entity. Later facts that do not fit are left out.
+    `returned` has the items of the tools by entity. Facts that are too large lose items; see
+    `memory.shorten_facts`.
     """
     shown: set[tuple[str, str]] = set()
     facts = [_shown(block, shown) for block in sorted(blocks, key=lambda block: block.block)]
@@ -69,7 +69,7 @@ def facts_of(
         others = [item for item in items if (entity, str(item.get("id"))) not in shown]
         if others:
             facts.append({"read": entity, **_items(others)})
-    return _within(facts)
+    return shorten_facts(facts, _MAX_FACTS_CHARS)
 
 
 def _shown(block: WsStreamBlock, seen: set[tuple[str, str]]) -> dict[str, Any]:
@@ -101,13 +101,3 @@ def _item(item: Mapping[str, Any]) -> dict[str, Any]:
 
 def _more(count: int) -> dict[str, int]:
     return {"more": count - _MAX_ITEMS} if count > _MAX_ITEMS else {}
-
-
-def _within(facts: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    kept, left = [], _MAX_FACTS_CHARS
-    for fact in facts:
-        size = len(json.dumps(fact, ensure_ascii=False, default=str))
-        if size <= left:
-            kept.append(fact)
-            left -= size
-    return kept

@@ -9,7 +9,7 @@ import structlog
 from pydantic import ConfigDict, Field, model_validator
 from quart import Blueprint, Response, request
 
-from person import StatedLocale
+from person import StatedLocale, language_tag
 from server.requests import ChatInput
 from server.rest.bodies import authenticated_user, read_body
 from server.rest.chat_answer import AnswerCollector, ChatAnswer
@@ -106,9 +106,9 @@ OPERATIONS: Final = (CHAT,)
 
 
 def _accepted_language() -> str | None:
-    """The language that the header Accept-Language prefers, if it names one."""
-    best = request.accept_languages.best
-    return None if best is None or best == "*" else str(best)
+    """The language that the header Accept-Language prefers, if it names one. Malformed and refused ones don't count."""
+    accepted = (language_tag(str(tag)) for tag, quality in request.accept_languages if quality > 0)
+    return next(filter(None, accepted), None)
 
 
 def chat_routes(services: RestServices) -> Blueprint:

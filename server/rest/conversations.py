@@ -255,6 +255,7 @@ def _position(*, of_episodes: bool = False) -> Position | None:
     try:
         at, id_ = json.loads(base64.urlsafe_b64decode(cursor.encode()))
         position = Position(datetime.fromisoformat(at), str(UUID(id_)) if of_episodes else str(id_))
+        position.id.encode()  # a lone surrogate, which no stored id has, raises UnicodeEncodeError, a ValueError
         if position.at.tzinfo is not None and "\x00" not in position.id:
             return position
     except (ValueError, TypeError, AttributeError, binascii.Error, RecursionError):

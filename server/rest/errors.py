@@ -118,10 +118,14 @@ class ApiError(Exception):
 
     def _detail(self) -> ErrorDetail:
         """The detail with its sentence in the language that the current request asks for, if it asks for one."""
-        accepted = list(request.accept_languages.values()) if has_request_context() else []
+        accepted = _accepted_languages() if has_request_context() else []
         if self.detail.text is not None or not accepted:
             return self.detail
         return self.detail.model_copy(update={"text": Sentences.of(*accepted).error(self.detail.code)})
+
+
+def _accepted_languages() -> list[str]:
+    return [str(tag) for tag, quality in request.accept_languages if quality > 0]
 
 
 class ChatFailed(ApiError):

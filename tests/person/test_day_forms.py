@@ -38,6 +38,23 @@ def test_a_midnight_of_the_form_is_a_day(forms: DayForms, stored: Any, day: Any)
     assert forms.write_item({"id": 1, "dueDate": day}) == {"id": 1, "dueDate": stored}
 
 
+@pytest.mark.parametrize(
+    ("zone", "time", "day"),
+    [
+        ("America/New_York", "2026-03-09T20:00", MARCH_9),
+        ("Pacific/Auckland", "2026-03-10T13:00", MARCH_9 + 24 * HOUR),
+        ("Asia/Kathmandu", "2026-03-10T05:45", MARCH_9 + 24 * HOUR),
+    ],
+)
+def test_a_time_is_written_as_the_persons_day_if_the_form_is_a_midnight_in_utc(zone: str, time: str, day: int) -> None:
+    calendar = Calendar(ZoneInfo(zone))
+    forms = DayForms("utc_midnight", calendar)
+    instant = calendar.read(time)
+    assert forms.write_data({"dueDate": instant, "createdAt": instant}) == {"dueDate": day, "createdAt": instant}
+    assert forms.write_data({"dueDate": time}) == {"dueDate": day}
+    assert forms.read_item({"dueDate": day}) == {"dueDate": time[:10]}
+
+
 def test_the_time_when_something_was_made_is_never_a_day() -> None:
     item = {"createdAt": MARCH_9, "points": MARCH_9}
     assert UTC_MIDNIGHT.read_item(item) == item

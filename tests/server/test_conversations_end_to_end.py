@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -214,7 +215,13 @@ async def test_conversations_are_listed_read_renamed_and_forgotten(database: str
         assert [one["id"] for one in (await call(tessera, account, "GET", ""))["conversations"]] == ["two"]
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "limit=-1", "cursor=x", "cursor=WyJhIiwgMV0="])
+# The id in it is a lone surrogate, which can't be sent to the database.
+FORGED = base64.urlsafe_b64encode(b'["2026-01-01T00:00:00+00:00","\\ud800"]').decode()
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=101", "limit=x", "limit=-1", "cursor=x", "cursor=WyJhIiwgMV0=", f"cursor={FORGED}"]
+)
 async def test_a_query_that_is_refused(database: str, query: str) -> None:
     async with open_tessera(database) as tessera:
         account = await tessera.account()

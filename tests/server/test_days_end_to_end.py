@@ -273,6 +273,9 @@ async def test_a_rest_request_says_its_locale(server: Server) -> None:
             "language": "en-US",
             "week_start": "sunday",
         }
+        for header in ("../../etc", "x" * 3_000, "de_DE.UTF-8 hello <b>", "en;q=0"):
+            assert "language" not in (await ask(kathmandu, header)).json()["locale"]
+            assert (await ask(kathmandu, f"{header}, de;q=0.1")).json()["locale"]["language"] == "de"
         stated = kathmandu | {"language": "de-AT", "week_start": 6, "hour_cycle": "h23"}
         assert (await ask(stated, "en-US")).json()["locale"] == {
             "time_zone": "Asia/Kathmandu",
@@ -286,7 +289,6 @@ async def test_a_rest_request_says_its_locale(server: Server) -> None:
             found = (await ask(None)).json()["locale"]
             assert (found["time_zone"], found["time_zone_source"]) == ("Europe/Berlin", "device")
         faults: list[tuple[dict[str, Any], str]] = [
-            ({"time_zone": "Mars/Base"}, "locale.time_zone: not a time zone of the IANA database"),
             ({"time_zone": "UTC", "language": "de_AT"}, "locale.language: "),
             ({"time_zone": "UTC", "week_start": 8}, "locale.week_start: "),
             ({"time_zone": "UTC", "hour_cycle": "h25"}, "locale.hour_cycle: "),
@@ -296,7 +298,9 @@ async def test_a_rest_request_says_its_locale(server: Server) -> None:
             refused = await ask(wrong)
             assert refused.status_code == 422
             assert refused.json()["error"]["message"].startswith(sentence)
-            assert "Mars" not in refused.text
+        # An unknown zone counts as not stated, because the server's list may be older than the client's.
+        unknown = (await ask({"time_zone": "Mars/Base"})).json()["locale"]
+        assert (unknown["time_zone"], unknown["time_zone_source"]) == ("UTC", "default")
 
 
 @pytest.mark.parametrize(

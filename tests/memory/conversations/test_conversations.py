@@ -156,6 +156,16 @@ async def test_a_request_that_ran_while_its_conversation_was_forgotten_does_not_
     assert await listed(memories, ann) == [("a", "New words.", 1)]
 
 
+async def test_the_first_request_of_a_forgotten_conversation_is_not_stored_when_it_ends(pool: Pool) -> None:
+    memories = Memories(pool)
+    ann = await memories.person()
+    asked_at = datetime.now(UTC)
+    assert not await memories.middleware.forget_conversation(ann, "a")
+    assert not await memories.middleware.store_episode(ann, "a", "First words.", "First answer.", at=asked_at)
+    assert await memories.middleware.store_episode(ann, "a", "New words.", "New answer.")
+    assert await listed(memories, ann) == [("a", "New words.", 1)]
+
+
 async def test_forgetting_the_first_exchange_removes_the_title_made_from_it(pool: Pool) -> None:
     memories = Memories(pool)
     ann = await memories.person()

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import httpx
+import pytest
 import trio
 
 from client.terminal.device import Device
@@ -174,6 +175,18 @@ async def test_a_failing_device_and_an_empty_one(database: str) -> None:
         async with tessera.device(tools=Recorded({}).table()) as device:
             answer = await ask(tessera, device, {"type": "timeline", "from": {"entity": "task"}})
             assert answer.text == "The timeline of your tasks can't be shown: you have no tasks that match."
+
+
+@pytest.mark.parametrize(
+    "conditions", [{"dueDate": "2026-03-09"}, {"status": {"not": "todo"}}, {"priority": ["high", "low"]}]
+)
+async def test_a_list_without_a_match_is_no_failure(database: str, conditions: dict[str, Any]) -> None:
+    tasks = [{"id": "t1", "title": "A", "status": "todo", "priority": "medium", "dueDate": "2026-03-10"}]
+    async with open_tessera(database) as tessera, tessera.device(tools=Recorded({"task": tasks}).table()) as device:
+        block = {"type": "timeline", "from": {"entity": "task", "filter": conditions}}
+        answer = await ask(tessera, device, block)
+        assert answer.text == "The timeline of your tasks can't be shown: you have no tasks that match."
+        assert len(tessera.answers()) == 1, "nothing is repaired"
 
 
 async def test_too_many_items_are_not_counted_wrongly(database: str) -> None:
