@@ -95,9 +95,30 @@ def chat_input(
 
 
 def fingerprint(chat: ChatInput) -> bytes:
-    """A digest of the question. Two requests with one id are the same request if and only if it is equal."""
-    scope = None if chat.scope is None else [chat.scope.type, chat.scope.id]
-    return hashlib.sha256(json.dumps([chat.mode, chat.message, scope]).encode()).digest()
+    """A digest of the question with its conversation and history: a version byte and a SHA-256.
+
+    Compare it with `is_same_request`.
+    """
+    history = [[turn.role, turn.content] for turn in chat.history]
+    return b"\x02" + _sha256([*_question(chat), chat.conversation_id, history])
+
+
+def is_same_request(known: bytes, chat: ChatInput) -> bool:
+    """Whether `known` is the fingerprint of a request that asks the same as `chat`.
+
+    Earlier versions kept 32 bytes, a digest of the question alone.
+    """
+    if len(known) == hashlib.sha256().digest_size:
+        return known == _sha256(_question(chat))
+    return known == fingerprint(chat)
+
+
+def _question(chat: ChatInput) -> list[object]:
+    return [chat.mode, chat.message, None if chat.scope is None else [chat.scope.type, chat.scope.id]]
+
+
+def _sha256(value: list[object]) -> bytes:
+    return hashlib.sha256(json.dumps(value).encode()).digest()
 
 
 @dataclass(frozen=True, slots=True)

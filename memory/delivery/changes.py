@@ -5,6 +5,7 @@ Changes are added in the transaction that applies them to memory. The log is bou
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -36,10 +37,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class LoggedChange:
-    """The number of a change in the log. `is_new` is False if the log had its `mutation_id` already."""
+    """The number of a change in the log. `is_new` is False if the log had its `mutation_id` already.
+
+    `id_reused`: the log has another change, or a change of another device, under this `mutation_id`. The change was not
+    added.
+    """
 
     number: int
     is_new: bool
+    id_reused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,7 @@ class ChangeLog:
             cursors.append(await connection.execute(statements["change_append"], values))
         await connection.execute(statements["changes_trim"], {"user_id": user_id, "keep": self._keep})
         rows = [await cursor.fetchone() for cursor in cursors]
-        return [LoggedChange(*row) for row in rows if row is not None]
+        return [_placed(key, change, *row) for change, row in zip(changes, rows, strict=True) if row is not None]
 
     async def append(self, user_id: UUID, changes: Sequence[Change]) -> list[LoggedChange]:
         """Commit `changes` in their order. Raises like `Vault.key`, and the database's errors."""
@@ -124,3 +130,17 @@ class ChangeLog:
         values = {"user_id": user_id, "device_id": device_id, "number": number}
         async with scoped(self._vault.pool, user_id) as connection:
             await connection.execute(self._vault.statements["change_cursor_set"], values)
+
+
+def _placed(
+    key: UserKey, change: Change, number: int, is_new: bool, device_id: UUID | None, token: bytes | None
+) -> LoggedChange:
+    """Compare a change with the one of the same id that the log has: `device_id`, and its encrypted body `token`."""
+    if is_new or token is None:
+        return LoggedChange(number, is_new)
+    try:
+        body = unseal(key.fernet, change_purpose(change.mutation_id), bytes(token))
+    except Unreadable:
+        return LoggedChange(number, is_new)
+    same = device_id == change.device_id and body == json.loads(json.dumps(change.body))
+    return LoggedChange(number, is_new, id_reused=not same)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from uuid import UUID
 
+from memory.delivery import LoggedChange
 from server.devices import DeviceRegistry
 from server.memory_service import AnswerMemory, ChangeSource
 from streaming.wire import WsMutationRecord
@@ -16,16 +17,19 @@ def record_change(
     user_id: UUID,
     record: WsMutationRecord,
     source: ChangeSource,
-    settled: Callable[[int | None], None],
+    settled: Callable[[LoggedChange | None], None],
 ) -> bool:
     """Queue the change for memory and the log. Returns False, and announces nothing, if the queue is full.
 
     When the change is committed, the user's other devices get it with its number. A change that can't be stored is
-    announced without a number. `settled` is then called with the number, or with None. It must not raise.
+    announced without a number. A change whose id belongs to another change is neither stored nor announced. `settled`
+    is then called with the change's place in the log, or with None. It must not raise.
     """
 
-    def logged(number: int | None) -> None:
-        registry.announce(user_id, record, origin=source.device_id, request_id=source.request_id, change=number)
-        settled(number)
+    def logged(place: LoggedChange | None) -> None:
+        if place is None or not place.id_reused:
+            number = None if place is None else place.number
+            registry.announce(user_id, record, origin=source.device_id, request_id=source.request_id, change=number)
+        settled(place)
 
     return memory.changed(user_id, record, source, logged)

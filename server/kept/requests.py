@@ -262,7 +262,8 @@ class KeptRequests:
 
 
 def _lost(user_id: UUID, kept: KeptRequest) -> KeptAnswer:
-    message = _LOST + (" It may have changed data: look before you try again." if kept.changed else " Try again.")
+    advice = " It may have changed data: check your items before you ask again." if kept.changed else " Try again."
+    message = _LOST + advice
     failure = WsFailure(code=ErrorCode.SERVER_LOST, message=message, retryable=not kept.changed)
     result = WsRequestResult(request_id=kept.request_id, status="failed", error=failure)
     return KeptAnswer(user_id, kept.device_id, bytes.fromhex(kept.digest or ""), result, 0)

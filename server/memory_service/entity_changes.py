@@ -56,8 +56,8 @@ class ChangeSource:
     time_zone: str = "UTC"
 
 
-Logged = Callable[[int | None], None]
-"""Called when a change is committed, with its number in the log; with None if it can't be stored."""
+Logged = Callable[[LoggedChange | None], None]
+"""Called when a change is committed, with its place in the log; with None if it can't be stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +207,7 @@ class EntityChanges:
                 else:
                     batch_size = 1
             else:
-                self._settle(queue, "ok", [place.number for place in places])
+                self._settle(queue, "ok", places)
                 delay_s = _FIRST_DELAY_S
         del self._queues[user_id]
         self._settled.set()
@@ -220,14 +220,16 @@ class EntityChanges:
         with trio.move_on_after(delay_s):
             await self._hurry.wait()
 
-    def _settle(self, queue: _UserQueue, outcome: Literal["ok", "failed"], numbers: Sequence[int | None]) -> None:
-        count = len(numbers)
-        for number in numbers:
+    def _settle(
+        self, queue: _UserQueue, outcome: Literal["ok", "failed"], places: Sequence[LoggedChange | None]
+    ) -> None:
+        count = len(places)
+        for place in places:
             done = queue.waiting.popleft()
             queue.size -= done.size
             self._bytes -= done.size
             if done.logged is not None:
-                done.logged(number)
+                done.logged(place)
         queue.done += count
         self._waiting -= count
         self._metrics.entity_remembered(outcome, count)

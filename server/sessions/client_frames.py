@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from memory.delivery import LoggedChange
 from server.answers import AnswerPipeline
 from server.changes import ChangeDelivery, record_change
 from server.devices import DeviceRegistry, read_days
@@ -120,8 +121,8 @@ class ClientFrames:
         # The call's id makes the change unique: a device may send the result again.
         source = ChangeSource(session.device_id, change.request_id, change.call_id, time_zone)
 
-        def settled(number: int | None) -> None:
-            calls.recorded(change, stored=number is not None)
+        def settled(place: LoggedChange | None) -> None:
+            calls.recorded(change, stored=place is not None)
 
         if not record_change(self._pipeline.memory, self._registry, session.user_id, change.record, source, settled):
             # The queue is full. The other devices learn of the change now, the log when the result is sent again.

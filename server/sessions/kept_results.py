@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Final, Protocol
 from uuid import UUID
 
-from server.requests import ChatInput, DuplicateRequest, fingerprint
+from server.requests import ChatInput, DuplicateRequest, is_same_request
 from server.sessions.kept import KeptAnswer
 from server.sessions.mirrored_requests import MirroredRequest
 from server.sessions.services import SessionServices
 from streaming.wire import ErrorCode, ServerFrame
 
-OTHER_MESSAGE: Final = "This request id belongs to another message; choose a new id."
+OTHER_MESSAGE: Final = "This request id belongs to another message, conversation or history. Choose a new id."
 
 
 class Asker(Protocol):
@@ -35,7 +35,7 @@ async def send_again(asker: Asker, services: SessionServices, chat: ChatInput, d
     kept = await services.kept.find(asker.user_id, chat.request_id)
     if kept is None:
         asker.refuse(duplicate.code, str(duplicate), chat.request_id)
-    elif kept.fingerprint != fingerprint(chat):
+    elif not is_same_request(kept.fingerprint, chat):
         asker.refuse(ErrorCode.DUPLICATE_REQUEST, OTHER_MESSAGE, chat.request_id)
     else:
         _follow_or_send(asker, services, kept)

@@ -8,6 +8,7 @@ from uuid import UUID
 import structlog
 
 from memory import MAX_LISTED, MissingKeyShare, NoSuchUser, WrongMasterKey
+from memory.delivery import LoggedChange
 from person import StatedLocale, resolve_locale
 from server.changes import record_change
 from server.devices import DeviceRegistry
@@ -44,10 +45,14 @@ def change_entity(
     source = ChangeSource(device_id, None, frame.mutation_id, resolve_locale(locale).time_zone)
     record = WsMutationRecord(op=frame.op, entity=frame.entity, id=frame.id, data=frame.data)
 
-    def settled(number: int | None) -> None:
+    def settled(place: LoggedChange | None) -> None:
         origin = registry.find(user_id, device_id)
-        if number is not None and frame.mutation_id is not None and origin is not None:
-            origin.send_control(WsMutationAck(mutation_id=frame.mutation_id, change=number))
+        if place is None or frame.mutation_id is None or origin is None:
+            return
+        if place.id_reused:
+            origin.send_control(_id_reused(frame.mutation_id))
+        else:
+            origin.send_control(WsMutationAck(mutation_id=frame.mutation_id, change=place.number))
 
     if record_change(memory, registry, user_id, record, source, settled):
         return None
@@ -105,4 +110,13 @@ async def forget_memory(
         redacted=redacted or None,
         mentioned=mentioned or None,
         unreadable_by=forgotten.unreadable_by,
+    )
+
+
+def _id_reused(mutation_id: UUID) -> WsError:
+    return WsError(
+        code=ErrorCode.INVALID_FRAME,
+        message=f"mutation_id {mutation_id} belongs to another change. Send this change with a new mutation_id.",
+        frame_type=WsFrameType.MUTATION,
+        mutation_id=mutation_id,
     )

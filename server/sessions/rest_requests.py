@@ -8,7 +8,7 @@ from typing import Final
 
 import trio
 
-from server.requests import ChatInput, DuplicateRequest, Emit, RequestRefused, fingerprint
+from server.requests import ChatInput, DuplicateRequest, Emit, RequestRefused, is_same_request
 from server.sessions.feed import Feed
 from server.sessions.ledger import Ledger
 from server.sessions.log_room import LogRoom
@@ -119,7 +119,7 @@ class RestRequests:
         """See `server.requests.ChatRunner`. Follows a request with the same id and message that runs here."""
         caller = RestCaller()
         running = self._services.running.get((request.user_id, request.request_id))
-        if running is not None and running.fingerprint != fingerprint(request):
+        if running is not None and not is_same_request(running.fingerprint, request):
             raise DuplicateRequest
         try:
             if running is None:
@@ -136,7 +136,7 @@ class RestRequests:
         Raises `DuplicateRequest` if no answer of it is kept.
         """
         kept = await self._services.kept.find(request.user_id, request.request_id)
-        if kept is None or kept.fingerprint != fingerprint(request):
+        if kept is None or not is_same_request(kept.fingerprint, request):
             raise DuplicateRequest
         while kept.server_id is not None and kept.result.status == "running":
             await trio.sleep(_POLL_S)

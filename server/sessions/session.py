@@ -22,7 +22,7 @@ from server.requests import (
     DuplicateRequest,
     RequestRefused,
     chat_input,
-    fingerprint,
+    is_same_request,
 )
 from server.sessions.calls import SessionCalls
 from server.sessions.drain import drain_spread_ms
@@ -261,7 +261,7 @@ class Session:
         chat = chat_input(frame, request_id, self.user_id, self.device_id, block_open=block_open, locale=self.locale)
         running = self._services.followed(self.user_id, request_id)
         if running is not None:
-            if running.fingerprint == fingerprint(chat):
+            if is_same_request(running.fingerprint, chat):
                 self.follow(running)
             else:
                 self.refuse(ErrorCode.DUPLICATE_REQUEST, OTHER_MESSAGE, request_id)

@@ -15,6 +15,7 @@ from agents.limits import AgentLimits
 from agents.model import Models
 from agents.orchestrator import Orchestrator
 from memory import Forgotten
+from memory.delivery import LoggedChange
 from person import Sentences
 from server.accounts.credentials import Tokens
 from server.answers.pipeline import AnswerPipeline
@@ -91,7 +92,7 @@ class NoMemory:
         """The change gets the next number, as if it had been stored."""
         del user_id, change, source
         self._numbers = getattr(self, "_numbers", 0) + 1
-        logged(self._numbers)
+        logged(LoggedChange(self._numbers, is_new=True))
         return True
 
     async def forget(self, user_id: UUID, item_id: UUID, *, preview: bool = False) -> Forgotten:

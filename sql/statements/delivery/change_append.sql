@@ -1,7 +1,7 @@
--- Adds a change under the next number, unless the log has its mutation_id. Gives one row: the number, and whether the
--- change was added. Needs the lock of change_log_lock.
+-- Adds a change under the next number, unless the log has its mutation_id. Gives one row: the number, whether the
+-- change was added, and the device and the body that the log has under this mutation_id. Needs the lock of change_log_lock.
 WITH known AS (
-    SELECT number FROM changes WHERE user_id = %(user_id)s AND mutation_id = %(mutation_id)s
+    SELECT number, device_id, body_encrypted FROM changes WHERE user_id = %(user_id)s AND mutation_id = %(mutation_id)s
 ), log AS (
     UPDATE change_logs SET last = last + 1
     WHERE user_id = %(user_id)s AND NOT EXISTS (SELECT FROM known)
@@ -13,4 +13,5 @@ WITH known AS (
     FROM log
     RETURNING number
 )
-SELECT number, true AS is_new FROM added UNION ALL SELECT number, false FROM known;
+SELECT number, true AS is_new, NULL::uuid AS device_id, NULL::bytea AS body_encrypted FROM added
+UNION ALL SELECT number, false, device_id, body_encrypted FROM known;

@@ -64,6 +64,21 @@ async def test_a_change_that_is_sent_twice_is_logged_and_applied_once(pool: Pool
     assert (await position(memories, ann))[0] == 2
 
 
+async def test_a_mutation_id_belongs_to_one_change_of_one_device(pool: Pool) -> None:
+    memories = Memories(pool)
+    log, ann, shared = ChangeLog(memories.vault), await memories.person(), uuid4()
+    first = change("one", shared)
+    elsewhere = Change(shared, UUID(int=3), first.body)
+    places = await log.append(ann, [first, first, change("two", shared), elsewhere])
+    assert [(place.number, place.is_new, place.id_reused) for place in places] == [
+        (1, True, False),
+        (1, False, False),
+        (1, False, True),
+        (1, False, True),
+    ]
+    assert await titles(log, ann, 0) == [(1, "one")]
+
+
 async def test_numbers_have_no_gaps_when_servers_write_at_once(database: str) -> None:
     async with open_pool(database, max_size=6, configure=configure_server) as wide:
         memories = Memories(wide)

@@ -8,6 +8,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from memory.delivery import LoggedChange
 from memory.delivery.changes import Change, ChangeLog
 from memory.delivery.devices import ClientRecord, DeviceRecord, DeviceRecords
 from server.changes.delivery import ChangeDelivery, Missed
@@ -15,11 +16,15 @@ from server.changes.record import record_change
 from server.devices.registry import DeviceLink, DeviceRegistry
 from server.memory_service.answer_memory import MemoryService
 from server.memory_service.entity_changes import ChangeSource
+from server.sessions.memory_frames import change_entity
 from server.telemetry.metrics import Metrics
 from sql.pool import Pool
 from streaming.wire import (
     CloseCode,
     ServerFrame,
+    WsClientMutation,
+    WsError,
+    WsMutationAck,
     WsMutationRecord,
     WsServerMutation,
 )
@@ -212,16 +217,40 @@ async def test_a_change_is_settled_after_its_commit_and_applied_once(world: Worl
         await world.connect(link)
     record = WsMutationRecord(op="create", entity="task", id="t1", data={"title": "Pay the rent"})
     source = ChangeSource(phone.device_id, None, uuid4())
-    numbers: list[int | None] = []
+    places: list[LoggedChange | None] = []
     for _ in range(2):
-        assert record_change(service, world.registry, world.user_id, record, source, numbers.append)
+        assert record_change(service, world.registry, world.user_id, record, source, places.append)
     await wait_all_tasks_blocked()
     assert phone.frames == laptop.frames == []
-    assert not numbers
+    assert not places
     nursery.start_soon(service.run)
     await laptop.has(1)
     await service.drain(5)
-    assert numbers == [1, 1]
+    assert [place and place.number for place in places] == [1, 1]
     assert phone.frames == []
     assert len(laptop.frames) == 1
+    assert (await world.record(phone)).last_change == 1
+
+
+async def test_a_reused_mutation_id_is_refused_and_changes_nothing(world: World, nursery: trio.Nursery) -> None:
+    service = MemoryService(world.memories.middleware, world.metrics, recall_s=5, store_s=5, conversation_tokens=1000)
+    phone, laptop = await world.device(), await world.device()
+    for link in (phone, laptop):
+        await world.connect(link)
+    nursery.start_soon(service.run)
+    mutation = uuid4()
+    rent, gas = (
+        WsClientMutation(op="create", entity="task", id=name, data={"title": f"Pay the {name}"}, mutation_id=mutation)
+        for name in ("rent", "gas")
+    )
+    for device, frame in ((phone, rent), (phone, gas), (laptop, rent)):
+        assert change_entity(service, world.registry, world.user_id, device.device_id, frame) is None
+    while len(phone.frames) < 2 or len(laptop.frames) < 2:
+        with trio.fail_after(10):
+            await (phone if len(phone.frames) < 2 else laptop).arrived.wait()
+    assert phone.frames[0] == WsMutationAck(mutation_id=mutation, change=1)
+    for error in (phone.frames[1], laptop.frames[1]):
+        assert isinstance(error, WsError)
+        assert (error.code, error.mutation_id, error.retryable) == ("invalid_frame", mutation, False)
+    await laptop.has(1)
     assert (await world.record(phone)).last_change == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from uuid import UUID, uuid4
 
@@ -11,11 +12,12 @@ import pytest
 from memory.delivery.answers import KeptAnswers
 from memory.delivery.devices import ClientRecord, DeviceRecords
 from server.kept.requests import KeptRequests
-from server.requests import ChatInput, fingerprint
+from server.requests import ChatInput, fingerprint, is_same_request
 from server.sessions.kept import KeptAnswer
 from server.telemetry.metrics import Metrics
 from sql.pool import Pool
-from streaming.wire import ErrorCode, WsMutationRecord, WsRequestResult, WsResultBlock
+from streaming.chat import Message
+from streaming.wire import ErrorCode, WsMutationRecord, WsRequestResult, WsResultBlock, WsScope
 from tests.memory.memories import Memories
 
 PHONE = UUID(int=3)
@@ -78,6 +80,31 @@ async def test_one_server_runs_an_id_and_the_others_see_it_run_and_end(servers: 
     assert found == replace(servers.answer(), size=0)
     assert [kept.result.status for kept in await servers.listed(other)] == ["completed"]
     assert servers.kept() == {"kept": 1}
+
+
+POPUP = ChatInput(uuid4(), uuid4(), "Hi", "popup", scope=WsScope(type="task", id="t1"), conversation_id="c")
+
+
+def test_a_request_is_the_same_if_it_says_the_same_in_the_same_conversation() -> None:
+    chat = POPUP
+    known = fingerprint(chat)
+    for device in (PHONE, None):
+        assert is_same_request(known, replace(chat, device_id=device))
+    for other in (
+        replace(chat, message="other"),
+        replace(chat, mode="home", scope=None),
+        replace(chat, scope=WsScope(type="task", id="t2")),
+        replace(chat, conversation_id="d"),
+        replace(chat, history=(Message("user", "Hi"),)),
+    ):
+        assert not is_same_request(known, other)
+
+
+def test_a_digest_of_the_question_alone_is_still_compared() -> None:
+    chat = POPUP
+    known = hashlib.sha256(b'["popup", "Hi", ["task", "t1"]]').digest()
+    assert is_same_request(known, replace(chat, conversation_id="d"))
+    assert not is_same_request(known, replace(chat, message="other"))
 
 
 async def test_an_id_that_is_given_back_is_free(servers: Servers) -> None:

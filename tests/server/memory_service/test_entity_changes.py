@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID, uuid4
 
 import psycopg
@@ -177,9 +178,13 @@ async def test_each_change_is_reported_with_its_number_once_it_is_written(nurser
     table.gate = trio.Event()
     nursery.start_soon(changes.run)
     device, request, mutation = uuid4(), uuid4(), uuid4()
+
+    def report(name: str, place: LoggedChange | None) -> None:
+        reported.append((name, None if place is None else place.number))
+
     for name in ("one", "bad", "two"):
         source = ChangeSource(device, request, mutation if name == "two" else None)
-        assert changes.take(ANN, task(name), source, lambda number, name=name: reported.append((name, number)))  # type: ignore[misc]
+        assert changes.take(ANN, task(name), source, partial(report, name))
     await wait_all_tasks_blocked()
     assert reported == []
     table.gate.set()

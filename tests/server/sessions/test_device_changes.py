@@ -10,6 +10,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from memory.delivery import LoggedChange
 from server.memory_service import ChangeSource
 from server.memory_service.entity_changes import Logged
 from streaming.wire import WsMutationRecord
@@ -74,7 +75,7 @@ async def test_a_change_is_announced_and_acknowledged_when_it_is_in_the_log() ->
         # The same result again is the same change.
         await socket.say(type="tool_result", call_id=call_id, ok=True, data=ITEM)
         assert await types(socket) == []
-        logged(7)
+        logged(LoggedChange(7, is_new=True))
         told = await other.hear()
         assert (told["type"], told["id"], told["change"]) == ("mutation", "t1", 7)
         assert (await socket.hear_until("tool_ack"))[-1]["call_id"] == call_id
@@ -101,7 +102,7 @@ async def test_a_change_that_is_not_logged_is_not_acknowledged_until_the_device_
             assert (again["call_id"], again["offered_again"], again["accepted"]) == (call_id, True, True)
             await socket.say(type="tool_result", call_id=call_id, ok=True, data=ITEM)
             await wait_all_tasks_blocked()
-            log.held.pop()[2](8)
+            log.held.pop()[2](LoggedChange(8, is_new=True))
             assert (await socket.hear_until("tool_ack"))[-1]["call_id"] == call_id
         async with stack.device(device_id=device_id, features=FEATURES) as socket:
             assert await types(socket) == []

@@ -14,6 +14,7 @@ from trio.testing import wait_all_tasks_blocked
 from memory.delivery import DeviceRecord
 from server.requests import ChatInput, DuplicateRequest
 from server.sessions.kept import KeptAnswer
+from streaming.chat import Message
 from streaming.wire import ServerFrame, WsMutationRecord, WsStreamEnd, WsStreamText
 from tests.server.memory_server import MemoryServer, NoMemory, memory_server
 from tests.server.scripted_model import text_block
@@ -111,6 +112,11 @@ async def test_the_same_request_again_follows_the_running_one() -> None:
     late = Caller(stack, request_id)
     await late.run()
     assert (late.text, late.end) == ("Good morning", first.end)
+    for changes in ({"conversation_id": "another"}, {"history": (Message("user", "Hi"),)}):
+        elsewhere = Caller(stack, request_id)
+        elsewhere.chat = replace(elsewhere.chat, **changes)
+        await elsewhere.run()
+        assert (elsewhere.refused, elsewhere.text) == (True, "")
 
 
 async def test_an_id_of_a_socket_is_followed_over_rest_and_the_other_way_round() -> None:
