@@ -44,8 +44,6 @@ def failure_of(turn: Turn, shown: int) -> WsFailure | None:
     """
     if turn.mutations:
         return None
-    if shows_nothing(turn, shown):
-        return _EMPTY
     if turn.finish in _CUT:
         return WsFailure(code=ErrorCode.ANSWER_CUT, message=_CUT[turn.finish], retryable=False)
-    return None
+    return _EMPTY if shows_nothing(turn, shown) else None
