@@ -8,6 +8,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from parser.prose import prose
+
 JsonValue = Any
 characters = st.one_of(
     st.characters(),
@@ -22,9 +24,12 @@ deep: st.SearchStrategy[JsonValue] = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(names, inner, max_size=3)),
     max_leaves=8,
 )
-unknown = st.dictionaries(st.sampled_from(["x", "meta", "", "Type", 'q"']), st.one_of(scalars, deep), max_size=2).map(
+unknown = (
+    st.dictionaries(st.sampled_from(["x", "meta", "", "Type", 'q"']), st.one_of(scalars, deep), max_size=2)
     # An array of objects in an unknown field would make the block a wrapper.
-    lambda fields: {key: {"in": value} if isinstance(value, list) else value for key, value in fields.items()}
+    .map(lambda fields: {key: {"in": value} if isinstance(value, list) else value for key, value in fields.items()})
+    # Prose in an unknown field is shown beside the block.
+    .filter(lambda fields: not prose(fields, of_text=True))
 )
 
 texts = st.builds(lambda content: {"type": "text", "content": content}, nasty)
