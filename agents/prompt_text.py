@@ -20,6 +20,9 @@ MESSAGE_MARK: Final = "The person's message:"
 """The line between the data and the person's message. No line of the data is equal to it. The demo model reads it."""
 
 
+_CUT: Final = " …(left out)… "
+
+
 @cache
 def prompt(name: str) -> str:
     """The text of `prompts/<name>.md`."""
@@ -52,12 +55,15 @@ def opening_messages(agent_name: str, turn: Turn, limits: AgentLimits) -> list[M
     parts = [_now(turn.now_ms, turn.locale)]
     if turn.memory:
         parts.append(quote("memory", turn.memory, limits.quoted_chars))
+    history = _fitting(turn.history, limits.history_chars)
+    if len(history) < len(turn.history):
+        parts.append("Older messages of this conversation are left out, because there are too many.")
     parts += _earlier(turn.earlier, turn.handles, limits.quoted_chars)
     if turn.scope is not None:
         parts.append(_scope(turn.scope, turn, limits.quoted_chars))
     return [
         system_message(agent_name, turn, limits),
-        *recent(turn.history, limits.history_chars),
+        *history,
         Message("user", "\n".join([*parts, MESSAGE_MARK, turn.message])),
     ]
 
@@ -80,6 +86,16 @@ def recent(history: Sequence[Message], max_chars: int) -> list[Message]:
             break
         kept.append(message)
     return kept[::-1]
+
+
+def _fitting(history: Sequence[Message], max_chars: int) -> list[Message]:
+    """As `recent`. The newest message is always there, without its middle if it is longer than `max_chars`."""
+    kept = recent(history, max_chars)
+    if kept or not history or len(_CUT) >= max_chars:
+        return kept
+    newest = history[-1]
+    side = (max_chars - len(_CUT)) // 2
+    return [Message(newest.role, newest.content[:side] + _CUT + newest.content[len(newest.content) - side :])]
 
 
 def _now(now_ms: int, locale: Locale) -> str:

@@ -157,7 +157,7 @@ def _summary(wish: Wish, chosen: _Chosen, items: Items, today: date) -> str:
     about = f" with “{wish.search}” in {'it' if len(found) == 1 else 'them'}" if wish.search else ""
     when = f" for {wish.span.name}" if wish.span is not None else ""
     if wish.span is not None and wish.span.name == "overdue":
-        when = " that are overdue"
+        when = f" that {'is' if len(found) == 1 else 'are'} overdue"
     text = "I am not sure what you mean, so I list your items; say “help” to see what I can do. " if wish.vague else ""
     text += f"You have {counted(len(found), f'{chosen.label}{entity}')}{about}{when}"
     if entity == "task" and found and wish.span is not None and wish.span.name != "overdue":

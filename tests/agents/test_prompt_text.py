@@ -168,6 +168,25 @@ def test_the_newest_of_a_long_history_is_kept(most: int, kept: str) -> None:
     assert [message.content[0] for message in recent(history, most)] == list(kept)
 
 
+def test_a_history_that_is_cut_says_so() -> None:
+    history = [Message("user", "a" * 60), Message("assistant", "b" * 60)]
+    limits = AgentLimits(history_chars=100)
+    _, kept, last = opening_messages("task_agent", make_turn(history=history), limits)
+    assert kept.content == "b" * 60
+    assert "Older messages of this conversation are left out" in last.content
+    assert "left out" not in opening_messages("task_agent", make_turn(history=history[1:]), limits)[-1].content
+
+
+def test_a_newest_message_that_is_too_long_loses_its_middle() -> None:
+    history = [Message("user", "old"), Message("assistant", "begin " + "x" * 500 + " end")]
+    _, kept, last = opening_messages("task_agent", make_turn(history=history), AgentLimits(history_chars=100))
+    assert kept.content.startswith("begin ")
+    assert kept.content.endswith(" end")
+    assert "…(left out)…" in kept.content
+    assert len(kept.content) <= 100
+    assert "Older messages of this conversation are left out" in last.content
+
+
 @pytest.mark.parametrize("mode", ["home", "popup"])
 @pytest.mark.parametrize("agent", AGENTS)
 def test_two_turns_of_one_conversation_share_their_bytes_up_to_the_new_message(agent: str, mode: str) -> None:
