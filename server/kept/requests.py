@@ -122,22 +122,23 @@ class KeptRequests:
 
     # ---- as sessions see it -----------------------------------------------------------------------------------------
 
-    async def keep(self, answer: KeptAnswer) -> None:
+    async def keep(self, answer: KeptAnswer) -> bool:
         """See `server.sessions.KeptAnswers`."""
         result = answer.result
         place = (answer.user_id, result.request_id)
-        claim, state = self._claims.pop(place, None), result.status
+        claim, state = self._claims.get(place), result.status
         if claim is None or state == "running":
             self._metrics.answer_kept("gone")
-            return
+            return True
         unknown = claim in self._unknown
-        self._unknown.discard(claim)
         body = result.model_dump(mode="json", exclude_none=True, exclude={"seq", "type"})
         try:
             with trio.fail_after(_WITHIN_S):
                 if unknown and not await self._claim(*place, answer.device_id, answer.fingerprint, claim, self._keep_s):
+                    self._claims.pop(place, None)
+                    self._unknown.discard(claim)
                     self._metrics.answer_kept("gone")
-                    return
+                    return True
                 outcome = await self._answers.end(
                     *place,
                     claim,
@@ -151,10 +152,13 @@ class KeptRequests:
         except Exception as error:  # noqa: BLE001
             log.warning("answer_keep_failed", reason=type(error).__name__, detail=str(error))
             self._metrics.answer_kept("failed")
-            return
+            return False
+        self._claims.pop(place, None)
+        self._unknown.discard(claim)
         self._metrics.answer_kept(outcome)
         if outcome != "kept":
             log.warning("answer_not_kept", reason=outcome, request_id=str(result.request_id))
+        return True
 
     async def erased(self, user_id: UUID, request_ids: Collection[UUID]) -> set[UUID]:
         """See `server.sessions.KeptAnswers`."""

@@ -30,6 +30,8 @@ from streaming.wire import CloseCode, ErrorCode, WsFailure, WsRequestResult, WsR
 
 log = structlog.get_logger(__name__)
 
+_FIRST_DELAY_S: Final = 0.5
+_LAST_DELAY_S: Final = 30.0
 _UNKNOWN_CLIENT: Final = ClientRecord("", "", "")
 
 _EXPIRED: Final = WsFailure(
@@ -66,6 +68,8 @@ class SessionHost:
         self.limits = limits
         self.frames = ClientFrames(pipeline, registry, changes, self._changed)
         self._registry = registry
+        self._store = store
+        self._answer_keep_s = answer_keep_s
         self._changes = changes
         self._devices = devices
         self._in_memory = AnswersInMemory(answer_keep_s, self._dropped)
@@ -336,10 +340,24 @@ class SessionHost:
         chat = request.chat
         try:
             result, size = request.log.result(end), max(request.log.size, 1)
-            await self._kept.keep(KeptAnswer(chat.user_id, chat.device_id, request.fingerprint, result, size))
+            kept = KeptAnswer(chat.user_id, chat.device_id, request.fingerprint, result, size)
+            if not await self._kept.keep(kept):
+                self._start(self._keep_again, kept)
         # A boundary: the client gets its answer also if it can't be kept.
         except Exception:
             log.exception("answer_keep_failed", request_id=str(request.request_id))
+
+    async def _keep_again(self, kept: KeptAnswer) -> None:
+        """Retry until the answer is kept or its time is over. Meanwhile it is in this process's memory."""
+        delay_s = _FIRST_DELAY_S
+        with trio.move_on_after(self._answer_keep_s):
+            while self._store is not None:
+                await trio.sleep(delay_s)
+                # The copy in memory may have got a change that became known late.
+                latest = await self._in_memory.find(kept.user_id, kept.result.request_id)
+                if await self._store.keep(latest or kept):
+                    return
+                delay_s = min(2 * delay_s, _LAST_DELAY_S)
 
     def _dropped(self, kept: KeptAnswer, early: bool) -> None:
         for session in self._sessions.get(kept.user_id, {}).values():

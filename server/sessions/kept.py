@@ -42,8 +42,11 @@ class KeptAnswer:
 class KeptAnswers(Protocol):
     """Where answers are kept for `TESSERA_ANSWER_KEEP_S`. The methods raise nothing but `Cancelled`."""
 
-    async def keep(self, answer: KeptAnswer) -> None:
-        """Keep an answer. Called after the request has ended and before its client gets `stream_end`."""
+    async def keep(self, answer: KeptAnswer) -> bool:
+        """Keep an answer. Called after the request has ended and before its client gets `stream_end`.
+
+        Returns False if it must be tried again.
+        """
         ...
 
     async def find(self, user_id: UUID, request_id: UUID) -> KeptAnswer | None:
@@ -91,7 +94,7 @@ class AnswersInMemory:
     def __len__(self) -> int:
         return len(self._answers)
 
-    async def keep(self, answer: KeptAnswer) -> None:
+    async def keep(self, answer: KeptAnswer) -> bool:
         """See `KeptAnswers`."""
         user_id = answer.user_id
         self._answers[user_id, answer.result.request_id] = (trio.current_time() + self._keep_s, answer)
@@ -103,6 +106,7 @@ class AnswersInMemory:
             self._drop((user_id, next(iter(self._of_user[user_id]))), early=True)
         while self._bytes > self._max_bytes:
             self._drop(next(iter(self._answers)), early=True)
+        return True
 
     async def find(self, user_id: UUID, request_id: UUID) -> KeptAnswer | None:
         """See `KeptAnswers`."""
@@ -163,10 +167,10 @@ class LayeredAnswers:
         self._in_memory = in_memory
         self._store = store
 
-    async def keep(self, answer: KeptAnswer) -> None:
+    async def keep(self, answer: KeptAnswer) -> bool:
         """See `KeptAnswers`."""
         await self._in_memory.keep(answer)
-        await self._store.keep(answer)
+        return await self._store.keep(answer)
 
     async def amend(self, user_id: UUID, request_id: UUID, change: WsMutationRecord) -> None:
         """See `KeptAnswers`."""

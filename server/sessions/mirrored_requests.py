@@ -175,7 +175,7 @@ class MirroredRequests:
         answers: KeptAnswers,
         max_log_bytes: int,
         start: Callable[..., None],
-        keep: Callable[[KeptAnswer], Awaitable[None]],
+        keep: Callable[[KeptAnswer], Awaitable[object]],
     ) -> None:
         """`start` runs a function in a task. `keep` keeps an answer whose end is in a copied log."""
         self._others = others

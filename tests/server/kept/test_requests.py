@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+import trio
+import trio.lowlevel
 
 from memory.delivery.answers import KeptAnswers
 from memory.delivery.devices import ClientRecord, DeviceRecords
@@ -19,6 +22,9 @@ from sql.pool import Pool
 from streaming.chat import Message
 from streaming.wire import ErrorCode, WsMutationRecord, WsRequestResult, WsResultBlock, WsScope
 from tests.memory.memories import Memories
+from tests.server.memory_server import memory_server
+from tests.server.scripted_model import text_block
+from tests.server.sessions.resuming_client import home
 
 PHONE = UUID(int=3)
 
@@ -197,3 +203,39 @@ async def test_a_change_that_becomes_known_after_the_end_is_listed(servers: Serv
     found = await one.find(chat.user_id, chat.request_id)
     assert found is not None
     assert found.result == servers.answer().result.model_copy(update={"mutations": [change]})
+
+
+async def test_keeping_is_retried_and_the_answer_is_fetched_meanwhile(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.sessions.host._FIRST_DELAY_S", 0.0)
+    one, user_id = servers.open(), servers.chat.user_id
+    stack = replace(memory_server(), user_id=user_id, claims=one, store=one)
+    stack.model.answer(text_block("The rent."))
+    request, end = home("What is due?"), servers.answers.end
+    reached, repaired = trio.Event(), trio.Event()
+    attempts = 0
+
+    async def failing(*places: Any, **values: Any) -> Any:
+        nonlocal attempts
+        attempts += 1
+        if attempts <= 2:
+            raise psycopg.OperationalError("connection lost")
+        reached.set()
+        await repaired.wait()
+        return await end(*places, **values)
+
+    monkeypatch.setattr(servers.answers, "end", failing)
+    async with stack.running(), stack.device(device_id=PHONE) as socket:
+        await socket.say(**request)
+        await socket.hear_until("stream_end")
+        await reached.wait()
+        found = await stack.sessions.result(user_id, request["request_id"])
+        assert found is not None
+        assert found.status == "completed"
+        repaired.set()
+        while servers.kept().get("kept") != 1:
+            await trio.lowlevel.checkpoint()
+        elsewhere = await servers.open().find(user_id, request["request_id"])
+        assert elsewhere is not None
+        assert elsewhere.result.blocks[0].content == "The rent."

@@ -183,9 +183,10 @@ class SlowStore:
     def __init__(self) -> None:
         self.began, self.go_on = trio.Event(), trio.Event()
 
-    async def keep(self, answer: KeptAnswer) -> None:
+    async def keep(self, answer: KeptAnswer) -> bool:
         self.began.set()
         await self.go_on.wait()
+        return True
 
     async def find(self, user_id: UUID, request_id: UUID) -> KeptAnswer | None:
         return None
