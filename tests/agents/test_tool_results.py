@@ -102,3 +102,17 @@ async def test_a_list_that_is_not_kept_whole_is_truncated() -> None:
     found = await DeviceAccess(turn).list_items("task", {})
     assert found == {"items": [{"id": 1}, {"id": 2}], "truncated": True}
     assert turn.tool_results.resolve("task") == [{"id": 1}]
+
+
+async def test_items_outside_the_ranges_of_dates_are_dropped_even_if_the_device_returns_them() -> None:
+    tasks = [
+        {"id": "before", "dueDate": "2026-03-08"},
+        {"id": "in", "dueDate": "2026-03-09"},
+        {"id": "after", "dueDate": "2026-03-10"},
+        {"id": "undated"},
+    ]
+    turn = make_turn(ScriptedDevice({"list_tasks": answered({"items": tasks})}))
+    bounds = {"dueDate": {"after": "2026-03-09", "before": "2026-03-10"}}
+    found = await DeviceAccess(turn).list_items("task", {"filter": bounds})
+    assert [item["id"] for item in found["items"]] == ["in"]
+    assert [item["id"] for item in turn.tool_results.resolve("task")] == ["in"]

@@ -167,6 +167,10 @@ def test_lists_choose_what_was_asked_for(message: str, ids: list[str]) -> None:
     assert talk(message).block("entity_ref")["ids"] == ids
 
 
+def test_one_overdue_task_is_named_in_the_singular() -> None:
+    assert "You have 1 open task that is overdue" in talk("what is overdue?").text
+
+
 def test_an_empty_result_is_reported_and_nothing_is_invented() -> None:
     answer = talk("what should I do today?", data={entity: [] for entity in DATA})
     assert [block["type"] for block in answer.blocks] == ["text"]
