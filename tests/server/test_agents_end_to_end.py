@@ -218,7 +218,9 @@ async def test_a_popup_is_never_repaired(database: str) -> None:
         tessera.script(lambda _: text_stream(json.dumps([BAD, {"type": "text", "content": "Only this."}])))
         answer = await device.popup("?", WsScope(type="task"))
         assert (await answer.finish()).status == "completed"
-        assert (answer.text, answer.blocks, len(tessera.answers())) == ("Only this.", [], 1)
+        assert (answer.blocks, len(tessera.answers())) == ([], 1)
+        # A sentence says what could not be shown.
+        assert answer.text == "A table could not be shown.\n\nOnly this."
 
 
 async def test_a_model_that_loops_on_tools_is_made_to_answer(database: str) -> None:
@@ -240,7 +242,7 @@ async def test_a_wrong_argument_costs_one_retry_and_not_the_request(database: st
     def model(request: ReceivedRequest) -> list[Step]:
         match tool_messages(request):
             case []:
-                return tool_calls(("move_task", {"id": "t0", "project": "Vega"}))
+                return tool_calls(("move_task", {"id": "t0"}))
             case [refused]:
                 assert "projectId: Field required" in refused
                 return tool_calls(("move_task", {"id": "t0", "projectId": "p2"}), prefix="again")

@@ -112,6 +112,12 @@ async def remembered(memories: Memories) -> UUID:
                 " VALUES (%s, %s, %s, %s, %s, 'sealed answer', now() + %s::interval)",
                 [user_id, uuid4(), CLAIM, SERVER, DEVICE, ttl],
             )
+        # An ended request whose answer was erased.
+        await connection.execute(
+            "INSERT INTO requests (user_id, request_id, claim, server_id, device_id, state, ended_at, expires_at)"
+            " VALUES (%s, %s, %s, %s, %s, 'completed', now(), now() + interval '1 hour')",
+            [user_id, uuid4(), CLAIM, SERVER, DEVICE],
+        )
         # The numbers of the changes that filled memory are used again below.
         await connection.execute("DELETE FROM changes WHERE user_id = %s", [user_id])
         await connection.execute(
