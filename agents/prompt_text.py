@@ -99,7 +99,7 @@ def _fitting(history: Sequence[Message], max_chars: int) -> list[Message]:
 
 
 def _now(now_ms: int, locale: Locale) -> str:
-    """The person's time and calendar, except for what every model assumes."""
+    """The person's time and calendar. Values that every model assumes are left out."""
     now = locale.calendar.local(now_ms)
     day = WEEKDAYS[now.weekday()].capitalize()
     text = f"Now it is {day} {now.date().isoformat()}, {now:%H:%M} in {locale.time_zone}."

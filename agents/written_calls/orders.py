@@ -115,7 +115,7 @@ def is_echo(call: Call, source: str, quoted: Sequence[str]) -> bool:
         reach = _NEAR + 2 * sum(map(len, wanted))
         for place, found in enumerate(named.finditer(lowered)):
             if place == _MAX_PLACES:
-                return True  # a text that repeats the name this often is no text to take orders after
+                return True  # no order is taken from a text that repeats the name this often
             near = f" {lowered[max(0, found.start() - reach) : found.end() + reach]} "
             if all(f" {part} " in near for part in wanted):
                 return True

@@ -20,7 +20,7 @@ from person import WEEKDAYS, Sentences, StatedLocale, remembered_locale, resolve
 from server.answers.admission import Reservation
 from server.answers.emitter import Emitter
 from server.answers.ordered_frames import OrderedFrames, open_ordered_frames
-from server.answers.outcome import corrections, failure_of, shows_nothing
+from server.answers.outcome import corrections, failure_after_change, failure_of, shows_nothing
 from server.answers.popup_scope import resolve_scope
 from server.answers.repairs import corrected_blocks, degraded_blocks
 from server.answers.report import record_end
@@ -357,8 +357,7 @@ class Answer:
         usage, mutations = self._turn.usage, self._mutations()
         failure = self._failure if self._status == "failed" else None
         if failure is not None and failure.retryable and (mutations or self._device.may_have_changed):
-            # A retry would make the change again.
-            failure = failure.model_copy(update={"retryable": False})
+            failure = failure_after_change(failure, self._sentences() if self._turn.locale.language else None)
         if failure is not None:
             failure = failure_with_text(failure, self._turn.locale.language)
         return WsStreamEnd(

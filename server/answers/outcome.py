@@ -37,6 +37,21 @@ def corrections(turn: Turn, shown: int, sentences: Sentences) -> list[str]:
     return lines
 
 
+def failure_after_change(failure: WsFailure, sentences: Sentences | None) -> WsFailure:
+    """`failure` of a request that changed something or may have: a retry would make the change again.
+
+    `sentences` are in the person's language; None if it is not known.
+    """
+    message = failure.message.removesuffix(" Try again.")
+    return failure.model_copy(
+        update={
+            "retryable": False,
+            "message": f"{message} Something was changed, or may have been: check your items before you ask again.",
+            "text": None if sentences is None else sentences.say("answer.failed_after_change"),
+        }
+    )
+
+
 def failure_of(turn: Turn, shown: int) -> WsFailure | None:
     """Why the answer of `shown` blocks is not complete; None if it is.
 

@@ -18,16 +18,16 @@ from memory import (
     MAX_TITLE_CHARS,
     Conversation,
     MemoryMiddleware,
-    NoSuchUser,
     Position,
     clean_title,
     conversation_key,
 )
-from server.rest.bodies import authenticated_user, read_body
-from server.rest.errors import ApiError, json_response, unauthorized
+from server.rest.bodies import read_body
+from server.rest.errors import ApiError, json_response
+from server.rest.memory_owner import memory_owner, refuse_deleted_users
 from server.rest.openapi import Answer, Operation, rule_of
 from server.rest.services import RestServices
-from streaming.wire import ErrorCode, MemoryTier, Optional
+from streaming.wire import MemoryTier, Optional
 
 _DEFAULT_LIMIT: Final = 30
 _MAX_LIMIT: Final = 100
@@ -164,27 +164,18 @@ def conversation_routes(services: RestServices) -> Blueprint:
     """The routes of this module."""
     routes = Blueprint("conversations", __name__)
 
-    def owner() -> tuple[MemoryMiddleware, UUID]:
-        user = authenticated_user(services.tokens)
-        if services.memory is None:
-            raise ApiError(503, ErrorCode.MEMORY_UNAVAILABLE, "Memory is not available on this server.", retryable=True)
-        return services.memory, user.user_id
-
-    @routes.errorhandler(NoSuchUser)
-    async def gone(error: NoSuchUser) -> Response:
-        refusal = unauthorized(str(error))
-        return json_response(refusal.body(), refusal.status, refusal.headers)
+    refuse_deleted_users(routes)
 
     @routes.route(LIST.path, methods=[LIST.method])
     async def list_conversations() -> Response:
-        memory, user_id = owner()
+        memory, user_id = memory_owner(services)
         page = await memory.conversations.page(user_id, _limit(), _position())
         found = [_summary(one) for one in page.items]
         return json_response(ConversationList(conversations=found, next=_cursor(page.next)))
 
     @routes.route(rule_of(READ, conversation_id="name"), methods=[READ.method])
     async def read_conversation(conversation_id: str) -> Response:
-        memory, user_id = owner()
+        memory, user_id = memory_owner(services)
         limit, position = _limit(), _position(of_episodes=True)
         found = await _found(memory, user_id, conversation_id)
         page = await memory.conversations.exchanges(user_id, found.id, limit, position)
@@ -194,7 +185,7 @@ def conversation_routes(services: RestServices) -> Blueprint:
 
     @routes.route(rule_of(RENAME, conversation_id="name"), methods=[RENAME.method])
     async def rename_conversation(conversation_id: str) -> Response:
-        memory, user_id = owner()
+        memory, user_id = memory_owner(services)
         title = clean_title((await read_body(TitleBody)).title)
         if not 0 < len(title) <= MAX_TITLE_CHARS:
             message = f"title: it has {len(title)} visible characters; it needs 1 to {MAX_TITLE_CHARS}."
@@ -206,7 +197,7 @@ def conversation_routes(services: RestServices) -> Blueprint:
 
     @routes.route(rule_of(FORGET, conversation_id="name"), methods=[FORGET.method])
     async def forget_conversation(conversation_id: str) -> Response:
-        memory, user_id = owner()
+        memory, user_id = memory_owner(services)
         forgotten = await memory.forget_conversation(user_id, conversation_id)
         if not forgotten:
             raise _unknown()

@@ -20,12 +20,12 @@ from memory import (
     Forgotten,
     InvalidCoreValue,
     MemoryMiddleware,
-    NoSuchUser,
     PreferenceChanged,
     TooManyPreferences,
 )
-from server.rest.bodies import authenticated_user, read_body
-from server.rest.errors import ApiError, json_response, unauthorized
+from server.rest.bodies import read_body
+from server.rest.errors import ApiError, json_response
+from server.rest.memory_owner import memory_owner, refuse_deleted_users
 from server.rest.openapi import Answer, Operation, rule_of
 from server.rest.services import RestServices
 from streaming.wire import ErrorCode, MemoryTier
@@ -196,20 +196,11 @@ def memory_routes(services: RestServices) -> Blueprint:
     """The routes of this module."""
     routes = Blueprint("memory", __name__)
 
-    def owner() -> tuple[MemoryMiddleware, UUID]:
-        user = authenticated_user(services.tokens)
-        if services.memory is None:
-            raise ApiError(503, ErrorCode.MEMORY_UNAVAILABLE, "Memory is not available on this server.", retryable=True)
-        return services.memory, user.user_id
-
-    @routes.errorhandler(NoSuchUser)
-    async def gone(error: NoSuchUser) -> Response:
-        refusal = unauthorized(str(error))
-        return json_response(refusal.body(), refusal.status, refusal.headers)
+    refuse_deleted_users(routes)
 
     @routes.route(rule_of(EXPORT), methods=[EXPORT.method])
     async def export() -> Response:
-        memory, user_id = owner()
+        memory, user_id = memory_owner(services)
         lines = _lines(memory, user_id)
         try:
             # The first page is read here, so that an error can still set the HTTP status.
@@ -223,13 +214,13 @@ def memory_routes(services: RestServices) -> Blueprint:
 
     @routes.route(rule_of(ERASE), methods=[ERASE.method])
     async def erase() -> Response:
-        memory, user_id = owner()
+        memory, user_id = memory_owner(services)
         receipt = await memory.erase(user_id)
         return json_response(ReceiptAnswer.model_validate(receipt, from_attributes=True))
 
     @routes.route(rule_of(SET_CORE, key="name"), methods=[SET_CORE.method])
     async def set_core(key: str) -> Response:
-        memory, user_id = owner()
+        memory, user_id = memory_owner(services)
         body = await read_body(CoreBody)
         try:
             await memory.update_core(user_id, key, body.value)
@@ -252,19 +243,19 @@ def memory_routes(services: RestServices) -> Blueprint:
 
     @routes.route(rule_of(DELETE_CORE, key="name"), methods=[DELETE_CORE.method])
     async def delete_core(key: str) -> Response:
-        memory, user_id = owner()
+        memory, user_id = memory_owner(services)
         if not await memory.delete_core(user_id, key):
             raise ApiError(404, "unknown_preference", "No preference has this name.")
         return Response("", 204)
 
-    _forget_routes(routes, owner)
+    _forget_routes(routes, services)
     return routes
 
 
-def _forget_routes(routes: Blueprint, owner: Callable[[], tuple[MemoryMiddleware, UUID]]) -> None:
+def _forget_routes(routes: Blueprint, services: RestServices) -> None:
     @routes.route(rule_of(RECEIPTS), methods=[RECEIPTS.method])
     async def receipts() -> Response:
-        memory, user_id = owner()
+        memory, user_id = memory_owner(services)
         found = [
             SignedReceiptAnswer(
                 receipt=one.text,
@@ -277,14 +268,14 @@ def _forget_routes(routes: Blueprint, owner: Callable[[], tuple[MemoryMiddleware
 
     @routes.route(rule_of(FORGET), methods=[FORGET.method])
     async def forget(memory_id: str) -> Response:
-        memory, user_id = owner()
+        memory, user_id = memory_owner(services)
         forgotten = await _forgotten(memory.forget, user_id, memory_id)
         listed = _listed(memory_id, forgotten) | {"unreadable_by": forgotten.unreadable_by}
         return json_response(ForgottenAnswer.model_validate(listed))
 
     @routes.route(rule_of(PREVIEW), methods=[PREVIEW.method])
     async def preview(memory_id: str) -> Response:
-        memory, user_id = owner()
+        memory, user_id = memory_owner(services)
         forgotten = await _forgotten(memory.preview_forgetting, user_id, memory_id)
         return json_response(ForgettingAnswer.model_validate(_listed(memory_id, forgotten)))
 

@@ -209,7 +209,7 @@ export class Connection {
       this.#backoff.sessionLasted(lastedMs);
     }
     if (halfOpen) {
-      // The silence took seconds, so this is no busy loop. Further delay only makes the person wait.
+      // The silence took seconds, so this cannot become a busy loop. Further delay only makes the person wait.
       this.start();
       return;
     }

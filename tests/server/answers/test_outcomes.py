@@ -9,8 +9,9 @@ import pytest
 
 from client.terminal.store import DeviceStore
 from client.terminal.tools import DeviceTools
-from streaming.wire import WsScope
-from tests.model_server import ReceivedRequest, Step, chunk, end, text_stream, tool_calls
+from person import Sentences
+from streaming.wire import WsLocale, WsScope
+from tests.model_server import ReceivedRequest, Step, chunk, end, error_status, text_stream, tool_calls
 from tests.server.conversation import chat
 from tests.server.tessera import Tessera, data_of, open_tessera, text_block, tool_messages
 
@@ -70,6 +71,24 @@ async def test_an_empty_answer_after_a_change_is_completed(database: str) -> Non
             ended = await (await device.home("create a task")).finish()
             assert (ended.status, ended.shown, len(ended.mutations)) == ("completed", 0, 1)
             assert len(tessera.answers()) == 2
+
+
+async def test_a_failure_after_a_change_does_not_ask_the_person_to_try_again(database: str) -> None:
+    def model(request: ReceivedRequest) -> list[Step]:
+        if tool_messages(request):
+            return error_status(500, {"error": {"message": "broken"}})
+        return tool_calls(("create_task", {"title": "Pay the rent"}))
+
+    async with open_tessera(database) as tessera:
+        tools = DeviceTools(DeviceStore(None, {})).table()
+        async with tessera.device(tools=tools, locale=WsLocale(language="de")) as device:
+            tessera.script(model)
+            ended = await (await device.home("create the task Pay the rent")).finish()
+    assert ended.error is not None
+    assert (ended.status, ended.error.retryable, len(ended.mutations)) == ("failed", False, 1)
+    assert "ry again" not in ended.error.message
+    assert "check your items before you ask again" in ended.error.message
+    assert ended.error.text == Sentences.of("de").say("answer.failed_after_change")
 
 
 @pytest.mark.parametrize(("finish", "named"), [("length", "limit of tokens"), ("content_filter", "filter")])
