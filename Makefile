@@ -17,7 +17,7 @@ PEERS := $(PEERS_VENV)/.installed
 TEST_WORKERS ?= $(shell expr 2 '*' "$$(getconf _NPROCESSORS_ONLN || echo 2)")
 
 .DEFAULT_GOAL := help
-.PHONY: run chat test check fmt schema prompts statements migrate rollback bench bench-router bench-parser bench-stream bench-resume profile-stream fuzz mutants test-all clean help eval test-model test-client bench-memory embedding-model embedder playground test-browser screenshots
+.PHONY: run chat test check fmt schema prompts statements migrate rollback bench bench-router bench-parser bench-stream bench-resume profile-stream fuzz properties mutants test-all clean help eval test-model test-client bench-memory embedding-model embedder playground test-browser screenshots
 
 run: embedder $(PAGE_TRIED)  ## start the server with an embedded database and a demo model; print its addresses
 	@exec $(BIN)/python -m server run
@@ -51,7 +51,11 @@ test-browser: $(STAMP) $(PAGE)  ## test the playground in headless Chromium (nee
 screenshots: export TESSERA_SCREENSHOTS = $(CURDIR)/docs/images
 screenshots: test-browser  ## run the browser tests and save the pictures in docs/images
 
-test-all: test mutants  ## run the test suite, the parser's mutation tests and one minute of fuzzing
+PROPERTIES ?= tests/parser tests/agents tests/memory tests/person tests/streaming
+properties: $(STAMP)  ## run the property tests with new random inputs; PROPERTIES=tests/parser chooses a folder
+	$(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) --maxprocesses 8 --hypothesis-profile random -m "not local_model" $(PROPERTIES) $(ARGS)
+
+test-all: test mutants properties  ## run the test suite, its property tests with new inputs, mutation tests and one minute of fuzzing
 	$(MAKE) fuzz SECONDS=60
 
 check: $(STAMP)  ## check lint rules, formatting and types of the Python code

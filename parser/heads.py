@@ -63,6 +63,8 @@ SIGNED_START = re.compile(
 BRACKETS = re.compile(rf"(?:\[{_S})*")
 FENCE = re.compile(r"`{3,}|~{3,}")
 """What opens a code fence. As many of the same character close it."""
+_INFO = re.compile(r"(?:`{3,}|~{3,})[ \t]*[^\s`\[{]*(?P<words>[^\n`]*)\n")
+_ATTRIBUTE = re.compile(r"[\w-]+=(?:\"[^\"]*\"|'[^']*'|\S+)|\{[^}\n]*\}|[\w-]+(?:\.[\w-]+)+")
 KEY = re.compile(rf"\{{{_S}(?P<key>{_KEY}){_S}:")
 """`{ KEY :`, the key quoted or not: group `key` has its quotes."""
 KEY_PREFIX = re.compile(rf"\{{{_S}(?:(?:{_KEY}){_S}|{_OPEN_KEY})?\Z")
@@ -86,3 +88,13 @@ NEXT_HEAD = re.compile(_while_it_lasts(("[ \\t\\r\\n,]*", *_FAST)))
 """Separators and `{"type": "NAME"`, as far as the text goes. It is complete if the group `end` matched."""
 FIRST_HEAD = re.compile(_while_it_lasts((_S, r"\[?", _S, *_FAST)))
 """The same for the start of an answer: white space and at most one bracket come before the brace."""
+
+
+def words_of_fence(lead: str) -> str:
+    """The words for a person on the line of the fence that `lead` begins with, and its line break.
+
+    Empty if there are only a language, attributes and file names.
+    """
+    info = _INFO.match(lead)
+    words = info["words"].strip() if info else ""
+    return f"{words}\n" if _ATTRIBUTE.sub("", words).strip() else ""

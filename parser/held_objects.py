@@ -9,7 +9,7 @@ from typing import Any
 from parser.block_reader import ReadBlock, read_block, too_deep
 from parser.blocks import BlockType
 from parser.events import BlockOpened, BlockReady, BlockRejected, Event, Fault, RejectReason, TextDelta
-from parser.heads import BLOCK_START, FENCE, SIGNED_START
+from parser.heads import BLOCK_START, FENCE, SIGNED_START, words_of_fence
 from parser.limits import Limits
 from parser.object_scanner import ObjectScanner
 from parser.prose import as_written, members_before, prose
@@ -115,6 +115,7 @@ class HeldObjects(FastPath):
     def _enter(self, lead: str) -> None:
         """A block begins. `lead` is the text before its brace: a fence and brackets."""
         if fence := FENCE.match(lead):
+            self._write_prose(words_of_fence(lead))
             self._fence = fence.group()
             lead = lead[len(lead.rstrip("[ \t\r\n")) :]
         self._layers += ["["] * lead.count("[")

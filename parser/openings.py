@@ -15,6 +15,7 @@ from parser.heads import (
     TEXT_HEAD,
     TEXT_HEAD_PREFIX,
     TEXT_KEYS,
+    words_of_fence,
 )
 from parser.held_objects import HeldObjects
 from parser.limits import Limits
@@ -32,6 +33,7 @@ _FENCE_LINE = re.compile(
     r"(?P<fence>`{3,}|~{3,})[ \t]*(?P<language>\{(?![ \t]*[\"'])[^\s`]*|[^\s`\[{]*)"
     r"(?:[ \t]*(?=[\[{][ \t]*[\[{\"'])|[^\n`]*\n[ \t\r\n]*)"
 )
+_LANGUAGE = re.compile(r"^\{\.?|\}$")
 _FENCE_PREFIX = re.compile(r"(?:`+|~+|(?:`{3,}|~{3,})[^\n`]*)\Z")
 _MARKS = re.compile(r"`+|~+")
 _CODE_SPAN = re.compile(r"(`{1,2})[\[{][^`\n]*\1(?!`)")
@@ -158,11 +160,12 @@ class Openings(HeldObjects):
             return self._give_back(position, fence.end("fence"))
         if fence.end() == len(text) and self._may_wait(position):
             return self._stall(position)
-        if fence["language"].strip("{}.").lower() in FENCES:
+        if _LANGUAGE.sub("", fence["language"]).lower() in FENCES:
             if text[fence.end() : fence.end() + 1] in ("[", "{"):
                 return self._brackets(position, fence.end())
             if self._state is not State.PROSE:
                 if text.startswith(fence["fence"], fence.end()):
+                    self._write_prose(words_of_fence(fence.group()))
                     return fence.end() + len(fence["fence"])  # nothing is in it
                 if self._may_wait(position) and fence["fence"].startswith(text[fence.end() :]):
                     return self._stall(position)

@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from parser import BlockOpened, BlockParser, BlockReady, BlockRejected, TextDelta
@@ -86,6 +86,16 @@ def test_every_word_of_a_text_reaches_the_person(head: str, content: str, tail: 
     assert parse(data.draw(chunked(source))) == parse([source])
 
 
+@example(['{"type":"text","content":"', " w0000001", '"}\n```', "} w0000000", '"}\n```'])
+@example(
+    [
+        '{"type":"text","content":"',
+        " w0000001",
+        '"}\n```json',
+        " w0000000\n",
+        '{"type":"text","content":"w0000002"}\n```',
+    ]
+)
 @given(st.lists(st.one_of(prose, st.sampled_from((*HEADS, *TAILS, '{"a":', "[1,", '"x":', "```\n"))), max_size=8))
 def test_nothing_after_the_first_shown_word_is_lost(pieces: list[str]) -> None:
     source = "".join(pieces)
@@ -129,3 +139,23 @@ def test_a_content_that_is_not_a_string_is_shown_with_its_values(source: str, sh
     events = [event for at in range(0, len(source), size) for event in parser.feed(source[at : at + size])]
     events += parser.close()
     assert "".join(event.text for event in events if isinstance(event, TextDelta)) == shown
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ('```json Here it is:\n[{"type":"text","content":"Due."}]\n```', ["Here it is:\n", "Due."]),
+        ('{"type":"text","content":"Due."}\n```\n} Pay now.\n```', ["Due.", "```\n} Pay now.\n```"]),
+        ('{"type":"text","content":"Due."}\n```} Pay now.\n```', ["Due.", "Pay now.\n"]),
+        ("```json Nothing.\n```", ["Nothing.\n"]),
+        ('```json title="a b" answer.json {.x}\n[{"type":"text","content":"Due."}]\n```', ["Due."]),
+        ("```json\n```", []),
+    ],
+)
+def test_words_on_the_line_of_a_fence_are_shown(source: str, shown: list[str]) -> None:
+    for size in (1, 3, 1000):
+        texts: dict[int, str] = {}
+        for event in parse([source[at : at + size] for at in range(0, len(source), size)]):
+            if isinstance(event, TextDelta):
+                texts[event.index] = texts.get(event.index, "") + event.text
+        assert list(texts.values()) == shown
