@@ -21,6 +21,10 @@ DayForm = Literal["date", "local_midnight", "utc_midnight"]
 # The first instant of a day is up to 14 hours before and 12 hours after that of the same day in UTC.
 _EARLIEST_MS: Final = -14 * 3_600_000
 _LATEST_MS: Final = 12 * 3_600_000
+# A local midnight that was stored in another zone is read as the nearest midnight, at most half a day of 25 hours away.
+_JOURNEY_MS: Final = 13 * 3_600_000
+# The offsets of all zones from UTC are multiples of this. So only such numbers can be the midnight of a zone.
+_OFFSET_STEP_MS: Final = 15 * 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,11 @@ class DayForms:
         return self.calendar if self.form == "local_midnight" and self.calendar is not None else UTC_CALENDAR
 
     def read_item(self, item: Mapping[str, Any]) -> dict[str, Any]:
-        """A device's item with its days as text. Numbers at other times than midnight are instants."""
+        """A device's item with its days as text.
+
+        With `utc_midnight`, numbers at other times than midnight are instants. With `local_midnight`, a number may have
+        been stored before a journey: it is the day of the nearest midnight in the zone, if it is midnight in any zone.
+        """
         return {
             name: self._read(value) if name in DAY_FIELDS and self.converts else value for name, value in item.items()
         }
@@ -57,10 +65,10 @@ class DayForms:
     def write_data(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """The fields of a tool call with its days in the device's form.
 
-        With `utc_midnight` a time becomes the day it is in for the person. Stored as a number, 20:00 in New York is a
-        midnight in UTC, so it would be read as the next day.
+        A time becomes the day it is in for the person, because the device reads its numbers as days: 20:00 in New York
+        is a midnight in UTC.
         """
-        if self.form == "utc_midnight":
+        if self.converts:
             data = {name: self._day_of_time(value) if name in DAY_FIELDS else value for name, value in data.items()}
         return self.write_item(data)
 
@@ -72,8 +80,9 @@ class DayForms:
     def write_filter(self, conditions: Mapping[str, Any]) -> dict[str, Any]:
         """A list tool's filter with its ranges of days in the device's form.
 
-        An item may hold a day in the device's form, or an instant in the person's zone. The range includes both, so it
-        can be some hours too wide. The server then drops the items that are not in it.
+        An item may hold a day in the device's form, a local midnight of a zone before a journey, or an instant in the
+        person's zone. The range includes them all, so it can be some hours too wide. The server then drops the items
+        that are not in it.
         """
         return {
             name: {end: self._bound(end, value) for end, value in condition.items()}
@@ -88,8 +97,12 @@ class DayForms:
         instant = UTC_CALENDAR.read(value)
         if isinstance(instant, int):
             day = self._midnights.day_of(instant)
-            if self._midnights.start_of(day) == instant:
+            start = self._midnights.start_of(day)
+            if start == instant:
                 return day.isoformat()
+            if self.form == "local_midnight" and instant % _OFFSET_STEP_MS == 0:
+                end = self._midnights.end_of(day)
+                return self._midnights.day_of(start if instant - start <= end - instant else end).isoformat()
         return value
 
     def _write(self, value: Any) -> Any:
@@ -104,5 +117,7 @@ class DayForms:
         if self.calendar is None:
             midnight = UTC_CALENDAR.start_of(day)
             return midnight + (_EARLIEST_MS if end == "after" else _LATEST_MS)
+        if self.form == "local_midnight":
+            return stored - _JOURNEY_MS if end == "after" else stored + _JOURNEY_MS
         local = self.calendar.start_of(day)
         return min(stored, local) if end == "after" else max(stored, local)

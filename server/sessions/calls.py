@@ -14,6 +14,7 @@ from server.sessions.features import LEDGER
 from server.sessions.ledger import Ledger
 from server.sessions.outbox import Outbox
 from streaming.wire import (
+    ClientFrame,
     ServerFrame,
     WsApproval,
     WsApprovalClosed,
@@ -84,8 +85,8 @@ class SessionCalls:
         self._ledger = ledger
         self._open_approvals = approvals
         self._approvals = AskedCalls(session.user_id, session.device_id, self, approvals)
-        # The approvals of other devices that the client was asked, and that are not closed.
-        self._asked_here: set[UUID] = set()
+        # The approvals of other devices that the client was asked, and that are not closed, with their requests.
+        self._asked_here: dict[UUID, UUID] = {}
 
     def __len__(self) -> int:
         """The number of calls without a result."""
@@ -101,6 +102,22 @@ class SessionCalls:
         """Whether the client answers approvals of other devices, and confirms calls that are withdrawn from it."""
         return APPROVALS in self._session.features and self.has_journal
 
+    @property
+    def requests(self) -> set[UUID]:
+        """The requests with an open call, or with an approval that the client is asked for."""
+        return self._ledger.requests | {*self._asked_here.values()}
+
+    def request_of(self, frame: ClientFrame) -> UUID | None:
+        """The request whose open call `frame` answers; None if it answers none."""
+        match frame:
+            case WsToolResult():
+                return self._ledger.request_of(frame.call_id)
+            case WsDataResponse():
+                return self._ledger.request_of(frame.data_id)
+            case WsApproval():
+                return self._asked_here.get(frame.call_id)
+        return None
+
     # ---- frames for the client --------------------------------------------------------------------------------------
 
     def send(self, frame: ServerFrame) -> bool:
@@ -111,12 +128,12 @@ class SessionCalls:
             case WsToolCancel():
                 self._withdraw(self._approvals.withdrawn(frame.call_id))
             case WsApprovalRequest():
-                self._asked_here.add(frame.call_id)
+                self._asked_here[frame.call_id] = frame.request_id
                 if self._session.attached:  # else it is sent when a socket is attached
                     self._session.put(frame)
             case WsApprovalClosed():
                 if frame.call_id in self._asked_here:
-                    self._asked_here.remove(frame.call_id)
+                    del self._asked_here[frame.call_id]
                     self._session.put(frame)
             case _:
                 return False
@@ -220,7 +237,7 @@ class SessionCalls:
             self.confirm_unstarted(call_id)
         if self.answers_approvals:
             for request in self._open_approvals.waiting(session.user_id, session.device_id):
-                self._asked_here.add(request.call_id)
+                self._asked_here[request.call_id] = request.request_id
                 session.put(request)
         else:
             self._asked_here.clear()

@@ -57,7 +57,7 @@ class ClientFrames:
 
     def take(self, session: Session, frame: ClientFrame) -> None:
         """Act on one frame. Never waits, never raises: work that waits gets a task with its own boundary."""
-        frame = read_days(frame, session.outbox.locale.forms)
+        frame = read_days(frame, session.outbox.locale.forms(session.calls.request_of(frame)))
         match frame:
             case WsHomeRequest() | WsPopupRequest():
                 session.accept(frame)

@@ -104,6 +104,16 @@ class Ledger:
         call = self._calls.get(call_id)
         return call.frame if call is not None and isinstance(call.frame, WsToolCall) else None
 
+    def request_of(self, call_id: UUID) -> UUID | None:
+        """The request of an open call; None if the call is not open."""
+        call = self._calls.get(call_id)
+        return None if call is None else call.frame.request_id
+
+    @property
+    def requests(self) -> set[UUID]:
+        """The requests with an open call."""
+        return {call.frame.request_id for call in self._calls.values()}
+
     def withdraw(self, call_id: UUID) -> None:
         """Nothing waits for the call any more. Its device may have made the change, and may still say so."""
         call = self._calls.get(call_id)

@@ -11,9 +11,10 @@ from typing import Final, Protocol
 
 import trio
 
-from server.devices import NO_LOCALE, DeviceLocale, write_days
+from server.devices import write_days
 from server.sessions.feed import Feed
 from server.sessions.ledger import Ledger, LedgerFrame
+from server.sessions.session_locale import SessionLocale
 from streaming.wire import (
     AnswerFrame,
     ServerFrame,
@@ -85,7 +86,7 @@ class Outbox:
     def __init__(self, ledger: Ledger, max_bytes: int = 256 * 1024, max_control: int = 1024) -> None:
         self.seq = 0
         """The number of the last frame of the session."""
-        self.locale: DeviceLocale = NO_LOCALE
+        self.locale = SessionLocale()
         """Frames get the device's form of calendar days when the writer takes them."""
         self._full_since: float | None = None
         self._ledger = ledger
@@ -336,7 +337,7 @@ class Outbox:
     def _for_device(self, frame: AnswerFrame) -> AnswerFrame:
         """The frame with days in the device's form, and with the sentence of its error in the person's language."""
         stated = self.locale.stated
-        written = write_days(frame, self.locale.forms)
+        written = write_days(frame, self.locale.forms(getattr(frame, "request_id", None)))
         return frame_with_text(written, stated.language if stated is not None else None)
 
     def _remember(self, frame: ServerFrame) -> None:

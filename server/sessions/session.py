@@ -183,7 +183,7 @@ class Session:
         self._view = None
         self.outbox.detach()
         self.features = known_features(features)
-        self.outbox.locale = locale
+        self.change_locale(locale)
         if missed is not None and missed.state is not None:
             self.outbox.forget_changes()
         resumed = resume is not None and resume.session_id == self.session_id and self.outbox.can_resume(resume.seq)
@@ -234,6 +234,10 @@ class Session:
         self._view = None
         self.outbox.detach(view)
         return True
+
+    def change_locale(self, locale: DeviceLocale) -> None:
+        """What the device says about the person from now on; for later requests."""
+        self.outbox.locale.change(locale, {*self._requests, *self._feeds, *self.calls.requests})
 
     def _renew(self) -> None:
         """The client has nothing of this session: it gets a new id, and follows a request only when it asks for it."""

@@ -246,7 +246,7 @@ class SocketView:
                 except RefreshRefused as refused:
                     session.refuse(ErrorCode.UNAUTHORIZED, str(refused))
             case WsLocaleChanged(locale=locale):
-                session.outbox.locale = session.outbox.locale.changed(locale)
+                session.change_locale(session.outbox.locale.latest.changed(locale))
             case WsDeviceHello():
                 session.refuse(ErrorCode.ALREADY_READY, "This socket has already sent device_hello.")
             case _:

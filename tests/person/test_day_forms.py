@@ -24,7 +24,7 @@ UTC_MIDNIGHT = DayForms("utc_midnight", NEW_YORK)
     ("forms", "stored", "day"),
     [
         (LOCAL, MARCH_9 - HOUR, "2026-03-09"),
-        (LOCAL, MARCH_9, MARCH_9),  # 1:00 in Berlin is an instant
+        (LOCAL, MARCH_9 + 60_000, MARCH_9 + 60_000),  # a midnight in no zone
         (UTC_MIDNIGHT, MARCH_9, "2026-03-09"),
         (UTC_MIDNIGHT, MARCH_9 + 4 * HOUR, MARCH_9 + 4 * HOUR),
         (DayForms("date"), "2026-03-09", "2026-03-09"),
@@ -55,6 +55,31 @@ def test_a_time_is_written_as_the_persons_day_if_the_form_is_a_midnight_in_utc(z
     assert forms.read_item({"dueDate": day}) == {"dueDate": time[:10]}
 
 
+@pytest.mark.parametrize(
+    ("stored_in", "read_in"),
+    [
+        ("Europe/Berlin", "America/New_York"),
+        ("America/New_York", "Europe/Berlin"),
+        ("Asia/Kathmandu", "Europe/Berlin"),
+        ("Asia/Tokyo", "Europe/Lisbon"),
+        ("UTC", "America/St_Johns"),
+    ],
+)
+@pytest.mark.parametrize("day", ["2026-03-08", "2026-03-10", "2026-03-29", "2026-07-01", "2026-10-25"])
+def test_a_local_midnight_from_before_a_journey_is_the_same_day(stored_in: str, read_in: str, day: str) -> None:
+    there, here = Calendar(ZoneInfo(stored_in)), Calendar(ZoneInfo(read_in))
+    stored = there.start_of(date.fromisoformat(day))
+    item = DayForms("local_midnight", here).read_item({"dueDate": stored})
+    assert item == {"dueDate": day}
+    bounds = DayForms("local_midnight", here).write_filter({"dueDate": {"after": day, "before": day}})["dueDate"]
+    assert bounds["after"] <= stored <= bounds["before"]
+
+
+def test_the_app_of_a_local_midnight_is_sent_days_and_no_times() -> None:
+    assert LOCAL.write_data({"dueDate": "2026-03-09T20:00"}) == {"dueDate": MARCH_9 - HOUR}
+    assert LOCAL.write_data({"dueDate": MARCH_9 + 22 * HOUR}) == {"dueDate": MARCH_9 - HOUR}
+
+
 def test_the_time_when_something_was_made_is_never_a_day() -> None:
     item = {"createdAt": MARCH_9, "points": MARCH_9}
     assert UTC_MIDNIGHT.read_item(item) == item
@@ -70,7 +95,7 @@ def test_every_day_survives_the_way_to_the_device_and_back(day: date, zone: str)
 @pytest.mark.parametrize(
     ("forms", "bounds", "written"),
     [
-        (LOCAL, {"after": "2026-03-09"}, {"after": MARCH_9 - HOUR}),
+        (LOCAL, {"after": "2026-03-09"}, {"after": MARCH_9 - 14 * HOUR}),
         (
             UTC_MIDNIGHT,
             {"after": "2026-03-09", "before": "2026-03-10"},

@@ -27,6 +27,7 @@ from streaming.wire import (
 ID = uuid4()
 DAY, MIDNIGHT = "2026-03-09", 1_773_010_800_000  # in Berlin
 NOON = MIDNIGHT + 43_200_000
+JOURNEY = 13 * 3_600_000
 FORMS = DayForms("local_midnight", Calendar(ZoneInfo("Europe/Berlin")))
 STORED = {"id": "t1", "dueDate": MIDNIGHT, "createdAt": MIDNIGHT}
 INSIDE = {"id": "t1", "dueDate": DAY, "createdAt": MIDNIGHT}
@@ -82,7 +83,7 @@ FRAMES: list[tuple[AnswerFrame, dict[str, Any]]] = [
             deadline_ms=1,
             requires_approval=False,
         ),
-        {"args": {"filter": {"dueDate": {"after": MIDNIGHT}, "status": "todo"}, "limit": 9}},
+        {"args": {"filter": {"dueDate": {"after": MIDNIGHT - JOURNEY}, "status": "todo"}, "limit": 9}},
     ),
     (
         WsApprovalRequest(call_id=ID, request_id=ID, tool="create_task", args={"data": INSIDE}, expires_ms=1),
@@ -90,7 +91,7 @@ FRAMES: list[tuple[AnswerFrame, dict[str, Any]]] = [
     ),
     (
         WsDataRequest(data_id=ID, request_id=ID, entity="task", filter={"dueDate": {"before": DAY}}),
-        {"filter": {"dueDate": {"before": MIDNIGHT}}},
+        {"filter": {"dueDate": {"before": MIDNIGHT + JOURNEY}}},
     ),
     (WsServerMutation(op="update", entity="task", id="t1", data=INSIDE), {"data": STORED}),
     (WsServerMutation(op="delete", entity="task", id="t1"), {"data": None}),
