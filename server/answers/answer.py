@@ -16,13 +16,14 @@ from agents.block_admission import BlockAdmission
 from agents.orchestrator import Orchestrator
 from agents.registry import BY_ENTITY
 from agents.turn import EarlierTurns, Turn
-from person import WEEKDAYS, Sentences, StatedLocale, remembered_locale, resolve_locale
+from person import Sentences, StatedLocale, remembered_locale, resolve_locale
 from server.answers.admission import Reservation
 from server.answers.emitter import Emitter
+from server.answers.last_frame import Status, last_frame
 from server.answers.ordered_frames import OrderedFrames, open_ordered_frames
 from server.answers.outcome import corrections, failure_after_change, failure_of, shows_nothing
 from server.answers.popup_scope import resolve_scope
-from server.answers.repairs import corrected_blocks, degraded_blocks
+from server.answers.repairs import corrected_blocks, degraded_blocks, unshown_blocks
 from server.answers.report import record_end
 from server.devices import RemoteDevice
 from server.memory_service import AnswerMemory, Obeyed, RecalledContext, facts_of
@@ -39,23 +40,17 @@ from server.telemetry import (
     request_span,
     span,
 )
-from streaming.answer import HomeFormatter, PopupFormatter, UnfetchedBlock
+from streaming.answer import HomeFormatter, PopupFormatter, UnfetchedBlock, UnshownBlocks
 from streaming.model import ModelError
 from streaming.wire import (
     AnswerFrame,
     ErrorCode,
-    WsAnswerLocale,
     WsFailure,
     WsMutationRecord,
     WsStreamEnd,
-    WsUsage,
-    failure_with_text,
 )
 
 log = structlog.get_logger(__name__)
-
-Status = Literal["completed", "cancelled", "failed"]
-"""How an accepted request ends."""
 
 _INTERNAL: Final = WsFailure(
     code=ErrorCode.INTERNAL, message="The server failed to answer; the fault is logged.", retryable=True
@@ -110,6 +105,8 @@ class Answer:
         # What the device has reported, also if the task that asked for it was cancelled before.
         self._changes: list[WsMutationRecord] = []
         self._failure: WsFailure | None = None
+        self._answered = 0  # blocks that show what the model wrote
+        self._unshown: Sequence[UnshownBlocks] = ()
         # The text that was shown.
         self._to_store: str | None = None
         self._facts: Sequence[Mapping[str, Any]] = ()
@@ -221,12 +218,12 @@ class Answer:
             self._failure = _INTERNAL
             log.exception("request_failed", code=ErrorCode.INTERNAL)
         finally:
-            if self._formatter.shown or self._turn.mutations:
+            if self._formatter.answered or self._turn.mutations:
                 # Also if it failed or is cancelled: the person has seen it, and a follow-up may mean it.
                 self._keep(emitter)
         if self._failure is not None:
             return "failed"
-        self._failure = failure_of(self._turn, self._formatter.shown)
+        self._failure = failure_of(self._turn, self._answered, self._unshown, self._sentences())
         if self._failure is not None:
             log.info("request_failed", code=self._failure.code)
         return "completed" if self._failure is None else "failed"
@@ -269,18 +266,33 @@ class Answer:
             self._state = "repairing"
             await frames.put_all(await corrected_blocks(self._orchestrator, self._turn, self._formatter, self._metrics))
             await frames.settle()
-        if shows_nothing(self._turn, self._formatter.shown):
+        await self._show_rest(emit, frames)
+        if self._obeyed.note:
+            self._answered += 1
+            await frames.put_all(self._formatter.append(self._obeyed.note))
+
+    async def _show_rest(self, emit: Emitter, frames: OrderedFrames) -> None:
+        """Show what is left of rejected blocks, ask again if that is nothing, and add the server's own sentences."""
+        formatter, turn = self._formatter, self._turn
+        await frames.put_all(degraded_blocks(formatter, self._metrics))
+        unshown = formatter.take_unshown()
+        if shows_nothing(turn, formatter.answered):
             self._state = "model"
             self._metrics.answer_retried()
-            async with aclosing(self._orchestrator.retry_stream(self._turn)) as retried:
+            async with aclosing(self._orchestrator.retry_stream(turn)) as retried:
                 await self._show(retried, emit, frames)
             await frames.settle()
-        if isinstance(self._formatter, HomeFormatter):
-            await frames.put_all(degraded_blocks(self._formatter, self._metrics))
-        for line in corrections(self._turn, self._formatter.shown, self._sentences()):
-            await frames.put_all(self._formatter.append(line))
-        if self._obeyed.note:
-            await frames.put_all(self._formatter.append(self._obeyed.note))
+            await frames.put_all(degraded_blocks(formatter, self._metrics))
+            # The second answer replaces the first one, so the blocks of the first one are not named beside it.
+            again = formatter.take_unshown()
+            unshown = again or unshown if shows_nothing(turn, formatter.answered) else again
+        self._answered = formatter.answered
+        if shows_nothing(turn, self._answered) and not self._obeyed.note:
+            self._unshown = list(unshown.values())
+        else:
+            await frames.put_all(unshown_blocks(formatter, unshown, self._metrics))
+        for line in corrections(turn, self._answered, self._sentences()):
+            await frames.put_all(formatter.append(line))
 
     async def _show(self, tokens: AsyncIterable[tuple[str, str]], emit: Emitter, frames: OrderedFrames) -> None:
         """Emit the frames of a part of the answer."""
@@ -354,34 +366,18 @@ class Answer:
 
     def end(self) -> WsStreamEnd:
         """The last frame of a request that was not refused."""
-        usage, mutations = self._turn.usage, self._mutations()
+        mutations = self._mutations()
         failure = self._failure if self._status == "failed" else None
         if failure is not None and failure.retryable and (mutations or self._device.may_have_changed):
             failure = failure_after_change(failure, self._sentences() if self._turn.locale.language else None)
-        if failure is not None:
-            failure = failure_with_text(failure, self._turn.locale.language)
-        return WsStreamEnd(
-            request_id=self._chat.request_id,
-            status="cancelled" if self._status == "refused" else self._status,
-            finish=self._turn.finish,
+        return last_frame(
+            self._chat.request_id,
+            self._turn,
+            "cancelled" if self._status == "refused" else self._status,
             shown=max(0, self._formatter.shown - self._turn.reasoning_blocks),
             mutations=mutations,
             memory_used=list(self._recalled.used(self._sentences())) or None,
-            usage=WsUsage(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens),
-            locale=self._answer_locale(),
-            error=failure,
-        )
-
-    def _answer_locale(self) -> WsAnswerLocale:
-        locale = self._turn.locale
-        return WsAnswerLocale.model_validate(
-            {
-                "time_zone": locale.time_zone,
-                "time_zone_source": locale.time_zone_source,
-                "language": locale.language,
-                "week_start": WEEKDAYS[locale.week_start],
-                "hour_cycle": locale.hour_cycle,
-            }
+            failure=failure,
         )
 
     def close(self) -> None:

@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import structlog
 
 from agents.orchestrator import Orchestrator
 from agents.turn import Turn
 from server.telemetry import Metrics
-from streaming.answer import HomeFormatter, UnfetchedBlock
+from streaming.answer import HomeFormatter, PopupFormatter, UnfetchedBlock, UnshownBlocks
 from streaming.wire import StreamText, WsStreamBlock
 
 log = structlog.get_logger(__name__)
 
 
-def degraded_blocks(formatter: HomeFormatter, metrics: Metrics) -> list[StreamText | WsStreamBlock]:
-    """A frame for each rejected block that was not corrected, at its index, so that no block is left out."""
-    degraded = formatter.degrade()
-    if degraded:
-        metrics.block_repaired("degraded", len(degraded))
-        log.info("blocks_degraded", count=len(degraded))
+def degraded_blocks(
+    formatter: HomeFormatter | PopupFormatter, metrics: Metrics
+) -> Sequence[StreamText | WsStreamBlock]:
+    """A frame for each rejected block whose data is readable, at its index. A popup has shown them already."""
+    degraded = formatter.degrade() if isinstance(formatter, HomeFormatter) else []
+    _note_degraded(len(degraded), metrics)
     return degraded
+
+
+def unshown_blocks(
+    formatter: HomeFormatter | PopupFormatter, unshown: Mapping[int, UnshownBlocks], metrics: Metrics
+) -> Sequence[StreamText]:
+    """A frame for each sentence that says what cannot be shown, so that no block is left out."""
+    frames = formatter.say_unshown(unshown)
+    _note_degraded(len(frames), metrics)
+    return frames
+
+
+def _note_degraded(count: int, metrics: Metrics) -> None:
+    if count:
+        metrics.block_repaired("degraded", count)
+        log.info("blocks_degraded", count=count)
 
 
 async def corrected_blocks(

@@ -5,7 +5,7 @@ Pure: text in, frames out.
 
 from __future__ import annotations
 
-from streaming.answer.block_data import Unbound
+from streaming.answer.block_data import Unbound, UnshownBlocks
 from streaming.answer.home import (
     UNGROUNDED,
     FetchableBlock,
@@ -27,4 +27,5 @@ __all__ = [
     "RejectedBlock",
     "Unbound",
     "UnfetchedBlock",
+    "UnshownBlocks",
 ]

@@ -45,6 +45,18 @@ def block_data(block: Block, resolve: Resolve, bind: Bind) -> dict[str, Any] | U
     return block.model_dump(mode="json", exclude={"type"})
 
 
+@dataclass(frozen=True, slots=True)
+class UnshownBlocks:
+    """`count` equal blocks of which nothing can be shown."""
+
+    block: Unshown
+    count: int = 1
+
+    def sentence(self, sentences: Sentences) -> str:
+        """What the person reads about them."""
+        return unshown_sentence(self.block, self.count, sentences)
+
+
 def unshown_sentence(block: Unshown, count: int, sentences: Sentences) -> str:
     """What the person reads about `count` such blocks."""
     title = sentences.say("answer.unshown_title", title=block.title) if block.title else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 from uuid import UUID
@@ -17,7 +17,7 @@ from parser.blocks import (
 )
 from parser.events import BlockOpened, BlockReady, BlockRejected, Event, TextDelta
 from person import ENGLISH, Sentences
-from streaming.answer.block_data import Bind, Resolve, Unbound, block_data, unshown_sentence
+from streaming.answer.block_data import Bind, Resolve, Unbound, UnshownBlocks, block_data
 from streaming.answer.shown_blocks import ShownBlocks
 from streaming.wire import StreamText, TextFrames, WsBlockOpen, WsStreamBlock, WsStreamStart
 
@@ -106,6 +106,10 @@ class HomeFormatter:
         self.repairs: Counter[Repair] = Counter()
         """How many blocks were shown after a repair, by kind of repair."""
         self._unrecorded = 0  # rejected blocks beyond the first hundred
+        self._settled = 0  # how many of the rejected blocks `degrade` has seen
+        self._replacements: list[TableBlock | str] = []
+        self._unshown: list[tuple[int, Unshown]] = []
+        self._said: set[int] = set()  # blocks in whose place only a sentence says that they cannot be shown
 
     def start(self, agent_name: str) -> list[WsStreamStart]:
         """The first frame of the answer."""
@@ -115,6 +119,11 @@ class HomeFormatter:
     def shown(self) -> int:
         """The number of blocks that have text or data, so far."""
         return len(self._blocks)
+
+    @property
+    def answered(self) -> int:
+        """As `shown`, without the sentences of `say_unshown`."""
+        return len(self._blocks) - sum(index in self._blocks for index in self._said)
 
     def feed(self, token: str) -> list[HomePart]:
         """The frames that `token` gives; adjacent text of one block in one frame."""
@@ -197,32 +206,46 @@ class HomeFormatter:
     def degrade(self, replaced: Collection[int] = ()) -> list[StreamText | WsStreamBlock]:
         """What is shown instead of each rejected block; see `parser.degradation`. Equal replacements are shown once.
 
-        Blocks that are shown by now are left out, and those whose index is in `replaced`.
+        Blocks that are shown by now are left out, and those whose index is in `replaced`. A block of which nothing is
+        readable is left for `take_unshown`. Call it after each part of the answer.
         """
         frames: list[StreamText | WsStreamBlock] = []
-        left = [block for block in self.rejected if block.index not in replaced and block.index not in self._blocks]
-        shown = [(block.index, self._degraded(block)) for block in left]
-        counts = Counter(replacement for _, replacement in shown if isinstance(replacement, Unshown))
-        seen: list[TableBlock | str | Unshown] = []
-        for index, replacement in shown:
-            if replacement in seen:
-                continue  # a model that repeats itself
-            seen.append(replacement)
-            match replacement:
-                case Unshown():
-                    sentence = unshown_sentence(replacement, counts[replacement], self._sentences())
-                    frames.append(self._text_frame(index, sentence))
-                case str():
-                    frames.append(self._text_frame(index, replacement))
-                case TableBlock():
+        rejected, self._settled = self.rejected[self._settled :], len(self.rejected)
+        for block in rejected:
+            if block.index in replaced or block.index in self._blocks:
+                continue
+            replacement = self._degraded(block)
+            if isinstance(replacement, Unshown):
+                self._unshown.append((block.index, replacement))
+            elif replacement not in self._replacements:  # a model that repeats itself
+                self._replacements.append(replacement)
+                if isinstance(replacement, str):
+                    frames.append(self._text_frame(block.index, replacement))
+                else:
                     data = replacement.model_dump(mode="json", exclude={"type"})
-                    frames.append(self._block_frame(index, replacement, data))
+                    frames.append(self._block_frame(block.index, replacement, data))
+        return frames
+
+    def take_unshown(self) -> dict[int, UnshownBlocks]:
+        """The blocks since the last call that cannot be shown, equal ones together, by the index of the first one.
+
+        Call it after `degrade`.
+        """
+        counts = Counter(block for _, block in self._unshown)
+        first = {block: index for index, block in reversed(self._unshown)}
+        taken = {index: UnshownBlocks(block, counts[block]) for block, index in first.items()}
+        self._unshown.clear()
         if self._unrecorded:
-            more = self._sentences().say("unshown.more", count=self._unrecorded)
-            frames.append(self._text_frame(self._next, more))
+            taken[self._next] = UnshownBlocks(Unshown("more"), self._unrecorded)
             self._next = self._first = self._next + 1
             self._unrecorded = 0
-        return frames
+        return dict(sorted(taken.items()))
+
+    def say_unshown(self, unshown: Mapping[int, UnshownBlocks]) -> list[StreamText]:
+        """A sentence for each of the blocks that `take_unshown` gave. It counts as shown, but not as answered."""
+        self._said.update(unshown)
+        sentences = self._sentences()
+        return [self._text_frame(index, blocks.sentence(sentences)) for index, blocks in unshown.items()]
 
     def _degraded(self, block: RejectedBlock) -> TableBlock | str | Unshown:
         return degraded(block.block_type, block.source, self._sentences().say("answer.rest_unshown"))

@@ -10,7 +10,7 @@ from parser import BlockParser, Unshown, data_text, degraded_text
 from parser.blocks import Block
 from parser.events import BlockOpened, BlockReady, BlockRejected, Event, TextDelta
 from person import ENGLISH, Calendar, Sentences
-from streaming.answer.block_data import Bind, Resolve, Unbound, block_data, unshown_sentence
+from streaming.answer.block_data import Bind, Resolve, Unbound, UnshownBlocks, block_data
 from streaming.answer.readable_json import ReadableJson
 from streaming.answer.shown_blocks import ShownBlocks
 from streaming.wire import Domain, StreamText, TextFrames, WsPopupDomain
@@ -65,6 +65,8 @@ class PopupFormatter:
         self._first = 0  # the index of the parser's first block in this answer
         self._next = 0
         self._blocks = ShownBlocks()
+        self._unshown: dict[int, UnshownBlocks] = {}  # their sentences wait until something else is shown
+        self._said: set[int] = set()  # blocks in whose place only a sentence says that they cannot be shown
 
     def start(self, agent_name: str) -> list[WsPopupDomain]:
         """The first frame of the answer. Raises `NoPopupDomainError`."""
@@ -78,6 +80,22 @@ class PopupFormatter:
     def shown(self) -> int:
         """The number of blocks that have text, so far."""
         return len(self._blocks)
+
+    @property
+    def answered(self) -> int:
+        """As `shown`, without the sentences about blocks that cannot be shown."""
+        return len(self._blocks) - sum(index in self._blocks for index in self._said)
+
+    def take_unshown(self) -> dict[int, UnshownBlocks]:
+        """The blocks that cannot be shown, by index, if nothing else was shown."""
+        unshown, self._unshown = self._unshown, {}
+        return unshown
+
+    def say_unshown(self, unshown: Mapping[int, UnshownBlocks]) -> list[StreamText]:
+        """A sentence for each of the blocks that `take_unshown` gave. It counts as shown, but not as answered."""
+        self._said.update(unshown)
+        sentences = self._sentences()
+        return self._texts({index: blocks.sentence(sentences) for index, blocks in unshown.items()})
 
     def feed(self, token: str) -> list[StreamText]:
         """The frames that `token` gives; adjacent text of one block in one frame."""
@@ -114,20 +132,33 @@ class PopupFormatter:
                 case BlockOpened(type=kind):
                     self._kinds = {index: kind.value}
                 case BlockReady(block=block):
-                    texts[index] = self._block_text(block)
+                    frames += self._block_frames(texts, index, self._block_text(block))
                 case BlockRejected(source=source):
                     kind_name = self._kinds.get(index)
                     rest = self._sentences().say("answer.rest_unshown")
-                    texts[index] = self._sentence(degraded_text(kind_name, source, rest))
+                    frames += self._block_frames(texts, index, degraded_text(kind_name, source, rest))
         return frames + self._texts(texts)
 
-    def _block_text(self, block: Block) -> str:
+    def _block_frames(self, texts: dict[int, str], index: int, text: str | Unshown) -> list[StreamText]:
+        """Add the text of a block to `texts`, or return frames. A sentence about an unshown block waits for text."""
+        if isinstance(text, str):
+            texts[index] = text
+            return []
+        frames = self._texts(texts) + self._close_texts()
+        texts.clear()
+        unshown = {index: UnshownBlocks(text)}
+        if self.answered:
+            return frames + self.say_unshown(unshown)
+        self._unshown |= unshown
+        return frames
+
+    def _block_text(self, block: Block) -> str | Unshown:
         data = block_data(block, self._resolve, self._bind)
         if isinstance(data, Unbound):
-            return self._sentence(Unshown(block.type.value, getattr(block, "title", "")))
+            return Unshown(block.type.value, getattr(block, "title", ""))
         if isinstance(checkpoints := data.get("checkpoints"), list):
             data = {**data, "checkpoints": [{**item, "date": self._moment(item["date"])} for item in checkpoints]}
-        return self._sentence(data_text(block.type.value, data))
+        return data_text(block.type.value, data)
 
     def _moment(self, date: object) -> object:
         """Epoch milliseconds as the person's local day, with the time unless it is midnight."""
@@ -139,9 +170,6 @@ class PopupFormatter:
             return date
         return f"{local:%Y-%m-%d %H:%M}".removesuffix(" 00:00")
 
-    def _sentence(self, text: str | Unshown) -> str:
-        return unshown_sentence(text, 1, self._sentences()) if isinstance(text, Unshown) else text
-
     def _close_texts(self) -> list[StreamText]:
         """The ends of the texts that are over."""
         frames = self._texts({index: json.close() for index, json in self._json.items()})
@@ -151,4 +179,7 @@ class PopupFormatter:
     def _texts(self, texts: Mapping[int, str]) -> list[StreamText]:
         for index, text in texts.items():
             self._blocks.add_text(index, text)
+        if self._unshown and self.answered:
+            waiting = self.take_unshown()
+            return [*self.say_unshown(waiting), *self._texts(texts)]
         return [self._text_frames.frame(index, text) for index, text in texts.items() if text]

@@ -54,15 +54,6 @@ async def test_an_answer_that_stays_empty_is_failed(database: str, mode: str) ->
         assert len(tessera.answers()) == 2
 
 
-@pytest.mark.parametrize("finish", ["length", "content_filter"])
-async def test_an_answer_that_was_cut_before_its_first_text_says_so(database: str, finish: str) -> None:
-    async with open_tessera(database) as tessera, tessera.device() as device:
-        tessera.script(lambda _: end(finish))
-        ended = await (await device.home("hello")).finish()
-        assert ended.error is not None
-        assert (ended.status, ended.finish, ended.error.code, ended.shown) == ("failed", finish, "answer_cut", 0)
-
-
 async def test_an_empty_answer_after_a_change_is_completed(database: str) -> None:
     async with open_tessera(database) as tessera:
         store = DeviceStore(None, {})

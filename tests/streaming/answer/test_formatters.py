@@ -232,11 +232,22 @@ BAD_CHART = {**CHART, "chartType": "hologram"}
 BAD_TABLE = {**TABLE, "rows": [[*"x" * (len(TABLE["headers"]) + 1)]]}
 
 
+def rest(formatter: HomeFormatter, replaced: set[int] | None = None) -> list[StreamText | WsStreamBlock]:
+    """What is shown instead of the rejected blocks, by index. A second call shows nothing."""
+    degraded = formatter.degrade(replaced or ())
+    answered = formatter.answered
+    said = formatter.say_unshown(formatter.take_unshown())
+    assert (formatter.degrade(), formatter.take_unshown()) == ([], {})
+    assert formatter.answered == answered
+    assert formatter.shown == answered + len(said)
+    return sorted([*degraded, *said], key=lambda frame: frame.block)
+
+
 def test_what_nobody_put_right_is_degraded_and_never_left_out() -> None:
     timeline = {**TIMELINE, "checkpoints": [{"id": "c", "title": "Ship", "date": "soon"}]}
     bound = {**BOUND_CHART, "from": {"entity": "note"}}
     _, formatter = home([json.dumps([text("a"), BAD_CHART, BAD_TABLE, timeline, reference("nobody"), bound])])
-    shown = formatter.degrade({2})
+    shown = rest(formatter, {2})
     assert [frame.block for frame in shown] == [1, 3, 4, 5]
     table = shown[0]
     assert isinstance(table, WsStreamBlock)
@@ -254,7 +265,7 @@ def test_what_nobody_put_right_is_degraded_and_never_left_out() -> None:
 
 def test_the_sentence_says_how_many_blocks_are_not_even_recorded() -> None:
     _, formatter = home([json.dumps([reference("nobody")] * 150)])
-    shown = [(frame.block, frame.chunk) for frame in formatter.degrade(()) if isinstance(frame, StreamText)]
+    shown = [(frame.block, frame.chunk) for frame in rest(formatter) if isinstance(frame, StreamText)]
     assert shown == [
         (0, "100 lists of items could not be shown."),
         (150, "50 more parts of the answer could not be shown."),
@@ -264,7 +275,7 @@ def test_the_sentence_says_how_many_blocks_are_not_even_recorded() -> None:
 def test_a_model_that_repeats_an_invalid_block_is_told_about_once() -> None:
     titled = [{**BOUND_CHART, "title": title, "from": {"entity": "note"}} for title in ("A", "B", "A", "A")]
     _, formatter = home([json.dumps([*titled, BAD_TABLE, BAD_TABLE, BAD_CHART, BAD_CHART])])
-    shown = formatter.degrade(())
+    shown = rest(formatter)
     assert [frame.block for frame in shown] == [0, 1, 4, 6]
     assert [frame.chunk for frame in shown if isinstance(frame, StreamText)] == [
         '3 charts "A" could not be shown.',
