@@ -232,17 +232,6 @@ BAD_CHART = {**CHART, "chartType": "hologram"}
 BAD_TABLE = {**TABLE, "rows": [[*"x" * (len(TABLE["headers"]) + 1)]]}
 
 
-def rest(formatter: HomeFormatter, replaced: set[int] | None = None) -> list[StreamText | WsStreamBlock]:
-    """What is shown instead of the rejected blocks, by index. A second call shows nothing."""
-    degraded = formatter.degrade(replaced or ())
-    answered = formatter.answered
-    said = formatter.say_unshown(formatter.take_unshown())
-    assert (formatter.degrade(), formatter.take_unshown()) == ([], {})
-    assert formatter.answered == answered
-    assert formatter.shown == answered + len(said)
-    return sorted([*degraded, *said], key=lambda frame: frame.block)
-
-
 def test_what_nobody_put_right_is_degraded_and_never_left_out() -> None:
     timeline = {**TIMELINE, "checkpoints": [{"id": "c", "title": "Ship", "date": "soon"}]}
     bound = {**BOUND_CHART, "from": {"entity": "note"}}
