@@ -19,6 +19,7 @@ from streaming.answer.home import HomeFormatter, UnfetchedBlock
 from streaming.answer.popup import DOMAINS, NoPopupDomainError, PopupFormatter
 from streaming.wire import WsBlockOpen, WsPopupDomain, WsStreamBlock, WsStreamStart
 from streaming.wire.stream_text import StreamText
+from tests.streaming.answer.left_over import rest
 
 REQUEST = UUID(int=7)
 CHART = {
