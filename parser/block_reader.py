@@ -25,7 +25,9 @@ from parser.coercions import coerced
 from parser.events import INVALID_NUMBER, Fault, RejectReason, Repair
 from parser.limits import Limits
 from parser.plain_json import plain_object
+from parser.prose import beside
 from parser.repair import is_cut, repaired
+from parser.vocabulary import CANONICAL, FIELDS, SIGNS
 from parser.yajl import DECODE_ERRORS, Decoder
 
 _MODELS: Mapping[BlockType, type[Block]] = {
@@ -39,6 +41,11 @@ _BOUND: Mapping[BlockType, type[Block]] = {
     BlockType.TABLE: BoundTableBlock,
     BlockType.TIMELINE: BoundTimelineBlock,
 }
+_PLACES: Mapping[type[Block], frozenset[str]] = {
+    model: frozenset(field.alias or name for name, field in model.model_fields.items())
+    for model in (*_MODELS.values(), *_BOUND.values())
+}
+"""The members that each model has a place for."""
 _STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
@@ -49,6 +56,8 @@ class ReadBlock:
 
     block: Block
     repairs: tuple[Repair, ...] = ()
+    beside: str = ""
+    """The text for a person in members that the block has no place for: a note, the title of a table."""
 
 
 def strict_block(kind: BlockType, source: str, limits: Limits) -> Block | None:
@@ -66,10 +75,20 @@ def strict_block(kind: BlockType, source: str, limits: Limits) -> Block | None:
     ):
         return None
     model = _MODELS[kind] if value.get("from") is None else _BOUND.get(kind, _MODELS[kind])
+    if not value.keys() <= _PLACES[model] and _beside(model, value):
+        return None
     try:
         return model.model_validate(value)
     except ValidationError:
         return None
+
+
+def _beside(model: type[Block], members: Mapping[str, Any]) -> str:
+    """The text for a person in members that `model` has no place for."""
+    places = _PLACES[model]
+    signs = SIGNS[CANONICAL[str(members["type"])]]
+    taken = {key for key, name in FIELDS.items() if name in places and name not in members}
+    return beside({key: value for key, value in members.items() if key not in places | signs | taken})
 
 
 def _may_have_longer(source: str, most: int) -> bool:
@@ -107,7 +126,7 @@ def read_block(
             else:
                 read = _validated(kind, value)
                 if not isinstance(read, Fault):
-                    return ReadBlock(read)
+                    return ReadBlock(read, beside=_beside(type(read), value))
                 fault = read
     else:
         fault = Fault(RejectReason.UNFINISHED, "The answer ended inside the block.")
@@ -130,7 +149,7 @@ def _lenient(kind: BlockType, source: str, value: Any, fault: Fault, limits: Lim
         return over
     read = _validated(kind, members)
     if not isinstance(read, Fault):
-        return ReadBlock(read, tuple(dict.fromkeys(repairs)))
+        return ReadBlock(read, tuple(dict.fromkeys(repairs)), _beside(type(read), {**value, "type": kind.value}))
     if fault.reason in (RejectReason.INVALID_FIELD, RejectReason.UNKNOWN_CHART_TYPE):
         return read
     return fault

@@ -18,7 +18,7 @@ from parser.states import TRANSITIONS, FastPath, Signal, State
 from parser.strings import TextReader
 from parser.structure import Structure
 from parser.surrogates import SurrogateMender
-from parser.wrappers import answer_texts, lone_text, texts, untyped
+from parser.wrappers import answer_texts, lone_text, loses_text, texts, untyped
 from parser.yajl import DECODE_ERRORS, Decoder
 
 EXCERPT = 80
@@ -177,9 +177,15 @@ class HeldObjects(FastPath):
     def _conclude(self, index: int, source: str, *, cut: bool) -> None:
         read = self._read(self._kind, source, cut=cut)
         if isinstance(read, ReadBlock):
-            self._events.append(BlockReady(index, read.block, read.repairs))
+            self._ready(index, read)
         else:
             self._reject(read, source)
+
+    def _ready(self, index: int, read: ReadBlock) -> None:
+        self._events.append(BlockReady(index, read.block, read.repairs))
+        if read.beside:
+            self._open(BlockType.TEXT)
+            self._events.append(TextDelta(self._index, read.beside))
 
     def _read(self, kind: BlockType, source: str, *, cut: bool = False) -> ReadBlock | Fault:
         read = read_block(kind, source, self._limits, self._decoder, budget=MOST_WORK - self.repair_work, cut=cut)
@@ -241,6 +247,7 @@ class HeldObjects(FastPath):
 
     def _shows(self, source: str, value: Any) -> bool:
         """Show the block or the texts of an object. False if it has none. `value`: None if it is not valid JSON."""
+        mended: dict[str, Any] | None = None
         if value is None:
             starts = [start.start() for start in BLOCK_START.finditer(source, 1)]
             if starts:
@@ -249,7 +256,7 @@ class HeldObjects(FastPath):
                 return True
             value = lone_text(source)
             if value is None:
-                value = repaired(source, MOST_WORK - self.repair_work)
+                value = mended = repaired(source, MOST_WORK - self.repair_work)
                 self._spend(source)
         if not isinstance(value, dict):
             return False
@@ -262,11 +269,13 @@ class HeldObjects(FastPath):
             if isinstance(read, ReadBlock):
                 self._enter(self._lead)
                 self._open(block)
-                self._events.append(BlockReady(self._index, read.block, read.repairs))
+                self._ready(self._index, read)
                 return True
             return False
         found = texts(value, kind, source)
         if found is None or (not found and self._origin is State.PROSE):
+            return False
+        if mended is not None and loses_text(mended, found):
             return False
         self._enter(self._lead)
         if not found and kind is BlockType.TEXT:

@@ -63,15 +63,38 @@ def without_headings(members: Mapping[str, Any]) -> dict[str, Any]:
 
 def remarks(members: Mapping[str, Any]) -> list[str]:
     """The texts about a structured block as a whole: a note, a description, a subtitle."""
-    return prose({key: value for key, value in members.items() if key in REMARK_KEYS}, of_text=False)
+    return list(filter(None, [beside({key: value for key, value in members.items() if key in REMARK_KEYS})]))
+
+
+def beside(members: Mapping[str, Any]) -> str:
+    """The text for a person among the members that a structured block has no place for. Its title comes first."""
+    found = [value for key, value in members.items() if key in HEADING_KEYS and _is_text(value)]
+    for key, value in without_headings(members).items():
+        if key in MACHINE_KEYS:
+            continue
+        if key in TEXT_KEYS or key in REMARK_KEYS or (isinstance(value, str) and _PROSE.search(value)):
+            found.append(_known(key, value, of_text=False, depth=0))
+    return "\n\n".join(filter(None, found))
 
 
 def prose(members: Mapping[str, Any], *, of_text: bool, depth: int = 0) -> list[str]:
-    """The text of each member that is for the person, in the order of the members.
+    """The texts for the person among the members, in their order.
 
-    `of_text`: the object is a text block. Then a member whose key is unknown counts too, if its value is prose.
+    A string or a number under an unknown key counts too. Its key stands before it if it is not prose. `of_text`: the
+    object is a text block. Then objects and lists of objects under known keys count too.
     """
-    return [text for key, value in members.items() if (text := _text_of(key, value, of_text, depth))]
+    made: list[str] = []
+    named: list[str] = []
+    for key, value in members.items():
+        if key in MACHINE_KEYS:
+            continue
+        if key not in TEXT_KEYS and (text := _unknown(key, value)):
+            named.append(text)
+        elif text := _known(key, value, of_text=of_text, depth=depth):
+            made += _as_list(named)
+            named.clear()
+            made.append(text)
+    return made + _as_list(named)
 
 
 def lines(items: Sequence[Any]) -> str:
@@ -84,23 +107,37 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 
-def _text_of(key: str, value: Any, of_text: bool, depth: int) -> str:
-    if key in MACHINE_KEYS:
-        return ""
+def _as_list(named: Sequence[str]) -> list[str]:
+    """Members with their keys in one text: a list if there are several."""
+    return ["\n".join(f"- {text}" for text in named) if len(named) > 1 else named[0]] if named else []
+
+
+def _known(key: str, value: Any, *, of_text: bool, depth: int) -> str:
+    """The text of a member whose key says that it is for the person, or whose value is prose."""
     known = key in TEXT_KEYS
     if isinstance(value, str):
-        return value if value.strip() and (known or (of_text and _PROSE.search(value))) else ""
+        return value if value.strip() else ""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value) if known else ""
+        return str(value)
     if isinstance(value, list):
         listed = key in LIST_KEYS or known
         strings = all(isinstance(item, str) for item in value)
-        if (listed and (of_text or strings)) or (of_text and strings and any(map(_PROSE.search, value))):
-            return lines(value)
-        return ""
+        shown = (listed and of_text) or (strings and (listed or any(map(_PROSE.search, value))))
+        return lines(value) if shown else ""
     if isinstance(value, dict) and known and of_text and depth < _DEEPEST:
         return "\n\n".join(prose(value, of_text=True, depth=depth + 1))
     return ""
+
+
+def _unknown(key: str, value: Any) -> str:
+    """A string, a number or a list of strings under an unknown key, with its key; empty if the value is prose."""
+    if isinstance(value, list) and key not in LIST_KEYS and all(type(item) is str for item in value):
+        text = "" if any(map(_PROSE.search, value)) else _cell(value)
+    elif isinstance(value, str):
+        text = "" if _PROSE.search(value) else value.strip()
+    else:
+        text = str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
+    return f"{key.strip()}: {text}" if key.strip() and text else text
 
 
 # ---- lists ----------------------------------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ def repaired(source: str, budget: int = MOST_WORK) -> dict[str, Any] | None:
     if not isinstance(value, dict) or not keeps_numbers(cleaned, value) or not keeps_words(cleaned, value):
         return None
     # json-repair makes half a surrogate pair of half an escape.
-    return value if not any(isinstance(leaf, str) and _HALF.search(leaf) for leaf in _leaves(value)) else None
+    return value if not any(isinstance(leaf, str) and _HALF.search(leaf) for leaf in leaves(value)) else None
 
 
 def work(source: str) -> int:
@@ -78,7 +78,7 @@ def keeps_numbers(source: str, value: Any) -> bool:
     """
     numbers: Counter[Decimal] = Counter()
     strings: list[str] = []
-    for leaf in _leaves(value):
+    for leaf in leaves(value):
         if isinstance(leaf, str):
             strings.append(leaf)
         elif isinstance(leaf, int | float) and not isinstance(leaf, bool):
@@ -105,7 +105,7 @@ def keeps_numbers(source: str, value: Any) -> bool:
 
 def keeps_words(source: str, value: Any) -> bool:
     """Whether every word of `source` is in `value`: json-repair drops what it cannot place."""
-    kept = " ".join(str(leaf) for leaf in _leaves(value)) + " None null nan undefined infinity"
+    kept = " ".join(str(leaf) for leaf in leaves(value)) + " None null nan undefined infinity"
     known = set(_WORD.findall(kept.lower()))
     # `keeps_numbers` compares these. Python writes 2.50 and 1e3 with other digits.
     bare = (token["bare"] or "" for token in _TOKEN.finditer(source))
@@ -131,7 +131,7 @@ def _number(written: str) -> Decimal:
         return Decimal("NaN")
 
 
-def _leaves(value: Any) -> Iterator[Any]:
+def leaves(value: Any) -> Iterator[Any]:
     """Keys and scalars."""
     waiting = [value]
     while waiting:

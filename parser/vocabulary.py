@@ -98,6 +98,9 @@ MACHINE_KEYS = METADATA_KEYS | frozenset(
         *("variant", "align", "alignment", "level", "size", "width", "height", "weight", "font", "order", "index"),
         *("key", "uuid", "slug", "ref", "lang", "locale", "mime", "mimeType", "encoding", "schema", "$schema"),
         *("model", "tool", "tool_name", "function", "action", "intent", "confidence", "score", "metadata", "meta"),
+        *("finish_reason", "finishReason", "stop_reason", "stopReason", "usage", "tokens", "total_tokens"),
+        *("timestamp", "created", "created_at", "createdAt", "updated_at", "updatedAt"),
+        *("object", "block_id", "blockId"),
         *("plan", "analysis", "thinking", "rationale", "chain_of_thought"),
     )
 )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from parser.blocks import BlockType
 from parser.prose import as_written, headings, lines, prose, without_headings
+from parser.repair import leaves
 from parser.strings import unescaped
 from parser.vocabulary import (
     ANSWER_KEYS,
@@ -31,6 +32,7 @@ _FINAL = re.compile(r"final[ _-]?answer", re.IGNORECASE)
 _LONE = re.compile(
     r"\{\s*(?P<quote>[\"'])(?P<key>\w{1,64})(?P=quote)\s*:\s*(?P<open>[\"'])(?P<text>.*)(?P=open)\s*\}\s*", re.DOTALL
 )
+_BRACKET = re.compile(r"[\"{}\[\]]")
 _MEMBER = re.compile(r"[\"']\s*,\s*[\"'][^\"']{1,64}[\"']\s*:")
 
 
@@ -56,6 +58,11 @@ def lone_text(source: str) -> dict[str, str] | None:
     if match is None or match["key"] not in ANSWER_KEYS or _MEMBER.search(match["text"]):
         return None
     return {match["key"]: unescaped(match["text"])}
+
+
+def loses_text(value: Mapping[str, Any], shown: Sequence[str]) -> bool:
+    """Whether a repair took text for a member that is not shown: it has brackets or quotes of the source in it."""
+    return any(_BRACKET.search(text) and not any(text in one for one in shown) for text in leaves(value))
 
 
 def answer_texts(value: Mapping[str, Any]) -> list[str]:

@@ -25,11 +25,11 @@ deep: st.SearchStrategy[JsonValue] = st.recursive(
     max_leaves=8,
 )
 unknown = (
-    st.dictionaries(st.sampled_from(["x", "meta", "", "Type", 'q"']), st.one_of(scalars, deep), max_size=2)
+    st.dictionaries(st.sampled_from(["x", "meta", "", "uuid", 'q"']), st.one_of(scalars, deep), max_size=2)
     # An array of objects in an unknown field would make the block a wrapper.
     .map(lambda fields: {key: {"in": value} if isinstance(value, list) else value for key, value in fields.items()})
-    # Prose in an unknown field is shown beside the block.
-    .filter(lambda fields: not prose(fields, of_text=True))
+    # Machine data may be anything. A text or a number in an unknown field is shown beside the block.
+    .map(lambda fields: {key: None if prose({key: value}, of_text=True) else value for key, value in fields.items()})
 )
 
 texts = st.builds(lambda content: {"type": "text", "content": content}, nasty)
@@ -101,7 +101,7 @@ def answers(draw: st.DrawFn) -> tuple[str, list[dict[str, JsonValue]]]:
                 ("```json\n[", ", ", "]\n```"),
                 ("```\n", "\n", "\n```\n"),
                 ('{"blocks":[', ",", "]}"),
-                ('{"n":1,"answer": [', " , ", '],"done":true}'),
+                ('{"version":1,"answer": [', " , ", '],"done":true}'),
                 ("\ufeff[", ",,", ",]"),
             ]
         )

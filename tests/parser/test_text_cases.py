@@ -37,6 +37,18 @@ CASES: dict[str, tuple[str, list[Any]]] = {
         '{"type":"text","content":"the "x" one","id":3}',
         ['the "x" one'],
     ),
+    "a type and a wrong bracket in a wrapper": (
+        '{"answer":"Use {"type":"text"] for it, please"}',
+        ['{"answer":"Use {"type":"text"] for it, please"}'],
+    ),
+    "a type that the text goes on after": (
+        '{"type":"text"] for it, please"}',
+        ['{"type":"text"] for it, please"}'],
+    ),
+    "an id that takes the text": (
+        '{"type":"text","id":"7] for it","content":{"text":"a"},}',
+        ['{"type":"text","id":"7] for it","content":{"text":"a"},}'],
+    ),
     # no closing quote
     "the next block begins": (
         '[{"type":"text","content":"Hello},{"type":"table","headers":["a"],"rows":[["x"]]}]',
@@ -67,7 +79,7 @@ CASES: dict[str, tuple[str, list[Any]]] = {
     "a type in prose": ('He wrote {"type":"text"} in code', ['He wrote {"type":"text"} in code']),
     "a type and other members, then the next block": (
         '[{"type":"text","content":"Hello {"type":"text","id":1,"x":"y","content":"you"}]',
-        ["Hello ", "you"],
+        ["Hello ", "x: y\n\nyou"],
     ),
     "a type alone, then the next block": (
         '[{"type":"text","content":"see {"type":"text"} there {"type":"table","headers":["a"],"rows":[["x"]]}]',
@@ -150,8 +162,67 @@ CASES: dict[str, tuple[str, list[Any]]] = {
     "a text in an object after a text": ('{"type":"text","content":"a","note":{"text":"b"}}', ["a", "b"]),
     "no content but a description": ('{"type":"text","description":"Hi."}', ["Hi."]),
     "machine data": (
-        '[{"type":"text","id":"a b c","style":"very bold","content":"a","className":"mt two","x":"abc","y":[1],"n":3}]',
+        (
+            '[{"type":"text","id":"a b c","style":"very bold","content":"a","className":"mt two","version":"1","y":[1],'
+            '"finish_reason":"stop","created":123,"bold":true,"box":{"top":3}}]'
+        ),
         ["a"],
+    ),
+    "a value under an unknown key": (
+        '{"type":"text","content":"You owe","amount":"$900"}',
+        ["You owe", "amount: $900"],
+    ),
+    "a number under an unknown key": ('{"type":"text","content":"You owe","amount":9.50}', ["You owe", "amount: 9.50"]),
+    "a value before the content": ('{"when":"Friday","type":"text","content":"Due"}', ["when: Friday\n\nDue"]),
+    "several values under unknown keys": (
+        '{"type":"text","content":"Due","when":"Friday","to":["Ann","Bob"],"id":"7","note":"Pay."}',
+        ["Due", "- when: Friday\n- to: Ann; Bob", "Pay."],
+    ),
+    "a value after the blocks of a wrapper": (
+        '{"blocks":[{"type":"text","content":"You owe"}],"amount":"900","version":"1"}',
+        ["You owe", "amount: 900"],
+    ),
+    "a value before the blocks of a wrapper": (
+        '{"status":"ok","amount":"900","blocks":[{"type":"text","content":"You owe"}]}',
+        ["amount: 900", "You owe"],
+    ),
+    # the other members of a structured block
+    "title and note of a table": (
+        '[{"type":"table","title":"Costs","headers":["a"],"rows":[["x"]],"note":"In EUR."},{"type":"text","text":"b"}]',
+        [TABLE, "Costs\n\nIn EUR.", "b"],
+    ),
+    "machine data of a table": (
+        '{"type":"table","id":"a b","headers":["a"],"rows":[["x"]],"style":"very wide"}',
+        [TABLE],
+    ),
+    "title of a table that needs a repair": (
+        '{"type":"table","columns":["a"],"title":"Costs","rows":[["x"],]}',
+        [TABLE, "Costs"],
+    ),
+    "title of a table without a type": ('{"title":"Costs","headers":["a"],"rows":[["x"]]}', [TABLE, "Costs"]),
+    "description of a chart": (
+        CHART_HEAD + '"description":"Per day.","data":[{"s":"a","n":3}],' + N + "}",
+        [CHART, "Per day."],
+    ),
+    "prose under an unknown key of a chart": (
+        CHART_HEAD + '"xKey":"s","insight":"Hours go up.","data":[{"s":"a","n":3}],' + N + "}",
+        [CHART, "Hours go up."],
+    ),
+    "name instead of the title of a chart": (
+        CHART_HEAD.replace('"title"', '"name"') + '"data":[{"s":"a","n":3}],' + N + "}",
+        [CHART],
+    ),
+    "caption beside the title of a chart": (
+        CHART_HEAD + '"caption":"Per day.","data":[{"s":"a","n":3}],' + N + "}",
+        [CHART, "Per day."],
+    ),
+    "title of a timeline": (
+        '{"type":"timeline","title":"Plan","checkpoints":[{"id":"1","title":"A","date":1}]}',
+        [{"type": "timeline", "checkpoints": [{"id": "1", "title": "A", "date": 1}]}, "Plan"],
+    ),
+    "title of a reference": (
+        '{"type":"entity_ref","entity":"task","ids":["1"],"title":"Yours"}',
+        [{"type": "entity_ref", "entity": "task", "ids": ["1"]}, "Yours"],
     ),
     "final answer of an agent": ('{"thought": "I know.", "action": "Final Answer", "action_input": "Hi"}', ["Hi"]),
     "another action": (
