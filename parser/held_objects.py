@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from parser.block_reader import ReadBlock, read_block, too_deep
@@ -275,7 +275,7 @@ class HeldObjects(FastPath):
         found = texts(value, kind, source)
         if found is None or (not found and self._origin is State.PROSE):
             return False
-        if mended is not None and loses_text(mended, found):
+        if mended is not None and loses_text(mended, found, source):
             return False
         self._enter(self._lead)
         if not found and kind is BlockType.TEXT:
@@ -317,10 +317,14 @@ class HeldObjects(FastPath):
         of_text = in_tail and self._layers[-1:] == ["T"]
         source = prefix + "null" + "".join(_CLOSERS[bracket] for bracket in reversed(path))
         source = "{" + source if in_tail else source
-        value = self._decoded(source)
+        value: Any = self._decoded(source)
+        found = list(_texts_above(value))
         if value is None and not of_text:
             value = repaired(source, MOST_WORK - self.repair_work)
             self._spend(source)
+            found = list(_texts_above(value))
+            if value is not None and loses_text(value, found, source):
+                value, found = None, []
         if value is None and of_text:
             self._go_on('"' + self._lead + prefix)
         elif value is None:
@@ -329,13 +333,7 @@ class HeldObjects(FastPath):
             self._enter(self._lead)
         self._layers += path[1:] if in_tail else path
         self._go(Signal.INNER)
-        inner: Any = value
-        while isinstance(inner, dict | list) and inner:
-            if isinstance(inner, dict):
-                self._show_texts(answer_texts(inner))
-                inner = list(inner.values())[-1]
-            else:
-                inner = inner[-1]
+        self._show_texts(found)
 
     def _go_on(self, text: str) -> None:
         """Add text that seemed to be the end of the newest text block. If another block came since, it is prose."""
@@ -376,3 +374,13 @@ class HeldObjects(FastPath):
             source = "".join(self._structure.parts) if self._structure is not None else ""
             self._state = State.AFTER
             self._finish(source, cut=True)
+
+
+def _texts_above(value: Any) -> Iterator[str]:
+    """The texts of a wrapper whose last value is the place of a block, from the outside to the inside."""
+    while isinstance(value, dict | list) and value:
+        if isinstance(value, dict):
+            yield from answer_texts(value)
+            value = list(value.values())[-1]
+        else:
+            value = value[-1]

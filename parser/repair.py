@@ -145,6 +145,18 @@ def leaves(value: Any) -> Iterator[Any]:
             yield item
 
 
+def written_keys(value: Any) -> Iterator[str]:
+    """The keys of all objects in `value`."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            yield from item
+            waiting += item.values()
+        elif isinstance(item, list):
+            waiting += item
+
+
 def _outside_strings(pattern: re.Pattern[str], replacement: str, source: str) -> str:
     pieces: list[str] = []
     at = 0

@@ -8,7 +8,7 @@ from typing import Any
 
 from parser.blocks import BlockType
 from parser.prose import as_written, headings, lines, prose, without_headings
-from parser.repair import leaves
+from parser.repair import leaves, written_keys
 from parser.strings import unescaped
 from parser.vocabulary import (
     ANSWER_KEYS,
@@ -33,6 +33,7 @@ _LONE = re.compile(
     r"\{\s*(?P<quote>[\"'])(?P<key>\w{1,64})(?P=quote)\s*:\s*(?P<open>[\"'])(?P<text>.*)(?P=open)\s*\}\s*", re.DOTALL
 )
 _BRACKET = re.compile(r"[\"{}\[\]]")
+_KEYS = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"\s*+:|\'([^\']*+)\'\s*+:|(?<![\w$-])([\w$-]++)\s*+:', re.DOTALL)
 _MEMBER = re.compile(r"[\"']\s*,\s*[\"'][^\"']{1,64}[\"']\s*:")
 
 
@@ -60,9 +61,16 @@ def lone_text(source: str) -> dict[str, str] | None:
     return {match["key"]: unescaped(match["text"])}
 
 
-def loses_text(value: Mapping[str, Any], shown: Sequence[str]) -> bool:
-    """Whether a repair took text for a member that is not shown: it has brackets or quotes of the source in it."""
-    return any(_BRACKET.search(text) and not any(text in one for one in shown) for text in leaves(value))
+def loses_text(value: Any, shown: Sequence[str], source: str) -> bool:
+    """Whether a repair of `source` took text for a key, or for a member that is not shown.
+
+    Such a key has no colon after it in the source. Such a member has brackets or quotes of the source in it.
+    """
+    keys = {unescaped(next(filter(None, found), "")) for found in _KEYS.findall(source)}
+    if any(key not in keys for key in written_keys(value)):
+        return True
+    bracketed = (leaf for leaf in leaves(value) if isinstance(leaf, str) and _BRACKET.search(leaf))
+    return any(not any(text in one for one in shown) for text in bracketed if text not in keys)
 
 
 def answer_texts(value: Mapping[str, Any]) -> list[str]:

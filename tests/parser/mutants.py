@@ -84,7 +84,7 @@ MUTANTS = (
     ("prose.py", "found = [value for key, value in members", "found = [value for key, value in {}"),
     ("block_reader.py", "if not value.keys() <= _PLACES[model] and _beside(model, value):", "if False:"),
     ("block_reader.py", "if name in places and name not in members}", "if name in places}"),
-    ("wrappers.py", "return any(_BRACKET.search(text) and", "return any("),
+    ("wrappers.py", "if isinstance(leaf, str) and _BRACKET.search(leaf))", "if isinstance(leaf, str))"),
     ("held_objects.py", "if mended is not None and loses_text(mended, found):", "if False:"),
     ("prose.py", ", parse_float=Written", ""),
     ("prose.py", "_lines(children, depth + 1 if text else depth)", "()"),

@@ -49,6 +49,15 @@ CASES: dict[str, tuple[str, list[Any]]] = {
         '{"type":"text","id":"7] for it","content":{"text":"a"},}',
         ['{"type":"text","id":"7] for it","content":{"text":"a"},}'],
     ),
+    "a number in a text that needs a repair": ('{"type":"text","content":1,}', ["1"]),
+    "text in the head of a wrapper": (
+        '{"message": {so{"blocks":[{"id":1,"type":"text","content":"a"}]}}}',
+        ['{"message": {so{"blocks":[', "a"],
+    ),
+    "text between a title and the blocks": (
+        '{"title":" {so", it{"blocks":[{"id":1,"type":"text","content":"a"}]}}',
+        ['{"title":" {so", it{"blocks":[', "a"],
+    ),
     # no closing quote
     "the next block begins": (
         '[{"type":"text","content":"Hello},{"type":"table","headers":["a"],"rows":[["x"]]}]',
