@@ -25,9 +25,8 @@ from typing import Any, Final, Literal, TypeVar
 from uuid import UUID
 
 import trio
-from cryptography.fernet import Fernet
 
-from memory.crypto import Unreadable, unseal
+from memory.crypto import Cipher, NewestRevisions, Purpose, Unreadable
 from memory.keys import MissingKeyShare, UserKey, UserKeys, WrongMasterKey
 from sql.driver import Connection
 from sql.pool import Pool
@@ -78,6 +77,7 @@ class Vault:
         self.pool = pool
         self.statements = statements
         self.keys = keys
+        self.newest = NewestRevisions()
         self._on_unreadable = on_unreadable
 
     async def key(self, user_id: UUID) -> UserKey:
@@ -198,12 +198,17 @@ class Vault:
             raise NoSuchUser
         return await self.keys.unwrap(user_id, bytes(row[0]))
 
-    def unseal(self, fernet: Fernet, tier: Tier, purpose: str, token: bytes) -> Any:
+    def unseal(self, cipher: Cipher, tier: Tier, purpose: Purpose, token: bytes) -> Any:
         """The value encrypted in `token`. Reports and raises `Unreadable` if it can't be decrypted: skip its row."""
         try:
-            return unseal(fernet, purpose, token)
+            return cipher.unseal(purpose, token)
         except Unreadable as error:
             logger.warning("a row of %s memory is skipped, because it can't be decrypted: %s", tier, error)
-            if self._on_unreadable is not None:
-                self._on_unreadable(tier)
+            self.reported(tier)
             raise
+
+    def reported(self, tier: Tier) -> Unreadable:
+        """Count a row that is skipped. Returns the error to raise for it."""
+        if self._on_unreadable is not None:
+            self._on_unreadable(tier)
+        return Unreadable(f"a row of {tier} memory is skipped")

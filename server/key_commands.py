@@ -43,7 +43,7 @@ async def _open(settings: Settings) -> AsyncIterator[_Opened]:
 
 
 async def rotate_master_key(settings: Settings) -> None:
-    """Encrypt every user's key with the first master key. Can be stopped at any time and run again."""
+    """Encrypt every user's key with the first master key, bound to the user. Can be stopped and run again."""
     async with _open(settings) as opened:
         done = await MasterKeyRotation(opened.vault).rotate()
     print(f"users' keys: {done.rewrapped} re-encrypted, {done.already} already current, {done.failed} failed")

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from pgvector.psycopg import register_vector
 from psycopg.sql import SQL, Identifier
 
-from memory.crypto import DIMENSIONS, Vectors, seal
+from memory.crypto import DIMENSIONS, Vectors
 from memory.keys import UserKey
 from memory.tiers import Document, content_purpose, document_key
 
@@ -164,7 +164,7 @@ class _Rows:
             memory_id, content_digest = uuid4(), document_key(key, Document(said))
             document = key.terms.document(said)
             content = {"text": said, "when": None, "data": None}
-            sealed = seal(key.fernet, content_purpose(content_digest), content)
+            sealed = key.cipher.seal(content_purpose(content_digest), content)
             memories.append(
                 (person.user_id, memory_id, sealed, vector, MODEL, document.length, content_digest, "document", now)
             )

@@ -10,10 +10,9 @@ from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
 import trio
-from cryptography.fernet import Fernet
 
 from memory.conversations.earlier import Earlier, PastExchange, fit
-from memory.crypto import Unreadable
+from memory.crypto import Cipher, Unreadable
 from memory.keys import UserKey
 from memory.tiers import ConversationTitles, EpisodicMemory, make_title
 from memory.vault import Vault
@@ -80,7 +79,7 @@ class Conversations:
         key, rows = await self._rows(user_id, "conversations_page", limit, after)
         found = []
         for conversation_id, last_at, exchanges, *titled in rows[:limit]:
-            title = self._title(key.fernet, conversation_id, *titled)
+            title = self._title(key.cipher, conversation_id, *titled)
             found.append(Conversation(conversation_id, title, last_at, exchanges))
             await trio.lowlevel.checkpoint()
         return Page(found, Position(rows[limit - 1][1], rows[limit - 1][0]) if len(rows) > limit else None)
@@ -97,7 +96,7 @@ class Conversations:
         if row is None:
             return None
         last_at, exchanges, *titled = row
-        return Conversation(conversation_id, self._title(key.fernet, conversation_id, *titled), last_at, exchanges)
+        return Conversation(conversation_id, self._title(key.cipher, conversation_id, *titled), last_at, exchanges)
 
     async def exchanges(
         self, user_id: UUID, conversation_id: str, limit: int, after: Position | None = None
@@ -107,7 +106,7 @@ class Conversations:
         found = []
         for id_, request_id, _, token, at in rows[:limit]:
             with suppress(Unreadable):
-                said = self._episodic.read_exchange(key.fernet, id_, token)
+                said = self._episodic.read_exchange(key.cipher, id_, token)
                 found.append(
                     StoredExchange(id_, request_id, said.message, said.response, said.agent, at, said.complete)
                 )
@@ -125,29 +124,29 @@ class Conversations:
         readable = []
         for id_, _, summary_token, token, at in rows[:_MOST_EXCHANGES]:
             with suppress(Unreadable):
-                summary, complete = self._episodic.read_summary(key.fernet, id_, summary_token)
+                summary, complete = self._episodic.read_summary(key.cipher, id_, summary_token)
                 text = summary[:_MAX_SUMMARY_CHARS] + ("" if complete else " (The answer was cut off.)")
-                readable.append((text, self._reader(key.fernet, id_, token, at)))
+                readable.append((text, self._reader(key.cipher, id_, token, at)))
             await trio.lowlevel.checkpoint()
         return fit(readable, tokens, more=len(rows) > _MOST_EXCHANGES)
 
-    def _reader(self, fernet: Fernet, id_: UUID, token: bytes, at: datetime) -> Callable[[], PastExchange | None]:
+    def _reader(self, cipher: Cipher, id_: UUID, token: bytes, at: datetime) -> Callable[[], PastExchange | None]:
         def read() -> PastExchange | None:
             with suppress(Unreadable):
-                said = self._episodic.read_exchange(fernet, id_, token)
+                said = self._episodic.read_exchange(cipher, id_, token)
                 return PastExchange(said.message, said.response, at, said.complete, said.facts)
             return None
 
         return read
 
     def _title(
-        self, fernet: Fernet, conversation_id: str, title: bytes | None, first_id: UUID | None, first: bytes | None
+        self, cipher: Cipher, conversation_id: str, title: bytes | None, first_id: UUID | None, first: bytes | None
     ) -> str:
         """The stored title, or else one made from the first exchange."""
-        stored = self._titles.read(fernet, conversation_id, title)
+        stored = self._titles.read(cipher, conversation_id, title)
         if stored is None and first is not None and first_id is not None:
             with suppress(Unreadable):
-                return make_title(self._episodic.read_exchange(fernet, first_id, first).message)
+                return make_title(self._episodic.read_exchange(cipher, first_id, first).message)
         return stored or ""
 
     async def _rows(

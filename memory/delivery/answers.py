@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from memory.crypto import Unreadable, seal, unseal
+from memory.crypto import Purpose, Unreadable
 from memory.keys import MissingKeyShare, UserKey, WrongMasterKey
 from memory.vault import NoSuchUser, Vault
 from sql.driver import Connection, Cursor
@@ -24,13 +24,13 @@ MAX_RESULT_BYTES: Final = 32 << 20
 """Results whose encrypted form is larger are kept without their blocks.
 
 The largest answer that `TESSERA_ANSWER_LOG_BYTES` allows by default is 4 MiB. Escapes in JSON take up to six times its
-size, and encryption a third more.
+size.
 """
 
 
-def request_purpose(request_id: UUID) -> str:
+def request_purpose(request_id: UUID) -> Purpose:
     """The purpose that binds an encrypted body to its request."""
-    return f"request:{request_id}"
+    return Purpose("requests", "body_encrypted", str(request_id), f"request:{request_id}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class KeptAnswers:
         }
 
         def body(key: UserKey) -> bytes:
-            return seal(key.fernet, request_purpose(request_id), {"digest": digest})
+            return key.cipher.seal(request_purpose(request_id), {"digest": digest})
 
         return await self._write("request_claim", values, body) is not None
 
@@ -107,12 +107,12 @@ class KeptAnswers:
 
         def body(key: UserKey) -> bytes:
             nonlocal too_large
-            sealed = seal(key.fernet, request_purpose(request_id), {"digest": digest, "result": result})
+            sealed = key.cipher.seal(request_purpose(request_id), {"digest": digest, "result": result})
             too_large = len(sealed) > MAX_RESULT_BYTES
             if too_large:
                 rest = {**result, "blocks": []}
-                return seal(
-                    key.fernet, request_purpose(request_id), {"digest": digest, "result": rest, "too_large": True}
+                return key.cipher.seal(
+                    request_purpose(request_id), {"digest": digest, "result": rest, "too_large": True}
                 )
             return sealed
 
@@ -153,7 +153,7 @@ class KeptAnswers:
         body: Mapping[str, Any] = {}
         if row[6] is not None:
             try:
-                body = unseal(key.fernet, request_purpose(request_id), bytes(row[6]))
+                body = key.cipher.unseal(request_purpose(request_id), row[6])
             except Unreadable:
                 body = {}
         return replace(

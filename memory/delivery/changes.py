@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from memory.crypto import Unreadable, seal, unseal
+from memory.crypto import Purpose, Unreadable
 from memory.keys import UserKey
 from memory.vault import Vault
 from sql.driver import Connection, Cursor
@@ -21,9 +21,9 @@ _MAX_MISSED: Final = 1000
 """A device that missed more changes reads its data again instead."""
 
 
-def change_purpose(mutation_id: UUID) -> str:
+def change_purpose(mutation_id: UUID) -> Purpose:
     """The purpose that binds an encrypted change to its row."""
-    return f"change:{mutation_id}"
+    return Purpose("changes", "body_encrypted", str(mutation_id), f"change:{mutation_id}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class ChangeLog:
                 "user_id": user_id,
                 "mutation_id": change.mutation_id,
                 "device_id": change.device_id,
-                "body_encrypted": seal(key.fernet, change_purpose(change.mutation_id), change.body),
+                "body_encrypted": key.cipher.seal(change_purpose(change.mutation_id), change.body),
                 "ttl_s": self._keep_s,
             }
             cursors.append(await connection.execute(statements["change_append"], values))
@@ -118,7 +118,7 @@ class ChangeLog:
             return MissedChanges(last, "lost")
         try:
             changes = [
-                NumberedChange(number, device_id, unseal(key.fernet, change_purpose(mutation_id), bytes(token)))
+                NumberedChange(number, device_id, key.cipher.unseal(change_purpose(mutation_id), token))
                 for number, mutation_id, device_id, token in rows
             ]
         except Unreadable:
@@ -139,7 +139,7 @@ def _placed(
     if is_new or token is None:
         return LoggedChange(number, is_new)
     try:
-        body = unseal(key.fernet, change_purpose(change.mutation_id), bytes(token))
+        body = key.cipher.unseal(change_purpose(change.mutation_id), token)
     except Unreadable:
         return LoggedChange(number, is_new)
     same = device_id == change.device_id and body == json.loads(json.dumps(change.body))

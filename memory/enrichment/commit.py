@@ -162,7 +162,7 @@ class EnrichmentCommit:
             "user_id": user_id,
             "id": episode.id,
             "summary_encrypted": seal_summary(
-                user_key.fernet, episode.id, one.description.summary, complete=episode.exchange.complete
+                user_key.cipher, episode.id, one.description.summary, complete=episode.exchange.complete
             ),
         }
         await connection.execute(self._vault.statements["episode_enriched"], values)

@@ -68,7 +68,7 @@ class EpisodeQueue:
             core = await connection.execute(self._vault.statements["core_all"], {"user_id": user_id})
             state = await connection.execute(self._vault.statements["habits_state"], {"user_id": user_id})
             before = await previous_turns(self._vault, connection, user_id, key, ids)
-        zone = _zone(self._core.read(key.fernet, await core.fetchall()))
+        zone = _zone(self._core.read(key, await core.fetchall()))
         episodes = [episode for row in claim.rows if (episode := self._read(key, row, before)) is not None]
         counted = await state.fetchone()
         return EpisodeClaim(claim, zone, episodes, counted == (True,))
@@ -80,7 +80,7 @@ class EpisodeQueue:
     def _read(self, user_key: UserKey, row: tuple[Any, ...], before: Mapping[UUID, str]) -> Episode | None:
         id_, attempts, token, at, conversation_id = row
         try:
-            exchange = self._episodic.read_exchange(user_key.fernet, id_, token)
+            exchange = self._episodic.read_exchange(user_key.cipher, id_, token)
         except Unreadable:
             return None
         return Episode(id_, attempts, exchange, at, before.get(id_), conversation_id)

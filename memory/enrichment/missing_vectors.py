@@ -62,7 +62,7 @@ class MissingVectors:
         unreadable: list[UUID] = []
         for id_, _, document_key, token in claim.rows:
             try:
-                texts.append((id_, document_key, self._associative.read(key.fernet, document_key, token).text))
+                texts.append((id_, document_key, self._associative.read(key.cipher, document_key, token).text))
             except Unreadable:
                 unreadable.append(id_)  # another attempt would fail too
         with self._queue.kept(claim, nursery):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from memory.keys.folder_shares import FolderShares
 from memory.keys.master import (
     KeyRing,
+    UnboundKey,
     WrongMasterKey,
     check_master_key,
     new_master_key,
@@ -20,6 +21,7 @@ __all__ = [
     "KeyRing",
     "KeyShares",
     "MissingKeyShare",
+    "UnboundKey",
     "UserKey",
     "UserKeys",
     "WrongMasterKey",

@@ -13,11 +13,11 @@ from uuid import UUID
 import trio
 from cryptography.fernet import Fernet
 
-from memory.crypto import BlindTerms, Rotation, digest_key
-from memory.keys.master import KeyRing
+from memory.crypto import BlindTerms, Cipher, Rotation, digest_key
+from memory.keys.master import KeyRing, is_bound
 from memory.keys.shares import KeyShares, MissingKeyShare
 
-# The first byte of a wrapped key that needs a share. A Fernet token is base64 and never starts with it.
+# The first byte of a wrapped key that needs a share. No token of `KeyRing` starts with it.
 _WITH_SHARE: Final = b"\x01"
 _ID_BYTES: Final = 16
 
@@ -45,12 +45,13 @@ class WrappedKey:
 class UserKey:
     """One user's key. `stored` is the value of its column. The `repr` contains no key."""
 
+    user_id: UUID
     stored: bytes = field(repr=False)
     key: bytes = field(repr=False)
 
     @cached_property
-    def fernet(self) -> Fernet:
-        return Fernet(self.key)
+    def cipher(self) -> Cipher:
+        return Cipher(self.user_id, self.key)
 
     @cached_property
     def digest_key(self) -> bytes:
@@ -72,6 +73,11 @@ class UserKey:
     @property
     def share_id(self) -> UUID | None:
         return WrappedKey.parse(self.stored).share_id
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether the key is wrapped in the form that is bound to its user. Keys of earlier releases are not."""
+        return is_bound(WrappedKey.parse(self.stored).token)
 
 
 class UserKeys:
@@ -120,9 +126,10 @@ class UserKeys:
     async def _make(self, user_id: UUID, *, replacing: bool) -> UserKey:
         key = Fernet.generate_key()
         if self._shares is None:
-            return UserKey(self._keyring.wrap(key), key)
+            return UserKey(user_id, self._keyring.wrap(user_id, key), key)
         share = await self._shares.make(user_id, replacing=replacing)
-        return UserKey(WrappedKey(self._keyring.wrap(key, share.secret), share.id).stored(), key)
+        wrapped = WrappedKey(self._keyring.wrap(user_id, key, share.secret), share.id)
+        return UserKey(user_id, wrapped.stored(), key)
 
     def cached(self, user_id: UUID) -> UserKey | None:
         """The cached key, or None. It may have been replaced since it was cached."""
@@ -141,7 +148,8 @@ class UserKeys:
         if cached is not None and cached.stored == stored:
             return cached
         wrapped = WrappedKey.parse(stored)
-        key = UserKey(bytes(stored), self._keyring.unwrap(wrapped.token, await self._secret(user_id, wrapped)))
+        secret = await self._secret(user_id, wrapped)
+        key = UserKey(user_id, bytes(stored), self._keyring.unwrap(user_id, wrapped.token, secret))
         self._cached[user_id] = (self._clock(), key)
         self._cached.move_to_end(user_id)
         while len(self._cached) > self._max_cached:
@@ -163,12 +171,12 @@ class UserKeys:
             await self._added.wait()
 
     async def rewrap(self, user_id: UUID, stored: bytes) -> bytes | None:
-        """`stored`, wrapped by the first master key; None if it is already. Raises like `unwrap`."""
+        """`stored`, wrapped by the first master key for this user; None if it is already. Raises like `unwrap`."""
         wrapped = WrappedKey.parse(stored)
         secret = await self._secret(user_id, wrapped)
-        if self._keyring.wrapped_by_first(wrapped.token, secret):
+        if self._keyring.is_current(user_id, wrapped.token, secret):
             return None
-        return WrappedKey(self._keyring.rewrap(wrapped.token, secret), wrapped.share_id).stored()
+        return WrappedKey(self._keyring.rewrap(user_id, wrapped.token, secret), wrapped.share_id).stored()
 
     async def can_destroy(self, user_id: UUID, stored: bytes | None) -> bool:
         """Whether `stored` needs a share that exists here. If so, destroying it makes copies of the key useless."""

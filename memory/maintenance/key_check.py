@@ -11,7 +11,7 @@ import logging
 from typing import Final
 from uuid import UUID, uuid4
 
-from memory.keys import MissingKeyShare, WrongMasterKey
+from memory.keys import MissingKeyShare, UnboundKey, WrongMasterKey
 from memory.vault import NoSuchUser, Vault
 from sql.pool import Pool
 from sql.statements import Statements
@@ -29,8 +29,13 @@ _NO_ID: Final = UUID(int=0)
 class KeysDoNotFit(Exception):
     """The configured master keys or key shares do not belong to this database."""
 
-    def __init__(self, checked: int, wrong: int, missing: int) -> None:
+    def __init__(self, checked: int, wrong: int, missing: int, unbound: int = 0) -> None:
         reasons = []
+        if unbound:
+            reasons.append(
+                f"the keys of {unbound} of {checked} checked users are not bound to the user, and"
+                " TESSERA_REFUSE_UNBOUND_KEYS is set: unset it, run `python -m server rotate-master-key`, then set it again"
+            )
         if wrong:
             reasons.append(
                 f"no master key unwraps the keys of {wrong} of {checked} checked users:"
@@ -62,14 +67,20 @@ async def sampled_keys(pool: Pool, statements: Statements) -> dict[UUID, bytes |
     return found
 
 
-async def check_keys(vault: Vault) -> None:
-    """Unwrap a sample of keys. Raises `KeysDoNotFit` if too many fail, otherwise logs the failures. Changes nothing."""
+async def check_keys(vault: Vault) -> int:
+    """Unwrap a sample of keys. Raises `KeysDoNotFit` if too many fail, otherwise logs the failures. Changes nothing.
+
+    Returns how many of the sampled keys are not bound to their user: an earlier release wrapped them.
+    """
     sampled = await sampled_keys(vault.pool, vault.statements)
     stored = {user_id: key for user_id, key in sampled.items() if key is not None}
-    wrong = missing = 0
+    wrong = missing = refused = unbound = 0
     for user_id in stored:
         try:
-            await vault.key(user_id)
+            unbound += not (await vault.key(user_id)).is_bound
+        except UnboundKey as error:
+            refused += 1
+            logger.warning("the key of user %s is refused: %s", user_id, error)
         except WrongMasterKey:
             wrong += 1
             logger.warning("no master key unwraps the key of user %s", user_id)
@@ -78,8 +89,9 @@ async def check_keys(vault: Vault) -> None:
             logger.warning("the key share of user %s is missing", user_id)
         except NoSuchUser:
             continue  # the user was removed since
-    failed = wrong + missing
+    failed = wrong + missing + refused
     if failed and (failed == len(stored) or failed > max(1, _MAX_DAMAGED * len(stored))):
-        raise KeysDoNotFit(len(stored), wrong, missing)
+        raise KeysDoNotFit(len(stored), wrong, missing, refused)
     for user_id in sampled.keys() - stored.keys():
         logger.warning("user %s has no key, so their memory does not work until they erase it", user_id)
+    return unbound

@@ -69,7 +69,7 @@ class Reembedding:
             unreadable = 0
             for id_, token, document_key, source_id in rows:
                 try:
-                    content = self._associative.read(key.fernet, bytes(document_key), token)
+                    content = self._associative.read(key.cipher, bytes(document_key), token)
                 except Unreadable:
                     unreadable += 1
                 else:

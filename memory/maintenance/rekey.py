@@ -11,23 +11,24 @@ from uuid import UUID
 import numpy as np
 import trio
 
-from memory.crypto import Unreadable, seal, unseal
+from memory.crypto import Purpose, Unreadable
 from memory.delivery import change_purpose, request_purpose
 from memory.keys import UserKey
 from memory.tiers import (
     AssociativeMemory,
     Content,
+    CoreMemory,
     Document,
+    Manifest,
+    ProactiveMemory,
     Tombstones,
     content_purpose,
     document_key,
     exchange_purpose,
-    history_purpose,
-    pattern_purpose,
     pattern_values,
+    preference_columns,
     summary_purpose,
     title_purpose,
-    value_purpose,
 )
 from memory.vault import Tier, Vault
 from sql.driver import Connection
@@ -81,13 +82,16 @@ class UserKeyRotation:
 
     async def _core(self, connection: Connection, user_id: UUID, old: UserKey, new: UserKey, done: Rekeyed) -> None:
         cursor = await connection.execute(self._vault.statements["core_all"], {"user_id": user_id})
-        for id_, key, value, history, *_ in await cursor.fetchall():
-            tokens = (value_purpose(key), value), (history_purpose(key), history)
-            reencrypted = self._reencrypted(old, new, done, "core", *tokens)
-            if reencrypted is not None:
-                values = dict(zip(("value_encrypted", "history_encrypted"), reencrypted, strict=True))
-                values |= {"user_id": user_id, "id": id_}
-                await connection.execute(self._vault.statements["core_reseal"], values)
+        manifest = Manifest.empty(user_id, "core")
+        for row in CoreMemory(self._vault).decrypted(old, await cursor.fetchall()):
+            if row.name is None:
+                done.unreadable += 1
+                continue
+            columns = preference_columns(new, manifest, row.column, row.name, row.value, row.history)
+            values = {"user_id": user_id, "id": row.id, **columns}
+            await connection.execute(self._vault.statements["core_reseal"], values)
+            done.rows += 1
+        await manifest.save_in(connection, self._vault, new)
 
     async def _episodes(self, connection: Connection, user_id: UUID, old: UserKey, new: UserKey, done: Rekeyed) -> None:
         async with aclosing(self._rows(connection, user_id, "episodes_page")) as rows:
@@ -124,7 +128,7 @@ class UserKeyRotation:
             async for row in rows:
                 id_, token, embedding, model, old_key, entity_type, entity_id = row[:7]
                 try:
-                    content = self._associative.read(old.fernet, bytes(old_key), token)
+                    content = self._associative.read(old.cipher, bytes(old_key), token)
                 except Unreadable:
                     done.unreadable += 1
                     continue
@@ -146,17 +150,19 @@ class UserKeyRotation:
                 done.rows += 1
 
     async def _patterns(self, connection: Connection, user_id: UUID, old: UserKey, new: UserKey, done: Rekeyed) -> None:
+        proactive, manifest = ProactiveMemory(self._vault), Manifest.empty(user_id, "proactive")
+        known = await proactive.manifest_in(connection, user_id, old)
         async with aclosing(self._rows(connection, user_id, "proactive_page")) as rows:
-            async for row in rows:
-                id_, old_key, token = row[:3]
+            async for id_, old_key, token, confidence, *_ in rows:
                 try:
-                    pattern = self._vault.unseal(old.fernet, "proactive", pattern_purpose(bytes(old_key)), token)
+                    pattern = proactive.unsealed(old, known, old_key, token, recalled=confidence > 0)
                 except Unreadable:
                     done.unreadable += 1
                     continue
-                values = pattern_values(new, pattern) | {"user_id": user_id, "id": id_}
+                values = pattern_values(new, manifest, pattern, confidence) | {"user_id": user_id, "id": id_}
                 await connection.execute(self._vault.statements["proactive_rekey"], values)
                 done.rows += 1
+        await manifest.save_in(connection, self._vault, new)
 
     async def _answers(self, connection: Connection, user_id: UUID, old: UserKey, new: UserKey, done: Rekeyed) -> None:
         async with aclosing(self._rows(connection, user_id, "requests_page")) as rows:
@@ -198,13 +204,13 @@ class UserKeyRotation:
             after = rows[-1][0]
 
     def _reencrypted(
-        self, old: UserKey, new: UserKey, done: Rekeyed, tier: Tier, *tokens: tuple[str, bytes | None]
+        self, old: UserKey, new: UserKey, done: Rekeyed, tier: Tier, *tokens: tuple[Purpose, bytes | None]
     ) -> list[object] | None:
         try:
             reencrypted: list[object] = [
                 None
                 if token is None
-                else seal(new.fernet, purpose_, self._vault.unseal(old.fernet, tier, purpose_, token))
+                else new.cipher.seal(purpose_, self._vault.unseal(old.cipher, tier, purpose_, token))
                 for purpose_, token in tokens
             ]
         except Unreadable:
@@ -214,14 +220,14 @@ class UserKeyRotation:
         return reencrypted
 
 
-def _reencrypted(old: UserKey, new: UserKey, done: Rekeyed, purpose: str, token: bytes) -> bytes | None:
+def _reencrypted(old: UserKey, new: UserKey, done: Rekeyed, purpose: Purpose, token: bytes) -> bytes | None:
     try:
-        value = unseal(old.fernet, purpose, bytes(token))
+        value = old.cipher.unseal(purpose, token)
     except Unreadable:
         done.unreadable += 1
         return None
     done.rows += 1
-    return seal(new.fernet, purpose, value)
+    return new.cipher.seal(purpose, value)
 
 
 def _document_values(new: UserKey, content: Content, entity: tuple[str, str] | None) -> dict[str, object]:
@@ -235,7 +241,7 @@ def _document_values(new: UserKey, content: Content, entity: tuple[str, str] | N
     }
     return {
         "content_digest": key,
-        "content_encrypted": seal(new.fernet, content_purpose(key), sealed),
+        "content_encrypted": new.cipher.seal(content_purpose(key), sealed),
         "length": terms.length,
         "terms": list(terms.counts),
         "tfs": list(terms.counts.values()),

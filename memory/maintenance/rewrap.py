@@ -1,4 +1,4 @@
-"""Rotation of the master key: wraps all users' keys with the first master key."""
+"""Rotation of the master key: wraps all users' keys with the first master key, bound to their users."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from memory.keys import MissingKeyShare, WrongMasterKey
+from memory.tiers import CoreMemory, ProactiveMemory
 from memory.vault import Vault
 from sql.tenant import listing, scoped
 
@@ -32,9 +33,12 @@ class MasterKeyRotation:
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
+        self._tiers = (CoreMemory(vault), ProactiveMemory(vault))
 
     async def rotate(self, progress: Callable[[Rewrapped], Awaitable[None]] | None = None) -> Rewrapped:
-        """Wrap every user's key with the first master key. Keys that no master key unwraps are counted and left alone.
+        """Wrap every user's key with the first master key, bound to the user.
+
+        Keys that no master key unwraps are counted and left alone.
 
         There is one transaction per user, so it can be stopped at any time and started again. `progress` is called
         after every page of users.
@@ -70,6 +74,11 @@ class MasterKeyRotation:
             if stored is None:
                 done.already += 1
                 return
+            user_key = await self._vault.unwrap(user_id, row)
+            if not user_key.is_bound:
+                # With a bound key, rows count only if a manifest contains them.
+                for tier in self._tiers:
+                    await tier.make_manifest_in(connection, user_id, user_key)
             values["encryption_key"] = stored
             await connection.execute(self._vault.statements["user_key_replace"], values)
             done.rewrapped += 1

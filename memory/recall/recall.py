@@ -11,15 +11,14 @@ from uuid import UUID
 
 import numpy as np
 import trio
-from cryptography.fernet import Fernet
 
-from memory.crypto import Unreadable, Vectors
+from memory.crypto import Cipher, Unreadable, Vectors
 from memory.keys import UserKey
 from memory.limits import MemoryLimits
 from memory.recall.recalled import Found, KnownPattern, Recalled
 from memory.recall.search import Floor, Hit, SearchQuery, read_hits
 from memory.text import without_stamp
-from memory.tiers import AssociativeMemory, CoreMemory, EpisodicMemory, pattern_purpose
+from memory.tiers import AssociativeMemory, CoreMemory, EpisodicMemory, Manifest, ProactiveMemory
 from memory.vault import Vault
 from sql.driver import Connection, Cursor
 
@@ -50,6 +49,7 @@ class Recall:
         self._limits = limits
         self._core = CoreMemory(vault)
         self._episodic = EpisodicMemory(vault)
+        self._proactive = ProactiveMemory(vault)
 
     async def recall(self, user_id: UUID, message: str) -> Recalled:
         """What is relevant to `message`.
@@ -64,10 +64,10 @@ class Recall:
 
         key, queued = await self._vault.consistent(user_id, queue)
         return Recalled(
-            core=self._core.read(key.fernet, await queued.core.fetchall()),
-            associative=self._found(key.fernet, await queued.hits(), queued.words),
-            episodic=self._episodic.read(key.fernet, await queued.episodic.fetchall()),
-            proactive=self._patterns(key.fernet, await queued.proactive.fetchall()),
+            core=self._core.read(key, await queued.core.fetchall()),
+            associative=self._found(key.cipher, await queued.hits(), queued.words),
+            episodic=self._episodic.read(key.cipher, await queued.episodic.fetchall()),
+            proactive=self._patterns(key, await queued.proactive.fetchall()),
             semantic=vector is not None,
         )
 
@@ -84,7 +84,7 @@ class Recall:
             return await connection.execute(statement, query.parameters(user_id, limit)), query, words
 
         key, (cursor, query, words) = await self._vault.consistent(user_id, queue)
-        return self._found(key.fernet, read_hits(await cursor.fetchall(), query), words)
+        return self._found(key.cipher, read_hits(await cursor.fetchall(), query), words)
 
     def _query(self, key: UserKey, words: Mapping[bytes, str], vector: Vectors | None) -> SearchQuery:
         embedder = self._store.embedder
@@ -130,11 +130,11 @@ class Recall:
             found=await connection.execute(statements["memory_search"], query.parameters(user_id, limits.top_k)),
         )
 
-    def _found(self, fernet: Fernet, hits: Sequence[Hit], words: Mapping[bytes, str]) -> list[Found]:
+    def _found(self, cipher: Cipher, hits: Sequence[Hit], words: Mapping[bytes, str]) -> list[Found]:
         found = []
         for hit in hits:
             with suppress(Unreadable):
-                content = self._store.read(fernet, hit.content_digest, hit.content_encrypted)
+                content = self._store.read(cipher, hit.content_digest, hit.content_encrypted)
                 entity = (hit.entity_type, hit.entity_id) if hit.entity_type and hit.entity_id else None
                 matched = list(dict.fromkeys(words[term] for term in hit.matched))
                 found.append(
@@ -152,11 +152,10 @@ class Recall:
                 )
         return found
 
-    def _patterns(self, fernet: Fernet, rows: Sequence[tuple[Any, ...]]) -> list[KnownPattern]:
-        found = []
-        for id_, pattern_digest, token, source, _, confidence in rows:
+    def _patterns(self, key: UserKey, rows: Sequence[tuple[Any, ...]]) -> list[KnownPattern]:
+        manifest, found = Manifest.of(self._vault, key, "proactive", rows), []
+        for id_, pattern_digest, token, source, _, confidence, _ in rows:
             with suppress(Unreadable):
-                purpose = pattern_purpose(bytes(pattern_digest))
-                pattern = self._vault.unseal(fernet, "proactive", purpose, token)
+                pattern = self._proactive.unsealed(key, manifest, pattern_digest, token)
                 found.append(KnownPattern(id_, pattern["text"], confidence, source))
         return found

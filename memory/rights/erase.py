@@ -85,6 +85,7 @@ class Erasure:
             share_destroyed = await vault.keys.can_destroy(user_id, replacement.old)
             await connection.execute(statements["pending_erase"], values)
             await erase_tombstones(connection, vault, user_id, datetime.now(UTC))
+            await connection.execute(statements["manifests_erase"], values)
             for name, statement in _ERASED:
                 cursors[name] = await connection.execute(statements[statement], values)
             # The numbers of removed rows are known when a later statement has answered.

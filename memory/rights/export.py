@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any, Final
 from uuid import UUID
 
@@ -11,11 +12,10 @@ from memory.keys import UserKey
 from memory.tiers import (
     AssociativeMemory,
     ConversationTitles,
+    CoreMemory,
     EpisodicMemory,
-    history_purpose,
-    pattern_purpose,
-    unwrapped,
-    value_purpose,
+    Manifest,
+    ProactiveMemory,
 )
 from memory.vault import Vault
 from sql.driver import Connection, Cursor
@@ -33,6 +33,8 @@ class Export:
         self._associative = associative
         self._episodic = EpisodicMemory(vault)
         self._titles = ConversationTitles(vault)
+        self._core = CoreMemory(vault)
+        self._proactive = ProactiveMemory(vault)
 
     async def pages(self, user_id: UUID) -> AsyncGenerator[list[dict[str, Any]], None]:
         """Records as JSON data, each with its `tier`: core, episodic, conversation (titles), associative, proactive.
@@ -41,12 +43,11 @@ class Export:
         key may be replaced during the export. Consume it in `contextlib.aclosing`. Raises like `Vault.key`.
         """
         key, rows = await self._read(user_id, "core_all", {"user_id": user_id})
-        yield [self._core(key, row) for row in rows]
+        yield self._preferences(key, rows)
         tiers: tuple[tuple[StatementName, Callable[[UserKey, tuple[Any, ...]], dict[str, Any] | None]], ...] = (
             ("episodes_page", self._episode),
             ("conversation_titles_page", self._title),
             ("associative_page", self._memory),
-            ("proactive_page", self._pattern),
         )
         for statement, read in tiers:
             after: UUID | str = "" if statement == "conversation_titles_page" else _NO_ID
@@ -57,6 +58,21 @@ class Export:
                 if len(rows) < _PAGE:
                     break
                 after = rows[-1][0]
+        async with aclosing(self._patterns(user_id)) as patterns:
+            async for page in patterns:
+                yield page
+
+    async def _patterns(self, user_id: UUID) -> AsyncGenerator[list[dict[str, Any]], None]:
+        after = _NO_ID
+        while True:
+            values = {"user_id": user_id, "after": after, "limit": _PAGE}
+            key, rows = await self._read(user_id, "proactive_page", values)
+            manifest = Manifest.of(self._vault, key, "proactive", rows)
+            # Confidence 0: seen on too few days to be a pattern.
+            yield [self._pattern(key, manifest, row) for row in rows if row[3] > 0]
+            if len(rows) < _PAGE:
+                return
+            after = rows[-1][0]
 
     async def _read(
         self, user_id: UUID, statement: StatementName, values: Mapping[str, object]
@@ -69,25 +85,23 @@ class Export:
         key, cursor = await self._vault.consistent(user_id, queue)
         return key, await cursor.fetchall()
 
-    def _core(self, key: UserKey, row: tuple[Any, ...]) -> dict[str, Any]:
-        id_, name, value, history, created_at, updated_at, _ = row
-        record = {"tier": "core", "id": str(id_), "key": name}
-        try:
-            sealed = self._vault.unseal(key.fernet, "core", value_purpose(name), value)
-            record["key"], record["value"] = unwrapped(name, sealed)
-            record["history"] = (
-                self._vault.unseal(key.fernet, "core", history_purpose(name), history) if history is not None else []
-            )
-        except Unreadable:
-            return record | {"unreadable": True}
-        return record | {"created_at": created_at.isoformat(), "updated_at": updated_at.isoformat()}
+    def _preferences(self, key: UserKey, rows: Sequence[tuple[Any, ...]]) -> list[dict[str, Any]]:
+        records = []
+        for row, (*_, created_at, updated_at, _, _) in zip(self._core.decrypted(key, rows), rows, strict=True):
+            record: dict[str, Any] = {"tier": "core", "id": str(row.id), "key": row.name or row.column}
+            if row.name is None:
+                records.append(record | {"unreadable": True})
+                continue
+            record |= {"value": row.value, "history": row.history}
+            records.append(record | {"created_at": created_at.isoformat(), "updated_at": updated_at.isoformat()})
+        return records
 
     def _episode(self, key: UserKey, row: tuple[Any, ...]) -> dict[str, Any] | None:
         id_, request_id, session_id, summary, exchange, created_at, enriched_at = row
         record: dict[str, Any] = {"tier": "episodic", "id": str(id_), "request_id": str(request_id)}
         try:
-            said = self._episodic.read_exchange(key.fernet, id_, exchange)
-            text, _ = self._episodic.read_summary(key.fernet, id_, summary)
+            said = self._episodic.read_exchange(key.cipher, id_, exchange)
+            text, _ = self._episodic.read_summary(key.cipher, id_, summary)
         except Unreadable:
             return record | {"unreadable": True}
         return record | {
@@ -105,7 +119,7 @@ class Export:
 
     def _title(self, key: UserKey, row: tuple[Any, ...]) -> dict[str, Any] | None:
         conversation_id, token, source_id = row
-        title = self._titles.read(key.fernet, conversation_id, token)
+        title = self._titles.read(key.cipher, conversation_id, token)
         record = {"tier": "conversation", "id": conversation_id}
         if title is None:
             return record | {"unreadable": True}
@@ -128,7 +142,7 @@ class Export:
         ) = row
         record: dict[str, Any] = {"tier": "associative", "id": str(id_)}
         try:
-            content = self._associative.read(key.fernet, bytes(content_digest), token)
+            content = self._associative.read(key.cipher, bytes(content_digest), token)
         except Unreadable:
             return record | {"unreadable": True}
         return record | {
@@ -145,13 +159,11 @@ class Export:
             "hits": hits,
         }
 
-    def _pattern(self, key: UserKey, row: tuple[Any, ...]) -> dict[str, Any] | None:
-        id_, pattern_digest, token, confidence, source, created_at, updated_at = row
-        if confidence == 0:
-            return None  # seen on too few days to be a pattern
+    def _pattern(self, key: UserKey, manifest: Manifest, row: tuple[Any, ...]) -> dict[str, Any]:
+        id_, pattern_digest, token, confidence, source, created_at, updated_at, _ = row
         record: dict[str, Any] = {"tier": "proactive", "id": str(id_)}
         try:
-            pattern = self._vault.unseal(key.fernet, "proactive", pattern_purpose(bytes(pattern_digest)), token)
+            pattern = self._proactive.unsealed(key, manifest, pattern_digest, token)
         except Unreadable:
             return record | {"unreadable": True}
         return record | {

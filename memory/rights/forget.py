@@ -144,7 +144,7 @@ class Forget:
         wanted = Analyser().terms(subject)
         core = {
             id_: (name, value)
-            for id_, name, value in self._core.read(key.fernet, rows)
+            for id_, name, value in self._core.read(key, rows)
             if wanted and wanted <= Analyser().terms(f"{name.replace('_', ' ')} {value}")
         }
         found: dict[UUID, tuple[Exchange, list[Statement]]] = {}
@@ -207,7 +207,7 @@ class Forget:
         group.episodes |= {row[0] for row in of_items}
         await self._add_memories(user_id, group)
         key, core = await self._rows(user_id, "core_all")
-        stated = self._core.sources(key.fernet, core, group.items)
+        stated = self._core.sources(key, core, group.items)
         for id_, exchange in await self._exchanges(user_id, stated.keys() - group.episodes):
             left = without_values(exchange, stated[id_])
             if left is None:
@@ -227,7 +227,7 @@ class Forget:
         key, rows = await self._rows(user_id, "associative_of_items", ids=list(group.items))
         for id_, source, _, sources, document_key, token, *_ in rows:
             with suppress(Unreadable):
-                text = self._associative.read(key.fernet, document_key, token).text
+                text = self._associative.read(key.cipher, document_key, token).text
                 group.texts.add(normalised(text))
                 if id_ in group.items and source == "document":
                     group.said.append(Said.of(text, ""))
@@ -284,7 +284,7 @@ class Forget:
         found = []
         for id_, token in rows:
             with suppress(Unreadable):
-                found.append((id_, self._episodic.read_exchange(key.fernet, id_, token)))
+                found.append((id_, self._episodic.read_exchange(key.cipher, id_, token)))
             await trio.lowlevel.checkpoint()
         return found
 
@@ -311,7 +311,7 @@ class Forget:
             sorted(memories),
             entities,
             sorted(again),
-            self._core.forgetting(user_key.fernet, await core.fetchall(), group.items, touched),
+            self._core.forgetting(user_key, await core.fetchall(), group.items, touched),
             await self._proactive.forgetting(connection, user_id, user_key, group.items, group.episodes),
         )
 

@@ -20,9 +20,7 @@ from memory.tiers.core import (
     InvalidCoreValue,
     PreferenceChanged,
     TooManyPreferences,
-    history_purpose,
-    unwrapped,
-    value_purpose,
+    preference_columns,
 )
 from memory.tiers.entities import EntityChange, EntityMemory, InvalidEntity
 from memory.tiers.episodic import (
@@ -34,8 +32,9 @@ from memory.tiers.episodic import (
     summarise,
     summary_purpose,
 )
+from memory.tiers.manifest import Manifest
 from memory.tiers.patterns import EpisodeFacts
-from memory.tiers.proactive import PatternForgetting, ProactiveMemory, facts_of, pattern_purpose, pattern_values
+from memory.tiers.proactive import PatternForgetting, ProactiveMemory, facts_of, pattern_values
 from memory.tiers.titles import (
     MAX_TITLE_CHARS,
     ConversationTitles,
@@ -64,6 +63,7 @@ __all__ = [
     "Exchange",
     "InvalidCoreValue",
     "InvalidEntity",
+    "Manifest",
     "PatternForgetting",
     "PreferenceChanged",
     "ProactiveMemory",
@@ -76,18 +76,15 @@ __all__ = [
     "erase_tombstones",
     "exchange_purpose",
     "facts_of",
-    "history_purpose",
     "make_title",
     "normalised",
-    "pattern_purpose",
     "pattern_values",
+    "preference_columns",
     "previous_turns",
     "seal_summary",
     "summarise",
     "summary_purpose",
     "title_purpose",
     "turns_in",
-    "unwrapped",
     "useful_previous_turn",
-    "value_purpose",
 ]

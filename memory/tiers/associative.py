@@ -11,9 +11,8 @@ from uuid import UUID, uuid4
 
 import numpy as np
 import trio
-from cryptography.fernet import Fernet
 
-from memory.crypto import Unreadable, Vectors, digest, seal
+from memory.crypto import Cipher, Purpose, Unreadable, Vectors, digest
 from memory.embedding import Embedder, passage
 from memory.keys import UserKey
 from memory.vault import Vault
@@ -53,9 +52,9 @@ class Content:
     data: Mapping[str, Any] | None
 
 
-def content_purpose(key: bytes) -> str:
-    """The purpose for encrypting a document's content (`memory.crypto.seal`)."""
-    return f"associative:{key.hex()}"
+def content_purpose(key: bytes) -> Purpose:
+    """The purpose for encrypting a document's content."""
+    return Purpose("memory_associative", "content_encrypted", key.hex(), f"associative:{key.hex()}")
 
 
 def document_key(user_key: UserKey, document: Document) -> bytes:
@@ -142,7 +141,7 @@ class AssociativeMemory:
         return {
             "user_id": user_id,
             "id": uuid4(),
-            "content_encrypted": seal(user_key.fernet, content_purpose(key), content),
+            "content_encrypted": user_key.cipher.seal(content_purpose(key), content),
             "content_digest": key,
             "embedding": vector,
             "embedding_model": self.embedder.name if self.embedder is not None and vector is not None else None,
@@ -172,15 +171,15 @@ class AssociativeMemory:
             return None
         id_, key, token = row[0], bytes(row[1]), bytes(row[2])
         try:
-            old = self.read(user_key.fernet, key, token).text
+            old = self.read(user_key.cipher, key, token).text
         except Unreadable:
             return None
         terms = user_key.terms
         same_words = terms.document(old, None).counts.keys() == terms.document(text, None).counts.keys()
         return (id_, key) if same_words else None
 
-    def read(self, fernet: Fernet, key: bytes, token: bytes) -> Content:
+    def read(self, cipher: Cipher, key: bytes, token: bytes) -> Content:
         """Decrypt one row's content; `key` is its document key. Reports and raises `Unreadable`."""
-        value = self._vault.unseal(fernet, "associative", content_purpose(bytes(key)), token)
+        value = self._vault.unseal(cipher, "associative", content_purpose(bytes(key)), token)
         when = datetime.fromisoformat(value["when"]) if value["when"] is not None else None
         return Content(value["text"], when, value["data"])

@@ -8,17 +8,16 @@ place.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from cryptography.fernet import Fernet
-
-from memory.crypto import Unreadable, seal
+from memory.crypto import Cipher, Purpose, Unreadable
 from memory.keys import UserKey
+from memory.tiers.manifest import Manifest
 from memory.tiers.tombstones import Tombstones
 from memory.vault import Vault
 from sql.driver import Connection, storable
@@ -61,14 +60,14 @@ def check_core_value(key: str, value: Any) -> None:
         raise InvalidCoreValue(f"A preference's value has at most {MAX_VALUE_CHARS} characters.")
 
 
-def value_purpose(column: str) -> str:
-    """The purpose for encrypting a value (`memory.crypto.seal`)."""
-    return f"core:{column}"
+def value_purpose(column: str) -> Purpose:
+    """The purpose for encrypting a value."""
+    return Purpose("memory_core", "value_encrypted", column, f"core:{column}")
 
 
-def history_purpose(column: str) -> str:
+def history_purpose(column: str) -> Purpose:
     """The purpose for encrypting the earlier values of a preference."""
-    return f"core-history:{column}"
+    return Purpose("memory_core", "history_encrypted", column, f"core-history:{column}")
 
 
 def unwrapped(column: str, sealed: Any) -> tuple[str, Any]:
@@ -103,6 +102,7 @@ class CoreForgetting:
 
     removed: Sequence[CoreRow]
     outdated: Sequence[tuple[CoreRow, CoreRow]]
+    manifest: Manifest
 
     @property
     def restored(self) -> list[UUID]:
@@ -140,7 +140,7 @@ class CoreMemory:
         """
         check_core_value(key, value)
         at = storable(at)
-        rows = await self._rows(connection, user_id, user_key.fernet)
+        rows, manifest = await self._rows(connection, user_id, user_key)
         row = next((row for row in rows if key in (row.name, row.column)), None)
         if row is None and len(rows) >= MAX_VALUES:
             raise TooManyPreferences
@@ -158,29 +158,31 @@ class CoreMemory:
         values = {
             "user_id": user_id,
             "key": column,
-            "value_encrypted": seal(user_key.fernet, value_purpose(column), _wrapped(column, key, value)),
-            "history_encrypted": self._sealed_history(user_key, column, history),
+            **preference_columns(user_key, manifest, column, key, value, history),
             "source_id": source_id,
             "at": at,
         }
         await connection.execute(self._vault.statements["core_upsert"], values)
+        await manifest.save_in(connection, self._vault, user_key)
 
     async def delete(self, user_id: UUID, key: str) -> bool:
         """Remove `key` and its history; returns whether it existed. Earlier statements don't restore it."""
         async with self._vault.writing(user_id) as (connection, user_key):
-            rows = await self._rows(connection, user_id, user_key.fernet)
+            rows, manifest = await self._rows(connection, user_id, user_key)
             found = [row for row in rows if key in (row.name, row.column)]
-            await self._remove_in(connection, user_id, user_key, found, [key] if found else [])
+            await self._remove_in(connection, user_id, user_key, manifest, found, [key] if found else [])
             if found:
+                await manifest.save_in(connection, self._vault, user_key)
                 await self._vault.renew_key_in(connection, user_id, user_key)
         return bool(found)
 
     def forgetting(
-        self, fernet: Fernet, rows: Iterable[tuple[Any, ...]], items: Collection[UUID], episodes: Collection[UUID]
+        self, user_key: UserKey, rows: Sequence[tuple[Any, ...]], items: Collection[UUID], episodes: Collection[UUID]
     ) -> CoreForgetting:
         """What forgetting `items` and all values stated in `episodes` does. `rows` are those of `core_all`."""
         removed, outdated = [], []
-        for row in (self._row(fernet, row) for row in rows):
+        decrypted, manifest = self._decrypted(user_key, rows)
+        for row in decrypted:
             left = [number for number, entry in enumerate(row.history) if _source(entry) not in episodes]
             history = [row.history[number] for number in left]
             if row.id in items or (row.source_id in episodes and (not left or row.name is None)):
@@ -193,7 +195,7 @@ class CoreMemory:
                 outdated.append((row, after))
             elif row.name is not None and len(left) < len(row.history):
                 outdated.append((row, replace(row, history=history)))
-        return CoreForgetting(removed, outdated)
+        return CoreForgetting(removed, outdated, manifest)
 
     async def forget_in(
         self,
@@ -210,22 +212,22 @@ class CoreMemory:
         """
         named = [row for row in forgetting.removed if row.id in items]
         others = [row for row in forgetting.removed if row.id not in items]
-        await self._remove_in(connection, user_id, user_key, named, [row.name for row in named if row.name is not None])
-        await self._remove_in(connection, user_id, user_key, others, [])
+        manifest, names = forgetting.manifest, [row.name for row in named if row.name is not None]
+        await self._remove_in(connection, user_id, user_key, manifest, named, names)
+        await self._remove_in(connection, user_id, user_key, manifest, others, [])
         for before, after in forgetting.outdated:
             assert after.name is not None  # noqa: S101
             values = {
                 "user_id": user_id,
                 "id": after.id,
-                "value_encrypted": seal(
-                    user_key.fernet, value_purpose(after.column), _wrapped(after.column, after.name, after.value)
-                ),
-                "history_encrypted": self._sealed_history(user_key, after.column, after.history),
+                **preference_columns(user_key, manifest, after.column, after.name, after.value, after.history),
                 "source_id": after.source_id,
                 "at": after.updated_at,
             }
             await connection.execute(self._vault.statements["core_restore"], values)
             others += [before] if before.source_id != after.source_id else []
+        if forgetting.removed or forgetting.outdated:
+            await manifest.save_in(connection, self._vault, user_key)
         values_of = [(row.name, row.value) for row in others if row.name is not None]
         if values_of:
             tombstones = await Tombstones.read_for_adding(connection, self._vault, user_id, user_key)
@@ -233,56 +235,97 @@ class CoreMemory:
             await tombstones.add(digests, datetime.now(UTC))
 
     def sources(
-        self, fernet: Fernet, rows: Iterable[tuple[Any, ...]], items: Collection[UUID]
+        self, user_key: UserKey, rows: Sequence[tuple[Any, ...]], items: Collection[UUID]
     ) -> dict[UUID, list[Any]]:
         """The values of these preferences, with the earlier ones, by the episode in which they were stated.
 
         `rows` are those of `core_all`.
         """
         found: dict[UUID, list[Any]] = {}
-        for row in (self._row(fernet, row) for row in rows):
+        for row in self._decrypted(user_key, rows)[0]:
             stated = [(row.source_id, row.value), *((_source(entry), entry["value"]) for entry in row.history)]
             for source, value in stated if row.id in items else ():
                 if source is not None:
                     found.setdefault(source, []).append(value)
         return found
 
-    def read(self, fernet: Fernet, rows: Iterable[tuple[Any, ...]]) -> list[tuple[UUID, str, Any]]:
-        """(id, name, value) of the rows of `core_all`. Unreadable rows are reported and skipped."""
-        found = []
+    def read(self, user_key: UserKey, rows: Sequence[tuple[Any, ...]]) -> list[tuple[UUID, str, Any]]:
+        """(id, name, value) of the rows of `core_all`. Unreadable and put back rows are reported and skipped."""
+        manifest, found = Manifest.of(self._vault, user_key, "core", rows), []
         for id_, key, value_encrypted, *_ in rows:
             with suppress(Unreadable):
-                sealed = self._vault.unseal(fernet, "core", value_purpose(key), value_encrypted)
+                sealed = self._unsealed(user_key.cipher, manifest, key, value_encrypted)
                 found.append((id_, *unwrapped(key, sealed)))
         return sorted(found, key=lambda value: value[1])
 
-    async def _rows(self, connection: Connection, user_id: UUID, fernet: Fernet) -> list[CoreRow]:
-        cursor = await connection.execute(self._vault.statements["core_all"], {"user_id": user_id})
-        return [self._row(fernet, row) for row in await cursor.fetchall()]
+    def decrypted(self, user_key: UserKey, rows: Sequence[tuple[Any, ...]]) -> list[CoreRow]:
+        """The rows of `core_all`. Those that are unreadable or put back are reported, and have no name."""
+        return self._decrypted(user_key, rows)[0]
 
-    def _row(self, fernet: Fernet, row: Sequence[Any]) -> CoreRow:
-        id_, column, value_encrypted, history_encrypted, _, updated_at, source_id = row
+    async def make_manifest_in(self, connection: Connection, user_id: UUID, user_key: UserKey) -> None:
+        """Store the manifest of the present rows, if there is none, in a transaction of `Vault.writing`."""
+        _, manifest = await self._rows(connection, user_id, user_key)
+        await manifest.save_in(connection, self._vault, user_key)
+
+    async def _rows(self, connection: Connection, user_id: UUID, user_key: UserKey) -> tuple[list[CoreRow], Manifest]:
+        cursor = await connection.execute(self._vault.statements["core_all"], {"user_id": user_id})
+        return self._decrypted(user_key, await cursor.fetchall())
+
+    def _decrypted(self, user_key: UserKey, rows: Sequence[tuple[Any, ...]]) -> tuple[list[CoreRow], Manifest]:
+        """The rows of `core_all`, and their manifest, which may be changed."""
+        manifest = Manifest.of(self._vault, user_key, "core", rows)
+        found = [self._row(user_key.cipher, manifest, row) for row in rows]
+        readable = {row.column for row in found if row.name is not None}
+        manifest.adopt((row[1], row[2]) for row in rows if row[1] in readable)
+        return found, manifest
+
+    def _row(self, cipher: Cipher, manifest: Manifest, row: Sequence[Any]) -> CoreRow:
+        id_, column, value_encrypted, history_encrypted, _, updated_at, source_id, _ = row
         name, value, history = None, None, []
         with suppress(Unreadable):
-            sealed = self._vault.unseal(fernet, "core", value_purpose(column), value_encrypted)
+            sealed = self._unsealed(cipher, manifest, column, value_encrypted)
             name, value = unwrapped(column, sealed)
         with suppress(Unreadable):
-            if history_encrypted is not None:
-                history = self._vault.unseal(fernet, "core", history_purpose(column), history_encrypted)
+            if history_encrypted is not None and name is not None:
+                history = self._unsealed(cipher, manifest, column, history_encrypted, history=True)
         return CoreRow(id_, column, name, value, history, source_id, updated_at)
 
-    def _sealed_history(self, user_key: UserKey, column: str, history: Sequence[dict[str, Any]]) -> bytes | None:
-        return seal(user_key.fernet, history_purpose(column), history[:_MAX_HISTORY]) if history else None
+    def _unsealed(self, cipher: Cipher, manifest: Manifest, column: str, token: bytes, *, history: bool = False) -> Any:
+        """The value or the history of a row. Reports and raises `Unreadable`, also if it was put back."""
+        if not manifest.accepts(column, token):
+            raise self._vault.reported("core")
+        purpose = history_purpose(column) if history else value_purpose(column)
+        return self._vault.unseal(cipher, "core", purpose, token)
 
     async def _remove_in(
-        self, connection: Connection, user_id: UUID, user_key: UserKey, rows: Sequence[CoreRow], names: Sequence[str]
+        self,
+        connection: Connection,
+        user_id: UUID,
+        user_key: UserKey,
+        manifest: Manifest,
+        rows: Sequence[CoreRow],
+        names: Sequence[str],
     ) -> None:
         if not rows:
             return
+        for row in rows:
+            manifest.remove(row.column)
         ids = [row.id for row in rows]
         await connection.execute(self._vault.statements["core_forget"], {"user_id": user_id, "ids": ids})
         tombstones = await Tombstones.read_for_adding(connection, self._vault, user_id, user_key)
         await tombstones.add(tombstones.digests("core", names), datetime.now(UTC))
+
+
+def preference_columns(
+    user_key: UserKey, manifest: Manifest, column: str, name: str, value: Any, history: Sequence[dict[str, Any]]
+) -> dict[str, bytes | None]:
+    """The encrypted columns of a preference, with a new revision in `manifest`."""
+    revision, cipher = manifest.put(column), user_key.cipher
+    earlier = history[:_MAX_HISTORY]
+    return {
+        "value_encrypted": cipher.seal(value_purpose(column), _wrapped(column, name, value), revision),
+        "history_encrypted": cipher.seal(history_purpose(column), earlier, revision) if earlier else None,
+    }
 
 
 def _stated_at(history: Sequence[dict[str, Any]], number: int) -> datetime:

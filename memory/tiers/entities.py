@@ -101,7 +101,7 @@ class EntityMemory:
         at = change.at
         if row is not None:
             with suppress(Unreadable):
-                known = self._associative.read(user_key.fernet, key, row[1]).data or {}
+                known = self._associative.read(user_key.cipher, key, row[1]).data or {}
             at = max(at, row[2])
         data = {**known, **change.data} if at == change.at else {**change.data, **known}
         if row is not None and data == known:

@@ -9,9 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from cryptography.fernet import Fernet
-
-from memory.crypto import Unreadable, seal
+from memory.crypto import Cipher, Purpose, Unreadable
 from memory.keys import UserKey
 from memory.vault import Vault
 from sql.driver import storable
@@ -48,20 +46,20 @@ class EpisodeSummary:
     complete: bool = True
 
 
-def summary_purpose(episode_id: UUID) -> str:
-    """The purpose for encrypting an episode's summary (`memory.crypto.seal`)."""
-    return f"episode:{episode_id}"
+def summary_purpose(episode_id: UUID) -> Purpose:
+    """The purpose for encrypting an episode's summary."""
+    return Purpose("memory_episodic", "summary_encrypted", str(episode_id), f"episode:{episode_id}")
 
 
-def exchange_purpose(episode_id: UUID) -> str:
+def exchange_purpose(episode_id: UUID) -> Purpose:
     """The purpose for encrypting an episode's exchange."""
-    return f"exchange:{episode_id}"
+    return Purpose("memory_episodic", "exchange_encrypted", str(episode_id), f"exchange:{episode_id}")
 
 
-def seal_summary(fernet: Fernet, episode_id: UUID, text: str, *, complete: bool) -> bytes:
+def seal_summary(cipher: Cipher, episode_id: UUID, text: str, *, complete: bool) -> bytes:
     """Encrypt an episode's summary. That of a complete exchange is only the text, as it always was."""
     value: object = text if complete else {"summary": text, "complete": False}
-    return seal(fernet, summary_purpose(episode_id), value)
+    return cipher.seal(summary_purpose(episode_id), value)
 
 
 def summarise(message: str, response: str) -> str:
@@ -130,27 +128,27 @@ class EpisodicMemory:
         if exchange.facts:
             said["facts"] = list(exchange.facts)
         return {
-            "summary_encrypted": seal_summary(user_key.fernet, episode_id, text, complete=exchange.complete),
-            "exchange_encrypted": seal(user_key.fernet, exchange_purpose(episode_id), said),
+            "summary_encrypted": seal_summary(user_key.cipher, episode_id, text, complete=exchange.complete),
+            "exchange_encrypted": user_key.cipher.seal(exchange_purpose(episode_id), said),
         }
 
-    def read(self, fernet: Fernet, rows: Iterable[tuple[Any, ...]]) -> list[EpisodeSummary]:
+    def read(self, cipher: Cipher, rows: Iterable[tuple[Any, ...]]) -> list[EpisodeSummary]:
         """The episodes in the rows of `episodes_recent`. Unreadable rows are reported and skipped."""
         found = []
         for id_, conversation_id, token, at in rows:
             with suppress(Unreadable):
-                summary, complete = self.read_summary(fernet, id_, token)
+                summary, complete = self.read_summary(cipher, id_, token)
                 found.append(EpisodeSummary(id_, conversation_id, summary, at, complete))
         return found
 
-    def read_summary(self, fernet: Fernet, episode_id: UUID, token: bytes) -> tuple[str, bool]:
+    def read_summary(self, cipher: Cipher, episode_id: UUID, token: bytes) -> tuple[str, bool]:
         """Decrypt a summary: its text, and whether the exchange is complete. Reports and raises `Unreadable`."""
-        value = self._vault.unseal(fernet, "episodic", summary_purpose(episode_id), token)
+        value = self._vault.unseal(cipher, "episodic", summary_purpose(episode_id), token)
         return (value["summary"], value["complete"]) if isinstance(value, dict) else (value, True)
 
-    def read_exchange(self, fernet: Fernet, episode_id: UUID, token: bytes) -> Exchange:
+    def read_exchange(self, cipher: Cipher, episode_id: UUID, token: bytes) -> Exchange:
         """Decrypt an exchange. Reports and raises `Unreadable`."""
-        said = self._vault.unseal(fernet, "episodic", exchange_purpose(episode_id), token)
+        said = self._vault.unseal(cipher, "episodic", exchange_purpose(episode_id), token)
         return Exchange(
             said["message"],
             said["response"],

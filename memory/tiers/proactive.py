@@ -15,9 +15,10 @@ from uuid import UUID
 
 import trio
 
-from memory.crypto import Unreadable, digest, seal
+from memory.crypto import Purpose, Unreadable, digest
 from memory.keys import UserKey
 from memory.tiers.episodic import EpisodicMemory, Exchange
+from memory.tiers.manifest import Manifest
 from memory.tiers.patterns import EpisodeFacts, Pattern, confidence_of, names_in, seen_in
 from memory.tiers.tombstones import FOREVER, Tombstones
 from memory.vault import Vault
@@ -31,20 +32,29 @@ _CANDIDATE_KEEP_S: Final = 120 * 86_400.0
 _NO_ID: Final = UUID(int=0)
 
 
-def pattern_purpose(pattern_digest: bytes) -> str:
-    """The purpose for encrypting a pattern (`memory.crypto.seal`)."""
-    return f"proactive:{pattern_digest.hex()}"
+def pattern_purpose(pattern_digest: bytes) -> Purpose:
+    """The purpose for encrypting a pattern."""
+    row = pattern_digest.hex()
+    return Purpose("memory_proactive", "pattern_encrypted", row, f"proactive:{row}")
 
 
-def pattern_values(user_key: UserKey, pattern: dict[str, Any]) -> dict[str, object]:
-    """The columns of a pattern under `user_key`. `pattern` is the JSON to encrypt.
+def pattern_values(
+    user_key: UserKey, manifest: Manifest, pattern: dict[str, Any], confidence: float
+) -> dict[str, object]:
+    """The columns of a pattern under `user_key`, with a new revision in `manifest` if it is recalled.
 
-    It has `identity`, `text`, and `on`: the day of each episode in which the pattern was seen, by the episode's id.
+    `pattern` is the JSON to encrypt. It has `identity`, `text`, and `on`: the day of each episode in which the pattern
+    was seen, by the episode's id. What was seen on too few days has confidence 0, and is not in the manifest.
     """
     pattern_digest = _digest(user_key, pattern["identity"])
+    row = pattern_digest.hex()
+    if confidence == 0:
+        manifest.remove(row)
+    revision = manifest.put(row) if confidence > 0 else 0
     return {
         "pattern_digest": pattern_digest,
-        "pattern_encrypted": seal(user_key.fernet, pattern_purpose(pattern_digest), pattern),
+        "pattern_encrypted": user_key.cipher.seal(pattern_purpose(pattern_digest), pattern, revision),
+        "confidence": confidence,
     }
 
 
@@ -59,6 +69,7 @@ class PatternForgetting:
     removed: Sequence[UUID]
     deleted: Sequence[tuple[UUID, str]]
     changed: Sequence[Mapping[str, object]]
+    manifest: Manifest
 
 
 def facts_of(episode_id: UUID, exchange: Exchange, at: datetime, zone: tzinfo) -> EpisodeFacts:
@@ -88,7 +99,7 @@ class ProactiveMemory:
         facts = []
         for id_, token, at in await cursor.fetchall():
             with suppress(Unreadable):
-                exchange = self._episodic.read_exchange(user_key.fernet, id_, token)
+                exchange = self._episodic.read_exchange(user_key.cipher, id_, token)
                 facts.append(facts_of(id_, exchange, at, zone))
             # Decrypting and searching 200 long messages would block every other task for tens of milliseconds.
             await trio.lowlevel.checkpoint()
@@ -109,6 +120,7 @@ class ProactiveMemory:
         of_episodes = await connection.execute(statements["episodes_present"], ids)
         values = {"user_id": user_id, "digests": list(seen)}
         of_patterns = await connection.execute(statements["proactive_by_digests"], values)
+        manifest = await self.manifest_in(connection, user_id, user_key)
         tombstones = await Tombstones.read(connection, self._vault, user_id, user_key)
         present = {row[0] for row in await of_episodes.fetchall()}
         forgotten = tombstones.digests("pattern", [pattern.identity for pattern in seen.values()])
@@ -117,12 +129,13 @@ class ProactiveMemory:
         known: dict[bytes, Mapping[str, str]] = {}
         for key, token in await of_patterns.fetchall():
             with suppress(Unreadable):
-                sealed = self._vault.unseal(user_key.fernet, "proactive", pattern_purpose(bytes(key)), token)
-                known[bytes(key)] = sealed.get("on", {})
+                recalled = manifest.has(bytes(key).hex())
+                known[bytes(key)] = self.unsealed(user_key, manifest, key, token, recalled=recalled).get("on", {})
         for pattern_digest, pattern in seen.items():
             if pattern_digest not in gone and present & pattern.sightings.keys():
-                row = _values(user_key, pattern, known.get(pattern_digest, {}), present)
+                row = _values(user_key, manifest, pattern, known.get(pattern_digest, {}), present)
                 await connection.execute(statements["proactive_upsert"], row | {"user_id": user_id})
+        await manifest.save_in(connection, self._vault, user_key)
         await connection.execute(statements["proactive_trim"], {"user_id": user_id, "keep_s": _CANDIDATE_KEEP_S})
         await connection.execute(statements["habits_counted"], {"user_id": user_id})
 
@@ -136,21 +149,23 @@ class ProactiveMemory:
     ) -> PatternForgetting:
         """What forgetting `items` and all that was seen in `episodes` does. Patterns with too few days left go."""
         removed, deleted, changed = [], [], []
-        for id_, sealed, row in await self._rows(connection, user_id, user_key):
+        manifest = await self.manifest_in(connection, user_id, user_key)
+        for id_, sealed, row in await self._rows(connection, user_id, user_key, manifest):
             # A pattern without `on` may be based on these episodes, so it is removed. It may be found again.
             identity, on = str(sealed["identity"]), sealed.get("on", {})
             left = {episode: day for episode, day in on.items() if UUID(episode) not in episodes}
             confidence = confidence_of(identity, left.values())
             if id_ in items or (episodes and not left):
                 deleted.append((id_, identity))
+                manifest.remove(bytes(row[1]).hex())
             elif len(left) < len(on):
-                values = pattern_values(user_key, sealed | {"on": left})
-                changed.append(values | {"confidence": confidence, "source": row[4], "at": row[6]})
+                values = pattern_values(user_key, manifest, sealed | {"on": left}, confidence)
+                changed.append(values | {"source": row[4], "at": row[6]})
             else:
                 continue
             if row[3] > 0 and (id_ in items or confidence == 0):
                 removed.append(id_)
-        return PatternForgetting(removed, deleted, changed)
+        return PatternForgetting(removed, deleted, changed, manifest)
 
     async def forget_in(
         self,
@@ -167,13 +182,45 @@ class ProactiveMemory:
         if forgetting.deleted:
             ids = [id_ for id_, _ in forgetting.deleted]
             await connection.execute(statements["proactive_forget"], {"user_id": user_id, "ids": ids})
+        if forgetting.changed or forgetting.deleted:
+            await forgetting.manifest.save_in(connection, self._vault, user_key)
         named = [identity for id_, identity in forgetting.deleted if id_ in items]
         if named:
             tombstones = await Tombstones.read_for_adding(connection, self._vault, user_id, user_key)
             await tombstones.add(tombstones.digests("pattern", named), FOREVER)
 
+    def unsealed(
+        self, user_key: UserKey, manifest: Manifest, pattern_digest: bytes, token: bytes, *, recalled: bool = True
+    ) -> dict[str, Any]:
+        """The JSON of a pattern. Reports and raises `Unreadable`, also if a pattern that is `recalled` was put back."""
+        if recalled and not manifest.accepts(bytes(pattern_digest).hex(), token):
+            raise self._vault.reported("proactive")
+        pattern: dict[str, Any] = self._vault.unseal(
+            user_key.cipher, "proactive", pattern_purpose(bytes(pattern_digest)), token
+        )
+        return pattern
+
+    async def make_manifest_in(self, connection: Connection, user_id: UUID, user_key: UserKey) -> None:
+        """Store the manifest of the present patterns, if there is none, in a transaction of `Vault.writing`."""
+        manifest = await self.manifest_in(connection, user_id, user_key)
+        await manifest.save_in(connection, self._vault, user_key)
+
+    async def manifest_in(self, connection: Connection, user_id: UUID, user_key: UserKey) -> Manifest:
+        """The manifest of the patterns that are recalled, to be changed in a transaction of `Vault.writing`."""
+        cursor = await connection.execute(self._vault.statements["proactive_recalled"], {"user_id": user_id})
+        rows = await cursor.fetchall()
+        manifest = Manifest.of(self._vault, user_key, "proactive", rows)
+        if manifest.is_missing:
+            readable = []
+            for key, token, _ in rows:
+                with suppress(Unreadable):
+                    self.unsealed(user_key, manifest, key, token)
+                    readable.append((bytes(key).hex(), bytes(token)))
+            manifest.adopt(readable)
+        return manifest
+
     async def _rows(
-        self, connection: Connection, user_id: UUID, user_key: UserKey
+        self, connection: Connection, user_id: UUID, user_key: UserKey, manifest: Manifest
     ) -> list[tuple[UUID, dict[str, Any], tuple[Any, ...]]]:
         """(id, decrypted JSON, row of `proactive_page`) of every readable pattern."""
         after, found = _NO_ID, []
@@ -183,8 +230,8 @@ class ProactiveMemory:
             rows = await cursor.fetchall()
             for row in rows:
                 with suppress(Unreadable):
-                    purpose = pattern_purpose(bytes(row[1]))
-                    found.append((row[0], self._vault.unseal(user_key.fernet, "proactive", purpose, row[2]), row))
+                    pattern = self.unsealed(user_key, manifest, row[1], row[2], recalled=row[3] > 0)
+                    found.append((row[0], pattern, row))
                 await trio.lowlevel.checkpoint()
             if len(rows) < _PAGE:
                 return found
@@ -196,15 +243,12 @@ def _digest(user_key: UserKey, identity: str) -> bytes:
 
 
 def _values(
-    user_key: UserKey, pattern: Pattern, known: Mapping[str, str], present: Collection[UUID]
+    user_key: UserKey, manifest: Manifest, pattern: Pattern, known: Mapping[str, str], present: Collection[UUID]
 ) -> dict[str, object]:
     """The columns of a pattern, with the days that are known already."""
     sightings = {str(episode): day for episode, day in pattern.sightings.items() if episode in present}
     on = {**known, **sightings}
     newest = sorted(on.items(), key=lambda item: item[1])[-_MAX_SIGHTINGS:]
     sealed = {"identity": pattern.identity, "text": pattern.text, "on": dict(newest)}
-    return pattern_values(user_key, sealed) | {
-        "confidence": confidence_of(pattern.identity, on.values()),
-        "source": pattern.source,
-        "at": pattern.at,
-    }
+    confidence = confidence_of(pattern.identity, on.values())
+    return pattern_values(user_key, manifest, sealed, confidence) | {"source": pattern.source, "at": pattern.at}

@@ -8,9 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
-from cryptography.fernet import Fernet
-
-from memory.crypto import Unreadable, seal
+from memory.crypto import Cipher, Purpose, Unreadable
 from memory.keys import UserKey
 from memory.text import well_formed
 from memory.vault import Vault
@@ -29,9 +27,9 @@ def conversation_key(conversation_id: str | None) -> str | None:
     return well_formed(conversation_id).replace("\x00", "")[:_MAX_ID_CHARS] or None
 
 
-def title_purpose(conversation_id: str) -> str:
-    """The purpose for encrypting a conversation's title (`memory.crypto.seal`)."""
-    return f"conversation:{conversation_id}"
+def title_purpose(conversation_id: str) -> Purpose:
+    """The purpose for encrypting a conversation's title."""
+    return Purpose("memory_conversations", "title_encrypted", conversation_id, f"conversation:{conversation_id}")
 
 
 def clean_title(text: str) -> str:
@@ -97,18 +95,18 @@ class ConversationTitles:
         values = {"user_id": user_id, "conversation_id": conversation_id, "at": datetime.now(UTC)}
         await connection.execute(self._vault.statements["conversation_forgotten"], values)
 
-    def read(self, fernet: Fernet, conversation_id: str, token: bytes | None) -> str | None:
+    def read(self, cipher: Cipher, conversation_id: str, token: bytes | None) -> str | None:
         """Decrypt a title. None if there is none, or if it can't be decrypted, which is reported."""
         if token is not None:
             with suppress(Unreadable):
-                return str(self._vault.unseal(fernet, "episodic", title_purpose(conversation_id), token))
+                return str(self._vault.unseal(cipher, "episodic", title_purpose(conversation_id), token))
         return None
 
 
 def _sealed(user_key: UserKey, conversation_id: str, title: str) -> dict[str, object]:
     return {
         "conversation_id": conversation_id,
-        "title_encrypted": seal(user_key.fernet, title_purpose(conversation_id), title),
+        "title_encrypted": user_key.cipher.seal(title_purpose(conversation_id), title),
     }
 
 

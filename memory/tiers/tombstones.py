@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Self
 from uuid import UUID
 
-from memory.crypto import Unreadable, digest, seal, unseal
+from memory.crypto import Purpose, Unreadable, digest
 from memory.keys import UserKey
 from memory.text import Said, Statement
 from memory.vault import Vault
@@ -22,7 +22,7 @@ from sql.driver import Connection
 
 FOREVER: Final = datetime(9999, 12, 31, tzinfo=UTC)
 # Part of the stored data: a changed purpose makes the key of the digests unreadable.
-_PURPOSE: Final = "forgetting-key"
+_PURPOSE: Final = Purpose("users", "forgetting_key_encrypted", "", "forgetting-key")
 _KEY_BYTES: Final = 32
 
 
@@ -65,7 +65,7 @@ class Tombstones:
     async def reencrypt_key(self, user_key: UserKey) -> None:
         """Store the key of the digests, if there is one, under `user_key`."""
         if self._key is not None:
-            sealed = seal(user_key.fernet, _PURPOSE, self._key.hex())
+            sealed = user_key.cipher.seal(_PURPOSE, self._key.hex())
             values = {"user_id": self._user_id, "forgetting_key_encrypted": sealed}
             await self._connection.execute(self._vault.statements["forgetting_key_set"], values)
 
@@ -118,6 +118,6 @@ def _unsealed_key(user_key: UserKey, sealed: bytes | None) -> bytes | None:
     if sealed is None:
         return None
     try:
-        return bytes.fromhex(unseal(user_key.fernet, _PURPOSE, sealed))
+        return bytes.fromhex(user_key.cipher.unseal(_PURPOSE, sealed))
     except (Unreadable, ValueError, TypeError):
         return None  # the row was modified: digests under the lost key can't be compared any more

@@ -34,7 +34,7 @@ def turns_in(vault: Vault, user_key: UserKey, rows: Sequence[tuple[Any, ...]]) -
     turns = {}
     for episode_id, previous_id, token in rows:
         with suppress(Unreadable):
-            turns[episode_id] = last_turn(episodic.read_exchange(user_key.fernet, previous_id, token))
+            turns[episode_id] = last_turn(episodic.read_exchange(user_key.cipher, previous_id, token))
     return turns
 
 

@@ -55,15 +55,21 @@ class OpenMemory:
 def user_keys(settings: Settings, master_keys: Sequence[str]) -> UserKeys:
     """The users' keys, encrypted with these master keys, with key shares if the settings have a folder for them."""
     folder = shares_folder(settings)
-    return UserKeys(KeyRing(master_keys), FolderShares(folder) if folder is not None else None)
+    keyring = KeyRing(master_keys, refuse_unbound=settings.refuse_unbound_keys)
+    return UserKeys(keyring, FolderShares(folder) if folder is not None else None)
 
 
 def shares_folder(settings: Settings) -> Path | None:
-    """The folder of key shares: that of the settings, or one in the state folder if the database is embedded."""
+    """The folder of key shares: that of the settings, or one in the state folder. None: no key shares.
+
+    The state folder is used if the database or the master key is in it, so that it must be kept anyway. Otherwise it
+    may be temporary, or differ between the servers of the database: then shares in it would be lost.
+    """
     if settings.key_shares_dir is not None:
         return settings.key_shares_dir
-    # All servers of a database need the same folder, and other machines may not share this state folder.
-    return settings.state_dir / _SHARES_FOLDER if settings.database_url is None else None
+    if settings.database_url is None or not settings.master_keys:
+        return settings.state_dir / _SHARES_FOLDER
+    return None
 
 
 async def open_memory(
@@ -77,10 +83,19 @@ async def open_memory(
 ) -> OpenMemory:
     """Memory on an open database. Raises `KeysDoNotFit`."""
     vault = Vault(pool, statements, keys, metrics.memory_unreadable)
-    await check_keys(vault)
+    unbound = await check_keys(vault)
+    if unbound:
+        log.warning(
+            "unbound_user_keys",
+            checked_users=unbound,
+            meaning="whoever can write to the database can use another user's key with their own account",
+            advice="stop servers of earlier releases, then run `python -m server rotate-master-key`",
+        )
     if shares_folder(settings) is None:
         log.warning(
             "no_key_shares",
+            reason="TESSERA_DATABASE_URL and TESSERA_MASTER_KEYS are set, so the state folder may be temporary or differ"
+            " between servers",
             meaning="erased memory stays readable in backups of the database",
             advice="set TESSERA_KEY_SHARES_DIR before the first user registers",
         )

@@ -77,8 +77,13 @@ class Settings(BaseModel):
     )
     key_shares_dir: Path | None = Field(
         None,
-        description="folder of the users' key shares, the same for all servers; unset: in the state folder with"
-        " an embedded database, otherwise no key shares",
+        description="folder of the users' key shares, the same for all servers; unset: in the state folder, but no"
+        " key shares if TESSERA_DATABASE_URL and TESSERA_MASTER_KEYS are both set",
+    )
+    refuse_unbound_keys: bool = Field(
+        False,
+        description="refuse users' keys in the form of earlier releases, which is not bound to the user; set it after"
+        " rotate-master-key",
     )
 
     # The model

@@ -7,10 +7,11 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from cryptography.fernet import Fernet
 
+from memory.crypto.cipher import Cipher
 from memory.keys.master import KeyRing
 from memory.tiers.core import MAX_VALUES, CoreMemory, InvalidCoreValue, PreferenceChanged, TooManyPreferences
+from memory.tiers.episodic import summary_purpose
 from memory.vault import NoSuchUser
 from person import ENGLISH
 from sql.pool import Pool
@@ -89,10 +90,12 @@ async def test_rows_hold_ciphertext_that_the_users_key_opens(pool: Pool, databas
         for secret in ("Darjeeling", "Clara", "clara", "Lisbon", "Noted"):
             assert secret not in str(everything)
             assert secret.encode().hex() not in str(everything)
-        stored = connection.execute("SELECT encryption_key, summary_encrypted FROM users, memory_episodic").fetchone()
+        stored = connection.execute(
+            "SELECT encryption_key, id, summary_encrypted FROM users, memory_episodic"
+        ).fetchone()
     assert stored is not None
-    fernet = Fernet(KeyRing(memories.master_keys).unwrap(bytes(stored[0])))
-    assert b"Clara moved to Lisbon" in fernet.decrypt(bytes(stored[1]))
+    cipher = Cipher(ann, KeyRing(memories.master_keys).unwrap(ann, bytes(stored[0])))
+    assert "Clara moved to Lisbon" in cipher.unseal(summary_purpose(stored[1]), stored[2])
 
 
 async def test_an_episode_is_stored_once_per_request(pool: Pool) -> None:

@@ -71,6 +71,8 @@ async def remembered(memories: Memories) -> UUID:
             [user_id],
         )
         await connection.execute("INSERT INTO memory_receipts VALUES (%s, gen_random_uuid(), 'r', 's', 'k')", [user_id])
+        await connection.execute("DELETE FROM memory_manifests WHERE user_id = %s", [user_id])
+        await connection.execute("INSERT INTO memory_manifests VALUES (%s, 'core', 'sealed')", [user_id])
         await connection.execute("DELETE FROM memory_sources WHERE user_id = %s", [user_id])
         await connection.execute(
             "INSERT INTO memory_sources SELECT user_id, id, source_id FROM memory_associative"
@@ -168,6 +170,8 @@ async def parameters(memories: Memories, database: str, user_id: UUID) -> list[d
         "delay_s": -1.0,
         "keep_s": -1e9,
         "receipt": "stolen",
+        "tier": "core",
+        "manifest_encrypted": b"stolen",
         "signature": b"stolen",
         "public_key": b"stolen",
         "lease_s": 1.0,

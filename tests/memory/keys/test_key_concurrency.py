@@ -251,7 +251,7 @@ async def test_a_key_that_is_replaced_between_two_statements_of_a_reader(pool: P
             return await cursor.fetchall()
 
         key, rows = await here.vault.consistent(ann, read)
-        assert [value for _, _, value in CoreMemory(here.vault).read(key.fernet, rows)] == ["green"]
+        assert [value for _, _, value in CoreMemory(here.vault).read(key, rows)] == ["green"]
         assert (await there.vault.key(ann)).key != key.key
 
 

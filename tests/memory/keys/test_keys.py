@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import base64
+from uuid import UUID
 
 import pytest
 from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.keys.master import KeyRing, WrongMasterKey, check_master_key, new_master_key
+from memory.keys.master import KeyRing, UnboundKey, WrongMasterKey, check_master_key, is_bound, new_master_key
+from tests.memory.legacy import legacy_wrapped
 
 OLD, NEW = new_master_key(), new_master_key()
+ANN, BEN = UUID(int=1), UUID(int=2)
 USER_KEY = Fernet.generate_key()
 SHARE = b"s" * 32
 
@@ -23,59 +26,90 @@ def encoded(raw: bytes) -> str:
 @pytest.mark.parametrize("share", [b"", SHARE])
 def test_a_user_key_is_usable_only_unwrapped(share: bytes) -> None:
     ring = KeyRing([NEW])
-    wrapped = ring.wrap(USER_KEY, share)
-    assert ring.unwrap(wrapped, share) == USER_KEY
-    assert wrapped != ring.wrap(USER_KEY, share)
+    wrapped = ring.wrap(ANN, USER_KEY, share)
+    assert ring.unwrap(ANN, wrapped, share) == USER_KEY
+    assert wrapped != ring.wrap(ANN, USER_KEY, share)
     with pytest.raises(ValueError, match="Fernet key"):
         Fernet(wrapped)
 
 
 @pytest.mark.parametrize("share", [b"", SHARE])
 def test_rotation_keeps_user_keys_and_moves_them_to_the_first_master_key(share: bytes) -> None:
-    wrapped = KeyRing([OLD]).wrap(USER_KEY, share)
+    wrapped = KeyRing([OLD]).wrap(ANN, USER_KEY, share)
     both = KeyRing([NEW, OLD])
-    assert both.unwrap(wrapped, share) == USER_KEY
-    assert not both.wrapped_by_first(wrapped, share)
-    rewrapped = both.rewrap(wrapped, share)
-    assert both.wrapped_by_first(rewrapped, share)
-    assert KeyRing([NEW]).unwrap(rewrapped, share) == USER_KEY
+    assert both.unwrap(ANN, wrapped, share) == USER_KEY
+    assert not both.is_current(ANN, wrapped, share)
+    rewrapped = both.rewrap(ANN, wrapped, share)
+    assert both.is_current(ANN, rewrapped, share)
+    assert KeyRing([NEW]).unwrap(ANN, rewrapped, share) == USER_KEY
     with pytest.raises(WrongMasterKey):
-        KeyRing([OLD]).unwrap(rewrapped, share)
+        KeyRing([OLD]).unwrap(ANN, rewrapped, share)
     # New keys are wrapped by the first master key from the start.
-    KeyRing([NEW]).unwrap(both.wrap(USER_KEY, share), share)
+    KeyRing([NEW]).unwrap(ANN, both.wrap(ANN, USER_KEY, share), share)
 
 
 def test_a_share_is_needed_as_much_as_the_master_key() -> None:
     ring = KeyRing([NEW])
-    wrapped = ring.wrap(USER_KEY, SHARE)
+    wrapped = ring.wrap(ANN, USER_KEY, SHARE)
     for share in (b"", b"t" * 32):
         with pytest.raises(WrongMasterKey):
-            ring.unwrap(wrapped, share)
+            ring.unwrap(ANN, wrapped, share)
 
 
-@pytest.mark.parametrize("wrapped", [b"", b"\xff", b"no token", KeyRing([OLD]).wrap(Fernet.generate_key())])
+@pytest.mark.parametrize(
+    "wrapped",
+    [b"", b"\xff", b"no token", KeyRing([OLD]).wrap(ANN, Fernet.generate_key())],
+    ids=["empty", "not UTF-8", "no token", "another master key"],
+)
 def test_what_cannot_be_unwrapped(wrapped: bytes) -> None:
     ring = KeyRing([NEW])
     for operation in (ring.unwrap, ring.rewrap):
         with pytest.raises(WrongMasterKey, match="TESSERA_MASTER_KEYS"):
-            operation(wrapped)
+            operation(ANN, wrapped)
 
 
 def test_what_is_wrapped_must_be_a_key() -> None:
     with pytest.raises(WrongMasterKey):
-        KeyRing([NEW]).unwrap(Fernet(NEW).encrypt(b"not a key"))
+        KeyRing([NEW]).unwrap(ANN, Fernet(NEW).encrypt(b"not a key"))
 
 
-@given(position=st.integers(min_value=0), bit=st.integers(0, 5))
+@given(position=st.integers(min_value=0), bit=st.integers(0, 7))
 def test_a_changed_token_is_never_accepted(position: int, bit: int) -> None:
     ring = KeyRing([NEW])
-    wrapped = bytearray(base64.urlsafe_b64decode(WRAPPED))
+    wrapped = bytearray(WRAPPED)
     wrapped[position % len(wrapped)] ^= 1 << bit
     with pytest.raises(WrongMasterKey):
-        ring.unwrap(base64.urlsafe_b64encode(bytes(wrapped)))
+        ring.unwrap(ANN, bytes(wrapped))
 
 
-WRAPPED = KeyRing([NEW]).wrap(USER_KEY)
+@pytest.mark.parametrize("share", [b"", SHARE])
+def test_a_wrapped_key_does_not_unwrap_for_another_user(share: bytes) -> None:
+    ring = KeyRing([NEW])
+    wrapped = ring.wrap(ANN, USER_KEY, share)
+    for operation in (ring.unwrap, ring.rewrap):
+        with pytest.raises(WrongMasterKey):
+            operation(BEN, wrapped, share)
+    assert not ring.is_current(BEN, wrapped, share)
+
+
+@pytest.mark.parametrize("share", [b"", SHARE])
+def test_a_key_of_an_earlier_release_unwraps_until_it_is_refused_and_is_bound_by_rewrapping(share: bytes) -> None:
+    legacy = legacy_wrapped(NEW, USER_KEY, share)
+    ring, strict = KeyRing([NEW]), KeyRing([NEW], refuse_unbound=True)
+    assert ring.unwrap(ANN, legacy, share) == USER_KEY
+    assert not is_bound(legacy)
+    assert not ring.is_current(ANN, legacy, share)
+    for operation in (strict.unwrap, strict.rewrap):
+        with pytest.raises(UnboundKey, match="rotate-master-key"):
+            operation(ANN, legacy, share)
+    bound = ring.rewrap(ANN, legacy, share)
+    assert is_bound(bound)
+    assert strict.unwrap(ANN, bound, share) == USER_KEY
+    with pytest.raises(WrongMasterKey):
+        strict.unwrap(BEN, bound, share)
+
+
+WRAPPED = KeyRing([NEW]).wrap(ANN, USER_KEY)
 
 
 def test_derived_keys_differ_by_label_and_master_key_and_never_change() -> None:

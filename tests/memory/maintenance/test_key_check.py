@@ -9,9 +9,12 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from memory.keys.master import new_master_key
+from memory.keys.master import KeyRing, new_master_key
+from memory.keys.user_keys import UserKeys
 from memory.maintenance.key_check import KeysDoNotFit, check_keys, sampled_keys
+from memory.vault import Vault
 from sql.pool import Pool
+from tests.memory.legacy import as_earlier_release
 from tests.memory.memories import STATEMENTS, Memories
 
 
@@ -87,3 +90,19 @@ async def test_of_many_users_a_few_dozen_are_looked_at_from_everywhere(pool: Poo
     assert sampled[:16] == everybody[:16]
     assert set(sampled) <= set(everybody)
     assert sampled[-1] > everybody[500]
+
+
+async def test_keys_of_an_earlier_release_are_counted_or_refused(pool: Pool, database: str) -> None:
+    memories = Memories(pool)
+    ann, *_ = await people(memories, 2)
+    assert await check_keys(memories.vault) == 0
+    as_earlier_release(database, memories.master_keys[0], await memories.vault.key(ann))
+    assert await check_keys(Memories(pool, master_keys=memories.master_keys).vault) == 1
+    before = stored(database)
+    strict = UserKeys(KeyRing(memories.master_keys, refuse_unbound=True), None)
+    await check_keys(Vault(pool, STATEMENTS, strict))  # one of few is tolerated, as a damaged key is
+    with psycopg.connect(database) as owner:
+        owner.execute("DELETE FROM users WHERE user_id <> %s", [ann])
+    with pytest.raises(KeysDoNotFit, match=r"1 of 1 checked users are not bound .* rotate-master-key"):
+        await check_keys(Vault(pool, STATEMENTS, strict))
+    assert stored(database) == [row for row in before if row[0] == ann]

@@ -108,7 +108,7 @@ async def test_rotating_without_the_old_master_key_changes_nothing(pool: Pool, d
         await stranger.user_key_rotation.rotate(ann)
     with psycopg.connect(database) as connection:
         (stored,) = connection.execute("SELECT encryption_key FROM users").fetchone() or ()
-    Fernet(KeyRing(memories.master_keys).unwrap(bytes(stored)))
+    Fernet(KeyRing(memories.master_keys).unwrap(ann, bytes(stored)))
     assert len(await memories.records(ann)) == 8
 
 

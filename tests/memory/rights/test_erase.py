@@ -11,17 +11,18 @@ import psycopg
 import pytest
 import trio
 import trio.testing
-from cryptography.fernet import Fernet, InvalidToken
 
+from memory.crypto.cipher import Cipher, Unreadable
 from memory.keys.master import KeyRing, WrongMasterKey, new_master_key
 from memory.keys.shares import MissingKeyShare
-from memory.keys.user_keys import UserKeys, WrappedKey
+from memory.keys.user_keys import UserKey, UserKeys, WrappedKey
 from sql.embedded.postgres import EmbeddedPostgres
 from sql.migrate import migrate
 from sql.pool import Pool, open_pool
 from sql.tenant import configure_server
 from tests.database import temporary_directory
 from tests.memory.memories import Memories, WordEmbedder
+from tests.memory.plain import tokens
 
 
 async def remembered(memories: Memories) -> UUID:
@@ -178,7 +179,7 @@ async def _copy_erase_and_try(folder: Path) -> None:
     copy = EmbeddedPostgres(folder / "copy", durable=False)
     copied = await trio.to_thread.run_sync(copy.start)
     try:
-        _try_everything(copied, master, ann, current.fernet)
+        _try_everything(copied, master, ann, current)
         # The server refuses to start on the copy with the current keys and shares.
         async with open_pool(copied, configure=configure_server) as pool:
             thief = Memories(pool, shares=shares, master_keys=master, embedder=WordEmbedder())
@@ -206,25 +207,22 @@ def _give_like(original: Path, copy: Path) -> None:
             shutil.chown(twin, path.stat().st_uid, path.stat().st_gid)
 
 
-def _try_everything(conninfo: str, master: list[str], user_id: UUID, current: Fernet) -> None:
+def _try_everything(conninfo: str, master: list[str], user_id: UUID, current: UserKey) -> None:
     with psycopg.connect(conninfo) as connection:
         (stored,) = (
             connection.execute("SELECT encryption_key FROM users WHERE user_id = %s", [user_id]).fetchone() or ()
         )
-        tokens = connection.execute(
-            "SELECT value_encrypted FROM memory_core UNION ALL SELECT content_encrypted FROM memory_associative"
-            " UNION ALL SELECT summary_encrypted FROM memory_episodic"
-            " UNION ALL SELECT exchange_encrypted FROM memory_episodic"
-        ).fetchall()
-    assert len(tokens) == 6
-    for (token,) in tokens:
-        for key in (current, *(Fernet(raw) for raw in master)):
-            with pytest.raises(InvalidToken):
-                key.decrypt(bytes(token))
+    found = tokens(conninfo, current)
+    tables = {"memory_core", "memory_episodic", "memory_associative", "memory_proactive", "memory_conversations"}
+    assert {purpose.table for purpose, _ in found} == tables
+    for purpose, token in found:
+        for cipher in (current.cipher, *(Cipher(user_id, raw.encode()) for raw in master)):
+            with pytest.raises(Unreadable):
+                cipher.unseal(purpose, token)
     wrapped = WrappedKey.parse(stored)
     for candidate in (bytes(stored), wrapped.token):
         with pytest.raises(WrongMasterKey):
-            KeyRing(master).unwrap(candidate)
+            KeyRing(master).unwrap(user_id, candidate)
 
 
 async def test_shares_are_private_and_one_each(pool: Pool, tmp_path: Path) -> None:

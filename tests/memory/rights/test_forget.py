@@ -9,13 +9,13 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 import trio
-from cryptography.fernet import Fernet
 
 from memory.enrichment.enriched import Description
 from memory.tiers.entities import EntityChange
 from memory.tiers.episodic import EpisodicMemory, Exchange
 from sql.pool import Pool
 from tests.memory.memories import Memories, WordEmbedder
+from tests.memory.plain import held
 
 MONDAY = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 
@@ -33,28 +33,6 @@ async def export(memories: Memories, user_id: UUID) -> str:
     return str(await memories.records(user_id))
 
 
-def held(database: str, user_id: UUID, key: Fernet) -> str:
-    """All values of a user that their key decrypts, in every table."""
-    columns = {
-        "memory_core": ("value_encrypted", "history_encrypted"),
-        "memory_episodic": ("summary_encrypted", "exchange_encrypted"),
-        "memory_associative": ("content_encrypted",),
-        "memory_proactive": ("pattern_encrypted",),
-        "memory_conversations": ("title_encrypted",),
-    }
-    with psycopg.connect(database) as connection:
-        tokens = [
-            token
-            for table, names in columns.items()
-            for name in names
-            for (token,) in connection.execute(
-                f"SELECT {name} FROM {table} WHERE user_id = %s".encode(),  # noqa: S608  # names of our tables
-                [user_id],
-            ).fetchall()
-        ]
-    return "\n".join(key.decrypt(bytes(token)).decode() for token in tokens if token is not None)
-
-
 async def test_every_source_of_a_merged_memory_goes(pool: Pool, database: str) -> None:
     memories = Memories(pool, embedder=WordEmbedder())
     ann = await memories.person()
@@ -66,7 +44,7 @@ async def test_every_source_of_a_merged_memory_goes(pool: Pool, database: str) -
         "episodic",
     ]
     assert "chess" not in (await export(memories, ann)).casefold()
-    assert "chess" not in held(database, ann, (await memories.vault.key(ann)).fernet).casefold()
+    assert "chess" not in held(database, await memories.vault.key(ann)).casefold()
     assert (await memories.middleware.enrich_context(ann, "Does Ben like chess?")).associative == []
     assert len(await memories.records(ann)) == 2
 
@@ -222,11 +200,11 @@ async def test_a_forgotten_pattern_leaves_nothing_to_read_and_is_not_found_again
     ann = await memories.person()
     await habits(memories, ann, range(4))
     key = await memories.vault.key(ann)
-    assert "mentions Apollo" in held(database, ann, key.fernet)
+    assert "mentions Apollo" in held(database, key)
     assert (await memories.middleware.forget(ann, await the(memories, ann, "proactive", "Apollo"))).tiers == [
         "proactive"
     ]
-    assert "mentions Apollo" not in held(database, ann, key.fernet)
+    assert "mentions Apollo" not in held(database, key)
     await memories.user_key_rotation.rotate(ann)
     await habits(memories, ann, range(4, 6))
     assert "mentions Apollo" not in await export(memories, ann)

@@ -11,6 +11,7 @@ import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from memory.tiers.episodic import exchange_purpose
 from sql.pool import Pool, open_pool
 from sql.tenant import configure_server
 from tests.memory.memories import Memories
@@ -159,8 +160,9 @@ async def test_texts_that_were_recalled_for_other_answers_go_too(pool: Pool) -> 
     key = await memories.vault.key(ann)
     async with memories.pool.connection() as connection, connection.transaction():
         await connection.execute("SELECT set_config('app.user_id', %s, true)", [str(ann)])
-        cursor = await connection.execute("SELECT exchange_encrypted FROM memory_episodic")
-        held = [key.fernet.decrypt(bytes(token)).decode() for (token,) in await cursor.fetchall()]
+        cursor = await connection.execute("SELECT id, exchange_encrypted FROM memory_episodic")
+        rows = await cursor.fetchall()
+        held = [str(key.cipher.unseal(exchange_purpose(id_), token)) for id_, token in rows]
     assert len(held) == 1
     assert "Piet" in held[0]
     assert "Lisbon" not in held[0]

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.crypto.cipher import seal, unseal
+from memory.crypto.cipher import Cipher, Purpose
 from memory.enrichment.enriched import Description
 from memory.text.unicode import well_formed
 from memory.tiers.core import InvalidCoreValue
 from sql.pool import Pool
 from tests.memory.memories import Memories, WordEmbedder, context_of
 
-FERNET = Fernet(Fernet.generate_key())
+CIPHER = Cipher(UUID(int=1), Fernet.generate_key())
+PURPOSE = Purpose("table", "column", "row", "p")
 ANY_TEXT = st.text(st.characters(categories=None))
 
 
@@ -49,10 +50,10 @@ def test_any_text_becomes_one_that_can_be_written(text: str) -> None:
 @given(ANY_TEXT, ANY_TEXT)
 def test_well_formed_text_can_be_encrypted_and_other_text_is_refused(key: str, value: str) -> None:
     valid = {well_formed(key): [well_formed(value)]}
-    assert unseal(FERNET, "p", seal(FERNET, "p", valid)) == valid
+    assert CIPHER.unseal(PURPOSE, CIPHER.seal(PURPOSE, valid)) == valid
     if valid != {key: [value]}:
         with pytest.raises(ValueError, match="surrogates"):
-            seal(FERNET, "p", {key: [value]})
+            CIPHER.seal(PURPOSE, {key: [value]})
 
 
 async def test_the_text_of_a_model_is_repaired(pool: Pool) -> None:

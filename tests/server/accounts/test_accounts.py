@@ -96,7 +96,7 @@ async def test_the_row_holds_a_hash_and_a_wrapped_key(pool: Pool) -> None:
         user = dict(zip([column.name for column in cursor.description], row, strict=True))
     assert user["password_hash"].startswith("$argon2id$")
     assert PASSWORD not in repr(user)
-    assert Fernet(keyring.unwrap(bytes(user["encryption_key"]))).encrypt(b"a memory")
+    assert Fernet(keyring.unwrap(user_id, bytes(user["encryption_key"]))).encrypt(b"a memory")
 
 
 async def test_an_address_is_taken_in_any_case_and_the_first_password_stays(pool: Pool) -> None:
