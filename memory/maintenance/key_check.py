@@ -34,7 +34,8 @@ class KeysDoNotFit(Exception):
         if unbound:
             reasons.append(
                 f"the keys of {unbound} of {checked} checked users are not bound to the user, and"
-                " TESSERA_REFUSE_UNBOUND_KEYS is set: unset it, run `python -m server rotate-master-key`, then set it again"
+                " TESSERA_REFUSE_UNBOUND_KEYS is set: unset it, run `python -m server rotate-master-key`, then set it"
+                " again"
             )
         if wrong:
             reasons.append(

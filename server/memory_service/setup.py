@@ -94,8 +94,8 @@ async def open_memory(
     if shares_folder(settings) is None:
         log.warning(
             "no_key_shares",
-            reason="TESSERA_DATABASE_URL and TESSERA_MASTER_KEYS are set, so the state folder may be temporary or differ"
-            " between servers",
+            reason="TESSERA_DATABASE_URL and TESSERA_MASTER_KEYS are set, so the state folder may be temporary, or"
+            " differ between servers",
             meaning="erased memory stays readable in backups of the database",
             advice="set TESSERA_KEY_SHARES_DIR before the first user registers",
         )
