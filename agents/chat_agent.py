@@ -12,6 +12,7 @@ import structlog
 from agents.block_format import blocks_schema
 from agents.call_metadata import answer_metadata, repair_metadata
 from agents.claims import asks_back, claims_all, claims_change, refuses
+from agents.item_claims import claims_items
 from agents.limits import AgentLimits
 from agents.model import Model
 from agents.model_call import ModelCall
@@ -191,23 +192,28 @@ class ChatAgent:
 
     def _is_held(self) -> bool:
         """Whether the first answer waits until it is complete: without a call it may be invented."""
-        return self._spec.entity is not None and self._must_call()
+        return self._must_call()
 
     def _ask_again(self, call: ModelCall, *, held: bool) -> str | None:
         """The prompt with which the model is asked once more after `call`, which called no tool; None to accept it."""
         turn = self._turn
         if held and call.text and self._is_unchanged(call.text) and not turn.tool_use.explained:
             return "nothing_changed"
-        known = turn.earlier.facts or (turn.scope is not None and turn.scope.item is not None)
-        needs_data = held and turn.need == "read" and call.text and not known
-        if needs_data and not asks_back(call.text) and not _FETCHES.search(call.text):
+        if held and call.text and self._reads_nothing(call.text) and not asks_back(call.text):
             return "nothing_read"
         return None
+
+    def _reads_nothing(self, said: str) -> bool:
+        """Whether the request needs items, and neither a tool, nor a block of `said`, nor the conversation has any."""
+        turn = self._turn
+        known = turn.earlier.facts or (turn.scope is not None and turn.scope.item is not None)
+        return turn.need == "read" and not known and not turn.tool_use.answered and not _FETCHES.search(said)
 
     def _judge(self, said: str) -> None:
         """Note whether the answer `said` has to be corrected."""
         turn = self._turn
         turn.unchanged = self._is_unchanged(said)
+        turn.unread = self._reads_nothing(said) and not asks_back(said) and claims_items(said)
         turn.partly = bool(turn.mutations) and turn.tool_use.failed_changes > 0 and claims_all(said)
 
     def _may_claim(self) -> bool:

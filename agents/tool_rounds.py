@@ -75,11 +75,17 @@ class ToolRounds:
                 nursery.start_soon(self._run_one, access, call, deadline, turn_of, next_turn, results, number)
                 turn_of = next_turn
         use.seconds += trio.current_time() - began
+        use.answered += sum(self._has_looked(call, result) for call, result in zip(calls, results, strict=True))
         changes = [result for call, result in zip(calls, results, strict=True) if self._changes(call)]
         if changes:
             use.failed_changes = sum(isinstance(result, ToolError) for result in changes)
         asked = Message("assistant", text, tool_calls=tuple(_replayable(call) for call in calls), state=state)
         return [asked, *(self._message(call, result) for call, result in zip(calls, results, strict=True))]
+
+    def _has_looked(self, call: ToolCall, result: Any) -> bool:
+        tool = self._tools.get(call.name)
+        found = not isinstance(result, ToolError) or result.code == "not_found"
+        return tool is not None and tool.entity is not None and found
 
     def _changes(self, call: ToolCall) -> bool:
         tool = self._tools.get(call.name)

@@ -25,6 +25,8 @@ class ToolUse:
     errors: set[str] = field(default_factory=set)
     uncertain_changes: int = 0
     """Calls of which it is not known whether the device made the change."""
+    answered: int = 0
+    """Calls of an entity's tools for which the device looked at its items."""
     failed_changes: int = 0
     """Failed calls in the latest round that called tools which change items."""
     tried_change: bool = False

@@ -50,6 +50,7 @@ class Turn:
     the last `AgentLimits.repair_chars` characters. `reasoning_blocks` counts the blocks that show its reasoning.
     `finish` is None until the model's answer has ended. `need` is None until it is decided. `unchanged` means that
     the request was for a change or the answer claims one, that nothing was changed, and that the answer may say it was.
+    `unread`: the request needs items, the answer says something about them, and none was looked at.
     `partly`: some changes were made, some failed, and the answer claims all.
     `locale` is the person's; it is final when memory was recalled.
     """
@@ -75,6 +76,7 @@ class Turn:
     finish: AnswerFinish | None = None
     need: Need | None = None
     unchanged: bool = False
+    unread: bool = False
     partly: bool = False
 
     @property

@@ -33,10 +33,12 @@ def shows_nothing(turn: Turn, answered: int) -> bool:
 
 
 def corrections(turn: Turn, answered: int, sentences: Sentences) -> list[str]:
-    """What the server adds to an answer of `answered` blocks that may say something else about changes."""
+    """What the server adds to an answer of `answered` blocks that may make false claims."""
     lines: list[str] = []
     if turn.unchanged and not shows_nothing(turn, answered):
         lines.append(sentences.say("answer.unchanged"))
+    elif turn.unread and not shows_nothing(turn, answered):
+        lines.append(sentences.say("answer.unread"))
     if turn.tool_use.uncertain_changes:
         # The model may claim the change, or that there was none. Nobody knows.
         lines.append(sentences.say("answer.uncertain"))

@@ -14,6 +14,7 @@ from agents.turn import Turn
 from streaming.answer import HomeFormatter
 from streaming.wire import StreamText, WsStreamBlock
 from tests.agents.fakes import make_turn
+from tests.streaming.answer.left_over import rest
 
 LONG = "7d0c1c1e-6a0b-4c58-9a7e-0b1f6d0c0001"
 PROJECT = "7d0c1c1e-6a0b-4c58-9a7e-0b1f6d0c0009"
@@ -30,7 +31,7 @@ def shown(turn: Turn, *blocks: dict[str, Any]) -> tuple[list[Any], list[str], li
     """The data of the blocks, the reasons of the rejected ones, and the texts that replace them."""
     formatter = formatter_of(turn)
     frames = [*formatter.feed(json.dumps(blocks)), *formatter.close()]
-    replaced = [frame.chunk for frame in formatter.degrade() if isinstance(frame, StreamText)]
+    replaced = [frame.chunk for frame in rest(formatter) if isinstance(frame, StreamText)]
     data = [frame.data for frame in frames if isinstance(frame, WsStreamBlock)]
     return data, [block.reason for block in formatter.rejected], replaced
 

@@ -16,6 +16,7 @@ from tests.model_server import ReceivedRequest, Step, error_status, text_stream,
 from tests.server.tessera import Tessera, is_routing, open_tessera, tool_messages
 
 LINE = "Nothing was changed."
+UNREAD = "This was answered without looking at your items."
 Script = Callable[[ReceivedRequest], list[Step]]
 
 
@@ -128,7 +129,7 @@ async def test_what_is_needed_decides_whether_a_tool_is_required(database: str, 
         first, *again = tessera.answers()
         assert first.body.get("tool_choice") == choice
         assert len(again) == (need == "read"), "an answer that read nothing is asked for once more"
-        assert answer.text == "Two."
+        assert answer.text.split("\n\n") == ["Two.", UNREAD][: 1 + (need == "read")]
 
 
 async def test_a_server_that_refuses_a_required_call_is_asked_without(database: str) -> None:
@@ -139,7 +140,7 @@ async def test_a_server_that_refuses_a_required_call_is_asked_without(database: 
         route(tessera, script, need="read")
         for _ in range(2):
             answer, _ = await ask(tessera, "how many tasks?")
-            assert answer.text == "Two."
+            assert answer.text == f"Two.\n\n{UNREAD}"
         assert ["tool_choice" in request.body for request in tessera.answers()] == [True, False, False, False, False]
 
 
