@@ -19,6 +19,9 @@ CALENDAR_KEY: Final = "calendar"
 NOW_KEY: Final = "now_ms"
 """The key of the request's time, in epoch milliseconds, in the same context. Without it no date in words is read."""
 
+SENT: Final = "sent"
+"""The key of the time of an earlier message, in epoch milliseconds."""
+
 # 1e11 ms is in 1973. Epoch seconds are below it: they are refused, because guessing could be wrong.
 _LEAST_MS: Final = 100_000_000_000
 _DIGITS: Final = re.compile(r"\d{5,15}")
@@ -68,6 +71,20 @@ def with_local_times(item: Any, calendar: Calendar) -> Any:
         key: calendar.write(when) if key in DATE_FIELDS and isinstance(when := calendar.read(value), int) else value
         for key, value in item.items()
     }
+
+
+def with_local_times_inside(data: Any, calendar: Calendar) -> Any:
+    """As `with_local_times`, for the items inside lists and other items too, and for the times in `sent`."""
+    if isinstance(data, list | tuple):
+        return [with_local_times_inside(one, calendar) for one in data]
+    if not isinstance(data, Mapping):
+        return data
+    inside = {
+        key: with_local_times_inside(value, calendar) if isinstance(value, Mapping | list | tuple) else value
+        for key, value in with_local_times(data, calendar).items()
+    }
+    sent = inside.get(SENT)
+    return inside | ({SENT: calendar.write(sent)} if isinstance(sent, int) else {})
 
 
 def is_within(when: When | None, bounds: Mapping[str, Any], calendar: Calendar) -> bool:

@@ -67,9 +67,11 @@ class Handles:
         return data
 
     def shorten_fact(self, fact: Any) -> Any:
-        """What an earlier answer showed or changed, with handles instead of ids."""
+        """What an earlier answer showed or changed, with handles instead of ids. An answer has several such `facts`."""
         if not isinstance(fact, Mapping):
             return fact
+        if isinstance(facts := fact.get("facts"), list):
+            return {**fact, "facts": [self.shorten_fact(one) for one in facts]}
         entity = fact.get("entity", fact.get("read"))
         return self.shorten(fact, entity if isinstance(entity, str) else None)
 

@@ -8,13 +8,15 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
-from agents.dates import with_local_times
-from agents.handles import Handles
+from agents.dates import with_local_times, with_local_times_inside
 from agents.limits import AgentLimits
 from agents.quoted_data import within
-from agents.turn import EarlierTurns, Scope, Turn
-from person import WEEKDAYS, Locale
+from agents.turn import Scope, Turn
+from person import WEEKDAYS, Calendar, Locale
 from streaming.chat import Message
+
+SENT_MARK: Final = "(Sent "
+"""How an earlier message of the person begins if its time is known. The demo model leaves this line out."""
 
 MESSAGE_MARK: Final = "The person's message:"
 """The line between the data and the person's message. No line of the data is equal to it. The demo model reads it."""
@@ -56,9 +58,10 @@ def opening_messages(agent_name: str, turn: Turn, limits: AgentLimits) -> list[M
     if turn.memory:
         parts.append(quote("memory", turn.memory, limits.quoted_chars))
     history = _fitting(turn.history, limits.history_chars)
+    history = _dated(history, turn.earlier.sent_ms, turn.calendar)
     if len(history) < len(turn.history):
         parts.append("Older messages of this conversation are left out, because there are too many.")
-    parts += _earlier(turn.earlier, turn.handles, limits.quoted_chars)
+    parts += _earlier(turn, limits.quoted_chars)
     if turn.scope is not None:
         parts.append(_scope(turn.scope, turn, limits.quoted_chars))
     return [
@@ -98,11 +101,23 @@ def _fitting(history: Sequence[Message], max_chars: int) -> list[Message]:
     return [Message(newest.role, newest.content[:side] + _CUT + newest.content[len(newest.content) - side :])]
 
 
+def _dated(history: Sequence[Message], sent_ms: Sequence[int], calendar: Calendar) -> list[Message]:
+    """`history` with the time of each of the person's messages, without which its "tomorrow" would be a wrong day."""
+    dated = list(history)
+    asked = [place for place, message in enumerate(dated) if message.role == "user"]
+    for place, sent in zip(reversed(asked), reversed(sent_ms), strict=False):
+        dated[place] = Message("user", f"{SENT_MARK}{_time(sent, calendar)}.)\n{dated[place].content}")
+    return dated
+
+
+def _time(instant: int, calendar: Calendar) -> str:
+    local = calendar.local(instant)
+    return f"{WEEKDAYS[local.weekday()].capitalize()} {local.date().isoformat()}, {local:%H:%M}"
+
+
 def _now(now_ms: int, locale: Locale) -> str:
     """The person's time and calendar. Values that every model assumes are left out."""
-    now = locale.calendar.local(now_ms)
-    day = WEEKDAYS[now.weekday()].capitalize()
-    text = f"Now it is {day} {now.date().isoformat()}, {now:%H:%M} in {locale.time_zone}."
+    text = f"Now it is {_time(now_ms, locale.calendar)} in {locale.time_zone}."
     if locale.time_zone_source == "default":
         text += " The person's time zone is not known."
     if locale.week_start:
@@ -112,21 +127,22 @@ def _now(now_ms: int, locale: Locale) -> str:
     return text
 
 
-def _earlier(earlier: EarlierTurns, handles: Handles, max_chars: int) -> list[str]:
+def _earlier(turn: Turn, max_chars: int) -> list[str]:
     """What the model must know of the conversation in addition to its messages."""
-    parts = []
+    earlier, parts = turn.earlier, []
     if earlier.unread:
         parts.append(
             "The earlier messages of this conversation cannot be read now. If the person refers to them, say so and "
             "ask; change nothing that you would have to guess."
         )
     if earlier.summaries:
-        newest = _newest(earlier.summaries, max_chars)
+        newest = _newest(with_local_times_inside(earlier.summaries, turn.calendar), max_chars)
         all_told = not earlier.omitted and len(newest) == len(earlier.summaries)
         begin = "The older" if all_told else "The latest of the older"
         summaries = quote("older_messages", {"summaries": newest}, max_chars)
         parts.append(f"{begin} messages of this conversation, summarised, oldest first:\n{summaries}")
-    if facts := _newest([handles.shorten_fact(fact) for fact in earlier.facts], max_chars):
+    facts = [turn.handles.shorten_fact(fact) for fact in with_local_times_inside(earlier.facts, turn.calendar)]
+    if facts := _newest(facts, max_chars):
         parts.append(
             "What your earlier answers in this conversation showed and changed, in their order. Use it to see which "
             'item the person means ("the second one"). Items may have changed since: read them again before you quote '

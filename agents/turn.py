@@ -32,12 +32,15 @@ class Scope:
 class EarlierTurns:
     """What the server knows of the conversation in addition to `Turn.history`, oldest first.
 
-    `summaries`: of exchanges that are older than the history. `facts`: what the answers in the history showed and
-    changed, as JSON data. `omitted`: even older exchanges are left out. `unread`: the conversation could not be read.
+    `summaries`: of exchanges that are older than the history, as JSON data. `facts`: what the answers showed and
+    changed, as JSON data. In both, `sent` is when the person sent the message, in epoch milliseconds. `sent_ms`: the
+    same for each message of the person in the history; empty if that is not known. `omitted`: even older exchanges are
+    left out. `unread`: the conversation could not be read.
     """
 
-    summaries: Sequence[str] = ()
+    summaries: Sequence[Any] = ()
     facts: Sequence[Any] = ()
+    sent_ms: Sequence[int] = ()
     omitted: bool = False
     unread: bool = False
 

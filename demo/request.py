@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
@@ -14,6 +15,7 @@ from person import WEEKDAYS, Calendar, zone_named
 
 # In the year 5138: dates some decades after it can still be computed.
 _MESSAGE_MARK: Final = "\nThe person's message:\n"
+_SENT: Final = re.compile(r"\(Sent [^\n]*\.\)\n")
 _LATEST_MS: Final = 100_000_000_000_000
 
 
@@ -150,7 +152,11 @@ def parse_request(source: str | bytes) -> DemoRequest:
     return DemoRequest(
         model=body.model,
         question=question,
-        earlier=tuple(m.text for m in reversed(body.messages[: max(asked, 0)]) if m.role == "user"),
+        earlier=tuple(
+            _SENT.sub("", m.text, count=1) if _SENT.match(m.text) else m.text
+            for m in reversed(body.messages[: max(asked, 0)])
+            if m.role == "user"
+        ),
         tools={tool.function.name: tool.function.parameters or {} for tool in usable},
         results=tuple(_results(body.messages[asked + 1 :], calendar)),
         schema=_schema(body.response_format),

@@ -6,7 +6,7 @@ The exchanges are the rows of the episodic tier. `memory.tiers` holds the titles
 from __future__ import annotations
 
 from memory.conversations.conversations import Conversation, Conversations, Page, Position, StoredExchange
-from memory.conversations.earlier import BYTES_PER_TOKEN, Earlier, PastExchange, fit, tokens_in
+from memory.conversations.earlier import BYTES_PER_TOKEN, Earlier, PastExchange, PastSummary, fit, tokens_in
 from memory.conversations.facts import shorten_facts
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Earlier",
     "Page",
     "PastExchange",
+    "PastSummary",
     "Position",
     "StoredExchange",
     "fit",

@@ -126,7 +126,7 @@ class Conversations:
             with suppress(Unreadable):
                 summary, complete = self._episodic.read_summary(key.cipher, id_, summary_token)
                 text = summary[:_MAX_SUMMARY_CHARS] + ("" if complete else " (The answer was cut off.)")
-                readable.append((text, self._reader(key.cipher, id_, token, at)))
+                readable.append((text, at, self._reader(key.cipher, id_, token, at)))
             await trio.lowlevel.checkpoint()
         return fit(readable, tokens, more=len(rows) > _MOST_EXCHANGES)
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from memory.conversations.facts import shorten_facts
+from memory.conversations.facts import name_facts, shorten_facts
 
 _FULL_SHARE: Final = 0.75
 """The part of the budget for full exchanges, if not all of them fit. The summaries get the rest."""
 BYTES_PER_TOKEN: Final = 4
 """UTF-8 bytes that count as one token."""
+_MAX_NAMED_CHARS: Final = 1_500
+"""Characters of the ids and titles that a summarised exchange keeps, as JSON: about 20 items."""
 _CUT: Final = "…"
 
 
@@ -29,6 +31,15 @@ class PastExchange:
 
 
 @dataclass(frozen=True, slots=True)
+class PastSummary:
+    """An exchange by its summary. `facts`: the ids and titles of the items that its answer showed or changed."""
+
+    text: str
+    at: datetime
+    facts: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Earlier:
     """What is known of a conversation before a message, oldest first: `summaries`, then `exchanges`.
 
@@ -36,7 +47,7 @@ class Earlier:
     """
 
     exchanges: Sequence[PastExchange] = ()
-    summaries: Sequence[str] = ()
+    summaries: Sequence[PastSummary] = ()
     omitted: bool = False
 
 
@@ -49,18 +60,18 @@ def tokens_in(text: str) -> int:
 
 
 def fit(
-    newest_first: Iterable[tuple[str, Callable[[], PastExchange | None]]], budget: int, *, more: bool = False
+    newest_first: Iterable[tuple[str, datetime, Callable[[], PastExchange | None]]], budget: int, *, more: bool = False
 ) -> Earlier:
     """What of a conversation fits `budget` tokens.
 
-    `newest_first` yields the summary of each exchange, and a function that reads the exchange (None: it is unreadable).
-    An exchange is read only if it may fit. The newest one is always shown, cut if it is larger than the budget.
-    `more`: there are older exchanges than these.
+    `newest_first` yields the summary of each exchange, its time, and a function that reads the exchange (None: it is
+    unreadable). An exchange is read only if it may fit. The newest one is always shown, cut if it is larger than the
+    budget. `more`: there are older exchanges than these.
     """
     rows = list(newest_first)
     full: list[tuple[PastExchange, int]] = []
     used, taken = 0, 0
-    for _, read in rows:
+    for _, _, read in rows:
         exchange = read()
         if exchange is None:
             taken += 1
@@ -80,11 +91,15 @@ def fit(
             used -= full.pop()[1]
             taken -= 1
     summaries = []
-    for summary, _ in rows[taken:]:
-        used += tokens_in(summary)
+    for text, at, read in rows[taken:]:
+        used += tokens_in(text)
         if used > budget:
             break
-        summaries.append(summary)
+        exchange = read()
+        # A follow-up such as "Move the second one" may be about an older list. Other summaries need room too.
+        names = _names_within(exchange.facts if exchange is not None else (), (budget - used) // 2)
+        used += _facts_size(names)
+        summaries.append(PastSummary(text, at, names))
     omitted = more or taken + len(summaries) < len(rows)
     return Earlier(tuple(exchange for exchange, _ in reversed(full)), tuple(reversed(summaries)), omitted)
 
@@ -101,6 +116,16 @@ def _facts_within(facts: Sequence[Mapping[str, Any]], budget: int) -> Sequence[M
     """The facts in at most `budget` tokens. A character of Japanese or Arabic is more than one byte."""
     chars = budget * BYTES_PER_TOKEN
     while (kept := shorten_facts(facts, chars)) and _facts_size(kept) > budget:
+        chars = chars * 3 // 4
+    return tuple(kept)
+
+
+def _names_within(facts: Sequence[Mapping[str, Any]], budget: int) -> Sequence[Mapping[str, Any]]:
+    """The ids and titles in `facts`, in at most `budget` tokens."""
+    chars = min(budget * BYTES_PER_TOKEN, _MAX_NAMED_CHARS)
+    while (kept := name_facts(facts, chars)) and _facts_size(kept) > budget:
+        if chars < BYTES_PER_TOKEN:
+            return ()
         chars = chars * 3 // 4
     return tuple(kept)
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 _LISTS: Final = ("items", "rows", "checkpoints", "data")
 _NAMES: Final = ("id", "title", "name")
+_KINDS: Final = ("showed", "changed", "read", "entity")
 _MORE: Final = "more"
 
 
@@ -24,6 +25,32 @@ def shorten_facts(facts: Iterable[Mapping[str, Any]], max_chars: int) -> list[di
             kept.append(shorter)
             left -= _size(shorter)
     return kept
+
+
+def name_facts(facts: Iterable[Mapping[str, Any]], max_chars: int) -> list[dict[str, Any]]:
+    """The ids and titles of the items in `facts`, in at most about `max_chars` characters of JSON.
+
+    Items without room are counted in `more`. Facts without ids, such as a chart, are left out.
+    """
+    named, count = [], 0
+    for fact in facts:
+        short = {name: fact[name] for name in _KINDS if name in fact}
+        if isinstance(items := fact.get("items"), list):
+            ids = [_named(item) for item in items if isinstance(item, Mapping) and "id" in item]
+            more = fact.get(_MORE, 0) + len(items) - len(ids)
+            named.append(short | {"items": ids} | ({_MORE: more} if more else {}))
+            count += len(ids) + more
+        elif isinstance(item := fact.get("item"), Mapping):
+            named.append(short | {"item": _named(item)})
+            count += 1
+    kept = shorten_facts(named, max_chars)
+    left_out = count - sum(_count(fact) for fact in kept)
+    return [*kept, {_MORE: left_out}] if left_out else kept
+
+
+def _count(fact: Mapping[str, Any]) -> int:
+    items = fact.get("items")
+    return 1 if not isinstance(items, list) else len(items) + int(fact.get(_MORE, 0))
 
 
 def _within(fact: dict[str, Any], max_chars: int) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from agents.turn import EarlierTurns
@@ -38,15 +39,27 @@ UNREAD: Final = ConversationContext(earlier=EarlierTurns(unread=True))
 def context_of(earlier: Earlier) -> ConversationContext:
     """`earlier` as messages, and the facts and summaries in addition to them."""
     history: list[Message] = []
+    summaries: list[Mapping[str, Any]] = []
     facts: list[Mapping[str, Any]] = []
+    for summary in earlier.summaries:
+        said = {"sent": _ms(summary.at), "summary": summary.text}
+        summaries.append(said)
+        if summary.facts:
+            facts.append({"answer_to": summary.text[:_ASKED_CHARS], "sent": said["sent"], "facts": list(summary.facts)})
     for exchange in earlier.exchanges:
         response = exchange.response.strip() or _NO_TEXT
         if not exchange.complete:
             response += "\n\n" + _CUT_OFF
         history += [Message("user", exchange.message), Message("assistant", response)]
         if exchange.facts:
-            facts.append({"answer_to": exchange.message[:_ASKED_CHARS], "facts": list(exchange.facts)})
-    return ConversationContext(tuple(history), EarlierTurns(earlier.summaries, facts, earlier.omitted))
+            asked = exchange.message[:_ASKED_CHARS]
+            facts.append({"answer_to": asked, "sent": _ms(exchange.at), "facts": list(exchange.facts)})
+    sent_ms = [_ms(exchange.at) for exchange in earlier.exchanges]
+    return ConversationContext(tuple(history), EarlierTurns(summaries, facts, sent_ms, earlier.omitted))
+
+
+def _ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
 
 
 def facts_of(

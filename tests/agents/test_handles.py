@@ -48,6 +48,10 @@ def test_items_inside_a_result_have_their_own_entity() -> None:
         ({"changed": "update", "entity": "project", "item": {"id": LONG}}, {"item": {"id": "p1"}}),
         ({"showed": "timeline", "checkpoints": [{"id": LONG}]}, {"checkpoints": [{"id": "c1"}]}),
         ({"showed": "table", "rows": [[LONG]]}, {"rows": [[LONG]]}),
+        (
+            {"answer_to": "my tasks", "facts": [{"read": "task", "items": [{"id": LONG}]}]},
+            {"facts": [{"read": "task", "items": [{"id": "t1"}]}]},
+        ),
         ("text", {}),
     ],
 )

@@ -226,8 +226,48 @@ def test_the_wishes_of_the_person_are_followed_and_the_data_is_not_obeyed() -> N
     assert "read the item before you repeat" in text
 
 
+def test_earlier_turns_have_their_time_in_the_persons_zone() -> None:
+    """On the 10th, "due tomorrow" of the 9th is today."""
+    sent = [1_773_014_400_000, 1_773_018_000_000]  # 2026-03-08T20:00 and 21:00 in New York
+    history = [
+        Message("user", "What is due?"),
+        Message("assistant", "Rent is due tomorrow."),
+        Message("user", "Thanks"),
+        Message("assistant", "You are welcome."),
+    ]
+    earlier = EarlierTurns(
+        summaries=[{"sent": sent[0], "summary": "Hello"}],
+        facts=[
+            {
+                "answer_to": "What is due?",
+                "sent": sent[0],
+                "facts": [{"showed": "items", "entity": "task", "items": [{"id": "t1", "dueDate": sent[1]}]}],
+            }
+        ],
+        sent_ms=sent,
+    )
+    locale = resolve_locale(StatedLocale("device", "America/New_York"))
+    _, *shown, last = opening_messages("task_agent", make_turn(history=history, earlier=earlier, locale=locale), LIMITS)
+    assert [message.content for message in shown] == [
+        "(Sent Sunday 2026-03-08, 20:00.)\nWhat is due?",
+        "Rent is due tomorrow.",
+        "(Sent Sunday 2026-03-08, 21:00.)\nThanks",
+        "You are welcome.",
+    ]
+    assert '{"sent": "2026-03-08T20:00-04:00", "summary": "Hello"}' in last.content
+    assert '"sent": "2026-03-08T20:00-04:00", "facts"' in last.content
+    assert '{"id": "t1", "dueDate": "2026-03-08T21:00-04:00"}' in last.content
+
+
+def test_a_history_that_is_cut_keeps_the_times_of_the_messages_that_stay() -> None:
+    history = [Message("user", "x" * 50), Message("assistant", "y" * 50), Message("user", "Thanks")]
+    turn = make_turn(history=history, earlier=EarlierTurns(sent_ms=[0, 1_773_014_400_000]))
+    _, *shown, _ = opening_messages("task_agent", turn, AgentLimits(history_chars=60))
+    assert [message.content for message in shown] == ["y" * 50, "(Sent Monday 2026-03-09, 00:00.)\nThanks"]
+
+
 def test_the_newest_summaries_are_kept() -> None:
-    earlier = EarlierTurns(summaries=[f"number {number}" for number in range(100)])
+    earlier = EarlierTurns(summaries=[{"summary": f"number {number}"} for number in range(100)])
     text = opening_messages("task_agent", make_turn(earlier=earlier), AgentLimits(quoted_chars=300))[-1].content
     assert "number 99" in text
     assert 'number 1"' not in text

@@ -200,7 +200,7 @@ async def test_a_follow_up_sees_the_exchange_that_has_just_ended(pool: Pool) -> 
     assert list(earlier.exchanges[0].facts) == facts
     small = await memories.middleware.earlier(ann, "a", 16)
     assert [one.message for one in small.exchanges] == ["And tomorrow?"]
-    assert small.summaries == ("Which tasks are due today? → Two.",)
+    assert [summary.text for summary in small.summaries] == ["Which tasks are due today? → Two."]
     assert (await memories.middleware.earlier(ann, "b", 1000)).exchanges == ()
     assert (await memories.middleware.earlier(ann, "", 1000)).exchanges == ()
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
 
 from memory.conversations.earlier import Earlier, PastExchange, fit, tokens_in
 
 AT = datetime(2026, 3, 9, 9, tzinfo=UTC)
-Row = tuple[str, Callable[[], PastExchange | None]]
+Row = tuple[str, datetime, Callable[[], PastExchange | None]]
 
 
 def row(number: int, tokens: int = 10, *, facts: bool = False, readable: bool = True) -> Row:
@@ -18,30 +20,64 @@ def row(number: int, tokens: int = 10, *, facts: bool = False, readable: bool = 
     shown = [{"shown": "entity_ref", "items": ["x" * 40]}] if facts else []
     half = "m" * (tokens * 2)
     exchange = PastExchange(half, half[:-1] + str(number), AT, facts=shown)
-    return f"summary {number}", lambda: exchange if readable else None
+    return f"summary {number}", AT, lambda: exchange if readable else None
 
 
 def numbers(earlier: Earlier) -> list[int]:
     return [int(exchange.response[-1]) for exchange in earlier.exchanges]
 
 
+def texts(earlier: Earlier) -> list[str]:
+    return [summary.text for summary in earlier.summaries]
+
+
+def listed(count: int) -> PastExchange:
+    items = [{"id": str(UUID(int=number)), "title": f"Task {number}", "status": "todo"} for number in range(count)]
+    facts = [{"showed": "items", "entity": "task", "items": items}, {"showed": "chart", "data": [{"count": 1}]}]
+    return PastExchange("Which tasks?", "r" * 4_000, AT, facts=facts)
+
+
+@pytest.mark.parametrize(("count", "budget"), [(3, 1_000), (40, 1_000), (40, 300), (40, 100)])
+def test_a_summarised_exchange_keeps_the_ids_and_titles_of_its_items_and_the_number_of_the_others(
+    count: int, budget: int
+) -> None:
+    found = fit([row(2, budget * 7 // 10), ("list", AT, lambda: listed(count))], budget)
+    (summary,) = found.summaries
+    assert (summary.text, summary.at) == ("list", AT)
+    size = tokens_in(json.dumps(list(summary.facts)))
+    assert size <= budget // 4
+    items = [item for fact in summary.facts for item in fact.get("items", [])]
+    more = sum(fact.get("more", 0) for fact in summary.facts)
+    assert len(items) + more == count
+    assert all(item == {"id": str(UUID(int=place)), "title": f"Task {place}"} for place, item in enumerate(items))
+    assert bool(items) is (budget >= 300)
+    assert len(items) < 25
+
+
+def test_a_summarised_exchange_keeps_what_it_changed() -> None:
+    item = {"id": "t1", "title": "Rent", "status": "todo", "dueDate": 1}
+    facts = [{"changed": "update", "entity": "task", "item": item}]
+    found = fit([row(2, 700), ("list", AT, lambda: PastExchange("m", "r" * 2_000, AT, facts=facts))], 1_000)
+    assert found.summaries[0].facts == ({"changed": "update", "entity": "task", "item": {"id": "t1", "title": "Rent"}},)
+
+
 def test_all_exchanges_that_fit_are_in_full_and_oldest_first() -> None:
     found = fit([row(3), row(2), row(1)], 30)
     assert numbers(found) == [1, 2, 3]
-    assert (found.summaries, found.omitted) == ((), False)
+    assert (texts(found), found.omitted) == ([], False)
 
 
 def test_older_exchanges_are_summarised() -> None:
     found = fit([row(4), row(3), row(2), row(1)], 32)
     assert numbers(found) == [3, 4]
-    assert found.summaries == ("summary 1", "summary 2")
+    assert texts(found) == ["summary 1", "summary 2"]
     assert not found.omitted
 
 
 def test_what_does_not_fit_as_a_summary_is_left_out_and_that_is_said() -> None:
     found = fit([row(number) for number in range(9, 0, -1)], 24)
     assert numbers(found) == [9]
-    assert found.summaries == ("summary 5", "summary 6", "summary 7", "summary 8")
+    assert texts(found) == ["summary 5", "summary 6", "summary 7", "summary 8"]
     assert found.omitted
 
 
