@@ -75,6 +75,12 @@ def targets(wish: Wish, request: DemoRequest, items: Items, entity: str) -> list
     if wish.this:
         opened = request.open_item
         return [opened[1]] if opened is not None and opened[0] == entity and "id" in opened[1] else []
+    if wish.place is not None and request.shown:
+        # "the second one": of the latest list that was shown.
+        if not -len(request.shown) <= wish.place < len(request.shown):
+            return []
+        shown, name = request.shown[wish.place]
+        return find_by_name(items.of(entity), name) if shown in {"", entity} else []
     return find_by_name(items.of(entity), wish.name)
 
 

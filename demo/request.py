@@ -37,6 +37,9 @@ class ToolResult:
 class DemoRequest:
     """`tools` maps the offered tools to their parameter schemas; `results` are those since the person's last message.
 
+    `shown` are the items of the latest list that an earlier answer showed: the entity (or "" if it is not known) and
+    the id or the title of each.
+
     `wants_blocks` is whether the answer is a JSON array of Tessera's blocks; `open_item` is the entity and the data of
     the item that a popup was opened on. `repair` has the types of the blocks that are asked for again, None for a type
     that is not known; `question` is then the message that the answer with these blocks was for. `calendar` is the
@@ -51,6 +54,7 @@ class DemoRequest:
     schema: Mapping[str, Any] | None
     wants_blocks: bool
     open_item: tuple[str, Mapping[str, Any]] | None
+    shown: tuple[tuple[str, str], ...]
     repair: tuple[str | None, ...]
     now_ms: int | None
     calendar: Calendar
@@ -162,6 +166,7 @@ def parse_request(source: str | bytes) -> DemoRequest:
         schema=_schema(body.response_format),
         wants_blocks=metadata.mode == "home",
         open_item=_open_item(context, metadata.open, calendar),
+        shown=_shown(context),
         repair=repair,
         now_ms=metadata.now_ms,
         calendar=calendar,
@@ -215,8 +220,27 @@ def _open_item(context: str, entity: str | None, calendar: Calendar) -> tuple[st
     """The item in the prompt's fence that is named after its entity; nothing inside a fence can close it."""
     if entity is None:
         return None
-    item = _json(context.partition(f'<data name="{entity}">\n')[2].partition("\n</data>")[0])
+    item = _fenced(context, entity)
     return (entity, with_days(item, calendar)) if isinstance(item, dict) else None
+
+
+def _shown(context: str) -> tuple[tuple[str, str], ...]:
+    """The latest list of items in `earlier_answers`: cards, else the first column of a table."""
+    data = _fenced(context, "earlier_answers")
+    answers = data.get("answers") if isinstance(data, dict) else None
+    for answer in reversed(answers or []):
+        for fact in answer.get("facts", []):
+            if fact.get("showed") == "items" and len(items := fact.get("items", [])) > 1:
+                return tuple((str(fact.get("entity")), str(item.get("id"))) for item in items)
+        for fact in answer.get("facts", []):
+            if fact.get("showed") == "table" and len(rows := fact.get("rows", [])) > 1:
+                return tuple(("", str(row[0])) for row in rows if isinstance(row, list) and row)
+    return ()
+
+
+def _fenced(context: str, name: str) -> Any:
+    """The data of the prompt's fence with this name; None if there is none."""
+    return _json(context.partition(f'<data name="{name}">\n')[2].partition("\n</data>")[0])
 
 
 def _json(text: str) -> Any:

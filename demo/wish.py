@@ -58,6 +58,14 @@ _ASIDE = re.compile(
 )
 # Words after the name of an existing item: "mark it as done", "delete the pilot task".
 _AFTER_NAME = re.compile(r"\b(?:as )?(?:not done|done|completed?|finished|open|todo|task)\s*$", re.IGNORECASE)
+_PLACES: Mapping[str, int] = {
+    word: place
+    for place, words in enumerate(
+        ("first 1st", "second 2nd", "third 3rd", "fourth 4th", "fifth 5th", "sixth 6th", "seventh 7th", "eighth 8th")
+    )
+    for word in words.split()
+} | {"last": -1}
+_PLACE = re.compile(rf"({'|'.join(_PLACES)})(?: (?:one|item|{_ENTITY}))?", re.IGNORECASE)
 _PROJECTS = (
     re.compile(r"\b(?:in|for|to|under|of) (?:the )?project\s+([^,.?!]+)", re.IGNORECASE),
     re.compile(r"\b(?:in|for|under|of) the ([\w' -]+?) project\b", re.IGNORECASE),
@@ -105,6 +113,12 @@ class Wish:
     group: str | None
     approve: bool
     broken: bool = False
+
+    @property
+    def place(self) -> int | None:
+        """The place in an earlier list that the name is, from 0; -1 for the last one."""
+        found = _PLACE.fullmatch(self.name)
+        return None if found is None else _PLACES[found[1].lower()]
 
     @property
     def vague(self) -> bool:

@@ -18,7 +18,7 @@ from server.requests import RequestRefused
 from server.rest.chat_answer import AnswerBlock
 from sql.driver import DatabaseUnavailable
 from sql.pool import PoolClosed, PoolTimeout
-from streaming.wire import AnswerFinish, ErrorCode, Optional, WsMutationRecord, WsStreamEnd, WsUsage
+from streaming.wire import AnswerFinish, ErrorCode, Optional, WsAnswerLocale, WsMutationRecord, WsStreamEnd, WsUsage
 
 log = structlog.get_logger(__name__)
 
@@ -94,6 +94,7 @@ class ChatErrorBody(ErrorBody):
     finish: Optional[AnswerFinish] = None
     mutations: list[WsMutationRecord] = Field(default_factory=list)
     usage: Optional[WsUsage] = None
+    locale: Optional[WsAnswerLocale] = None
 
 
 class ApiError(Exception):
@@ -152,6 +153,7 @@ class ChatFailed(ApiError):
             finish=self._end.finish,
             mutations=self._end.mutations,
             usage=self._end.usage,
+            locale=self._end.locale,
         )
 
 

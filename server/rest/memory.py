@@ -23,6 +23,7 @@ from memory import (
     PreferenceChanged,
     TooManyPreferences,
 )
+from person import UnknownZone, remembered_locale
 from server.rest.bodies import read_body
 from server.rest.errors import ApiError, json_response
 from server.rest.memory_owner import memory_owner, refuse_deleted_users
@@ -222,6 +223,7 @@ def memory_routes(services: RestServices) -> Blueprint:
     async def set_core(key: str) -> Response:
         memory, user_id = memory_owner(services)
         body = await read_body(CoreBody)
+        _check_locale_value(key, body.value)
         try:
             await memory.update_core(user_id, key, body.value)
         except InvalidCoreValue as error:
@@ -250,6 +252,15 @@ def memory_routes(services: RestServices) -> Blueprint:
 
     _forget_routes(routes, services)
     return routes
+
+
+def _check_locale_value(key: str, value: JsonValue) -> None:
+    """Refuse a time zone or a first day of the week that no answer could be made for. Raises `ApiError` 422."""
+    stated = remembered_locale({key: value})
+    if key == "time_zone" and stated.time_zone is None:
+        raise ApiError(422, "invalid_preference", f"time_zone: {UnknownZone()}.")
+    if key == "week_start" and stated.week_start is None:
+        raise ApiError(422, "invalid_preference", "week_start: send the English name of a weekday, such as monday.")
 
 
 def _forget_routes(routes: Blueprint, services: RestServices) -> None:

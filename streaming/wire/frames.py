@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
 from uuid import UUID
@@ -210,17 +211,30 @@ History = Annotated[
     ),
     AfterValidator(_bounded),
 ]
-ConversationId = Annotated[str, Field(min_length=1, max_length=MAX_CONVERSATION_ID_CHARS)]
+
+
+def _in_a_path(conversation_id: str) -> str:
+    """Clients and proxies remove or refuse such ids in the path of a URL, so the conversation could not be read."""
+    if conversation_id in {".", ".."}:
+        raise ValueError("a conversation's id is not . or ..")
+    if any(unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} for char in conversation_id):
+        raise ValueError("a conversation's id has no control characters, line breaks or lone surrogates")
+    return conversation_id
+
+
+ConversationId = Annotated[str, Field(min_length=1, max_length=MAX_CONVERSATION_ID_CHARS), AfterValidator(_in_a_path)]
 
 
 class ConversationFields(FrameModel):
     """The two names of a conversation's id. `session_id` is the older one."""
 
     conversation_id: Optional[ConversationId] = Field(
-        default=None, description="The conversation that the message belongs to, chosen by the client."
+        default=None,
+        description="The conversation that the message belongs to, chosen by the client. Not `.` or `..`, and without"
+        " control characters.",
     )
-    session_id: Optional[Annotated[str, Field(max_length=MAX_CONVERSATION_ID_CHARS)]] = Field(
-        default=None, description="The older name of `conversation_id`.", json_schema_extra={"deprecated": True}
+    session_id: Optional[Annotated[str, Field(max_length=MAX_CONVERSATION_ID_CHARS), AfterValidator(_in_a_path)]] = (
+        Field(default=None, description="The older name of `conversation_id`.", json_schema_extra={"deprecated": True})
     )
 
     @model_validator(mode="after")

@@ -18,7 +18,7 @@ from agents.prompt_text import opening_messages
 from agents.registry import AGENTS
 from agents.repair import instructions
 from agents.tool_results import ToolResults
-from agents.turn import Scope, Turn
+from agents.turn import EarlierTurns, Scope, Turn
 from demo.model import Reply, respond
 from demo.request import parse_request
 from parser.blocks import (
@@ -148,6 +148,7 @@ def talk(
     data: Mapping[str, Sequence[Mapping[str, Any]]] = DATA,
     failing: Mapping[str, str] | None = None,
     scope: Scope | None = None,
+    earlier: EarlierTurns | None = None,
     rounds: int = 4,
     rejected: Sequence[RejectedBlock] = (),
 ) -> Talk:
@@ -156,7 +157,7 @@ def talk(
     `failing` maps a tool to its error code. After the answer, the blocks in `rejected` are asked for again; the answer
     to that is returned.
     """
-    turn = Turn(message, mode, NoDevice(), scope=scope, now_ms=NOW_MS)
+    turn = Turn(message, mode, NoDevice(), scope=scope, now_ms=NOW_MS, earlier=earlier or EarlierTurns())
     opening = opening_messages(agent, turn, AgentLimits())
     messages: list[dict[str, Any]] = [{"role": part.role, "content": part.content} for part in opening]
     metadata = answer_metadata(agent, turn)

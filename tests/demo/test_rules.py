@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.turn import Scope
+from agents.turn import EarlierTurns, Scope
 from demo.model import respond
 from demo.request import parse_request
 from demo.sentences import DISCLOSURE
@@ -220,6 +220,34 @@ def test_one_failed_list_does_not_hide_the_others() -> None:
     answer = talk("what should I do today?", failing={"list_checkpoints": "deadline"})
     assert answer.block("entity_ref")["ids"] == ["t1", "t2"]
     assert "did not answer in time" in answer.text
+
+
+CARDS = {"showed": "items", "entity": "task", "items": [{"id": "t3"}, {"id": "t1"}, {"id": "t5"}]}
+TABLE = {"showed": "table", "headers": ["Task"], "rows": [["Call Ann"], ["Pay the rent"]]}
+
+
+@pytest.mark.parametrize(
+    ("message", "facts", "wanted"),
+    [
+        ("Move the second one to Friday", [CARDS], ("update_task", "t1")),
+        ("Complete the first task", [CARDS], ("complete_task", "t3")),
+        ("delete the last one", [CARDS], ("delete_task", "t5")),
+        ("Move the second one to Friday", [{"read": "task", "items": []}, TABLE], ("update_task", "t1")),
+        ("Move the fourth one to Friday", [CARDS], None),
+        ("Move the second one to Friday", [], None),
+        ("Complete the first one", [CARDS | {"entity": "note"}], None),
+    ],
+)
+def test_a_place_means_an_item_of_the_latest_list_that_was_shown(
+    message: str, facts: list[Any], wanted: tuple[str, str] | None
+) -> None:
+    older = {"answer_to": "older", "sent": NOW_MS, "facts": [CARDS | {"items": [{"id": "t2"}, {"id": "t2"}]}]}
+    latest = {"answer_to": "list", "sent": NOW_MS, "facts": facts}
+    told = talk(message, earlier=EarlierTurns(facts=[older, latest] if facts else ()))
+    changes = [(name, call["id"]) for calls in told.calls for name, call in calls if not name.startswith("list_")]
+    assert changes == ([] if wanted is None else [wanted])
+    if wanted is None:
+        assert "I did not find a task" in told.text
 
 
 def test_popups_get_plain_text() -> None:

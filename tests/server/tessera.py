@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 import trio
 from cryptography.fernet import Fernet
 
-from agents.prompt_text import MESSAGE_MARK
+from agents.prompt_text import MESSAGE_MARK, SENT_MARK
 from client.terminal.account import SignIn, register
 from client.terminal.calls import Approve, Tools
 from client.terminal.device import Device, open_device
@@ -100,8 +100,9 @@ def last_user_message(request: ReceivedRequest) -> str:
 
 
 def words_of(content: str) -> str:
-    """The person's own words of a user message."""
-    return content.rpartition(f"\n{MESSAGE_MARK}\n")[2]
+    """The person's own words of a user message, without what Tessera says before them."""
+    words = content.rpartition(f"\n{MESSAGE_MARK}\n")[2]
+    return words.partition(".)\n")[2] if words.startswith(SENT_MARK) else words
 
 
 def data_of(request: ReceivedRequest) -> str:

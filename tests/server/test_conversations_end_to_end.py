@@ -12,6 +12,8 @@ import pytest
 from cryptography.fernet import Fernet
 
 from client.terminal.account import SignIn
+from client.terminal.store import DeviceStore
+from client.terminal.tools import DeviceTools
 from tests.model_server import ReceivedRequest, Step, text_stream, tool_calls
 from tests.server.conversation import chat
 from tests.server.tessera import Tessera, data_of, last_user_message, open_tessera, text_block, tool_messages, words_of
@@ -96,6 +98,21 @@ async def test_a_follow_up_on_another_device_after_a_restart_knows_what_was_said
         routing = next(request for request in tessera.model.requests if request not in tessera.answers())
         assert "Which tasks are due today?" in json.dumps(routing.body)
         assert [call["id"] for call in moved] == ["t2"]
+
+
+async def test_the_demo_model_moves_the_second_one_of_a_list(database: str) -> None:
+    tasks = {f"{number}{'0' * 35}": title for number, title in enumerate(("Pay the rent", "Call Ann", "Buy milk"))}
+    items = [{"id": id_, "title": title, "status": "todo", "dueDate": "2026-03-09"} for id_, title in tasks.items()]
+    store = DeviceStore(None, {"task": items, "project": [], "note": [], "checkpoint": []})
+    async with open_tessera(database, model_url="", model_name="", demo_pace_s=0) as tessera:
+        account = await tessera.account()
+        async with tessera.device(account, tools=DeviceTools(store).table()) as device:
+            listed = await device.home("show my tasks", conversation_id="c")
+            await listed.finish()
+            (cards,) = [frame.data["items"] for frame in listed.blocks if frame.block_type == "entity_ref"]
+            moved = await device.home("Move the second one to Friday", conversation_id="c")
+            end = await moved.finish()
+    assert [one.id for one in end.mutations] == [cards[1]["id"]], moved.text
 
 
 async def test_the_next_request_has_the_exchange_that_has_just_ended(database: str) -> None:

@@ -12,6 +12,7 @@ import trio
 from server.requests import ChatInput, Emit, RequestRefused
 from streaming.chat import Message
 from streaming.wire import (
+    WsAnswerLocale,
     WsFailure,
     WsMutationRecord,
     WsScope,
@@ -34,6 +35,7 @@ from tests.server.rest.rest_server import (
 )
 from tests.server.rest.test_app import error_of
 
+LOCALE = WsAnswerLocale(time_zone="Asia/Kathmandu", time_zone_source="request", week_start="sunday")
 CHAT = "/api/v1/chat"
 DEVICE = UUID("77777777-2222-4333-8444-555555555555")
 
@@ -129,10 +131,12 @@ async def test_an_answer_in_one_piece() -> None:
 async def test_an_answer_that_failed_after_it_started(code: ErrorCode, status: int) -> None:
     async def fail(chat: ChatInput, emit: Emit) -> WsStreamEnd:
         await say_hello(chat, emit)
-        return end(chat, "failed", WsFailure(code=code, message="It broke.", retryable=True))
+        failed = end(chat, "failed", WsFailure(code=code, message="It broke.", retryable=True))
+        return failed.model_copy(update={"locale": LOCALE})
 
     async with client_of(make_services(fail)) as client:
         response = await client.post(CHAT, json={"message": "hi", "request_id": str(REQUEST)})
+    assert response.json()["locale"] == LOCALE.model_dump(exclude_none=True)
     assert error_of(response, status) == {"code": code.value, "message": "It broke.", "retryable": True}
     assert response.json()["request_id"] == str(REQUEST)
     assert "hello" not in response.text

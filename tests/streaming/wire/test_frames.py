@@ -100,6 +100,15 @@ def test_frames_are_frozen() -> None:
             ErrorCode.INVALID_FRAME,
             "conversation_history.0.role",
         ),
+        *(
+            (
+                json.dumps({"type": type_, "message": "m", "scope": {"type": "task"}, field: conversation_id}),
+                ErrorCode.INVALID_FRAME,
+                f"{type_}.{field}: a conversation's id",
+            )
+            for type_, field in (("home_request", "conversation_id"), ("popup_request", "session_id"))
+            for conversation_id in ("a\nb", "a\x00", "\x7f", "\u2028", "\x85", ".", "..")
+        ),
     ],
 )
 def test_refusals(text: str, code: ErrorCode, says: str) -> None:

@@ -1,5 +1,5 @@
 // Generated from docs/protocol/schema.json by `make schema`; not for editing.
-// sha256 of that file: a0b2345147fcf31cadbade6a13f52ab7dcc3f7bf69e94cafced780d2eec4968e
+// sha256 of that file: 4a39b891f73b199873ec72da61801510d48039318a95575855160f23bc0f3acf
 
 /**
  * The shadcn/ui chart components of the client.
@@ -207,7 +207,7 @@ export interface WsLocale {
 }
 export interface WsHomeRequest {
   /**
-   * The conversation that the message belongs to, chosen by the client.
+   * The conversation that the message belongs to, chosen by the client. Not `.` or `..`, and without control characters.
    */
   conversation_id?: string | null;
   /**
@@ -232,7 +232,7 @@ export interface WsHistoryMessage {
 }
 export interface WsPopupRequest {
   /**
-   * The conversation that the message belongs to, chosen by the client.
+   * The conversation that the message belongs to, chosen by the client. Not `.` or `..`, and without control characters.
    */
   conversation_id?: string | null;
   /**
