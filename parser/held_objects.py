@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from parser.block_reader import ReadBlock, read_block, too_deep
@@ -18,7 +18,7 @@ from parser.states import TRANSITIONS, FastPath, Signal, State
 from parser.strings import TextReader
 from parser.structure import Structure
 from parser.surrogates import SurrogateMender
-from parser.wrappers import answer_texts, lone_text, loses_text, texts, untyped
+from parser.wrappers import ends_in_null, lone_text, loses_text, texts, texts_above, untyped
 from parser.yajl import DECODE_ERRORS, Decoder
 
 EXCERPT = 80
@@ -26,6 +26,7 @@ EXCERPT = 80
 _SYNTAX = (RejectReason.INVALID_JSON, RejectReason.UNFINISHED)
 _DEEPEST_ANSWER = 4  # answers written as a string inside an answer
 _CLOSERS = {"{": "}", "[": "]"}
+_BRACKET = re.compile(r"[\[\]{}]")
 _TAIL_END = re.compile(r'"?[ \t\r\n]*[}\]][}\] \t\r\n]*\Z')
 # What may complete the members that the answer's end cut.
 _ENDINGS = ("}", '"}', "null}", ":null}", '":null}', '"a":null}')
@@ -300,11 +301,13 @@ class HeldObjects(FastPath):
     def _text_before(self) -> str:
         """The text of the members that stand before the content of a text block, with white space after it."""
         source = "".join(self._held)
-        quote = self._scanner.quote
-        members = as_written(source + quote + "}")
+        whole = source + self._scanner.quote + "}"
+        members = as_written(whole)
         if members is None:
-            members = repaired(source + quote + "}", MOST_WORK - self.repair_work)
+            members = repaired(whole, MOST_WORK - self.repair_work)
             self._spend(source)
+            if members is None or loses_text(members, [members_before(members)], whole):
+                return f"{source}\n\n"
         if not isinstance(members, dict):
             return ""
         text = members_before(members)
@@ -318,12 +321,12 @@ class HeldObjects(FastPath):
         source = prefix + "null" + "".join(_CLOSERS[bracket] for bracket in reversed(path))
         source = "{" + source if in_tail else source
         value: Any = self._decoded(source)
-        found = list(_texts_above(value))
+        found = list(texts_above(value))
         if value is None and not of_text:
             value = repaired(source, MOST_WORK - self.repair_work)
             self._spend(source)
-            found = list(_texts_above(value))
-            if value is not None and loses_text(value, found, source):
+            found = list(texts_above(value))
+            if value is not None and (not ends_in_null(value) or loses_text(value, found, source)):
                 value, found = None, []
         if value is None and of_text:
             self._go_on('"' + self._lead + prefix)
@@ -347,13 +350,18 @@ class HeldObjects(FastPath):
         source = "".join(self._held)
         of_text = bool(self._layers) and self._layers[-1] == "T"
         value = self._decoded("{" + source)
+        whole = "{" + source
         for ending in _ENDINGS if cut and value is None else ():
-            value = value or self._decoded("{" + source.rstrip(", \t\r\n") + ending)
+            if not value:
+                whole = "{" + source.rstrip(", \t\r\n") + ending
+                value = self._decoded(whole)
+                if value and any(_BRACKET.search(key) for key in value):
+                    value = None  # the cut key is text
         if value is None and not of_text:
             value = repaired("{" + source, MOST_WORK - self.repair_work)
             self._spend("{" + source)
         if isinstance(value, dict):
-            written = as_written("{" + source)
+            written = as_written(whole)
             members = written if isinstance(written, dict) else value
             self._show_texts(prose(members, of_text=of_text))
         elif of_text:
@@ -374,13 +382,3 @@ class HeldObjects(FastPath):
             source = "".join(self._structure.parts) if self._structure is not None else ""
             self._state = State.AFTER
             self._finish(source, cut=True)
-
-
-def _texts_above(value: Any) -> Iterator[str]:
-    """The texts of a wrapper whose last value is the place of a block, from the outside to the inside."""
-    while isinstance(value, dict | list) and value:
-        if isinstance(value, dict):
-            yield from answer_texts(value)
-            value = list(value.values())[-1]
-        else:
-            value = value[-1]

@@ -34,11 +34,27 @@ class Written(str):
 
 
 def as_written(source: str) -> Any:
-    """The value of the JSON text `source`, each number as `Written`. None if it is not JSON."""
+    """The value of the JSON text `source`, each number as `Written`. None if it is not JSON.
+
+    The texts of a key that occurs again are a list.
+    """
     try:
-        return json.loads(source, strict=False, parse_int=Written, parse_float=Written)
+        return json.loads(
+            source, strict=False, parse_int=Written, parse_float=Written, object_pairs_hook=_with_all_texts
+        )
     except (ValueError, RecursionError):
         return None
+
+
+def _with_all_texts(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        texts: dict[str, list[Any]] = {}
+        for key, value in pairs:
+            texts.setdefault(key, []).append(value)
+        again = {key: values for key, values in texts.items() if len(values) > 1}
+        members |= {key: values for key, values in again.items() if all(isinstance(text, str) for text in values)}
+    return members
 
 
 def heading(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from parser.blocks import BlockType
@@ -73,8 +73,30 @@ def loses_text(value: Any, shown: Sequence[str], source: str) -> bool:
     return any(not any(text in one for one in shown) for text in bracketed if text not in keys)
 
 
-def answer_texts(value: Mapping[str, Any]) -> list[str]:
-    """The texts for a person among the members of a wrapper whose block was found."""
+def texts_above(value: Any) -> Iterator[str]:
+    """The texts of a wrapper whose last value is the place of a block, from the outside to the inside."""
+    while isinstance(value, dict | list) and value:
+        if isinstance(value, dict):
+            *others, (_, value) = value.items()
+            yield from _own_texts(dict(others))
+        else:
+            *items, value = value
+            for item in items:
+                if isinstance(item, dict):
+                    yield from _own_texts(item)
+                elif isinstance(item, str) and item.strip():
+                    yield item
+
+
+def ends_in_null(value: Any) -> bool:
+    """Whether the place of the block is where the wrapper's brackets say: a repair may have made text of it."""
+    while isinstance(value, dict | list) and value:
+        value = list(value.values() if isinstance(value, dict) else value)[-1]
+    return value is None
+
+
+def _own_texts(value: Mapping[str, Any]) -> list[str]:
+    """The texts for a person among the members of a wrapper."""
     return [*headings(value), *prose(without_headings(value), of_text=False)]
 
 

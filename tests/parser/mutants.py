@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 TESTS = (
     *("test_block_parser.py", "test_cases.py", "test_limits.py", "test_recorded.py", "test_tools.py"),
     *("test_surrogates.py", "test_degradation.py", "test_repair.py", "test_text.py", "test_properties.py"),
-    *("test_plain_json.py", "test_text_cases.py"),
+    *("test_plain_json.py", "test_text_cases.py", "test_member_cases.py"),
 )
 
 MUTANTS = (
@@ -85,6 +85,16 @@ MUTANTS = (
     ("block_reader.py", "if not value.keys() <= _PLACES[model] and _beside(model, value):", "if False:"),
     ("block_reader.py", "if name in places and name not in members}", "if name in places}"),
     ("wrappers.py", "if isinstance(leaf, str) and _BRACKET.search(leaf))", "if isinstance(leaf, str))"),
+    (
+        "held_objects.py",
+        "(not ends_in_null(value) or loses_text(value, found, source))",
+        "loses_text(value, found, source)",
+    ),
+    ("held_objects.py", "or loses_text(members, [members_before(members)], whole)", ""),
+    ("held_objects.py", "if value and any(_BRACKET.search(key) for key in value):", "if False:"),
+    ("wrappers.py", "if any(key not in keys for key in written_keys(value)):", "if False:"),
+    ("wrappers.py", "elif isinstance(item, str) and item.strip():", "elif False:"),
+    ("prose.py", "if len(members) < len(pairs):", "if False:"),
     ("held_objects.py", "if mended is not None and loses_text(mended, found):", "if False:"),
     ("prose.py", ", parse_float=Written", ""),
     ("prose.py", "_lines(children, depth + 1 if text else depth)", "()"),

@@ -61,6 +61,11 @@ TAILS = (
     '"}\n```',
     '"},{"type":"table","headers":["a"],"rows":[["x"]]}]',
 )
+OTHER_PIECES = (
+    *('{"a":', "[1,", '"x":', "```\n", "```json ", "[[", '"],', "}}"),
+    *('{"type":"text"', '{"type":"list","items":["', "{'type':'text','content':'"),
+    *('{"answer":"', '{"message":', '{"title":"', '","note":"', '","content":"', '","'),
+)
 
 
 def where_marks_are(source: str) -> list[str]:
@@ -96,7 +101,9 @@ def test_every_word_of_a_text_reaches_the_person(head: str, content: str, tail: 
         '{"type":"text","content":"w0000002"}\n```',
     ]
 )
-@given(st.lists(st.one_of(prose, st.sampled_from((*HEADS, *TAILS, '{"a":', "[1,", '"x":', "```\n"))), max_size=8))
+@example(['{"answer":"Use {"type":"text"] for it, please w0000001"}'])
+@example(["w0000001", '{"message":', "\nw0000002", HEADS[0]])
+@given(st.lists(st.one_of(prose, st.sampled_from((*HEADS, *TAILS, *OTHER_PIECES))), max_size=8))
 def test_nothing_after_the_first_shown_word_is_lost(pieces: list[str]) -> None:
     source = "".join(pieces)
     shown = where_marks_are(source)
@@ -104,8 +111,7 @@ def test_nothing_after_the_first_shown_word_is_lost(pieces: list[str]) -> None:
     if shown:
         first = written.index(shown[0])
         missing = [mark for mark in written[first:] if mark not in shown]
-        # Only a member of a wrapper or of a text block that is not text may be left out, and that is valid JSON.
-        assert not missing or all(re.search(rf'[:\[,]\s*"[^"]*{mark}', source) for mark in missing)
+        assert not missing
 
 
 @given(st.text(max_size=60))

@@ -1,0 +1,124 @@
+"""What a person sees of the members next to a text or of a block: titles, notes, values under unknown keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.parser.shown import CHART, CHART_HEAD, TABLE, N, seen
+
+CASES: dict[str, tuple[str, list[Any]]] = {
+    # the other members of a text
+    "title before": ('[{"type":"text","title":"Plan","content":"Go."}]', ["## Plan\n\nGo."]),
+    "title after": ('[{"type":"text","content":"Go.","title":"Plan"}]', ["Go.", "Plan"]),
+    "title before, type last": ('[{"title":"Plan","content":"Go.","type":"text"}]', ["## Plan\n\nGo."]),
+    "title as an object": ('[{"title":{"text":"Plan"},"content":"Go.","type":"text"}]', ["Go.", "Plan"]),
+    "title of a list": ('[{"type":"list","title":"Plan","items":["a","b"]}]', ["## Plan\n\n- a\n- b"]),
+    "title alone": ('[{"type":"text","title":"Plan"},{"type":"text","content":"Go."}]', ["## Plan", "Go."]),
+    "title and a raw line break": ('[{"type":"text","title":"A\nplan","content":"Go"}]', ["## A plan\n\nGo"]),
+    "title in single quotes": ("[{'type':'text','title':'Plan','content':'Go.'}]", ["## Plan\n\nGo."]),
+    "title of a wrapper": ('{"title":"Plan","answer":"Go."}', ["## Plan", "Go."]),
+    "title of a wrapper of blocks": (
+        '{"title":"Plan","blocks":[{"type":"text","content":"Go."}]}',
+        ["## Plan", "Go."],
+    ),
+    "title of a section of blocks": (
+        '[{"type":"section","title":"Plan","blocks":[{"type":"text","content":"Go."}]}]',
+        ["## Plan", "Go."],
+    ),
+    "title of a wrapper after its blocks": (
+        '{"blocks":[{"type":"text","content":"Go."}],"title":"Plan"}',
+        ["Go.", "Plan"],
+    ),
+    "prose before": ('[{"type":"quote","author":"Ann","text":"Hi"}]', ["Ann\n\nHi"]),
+    "prose after": (
+        '[{"type":"text","content":"a","note":"b","footer":"c"},{"type":"text","content":"d"}]',
+        ["a", "b", "c", "d"],
+    ),
+    "prose under an unknown key": (
+        '[{"type":"text","content":"a","aside":"Pay it today."},{"type":"text","content":"b"}]',
+        ["a", "Pay it today.", "b"],
+    ),
+    "prose in another script": ('[{"type":"text","content":"a","x":"今天付房租"}]', ["a", "今天付房租"]),
+    "a list after a text": ('[{"type":"text","content":"Do:","items":["a",{"text":"b"}]}]', ["Do:", "- a\n- b"]),
+    "a list before a text": ('[{"type":"text","items":["a","b"],"content":"c"}]', ["- a\n- b\n\nc"]),
+    "a number after a text": ('[{"type":"text","content":"Total:","value":42.10}]', ["Total:", "42.10"]),
+    "a text in an object after a text": ('{"type":"text","content":"a","note":{"text":"b"}}', ["a", "b"]),
+    "a key that occurs again": ('{"type":"text","content":"a","note":"b","note":"c"}', ["a", "- b\n- c"]),
+    "a key that occurs again, cut": ('{"type":"text","content":"a","note":"b","note":"', ["a", "b"]),
+    "a content that occurs again": ('{"type":"text","content":"a","content":"b","content":"c"}', ["a", "- b\n- c"]),
+    "no content but a description": ('{"type":"text","description":"Hi."}', ["Hi."]),
+    "machine data": (
+        (
+            '[{"type":"text","id":"a b c","style":"very bold","content":"a","className":"mt two","version":"1","y":[1],'
+            '"finish_reason":"stop","created":123,"bold":true,"box":{"top":3}}]'
+        ),
+        ["a"],
+    ),
+    "a value under an unknown key": (
+        '{"type":"text","content":"You owe","amount":"$900"}',
+        ["You owe", "amount: $900"],
+    ),
+    "a number under an unknown key": ('{"type":"text","content":"You owe","amount":9.50}', ["You owe", "amount: 9.50"]),
+    "a value before the content": ('{"when":"Friday","type":"text","content":"Due"}', ["when: Friday\n\nDue"]),
+    "several values under unknown keys": (
+        '{"type":"text","content":"Due","when":"Friday","to":["Ann","Bob"],"id":"7","note":"Pay."}',
+        ["Due", "- when: Friday\n- to: Ann; Bob", "Pay."],
+    ),
+    "a value after the blocks of a wrapper": (
+        '{"blocks":[{"type":"text","content":"You owe"}],"amount":"900","version":"1"}',
+        ["You owe", "amount: 900"],
+    ),
+    "a value before the blocks of a wrapper": (
+        '{"status":"ok","amount":"900","blocks":[{"type":"text","content":"You owe"}]}',
+        ["amount: 900", "You owe"],
+    ),
+    # the other members of a structured block
+    "title and note of a table": (
+        '[{"type":"table","title":"Costs","headers":["a"],"rows":[["x"]],"note":"In EUR."},{"type":"text","text":"b"}]',
+        [TABLE, "Costs\n\nIn EUR.", "b"],
+    ),
+    "machine data of a table": (
+        '{"type":"table","id":"a b","headers":["a"],"rows":[["x"]],"style":"very wide"}',
+        [TABLE],
+    ),
+    "title of a table that needs a repair": (
+        '{"type":"table","columns":["a"],"title":"Costs","rows":[["x"],]}',
+        [TABLE, "Costs"],
+    ),
+    "title of a table without a type": ('{"title":"Costs","headers":["a"],"rows":[["x"]]}', [TABLE, "Costs"]),
+    "description of a chart": (
+        CHART_HEAD + '"description":"Per day.","data":[{"s":"a","n":3}],' + N + "}",
+        [CHART, "Per day."],
+    ),
+    "prose under an unknown key of a chart": (
+        CHART_HEAD + '"xKey":"s","insight":"Hours go up.","data":[{"s":"a","n":3}],' + N + "}",
+        [CHART, "Hours go up."],
+    ),
+    "name instead of the title of a chart": (
+        CHART_HEAD.replace('"title"', '"name"') + '"data":[{"s":"a","n":3}],' + N + "}",
+        [CHART],
+    ),
+    "caption beside the title of a chart": (
+        CHART_HEAD + '"caption":"Per day.","data":[{"s":"a","n":3}],' + N + "}",
+        [CHART, "Per day."],
+    ),
+    "title of a timeline": (
+        '{"type":"timeline","title":"Plan","checkpoints":[{"id":"1","title":"A","date":1}]}',
+        [{"type": "timeline", "checkpoints": [{"id": "1", "title": "A", "date": 1}]}, "Plan"],
+    ),
+    "title of a reference": (
+        '{"type":"entity_ref","entity":"task","ids":["1"],"title":"Yours"}',
+        [{"type": "entity_ref", "entity": "task", "ids": ["1"]}, "Yours"],
+    ),
+    # members that the answer's end cut
+    "a cut key with a bracket is text": ('[{"type":"text","content":"a"," {b', ['a"," {b']),
+    "a cut key": ('[{"type":"text","content":"a","note":', ["a"]),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_case(name: str) -> None:
+    source, expected = CASES[name]
+    assert seen(source) == expected
