@@ -221,7 +221,7 @@ class AnthropicMessagesDecoder(JsonPayloadDecoder):
 
     def _state(self) -> dict[str, Any]:
         blocks = [block for block in self._thinking.values() if block.get("signature") or block.get("data")]
-        return {"thinking": blocks} if blocks and self._called else {}
+        return {"thinking": blocks} if blocks else {}
 
     def _close_block(self, index: int) -> None:
         tool = self._tools.pop(index, None)

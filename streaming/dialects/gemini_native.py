@@ -175,7 +175,7 @@ class GeminiNativeDecoder(JsonPayloadDecoder):
                 self._text_signature = signature
 
     def _state(self) -> dict[str, Any]:
-        return {"text_signature": self._text_signature} if self._text_signature and self._called else {}
+        return {"text_signature": self._text_signature} if self._text_signature else {}
 
     def _close_calls(self) -> None:
         for delta in self._calls.close():

@@ -243,13 +243,12 @@ class OpenAIChatDecoder(JsonPayloadDecoder):
 
     def _state(self) -> dict[str, Any]:
         state: dict[str, Any] = {}
-        if not self._called:
-            return state
         if self._thoughts:
             state["reasoning_content"] = "".join(self._thoughts)
         if self._details.entries:
             state["reasoning_details"] = self._details.entries
-            state["call_places"] = self._calls.places()
+            if places := self._calls.places():
+                state["call_places"] = places
         return state
 
     def _read_usage(self, payload: dict[str, Any], choice: dict[str, Any] | None) -> None:

@@ -218,7 +218,7 @@ class OpenAIResponsesDecoder(JsonPayloadDecoder):
                 self._add_arguments(call, arguments[len(came) :])
 
     def _state(self) -> dict[str, Any]:
-        return {"reasoning": self._reasoning_items} if self._reasoning_items and self._called else {}
+        return {"reasoning": self._reasoning_items} if self._reasoning_items else {}
 
     # ---- the end ----------------------------------------------------------------------------------------------------
 

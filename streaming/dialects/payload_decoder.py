@@ -210,7 +210,10 @@ class JsonPayloadDecoder(ABC):
             self._deltas.append(FinishDelta(reason, unknown))
 
     def _state(self) -> dict[str, Any]:
-        """What the provider wants back with the message; see `ProviderState`. Empty if there is nothing."""
+        """What the provider wants back with the message; see `ProviderState`. Empty if there is nothing.
+
+        Also without a tool call, because a call that the model wrote as text is only recognised later.
+        """
         return {}
 
     def _fail(self, error: ErrorDelta) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from agents.model import read_reply
-from streaming.chat import ChatRequest, Message, ToolSpec, Usage
+from streaming.chat import ChatRequest, Message, ToolCall, ToolSpec, Usage
 from streaming.dialects import DIALECTS, Dialect
 from streaming.dialects.openai_responses import OpenAIResponses
 from streaming.model import ChatModel, ModelError
@@ -36,6 +36,12 @@ def events(*payloads: Any) -> list[Step]:
 def chat(*deltas: dict[str, Any]) -> list[Step]:
     payloads = [{"choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
     return events(*payloads, {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]})
+
+
+def stopped(*deltas: dict[str, Any]) -> list[Step]:
+    """An answer without a tool call of the API: the model writes the call as text."""
+    payloads = [{"choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
+    return events(*payloads, {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
 
 
 def opened(identity: str, arguments: str = "{}", **more: Any) -> dict[str, Any]:
@@ -72,6 +78,43 @@ CASES = {
         lambda body: assistant(body).get("reasoning_content"),
         "Hm.",
         name="kimi-k2.6",
+    ),
+    "deepseek, written call": Case(
+        stopped({"reasoning_content": "I should look."}, {"content": "get_task()"}),
+        lambda body: assistant(body).get("reasoning_content"),
+        "I should look.",
+        name="deepseek-reasoner",
+    ),
+    "openrouter, written call": Case(
+        stopped({"reasoning_details": [{"type": "reasoning.text", "text": "Let", "index": 0}]}, {"content": "x"}),
+        lambda body: assistant(body).get("reasoning_details"),
+        [{"type": "reasoning.text", "text": "Let", "index": 0}],
+    ),
+    "anthropic, written call": Case(
+        events(
+            {"type": "content_block_start", "index": 0, "content_block": {"type": "thinking", "thinking": "Look."}},
+            {"type": "content_block_delta", "index": 0, "delta": {"type": "signature_delta", "signature": "EqQ"}},
+            {"type": "content_block_start", "index": 1, "content_block": {"type": "text", "text": "get_task()"}},
+            {"type": "message_delta", "delta": {"stop_reason": "end_turn"}},
+            {"type": "message_stop"},
+        ),
+        lambda body: body["messages"][1]["content"][0],
+        {"type": "thinking", "thinking": "Look.", "signature": "EqQ"},
+        DIALECTS["anthropic-messages"],
+    ),
+    "responses, written call": Case(
+        events(
+            {
+                "type": "response.output_item.done",
+                "output_index": 0,
+                "item": {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAAA"},
+            },
+            {"type": "response.output_text.delta", "output_index": 1, "content_index": 0, "delta": "get_task()"},
+            {"type": "response.completed", "response": {"status": "completed", "output": []}},
+        ),
+        lambda body: [item["type"] for item in body["input"] if "type" in item][:2],
+        ["reasoning", "function_call"],
+        OpenAIResponses(returns_reasoning=True),
     ),
     "openrouter, signed": Case(
         chat(
@@ -213,7 +256,7 @@ def strict(case: Case) -> Callable[[ReceivedRequest], Sequence[Step]]:
 async def first_round(model: ChatModel) -> tuple[Message, ...]:
     """The conversation after the first answer and the result of its tool call."""
     reply = await read_reply(model, ChatRequest(OPENING, (TOOL,)), Usage())
-    calls = tuple(reply.tool_calls())
+    calls = tuple(reply.tool_calls()) or (ToolCall("written_0", "get_task", "{}"),)
     asked = Message("assistant", reply.text, tool_calls=calls, state=reply.state)
     return (*OPENING, asked, *(Message("tool", "[]", tool_call_id=call.id) for call in calls))
 
