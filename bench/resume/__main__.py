@@ -1,6 +1,6 @@
 """What it costs when devices lose their sockets and come back: `make bench-resume`.
 
-python -m bench.resume                      5,000 devices, about eight minutes; Markdown on standard output
+python -m bench.resume                      5,000 devices, about four minutes; Markdown on standard output
 python -m bench.resume --quick              500 devices, about a minute
 python -m bench.resume --into FILE          also writes the tables between the two `resume figures` markers of FILE
 """

@@ -32,10 +32,11 @@ _MISSED_S: Final = 9.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How many devices, and how often and long is measured."""
+    """How many devices, and how often and long is measured. `weighed`: devices whose sessions' memory is measured."""
 
     devices: int = 5_000
-    storms: int = 3
+    weighed: int = 1_000
+    storms: int = 2
     resumes: int = 500
     rounds: int = 3
     settle_s: float = 2.0
@@ -103,10 +104,12 @@ def _sessions(
     fleet = Fleet(target.host, target.port)
     warm, rest = devices[:_WARM], devices[_WARM:]
     grown(target, fleet, warm, answers=answers, cut=True)  # the first sessions cause allocations that all share
-    for cut, chosen in ((True, rest[::2]), (False, rest[1::2])):
+    weighed, others = rest[: plan.weighed], rest[plan.weighed :]
+    for cut, chosen in ((True, weighed[::2]), (False, weighed[1::2])):
         each = figures.memory[answers, cut] = grown(target, fleet, chosen, answers=answers, cut=cut)
         say(f"{'with an answer' if answers else 'idle'}{', cut' if cut else ''}: {each / 1024:.1f} KB per session")
-    fleet.cut(rest[1::2])
+    fleet.cut(weighed[1::2])
+    open_all(fleet, others, answers=answers, cut=True)
     storms = figures.answer_storms if answers else figures.idle_storms
     with _runners(target) as runners:
         for _ in range(plan.storms):
@@ -114,7 +117,8 @@ def _sessions(
             storms.append(storm(target, devices, runners, answers=answers, before_s=plan.before_s))
             one = storms[-1]
             say(
-                f"{one.count} together: {one.per_s:,.0f}/s, {one.cpu_ms_each:.2f} ms of CPU each, {one.refused} refused"
+                f"{one.count} together: {one.per_s:,.0f}/s, {one.cpu_ms_each:.2f} ms of CPU each,"
+                f" {one.refused} refused, {one.lost} lost, {one.missing} missing"
             )
     fleet.close()
 

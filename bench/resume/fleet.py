@@ -13,6 +13,7 @@ import select
 import socket
 import struct
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -24,8 +25,9 @@ PATH: Final = "/api/v1/ws/device"
 _RECEIVE_BYTES: Final = 1 << 18
 # A reset instead of a close: it leaves no socket in TIME_WAIT, whose ports would run out.
 _RESET: Final = struct.pack("ii", 1, 0)
-_RETRY_AFTER_S: Final = 2.0
-_MOST_S: Final = 16.0
+# The delays of the TypeScript SDK: client/sdk/src/backoff.ts.
+_FIRST_DELAY_S: Final = 0.5
+_MOST_DELAY_S: Final = 30.0
 
 
 @dataclass(slots=True)
@@ -41,6 +43,7 @@ class Device:
     session_id: str = ""
     seq: int = 0
     resume: str = ""
+    question: str = ""
     text: str = ""
     status: str = ""
     began_ns: int = 0
@@ -48,7 +51,7 @@ class Device:
     first_ns: int = 0
     ended_ns: int = 0
     heard_bytes: int = 0
-    refusals: int = 0
+    attempts: int = 0
 
 
 class _Socket:
@@ -63,7 +66,11 @@ class _Socket:
 
 
 class Fleet:
-    """The sockets of devices to one server. `refused` counts answers with 503, after which a device tries again."""
+    """The sockets of devices to one server.
+
+    A device whose socket is refused or lost connects again after the delay of the SDK, and resumes its session.
+    `refused` counts answers with 503, `lost` the other ends of sockets by their reason.
+    """
 
     def __init__(self, host: str, port: int) -> None:
         self._address = (host, port)
@@ -74,6 +81,7 @@ class Fleet:
         self._random = random.Random(2026)
         self._count = 0
         self.refused = 0
+        self.lost: Counter[str] = Counter()
 
     # ---- sockets ----------------------------------------------------------------------------------------------------
 
@@ -81,7 +89,7 @@ class Fleet:
         """Begin to connect each device. With `resume` it asks to go on with its session, if it has one."""
         for device in devices:
             device.began_ns = time.monotonic_ns()
-            device.resume, device.refusals = "", 0
+            device.resume, device.attempts = "", 0
             self._connect(device, resume)
 
     def _connect(self, device: Device, resume: bool) -> None:
@@ -91,15 +99,18 @@ class Fleet:
         sock = socket.socket()
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if sock.connect_ex(self._address) not in {0, errno.EINPROGRESS}:
-            raise RuntimeError("the server can't be reached")
-        self._by_fd[sock.fileno()] = self._of[device.device_id] = _Socket(device, sock)
+        connection = self._by_fd[sock.fileno()] = self._of[device.device_id] = _Socket(device, sock)
         self._epoll.register(sock, select.EPOLLOUT)
+        if (fault := sock.connect_ex(self._address)) not in {0, errno.EINPROGRESS}:
+            self._lose(connection, errno.errorcode.get(fault, str(fault)))
 
     def cut(self, devices: Iterable[Device]) -> None:
-        """Reset the sockets of these devices."""
-        for device in devices:
-            self._end(self._of[device.device_id])
+        """Reset the sockets of these devices. None of them connects again by itself."""
+        chosen = {device.device_id for device in devices}
+        self._later = [waiting for waiting in self._later if waiting[2].device_id not in chosen]
+        heapq.heapify(self._later)
+        for device_id in chosen & self._of.keys():
+            self._end(self._of[device_id])
 
     def close(self) -> None:
         """Reset every socket."""
@@ -116,8 +127,10 @@ class Fleet:
         """Ask for an answer of `tokens` at `rate` a second."""
         message = f"What is late this week? bench:{rate:g}:{tokens}:0"
         device.text = device.status = ""
-        asked = json.dumps({"type": "home_request", "request_id": str(uuid4()), "message": message})
-        self._of[device.device_id].sock.sendall(frame(asked.encode()))
+        device.question = json.dumps({"type": "home_request", "request_id": str(uuid4()), "message": message})
+        connection = self._of.get(device.device_id)
+        if connection is not None and device.ready_ns:  # else it asks when it is connected
+            self._send(connection, frame(device.question.encode()))
 
     # ---- waiting ----------------------------------------------------------------------------------------------------
 
@@ -129,11 +142,16 @@ class Fleet:
 
     def wait(self, condition: Callable[[], bool], seconds: float = 120.0) -> None:
         """Read until `condition` holds. Raises RuntimeError after `seconds`."""
+        if not self.run_until(condition, seconds):
+            counts = f"{len(self._of)} sockets, {self.refused} refused, {dict(self.lost)}"
+            raise RuntimeError(f"waited {seconds:g} s in vain: {counts}")
+
+    def run_until(self, condition: Callable[[], bool], seconds: float) -> bool:
+        """Read until `condition` holds, for at most `seconds`. Returns whether it holds."""
         ends_at = time.monotonic() + seconds
-        while not condition():
-            if time.monotonic() > ends_at:
-                raise RuntimeError(f"waited {seconds:g} s in vain: {len(self._of)} sockets, {self.refused} refused")
+        while not (holds := condition()) and time.monotonic() <= ends_at:
             self._poll(0.05)
+        return holds
 
     def _poll(self, seconds: float) -> None:
         now = time.monotonic()
@@ -154,18 +172,30 @@ class Fleet:
     def _opened(self, connection: _Socket) -> None:
         fault = connection.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if fault:
-            raise RuntimeError(f"no connection: {errno.errorcode.get(fault, fault)}")
+            self._lose(connection, errno.errorcode.get(fault, str(fault)))
+            return
         connection.written = True
-        connection.sock.sendall(upgrade(f"{self._address[0]}:{self._address[1]}", PATH))
         self._epoll.modify(connection.sock, select.EPOLLIN)
+        self._send(connection, upgrade(f"{self._address[0]}:{self._address[1]}", PATH))
+
+    def _send(self, connection: _Socket, data: bytes) -> None:
+        # Short frames on an empty socket: the kernel takes them whole.
+        try:
+            connection.sock.sendall(data)
+        except OSError as error:
+            self._lose(connection, type(error).__name__)
 
     def _receive(self, connection: _Socket) -> None:
         try:
             data = connection.sock.recv(_RECEIVE_BYTES)
         except BlockingIOError:
             return
+        except OSError as error:
+            self._lose(connection, type(error).__name__)
+            return
         if not data:
-            raise RuntimeError("the server closed a socket")
+            self._lose(connection, "closed")
+            return
         now_ns = time.monotonic_ns()
         if connection.device.ready_ns:
             connection.device.heard_bytes += len(data)
@@ -176,31 +206,36 @@ class Fleet:
                 connection.data = data
                 return
             if head.startswith(b"HTTP/1.1 503"):
+                self.refused += 1
                 self._come_back(connection)
                 return
             if not head.startswith(b"HTTP/1.1 101"):
                 raise RuntimeError(f"no upgrade: {head[:80]!r}")
             connection.upgraded, data = True, rest
-            connection.sock.sendall(frame(json.dumps(self._hello(connection.device)).encode()))
+            self._send(connection, frame(json.dumps(self._hello(connection.device)).encode()))
         frames, connection.data = take_frames(data)
         for opcode, payload in frames:
             if opcode == TEXT:
-                self._hear(connection.device, json.loads(payload), now_ns)
+                self._hear(connection, json.loads(payload), now_ns)
             elif opcode == PING:
-                connection.sock.sendall(frame(payload, PONG))
+                self._send(connection, frame(payload, PONG))
             elif opcode == CLOSE:
-                raise RuntimeError(f"the server closed a socket: {payload!r}")
+                self._lose(connection, payload[2:].decode(errors="replace") or "closed")
+                return
+
+    def _lose(self, connection: _Socket, reason: str) -> None:
+        if connection.sock.fileno() in self._by_fd:
+            self.lost[reason] += 1
+            self._come_back(connection)
 
     def _come_back(self, connection: _Socket) -> None:
-        """The server has too many handshakes: try again after its `Retry-After: 2`, later after each refusal."""
-        self.refused += 1
         device = connection.device
+        device.ready_ns = 0
         self._end(connection)
         self._count += 1
-        device.refusals += 1
-        wait_s = min(_RETRY_AFTER_S * 2 ** (device.refusals - 1), _MOST_S)
-        at = time.monotonic() + wait_s * (0.5 + self._random.random())
-        heapq.heappush(self._later, (at, self._count, device, bool(device.session_id)))
+        delay_s = min(_FIRST_DELAY_S * 2**device.attempts, _MOST_DELAY_S) * (0.5 + self._random.random() / 2)
+        device.attempts += 1
+        heapq.heappush(self._later, (time.monotonic() + delay_s, self._count, device, bool(device.session_id)))
 
     def _hello(self, device: Device) -> dict[str, Any]:
         hello = {
@@ -216,11 +251,14 @@ class Fleet:
             hello["resume"] = {"session_id": device.session_id, "seq": device.seq}
         return hello
 
-    def _hear(self, device: Device, heard: dict[str, Any], now_ns: int) -> None:
-        kind = heard["type"]
+    def _hear(self, connection: _Socket, heard: dict[str, Any], now_ns: int) -> None:
+        device, kind = connection.device, heard["type"]
         device.seq = heard["seq"]
         if kind == "device_ready":
             device.session_id, device.resume, device.ready_ns = heard["session_id"], heard["resume"], now_ns
+            if device.question and not device.text and not device.status:
+                # The socket was lost before the answer began. The request has an id, so it does not run twice.
+                self._send(connection, frame(device.question.encode()))
         elif kind == "stream_text":
             device.first_ns = device.first_ns or now_ns
             device.text = heard["chunk"] if heard.get("replace") else device.text + heard["chunk"]

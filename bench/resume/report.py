@@ -15,6 +15,7 @@ from bench.stream.targets import TESSERA
 _IDLE_KB: Final = 30.0
 _RESUME_MS: Final = 50.0
 _STORM_PER_S: Final = 1000.0
+_HANDSHAKE_MS: Final = 1.0
 
 
 def markdown(figures: Figures) -> str:
@@ -67,6 +68,9 @@ def _storms(figures: Figures) -> Iterator[str]:
         "ready p99 ms",
         "first frame p99 ms",
         "refused",
+        "lost",
+        "missing",
+        "new session",
         "tokens of others, p99 ms before",
         "and during",
     )
@@ -87,6 +91,9 @@ def _storm(name: str, storms: Sequence[Storm]) -> Sequence[str]:
         f"{middle([spread(one.ready_ms)[1] for one in storms]):,.0f}",
         f"{middle([spread(one.first_ms)[1] for one in storms]):,.0f}" if storms[0].first_ms else "",
         f"{middle([one.refused for one in storms]):,.0f}",
+        f"{sum(one.lost for one in storms):,}",
+        f"{sum(one.missing for one in storms):,}",
+        f"{sum(one.not_resumed for one in storms):,}",
         f"{middle([percentile(one.before_ms, 99) for one in storms]):.1f}",
         f"{middle([percentile(one.answers_ms, 99) for one in storms]):.1f}",
     )
@@ -135,6 +142,11 @@ def _bound_rows(figures: Figures) -> Iterator[Sequence[str]]:
     if figures.idle_storms:
         per_s = statistics.median(one.per_s for one in figures.idle_storms)
         yield row("handshakes per second on one core, all devices together", per_s, _STORM_PER_S, least=True)
+        cpu_ms = statistics.median(one.cpu_ms_each for one in figures.idle_storms)
+        yield row("CPU per handshake, ms", cpu_ms, _HANDSHAKE_MS)
+    if storms := figures.idle_storms + figures.answer_storms:
+        absent = sum(one.missing + one.not_resumed for one in storms)
+        yield row("devices that did not come back, or only with a new session", absent, 0)
     if figures.memory:
         yield row("memory of an idle session, KB", figures.memory[False, False] / 1024, _IDLE_KB)
     if RAW in figures.tokens:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 from uuid import uuid4
 
@@ -45,12 +46,19 @@ def database() -> Iterator[tuple[str, int]]:
 
 @contextmanager
 def server(
-    url: str, model_port: int, places: Places, devices: int, master_key: str, *, database_pid: int | None = None
+    url: str,
+    model_port: int,
+    places: Places,
+    devices: int,
+    master_key: str,
+    *,
+    database_pid: int | None = None,
+    more: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[tuple[Target, list[Device]]]:
     """A server on the migrated database `url`, and one device for each of as many new people.
 
     All servers of one database need the same `master_key`. `database_pid`: the database's first process; it and its
-    children move to the cores of everything else.
+    children move to the cores of everything else. `more`: further settings.
     """
     settings = {
         "TESSERA_DATABASE_URL": url,
@@ -59,6 +67,7 @@ def server(
         "TESSERA_MAX_SOCKETS": "100000",
         "TESSERA_REQUEST_TIMEOUT_S": "3600",
         "TESSERA_RESUME_GRACE_S": "3600",
+        **more,
     }
     made = trio.run(_people, url, master_key, devices)
     with tessera(model_port, places, settings=settings) as target:

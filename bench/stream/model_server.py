@@ -40,6 +40,7 @@ _READ: Final = select.EPOLLIN | select.EPOLLRDHUP
 _RECEIVE_BYTES: Final = 1 << 16
 # At full speed no stream is far ahead of its reader.
 _SEND_BUFFER_BYTES: Final = 1 << 16
+_FIRST_NS: Final = 1e9
 
 
 class Connection:
@@ -153,8 +154,9 @@ class ModelServer:
         connection.interval_ns = 1e9 / float(rate) if float(rate) else 0.0
         self._send(connection, beginning(OPENING))
         if connection.interval_ns:
-            # Streams that begin together must not stay in step.
-            self._schedule(connection, time.monotonic_ns() + self._random.random() * connection.interval_ns)
+            # Streams that begin together must not stay in step. The first token of a slow stream comes within a second.
+            first_ns = min(connection.interval_ns, _FIRST_NS)
+            self._schedule(connection, time.monotonic_ns() + self._random.random() * first_ns)
         else:
             self._fill(connection)
 

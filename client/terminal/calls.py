@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Final, get_args
 from uuid import UUID
 
 import trio
 
-from streaming.wire import WsDataRequest, WsDataResponse, WsToolCall, WsToolError, WsToolResult
+from streaming.wire import (
+    MAX_ENTITY_ID_CHARS,
+    MutationOp,
+    WsDataRequest,
+    WsDataResponse,
+    WsToolCall,
+    WsToolError,
+    WsToolResult,
+)
+
+_CHANGES: Final = frozenset(get_args(MutationOp))
 
 Tool = Callable[[Mapping[str, Any]], Awaitable[Any]]
 Tools = Mapping[str, Tool]
@@ -49,8 +59,18 @@ async def answer_tool_call(
         data, error = await _run(tools, call.tool, call.args)
         if error is not None:
             return WsToolResult(call_id=call.call_id, ok=False, error=error)
-        return WsToolResult(call_id=call.call_id, ok=True, data=data, error=None)
+        return _stated(call, WsToolResult(call_id=call.call_id, ok=True, data=data, error=None))
     return None
+
+
+def _stated(call: WsToolCall, result: WsToolResult) -> WsToolResult:
+    """The result with what the server needs to record the change if it does not know the call any more."""
+    verb = call.tool.partition("_")[0]
+    item = result.data if isinstance(result.data, Mapping) else {}
+    found = item.get("id") if verb == "create" else call.args.get("id")
+    if verb not in _CHANGES or not isinstance(found, str) or not 0 < len(found) <= MAX_ENTITY_ID_CHARS:
+        return result
+    return result.model_copy(update={"request_id": call.request_id, "tool": call.tool, "id": found})
 
 
 async def answer_data_request(request: WsDataRequest, tools: Tools) -> WsDataResponse:

@@ -14,7 +14,7 @@ from uuid import UUID
 import trio
 
 from client.terminal.store import InvalidDataError, write_atomically
-from streaming.wire import ErrorCode, ServerFrame, WsClientMutation, WsError, WsFrameType, WsToolResult
+from streaming.wire import ErrorCode, ServerFrame, WsClientMutation, WsDeviceReady, WsError, WsFrameType, WsToolResult
 
 KEPT_S = 7 * 86_400
 """Seconds after which a call is deleted that the server has never acknowledged."""
@@ -57,6 +57,13 @@ class DeviceJournal:
         found = self._calls.get(str(call_id), {}).get("result")
         return None if found is None else WsToolResult.model_validate(found)
 
+    def unacknowledged(self, ready: WsDeviceReady) -> list[WsToolResult]:
+        """The changes to send again: a server that has lost the session may not know its calls."""
+        if ready.resume != "lost":
+            return []
+        results = [WsToolResult.model_validate(one["result"]) for one in self._calls.values() if one.get("result")]
+        return [result for result in results if result.ok and result.tool is not None and result.id is not None]
+
     async def start(self, call_id: UUID) -> None:
         """Write the call. Raises OSError."""
         self._calls[str(call_id)] = {"started_at": time.time(), "result": None}
@@ -72,6 +79,11 @@ class DeviceJournal:
         """The server has the result: delete the call."""
         if self._calls.pop(str(call_id), None) is not None:
             await self.save()
+
+    async def refused(self, frame: ServerFrame) -> None:
+        """If the server does not know the call of a result, it will never ask for it: delete the call."""
+        if isinstance(frame, WsError) and frame.code is ErrorCode.UNKNOWN_CALL and frame.call_id is not None:
+            await self.acknowledged(frame.call_id)
 
     async def save(self) -> None:
         """Write the file in a worker thread, one write at a time. Does nothing without a path."""

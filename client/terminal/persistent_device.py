@@ -180,7 +180,7 @@ class PersistentDevice:
         if self._approvals is not None:
             for decision in self._approvals.connected(resumed=ready.resume == "resumed"):
                 self._post(decision)
-        for frame in self._requests.connected(ready, trio.current_time()):
+        for frame in [*self._requests.connected(ready, trio.current_time()), *self._journal.unacknowledged(ready)]:
             self._post(frame)
         await self._connected_changes(ready)
 
@@ -222,6 +222,7 @@ class PersistentDevice:
             case _:
                 if self._change_sent_at is not None and refuses_a_change(frame):
                     self._nursery.start_soon(self._drop_change)
+                self._nursery.start_soon(self._journal.refused, frame)
                 self._notice(frame)
 
     def _dispatch_call(

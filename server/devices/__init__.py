@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from server.devices.approvals import APPROVALS, OpenApproval, OpenApprovals
 from server.devices.calls import RemoteDevice, ToolTimeouts
-from server.devices.changes import change_of, changes_data
+from server.devices.changes import change_of, changes_data, stated_change
 from server.devices.days import NO_LOCALE, DeviceLocale, read_days, write_days
 from server.devices.registry import (
     DeviceLink,
@@ -32,5 +32,6 @@ __all__ = [
     "change_of",
     "changes_data",
     "read_days",
+    "stated_change",
     "write_days",
 ]

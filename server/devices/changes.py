@@ -24,14 +24,32 @@ def change_of(call: WsToolCall, result: WsToolResult) -> WsMutationRecord | None
     None if it changed nothing, or if the result does not say which item it created. An item that the result of an
     update does not have is recorded without data.
     """
-    op, _, entity = call.tool.partition("_")
-    if op not in _CHANGES or call.tool not in DEVICE_TOOLS or not result.ok or result.edited_args is not None:
+    identity = _named(result) if call.tool.startswith("create_") else str(call.args.get("id", ""))
+    return _record(call.tool, identity, result)
+
+
+def stated_change(result: WsToolResult) -> WsMutationRecord | None:
+    """What the device changed for a call that the server does not know, by the tool and the item that it names.
+
+    None if it changed nothing, or does not name them.
+    """
+    return None if result.tool is None else _record(result.tool, result.id, result)
+
+
+def _named(result: WsToolResult) -> str | None:
+    """The id of the item in the result."""
+    found = result.data.get("id") if isinstance(result.data, Mapping) else None
+    return str(found) if isinstance(found, str | int) and not isinstance(found, bool) else None
+
+
+def _record(tool: str, identity: str | None, result: WsToolResult) -> WsMutationRecord | None:
+    op, _, entity = tool.partition("_")
+    if op not in _CHANGES or tool not in DEVICE_TOOLS or not result.ok or result.edited_args is not None:
         return None
-    item = result.data if isinstance(result.data, Mapping) else {}
-    found = item.get("id")
-    named = str(found) if isinstance(found, str | int) and not isinstance(found, bool) else None
-    identity = named if op == "create" else str(call.args.get("id", ""))
     if identity is None or not 0 < len(identity) <= MAX_ENTITY_ID_CHARS:
+        return None
+    item, named = result.data if isinstance(result.data, Mapping) else {}, _named(result)
+    if op == "create" and named != identity:
         return None
     data = dict(item) if op != "delete" and named == identity else None
     try:

@@ -92,6 +92,10 @@ class SessionCalls:
         """The number of calls without a result."""
         return len(self._ledger)
 
+    def __contains__(self, call_id: UUID) -> bool:
+        """Whether this call is open."""
+        return call_id in self._ledger
+
     @property
     def has_journal(self) -> bool:
         """Whether the client keeps a journal of its calls."""
@@ -183,6 +187,15 @@ class SessionCalls:
         record = None if call is None else change_of(call, result)
         return None if call is None or record is None else MadeChange(call.call_id, call.request_id, record)
 
+    def knows(self, call_id: UUID) -> bool:
+        """Whether this call is open, or was closed not long ago."""
+        return self._ledger.knows(call_id)
+
+    def acknowledge(self, call_id: UUID) -> None:
+        """Let the client delete the call from its journal, if it has one."""
+        if self.has_journal:
+            self._session.put(WsToolAck(call_id=call_id))
+
     def must_record(self, change: MadeChange) -> bool:
         """Keep the call until `recorded` is called. Returns False if the change is being recorded already."""
         return self._ledger.record(change.call_id)
@@ -193,8 +206,7 @@ class SessionCalls:
             self._ledger.unrecorded(change.call_id)
             return
         self._ledger.close(change.call_id)
-        if self.has_journal:
-            self._session.put(WsToolAck(call_id=change.call_id))
+        self.acknowledge(change.call_id)
 
     def tool_answered(self, result: WsToolResult) -> bool:
         """The result of a tool call. Returns False if nothing waits for it."""
@@ -231,7 +243,7 @@ class SessionCalls:
             session.expect_answer(self._frames_per_call())
             session.put(frame)
         for call_id in offered.lost:
-            self._ledger.close(call_id)
+            self._ledger.lose(call_id)
             self.tool_replies.give_up(self._approvals.original(call_id))
         for call_id in unconfirmed:
             self.confirm_unstarted(call_id)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from uuid import UUID
 
 from memory.delivery import LoggedChange
+from person import resolve_locale
 from server.answers import AnswerPipeline
 from server.changes import ChangeDelivery, record_change
-from server.devices import DeviceRegistry, read_days
+from server.devices import DeviceRegistry, read_days, stated_change
 from server.memory_service import ChangeSource
 from server.sessions.calls import MadeChange
 from server.sessions.memory_frames import change_entity, forget_memory
@@ -29,7 +31,6 @@ from streaming.wire import (
     WsPong,
     WsPopupRequest,
     WsToolAccepted,
-    WsToolAck,
     WsToolResult,
     WsUnwatch,
     WsWatch,
@@ -45,12 +46,14 @@ class ClientFrames:
         registry: DeviceRegistry,
         changes: ChangeDelivery | None,
         made: Callable[[Session, MadeChange, bool], str],
+        is_open: Callable[[UUID, UUID], bool],
     ) -> None:
         """`made` is called with each change that a device made for a request, and whether a task waited for it.
 
-        It returns the person's time zone, an IANA name.
+        It returns the person's time zone, an IANA name. `is_open`: whether any session of this user has this call open.
         """
         self._made = made
+        self._is_open = is_open
         self._changes = changes
         self._pipeline = pipeline
         self._registry = registry
@@ -102,15 +105,43 @@ class ClientFrames:
 
     def _tool_result(self, session: Session, frame: WsToolResult) -> None:
         calls = session.calls
-        change = calls.change_of(frame)
+        known, change = calls.knows(frame.call_id), calls.change_of(frame)
         answered = calls.tool_answered(frame)
         if change is not None:
             self._record(session, change, awaited=answered)
+        elif not (answered or known):
+            self._record_stated(session, frame)
+            return
         elif calls.has_journal:
             # Also if no task waits for it: the device can then delete its journal entry.
-            session.send_control(WsToolAck(call_id=frame.call_id))
+            calls.acknowledge(frame.call_id)
         if not answered and not calls.has_journal:
             session.send_control(unknown_call(frame))
+
+    def _record_stated(self, session: Session, frame: WsToolResult) -> None:
+        """The result of a call that is not known any more, for example because its server is gone.
+
+        The change that it names is recorded. Any other result is refused, so that nothing counts as received that is
+        not.
+        """
+        record = stated_change(frame)
+        if record is None or self._is_open(session.user_id, frame.call_id):
+            session.send_control(unknown_call(frame))
+            return
+        zone = resolve_locale(session.locale).time_zone
+        source = ChangeSource(session.device_id, frame.request_id, frame.call_id, zone)
+
+        def settled(place: LoggedChange | None) -> None:
+            if place is None:
+                return  # the client keeps the result and sends it again
+            if place.id_reused:
+                session.send_control(unknown_call(frame))
+                return
+            if place.is_new and frame.request_id is not None:
+                self._made(session, MadeChange(frame.call_id, frame.request_id, record), False)
+            session.calls.acknowledge(frame.call_id)
+
+        record_change(self._pipeline.memory, self._registry, session.user_id, record, source, settled)
 
     def _record(self, session: Session, change: MadeChange, *, awaited: bool) -> None:
         """Record what the device has changed, also if nothing waits for it. The device's copy is needed until then."""

@@ -66,7 +66,7 @@ class SessionHost:
         `devices`: None if no device is recorded.
         """
         self.limits = limits
-        self.frames = ClientFrames(pipeline, registry, changes, self._changed)
+        self.frames = ClientFrames(pipeline, registry, changes, self._changed, self._is_open)
         self._registry = registry
         self._store = store
         self._answer_keep_s = answer_keep_s
@@ -305,6 +305,9 @@ class SessionHost:
         if not awaited:
             self._start(self._kept.amend, session.user_id, change.request_id, change.record)
         return resolve_locale(session.locale).time_zone
+
+    def _is_open(self, user_id: UUID, call_id: UUID) -> bool:
+        return any(call_id in session.calls for session in self._sessions.get(user_id, {}).values())
 
     async def idle(self) -> None:
         """Wait until no request runs."""

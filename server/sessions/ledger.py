@@ -18,6 +18,7 @@ from server.devices import changes_data
 from streaming.wire import WsDataRequest, WsToolCall
 
 _MAX_WITHDRAWN: Final = 200
+_MAX_CLOSED: Final = 200
 
 LedgerFrame: Final = WsToolCall | WsDataRequest
 
@@ -61,6 +62,8 @@ class Ledger:
 
     def __init__(self) -> None:
         self._calls: dict[UUID, OpenCall] = {}
+        # Calls whose result may come again, and changes nothing then.
+        self._closed: dict[UUID, None] = {}
 
     def __len__(self) -> int:
         """The number of calls whose result is awaited, or whose change is not recorded."""
@@ -95,8 +98,19 @@ class Ledger:
         call.accepted = True
         return True
 
+    def knows(self, call_id: UUID) -> bool:
+        """Whether the call is open, or was closed not long ago."""
+        return call_id in self._calls or call_id in self._closed
+
     def close(self, call_id: UUID) -> None:
-        """The call has a result, or was withdrawn before a socket got it."""
+        """The call has a result, and its change is recorded if it made one. A later result of it changes nothing."""
+        if self._calls.pop(call_id, None) is not None:
+            self._closed[call_id] = None
+            if len(self._closed) > _MAX_CLOSED:
+                del self._closed[next(iter(self._closed))]
+
+    def lose(self, call_id: UUID) -> None:
+        """The device can't tell the outcome any more. If it still does, the call counts as unknown."""
         self._calls.pop(call_id, None)
 
     def find(self, call_id: UUID) -> WsToolCall | None:
@@ -120,7 +134,7 @@ class Ledger:
         if call is None or call.recording:
             return
         if call.seq == 0 or not isinstance(call.frame, WsToolCall) or not changes_data(call.frame.tool):
-            del self._calls[call_id]
+            self.close(call_id)
             return
         call.withdrawn = True
         withdrawn = [one for one, other in self._calls.items() if other.withdrawn]

@@ -39,7 +39,8 @@ def refuse_frame(
         code=error.code,
         message=str(error),
         frame_type=subject.frame_type,
-        request_id=subject.request_id,
+        # The id in a result is that of the request that made the call, which goes on.
+        request_id=None if subject.frame_type is WsFrameType.TOOL_RESULT else subject.request_id,
         call_id=subject.call_id,
         data_id=subject.data_id,
         memory_id=subject.memory_id,

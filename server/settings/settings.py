@@ -222,9 +222,9 @@ class Settings(BaseModel):
         description="maximum number of device handshakes that are processed at the same time; others wait",
     )
     max_handshakes_waiting: int = Field(
-        2000,
+        8000,
         ge=1,
-        description="maximum number of device handshakes that wait to begin; when as many wait, or one has waited for 3"
+        description="maximum number of device handshakes that wait to begin; when as many wait, or one has waited for 6"
         " seconds, connections are refused with HTTP 503",
     )
     outbox_bytes: int = Field(

@@ -10,8 +10,12 @@ from typing import Final
 
 import trio
 
-MAX_WAIT_S: Final = 3.0
-"""If a handshake has waited this long to begin, new ones are refused: their clients would give up before their turn."""
+MAX_WAIT_S: Final = 6.0
+"""If a handshake has waited this long to begin, new ones are refused: their clients would give up before their turn.
+
+The clients give up after 15 seconds. A shorter wait would refuse more of them, and a refusal costs the server almost as
+much as a handshake.
+"""
 
 
 @dataclass(eq=False, slots=True)

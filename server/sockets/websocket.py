@@ -196,7 +196,8 @@ async def _serve_connection(
             return
         if handshakes.full:
             on_refused()
-            await _refuse_for_now(stream)
+            # The request was read whole, so the close is no reset. The peer must not cost more than that.
+            stream.try_send(_COME_BACK)
             return
         async with trio.open_nursery() as nursery:
             async with handshakes.place(begun=False):
@@ -237,15 +238,6 @@ def _complete(head: bytes) -> bool:
     if not head:
         return False
     return len(head) >= _RECEIVE_BYTES or head[0] < _FIRST_PRINTABLE or b"\n\r\n" in head or b"\n\n" in head
-
-
-async def _refuse_for_now(stream: DirectStream) -> None:
-    with trio.move_on_after(_CLOSE_TIMEOUT_S):
-        try:
-            await stream.send_all(_COME_BACK)
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            return
-        await _drain(stream)
 
 
 async def _upgrade(

@@ -105,10 +105,15 @@ class WsToolResult(FrameModel):
     """The device's answer: `data` if `ok`, else `error`. `edited_args`: arguments that the person approved instead.
 
     `error.code` is `denied` if the person refused, and `unknown` if the device started the call and has no result.
+    `request_id` and `tool` are those of the call, and `id` is that of the item: with them, a change of a call that the
+    server does not know any more is recorded.
     """
 
     type: Literal[WsFrameType.TOOL_RESULT] = WsFrameType.TOOL_RESULT
     call_id: UUID
+    request_id: Optional[UUID] = None
+    tool: Optional[Annotated[str, Field(max_length=100)]] = None
+    id: Optional[Annotated[str, Field(min_length=1, max_length=MAX_ENTITY_ID_CHARS)]] = None
     ok: bool
     data: Any = None
     edited_args: Optional[dict[str, Any]] = None

@@ -8,10 +8,15 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
 import trio
 
 from client.terminal.journal import DeviceJournal
 from streaming.wire import (
+    ErrorCode,
+    WsError,
+    WsFrameType,
+    WsPing,
     WsPong,
     WsToolAccepted,
     WsToolAck,
@@ -180,3 +185,45 @@ async def test_a_call_that_runs_is_not_stopped_when_another_device_answers() -> 
 
     async with device_at(script, tools={"delete_task": run}, on_approval=yes):
         await done.wait()
+
+
+@pytest.mark.parametrize("answer", ["acknowledged", "refused"])
+async def test_a_change_is_sent_to_a_server_that_does_not_know_its_call(tmp_path: Path, answer: str) -> None:
+    wanted = call("create_task", {"title": "One"})
+    results: list[WsToolResult] = []
+    heard = trio.Event()
+
+    async def create(args: Mapping[str, Any]) -> dict[str, Any]:
+        await trio.lowlevel.checkpoint()
+        return {"id": "t-9", **args}
+
+    async def result(peer: Peer) -> WsToolResult:
+        while not isinstance(frame := await peer.receive(), WsToolResult):
+            assert isinstance(frame, WsPing)
+        return frame
+
+    async def lost(peer: Peer) -> None:
+        await peer.greet()
+        await peer.send(wanted)
+        await peer.expect(WsToolAccepted)
+        results.append(await peer.expect(WsToolResult))
+
+    async def next_one(peer: Peer) -> None:
+        await peer.greet(resume="lost")
+        results.append(await result(peer))
+        if answer == "acknowledged":
+            await peer.send(WsToolAck(call_id=wanted.call_id))
+        else:
+            kind = WsFrameType.TOOL_RESULT
+            await peer.send(WsError(code=ErrorCode.UNKNOWN_CALL, message="?", frame_type=kind, call_id=wanted.call_id))
+        await peer.send(offered(wanted, accepted=True))
+        results.append(await result(peer))
+        heard.set()
+
+    journal = DeviceJournal.load(tmp_path / "journal.json")
+    async with device_at(lost, next_one, tools={"create_task": create}, journal=journal):
+        await heard.wait()
+    assert results[0] == results[1]
+    assert (results[1].request_id, results[1].tool, results[1].id) == (wanted.request_id, "create_task", "t-9")
+    assert results[2].error is not None  # deleted from the journal
+    assert results[2].error.code == "unknown"

@@ -1,7 +1,14 @@
 import { TesseraError, ToolError } from "./errors.js";
-import type { ClientFrame, WsDataRequest, WsToolCall, WsToolError, WsToolResult } from "./generated/protocol.js";
+import type {
+  ClientFrame,
+  WsDataRequest,
+  WsError,
+  WsToolCall,
+  WsToolError,
+  WsToolResult,
+} from "./generated/protocol.js";
 import type { Journal, JournalEntry } from "./journal.js";
-import { type Approve, type CallContext, type Entity, parseToolName, type Tools, type Verb } from "./tools.js";
+import { type Approve, type CallContext, type Entity, parseToolName, stated, type Tools, type Verb } from "./tools.js";
 
 type Handler = (args: unknown, context: CallContext) => unknown;
 
@@ -106,6 +113,26 @@ export class DeviceCalls {
       // Without the journal it is not certain that the call did not run.
       this.options.onError(journalFailed(cause));
       this.#send({ ...answer, error: UNKNOWN });
+    }
+  }
+
+  /** A server that has lost the session may not know its calls: send what it has not acknowledged. Never rejects. */
+  async connected(lost: boolean): Promise<void> {
+    try {
+      for (const { result } of (lost ? await this.options.journal.entries?.() : undefined) ?? []) {
+        if (result?.ok === true && result.tool !== undefined && result.id !== undefined) {
+          this.#send(result);
+        }
+      }
+    } catch (cause) {
+      this.options.onError(journalFailed(cause));
+    }
+  }
+
+  /** The server does not know the call of this device's result, and will never ask for it. */
+  refused({ frame_type, code, call_id }: WsError): void {
+    if (frame_type === "tool_result" && code === "unknown_call" && call_id) {
+      void this.acknowledged(call_id);
     }
   }
 
@@ -268,12 +295,20 @@ export class DeviceCalls {
     await start?.();
     const result = await handler(frame.args, context);
     if (verb === "delete") {
-      return { ...answer, data: { id: frame.args["id"] } };
+      return { ...answer, ...stated(frame, frame.args["id"]), data: { id: frame.args["id"] } };
     }
     if (verb === "get" && (result === undefined || result === null)) {
       throw notFound(entity);
     }
-    return { ...answer, data: result ?? null };
+    const data = result ?? null;
+    switch (verb) {
+      case "create":
+        return { ...answer, ...stated(frame, (data as { id?: unknown } | null)?.id), data };
+      case "update":
+        return { ...answer, ...stated(frame, frame.args["id"]), data };
+      default:
+        return { ...answer, data };
+    }
   }
 
   /** The arguments that the person edited, or undefined if the person approved them unchanged. */

@@ -17,6 +17,10 @@ export interface Journal {
   get(callId: string): JournalEntry | undefined | Promise<JournalEntry | undefined>;
   put(entry: JournalEntry): void | Promise<void>;
   delete(callId: string): void | Promise<void>;
+  /**
+   * All entries. With it, a change whose result a lost server never acknowledged is sent to the next one.
+   */
+  entries?(): readonly JournalEntry[] | Promise<readonly JournalEntry[]>;
 }
 
 // A server forgets its calls long before. Entries stay only if no acknowledgement has arrived.
@@ -37,6 +41,7 @@ export function storeJournal(store: Store, key = "tessera.calls"): Journal {
       const kept = Object.values(read()).filter(({ startedAt }) => startedAt >= oldest);
       write(Object.fromEntries([...kept, entry].map((each) => [each.callId, each])));
     },
+    entries: () => Object.values(read()),
     delete: (callId) => {
       const { [callId]: gone, ...others } = read();
       if (gone !== undefined) {

@@ -270,6 +270,7 @@ export class Tessera {
         this.#requests.connected(state.session);
         this.#approvals.connected(state.session.resume === "resumed");
         this.#changes.connected(state.session.changes);
+        void this.#calls.connected(state.session.resume === "lost");
         break;
       case "waiting":
         this.#disconnected(state.error);
@@ -358,6 +359,7 @@ export class Tessera {
       this.#approvals.close(frame.call_id); // the person has decided on another device
       return;
     }
+    this.#calls.refused(frame);
     const { request_id: requestId } = frame;
     const error = new TesseraError(frame.code, frame.message, {
       retryable: frame.retryable,

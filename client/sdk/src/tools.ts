@@ -1,4 +1,12 @@
-import type { Checkpoint, Note, Project, Task, WsMutationRecord } from "./generated/protocol.js";
+import type {
+  Checkpoint,
+  Note,
+  Project,
+  Task,
+  WsMutationRecord,
+  WsToolCall,
+  WsToolResult,
+} from "./generated/protocol.js";
 
 /** The declared fields of `Item`, without its index signature. */
 type Known<Item> = { [Field in keyof Item as string extends Field ? never : Field]: Item[Field] };
@@ -90,4 +98,15 @@ export function toolName(verb: Verb, entity: Entity): ToolName {
 /** Splits `list_tasks` into `["list", "task"]`. Returns undefined for any other name. */
 export function parseToolName(name: string): readonly [Verb, Entity] | undefined {
   return TOOLS.get(name);
+}
+
+// The server refuses longer ids.
+const MAX_ID_CHARS = 200;
+
+/** What the server needs to record the change if it does not know the call any more. */
+export function stated(frame: WsToolCall, id: unknown): Partial<WsToolResult> {
+  const named = typeof id === "string" || typeof id === "number" ? String(id) : "";
+  return named.length > 0 && named.length <= MAX_ID_CHARS
+    ? { request_id: frame.request_id, tool: frame.tool, id: named }
+    : {};
 }

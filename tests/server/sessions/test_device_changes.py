@@ -204,3 +204,97 @@ async def test_a_read_that_is_late_changes_nothing(autojump_clock: MockClock) ->
         await trio.sleep(31)
         frames = await socket.hear_until("stream_end")
     assert [frame["chunk"] for frame in frames if frame["type"] == "stream_text"] == ["I can't see your tasks."]
+
+
+STATED = {"type": "tool_result", "ok": True, "tool": "create_task", "id": "t1", "data": ITEM}
+
+
+async def test_a_change_of_a_call_that_is_not_known_any_more_is_recorded() -> None:
+    stack, log = server()
+    call_id, request_id = uuid4(), uuid4()
+    async with stack.running(), stack.device() as other, stack.device(features=FEATURES) as socket:
+        await socket.say(**STATED, call_id=call_id, request_id=request_id)
+        assert await types(socket) == await types(other) == []
+        (change, source, logged), *_ = log.held
+        assert change == WsMutationRecord(op="create", entity="task", id="t1", data=ITEM)
+        assert (source.mutation_id, source.request_id) == (call_id, request_id)
+        logged(LoggedChange(7, is_new=True))
+        told = await other.hear()
+        assert (told["type"], told["id"], told["change"]) == ("mutation", "t1", 7)
+        assert (await socket.hear_until("tool_ack"))[-1]["call_id"] == str(call_id)
+
+
+@pytest.mark.parametrize(
+    ("place", "answer"),
+    [
+        (LoggedChange(7, is_new=False), ["tool_ack"]),
+        (LoggedChange(7, is_new=False, id_reused=True), ["error"]),
+        (None, []),
+    ],
+    ids=["again", "id of another change", "not stored"],
+)
+async def test_a_stated_change_is_acknowledged_if_the_log_has_it(place: LoggedChange | None, answer: list[str]) -> None:
+    stack, log = server()
+    async with stack.running(), stack.device(features=FEATURES) as socket:
+        await socket.say(**STATED, call_id=uuid4())
+        await wait_all_tasks_blocked()
+        log.held.pop()[2](place)
+        assert await types(socket) == answer
+
+
+async def test_a_stated_change_is_listed_in_the_result_of_its_request() -> None:
+    stack = memory_server()
+    stack.model.answer(text_block("Hm."))
+    request = home("hello")
+    async with stack.running(), stack.device(features=FEATURES) as socket:
+        await socket.say(**request)
+        await socket.hear_until("stream_end")
+        await socket.say(**STATED, call_id=uuid4(), request_id=request["request_id"])
+        await socket.hear_until("tool_ack")
+        await wait_all_tasks_blocked()
+        result = await stack.sessions.result(stack.user_id, request["request_id"])
+    assert result is not None
+    assert [change.id for change in result.mutations] == ["t1"]
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {},
+        {"tool": "create_task"},
+        {"tool": "create_task", "id": "t2"},  # not the item in the result
+        {"tool": "list_tasks", "id": "t1"},
+        {"tool": "create_rocket", "id": "t1"},
+        {"tool": "create_task", "id": "t1", "ok": False, "error": {"code": "denied", "message": "no"}},
+    ],
+)
+async def test_a_result_that_is_no_change_of_a_known_call_is_refused(stated: dict[str, Any]) -> None:
+    stack, log = server()
+    async with stack.running(), stack.device(features=FEATURES) as socket:
+        await socket.say(**{"type": "tool_result", "call_id": uuid4(), "ok": True, "data": ITEM} | stated)
+        told = await socket.hear()
+        assert (told["type"], told["code"]) == ("error", "unknown_call")
+        assert await types(socket) == []
+        assert log.held == []
+
+
+async def test_a_device_can_not_answer_an_open_call_of_another_device() -> None:
+    stack, log = server()
+    async with stack.running(), stack.device(features=FEATURES) as other, stack.device(features=FEATURES) as socket:
+        call_id = await asked(socket, home("create a task"))
+        await other.say(**STATED, call_id=call_id)
+        assert (await other.hear())["code"] == "unknown_call"
+        assert log.held == []
+        await socket.say(**STATED, call_id=call_id)
+        await wait_all_tasks_blocked()
+        assert len(log.held) == 1
+
+
+async def test_a_second_result_of_a_call_that_changed_nothing_is_acknowledged_again() -> None:
+    stack, _ = server()
+    async with stack.running(), stack.device(features=FEATURES) as socket:
+        call_id = await asked(socket, home("create a task"))
+        for _ in range(2):
+            denied = {"code": "denied", "message": "no"}
+            await socket.say(type="tool_result", call_id=call_id, ok=False, error=denied)
+            assert await types(socket) == ["tool_ack"]

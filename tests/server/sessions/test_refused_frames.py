@@ -74,3 +74,9 @@ def test_a_reply_that_nothing_waits_for_is_named(frame: WsToolResult | WsDataRes
     error = unknown_call(frame)
     found: UUID = getattr(error, field)
     assert (error.code, error.frame_type, found) == (ErrorCode.UNKNOWN_CALL, frame.type, CALL)
+
+
+def test_an_invalid_result_does_not_name_the_request_which_goes_on() -> None:
+    tools, data = PendingReplies[WsToolResult](), PendingReplies[WsDataResponse]()
+    error = refused(json.dumps({"type": "tool_result", "call_id": str(CALL), "request_id": str(uuid4())}), tools, data)
+    assert (error.call_id, error.request_id) == (CALL, None)

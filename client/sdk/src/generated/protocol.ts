@@ -1,5 +1,5 @@
 // Generated from docs/protocol/schema.json by `make schema`; not for editing.
-// sha256 of that file: 4a39b891f73b199873ec72da61801510d48039318a95575855160f23bc0f3acf
+// sha256 of that file: 87384aa11cee95dee48b0c6b19225648ea064fd39480b733b9b99f1c39fb63be
 
 /**
  * The shadcn/ui chart components of the client.
@@ -281,10 +281,15 @@ export interface WsToolAccepted {
  * The device's answer: `data` if `ok`, else `error`. `edited_args`: arguments that the person approved instead.
  *
  * `error.code` is `denied` if the person refused, and `unknown` if the device started the call and has no result.
+ * `request_id` and `tool` are those of the call, and `id` is that of the item: with them, a change of a call that the
+ * server does not know any more is recorded.
  */
 export interface WsToolResult {
   type: "tool_result";
   call_id: string;
+  request_id?: string | null;
+  tool?: string | null;
+  id?: string | null;
   ok: boolean;
   data?: unknown;
   edited_args?: {

@@ -61,6 +61,7 @@ describe("each of the twenty tools", () => {
       call_id: frame.call_id,
       ok: true,
       data: verb === "delete" ? { id: "x1" } : given,
+      ...(verb === "list" || verb === "get" ? {} : { request_id: DEVICE_ID, tool, id: "x1" }),
     });
     expect(handler).toHaveBeenCalledOnce();
     const [args, context] = handler.mock.calls[0] ?? [];

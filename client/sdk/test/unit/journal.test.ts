@@ -300,6 +300,46 @@ describe("a store in files", () => {
   });
 });
 
+describe("a change that a lost server has not acknowledged", () => {
+  const offline = async (ready: object): Promise<{ peer: Peer; journal: Journal }> => {
+    const journal = storeJournal(memoryStore());
+    const { client, peer } = await server.online({ journal, tools });
+    peer.say("tool_call", callOf("create_task"));
+    await peer.hear("tool_accepted");
+    await peer.hear("tool_result");
+    const waiting = entered(client, "waiting");
+    peer.vanish();
+    await waiting;
+    client.retry();
+    const next = await server.next();
+    await next.greet(ready);
+    return { peer: next, journal };
+  };
+
+  test("is sent to the next server", async () => {
+    const { peer, journal } = await offline({ resume: "lost" });
+    const change = { call_id: CALL, request_id: DEVICE_ID, tool: "create_task", id: "t9", ok: true };
+    expect(await peer.hear("tool_result")).toMatchObject(change);
+    peer.say("tool_ack", { call_id: CALL });
+    await vi.waitFor(async () => expect(await journal.get(CALL)).toBeUndefined());
+  });
+
+  test("is deleted if the server does not know the call", async () => {
+    const { peer, journal } = await offline({ resume: "lost" });
+    await peer.hear("tool_result");
+    const about = { frame_type: "tool_result", call_id: CALL, message: "No tool call is waiting.", retryable: false };
+    peer.say("error", { code: "unknown_call", ...about });
+    await vi.waitFor(async () => expect(await journal.get(CALL)).toBeUndefined());
+  });
+
+  test("is not sent to the same session, which asks for it", async () => {
+    const { peer } = await offline({ resume: "resumed" });
+    peer.say("tool_call", callOf("create_task", { offered_again: true, accepted: true }));
+    await peer.hear("tool_result");
+    expect(peer.unheard).toBe(0);
+  });
+});
+
 test("entries that were never acknowledged are deleted after a week", async () => {
   vi.useFakeTimers({ toFake: ["Date"] });
   try {
