@@ -25,6 +25,8 @@ run: embedder $(PAGE_TRIED)  ## start the server with an embedded database and a
 chat: $(STAMP)  ## start the terminal client; ARGS="--help" lists its options
 	@exec $(BIN)/python -m client.terminal $(ARGS)
 
+# Without bytecode, each server process that a test starts would compile 400 modules again.
+test: export PYTHONDONTWRITEBYTECODE =
 test: embedder  ## run the Python test suite on all cores
 	$(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) --maxprocesses 8 --dist worksteal $(ARGS)
 

@@ -15,6 +15,7 @@ from typing import Final
 import httpx
 import structlog
 import trio
+from argon2 import PasswordHasher
 
 from memory.keys import KeyRing
 from server.accounts import TOKEN_LABEL, Accounts, Passwords, Tokens
@@ -48,12 +49,13 @@ async def serve(
     orders: WorkerOrders | None = None,
     clock: Callable[[], float] = time.time,
     open_model_client: Callable[[HttpTransport], httpx.AsyncClient] = open_http_client,
+    hasher: PasswordHasher | None = None,
     task_status: trio.TaskStatus[Running] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Run the server until `stop` is set, then drain and return. With `orders`: run as one of several workers.
 
     `clock` returns the seconds since the epoch that answers call "now". `open_model_client` opens the HTTP client of
-    all model calls.
+    all model calls. `hasher` hashes passwords; None has the library's recommended parameters.
 
     Raises `OSError` when an address can't be bound or the database can't be reached, `SettingsError`
     when the kept master key can't be used or is gone, and `KEY_FAULTS` when the users' keys don't open
@@ -79,7 +81,7 @@ async def serve(
                 settings, database.pool, statements, users, embedding_client, metrics, models.memory
             )
             tokens = Tokens(KeyRing(keys).derive(TOKEN_LABEL), lifetime_s=settings.access_token_ttl_s)
-            passwords = Passwords(trio.CapacityLimiter(_PASSWORD_THREADS))
+            passwords = Passwords(trio.CapacityLimiter(_PASSWORD_THREADS), hasher)
             accounts = Accounts(database.pool, statements, passwords, users)
             registry = DeviceRegistry()
             relay = handover = None

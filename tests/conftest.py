@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from trio.testing import MockClock
 
 from sql.pool import Pool, open_pool
 from sql.tenant import configure_server
-from tests.database import new_database, running_server
+from tests.database import LentDatabases, new_database, running_server
 
 # How long an example takes says more about the machine's load than about the code.
 # The suite tries the same examples each time, so that a test fails by a change only. `make properties` tries new ones.
@@ -37,6 +39,34 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin the share of each worker with tests that take seconds, so that none of them runs alone at the end.
+
+    pytest-xdist first gives each worker an equal part of the list, and each runs its part from the start. The tests of
+    one file stay together, because they may share a fixture.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    if workers > 1 and slow:
+        quick = [item for item in items if not item.get_closest_marker("slow")]
+        items[:] = _shares(slow, quick, workers)
+
+
+def _shares(slow: list[pytest.Item], quick: list[pytest.Item], workers: int) -> list[pytest.Item]:
+    files = dict.fromkeys(item.path for item in slow)
+    worker_of = {path: number % workers for number, path in enumerate(files)}
+    shares: list[pytest.Item] = []
+    left = len(slow) + len(quick)
+    rest = iter(quick)
+    for worker in range(workers):
+        first = [item for item in slow if worker_of[item.path] == worker]
+        size = left // (workers - worker)
+        shares += [*first, *islice(rest, size - len(first))]
+        left -= size
+    return [*shares, *rest]
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The session's PostgreSQL server: a superuser's conninfo. Not for `autojump_clock`, which outruns I/O."""
@@ -50,10 +80,17 @@ def jump_clock() -> MockClock:
     return MockClock(rate=1)
 
 
+@pytest.fixture(scope="session")
+def lent_databases(postgres: str) -> Iterator[LentDatabases]:
+    databases = LentDatabases(postgres)
+    yield databases
+    databases.close()
+
+
 @pytest.fixture
-def database(postgres: str) -> Iterator[str]:
-    """The conninfo of a fresh database with all migrations applied, dropped afterwards."""
-    with new_database(postgres) as conninfo:
+def database(lent_databases: LentDatabases) -> Iterator[str]:
+    """The conninfo of a database with all migrations applied and no other rows, emptied afterwards."""
+    with lent_databases.lend() as conninfo:
         yield conninfo
 
 

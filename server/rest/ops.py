@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Final, Literal
 
+import trio
 from pydantic import BaseModel, ConfigDict
 from quart import Blueprint, Response
 
@@ -81,9 +83,12 @@ OPERATIONS: Final = (HEALTH, READY, METRICS, OPENAPI)
 
 
 def ops_routes(services: RestServices, document: Callable[[], dict[str, Any]]) -> Blueprint:
-    """The routes of this module. `document` generates the OpenAPI document and is called once."""
+    """The routes of this module. `document` generates the OpenAPI document; the first request for it calls it."""
     routes = Blueprint("ops", __name__)
-    openapi_json = json.dumps(document(), ensure_ascii=False, separators=(",", ":")).encode()
+
+    @cache
+    def openapi_json() -> bytes:
+        return json.dumps(document(), ensure_ascii=False, separators=(",", ":")).encode()
 
     @routes.route(HEALTH.path, methods=[HEALTH.method])
     async def healthz() -> Response:
@@ -107,6 +112,8 @@ def ops_routes(services: RestServices, document: Callable[[], dict[str, Any]]) -
 
     @routes.route(OPENAPI.path, methods=[OPENAPI.method])
     async def openapi() -> Response:
-        return Response(openapi_json, 200, content_type="application/json")
+        # Generating it takes tens of milliseconds, in which the event loop would send nothing.
+        document_json = await trio.to_thread.run_sync(openapi_json)
+        return Response(document_json, 200, content_type="application/json")
 
     return routes

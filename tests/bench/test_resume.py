@@ -53,6 +53,7 @@ def test_a_run_without_its_peer_says_so() -> None:
     assert "The cost of a token was not compared: no such folder" in markdown(figures)
 
 
+@pytest.mark.slow
 def test_a_short_pass_over_our_server(database: str, tmp_path: Path) -> None:
     places = Places.of_machine()
     with (

@@ -136,6 +136,7 @@ def test_the_report_says_what_is_met(ours: float, met: bool) -> None:
     assert "| memory of an idle session, KB | 29.00 | ≤ 30.00 | met |" in report
 
 
+@pytest.mark.slow
 def test_a_short_pass_over_our_server(database: str, tmp_path: Path) -> None:
     places = Places.of_machine()
     shape = Shape(2, 2, 40)

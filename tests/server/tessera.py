@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import trio
+from argon2 import PasswordHasher
 from cryptography.fernet import Fernet
 
 from agents.prompt_text import MESSAGE_MARK, SENT_MARK
@@ -27,6 +28,8 @@ from streaming.wire import WsLocale
 from tests.model_server import ModelServer, ReceivedRequest, Step, open_model_server, text_stream
 
 PASSWORD = "correct horse battery"
+# The smallest parameters of argon2. The recommended ones take more time than most of the tests' requests.
+CHEAP_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 AnswerScript = Callable[[ReceivedRequest], list[Step]]
 
 
@@ -139,7 +142,8 @@ async def open_tessera(database: str, **settings: Any) -> AsyncIterator[Tessera]
             }
             environment |= {f"TESSERA_{name.upper()}": str(value) for name, value in settings.items()}
             stop = trio.Event()
-            running = await nursery.start(partial(serve, load_settings(environment), stop=stop, clock=clock))
+            start = partial(serve, load_settings(environment), stop=stop, clock=clock, hasher=CHEAP_HASHER)
+            running = await nursery.start(start)
             try:
                 yield Tessera(running, model, stop)
             finally:

@@ -20,6 +20,8 @@ from client.terminal.account import register
 from client.terminal.device import open_device
 from sql.migrate import rollback
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 60.0
 STOP_S = 5.0

@@ -259,6 +259,7 @@ async def test_a_tampered_episode_does_not_hold_up_the_others(pool: Pool, databa
     assert "episodic" in memories.unreadable
 
 
+@pytest.mark.slow
 def test_the_worker_wakes_for_work_and_outlives_a_restart_of_the_database() -> None:
     with temporary_directory() as folder:
         trio.run(_restart_in_the_middle, EmbeddedPostgres(folder / "postgres", durable=False))
@@ -286,6 +287,7 @@ async def _restart_in_the_middle(server: EmbeddedPostgres) -> None:
         await trio.to_thread.run_sync(server.stop)
 
 
+@pytest.mark.slow
 def test_changes_wait_for_a_database_that_is_restarted() -> None:
     with temporary_directory() as folder:
         trio.run(_change_around_a_restart, EmbeddedPostgres(folder / "postgres", durable=False))

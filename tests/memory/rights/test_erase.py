@@ -149,6 +149,7 @@ async def test_erasing_while_it_is_being_written(pool: Pool) -> None:
     assert not memories.unreadable
 
 
+@pytest.mark.slow
 def test_a_physical_copy_from_before_can_be_neither_read_nor_searched() -> None:
     with temporary_directory() as folder:
         trio.run(_copy_erase_and_try, folder)

@@ -23,6 +23,8 @@ from tests.model_server import ModelServer, Never, ReceivedRequest, Step, open_m
 from tests.server.tessera import is_routing, text_block, tool_messages
 from tests.server.test_process import EMAIL, PASSWORD, Server
 
+pytestmark = pytest.mark.slow
+
 RENT = {"title": "Pay the rent"}
 
 

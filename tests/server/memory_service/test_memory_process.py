@@ -25,6 +25,8 @@ from streaming.wire import WsMutationAck
 from tests.database import temporary_directory
 from tests.server.test_process import EMAIL, PASSWORD, Server, command
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def state() -> Iterator[Path]:

@@ -40,6 +40,7 @@ async def test_a_key_is_made_once_and_kept_private(pool: Pool, tmp_path: Path) -
     assert names(settings.state_dir) == [path.name]
 
 
+@pytest.mark.slow
 async def test_no_key_is_generated_for_a_database_with_users_keys(pool: Pool, database: str, tmp_path: Path) -> None:
     await Memories(pool).person()
     settings = settings_in(tmp_path, TESSERA_DATABASE_URL=database)

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import httpx
 import psutil
+import pytest
 import trio
 from cryptography.fernet import Fernet
 
@@ -25,6 +26,8 @@ from tests.server.test_process import EMAIL, PASSWORD, Server
 from tests.server.test_process import state as state  # noqa: PLC0414 - a fixture
 from tests.server.workers.test_supervised import STOP_S, Supervised, sessions
 from tests.server.workers.test_supervised import start as start  # noqa: PLC0414 - a fixture
+
+pytestmark = pytest.mark.slow
 
 RENT = {"title": "Pay the rent"}
 

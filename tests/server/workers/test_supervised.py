@@ -25,6 +25,8 @@ from tests.server.tessera import is_routing, text_block, tool_messages
 from tests.server.test_process import START_S, Server, command
 from tests.server.test_process import state as state  # noqa: PLC0414 - a fixture
 
+pytestmark = pytest.mark.slow
+
 ADMIN = "admin-token-of-the-test"
 STOP_S = 8.0
 TASKS = [{"id": "t1", "title": "Write the report", "status": "todo"}]
