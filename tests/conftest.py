@@ -62,7 +62,7 @@ def _shares(slow: list[pytest.Item], quick: list[pytest.Item], workers: int) -> 
     for worker in range(workers):
         first = [item for item in slow if worker_of[item.path] == worker]
         size = left // (workers - worker)
-        shares += [*first, *islice(rest, size - len(first))]
+        shares += [*first, *islice(rest, max(0, size - len(first)))]
         left -= size
     return [*shares, *rest]
 

@@ -287,7 +287,6 @@ async def _restart_in_the_middle(server: EmbeddedPostgres) -> None:
         await trio.to_thread.run_sync(server.stop)
 
 
-@pytest.mark.slow
 def test_changes_wait_for_a_database_that_is_restarted() -> None:
     with temporary_directory() as folder:
         trio.run(_change_around_a_restart, EmbeddedPostgres(folder / "postgres", durable=False))
