@@ -116,8 +116,8 @@ def _content(value: Mapping[str, Any], source: str) -> list[str] | None:
         if content is not None:
             others = {name: item for name, item in without_headings(members).items() if name != key}
             return ["\n\n".join(filter(None, (*headings(members), content))), *prose(others, of_text=True)]
-    if value.keys() <= METADATA_KEYS | {"content", "text"}:
-        contents = {key: value[key] for key in ("content", "text") if value.get(key) not in _NOTHING}
+    if value.keys() <= METADATA_KEYS | {"content", "text", *LIST_KEYS}:
+        contents = {key: value[key] for key in ("content", "text", *LIST_KEYS) if value.get(key) not in _NOTHING}
         return _wrapped(contents, 0) if contents else []
     # No content: a block may still say something in its other members. A JSON schema has some of them too.
     if value.keys() <= TEXT_KEYS | MACHINE_KEYS and value.get("type") != "string":

@@ -18,6 +18,7 @@ from parser.blocks import (
 from parser.events import BlockOpened, BlockReady, BlockRejected, Event, TextDelta
 from person import ENGLISH, Sentences
 from streaming.answer.block_data import Bind, Resolve, Unbound, UnshownBlocks, block_data
+from streaming.answer.end_tokens import EndTokens
 from streaming.answer.shown_blocks import ShownBlocks
 from streaming.wire import StreamText, TextFrames, WsBlockOpen, WsStreamBlock, WsStreamStart
 
@@ -97,6 +98,7 @@ class HomeFormatter:
         self._announce_opened = announce_opened
         self._sentences = sentences
         self._parser = BlockParser()
+        self._end_tokens = EndTokens()
         self._first = 0  # the index of the parser's first block in this answer
         self._next = 0  # the index of the next block that opens
         self._blocks = ShownBlocks()
@@ -127,17 +129,18 @@ class HomeFormatter:
 
     def feed(self, token: str) -> list[HomePart]:
         """The frames that `token` gives; adjacent text of one block in one frame."""
-        events = self._parser.feed(token)
+        events = self._parser.feed(self._end_tokens.feed(token))
         # Most tokens are a piece of text and nothing else.
         if len(events) == 1 and isinstance(event := events[0], TextDelta):
             index = event.index + self._first
-            self._blocks.add_text(index, event.text)
-            return [self._texts.frame(index, event.text)]
+            text = self._blocks.add_text(index, event.text)
+            return [self._texts.frame(index, text)] if text else []
         return self._frames(events)
 
     def close(self) -> list[HomePart]:
         """The last frames, after the answer ended or broke off. `feed` then begins another part of the answer."""
-        parts = self._frames(self._parser.close())
+        parts = self._frames([*self._parser.feed(self._end_tokens.close()), *self._parser.close()])
+        parts += self._ended_texts()
         self._parser = BlockParser()
         self._first = self._next
         return parts
@@ -257,8 +260,8 @@ class HomeFormatter:
             self._next = max(self._next, index + 1)
             match event:
                 case TextDelta(text=text):
-                    self._blocks.add_text(index, text)
-                    self._append_text(frames, index, text)
+                    if text := self._blocks.add_text(index, text):
+                        self._append_text(frames, index, text)
                 case BlockReady(block=block, repairs=repairs):
                     self.repairs.update(repairs)
                     admitted = self._admitted(block)
@@ -278,10 +281,15 @@ class HomeFormatter:
                     kind = self._open[1] if self._open is not None and self._open[0] == index else None
                     self._reject(RejectedBlock(index, reason.value, kind, detail, excerpt, source))
                 case BlockOpened(type=type_):
+                    frames += self._ended_texts()
                     self._open = (index, type_.value)
                     if self._announce_opened:
                         frames.append(WsBlockOpen(request_id=self._request_id, block=index, block_type=type_.value))
         return frames
+
+    def _ended_texts(self) -> list[HomeFrame]:
+        """The frames of texts that are over and were held because they showed nothing at first."""
+        return [self._texts.frame(index, text) for index, text in self._blocks.settle().items()]
 
     def _append_text(self, frames: list[HomePart], block: int, text: str) -> None:
         last = frames[-1] if frames else None

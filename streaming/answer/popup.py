@@ -11,6 +11,7 @@ from parser.blocks import Block
 from parser.events import BlockOpened, BlockReady, BlockRejected, Event, TextDelta
 from person import ENGLISH, Calendar, Sentences
 from streaming.answer.block_data import Bind, Resolve, Unbound, UnshownBlocks, block_data
+from streaming.answer.end_tokens import EndTokens
 from streaming.answer.readable_json import ReadableJson
 from streaming.answer.shown_blocks import ShownBlocks
 from streaming.wire import Domain, StreamText, TextFrames, WsPopupDomain
@@ -60,6 +61,7 @@ class PopupFormatter:
         self._calendar = calendar
         self._sentences = sentences
         self._parser = BlockParser()
+        self._end_tokens = EndTokens()
         self._json: dict[int, ReadableJson] = {}
         self._kinds: dict[int, str] = {}  # the type of the block that is open
         self._first = 0  # the index of the parser's first block in this answer
@@ -99,11 +101,11 @@ class PopupFormatter:
 
     def feed(self, token: str) -> list[StreamText]:
         """The frames that `token` gives; adjacent text of one block in one frame."""
-        return self._frames(self._parser.feed(token))
+        return self._frames(self._parser.feed(self._end_tokens.feed(token)))
 
     def close(self) -> list[StreamText]:
         """The last frames, after the answer ended or broke off. `feed` then begins another part of the answer."""
-        frames = self._frames(self._parser.close())
+        frames = self._frames([*self._parser.feed(self._end_tokens.close()), *self._parser.close()])
         frames += self._close_texts()
         self._parser = BlockParser()
         self._kinds.clear()
@@ -174,12 +176,16 @@ class PopupFormatter:
         """The ends of the texts that are over."""
         frames = self._texts({index: json.close() for index, json in self._json.items()})
         self._json.clear()
-        return frames
+        ends = [self._text_frames.frame(index, text) for index, text in self._blocks.settle().items()]
+        return frames + self._after_unshown(ends)
 
     def _texts(self, texts: Mapping[int, str]) -> list[StreamText]:
-        for index, text in texts.items():
-            self._blocks.add_text(index, text)
-        if self._unshown and self.answered:
-            waiting = self.take_unshown()
-            return [*self.say_unshown(waiting), *self._texts(texts)]
-        return [self._text_frames.frame(index, text) for index, text in texts.items() if text]
+        """The frames of these texts. A text of which nothing can be seen is held."""
+        sent = {index: self._blocks.add_text(index, text) for index, text in texts.items()}
+        return self._after_unshown([self._text_frames.frame(index, text) for index, text in sent.items() if text])
+
+    def _after_unshown(self, frames: list[StreamText]) -> list[StreamText]:
+        """The frames, and before the first of the answer the sentences about blocks that cannot be shown."""
+        return (
+            [*self.say_unshown(self.take_unshown()), *frames] if frames and self._unshown and self.answered else frames
+        )

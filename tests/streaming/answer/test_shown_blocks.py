@@ -11,8 +11,10 @@ from streaming.answer.shown_blocks import ShownBlocks
 
 def shown(*pieces: str) -> bool:
     blocks = ShownBlocks()
-    for piece in pieces:
-        blocks.add_text(0, piece)
+    sent = "".join(blocks.add_text(0, piece) for piece in pieces)
+    assert not sent or 0 in blocks
+    sent += blocks.settle().get(0, "")
+    assert sent == ("".join(pieces) if len(blocks) else "")
     assert (0 in blocks) == (len(blocks) == 1)
     return len(blocks) == 1
 
@@ -31,12 +33,39 @@ TEXTS = [
     "null and void",
     "json",
     "```py\n```",
-    "None",
+    "None of them",
+    "none",
     "0",
+    "*",
+    "#",
+    "<b>",
+    "<!-- x --> a",
+    "<br>a",
+    "** a **",
+    "</s>a",
+    "<|im",
+    "<|im_end|> a",
+    '{"type":"te" a',
+    "type",
+]
+UNSEEN = [
+    *(
+        "None",
+        "</s>",
+        "<|im_end|>",
+        "<br>",
+        "<br />\n<br/>",
+        "<!-- x -->",
+        "<!-- x",
+        "**  **",
+        "[/INST]",
+        "<end_of_turn>",
+    ),
+    *('[{"type":"te', '{ "ty', '[{"type": "table"', "{}", "[null]", '""', "```json\n", "<!-- " + "long " * 30 + "-->"),
 ]
 
 
-@pytest.mark.parametrize("text", [*NOTHING, *FENCES, "[" * 1_000, "null " * 100])
+@pytest.mark.parametrize("text", [*NOTHING, *FENCES, *UNSEEN, "[" * 1_000, "null " * 100])
 def test_text_without_a_visible_character_shows_nothing(text: str) -> None:
     assert not shown(text)
     assert not shown(*text)
