@@ -20,7 +20,7 @@ _Item = TypeVar("_Item")
 RAW: Final = "raw httpx"
 _CPU_BOUNDS: Final = {"raw httpx": 0.80, "OpenAI SDK": 0.25, "LangChain": 0.18}
 _AIM: Final = 0.5
-_CANCEL_MS: Final = 20.0
+_CANCEL_MS: Final = 5.0
 _IDLE_KB: Final = 30.0
 
 

@@ -3,6 +3,9 @@
 A full collection looks at every object that may be in a cycle, and nothing else runs meanwhile: about 0.1 ms for each
 idle session. So objects that survived one full collection are frozen: later collections skip them. Garbage in cycles of
 frozen objects would stay, so when the frozen objects have doubled, one collection looks at all of them again.
+
+A collection then looks only at the objects since the one before. So frequent collections cost no more in sum, and each
+pause is shorter: with Python's thresholds, one of 8 to 20 ms every few seconds delayed one of a hundred cancels.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from typing import Any, Final
 
 _OLDEST: Final = 2
 _CHECK_S: Final = 60.0
+_THRESHOLDS: Final = (700, 5, 2)
 # Less growth than this is not worth a full collection.
 _MARGIN: Final = 100_000
 
@@ -27,6 +31,7 @@ class FrozenObjects:
         self._kept = 0
         self._check_at = 0.0
         self._looks_at_all = False
+        self._usual = gc.get_threshold()
 
     def __repr__(self) -> str:
         return f"<FrozenObjects, {self._kept} kept by the last collection of all>"
@@ -34,12 +39,15 @@ class FrozenObjects:
     def start(self) -> None:
         """Collect everything now, and freeze the rest."""
         self._looks_at_all = True
+        self._usual = gc.get_threshold()
+        gc.set_threshold(*_THRESHOLDS)
         gc.callbacks.append(self._collected)
         gc.collect()
 
     def stop(self) -> None:
         """Let collections look at every object again."""
         gc.callbacks.remove(self._collected)
+        gc.set_threshold(*self._usual)
         gc.unfreeze()
 
     def _collected(self, phase: str, info: Mapping[str, Any]) -> None:

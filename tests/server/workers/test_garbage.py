@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -91,3 +92,26 @@ def test_after_the_stop_every_object_is_looked_at(clock: Clock) -> None:
     gc.collect()
     assert dead() is None
     assert gc.get_freeze_count() == 0
+
+
+def test_a_full_collection_comes_early_enough_to_be_short() -> None:
+    usual = gc.get_threshold()
+    objects, pauses = FrozenObjects(), []
+
+    def count(phase: str, info: dict[str, Any]) -> None:
+        if phase == "start" and info["generation"] == 2:
+            pauses.append(sum(map(len, map(gc.get_objects, range(3)))))
+
+    objects.start()
+    gc.callbacks.append(count)
+    kept = []
+    try:
+        # Objects that survive, as those of running requests do.
+        kept = [Node() for _ in range(150_000)]
+    finally:
+        gc.callbacks.remove(count)
+        objects.stop()
+    assert len(kept) == 150_000
+    assert len(pauses) >= 5
+    assert max(pauses[1:]) < 40_000
+    assert gc.get_threshold() == usual
