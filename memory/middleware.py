@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -63,6 +64,10 @@ class MemoryMiddleware:
         self._forget = Forget(vault, self.associative)
         self._erasure = Erasure(vault)
         self._export = Export(vault, self.associative)
+
+    def holding_key(self, user_id: UUID) -> AbstractContextManager[None]:
+        """While the context is open, the user's key stays in this process's memory once it was needed."""
+        return self._vault.keys.holding(user_id)
 
     async def enrich_context(self, user_id: UUID, message: str) -> Recalled:
         """What is relevant to `message` in all four tiers. `Recalled.prompt` has it as the data for a prompt."""
@@ -145,7 +150,7 @@ class MemoryMiddleware:
         return logged
 
     async def forget(self, user_id: UUID, *items: UUID) -> Forgotten:
-        """Remove items of any tier for good, with everything derived from them; see `memory.rights.Forget.forget`."""
+        """Remove items of any tier, with everything derived from them; see `memory.rights.Forget.forget`."""
         forgotten = await self._forget.forget(user_id, items)
         if forgotten:
             self.enrichment.wake(user_id)

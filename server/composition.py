@@ -159,6 +159,7 @@ def compose(
         hello_timeout_s=settings.hello_timeout_s,
         wall_clock=time.time,
         handshakes=handshakes,
+        holding_key=memory.holding_key,
         handover=handover,
     )
 

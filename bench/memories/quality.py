@@ -173,11 +173,10 @@ class _Clear:
             self._index.index([self._tokens(memory) for memory in memories], show_progress=False)
 
     def _tokens(self, memory: Memory) -> list[str]:
-        tokens = [word.term for word in self._analyser.words(memory.text)]
-        return tokens + (self._analyser.date_terms(memory.when) if memory.when is not None else [])
+        return [word.term for word in self._analyser.indexed(memory.text)]
 
     def scores(self, text: str) -> dict[UUID, float]:
-        asked = list({word.term for word in self._analyser.words(without_stamp(text))})
+        asked = list({word.term for word in self._analyser.indexed(without_stamp(text))})
         if not asked or not self._ids:
             return {}
         scores = self._index.get_scores(asked)

@@ -6,7 +6,9 @@ terms of different users have nothing in common, and without the key a guessed w
 
 16 bytes are enough: two of n words of a user collide with probability n²/2¹²⁹ (10⁻²⁷ for a million words). They take
 half the space of a full HMAC, and terms are most of the index. A reader of the database still sees how many different
-words a memory has, and which memories share a word. The most common words can be guessed by their frequency.
+words a memory has, and which memories share a word. So terms are in the order of their values and not of the text, the
+commonest words are not indexed, and the day of a memory has no terms, because its rows have a readable time. Other
+frequent words can still be guessed by their frequency.
 """
 
 from __future__ import annotations
@@ -14,7 +16,6 @@ from __future__ import annotations
 import hmac
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from memory.crypto.derive import derive_key
@@ -29,7 +30,7 @@ _LABEL: Final = b"tessera:user:blind-terms:1"
 
 @dataclass(frozen=True, slots=True)
 class DocumentTerms:
-    """A text in the index: the number of occurrences of each blind term, and `length`, their sum."""
+    """A text in the index: the number of occurrences of each blind term, sorted by term, and `length`, their sum."""
 
     counts: dict[bytes, int]
     length: int
@@ -48,13 +49,15 @@ class BlindTerms:
     def __repr__(self) -> str:
         return "<BlindTerms>"
 
-    def document(self, text: str, when: datetime | None = None) -> DocumentTerms:
-        """The terms of a text to store. `when`: in the person's time zone; adds the terms of its day."""
-        terms = [word.term for word in self._analyser.words(text)]
-        if when is not None:
-            terms += self._analyser.date_terms(when)
-        counts = Counter(terms)
-        return DocumentTerms({self._blind(term): count for term, count in counts.items()}, counts.total())
+    def document(self, text: str) -> DocumentTerms:
+        """The terms of a text to store."""
+        counts = Counter(word.term for word in self._analyser.indexed(text))
+        blind = sorted((self._blind(term), count) for term, count in counts.items())
+        return DocumentTerms(dict(blind), counts.total())
+
+    def same_words(self, one: str, other: str) -> bool:
+        """Whether two texts have the same words, also those that are not indexed."""
+        return self._analyser.terms(one) == self._analyser.terms(other)
 
     def query(self, text: str) -> list[bytes]:
         """The distinct terms to search for."""
@@ -62,7 +65,7 @@ class BlindTerms:
 
     def query_words(self, text: str) -> dict[bytes, str]:
         """The distinct terms to search for, each with its word in `text`, to show which words matched."""
-        written = {word.term: word.written for word in self._analyser.words(without_stamp(text))}
+        written = {word.term: word.written for word in self._analyser.indexed(without_stamp(text))}
         return {self._blind(term): word for term, word in written.items()}
 
     def _blind(self, term: str) -> bytes:

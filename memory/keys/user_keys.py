@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
@@ -83,6 +84,8 @@ class UserKey:
 class UserKeys:
     """Unwraps users' keys. Caches at most `max_cached` of them, each for `cache_s` seconds after it was unwrapped.
 
+    The keys of users in `holding` are cached in addition, until the last `holding` of the user ends.
+
     Start `expire` in a nursery, so that unused keys are evicted in time too. Python can't overwrite the bytes of an
     evicted key: they may stay in the process's memory until it is reused.
     """
@@ -103,13 +106,29 @@ class UserKeys:
         self._clock = clock
         self._cached: OrderedDict[UUID, tuple[float, UserKey]] = OrderedDict()  # the oldest first
         self._added = trio.Event()
+        self._holding: Counter[UUID] = Counter()
+        self._held: dict[UUID, UserKey] = {}
 
     def __repr__(self) -> str:
-        return f"<UserKeys, {len(self._cached)} cached>"
+        return f"<UserKeys, {len(self)} cached>"
 
     def __len__(self) -> int:
         """The number of cached keys."""
-        return len(self._cached)
+        return len(self._cached) + len(self._held)
+
+    @contextmanager
+    def holding(self, user_id: UUID) -> Iterator[None]:
+        """While the context is open, the user's key stays cached when it has been unwrapped."""
+        self._holding[user_id] += 1
+        try:
+            yield
+        finally:
+            self._holding[user_id] -= 1
+            if not self._holding[user_id]:
+                del self._holding[user_id]
+                key = self._held.pop(user_id, None)
+                if key is not None:
+                    self._cache(user_id, key)
 
     def sign(self, text: bytes) -> tuple[bytes, bytes]:
         """See `KeyRing.sign`."""
@@ -133,6 +152,8 @@ class UserKeys:
 
     def cached(self, user_id: UUID) -> UserKey | None:
         """The cached key, or None. It may have been replaced since it was cached."""
+        if user_id in self._held:
+            return self._held[user_id]
         found = self._cached.get(user_id)
         if found is None:
             return None
@@ -150,12 +171,19 @@ class UserKeys:
         wrapped = WrappedKey.parse(stored)
         secret = await self._secret(user_id, wrapped)
         key = UserKey(user_id, bytes(stored), self._keyring.unwrap(user_id, wrapped.token, secret))
+        self._cache(user_id, key)
+        return key
+
+    def _cache(self, user_id: UUID, key: UserKey) -> None:
+        if user_id in self._holding:
+            self._cached.pop(user_id, None)
+            self._held[user_id] = key
+            return
         self._cached[user_id] = (self._clock(), key)
         self._cached.move_to_end(user_id)
         while len(self._cached) > self._max_cached:
             self._cached.popitem(last=False)
         self._added.set()
-        return key
 
     async def expire(self) -> None:
         """Evict each key when its time is over, until cancelled."""
@@ -232,6 +260,7 @@ class UserKeys:
     def evict(self, user_id: UUID) -> None:
         """Evict the user's key from the cache."""
         self._cached.pop(user_id, None)
+        self._held.pop(user_id, None)
 
     async def _secret(self, user_id: UUID, wrapped: WrappedKey) -> bytes:
         if wrapped.share_id is None:

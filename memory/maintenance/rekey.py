@@ -233,7 +233,7 @@ def _reencrypted(old: UserKey, new: UserKey, done: Rekeyed, purpose: Purpose, to
 def _document_values(new: UserKey, content: Content, entity: tuple[str, str] | None) -> dict[str, object]:
     document = Document(content.text, content.when, entity)
     key = document_key(new, document)
-    terms = new.terms.document(content.text, content.when)
+    terms = new.terms.document(content.text)
     sealed = {
         "text": content.text,
         "when": content.when.isoformat() if content.when is not None else None,

@@ -56,7 +56,9 @@ class Recall:
 
         The message is embedded before a connection is taken. Raises like `Vault.key`, and the database's errors.
         """
-        vector = await self._embed(message)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._fetch_key, user_id)
+            vector = await self._embed(message)
 
         async def queue(connection: Connection, key: UserKey) -> _Queued:
             words = key.terms.query_words(message)
@@ -92,6 +94,12 @@ class Recall:
             return SearchQuery(list(words))
         floor = Floor(cosine=embedder.cosine_floor)
         return SearchQuery(list(words), key.rotation.apply(vector), embedder.name, floor)
+
+    async def _fetch_key(self, user_id: UUID) -> None:
+        """Have the user's key cached, so that the tiers are read in one round trip."""
+        # A boundary: reading the tiers asks for the key again, and raises what prevents it.
+        with suppress(Exception):
+            await self._vault.key(user_id)
 
     async def _embed(self, text: str) -> Vectors | None:
         if self._store.embedder is None:

@@ -89,7 +89,7 @@ class _Decision:
 
 
 class Forget:
-    """Removes items and whole conversations for good."""
+    """Removes items and whole conversations."""
 
     def __init__(self, vault: Vault, associative: AssociativeMemory) -> None:
         self._vault = vault

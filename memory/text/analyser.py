@@ -10,16 +10,21 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import Stemmer
 
-from memory.text.dates import DATE, date_words, day_words
+from memory.text.dates import DATE, date_words
 
-_STOP_WORD_LINES: Final = Path(__file__).with_name("stop_words.txt").read_text("utf-8").splitlines()
-STOP_WORDS: Final = frozenset(word for line in _STOP_WORD_LINES if not line.startswith("#") for word in line.split())
+
+def _listed(name: str) -> frozenset[str]:
+    lines = Path(__file__).with_name(name).read_text("utf-8").splitlines()
+    return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
+
+
+STOP_WORDS: Final = _listed("stop_words.txt")
+_COMMON_STEMS: Final = frozenset(Stemmer.Stemmer("english", 0).stemWords(sorted(_listed("common_words.txt"))))
 
 MAX_WORD_CHARS: Final = 64
 """A longer word is cut: it is a URL, a key or noise."""
@@ -86,9 +91,10 @@ class Analyser:
         """The distinct index terms of `text`."""
         return {word.term for word in self.words(text)}
 
-    def date_terms(self, when: datetime) -> list[str]:
-        """The terms of the day of `when`, which is in the person's time zone."""
-        return [self._term(word) for word in day_words(when)]
+    def indexed(self, text: str) -> list[Word]:
+        """The words of `text` for the index, in order: without the commonest ones, unless it has no others."""
+        words = list(self.words(text))
+        return [word for word in words if word.term not in _COMMON_STEMS] or words
 
     def _plain_words(self, text: str) -> Iterator[Word]:
         text = _THOUSANDS.sub("", _ORDINAL.sub(r"\1", _spaced(text)))

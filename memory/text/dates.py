@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from typing import Final
 
 MONTHS: Final = (
@@ -36,11 +35,6 @@ def date_words(match: re.Match[str]) -> list[str]:
     month = int(found["m"]) if found["m"].isdecimal() else _MONTH_NAMES[found["m"][:3]]
     year, day = found.get("y"), found.get("d")
     return _words(int(year) if year else None, month, int(day) if day else None)
-
-
-def day_words(when: datetime) -> list[str]:
-    """The words for the day of `when`, the weekday included."""
-    return [*_words(when.year, when.month, when.day), WEEKDAYS[when.weekday()]]
 
 
 def _words(year: int | None, month: int, day: int | None) -> list[str]:

@@ -133,7 +133,7 @@ class AssociativeMemory:
     ) -> dict[str, object]:
         text = document.text[:MAX_TEXT_CHARS]
         said_at = storable(document.when) if document.when is not None else None
-        terms = user_key.terms.document(text, said_at)
+        terms = user_key.terms.document(text)
         key = document_key(user_key, document)
         when = said_at.isoformat() if said_at is not None else None
         content = {"text": text, "when": when, "data": document.data}
@@ -174,9 +174,7 @@ class AssociativeMemory:
             old = self.read(user_key.cipher, key, token).text
         except Unreadable:
             return None
-        terms = user_key.terms
-        same_words = terms.document(old, None).counts.keys() == terms.document(text, None).counts.keys()
-        return (id_, key) if same_words else None
+        return (id_, key) if user_key.terms.same_words(old, text) else None
 
     def read(self, cipher: Cipher, key: bytes, token: bytes) -> Content:
         """Decrypt one row's content; `key` is its document key. Reports and raises `Unreadable`."""

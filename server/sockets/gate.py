@@ -6,7 +6,7 @@ If another process has the device's session, and only that one can go on with it
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from typing import Literal, TypeVar
 from uuid import UUID, uuid4
@@ -47,9 +47,14 @@ class DeviceGate:
         hello_timeout_s: float,
         wall_clock: Callable[[], float],
         handshakes: HandshakeLimit,
+        holding_key: Callable[[UUID], AbstractContextManager[None]],
         handover: Handover | None = None,
     ) -> None:
-        """`handover`: None if this is the only server of its database."""
+        """`holding_key`: keeps a user's memory key while a socket of theirs is open.
+
+        `handover`: None if this is the only server of its database.
+        """
+        self._holding_key = holding_key
         self._handover = handover
         self._sessions = sessions
         self._registry = registry
@@ -148,7 +153,10 @@ class DeviceGate:
             if self._draining:
                 session.drain()
             session_id, user_id = str(session.session_id), str(session.user_id)
-            with structlog.contextvars.bound_contextvars(session_id=session_id, user_id=user_id):
+            with (
+                structlog.contextvars.bound_contextvars(session_id=session_id, user_id=user_id),
+                self._holding_key(session.user_id),
+            ):
                 log.info("session_opened", peer=socket.peer, **described)
                 del described
                 code = await (_run_handed(socket, view) if isinstance(socket, HandedSocket) else view.run())

@@ -1,0 +1,113 @@
+"""What an attacker learns who reads the database without a key, as docs/memory-search.md states it.
+
+These tests fail if the index gives away less than the page says, or more: then the page must change.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from uuid import UUID
+
+import numpy as np
+import psycopg
+from cryptography.fernet import Fernet
+from numpy.typing import NDArray
+
+from memory.crypto.blind_terms import BlindTerms
+from memory.crypto.rotation import Rotation, Vectors
+from memory.tiers.associative import AssociativeMemory, Document
+from sql.pool import Pool
+from tests.memory.memories import Memories
+
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+TOLERANCE = 2e-6
+
+
+def embeddings(count: int, seed: int) -> Vectors:
+    """Vectors as a model of 384 dimensions makes them: with a common direction, a typical cosine of about 0.6."""
+    numbers = np.random.default_rng(seed)
+    made = np.ones(384) / np.sqrt(384) * 1.2 + numbers.normal(size=(count, 384)) / np.sqrt(384)
+    return np.asarray(made / np.linalg.norm(made, axis=1, keepdims=True), np.float32)
+
+
+def named_by_inner_products(rows: Vectors, candidates: Vectors) -> NDArray[np.int64]:
+    """For each row the candidate that it most likely is, or -1: cosines between rows are those between the texts."""
+    known = candidates @ candidates.T
+    first, second = np.triu_indices(len(candidates), 1)
+    order = np.argsort(known[first, second])
+    cosines, first, second = known[first, second][order], first[order], second[order]
+    votes = np.zeros((len(rows), len(candidates)), np.int64)
+    seen = rows @ rows.T
+    for row, other in zip(*np.triu_indices(len(rows), 1), strict=True):
+        low, high = np.searchsorted(cosines, [seen[row, other] - TOLERANCE, seen[row, other] + TOLERANCE])
+        for pair in range(low, high):
+            for place in (row, other):
+                votes[place, first[pair]] += 1
+                votes[place, second[pair]] += 1
+    best = np.sort(votes, axis=1)
+    return np.where(best[:, -1] > 2 * best[:, -2], votes.argmax(axis=1), -1)
+
+
+def test_the_limit_of_the_rotation_texts_are_named_from_a_list_of_candidates() -> None:
+    candidates = embeddings(200, 1)
+    stored = np.random.default_rng(2).permutation(200)[:50]
+    without_text = embeddings(50, 3)
+    rows = Rotation(Fernet.generate_key()).apply(np.concatenate([candidates[stored], without_text]))
+    named = named_by_inner_products(rows, candidates)
+    assert (named[:50] == stored).all(), "every text of the list that is stored is named, with no known pair"
+    assert (named[50:] == -1).all(), "and no row is named wrongly"
+
+
+def test_the_limit_of_the_rotation_known_texts_reveal_others() -> None:
+    vectors = embeddings(600, 4)
+    rows = Rotation(Fernet.generate_key()).apply(vectors)
+    found = {}
+    for known in (20, 200, 384):
+        recovered = rows[400:] @ (np.linalg.pinv(rows[:known]) @ vectors[:known])
+        projected = vectors[400:] @ (np.linalg.pinv(vectors[:known]) @ vectors[:known])
+        similar = (recovered / np.linalg.norm(recovered, axis=1, keepdims=True)) @ projected.T
+        found[known] = float((similar.argmax(axis=1) == np.arange(200)).mean())
+    assert found[384] == 1.0, "with as many known texts as dimensions, every other vector is undone"
+    assert found[200] > 0.9
+
+
+def test_without_texts_or_a_list_the_vectors_say_only_which_memories_are_similar() -> None:
+    vectors = embeddings(100, 5)
+    one, other = (Rotation(Fernet.generate_key()).apply(vectors) for _ in range(2))
+    np.testing.assert_allclose(one @ one.T, vectors @ vectors.T, atol=1e-5)
+    assert abs(float((one * other).sum(axis=1).mean())) < 0.2, "the same texts of two users have nothing in common"
+
+
+async def test_the_order_and_the_days_of_terms_tell_nothing(pool: Pool, database: str) -> None:
+    """Reading the table of terms, with the readable times of the memories: neither dates nor the order of words."""
+    memories = Memories(pool)
+    ann = await memories.person()
+    numbers, documents = random.Random(1), []
+    for number in range(60):
+        words = [f"word{numbers.randrange(400)}" for _ in range(12)] + [f"number{number}"]
+        documents.append(Document(" ".join(words)))
+    associative = AssociativeMemory(memories.vault, None)
+    async with memories.vault.writing(ann) as (connection, key):
+        ids = await associative.put_in(connection, ann, key, documents, None)
+    with psycopg.connect(database) as connection:
+        rows: dict[UUID, list[bytes]] = {}
+        for memory_id, term in connection.execute("SELECT memory_id, term FROM memory_terms ORDER BY ctid").fetchall():
+            rows.setdefault(memory_id, []).append(bytes(term))
+    assert all(terms == sorted(terms) for terms in rows.values())
+    in_order = sum(
+        rows[id_] == [key.terms.query(word)[0] for word in dict.fromkeys(document.text.split())]
+        for id_, document in zip(ids, documents, strict=True)
+    )
+    assert in_order == 0
+    stored = {term for terms in rows.values() for term in terms}
+    assert not stored & {key.terms.query(day)[0] for day in DAYS}
+
+
+def test_the_limit_of_blind_terms_frequent_words_are_guessed_by_their_frequency() -> None:
+    """Words beyond the commonest are still the more frequent terms: frequency ranks the two most frequent rightly."""
+    terms = BlindTerms(Fernet.generate_key())
+    texts = [f"project apollo detail{n}" if n % 3 else f"project berlin detail{n}" for n in range(60)]
+    counted = Counter(term for text in texts for term in terms.document(text).counts)
+    guessed = [term for term, _ in counted.most_common(2)]
+    assert guessed == [terms.query(word)[0] for word in ("project", "apollo")]
