@@ -44,7 +44,7 @@ async def test_a_receipt_says_what_is_gone(pool: Pool, tmp_path: Path) -> None:
         "episodic": 2,
         "titles": 1,
         "associative": 2,
-        "terms": 8,
+        "terms": 6,
         "proactive": 1,
         "answers": 0,
         "changes": 0,
