@@ -37,6 +37,9 @@ _CHANGING = frozenset(name for name, tool in ALL_TOOLS.items() if tool.changes)
 # A block that names its data: the server reads the data, so the model need not.
 _FETCHES = re.compile(r'"from"\s*:\s*\{|"entity_ref"')
 
+# What stands after the last sentence, line or colon of a text.
+_UNFINISHED = re.compile(r"(?<![^.!?:\n。])[^.!?:\n。]*\Z")
+
 log = structlog.get_logger(__name__)
 
 
@@ -148,7 +151,7 @@ class ChatAgent:
             if not calls and not asked_again and limits.max_rounds > 0:
                 again = self._ask_again(call, held=held is not None)
             if held and again is None:
-                yield "".join(held)
+                yield "".join(held) if not call.written else _lead_in("".join(held))
             elif held:
                 turn.reasoning_blocks = reasoned  # what was held back is not shown
                 replaced = "".join(held)
@@ -260,6 +263,13 @@ def _finish(reason: FinishReason | None, *, stopped: bool) -> AnswerFinish:
         case FinishReason.CONTENT_FILTER:
             return "content_filter"
     return "tool_limit" if stopped else "stop"
+
+
+def _lead_in(text: str) -> str:
+    """The text before a written call without its unfinished sentence, such as "I use", which the call would end."""
+    if "{" in text or (end := _UNFINISHED.search(text)) is None:
+        return text  # a part of a block has to stay valid
+    return text[: end.start()]
 
 
 def _called(messages: Sequence[Message], specs: tuple[ToolSpec, ...]) -> tuple[ToolSpec, ...]:

@@ -10,6 +10,7 @@ from parser.degradation import Unshown, data_text, degraded, degraded_text, read
 from parser.events import BlockOpened, BlockReady, BlockRejected, Event, RejectReason, Repair, TextDelta
 from parser.limits import Limits
 from parser.prose import Written, as_written
+from parser.repair import repaired
 from parser.surrogates import SurrogateMender, well_formed, well_formed_json
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "degraded",
     "degraded_text",
     "readable",
+    "repaired",
     "well_formed",
     "well_formed_json",
 ]

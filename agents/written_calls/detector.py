@@ -8,7 +8,8 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from agents.written_calls.code_fence import CodeFence
-from agents.written_calls.head import Verdict, judge
+from agents.written_calls.head import Verdict, has_single_quotes, judge
+from agents.written_calls.marks import MARKERS, MAX_GAP, MISTRAL_NAME, action_input, label_end, value_start
 from agents.written_calls.markup import judge_markup
 from agents.written_calls.names import ToolNames
 from agents.written_calls.orders import Withheld
@@ -19,23 +20,14 @@ from agents.written_calls.values import Call
 
 # A quote counts after a colon, where it may open the text of a text block. Before `\A` the text is in `_recent`.
 _TRIGGER: Final = re.compile(r"[{\[<`\n]|(?<=:)\"|(?<=: )\"|\A ?\"")
-_MARKERS: Final = {
-    "<tool_call>": "hermes",
-    "<|tool_call|>": "hermes",
-    "<function_call>": "hermes",
-    "<|python_tag|>": "llama",
-    "<|tool_call_start|>": "python",
-    "[TOOL_CALLS]": "mistral",
-}
 _FENCE: Final = re.compile(r"```[ \t]*([\w+-]{0,20})[ \t]*\n?\s{0,100}")
 _PARTIAL_FENCE: Final = re.compile(r"`{1,2}|```[ \t]*[\w+-]{0,20}[ \t]*\n?\s{0,100}")
 _TOOL_FENCES: Final = frozenset(("tool_code", "tool_call", "tool_calls", "tool"))
 _CALL_FENCES: Final = _TOOL_FENCES | {"", "json"}
 """The languages of fences in which models write calls. A fence of another language is a sample."""
-_MISTRAL_NAME: Final = re.compile(r"\s*([\w.]{1,64})\s*(?:\[ARGS\]\s*)?")
-_MISTRAL_PARTIAL: Final = re.compile(r"\s*([\w.]{0,64})\s*(?:\[(?:A(?:R(?:G(?:S\]?)?)?)?)?)?\s*")
 # Before a value inside a block: a member's value, or the first element of a member's list. At most 63 characters.
 _INSIDE: Final = re.compile(r'"\s{0,20}:\s{0,20}\[?\s{0,20}$|\{\s{0,20}$')
+_LISTED: Final = re.compile(r"(?:\[|[}\]\"],)\s{0,20}$")
 _BEFORE_TEXT: Final = re.compile(
     r'"(?:content|text|value|markdown|body|message|answer|response|reply|output|result)" ?: ?$'
 )
@@ -45,13 +37,17 @@ _INDENT: Final = re.compile(r"\n?[ \t\r]*")
 _RECENT: Final = 64
 """Pieces of text before a possible call that are kept: at least as many characters as `_INSIDE` looks at."""
 _BEGUN: Final = re.compile(
-    r"""(?:```\w*\s*)?<|\[TOOL_CALLS\]|(?:```\w*\s*)?[\[{\s]*"(?:name|type|function|tool_calls)"\s*:\s*"?\w"""
+    r"""(?:```\w*\s*)?<|\[TOOL_CALLS\]"""
+    r"""|(?:```\w*\s*|`|[\w ]+:?\s*)?[\[{\s]*"""
+    r"""["']?(?:name|type|tool|tool_name|function|action|tool_calls)["']?\s*:\s*["']?\w"""
 )
-_CUT_NAME: Final = re.compile(r'"(?:name|tool|tool_name|function|action)"\s{0,20}:\s{0,20}"(\w+)\Z')
-_CUT_PYTHON: Final = re.compile(r"\s*(?:```\w*\s+)?(?:print\(\s*)?\[?\s*([\w.]+_\w*)")
+_CUT_NAME: Final = re.compile(
+    r"""(?<!\w)["']?(?:name|tool|tool_name|function|action)["']?\s{0,20}:\s{0,20}["'](\w+)\Z"""
+)
+_CUT_PYTHON: Final = re.compile(
+    r"\s*(?:[\w ]{1,20}:\s*)?(?:```\w*\s+)?(?:print\(\s*)?\[?\s*([\w.]+_\w*)(?:[ \t]*\n\s*[Aa][A-Za-z ]*:?\s*)?"
+)
 _MAX_NAME_TAIL: Final = 128
-_MAX_GAP: Final = 200
-"""Characters of white space between a mark such as `<tool_call>` and its value."""
 _PIECE: Final = 512
 _MAX_VALUE: Final = 262_144
 """Characters of a value that are held at most; a longer value is not examined further."""
@@ -272,7 +268,13 @@ class WrittenCalls:
                 if verdict is Verdict.MORE:
                     return _MORE
             case "`":
-                return self._fenced(last=last)
+                if (
+                    not self._fence.open
+                    and held[1:2] in ("{", "[")
+                    and (inner := self._valued(1, last=last))[0] is not Verdict.NO
+                ):
+                    return inner  # inline code
+                return self._fenced(0, last=last)
             case "{" | "[":
                 pass
             case _:
@@ -296,10 +298,27 @@ class WrittenCalls:
         indent = _INDENT.match(self._held, at)
         at = indent.end() if indent else at
         if at == len(self._held):
-            return _MORE if at < _MAX_GAP and not last and self._held[0] == "\n" else _NO
+            return _MORE if at < MAX_GAP and not last and self._held[0] == "\n" else _NO
         if self._held[at] == "[":
             return _NO  # it is a trigger itself
+        value_at = label_end(self._held, at)
+        if value_at is not None and (labelled := self._labelled(at, value_at, last=last))[0] is not Verdict.NO:
+            return labelled
         return self._python(at, at, last=last)
+
+    def _labelled(self, at: int, value_at: int, *, last: bool) -> Candidate:
+        """A call after the label that stands at `at` and ends before `value_at`."""
+        if value_at in (at, len(self._held)):
+            return _MORE if value_at - at < MAX_GAP and not last else _NO
+        match self._held[value_at]:
+            case "{" | "[":
+                return self._valued(value_at, last=last)
+            case "`":
+                return self._fenced(value_at, last=last)
+        name, input_at, verdict = action_input(self._held, at, value_at, self._names)
+        if verdict is not Verdict.NO:
+            return verdict, input_at, None if name is None else JsonRegion(self._names, "action", name)
+        return self._python(value_at, value_at, last=last)
 
     def _python(self, begin: int, at: int, *, last: bool, alone: bool = True) -> Candidate:
         """A Python expression at `begin`, whose first call is at `at`."""
@@ -310,7 +329,7 @@ class WrittenCalls:
 
     def _valued(self, at: int, *, last: bool) -> Candidate:
         """A JSON value, or a list of calls in Python, perhaps after a mark such as `<tool_call>`."""
-        value_at, verdict = self._value_start(at, last=last)
+        value_at, verdict = value_start(self._held, at, self._names, last=last)
         if verdict is not None:
             return verdict, 0, None
         form = self._form_of(at, value_at)
@@ -323,26 +342,30 @@ class WrittenCalls:
         if value_at == 0 and _INSIDE.search(self._recently()):
             return _NO
         named = (
-            _MISTRAL_NAME.fullmatch(self._held[:value_at].removeprefix("[TOOL_CALLS]")) if form == "mistral" else None
+            MISTRAL_NAME.fullmatch(self._held[:value_at].removeprefix("[TOOL_CALLS]")) if form == "mistral" else None
         )
         if named is not None:
             return Verdict.CALL, value_at, JsonRegion(self._names, form, self._names.find(named[1]))
         verdict = judge(self._held, value_at, self._names)
         known = verdict in (Verdict.CALL, Verdict.MAYBE)
-        return verdict, value_at, JsonRegion(self._names, form, None) if known else None
+        if not known:
+            return verdict, value_at, None
+        single = has_single_quotes(self._held, value_at)
+        in_list = _LISTED.search(self._recently()) is not None
+        return verdict, value_at, JsonRegion(self._names, form, None, single_quotes=single, listed=in_list)
 
     def _form_of(self, at: int, value_at: int) -> str:
-        for marker, form in _MARKERS.items():
+        for marker, form in MARKERS.items():
             if self._held.startswith(marker, at):
                 return "fence" if at else form
         return "fence" if value_at and at else "json"
 
-    def _fenced(self, *, last: bool) -> Candidate:
-        """Calls in a code fence."""
+    def _fenced(self, at: int, *, last: bool) -> Candidate:
+        """Calls in a code fence that begins at `at`."""
         held = self._held
-        fence = _FENCE.match(held)
+        fence = _FENCE.match(held, at)
         if fence is None or fence.end() == len(held):
-            return _MORE if _PARTIAL_FENCE.fullmatch(held) else _NO
+            return _MORE if _PARTIAL_FENCE.fullmatch(held, at) else _NO
         at = fence.end()
         if fence[1].lower() not in _CALL_FENCES:
             self._fence.foreign = not self._fence.open
@@ -359,37 +382,6 @@ class WrittenCalls:
             return Verdict.MAYBE, at, FenceRegion(self._names, for_tools=True)
         verdict = judge_python(held, at, self._names, last=last)
         return verdict, at, FenceRegion(self._names, for_tools=False) if verdict is Verdict.CALL else None
-
-    def _value_start(self, at: int, *, last: bool) -> tuple[int, Verdict | None]:
-        """Where the value begins in the held text, or a verdict if no value has begun or can begin."""
-        held = self._held
-        for marker in _MARKERS:
-            if held.startswith(marker, at):
-                end = at + len(marker)
-                if marker == "[TOOL_CALLS]":
-                    return self._after_mistral(end)
-                return self._at_value(len(held) - len(held[end:].lstrip()))
-            if marker.startswith(held[at:]) and not last:
-                return 0, Verdict.MORE
-        return (at, None) if held[at] in "{[" else (0, Verdict.NO)
-
-    def _after_mistral(self, at: int) -> tuple[int, Verdict | None]:
-        held = self._held
-        rest = held[at:].lstrip()
-        if rest[:1] in ("[", "{"):
-            return len(held) - len(rest), None
-        named = _MISTRAL_NAME.match(held, at)
-        if named is not None and held[named.end() : named.end() + 1] == "{":
-            return (named.end(), None) if self._names.find(named[1]) is not None else (0, Verdict.NO)
-        partial = _MISTRAL_PARTIAL.fullmatch(held, at)
-        if partial is not None and self._names.may_begin(partial[1]):
-            return 0, Verdict.MORE
-        return 0, Verdict.NO
-
-    def _at_value(self, at: int) -> tuple[int, Verdict | None]:
-        if at == len(self._held):
-            return 0, Verdict.MORE if at < _MAX_GAP else Verdict.NO
-        return (at, None) if self._held[at] in "{[" else (0, Verdict.NO)
 
 
 def _pieces(text: str) -> deque[str]:

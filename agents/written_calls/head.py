@@ -23,13 +23,19 @@ class Verdict(Enum):
 
 
 NAME_KEYS: Final = ("name", "tool", "tool_name", "function", "action")
-ARGUMENT_KEYS: Final = ("parameters", "arguments", "args", "input", "action_input")
+ARGUMENT_KEYS: Final = (
+    *("parameters", "arguments", "args", "input", "params", "kwargs"),
+    *("action_input", "tool_input", "tool_args", "tool_arguments", "tool_parameters"),
+)
 LIST_KEYS: Final = ("tool_calls", "function_call", "tool_call")
 CALL_TYPES: Final = ("function", "function_call", "tool_call", "tool_use")
 OTHER_KEYS: Final = ("type", "id", "index", "thought", "thoughts")
 _KEYS: Final = (*NAME_KEYS, *ARGUMENT_KEYS, *LIST_KEYS, *OTHER_KEYS)
-_SPACE: Final = re.compile(r"\s*")
-_STRING: Final = re.compile(r'"((?:[^"\\\n]|\\.)*)("?)')
+_SPACE: Final = re.compile(r"(?:\s|/\*.*?\*/|//[^\n]*\n)*", re.DOTALL)
+_COMMENT: Final = re.compile(r"/(?:/[^\n]*|\*.*)?", re.DOTALL)  # one that has begun
+_STRING: Final = re.compile(r"""(?P<quote>["'])(?P<text>(?:(?!(?P=quote))[^\\\n]|\\.)*)(?P<end>(?P=quote)?)""")
+_BARE_KEY: Final = re.compile(r"([a-z_]+)(?=(.?))", re.DOTALL)
+_SINGLE: Final = re.compile(r"[\[{\s]*'")
 _SCALAR: Final = re.compile(r"-?[\w.+-]*")
 _MAX_HEAD: Final = 400
 """Characters in which a head must decide; longer white space or a longer id is not a call."""
@@ -44,7 +50,7 @@ def judge(text: str, at: int, names: ToolNames) -> Verdict:
 def _value(text: str, at: int, names: ToolNames) -> Verdict:
     if text[at] == "[":
         at = _skip(text, at + 1)
-        if at == len(text):
+        if _is_cut(text, at):
             return Verdict.MORE
         return _value(text, at, names) if text[at] == "{" else Verdict.NO
     return _object(text, at, names)
@@ -52,8 +58,8 @@ def _value(text: str, at: int, names: ToolNames) -> Verdict:
 
 def _object(text: str, at: int, names: ToolNames) -> Verdict:
     at = _skip(text, at + 1)
-    while at < len(text):
-        key, whole, at = _string(text, at)
+    while not _is_cut(text, at):
+        key, whole, at = _key(text, at)
         if key is None:
             return Verdict.NO
         if not whole:
@@ -61,12 +67,12 @@ def _object(text: str, at: int, names: ToolNames) -> Verdict:
         if key not in _KEYS:
             return Verdict.NO
         at = _skip(text, at)
-        if at == len(text):
+        if _is_cut(text, at):
             break
         if text[at] != ":":
             return Verdict.NO
         at = _skip(text, at + 1)
-        if at == len(text):
+        if _is_cut(text, at):
             break
         if key in ARGUMENT_KEYS:
             return Verdict.MAYBE
@@ -76,7 +82,7 @@ def _object(text: str, at: int, names: ToolNames) -> Verdict:
         if verdict is not None:
             return verdict
         at = _skip(text, at)
-        if at < len(text):
+        if not _is_cut(text, at):
             if text[at] != ",":
                 return Verdict.NO
             at = _skip(text, at + 1)
@@ -109,9 +115,25 @@ def _string(text: str, at: int) -> tuple[str | None, bool, int]:
     found = _STRING.match(text, at)
     if found is None:
         return None, False, at
-    if not found[2] and found.end() < len(text) - 1:
+    if not found["end"] and found.end() < len(text) - 1:
         return None, False, at
-    return found[1], bool(found[2]), found.end()
+    return found["text"], bool(found["end"]), found.end()
+
+
+def _key(text: str, at: int) -> tuple[str | None, bool, int]:
+    """As `_string`, also for a key without quotes."""
+    bare = _BARE_KEY.match(text, at)
+    return _string(text, at) if bare is None else (bare[1], bool(bare[2]), bare.end())
+
+
+def has_single_quotes(text: str, at: int) -> bool:
+    """Whether the first key of the object or array that begins at `at` is in single quotes."""
+    return _SINGLE.match(text, at) is not None
+
+
+def _is_cut(text: str, at: int) -> bool:
+    """Whether the text ends here, perhaps in a comment."""
+    return at == len(text) or _COMMENT.fullmatch(text, at) is not None
 
 
 def _skip(text: str, at: int) -> int:

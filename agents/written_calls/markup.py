@@ -11,6 +11,7 @@ import re
 from typing import Any, Final
 
 from agents.written_calls.head import Verdict
+from agents.written_calls.json_text import whole_arguments
 from agents.written_calls.names import ToolNames
 from agents.written_calls.values import Call
 
@@ -143,7 +144,7 @@ def _arguments(body: str, *, ended: bool) -> str:
     fenced = _FENCE.fullmatch(body)
     body = (fenced[1] if fenced else body).strip()
     if body.startswith("{"):
-        return body
+        return whole_arguments(body) if ended else body
     given: dict[str, Any] = {}
     for found in _PARAMETER.finditer(body):
         key, value, end = found["key"], found["value"], found["end"]

@@ -9,6 +9,7 @@ import warnings
 from typing import Any, Final
 
 from agents.written_calls.head import Verdict
+from agents.written_calls.json_text import literal
 from agents.written_calls.names import ToolNames
 from agents.written_calls.values import Call
 
@@ -21,7 +22,6 @@ _INSIDE: Final = {
 _WORD: Final = re.compile(r"[A-Za-z_][\w.]{0,80}")
 _BEGUN: Final = re.compile(r"\s*(?:print\(\s*|\[\s*)?([A-Za-z_][\w.]{0,80})\(")
 _CLOSERS: Final = {"(": ")", "[": "]", "{": "}"}
-_WORDS: Final = {"true": True, "false": False, "null": None}
 
 
 class PythonEnd:
@@ -144,24 +144,12 @@ def _called(value: Any) -> list[ast.Call]:
 def _arguments(call: ast.Call) -> str:
     try:
         if len(call.args) == 1 and not call.keywords and isinstance(call.args[0], ast.Dict):
-            return _json(_literal(call.args[0]))
+            return _json(literal(call.args[0]))
         if not call.args and all(keyword.arg is not None for keyword in call.keywords):
-            return _json({keyword.arg: _literal(keyword.value) for keyword in call.keywords})
+            return _json({keyword.arg: literal(keyword.value) for keyword in call.keywords})
     except (ValueError, TypeError, RecursionError):
         pass
     return ast.unparse(call)
-
-
-def _literal(node: ast.expr) -> Any:
-    if isinstance(node, ast.Name) and node.id in _WORDS:
-        return _WORDS[node.id]
-    match node:
-        case ast.List(elts=elements) | ast.Tuple(elts=elements):
-            return [_literal(element) for element in elements]
-        case ast.Dict(keys=keys, values=values):
-            pairs = zip(keys, values, strict=True)
-            return {ast.literal_eval(key): _literal(value) for key, value in pairs if key is not None}
-    return ast.literal_eval(node)
 
 
 def _json(value: Any) -> str:

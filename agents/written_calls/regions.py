@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Final, Protocol
 
+from agents.written_calls.json_text import is_json, whole_arguments
 from agents.written_calls.markup import markup_calls, without_markup
 from agents.written_calls.names import ToolNames
 from agents.written_calls.python_calls import PythonEnd, begun_call, only_calls, python_calls
-from agents.written_calls.values import Call, Nesting, broken_call, calls_in, is_json, may_become_call
+from agents.written_calls.values import Call, Nesting, broken_call, calls_in, may_become_call
 
 Read = tuple[list[Call], bool]
 """The calls, and whether the last one is cut."""
@@ -38,29 +39,39 @@ class Region(Protocol):
 
 
 class JsonRegion:
-    """A JSON value. `name` is the tool's name if it stands before the value, which is then the arguments."""
+    """A JSON value. `name` is the tool's name if it stands before the value, which is then the arguments.
+
+    `listed`: the value is an item of a list.
+    """
 
     ending = ""
     after = ""
 
-    def __init__(self, names: ToolNames, form: str, name: str | None) -> None:
+    def __init__(
+        self, names: ToolNames, form: str, name: str | None, *, single_quotes: bool = False, listed: bool = False
+    ) -> None:
         self.form = form
         self._names = names
         self._name = name
-        self._nesting = Nesting()
+        self._listed = listed
+        self._nesting = Nesting(single_quotes=single_quotes)
 
     def feed(self, piece: str) -> int | None:
         return self._nesting.feed(piece)
 
     def read(self, source: str, *, whole: bool) -> Read | None:
         if self._name is not None:
-            return [(self._name, source)], not whole
+            return [(self._name, whole_arguments(source) if whole else source)], not whole
         if whole:
-            calls = calls_in(source, self._names)
+            calls = calls_in(source, self._names, listed=self._listed)
             return None if calls is None else (calls, False)
         # The closers are all that small models leave out at the end of a reply.
         closed = source + "".join(reversed(self._nesting.open))
-        if not self._nesting.in_string and (calls := calls_in(closed, self._names)) and is_json(closed):
+        if (
+            not self._nesting.in_string
+            and (calls := calls_in(closed, self._names, listed=self._listed))
+            and is_json(closed)
+        ):
             return calls, False
         calls = broken_call(source, self._names) if may_become_call(closed) else None
         return None if calls is None else (calls, True)

@@ -7,40 +7,49 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from agents.written_calls.head import ARGUMENT_KEYS, CALL_TYPES, LIST_KEYS, NAME_KEYS, OTHER_KEYS
+from agents.written_calls.head import ARGUMENT_KEYS, LIST_KEYS, NAME_KEYS, OTHER_KEYS
+from agents.written_calls.json_text import read_value, whole_arguments
 from agents.written_calls.names import ToolNames
 
 Call = tuple[str, str]
 """A tool's name and its arguments as JSON text."""
 
 _MARKS: Final = re.compile(r'["\\{}\[\]]')
-_ARGUMENTS: Final = re.compile(r'"(?:' + "|".join(ARGUMENT_KEYS) + r')"\s*:\s*')
-_NAME: Final = re.compile(r'"(?:' + "|".join(NAME_KEYS) + r')"\s*:\s*"([^"\\]*)"')
+_MARKS_AND_SINGLE: Final = re.compile(r'["\'\\{}\[\]]')
+_ARGUMENTS: Final = re.compile(r"""(?<!\w)["']?(?:""" + "|".join(ARGUMENT_KEYS) + r""")["']?\s*:\s*""")
+_NAME: Final = re.compile(r"""(?<!\w)["']?(?:""" + "|".join(NAME_KEYS) + r""")["']?\s*:\s*["']([^"'\\]*)["']""")
 _CALL_KEYS: Final = frozenset((*NAME_KEYS, *ARGUMENT_KEYS, *OTHER_KEYS))
 
 
 class Nesting:
     """Follows a JSON value piece by piece, each character once."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, single_quotes: bool = False) -> None:
+        """`single_quotes`: strings may also be in single quotes."""
         self.open: list[str] = []
         """The closers that are due, the innermost last."""
-        self.in_string = False
+        self._marks = _MARKS_AND_SINGLE if single_quotes else _MARKS
+        self._quote = ""
         self._escaped = False
+
+    @property
+    def in_string(self) -> bool:
+        """Whether a string has begun and is not closed."""
+        return bool(self._quote)
 
     def feed(self, piece: str) -> int | None:
         """Continue with `piece`. Returns where in it the value ends, or None if it goes on."""
         at = int(self._escaped)
         self._escaped = False
-        while (mark := _MARKS.search(piece, at)) is not None:
+        while (mark := self._marks.search(piece, at)) is not None:
             at = mark.end()
             match mark[0]:
                 case "\\":
                     if self.in_string:
                         self._escaped = at == len(piece)
                         at += 1
-                case '"':
-                    self.in_string = not self.in_string
+                case '"' | "'" if self._quote in ("", mark[0]):
+                    self._quote = "" if self._quote else mark[0]
                 case _ if self.in_string:
                     pass
                 case "{":
@@ -55,16 +64,16 @@ class Nesting:
         return None
 
 
-def calls_in(source: str, names: ToolNames) -> list[Call] | None:
+def calls_in(source: str, names: ToolNames, *, listed: bool = False) -> list[Call] | None:
     """The calls in the JSON text `source`; None if it does not call an offered tool.
 
-    If the JSON is broken but names a tool, the call has the broken arguments, so that the model reads what is wrong.
+    `listed`: the value is an item of a list, where a name alone is no call. JSON that has only one reading is repaired.
+    If it is broken but names a tool, the call has the broken arguments, so that the model reads what is wrong.
     """
-    try:
-        value = json.loads(source, strict=False)
-    except (ValueError, RecursionError):
-        return broken_call(source, names)
-    return _calls(value, names)
+    value = read_value(source)
+    if listed and isinstance(value, dict) and not _has_more(value):
+        return None
+    return broken_call(source, names) if value is None else _calls(value, names)
 
 
 def broken_call(source: str, names: ToolNames) -> list[Call] | None:
@@ -74,15 +83,6 @@ def broken_call(source: str, names: ToolNames) -> list[Call] | None:
     if name is None:
         return None
     return [(name, source[arguments.end() :] if arguments is not None else "{")]
-
-
-def is_json(source: str) -> bool:
-    """Whether `source` is JSON, raw control characters in strings allowed."""
-    try:
-        json.loads(source, strict=False)
-    except (ValueError, RecursionError):
-        return False
-    return True
 
 
 def may_become_call(source: str) -> bool:
@@ -97,7 +97,9 @@ def may_become_call(source: str) -> bool:
 def _calls(value: Any, names: ToolNames) -> list[Call] | None:
     if isinstance(value, list):
         found = [call for item in value for call in _calls(item, names) or ()]
-        return found or None
+        # Several names without arguments are a list of the tools.
+        listed = len(value) > 1 and not any(isinstance(item, dict) and _has_more(item) for item in value)
+        return None if listed else found or None
     if not isinstance(value, dict):
         return None
     for key in LIST_KEYS:
@@ -110,6 +112,11 @@ def _calls(value: Any, names: ToolNames) -> list[Call] | None:
     return None if call is None else [call]
 
 
+def _has_more(value: Mapping[str, Any]) -> bool:
+    """Whether an object has more than a name."""
+    return not value.keys() <= {*NAME_KEYS, "id", "index"} or any(isinstance(value.get(key), dict) for key in NAME_KEYS)
+
+
 def _call(value: Mapping[str, Any], names: ToolNames) -> Call | None:
     # A description of a tool has a name and parameters too.
     if not value.keys() <= _CALL_KEYS:
@@ -120,10 +127,9 @@ def _call(value: Mapping[str, Any], names: ToolNames) -> Call | None:
     if name is None:
         return None
     if given is None:
-        is_call = value.get("type") in CALL_TYPES or any(key in value for key in ARGUMENT_KEYS)
-        return (name, "{}") if is_call else None
+        return name, "{}"
     if isinstance(given, str):
-        return name, given
+        return name, whole_arguments(given)
     if not isinstance(given, dict) or (given.get("type") == "object" and "properties" in given):
         return None
     return name, json.dumps(given, ensure_ascii=False)

@@ -40,6 +40,55 @@ def test_nothing_but_a_call_is_an_order(source: str) -> None:
     assert "create_task" in read(source)[1]
 
 
+OTHER_SPELLINGS = [
+    "{'name': 'create_task', 'parameters': {'title': 'Sample'}}",
+    '{name: "create_task", parameters: {title: "Sample"}}',
+    '{"tool_name":"create_task","tool_input":{"title":"Sample"}}',
+    '{"name":"create_task","parameters":{"title":"Sample",},}',
+    '{"name":"create_task",/* add */"parameters":{"title":"Sample"}}',
+    '{"name":"create_task","arguments":"{\'title\': \'Sample\'}"}',
+    f"functools[{SAMPLE}]",
+    f"<tool_calls>[{SAMPLE}]</tool_calls>",
+    f"Action: {SAMPLE}",
+    'Action: create_task\nAction Input: {"title": "Sample"}',
+    f"`{SAMPLE}`",
+]
+
+
+@pytest.mark.parametrize("spelling", OTHER_SPELLINGS)
+def test_another_spelling_is_an_order_but_no_sample_quotation_or_echo(spelling: str) -> None:
+    assert read(spelling) == ("", ["create_task"])
+    assert read(f"I will add it.\n{spelling}")[1] == ["create_task"]
+    samples = [
+        f"For example:\n{spelling}",
+        f"{spelling}\nI did not run it.",
+        f"Your note says:\n\n{spelling}",
+        f"```js\n{spelling}\n```",
+    ]
+    for sample in samples:
+        assert read(sample) == (sample, [])
+    for given in (SAMPLE, f"Remember {spelling} please", json.dumps({"description": spelling})):
+        assert read(spelling, given) == (spelling, [])
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '{"name":"create_task","parameters":{"title":"the "big" one"}}',
+        '{"name":"create_task","parameters":{"title":"a" "b"}}',
+        "{'name': 'create_task', 'parameters': {'title': 'it's'}}",
+        '{"name":"create_task","parameters":{"n":12 34}}',
+    ],
+)
+def test_arguments_with_several_readings_are_not_repaired(source: str) -> None:
+    written = WrittenCalls(NAMES, changing=CHANGING)
+    assert written.feed(source) + written.close() == ""
+    ((name, arguments),) = written.calls
+    assert name == "create_task"
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(arguments)
+
+
 @pytest.mark.parametrize(
     "source",
     [
