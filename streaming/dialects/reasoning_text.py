@@ -35,8 +35,15 @@ _RECIPIENT: Final = re.compile(r"\bto=(?:functions\.)?([A-Za-z0-9_.-]+)")
 _CERTAIN: Final = ("the user", "okay, the user", "okay, so the user", "ok, the user", "用户")
 _LIKELY: Final = (
     "okay,",
+    "ok, so",
+    "alright",
+    "all right,",
+    "first,",
+    "so,",
+    "so the ",
     "let me ",
     "let's think",
+    "let's see",
     "hmm",
     "wait,",
     "we need to",

@@ -75,7 +75,11 @@ CASES = [
     ("<Think>hm</Think>Hi", "hm", "Hi"),
     # Without an opening tag, by other first words.
     ("Let me look at the tasks.\n</think>\n\nYou have two.", "Let me look at the tasks.\n", "You have two."),
-    ("Alright, two.\n</think>\nYou have two.", "", "Alright, two.\nYou have two."),
+    ("Alright, two.\n</think>\nYou have two.", "Alright, two.\n", "You have two."),
+    ("First, I count.\n</think>\nYou have two.", "First, I count.\n", "You have two."),
+    ("So the list has two.</think>You have two.", "So the list has two.", "You have two."),
+    ("First, wash it. Then dry it.", "", None),
+    ("Alright" + ", and so on" * 40 + ".", "", None),
     ("Hmm, two?</think>You have two.", "Hmm, two?", "You have two."),
     ("A plan without a sign.\n</think>\n\nYou have two.", "", "A plan without a sign.\nYou have two."),
     # In a code fence, tags are part of the answer.
