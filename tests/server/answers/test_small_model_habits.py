@@ -35,6 +35,8 @@ class Habit:
     refused: tuple[str, ...] = ()
     claims: bool = False
     shown: str | None = None
+    code: str | None = None
+    """The error code with which the request has to fail."""
 
 
 READ = text("You have two tasks.")
@@ -116,17 +118,21 @@ HABITS = {
     "call as JSON in a text block": Habit(
         (text('{"name": "list_tasks", "parameters": {}}'), READ), called=("list_tasks",), shown="You have two tasks."
     ),
-    "nothing": Habit(("",)),
-    "null": Habit(("null",)),
-    "an empty timeline": Habit(('[{"type":"timeline","checkpoints":[]}]',)),
-    "an empty fence": Habit(("```json\n```",)),
-    "white space": Habit(("\n\n",)),
-    "an empty array": Habit(("[]",)),
-    "empty text": Habit((text(""),)),
-    "an unfinished chart": Habit(('[{"type":"chart","chartType":"bar",',)),
-    "a cut answer": Habit(('[{"type":"text","content":"You have',), finish="length"),
-    "a cut call": Habit(('{"name":"create_task","parameters":{"title":"Wa',), need="change", finish="length"),
-    "a filtered answer": Habit(("",), finish="content_filter"),
+    "nothing": Habit(("",), code="empty_answer"),
+    "null": Habit(("null",), code="empty_answer"),
+    "an empty timeline": Habit(('[{"type":"timeline","checkpoints":[]}]',), code="empty_answer"),
+    "an empty fence": Habit(("```json\n```",), code="empty_answer"),
+    "white space": Habit(("\n\n",), code="empty_answer"),
+    "an empty array": Habit(("[]",), code="empty_answer"),
+    "empty text": Habit((text(""),), code="empty_answer"),
+    "an unfinished chart": Habit(('[{"type":"chart","chartType":"bar",',), code="empty_answer"),
+    "a cut answer": Habit(('[{"type":"text","content":"You have',), finish="length", code="answer_cut"),
+    "a cut call": Habit(
+        ('{"name":"create_task","parameters":{"title":"Wa',), need="change", finish="length", code="empty_answer"
+    ),
+    "a filtered answer": Habit(("",), finish="content_filter", code="empty_answer"),
+    "a filtered text": Habit((text("You have"),), finish="content_filter", code="answer_cut"),
+    "a refused chart": Habit(('[{"type":"chart","chartType":"sankey"}]',), code="empty_answer"),
 }
 
 
@@ -173,6 +179,9 @@ async def test_no_answer_is_completed_with_nothing_shown_or_a_false_claim(databa
             ended = await answer.finish()
 
         parts = {frame.block for frame in answer.frames if isinstance(frame, WsStreamText | WsStreamBlock)}
+        if habit.code is not None:
+            assert ended.error is not None
+            assert (ended.status, ended.error.code) == ("failed", habit.code)
         if ended.status == "completed":
             assert parts or ended.mutations
             assert ended.shown == len(parts)
