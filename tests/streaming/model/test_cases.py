@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from itertools import pairwise
@@ -90,6 +91,37 @@ def test_calls(name: str) -> None:
 
 def test_reasoning_tokens_that_are_in_the_total_only() -> None:
     assert UsageDelta(12, 329) in decode(case("12_grok_usage.sse"))
+
+
+@pytest.mark.parametrize(
+    ("written", "reasoning", "total", "expected"),
+    [(10, 20, 35, 30), (30, 20, 35, 30), (30, 20, None, 30), (10, 20, 40, 10), (0, 20, 25, 20), (30, 0, 35, 30)],
+    ids=["xAI", "OpenAI", "no total", "another total", "nothing but reasoning", "no reasoning"],
+)
+def test_reasoning_tokens_are_counted_once(written: int, reasoning: int, total: int | None, expected: int) -> None:
+    usage = {"prompt_tokens": 5, "completion_tokens": written, "total_tokens": total}
+    payload = {"choices": [], "usage": usage | {"completion_tokens_details": {"reasoning_tokens": reasoning}}}
+    assert UsageDelta(5, expected) in decode(f"data: {json.dumps(payload)}\n\n".encode())
+
+
+WORD = 'data: {"choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":null}]}\n\n'
+STOPPED = 'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
+CUTS: dict[str, tuple[str, Delta | str]] = {
+    "inside the text's event": (WORD[:40], "cut"),
+    "inside the finish reason's event": (WORD + STOPPED[:50], "cut"),
+    "inside the finish reason": (WORD + STOPPED[:-10], "cut"),
+    "after the finish reason": (WORD + STOPPED, FinishDelta(FinishReason.STOP)),
+    "inside the end mark": (WORD + STOPPED + "data: [DO", FinishDelta(FinishReason.STOP)),
+    "inside the usage": (WORD + STOPPED + 'data: {"choices":[],"usage":{"prompt', FinishDelta(FinishReason.STOP)),
+}
+
+
+@pytest.mark.parametrize("name", CUTS)
+def test_a_cut_is_a_failure_only_before_the_finish_reason(name: str) -> None:
+    body, last = CUTS[name]
+    for at in range(len(body)):
+        delta = decode(body.encode(), [at])[-1]
+        assert (delta.code if isinstance(delta, ErrorDelta) else delta) == last
 
 
 THINKING = {
