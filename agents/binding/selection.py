@@ -98,7 +98,7 @@ def _one_of(field: str, wanted: Any, calendar: Calendar) -> Callable[[Any], bool
     several = wanted if isinstance(wanted, list) else [wanted]
     allowed = [comparable(field, one, calendar) for one in several]
     # A day matches all its instants, because items are seldom due exactly at midnight.
-    dates = [calendar.read(one) for one in several] if is_date_field(field) else []
+    dates = [_bound(field, one, calendar) for one in several if one != ""] if is_date_field(field) else []
     days = {when for when in dates if when is not None and not isinstance(when, int)}
 
     def holds(value: Any) -> bool:

@@ -39,7 +39,7 @@ def test_dates_a_model_writes_are_days_or_instants_of_the_persons_zone(value: An
 @pytest.mark.parametrize(
     "value",
     [
-        *("tomorrow", "", "2026-13-01", "09/03/2026", "9" * 15, "9" * 400),
+        *("tomorrow", "", "2026-13-01", "2026-02-30", "2026-02-30T10:00", "09/03/2026", "9" * 15, "9" * 400),
         *(20260309, 1_773_014_400, True, 1.5, MARCH_9 + 0.5, float("nan"), float("inf"), None, [], 10**30),
     ],
 )

@@ -1,6 +1,7 @@
 import type { DayForm } from "@tessera/client";
-import { createContext, type ReactNode, useContext, useMemo, useState } from "react";
+import { createContext, type ReactNode, useContext, useMemo } from "react";
 import type { EntityItem, EntityName } from "./data/entities.js";
+import { useNow } from "./data/now.js";
 import { en } from "./wording/en.js";
 import type { Wording } from "./wording/wording.js";
 
@@ -13,7 +14,9 @@ export interface BlockOptions {
   readonly locale?: string | undefined;
   /** The sentences of the components: `en` (the default), `de`, `fr`, `es`, `ja`, `ar` of this package, or your own. */
   readonly wording?: Wording | undefined;
-  /** The current time in epoch milliseconds. Default: the time of the first render. */
+  /** The person's IANA time zone. Default: the browser's. Pass the one that `connect` gets in `locale`. */
+  readonly timeZone?: string | undefined;
+  /** The current time in epoch milliseconds. Default: the time of the first render, then of each local midnight. */
   readonly now?: number | undefined;
   /** How the application stores calendar days, as in `connect`. Default: `date`. */
   readonly dates?: DayForm | undefined;
@@ -29,19 +32,19 @@ const OptionsContext = createContext<BlockOptions>({});
 
 /** Provides `options` to all blocks below it. */
 export function BlockOptionsProvider({ children, ...given }: BlockOptions & { readonly children: ReactNode }) {
-  const { locale, wording, now, dates, onOpenItem, projectName, onBlockError } = given;
+  const { locale, wording, timeZone, now, dates, onOpenItem, projectName, onBlockError } = given;
   const options = useMemo(
-    () => ({ locale, wording, now, dates, onOpenItem, projectName, onBlockError }),
-    [locale, wording, now, dates, onOpenItem, projectName, onBlockError],
+    () => ({ locale, wording, timeZone: knownZone(timeZone), now, dates, onOpenItem, projectName, onBlockError }),
+    [locale, wording, timeZone, now, dates, onOpenItem, projectName, onBlockError],
   );
   return <OptionsContext.Provider value={options}>{children}</OptionsContext.Provider>;
 }
 
-/** The options with their defaults. `now` does not change between renders. */
+/** The options with their defaults. `now` changes at local midnight, so that a task gets late without a reload. */
 export function useBlockOptions(): BlockOptions & { readonly now: number; readonly wording: Wording } {
   const { locale, wording, now, ...options } = useContext(OptionsContext);
-  const [mounted] = useState(() => Date.now());
-  return { ...options, locale: locale ?? localeOf(wording), wording: wording ?? en, now: now ?? mounted };
+  const today = useNow(now, options.timeZone);
+  return { ...options, locale: locale ?? localeOf(wording), wording: wording ?? en, now: today };
 }
 
 /**
@@ -50,6 +53,15 @@ export function useBlockOptions(): BlockOptions & { readonly now: number; readon
  */
 export function useDirection(): "ltr" | "rtl" | undefined {
   return useContext(OptionsContext).wording?.direction;
+}
+
+/** `timeZone` if the browser knows it: an unknown zone must not break the answer. */
+function knownZone(timeZone: string | undefined): string | undefined {
+  try {
+    return new Intl.DateTimeFormat("en", timeZone === undefined ? {} : { timeZone }) && timeZone;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The locale of the numbers and dates for this wording; undefined for the browser's. */

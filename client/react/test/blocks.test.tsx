@@ -1,5 +1,5 @@
 import type { AnswerBlock } from "@tessera/client";
-import { render, screen, within } from "@testing-library/react";
+import { act, render, screen, within } from "@testing-library/react";
 import { userEvent } from "@testing-library/user-event";
 import { afterEach, beforeEach, describe, expect, it, type MockInstance, vi } from "vitest";
 import { Block, BlockOptionsProvider, ChartBlock, EntityBlock, TableBlock, TimelineBlock } from "../src/index.js";
@@ -299,6 +299,45 @@ describe("items", () => {
       expect(container.querySelector("time")?.getAttribute("datetime")).toBe("2026-11-22");
       unmount();
     }
+  });
+
+  it.each([
+    ["America/New_York", "22 Nov", "due 22 Nov", "2026-11-22T23:59:00-05:00"],
+    ["Europe/Berlin", "22 Nov", "due 22 Nov", "2026-11-22T23:59:00+01:00"],
+    ["Pacific/Auckland", "22 Nov", "due 22 Nov", "2026-11-22T23:59:00+13:00"],
+  ])("become late at midnight in the zone of the provider, without a reload: %s", (timeZone, day, due, before) => {
+    vi.useFakeTimers({ now: Date.parse(before) });
+    try {
+      const item = { id: "t", title: "T", status: "todo", dueDate: "2026-11-22" };
+      const table = { headers: ["Due"], rows: [["2026-11-22"]] };
+      const { container } = render(
+        <BlockOptionsProvider timeZone={timeZone} locale="en-GB">
+          <EntityBlock data={{ entity: "task", items: [item] }} />
+          <TableBlock data={table} />
+          <TimelineBlock data={{ checkpoints: [{ id: "c", title: "C", date: "2026-11-22" }] }} />
+        </BlockOptionsProvider>,
+      );
+      const [task, , point] = [...container.querySelectorAll("time")];
+      expect(task?.textContent).toBe(due);
+      expect(container.querySelector("td")?.textContent).toBe(day);
+      expect((point ?? container.querySelectorAll("time")[1])?.textContent).toContain(day);
+      expect(container.querySelector("[data-state]")?.getAttribute("data-state")).toBe("ahead");
+      act(() => vi.advanceTimersByTime(60_500));
+      expect(task?.textContent).toBe(`${due}, late`);
+      expect(container.querySelector("[data-state]")?.getAttribute("data-state")).toBe("past");
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it("are shown in the browser's zone if the provider's is unknown", () => {
+    const data = { entity: "task", items: [{ id: "t", title: "T", status: "todo", dueDate: "2026-11-22" }] };
+    const { container } = render(
+      <BlockOptionsProvider timeZone="Mars/Base" locale="en-GB">
+        <EntityBlock data={data} />
+      </BlockOptionsProvider>,
+    );
+    expect(container.textContent).toContain("22 Nov");
   });
 
   it("are late from the day after their due date", () => {

@@ -208,6 +208,8 @@ describe("dates", () => {
     ["22 November", undefined],
     ["12", undefined],
     ["2026-13-45", undefined],
+    ["2026-02-30", undefined],
+    ["2026-02-30T10:00:00Z", undefined],
     [1e300, undefined],
     [Number.NaN, undefined],
     [true, undefined],
@@ -236,15 +238,15 @@ describe("dates", () => {
         [Date.UTC(2026, 2, 10), "utc_midnight"],
       ] as const;
       for (const [stored, form] of forms) {
-        expect(calendarDay(stored, form)).toBe("2026-03-10");
-        expect(epochMs(stored, form)).toBe(local);
-        expect(formatDay(epochMs(stored, form) ?? 0, "en-GB", local)).toBe("10 Mar");
+        expect(calendarDay(stored, { dates: form })).toBe("2026-03-10");
+        expect(epochMs(stored, { dates: form })).toBe(local);
+        expect(formatDay(epochMs(stored, { dates: form }) ?? 0, "en-GB", local)).toBe("10 Mar");
       }
       expect(formatLabel("2026-03-10", "en-GB", local)).toBe("10 Mar");
       const noon = Date.UTC(2026, 2, 10, 12, 1);
       for (const form of ["date", "local_midnight", "utc_midnight"] as const) {
-        expect(calendarDay(noon, form)).toBeUndefined();
-        expect(epochMs(noon, form)).toBe(noon);
+        expect(calendarDay(noon, { dates: form })).toBeUndefined();
+        expect(epochMs(noon, { dates: form })).toBe(noon);
       }
     } finally {
       if (before === undefined) delete process.env["TZ"];

@@ -15,6 +15,7 @@ export {
   isBefore,
   isCalendarDay,
   isInRange,
+  startOf,
   today,
 } from "./days.js";
 export { type ErrorDetails, type SdkErrorCode, TesseraError, type TesseraErrorCode, ToolError } from "./errors.js";

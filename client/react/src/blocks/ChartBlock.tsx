@@ -72,7 +72,7 @@ function Plot({ chart }: { readonly chart: Chart }) {
 const MOST_ROWS = 200;
 
 function Figures({ chart }: { readonly chart: Chart }) {
-  const { locale, now, wording } = useBlockOptions();
+  const { locale, now, timeZone, wording } = useBlockOptions();
   const leftOut = chart.points.length - MOST_ROWS;
   return (
     <table className="tsr-table">
@@ -96,7 +96,7 @@ function Figures({ chart }: { readonly chart: Chart }) {
           // biome-ignore lint/suspicious/noArrayIndexKey: two points may have the same label
           <tr key={at}>
             <th scope="row">
-              <bdi>{formatLabel(point.label, locale, now) || wording.none}</bdi>
+              <bdi>{formatLabel(point.label, locale, now, timeZone) || wording.none}</bdi>
             </th>
             {chart.series.map(({ key }, index) => (
               <td key={key} className="tsr-number">

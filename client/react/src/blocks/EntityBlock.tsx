@@ -15,9 +15,9 @@ export interface EntityBlockProps {
 
 /** The items of an `entity_ref` block. */
 export const EntityBlock = memo(function EntityBlock({ data, layout }: EntityBlockProps) {
-  const { dates, locale, wording } = useBlockOptions();
+  const { dates, locale, timeZone, wording } = useBlockOptions();
   const direction = useDirection();
-  const list = readEntities(data, dates);
+  const list = readEntities(data, { dates, timeZone });
   if (list === undefined) return <RawBlock blockType="entity_ref" data={data} />;
   const { entity, items } = list;
   if (items.length === 0)
@@ -79,15 +79,15 @@ function Title({ entity, item }: ItemProps) {
 }
 
 function Facts({ entity, item }: ItemProps) {
-  const { locale, now, projectName, wording } = useBlockOptions();
+  const { locale, now, projectName, timeZone, wording } = useBlockOptions();
   const project = item.projectId ? projectName?.(item.projectId) : undefined;
   // A task that is due today is late from tomorrow on. The agents count in the same way.
-  const late = entity === "task" && !item.done && item.date !== undefined && item.date < startOfDay(now);
+  const late = entity === "task" && !item.done && item.date !== undefined && item.date < startOfDay(now, timeZone);
   return (
     <span className="tsr-facts">
       {item.date === undefined ? null : (
         <time className={late ? "tsr-late" : undefined} dateTime={dateTime(item.date, item.day)}>
-          {dateNote(wording, entity, formatDay(item.date, locale, now), late)}
+          {dateNote(wording, entity, formatDay(item.date, locale, now, timeZone), late)}
         </time>
       )}
       {entity !== "task" || item.done || item.status === "todo" || !item.status ? null : (

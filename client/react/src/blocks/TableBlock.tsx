@@ -78,8 +78,8 @@ function next(sorting: Sorting | undefined, column: number): Sorting | undefined
 }
 
 function CellText({ cell }: { readonly cell: Cell }) {
-  const { locale, now, wording } = useBlockOptions();
+  const { locale, now, timeZone, wording } = useBlockOptions();
   if (cell === null) return <span className="tsr-muted">–</span>;
   if (typeof cell === "boolean") return cell ? wording.yes : wording.no;
-  return typeof cell === "number" ? cell.toLocaleString(locale) : <bdi>{formatLabel(cell, locale, now)}</bdi>;
+  return typeof cell === "number" ? cell.toLocaleString(locale) : <bdi>{formatLabel(cell, locale, now, timeZone)}</bdi>;
 }

@@ -7,9 +7,9 @@ import { RawBlock } from "./RawBlock.js";
 
 /** A Gantt chart with a row per checkpoint. Its bar reaches from its start (or the axis' start) to its date. */
 export const TimelineBlock = memo(function TimelineBlock({ data }: { readonly data: unknown }) {
-  const { now, locale, dates, wording } = useBlockOptions();
+  const { now, locale, dates, timeZone, wording } = useBlockOptions();
   const direction = useDirection();
-  const checkpoints = readTimeline(data, dates);
+  const checkpoints = readTimeline(data, { dates, timeZone });
   if (checkpoints === undefined) return <RawBlock blockType="timeline" data={data} />;
   if (checkpoints.length === 0) {
     return (
@@ -18,7 +18,7 @@ export const TimelineBlock = memo(function TimelineBlock({ data }: { readonly da
       </p>
     );
   }
-  const scale = scaleOf(checkpoints, now);
+  const scale = scaleOf(checkpoints, now, timeZone);
   const count = counted(wording, wording.items.checkpoint, checkpoints.length, locale);
   const label = fill(wording.timelineLabel, { checkpoints: count });
   const today = now >= scale.from && now <= scale.to ? placeOn(scale, now) : undefined;
@@ -27,13 +27,13 @@ export const TimelineBlock = memo(function TimelineBlock({ data }: { readonly da
       <ol className="tsr-gantt" aria-label={label}>
         {checkpoints.map((checkpoint, index) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: two checkpoints may have the same id
-          <li key={index} className="tsr-gantt-row" data-state={stateOf(checkpoint, now)}>
+          <li key={index} className="tsr-gantt-row" data-state={stateOf(checkpoint, now, timeZone)}>
             <span className="tsr-gantt-label">
               <span className="tsr-gantt-title" dir="auto">
                 {checkpoint.title || wording.untitled}
               </span>
               <time className="tsr-muted" dateTime={dateTime(checkpoint.date, checkpoint.day)}>
-                {formatDay(checkpoint.date, locale, now)}
+                {formatDay(checkpoint.date, locale, now, timeZone)}
                 {noteOn(checkpoint, wording)}
               </time>
             </span>
@@ -48,7 +48,7 @@ export const TimelineBlock = memo(function TimelineBlock({ data }: { readonly da
             .filter((tick) => placeOn(scale, tick) <= LAST_TICK)
             .map((tick) => (
               <span key={tick} className="tsr-tick" style={{ insetInlineStart: `${placeOn(scale, tick)}%` }}>
-                {formatDay(tick, locale, now)}
+                {formatDay(tick, locale, now, timeZone)}
               </span>
             ))}
         </span>
@@ -81,10 +81,14 @@ function Track({ checkpoint, scale, today }: TrackProps) {
   );
 }
 
-function stateOf({ date, day, suggested, approved }: Checkpoint, now: number): "past" | "suggested" | "ahead" {
+function stateOf(
+  { date, day, suggested, approved }: Checkpoint,
+  now: number,
+  timeZone: string | undefined,
+): "past" | "suggested" | "ahead" {
   if (suggested && approved === false) return "suggested";
   // A day is past from the next day on.
-  return date < (day === undefined ? now : startOfDay(now)) ? "past" : "ahead";
+  return date < (day === undefined ? now : startOfDay(now, timeZone)) ? "past" : "ahead";
 }
 
 function noteOn({ suggested, approved, status }: Checkpoint, wording: Wording): string {

@@ -31,12 +31,12 @@ export interface CartesianChartProps {
 
 /** Area, bar and line charts: points along an axis. */
 export function CartesianChart({ chart, type }: CartesianChartProps) {
-  const { locale, now } = useBlockOptions();
+  const { locale, now, timeZone } = useBlockOptions();
   const PlotOf = PLOTS[type];
   const isCrowded = chart.points.length > MANY_POINTS;
   return (
     <ResponsiveContainer width="100%" height={CHART_HEIGHT} initialDimension={INITIAL_SIZE}>
-      <PlotOf data={plotRows(chart, locale, now)} margin={MARGIN} accessibilityLayer={false}>
+      <PlotOf data={plotRows(chart, locale, now, timeZone)} margin={MARGIN} accessibilityLayer={false}>
         <CartesianGrid vertical={false} stroke="var(--border)" />
         <XAxis
           dataKey="label"

@@ -8,9 +8,9 @@ const MOST_ENTRIES = 14;
 
 /** The legend of the colours: the slices of a pie, otherwise the series. */
 export function Legend({ chart }: { readonly chart: Chart }) {
-  const { locale, now, wording } = useBlockOptions();
+  const { locale, now, timeZone, wording } = useBlockOptions();
   const entries = colorsPoints(chart)
-    ? chart.points.map(({ label, color }) => ({ label: formatLabel(label, locale, now), color }))
+    ? chart.points.map(({ label, color }) => ({ label: formatLabel(label, locale, now, timeZone), color }))
     : chart.series;
   const more = entries.length - MOST_ENTRIES;
   return (

@@ -24,8 +24,8 @@ export function PieOrRadial({ chart, type }: PieOrRadialProps) {
 
 /** A pie chart with a ring of slices per series; the first series is the innermost ring. */
 function Slices({ chart, ...size }: { readonly chart: Chart }) {
-  const { locale, now } = useBlockOptions();
-  const rows = plotRows(chart, locale, now);
+  const { locale, now, timeZone } = useBlockOptions();
+  const rows = plotRows(chart, locale, now, timeZone);
   const width = PIE_RADIUS / chart.series.length;
   return (
     <PieChart {...size} accessibilityLayer={false}>
@@ -49,14 +49,14 @@ function Slices({ chart, ...size }: { readonly chart: Chart }) {
 
 /** A radial chart: a curved bar around the centre for each point, with the values of its series stacked. */
 function Rings({ chart, ...size }: { readonly chart: Chart }) {
-  const { locale, now } = useBlockOptions();
+  const { locale, now, timeZone } = useBlockOptions();
   const totals = chart.points.map(({ values }) =>
     values.reduce<number>((sum, value) => sum + Math.max(0, value ?? 0), 0),
   );
   return (
     <RadialBarChart
       {...size}
-      data={plotRows(chart, locale, now)}
+      data={plotRows(chart, locale, now, timeZone)}
       innerRadius="24%"
       outerRadius="100%"
       startAngle={FULL_TURN[0]}

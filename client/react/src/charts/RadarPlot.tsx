@@ -7,10 +7,10 @@ import { CHART_HEIGHT, INITIAL_SIZE } from "./size.js";
 
 /** A radar chart: points around a centre, one shape per series. */
 export function RadarPlot({ chart }: { readonly chart: Chart }) {
-  const { locale, now } = useBlockOptions();
+  const { locale, now, timeZone } = useBlockOptions();
   return (
     <ResponsiveContainer width="100%" height={CHART_HEIGHT} initialDimension={INITIAL_SIZE}>
-      <RadarChart data={plotRows(chart, locale, now)} outerRadius="78%" accessibilityLayer={false}>
+      <RadarChart data={plotRows(chart, locale, now, timeZone)} outerRadius="78%" accessibilityLayer={false}>
         <PolarGrid stroke="var(--border)" />
         <PolarAngleAxis dataKey="label" tickFormatter={shortLabel} />
         <Tooltip content={<ChartTooltip chart={chart} />} />

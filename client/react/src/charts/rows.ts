@@ -6,9 +6,9 @@ export type PlotRow = { readonly label: string; readonly fill?: string } & Reado
   Record<`s${number}`, number | null>
 >;
 
-export function plotRows(chart: Chart, locale: string | undefined, now: number): PlotRow[] {
+export function plotRows(chart: Chart, locale: string | undefined, now: number, timeZone?: string): PlotRow[] {
   return chart.points.map(({ label, color, values }) => ({
-    label: formatLabel(label, locale, now),
+    label: formatLabel(label, locale, now, timeZone),
     // Recharts uses this colour for all shapes of a point, so it is set only if the legend does the same.
     ...(colorsPoints(chart) ? { fill: color } : {}),
     ...Object.fromEntries(values.map((value, index) => [seriesKey(index), value])),

@@ -1,34 +1,34 @@
-import type { DayForm } from "@tessera/client";
-
-const DAY = /^\d{4}-\d{2}-\d{2}$/;
-const MOMENT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?$/;
-/** The range of `Date`: this many milliseconds before and after 1970. */
-const FURTHEST = 8.64e15;
+import { type DayForm, dayOf, instantOf, isCalendarDay, startOf } from "@tessera/client";
 
 const DAYS = /^(\d{4}-\d{2}-\d{2})\/(\d{4}-\d{2}-\d{2})$/;
-const DAY_MS = 86_400_000;
 
-/** The calendar day that `value` is, such as `2026-03-09`; undefined for an instant and for any other value. */
-export function calendarDay(value: unknown, form: DayForm = "date"): string | undefined {
-  if (typeof value === "string") return DAY.test(value) && !Number.isNaN(Date.parse(value)) ? value : undefined;
-  if (form === "date" || typeof value !== "number" || !(Math.abs(value) <= FURTHEST)) return undefined;
-  const start = new Date(form === "utc_midnight" ? value : startOfDay(value));
-  if (form === "utc_midnight") return value % DAY_MS === 0 ? start.toISOString().slice(0, 10) : undefined;
-  if (start.getTime() !== value) return undefined;
-  return new Date(Date.UTC(start.getFullYear(), start.getMonth(), start.getDate())).toISOString().slice(0, 10);
+/** How the application stores days, and the person's time zone; undefined is the browser's. */
+export interface Zoned {
+  readonly dates?: DayForm | undefined;
+  readonly timeZone?: string | undefined;
 }
 
+/** The calendar day that `value` is, such as `2026-03-09`; undefined for an instant and for any other value. */
+export function calendarDay(value: unknown, { dates = "date", timeZone }: Zoned = {}): string | undefined {
+  if (isCalendarDay(value)) return value;
+  if (dates === "date" || typeof value !== "number") return undefined;
+  const day = dayOf(value, timeZone, dates);
+  if (day === undefined) return undefined;
+  // Only a number that is the midnight of a zone is a day.
+  const step = dates === "utc_midnight" ? DAY_MS : OFFSET_STEP_MS;
+  return value % step === 0 ? day : undefined;
+}
+
+const DAY_MS = 86_400_000;
+const OFFSET_STEP_MS = 15 * 60_000;
+
 /**
- * Converts a date to epoch milliseconds: a calendar day to its start in the reader's time zone, so that it is shown as
+ * Converts a date to epoch milliseconds: a calendar day to its start in the person's time zone, so that it is shown as
  * that day in every zone. Undefined for any other value.
  */
-export function epochMs(value: unknown, form: DayForm = "date"): number | undefined {
-  const day = calendarDay(value, form);
-  if (day !== undefined) return startOfCalendarDay(day);
-  if (typeof value === "number") return Number.isFinite(value) && Math.abs(value) <= FURTHEST ? value : undefined;
-  if (typeof value !== "string" || !MOMENT.test(value)) return undefined;
-  const ms = Date.parse(value);
-  return Number.isNaN(ms) ? undefined : ms;
+export function epochMs(value: unknown, zoned: Zoned = {}): number | undefined {
+  const day = calendarDay(value, zoned);
+  return isCalendarDay(day) ? startOf(day, zoned.timeZone) : instantOf(value, zoned.timeZone);
 }
 
 /** The value of a `<time>`'s `dateTime`: a calendar day unchanged, an instant as ISO 8601. */
@@ -36,15 +36,10 @@ export function dateTime(ms: number, day: string | undefined): string {
   return day ?? new Date(ms).toISOString();
 }
 
-function startOfCalendarDay(day: string): number {
-  const start = new Date(0);
-  start.setFullYear(Number(day.slice(0, 4)), Number(day.slice(5, 7)) - 1, Number(day.slice(8, 10)));
-  return start.setHours(0, 0, 0, 0);
-}
-
-/** The start of the day of `ms`, in the reader's time zone. */
-export function startOfDay(ms: number): number {
-  return new Date(ms).setHours(0, 0, 0, 0);
+/** The start of the day of `ms`, in the person's time zone; NaN outside the years 1 to 9999. */
+export function startOfDay(ms: number, timeZone?: string): number {
+  const day = dayOf(ms, timeZone);
+  return day === undefined ? Number.NaN : startOf(day, timeZone);
 }
 
 /** Formats a day, with the year if it differs from the year of `now`: "22 Nov", "3 Jan 2027". */
@@ -59,14 +54,13 @@ export function formatDay(ms: number, locale: string | undefined, now: number, t
 /** Formats ISO days, weeks and times in a label for people. Other labels are returned unchanged. */
 export function formatLabel(label: string, locale: string | undefined, now: number, timeZone?: string): string {
   const [, first, last] = DAYS.exec(label) ?? [];
-  const [from, to] = [epochMs(first), epochMs(last)];
+  const [from, to] = [epochMs(first, { timeZone }), epochMs(last, { timeZone })];
   if (from !== undefined && to !== undefined) {
-    return `${formatDay(from, locale, now)} – ${formatDay(to, locale, now)}`; // a week
+    return `${formatDay(from, locale, now, timeZone)} – ${formatDay(to, locale, now, timeZone)}`; // a week
   }
-  const ms = epochMs(label);
+  const ms = epochMs(label, { timeZone });
   if (ms === undefined) return label;
-  // A calendar day begins at its start in the reader's zone, and is formatted there.
-  if (DAY.test(label)) return formatDay(ms, locale, now);
+  if (isCalendarDay(label)) return formatDay(ms, locale, now, timeZone);
   const zone = timeZone === undefined ? {} : { timeZone };
   const time = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit", ...zone }).format(ms);
   return `${formatDay(ms, locale, now, timeZone)}, ${time}`;

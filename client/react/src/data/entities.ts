@@ -1,5 +1,4 @@
-import type { DayForm } from "@tessera/client";
-import { calendarDay, epochMs } from "./dates.js";
+import { calendarDay, epochMs, type Zoned } from "./dates.js";
 import { isObject, type JsonObject, objectsOf, textOf } from "./json.js";
 
 export const ENTITIES = ["task", "project", "note", "checkpoint"] as const;
@@ -40,18 +39,18 @@ const FINISHED = new Set(["done", "completed", "complete", "finished", "closed"]
 const EXCERPT_CHARS = 160;
 
 /** Reads the data of an `entity_ref` block. Returns undefined if it is invalid. */
-export function readEntities(data: unknown, form: DayForm = "date"): EntityList | undefined {
+export function readEntities(data: unknown, zoned: Zoned = {}): EntityList | undefined {
   if (!isObject(data)) return undefined;
   const entity = ENTITIES.find((known) => known === data["entity"]);
   const items = objectsOf(data["items"]);
   if (entity === undefined || items === undefined) return undefined;
-  return { entity, items: items.map((item, index) => readItem(entity, item, index, form)) };
+  return { entity, items: items.map((item, index) => readItem(entity, item, index, zoned)) };
 }
 
-function readItem(entity: EntityName, item: JsonObject, index: number, form: DayForm): EntityItem {
+function readItem(entity: EntityName, item: JsonObject, index: number, zoned: Zoned): EntityItem {
   const date = item[DATE_FIELD[entity]];
   // The time at which a note was written is an instant, also at midnight.
-  const formOf = entity === "note" ? "date" : form;
+  const formOf: Zoned = entity === "note" ? { ...zoned, dates: "date" } : zoned;
   const content = textOf(item["content"] ?? item["description"]);
   return {
     id: textOf(item["id"]) || String(index),

@@ -1,5 +1,4 @@
-import type { DayForm } from "@tessera/client";
-import { calendarDay, epochMs } from "./dates.js";
+import { calendarDay, epochMs, startOfDay, type Zoned } from "./dates.js";
 import { isObject, objectsOf, textOf } from "./json.js";
 
 /** A row of the Gantt chart, in epoch milliseconds. `start` is the start of its bar, if the data has one. */
@@ -28,19 +27,19 @@ const MOST_TICKS = 7;
 const MARGIN = 0.04;
 
 /** Reads the data of a `timeline` block, sorted by date; undefined if it is invalid. Skips checkpoints without a date. */
-export function readTimeline(data: unknown, form: DayForm = "date"): readonly Checkpoint[] | undefined {
+export function readTimeline(data: unknown, zoned: Zoned = {}): readonly Checkpoint[] | undefined {
   const rows = isObject(data) ? objectsOf(data["checkpoints"]) : undefined;
   if (rows === undefined) return undefined;
   const checkpoints = rows.flatMap((row, index): Checkpoint[] => {
-    const date = epochMs(row["date"], form);
+    const date = epochMs(row["date"], zoned);
     if (date === undefined) return [];
-    const start = epochMs(row["startDate"] ?? row["start"], form);
+    const start = epochMs(row["startDate"] ?? row["start"], zoned);
     return [
       {
         id: textOf(row["id"]) || String(index),
         title: textOf(row["title"]),
         date,
-        day: calendarDay(row["date"], form),
+        day: calendarDay(row["date"], zoned),
         start: start !== undefined && start < date ? start : undefined,
         suggested: row["isAiSuggested"] === true,
         approved: typeof row["isApproved"] === "boolean" ? row["isApproved"] : undefined,
@@ -53,7 +52,7 @@ export function readTimeline(data: unknown, form: DayForm = "date"): readonly Ch
 }
 
 /** An axis that includes all checkpoints, and `now` if it is not far outside their range. */
-export function scaleOf(checkpoints: readonly Checkpoint[], now: number): Scale {
+export function scaleOf(checkpoints: readonly Checkpoint[], now: number, timeZone?: string): Scale {
   const moments = checkpoints.flatMap(({ date, start }) => (start === undefined ? [date] : [start, date]));
   let from = moments.reduce((a, b) => Math.min(a, b), moments[0] ?? now);
   let to = moments.reduce((a, b) => Math.max(a, b), moments[0] ?? now);
@@ -65,7 +64,7 @@ export function scaleOf(checkpoints: readonly Checkpoint[], now: number): Scale 
   const margin = Math.max((to - from) * MARGIN, DAY_MS / 2);
   from -= margin;
   to += margin;
-  return { from, to, ticks: ticksBetween(from, to) };
+  return { from, to, ticks: ticksBetween(from, to, timeZone) };
 }
 
 /** The position of `moment` on the axis, in percent of its length. */
@@ -73,16 +72,13 @@ export function placeOn({ from, to }: Scale, moment: number): number {
   return ((moment - from) / (to - from)) * 100;
 }
 
-function ticksBetween(from: number, to: number): number[] {
+function ticksBetween(from: number, to: number, timeZone: string | undefined): number[] {
   const length = (to - from) / DAY_MS;
   const step = STEPS_DAYS.find((days) => length / days <= MOST_TICKS) ?? Math.ceil(length / MOST_TICKS);
   // Ticks are at local midnight, the start of the day that their label names. Days can have 23 or 25 hours.
-  const tick = new Date(from);
-  tick.setHours(24, 0, 0, 0);
+  const later = (at: number, days: number) =>
+    startOfDay(startOfDay(at, timeZone) + days * DAY_MS + DAY_MS / 2, timeZone);
   const ticks: number[] = [];
-  while (tick.getTime() < to && ticks.length <= MOST_TICKS) {
-    ticks.push(tick.getTime());
-    tick.setHours(24 * step, 0, 0, 0);
-  }
+  for (let tick = later(from, 1); tick < to && ticks.length <= MOST_TICKS; tick = later(tick, step)) ticks.push(tick);
   return ticks;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { addDays, dayOf, instantOf, isBefore, isCalendarDay, isInRange, today } from "../../src/index.js";
+import { addDays, dayOf, instantOf, isBefore, isCalendarDay, isInRange, startOf, today } from "../../src/index.js";
 
 const NEW_YORK = "America/New_York";
 const EVENING = Date.parse("2026-03-09T20:30:00-04:00");
@@ -8,6 +8,9 @@ describe("a calendar day", () => {
   it.each([
     ["2026-03-09", true],
     ["2026-13-01", false],
+    ["2026-02-30", false],
+    ["2026-02-29", false],
+    ["2028-02-29", true],
     ["2026-03-09T00:00", false],
     [EVENING, false],
     [null, false],
@@ -22,6 +25,15 @@ describe("a calendar day", () => {
     [Date.UTC(2026, 2, 10), "date", "2026-03-09"],
     [Date.UTC(2026, 2, 10), "utc_midnight", "2026-03-10"],
     [Date.UTC(2026, 2, 10, 4), "local_midnight", "2026-03-10"],
+    // A number from before a journey, and one that is midnight nowhere.
+    [Date.parse("2026-03-10T00:00:00+01:00"), "local_midnight", "2026-03-10"],
+    [Date.parse("2026-03-10T00:00:00-07:00"), "local_midnight", "2026-03-10"],
+    [EVENING + 60_000, "local_midnight", "2026-03-09"],
+    // Without an offset it is local time.
+    ["2026-03-09T23:30", "date", "2026-03-09"],
+    ["2026-03-10T00:30:00.5", "utc_midnight", "2026-03-10"],
+    ["2026-02-30T10:00", "date", undefined],
+    ["2026-02-30T10:00:00Z", "date", undefined],
     ["soon", "date", undefined],
     [Number.NaN, "date", undefined],
     [undefined, "date", undefined],
@@ -33,6 +45,26 @@ describe("a calendar day", () => {
     expect(instantOf("2026-03-10")).toBeUndefined();
     expect(instantOf("2026-03-10T00:00:00Z")).toBe(Date.UTC(2026, 2, 10));
     expect(instantOf(5)).toBe(5);
+  });
+
+  it.each([
+    ["2026-03-09T20:30", NEW_YORK, "2026-03-09T20:30:00-04:00"],
+    ["2026-03-08T02:30", NEW_YORK, "2026-03-08T03:30:00-04:00"], // the clocks skip it
+    ["2026-11-01T01:30", NEW_YORK, "2026-11-01T01:30:00-04:00"], // it comes twice
+    ["2026-03-09T20:30:15.250", "Asia/Kathmandu", "2026-03-09T20:30:15.250+05:45"],
+    ["2026-10-25T12:00", "Europe/Berlin", "2026-10-25T12:00:00+01:00"],
+    ["2026-03-09T20:30+01:00", NEW_YORK, "2026-03-09T20:30:00+01:00"],
+  ])("without an offset %s is local time in %s", (written, zone, instant) => {
+    expect(instantOf(written, zone)).toBe(Date.parse(instant));
+  });
+
+  it.each([
+    ["2026-03-09", NEW_YORK, "2026-03-09T00:00:00-04:00"],
+    ["2026-03-08", NEW_YORK, "2026-03-08T00:00:00-05:00"],
+    ["2026-09-06", "America/Santiago", "2026-09-06T01:00:00-03:00"], // the clocks skip midnight
+    ["2026-03-09", "Asia/Kathmandu", "2026-03-09T00:00:00+05:45"],
+  ] as const)("%s in %s starts at %s", (day, zone, instant) => {
+    expect(startOf(day, zone)).toBe(Date.parse(instant));
   });
 
   it("is over at its local end", () => {
