@@ -24,7 +24,7 @@ from client.terminal.session import HELP, Session, approver, remote_approvals
 from client.terminal.store import DeviceStore, InvalidDataError
 from client.terminal.system_locale import ToldLocale, system_locale
 from client.terminal.tools import DeviceTools
-from person import Calendar, resolve_locale
+from person import Calendar, Sentences, resolve_locale
 
 EXIT_OK, EXIT_FAILED, EXIT_UNREACHABLE, EXIT_INTERRUPTED = 0, 1, 2, 130
 _EXIT_BY_STATUS = {"completed": EXIT_OK, "cancelled": EXIT_INTERRUPTED}
@@ -53,7 +53,7 @@ class Options:
 
 async def run(options: Options, console: Console, prompt: Prompt | None, *, interactive: bool) -> int:
     """Run the client and show errors. Returns the exit code. With `prompt` None, asks only `options.message`."""
-    renderer = Renderer(console, _calendar)
+    renderer = Renderer(console, _calendar, sentences=_sentences)
     try:
         return await _run(options, renderer, prompt, interactive=interactive)
     except RestError as error:
@@ -130,6 +130,12 @@ def _calendar() -> Calendar:
     """The person's calendar now."""
     locale = system_locale()
     return resolve_locale(None if locale is None else locale.stated("device")).calendar
+
+
+def _sentences() -> Sentences:
+    """The sentences in the person's language."""
+    locale = system_locale()
+    return Sentences.of(None if locale is None else locale.language)
 
 
 async def _converse(session: Session, message: str | None) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 from datetime import date
+from typing import Final
 
 from rich.console import Console
 from rich.text import Text
@@ -13,7 +14,7 @@ from client.terminal.answer import AnswerFrame
 from client.terminal.blocks import block, entity_rows
 from client.terminal.plain_text import clean
 from client.terminal.store import DeviceStore
-from person import UTC_CALENDAR, Calendar
+from person import ENGLISH, UTC_CALENDAR, Calendar, Sentences
 from streaming.wire import (
     AnswerFinish,
     WsError,
@@ -27,20 +28,13 @@ from streaming.wire import (
     WsToolCall,
 )
 
-_DONE = {"create": "created", "update": "changed", "delete": "deleted"}
+_INCOMPLETE: Final[Collection[AnswerFinish | None]] = ("length", "content_filter", "tool_limit")
 
 
-_INCOMPLETE: Mapping[AnswerFinish | None, str] = {
-    "length": "The answer is incomplete: the model reached its limit of tokens.",
-    "content_filter": "The answer is incomplete: the model's content filter stopped it.",
-    "tool_limit": "The answer may be incomplete: it has used up its calls to this device.",
-}
-
-
-def error_line(error: WsFailure | WsError | None) -> str:
+def error_line(error: WsFailure | WsError | None, sentences: Sentences = ENGLISH) -> str:
     """The server's sentence for the person with the code, or `message` if the server sent no such sentence."""
     if error is None:
-        return "The request failed."
+        return sentences.say("terminal.failed")
     if error.text:
         return f"{error.text} ({error.code})"
     return f"{error.message} ({error.code})" + (" Try again." if error.retryable else "")
@@ -54,14 +48,23 @@ class Renderer:
         console: Console,
         calendar: Callable[[], Calendar] = lambda: UTC_CALENDAR,
         clock: Callable[[], float] = time.time,
+        sentences: Callable[[], Sentences] = lambda: ENGLISH,
     ) -> None:
-        """`calendar` returns the person's calendar now, `clock` the seconds since the epoch."""
+        """`calendar` returns the person's calendar now, `clock` the seconds since the epoch.
+
+        `sentences` returns those in the person's language now.
+        """
+        self._spoken = sentences
         self._console = console
         self._calendar = calendar
         self._clock = clock
         self._plain = not console.encoding.lower().startswith("utf")
         self._mid_line = False
         self._block: int | None = None
+
+    def _sentences(self) -> Sentences:
+        """The person's; English if the terminal can't show other scripts."""
+        return ENGLISH if self._plain else self._spoken()
 
     def frame(self, frame: AnswerFrame) -> None:
         """Show one frame of an answer."""
@@ -106,9 +109,15 @@ class Renderer:
         identity = call.args.get("id")
         item = f'"{clean(name)}"' if name else f"the {entity} {clean(identity)}" if identity else f"a {entity}"
         rest = ", ".join(f"{clean(key)} {clean(value)}" for key, value in call.args.items() if key != "id")
-        note = "You can't undo this." if verb == "delete" else rest
-        self._console.print(Text(f"{verb.capitalize()} {item}? {note}".rstrip(), style="yellow"))
-        return f"{verb.capitalize()}? [y/N] "
+        sentences = self._sentences()
+        note = sentences.say("terminal.irreversible") if verb == "delete" else rest
+        if not name and not identity:
+            item = sentences.find(f"terminal.{entity}") or entity
+            item = f"a {item}" if sentences == ENGLISH else item
+        key = f"terminal.{verb}"
+        question = sentences.say(key, item=item) if sentences.find(key) else f"{verb.capitalize()} {item}?"
+        self._console.print(Text(f"{question} {note}".rstrip(), style="yellow"))
+        return f"{verb.capitalize()}? [y/N] " if sentences == ENGLISH else "[y/N] "
 
     def left_open(self) -> None:
         """Record that the cursor is in the middle of a line, so that the next output starts a new one."""
@@ -143,13 +152,13 @@ class Renderer:
         self._fresh_line()
         self._block = None
         for mutation in frame.mutations:
-            self.note(_change(mutation))
+            self.note(_change(mutation, self._sentences()))
         if frame.status == "cancelled":
-            self.note("Stopped.")
+            self.note(self._sentences().say("terminal.stopped"))
         elif frame.status == "completed" and frame.finish in _INCOMPLETE:
-            self.note(_INCOMPLETE[frame.finish])
+            self.note(self._sentences().say(f"terminal.{frame.finish}"))
         elif frame.status == "failed":
-            self.error(error_line(frame.error))
+            self.error(error_line(frame.error, self._sentences()))
 
     def _fresh_line(self) -> None:
         if self._mid_line:
@@ -157,7 +166,8 @@ class Renderer:
             self._mid_line = False
 
 
-def _change(mutation: WsMutationRecord) -> str:
+def _change(mutation: WsMutationRecord, sentences: Sentences) -> str:
     data = mutation.data or {}
     name = data.get("title") or data.get("name") or mutation.id
-    return f"{_DONE[mutation.op]} {mutation.entity}: {name}"
+    entity = sentences.say(f"terminal.{mutation.entity}")
+    return sentences.say(f"terminal.did_{mutation.op}", entity=entity, name=str(name))

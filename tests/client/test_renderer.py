@@ -15,7 +15,8 @@ from rich.console import Console
 from client.terminal.blocks import block
 from client.terminal.plain_text import clean, day
 from client.terminal.renderer import Renderer
-from streaming.wire import WsPopupDomain, WsStreamBlock, WsStreamEnd, WsStreamStart, WsStreamText
+from person import Sentences
+from streaming.wire import WsPopupDomain, WsStreamBlock, WsStreamEnd, WsStreamStart, WsStreamText, WsToolCall
 
 TODAY = date(2025, 3, 14)
 ID = UUID(int=1)
@@ -202,6 +203,27 @@ def test_answers_that_are_not_complete_show_a_note(end: dict[str, Any], said: st
     # A long note is broken into lines.
     assert shown(target).split() == f"notes half {said}".split()
     assert shown(target).startswith("notes\nhalf\n")
+
+
+@pytest.mark.parametrize(
+    ("language", "encoding", "said"),
+    [
+        ("de", "utf-8", ['"X" löschen? Das lässt sich nicht rückgängig machen.', "angelegt: Aufgabe X", "Angehalten."]),
+        ("ja", "utf-8", ['"X"を削除しますか？', "作成: タスク X", "停止しました。"]),
+        ("ar", "utf-8", ['حذف "X"؟', "إنشاء: مهمة X", "تم الإيقاف."]),
+        ("ja", "ascii", ['Delete "X"?', "created task: X", "Stopped."]),
+    ],
+)
+def test_states_and_questions_are_in_the_persons_language(language: str, encoding: str, said: list[str]) -> None:
+    target = console(width=100, encoding=encoding)
+    renderer = Renderer(target, sentences=lambda: Sentences.of(language))
+    call = {"call_id": ID, "request_id": ID, "tool": "delete_task", "args": {"id": "t"}, "deadline_ms": 1}
+    renderer.approval(WsToolCall.model_validate(call | {"requires_approval": True}), "X")
+    made = {"op": "create", "entity": "task", "id": "t", "data": {"title": "X"}}
+    end = {"request_id": ID, "status": "cancelled", "mutations": [made]}
+    renderer.frame(WsStreamEnd.model_validate(end))
+    for line in said:
+        assert line in shown(target)
 
 
 def test_escape_sequences_do_not_reach_the_terminal() -> None:
