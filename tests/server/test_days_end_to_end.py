@@ -27,7 +27,7 @@ from client.terminal.device import Device
 from client.terminal.store import DeviceStore
 from client.terminal.tools import DeviceTools
 from person import Calendar, DayForm
-from streaming.wire import WsError, WsLocale, WsScope, WsStreamEnd, WsStreamText, WsToolCall
+from streaming.wire import WsError, WsLocale, WsScope, WsStreamEnd
 from tests.database import new_database
 from tests.server.tessera import Tessera, open_tessera
 
@@ -232,72 +232,6 @@ async def test_a_journey_changes_what_today_is(server: Server) -> None:
         assert isinstance(error, WsError)
         assert error.message.startswith("locale_changed.locale.time_zone: not a time zone")
         assert "(due today)" in (await person.ask("show my tasks as a table")).text
-
-
-async def test_a_local_midnight_is_the_same_day_after_a_journey(server: Server) -> None:
-    tessera = server.tessera
-    assert tessera is not None
-    account = await tessera.account()
-    berlin = Calendar(ZoneInfo("Europe/Berlin"))
-    rent = {"id": "t1", "title": "Rent", "status": "todo", "dueDate": berlin.start_of(date(2026, 3, 10))}
-    store = DeviceStore(None, {"task": [rent]}, lambda: berlin)
-    async with tessera.device(
-        account,
-        tools=DeviceTools(store).table(),
-        locale=WsLocale(time_zone="Europe/Berlin"),
-        dates="local_midnight",
-    ) as device:
-        person = Person(server, Calendar(ZoneInfo("America/New_York")), account, device, store)
-        await device.send_raw(json.dumps({"type": "locale_changed", "locale": {"time_zone": "America/New_York"}}))
-        person.it_is("2026-03-10T08:00")
-        assert "(due today)" in (await person.ask("show my tasks as a table")).text
-        assert "no open tasks that are overdue" in (await person.ask("what is overdue?")).text
-        person.it_is("2026-03-11T00:30")
-        assert "(due yesterday)" in (await person.ask("what is overdue?")).text
-
-
-async def test_a_journey_does_not_change_the_days_of_a_running_request(server: Server) -> None:
-    """The call was sent in Auckland, and its result comes from Los Angeles: the days of both are those of Auckland."""
-    assert server.tessera is not None
-    account = await server.tessera.account()
-    auckland = Calendar(ZoneInfo("Pacific/Auckland"))
-    server.now = datetime(2026, 3, 9, 12, tzinfo=auckland.zone).timestamp()
-    midnight = auckland.start_of(date(2026, 3, 10))
-    async with open_connection(server.tessera.ws_url) as connection:
-
-        async def send(type_: str, **fields: Any) -> None:
-            await connection.send_raw(json.dumps({"type": type_, **fields}))
-
-        await send(
-            "device_hello",
-            token=account.access_token,
-            device_id="6f1d3c1e-2a53-4a6e-9d55-0a0d3f9a7b02",
-            protocol_versions=[3],
-            client={"name": "n", "version": "1", "platform": "p"},
-            locale={"time_zone": "Pacific/Auckland"},
-            dates="local_midnight",
-        )
-        await send("home_request", message="create a task called Water the plants due tomorrow")
-        text, end = "", None
-        while end is None:
-            frame = await connection.receive()
-            if isinstance(frame, WsToolCall):
-                assert frame.args["data"]["dueDate"] == midnight
-                await send("locale_changed", locale={"time_zone": "America/Los_Angeles"})
-                await send("tool_result", call_id=str(frame.call_id), ok=True, data={"id": "t1", **frame.args["data"]})
-            elif isinstance(frame, WsStreamText):
-                text += frame.chunk
-            elif isinstance(frame, WsStreamEnd):
-                end = frame
-        assert "(due tomorrow)" in text
-        assert end.locale is not None
-        assert end.locale.time_zone == "Pacific/Auckland"
-        assert [one.data["dueDate"] for one in end.mutations if one.data is not None] == [midnight]
-        await send("home_request", message="create a task called Water the plants due tomorrow")
-        while not isinstance(frame := await connection.receive(), WsToolCall):
-            pass
-        los_angeles = Calendar(ZoneInfo("America/Los_Angeles"))
-        assert frame.args["data"]["dueDate"] == los_angeles.start_of(date(2026, 3, 9)), "it is the 8th there"
 
 
 async def locale_of(device: Device) -> dict[str, Any]:

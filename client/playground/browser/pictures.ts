@@ -16,6 +16,13 @@ export class Pictures {
     await this.#both(page, name, (path) => block.screenshot({ path }));
   }
 
+  /** One picture, in the light theme. */
+  async inLight(page: Page, name: string, block: Locator): Promise<void> {
+    await mkdir(this.folder, { recursive: true });
+    await page.emulateMedia({ colorScheme: "light" });
+    await block.screenshot({ path: join(this.folder, `${name}.png`) });
+  }
+
   async ofPage(page: Page, name: string): Promise<void> {
     await this.#both(page, name, (path) => page.screenshot({ path }));
   }
