@@ -191,6 +191,10 @@ class KnownRequests(Protocol):
         """Cancel this user's request. Returns False if it does not run, or its process can't be reached."""
         ...
 
+    def runs_in(self, user_id: UUID, conversation_id: str) -> bool:
+        """Whether a request of this user's conversation runs at this process."""
+        ...
+
 
 class ChatRunner(Protocol):
     """Runs the whole pipeline for one request."""

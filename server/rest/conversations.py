@@ -151,7 +151,7 @@ FORGET: Final = Operation(
     name="forget_conversation",
     summary="Forget a conversation",
     description="Removes its exchanges and its title, what was learned from them, and exchanges of other"
-    " conversations in which the person says only the same.",
+    " conversations in which the person says only the same. A request of it that still runs is not stored.",
     tag="conversations",
     authenticated=True,
     answers={200: Answer("The conversation is removed permanently.", ForgottenConversation)},
@@ -198,8 +198,10 @@ def conversation_routes(services: RestServices) -> Blueprint:
     @routes.route(rule_of(FORGET, conversation_id="name"), methods=[FORGET.method])
     async def forget_conversation(conversation_id: str) -> Response:
         memory, user_id = memory_owner(services)
+        # Its first exchange may still run. It is not stored when it ends, so the conversation is forgotten too.
+        runs = services.requests is not None and services.requests.runs_in(user_id, conversation_id)
         forgotten = await memory.forget_conversation(user_id, conversation_id)
-        if not forgotten:
+        if not forgotten and not runs:
             raise _unknown()
         answer = ForgottenConversation(
             id=conversation_id,

@@ -296,6 +296,11 @@ class SessionHost:
         kept = await self._kept.find(user_id, request_id)
         return kept is not None and await self._mirrors.cancel(kept)
 
+    def runs_in(self, user_id: UUID, conversation_id: str) -> bool:
+        """See `server.requests.KnownRequests`."""
+        chats = (running.chat for running in self._running.values())
+        return any(chat.user_id == user_id and chat.conversation_id == conversation_id for chat in chats)
+
     def _changed(self, session: Session, change: MadeChange, awaited: bool) -> str:
         """A device made a change for a request. Its result must list the change also if no task waited for it."""
         running = self._running.get((session.user_id, change.request_id))

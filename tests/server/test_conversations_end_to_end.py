@@ -9,12 +9,13 @@ from typing import Any
 
 import httpx
 import pytest
+import trio
 from cryptography.fernet import Fernet
 
 from client.terminal.account import SignIn
 from client.terminal.store import DeviceStore
 from client.terminal.tools import DeviceTools
-from tests.model_server import ReceivedRequest, Step, text_stream, tool_calls
+from tests.model_server import ReceivedRequest, Step, Wait, text_stream, tool_calls
 from tests.server.conversation import chat
 from tests.server.tessera import Tessera, data_of, last_user_message, open_tessera, text_block, tool_messages, words_of
 
@@ -192,6 +193,34 @@ async def test_a_history_or_conversation_that_is_refused(database: str, body: di
         response = await chat(tessera, account.access_token, message="Hi", **body)
     assert response.status_code == 422
     assert field in response.json()["error"]["message"]
+
+
+async def test_a_conversation_whose_first_exchange_still_runs_can_be_forgotten(database: str) -> None:
+    started, release, answered = trio.Event(), trio.Event(), trio.Event()
+    async with open_tessera(database) as tessera, trio.open_nursery() as nursery:
+        account = await tessera.account()
+        words = text_block("A secret answer.")
+
+        def script(_: ReceivedRequest) -> list[Step]:
+            started.set()
+            return [Wait(release), *words]
+
+        tessera.script(script)
+
+        async def ask() -> None:
+            asked = await chat(tessera, account.access_token, message="A secret question", conversation_id="c")
+            assert asked.status_code == 200
+            answered.set()
+
+        nursery.start_soon(ask)
+        await started.wait()
+        await call(tessera, account, "DELETE", "/unknown", 404)
+        forgotten = await call(tessera, account, "DELETE", "/c")
+        assert (forgotten["id"], sum(forgotten["counts"].values())) == ("c", 0)
+        release.set()
+        await answered.wait()
+        await call(tessera, account, "DELETE", "/c", 404)
+        assert (await call(tessera, account, "GET", ""))["conversations"] == []
 
 
 async def test_conversations_are_listed_read_renamed_and_forgotten(database: str) -> None:
