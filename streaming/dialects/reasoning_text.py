@@ -35,15 +35,8 @@ _RECIPIENT: Final = re.compile(r"\bto=(?:functions\.)?([A-Za-z0-9_.-]+)")
 _CERTAIN: Final = ("the user", "okay, the user", "okay, so the user", "ok, the user", "用户")
 _LIKELY: Final = (
     "okay,",
-    "ok, so",
-    "alright",
-    "all right,",
-    "first,",
-    "so,",
-    "so the ",
     "let me ",
     "let's think",
-    "let's see",
     "hmm",
     "wait,",
     "we need to",
@@ -56,6 +49,8 @@ _LIKELY: Final = (
     "好的，用户",
     "首先",
 )
+# Many answers begin with the same letters, so one letter alone is not held back for these.
+_LIKELY_WORDS: Final = ("alright", "all right,", "first,", "so,", "so the ")
 _FIRST_WORDS: Final = (*_CERTAIN, *_LIKELY)
 _HELD_CHARS: Final = 400
 _MAX_HEADER_CHARS: Final = 400
@@ -214,10 +209,11 @@ class ReasoningText:
         words = begun[: len(max(_FIRST_WORDS, key=len))].casefold()
         if words.startswith(_CERTAIN):
             return True
-        if self._habit.unopened is None and words.startswith(_LIKELY):
+        if self._habit.unopened is None and words.startswith((*_LIKELY, *_LIKELY_WORDS)):
             self._bound = _HELD_CHARS
             return True
-        if any(first.startswith(words) for first in _FIRST_WORDS):
+        first_words = _FIRST_WORDS if len(words) == 1 else (*_FIRST_WORDS, *_LIKELY_WORDS)
+        if any(first.startswith(words) for first in first_words):
             return None
         return False
 

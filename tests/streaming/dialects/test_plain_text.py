@@ -169,12 +169,12 @@ def test_the_same_as_the_general_decoder(parts: list[str | int], sizes: list[int
 @pytest.mark.parametrize("dialect", list(PLAIN))
 def test_plain_text_is_decoded_by_type(dialect: str, monkeypatch: pytest.MonkeyPatch) -> None:
     plain, before = PLAIN[dialect], BEFORE[dialect]
-    texts = ("first", "second", 'th"i\\rd\n', "fo é 😀", "x" * 200, "")
+    texts = ("begun", "second", 'th"i\\rd\n', "fo é 😀", "x" * 200, "")
     events = [event(plain(text), before, ascii_only=number % 2 == 0).encode() for number, text in enumerate(texts)]
     decoder = ResponseDecoder(DIALECTS[dialect].decoder(), max_bytes=1 << 20, max_event_bytes=1 << 16)
     assert decoder.feed(b": hello\n\n") == []
     monkeypatch.setattr("streaming.dialects.payload_decoder.json.loads", lambda _: pytest.fail("decoded in general"))
-    assert decoder.feed(events[0]) == [ContentDelta("first")]
+    assert decoder.feed(events[0]) == [ContentDelta("begun")]
     assert decoder.feed(b"".join(events[1:3]) + events[3][:20]) == [ContentDelta('secondth"i\\rd\n')]
     monkeypatch.undo()
     assert decoder.feed(events[3][20:]) == [ContentDelta("fo é 😀")]
@@ -188,7 +188,7 @@ def test_plain_text_is_decoded_by_type(dialect: str, monkeypatch: pytest.MonkeyP
     [
         {"obfuscation": "xy"},
         {"usage": None, "error": None},
-        {"note": "first", "number": 7, "nested": [{"content": "x"}]},
+        {"note": "begun", "number": 7, "nested": [{"content": "x"}]},
     ],
 )
 def test_fields_that_no_dialect_reads_may_differ(more: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,11 +75,6 @@ CASES = [
     ("<Think>hm</Think>Hi", "hm", "Hi"),
     # Without an opening tag, by other first words.
     ("Let me look at the tasks.\n</think>\n\nYou have two.", "Let me look at the tasks.\n", "You have two."),
-    ("Alright, two.\n</think>\nYou have two.", "Alright, two.\n", "You have two."),
-    ("First, I count.\n</think>\nYou have two.", "First, I count.\n", "You have two."),
-    ("So the list has two.</think>You have two.", "So the list has two.", "You have two."),
-    ("First, wash it. Then dry it.", "", None),
-    ("Alright" + ", and so on" * 40 + ".", "", None),
     ("Hmm, two?</think>You have two.", "Hmm, two?", "You have two."),
     ("A plan without a sign.\n</think>\n\nYou have two.", "", "A plan without a sign.\nYou have two."),
     # In a code fence, tags are part of the answer.
@@ -99,6 +94,30 @@ CASES = [
     ("", "", ""),
     (" \n", "", " \n"),
 ]
+
+
+WHOLE_WORDS = [
+    ("Alright, two.\n</think>\nYou have two.", "Alright, two.\n", "You have two."),
+    ("First, I count.\n</think>\nYou have two.", "First, I count.\n", "You have two."),
+    ("So the list has two.</think>You have two.", "So the list has two.", "You have two."),
+    ("First, wash it. Then dry it.", "", None),
+    ("Alright" + ", and so on" * 40 + ".", "", None),
+    ("So far you have two.", "", None),
+    ("All of them are done.", "", None),
+]
+
+
+@pytest.mark.parametrize("size", [2, 3, 7, 1000])
+@pytest.mark.parametrize(("text", "reasoning", "answer"), WHOLE_WORDS)
+def test_reasoning_is_told_by_whole_words(text: str, reasoning: str, answer: str | None, size: int) -> None:
+    pieces = read([text[at : at + size] for at in range(0, len(text), size)])
+    assert "".join(piece for kind, piece in pieces if kind == "reasoning") == reasoning
+    assert "".join(piece for kind, piece in pieces if kind == "answer") == (text if answer is None else answer)
+
+
+def test_one_letter_is_shown_at_once() -> None:
+    for letter in "AaFfSs":
+        assert ReasoningText().feed(letter) == [("answer", letter)]
 
 
 @pytest.mark.parametrize(("text", "reasoning", "answer"), CASES)
