@@ -33,7 +33,8 @@ from streaming.wire import AnswerFinish, ErrorCode
 _ROUND_BREAK = "\n\n"
 # The model may write this many calls that its token limit cuts off; the next one ends the answer.
 _CUT_CALLS = 1
-_CHANGING = frozenset(name for name, tool in ALL_TOOLS.items() if tool.changes)
+CHANGING = frozenset(name for name, tool in ALL_TOOLS.items() if tool.changes)
+"""The tools that change items."""
 # A block that names its data: the server reads the data, so the model need not.
 _FETCHES = re.compile(r'"from"\s*:\s*\{|"entity_ref"')
 
@@ -109,10 +110,12 @@ class ChatAgent:
 
     async def _tool_loop_stream(self) -> AsyncGenerator[str, None]:
         """Yields text as it arrives, also the text of calls that ask for tools; tools run between the model calls."""
-        messages = opening_messages(self._spec.name, self._turn, self._limits)
-        async with aclosing(self._run(messages)) as tokens:
+        async with aclosing(self._run(self._opening())) as tokens:
             async for token in tokens:
                 yield token
+
+    def _opening(self) -> list[Message]:
+        return opening_messages(self._spec.name, self._turn, self._limits)
 
     async def _run(self, messages: list[Message]) -> AsyncGenerator[str, None]:
         """Continue the conversation `messages` until the model answers."""
@@ -130,7 +133,7 @@ class ChatAgent:
                 self._model,
                 request,
                 [spec.name for spec in specs],
-                changing=_CHANGING,
+                changing=CHANGING,
                 show_reasoning=limits.show_reasoning,
             )
             reasoned = turn.reasoning_blocks
@@ -149,7 +152,7 @@ class ChatAgent:
                 turn.tool_use.cut_calls += 1
             again = None
             if not calls and not asked_again and limits.max_rounds > 0:
-                again = self._ask_again(call, held=held is not None)
+                again = self._ask_again(call.text, held=held is not None)
             if held and again is None:
                 yield "".join(held) if not call.written else _lead_in("".join(held))
             elif held:
@@ -166,7 +169,7 @@ class ChatAgent:
                 said = [Message("assistant", call.text)] if call.text else []
                 messages = [*messages, *said, Message("user", prompt(again))]
                 continue
-            turn.tool_use.tried_change |= any(asked.name in _CHANGING for asked in calls)
+            turn.tool_use.tried_change |= any(asked.name in CHANGING for asked in calls)
             # Text that the model only quotes could look like an order, so an unexpected change needs approval.
             cautious = call.written and turn.need != "change"
             messages = [*messages, *await rounds.run(call.text, calls, call.state, cut=cut, cautious=cautious)]
@@ -177,7 +180,7 @@ class ChatAgent:
             messages = [*messages, Message("assistant", call.text[-limits.repair_chars :])]
         turn.conversation = messages
         self._judge(call.text if call.text.strip() else replaced)
-        turn.finish = _finish(call.finish, stopped=turn.tool_use.rounds > 0 and not rounds.open)
+        turn.finish = finish_of(call.finish, stopped=turn.tool_use.rounds > 0 and not rounds.open)
 
     def _handed_over(self, messages: list[Message], calls: Sequence[ToolCall]) -> list[Message]:
         """`messages` for the agent that goes on after `calls`. Another agent has its own prompt and tools."""
@@ -187,7 +190,10 @@ class ChatAgent:
         log.info("agent_handed_over", agent=self._spec.name, to=spec.name)
         self._spec = spec
         self._turn.agent_name = spec.name
-        return [system_message(spec.name, self._turn, self._limits), *messages[1:]]
+        return [self._system(), *messages[1:]]
+
+    def _system(self) -> Message:
+        return system_message(self._spec.name, self._turn, self._limits)
 
     def _must_call(self) -> bool:
         """Whether the first model call has to ask for a tool."""
@@ -197,12 +203,15 @@ class ChatAgent:
         """Whether the first answer waits until it is complete: without a call it may be invented."""
         return self._must_call()
 
-    def _ask_again(self, call: ModelCall, *, held: bool) -> str | None:
-        """The prompt with which the model is asked once more after `call`, which called no tool; None to accept it."""
+    def _ask_again(self, said: str, *, held: bool) -> str | None:
+        """The prompt with which the model is asked once more after it `said` this and called no tool.
+
+        None to accept the answer.
+        """
         turn = self._turn
-        if held and call.text and self._is_unchanged(call.text) and not turn.tool_use.explained:
+        if held and said and self._is_unchanged(said) and not turn.tool_use.explained:
             return "nothing_changed"
-        if held and call.text and self._reads_nothing(call.text) and not asks_back(call.text):
+        if held and said and self._reads_nothing(said) and not asks_back(said):
             return "nothing_read"
         return None
 
@@ -256,7 +265,7 @@ class ChatAgent:
         )
 
 
-def _finish(reason: FinishReason | None, *, stopped: bool) -> AnswerFinish:
+def finish_of(reason: FinishReason | None, *, stopped: bool) -> AnswerFinish:
     match reason:
         case FinishReason.LENGTH:
             return "length"

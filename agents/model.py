@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from agents.shapes import FixedShape, ShapeChoice
 from streaming.chat import (
     ChatRequest,
     ContentDelta,
@@ -14,6 +15,7 @@ from streaming.chat import (
     FinishDelta,
     FinishReason,
     ProviderState,
+    ReasoningDelta,
     StateDelta,
     ToolCall,
     ToolCallAssembler,
@@ -41,10 +43,11 @@ class Model(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """The model that answers and the model that routes, which may be a cheaper one."""
+    """The model that answers and the model that routes, which may be a cheaper one; and the shape of requests."""
 
     answer: Model
     router: Model
+    shapes: ShapeChoice = field(default_factory=FixedShape)
 
 
 @dataclass(slots=True)
@@ -53,6 +56,7 @@ class Reply:
 
     finish: FinishReason | None = None
     state: ProviderState | None = None
+    reasoned: bool = False
     _text: list[str] = field(default_factory=list)
     _assembler: ToolCallAssembler = field(default_factory=ToolCallAssembler)
     _usage: UsageDelta | None = None
@@ -62,7 +66,7 @@ class Reply:
         return "".join(self._text)
 
     def feed(self, batch: Sequence[Delta]) -> str:
-        """Take one batch; returns the answer's text in it, or "". Reasoning is dropped."""
+        """Take one batch; returns the answer's text in it, or "". Reasoning is dropped; `reasoned` notes it."""
         new: list[str] = []
         for delta in batch:
             match delta:
@@ -70,6 +74,8 @@ class Reply:
                     new.append(delta.text)
                 case ToolCallDelta():
                     self._assembler.add(delta)
+                case ReasoningDelta():
+                    self.reasoned = True
                 case StateDelta(state):
                     self.state = state
                 case UsageDelta():
@@ -81,13 +87,23 @@ class Reply:
             self._text.append(text)
         return text
 
+    @property
+    def input_tokens(self) -> int:
+        return 0 if self._usage is None else self._usage.input_tokens
+
+    @property
+    def cached_tokens(self) -> int | None:
+        """The input tokens that were read from the provider's cache; None if it does not say."""
+        return None if self._usage is None else self._usage.cached_tokens
+
     def tool_calls(self) -> list[ToolCall]:
         return self._assembler.calls()
 
     def charge(self, usage: Usage) -> None:
-        """Add this call's token counts, if the provider reported any. Call it once, however the call ended."""
+        """Count this call, with its tokens if the provider reported any. Call it once, however the call ended."""
+        usage.calls += 1
         if self._usage is not None:
-            usage.add(self._usage.input_tokens, self._usage.output_tokens)
+            usage.add(self._usage.input_tokens, self._usage.output_tokens, self._usage.cached_tokens or 0)
 
 
 async def read_reply(model: Model, request: ChatRequest, usage: Usage) -> Reply:

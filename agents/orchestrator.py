@@ -13,11 +13,14 @@ from agents.block_items import BlockItems
 from agents.chat_agent import ChatAgent
 from agents.limits import AgentLimits
 from agents.model import Models
-from agents.registry import AGENTS
+from agents.need import need_by_words
+from agents.phased_agent import NativeAgent, SchemaAgent
+from agents.registry import AGENTS, BY_ENTITY
 from agents.repair import Repair
-from agents.router import classify_intent
+from agents.router import agent_by_words, classify_intent
 from agents.turn import Turn
 from streaming.answer import RejectedBlock
+from streaming.model import ModelError
 
 
 class Orchestrator:
@@ -32,7 +35,22 @@ class Orchestrator:
         self._limits = limits or AgentLimits()
 
     async def orchestrate_v3(self, turn: Turn) -> tuple[str, ChatAgent]:
-        """Route `turn`; returns the agent's name and the agent, which the caller then runs."""
+        """Route `turn`; returns the agent's name and the agent, which the caller then runs.
+
+        In the shape `schema` no model is asked, and the name may change with the first tool.
+        """
+        if self._limits.max_rounds > 0:
+            turn.shape = self._models.shapes.current
+        if turn.shape == "schema":
+            turn.need = need_by_words(turn.message)
+            turn.routed_by = "scope" if turn.scope is not None else "keywords"
+            named = (
+                BY_ENTITY[turn.scope.type].name
+                if turn.scope is not None
+                else agent_by_words(turn.message, turn.history)
+            )
+            turn.agent_name = named
+            return named, self._agent(named, turn)
         intent = await classify_intent(
             self._models.router,
             turn.message,
@@ -52,10 +70,22 @@ class Orchestrator:
         Iterate it inside `contextlib.aclosing`: leaving early then closes the model's stream immediately.
         """
         name, agent = await self.orchestrate_v3(turn)
-        yield name, ""
-        async with aclosing(agent.handle_stream()) as tokens:
-            async for token in tokens:
-                yield name, token
+        named = turn.shape != "schema" or turn.scope is not None
+        if named:
+            yield name, ""
+        try:
+            async with aclosing(agent.handle_stream()) as tokens:
+                async for token in tokens:
+                    if not named:
+                        # The first tool names the agent.
+                        named, name = True, turn.agent_name or name
+                        yield name, ""
+                    if token:
+                        yield name, token
+        except ModelError:
+            if not named:
+                yield name, ""
+            raise
 
     async def retry_stream(self, turn: Turn) -> AsyncGenerator[tuple[str, str], None]:
         """Ask the agent that answered `turn` again, because its answer showed nothing; see `ChatAgent.retry_stream`.
@@ -102,4 +132,10 @@ class Orchestrator:
         return turn.agent_name, self._agent(turn.agent_name, turn)
 
     def _agent(self, name: str, turn: Turn) -> ChatAgent:
-        return ChatAgent(self._models.answer, turn, AGENTS[name], self._limits)
+        model, spec, limits, shapes = self._models.answer, AGENTS[name], self._limits, self._models.shapes
+        match turn.shape:
+            case "native":
+                return NativeAgent(model, turn, spec, limits, shapes)
+            case "schema":
+                return SchemaAgent(model, turn, spec, limits, shapes)
+        return ChatAgent(model, turn, spec, limits)

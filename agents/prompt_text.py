@@ -6,11 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from agents.dates import with_local_times, with_local_times_inside
 from agents.limits import AgentLimits
 from agents.quoted_data import within
+from agents.steps import step_signatures
 from agents.turn import Scope, Turn
 from person import WEEKDAYS, Calendar, Locale
 from streaming.chat import Message
@@ -47,8 +48,23 @@ def system_message(agent_name: str, turn: Turn, limits: AgentLimits) -> Message:
     return Message("system", "\n\n".join([prompt(agent_name), prompt("rules"), *tools, form]))
 
 
-def opening_messages(agent_name: str, turn: Turn, limits: AgentLimits) -> list[Message]:
-    """System prompt, history and the person's message.
+def act_message(agent_name: str) -> Message:
+    """What an agent of the shape `native` is told: nothing about the format of an answer, which comes later."""
+    return Message("system", "\n\n".join(prompt(name) for name in (agent_name, "rules", "tools", "native")))
+
+
+def step_message(mode: Literal["home", "popup"]) -> Message:
+    """What a model of the shape `schema` is told. It is the same for all agents."""
+    return Message("system", f"{prompt('step')}\n{step_signatures(mode)}\n{prompt('step_rules')}")
+
+
+def answer_message(mode: Literal["home", "popup"]) -> Message:
+    """The beginning of the answer phase, with the format of an answer."""
+    return Message("user", prompt(f"answer_{mode}"))
+
+
+def opening_messages(agent_name: str, turn: Turn, limits: AgentLimits, system: Message | None = None) -> list[Message]:
+    """System prompt, history and the person's message. `system`: another system prompt than that of `hosted`.
 
     What changes from request to request is in the last message: the time, the memory, the popup's item. So the messages
     before it are the same bytes as in the previous request of the conversation. In the system prompt, data would also
@@ -65,7 +81,7 @@ def opening_messages(agent_name: str, turn: Turn, limits: AgentLimits) -> list[M
     if turn.scope is not None:
         parts.append(_scope(turn.scope, turn, limits.quoted_chars))
     return [
-        system_message(agent_name, turn, limits),
+        system or system_message(agent_name, turn, limits),
         *history,
         Message("user", "\n".join([*parts, MESSAGE_MARK, turn.message])),
     ]
@@ -76,7 +92,12 @@ def quote(name: str, data: Mapping[str, Any], max_chars: int) -> str:
 
     Text inside cannot close the fence, because `<` and `>` are escaped.
     """
-    text = within(data, max_chars).replace("<", "\\u003c").replace(">", "\\u003e")
+    return fenced(name, within(data, max_chars))
+
+
+def fenced(name: str, text: str) -> str:
+    """JSON text inside a `<data>` fence, which it cannot close."""
+    text = text.replace("<", "\\u003c").replace(">", "\\u003e")
     return f'<data name="{name}">\n{text}\n</data>'
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from agents.device import DeviceExecutor
 from agents.handles import Handles
+from agents.shapes import Shape
 from agents.tool_results import ToolResults
 from agents.tool_use import ToolUse
 from person import UNSTATED, Calendar, Locale
@@ -71,8 +72,9 @@ class Turn:
     handles: Handles = field(default_factory=Handles)
     mutations: list[WsMutationRecord] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
-    routed_by: Literal["scope", "model", "keywords"] | None = None
+    routed_by: Literal["scope", "model", "keywords", "tool"] | None = None
     agent_name: str | None = None
+    shape: Shape = "hosted"
     conversation: Sequence[Message] = ()
     reasoning_blocks: int = 0
     tool_use: ToolUse = field(default_factory=ToolUse)

@@ -22,7 +22,12 @@ from evals.summary import DEFAULT_GATES, Gate, Prices, Result, server_figures, s
 from streaming.model import HttpTransport
 
 BuiltIn = Literal["demo", "perfect"]
-_PERFECT: Final = {"model_url": "http://perfect.invalid/v1", "model_name": "perfect", "model_dialect": "openai-chat"}
+_PERFECT: Final = {
+    "model_url": "http://perfect.invalid/v1",
+    "model_name": "perfect",
+    "model_shape": "hosted",
+    "model_dialect": "openai-chat",
+}
 # A scripted or recorded answer is never better at the second attempt, and one scenario must not fail the next one.
 _SCRIPTED: Final[Mapping[str, str | int]] = {"model_attempts": 1, "model_breaker_failures": 1000}
 _DEADLINE_S: Final = 600.0

@@ -21,6 +21,7 @@ from server.key_commands import CommandFailed, reembed, rotate_master_key, rotat
 from server.logs import configure_logging
 from server.main import serve
 from server.memory_service import KEY_FAULTS
+from server.models import probe_model
 from server.settings import Settings, SettingsError, describe_settings, load_settings
 from server.signals import stop_on_signal
 from server.startup import Running
@@ -30,6 +31,7 @@ from sql.driver import DatabaseUnavailable
 from sql.embedded import EmbeddedPostgresError
 from sql.migrate import MigrationError, migrate, rollback
 from sql.pool import PoolTimeout
+from streaming.model import ModelError, open_http_client
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +45,7 @@ _OPERATOR_ERRORS: Final = (
     CommandFailed,
     EmbeddingError,
     NoSuchUser,
+    ModelError,
     *KEY_FAULTS,
 )
 _FAILED: Final = 1
@@ -85,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         ("run", _run, "run the server until SIGTERM or Ctrl-C"),
         ("worker", run_worker, "run one of several workers; only `run` starts it"),
         ("check-config", _check_config, "validate the settings and print them without secrets"),
+        ("probe-model", _probe_model, "make five small calls to find out what the model's server obeys"),
         ("migrate", _migrate, "apply the migrations that the database lacks"),
         ("rollback", _rollback, "undo the latest migration"),
         ("rotate-master-key", rotate_master_key, "encrypt every user's key with the first of TESSERA_MASTER_KEYS"),
@@ -151,6 +155,12 @@ async def _serve(
 async def _check_config(settings: Settings) -> None:
     for name, value in settings.model_dump().items():
         print(f"{name} = {value}")
+
+
+async def _probe_model(settings: Settings) -> None:
+    async with open_http_client(settings.http_transport) as client:
+        model, obedience, shape = await probe_model(settings, client)
+    print(f"{model}\n{obedience}\nshape: {shape}")
 
 
 async def _migrate(settings: Settings) -> None:

@@ -174,6 +174,7 @@ def compose(
         tokens=tokens,
         metrics=metrics,
         readiness=ReadinessChecks({"database": database.fault, "model": models.fault}),
+        model_shape=models.describe_shape,
         chat=sessions.rest,
         requests=sessions,
         memory=memory,
@@ -189,4 +190,4 @@ def _recorded(models: Models, settings: Settings) -> Models:
     if settings.record_dir is None:
         return models
     record = partial(RecordedModel, folder=settings.record_dir, contents=settings.record_contents)
-    return Models(answer=record(models.answer), router=record(models.router))
+    return Models(answer=record(models.answer), router=record(models.router), shapes=models.shapes)

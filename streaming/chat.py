@@ -77,19 +77,29 @@ class ChatRequest:
     stop: tuple[str, ...] = ()
     response_schema: Mapping[str, Any] | None = None
     response_schema_name: str = "answer"
+    parallel_calls: bool = True
+    keep_tools: bool = False
+    cache_key: str | None = None
+    thinking: bool | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Usage:
-    """Tokens, summed over the model calls of one request."""
+    """Tokens, summed over the model calls of one request.
+
+    `cached_tokens`: the input tokens that were read from a provider's cache. `calls`: the number of model calls.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
+    cached_tokens: int = 0
+    calls: int = 0
 
-    def add(self, input_tokens: int, output_tokens: int) -> None:
+    def add(self, input_tokens: int, output_tokens: int, cached_tokens: int = 0) -> None:
         self.input_tokens += input_tokens
         self.output_tokens += output_tokens
+        self.cached_tokens += cached_tokens
 
 
 class FinishReason(StrEnum):
@@ -139,10 +149,14 @@ class StateDelta:
 
 @dataclass(frozen=True, slots=True)
 class UsageDelta:
-    """Token counts of this call so far: a later one replaces an earlier one."""
+    """Token counts of this call so far: a later one replaces an earlier one.
+
+    `cached_tokens`: the input tokens that the provider read from its cache; None if it does not say.
+    """
 
     input_tokens: int
     output_tokens: int
+    cached_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

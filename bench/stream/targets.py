@@ -100,6 +100,7 @@ def tessera(
         "TESSERA_WS_BIND": "127.0.0.1:0",
         "TESSERA_MODEL_URL": f"http://127.0.0.1:{model_port}/v1",
         "TESSERA_MODEL_NAME": "bench",
+        "TESSERA_MODEL_SHAPE": "hosted",
         "TESSERA_LOG_FORMAT": "json",
         **(settings or {}),
     }

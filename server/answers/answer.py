@@ -102,6 +102,7 @@ class Answer:
         self._state = "accepted"
         self._recalled = RecalledContext()
         self._agent: str | None = None
+        self._block_types: list[str] = []
         # What the device has reported, also if the task that asked for it was cancelled before.
         self._changes: list[WsMutationRecord] = []
         self._failure: WsFailure | None = None
@@ -218,6 +219,7 @@ class Answer:
             self._failure = _INTERNAL
             log.exception("request_failed", code=ErrorCode.INTERNAL)
         finally:
+            self._block_types = [block.block_type for block in emitter.blocks]
             if self._formatter.answered or self._turn.mutations:
                 # Also if it failed or is cancelled: the person has seen it, and a follow-up may mean it.
                 self._keep(emitter)
@@ -389,4 +391,4 @@ class Answer:
         usage = self._turn.usage
         self._parts.spending.spend(self._chat.user_id, usage.input_tokens + usage.output_tokens)
         elapsed_s = trio.current_time() - self._started
-        record_end(self._metrics, self._chat, self._turn, self._formatter, self._status, elapsed_s)
+        record_end(self._metrics, self._chat, self._turn, self._formatter, self._status, elapsed_s, self._block_types)

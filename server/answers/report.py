@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import structlog
 
 from agents.prompt_text import prompts_version
@@ -20,11 +22,12 @@ def record_end(
     formatter: HomeFormatter | PopupFormatter,
     status: RequestOutcome,
     seconds: float,
+    blocks: Sequence[str] = (),
 ) -> None:
-    """Record the outcome of a request that took `seconds`, and what it cost."""
+    """Record the outcome of a request that took `seconds`, and what it cost. `blocks`: the types that were shown."""
     usage = turn.usage
     metrics.request_ended(chat.mode, status, seconds)
-    metrics.tokens(usage.input_tokens, usage.output_tokens)
+    metrics.tokens(usage.input_tokens, usage.output_tokens, usage.cached_tokens)
     # A popup shows every block as text, so none counts as rejected.
     if isinstance(formatter, HomeFormatter):
         for rejected in formatter.rejected:
@@ -42,9 +45,16 @@ def record_end(
         status=status,
         finish=turn.finish,
         shown=formatter.shown,
+        blocks=blocks,
+        rejected=len(formatter.rejected) if isinstance(formatter, HomeFormatter) else 0,
+        agent=turn.agent_name,
         routed_by=turn.routed_by,
+        shape=turn.shape,
+        model_calls=usage.calls,
+        tool_calls=turn.tool_use.calls,
         prompts=prompts_version(),
         seconds=round(seconds, 3),
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
+        cached_tokens=usage.cached_tokens,
     )

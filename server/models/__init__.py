@@ -1,11 +1,11 @@
-"""The models that the server calls: opening them, limiting concurrent calls, and the daily token budget.
+"""The models that the server calls: opening and probing them, limiting concurrent calls, the daily token budget.
 
 If the settings name no model, the demo model is started here.
 """
 
 from __future__ import annotations
 
-from server.models.setup import OpenModels, open_models
+from server.models.setup import OpenModels, open_models, probe_model
 from server.models.spending import TokenSpending, TokenSpendTable
 
 __all__ = [
@@ -13,4 +13,5 @@ __all__ = [
     "TokenSpendTable",
     "TokenSpending",
     "open_models",
+    "probe_model",
 ]

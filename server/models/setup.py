@@ -11,12 +11,16 @@ import httpx
 import trio
 
 from agents.model import Model, Models
+from agents.shapes import FixedShape, Shape
 from demo.server import DemoConfig, serve_demo_model
 from server.models.concurrency import ConcurrencyLimitedModel
+from server.models.probe import Obedience, is_small, probe, shape_of
+from server.models.shape_keeper import ShapeKeeper
 from server.net import serve_rest
-from server.settings import PREFIX, DialectName, FallbackModel, Settings
+from server.settings import PREFIX, DialectName, FallbackModel, Settings, SettingsError
 from server.telemetry import Metrics, ModelUse, TracedModel, answered_by
-from streaming.dialects import DIALECTS, OpenAIChat, fitted, is_reasoning_model
+from streaming.chat import Usage
+from streaming.dialects import DIALECTS, Dialect, OpenAIChat, at_host, fitted, is_reasoning_model, is_self_hosted
 from streaming.model import ChatModel, CircuitBreaker, FailoverModel, ModelConfig, RetryPolicy
 from streaming.wire import ErrorCode
 
@@ -40,6 +44,12 @@ class OpenModels:
     """The model that summarises exchanges for memory, if the settings name one."""
     all_breakers_open: Callable[[], bool] = lambda: False
     """Whether the circuit breakers of all models that answer are open."""
+    shapes: ShapeKeeper | None = None
+    """The request shape of the first model; None for the demo model."""
+
+    def describe_shape(self) -> str | None:
+        """The request shape of the first model for `/readyz`, and what its server was found to obey."""
+        return self.shapes.describe() if self.shapes is not None else None
 
     async def fault(self) -> str | None:
         """The check of `/readyz`: None if a model may be called. Calls no model."""
@@ -63,20 +73,21 @@ async def open_models(
         description = f"demo model (fixed rules, no language model); set {PREFIX}MODEL_URL to use a real one"
         if settings.demo_replay is not None:
             description = f"demo model, replaying {settings.demo_replay}"
-    first = ModelConfig(
-        name=name,
-        url=url,
-        key=settings.model_key,
-        dialect=dialect,
-        connect_timeout_s=settings.model_connect_timeout_s,
-        first_token_timeout_s=settings.model_first_token_timeout_s,
-        idle_timeout_s=settings.model_idle_timeout_s,
-        structured_output=settings.model_structured_output,
-        keepalive=settings.model_keepalive,
-    )
+    first = _first(settings, name, url, dialect)
     if settings.fallback_models:
         description += ", then " + ", ".join(fallback.name for fallback in settings.fallback_models)
     limiter = trio.CapacityLimiter(settings.max_model_calls)
+
+    shapes: ShapeKeeper | None = None
+    if settings.model_url is not None:
+        # Its own client of the model: a probe opens no circuit breaker.
+        shapes = ShapeKeeper(
+            ChatModel(client, _fitted(settings, first)),
+            settings.model_shape,
+            self_hosted=is_self_hosted(url),
+            on_disobeyed=metrics.shape_disobeyed,
+        )
+        nursery.start_soon(shapes.run)
 
     failing_over: dict[ModelUse, FailoverModel] = {}
 
@@ -109,7 +120,36 @@ async def open_models(
     def all_breakers_open() -> bool:
         return all(state == "open" for _, state in failing_over["answer"].states())
 
-    return OpenModels(Models(answer=answer, router=router), description, memory, all_breakers_open)
+    models = Models(answer=answer, router=router, shapes=shapes or FixedShape())
+    return OpenModels(models, description, memory, all_breakers_open, shapes)
+
+
+async def probe_model(settings: Settings, client: httpx.AsyncClient) -> tuple[str, Obedience, Shape]:
+    """Probe the model of the settings: its description, what its server obeys, and the shape that follows.
+
+    Raises `ModelError`, and `SettingsError` if the settings name no model.
+    """
+    if settings.model_url is None or settings.model_name is None:
+        raise SettingsError([f"{PREFIX}MODEL_URL: must be set to probe a model"])
+    config = _first(settings, settings.model_name, settings.model_url, DIALECTS[settings.model_dialect])
+    obedience = await probe(ChatModel(client, _fitted(settings, config)), Usage())
+    small = is_self_hosted(config.url) and is_small(config.name)
+    return f"{config.name} at {config.url}", obedience, shape_of(obedience, small=small, guess="hosted")
+
+
+def _first(settings: Settings, name: str, url: str, dialect: Dialect) -> ModelConfig:
+    """The configuration of the first model."""
+    return ModelConfig(
+        name=name,
+        url=url,
+        key=settings.model_key,
+        dialect=dialect,
+        connect_timeout_s=settings.model_connect_timeout_s,
+        first_token_timeout_s=settings.model_first_token_timeout_s,
+        idle_timeout_s=settings.model_idle_timeout_s,
+        structured_output=settings.model_structured_output,
+        keepalive=settings.model_keepalive,
+    )
 
 
 def _provider(settings: Settings, index: int) -> str:
@@ -136,7 +176,7 @@ def _fitted(settings: Settings, config: ModelConfig) -> ModelConfig:
         if setting != "auto" and config.name == settings.model_name
         else is_reasoning_model(config.name)
     )
-    return replace(config, dialect=fitted(config.dialect, reasoning=reasoning))
+    return replace(config, dialect=at_host(fitted(config.dialect, reasoning=reasoning), config.url))
 
 
 def _failing_over(

@@ -24,10 +24,14 @@ class Health(BaseModel):
 
 
 class Ready(BaseModel):
-    """The body of `/readyz` when every check passed."""
+    """The body of `/readyz` when every check passed.
+
+    `model_shape`: how requests to the model are built, and what its server was found to obey; null for the demo model.
+    """
 
     status: Literal["ready"] = "ready"
     checks: dict[str, Literal["ok"]]
+    model_shape: str | None = None
 
 
 class NotReady(ErrorBody):
@@ -99,7 +103,8 @@ def ops_routes(services: RestServices, document: Callable[[], dict[str, Any]]) -
         outcomes = await services.readiness()
         failed = [name for name, fault in outcomes.items() if fault is not None]
         if not failed:
-            return json_response(Ready(checks=dict.fromkeys(outcomes, "ok")))
+            shape = services.model_shape()
+            return json_response(Ready(checks=dict.fromkeys(outcomes, "ok"), model_shape=shape))
         detail = ErrorDetail(code="not_ready", message=f"Not ready: {', '.join(failed)}.", retryable=True)
         checks = {name: fault or "ok" for name, fault in outcomes.items()}
         return json_response(NotReady(error=detail, checks=checks), 503)

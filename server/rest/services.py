@@ -36,6 +36,8 @@ class RestLimits:
 class RestServices:
     """`readiness` runs the checks of `/readyz`; `chat` is the answer pipeline that the device sockets use too.
 
+    `model_shape` returns one line about how requests to the model are built.
+
     Without `requests` no request is known. Without `memory` its routes answer 503. Without `playground` the path `/`
     answers 404. `overview` covers all workers; this process is number `worker`. Without `admin_token`, `/debug/tasks`
     answers 404.
@@ -46,6 +48,7 @@ class RestServices:
     metrics: Metrics
     readiness: Readiness
     chat: ChatRunner
+    model_shape: Callable[[], str | None] = lambda: None
     requests: KnownRequests | None = None
     memory: MemoryMiddleware | None = None
     origins: AllowedOrigins = field(default_factory=AllowedOrigins)

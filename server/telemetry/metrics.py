@@ -54,6 +54,11 @@ class Metrics:
             ["direction"],
             registry=registry,
         )
+        self._cached_tokens = Counter(
+            "tessera_cached_tokens",
+            "Input tokens that providers read from their caches; tessera_tokens_total counts them too.",
+            registry=registry,
+        )
         self._sessions = Gauge(
             "tessera_sessions", "Open device sessions (device sockets after a successful handshake).", registry=registry
         )
@@ -118,6 +123,12 @@ class Metrics:
             "tessera_written_calls",
             "Tool calls that a model wrote as text, by form.",
             ["form"],
+            registry=registry,
+        )
+        self._disobeyed = Counter(
+            "tessera_model_shape_ignored",
+            "Replies that show that the model's server does not obey the request's shape, by shape and fault.",
+            ["shape", "fault"],
             registry=registry,
         )
         self._first_token = Histogram(
@@ -232,6 +243,10 @@ class Metrics:
         """A model wrote `count` tool calls as text in one of the known forms."""
         self._written_calls.labels(form).inc(count)
 
+    def shape_disobeyed(self, shape: str, fault: str) -> None:
+        """A reply shows that the model's server does not obey the request's shape."""
+        self._disobeyed.labels(shape, fault).inc()
+
     def first_token(self, mode: Mode, elapsed_s: float) -> None:
         """The first text or block of a request went out, `elapsed_s` after it was accepted."""
         self._first_token.labels(mode).observe(elapsed_s)
@@ -240,8 +255,9 @@ class Metrics:
         """A piece of a model's text was parsed and given to the device's socket or outbox in `elapsed_s`."""
         self._added_latency.observe(elapsed_s)
 
-    def tokens(self, input_tokens: int, output_tokens: int) -> None:
-        """Tokens of one model call as the provider reported them; a negative count is taken as 0."""
+    def tokens(self, input_tokens: int, output_tokens: int, cached_tokens: int = 0) -> None:
+        """Tokens of one request as the provider reported them; a negative count is taken as 0."""
+        self._cached_tokens.inc(max(0, cached_tokens))
         self._tokens.labels("input").inc(max(0, input_tokens))
         self._tokens.labels("output").inc(max(0, output_tokens))
 

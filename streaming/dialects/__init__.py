@@ -12,6 +12,7 @@ from streaming.dialects.anthropic_messages import AnthropicMessages
 from streaming.dialects.base import Dialect, ModelHabits, PayloadDecoder
 from streaming.dialects.conversation import own_state
 from streaming.dialects.gemini_native import GeminiNative
+from streaming.dialects.hosts import at_host, is_self_hosted
 from streaming.dialects.openai_chat import OpenAIChat
 from streaming.dialects.openai_responses import OpenAIResponses
 from streaming.dialects.reasoning_models import fitted, is_reasoning_model
@@ -35,7 +36,9 @@ __all__ = [
     "ReasoningHabit",
     "ServerSentEvent",
     "SseDecoder",
+    "at_host",
     "fitted",
     "is_reasoning_model",
+    "is_self_hosted",
     "own_state",
 ]

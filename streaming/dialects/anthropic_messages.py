@@ -132,6 +132,7 @@ class AnthropicMessagesDecoder(JsonPayloadDecoder):
         self._thinking: dict[int, dict[str, Any]] = {}
         self._input_tokens = 0
         self._output_tokens = 0
+        self._cached_tokens: object = None
 
     def _plain_text(self, events: bytes) -> str | None:
         deltas = ANTHROPIC.decode(events)
@@ -237,7 +238,9 @@ class AnthropicMessagesDecoder(JsonPayloadDecoder):
         self._input_tokens = sum(count(usage.get(place)) for place in places) or self._input_tokens
         if "output_tokens" in usage:
             self._output_tokens = count(usage["output_tokens"])
-        self._add_usage(self._input_tokens, self._output_tokens)
+        if "cache_read_input_tokens" in usage:
+            self._cached_tokens = usage["cache_read_input_tokens"]
+        self._add_usage(self._input_tokens, self._output_tokens, self._cached_tokens)
 
     def _stop(self, delta: object) -> None:
         reason = delta.get("stop_reason") if isinstance(delta, dict) else None

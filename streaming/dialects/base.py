@@ -24,11 +24,13 @@ _RETRYABLE = re.compile(
 class ModelHabits:
     """What is known about one model between its answers. The dialect's decoders read and update it.
 
-    `origin` names the model and its address; see `streaming.chat.ProviderState`.
+    `origin` names the model and its address; see `streaming.chat.ProviderState`. `served` is the name that the server
+    gave in its latest answer; "" before the first one, and for dialects that do not read it.
     """
 
     origin: str = ""
     reasoning: ReasoningHabit = field(default_factory=ReasoningHabit)
+    served: str = ""
 
 
 class PayloadDecoder(Protocol):

@@ -186,7 +186,7 @@ class GeminiNativeDecoder(JsonPayloadDecoder):
             # The two main counts do not include thoughts and the results of the provider's own tools.
             read = count(usage.get("promptTokenCount")) + count(usage.get("toolUsePromptTokenCount"))
             written = count(usage.get("candidatesTokenCount")) + count(usage.get("thoughtsTokenCount"))
-            self._add_usage(read, written)
+            self._add_usage(read, written, usage.get("cachedContentTokenCount"))
 
     @staticmethod
     def _error(error: object) -> ErrorDelta:

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from streaming.chat import ChatRequest, Message, ToolCallDelta
+from streaming.chat import ChatRequest, Message, ToolCallDelta, ToolSpec
 from streaming.dialects.base import ModelHabits
 from streaming.dialects.conversation import conversation
 from streaming.dialects.openai_tool_calls import OpenAIToolCalls
@@ -24,6 +24,7 @@ from streaming.dialects.payload_decoder import JsonPayloadDecoder, count, encode
 from streaming.dialects.plain_text import OPENAI_CHAT
 from streaming.dialects.reasoning_details import ReasoningDetails
 from streaming.dialects.reasoning_text import Piece, ReasoningText
+from streaming.dialects.strict_schema import strict_parameters
 
 # These models refuse an assistant's tool calls without reasoning while they think. A space is the least they accept.
 _WANTS_REASONING: Final = re.compile(r"deepseek|kimi", re.IGNORECASE)
@@ -39,11 +40,16 @@ class OpenAIChat:
 
     Without `takes_temperature` no temperature is sent, because those models refuse it. With `sends_metadata` the body
     has `ChatRequest.metadata`; OpenAI itself refuses that field unless it stores the answer, so it is off by default.
+    `strict_tools` and `sends_cache_key` are for OpenAI itself: it holds arguments to their schemas, and takes
+    `prompt_cache_key`. `controls_thinking` is for servers that render chat templates: llama.cpp, vLLM and SGLang.
     """
 
     max_tokens_field: str = "max_tokens"
     takes_temperature: bool = True
     sends_metadata: bool = False
+    strict_tools: bool = False
+    sends_cache_key: bool = False
+    controls_thinking: bool = False
     name = "openai-chat"
     structured_output = True
 
@@ -68,20 +74,18 @@ class OpenAIChat:
             "stream_options": {"include_usage": True},
         }
         # Not every compatible server knows the tool choice `none`; every server accepts a request without tools.
-        if request.tools and request.tool_choice != "none":
+        if request.tools and (request.tool_choice != "none" or request.keep_tools):
             body["tools"] = [
                 {
                     "type": "function",
-                    "function": {
-                        "name": tool.name,
-                        "description": tool.description,
-                        "parameters": dict(tool.parameters),
-                    },
+                    "function": _function(tool, strict=self.strict_tools),
                 }
                 for tool in request.tools
             ]
-            if request.tool_choice == "required":
-                body["tool_choice"] = "required"
+            if request.tool_choice != "auto":
+                body["tool_choice"] = request.tool_choice
+            if not request.parallel_calls:
+                body["parallel_tool_calls"] = False
         if request.response_schema is not None:
             body["response_format"] = {
                 "type": "json_schema",
@@ -97,6 +101,10 @@ class OpenAIChat:
             body[self.max_tokens_field] = request.max_tokens
         if request.temperature is not None and self.takes_temperature:
             body["temperature"] = request.temperature
+        if request.cache_key is not None and self.sends_cache_key:
+            body["prompt_cache_key"] = request.cache_key
+        if request.thinking is not None and self.controls_thinking:
+            body["chat_template_kwargs"] = {"enable_thinking": request.thinking}
         if request.metadata and self.sends_metadata:
             body["metadata"] = dict(request.metadata)
         return encoded(body)
@@ -104,6 +112,13 @@ class OpenAIChat:
     def decoder(self, habits: ModelHabits | None = None) -> OpenAIChatDecoder:
         """A decoder for one response."""
         return OpenAIChatDecoder(habits)
+
+
+def _function(tool: ToolSpec, *, strict: bool) -> dict[str, Any]:
+    function: dict[str, Any] = {"name": tool.name, "description": tool.description}
+    if strict:
+        return {**function, "parameters": strict_parameters(tool.parameters), "strict": True}
+    return {**function, "parameters": dict(tool.parameters)}
 
 
 def _message(message: Message, model: str) -> dict[str, Any]:
@@ -156,6 +171,8 @@ class OpenAIChatDecoder(JsonPayloadDecoder):
         return "".join([c.choices[0].delta.content for c in chunks if c.choices[0].index == self._choice])
 
     def _read(self, payload: dict[str, Any]) -> None:
+        if isinstance(served := payload.get("model"), str):
+            self._habits.served = served
         choice = self._first_choice(payload.get("choices"))
         reason = None
         if choice is not None:
@@ -256,7 +273,7 @@ class OpenAIChatDecoder(JsonPayloadDecoder):
         for place in (payload, choice, vendor):
             usage = place.get("usage") if isinstance(place, dict) else None
             if isinstance(usage, dict):
-                self._add_usage(count(usage.get("prompt_tokens")), _written(usage))
+                self._add_usage(count(usage.get("prompt_tokens")), _written(usage), _cached(usage, payload))
                 return
 
 
@@ -267,6 +284,16 @@ def _written(usage: dict[str, Any]) -> int:
     if reasoning and count(usage.get("total_tokens")) == count(usage.get("prompt_tokens")) + written + reasoning:
         written += reasoning
     return written
+
+
+def _cached(usage: dict[str, Any], payload: dict[str, Any]) -> object:
+    """The input tokens read from a cache: OpenAI's place, DeepSeek's, and llama.cpp's."""
+    details, timings = usage.get("prompt_tokens_details"), payload.get("timings")
+    if isinstance(details, dict) and "cached_tokens" in details:
+        return details["cached_tokens"]
+    if "prompt_cache_hit_tokens" in usage:
+        return usage["prompt_cache_hit_tokens"]
+    return timings.get("cache_n") if isinstance(timings, dict) else None
 
 
 def _joined(parts: object, kind: str) -> str:

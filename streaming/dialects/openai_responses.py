@@ -17,6 +17,7 @@ from streaming.dialects.base import ModelHabits
 from streaming.dialects.conversation import conversation
 from streaming.dialects.payload_decoder import JsonPayloadDecoder, count, encoded, objects
 from streaming.dialects.plain_text import OPENAI_RESPONSES
+from streaming.dialects.strict_schema import strict_parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +25,14 @@ class OpenAIResponses:
     """Asks for responses that the provider does not store. Without `takes_temperature` no temperature is sent.
 
     With `returns_reasoning` it asks for the reasoning in encrypted form and sends it back in the next request, so that
-    the model does not reason again after its tool calls. Models that do not reason refuse to be asked.
+    the model does not reason again after its tool calls. Models that do not reason refuse to be asked. `strict_tools`
+    and `sends_cache_key` are for OpenAI itself, as in `OpenAIChat`.
     """
 
     takes_temperature: bool = True
     returns_reasoning: bool = False
+    strict_tools: bool = False
+    sends_cache_key: bool = False
     name = "openai-responses"
     structured_output = True
 
@@ -60,14 +64,18 @@ class OpenAIResponses:
                     "type": "function",
                     "name": tool.name,
                     "description": tool.description,
-                    "parameters": dict(tool.parameters),
+                    "parameters": strict_parameters(tool.parameters) if self.strict_tools else dict(tool.parameters),
                     # Strict is this API's default; it then refuses schemas with optional properties.
-                    "strict": False,
+                    "strict": self.strict_tools,
                 }
                 for tool in request.tools
             ]
             if request.tool_choice != "auto":
                 body["tool_choice"] = request.tool_choice
+            if not request.parallel_calls:
+                body["parallel_tool_calls"] = False
+        if request.cache_key is not None and self.sends_cache_key:
+            body["prompt_cache_key"] = request.cache_key
         if request.response_schema is not None:
             body["text"] = {
                 "format": {
@@ -229,7 +237,9 @@ class OpenAIResponsesDecoder(JsonPayloadDecoder):
             self._read_output(response.get("output"))
         usage = response.get("usage")
         if isinstance(usage, dict):
-            self._add_usage(count(usage.get("input_tokens")), count(usage.get("output_tokens")))
+            details = usage.get("input_tokens_details")
+            cached = details.get("cached_tokens") if isinstance(details, dict) else None
+            self._add_usage(count(usage.get("input_tokens")), count(usage.get("output_tokens")), cached)
         status, details = response.get("status"), response.get("incomplete_details")
         if response.get("error") or status in ("failed", "cancelled"):
             self._fail(self._error(response["error"]) if response.get("error") else ErrorDelta("", None, True))

@@ -176,9 +176,9 @@ class JsonPayloadDecoder(ABC):
         elif delta.name and delta.index not in self._argued:
             self._bare.add(delta.index)
 
-    def _add_usage(self, input_tokens: int, output_tokens: int) -> None:
-        """Add the token counts so far, unless they are zero or unchanged."""
-        usage = UsageDelta(input_tokens, output_tokens)
+    def _add_usage(self, input_tokens: int, output_tokens: int, cached: object = None) -> None:
+        """Add the token counts so far, unless they are zero or unchanged. `cached`: the provider's count, if any."""
+        usage = UsageDelta(input_tokens, output_tokens, None if cached is None else count(cached))
         if usage != self._usage and (input_tokens or output_tokens):
             self._usage = usage
             self._deltas.append(usage)

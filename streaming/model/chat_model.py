@@ -121,6 +121,16 @@ class ChatModel:
         return self._config.name
 
     @property
+    def served(self) -> str:
+        """The name that the server gave the model in its latest answer; "" if it gave none."""
+        return self._habits.served
+
+    @property
+    def refuses_required(self) -> bool:
+        """Whether the server refused the tool choice `required` with an HTTP error, so that it gets `auto`."""
+        return self._refuses_required
+
+    @property
     def structured_output(self) -> bool:
         """Whether answers can be constrained to a JSON Schema: configuration and dialect allow it."""
         return self._config.structured_output and self._config.dialect.structured_output

@@ -259,6 +259,8 @@ class WsScope(FrameModel):
 class WsUsage(FrameModel):
     input_tokens: int
     output_tokens: int
+    cached_tokens: int = 0
+    """Those of `input_tokens` that providers read from their caches."""
 
 
 class WsFailure(FrameModel):

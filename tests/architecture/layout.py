@@ -35,6 +35,7 @@ PACKAGES: Mapping[str, Arrows] = {
             "logs",
             "main",
             "memory_service",
+            "models",
             "startup",
             "settings",
             "signals",

@@ -46,6 +46,7 @@ def open_house(database: str, received: dict[Connection, list[str]]) -> OpenHous
     async def open_house(model: LocalModel, **settings: Any) -> AsyncIterator[House]:
         defaults = {
             "model_name": "smollm2",
+            "model_shape": "hosted",
             "master_keys": key,
             "model_keepalive": "false",
             "model_structured_output": "true",

@@ -33,6 +33,7 @@ async def test_the_table_of_a_small_model(
         "TESSERA_MASTER_KEYS": Fernet.generate_key().decode(),
         "TESSERA_MODEL_URL": local_model.url,
         "TESSERA_MODEL_NAME": "smollm2",
+        "TESSERA_MODEL_SHAPE": "hosted",
         "TESSERA_MODEL_KEEPALIVE": "false",
         "TESSERA_MODEL_STRUCTURED_OUTPUT": "true",
         "TESSERA_MODEL_MAX_OUTPUT_TOKENS": "48",

@@ -137,6 +137,7 @@ async def open_tessera(database: str, **settings: Any) -> AsyncIterator[Tessera]
                 "TESSERA_WS_BIND": "127.0.0.1:0",
                 "TESSERA_MODEL_URL": model.url,
                 "TESSERA_MODEL_NAME": "scripted",
+                "TESSERA_MODEL_SHAPE": "hosted",
                 # A test's model fails because the script says so; a retry would only take time.
                 "TESSERA_MODEL_ATTEMPTS": "1",
             }

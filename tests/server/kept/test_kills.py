@@ -85,6 +85,7 @@ class World:
             "TESSERA_MASTER_KEYS": Fernet.generate_key().decode(),
             "TESSERA_MODEL_URL": model.url,
             "TESSERA_MODEL_NAME": "scripted",
+            "TESSERA_MODEL_SHAPE": "hosted",
             "TESSERA_MODEL_ATTEMPTS": "1",
         }
         self.server: Server = None  # type: ignore[assignment]

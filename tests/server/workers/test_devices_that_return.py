@@ -133,7 +133,13 @@ def test_a_device_returns_to_another_worker_and_its_worker_is_killed(
 
     async def run() -> None:
         async with scripted() as (model, server_of_model):
-            launch = partial(start, state, TESSERA_MODEL_URL=server_of_model.url, TESSERA_MODEL_NAME="scripted")
+            launch = partial(
+                start,
+                state,
+                TESSERA_MODEL_URL=server_of_model.url,
+                TESSERA_MODEL_NAME="scripted",
+                TESSERA_MODEL_SHAPE="hosted",
+            )
             server = await trio.to_thread.run_sync(launch)
             account = await register(server.url("http"), EMAIL, PASSWORD)
             device = RawDevice(account.access_token)
@@ -154,6 +160,7 @@ def test_a_rolling_restart_loses_nothing(database: str, state: Path, tmp_path: P
                 "TESSERA_DRAIN_GRACE_S": "60",
                 "TESSERA_MODEL_URL": server_of_model.url,
                 "TESSERA_MODEL_NAME": "scripted",
+                "TESSERA_MODEL_SHAPE": "hosted",
             }
             for name in ("one", "other"):
                 folder = state.parent / name

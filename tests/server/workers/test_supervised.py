@@ -90,7 +90,13 @@ def with_model(start: Callable[..., Supervised], state: Path, test: Callable[[Su
     async def run() -> None:
         async with trio.open_nursery() as nursery, open_model_server(nursery) as scripted:
             scripted.fallback = model
-            launch = partial(start, state, TESSERA_MODEL_URL=scripted.url, TESSERA_MODEL_NAME="scripted")
+            launch = partial(
+                start,
+                state,
+                TESSERA_MODEL_URL=scripted.url,
+                TESSERA_MODEL_NAME="scripted",
+                TESSERA_MODEL_SHAPE="hosted",
+            )
             server = await trio.to_thread.run_sync(launch)
             account = await register(server.url("http"), "ann@example.com", "correct horse battery")
             await test(server, account)

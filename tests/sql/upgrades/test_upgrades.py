@@ -215,6 +215,7 @@ async def test_the_server_starts_on_the_state_folder(stored: Stored) -> None:
             "TESSERA_WS_BIND": "127.0.0.1:0",
             "TESSERA_MODEL_URL": model.url,
             "TESSERA_MODEL_NAME": "scripted",
+            "TESSERA_MODEL_SHAPE": "hosted",
             "TESSERA_MODEL_ATTEMPTS": "1",
         }
         key = stored.master_key

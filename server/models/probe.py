@@ -1,0 +1,132 @@
+"""The probe of a model's server: five small calls that show what it obeys, whatever its API promises.
+
+The texts are fixed and hold nothing of a person.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+from agents.model import Model, Reply, read_reply
+from agents.shapes import Shape
+from streaming.chat import ChatRequest, FinishReason, Message, ToolSpec, Usage
+
+_TOKENS: Final = 64
+_SMALL: Final = 4.0  # billions of parameters
+_SIZE: Final = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)\s?b(?![a-z0-9])", re.IGNORECASE)
+_WORDS: Final = ("red", "green", "blue")
+_TOOLS: Final = (
+    ToolSpec(
+        "look_up",
+        "Look up a colour.",
+        {"type": "object", "properties": {"colour": {"type": "string", "enum": list(_WORDS)}}, "required": ["colour"]},
+    ),
+    ToolSpec("answer", "No colour has to be looked up.", {"type": "object", "properties": {}}),
+)
+_SCHEMA: Final[Mapping[str, Any]] = {
+    "type": "object",
+    "properties": {"colour": {"type": "string", "enum": list(_WORDS)}},
+    "required": ["colour"],
+    "additionalProperties": False,
+}
+_SYSTEM: Final = (
+    "You help with colours. The colours are red, green and blue. Red is the colour of a ripe tomato, of a fire engine "
+    "and of a stop sign. Green is the colour of grass, of a leaf in spring and of a traffic light that lets you go. "
+    "Blue is the colour of the sky at noon, of the sea far from land and of a sapphire. Answer in plain words and "
+    "without haste."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Obedience:
+    """What a server does. None: the calls did not show it.
+
+    `required`: it obeys the tool choice `required`. `none`: it obeys `none`. `tools_beside_schema`: a model can call
+    tools although the request has a schema. `schema`: it holds the text to a schema. `cached`: it reports cached
+    tokens. `reuses`: the second of two equal calls read most of its prompt from the cache.
+    """
+
+    required: bool | None = None
+    none: bool | None = None
+    tools_beside_schema: bool | None = None
+    schema: bool | None = None
+    cached: bool | None = None
+    reuses: bool | None = None
+
+    def __str__(self) -> str:
+        words = {True: "yes", False: "no", None: "unknown"}
+        return ", ".join(f"{field.name} {words[getattr(self, field.name)]}" for field in fields(self))
+
+
+async def probe(model: Model, usage: Usage) -> Obedience:
+    """Make the five calls, one after another. Raises `ModelError`."""
+    required = await _ask(model, usage, "Good morning.", tools=_TOOLS, tool_choice="required")
+    none = await _ask(
+        model, usage, "Call the tool look_up for green now.", tools=_TOOLS, tool_choice="none", keep_tools=True
+    )
+    beside = await _ask(
+        model, usage, "Call the tool look_up for blue now. Write nothing.", tools=_TOOLS, response_schema=_SCHEMA
+    )
+    alone = await _ask(model, usage, "Write a sentence about the weather.", response_schema=_SCHEMA)
+    again = await _ask(model, usage, "Write a sentence about the weather.", response_schema=_SCHEMA)
+    cached = again.cached_tokens
+    return Obedience(
+        required=_seen(required, bool(_named_calls(required))),
+        none=_seen(none, not none.tool_calls()),
+        tools_beside_schema=_seen(beside, bool(_named_calls(beside))),
+        schema=_seen(alone, _is_held(alone.text) and _is_held(again.text)),
+        cached=cached is not None,
+        reuses=None if cached is None else cached * 2 >= again.input_tokens > 0,
+    )
+
+
+async def _ask(model: Model, usage: Usage, words: str, **fields: Any) -> Reply:
+    request = ChatRequest(
+        (Message("system", _SYSTEM), Message("user", words)),
+        max_tokens=_TOKENS,
+        temperature=0.0,
+        thinking=False,
+        **fields,
+    )
+    return await read_reply(model, request, usage)
+
+
+def _seen(reply: Reply, obeyed: bool) -> bool | None:
+    """`obeyed`, unless the model used up the small limit with reasoning: then the reply shows nothing."""
+    if not obeyed and reply.reasoned and reply.finish is FinishReason.LENGTH:
+        return None
+    return obeyed
+
+
+def _named_calls(reply: Reply) -> list[str]:
+    names = {tool.name for tool in _TOOLS}
+    return [call.name for call in reply.tool_calls() if call.name in names]
+
+
+def _is_held(text: str) -> bool:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return False
+    return isinstance(value, dict) and value.get("colour") in _WORDS
+
+
+def is_small(name: str) -> bool:
+    """Whether the model's name says that it has fewer than four billion parameters."""
+    sizes = [float(size) for size in _SIZE.findall(re.sub(r"[-_/:]", " ", name))]
+    return bool(sizes) and max(sizes) < _SMALL
+
+
+def shape_of(obedience: Obedience, *, small: bool, guess: Shape) -> Shape:
+    """The shape for a server that behaves like this; `guess` if the probe did not show enough."""
+    if small and obedience.schema:
+        return "schema"
+    if obedience.required is None:
+        return guess
+    if obedience.required:
+        return "hosted" if obedience.tools_beside_schema and obedience.schema else "native"
+    return "schema" if obedience.schema else "hosted"

@@ -1,0 +1,113 @@
+"""Keeps the request shape of the model that answers: by a setting, by a probe at the start, and by its replies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final, Literal
+
+import structlog
+import trio
+
+from agents.shapes import Disobedience, Shape
+from server.models.probe import Obedience, is_small, probe, shape_of
+from streaming.chat import Usage
+from streaming.model import ChatModel, ModelError
+
+ShapeSetting = Literal["auto", "hosted", "native", "schema"]
+_NEXT: Final[dict[Shape, Shape]] = {"hosted": "native", "native": "schema", "schema": "schema"}
+_RETRY_S: Final = (10.0, 30.0, 120.0, 600.0)
+log = structlog.get_logger(__name__)
+
+
+class ShapeKeeper:
+    """An `agents.shapes.ShapeChoice`. Start `run` in the server's nursery: it probes the model with setting `auto`."""
+
+    def __init__(
+        self,
+        model: ChatModel,
+        setting: ShapeSetting,
+        *,
+        self_hosted: bool,
+        on_disobeyed: Callable[[Shape, Disobedience], None] | None = None,
+    ) -> None:
+        self._model = model
+        self._setting = setting
+        self._small = self_hosted and is_small(model.name)
+        self._guess: Shape = "schema" if self._small else "hosted"
+        self._current: Shape = self._guess if setting == "auto" else setting
+        self._on_disobeyed = on_disobeyed
+        self._served = ""
+        self._changed = trio.Event()
+        self.obedience = Obedience()
+
+    def __repr__(self) -> str:
+        return f"<ShapeKeeper {self._current} for {self._model.name!r}>"
+
+    @property
+    def current(self) -> Shape:
+        """The shape of the next request. Notes when the server has begun to serve another model."""
+        served = self._model.served
+        if self._served and served and served != self._served and not self._changed.is_set():
+            log.info("model_changed", model=self._model.name, served=served[:100])
+            self._changed.set()
+        return self._current
+
+    @property
+    def keeps_tools(self) -> bool:
+        return self.obedience.none is True
+
+    @property
+    def schema_beside_tools(self) -> bool:
+        return self.obedience.tools_beside_schema is True and self.obedience.schema is True
+
+    def disobeyed(self, shape: Shape, how: Disobedience) -> None:
+        """Count it. With setting `auto`, requests get the next shape from now on."""
+        if how == "required_ignored" and shape == "hosted" and self._model.refuses_required:
+            return  # the server said so with an HTTP error, and was asked with `auto`
+        if self._on_disobeyed is not None:
+            self._on_disobeyed(shape, how)
+        leaves = self._setting == "auto" and self._current == shape != "schema" and how != "none_ignored"
+        if how == "none_ignored":
+            self.obedience = replace(self.obedience, none=False)
+        log.warning(
+            "model_shape_ignored", model=self._model.name, shape=shape, how=how, next=_NEXT[shape] if leaves else shape
+        )
+        if leaves:
+            self._current = _NEXT[shape]
+
+    def describe(self) -> str:
+        """One line for `/readyz`, such as `schema: required no, none yes, ...`."""
+        return f"{self._current} (setting {self._setting}): {self.obedience}"
+
+    async def run(self) -> None:
+        """Probe the model, and again whenever the server serves another one. Returns at once with another setting."""
+        while self._setting == "auto":
+            await self._probe()
+            await self._changed.wait()
+            self._changed = trio.Event()
+
+    async def _probe(self) -> None:
+        failures = 0
+        while True:
+            usage = Usage()
+            try:
+                self.obedience = await probe(self._model, usage)
+            except ModelError as error:
+                wait_s = _RETRY_S[min(failures, len(_RETRY_S) - 1)]
+                failures += 1
+                log.warning("model_probe_failed", model=self._model.name, code=error.code.value, retry_in_s=wait_s)
+                await trio.sleep(wait_s)
+                continue
+            self._served = self._model.served
+            self._current = shape_of(self.obedience, small=self._small, guess=self._guess)
+            log.info(
+                "model_probed",
+                model=self._model.name,
+                served=self._served[:100],
+                shape=self._current,
+                found=str(self.obedience),
+                input_tokens=usage.input_tokens,
+                output_tokens=usage.output_tokens,
+            )
+            return
