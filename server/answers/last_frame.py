@@ -42,7 +42,9 @@ def last_frame(
         mutations=list(mutations),
         memory_used=memory_used,
         usage=WsUsage(
-            input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, cached_tokens=usage.cached_tokens
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            cached_tokens=usage.cached_tokens or None,
         ),
         locale=_answer_locale(locale),
         error=None if failure is None else failure_with_text(failure, locale.language),

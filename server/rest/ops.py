@@ -15,6 +15,7 @@ from server.rest.errors import ErrorBody, ErrorDetail, json_response
 from server.rest.openapi import Answer, Operation
 from server.rest.services import RestServices
 from server.telemetry import CONTENT_TYPE
+from streaming.wire import Optional
 
 
 class Health(BaseModel):
@@ -26,18 +27,19 @@ class Health(BaseModel):
 class Ready(BaseModel):
     """The body of `/readyz` when every check passed.
 
-    `model_shape`: how requests to the model are built, and what its server was found to obey; null for the demo model.
+    `model_shape`: how requests to the model are built, and what its server was found to obey; absent for the demo model.
     """
 
     status: Literal["ready"] = "ready"
     checks: dict[str, Literal["ok"]]
-    model_shape: str | None = None
+    model_shape: Optional[str] = None
 
 
 class NotReady(ErrorBody):
     """The body of `/readyz` when a check failed. `checks` has `ok` or the failure of each check by name."""
 
     checks: dict[str, str]
+    model_shape: Optional[str] = None
 
 
 class OpenApi(BaseModel):
@@ -101,13 +103,13 @@ def ops_routes(services: RestServices, document: Callable[[], dict[str, Any]]) -
     @routes.route(READY.path, methods=[READY.method])
     async def readyz() -> Response:
         outcomes = await services.readiness()
+        shape = services.model_shape()
         failed = [name for name, fault in outcomes.items() if fault is not None]
         if not failed:
-            shape = services.model_shape()
             return json_response(Ready(checks=dict.fromkeys(outcomes, "ok"), model_shape=shape))
         detail = ErrorDetail(code="not_ready", message=f"Not ready: {', '.join(failed)}.", retryable=True)
         checks = {name: fault or "ok" for name, fault in outcomes.items()}
-        return json_response(NotReady(error=detail, checks=checks), 503)
+        return json_response(NotReady(error=detail, checks=checks, model_shape=shape), 503)
 
     @routes.route(METRICS.path, methods=[METRICS.method])
     async def metrics() -> Response:

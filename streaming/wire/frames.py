@@ -259,7 +259,7 @@ class WsScope(FrameModel):
 class WsUsage(FrameModel):
     input_tokens: int
     output_tokens: int
-    cached_tokens: int = 0
+    cached_tokens: Optional[int] = None
     """Those of `input_tokens` that providers read from their caches."""
 
 

@@ -249,6 +249,8 @@ async def test_readyz_reports_each_check() -> None:
         assert response.status_code == 200
         assert response.json() == {"status": "ready", "checks": {"database": "ok", "migrations": "ok", "model": "ok"}}
         faults["migrations"] = "0002_memory is not applied"
+    shaped = make_services(readiness=readiness, model_shape=lambda: "schema (setting auto): required no")
+    async with client_of(shaped, user=None) as client:
         response = await client.get("/readyz")
         error = error_of(response, 503)
         assert error["code"] == "not_ready"
@@ -259,3 +261,4 @@ async def test_readyz_reports_each_check() -> None:
             "migrations": "0002_memory is not applied",
             "model": "ok",
         }
+        assert response.json()["model_shape"] == "schema (setting auto): required no"

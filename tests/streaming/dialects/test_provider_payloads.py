@@ -114,7 +114,7 @@ def test_anthropic_counts_cached_input_and_keeps_what_a_later_count_leaves_out()
         {"type": "message_delta", "delta": {"stop_reason": "max_tokens"}, "usage": {"output_tokens": 9}},
         {"type": "message_stop"},
     )
-    assert deltas == [UsageDelta(20, 1), UsageDelta(20, 9), FinishDelta(FinishReason.LENGTH)]
+    assert deltas == [UsageDelta(20, 1, 10), UsageDelta(20, 9, 10), FinishDelta(FinishReason.LENGTH)]
 
 
 def test_anthropic_whole_message_of_a_server_that_does_not_stream() -> None:

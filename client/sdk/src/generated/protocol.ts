@@ -1,5 +1,5 @@
 // Generated from docs/protocol/schema.json by `make schema`; not for editing.
-// sha256 of that file: 87384aa11cee95dee48b0c6b19225648ea064fd39480b733b9b99f1c39fb63be
+// sha256 of that file: 0d1c5f60afd6087c8d2dd7b16de7419d5e7a61d1ddb75fce4d52fe01e3311918
 
 /**
  * The shadcn/ui chart components of the client.
@@ -561,6 +561,7 @@ export interface WsMemoryUsed {
 export interface WsUsage {
   input_tokens: number;
   output_tokens: number;
+  cached_tokens?: number;
 }
 /**
  * The locale that the answer was made for, and where its zone comes from.
