@@ -94,7 +94,7 @@ class Usage:
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
-    calls: int = 0
+    calls: int = field(default=0, compare=False)
 
     def add(self, input_tokens: int, output_tokens: int, cached_tokens: int = 0) -> None:
         self.input_tokens += input_tokens

@@ -27,7 +27,7 @@ class Health(BaseModel):
 class Ready(BaseModel):
     """The body of `/readyz` when every check passed.
 
-    `model_shape`: how requests to the model are built, and what its server was found to obey; absent for the demo model.
+    `model_shape`: how requests to the model are built, and what its server was found to obey. The demo model has none.
     """
 
     status: Literal["ready"] = "ready"

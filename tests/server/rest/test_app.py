@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -249,7 +250,7 @@ async def test_readyz_reports_each_check() -> None:
         assert response.status_code == 200
         assert response.json() == {"status": "ready", "checks": {"database": "ok", "migrations": "ok", "model": "ok"}}
         faults["migrations"] = "0002_memory is not applied"
-    shaped = make_services(readiness=readiness, model_shape=lambda: "schema (setting auto): required no")
+    shaped = replace(make_services(readiness=readiness), model_shape=lambda: "schema (setting auto): required no")
     async with client_of(shaped, user=None) as client:
         response = await client.get("/readyz")
         error = error_of(response, 503)
