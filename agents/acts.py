@@ -53,7 +53,7 @@ class Act(ABC):
 
 
 class NativeAct(Act):
-    """A call that must ask for a tool. Text beside the calls is not shown."""
+    """A call that must ask for a tool. Text in addition to the calls is not shown."""
 
     def __init__(
         self, model: Model, request: ChatRequest, tool_names: Collection[str], changing: Collection[str]

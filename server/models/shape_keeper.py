@@ -81,7 +81,7 @@ class ShapeKeeper:
         return f"{self._current} (setting {self._setting}): {self.obedience}"
 
     async def run(self) -> None:
-        """Probe the model, and again whenever the server serves another one. Returns at once with another setting."""
+        """Probe the model, and again whenever the server serves another one. Returns immediately with another setting."""
         while self._setting == "auto":
             await self._probe()
             await self._changed.wait()
