@@ -37,7 +37,8 @@ def error_line(error: WsFailure | WsError | None, sentences: Sentences = ENGLISH
         return sentences.say("terminal.failed")
     if error.text:
         return f"{error.text} ({error.code})"
-    return f"{error.message} ({error.code})" + (" Try again." if error.retryable else "")
+    advice = " Try again." if error.retryable and not error.message.endswith("Try again.") else ""
+    return f"{error.message} ({error.code}){advice}"
 
 
 class Renderer:

@@ -14,9 +14,18 @@ from rich.console import Console
 
 from client.terminal.blocks import block
 from client.terminal.plain_text import clean, day
-from client.terminal.renderer import Renderer
+from client.terminal.renderer import Renderer, error_line
 from person import Sentences
-from streaming.wire import WsPopupDomain, WsStreamBlock, WsStreamEnd, WsStreamStart, WsStreamText, WsToolCall
+from streaming.wire import (
+    ErrorCode,
+    WsFailure,
+    WsPopupDomain,
+    WsStreamBlock,
+    WsStreamEnd,
+    WsStreamStart,
+    WsStreamText,
+    WsToolCall,
+)
 
 TODAY = date(2025, 3, 14)
 ID = UUID(int=1)
@@ -257,3 +266,8 @@ def test_days(value: object, text: str) -> None:
 
 def test_clean_keeps_lines_and_tabs() -> None:
     assert clean("a\n\tb\x00\x7f\x85c") == "a\n\tbc"
+
+
+def test_advice_that_a_message_gives_is_not_repeated() -> None:
+    failure = WsFailure(code=ErrorCode.EMPTY_ANSWER, message="No answer. Try again.", retryable=True)
+    assert error_line(failure) == "No answer. Try again. (empty_answer)"
