@@ -1,5 +1,7 @@
+import type { ConnectionState } from "@tessera/client";
 import { ar, de, en } from "@tessera/react";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { describe as describeState, statesOf } from "../src/session/states.js";
 import { wordingOf } from "../src/session/wording.js";
 
 test.each([
@@ -13,3 +15,18 @@ test.each([
     expect(wordingOf(languages)).toBe(wording);
   },
 );
+
+describe("the names of states", () => {
+  test.each([
+    ["de", "Verbunden", "angehalten"],
+    ["fr", "Connecté", "arrêté"],
+    ["es", "Conectado", "detenido"],
+    ["ja", "接続済み", "停止"],
+    ["ar", "متصل", "متوقفة"],
+    ["pt", "Connected", "stopped"],
+  ])("are in the person's language: %s", (language, online, stopped) => {
+    const wording = wordingOf([language]);
+    expect(describeState({ name: "online" } as ConnectionState, wording)).toBe(online);
+    expect(statesOf(wording).answer.cancelled).toBe(stopped);
+  });
+});

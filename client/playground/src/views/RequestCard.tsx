@@ -1,8 +1,10 @@
 import type { AnswerSnapshot } from "@tessera/client";
-import { AnswerView, useAnswer } from "@tessera/react";
+import { AnswerView, useAnswer, type Wording } from "@tessera/react";
 import { useId } from "react";
 import type { Asked } from "../session/cards.js";
 import type { Session } from "../session/session.js";
+import { statesOf } from "../session/states.js";
+import { wordingOf } from "../session/wording.js";
 import { UsedMemories } from "./UsedMemories.js";
 
 export interface RequestCardProps {
@@ -14,6 +16,7 @@ export interface RequestCardProps {
 /** A request and its answer, with its token counts and the memories that were used. */
 export function RequestCard({ entry, session, onRemove }: RequestCardProps) {
   const snapshot = useAnswer(entry.answer);
+  const wording = wordingOf(navigator.languages);
   const title = useId();
   if (snapshot === null) return null;
   const running = snapshot.status === "running";
@@ -32,14 +35,14 @@ export function RequestCard({ entry, session, onRemove }: RequestCardProps) {
         )}
       </div>
       <AnswerView snapshot={snapshot} />
-      <p className="request-foot muted">{facts(snapshot)}</p>
+      <p className="request-foot muted">{facts(snapshot, wording)}</p>
       <UsedMemories used={snapshot.memoryUsed} session={session} />
     </article>
   );
 }
 
-function facts({ status, agent, domain, usage, mutations }: AnswerSnapshot): string {
-  const parts = [status === "cancelled" ? "stopped" : status, agent?.replace("_", " ") ?? domain];
+function facts({ status, agent, domain, usage, mutations }: AnswerSnapshot, wording: Wording): string {
+  const parts = [statesOf(wording).answer[status], agent?.replace("_", " ") ?? domain];
   if (mutations.length > 0) parts.push(`${mutations.length} ${mutations.length === 1 ? "change" : "changes"}`);
   if (usage !== null) parts.push(`${usage.input_tokens} + ${usage.output_tokens} tokens`);
   return parts.filter(Boolean).join(" · ");

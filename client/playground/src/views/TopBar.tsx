@@ -1,13 +1,21 @@
 import type { ConnectionState } from "@tessera/client";
+import type { Wording } from "@tessera/react";
 import { useCallback, useState, useSyncExternalStore } from "react";
 import { forgetDevice, NEW_DEVICE } from "../session/account.js";
 import type { Session } from "../session/session.js";
+import { describe } from "../session/states.js";
 import { chooseTheme, storedTheme, THEMES, type Theme } from "../session/theme.js";
 
 const REPLACED = 4510;
 
+interface TopBarProps {
+  readonly session: Session;
+  readonly wording: Wording;
+  readonly onSignOut: () => void;
+}
+
 /** The account, the device id, the connection state and the actions of this device. */
-export function TopBar({ session, onSignOut }: { readonly session: Session; readonly onSignOut: () => void }) {
+export function TopBar({ session, wording, onSignOut }: TopBarProps) {
   const { tessera } = session;
   const subscribe = useCallback((listener: () => void) => tessera.on("state", listener), [tessera]);
   const state = useSyncExternalStore(subscribe, () => tessera.state);
@@ -17,7 +25,7 @@ export function TopBar({ session, onSignOut }: { readonly session: Session; read
         <img src="/assets/tessera.svg" alt="" width="20" height="20" /> Tessera
       </h1>
       <span className="connection" data-state={state.name} role="status">
-        {describe(state)}
+        {describe(state, wording)}
       </span>
       {state.name === "waiting" || state.name === "closed" ? (
         <button type="button" onClick={() => (isReplaced(state) ? becomeAnother() : tessera.retry())}>
@@ -37,19 +45,6 @@ export function TopBar({ session, onSignOut }: { readonly session: Session; read
       </button>
     </header>
   );
-}
-
-function describe(state: ConnectionState): string {
-  switch (state.name) {
-    case "connecting":
-      return "Connecting…";
-    case "online":
-      return "Connected";
-    case "waiting":
-      return "Not connected; trying again";
-    case "closed":
-      return state.error?.message ?? "Disconnected";
-  }
 }
 
 /** Whether another tab connected with this tab's device id. This happens when a tab is duplicated. */

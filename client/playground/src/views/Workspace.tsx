@@ -57,7 +57,7 @@ export function Workspace({ session, wording, onSignOut }: WorkspaceProps) {
         <a className="skip" href={`#${ASK_FIELD}`}>
           Skip to the question
         </a>
-        <TopBar session={session} onSignOut={onSignOut} />
+        <TopBar session={session} wording={wording} onSignOut={onSignOut} />
         {/* Before the data panel, so that asking comes first on a phone and for the keyboard. */}
         <Home session={session} />
         <DataPanel session={session} items={items} onAsk={open} />
