@@ -99,9 +99,9 @@ class KeptAnswers:
     ) -> Literal["kept", "too_large", "gone"]:  # fmt: skip
         """Record the end of a request, and keep its result for `ttl_s` seconds.
 
-        `too_large`: the result is kept without its blocks. `gone`: the request no longer counts as running, because
-        its server was treated as gone or the account was removed. The result is not kept either if memory was erased
-        while the request ran.
+        `too_large`: the request counts as failed, and the result is kept without its blocks. `gone`: the request no
+        longer counts as running, because its server was treated as gone or the account was removed. The result is not
+        kept either if memory was erased while the request ran.
         """
         too_large = False
 
@@ -110,6 +110,7 @@ class KeptAnswers:
             sealed = key.cipher.seal(request_purpose(request_id), {"digest": digest, "result": result})
             too_large = len(sealed) > MAX_RESULT_BYTES
             if too_large:
+                values["state"] = "failed"  # not "completed" without its blocks
                 rest = {**result, "blocks": []}
                 return key.cipher.seal(
                     request_purpose(request_id), {"digest": digest, "result": rest, "too_large": True}
@@ -190,7 +191,8 @@ class KeptAnswers:
             locked = await connection.execute(vault.statements["user_key_shared"], {"user_id": user_id})
             cursor = None
             if cached is not None:
-                parameters = {**values, "body_encrypted": body(cached)}
+                sealed = body(cached)  # first: it may change the other values
+                parameters = {**values, "body_encrypted": sealed}
                 cursor = await connection.execute(vault.statements[statement], parameters)
             key_row = await locked.fetchone()
             if key_row is None:
@@ -201,5 +203,6 @@ class KeptAnswers:
                 current = None
             if cursor is None or current is None or cached is None or current.key != cached.key:
                 encrypted = None if current is None else body(current)
-                cursor = await connection.execute(vault.statements[statement], {**values, "body_encrypted": encrypted})
+                parameters = {**values, "body_encrypted": encrypted}
+                cursor = await connection.execute(vault.statements[statement], parameters)
             return await cursor.fetchone()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final, Literal
 from uuid import UUID
@@ -15,6 +15,7 @@ from person import resolve_locale
 from server.answers import AnswerPipeline
 from server.changes import ChangeDelivery, Missed
 from server.devices import NO_LOCALE, DeviceLocale, DeviceRegistry
+from server.sessions.activity import Activity
 from server.sessions.calls import MadeChange
 from server.sessions.client_frames import ClientFrames
 from server.sessions.features import CHANGES
@@ -84,12 +85,12 @@ class SessionHost:
         self.rest = RestRequests(self._services)
         self._sessions: dict[UUID, dict[UUID, Session]] = {}
         self._draining = False
+        self._stopping = trio.Event()
         # When each session without a socket ends. The grace time is the same for all, so the first one ends first.
         self._ends_at: dict[Session, float] = {}
         self._any_ends = trio.Event()
         self._nursery: trio.Nursery | None = None
-        self._idle = trio.Event()
-        self._idle.set()
+        self._activity = Activity()
 
     def __repr__(self) -> str:
         return f"<SessionHost: {len(self)} sessions, {len(self._running)} requests>"
@@ -228,6 +229,7 @@ class SessionHost:
     def drain(self) -> None:
         """The server stops: close each socket when no request of its session runs."""
         self._draining = True
+        self._stopping.set()
         for link in self._registry.all():
             link.drain()
 
@@ -315,8 +317,8 @@ class SessionHost:
         return any(call_id in session.calls for session in self._sessions.get(user_id, {}).values())
 
     async def idle(self) -> None:
-        """Wait until no request runs."""
-        await self._idle.wait()
+        """Wait until no request runs, and no answer waits to be kept."""
+        await self._activity.idle()
 
     def end_requests(self) -> None:
         """The server stops now: end every request as failed."""
@@ -324,8 +326,7 @@ class SessionHost:
             request.fail(_STOPPED)
 
     def _run_request(self, request: RunningRequest) -> None:
-        if not self._running:
-            self._idle = trio.Event()
+        self._activity.begin()
         self._running[request.chat.user_id, request.request_id] = request
         self._start(partial(request.run, self._request_ended))
 
@@ -337,12 +338,25 @@ class SessionHost:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(request.store)
                 nursery.start_soon(self._keep, request, end)
-            request.push(end)
+            for change in request.late_changes:
+                self._go_on(self._kept.amend, chat.user_id, chat.request_id, change)
+            request.push(end.model_copy(update={"mutations": [*end.mutations, *request.late_changes]}))
         self._running.pop((chat.user_id, chat.request_id), None)
         for session in self._sessions.get(chat.user_id, {}).values():
             session.request_ended(request, refused=end is None)
-        if not self._running:
-            self._idle.set()
+        self._activity.end()
+
+    def _go_on(self, work: Callable[..., Awaitable[None]], *args: object) -> None:
+        """Keep or amend an answer in a task. Until it ends, the host is not idle."""
+        self._activity.begin()
+
+        async def run() -> None:
+            try:
+                await work(*args)
+            finally:
+                self._activity.end()
+
+        self._start(run)
 
     async def _keep(self, request: RunningRequest, end: WsStreamEnd) -> None:
         chat = request.chat
@@ -350,7 +364,7 @@ class SessionHost:
             result, size = request.log.result(end), max(request.log.size, 1)
             kept = KeptAnswer(chat.user_id, chat.device_id, request.fingerprint, result, size)
             if not await self._kept.keep(kept):
-                self._start(self._keep_again, kept)
+                self._go_on(self._keep_again, kept)
         # A boundary: the client gets its answer also if it can't be kept.
         except Exception:
             log.exception("answer_keep_failed", request_id=str(request.request_id))
@@ -360,7 +374,9 @@ class SessionHost:
         delay_s = _FIRST_DELAY_S
         with trio.move_on_after(self._answer_keep_s):
             while self._store is not None:
-                await trio.sleep(delay_s)
+                with trio.move_on_after(delay_s):
+                    await self._stopping.wait()  # then it tries again soon, because the server waits for it
+                    await trio.sleep(_FIRST_DELAY_S)
                 # The copy in memory may have got a change that became known late.
                 latest = await self._in_memory.find(kept.user_id, kept.result.request_id)
                 if await self._store.keep(latest or kept):

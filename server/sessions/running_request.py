@@ -66,6 +66,9 @@ class RunningRequest:
         self._feeds: list[tuple[Follower, Feed]] = []
         self._room = owner.room
         self._over = trio.Event()
+        self._ended = False
+        self.late_changes: list[WsMutationRecord] = []
+        """Changes that became known while the end was being kept."""
 
     def __repr__(self) -> str:
         return f"<RunningRequest {self.chat.request_id} with {len(self._feeds)} feeds>"
@@ -95,7 +98,10 @@ class RunningRequest:
 
     def changed(self, record: WsMutationRecord) -> None:
         """The device made a change for this request."""
-        self._answer.changed(record)
+        if self._ended:
+            self.late_changes.append(record)
+        else:
+            self._answer.changed(record)
 
     def cancel(self) -> None:
         """The person stopped the answer."""
@@ -139,7 +145,9 @@ class RunningRequest:
         except Exception:
             log.exception("request_failed", code=ErrorCode.INTERNAL)
             self._answer.fail(_FAULT)
-        await done(self, self._answer.end())
+        end = self._answer.end()
+        self._ended = True
+        await done(self, end)
 
     async def store(self) -> None:
         """Store the exchange in memory. Raises nothing but `Cancelled`."""

@@ -130,7 +130,7 @@ async def test_a_result_that_is_too_large_is_recorded_without_its_contents(pool:
     kept = await requests.answers.read(requests.user_id, requests.id)
     assert kept is not None
     rest = {"mutations": [{"id": "t1"}], "blocks": []}
-    assert (kept.state, kept.changed, kept.digest, kept.result) == ("completed", True, "asked", rest)
+    assert (kept.state, kept.changed, kept.digest, kept.result) == ("failed", True, "asked", rest)
     assert kept.too_large
 
 

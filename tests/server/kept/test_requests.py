@@ -191,6 +191,9 @@ async def test_an_answer_that_is_too_large_has_failed_and_lists_its_changes(
     assert (found.result.blocks, found.result.mutations) == ([], [change])
     assert await servers.state(other) == ("failed", ErrorCode.LOG_OVERFLOW, False)
     assert servers.kept() == {"too_large": 1}
+    row = await servers.answers.read(chat.user_id, chat.request_id)
+    assert row is not None
+    assert row.state == "failed"  # as a device that connects is told
 
 
 async def test_a_change_that_becomes_known_after_the_end_is_listed(servers: Servers) -> None:
@@ -239,3 +242,59 @@ async def test_keeping_is_retried_and_the_answer_is_fetched_meanwhile(
         elsewhere = await servers.open().find(user_id, request["request_id"])
         assert elsewhere is not None
         assert elsewhere.result.blocks[0].content == "The rent."
+
+
+async def test_a_server_that_stops_waits_until_an_answer_is_kept(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.sessions.host._FIRST_DELAY_S", 0.01)
+    one, user_id = servers.open(), servers.chat.user_id
+    stack = replace(memory_server(), user_id=user_id, claims=one, store=one)
+    stack.model.answer(text_block("The rent."))
+    request, end = home("What is due?"), servers.answers.end
+    broken = True
+
+    async def failing(*places: Any, **values: Any) -> Any:
+        if broken:
+            raise psycopg.OperationalError("connection lost")
+        return await end(*places, **values)
+
+    monkeypatch.setattr(servers.answers, "end", failing)
+    async with stack.running(), stack.device(device_id=PHONE) as socket:
+        await socket.say(**request)
+        await socket.hear_until("stream_end")
+        stack.sessions.drain()
+        with trio.move_on_after(0.1) as waiting:
+            await stack.sessions.idle()
+        assert waiting.cancelled_caught
+        broken = False
+        await stack.sessions.idle()
+        kept = await servers.answers.read(user_id, request["request_id"])
+        assert kept is not None
+        assert kept.state == "completed"
+
+
+async def test_a_change_that_comes_while_the_end_is_kept_is_listed(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, user_id = servers.open(), servers.chat.user_id
+    stack = replace(memory_server(), user_id=user_id, claims=one, store=one)
+    stack.model.answer(text_block("The rent."))
+    request, end = home("What is due?"), servers.answers.end
+    change = WsMutationRecord(op="create", entity="task", id="t1")
+
+    async def slow(*places: Any, **values: Any) -> Any:
+        running = stack.sessions.running(user_id, request["request_id"])
+        if running is not None and not running.late_changes:
+            running.changed(change)
+        return await end(*places, **values)
+
+    monkeypatch.setattr(servers.answers, "end", slow)
+    async with stack.running(), stack.device(device_id=PHONE) as socket:
+        await socket.say(**request)
+        told = (await socket.hear_until("stream_end"))[-1]
+        assert [each["id"] for each in told["mutations"]] == ["t1"]
+        await stack.sessions.idle()
+        found = await servers.open().find(user_id, request["request_id"])
+        assert found is not None
+        assert found.result.mutations == [change]

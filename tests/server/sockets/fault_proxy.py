@@ -9,10 +9,12 @@ from typing import Literal
 import trio
 
 Side = Literal["server", "client"]
-Fault = Literal["pass", "lose", "cut", "freeze"]
+Fault = Literal["pass", "lose", "cut", "freeze", "reorder"]
 """`lose`: end the connection instead of forwarding the frame. `cut`: forward the frame, then end the connection.
 
-`freeze`: forward nothing more in either direction, and do not end the connection: it is half open.
+`freeze`: forward nothing more in either direction, and do not end the connection: it is half open. `reorder`: end the
+connection for the client, and hold its frame until `release` is called: it then arrives after frames of a newer
+connection.
 """
 
 _TEXT = 1
@@ -27,6 +29,16 @@ class FaultProxy:
         """Seconds that each text frame is delayed."""
         self._port = port
         self._open: set[trio.CancelScope] = set()
+        self._released = trio.Event()
+        self.held = 0
+        """Connections of which a frame is held."""
+        self.late = 0
+        """Frames that were held and have arrived."""
+
+    def release(self) -> None:
+        """Forward what is held."""
+        self._released.set()
+        self._released = trio.Event()
 
     def end_all(self) -> None:
         """End every connection, also those that are frozen."""
@@ -64,8 +76,16 @@ class FaultProxy:
                 fault = "pass" if text is None else self.fault(side, text)
                 if fault == "freeze":
                     await trio.sleep_forever()
+                if fault == "reorder":
+                    await trio.aclose_forcefully(source)
+                    self.held += 1
+                    await self._released.wait()
+                    self.held -= 1
+                    await target.send_all(data)
+                    self.late += 1
+                    return
                 await trio.sleep(0 if text is None else self.delay_s)
-                if fault != "lose":
+                if fault != "lose" and not (self.held and target.socket.fileno() < 0):
                     await target.send_all(data)
                 if fault != "pass":
                     return
