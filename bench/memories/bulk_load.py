@@ -32,7 +32,7 @@ COMMONEST: Final = 20
 VOCABULARY: Final = 1_000
 MODEL: Final = "synthetic"
 
-_TABLES: Final = ("memory_associative", "memory_terms")
+_TABLES: Final = ("memory_associative", "memory_terms", "memory_signatures")
 _CONTENT_BYTES: Final = 300
 _SOURCE: Final = b"document"
 _TOPICS: Final = 200
@@ -91,6 +91,13 @@ def fill(conninfo: str, scale: Scale, people: Sequence[Person]) -> None:
         others = _add_users(owner, scale.users)
         definitions = _without_indexes(owner)
         _Rows(owner, others, people).write(started)
+        _say(started, "signatures")
+        # In the order in which the memories lie in their table, as the server would have written them.
+        owner.execute(
+            "INSERT INTO memory_signatures (user_id, memory_id, embedding_model, signature, length)"
+            " SELECT user_id, id, embedding_model, binary_quantize(embedding)::bit(1536), length"
+            " FROM memory_associative ORDER BY ctid"
+        )
         for definition in definitions:
             _say(started, definition)
             owner.execute(definition)

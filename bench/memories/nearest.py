@@ -27,13 +27,14 @@ _EXACT: Final = SQL(
 )
 # As in sql/statements/associative/memory_search.sql: candidates by signature, ranked by their vectors.
 _BY_SIGNATURE: Final = SQL(
-    "WITH near AS (SELECT id FROM memory_associative WHERE user_id = {user_id} AND embedding_model = {model}"
+    "WITH near AS (SELECT memory_id AS id FROM memory_signatures"
+    " WHERE user_id = {user_id} AND embedding_model = {model}"
     " ORDER BY signature <~> (SELECT binary_quantize(%(vector)s)::bit(1536)) LIMIT {limit})"
     " SELECT m.id FROM near JOIN memory_associative AS m ON m.user_id = {user_id} AND m.id = near.id"
     " ORDER BY m.embedding <=> %(vector)s"
 )
 _INDEX: Final = SQL(
-    "CREATE INDEX bench_hnsw ON memory_associative USING hnsw (signature bit_hamming_ops) WHERE user_id = {user_id}"
+    "CREATE INDEX bench_hnsw ON memory_signatures USING hnsw (signature bit_hamming_ops) WHERE user_id = {user_id}"
 )
 
 

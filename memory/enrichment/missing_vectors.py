@@ -85,6 +85,7 @@ class MissingVectors:
                     embedding = {"embedding": vector, "embedding_model": embedder.name}
                     row = {"user_id": user_id, "id": id_, "content_digest": document_key}
                     await connection.execute(statements["associative_embed"], row | embedding)
+                    await connection.execute(statements["signature_set"], row)
 
     async def _postpone(self, claim: Claim) -> None:
         given_up = [id_ for id_, attempts in claim.attempts.items() if attempts >= _MAX_ATTEMPTS]

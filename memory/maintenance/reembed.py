@@ -100,18 +100,15 @@ class Reembedding:
         async with self._vault.writing(user_id) as (connection, key):
             if key.key != old_key:
                 return None
-            rotated = key.rotation.apply(vectors)
-            cursors = [
-                await connection.execute(
-                    self._vault.statements["associative_embed"],
-                    {
-                        "user_id": user_id,
-                        "id": id_,
-                        "content_digest": document_key,
-                        "embedding": vector,
-                        "embedding_model": self._embedder.name,
-                    },
-                )
-                for (id_, document_key, _), vector in zip(texts, rotated, strict=True)
-            ]
+            statements, cursors = self._vault.statements, []
+            for (id_, document_key, _), vector in zip(texts, key.rotation.apply(vectors), strict=True):
+                values = {
+                    "user_id": user_id,
+                    "id": id_,
+                    "content_digest": document_key,
+                    "embedding": vector,
+                    "embedding_model": self._embedder.name,
+                }
+                cursors.append(await connection.execute(statements["associative_embed"], values))
+                await connection.execute(statements["signature_set"], values)
         return sum(cursor.rowcount for cursor in cursors)

@@ -147,6 +147,7 @@ class UserKeyRotation:
                 }
                 await connection.execute(statements["associative_replace"], values)
                 await connection.execute(statements["terms_insert"], values)
+                await connection.execute(statements["signature_set"], values)
                 done.rows += 1
 
     async def _patterns(self, connection: Connection, user_id: UUID, old: UserKey, new: UserKey, done: Rekeyed) -> None:

@@ -123,6 +123,7 @@ class AssociativeMemory:
                 values |= {"id": id_, "hits": 1}
                 cursors.append(await connection.execute(statements["associative_replace"], values))
             await connection.execute(statements["terms_insert"], values)
+            await connection.execute(statements["signature_set"], values)
             if document.source_id is not None:
                 await connection.execute(statements["source_add"], values)
             await trio.lowlevel.checkpoint()

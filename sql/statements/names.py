@@ -121,6 +121,7 @@ StatementName = Literal[
     "requests_expire",
     "requests_forget",
     "requests_page",
+    "signature_set",
     "source_add",
     "terms_delete",
     "terms_erase",

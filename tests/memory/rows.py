@@ -69,6 +69,11 @@ async def add_memories(
                 for place, (memory_id, text, document) in enumerate(zip(ids, texts, documents, strict=True))
             ],
         )
+        await cursor.execute(
+            "INSERT INTO memory_signatures (user_id, memory_id, embedding_model, signature, length)"
+            " SELECT user_id, id, embedding_model, binary_quantize(embedding)::bit(1536), length"
+            " FROM memory_associative ON CONFLICT DO NOTHING"
+        )
         await cursor.executemany(
             "INSERT INTO memory_terms (user_id, term, memory_id, tf, length) VALUES (%s, %s, %s, %s, %s)",
             [

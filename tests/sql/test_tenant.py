@@ -71,6 +71,7 @@ async def remembered(memories: Memories) -> UUID:
             [user_id],
         )
         await connection.execute("INSERT INTO memory_receipts VALUES (%s, gen_random_uuid(), 'r', 's', 'k')", [user_id])
+        await connection.execute("UPDATE memory_signatures SET length = length + 1 WHERE user_id = %s", [user_id])
         await connection.execute("DELETE FROM memory_manifests WHERE user_id = %s", [user_id])
         await connection.execute("INSERT INTO memory_manifests VALUES (%s, 'core', 'sealed')", [user_id])
         await connection.execute("DELETE FROM memory_sources WHERE user_id = %s", [user_id])

@@ -1,8 +1,8 @@
 -- The nearest memory by vector, of the same model and kind: one row, or none. Compares only the memories whose
 -- signatures are nearest, of any kind. A near duplicate is always one of those.
 WITH nearby AS (
-    SELECT id
-    FROM memory_associative
+    SELECT memory_id AS id
+    FROM memory_signatures
     WHERE user_id = %(user_id)s AND embedding_model = %(embedding_model)s
     ORDER BY signature <~> (SELECT binary_quantize(%(embedding)s::vector)::bit(1536))
     LIMIT 40

@@ -17,6 +17,11 @@ taken AS (
     SET embedding = NULL, embedding_model = NULL
     WHERE user_id = %(user_id)s AND source_id IN (SELECT id FROM following) AND embedding IS NOT NULL
     RETURNING id
+),
+unsigned AS (
+    UPDATE memory_signatures
+    SET embedding_model = NULL, signature = NULL
+    WHERE user_id = %(user_id)s AND memory_id IN (SELECT id FROM taken)
 )
 INSERT INTO memory_unembedded (user_id, memory_id)
 SELECT %(user_id)s, id FROM taken

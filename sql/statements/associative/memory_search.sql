@@ -11,7 +11,7 @@
 -- - matched: bit n - 1 is set if the n-th term occurs.
 WITH corpus AS MATERIALIZED (
     SELECT count(*)::float8 AS documents, sum(length)::float8 / nullif(count(*), 0) AS mean_length
-    FROM memory_associative
+    FROM memory_signatures
     WHERE user_id = %(user_id)s
 ),
 query AS MATERIALIZED (
@@ -28,8 +28,8 @@ query AS MATERIALIZED (
     ) AS postings
 ),
 near AS (
-    SELECT id
-    FROM memory_associative
+    SELECT memory_id AS id
+    FROM memory_signatures
     WHERE user_id = %(user_id)s AND embedding_model = %(embedding_model)s
     ORDER BY signature <~> (SELECT binary_quantize(%(vector)s::vector)::bit(1536))
     LIMIT %(semantic_limit)s
@@ -96,7 +96,7 @@ SELECT
         SELECT count(*) <= %(semantic_limit)s
         FROM (
             SELECT
-            FROM memory_associative
+            FROM memory_signatures
             WHERE user_id = %(user_id)s AND embedding_model = %(embedding_model)s
             LIMIT %(semantic_limit)s + 1
         ) AS embedded

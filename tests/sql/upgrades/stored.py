@@ -23,7 +23,7 @@ VERSIONS: Final[Mapping[str, str]] = {"first_version": "0007_token_spend", "seco
 """Folders of dumps, and the last migration of each."""
 
 REWRITTEN: Final[Mapping[str, Mapping[str, str]]] = {
-    "memory_associative": {"earlier_source_ids": "0011_memory_background"}
+    "memory_associative": {"earlier_source_ids": "0011_memory_background", "signature": "0013_memory_signatures"}
 }
 """By table: the columns whose values a later migration changes or removes, and that migration's name."""
 
