@@ -74,7 +74,7 @@ def _within(fact: dict[str, Any], max_chars: int) -> dict[str, Any] | None:
 
 
 def _named(item: Any) -> Any:
-    """The id and the title of an item. A row of a table, or a point of a chart, stays as it is."""
+    """The id and the title of an item. A row of a table, or a point of a chart, stays unchanged."""
     if not isinstance(item, Mapping) or "id" not in item:
         return item
     return {name: item[name] for name in _NAMES if name in item}
