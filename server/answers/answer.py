@@ -200,7 +200,7 @@ class Answer:
                     await self._answer(emitter, frames)
         except ModelError as error:
             self._failure = WsFailure(code=error.code, message=str(error), retryable=error.retryable)
-            log.warning("request_failed", code=error.code, reason=str(error))
+            log.warning("request_failed", code=error.code, reason=str(error), setting=error.setting)
         except RequestFailed as failed:
             self._failure = failed.failure
             log.info("request_failed", code=failed.failure.code)

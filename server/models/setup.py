@@ -21,7 +21,7 @@ from server.settings import PREFIX, DialectName, FallbackModel, Settings, Settin
 from server.telemetry import Metrics, ModelUse, TracedModel, answered_by
 from streaming.chat import Usage
 from streaming.dialects import DIALECTS, Dialect, OpenAIChat, at_host, fitted, is_reasoning_model, is_self_hosted
-from streaming.model import ChatModel, CircuitBreaker, FailoverModel, ModelConfig, RetryPolicy
+from streaming.model import ChatModel, CircuitBreaker, FailoverModel, ModelConfig, ModelError, RetryPolicy
 from streaming.wire import ErrorCode
 
 # Names of the GenAI semantic conventions. A compatible server has the name of its dialect's provider.
@@ -32,6 +32,10 @@ _PROVIDERS: Final[Mapping[DialectName, str]] = {
     "gemini-native": "gcp.gemini",
 }
 _DEMO_NAME: Final = "tessera-demo"
+# /readyz is not ok for this many seconds after a timeout, so that a proxy then sends requests again.
+_SHOWN_S: Final = 120.0
+# A local model reads its prompt before its first byte, which takes minutes on a slow machine.
+_SELF_HOSTED_FIRST_TOKEN_S: Final = 180.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,8 @@ class OpenModels:
     """The model that summarises exchanges for memory, if the settings name one."""
     all_breakers_open: Callable[[], bool] = lambda: False
     """Whether the circuit breakers of all models that answer are open."""
+    timeout: Callable[[], ModelError | None] = lambda: None
+    """The timeout of the latest call of the model that answers, if it was recent and nothing was answered since."""
     shapes: ShapeKeeper | None = None
     """The request shape of the first model; None for the demo model."""
 
@@ -53,7 +59,12 @@ class OpenModels:
 
     async def fault(self) -> str | None:
         """The check of `/readyz`: None if a model may be called. Calls no model."""
-        return "the circuit breaker of every model is open" if self.all_breakers_open() else None
+        if self.all_breakers_open():
+            return "the circuit breaker of every model is open"
+        late = self.timeout()
+        if late is None:
+            return None
+        return f"the latest call had no answer within its time limit; if the model is slow, raise {late.setting}"
 
 
 async def open_models(
@@ -121,7 +132,8 @@ async def open_models(
         return all(state == "open" for _, state in failing_over["answer"].states())
 
     models = Models(answer=answer, router=router, shapes=shapes or FixedShape())
-    return OpenModels(models, description, memory, all_breakers_open, shapes)
+    late = partial(failing_over["answer"].timeout, _SHOWN_S)
+    return OpenModels(models, description, memory, all_breakers_open, late, shapes)
 
 
 async def probe_model(settings: Settings, client: httpx.AsyncClient) -> tuple[str, Obedience, Shape]:
@@ -138,14 +150,17 @@ async def probe_model(settings: Settings, client: httpx.AsyncClient) -> tuple[st
 
 
 def _first(settings: Settings, name: str, url: str, dialect: Dialect) -> ModelConfig:
-    """The configuration of the first model."""
+    """The configuration of the first model. A self-hosted one has more time for its first token, unless it is set."""
+    first_token_s = settings.model_first_token_timeout_s
+    if is_self_hosted(url) and "model_first_token_timeout_s" not in settings.model_fields_set:
+        first_token_s = max(first_token_s, _SELF_HOSTED_FIRST_TOKEN_S)
     return ModelConfig(
         name=name,
         url=url,
         key=settings.model_key,
         dialect=dialect,
         connect_timeout_s=settings.model_connect_timeout_s,
-        first_token_timeout_s=settings.model_first_token_timeout_s,
+        first_token_timeout_s=first_token_s,
         idle_timeout_s=settings.model_idle_timeout_s,
         structured_output=settings.model_structured_output,
         keepalive=settings.model_keepalive,

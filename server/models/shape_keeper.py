@@ -81,7 +81,7 @@ class ShapeKeeper:
         return f"{self._current} (setting {self._setting}): {self.obedience}"
 
     async def run(self) -> None:
-        """Probe the model, and again whenever the server serves another one. Returns immediately with another setting."""
+        """With setting `auto`: probe the model, and again when the server serves another one. Else do nothing."""
         while self._setting == "auto":
             await self._probe()
             await self._changed.wait()

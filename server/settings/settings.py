@@ -116,7 +116,9 @@ class Settings(BaseModel):
         10, description="seconds to connect to the model; after that, the attempt fails"
     )
     model_first_token_timeout_s: Seconds = Field(
-        60, description="seconds from sending a request to the model's first bytes; after that, the attempt fails"
+        60,
+        description="seconds to the model's first token; other bytes start it again, up to four times; unset: 180 for a"
+        " self-hosted model",
     )
     model_idle_timeout_s: Seconds = Field(
         30, description="maximum number of seconds between two reads of a model stream; after that, the answer fails"

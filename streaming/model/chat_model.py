@@ -35,6 +35,10 @@ _REFUSED = frozenset({400, 404, 422})
 _MAX_ERROR_BODY = 1 << 16
 # Time limits for the usage after the finish reason, and for the end of the body after the last payload.
 _TAIL_S = 5.0
+# Keep-alives extend the wait for the first token to at most this many times its limit.
+_MOST_WAITS = 4
+_FIRST_TOKEN = "TESSERA_MODEL_FIRST_TOKEN_TIMEOUT_S"  # noqa: S105 - no secret: the name of a setting
+_IDLE = "TESSERA_MODEL_IDLE_TIMEOUT_S"
 _END_OF_BODY_S = 0.5
 
 
@@ -43,9 +47,10 @@ class ModelConfig:
     """The model, its address, and the time limits. Times are in seconds.
 
     `url` is the base to which the dialect's path is added, such as `https://api.openai.com/v1`. `first_token_timeout_s`
-    runs from the request to the first delta, `idle_timeout_s` between deltas; keep-alives from the provider do not
-    extend them. `structured_output`: this model supports answers that are constrained to a JSON Schema, if its dialect
-    does. Without `keepalive` each call opens a new connection: some small servers break a connection after a stream.
+    runs from the request to the first delta. Any bytes before it, such as keep-alives, start it again, until four times
+    this limit has passed: a slow local model still reads its prompt. `idle_timeout_s` runs between deltas; keep-alives
+    do not extend it. `structured_output`: this model can hold its answers to a JSON Schema, if its dialect can.
+    Without `keepalive` each call opens a new connection: some small servers break a connection after a stream.
     """
 
     name: str
@@ -201,7 +206,7 @@ class ChatModel:
         if failure is not None:
             raise failure
         if response is None:
-            raise _too_late(config.first_token_timeout_s)
+            raise _too_late(config.first_token_timeout_s, _FIRST_TOKEN)
         if response.status_code != httpx.codes.OK:
             body = await self._error_body(response, deadline)
             # httpx's headers are case-insensitive.
@@ -224,7 +229,10 @@ class ChatModel:
 
     async def _batches(self, reader: TimedReader, deadline: float) -> AsyncGenerator[list[Delta], None]:
         config = self._config
-        limit = config.first_token_timeout_s
+        limit, setting = config.first_token_timeout_s, _FIRST_TOKEN
+        # The headers have arrived, so the server is at work.
+        last = deadline + (_MOST_WAITS - 1) * limit
+        deadline = min(trio.current_time() + limit, last)
         begun = False
         decoder = ResponseDecoder(
             config.dialect.decoder(self._habits),
@@ -237,7 +245,7 @@ class ChatModel:
             try:
                 chunk = await reader.read(deadline)
             except httpx.ReadTimeout:
-                failure = _too_late(limit)
+                failure = _too_late(limit, setting)
             except httpx.TransportError as error:
                 # A connection that breaks in the middle of a body cuts the answer, as its regular end would.
                 failure = None if isinstance(error, httpx.NetworkError | httpx.ProtocolError) else _failure(error)
@@ -248,6 +256,7 @@ class ChatModel:
                     return  # The answer is complete; only its usage is lost.
                 raise failure
             deltas = decoder.close() if chunk is None else decoder.feed(chunk)
+            deadline = deadline if begun else min(trio.current_time() + limit, last)
             fault: ErrorDelta | None = None
             for delta in deltas:
                 if isinstance(delta, ErrorDelta):
@@ -262,7 +271,7 @@ class ChatModel:
                 begun = begun or not all(isinstance(delta, UsageDelta) for delta in deltas)
                 if begun:
                     # Set after `yield`: the consumer's time does not count against the model.
-                    limit = config.idle_timeout_s
+                    limit, setting = config.idle_timeout_s, _IDLE
                     deadline = trio.current_time() + (min(limit, _TAIL_S) if decoder.finished else limit)
             if fault is not None:
                 raise error_of_delta(fault)
@@ -315,7 +324,10 @@ def _failure(error: httpx.HTTPError) -> ModelError:
             return ModelError(ErrorCode.MODEL_ERROR, "The connection to the model broke. Try again.", retryable=True)
 
 
-def _too_late(limit_s: float) -> ModelError:
+def _too_late(limit_s: float, setting: str) -> ModelError:
     return ModelError(
-        ErrorCode.MODEL_TIMEOUT, f"The model gave no answer for {limit_s:g} s. Try again.", retryable=True
+        ErrorCode.MODEL_TIMEOUT,
+        f"The model gave no answer for {limit_s:g} s. Try again.",
+        retryable=True,
+        setting=setting,
     )

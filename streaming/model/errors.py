@@ -25,7 +25,8 @@ class ModelError(Exception):
 
     `message` is a sentence for the person and is sent to the client. It never holds the key, the prompt or text from
     the provider, except a short identifier such as `context_length_exceeded`. `retry_after_s` is the provider's
-    Retry-After, in seconds. `status` is the HTTP status of a refused request.
+    Retry-After, in seconds. `status` is the HTTP status of a refused request. `setting` names the server's setting of
+    the time limit that has passed.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class ModelError(Exception):
         retryable: bool,
         retry_after_s: float | None = None,
         status: int | None = None,
+        setting: str | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -43,6 +45,7 @@ class ModelError(Exception):
         self.retryable = retryable
         self.retry_after_s = retry_after_s
         self.status = status
+        self.setting = setting
 
     def __repr__(self) -> str:
         return f"ModelError({self.code.value!r}, {self.message!r}, retryable={self.retryable})"

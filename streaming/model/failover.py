@@ -43,10 +43,13 @@ class StreamingModel(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Candidate:
+    """A model. `late`: its latest call had no answer within its time limit, with the time of that on trio's clock."""
+
     model: StreamingModel
     breaker: CircuitBreaker
+    late: tuple[float, ModelError] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,13 @@ class FailoverModel:
         now = trio.current_time()
         return [(candidate.model.name, candidate.breaker.state(now)) for candidate in self._candidates]
 
+    def timeout(self, within_s: float) -> ModelError | None:
+        """The first model's timeout, if the latest call of every model timed out in the last `within_s` seconds."""
+        since = trio.current_time() - within_s
+        late = [candidate.late for candidate in self._candidates]
+        timeouts = [one[1] for one in late if one is not None and one[0] >= since]
+        return timeouts[0] if len(timeouts) == len(late) else None
+
     @property
     def name(self) -> str:
         """The name of the first model."""
@@ -133,10 +143,13 @@ class FailoverModel:
                 attempts += 1
                 begun = await self._ask(candidate.model, attempt, request, stack)
                 if isinstance(begun, _Begun):
+                    candidate.late = None
                     if self._on_begun is not None:
                         self._on_begun(place)
                     return begun
                 fault = begun
+                if fault.code is ErrorCode.MODEL_TIMEOUT:
+                    candidate.late = trio.current_time(), fault
                 if self._on_fault is not None:
                     self._on_fault(candidate.model.name, fault.code)
                 delay_s = self._retry.delay_s(fault, attempts, self._random)
@@ -145,6 +158,7 @@ class FailoverModel:
                     model=candidate.model.name,
                     code=fault.code.value,
                     reason=fault.message,
+                    setting=fault.setting,
                     attempt=attempts,
                     retry_in_s=None if delay_s is None else round(delay_s, 3),
                 )

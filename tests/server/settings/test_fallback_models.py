@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import trio
+import trio.testing
 
 from agents.model import read_reply
 from server.models.setup import open_models
@@ -16,9 +17,14 @@ from server.telemetry.metrics import Metrics
 from streaming.chat import ChatRequest, Message, Usage
 from streaming.model.chat_model import open_http_client
 from streaming.model.errors import ModelError
-from tests.model_server import ModelServer, Send, error_status, open_model_server, text_stream
+from tests.model_server import ModelServer, Never, Send, error_status, open_model_server, text_stream
 
-FIRST = {"TESSERA_MODEL_URL": "http://127.0.0.1:1/v1", "TESSERA_MODEL_NAME": "first", "TESSERA_MODEL_KEY": "key-one"}
+FIRST = {
+    "TESSERA_MODEL_URL": "http://127.0.0.1:1/v1",
+    "TESSERA_MODEL_NAME": "first",
+    "TESSERA_MODEL_KEY": "key-one",
+    "TESSERA_MODEL_SHAPE": "hosted",
+}
 
 
 @pytest.fixture
@@ -100,6 +106,29 @@ async def test_another_provider_gets_its_own_key_and_dialect(server: ModelServer
         assert "key-one" not in str(request.headers)
 
 
+async def test_readyz_tells_of_an_answer_that_timed_out_until_one_begins(
+    server: ModelServer, nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    autojump_clock.autojump_threshold = 0.05
+    server.reply([Never()], text_stream("hello"), [Never()])
+    read = settings([], TESSERA_MODEL_URL=server.url)
+    request = ChatRequest((Message("user", "hi"),))
+    async with open_http_client() as client:
+        opened = await open_models(read, client, nursery, Metrics())
+        assert await opened.fault() is None
+        began = trio.current_time()
+        with pytest.raises(ModelError):
+            await read_reply(opened.models.answer, request, Usage())
+        assert trio.current_time() - began == pytest.approx(180, abs=0.1)  # a self-hosted model has more time
+        assert "raise TESSERA_MODEL_FIRST_TOKEN_TIMEOUT_S" in (await opened.fault() or "")
+        await read_reply(opened.models.answer, request, Usage())
+        assert await opened.fault() is None
+        with pytest.raises(ModelError):
+            await read_reply(opened.models.answer, request, Usage())
+        await trio.sleep(121)
+        assert await opened.fault() is None
+
+
 async def test_another_provider_without_a_key_gets_none(server: ModelServer, nursery: trio.Nursery) -> None:
     server.fallback = error_status(400)
     async with open_model_server(nursery) as other:
@@ -154,6 +183,7 @@ async def test_a_reasoning_model_gets_the_parameters_it_accepts(
     server.fallback = error_status(400)
     environment = {
         "TESSERA_MODEL_URL": server.url,
+        "TESSERA_MODEL_SHAPE": "hosted",
         "TESSERA_MODEL_NAME": name,
         "TESSERA_MODEL_DIALECT": dialect,
         "TESSERA_MODEL_REASONING": said,

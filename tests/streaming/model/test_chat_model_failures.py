@@ -179,6 +179,32 @@ async def test_deadlines(
     await server.requests[0].connection.closed.wait()
 
 
+async def test_keep_alives_extend_the_wait_for_the_first_token_up_to_four_times(
+    server: ModelServer, model: ModelFactory, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    autojump_clock.autojump_threshold = 0.05
+    ticks = [trio.Event() for _ in range(8)]
+
+    async def tick() -> None:
+        for event in ticks:
+            await trio.sleep(15)
+            event.set()
+
+    pings = [step for event in ticks for step in (Wait(event), Send(b": keep-alive\n\n"))]
+    server.reply([Head(), *pings[:6], *text("late"), *end()], [Head(), *pings, Never()])
+    nursery.start_soon(tick)
+    received: list[Delta] = []
+    await collect(model(first_token_timeout_s=20), received)
+    assert texts(received) == ["late"]
+    started = trio.current_time()
+    with pytest.raises(ModelError) as raised:
+        await collect(model(first_token_timeout_s=20), received)
+    assert raised.value.code is ErrorCode.MODEL_TIMEOUT
+    assert raised.value.setting == "TESSERA_MODEL_FIRST_TOKEN_TIMEOUT_S"
+    assert trio.current_time() - started == pytest.approx(80, abs=0.01)
+    nursery.cancel_scope.cancel()
+
+
 async def test_a_slow_consumer_is_not_a_slow_model(
     server: ModelServer, model: ModelFactory, autojump_clock: trio.testing.MockClock
 ) -> None:
