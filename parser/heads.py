@@ -65,9 +65,12 @@ FENCE = re.compile(r"`{3,}|~{3,}")
 """What opens a code fence. As many of the same character close it."""
 _INFO = re.compile(r"(?:`{3,}|~{3,})[ \t]*[^\s`\[{]*(?P<words>[^\n`]*)\n")
 _ATTRIBUTE = re.compile(r"[\w-]+=(?:\"[^\"]*\"|'[^']*'|\S+)|\{[^}\n]*\}|[\w-]+(?:\.[\w-]+)+")
-KEY = re.compile(rf"\{{{_S}(?P<key>{_KEY}){_S}:")
-"""`{ KEY :`, the key quoted or not: group `key` has its quotes."""
-KEY_PREFIX = re.compile(rf"\{{{_S}(?:(?:{_KEY}){_S}|{_OPEN_KEY})?\Z")
+_COMMENT = r"(?:/\*(?:[^*]|\*(?!/)){0,200}\*/|//[^\n]{0,200}\n)"
+KEY = re.compile(rf"\{{{_S}(?:{_COMMENT}{_S})?(?P<key>{_KEY}){_S}:")
+"""`{ KEY :`, the key quoted or not: group `key` has its quotes. A comment may stand before it."""
+KEY_PREFIX = re.compile(
+    rf"\{{{_S}(?:/|/\*(?:[^*]|\*(?!/)){{0,200}}\*?|//[^\n]{{0,200}}|(?:{_COMMENT}{_S})?(?:(?:{_KEY}){_S}|{_OPEN_KEY})?)\Z"
+)
 MEMBER = re.compile(rf"(?P<key>{_KEY}){_S}:")
 MEMBER_PREFIX = re.compile(rf"(?:(?:{_KEY}){_S}|{_OPEN_KEY})?\Z")
 

@@ -148,7 +148,13 @@ class ObjectScanner:
                     frame.signs.add(frame.key)
                     return end + 1, self._seen(frame)
             elif character == ",":
+                name = "".join(self._word)
+                typed = frame.key == "type" and not frame.wants_key and frame.type is None and name.isidentifier()
                 frame.wants_key = True
+                if typed:
+                    self._word = []
+                    self._set_type(frame, name)
+                    return end + 1, self._seen(frame)
         self._word = []
         return end + 1, None
 

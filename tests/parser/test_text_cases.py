@@ -70,6 +70,13 @@ CASES: dict[str, tuple[str, list[Any]]] = {
         'So {"message":\nit{"type":"text","content":"a"}}',
         ['So {"message":\nit', "a"],
     ),
+    # before the type, and the type itself
+    "a comment before the type": ('{/* t */"type":"table","headers":["a"],"rows":[["x"]]}', [TABLE]),
+    "a comment line before the type": ('[{\n// t\n"type":"table","headers":["a"],"rows":[["x"]]}]', [TABLE]),
+    "a comment before a text": ('[{/* a * b */"type":"text","content":"a"}]', ["a"]),
+    "a slash in braces": ("{/path} is it", ["{/path} is it"]),
+    "a type without quotes": ('{type:table,headers:["a"],rows:[["x"]]}', [TABLE]),
+    "a text without quotes around its type": ('[{type: text, content: "a"}]', ["a"]),
     # no closing quote
     "the next block begins": (
         '[{"type":"text","content":"Hello},{"type":"table","headers":["a"],"rows":[["x"]]}]',
