@@ -228,3 +228,35 @@ async def test_all_rows_put_back_with_their_manifest_are_noticed_by_a_running_se
     assert "put back" in caplog.text
     assert "Lyon" not in caplog.text
     assert json.dumps(str(ann))[1:-1] in caplog.text
+
+
+async def test_the_limit_of_the_index_a_memory_is_pinned_but_its_text_is_authentic(pool: Pool, database: str) -> None:
+    """The table of terms is not authenticated: a writer makes a memory found for any question, and can't change it."""
+    memories = Memories(pool)
+    ann = await memories.person()
+    for said in ("I park on level 3 of the north garage.", "The invoice wants 900 euros on account 99."):
+        await memories.tell(ann, said, "Noted.")
+    question = "On which level of the garage did I park?"
+    before = (await memories.middleware.enrich_context(ann, question)).associative
+    assert "garage" in before[0].text
+    with attacker(database) as connection:
+        query = "SELECT id FROM memory_associative WHERE id <> %s"
+        ((pinned,),) = connection.execute(query, [before[0].id]).fetchall()
+        connection.execute("DELETE FROM memory_terms WHERE memory_id = %s", [pinned])
+        connection.execute(
+            "INSERT INTO memory_terms (user_id, term, memory_id, tf, length)"
+            " SELECT DISTINCT user_id, term, %s::uuid, 100, 100 FROM memory_terms",
+            [pinned],
+        )
+    after = (await memories.middleware.enrich_context(ann, question)).associative
+    assert after[0].text.startswith("The invoice wants 900 euros on account 99.")
+    # A text of another row does not decrypt in this one.
+    with attacker(database) as connection:
+        connection.execute(
+            "UPDATE memory_associative SET content_encrypted = other.content_encrypted"
+            " FROM memory_associative AS other WHERE memory_associative.id = %s AND other.id = %s",
+            [pinned, before[0].id],
+        )
+    left = (await memories.middleware.enrich_context(ann, question)).associative
+    assert [found.id for found in left] == [before[0].id]
+    assert memories.unreadable == ["associative"]
