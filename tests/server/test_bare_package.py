@@ -52,7 +52,7 @@ class BarePackage:
         inherited = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith("TESSERA_") and name not in {"PYTHONPATH", "VIRTUAL_ENV"}
+            if not name.startswith("TESSERA_") and name not in {"PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "VIRTUAL_ENV"}
         }
         return inherited | {
             "TESSERA_STATE_DIR": str(self.folder / "state"),

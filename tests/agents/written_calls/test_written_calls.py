@@ -357,4 +357,4 @@ def test_the_work_grows_with_the_length(unit: str) -> None:
         written.close()
         return time.process_time() - began
 
-    assert seconds(8_000) < 40 * max(seconds(1_000), 0.005)
+    assert seconds(4_000) < 40 * max(seconds(500), 0.0025)
