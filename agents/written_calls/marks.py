@@ -67,7 +67,7 @@ def _at_value(held: str, at: int) -> tuple[int, Verdict | None]:
 
 
 def label_end(held: str, at: int) -> int | None:
-    """Where the text after the label at `at` begins; None if there is no label, `at` if it may become one."""
+    """Where the text after the label at `at` begins; None without a label, `at` if a label may begin there."""
     line = held[at : at + 20].lower()
     for label in _LABELS:
         if line.startswith(label):

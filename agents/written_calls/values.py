@@ -67,8 +67,8 @@ class Nesting:
 def calls_in(source: str, names: ToolNames, *, listed: bool = False) -> list[Call] | None:
     """The calls in the JSON text `source`; None if it does not call an offered tool.
 
-    `listed`: the value is an item of a list, where a name alone is no call. JSON that has only one reading is repaired.
-    If it is broken but names a tool, the call has the broken arguments, so that the model reads what is wrong.
+    `listed`: the value is an item of a list, where a name alone is not a call. JSON with one reading is repaired. If
+    it is broken but names a tool, the call has the broken arguments, so that the model reads what is wrong.
     """
     value = read_value(source)
     if listed and isinstance(value, dict) and not _has_more(value):

@@ -274,7 +274,7 @@ class Answer:
             await frames.put_all(self._formatter.append(self._obeyed.note))
 
     async def _show_rest(self, emit: Emitter, frames: OrderedFrames) -> None:
-        """Show what is left of rejected blocks, ask again if that is nothing, and add the server's own sentences."""
+        """Show readable data of rejected blocks. Ask again if the answer shows nothing. Add the server's sentences."""
         formatter, turn = self._formatter, self._turn
         await frames.put_all(degraded_blocks(formatter, self._metrics))
         unshown = formatter.take_unshown()
@@ -285,7 +285,7 @@ class Answer:
                 await self._show(retried, emit, frames)
             await frames.settle()
             await frames.put_all(degraded_blocks(formatter, self._metrics))
-            # The second answer replaces the first one, so the blocks of the first one are not named beside it.
+            # The second answer replaces the first one, so the blocks of the first one are not named.
             again = formatter.take_unshown()
             unshown = again or unshown if shows_nothing(turn, formatter.answered) else again
         self._answered = formatter.answered
