@@ -20,6 +20,7 @@ from agents.need import asks_about_past
 from agents.prompt_text import opening_messages, prompt, system_message
 from agents.registry import ALL_TOOLS, AgentSpec, agent_after
 from agents.repair import Repair, ask_for_repair
+from agents.shapes import FixedShape, ShapeChoice
 from agents.tool_results import ToolResults
 from agents.tool_rounds import ToolRounds
 from agents.tools import DeviceAccess, check_edit
@@ -47,8 +48,16 @@ log = structlog.get_logger(__name__)
 class ChatAgent:
     """One agent, answering one turn. Tool results and mutations are collected in `turn`."""
 
-    def __init__(self, model: Model, turn: Turn, spec: AgentSpec, limits: AgentLimits | None = None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        turn: Turn,
+        spec: AgentSpec,
+        limits: AgentLimits | None = None,
+        shapes: ShapeChoice | None = None,
+    ) -> None:
         self._model = model
+        self._shapes = shapes or FixedShape()
         self._turn = turn
         self._spec = spec
         self._limits = limits or AgentLimits()
@@ -95,6 +104,7 @@ class ChatAgent:
             turn.usage,
             self._limits,
             tools=_called(turn.conversation, self._tool_specs()),
+            structured=self._model.structured_output or turn.shape != "hosted",
             metadata=repair_metadata(answer_metadata(self._spec.name, turn), counted),
         )
 
@@ -145,6 +155,7 @@ class ChatAgent:
                         yield text
                     else:
                         held.append(text)
+            self._check(request, call)
             # A model may ask for tools although none were offered: the limit still holds.
             calls = call.calls if may_call else []
             cut = bool(calls) and call.cut
@@ -194,6 +205,11 @@ class ChatAgent:
 
     def _system(self) -> Message:
         return system_message(self._spec.name, self._turn, self._limits)
+
+    def _check(self, request: ChatRequest, call: ModelCall) -> None:
+        """Note if the server did not obey the tool choice `required`. A filter may stop any model."""
+        if request.tool_choice == "required" and not call.calls and call.finish is not FinishReason.CONTENT_FILTER:
+            self._shapes.disobeyed("hosted", "required_ignored")
 
     def _must_call(self) -> bool:
         """Whether the first model call has to ask for a tool."""
@@ -252,11 +268,15 @@ class ChatAgent:
     def _request(
         self, messages: Sequence[Message], specs: tuple[ToolSpec, ...], *, may_call: bool, required: bool
     ) -> ChatRequest:
-        # A call that offers tools has no schema: many servers accept only one of the two.
-        held = self._model.structured_output and not may_call and self._turn.mode == "home"
+        # Many servers accept only one of tools and schema. Tools that stay in the request keep the provider's cache.
+        held = self._shapes.schema_beside_tools or (self._model.structured_output and not may_call)
+        held = held and self._turn.mode == "home"
+        keeps = may_call or (self._shapes.keeps_tools and self._limits.max_rounds > 0)
         return ChatRequest(
             tuple(messages),
-            tools=specs if may_call else _called(messages, specs),
+            tools=specs if keeps else _called(messages, specs),
+            keep_tools=self._shapes.keeps_tools,
+            cache_key=f"{self._spec.name}-{self._turn.mode}",
             tool_choice="required" if required else "auto" if may_call else "none",
             max_tokens=self._limits.answer_tokens,
             response_schema=blocks_schema() if held else None,

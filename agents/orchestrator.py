@@ -138,4 +138,4 @@ class Orchestrator:
                 return NativeAgent(model, turn, spec, limits, shapes)
             case "schema":
                 return SchemaAgent(model, turn, spec, limits, shapes)
-        return ChatAgent(model, turn, spec, limits)
+        return ChatAgent(model, turn, spec, limits, shapes)

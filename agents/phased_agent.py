@@ -14,8 +14,6 @@ from agents.acts import ANSWER_TOOL, Act, NativeAct, StepAct
 from agents.block_format import blocks_schema
 from agents.call_metadata import answer_metadata
 from agents.chat_agent import CHANGING, ChatAgent, finish_of
-from agents.limits import AgentLimits
-from agents.model import Model
 from agents.model_call import ModelCall
 from agents.prompt_text import (
     act_message,
@@ -25,12 +23,11 @@ from agents.prompt_text import (
     prompt,
     step_message,
 )
-from agents.registry import ALL_TOOLS, BY_ENTITY, AgentSpec
-from agents.shapes import Disobedience, FixedShape, Shape, ShapeChoice
+from agents.registry import ALL_TOOLS, BY_ENTITY
+from agents.shapes import Disobedience, Shape
 from agents.steps import step_schema
 from agents.tool_rounds import ToolRounds
 from agents.tools import DeviceAccess, check_edit
-from agents.turn import Turn
 from streaming.chat import ChatRequest, FinishReason, Message, ToolCall, ToolSpec
 
 _MOST_ACTS: Final = 4
@@ -62,17 +59,6 @@ class PhasedAgent(ChatAgent):
     """
 
     shape: Shape
-
-    def __init__(
-        self,
-        model: Model,
-        turn: Turn,
-        spec: AgentSpec,
-        limits: AgentLimits | None = None,
-        shapes: ShapeChoice | None = None,
-    ) -> None:
-        super().__init__(model, turn, spec, limits)
-        self._shapes = shapes or FixedShape(self.shape)
 
     @abstractmethod
     def _act(self, messages: Sequence[Message], offered: Sequence[ToolSpec]) -> Act:
@@ -249,6 +235,7 @@ class NativeAgent(PhasedAgent):
             tool_choice="required",
             parallel_calls=False,
             max_tokens=self._limits.answer_tokens,
+            cache_key=f"{self._spec.name}-act",
             metadata=answer_metadata(self._spec.name, self._turn),
         )
         return NativeAct(self._model, request, [spec.name for spec in offered], CHANGING)

@@ -38,13 +38,14 @@ async def ask_for_repair(
     limits: AgentLimits,
     *,
     tools: tuple[ToolSpec, ...] = (),
+    structured: bool = False,
     metadata: Mapping[str, str] | None = None,
 ) -> Repair:
     """Ask for `rejected` again, in one call with a deadline and without tools.
 
     `conversation` ends with the answer that contained the blocks, so the model sees what it wrote and what the tools
-    returned. `tools` are the tools called in it. A failure of the model is an outcome, not an exception. The tokens are
-    added to `usage`.
+    returned. `tools` are the tools called in it. `structured`: the reply is held to the blocks' JSON Schema.
+    A failure of the model is an outcome, not an exception. The tokens are added to `usage`.
     """
     request = ChatRequest(
         (*conversation, Message("user", instructions(rejected))),
@@ -52,7 +53,7 @@ async def ask_for_repair(
         tool_choice="none",
         max_tokens=limits.repair_tokens,
         temperature=0.0,
-        response_schema=blocks_schema() if model.structured_output else None,
+        response_schema=blocks_schema() if structured else None,
         response_schema_name="blocks",
         metadata=metadata or {},
     )

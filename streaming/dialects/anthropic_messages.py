@@ -23,6 +23,8 @@ from streaming.dialects.plain_text import ANTHROPIC
 _VERSION = "2023-06-01"
 # The API requires a limit. Current models can write at least this many tokens.
 _DEFAULT_MAX_TOKENS = 4096
+# Marks the end of a prefix that the provider caches for some minutes.
+_CACHED = {"type": "ephemeral"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +66,18 @@ class AnthropicMessages:
                 {"name": tool.name, "description": tool.description, "input_schema": dict(tool.parameters)}
                 for tool in request.tools
             ]
+            # Only calls with tools come in rounds, and begin like the next one.
+            body["tools"][-1]["cache_control"] = _CACHED
+            if system:
+                body["system"] = [{"type": "text", "text": system, "cache_control": _CACHED}]
+            _mark_history(body["messages"])
             # Without tools, the API refuses a history that contains tool calls.
             if request.tool_choice == "none":
                 body["tool_choice"] = {"type": "none"}
             elif request.tool_choice == "required":
                 body["tool_choice"] = {"type": "any"}
+            if not request.parallel_calls and request.tool_choice != "none":
+                body.setdefault("tool_choice", {"type": "auto"})["disable_parallel_tool_use"] = True
         if request.response_schema is not None:
             body["output_config"] = {"format": {"type": "json_schema", "schema": dict(request.response_schema)}}
         if request.stop:
@@ -80,6 +89,19 @@ class AnthropicMessages:
     def decoder(self, habits: ModelHabits | None = None) -> AnthropicMessagesDecoder:
         """A decoder for one response."""
         return AnthropicMessagesDecoder(habits)
+
+
+def _mark_history(turns: list[dict[str, Any]]) -> None:
+    """Mark the ends of the latest turn and of the turn before the latest user's text: the next calls begin with them.
+
+    The API accepts four marks; the tools and the system prompt have the other two.
+    """
+    texts = [n for n, turn in enumerate(turns) if turn["role"] == "user" and turn["content"][0]["type"] == "text"]
+    before = texts[-1] - 1 if texts else -1
+    for number in {len(turns) - 1, before}:
+        if number >= 0 and turns[number]["content"][-1]["type"] in ("text", "tool_result", "tool_use"):
+            last = turns[number]["content"][-1]
+            turns[number]["content"][-1] = {**last, "cache_control": _CACHED}
 
 
 def _messages(messages: tuple[Message, ...]) -> list[dict[str, Any]]:

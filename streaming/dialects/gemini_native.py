@@ -8,6 +8,7 @@ code that the provider runs is ignored. The stream has no end marker: the answer
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,18 @@ from streaming.dialects.payload_decoder import JsonPayloadDecoder, arguments_of,
 
 # The documented value for calls that another model made: newer models refuse calls without a signature.
 _NO_SIGNATURE = "skip_thought_signature_validator"
+
+
+_NAME = re.compile(r"(?:.*/)?gemini-(\d+)(?:\.(\d+))?", re.IGNORECASE)
+# From these versions on: the mode `VALIDATED` holds calls to their schemas, and a schema may stand next to tools.
+_VALIDATES = (2, 5)
+_TOOLS_BESIDE_SCHEMA = (3, 0)
+
+
+def _version(model: str) -> tuple[int, int]:
+    """The version in the name of a Gemini model; (0, 0) if there is none."""
+    found = _NAME.match(model)
+    return (int(found[1]), int(found[2] or 0)) if found is not None else (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +58,14 @@ class GeminiNative:
 
     def body(self, request: ChatRequest, model: str) -> bytes:
         """The request. The path asks for a stream."""
-        del model
+        version = _version(model)
         body: dict[str, Any] = {"contents": _contents(request.messages)}
         system = [{"text": m.content} for m in request.messages if m.role == "system" and m.content]
         if system:
             body["systemInstruction"] = {"parts": system}
         may_call = request.tool_choice != "none"
-        # Most models take either tools or a schema; tools that may not be called are then left out.
-        if request.tools and (may_call or request.response_schema is None):
+        # Before Gemini 3, models take either tools or a schema; tools that may not be called are then left out.
+        if request.tools and (may_call or request.response_schema is None or version >= _TOOLS_BESIDE_SCHEMA):
             body["tools"] = [
                 {
                     "functionDeclarations": [
@@ -65,8 +78,10 @@ class GeminiNative:
                     ]
                 }
             ]
-            if request.tool_choice != "auto":
-                mode = "NONE" if request.tool_choice == "none" else "ANY"
+            mode = {"none": "NONE", "required": "ANY", "auto": "VALIDATED" if version >= _VALIDATES else "AUTO"}[
+                request.tool_choice
+            ]
+            if mode != "AUTO":
                 body["toolConfig"] = {"functionCallingConfig": {"mode": mode}}
         if config := _generation_config(request):
             body["generationConfig"] = config

@@ -297,3 +297,24 @@ async def test_native_truths_hold() -> None:
     )
     assert seen.turn.unchanged
     assert any("no tool has changed anything" in str(one["content"]) for one in messages(seen.requests[-1]))
+
+
+# ---- hosted ---------------------------------------------------------------------------------------------------------
+
+
+async def test_hosted_has_the_schema_in_every_call_if_it_holds_only_the_final_text() -> None:
+    async with open_server() as (server, model):
+        server.fallback = wishes(server_habits.openai, "unused", ("list_tasks", {}), "Two tasks.")
+        shapes = FixedShape("hosted", keeps_tools=True, schema_beside_tools=True)
+        turn = make_turn(ScriptedDevice({"list_tasks": LISTED}))
+        answer = await Orchestrator(Models(model, model, shapes)).orchestrate(turn)
+        calls = server.requests[1:]
+        assert names(calls) == ["blocks", "blocks"]
+        assert all(call.body["tools"] == calls[0].body["tools"] for call in calls)
+        assert json.loads(answer) == {"blocks": [{"type": "text", "content": "Two tasks."}]}
+
+
+@pytest.mark.parametrize("habit", [server_habits.ollama, server_habits.vllm_with_empty_calls])
+async def test_hosted_notes_a_server_that_ignores_required(habit: Habit) -> None:
+    seen = await ask("hosted", habit, "unused", "You have two tasks.")
+    assert ("hosted", "required_ignored") in seen.shapes.faults

@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 
 from agents.limits import AgentLimits
-from agents.prompt_text import prompt, system_message
+from agents.prompt_text import act_message, prompt, step_message, system_message
 from agents.registry import AGENTS, AgentSpec
 from agents.tools import signatures
 from tests.agents.fakes import make_turn
@@ -17,6 +17,8 @@ from tests.agents.tokens import estimated_tokens
 # The first version's task agent had 3,881 tokens in home and 2,640 in a popup, as Qwen2.5-Coder counts them.
 MOST: dict[str, int] = {"home": 2480, "popup": 1650}
 MOST_WITH_SIGNATURES = 800
+MOST_NATIVE = 1700
+MOST_WITH_STEPS = 800
 
 
 def schemas(spec: AgentSpec) -> str:
@@ -47,6 +49,21 @@ def test_the_first_call_with_signatures_is_bounded(agent: str) -> None:
     print(f"{agent} with signatures: {size}")
     assert size <= MOST_WITH_SIGNATURES
     assert estimated_tokens(lines) * 3 < estimated_tokens(schemas(AGENTS[agent]))
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_the_first_call_of_the_shape_native_is_bounded(agent: str) -> None:
+    system = estimated_tokens(act_message(agent).content)
+    tools = estimated_tokens(schemas(AGENTS[agent]))
+    print(f"{agent} native: system {system}, tools {tools}, together {system + tools}")
+    assert system + tools <= MOST_NATIVE
+
+
+@pytest.mark.parametrize("mode", ["home", "popup"])
+def test_the_first_call_of_the_shape_schema_is_bounded(mode: Literal["home", "popup"]) -> None:
+    size = estimated_tokens(step_message(mode).content)
+    print(f"schema {mode}: {size}")
+    assert size <= MOST_WITH_STEPS
 
 
 def test_a_signature_names_every_argument_and_its_values() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from streaming.chat import ChatRequest, Message, ToolCall, ToolSpec
-from streaming.dialects import DIALECTS, Dialect
+from streaming.dialects import DIALECTS, Dialect, at_host, is_self_hosted
 
 SCHEMA = {"type": "object", "properties": {"agent": {"type": "string"}}}
 ASKED = (
@@ -84,7 +84,8 @@ def test_a_responses_request_with_everything() -> None:
 
 def test_an_anthropic_request_with_everything() -> None:
     written = body("anthropic-messages", FULL)
-    assert written["system"] == "be brief"
+    mark = {"cache_control": {"type": "ephemeral"}}
+    assert written["system"] == [{"type": "text", "text": "be brief", **mark}]
     assert written["messages"] == [
         {"role": "user", "content": [{"type": "text", "text": "list"}]},
         {
@@ -108,9 +109,9 @@ def test_an_anthropic_request_with_everything() -> None:
                 {"type": "tool_use", "id": "call00003", "name": "get_task", "input": {}},
             ],
         },
-        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "call00003", "content": "gone"}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "call00003", "content": "gone", **mark}]},
     ]
-    assert written["tools"] == [{"name": "list_tasks", "description": "Lists tasks.", "input_schema": SCHEMA}]
+    assert written["tools"] == [{"name": "list_tasks", "description": "Lists tasks.", "input_schema": SCHEMA, **mark}]
     assert written["output_config"] == {"format": {"type": "json_schema", "schema": SCHEMA}}
     assert (written["max_tokens"], written["temperature"], written["stop_sequences"]) == (100, 0.0, ["END"])
     assert "tool_choice" not in written
@@ -221,3 +222,80 @@ def test_a_required_tool_call() -> None:
     assert body("openai-responses", request)["tool_choice"] == "required"
     assert body("anthropic-messages", request)["tool_choice"] == {"type": "any"}
     assert body("gemini-native", request)["toolConfig"] == {"functionCallingConfig": {"mode": "ANY"}}
+
+
+def test_openai_itself_gets_strict_tools_and_a_cache_key() -> None:
+    parameters = {
+        "type": "object",
+        "properties": {"title": {"type": "string"}, "status": {"type": "string", "enum": ["todo", "done"]}},
+        "required": ["title"],
+    }
+    request = ChatRequest(
+        (Message("user", "hi"),),
+        tools=(ToolSpec("create_task", "Creates.", parameters),),
+        cache_key="task_agent-home",
+        thinking=False,
+    )
+    strict = {
+        "type": "object",
+        "properties": {
+            "title": {"type": "string"},
+            "status": {"type": ["string", "null"], "enum": ["todo", "done", None]},
+        },
+        "required": ["title", "status"],
+        "additionalProperties": False,
+    }
+    for name in ("openai-chat", "openai-responses"):
+        own = json.loads(at_host(DIALECTS[name], "https://api.openai.com/v1").body(request, "m"))
+        tool = own["tools"][0].get("function", own["tools"][0])
+        assert (tool["parameters"], tool["strict"], own["prompt_cache_key"]) == (strict, True, "task_agent-home")
+        other = json.loads(at_host(DIALECTS[name], "https://openrouter.ai/api/v1").body(request, "m"))
+        tool = other["tools"][0].get("function", other["tools"][0])
+        assert tool["parameters"] == parameters
+        assert not tool.get("strict")
+        assert "prompt_cache_key" not in other
+        assert "chat_template_kwargs" not in other
+    local = json.loads(at_host(DIALECTS["openai-chat"], "http://127.0.0.1:8080/v1").body(request, "m"))
+    assert local["chat_template_kwargs"] == {"enable_thinking": False}
+
+
+@pytest.mark.parametrize(
+    ("url", "own"),
+    [
+        ("http://127.0.0.1:11434/v1", True),
+        ("http://[::1]:8080", True),
+        ("http://192.168.1.20/v1", True),
+        ("http://llama:8080/v1", True),
+        ("https://models.internal/v1", True),
+        ("https://api.openai.com/v1", False),
+        ("https://8.8.8.8/v1", False),
+    ],
+)
+def test_self_hosted_addresses(url: str, own: bool) -> None:
+    assert is_self_hosted(url) is own
+
+
+@pytest.mark.parametrize(
+    ("model", "mode", "keeps"),
+    [("gemini-2.0-flash", None, False), ("gemini-2.5-pro", "VALIDATED", False), ("gemini-3-pro", "VALIDATED", True)],
+)
+def test_gemini_validates_calls_and_from_3_on_takes_tools_beside_a_schema(
+    model: str, mode: str | None, keeps: bool
+) -> None:
+    request = ChatRequest((Message("user", "hi"),), tools=(ToolSpec("a", "b", SCHEMA),), response_schema=SCHEMA)
+    written = json.loads(DIALECTS["gemini-native"].body(request, model))
+    assert written.get("toolConfig", {}).get("functionCallingConfig", {}).get("mode") == mode
+    silent = json.loads(DIALECTS["gemini-native"].body(replace(request, tool_choice="none"), model))
+    assert ("tools" in silent) is keeps
+
+
+def test_an_anthropic_history_is_marked_before_the_latest_message() -> None:
+    messages = (Message("user", "one"), Message("assistant", "two"), Message("user", "three"))
+    written = json.loads(
+        DIALECTS["anthropic-messages"].body(
+            ChatRequest(messages, tools=(ToolSpec("a", "b", SCHEMA),), parallel_calls=False), "m"
+        )
+    )
+    marked = ["cache_control" in turn["content"][-1] for turn in written["messages"]]
+    assert marked == [False, True, True]
+    assert written["tool_choice"] == {"type": "auto", "disable_parallel_tool_use": True}
