@@ -114,6 +114,10 @@ CASES: dict[str, tuple[str, list[Any]]] = {
     ),
     # members that the answer's end cut
     "a cut key with a bracket is text": ('[{"type":"text","content":"a"," {b', ['a"," {b']),
+    "a cut key with a bracket after a member is text": (
+        '[{"type":"text","content":"a","note":"b"," {c',
+        ['a","note":"b"," {c'],
+    ),
     "a cut key": ('[{"type":"text","content":"a","note":', ["a"]),
 }
 
