@@ -109,7 +109,7 @@ class ChatAgent:
         )
 
     def _tool_specs(self) -> tuple[ToolSpec, ...]:
-        return self._spec.specs()
+        return self._spec.specs(lean=self._shapes.schema_beside_tools)
 
     async def _tool_loop(self) -> str:
         async with aclosing(self._tool_loop_stream()) as tokens:
@@ -125,7 +125,7 @@ class ChatAgent:
                 yield token
 
     def _opening(self) -> list[Message]:
-        return opening_messages(self._spec.name, self._turn, self._limits)
+        return opening_messages(self._spec.name, self._turn, self._limits, self._system())
 
     async def _run(self, messages: list[Message]) -> AsyncGenerator[str, None]:
         """Continue the conversation `messages` until the model answers."""
@@ -204,7 +204,9 @@ class ChatAgent:
         return [self._system(), *messages[1:]]
 
     def _system(self) -> Message:
-        return system_message(self._spec.name, self._turn, self._limits)
+        # A server that enforces the schema needs only a short description of the blocks.
+        held = self._shapes.schema_beside_tools
+        return system_message(self._spec.name, self._turn, self._limits, held=held)
 
     def _check(self, request: ChatRequest, call: ModelCall) -> None:
         """Note if the server did not obey the tool choice `required`. A filter may stop any model."""

@@ -19,7 +19,6 @@ from agents.prompt_text import (
     act_message,
     answer_message,
     fenced,
-    opening_messages,
     prompt,
     step_message,
 )
@@ -222,11 +221,11 @@ class NativeAgent(PhasedAgent):
 
     shape: Shape = "native"
 
-    def _opening(self) -> list[Message]:
-        return opening_messages(self._spec.name, self._turn, self._limits, self._system())
-
     def _system(self) -> Message:
         return act_message(self._spec.name)
+
+    def _tool_specs(self) -> tuple[ToolSpec, ...]:
+        return self._spec.specs(lean=True)
 
     def _act(self, messages: Sequence[Message], offered: Sequence[ToolSpec]) -> Act:
         request = ChatRequest(
@@ -249,9 +248,6 @@ class SchemaAgent(PhasedAgent):
     """The shape `schema`: one system prompt for all agents. The tools that the model uses name the agent."""
 
     shape: Shape = "schema"
-
-    def _opening(self) -> list[Message]:
-        return opening_messages(self._spec.name, self._turn, self._limits, self._system())
 
     def _system(self) -> Message:
         return step_message(self._turn.mode)

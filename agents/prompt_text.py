@@ -38,13 +38,15 @@ def prompts_version() -> int:
     return int(json.loads((files("agents") / "prompts" / "version.json").read_text(encoding="utf-8"))["version"])
 
 
-def system_message(agent_name: str, turn: Turn, limits: AgentLimits) -> Message:
+def system_message(agent_name: str, turn: Turn, limits: AgentLimits, *, held: bool = False) -> Message:
     """What an agent is told. It depends only on the agent, the mode and whether tools may be called.
+
+    `held`: the answer is held to the blocks' JSON Schema, so that a short description of them is enough.
 
     So it is the same bytes in every request, and providers can cache it.
     """
     tools = [prompt("tools")] if limits.max_rounds > 0 else []
-    form = prompt("blocks" if turn.mode == "home" else "plain")
+    form = prompt("plain" if turn.mode == "popup" else "blocks_held" if held else "blocks")
     return Message("system", "\n\n".join([prompt(agent_name), prompt("rules"), *tools, form]))
 
 
@@ -60,7 +62,8 @@ def step_message(mode: Literal["home", "popup"]) -> Message:
 
 def answer_message(mode: Literal["home", "popup"]) -> Message:
     """The beginning of the answer phase, with the format of an answer."""
-    return Message("user", prompt(f"answer_{mode}"))
+    form = [prompt("blocks_held")] if mode == "home" else []
+    return Message("user", "\n\n".join([*form, prompt(f"answer_{mode}")]))
 
 
 def opening_messages(agent_name: str, turn: Turn, limits: AgentLimits, system: Message | None = None) -> list[Message]:

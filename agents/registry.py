@@ -35,16 +35,27 @@ class AgentSpec:
     purpose: str
     tools: tuple[Tool[Any], ...]
 
-    def specs(self) -> tuple[ToolSpec, ...]:
-        """The tools as the model sees them, by name, so that they are the same bytes in every request."""
-        return _specs_of(self.name)
+    def specs(self, *, lean: bool = False) -> tuple[ToolSpec, ...]:
+        """The tools as the model sees them, by name, so that they are the same bytes in every request.
+
+        `lean`: without those that another tool can replace: `update_task` moves and reopens a task, `list_tasks` has
+        all its fields, and `hand_over` leads to the lists of other entities. The model may still call them.
+        """
+        return _specs_of(self.name, lean)
 
 
 @cache
-def _specs_of(agent_name: str) -> tuple[ToolSpec, ...]:
-    return tuple(tool.spec() for tool in sorted(AGENTS[agent_name].tools, key=lambda tool: tool.name))
+def _specs_of(agent_name: str, lean: bool) -> tuple[ToolSpec, ...]:
+    spec = AGENTS[agent_name]
+    shown = [tool for tool in spec.tools if not (lean and spec.entity is not None and _is_replaceable(spec, tool))]
+    return tuple(tool.spec() for tool in sorted(shown, key=lambda tool: tool.name))
 
 
+def _is_replaceable(spec: AgentSpec, tool: Tool[Any]) -> bool:
+    return tool.name in _REPLACEABLE or (tool.entity is not None and tool.entity != spec.entity)
+
+
+_REPLACEABLE = frozenset({"get_task", "move_task", "reopen_task"})
 _ENTITY = re.compile(r'"to"\s*:\s*"(\w+)"')
 _SHOWN_OF_OTHERS = frozenset({"text", "projectId", "status", "due"})
 
