@@ -77,7 +77,7 @@ async def until_told(measure: Callable[..., Awaitable[object]], *arguments: obje
 async def _quality(paths: list[Path], lexical: bool) -> None:
     embedder = None if lexical else await _embedder()
     # Larger claims than in a server, because no request waits meanwhile.
-    limits = MemoryLimits(claim=100)
+    limits = MemoryLimits(batch=100)
     remembering = Remembering(embedder) if embedder is not None else None
     async with open_environment(remembering, durable=False, limits=limits) as environment:
         await measure_quality(environment, paths)
