@@ -28,12 +28,18 @@ import psycopg
 import pytest
 import trio
 
+from memory.keys.folder_shares import FolderShares
+from memory.keys.master import KeyRing
+from memory.keys.user_keys import UserKeys
+from memory.maintenance.key_check import check_keys
 from memory.tiers.entities import EntityChange
+from memory.vault import Vault
 from server.accounts.accounts import BadCredentials, normalise_email
 from server.main import serve
 from server.rest.memory import EXPORT
 from server.settings.environment import load_settings
 from sql.migrate import Migration, migrate, read_migrations
+from sql.statements import Statements
 from tests.model_server import open_model_server
 from tests.sql.upgrades.contents import (
     ADA,
@@ -115,6 +121,30 @@ async def test_the_contents_are_read_by_todays_code(stored: Stored) -> None:
     assert best["why"]["terms"] == expected_best["why"]["terms"] != []
     assert best["why"]["bm25"] == pytest.approx(expected_best["why"]["bm25"])
     assert best["why"]["cosine"] == pytest.approx(expected_best["why"]["cosine"], abs=1e-3)
+
+
+async def test_everything_is_read_after_the_keys_are_bound(stored: Stored) -> None:
+    await migrate(stored.conninfo)
+    async with open_parts(stored.conninfo, stored.master_key, stored.shares) as parts:
+        assert await check_keys(parts.memories.vault) == len(PASSWORDS)
+        done = await parts.memories.master_key_rotation.rotate()
+        assert (done.rewrapped, done.already, done.failed) == (len(PASSWORDS), 0, 0)
+        shares = FolderShares(stored.shares)
+        strict = UserKeys(KeyRing([stored.master_key], refuse_unbound=True), shares)
+        assert await check_keys(Vault(parts.memories.pool, Statements.load(), strict)) == 0
+    found = await exports(stored.conninfo, stored.master_key, stored.shares)
+    for email, expected in stored.expected["exports"].items():
+        assert same_records(found[email], expected)
+    async with open_parts(stored.conninfo, stored.master_key, stored.shares) as parts:
+        ada = person(stored.conninfo, ADA)
+        await parts.memories.middleware.update_core(ada, "preferred_name", "Countess")
+        rotated = await parts.memories.user_key_rotation.rotate(ada)
+        assert rotated.unreadable == 0
+        records: list[dict[str, Any]] = await parts.memories.records(ada)
+        (name,) = [record for record in records if record.get("key") == "preferred_name"]
+        assert name["value"] == "Countess"
+        assert [entry["value"] for entry in name["history"]] == ["Ada", "Augusta"]
+        assert parts.memories.unreadable == []
 
 
 async def test_passwords_budgets_and_devices_are_kept(stored: Stored) -> None:
