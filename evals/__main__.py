@@ -21,6 +21,7 @@ from evals.scenario import SCHEMA_FILE, Scenario, ScenarioError, read_scenarios
 from evals.schema import schema_text
 from evals.summary import DEFAULT_GATES, Prices, Result, parse_gate
 from server.settings import SettingsError
+from streaming.model import ModelError
 
 _GATE_CLOSED: Final = 1
 _BAD_ARGUMENTS: Final = 2
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         status: int = options.command(options)
-    except* (ScenarioError, SettingsError, OSError, ValueError) as group:
+    except* (ScenarioError, SettingsError, ModelError, OSError, ValueError) as group:
         for error in _leaves(group):
             print(f"evals: {error}", file=sys.stderr)
         status = _BAD_ARGUMENTS

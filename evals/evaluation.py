@@ -19,7 +19,9 @@ from evals.report import Run
 from evals.runner import TrialRunner
 from evals.scenario import Scenario
 from evals.summary import DEFAULT_GATES, Gate, Prices, Result, server_figures, summarise
-from streaming.model import HttpTransport
+from server.models import probe_model
+from server.settings import PREFIX, load_settings
+from streaming.model import HttpTransport, open_http_client
 
 BuiltIn = Literal["demo", "perfect"]
 _PERFECT: Final = {
@@ -31,6 +33,7 @@ _PERFECT: Final = {
 # A scripted or recorded answer is never better at the second attempt, and one scenario must not fail the next one.
 _SCRIPTED: Final[Mapping[str, str | int]] = {"model_attempts": 1, "model_breaker_failures": 1000}
 _DEADLINE_S: Final = 600.0
+_SHAPE_FILE: Final = "shape.txt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ async def evaluate(
     environ: Mapping[str, str] = os.environ,
     progress: Callable[[Result], None] = lambda _: None,
 ) -> Run:
-    """Run the trials. `progress` gets each judged trial. Raises `SettingsError` and `OSError`."""
+    """Run the trials. `progress` gets each judged trial. Raises `SettingsError`, `ModelError` and `OSError`."""
     if options.built_in is not None:
         scenarios = [scenario for scenario in scenarios if options.built_in in scenario.claimed_by]
         environ = {name: value for name, value in environ.items() if not name.startswith("TESSERA_MODEL_")}
@@ -60,11 +63,12 @@ async def evaluate(
     server = dict.fromkeys(server_figures(""), 0.0)
     clock, model = ScenarioClock(), ""
     ordered = sorted(scenarios, key=_settings)
+    shape = await _shape(options, environ)
     with state_folder() as state:
         for _, group in groupby(ordered, key=_settings):
             members = list(group)
             models, open_client = _model_calls(options)
-            overrides = {**_overrides(options), **(options.settings or {}), **members[0].server}
+            overrides = {**shape, **_overrides(options), **(options.settings or {}), **members[0].server}
             async with (
                 running_server(environ, overrides, state, clock, open_client) as running,
                 httpx.AsyncClient(base_url=running.rest_url, timeout=_DEADLINE_S) as rest,
@@ -90,6 +94,27 @@ def _settings(scenario: Scenario) -> str:
 
 def _judged(scenario: Scenario, trial: Trial) -> Result:
     return Result(trial, judge(scenario, trial))
+
+
+async def _shape(options: Options, environ: Mapping[str, str]) -> dict[str, str]:
+    """The request shape of the whole run, so that no scenario depends on when the server's probe ended.
+
+    A recording keeps it in a file, because another shape makes other calls.
+    """
+    if options.replay is not None:
+        kept = options.replay / _SHAPE_FILE
+        return {"model_shape": kept.read_text("utf-8").strip() if kept.is_file() else "hosted"}
+    if options.built_in is not None or not environ.get(f"{PREFIX}MODEL_URL"):
+        return {}
+    settings = load_settings({name: value for name, value in environ.items() if name.startswith(PREFIX) and value})
+    shape: str = settings.model_shape
+    if shape == "auto":
+        async with open_http_client(settings.http_transport) as client:
+            _, _, shape = await probe_model(settings, client)
+    if options.record is not None:
+        options.record.mkdir(parents=True, exist_ok=True)
+        (options.record / _SHAPE_FILE).write_text(f"{shape}\n", "utf-8")
+    return {"model_shape": shape}
 
 
 def _overrides(options: Options) -> dict[str, str | int]:

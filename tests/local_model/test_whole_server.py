@@ -97,6 +97,23 @@ async def test_a_home_answer_held_to_the_schema_streams_as_text(local_model: Loc
         assert all(len(call.requests) == 1 for call in relay.calls), "a connection was used again"
 
 
+async def test_the_shape_schema_holds_every_step_of_a_real_model(
+    local_model: LocalModel, open_house: OpenHouse
+) -> None:
+    tools = DeviceTools(DeviceStore(items=sample_items(int(time.time() * 1000)))).table()
+    shape: dict[str, Any] = {"model_shape": "schema", "max_tool_rounds": 2, "model_max_output_tokens": 120}
+    async with open_house(local_model, **shape) as (tessera, relay), tessera.device(tools=tools) as device:
+        with structlog.testing.capture_logs() as logs:
+            answer = await device.home("What is due today?")
+            end = await answer.finish()
+        (ended,) = [entry for entry in logs if entry["event"] == "request_ended"]
+        assert ended["shape"] == "schema"
+        assert {call.schema_name for call in relay.calls} <= {"step", "blocks"}
+        assert relay.calls[0].schema_name == "step", "no model was asked to route"
+        assert not [entry for entry in logs if entry["event"] == "model_shape_ignored"], "the server holds the schema"
+        assert end.status == "completed" or end.error is not None
+
+
 async def test_a_popup_answers_in_text_about_the_item_on_the_device(
     local_model: LocalModel, open_house: OpenHouse
 ) -> None:
