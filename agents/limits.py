@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class AgentLimits:
     """Device tools that need the person's approval, in addition to the delete tools, which always need it."""
     show_reasoning: bool = False
     """Whether the model's reasoning is shown, as a text block before its answer. It is not sent back to the model."""
+    router_asks: Literal["always", "doubt", "never"] = "doubt"
+    """When the router's model chooses the agent; `doubt`: if the local classifier is not certain."""
     router_deadline_s: float = 4.0
     router_tokens: int = 64
     router_history: int = 4

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 from agents.block_items import BlockItems
 from agents.chat_agent import ChatAgent
@@ -15,9 +16,9 @@ from agents.limits import AgentLimits
 from agents.model import Models
 from agents.need import need_by_words
 from agents.phased_agent import NativeAgent, SchemaAgent
-from agents.registry import AGENTS, BY_ENTITY
+from agents.registry import AGENTS
 from agents.repair import Repair
-from agents.router import agent_by_words, classify_intent
+from agents.router import classify_intent
 from agents.turn import Turn
 from streaming.answer import RejectedBlock
 from streaming.model import ModelError
@@ -34,35 +35,32 @@ class Orchestrator:
         self._models = models
         self._limits = limits or AgentLimits()
 
-    async def orchestrate_v3(self, turn: Turn) -> tuple[str, ChatAgent]:
-        """Route `turn`; returns the agent's name and the agent, which the caller then runs.
+async def route(self, turn: Turn) -> str:
+        """Choose the agent of `turn` and return its name. It reads only the message, the history and the scope.
 
-        In the shape `schema` no model is asked, and the name may change with the first tool.
+        So it can run while the memory is recalled. In the shape `schema` no model is asked, and the name may change with
+        the first tool. Raises only `trio.Cancelled`.
         """
         if self._limits.max_rounds > 0:
             turn.shape = self._models.shapes.current
-        if turn.shape == "schema":
-            turn.need = need_by_words(turn.message)
-            turn.routed_by = "scope" if turn.scope is not None else "keywords"
-            named = (
-                BY_ENTITY[turn.scope.type].name
-                if turn.scope is not None
-                else agent_by_words(turn.message, turn.history)
-            )
-            turn.agent_name = named
-            return named, self._agent(named, turn)
+        limits = self._limits if turn.shape != "schema" else replace(self._limits, router_asks="never")
         intent = await classify_intent(
             self._models.router,
             turn.message,
             turn.history,
             usage=turn.usage,
             scope=turn.scope,
-            limits=self._limits,
+            limits=limits,
         )
         turn.routed_by = intent.decided_by
-        turn.need = intent.need
+        turn.need = intent.need if turn.shape != "schema" else need_by_words(turn.message)
         turn.agent_name = intent.agent_name
-        return intent.agent_name, self._agent(intent.agent_name, turn)
+        return intent.agent_name
+
+    async def orchestrate_v3(self, turn: Turn) -> tuple[str, ChatAgent]:
+        """Route `turn`, unless it is routed; returns the agent's name and the agent, which the caller then runs."""
+        name = turn.agent_name or await self.route(turn)
+        return name, self._agent(name, turn)
 
     async def orchestrate_v3_stream(self, turn: Turn) -> AsyncGenerator[tuple[str, str], None]:
         """Yields `(agent_name, "")` when the turn is routed, then `(agent_name, token)`; a token is never empty.

@@ -1,4 +1,7 @@
-"""Chooses the agent for a request: one cheap model call limited to the agents' names, else a local classifier."""
+"""Chooses the agent for a request: the local classifier if it is certain, else one cheap model call.
+
+The call is limited to the agents' names. If it fails, the classifier's best guess decides.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import structlog
 import trio
 
 from agents.call_metadata import route_metadata
-from agents.intent import likeliest
+from agents.intent import Reading, likeliest, read
 from agents.limits import AgentLimits
 from agents.model import Model, read_reply
 from agents.need import need_by_words
@@ -29,8 +32,17 @@ _FEW_WORDS = 8
 _NEEDS: tuple[Need, ...] = get_args(Need)
 _NEED = re.compile(r"\bneed\b\W{1,6}(\w+)")
 _WORDS = re.compile(r"\w+")
-_CONTINUES = re.compile(r"and|also|but|or|then|ok(?:ay)?|yes|yeah|no|nope|sure|please|again|why|do|so|now|continue")
-_POINTS_BACK = re.compile(r"its?|th(?:at|is|em|ose|ese)|ones?|others?|same|first|second|last|next")
+_VERY_FEW_WORDS = 2
+_CONTINUES = re.compile(
+    r"and|also|but|or|then|ok(?:ay)?|yes|yeah|no|nope|sure|please|again|why|do|so|now|continue"
+    r"|und|aber|oder|ja|nein|bitte|warum|dann|et|mais|ou|oui|non|pourquoi|puis|y|pero|o|s[ií]|vale|luego"
+    r"|(?:はい|いいえ|では|じゃあ|そして|なぜ|それ).*"
+)
+_POINTS_BACK = re.compile(
+    r"its?|th(?:at|is|em|ose|ese)|ones?|others?|same|first|second|last|next"
+    r"|es|das|den|die|diese[nrs]?|ersten?|zweiten?|letzten?|nächsten?|ça|cela|celle|celui|ceux|premier|première|deuxième"
+    r"|dernier|dernière|eso|esa|ese|esto|esta|este|primer[oa]?|segund[oa]|últim[oa]|(?:それ|これ|あれ|最初|二番目|最後).*"
+)
 
 log = structlog.get_logger(__name__)
 
@@ -39,11 +51,11 @@ log = structlog.get_logger(__name__)
 class Intent:
     """The chosen agent, what chose it, and what the request needs of the device, if that is known.
 
-    `keywords` is the local classifier.
+    `classifier`: the local classifier was certain. `keywords`: it was not, but the model did not choose.
     """
 
     agent_name: str
-    decided_by: Literal["model", "keywords", "scope"]
+    decided_by: Literal["classifier", "model", "keywords", "scope"]
     need: Need | None = field(default=None, compare=False)
 
 
@@ -56,19 +68,49 @@ async def classify_intent(
     scope: Scope | None = None,
     limits: AgentLimits | None = None,
 ) -> Intent:
-    """The agent for `message`. A popup's `scope` decides without a model call.
+    """The agent for `message`. A popup's `scope` decides without a model call, and so does a certain classifier.
 
-    If the model fails, is too late or names no agent, the local classifier decides (`keywords`). A message that fits no
-    agent is for `general_agent`. The tokens of the call are added to `usage`. Raises only `trio.Cancelled`.
+    `limits.router_asks` says when the model is asked. If the model fails, is too late or names no agent, the local
+    classifier decides (`keywords`). A message that fits no agent is for `general_agent`. The tokens of the call are
+    added to `usage`. Raises only `trio.Cancelled`.
     """
     limits = limits or AgentLimits()
     if scope is not None:
         return Intent(BY_ENTITY[scope.type].name, "scope", need_by_words(message))
-    answer = await _ask(model, message, history, usage, limits)
-    named = named_agent(answer)
-    if named is not None:
-        return Intent(named, "model", named_need(answer) or need_by_words(message))
-    return Intent(agent_by_words(message, history), "keywords", need_by_words(message))
+    if limits.router_asks != "always":
+        intent = certain_intent(message, history)
+        if intent is not None:
+            return intent
+    if limits.router_asks != "never":
+        answer = await _ask(model, message, history, usage, limits)
+        named = named_agent(answer)
+        if named is not None:
+            return Intent(named, "model", named_need(answer) or need_by_words(message))
+    return Intent(agent_by_words(message, history), "keywords", _need(message, read(message)))
+
+
+def certain_intent(message: str, history: Sequence[Message] = ()) -> Intent | None:
+    """What the local classifier decides without a model call; None if it is not certain.
+
+    A possible follow-up depends on the history, which the classifier does not read, so it is never certain.
+    """
+    reading = read(message)
+    if not reading.certain or (history and _may_follow_up(message, reading)):
+        return None
+    return Intent(reading.agent, "classifier", _need(message, reading))
+
+
+def _may_follow_up(message: str, reading: Reading) -> bool:
+    if reading.agent == GENERAL_AGENT and len(_WORDS.findall(message)) <= _VERY_FEW_WORDS:
+        return True
+    return _is_follow_up(message, reading.agent, reading.probability)
+
+
+def _need(message: str, reading: Reading) -> Need | None:
+    """What the request needs by its words: `read` also if it is only certain that it needs items, read or changed."""
+    if reading.need_certain and reading.need in _NEEDS:
+        return reading.need
+    return need_by_words(message) or ("read" if reading.needs_items else None)
 
 
 async def _ask(model: Model, message: str, history: Sequence[Message], usage: Usage, limits: AgentLimits) -> str:

@@ -72,7 +72,7 @@ class Turn:
     handles: Handles = field(default_factory=Handles)
     mutations: list[WsMutationRecord] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
-    routed_by: Literal["scope", "model", "keywords", "tool"] | None = None
+    routed_by: Literal["scope", "classifier", "model", "keywords", "tool"] | None = None
     agent_name: str | None = None
     shape: Shape = "hosted"
     conversation: Sequence[Message] = ()

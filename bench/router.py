@@ -1,6 +1,7 @@
 """`make bench-router` measures the local classifier of the router, without any model call.
 
-It prints accuracy, macro-F1 and the confusion table for the training part and the held-out part.
+It prints accuracy, macro-F1 and the confusion table for the training part and the held-out part, and which share of
+the messages the classifier decides alone, with its errors.
 """
 
 from __future__ import annotations
@@ -9,14 +10,18 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-from agents.intent.scorer import LinearModel, shipped_model
+from agents.intent.scorer import Classifier, Reading, shipped_model
 from bench.router_data import Example, load
 
 
-def report(examples: Sequence[Example], model: LinearModel) -> str:
-    """Accuracy, macro-F1, each agent's precision, recall and F1, and the confusion table, as Markdown."""
-    pairs = Counter((example.agent, _routed(model, example.text)) for example in examples)
-    labels = list(model.labels)
+def report(examples: Sequence[Example], classifier: Classifier) -> str:
+    """Accuracy, macro-F1, each agent's precision, recall and F1, and the confusion table, as Markdown.
+
+    Then what the classifier decides without a model.
+    """
+    readings = [classifier.read(example.text) for example in examples]
+    pairs = Counter((example.agent, reading.agent) for example, reading in zip(examples, readings, strict=True))
+    labels = list(classifier.agents.labels)
     right = sum(pairs[label, label] for label in labels)
     rows = {label: _figures(pairs, labels, label) for label in labels}
     macro = sum(f1 for _, _, f1 in rows.values()) / len(labels)
@@ -29,7 +34,34 @@ def report(examples: Sequence[Example], model: LinearModel) -> str:
     for label, (precision, recall, f1) in rows.items():
         counts = " | ".join(str(pairs[label, other]) for other in labels)
         lines.append(f"| {_short(label)} | {precision:.3f} | {recall:.3f} | {f1:.3f} | {counts} |")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *_decided(examples, readings)])
+
+
+def _decided(examples: Sequence[Example], readings: Sequence[Reading]) -> list[str]:
+    """The table of decisions without a model, for all messages, by agent and by language."""
+    rows = list(zip(examples, readings, strict=True))
+    groups = {"all": rows}
+    for example, reading in rows:
+        groups.setdefault(f"→ {_short(reading.agent)}", []).append((example, reading))
+        groups.setdefault(f"in {example.language}", []).append((example, reading))
+    lines = [
+        "| messages | decided without a model | wrong of these | need told | wrong of these |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for name, group in groups.items():
+        decided = [pair for pair in group if pair[1].certain]
+        told = [pair for pair in decided if pair[1].need_certain]
+        wrong = sum(example.agent != reading.agent for example, reading in decided)
+        wrong_needs = sum(example.need != reading.need for example, reading in told)
+        lines.append(
+            f"| {name} ({len(group)}) | {_share(len(decided), len(group))} | {_share(wrong, len(decided))} "
+            f"| {_share(len(told), len(decided))} | {_share(wrong_needs, len(told))} |"
+        )
+    return lines
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100 * part / max(1, whole):.1f} % ({part})"
 
 
 def _figures(pairs: Counter[tuple[str, str]], labels: Sequence[str], label: str) -> tuple[float, float, float]:
@@ -38,11 +70,6 @@ def _figures(pairs: Counter[tuple[str, str]], labels: Sequence[str], label: str)
     meant = sum(pairs[label, other] for other in labels)
     precision, recall = hits / max(1, claimed), hits / max(1, meant)
     return precision, recall, 2 * precision * recall / max(1e-9, precision + recall)
-
-
-def _routed(model: LinearModel, text: str) -> str:
-    scores = model.probabilities(text)
-    return max(scores, key=scores.__getitem__)
 
 
 def _short(label: str) -> str:
@@ -69,7 +96,7 @@ def main() -> None:
         print(f"\n{title}: {report(chosen, model)}")
     began = time.perf_counter()
     for example in examples:
-        model.probabilities(example.text)
+        model.read(example.text)
     print(f"\n{(time.perf_counter() - began) / len(examples) * 1e6:.0f} us per message")
 
 

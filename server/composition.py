@@ -106,6 +106,7 @@ def compose(
                 history_chars=max(AgentLimits().history_chars, settings.conversation_tokens * BYTES_PER_TOKEN),
                 answer_tokens=settings.model_max_output_tokens,
                 show_reasoning=settings.show_reasoning,
+                router_asks=settings.router_asks,
                 router_deadline_s=settings.router_timeout_s,
                 repair_timeout_s=settings.repair_timeout_s,
             ),

@@ -1,8 +1,8 @@
-"""A local intent classifier, for messages that the router model does not classify.
+"""A local intent classifier. When it is certain, it decides without a model call.
 
 It reads only the words of a message; the training is in `bench/train_router.py`.
 """
 
-from agents.intent.scorer import likeliest, score
+from agents.intent.scorer import Reading, likeliest, read, score
 
-__all__ = ["likeliest", "score"]
+__all__ = ["Reading", "likeliest", "read", "score"]

@@ -15,20 +15,20 @@ from agents.binding import Binder
 from agents.block_admission import BlockAdmission
 from agents.orchestrator import Orchestrator
 from agents.registry import BY_ENTITY
-from agents.turn import EarlierTurns, Turn
-from person import Sentences, StatedLocale, remembered_locale, resolve_locale
+from agents.turn import Turn
+from person import Sentences, StatedLocale
 from server.answers.admission import Reservation
 from server.answers.emitter import Emitter
 from server.answers.last_frame import Status, last_frame
 from server.answers.ordered_frames import OrderedFrames, open_ordered_frames
 from server.answers.outcome import corrections, failure_after_change, failure_of, shows_nothing
-from server.answers.popup_scope import resolve_scope
+from server.answers.preparation import Preparation
 from server.answers.repairs import corrected_blocks, degraded_blocks, unshown_blocks
 from server.answers.report import record_end
 from server.devices import RemoteDevice
-from server.memory_service import AnswerMemory, Obeyed, RecalledContext, facts_of
+from server.memory_service import AnswerMemory, facts_of
 from server.models import TokenSpending
-from server.requests import AnswerLimits, ChatInput, EmitFast, RequestFailed, RequestRefused
+from server.requests import AnswerLimits, ChatInput, EmitFast, RequestFailed
 from server.telemetry import (
     LiveRequest,
     Metrics,
@@ -36,9 +36,7 @@ from server.telemetry import (
     agent_span,
     live_request,
     note_end,
-    note_route,
     request_span,
-    span,
 )
 from streaming.answer import HomeFormatter, PopupFormatter, UnfetchedBlock, UnshownBlocks
 from streaming.model import ModelError
@@ -92,15 +90,14 @@ class Answer:
         self._metrics = parts.metrics
         self._limits = parts.limits
         self._memory = parts.memory
+        self._preparation = Preparation(parts.memory, parts.orchestrator, chat, device, turn, locales)
         self._chat, self._device, self._turn = chat, device, turn
         self._asked_at = asked_at
-        self._locales = locales
         self._reservation = reservation
         self._ended = ended
         self._status: Status | Literal["refused"] = "cancelled"
         self._spans = ExitStack()
-        self._state = "accepted"
-        self._recalled = RecalledContext()
+        self._state = "recalling"
         self._agent: str | None = None
         self._block_types: list[str] = []
         # What the device has reported, also if the task that asked for it was cancelled before.
@@ -111,7 +108,6 @@ class Answer:
         # The text that was shown.
         self._to_store: str | None = None
         self._facts: Sequence[Mapping[str, Any]] = ()
-        self._obeyed = Obeyed()
         self._started = trio.current_time()
         self._first_token_seen = False
         self._items = parts.orchestrator.block_items(turn)
@@ -134,9 +130,8 @@ class Answer:
         """What the request does now, for an operator."""
         age_s = trio.current_time() - self._started
         chat = self._chat
-        return live_request(
-            chat.request_id, chat.user_id, chat.mode, self._agent, self._state, age_s, self._device.live()
-        )
+        state = "routing" if self._preparation.routing else self._state
+        return live_request(chat.request_id, chat.user_id, chat.mode, self._agent, state, age_s, self._device.live())
 
     async def run(self, emit: EmitFast) -> None:
         """Answer, giving each frame but the last to `emit`.
@@ -144,53 +139,11 @@ class Answer:
         Raises only `Cancelled`, what `emit` raises, and, before the first frame, `RequestRefused`.
         """
         with request_span(self._parts.trace, self._chat.mode, self._chat.request_id) as root, self._spans:
-            refused = await self._confirm()
+            refused = await self._preparation.confirm(self._reservation)
             self._status = "refused" if refused is not None else await self._run(emit)
             note_end(root, self._agent, self._status, self._failure, self._turn.usage)
         if refused is not None:
             raise refused
-
-    async def _confirm(self) -> RequestRefused | None:
-        """Confirm the reservation. Recall runs at the same time, but not for a popup, whose first frame needs none."""
-        refused = None
-        async with trio.open_nursery() as nursery:
-            if self._turn.scope is None:
-                nursery.start_soon(self._recall)
-                nursery.start_soon(self._read_conversation)
-            try:
-                await self._reservation.confirm()
-            except RequestRefused as error:
-                refused = error
-                nursery.cancel_scope.cancel()
-        return refused
-
-    async def _recall(self) -> None:
-        self._state = "recalling"
-        with span("recall", {}):
-            self._recalled = await self._memory.recall(self._chat.user_id, self._chat.message)
-        turn = self._turn
-        turn.locale = resolve_locale(*self._locales, remembered_locale(self._recalled.preferences))
-        turn.memory = self._recalled.prompt(turn.calendar)
-
-    async def _obey(self) -> None:
-        """Do what the message asks of memory itself. What is forgotten must not be in the prompt."""
-        self._obeyed = await self._memory.obey(self._chat, self._sentences())
-        if self._obeyed.forgotten and self._turn.scope is None:
-            if not self._chat.history:
-                self._turn.history, self._turn.earlier = (), EarlierTurns()
-                await self._read_conversation()
-            await self._recall()
-        if self._obeyed.note:
-            self._turn.memory = {**self._turn.memory, "done_in_memory": self._obeyed.note}
-
-    async def _read_conversation(self) -> None:
-        """Read the history from memory, if the request names a conversation and has no history."""
-        chat, turn = self._chat, self._turn
-        if chat.conversation_id is None or turn.history:
-            await trio.lowlevel.checkpoint()
-            return
-        conversation = await self._memory.conversation(chat.user_id, chat.conversation_id)
-        turn.history, turn.earlier = conversation.history, conversation.earlier
 
     async def _run(self, emit: EmitFast) -> Literal["completed", "failed"]:
         emitter = Emitter(emit, self._metrics.added_latency)
@@ -232,13 +185,13 @@ class Answer:
 
     def _keep(self, emitter: Emitter) -> None:
         """Have `store` store what was shown, unless the person does not want it stored."""
-        if not self._obeyed.stored:
+        if not self._preparation.obeyed.stored:
             return
         self._to_store = emitter.text
         self._facts = facts_of(emitter.blocks, self._turn.tool_results.all(), self._turn.mutations)
 
     async def _answer(self, emit: Emitter, frames: OrderedFrames) -> None:
-        await self._obey()
+        await self._preparation.obey(self._sentences())
         started = False
         scope = self._turn.scope
         if scope is not None:
@@ -247,15 +200,12 @@ class Answer:
                 await emit(frame)
             started = True
             self._state = "scoping"
-            await resolve_scope(scope, self._device, self._turn)
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._recall)
-                nursery.start_soon(self._read_conversation)
-        self._state = "routing"
+            await self._preparation.read_for_popup(scope)
+        if self._turn.agent_name is None:
+            await self._preparation.route()
         async with aclosing(self._orchestrator.orchestrate_v3_stream(self._turn)) as tokens:
-            with span("route", {}) as routing:
-                agent_name, _ = await anext(tokens)
-                note_route(routing, agent_name, self._turn.routed_by)
+            # In the shape `schema` this waits for the first tool, which names the agent.
+            agent_name, _ = await anext(tokens)
             self._agent = agent_name
             self._state = "model"
             self._spans.enter_context(agent_span(agent_name))
@@ -269,9 +219,9 @@ class Answer:
             await frames.put_all(await corrected_blocks(self._orchestrator, self._turn, self._formatter, self._metrics))
             await frames.settle()
         await self._show_rest(emit, frames)
-        if self._obeyed.note:
+        if self._preparation.obeyed.note:
             self._answered += 1
-            await frames.put_all(self._formatter.append(self._obeyed.note))
+            await frames.put_all(self._formatter.append(self._preparation.obeyed.note))
 
     async def _show_rest(self, emit: Emitter, frames: OrderedFrames) -> None:
         """Show readable data of rejected blocks. Ask again if the answer shows nothing. Add the server's sentences."""
@@ -289,7 +239,7 @@ class Answer:
             again = formatter.take_unshown()
             unshown = again or unshown if shows_nothing(turn, formatter.answered) else again
         self._answered = formatter.answered
-        if shows_nothing(turn, self._answered) and not self._obeyed.note:
+        if shows_nothing(turn, self._answered) and not self._preparation.obeyed.note:
             self._unshown = list(unshown.values())
         else:
             await frames.put_all(unshown_blocks(formatter, unshown, self._metrics))
@@ -348,14 +298,14 @@ class Answer:
         complete = self._turn.finish == "stop" and self._failure is None
         locale = self._turn.locale
         chat, response = self._chat, self._to_store
-        if self._obeyed.message is not None:
+        if self._preparation.obeyed.message is not None:
             # The answer is about the forgotten item too, so only the rest of the message is stored.
-            chat, response = replace(chat, message=self._obeyed.message), ""
+            chat, response = replace(chat, message=self._preparation.obeyed.message), ""
         await self._memory.store(
             chat,
             response,
             self._agent,
-            self._recalled,
+            self._preparation.recalled,
             asked_at,
             complete=complete,
             time_zone=None if locale.time_zone_source == "default" else locale.time_zone,
@@ -378,7 +328,7 @@ class Answer:
             "cancelled" if self._status == "refused" else self._status,
             shown=max(0, self._formatter.shown - self._turn.reasoning_blocks),
             mutations=mutations,
-            memory_used=list(self._recalled.used(self._sentences())) or None,
+            memory_used=list(self._preparation.recalled.used(self._sentences())) or None,
             failure=failure,
         )
 

@@ -12,7 +12,7 @@ from server.memory_service.answer_memory import (
 )
 from server.memory_service.conversation import ConversationContext, facts_of
 from server.memory_service.entity_changes import ChangeSource
-from server.memory_service.obedience import Obeyed
+from server.memory_service.obedience import Obeyed, asks_of_memory
 from server.memory_service.setup import (
     KEY_FAULTS,
     open_embedder,
@@ -28,6 +28,7 @@ __all__ = [
     "MemoryService",
     "Obeyed",
     "RecalledContext",
+    "asks_of_memory",
     "facts_of",
     "open_embedder",
     "open_memory",

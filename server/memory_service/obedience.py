@@ -27,6 +27,11 @@ class Obeyed:
     message: str | None = None
 
 
+def asks_of_memory(message: str) -> bool:
+    """Whether the message asks something of memory itself, so that `obey` may change what memory has."""
+    return wish_of(message) is not None
+
+
 async def obey(middleware: MemoryMiddleware, chat: ChatInput, sentences: Sentences = ENGLISH) -> Obeyed:
     """Carry out the wish of the message, if it has one. Raises only `Cancelled`: a failure is in the note."""
     say = sentences.say

@@ -151,8 +151,12 @@ class Settings(BaseModel):
         30, description="seconds a model's circuit breaker stays open before one trial request"
     )
     show_reasoning: bool = Field(False, description="show people the model's reasoning as a text block")
+    router_asks: Literal["doubt", "always", "never"] = Field(
+        "doubt",
+        description="when the model chooses the agent: doubt (if the local classifier is not certain), always or never",
+    )
     router_timeout_s: Seconds = Field(
-        5, description="seconds for the model to choose the agent; after that, keywords choose it"
+        5, description="seconds for the model to choose the agent; after that, the local classifier chooses it"
     )
 
     record_dir: Path | None = Field(

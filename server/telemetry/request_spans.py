@@ -30,7 +30,7 @@ def note_end(root: Span | None, agent: str | None, status: str, failure: WsFailu
 
 
 def note_route(routing: Span | None, agent: str, decided_by: str | None) -> None:
-    """Record the chosen agent, and whether the model, the classifier or keywords chose it."""
+    """Record the chosen agent, and what chose it: `scope`, `classifier`, `model` or `keywords`."""
     if routing is not None:
         routing.note({"gen_ai.agent.name": agent, "tessera.routed_by": decided_by})
 

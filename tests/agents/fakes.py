@@ -10,11 +10,15 @@ from typing import Any
 import trio
 
 from agents.device import DeviceCall, DeviceResult, Outcome
+from agents.limits import AgentLimits
 from agents.turn import Turn
 from streaming.model.chat_model import ChatModel, ModelConfig, open_http_client
 from tests.model_server import ModelServer, Send, open_model_server, sse
 
 NOW_MS = 1_773_014_400_000  # Monday 2026-03-09, midnight UTC
+
+ASKS = AgentLimits(router_asks="always")
+"""Limits for tests whose script names the agent."""
 
 Models = tuple[ModelServer, ChatModel]
 Answer = DeviceResult | Callable[[Mapping[str, Any]], DeviceResult]

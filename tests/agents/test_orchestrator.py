@@ -7,14 +7,13 @@ from contextlib import aclosing
 import pytest
 import trio
 
-from agents.limits import AgentLimits
 from agents.model import Models
 from agents.orchestrator import Orchestrator
 from agents.turn import Scope
 from streaming.answer import RejectedBlock
 from streaming.chat import Usage
 from streaming.model.errors import ModelError
-from tests.agents.fakes import ScriptedDevice, answered, make_turn, open_model
+from tests.agents.fakes import ASKS, ScriptedDevice, answered, make_turn, open_model
 from tests.model_server import ModelServer, Never, ReceivedRequest, Step, error_status, text_stream, tool_calls
 
 Served = tuple[ModelServer, Orchestrator]
@@ -23,7 +22,7 @@ Served = tuple[ModelServer, Orchestrator]
 @pytest.fixture
 async def served(nursery: trio.Nursery) -> AsyncIterator[Served]:
     async with open_model(nursery) as (server, model):
-        yield server, Orchestrator(Models(answer=model, router=model), AgentLimits())
+        yield server, Orchestrator(Models(answer=model, router=model), ASKS)
 
 
 def routes_to(agent: str) -> list[Step]:

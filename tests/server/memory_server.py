@@ -113,7 +113,8 @@ class MemoryServer:
     user_id: UUID = field(default_factory=uuid4)
     spending: TokenSpending | None = None
     claims: RequestClaims | None = None
-    agent_limits: AgentLimits = field(default_factory=AgentLimits)
+    # The scripted model names the agent, so that a test's message does not have to.
+    agent_limits: AgentLimits = field(default_factory=lambda: AgentLimits(router_asks="always"))
     memory: AnswerMemory = field(default_factory=NoMemory)
     store: KeptAnswers | None = None
 

@@ -140,6 +140,8 @@ async def open_tessera(database: str, **settings: Any) -> AsyncIterator[Tessera]
                 "TESSERA_MODEL_SHAPE": "hosted",
                 # A test's model fails because the script says so; a retry would only take time.
                 "TESSERA_MODEL_ATTEMPTS": "1",
+                # A script names the agent, so that a test's message does not have to.
+                "TESSERA_ROUTER_ASKS": "always",
             }
             environment |= {f"TESSERA_{name.upper()}": str(value) for name, value in settings.items()}
             stop = trio.Event()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from typing import get_args
 
 import pytest
 
@@ -9,6 +10,7 @@ from agents.intent.features import BUCKETS, features
 from agents.intent.lexicon import PHRASES, WORDS, points
 from agents.intent.scorer import shipped_model
 from agents.registry import AGENTS, BY_ENTITY
+from agents.turn import Need
 
 
 @pytest.mark.parametrize(
@@ -56,9 +58,12 @@ def test_scores_are_probabilities_of_every_agent() -> None:
 
 
 def test_the_weights_are_for_these_agents_and_features() -> None:
-    model = shipped_model()
-    assert list(model.labels) == list(AGENTS)
-    assert len(model.weights) == BUCKETS * len(AGENTS)
+    classifier = shipped_model()
+    assert list(classifier.agents.labels) == list(AGENTS)
+    assert list(classifier.needs.labels) == list(get_args(Need))
+    for model in (classifier.agents, classifier.needs):
+        assert len(model.weights) == BUCKETS * len(model.labels)
+        assert all(0.5 < model.certain[label] < 1 for label in model.labels)
 
 
 def test_features_are_bounded_and_ignore_case_and_numbers() -> None:

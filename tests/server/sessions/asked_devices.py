@@ -70,7 +70,7 @@ async def asked(
     others: int = 1, *, owner_features: list[str] = FEATURES, creates: bool = False
 ) -> AsyncIterator[Asked]:
     """A device asks for the approval of a delete, or of a create: this server is configured to ask for it, too."""
-    stack = MemoryServer(agent_limits=AgentLimits(approval_tools=frozenset({"create_task"})))
+    stack = MemoryServer(agent_limits=AgentLimits(approval_tools=frozenset({"create_task"}), router_asks="always"))
     stack.model.answer(call("create_task", title="Walk") if creates else call("delete_task", id="t1"))
     stack.model.answer(text_block("Well."))
     ids = [uuid4() for _ in range(others + 1)]
