@@ -52,7 +52,7 @@ class TimedModel(ScriptedModel):
 class SlowMemory(NoMemory):
     """Recall and the conversation take their time."""
 
-    history: Sequence[Message] = ()
+    history: tuple[Message, ...] = ()
     began: list[str] = field(default_factory=list)
 
     async def recall(self, user_id: UUID, message: str) -> RecalledContext:
@@ -104,7 +104,9 @@ async def test_what_is_to_be_forgotten_is_not_in_the_routers_prompt(autojump_clo
     async with stack.device() as device:
         await first_token_s(device, model, "forget that I like blue. What about the one over there?")
     # The wish is obeyed before the router is asked, so the call begins after recall.
-    assert model.called_at[0] == (True, pytest.approx(RECALL_S))
+    routing, called_at = model.called_at[0]
+    assert routing
+    assert called_at == pytest.approx(RECALL_S)
 
 
 async def test_a_popups_item_memory_and_conversation_are_read_side_by_side(
