@@ -35,11 +35,11 @@ class Orchestrator:
         self._models = models
         self._limits = limits or AgentLimits()
 
-async def route(self, turn: Turn) -> str:
+    async def route(self, turn: Turn) -> str:
         """Choose the agent of `turn` and return its name. It reads only the message, the history and the scope.
 
-        So it can run while the memory is recalled. In the shape `schema` no model is asked, and the name may change with
-        the first tool. Raises only `trio.Cancelled`.
+        So it can run while the memory is recalled. In the shape `schema` no model is asked, and the first tool may
+        change the name. Raises only `trio.Cancelled`.
         """
         if self._limits.max_rounds > 0:
             turn.shape = self._models.shapes.current
@@ -52,8 +52,10 @@ async def route(self, turn: Turn) -> str:
             scope=turn.scope,
             limits=limits,
         )
-        turn.routed_by = intent.decided_by
-        turn.need = intent.need if turn.shape != "schema" else need_by_words(turn.message)
+        turn.routed_by, turn.need = intent.decided_by, intent.need
+        if turn.shape == "schema" and turn.scope is None:
+            # A first guess only, because the first tool decides.
+            turn.routed_by, turn.need = "keywords", need_by_words(turn.message)
         turn.agent_name = intent.agent_name
         return intent.agent_name
 

@@ -17,7 +17,7 @@ from agents.shapes import FixedShape, Shape
 from agents.turn import Scope, Turn
 from streaming.model import ChatModel, ModelConfig, open_http_client
 from tests import server_habits
-from tests.agents.fakes import ScriptedDevice, answered, make_turn
+from tests.agents.fakes import ASKS, ScriptedDevice, answered, make_turn
 from tests.model_server import ModelServer, ReceivedRequest, open_model_server
 from tests.server_habits import Habit, Wish, wishes
 
@@ -73,7 +73,7 @@ async def ask(
         server.fallback = wishes(habit, *wanted)
         shapes = Seen(shape)
         turn = make_turn(device, message, mode=mode, **fields)
-        orchestrator = Orchestrator(Models(model, model, shapes), limits or AgentLimits())
+        orchestrator = Orchestrator(Models(model, model, shapes), limits or ASKS)
         async with aclosing(orchestrator.orchestrate_v3_stream(turn)) as tokens:
             pairs = [pair async for pair in tokens]
         return Answered(turn, pairs, server.requests, shapes)
