@@ -81,6 +81,9 @@ def test_without_texts_or_a_list_the_vectors_say_only_which_memories_are_similar
 
 async def test_the_order_and_the_days_of_terms_tell_nothing(pool: Pool, database: str) -> None:
     """Reading the table of terms, with the readable times of the memories: neither dates nor the order of words."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        # A new file, so that no row takes the place of a deleted one: `ctid` is then the order of insertion.
+        connection.execute("TRUNCATE memory_terms")
     memories = Memories(pool)
     ann = await memories.person()
     numbers, documents = random.Random(1), []
