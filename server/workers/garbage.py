@@ -43,6 +43,8 @@ class FrozenObjects:
         gc.set_threshold(*_THRESHOLDS)
         gc.callbacks.append(self._collected)
         gc.collect()
+        # Python waits for a quarter of what the last full collection kept. This one keeps little.
+        gc.collect()
 
     def stop(self) -> None:
         """Let collections look at every object again."""

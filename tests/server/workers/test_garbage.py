@@ -102,6 +102,7 @@ def test_a_full_collection_comes_early_enough_to_be_short() -> None:
         if phase == "start" and info["generation"] == 2:
             pauses.append(sum(map(len, map(gc.get_objects, range(3)))))
 
+    before = [Node() for _ in range(700_000)]  # as in a large process
     objects.start()
     gc.callbacks.append(count)
     kept = []
@@ -112,6 +113,7 @@ def test_a_full_collection_comes_early_enough_to_be_short() -> None:
         gc.callbacks.remove(count)
         objects.stop()
     assert len(kept) == 150_000
+    assert len(before) == 700_000
     assert len(pauses) >= 5
     assert max(pauses[1:]) < 40_000
     assert gc.get_threshold() == usual
