@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from agents.model import Model, Reply, read_reply
 from agents.shapes import Shape
 from streaming.chat import ChatRequest, FinishReason, Message, ToolSpec, Usage
+from streaming.model import ModelError
 
 _TOKENS: Final = 64
 _SMALL: Final = 4.0  # billions of parameters
@@ -63,7 +64,10 @@ class Obedience:
 
 
 async def probe(model: Model, usage: Usage) -> Obedience:
-    """Make the five calls, one after another. Raises `ModelError`."""
+    """Make the five calls, one after another. Raises `ModelError` unless the server refused a field of the request.
+
+    A server that refuses tools or a schema does not obey them.
+    """
     required = await _ask(model, usage, "Good morning.", tools=_TOOLS, tool_choice="required")
     none = await _ask(
         model, usage, "Call the tool look_up for green now.", tools=_TOOLS, tool_choice="none", keep_tools=True
@@ -73,18 +77,19 @@ async def probe(model: Model, usage: Usage) -> Obedience:
     )
     alone = await _ask(model, usage, "Write a sentence about the weather.", response_schema=_SCHEMA)
     again = await _ask(model, usage, "Write a sentence about the weather.", response_schema=_SCHEMA)
-    cached = again.cached_tokens
+    cached = again.cached_tokens if again is not None else None
     return Obedience(
-        required=_seen(required, bool(_named_calls(required))),
-        none=_seen(none, not none.tool_calls()),
-        tools_beside_schema=_seen(beside, bool(_named_calls(beside))),
-        schema=_seen(alone, _is_held(alone.text) and _is_held(again.text)),
-        cached=cached is not None,
-        reuses=None if cached is None else cached * 2 >= again.input_tokens > 0,
+        required=_seen(required, _has_call),
+        none=_seen(none, lambda reply: not reply.tool_calls()),
+        tools_beside_schema=_seen(beside, _has_call),
+        schema=_both(_seen(alone, _is_held), _seen(again, _is_held)),
+        cached=None if again is None else cached is not None,
+        reuses=None if again is None or cached is None else cached * 2 >= again.input_tokens > 0,
     )
 
 
-async def _ask(model: Model, usage: Usage, words: str, **fields: Any) -> Reply:
+async def _ask(model: Model, usage: Usage, words: str, **fields: Any) -> Reply | None:
+    """The reply; None if the server refused the request."""
     request = ChatRequest(
         (Message("system", _SYSTEM), Message("user", words)),
         max_tokens=_TOKENS,
@@ -92,24 +97,34 @@ async def _ask(model: Model, usage: Usage, words: str, **fields: Any) -> Reply:
         thinking=False,
         **fields,
     )
-    return await read_reply(model, request, usage)
-
-
-def _seen(reply: Reply, obeyed: bool) -> bool | None:
-    """`obeyed`, unless the model used up the small limit with reasoning: then the reply shows nothing."""
-    if not obeyed and reply.reasoned and reply.finish is FinishReason.LENGTH:
-        return None
-    return obeyed
-
-
-def _named_calls(reply: Reply) -> list[str]:
-    names = {tool.name for tool in _TOOLS}
-    return [call.name for call in reply.tool_calls() if call.name in names]
-
-
-def _is_held(text: str) -> bool:
     try:
-        value = json.loads(text)
+        return await read_reply(model, request, usage)
+    except ModelError as error:
+        if error.status is None:
+            raise
+        return None
+
+
+def _seen(reply: Reply | None, obeys: Callable[[Reply], bool]) -> bool | None:
+    """Whether the reply obeys. None if the model used up the small limit with reasoning, which shows nothing."""
+    if reply is None:
+        return False
+    obeyed = obeys(reply)
+    return None if not obeyed and reply.reasoned and reply.finish is FinishReason.LENGTH else obeyed
+
+
+def _both(one: bool | None, other: bool | None) -> bool | None:
+    return None if one is None or other is None else one and other
+
+
+def _has_call(reply: Reply) -> bool:
+    names = {tool.name for tool in _TOOLS}
+    return any(call.name in names for call in reply.tool_calls())
+
+
+def _is_held(reply: Reply) -> bool:
+    try:
+        value = json.loads(reply.text)
     except ValueError:
         return False
     return isinstance(value, dict) and value.get("colour") in _WORDS
@@ -125,8 +140,10 @@ def shape_of(obedience: Obedience, *, small: bool, guess: Shape) -> Shape:
     """The shape for a server that behaves like this; `guess` if the probe did not show enough."""
     if small and obedience.schema:
         return "schema"
+    if obedience.tools_beside_schema and obedience.schema:
+        return "hosted"
     if obedience.required is None:
         return guess
     if obedience.required:
-        return "hosted" if obedience.tools_beside_schema and obedience.schema else "native"
+        return "native"
     return "schema" if obedience.schema else "hosted"

@@ -11,7 +11,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from server.models.probe import Obedience, is_small, probe, shape_of
 from server.models.shape_keeper import ShapeKeeper
 from streaming.chat import Usage
-from streaming.model import ChatModel, ModelConfig, open_http_client
+from streaming.model import ChatModel, ModelConfig, ModelError, open_http_client
 from tests import server_habits
 from tests.model_server import ModelServer, chunk, end, error_status, open_model_server, sse
 from tests.server_habits import Habit, wishes
@@ -65,6 +65,29 @@ async def test_cached_tokens(cached: int | None, reuses: bool | None, nursery: t
         server.fallback = [chunk({"content": "x"}, "stop"), sse({"choices": [], "usage": usage}), sse("[DONE]")]
         found = await probe(ChatModel(client, ModelConfig("m", server.url)), Usage())
         assert (found.cached, found.reuses) == (cached is not None, reuses)
+
+
+async def test_a_server_that_refuses_tools_does_not_obey_them(nursery: trio.Nursery) -> None:
+    reply = wishes(server_habits.llama_cpp, "unused")
+    async with open_model_server(nursery) as server, open_http_client() as client:
+        server.fallback = lambda request: error_status(400) if "tools" in request.body else reply(request)
+        found = await probe(ChatModel(client, ModelConfig("m", server.url)), Usage())
+        assert (found.required, found.none, found.tools_beside_schema, found.schema) == (False, False, False, True)
+        assert shape_of(found, small=False, guess="hosted") == "schema"
+        server.fallback = error_status(401)
+        with pytest.raises(ModelError):
+            await probe(ChatModel(client, ModelConfig("m", server.url)), Usage())
+
+
+async def test_a_hosted_model_that_refuses_only_required_stays_hosted(nursery: trio.Nursery) -> None:
+    reply = wishes(server_habits.openai, "unused")
+    async with open_model_server(nursery) as server, open_http_client() as client:
+        server.fallback = lambda request: (
+            error_status(400) if request.body.get("tool_choice") == "required" else reply(request)
+        )
+        found = await probe(ChatModel(client, ModelConfig("m", server.url)), Usage())
+        assert (found.required, found.tools_beside_schema) == (False, True)
+        assert shape_of(found, small=False, guess="hosted") == "hosted"
 
 
 async def test_a_model_that_only_reasons_within_the_limit_shows_nothing(nursery: trio.Nursery) -> None:
