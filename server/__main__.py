@@ -9,6 +9,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -16,8 +17,10 @@ import trio
 
 from memory import NoSuchUser
 from memory.embedding import EmbeddingError
+from model_files import ModelMissing, progress_bar
 from server.banner import banner
 from server.key_commands import CommandFailed, reembed, rotate_master_key, rotate_user_key
+from server.local_model import DEFAULT_MODEL, LOCAL_MODELS, LocalModelFailed, fetch_local_model
 from server.logs import configure_logging
 from server.main import serve
 from server.memory_service import KEY_FAULTS
@@ -46,8 +49,11 @@ _OPERATOR_ERRORS: Final = (
     EmbeddingError,
     NoSuchUser,
     ModelError,
+    LocalModelFailed,
+    ModelMissing,
     *KEY_FAULTS,
 )
+_ARGUMENTS: Final = ("user", "model", "folder", "offline")
 _FAILED: Final = 1
 _BAD_SETTINGS: Final = 2
 
@@ -55,9 +61,8 @@ _BAD_SETTINGS: Final = 2
 def main(arguments: list[str] | None = None) -> int:
     """Run the command. Returns the exit status: 0 success, 1 failure, 2 wrong arguments or settings."""
     options = _parser().parse_args(arguments)
-    command: Callable[[Settings], Awaitable[None]] = (
-        partial(options.run, user=options.user) if hasattr(options, "user") else options.run
-    )
+    given = {name: getattr(options, name) for name in _ARGUMENTS if hasattr(options, name)}
+    command: Callable[[Settings], Awaitable[None]] = partial(options.run, **given)
     status = 0
     try:
         settings = load_settings(os.environ)
@@ -108,6 +113,21 @@ def _parser() -> argparse.ArgumentParser:
             "user", metavar="USER", nargs="?" if optional else None, help="the user's id or e-mail address"
         )
         subparser.set_defaults(run=of_user)
+    help_text = "download a model to run on this machine into the state folder; a broken download goes on"
+    fetch = commands.add_parser("fetch-model", help=help_text, description=help_text)
+    fetch.add_argument(
+        "model",
+        metavar="MODEL",
+        nargs="?",
+        default=DEFAULT_MODEL,
+        choices=LOCAL_MODELS,
+        help=f"one of {', '.join(LOCAL_MODELS)} [{DEFAULT_MODEL}]",
+    )
+    fetch.add_argument(
+        "--from", dest="folder", type=Path, metavar="FOLDER", help="search this folder for the file first"
+    )
+    fetch.add_argument("--offline", action="store_true", help="use only the folder given with --from, not the network")
+    fetch.set_defaults(run=_fetch_model)
     return parser
 
 
@@ -161,6 +181,21 @@ async def _probe_model(settings: Settings) -> None:
     async with open_http_client(settings.http_transport) as client:
         model, obedience, shape = await probe_model(settings, client)
     print(f"{model}\n{obedience}\nshape: {shape}")
+
+
+async def _fetch_model(settings: Settings, *, model: str, folder: Path | None, offline: bool) -> None:
+    prepare_state_dir(settings.state_dir)
+    fetch = partial(
+        fetch_local_model,
+        settings.state_dir,
+        LOCAL_MODELS[model],
+        folder=folder,
+        offline=offline,
+        progress=progress_bar,
+    )
+    # In a thread, so that Ctrl-C ends it at once; what has arrived is kept.
+    origin = await trio.to_thread.run_sync(fetch, abandon_on_cancel=True)
+    print(f"{model}: {origin}")
 
 
 async def _migrate(settings: Settings) -> None:

@@ -6,7 +6,7 @@ Nothing here decides anything about a request.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
@@ -21,8 +21,9 @@ from memory.keys import KeyRing
 from server.accounts import TOKEN_LABEL, Accounts, Passwords, Tokens
 from server.composition import Parts, compose
 from server.devices import DeviceRegistry
+from server.local_model import LOCAL_MODELS, LocalModel
 from server.memory_service import open_memory, user_keys
-from server.models import open_models
+from server.models import open_models, with_local_model
 from server.net import AllowedOrigins, ServeLimits, host_port, parse_bind, serve_rest
 from server.relay import open_relay
 from server.rest import Playground, RestServices, build_app, read_page
@@ -50,17 +51,20 @@ async def serve(
     clock: Callable[[], float] = time.time,
     open_model_client: Callable[[HttpTransport], httpx.AsyncClient] = open_http_client,
     hasher: PasswordHasher | None = None,
+    local_models: Mapping[str, LocalModel] = LOCAL_MODELS,
     task_status: trio.TaskStatus[Running] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Run the server until `stop` is set, then drain and return. With `orders`: run as one of several workers.
 
     `clock` returns the seconds since the epoch that answers call "now". `open_model_client` opens the HTTP client of
-    all model calls. `hasher` hashes passwords; None has the library's recommended parameters.
+    all model calls. `hasher` hashes passwords; None has the library's recommended parameters. `local_models` are those
+    that `TESSERA_LOCAL_MODEL` may name.
 
-    Raises `OSError` when an address can't be bound or the database can't be reached, `SettingsError`
-    when the kept master key can't be used or is gone, and `KEY_FAULTS` when the users' keys don't open
-    with it.
+    Raises `LocalModelFailed` when the local model can't run, `OSError` when an address can't be bound or the database
+    can't be reached, `SettingsError` when the kept master key can't be used or is gone, and `KEY_FAULTS` when the
+    users' keys don't open with it.
     """
+    settings = with_local_model(settings)
     prepare_state_dir(settings.state_dir)
     found_keys = master_keys(settings)
     ws_bind, http_bind = (orders.ws_bind, orders.http_bind) if orders else (settings.ws_bind, settings.http_bind)
@@ -73,7 +77,7 @@ async def serve(
         embedding_client = await stack.enter_async_context(open_http_client("httpx"))
         async with trio.open_nursery() as nursery:
             metrics = Metrics()
-            models = await open_models(settings, client, nursery, metrics)
+            models = await open_models(settings, client, nursery, metrics, local_models)
             statements = Statements.load()
             keys, key_file = found_keys or await first_master_key(settings, database.pool, statements)
             users = user_keys(settings, keys)

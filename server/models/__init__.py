@@ -5,7 +5,7 @@ If the settings name no model, the demo model is started here.
 
 from __future__ import annotations
 
-from server.models.setup import OpenModels, open_models, probe_model
+from server.models.setup import OpenModels, open_models, probe_model, with_local_model
 from server.models.spending import TokenSpending, TokenSpendTable
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "TokenSpending",
     "open_models",
     "probe_model",
+    "with_local_model",
 ]

@@ -9,10 +9,21 @@ from typing import Final
 
 import httpx
 import trio
+from pydantic import SecretStr
 
 from agents.model import Model, Models
 from agents.shapes import FixedShape, Shape
 from demo.server import DemoConfig, serve_demo_model
+from model_files import has_content
+from server.local_model import (
+    LOCAL_MODELS,
+    LocalModel,
+    LocalModelFailed,
+    local_model_file,
+    plan,
+    serve_local_model,
+    this_machine,
+)
 from server.models.concurrency import ConcurrencyLimitedModel
 from server.models.probe import Obedience, is_small, probe, shape_of
 from server.models.shape_keeper import ShapeKeeper
@@ -36,6 +47,13 @@ _DEMO_NAME: Final = "tessera-demo"
 _SHOWN_S: Final = 120.0
 # A local model reads its prompt before its first byte, which takes minutes on a slow machine.
 _SELF_HOSTED_FIRST_TOKEN_S: Final = 180.0
+# A call to choose the agent would take seconds and evict the prompt that llama.cpp keeps. A repair would too.
+_LOCAL_DEFAULTS: Final[Mapping[str, object]] = {
+    "model_shape": "schema",
+    "router_asks": "never",
+    "model_structured_output": True,
+    "repair_timeout_s": 60.0,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +86,32 @@ class OpenModels:
 
 
 async def open_models(
-    settings: Settings, client: httpx.AsyncClient, nursery: trio.Nursery, metrics: Metrics
+    settings: Settings,
+    client: httpx.AsyncClient,
+    nursery: trio.Nursery,
+    metrics: Metrics,
+    local_models: Mapping[str, LocalModel] = LOCAL_MODELS,
 ) -> OpenModels:
-    """The models of the settings. If they name none, start the demo model in `nursery` and call it over HTTP."""
+    """The models of the settings. If they name none, start the demo model in `nursery` and call it over HTTP.
+
+    A model of `local_models` runs in a child process, also in `nursery`. Raises `LocalModelFailed` if it can't run.
+    """
     dialect = DIALECTS[settings.model_dialect]
-    if settings.model_url is not None and settings.model_name is not None:
+    key = settings.model_key
+    if settings.local_model is not None:
+        local = _local_model(settings.local_model, local_models)
+        fit = plan(local, this_machine())
+        file = local_model_file(settings.state_dir, local)
+        if not await trio.to_thread.run_sync(has_content, local.file, file):
+            raise LocalModelFailed(f"{file} is missing or damaged: run `python -m server fetch-model {local.name}`")
+        served = await nursery.start(partial(serve_local_model, local, file, fit))
+        url, name, key = served.url, local.name, SecretStr(served.key)
+        dialect = DIALECTS["openai-chat"]
+        description = (
+            f"{local.name} on this machine with llama.cpp ({fit.threads} threads, {fit.slots} at a time,"
+            f" {fit.context_tokens} tokens); no key, no network"
+        )
+    elif settings.model_url is not None and settings.model_name is not None:
         url, name = settings.model_url, settings.model_name
         description = f"{name} at {url}"
     else:
@@ -84,13 +123,13 @@ async def open_models(
         description = f"demo model (fixed rules, no language model); set {PREFIX}MODEL_URL to use a real one"
         if settings.demo_replay is not None:
             description = f"demo model, replaying {settings.demo_replay}"
-    first = _first(settings, name, url, dialect)
+    first = replace(_first(settings, name, url, dialect), key=key)
     if settings.fallback_models:
         description += ", then " + ", ".join(fallback.name for fallback in settings.fallback_models)
     limiter = trio.CapacityLimiter(settings.max_model_calls)
 
     shapes: ShapeKeeper | None = None
-    if settings.model_url is not None:
+    if settings.model_url is not None or settings.local_model is not None:
         # Its own client of the model: a probe opens no circuit breaker.
         shapes = ShapeKeeper(
             ChatModel(client, _fitted(settings, first)),
@@ -165,6 +204,20 @@ def _first(settings: Settings, name: str, url: str, dialect: Dialect) -> ModelCo
         structured_output=settings.model_structured_output,
         keepalive=settings.model_keepalive,
     )
+
+
+def with_local_model(settings: Settings) -> Settings:
+    """`settings` with what a small model on this machine needs, where nothing else is set."""
+    if settings.local_model is None:
+        return settings
+    update = {name: value for name, value in _LOCAL_DEFAULTS.items() if name not in settings.model_fields_set}
+    return settings.model_copy(update=update)
+
+
+def _local_model(name: str, known: Mapping[str, LocalModel]) -> LocalModel:
+    if name not in known:
+        raise LocalModelFailed(f"{PREFIX}LOCAL_MODEL: there is no model {name}; known models are {', '.join(known)}")
+    return known[name]
 
 
 def _provider(settings: Settings, index: int) -> str:

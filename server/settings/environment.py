@@ -68,6 +68,12 @@ def default_text(field: FieldInfo) -> str:
 
 def _conflicts(given: Mapping[str, str]) -> Iterator[str]:
     """Settings that are valid alone and not together. `given` has the values of the set variables by field name."""
+    if "local_model" in given:
+        for name in ("model_url", "demo_replay"):
+            if name in given:
+                yield f"{PREFIX}{name.upper()}: has no effect with {PREFIX}LOCAL_MODEL; unset one of them"
+        if given.get("workers", "1") != "1":
+            yield f"{PREFIX}WORKERS: must be 1 with {PREFIX}LOCAL_MODEL, because each worker would load the model"
     if "model_url" in given:
         if "model_name" not in given:
             yield f"{PREFIX}MODEL_NAME: must be set because {PREFIX}MODEL_URL is set"

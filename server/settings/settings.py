@@ -88,6 +88,11 @@ class Settings(BaseModel):
 
     # The model
     model_url: str | None = Field(None, description="base URL of the model's API; unset: the built-in demo model")
+    local_model: str | None = Field(
+        None,
+        description="model to serve on this machine with llama.cpp, such as qwen2.5-coder-1.5b; `python -m server"
+        " fetch-model` downloads it",
+    )
     model_key: SecretStr | None = Field(None, description="API key of the model, sent only in a header")
     model_name: str | None = Field(None, description="name of the model that answers; required with TESSERA_MODEL_URL")
     router_model_name: str | None = Field(

