@@ -14,7 +14,6 @@ from agents.block_items import BlockItems
 from agents.chat_agent import ChatAgent
 from agents.limits import AgentLimits
 from agents.model import Models
-from agents.need import need_by_words
 from agents.phased_agent import NativeAgent, SchemaAgent
 from agents.registry import AGENTS
 from agents.repair import Repair
@@ -54,8 +53,7 @@ class Orchestrator:
         )
         turn.routed_by, turn.need = intent.decided_by, intent.need
         if turn.shape == "schema" and turn.scope is None:
-            # A first guess only, because the first tool decides.
-            turn.routed_by, turn.need = "keywords", need_by_words(turn.message)
+            turn.routed_by = "keywords"  # a first guess only, because the first tool decides
         turn.agent_name = intent.agent_name
         return intent.agent_name
 
@@ -95,7 +93,8 @@ class Orchestrator:
         name, agent = self._answering(turn)
         async with aclosing(agent.retry_stream()) as tokens:
             async for token in tokens:
-                yield name, token
+                if token:
+                    yield name, token
 
     def block_items(self, turn: Turn) -> BlockItems:
         """Lists on the device what the value-bound blocks of `turn` name."""

@@ -232,6 +232,15 @@ async def test_an_invented_title_changes_nothing_and_the_model_is_told() -> None
     assert "Which one do you mean?" in seen.text
 
 
+async def test_an_answer_about_items_without_any_call_is_held_back_and_asked_again() -> None:
+    invented = "You have three tasks due today: A, B and C."
+    listed = ("list_tasks", {"due": "today"})
+    seen = await ask("schema", server_habits.llama_cpp, invented, listed, "None is due.", message="Show my tasks")
+    assert seen.turn.need == "read"
+    assert invented not in seen.text
+    assert "None is due." in seen.text
+
+
 async def test_prose_from_a_server_that_enforces_nothing_is_shown_and_counted() -> None:
     seen = await ask("schema", server_habits.unenforced, "Good morning!", message="hello")
     assert seen.text == "Good morning!"

@@ -283,3 +283,38 @@ def streamed(*pieces: dict[str, Any]) -> str:
 )
 def test_gemini_arguments_by_json_paths(pieces: list[dict[str, Any]], arguments: dict[str, Any]) -> None:
     assert json.loads(streamed(*pieces)) == arguments
+
+
+@pytest.mark.parametrize(
+    ("dialect", "payload", "expected"),
+    [
+        (
+            "openai-chat",
+            {"choices": [], "usage": {"prompt_tokens": 9, "prompt_tokens_details": {"cached_tokens": 8}}},
+            UsageDelta(9, 0, 8),
+        ),
+        (
+            "openai-chat",
+            {"choices": [], "usage": {"prompt_tokens": 9, "prompt_cache_hit_tokens": 4}},
+            UsageDelta(9, 0, 4),
+        ),
+        (
+            "openai-chat",
+            {"choices": [], "usage": {"prompt_tokens": 9}, "timings": {"cache_n": 3}},
+            UsageDelta(9, 0, 3),
+        ),
+        ("openai-chat", {"choices": [], "usage": {"prompt_tokens": 9}}, UsageDelta(9, 0, None)),
+        (
+            RESPONSES,
+            completed(usage={"input_tokens": 9, "output_tokens": 1, "input_tokens_details": {"cached_tokens": 8}}),
+            UsageDelta(9, 1, 8),
+        ),
+        (
+            GEMINI,
+            {"usageMetadata": {"promptTokenCount": 9, "candidatesTokenCount": 1, "cachedContentTokenCount": 8}},
+            UsageDelta(9, 1, 8),
+        ),
+    ],
+)
+def test_cached_tokens_are_read_from_every_dialect(dialect: str, payload: Any, expected: UsageDelta) -> None:
+    assert [delta for delta in run(dialect, payload) if isinstance(delta, UsageDelta)] == [expected]
