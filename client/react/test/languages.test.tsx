@@ -1,4 +1,4 @@
-import { type AnswerSnapshot, newSnapshot, TesseraError } from "@tessera/client";
+import { type AnswerSnapshot, newSnapshot, TesseraError, type TesseraErrorCode } from "@tessera/client";
 import { act, render, screen } from "@testing-library/react";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import {
@@ -138,7 +138,11 @@ it("text of unknown direction has a direction of its own, in every component", (
   const { container } = render(
     <BlockOptionsProvider onOpenItem={() => {}} projectName={() => arabic} now={NOW}>
       <AnswerView
-        snapshot={answer({ status: "failed", blocks: [text], error: new TesseraError("x", "x", { text: arabic }) })}
+        snapshot={answer({
+          status: "failed",
+          blocks: [text],
+          error: new TesseraError("x" as TesseraErrorCode, "x", { text: arabic }),
+        })}
       />
       <EntityBlock data={{ entity: "task", items: [{ title: arabic, projectId: "p", assignee: arabic }] }} />
       <EntityBlock data={{ entity: "note", items: [{ title: arabic, content: arabic }] }} />

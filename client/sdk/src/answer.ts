@@ -1,4 +1,4 @@
-import type { AnswerBlock, BlockType, StructuredBlock } from "./blocks.js";
+import type { AnswerBlock, StructuredBlock } from "./blocks.js";
 import { Emitter } from "./emitter.js";
 import type { TesseraError } from "./errors.js";
 import {
@@ -10,45 +10,76 @@ import {
   newSnapshot,
 } from "./snapshot.js";
 
-type Structured<Block = StructuredBlock> = Block extends StructuredBlock
-  ? { readonly type: "block"; readonly block: number; readonly blockType: Block["type"]; readonly data: Block["data"] }
+type StructuredEvent<Block = StructuredBlock> = Block extends StructuredBlock
+  ? { readonly type: "block"; readonly block: { readonly index: number; readonly open: false } & Block }
   : never;
 
-/** The events of an answer, in order. `block` is the index of a block. */
+/** The events of an answer, in order. `block` is a block as in `AnswerSnapshot.blocks`: `index`, `type`, `data` or `text`. */
 export type AnswerEvent =
   /** The first event: the agent that answers (home), or the domain of the popup. */
   | { readonly type: "start"; readonly agent: string | null; readonly domain: AnswerSnapshot["domain"] }
-  | { readonly type: "open"; readonly block: number; readonly blockType: BlockType }
-  /** More text of a block. `replace`: the whole text so far, which is not a continuation of the earlier chunks. */
-  | { readonly type: "text"; readonly block: number; readonly chunk: string; readonly replace?: true }
-  | Structured
+  /** A block has begun: show a skeleton. */
+  | { readonly type: "open"; readonly block: AnswerBlock & { readonly open: true } }
+  /** More text of the block `index`. `replace`: the whole text so far, which does not continue the earlier chunks. */
+  | { readonly type: "text"; readonly index: number; readonly chunk: string; readonly replace?: true }
+  | StructuredEvent
   /** The last event. A failed answer has none: the loop throws instead. */
   | { readonly type: "end"; readonly answer: FinishedAnswer };
 
 /**
- * A running answer: an async iterator of its events, and a promise of the complete answer.
+ * A running answer: an async iterator of its events. `done` is a promise of the complete answer.
  *
- * The promise resolves to the complete answer, also for a cancelled one. A failed answer throws its `TesseraError`;
- * `snapshot.blocks` keeps the blocks that arrived. Each loop starts with the first event. Leaving a loop early cancels
- * the request. An answer goes on after a lost connection, without repeating an event.
+ * An answer is not a promise itself, so an async function can return it. Each loop starts with the first event. Leaving
+ * a loop early cancels the request. An answer goes on after a lost connection, without repeating an event.
  */
-export interface Answer extends AsyncIterable<AnswerEvent>, Promise<FinishedAnswer> {
+export interface Answer extends AsyncIterable<AnswerEvent> {
   readonly requestId: string;
+  /**
+   * Resolves to the complete answer, also for a cancelled one. Rejects with the `TesseraError` of a failed answer;
+   * `snapshot.blocks` keeps the blocks that arrived. An ignored rejection is not reported as unhandled.
+   */
+  readonly done: Promise<FinishedAnswer>;
   /** The answer so far. Each change creates a new object. */
   readonly snapshot: AnswerSnapshot;
   /** Call `listener` after each change of `snapshot`. Returns a function that unsubscribes it. */
   subscribe(listener: () => void): () => void;
   /** Ask the server to stop. The answer ends with status `cancelled`, unless it completes first. */
   cancel(): void;
+}
+
+/** An answer that is a promise, too. */
+export interface ThenableAnswer extends Answer, PromiseLike<FinishedAnswer> {
   catch<Result = never>(
     onRejected?: ((reason: unknown) => Result | PromiseLike<Result>) | null,
   ): Promise<FinishedAnswer | Result>;
   finally(onFinally?: (() => void) | null): Promise<FinishedAnswer>;
 }
 
+/**
+ * `answer` with the promise methods that answers had before `done`.
+ *
+ * @deprecated Use `answer.done`. Do not return the result from an async function: it would lose the events.
+ */
+export function thenable(answer: Answer): ThenableAnswer {
+  const { done } = answer;
+  return {
+    requestId: answer.requestId,
+    done,
+    get snapshot() {
+      return answer.snapshot;
+    },
+    subscribe: (listener) => answer.subscribe(listener),
+    cancel: () => answer.cancel(),
+    [Symbol.asyncIterator]: () => answer[Symbol.asyncIterator](),
+    // biome-ignore lint/suspicious/noThenProperty: the deprecated behaviour
+    then: (onFulfilled, onRejected) => done.then(onFulfilled, onRejected),
+    catch: (onRejected) => done.catch(onRejected),
+    finally: (onFinally) => done.finally(onFinally),
+  };
+}
+
 /** The implementation of `Answer`. The connection feeds it the frames. */
 export class StreamedAnswer implements Answer {
-  readonly [Symbol.toStringTag] = "Answer";
   #snapshot: AnswerSnapshot;
   #cancelled = false;
   readonly #events: AnswerEvent[] = [];
@@ -56,7 +87,7 @@ export class StreamedAnswer implements Answer {
   /** The text or data of each block as the events have reported it. */
   readonly #reported = new Map<number, unknown>();
   readonly #changes = new Emitter<{ readonly change: undefined }>();
-  readonly #whole: Promise<FinishedAnswer>;
+  readonly done: Promise<FinishedAnswer>;
   #resolve!: (answer: FinishedAnswer) => void;
   #reject!: (error: TesseraError) => void;
 
@@ -68,12 +99,12 @@ export class StreamedAnswer implements Answer {
   ) {
     const empty = newSnapshot(requestId);
     this.#snapshot = known === undefined ? empty : { ...empty, blocks: known.blocks };
-    this.#whole = new Promise((resolve, reject) => {
+    this.done = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    // An application that loops or reads the snapshot sees the failure there. It need not await the promise.
-    this.#whole.catch(() => undefined);
+    // An application that loops or reads the snapshot sees the failure there. It need not await `done`.
+    this.done.catch(() => undefined);
   }
 
   get snapshot(): AnswerSnapshot {
@@ -93,24 +124,6 @@ export class StreamedAnswer implements Answer {
       this.#cancelled = true;
       this.sendCancel();
     }
-  }
-
-  // biome-ignore lint/suspicious/noThenProperty: awaiting an answer is the point of it
-  then<Result = FinishedAnswer, Failure = never>(
-    onFulfilled?: ((answer: FinishedAnswer) => Result | PromiseLike<Result>) | null,
-    onRejected?: ((reason: unknown) => Failure | PromiseLike<Failure>) | null,
-  ): Promise<Result | Failure> {
-    return this.#whole.then(onFulfilled, onRejected);
-  }
-
-  catch<Result = never>(
-    onRejected?: ((reason: unknown) => Result | PromiseLike<Result>) | null,
-  ): Promise<FinishedAnswer | Result> {
-    return this.#whole.catch(onRejected);
-  }
-
-  finally(onFinally?: (() => void) | null): Promise<FinishedAnswer> {
-    return this.#whole.finally(onFinally);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<AnswerEvent, void, undefined> {
@@ -191,7 +204,7 @@ export class StreamedAnswer implements Answer {
       return;
     }
     this.#reported.set(index, textOf(after, index));
-    this.#events.push({ type: "text", block: index, chunk });
+    this.#events.push({ type: "text", index, chunk });
   }
 
   /** Add the events of new content in `snapshot`. A replay of reported content adds none. */
@@ -208,7 +221,7 @@ export class StreamedAnswer implements Answer {
       }
       if (known === undefined && status === "running" && block.open && !content) {
         this.#reported.set(block.index, content);
-        this.#events.push({ type: "open", block: block.index, blockType: block.type });
+        this.#events.push({ type: "open", block: block as AnswerBlock & { readonly open: true } });
         continue;
       }
       const event = eventOf(block, known);
@@ -230,13 +243,13 @@ function eventOf(block: AnswerBlock, known: unknown): AnswerEvent | undefined {
   const { index, type } = block;
   if (type !== "text") {
     const same = block.data === null || JSON.stringify(block.data) === JSON.stringify(known);
-    return same ? undefined : ({ type: "block", block: index, blockType: type, data: block.data } as Structured);
+    return same ? undefined : ({ type: "block", block } as StructuredEvent);
   }
   const { text } = block;
   if (typeof known !== "string" || text.startsWith(known)) {
     const chunk = typeof known === "string" ? text.slice(known.length) : text;
-    return chunk === "" ? undefined : { type: "text", block: index, chunk };
+    return chunk === "" ? undefined : { type: "text", index, chunk };
   }
   // A long text is replayed in parts, which catch up with the reported text.
-  return known.startsWith(text) ? undefined : { type: "text", block: index, chunk: text, replace: true };
+  return known.startsWith(text) ? undefined : { type: "text", index, chunk: text, replace: true };
 }

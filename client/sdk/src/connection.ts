@@ -53,6 +53,8 @@ export class Connection {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #refresh: ReturnType<typeof setTimeout> | undefined;
   #token: string | undefined;
+  /** The token that `getToken("expiring")` has returned again. It is not asked about this token a second time. */
+  #notRenewed: string | undefined;
   #reason: TokenReason = "connect";
   /** The close code of the socket with which the server refused the last token. */
   #refusedWith: number | undefined;
@@ -275,13 +277,18 @@ export class Connection {
    * remains. Refreshing immediately would loop if tokens live no longer than the server's warning time.
    */
   #refreshWithin(leftMs: number): void {
+    if (this.#notRenewed !== undefined && this.#notRenewed === this.#token) {
+      return;
+    }
     const link = this.#link;
     const waitMs = leftMs * (0.25 + this.options.backoff.random() / 4);
     clearTimeout(this.#refresh);
     this.#refresh = setTimeout(async () => {
       try {
         const token = await this.#askToken("expiring");
-        if (link !== undefined && link === this.#link) {
+        if (token === this.#token) {
+          this.#notRenewed = token; // it extends nothing: the session ends with it, and then a new one is asked for
+        } else if (link !== undefined && link === this.#link) {
           this.#token = token;
           link.send({ type: "auth_refresh", token });
         }

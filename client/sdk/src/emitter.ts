@@ -14,6 +14,15 @@ export class Emitter<Events extends object> {
     };
   }
 
+  /** Call `listener` for the next event only. Returns a function that removes it. */
+  once<Name extends keyof Events>(event: Name, listener: (value: Events[Name]) => void): () => void {
+    const remove = this.on(event, (value) => {
+      remove();
+      listener(value);
+    });
+    return remove;
+  }
+
   has(event: keyof Events): boolean {
     return (this.#listeners.get(event)?.size ?? 0) > 0;
   }

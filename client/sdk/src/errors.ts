@@ -12,9 +12,10 @@ import type { ErrorCode } from "./generated/protocol.js";
  * - `token_unavailable`: `getToken` returned no token.
  * - `token_refused`: the server refused the token, and `getToken` returned no different one.
  * - `too_large`: the frame is larger than the server accepts.
- * - `timeout`: the server did not answer within ten seconds.
+ * - `timeout`: the server did not answer within ten seconds, or `ready` had no session in time (`cause` says why).
  * - `bad_frame`: the server sent an invalid frame, which was ignored.
  * - `tool_failed`: one of the application's tools, or `approve`, threw an error that is not a `ToolError`.
+ * - `cancelled`, `deadline`: the reason of a call's aborted `signal`: it needs no answer any more, or its time has passed.
  * - `store_failed`: the application's store or journal could not be read or written.
  * - `network`, `bad_response`: a REST call got no response, or an invalid one.
  */
@@ -31,12 +32,30 @@ export type SdkErrorCode =
   | "timeout"
   | "bad_frame"
   | "tool_failed"
+  | "cancelled"
+  | "deadline"
   | "store_failed"
   | "network"
   | "bad_response";
 
-/** A code of the protocol, of this library or of a REST call. A newer server may send other codes. */
-export type TesseraErrorCode = ErrorCode | SdkErrorCode | (string & {});
+/** The code of a REST call's response: `http_502` for a response without a code of the server's own. */
+export type RestErrorCode =
+  | "bad_credentials"
+  | "bad_request"
+  | "body_timeout"
+  | "body_too_large"
+  | "email_taken"
+  | "invalid_request"
+  | "method_not_allowed"
+  | "not_found"
+  | "token_expired"
+  | "unknown_conversation"
+  | `http_${number}`;
+
+/**
+ * The codes of `TesseraError`. A newer server may send a code that is not in this list, so a `switch` needs a `default`.
+ */
+export type TesseraErrorCode = ErrorCode | SdkErrorCode | RestErrorCode;
 
 /** Optional details of a `TesseraError`. */
 export interface ErrorDetails {

@@ -1,6 +1,6 @@
 /** The Tessera device protocol for applications. Start with `connect`. */
 
-export type { Answer, AnswerEvent } from "./answer.js";
+export { type Answer, type AnswerEvent, type ThenableAnswer, thenable } from "./answer.js";
 export type { BackoffOptions } from "./backoff.js";
 export type { AnswerBlock, BlockType, StructuredBlock } from "./blocks.js";
 export { type Remedy, remedyFor } from "./close-codes.js";
@@ -18,12 +18,20 @@ export {
   startOf,
   today,
 } from "./days.js";
-export { type ErrorDetails, type SdkErrorCode, TesseraError, type TesseraErrorCode, ToolError } from "./errors.js";
+export {
+  type ErrorDetails,
+  type RestErrorCode,
+  type SdkErrorCode,
+  TesseraError,
+  type TesseraErrorCode,
+  ToolError,
+} from "./errors.js";
 export type { ForgetPreview, MemoryTier } from "./forgetting.js";
 export type * from "./generated/protocol.js";
 export { type Journal, type JournalEntry, storeJournal } from "./journal.js";
 export type { FrameRecord } from "./link.js";
 export { intlLocale } from "./locale.js";
+export type { ConnectOptions, HomeOptions, PopupOptions, ReadyOptions, TesseraEvents } from "./options.js";
 export type { AttachOptions, RequestOptions } from "./requests.js";
 export {
   type Conversation,
@@ -42,14 +50,8 @@ export {
 } from "./rest.js";
 export { type AnswerFrame, type AnswerSnapshot, applyFrame, type FinishedAnswer, newSnapshot } from "./snapshot.js";
 export { memoryStore, type Store } from "./store.js";
-export {
-  type ConnectOptions,
-  connect,
-  type HomeOptions,
-  type PopupOptions,
-  Tessera,
-  type TesseraEvents,
-} from "./tessera.js";
+export { connect, Tessera } from "./tessera.js";
+export type { TokenSource } from "./token-source.js";
 export {
   type Approval,
   type Approve,
@@ -61,6 +63,7 @@ export {
   type EntityTools,
   type Items,
   type ListArgs,
+  type Listed,
   parseToolName,
   type ToolName,
   type Tools,

@@ -24,11 +24,15 @@ interface Running {
   readonly answer: StreamedAnswer;
   /** The frame that asks; undefined for a request that was attached to. */
   readonly asked: ClientFrame | undefined;
-  readonly askedAt: number;
+  /** When it was sent, in milliseconds since the epoch. */
+  askedAt: number;
   /** The application wants to cancel. */
   cancelled: boolean;
   /** `watch` was sent, and nothing has arrived since. */
   watching: boolean;
+  /** Waits until fewer requests run than the server allows at the same time. It was not sent. */
+  queued: boolean;
+  readonly watchOnly: boolean;
 }
 
 // The server knows an accepted request for longer than this, so a request that it does not list was never accepted.
@@ -40,22 +44,32 @@ const UNREADABLE: ReadonlySet<string> = new Set(["invalid_frame", "unknown_type"
 /** The running requests of one device and their answers. They outlive a lost connection. */
 export class Requests {
   readonly #running = new Map<string, Running>();
+  /** How many requests the server runs for this session at the same time. */
+  #most = Number.POSITIVE_INFINITY;
 
   /** `send` throws `TesseraError` without a connection. */
   constructor(private readonly send: (frame: ClientFrame) => void) {}
 
   /** Whether a frame of an answer is expected. */
   get expecting(): boolean {
-    return this.#running.size > 0;
+    return [...this.#running.values()].some(({ queued }) => !queued);
   }
 
-  /** Send the request that `frame` builds. If it cannot be sent, returns a failed answer. */
+  /**
+   * Send the request that `frame` builds, or queue it if the session has as many running requests as the server allows.
+   * If it cannot be sent, returns a failed answer.
+   */
   ask(options: RequestOptions, frame: (requestId: string) => ClientFrame): Answer {
     const requestId = (options.requestId ?? randomUuid()).toLowerCase();
     const asked = frame(requestId);
     const answer = this.#start(requestId, options.signal, asked);
-    if (answer.snapshot.status === "running") {
-      this.#attempt(answer, asked);
+    const running = this.#running.get(requestId);
+    if (running?.answer === answer) {
+      if (this.#taken() > this.#most) {
+        running.queued = true;
+      } else {
+        this.#attempt(answer, asked);
+      }
     }
     return answer;
   }
@@ -84,11 +98,46 @@ export class Requests {
   }
 
   /** A session has started or goes on: get what the connection has missed of each request. */
-  connected({ resume, requests = [] }: WsDeviceReady): void {
+  connected({ resume, requests = [], limits }: WsDeviceReady): void {
+    this.#most = limits.max_concurrent_requests > 0 ? limits.max_concurrent_requests : Number.POSITIVE_INFINITY;
     const listed = new Map(requests.map((request) => [request.request_id, request]));
-    for (const running of [...this.#running.values()]) {
+    for (const running of [...this.#running.values()].filter(({ queued }) => !queued)) {
       this.#reconcile(running, listed.get(running.answer.requestId), resume === "resumed");
     }
+    this.#sendQueued();
+  }
+
+  /** How many requests have a place among those that the server runs at the same time, or wait for their first frame. */
+  #taken(): number {
+    return [...this.#running.values()].filter(({ queued, watchOnly }) => !queued && !watchOnly).length;
+  }
+
+  /** Send queued requests, oldest first, while the server has a place for them. */
+  #sendQueued(): void {
+    for (const running of [...this.#running.values()]) {
+      const { answer, asked, queued } = running;
+      if (queued && asked !== undefined && this.#taken() < this.#most) {
+        try {
+          this.send(asked);
+          running.queued = false;
+          running.askedAt = Date.now();
+        } catch (error) {
+          if (!(error instanceof TesseraError && error.code === "offline")) {
+            answer.fail(error as TesseraError);
+          } // without a connection, it is sent after the next one
+        }
+      }
+    }
+  }
+
+  /** The server has no place for this request, because it counts otherwise. Queues it while another one runs here. */
+  #queueAgain({ requestId, code }: TesseraError): boolean {
+    const running = requestId === undefined ? undefined : this.#running.get(requestId);
+    if (code !== "too_many_requests" || running?.asked === undefined || running.cancelled || this.#taken() < 2) {
+      return false;
+    }
+    running.queued = true; // the end of another request sends it
+    return true;
   }
 
   #reconcile(running: Running, known: WsRequestState | undefined, resumed: boolean): void {
@@ -122,6 +171,9 @@ export class Requests {
       // Otherwise a `cancel` was too late. The answer's end may still arrive, because errors overtake answers.
       return true;
     }
+    if (this.#queueAgain(error)) {
+      return true;
+    }
     if (error.code === "rate_limited" && error.requestId === undefined) {
       return this.#unread(error);
     }
@@ -134,7 +186,9 @@ export class Requests {
 
   /** The server could not read a frame, nor the id in it: it was probably the oldest request without an answer. */
   #failOldest(error: TesseraError): boolean {
-    const oldest = [...this.#running.values()].find(({ answer, watching }) => !watching && !begun(answer.snapshot));
+    const oldest = [...this.#running.values()].find(
+      ({ answer, watching, queued }) => !watching && !queued && !begun(answer.snapshot),
+    );
     oldest?.answer.cancel(); // in case the server did accept it
     oldest?.answer.fail(error);
     return oldest !== undefined;
@@ -166,7 +220,15 @@ export class Requests {
       answer.fail(new TesseraError("duplicate_request", "A request with this id is already running.", { requestId }));
       return answer;
     }
-    this.#running.set(requestId, { answer, asked, askedAt: Date.now(), cancelled: false, watching: false });
+    this.#running.set(requestId, {
+      answer,
+      asked,
+      askedAt: Date.now(),
+      cancelled: false,
+      watching: false,
+      queued: false,
+      watchOnly,
+    });
     const abort = (): void => answer.cancel();
     signal?.addEventListener("abort", abort, { once: true });
     const stop = answer.subscribe(() => {
@@ -174,6 +236,7 @@ export class Requests {
         this.#running.delete(requestId);
         signal?.removeEventListener("abort", abort);
         stop();
+        this.#sendQueued();
       }
     });
     return answer;
@@ -183,6 +246,10 @@ export class Requests {
     const running = this.#running.get(requestId);
     if (running?.answer !== answer) {
       return; // it has ended
+    }
+    if (running.queued) {
+      answer.cancelHere();
+      return;
     }
     if (watchOnly) {
       this.#trySend({ type: "unwatch", request_id: requestId });
@@ -222,7 +289,9 @@ export class Requests {
 
   /** The server did not read some frame. Cancels and fails every request that may have been in that frame. */
   #unread(error: TesseraError): boolean {
-    const maybe = [...this.#running.values()].filter(({ answer, watching }) => watching || !begun(answer.snapshot));
+    const maybe = [...this.#running.values()].filter(
+      ({ answer, watching, queued }) => watching || (!queued && !begun(answer.snapshot)),
+    );
     for (const { answer, watching } of maybe) {
       if (!watching) {
         answer.cancel();

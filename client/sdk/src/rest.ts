@@ -1,17 +1,26 @@
-import { TesseraError } from "./errors.js";
+import { TesseraError, type TesseraErrorCode } from "./errors.js";
 import type { ForgetPreview, MemoryTier } from "./forgetting.js";
 import type { WsRequestResult } from "./generated/protocol.js";
+import { type IssuedTokens, type TokenSource, tokenSource } from "./token-source.js";
 
 export interface RestOptions {
   /** URL of the REST listener, such as `http://127.0.0.1:8000`. */
   readonly baseUrl: string;
-  /** Returns the access token for calls about memory and requests. */
+  /** Returns the access token for calls about memory and requests. Default: that of the last `login` or `register`. */
   readonly getToken?: () => string | Promise<string>;
+  /**
+   * Keeps the refresh token for the next start of the application, encrypted if possible. Called with each new one, and
+   * with null when the login has ended.
+   */
+  readonly onRefreshToken?: (refreshToken: string | null) => void | Promise<void>;
   readonly fetch?: typeof fetch;
 }
 
-/** A user's id and an access token that is valid for `expiresIn` seconds. */
-export interface Login {
+/**
+ * A user's id and an access token that is valid for `expiresIn` seconds. As a token source it gets new ones: pass its
+ * `getToken` to `connect`.
+ */
+export interface Login extends TokenSource {
   readonly userId: string;
   readonly accessToken: string;
   readonly expiresIn: number;
@@ -100,6 +109,8 @@ export type RequestState = Omit<WsRequestResult, "type" | "seq">;
 export interface Rest {
   register(email: string, password: string): Promise<Login>;
   login(email: string, password: string): Promise<Login>;
+  /** Goes on with a login whose refresh token the application has stored (`onRefreshToken`). Sends nothing yet. */
+  resumeLogin(refreshToken: string): TokenSource;
   readonly requests: {
     /** The request's state. Rejects with `unknown_request` if its answer is no longer kept, or was never asked. */
     get(requestId: string): Promise<RequestState>;
@@ -138,12 +149,45 @@ interface Call {
 }
 
 /** The REST calls of the server at `baseUrl`. */
-export function rest(options: RestOptions): Rest {
+export function rest(given: RestOptions): Rest {
+  let tokens: TokenSource | undefined;
+  const options: RestOptions = {
+    ...given,
+    getToken: async () => {
+      const getToken = given.getToken ?? tokens?.getToken;
+      if (getToken === undefined) {
+        throw new TesseraError("token_unavailable", "This call needs a token. Log in, or pass getToken to `rest`.");
+      }
+      return await getToken();
+    },
+  };
   const send = (call: Call): Promise<Response> => perform(options, call);
+  const source = (from: IssuedTokens | string): TokenSource => {
+    const onRefreshToken = async (token: string | null) => await given.onRefreshToken?.(token);
+    tokens = tokenSource({
+      from,
+      refresh: async (token) =>
+        await read(await send({ method: "POST", path: "/api/v1/auth/refresh", body: { refresh_token: token } })),
+      onRefreshToken,
+    });
+    return tokens;
+  };
   const account = async (name: string, email: string, password: string): Promise<Login> => {
     const response = await send({ method: "POST", path: `/api/v1/auth/${name}`, body: { email, password } });
-    const body = await read<{ user_id: string; access_token: string; expires_in: number }>(response);
-    return { userId: body.user_id, accessToken: body.access_token, expiresIn: body.expires_in };
+    const body = await read<IssuedTokens>(response);
+    const begun = source(body);
+    if (begun.refreshToken !== undefined) {
+      await given.onRefreshToken?.(begun.refreshToken);
+    }
+    return {
+      userId: body.user_id,
+      accessToken: body.access_token,
+      expiresIn: body.expires_in,
+      getToken: begun.getToken,
+      get refreshToken() {
+        return begun.refreshToken;
+      },
+    };
   };
   const memory = (method: string, path = "", body?: unknown): Promise<Response> =>
     send({ method, path: `/api/v1/memory${path}`, authenticated: true, ...(body === undefined ? {} : { body }) });
@@ -159,6 +203,7 @@ export function rest(options: RestOptions): Rest {
   return {
     register: (email, password) => account("register", email, password),
     login: (email, password) => account("login", email, password),
+    resumeLogin: (refreshToken) => source(refreshToken),
     requests: {
       get: async (requestId) => await read(await request("GET", requestId)),
       cancel: async (requestId) => {
@@ -210,10 +255,7 @@ async function perform(options: RestOptions, call: Call): Promise<Response> {
     headers["Content-Type"] = "application/json";
   }
   if (call.authenticated) {
-    if (options.getToken === undefined) {
-      throw new TesseraError("token_unavailable", "This call needs a token. Pass getToken to `rest`.");
-    }
-    headers["Authorization"] = `Bearer ${await options.getToken()}`;
+    headers["Authorization"] = `Bearer ${await options.getToken?.()}`;
   }
   const url = new URL(call.path, options.baseUrl);
   const request = {
@@ -246,7 +288,7 @@ async function refusal(response: Response): Promise<TesseraError> {
       retryable: status >= 500,
     });
   }
-  return new TesseraError(code, message, {
+  return new TesseraError(code as TesseraErrorCode, message, {
     status,
     retryable: retryable === true,
     text: typeof text === "string" ? text : undefined,

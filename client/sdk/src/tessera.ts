@@ -1,94 +1,26 @@
 import type { Answer } from "./answer.js";
-import { type BackoffOptions, DEFAULT_BACKOFF } from "./backoff.js";
+import { DEFAULT_BACKOFF } from "./backoff.js";
 import { Changes } from "./changes.js";
-import { Connection, type ConnectionState, type TokenReason } from "./connection.js";
-import type { DayForm } from "./days.js";
+import { Connection, type ConnectionState } from "./connection.js";
 import { DeviceCalls } from "./device-calls.js";
 import { Emitter } from "./emitter.js";
 import { TesseraError } from "./errors.js";
 import { type ForgetPreview, Forgetting, type MemoryTier } from "./forgetting.js";
-import type {
-  ClientFrame,
-  ServerFrame,
-  WsClientInfo,
-  WsDeviceReady,
-  WsError,
-  WsHistoryMessage,
-  WsLocale,
-  WsScope,
-  WsServerMutation,
-} from "./generated/protocol.js";
-import { type Journal, storeJournal } from "./journal.js";
-import type { FrameRecord, ReceivedFrame } from "./link.js";
+import type { ClientFrame, ServerFrame, WsDeviceReady, WsError, WsScope } from "./generated/protocol.js";
+import { storeJournal } from "./journal.js";
+import type { ReceivedFrame } from "./link.js";
 import { intlLocale, LocaleWatch } from "./locale.js";
+import type { ConnectOptions, HomeOptions, PopupOptions, ReadyOptions, TesseraEvents } from "./options.js";
 import { RemoteApprovals } from "./remote-approvals.js";
-import { type AttachOptions, type RequestOptions, Requests } from "./requests.js";
-import { memoryStore, type Store } from "./store.js";
-import type { Approve, Change, Tools } from "./tools.js";
-import { checkedUrl, platformWebSocket, type WebSocketConstructor } from "./web-socket.js";
+import { type AttachOptions, Requests } from "./requests.js";
+import { memoryStore } from "./store.js";
+import type { Change } from "./tools.js";
+import { checkedUrl, platformWebSocket } from "./web-socket.js";
 
 const PROTOCOL_VERSION = 3;
 const HANDSHAKE_TIMEOUT_MS = 15_000;
-
-export interface ConnectOptions {
-  /** URL of the device socket, such as `ws://127.0.0.1:8765/api/v1/ws/device`. */
-  readonly url: string;
-  /** A UUID per installation. A new connection with the same id replaces the older one. */
-  readonly deviceId: string;
-  readonly client?: WsClientInfo;
-  /** Returns an access token. Called before each attempt to connect, before the token expires, and after a refusal. */
-  readonly getToken: (reason: TokenReason) => string | Promise<string>;
-  readonly tools?: Tools;
-  /** Asks the person. Without it, calls that need approval are refused. */
-  readonly approve?: Approve;
-  /** The WebSocket class, for platforms without a built-in one. */
-  readonly WebSocket?: WebSocketConstructor;
-  /** Keeps unsent changes and the journal over a restart of the application. Default: `memoryStore()`. */
-  readonly store?: Store;
-  /** The journal of tool calls. Default: a journal in `store`. */
-  readonly journal?: Journal;
-  /** What the application also understands. Default: everything that the SDK does. */
-  readonly features?: readonly string[];
-  /** Returns the person's locale now. Default: that of the platform's `Intl`. "Today" in answers is a day of its zone. */
-  readonly locale?: () => WsLocale;
-  /**
-   * How the application stores calendar days: `date` (default) as `2026-03-09`, else as the epoch milliseconds of the
-   * day's midnight, in the zone of `locale` or in UTC. The server reads and writes that form.
-   */
-  readonly dates?: DayForm;
-  /** Time from opening the socket to `device_ready`. Default: 15,000. */
-  readonly handshakeTimeoutMs?: number;
-  readonly backoff?: Partial<BackoffOptions>;
-}
-
-export interface HomeOptions extends RequestOptions {
-  /** The conversation so far, oldest message first. */
-  readonly history?: readonly WsHistoryMessage[];
-  /**
-   * The id of the conversation, chosen by the application. Without `history`, the server answers with the conversation
-   * that it has stored under this id, also one of another device.
-   */
-  readonly conversationId?: string;
-  /** @deprecated Older name of `conversationId`. */
-  readonly sessionId?: string;
-}
-
-export interface PopupOptions extends RequestOptions {
-  /** See `HomeOptions.conversationId`. */
-  readonly conversationId?: string;
-}
-
-export interface TesseraEvents {
-  readonly state: ConnectionState;
-  /** Another device of the person changed an item: apply the change here, too. */
-  readonly mutation: WsServerMutation;
-  /** Changes of other devices are missing for good: read all data again. The value is the number of the last change. */
-  readonly resync: number;
-  /** An error that belongs to no call of the application. */
-  readonly error: TesseraError;
-  /** Every frame that is sent or received. */
-  readonly frame: FrameRecord;
-}
+const READY_TIMEOUT_MS = 30_000;
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** A device's connection to the server and its requests. Created by `connect`. */
 export class Tessera {
@@ -162,23 +94,40 @@ export class Tessera {
     return this.#connection.state;
   }
 
-  /** Resolves to the session when it starts. Rejects if the connection is closed for good. */
-  ready(): Promise<WsDeviceReady> {
+  /**
+   * Resolves to the session when it starts. Rejects if the connection is closed for good, and with `timeout` if there is
+   * no session in `timeoutMs`; `cause` is then the last attempt's error. The SDK goes on connecting.
+   */
+  ready({ timeoutMs = READY_TIMEOUT_MS }: ReadyOptions = {}): Promise<WsDeviceReady> {
     return new Promise((resolve, reject) => {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      let cause: TesseraError | undefined;
       const settle = (state: ConnectionState): boolean => {
         if (state.name === "online") {
           resolve(state.session);
         } else if (state.name === "closed") {
           reject(state.error ?? closedByApplication());
+        } else if (state.name === "waiting") {
+          cause = state.error;
         }
         return state.name === "online" || state.name === "closed";
       };
-      if (!settle(this.state)) {
-        const stop = this.on("state", (state) => {
-          if (settle(state)) {
-            stop();
-          }
-        });
+      if (settle(this.state)) {
+        return;
+      }
+      const stop = this.on("state", (state) => {
+        if (settle(state)) {
+          stop();
+          clearTimeout(timer);
+        }
+      });
+      if (timeoutMs <= LONGEST_TIMER_MS) {
+        timer = setTimeout(() => {
+          stop();
+          const because = cause === undefined ? "" : ` ${cause.message}`;
+          const message = `There was no session with the server within ${timeoutMs} ms.${because}`;
+          reject(new TesseraError("timeout", message, { retryable: true, cause }));
+        }, timeoutMs);
       }
     });
   }
@@ -261,6 +210,11 @@ export class Tessera {
   /** Call `listener` for each event. Returns a function that removes it. */
   on<Name extends keyof TesseraEvents>(event: Name, listener: (value: TesseraEvents[Name]) => void): () => void {
     return this.#events.on(event, listener);
+  }
+
+  /** Call `listener` for the next event only. Returns a function that removes it. */
+  once<Name extends keyof TesseraEvents>(event: Name, listener: (value: TesseraEvents[Name]) => void): () => void {
+    return this.#events.once(event, listener);
   }
 
   #entered(state: ConnectionState): void {

@@ -39,6 +39,13 @@ export interface ListArgs {
   readonly limit?: number;
 }
 
+/** The items that a list tool found. `total` is the number of all items that meet the conditions, also those left out. */
+export type Listed<Item> = { readonly items: readonly Item[] } & (
+  | { readonly truncated?: false; readonly total?: number }
+  /** `truncated`: items were left out, for example because of `limit`. */
+  | { readonly truncated: boolean; readonly total: number }
+);
+
 /** Information about a call, besides its arguments. */
 export interface CallContext {
   /** Aborted when the server withdraws the call, the deadline passes, or the connection is closed for good. */
@@ -51,7 +58,7 @@ export interface CallContext {
 
 /** The five tools of one entity. A tool throws `ToolError` to tell the model what is wrong. */
 export interface EntityTools<Item> {
-  list(args: ListArgs, context: CallContext): Later<{ readonly items: readonly Item[]; readonly truncated?: boolean }>;
+  list(args: ListArgs, context: CallContext): Later<Listed<Item>>;
   /** Returns the item, or undefined for an unknown id. */
   get(args: { readonly id: string }, context: CallContext): Later<Item | undefined>;
   /** Creates an item from the fields in `data`. Returns it with its id. */

@@ -1,5 +1,15 @@
 // Only type-checked: valid and invalid tools of an application.
-import type { Answer, AnswerBlock, EntityTools, FinishedAnswer, Items, Tools } from "../src/index.js";
+import {
+  type Answer,
+  type AnswerBlock,
+  type EntityTools,
+  type FinishedAnswer,
+  type Items,
+  type Tessera,
+  type TesseraError,
+  type Tools,
+  thenable,
+} from "../src/index.js";
 
 /** An application's type: an interface with one more field and without an index signature. */
 interface OwnTask {
@@ -13,12 +23,16 @@ declare const own: OwnTask;
 
 export const tools: Tools = {
   task: {
-    list: ({ filter, text, limit }) => ({ items: [own], truncated: [filter, text, limit].length > 3 }),
+    list: ({ filter, text, limit }) => ({ items: [own], truncated: [filter, text, limit].length > 3, total: 1 }),
     get: async ({ id }) => (id === own.id ? own : undefined),
     create: ({ data }, { signal }) => ({ ...own, title: signal.aborted ? "" : (data.title ?? "") }),
     // @ts-expect-error a task has an id
     update: ({ data }) => ({ title: String(data.title) }),
     delete: async () => undefined,
+  },
+  note: {
+    // @ts-expect-error a truncated list has a total
+    list: () => ({ items: [], truncated: true }),
   },
   checkpoint: {
     get: ({ id }) => ({ id, title: "Beta", date: 0, isApproved: true }),
@@ -53,11 +67,11 @@ export const withStore: Tools = { project: new Store() };
 /** The type of a block determines the type of its data. */
 export async function titles(answer: Answer): Promise<string[]> {
   for await (const event of answer) {
-    if (event.type === "block" && event.blockType === "table") {
-      event.data.headers.join();
+    if (event.type === "block" && event.block.type === "table") {
+      event.block.data.headers.join();
     }
   }
-  return (await answer).blocks.flatMap(titlesOf);
+  return (await answer.done).blocks.flatMap(titlesOf);
 }
 
 function titlesOf(block: AnswerBlock): string[] {
@@ -80,7 +94,20 @@ function titlesOf(block: AnswerBlock): string[] {
   }
 }
 
-/** An answer can be used as a promise. */
-export function whole(answer: Answer): Promise<FinishedAnswer> {
-  return answer;
+/** An async function can return an answer, because it is not a promise. */
+export async function asked(tessera: Tessera): Promise<Answer> {
+  return tessera.home("Hi");
+}
+
+/** `thenable` gives an answer the methods of a promise. */
+export async function whole(answer: Answer): Promise<FinishedAnswer> {
+  // @ts-expect-error an answer is not a promise
+  answer.then(() => undefined);
+  return await thenable(answer);
+}
+
+/** Codes are a union, so a misspelled one is an error. */
+export function isOffline({ code }: TesseraError): boolean {
+  // @ts-expect-error there is no such code
+  return code === "offline" || code === "ofline";
 }

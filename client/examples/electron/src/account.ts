@@ -28,7 +28,7 @@ export class Account {
     }
     this.#token ??= await this.#stored();
     if (this.#token === undefined) {
-      throw new TesseraError("logged_out", "Log in first.");
+      throw new TesseraError("token_unavailable", "Log in first.");
     }
     return this.#token;
   }

@@ -79,7 +79,7 @@ function serve(tessera: Tessera, account: Account, window: BrowserWindow, store:
     };
     running.set(answer.requestId, answer);
     save();
-    answer.then(ended, ended);
+    answer.done.then(ended, ended);
     show(answer, page);
   };
   ipcMain.handle("login", async (_event, email: string, password: string) => {

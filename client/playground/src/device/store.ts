@@ -43,7 +43,7 @@ export class Store {
       (item) =>
         Object.entries(filter).every(([field, wanted]) => matches(item[field], wanted)) && mentions(item, words),
     );
-    return { items: found.slice(0, limit), truncated: found.length > limit };
+    return { items: found.slice(0, limit), truncated: found.length > limit, total: found.length };
   }
 
   get(entity: Entity, id: string): Item | undefined {

@@ -69,12 +69,12 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (devices) => {
     let text = "";
     for await (const event of answer) {
       if (event.type === "open") {
-        opened.push(event.blockType);
+        opened.push(event.block.type);
       } else if (event.type === "text") {
         text += event.chunk;
       }
     }
-    const { status, agent, blocks } = await answer;
+    const { status, agent, blocks } = await answer.done;
     expect([status, agent]).toEqual(["completed", expect.stringMatching(/_agent$/)]);
     expect(blocks.map((block) => block.type)).toEqual(opened);
     expect(blocks.flatMap((block) => (block.type === "text" ? [block.text] : [])).join("")).toBe(text);
@@ -94,7 +94,7 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (devices) => {
 
   test("a popup reads its item from the device", async () => {
     const device = await devices().online();
-    const answer = await device.popup("What is this about?", { type: "note", id: "n1" });
+    const answer = await device.popup("What is this about?", { type: "note", id: "n1" }).done;
     expect(answer).toMatchObject({ status: "completed", domain: "notes" });
     const [block] = answer.blocks;
     expect(block?.type === "text" && block.text).toContain("Paper samples");
@@ -103,7 +103,7 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (devices) => {
   test("an answer is made for the zone where the person is", async () => {
     let here = { time_zone: "America/New_York", language: "en-US" };
     const device = await devices().online(undefined, { locale: () => here });
-    const zoneOf = async () => (await device.home("What should I do today?")).locale;
+    const zoneOf = async () => (await device.home("What should I do today?").done).locale;
     expect(await zoneOf()).toEqual({ ...here, time_zone_source: "device", week_start: "sunday" });
     here = { time_zone: "Asia/Kathmandu", language: "ne-NP" };
     expect(await zoneOf()).toMatchObject({ time_zone: "Asia/Kathmandu", time_zone_source: "device" });
@@ -112,7 +112,7 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (devices) => {
   test("a popup on an unknown item fails", async () => {
     const device = await devices().online();
     const failed = device.popup("What is this about?", { type: "note", id: "gone" });
-    await expect(Promise.resolve(failed)).rejects.toMatchObject({ code: "scope_not_found", retryable: false });
+    await expect(failed.done).rejects.toMatchObject({ code: "scope_not_found", retryable: false });
   });
 
   test("several requests run at the same time", async () => {
@@ -121,18 +121,18 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (devices) => {
       device.home(message),
     );
     for (const answer of answers) {
-      expect(await answer).toMatchObject({ status: "completed", requestId: answer.requestId });
+      expect(await answer.done).toMatchObject({ status: "completed", requestId: answer.requestId });
     }
   });
 
   test("a request id runs once", async () => {
     const device = await devices().online();
-    const first = await device.home("What is overdue?");
+    const first = await device.home("What is overdue?").done;
     const { requestId } = first;
-    const again = await device.home("What is overdue?", { requestId });
+    const again = await device.home("What is overdue?", { requestId }).done;
     expect(again.blocks).toEqual(first.blocks);
     const other = device.home("What is due today?", { requestId });
-    await expect(Promise.resolve(other)).rejects.toMatchObject({ code: "duplicate_request", requestId });
+    await expect(other.done).rejects.toMatchObject({ code: "duplicate_request", requestId });
   });
 
   test("another device of the person follows a request, and stops following it", async () => {
@@ -141,14 +141,14 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (devices) => {
     const answer = device.home("What should I do today?");
     const followed = other.request(answer.requestId, { watchOnly: true });
     followed.cancel();
-    expect(await followed).toMatchObject({ status: "cancelled" });
-    expect(await answer).toMatchObject({ status: "completed" });
+    expect(await followed.done).toMatchObject({ status: "cancelled" });
+    expect(await answer.done).toMatchObject({ status: "completed" });
   });
 
   test("a message that is too long is refused", async () => {
     const device = await devices().online();
     const refused = device.home("x".repeat(20_001));
-    await expect(Promise.resolve(refused)).rejects.toMatchObject({ code: "message_too_long" });
+    await expect(refused.done).rejects.toMatchObject({ code: "message_too_long" });
   });
 
   test("a cancelled request ends as cancelled, and its tool call is withdrawn", async () => {
@@ -169,7 +169,7 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (devices) => {
     const withdrawn = new Promise((resolve) => signal.addEventListener("abort", resolve));
     controller.abort();
     await withdrawn;
-    expect(await answer).toMatchObject({ status: "cancelled", error: null });
+    expect(await answer.done).toMatchObject({ status: "cancelled", error: null });
     expect(signal.reason).toMatchObject({ code: "cancelled" });
   });
 
@@ -189,7 +189,7 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (devices) => {
       });
       const other = await devices().online(login);
       const told = new Promise<WsServerMutation>((resolve) => other.on("mutation", resolve));
-      const answer = await device.home(DELETE);
+      const answer = await device.home(DELETE).done;
       expect(asked).toMatchObject([{ tool: "delete_task", verb: "delete", entity: "task", args: { id: "t1" } }]);
       expect(answer.mutations).toMatchObject([{ op: "delete", entity: "task", id: "t1" }]);
       expect([...store.items.task.keys()]).toEqual(["t2", "t3"]);
@@ -199,7 +199,7 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (devices) => {
     test("refused: nothing changes, and the model sees the refusal", async () => {
       const store = sampleStore();
       const device = await devices().online(undefined, { tools: store.tools(), approve: () => false });
-      const answer = await device.home(DELETE);
+      const answer = await device.home(DELETE).done;
       expect(answer).toMatchObject({ status: "completed", mutations: [] });
       expect(store.items.task.has("t1")).toBe(true);
     });
@@ -214,7 +214,7 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (devices) => {
           return { args: { data: { ...(call.args["data"] as object), title: "Water the cactus" } } };
         },
       });
-      const answer = await device.home("Create a task called Water the plants due tomorrow");
+      const answer = await device.home("Create a task called Water the plants due tomorrow").done;
       expect(asked).toMatchObject([{ tool: "create_task", args: { data: { title: "Water the plants" } } }]);
       expect(answer.mutations).toMatchObject([{ op: "create", entity: "task", data: { title: "Water the cactus" } }]);
       expect(store.items.task.get("new-1")).toMatchObject({ title: "Water the cactus" });
@@ -255,7 +255,7 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (devices) => {
           return new Promise<boolean>(() => undefined);
         },
       );
-      const answer = await device.home(DELETE);
+      const answer = await device.home(DELETE).done;
       await withdrawn.promise;
       expect(answer.mutations).toMatchObject([{ op: "delete", entity: "task", id: "t1" }]);
       expect([...store.items.task.keys()]).toEqual(["t2", "t3"]);
@@ -264,7 +264,7 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (devices) => {
 
     test("refused: nothing changes", async () => {
       const { store, device, outcome } = await two(() => false);
-      expect(await device.home(DELETE)).toMatchObject({ status: "completed", mutations: [] });
+      expect(await device.home(DELETE).done).toMatchObject({ status: "completed", mutations: [] });
       expect(store.items.task.has("t1")).toBe(true);
       expect(await outcome).toMatchObject({ outcome: "denied" });
     });
@@ -283,7 +283,7 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (devices) => {
           return true;
         },
       );
-      await device.home(DELETE);
+      await device.home(DELETE).done;
       expect(await aborted.promise).toMatchObject({ code: "cancelled" });
       expect(await outcome).toMatchObject({ outcome: "approved" });
       expect(store.items.task.has("t1")).toBe(false);
@@ -313,9 +313,9 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (devices) => {
   test("a journey: the next answer is made for the new time zone", async () => {
     let locale = { time_zone: "Europe/Berlin" };
     const device = await devices().online(undefined, { locale: () => locale });
-    const before = await device.home("What is overdue?");
+    const before = await device.home("What is overdue?").done;
     locale = { time_zone: "Asia/Kathmandu" };
-    const after = await device.home("What is overdue?");
+    const after = await device.home("What is overdue?").done;
     expect([before.locale?.time_zone, after.locale?.time_zone]).toEqual(["Europe/Berlin", "Asia/Kathmandu"]);
   });
 
@@ -323,7 +323,7 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (devices) => {
     const login = await devices().account();
     const device = await devices().online(login);
     const api = rest({ baseUrl: devices().server.restUrl, getToken: () => login.accessToken });
-    await device.home("Remember that I prefer calls in the morning");
+    await device.home("Remember that I prefer calls in the morning").done;
     // What the server learns from an exchange is stored later, so other tiers may have items or not.
     const episodes = async (): Promise<string[]> => {
       const ids: string[] = [];
@@ -355,8 +355,8 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (devices) => {
     const device = await devices().online(login);
     const api = rest({ baseUrl: devices().server.restUrl, getToken: () => login.accessToken });
     await api.memory.setPreference("tone", "short");
-    await device.home("Remember that I prefer calls in the morning");
-    const answer = await device.home("What do I prefer in the morning?");
+    await device.home("Remember that I prefer calls in the morning").done;
+    const answer = await device.home("What do I prefer in the morning?").done;
     const [used] = answer.memoryUsed;
     expect(used).toMatchObject({ id: expect.any(String), reason: expect.any(String) });
     const tiers = new Map<string, string>();
@@ -376,8 +376,8 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (devices) => {
     const login = await devices().account();
     const api = rest({ baseUrl: devices().server.restUrl, getToken: () => login.accessToken });
     const conversationId = `garden/${randomUUID()}`;
-    await (await devices().online(login)).home("Remember the garden party on Friday", { conversationId });
-    await (await devices().online(login)).home("What did I just say?", { conversationId });
+    await (await devices().online(login)).home("Remember the garden party on Friday", { conversationId }).done;
+    await (await devices().online(login)).home("What did I just say?", { conversationId }).done;
     expect(await api.conversations.list({ limit: 1 })).toEqual({
       conversations: [
         {
@@ -418,7 +418,7 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (devices) => {
     await started.promise;
     expect(await api.requests.get(answer.requestId)).toMatchObject({ request_id: answer.requestId, status: "running" });
     await api.requests.cancel(answer.requestId);
-    expect(await answer).toMatchObject({ status: "cancelled" });
+    expect(await answer.done).toMatchObject({ status: "cancelled" });
     expect(await api.requests.get(answer.requestId)).toMatchObject({ status: "cancelled" });
     const unknown = { code: "unknown_request", status: 404 };
     await expect(api.requests.cancel(answer.requestId)).rejects.toMatchObject(unknown);
@@ -473,18 +473,18 @@ atServer("a server that stops and starts again", { TESSERA_DRAIN_GRACE_S: "60" }
       server.terminate();
       await server.logged("draining");
       const refused = device.home("And tomorrow?");
-      await expect(Promise.resolve(refused)).rejects.toMatchObject({ code: "server_draining", retryable: true });
+      await expect(refused.done).rejects.toMatchObject({ code: "server_draining", retryable: true });
       const waiting = entered(device, "waiting");
       finish.resolve();
-      expect(await answer).toMatchObject({ status: "completed" });
+      expect(await answer.done).toMatchObject({ status: "completed" });
       expect(await waiting).toMatchObject({ error: { code: "disconnected", closeCode: 4001 } });
       const offline = device.home("Hello?");
-      await expect(Promise.resolve(offline)).rejects.toMatchObject({ code: "offline" });
+      await expect(offline.done).rejects.toMatchObject({ code: "offline" });
       const online = entered(device, "online");
       await server.stopped();
       await server.start();
       await online;
-      expect(await device.home("What should I do today?")).toMatchObject({ status: "completed" });
+      expect(await device.home("What should I do today?").done).toMatchObject({ status: "completed" });
     },
     START_MS,
   );

@@ -83,7 +83,7 @@ describe("an answer whose connection is cut", () => {
       const tools = sampleStore().tools(); // the same items, with the same dates, in all runs
       const first = await online(login, { tools });
       const frames = cutAfter(first, -1);
-      const uncut = screen(await first.home(OVERVIEW));
+      const uncut = screen(await first.home(OVERVIEW).done);
       const total = frames.count;
       first.close();
       expect(total).toBeGreaterThan(10);
@@ -96,7 +96,7 @@ describe("an answer whose connection is cut", () => {
         for await (const event of answer) {
           text += event.type === "text" && event.replace === undefined ? event.chunk : "";
         }
-        const whole = await answer;
+        const whole = await answer.done;
         expect(screen(whole), `cut after frame ${at}`).toEqual(uncut);
         expect(text).toBe(whole.blocks.map((block) => (block.type === "text" ? block.text : "")).join(""));
         if (resumed.length > 0) {
@@ -117,7 +117,7 @@ describe("an answer whose connection is cut", () => {
     const since = Date.now();
     await new Promise<void>((resolve) => device.on("state", ({ name }) => name === "connecting" && resolve()));
     expect(Date.now() - since).toBeLessThan(12_000); // ten seconds, and the delays of a busy machine
-    expect(await answer).toMatchObject({ status: "completed" });
+    expect(await answer.done).toMatchObject({ status: "completed" });
   });
 
   test("changes what it changes once", async () => {
@@ -145,7 +145,7 @@ describe("an answer whose connection is cut", () => {
     proxy.cut();
     await back;
     finish.resolve();
-    expect((await answer).mutations).toMatchObject([{ op: "delete", entity: "task", id: "t1" }]);
+    expect((await answer.done).mutations).toMatchObject([{ op: "delete", entity: "task", id: "t1" }]);
     expect([runs, store.items.task.has("t1")]).toEqual([1, false]);
   });
 });
@@ -159,7 +159,7 @@ describe("after a restart of the application", () => {
     await new Promise<void>((resolve) => earlier.request(requestId).subscribe(resolve));
     earlier.close();
     const device = await online(login, { deviceId });
-    const answer = await device.request(requestId);
+    const answer = await device.request(requestId).done;
     expect(answer.status).toBe("completed");
     expect(answer.blocks.length).toBeGreaterThan(1);
   });
@@ -168,14 +168,14 @@ describe("after a restart of the application", () => {
     const login = await devices.account();
     const deviceId = randomUUID();
     const earlier = await online(login, { deviceId });
-    const first = await earlier.home(OVERVIEW);
+    const first = await earlier.home(OVERVIEW).done;
     earlier.close();
     const device = await online(login, { deviceId });
     const { requestId } = first;
-    expect(screen(await device.request(requestId))).toEqual(screen(first));
-    expect(screen(await device.home(OVERVIEW, { requestId }))).toEqual(screen(first));
+    expect(screen(await device.request(requestId).done)).toEqual(screen(first));
+    expect(screen(await device.home(OVERVIEW, { requestId }).done)).toEqual(screen(first));
     const other = device.home("Something else", { requestId });
-    await expect(Promise.resolve(other)).rejects.toMatchObject({ code: "duplicate_request" });
+    await expect(other.done).rejects.toMatchObject({ code: "duplicate_request" });
   });
 
   test("a call that was interrupted is reported as unknown and does not run again", async () => {
@@ -208,7 +208,7 @@ describe("after a restart of the application", () => {
         results.push(frame);
       }
     });
-    await device.request(requestId).catch(() => undefined);
+    await device.request(requestId).done.catch(() => undefined);
     expect(results).toContainEqual(expect.objectContaining({ error: expect.objectContaining({ code: "unknown" }) }));
     expect(runs).toBe(1);
   });
@@ -216,7 +216,7 @@ describe("after a restart of the application", () => {
   test("an unknown request is refused", async () => {
     const device = await online(await devices.account());
     const answer = device.request(randomUUID());
-    await expect(Promise.resolve(answer)).rejects.toMatchObject({ code: "unknown_request" });
+    await expect(answer.done).rejects.toMatchObject({ code: "unknown_request" });
   });
 });
 
@@ -226,6 +226,6 @@ test("a second device of the person follows an answer", async () => {
   const other = await online(login);
   const answer = device.home(OVERVIEW);
   await new Promise<void>((resolve) => answer.subscribe(resolve));
-  const followed = await other.request(answer.requestId, { watchOnly: true });
-  expect(screen(followed)).toEqual(screen(await answer));
+  const followed = await other.request(answer.requestId, { watchOnly: true }).done;
+  expect(screen(followed)).toEqual(screen(await answer.done));
 });

@@ -149,12 +149,12 @@ describe("the snapshot", () => {
 describe("awaited", () => {
   test("it resolves to the complete answer", async () => {
     const made = answer(start, text(0, "Hi"), end());
-    expect(await made).toBe(made.snapshot);
-    await expect(made.finally()).resolves.toBe(made.snapshot);
+    expect(await made.done).toBe(made.snapshot);
+    await expect(made.done.finally()).resolves.toBe(made.snapshot);
   });
 
   test("a cancelled answer resolves", async () => {
-    expect(await answer(start, text(0, "Hi"), end("cancelled"))).toMatchObject({
+    expect(await answer(start, text(0, "Hi"), end("cancelled")).done).toMatchObject({
       status: "cancelled",
       blocks: [{ text: "Hi", open: false }],
     });
@@ -162,7 +162,7 @@ describe("awaited", () => {
 
   test("a failed answer rejects, and the snapshot keeps the blocks that arrived", async () => {
     const made = answer(start, text(0, "Hi"), failure);
-    const error = await made.catch((caught: unknown) => caught);
+    const error = await made.done.catch((caught: unknown) => caught);
     expect(error).toBeInstanceOf(TesseraError);
     expect(error).toMatchObject({ code: "model_timeout", retryable: true, requestId: request_id });
     expect(made.snapshot).toMatchObject({
@@ -199,10 +199,10 @@ describe("looped over", () => {
     await loop;
     expect(events).toEqual([
       { type: "start", agent: "task_agent", domain: null },
-      { type: "open", block: 0, blockType: "text" },
-      { type: "text", block: 0, chunk: "a" },
-      { type: "text", block: 0, chunk: "b" },
-      { type: "block", block: 1, blockType: "table", data: TABLE },
+      { type: "open", block: { index: 0, type: "text", text: "", open: true } },
+      { type: "text", index: 0, chunk: "a" },
+      { type: "text", index: 0, chunk: "b" },
+      { type: "block", block: { index: 1, type: "table", data: TABLE, open: false } },
       { type: "end", answer: made.snapshot },
     ]);
   });

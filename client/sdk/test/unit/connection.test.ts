@@ -51,6 +51,40 @@ describe("the handshake", () => {
     expect((await client.ready()).protocol_version).toBe(3);
   });
 
+  test("ready rejects with the reason after its time, and the client goes on connecting", async () => {
+    const client = server.connect({ backoff: { random: () => 0.5, firstMs: 60_000, maxMs: 60_000 } });
+    const waiting = entered(client, "waiting");
+    (await server.next()).close(4000, "wrong place");
+    await waiting;
+    const refused = client.ready({ timeoutMs: 5000 }).catch((error: TesseraError) => error);
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(await refused).toMatchObject({
+      code: "timeout",
+      retryable: true,
+      message: "There was no session with the server within 5000 ms. The connection failed: wrong place (code 4000).",
+      cause: { code: "connection_failed", closeCode: 4000 },
+    });
+    expect(client.state.name).toBe("waiting");
+  });
+
+  test("once is called for one event, or not after it was removed", async () => {
+    const { client, peer } = await server.online();
+    const seen: string[] = [];
+    client.once("mutation", ({ id }) => seen.push(`once ${id}`));
+    client.once("mutation", ({ id }) => seen.push(`removed ${id}`))();
+    const twice = new Promise<void>((resolve) => {
+      client.on("mutation", ({ id }) => {
+        seen.push(`on ${id}`);
+        if (id === "t2") resolve();
+      });
+    });
+    for (const [at, id] of ["t1", "t2"].entries()) {
+      peer.say("mutation", { op: "delete", entity: "task", id, change: at + 1 });
+    }
+    await twice;
+    expect(seen).toEqual(["once t1", "on t1", "on t2"]);
+  });
+
   test("a change of the time zone is told before the next request", async () => {
     let locale = { time_zone: "America/New_York" };
     const { client, peer } = await server.online({ locale: () => locale });
@@ -340,6 +374,37 @@ describe("tokens", () => {
     expect(reasons).toEqual(["connect", "expiring", "expiring"]);
   });
 
+  test("a token that getToken returns again is asked about once", async () => {
+    const reasons: string[] = [];
+    let token = "old";
+    const getToken = (reason: string) => {
+      reasons.push(reason);
+      return token;
+    };
+    const { client, peer } = await server.online({ getToken });
+    const warn = async () => {
+      const warned = heard(client, "auth_expiring");
+      peer.say("auth_expiring", { in_s: 1 });
+      await warned;
+      await vi.advanceTimersByTimeAsync(1000);
+    };
+    for (let count = 0; count < 30; count += 1) await warn();
+    expect(reasons).toEqual(["connect", "expiring"]);
+    expect(peer.unheard).toBe(0);
+    client.close();
+    token = "new";
+    client.retry();
+    const again = await server.next();
+    await again.greet();
+    await client.ready();
+    const warned = heard(client, "auth_expiring");
+    again.say("auth_expiring", { in_s: 1 });
+    await warned;
+    token = "newer";
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(await again.hear("auth_refresh")).toMatchObject({ token: "newer" });
+  });
+
   test("no token is sent to a session that has ended", async () => {
     const { reasons, getToken } = tokens("old", "new");
     const { client, peer } = await server.online({ getToken });
@@ -476,7 +541,7 @@ describe("a half-open connection", () => {
     const hello = await next.greet({ resume: "resumed", requests: [{ request_id: id, state: "running" }] });
     expect(hello).toMatchObject({ resume: { seq: 1 } });
     next.say("stream_end", { request_id: id, status: "completed", mutations: [] });
-    expect(await answer).toMatchObject({ status: "completed" });
+    expect(await answer.done).toMatchObject({ status: "completed" });
   });
 
   test("is noticed within ten seconds each time, if a frame arrives in between", async () => {

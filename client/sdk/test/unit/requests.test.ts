@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Forgetting } from "../../src/forgetting.js";
-import type { FrameRecord, TesseraError, WsServerMutation } from "../../src/index.js";
+import { type FrameRecord, type TesseraError, thenable, type WsServerMutation } from "../../src/index.js";
 import { DEVICE_ID, entered, type Frame, type Peer, ScriptedServer, SESSION_ID } from "./scripted-server.js";
 
 let server: ScriptedServer;
@@ -40,7 +40,7 @@ describe("a request", () => {
     });
     peer.say("popup_domain", { request_id: DEVICE_ID, domain: "notes" });
     peer.say("stream_end", end(DEVICE_ID));
-    expect(await answer).toMatchObject({ domain: "notes", agent: null });
+    expect(await answer.done).toMatchObject({ domain: "notes", agent: null });
   });
 
   test("gets only its own frames when several run", async () => {
@@ -55,7 +55,7 @@ describe("a request", () => {
     for (const id of ids) {
       peer.say("stream_end", end(id));
     }
-    const blocks = await Promise.all(answers.map(async (answer) => (await answer).blocks));
+    const blocks = await Promise.all(answers.map(async (answer) => (await answer.done).blocks));
     expect(blocks).toMatchObject([[{ text: "a1a2" }], [{ text: "b1b2" }]]);
   });
 
@@ -63,7 +63,7 @@ describe("a request", () => {
     const client = server.connect();
     const answer = client.home("Hi");
     expect(answer.snapshot).toMatchObject({ status: "failed", error: { code: "offline", retryable: true } });
-    await expect(Promise.resolve(answer)).rejects.toMatchObject({ code: "offline" });
+    await expect(answer.done).rejects.toMatchObject({ code: "offline" });
     await expect(client.forget(DEVICE_ID)).rejects.toMatchObject({ code: "offline" });
     const peer = await server.next();
     await peer.greet();
@@ -77,7 +77,7 @@ describe("a request", () => {
     const { client } = await server.online();
     const answer = client.home("Hi");
     client.close();
-    await expect(Promise.resolve(answer)).rejects.toMatchObject({ code: "closed" });
+    await expect(answer.done).rejects.toMatchObject({ code: "closed" });
   });
 
   test("that is refused fails with the server's error", async () => {
@@ -85,7 +85,7 @@ describe("a request", () => {
     const answer = client.home("Hi");
     const request_id = idOf(await peer.hear("home_request"));
     peer.say("error", { code: "too_many_requests", message: "At most 8.", retryable: true, request_id });
-    const error = await answer.catch((caught: unknown) => caught);
+    const error = await answer.done.catch((caught: unknown) => caught);
     expect(error).toMatchObject({ code: "too_many_requests", message: "At most 8.", retryable: true });
   });
 
@@ -93,7 +93,7 @@ describe("a request", () => {
     const { client, peer } = await server.online();
     client.home("a", { requestId: DEVICE_ID });
     const again = client.home("b", { requestId: DEVICE_ID });
-    await expect(Promise.resolve(again)).rejects.toMatchObject({ code: "duplicate_request" });
+    await expect(again.done).rejects.toMatchObject({ code: "duplicate_request" });
     await peer.hear("home_request");
     client.home("c");
     expect(await peer.hear("home_request")).toMatchObject({ message: "c" });
@@ -105,7 +105,7 @@ describe("a request", () => {
       const { client, peer } = await server.online();
       const asked = [client.home("a", { requestId }), client.popup("b", { type: "task" }, { requestId })];
       for (const answer of asked) {
-        await expect(Promise.resolve(answer)).rejects.toMatchObject({ code: "invalid_argument", retryable: false });
+        await expect(answer.done).rejects.toMatchObject({ code: "invalid_argument", retryable: false });
       }
       client.home("c");
       expect(await peer.hear("home_request")).toMatchObject({ message: "c" });
@@ -129,7 +129,7 @@ describe("a request", () => {
     const { client, peer } = await server.online();
     // Four bytes each in UTF-8, two units in JavaScript.
     const answer = client.home("😀".repeat(2500));
-    await expect(Promise.resolve(answer)).rejects.toMatchObject({ code: "too_large" });
+    await expect(answer.done).rejects.toMatchObject({ code: "too_large" });
     client.home("😀".repeat(2400));
     expect((await peer.hear("home_request"))["message"]).toHaveLength(4800);
   });
@@ -142,11 +142,88 @@ describe("a request", () => {
     await peer.hear("home_request");
     peer.say("stream_start", { request_id, agent: "task_agent" });
     peer.say("error", { code: "rate_limited", message: "Too many frames.", retryable: true });
-    await expect(Promise.resolve(unread)).rejects.toMatchObject({ code: "rate_limited", retryable: true });
+    await expect(unread.done).rejects.toMatchObject({ code: "rate_limited", retryable: true });
     expect(await peer.hear("cancel")).toMatchObject({ request_id: unread.requestId });
     peer.say("stream_end", end(request_id));
-    expect(await begun).toMatchObject({ status: "completed" });
+    expect(await begun.done).toMatchObject({ status: "completed" });
   });
+});
+
+describe("requests past the server's limit", () => {
+  const two = { limits: { max_frame_bytes: 10_000, max_concurrent_requests: 2, max_message_chars: 20_000 } };
+  const heardMessage = async (peer: Peer): Promise<unknown> => (await peer.hear("home_request"))["message"];
+
+  test("wait, and are sent in order when an earlier one ends", async () => {
+    const { client, peer } = await server.online({}, two);
+    const answers = ["a", "b", "c", "d"].map((message) => client.home(message));
+    expect([await heardMessage(peer), await heardMessage(peer)]).toEqual(["a", "b"]);
+    client.mutate({ op: "delete", entity: "task", id: "t1" });
+    await peer.hear("mutation"); // nothing else was sent
+    expect(answers[2]?.snapshot.status).toBe("running");
+    peer.say("stream_end", end(answers[1]?.requestId));
+    expect(await heardMessage(peer)).toBe("c");
+    peer.say("stream_end", end(answers[0]?.requestId));
+    expect(await heardMessage(peer)).toBe("d");
+    peer.say("stream_end", end(answers[2]?.requestId));
+    peer.say("stream_end", end(answers[3]?.requestId));
+    expect(await Promise.all(answers.map(async ({ done }) => (await done).status))).toEqual(Array(4).fill("completed"));
+  });
+
+  test("are cancelled without being sent", async () => {
+    const { client, peer } = await server.online({}, two);
+    const answers = ["a", "b", "c"].map((message) => client.home(message));
+    answers[2]?.cancel();
+    expect(await answers[2]?.done).toMatchObject({ status: "cancelled" });
+    await peer.hear("home_request");
+    await peer.hear("home_request");
+    peer.say("stream_end", end(answers[0]?.requestId));
+    await answers[0]?.done;
+    expect(peer.unheard).toBe(0);
+  });
+
+  test("are sent by the next connection, if the first one is lost", async () => {
+    const { client, peer } = await server.online({ backoff: { random: () => 1, firstMs: 1 } }, two);
+    const answers = ["a", "b", "c"].map((message) => client.home(message));
+    await peer.hear("home_request");
+    await peer.hear("home_request");
+    peer.vanish();
+    const next = await server.next();
+    const requests = answers.slice(0, 2).map(({ requestId }) => ({ request_id: requestId, state: "running" }));
+    await next.greet({ ...two, resume: "resumed", requests });
+    next.say("stream_end", end(answers[0]?.requestId));
+    expect(await heardMessage(next)).toBe("c");
+  });
+
+  test("that the server refuses are queued while another one runs here", async () => {
+    const { client, peer } = await server.online();
+    const first = client.home("a");
+    const second = client.home("b");
+    await peer.hear("home_request");
+    await peer.hear("home_request");
+    const refusal = { code: "too_many_requests", message: "At most 1.", retryable: true };
+    peer.say("error", { ...refusal, request_id: second.requestId });
+    peer.say("stream_end", end(first.requestId));
+    expect(await heardMessage(peer)).toBe("b");
+    peer.say("error", { ...refusal, request_id: second.requestId });
+    await expect(second.done).rejects.toMatchObject({ code: "too_many_requests" });
+  });
+});
+
+test("an async function returns an answer with its events", async () => {
+  const { client, peer } = await server.online();
+  const ask = async () => client.home("Hi");
+  const answer = await ask();
+  await peer.hear("home_request");
+  peer.say("stream_text", { request_id: answer.requestId, block: 0, chunk: "Hello" });
+  peer.say("stream_end", end(answer.requestId));
+  const seen: string[] = [];
+  for await (const event of answer) seen.push(event.type);
+  expect(seen).toEqual(["text", "end"]);
+  expect(await thenable(answer)).toBe(answer.snapshot);
+  await expect(thenable(answer).finally()).resolves.toBe(answer.snapshot);
+  expect(await thenable(client.request("nope")).catch((error) => (error as TesseraError).code)).toBe(
+    "invalid_argument",
+  );
 });
 
 describe("a frame that the server could not read", () => {
@@ -158,12 +235,12 @@ describe("a frame that the server could not read", () => {
     await peer.hear("home_request");
     peer.say("stream_start", { request_id, agent: "task_agent" });
     peer.say("error", { code: "invalid_frame", message: "This text is not JSON.", retryable: false });
-    await expect(Promise.resolve(oldest)).rejects.toMatchObject({ code: "invalid_frame" });
+    await expect(oldest.done).rejects.toMatchObject({ code: "invalid_frame" });
     expect(await peer.hear("cancel")).toMatchObject({ request_id: oldest.requestId });
     peer.say("stream_end", end(request_id));
-    expect(await begun).toMatchObject({ status: "completed" });
+    expect(await begun.done).toMatchObject({ status: "completed" });
     peer.say("error", { code: "internal", message: "No.", retryable: false, frame_type: "home_request" });
-    await expect(Promise.resolve(next)).rejects.toMatchObject({ code: "internal" });
+    await expect(next.done).rejects.toMatchObject({ code: "internal" });
   });
 
   test("leaves requests alone if it was a frame of another type", async () => {
@@ -175,7 +252,7 @@ describe("a frame that the server could not read", () => {
     expect(await other).toMatchObject({ code: "invalid_frame" });
     peer.say("stream_start", { request_id, agent: "task_agent" });
     peer.say("stream_end", end(request_id));
-    expect(await answer).toMatchObject({ status: "completed" });
+    expect(await answer.done).toMatchObject({ status: "completed" });
   });
 
   test("fails the wish to forget whose memory the error names", async () => {
@@ -192,7 +269,7 @@ describe("a frame that the server could not read", () => {
     await expect(refused).rejects.toMatchObject({ code: "invalid_frame" });
     peer.say("stream_start", { request_id, agent: "task_agent" });
     peer.say("stream_end", end(request_id));
-    expect(await answer).toMatchObject({ status: "completed" });
+    expect(await answer.done).toMatchObject({ status: "completed" });
   });
 });
 
@@ -205,7 +282,7 @@ describe("cancelling", () => {
     expect(await peer.hear("cancel")).toEqual({ type: "cancel", request_id });
     expect(answer.snapshot.status).toBe("running");
     peer.say("stream_end", end(request_id, "cancelled"));
-    expect(await answer).toMatchObject({ status: "cancelled" });
+    expect(await answer.done).toMatchObject({ status: "cancelled" });
   });
 
   test("by a signal", async () => {
@@ -216,12 +293,12 @@ describe("cancelling", () => {
     controller.abort();
     await peer.hear("cancel");
     peer.say("stream_end", end(request_id, "cancelled"));
-    expect(await answer).toMatchObject({ status: "cancelled" });
+    expect(await answer.done).toMatchObject({ status: "cancelled" });
   });
 
   test("by an already aborted signal sends nothing", async () => {
     const { client, peer } = await server.online();
-    expect(await client.home("Hi", { signal: AbortSignal.abort() })).toMatchObject({ status: "cancelled" });
+    expect(await client.home("Hi", { signal: AbortSignal.abort() }).done).toMatchObject({ status: "cancelled" });
     client.home("next");
     expect(await peer.hear("home_request")).toMatchObject({ message: "next" });
   });
@@ -247,7 +324,7 @@ describe("cancelling", () => {
     await peer.hear("cancel");
     peer.say("error", { code: "unknown_request", message: "No such request.", retryable: false, request_id });
     peer.say("stream_end", end(request_id));
-    expect(await answer).toMatchObject({ status: "completed" });
+    expect(await answer.done).toMatchObject({ status: "completed" });
     expect(errors).not.toHaveBeenCalled();
   });
 });
@@ -340,7 +417,7 @@ describe("forgetting", () => {
 
   test("fails together with a request when the error may belong to either", async () => {
     const { client, peer } = await server.online();
-    const both = Promise.allSettled([client.home("Hi"), client.forget(DEVICE_ID)]);
+    const both = Promise.allSettled([client.home("Hi").done, client.forget(DEVICE_ID)]);
     await peer.hear("home_request");
     await peer.hear("memory_forget");
     peer.say("error", { code: "rate_limited", message: "Too many frames.", retryable: true });
@@ -353,7 +430,7 @@ describe("forgetting", () => {
     const answer = client.home("Hi");
     await peer.hear("memory_forget");
     peer.say("error", { code: "invalid_frame", message: "No.", retryable: false, request_id: answer.requestId });
-    await expect(Promise.resolve(answer)).rejects.toMatchObject({ code: "invalid_frame" });
+    await expect(answer.done).rejects.toMatchObject({ code: "invalid_frame" });
     peer.say("memory_forgotten", { memory_id: DEVICE_ID, tiers: ["core"] });
     expect(await forgotten).toEqual(["core"]);
   });
@@ -415,7 +492,7 @@ describe("a frame from the server", () => {
     const request_id = idOf(await peer.hear("home_request"));
     peer.say("stream_text", { request_id, block: 0, chunk: "Hi", mood: "good" });
     peer.say("stream_end", { ...end(request_id), mood: "good" });
-    expect((await answer).blocks).toEqual([{ index: 0, type: "text", text: "Hi", open: false }]);
+    expect((await answer.done).blocks).toEqual([{ index: 0, type: "text", text: "Hi", open: false }]);
   });
 
   test.each(["not json", "[1]", "null", '{"seq":1}', '{"type":7}'])("that is invalid is reported: %s", async (text) => {
@@ -449,7 +526,7 @@ describe("a frame from the server", () => {
     expect(await reported).toMatchObject({ code: "bad_frame" });
     expect(answer.snapshot).toMatchObject({ status: "running", agent: null, blocks: [] });
     peer.say("stream_end", end(request_id));
-    expect(await answer).toMatchObject({ status: "completed", blocks: [] });
+    expect(await answer.done).toMatchObject({ status: "completed", blocks: [] });
     expect(told).not.toHaveBeenCalled();
   });
 
@@ -457,7 +534,7 @@ describe("a frame from the server", () => {
     const { client, peer } = await server.online();
     const answer = client.home("Hi");
     peer.say("stream_end", end(idOf(await peer.hear("home_request")), "exploded"));
-    await expect(Promise.resolve(answer)).rejects.toMatchObject({ code: "internal" });
+    await expect(answer.done).rejects.toMatchObject({ code: "internal" });
   });
 
   test("that is binary is reported as an error", async () => {

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Rest, rest } from "../../src/index.js";
 
 type Reply = (response: ServerResponse) => void;
@@ -40,13 +40,66 @@ const api = (): Rest => rest({ baseUrl: url, getToken: () => "secret" });
 
 test.each(["register", "login"] as const)("%s returns the account and its token", async (name) => {
   reply = json(200, { user_id: "u1", access_token: "t", expires_in: 3600, extra: 1 });
-  expect(await api()[name]("ann@example.com", "long enough")).toEqual({
+  expect(await api()[name]("ann@example.com", "long enough")).toMatchObject({
     userId: "u1",
     accessToken: "t",
     expiresIn: 3600,
   });
   expect(request).toMatchObject({ line: `POST /api/v1/auth/${name}`, authorization: undefined });
   expect(JSON.parse(request.body)).toEqual({ email: "ann@example.com", password: "long enough" });
+});
+
+describe("a login's token source", () => {
+  const issued = (at: number, expires_in = 3600) => ({
+    user_id: "u1",
+    access_token: `access ${at}`,
+    expires_in,
+    refresh_token: `refresh ${at}`,
+    refresh_expires_in: 86_400,
+  });
+
+  test("refreshes once for concurrent calls, and each new refresh token is kept", async () => {
+    const kept: (string | null)[] = [];
+    const client = rest({ baseUrl: url, onRefreshToken: (token) => void kept.push(token) });
+    reply = json(200, issued(1));
+    const login = await client.login("ann@example.com", "long enough");
+    expect([await login.getToken(), login.refreshToken, kept]).toEqual(["access 1", "refresh 1", ["refresh 1"]]);
+    reply = json(200, issued(2));
+    expect(await Promise.all([login.getToken("expiring"), login.getToken("refused")])).toEqual([
+      "access 2",
+      "access 2",
+    ]);
+    expect(request).toMatchObject({ line: "POST /api/v1/auth/refresh", authorization: undefined });
+    expect(JSON.parse(request.body)).toEqual({ refresh_token: "refresh 1" });
+    expect(kept).toEqual(["refresh 1", "refresh 2"]);
+    reply = json(200, { conversations: [] });
+    await client.conversations.list();
+    expect(request.authorization).toBe("Bearer access 2");
+  });
+
+  test("goes on after a restart, refreshes an access token that expires, and ends with the login", async () => {
+    const kept: (string | null)[] = [];
+    const client = rest({ baseUrl: url, onRefreshToken: (token) => void kept.push(token) });
+    const tokens = client.resumeLogin("stored");
+    reply = json(200, issued(1, 29));
+    expect(await tokens.getToken("connect")).toBe("access 1");
+    reply = json(200, issued(2));
+    expect(await tokens.getToken()).toBe("access 2");
+    reply = json(503, { error: { code: "database_unavailable", message: "Later.", retryable: true } });
+    await expect(tokens.getToken("expiring")).rejects.toMatchObject({ retryable: true });
+    expect(tokens.refreshToken).toBe("refresh 2");
+    reply = json(401, { error: { code: "unauthorized", message: "Log in again.", retryable: false } });
+    await expect(tokens.getToken("refused")).rejects.toMatchObject({ code: "unauthorized", retryable: false });
+    expect(kept).toEqual(["refresh 1", "refresh 2", null]);
+    await expect(tokens.getToken()).rejects.toMatchObject({ code: "token_expired", retryable: false });
+  });
+
+  test("of a server without refresh tokens is the access token until it expires", async () => {
+    reply = json(200, { user_id: "u1", access_token: "only", expires_in: 5 });
+    const login = await rest({ baseUrl: url }).login("ann@example.com", "long enough");
+    expect([await login.getToken(), await login.getToken("expiring")]).toEqual(["only", "only"]);
+    await expect(login.getToken("refused")).rejects.toMatchObject({ code: "token_expired" });
+  });
 });
 
 test.each([

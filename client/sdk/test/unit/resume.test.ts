@@ -71,7 +71,7 @@ describe("a lost connection", () => {
     next.say("stream_text", { request_id: id, block: 0, chunk: "Good morning", replace: true });
     next.say("stream_text", { request_id: id, block: 0, chunk: "!" });
     next.say("stream_end", end(id));
-    expect(await answer).toMatchObject({ status: "completed", blocks: [{ text: "Good morning!" }] });
+    expect(await answer.done).toMatchObject({ status: "completed", blocks: [{ text: "Good morning!" }] });
     expect(next.unheard).toBe(0);
   });
 
@@ -123,7 +123,7 @@ describe("a lost connection", () => {
     next.say("stream_start", { request_id: id, agent: "task_agent" });
     next.say("stream_text", { request_id: id, block: 0, chunk: "Good morning", replace: true });
     next.say("stream_end", end(id));
-    expect(await answer).toMatchObject({ blocks: [{ text: "Good morning" }] });
+    expect(await answer.done).toMatchObject({ blocks: [{ text: "Good morning" }] });
     const third = await cut(client, next);
     expect((await greet(client, third, {}))["resume"]).toEqual({ session_id: OTHER_SESSION, seq: 4 });
   });
@@ -140,7 +140,7 @@ describe("a lost connection", () => {
       blocks: [{ block: 0, block_type: "text", content: "Good evening" }],
       mutations: [{ op: "create", entity: "task", id: "t1" }],
     });
-    expect(await answer).toMatchObject({ blocks: [{ text: "Good evening" }], mutations: [{ id: "t1" }] });
+    expect(await answer.done).toMatchObject({ blocks: [{ text: "Good evening" }], mutations: [{ id: "t1" }] });
   });
 
   test("a request that ended with its server fails and lists its changes", async () => {
@@ -156,7 +156,7 @@ describe("a lost connection", () => {
       mutations: [{ op: "create", entity: "task", id: "t1" }],
       error: { code: "server_lost", message: "The server is gone.", retryable: false },
     });
-    await expect(Promise.resolve(answer)).rejects.toMatchObject({ code: "server_lost", retryable: false });
+    await expect(answer.done).rejects.toMatchObject({ code: "server_lost", retryable: false });
     expect(answer.snapshot.mutations).toMatchObject([{ id: "t1" }]);
   });
 
@@ -165,7 +165,7 @@ describe("a lost connection", () => {
     const next = await cut(client, peer);
     const state = { request_id: id, state: "lost", reason: "too many answers are kept" };
     await greet(client, next, { resume: "resumed", requests: [state] });
-    await expect(Promise.resolve(answer)).rejects.toMatchObject({
+    await expect(answer.done).rejects.toMatchObject({
       code: "lost",
       retryable: false,
       requestId: id,
@@ -178,7 +178,7 @@ describe("a lost connection", () => {
     const { client, peer, answer } = await begun();
     const next = await cut(client, peer);
     await greet(client, next, { resume: "lost" });
-    await expect(Promise.resolve(answer)).rejects.toMatchObject({ code: "lost", retryable: false });
+    await expect(answer.done).rejects.toMatchObject({ code: "lost", retryable: false });
     client.home("next");
     expect(await next.hear("home_request")).toMatchObject({ message: "next" });
   });
@@ -191,7 +191,7 @@ describe("a lost connection", () => {
     await greet(client, next, { resume: "resumed" });
     expect(await next.hear("home_request")).toEqual(first);
     next.say("stream_end", end(answer.requestId));
-    expect(await answer).toMatchObject({ status: "completed" });
+    expect(await answer.done).toMatchObject({ status: "completed" });
   });
 
   test("a request that the server may have forgotten is not sent again", async () => {
@@ -202,7 +202,7 @@ describe("a lost connection", () => {
     const next = await cut(client, peer);
     vi.setSystemTime(Date.now() + 3_600_000);
     await greet(client, next, { resume: "lost" });
-    await expect(Promise.resolve(answer)).rejects.toMatchObject({ code: "lost" });
+    await expect(answer.done).rejects.toMatchObject({ code: "lost" });
   });
 
   test("a cancel without a connection is sent after the resume", async () => {
@@ -212,7 +212,7 @@ describe("a lost connection", () => {
     await greet(client, next, { resume: "resumed", requests: [{ request_id: id, state: "running" }] });
     expect(await next.hear("cancel")).toEqual({ type: "cancel", request_id: id });
     next.say("stream_end", end(id, { status: "cancelled" }));
-    expect(await answer).toMatchObject({ status: "cancelled" });
+    expect(await answer.done).toMatchObject({ status: "cancelled" });
   });
 
   test("a cancelled request that the server never got ends as cancelled", async () => {
@@ -222,7 +222,7 @@ describe("a lost connection", () => {
     const next = await cut(client, peer);
     answer.cancel();
     await greet(client, next, { resume: "resumed" });
-    expect(await answer).toMatchObject({ status: "cancelled" });
+    expect(await answer.done).toMatchObject({ status: "cancelled" });
     client.home("next");
     expect(await next.hear("home_request")).toMatchObject({ message: "next" });
   });
@@ -232,7 +232,7 @@ describe("a lost connection", () => {
     const closed = entered(client, "closed");
     peer.close(4510);
     await closed;
-    await expect(Promise.resolve(answer)).rejects.toMatchObject({ code: "closed", closeCode: 4510 });
+    await expect(answer.done).rejects.toMatchObject({ code: "closed", closeCode: 4510 });
     client.retry();
     expect(await (await server.next()).greet()).not.toHaveProperty("resume");
   });
@@ -252,7 +252,7 @@ describe("attaching to a request by its id", () => {
     peer.say("stream_start", { request_id: id, agent: "task_agent" });
     peer.say("stream_text", { request_id: id, block: 0, chunk: "Good morning", replace: true });
     peer.say("stream_end", end(id));
-    expect(await answer).toMatchObject({ agent: "task_agent", blocks: [{ text: "Good morning" }] });
+    expect(await answer.done).toMatchObject({ agent: "task_agent", blocks: [{ text: "Good morning" }] });
   });
 
   test("before the connection is there waits for it", async () => {
@@ -262,7 +262,7 @@ describe("attaching to a request by its id", () => {
     await greet(client, peer, {});
     expect(await peer.hear("watch")).toEqual({ type: "watch", request_id: DEVICE_ID });
     peer.say("error", { code: "unknown_request", message: "No such.", retryable: false, request_id: DEVICE_ID });
-    await expect(Promise.resolve(answer)).rejects.toMatchObject({ code: "unknown_request" });
+    await expect(answer.done).rejects.toMatchObject({ code: "unknown_request" });
   });
 
   test("is repeated after a cut, also if the session is resumed", async () => {
@@ -280,7 +280,7 @@ describe("attaching to a request by its id", () => {
     await peer.hear("watch");
     answer.cancel();
     expect(await peer.hear("unwatch")).toEqual({ type: "unwatch", request_id: DEVICE_ID });
-    expect(await answer).toMatchObject({ status: "cancelled" });
+    expect(await answer.done).toMatchObject({ status: "cancelled" });
   });
 
   test("a retry with the same id shows the kept answer", async () => {
@@ -288,11 +288,11 @@ describe("attaching to a request by its id", () => {
     const answer = client.home("Hi", { requestId: DEVICE_ID });
     await peer.hear("home_request");
     peer.say("request_result", { request_id: DEVICE_ID, status: "completed", blocks: [], mutations: [] });
-    expect(await answer).toMatchObject({ status: "completed" });
+    expect(await answer.done).toMatchObject({ status: "completed" });
   });
 
   test("with an id that is not a UUID fails", async () => {
     const { client } = await server.online(QUICK);
-    await expect(Promise.resolve(client.request("nope"))).rejects.toMatchObject({ code: "invalid_argument" });
+    await expect(client.request("nope").done).rejects.toMatchObject({ code: "invalid_argument" });
   });
 });
