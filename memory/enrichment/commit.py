@@ -7,9 +7,6 @@ from collections.abc import Collection, Sequence
 from datetime import tzinfo
 from uuid import UUID
 
-import numpy as np
-
-from memory.crypto import Vectors
 from memory.enrichment.enriched import Enriched
 from memory.enrichment.queue import Claim
 from memory.keys import UserKey
@@ -18,6 +15,7 @@ from memory.tiers import (
     AssociativeMemory,
     ConversationTitles,
     CoreMemory,
+    DocumentVectors,
     InvalidCoreValue,
     PreferenceChanged,
     ProactiveMemory,
@@ -49,7 +47,7 @@ class EnrichmentCommit:
         self,
         claim: Claim,
         zone: tzinfo,
-        enriched: Sequence[tuple[Enriched, Vectors | None]],
+        enriched: Sequence[tuple[Enriched, DocumentVectors | None]],
         unreadable: Collection[UUID],
         *,
         counted: bool,
@@ -78,7 +76,7 @@ class EnrichmentCommit:
         connection: Connection,
         user_key: UserKey,
         claim: Claim,
-        enriched: Sequence[tuple[Enriched, Vectors | None]],
+        enriched: Sequence[tuple[Enriched, DocumentVectors | None]],
         unreadable: Collection[UUID],
     ) -> list[Enriched]:
         """Returns the episodes that were stored."""
@@ -136,7 +134,7 @@ class EnrichmentCommit:
         user_id: UUID,
         user_key: UserKey,
         one: Enriched,
-        vector: Vectors | None,
+        vectors: DocumentVectors | None,
         previous: str | None,
     ) -> None:
         """Store the document. `previous` is the present turn before the episode."""
@@ -145,9 +143,9 @@ class EnrichmentCommit:
             return
         # A vector that includes a previous turn which was forgotten since is not stored.
         stale = document.previous is not None and previous != one.episode.previous
-        stored = None if vector is None or stale else np.asarray([vector], np.float32)
+        stored = None if vectors is None or stale else [vectors]
         await self._associative.put_in(connection, user_id, user_key, [document], stored, merge=True)
-        if vector is not None and stale:
+        if vectors is not None and stale:
             values = {"user_id": user_id, "content_digest": document_key(user_key, document)}
             await connection.execute(self._vault.statements["unembedded_add"], values)
 

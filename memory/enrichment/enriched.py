@@ -45,11 +45,12 @@ def enrich(episode: Episode, described: Description | None, zone: tzinfo) -> Enr
     document = None
     if learned is not None:
         document = Document(
-            learned,
+            learned.text,
             episode.at.astimezone(zone_named(exchange.time_zone) if exchange.time_zone is not None else zone),
             source="episode",
             source_id=episode.id,
-            previous=useful_previous_turn(learned, episode.previous),
+            previous=useful_previous_turn(learned.text, episode.previous),
+            said=learned.said,
         )
     facts = facts_of(episode.id, exchange, episode.at, zone)
     return Enriched(episode, described or _described_by_rules(exchange), document, facts)

@@ -1,9 +1,16 @@
-"""Adds vectors to memories that were stored without waiting for the embedding model."""
+"""Adds vectors to memories that were stored without waiting for the embedding model.
+
+It also adds roles to memories of older versions, which stored neither the part that the person said nor a vector of
+that part. The exchange that a memory was learned from tells it.
+"""
 
 from __future__ import annotations
 
 import logging
-from typing import Final
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
 from uuid import UUID
 
 import trio
@@ -11,8 +18,17 @@ import trio
 from memory.crypto import Unreadable
 from memory.embedding import EmbeddingError
 from memory.enrichment.queue import VECTORS, Claim, Queue
+from memory.keys import UserKey
 from memory.limits import MemoryLimits
-from memory.tiers import AssociativeMemory, Document
+from memory.tiers import (
+    AssociativeMemory,
+    Content,
+    Document,
+    EpisodicMemory,
+    previous_turns,
+    useful_previous_turn,
+    with_roles,
+)
 from memory.vault import Vault
 from sql.tenant import scoped
 
@@ -21,12 +37,23 @@ logger = logging.getLogger(__name__)
 _MAX_ATTEMPTS: Final = 12
 
 
+@dataclass(frozen=True, slots=True)
+class _Unembedded:
+    """A claimed memory. `roles`: its content with the roles that it was stored without; None: it has them."""
+
+    id: UUID
+    document_key: bytes
+    document: Document
+    roles: Content | None
+
+
 class MissingVectors:
     """Claims such memories and embeds them. Holds no connection while it embeds."""
 
     def __init__(self, vault: Vault, associative: AssociativeMemory, limits: MemoryLimits) -> None:
         self._vault = vault
         self._associative = associative
+        self._episodic = EpisodicMemory(vault)
         self._batch = limits.batch
         self._queue = Queue(vault, VECTORS, limits.lease_s)
 
@@ -58,17 +85,19 @@ class MissingVectors:
 
     async def _embed(self, claim: Claim, nursery: trio.Nursery) -> None:
         user_id, key = claim.user_id, claim.user_key
-        texts: list[tuple[UUID, bytes, str]] = []
+        found: list[_Unembedded] = []
         unreadable: list[UUID] = []
-        for id_, _, document_key, token in claim.rows:
+        episodes = [source_id for *_, source_id, _ in claim.rows if source_id is not None]
+        async with scoped(self._vault.pool, user_id) as connection:
+            before = await previous_turns(self._vault, connection, user_id, key, episodes)
+        for claimed in claim.rows:
             try:
-                texts.append((id_, document_key, self._associative.read(key.cipher, document_key, token).text))
+                found.append(self._read(key, claimed, before.get(claimed[4])))
             except Unreadable:
-                unreadable.append(id_)  # another attempt would fail too
+                unreadable.append(claimed[0])  # another attempt would fail too
         with self._queue.kept(claim, nursery):
-            vectors = await self._associative.embed([Document(text) for *_, text in texts])
-        embedder = self._associative.embedder
-        if texts and (vectors is None or embedder is None):
+            vectors = await self._associative.embed([one.document for one in found])
+        if found and vectors is None:
             raise EmbeddingError("the embedding model failed", retryable=True)
         statements = self._vault.statements
         async with self._vault.writing(user_id) as (connection, current_key):
@@ -77,15 +106,25 @@ class MissingVectors:
             values: dict[str, object] = {"user_id": user_id, "claim": claim.id}
             for id_ in unreadable:
                 await connection.execute(statements["unembedded_done"], values | {"id": id_})
-            rotated = () if vectors is None else key.rotation.apply(vectors)
-            for (id_, document_key, _), vector in zip(texts, rotated, strict=True):
-                done = await connection.execute(statements["unembedded_done"], values | {"id": id_})
+            for one, vector in zip(found, vectors or (), strict=True):
+                done = await connection.execute(statements["unembedded_done"], values | {"id": one.id})
                 # Without the claim the text has changed since, and the worker that claims the new text embeds it.
-                if embedder is not None and await done.fetchone() is not None:
-                    embedding = {"embedding": vector, "embedding_model": embedder.name}
-                    row = {"user_id": user_id, "id": id_, "content_digest": document_key}
-                    await connection.execute(statements["associative_embed"], row | embedding)
-                    await connection.execute(statements["signature_set"], row)
+                if await done.fetchone() is not None:
+                    row = {"user_id": user_id, "id": one.id, "content_digest": one.document_key}
+                    if one.roles is not None:
+                        sealed = one.roles.sealed_in(key.cipher, one.document_key)
+                        await connection.execute(statements["associative_roles"], row | {"content_encrypted": sealed})
+                    await self._associative.set_vectors_in(connection, key, row, vector)
+
+    def _read(self, key: UserKey, row: Sequence[Any], previous: str | None) -> _Unembedded:
+        """A claimed row, decrypted. Raises `Unreadable`."""
+        id_, _, document_key, token, source_id, exchange = row
+        content, roles = self._associative.read(key.cipher, document_key, token), None
+        if content.said is None and exchange is not None:
+            with suppress(Unreadable):
+                content = roles = with_roles(content, self._episodic.read_exchange(key.cipher, source_id, exchange))
+        document = Document(content.text, previous=useful_previous_turn(content.text, previous), said=content.said)
+        return _Unembedded(id_, bytes(document_key), document, roles)
 
     async def _postpone(self, claim: Claim) -> None:
         given_up = [id_ for id_, attempts in claim.attempts.items() if attempts >= _MAX_ATTEMPTS]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from memory.text import Analyser, fragments_of, is_question
@@ -26,8 +27,26 @@ _NO_ANSWER: Final = re.compile(
 )
 
 
-def worth_learning(message: str, response: str, recalled: Sequence[str]) -> str | None:
-    """The text to store as a new memory, at most `MAX_LEARNED_CHARS`; None if there is nothing new.
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What is new in an exchange, by the side that said it."""
+
+    message: str
+    answer: str
+
+    @property
+    def text(self) -> str:
+        """Both sides, at most `MAX_LEARNED_CHARS`."""
+        return "\n".join(side for side in (self.message, self.answer) if side)[:MAX_LEARNED_CHARS]
+
+    @property
+    def said(self) -> int:
+        """The number of characters of `text` that the person said."""
+        return min(len(self.message), MAX_LEARNED_CHARS)
+
+
+def worth_learning(message: str, response: str, recalled: Sequence[str]) -> Learned | None:
+    """What to store as a new memory; None if there is nothing new.
 
     Recalled texts that come back in the response are left out; otherwise each question would store them again. The
     person's message is left out only if it repeats a recalled text word for word, because a single different word may
@@ -46,7 +65,7 @@ def worth_learning(message: str, response: str, recalled: Sequence[str]) -> str 
         return None
     if not analyser.terms(said) and not analyser.terms(new):
         return None
-    return "\n".join(part for part in (said, new) if part)[:MAX_LEARNED_CHARS]
+    return Learned(said, new)
 
 
 def _answered(response: str) -> str:

@@ -16,7 +16,6 @@ from uuid import UUID
 
 import trio
 
-from memory.crypto import Vectors
 from memory.enrichment.commit import EnrichmentCommit
 from memory.enrichment.enriched import Description, Enriched, enrich
 from memory.enrichment.episodes import Episode, EpisodeClaim, EpisodeQueue
@@ -24,7 +23,7 @@ from memory.enrichment.missing_vectors import MissingVectors
 from memory.keys import MissingKeyShare, WrongMasterKey
 from memory.limits import MemoryLimits
 from memory.text import well_formed
-from memory.tiers import AssociativeMemory
+from memory.tiers import AssociativeMemory, DocumentVectors
 from memory.vault import NoSuchUser, Vault
 from sql.driver import DatabaseUnavailable
 from sql.pool import PoolTimeout
@@ -201,15 +200,15 @@ class Enrichment:
         except (DatabaseUnavailable, PoolTimeout, NoSuchUser) as error:
             logger.warning("an episode can't be released and waits for its lease to end: %s", type(error).__name__)
 
-    async def _embed(self, enriched: Sequence[Enriched]) -> list[Vectors | None]:
-        """A vector for each one with a document; None for the others, and for all without an embedding model."""
+    async def _embed(self, enriched: Sequence[Enriched]) -> list[DocumentVectors | None]:
+        """Vectors for each one with a document; None for the others, and for all without an embedding model."""
         documents = [one.document for one in enriched if one.document is not None]
         vectors = await self._associative.embed(documents)
         if documents and vectors is None and self._associative.embedder is not None:
             if max(one.episode.attempts for one in enriched) <= _MAX_ATTEMPTS_WITH_MODELS:
                 raise _EmbeddingFailed
             logger.warning("%d memories are stored without vectors, because embedding them failed", len(documents))
-        rows: Iterator[Vectors] = iter(vectors if vectors is not None else [])
+        rows: Iterator[DocumentVectors] = iter(vectors if vectors is not None else [])
         return [next(rows, None) if one.document is not None else None for one in enriched]
 
     async def _enrich_all(self, episodes: Sequence[Episode], zone: tzinfo) -> list[Enriched]:

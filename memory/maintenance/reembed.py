@@ -8,12 +8,10 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
-import numpy as np
-
 from memory.crypto import Unreadable
-from memory.embedding import Embedder, passage
+from memory.embedding import Embedder
 from memory.keys import UserKey
-from memory.tiers import AssociativeMemory, previous_turns, useful_previous_turn
+from memory.tiers import AssociativeMemory, Document, previous_turns, useful_previous_turn
 from memory.vault import Vault
 from sql.driver import Connection
 from sql.tenant import listing
@@ -65,7 +63,7 @@ class Reembedding:
         while True:
             values = {"user_id": user_id, "after": after, "embedding_model": self._embedder.name, "limit": _BATCH}
             key, (rows, before) = await self._vault.consistent(user_id, partial(self._page, values, user_id))
-            texts: list[tuple[UUID, bytes, str]] = []
+            texts: list[tuple[UUID, bytes, Document]] = []
             unreadable = 0
             for id_, token, document_key, source_id in rows:
                 try:
@@ -74,7 +72,8 @@ class Reembedding:
                     unreadable += 1
                 else:
                     previous = useful_previous_turn(content.text, before.get(source_id))
-                    texts.append((id_, bytes(document_key), passage(content.text, previous)))
+                    document = Document(content.text, previous=previous, said=content.said)
+                    texts.append((id_, bytes(document_key), document))
             if texts:
                 count = await self._put(user_id, key.key, texts)
                 if count is None:
@@ -94,21 +93,14 @@ class Reembedding:
         episodes = [source_id for *_, source_id in rows if source_id is not None]
         return rows, await previous_turns(self._vault, connection, user_id, key, episodes)
 
-    async def _put(self, user_id: UUID, old_key: bytes, texts: list[tuple[UUID, bytes, str]]) -> int | None:
+    async def _put(self, user_id: UUID, old_key: bytes, texts: list[tuple[UUID, bytes, Document]]) -> int | None:
         """Returns how many memories got a vector; None if the user's key is not `old_key` any more."""
-        vectors = np.asarray(await self._embedder.embed_documents([text for _, _, text in texts]), np.float32)
+        vectors = await self._associative.embedded([document for *_, document in texts])
         async with self._vault.writing(user_id) as (connection, key):
             if key.key != old_key:
                 return None
-            statements, cursors = self._vault.statements, []
-            for (id_, document_key, _), vector in zip(texts, key.rotation.apply(vectors), strict=True):
-                values = {
-                    "user_id": user_id,
-                    "id": id_,
-                    "content_digest": document_key,
-                    "embedding": vector,
-                    "embedding_model": self._embedder.name,
-                }
-                cursors.append(await connection.execute(statements["associative_embed"], values))
-                await connection.execute(statements["signature_set"], values)
-        return sum(cursor.rowcount for cursor in cursors)
+            stored = []
+            for (id_, document_key, _), vector in zip(texts, vectors, strict=True):
+                row = {"user_id": user_id, "id": id_, "content_digest": document_key}
+                stored.append(await self._associative.set_vectors_in(connection, key, row, vector))
+        return sum(cursor.rowcount for cursor in stored)

@@ -11,7 +11,7 @@ from uuid import UUID
 import numpy as np
 import trio
 
-from memory.crypto import Purpose, Unreadable
+from memory.crypto import Purpose, Unreadable, Vectors
 from memory.delivery import change_purpose, request_purpose
 from memory.keys import UserKey
 from memory.tiers import (
@@ -22,7 +22,6 @@ from memory.tiers import (
     Manifest,
     ProactiveMemory,
     Tombstones,
-    content_purpose,
     document_key,
     exchange_purpose,
     pattern_values,
@@ -127,19 +126,17 @@ class UserKeyRotation:
         async with aclosing(self._rows(connection, user_id, "associative_page")) as rows:
             async for row in rows:
                 id_, token, embedding, model, old_key, entity_type, entity_id = row[:7]
+                message, message_model = row[-2:]
                 try:
                     content = self._associative.read(old.cipher, bytes(old_key), token)
                 except Unreadable:
                     done.unreadable += 1
                     continue
-                vector = None
-                if embedding is not None:
-                    vector = new.rotation.apply(old.rotation.undo(np.asarray(embedding.to_numpy(), np.float32)))
                 entity = (entity_type, entity_id) if entity_type is not None else None
                 values = _document_values(new, content, entity) | {
                     "user_id": user_id,
                     "id": id_,
-                    "embedding": vector,
+                    "embedding": _rotated(old, new, embedding),
                     "embedding_model": model,
                     "source_id": None,
                     "at": None,
@@ -147,6 +144,9 @@ class UserKeyRotation:
                 }
                 await connection.execute(statements["associative_replace"], values)
                 await connection.execute(statements["terms_insert"], values)
+                if message is not None:
+                    alone = {"message_embedding": _rotated(old, new, message), "embedding_model": message_model}
+                    await connection.execute(statements["message_set"], values | alone)
                 await connection.execute(statements["signature_set"], values)
                 done.rows += 1
 
@@ -231,18 +231,20 @@ def _reencrypted(old: UserKey, new: UserKey, done: Rekeyed, purpose: Purpose, to
     return new.cipher.seal(purpose, value)
 
 
+def _rotated(old: UserKey, new: UserKey, embedding: Any) -> Vectors | None:
+    """A vector of the database, from the rotation of the old key to that of the new one."""
+    if embedding is None:
+        return None
+    return new.rotation.apply(old.rotation.undo(np.asarray(embedding.to_numpy(), np.float32)))
+
+
 def _document_values(new: UserKey, content: Content, entity: tuple[str, str] | None) -> dict[str, object]:
     document = Document(content.text, content.when, entity)
     key = document_key(new, document)
     terms = new.terms.document(content.text)
-    sealed = {
-        "text": content.text,
-        "when": content.when.isoformat() if content.when is not None else None,
-        "data": content.data,
-    }
     return {
         "content_digest": key,
-        "content_encrypted": new.cipher.seal(content_purpose(key), sealed),
+        "content_encrypted": content.sealed_in(new.cipher, key),
         "length": terms.length,
         "terms": list(terms.counts),
         "tfs": list(terms.counts.values()),

@@ -156,6 +156,8 @@ class Recall:
                         cosine=hit.cosine,
                         rank=hit.rank,
                         exact=hit.exact,
+                        message=content.message,
+                        answer=content.answer,
                     )
                 )
         return found

@@ -27,6 +27,17 @@ class Found:
     cosine: float | None
     rank: int
     exact: bool
+    message: str | None = None
+    """The part of the text that the person said; None: that is not known, or the text is not from a conversation."""
+    answer: str | None = None
+    """The part that the assistant said; None: like `message`."""
+
+    def contents(self) -> dict[str, str]:
+        """The text for a model's prompt, by the side that said it."""
+        if self.message is None or self.answer is None:
+            return {"text": self.text}
+        sides = {"person_said": self.message, "assistant_answered": self.answer}
+        return {side: said for side, said in sides.items() if said}
 
     def reason(self, sentences: Sentences) -> str:
         """Why it was recalled, in one line for a person."""
@@ -77,7 +88,7 @@ class Recalled:
         tiers: Mapping[str, Any] = {
             "preferences": self.preferences(),
             "memories": [
-                {"text": found.text}
+                found.contents()
                 | (
                     {"when": found.when.astimezone(zone or found.when.tzinfo).isoformat()}
                     if found.when is not None

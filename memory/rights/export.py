@@ -139,6 +139,7 @@ class Export:
             created_at,
             updated_at,
             hits,
+            *_,
         ) = row
         record: dict[str, Any] = {"tier": "associative", "id": str(id_)}
         try:
@@ -147,6 +148,8 @@ class Export:
             return record | {"unreadable": True}
         return record | {
             "text": content.text,
+            "person": content.message,
+            "assistant": content.answer,
             "when": content.when.isoformat() if content.when is not None else None,
             "data": content.data,
             "entity_type": entity_type,

@@ -9,9 +9,11 @@ from memory.tiers.associative import (
     AssociativeMemory,
     Content,
     Document,
+    DocumentVectors,
     content_purpose,
     document_key,
     normalised,
+    with_roles,
 )
 from memory.tiers.core import (
     WELL_KNOWN,
@@ -55,6 +57,7 @@ __all__ = [
     "CoreForgetting",
     "CoreMemory",
     "Document",
+    "DocumentVectors",
     "EntityChange",
     "EntityMemory",
     "EpisodeFacts",
@@ -87,4 +90,5 @@ __all__ = [
     "title_purpose",
     "turns_in",
     "useful_previous_turn",
+    "with_roles",
 ]

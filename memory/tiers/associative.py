@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 from uuid import UUID, uuid4
@@ -13,10 +13,13 @@ import numpy as np
 import trio
 
 from memory.crypto import Cipher, Purpose, Unreadable, Vectors, digest
-from memory.embedding import Embedder, passage
+from memory.embedding import Embedder, EmbeddingError, passage
 from memory.keys import UserKey
+from memory.text import fragments_of
+from memory.tiers.episodic import Exchange
 from memory.vault import Vault
-from sql.driver import Connection, storable
+from sql.driver import Connection, Cursor, storable
+from sql.statements import StatementName
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +34,8 @@ class Document:
 
     `previous` is the turn before it: it makes the vector more precise, and is not stored. A later document of the same
     `entity` (type, id) replaces the earlier one. Without an entity, documents with the same text are one memory. `data`
-    is stored with the text and not searched.
+    is stored with the text and not searched. `said`: the number of characters at the beginning of `text` that the
+    person said; the assistant said the rest. None: the text is not from a conversation.
     """
 
     text: str
@@ -41,15 +45,52 @@ class Document:
     source_id: UUID | None = None
     data: Mapping[str, Any] | None = None
     previous: str | None = None
+    said: int | None = None
+
+    @property
+    def passage(self) -> str:
+        """The text to embed."""
+        return passage(self.text, self.previous)
+
+    @property
+    def message(self) -> str:
+        """The person's message, if it is embedded alone too; "": it is not, or it would have the same vector."""
+        message = self.text[: self.said or 0].strip()
+        return "" if message == self.passage.strip() else message
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """The encrypted part of a document."""
+    """The encrypted part of a document. `said`: see `Document`."""
 
     text: str
     when: datetime | None
     data: Mapping[str, Any] | None
+    said: int | None = None
+
+    @property
+    def message(self) -> str | None:
+        """What the person said; None: that is not known, or the text is not from a conversation."""
+        return None if self.said is None else self.text[: self.said].strip()
+
+    @property
+    def answer(self) -> str | None:
+        """What the assistant said; None: like `message`."""
+        return None if self.said is None else self.text[self.said :].strip()
+
+    def sealed_in(self, cipher: Cipher, key: bytes) -> bytes:
+        """Encrypted for the document with this document key."""
+        when = self.when.isoformat() if self.when is not None else None
+        said = {} if self.said is None else {"said": self.said}
+        return cipher.seal(content_purpose(key), {"text": self.text, "when": when, "data": self.data, **said})
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentVectors:
+    """The vectors of one document, not rotated. `message` None: it is not embedded alone."""
+
+    text: Vectors
+    message: Vectors | None = None
 
 
 def content_purpose(key: bytes) -> Purpose:
@@ -77,17 +118,29 @@ class AssociativeMemory:
         self.embedder = embedder
         self._near_duplicate_cosine = near_duplicate_cosine
 
-    async def embed(self, documents: Sequence[Document]) -> Vectors | None:
-        """One vector per document, not rotated; None without an embedder, or if it fails."""
+    async def embed(self, documents: Sequence[Document]) -> list[DocumentVectors] | None:
+        """The vectors of each document; None without an embedder, or if it fails."""
         if self.embedder is None or not documents:
             return None
-        texts = [passage(document.text, document.previous) for document in documents]
         try:
-            return np.asarray(await self.embedder.embed_documents(texts), np.float32)
+            return await self.embedded(documents)
         # Error boundary of the embedding model, which may be a remote server: memory works without vectors.
         except Exception as error:  # noqa: BLE001
-            logger.warning("embedding %d texts failed: %s", len(texts), type(error).__name__)
+            logger.warning("embedding %d memories failed: %s", len(documents), type(error).__name__)
             return None
+
+    async def embedded(self, documents: Sequence[Document]) -> list[DocumentVectors]:
+        """The vectors of each document. Raises what the embedder raises."""
+        if self.embedder is None:
+            raise EmbeddingError("there is no embedding model", retryable=False)
+        texts = [document.passage for document in documents]
+        texts += [document.message for document in documents if document.message]
+        vectors = np.asarray(await self.embedder.embed_documents(texts), np.float32)
+        messages = iter(vectors[len(documents) :])
+        return [
+            DocumentVectors(vector, next(messages) if document.message else None)
+            for document, vector in zip(documents, vectors, strict=False)
+        ]
 
     async def put_in(
         self,
@@ -95,7 +148,7 @@ class AssociativeMemory:
         user_id: UUID,
         user_key: UserKey,
         documents: Sequence[Document],
-        vectors: Vectors | None,
+        vectors: Sequence[DocumentVectors] | None,
         *,
         merge: bool = False,
     ) -> list[UUID]:
@@ -105,13 +158,11 @@ class AssociativeMemory:
 
         `merge`: a near duplicate from the same kind of source counts as the same memory and is updated.
         """
-        rotated = None if vectors is None else user_key.rotation.apply(vectors)
         cursors = []
         for number, document in enumerate(documents):
-            vector = None if rotated is None else rotated[number]
-            values = self._values(user_id, user_key, document, vector)
+            values = self._values(user_id, user_key, document, None if vectors is None else vectors[number])
             near = None
-            if merge and vector is not None:
+            if merge and vectors is not None:
                 near = await self._near_duplicate(connection, user_key, document.text, values)
             statements = self._vault.statements
             if near is None:
@@ -123,6 +174,7 @@ class AssociativeMemory:
                 values |= {"id": id_, "hits": 1}
                 cursors.append(await connection.execute(statements["associative_replace"], values))
             await connection.execute(statements["terms_insert"], values)
+            await connection.execute(statements[_message_statement(values)], values)
             await connection.execute(statements["signature_set"], values)
             if document.source_id is not None:
                 await connection.execute(statements["source_add"], values)
@@ -130,22 +182,20 @@ class AssociativeMemory:
         return [(await cursor.fetchall())[0][0] for cursor in cursors]
 
     def _values(
-        self, user_id: UUID, user_key: UserKey, document: Document, vector: Vectors | None
+        self, user_id: UUID, user_key: UserKey, document: Document, vectors: DocumentVectors | None
     ) -> dict[str, object]:
         text = document.text[:MAX_TEXT_CHARS]
         said_at = storable(document.when) if document.when is not None else None
         terms = user_key.terms.document(text)
         key = document_key(user_key, document)
-        when = said_at.isoformat() if said_at is not None else None
-        content = {"text": text, "when": when, "data": document.data}
+        content = Content(text, said_at, document.data, document.said)
         entity_type, entity_id = document.entity or (None, None)
         return {
             "user_id": user_id,
             "id": uuid4(),
-            "content_encrypted": user_key.cipher.seal(content_purpose(key), content),
+            "content_encrypted": content.sealed_in(user_key.cipher, key),
             "content_digest": key,
-            "embedding": vector,
-            "embedding_model": self.embedder.name if self.embedder is not None and vector is not None else None,
+            **self._vector_values(user_key, vectors),
             "length": terms.length,
             "terms": list(terms.counts),
             "tfs": list(terms.counts.values()),
@@ -154,6 +204,31 @@ class AssociativeMemory:
             "source": document.source,
             "source_id": document.source_id,
             "at": said_at or datetime.now(UTC),
+        }
+
+    async def set_vectors_in(
+        self, connection: Connection, user_key: UserKey, row: Mapping[str, object], vectors: DocumentVectors
+    ) -> Cursor:
+        """Store the vectors of a memory, unless its contents have changed. `rowcount` says it after the transaction.
+
+        `row` has `user_id`, `id` and `content_digest`. In a transaction of `Vault.writing`.
+        """
+        statements, values = self._vault.statements, {**row, **self._vector_values(user_key, vectors)}
+        stored = await connection.execute(statements["associative_embed"], values)
+        await connection.execute(statements[_message_statement(values)], values)
+        await connection.execute(statements["signature_set"], values)
+        return stored
+
+    def _vector_values(self, user_key: UserKey, vectors: DocumentVectors | None) -> dict[str, object]:
+        """The columns with the rotated vectors and the name of their model."""
+        if vectors is None or self.embedder is None:
+            return {"embedding": None, "message_embedding": None, "embedding_model": None}
+        both = [vectors.text] if vectors.message is None else [vectors.text, vectors.message]
+        rotated = user_key.rotation.apply(np.asarray(both, np.float32))
+        return {
+            "embedding": rotated[0],
+            "message_embedding": None if vectors.message is None else rotated[1],
+            "embedding_model": self.embedder.name,
         }
 
     async def _near_duplicate(
@@ -181,4 +256,20 @@ class AssociativeMemory:
         """Decrypt one row's content; `key` is its document key. Reports and raises `Unreadable`."""
         value = self._vault.unseal(cipher, "associative", content_purpose(bytes(key)), token)
         when = datetime.fromisoformat(value["when"]) if value["when"] is not None else None
-        return Content(value["text"], when, value["data"])
+        return Content(value["text"], when, value["data"], value.get("said"))
+
+
+def with_roles(content: Content, exchange: Exchange) -> Content:
+    """`content` with the roles of the exchange from which it was learned, if its text still is that of the exchange."""
+    message = exchange.message.strip()
+    text = content.text
+    if text == message or text.startswith(f"{message}\n"):
+        return replace(content, said=min(len(message), len(text)))
+    answered = exchange.response.casefold()
+    fragments = [fragment.strip().casefold() for fragment in fragments_of(text)]
+    # The message was left out, because it repeated recalled text.
+    return replace(content, said=0) if all(fragment in answered for fragment in fragments) else content
+
+
+def _message_statement(values: Mapping[str, object]) -> StatementName:
+    return "message_unset" if values["message_embedding"] is None else "message_set"

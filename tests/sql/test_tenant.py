@@ -72,6 +72,11 @@ async def remembered(memories: Memories) -> UUID:
         )
         await connection.execute("INSERT INTO memory_receipts VALUES (%s, gen_random_uuid(), 'r', 's', 'k')", [user_id])
         await connection.execute("UPDATE memory_signatures SET length = length + 1 WHERE user_id = %s", [user_id])
+        await connection.execute(
+            "INSERT INTO memory_messages SELECT user_id, id, embedding, embedding_model FROM memory_associative"
+            " WHERE user_id = %s AND embedding IS NOT NULL ON CONFLICT DO NOTHING",
+            [user_id],
+        )
         await connection.execute("DELETE FROM memory_manifests WHERE user_id = %s", [user_id])
         await connection.execute("INSERT INTO memory_manifests VALUES (%s, 'core', 'sealed')", [user_id])
         await connection.execute("DELETE FROM memory_sources WHERE user_id = %s", [user_id])
@@ -157,6 +162,7 @@ async def parameters(memories: Memories, database: str, user_id: UUID) -> list[d
         "content_digest": memory[0][0],
         "embedding": vector,
         "embedding_model": memories.embedder.name,
+        "message_embedding": vector,
         "source": "episode",
         "entity_type": None,
         "entity_id": None,

@@ -20,7 +20,7 @@ taken AS (
 ),
 unsigned AS (
     UPDATE memory_signatures
-    SET embedding_model = NULL, signature = NULL
+    SET embedding_model = NULL, signature = NULL, message_signature = NULL
     WHERE user_id = %(user_id)s AND memory_id IN (SELECT id FROM taken)
 )
 INSERT INTO memory_unembedded (user_id, memory_id)

@@ -5,6 +5,7 @@
 -- - vector, embedding_model: the query's, both NULL without a vector. Memories of another model score by words alone.
 -- - lexical_limit: the number of best memories by words that are compared.
 -- - semantic_limit: the number of nearest memories by signature that are compared.
+-- - cosine (result): the higher one of the whole memory and of the person's message alone.
 -- - exact (result): whether the user has no more vectors of this model than that, so that all were compared.
 -- - coverage_floor, cosine_floor: a memory is left out if its cosine is below cosine_floor (or NULL), and the words it
 --   shares have less than coverage_floor of the weight of the query's terms.
@@ -31,7 +32,11 @@ near AS (
     SELECT memory_id AS id
     FROM memory_signatures
     WHERE user_id = %(user_id)s AND embedding_model = %(embedding_model)s
-    ORDER BY signature <~> (SELECT binary_quantize(%(vector)s::vector)::bit(1536))
+    -- The nearer of the whole memory and the person's message alone.
+    ORDER BY least(
+        signature <~> (SELECT binary_quantize(%(vector)s::vector)::bit(1536)),
+        message_signature <~> (SELECT binary_quantize(%(vector)s::vector)::bit(1536))
+    )
     LIMIT %(semantic_limit)s
 ),
 -- The words also count for the nearest memories by vector, not only for the best by words. One grouping computes both:
@@ -65,13 +70,17 @@ compared AS MATERIALIZED (
         candidate.bm25,
         candidate.matched,
         candidate.idf,
-        CASE WHEN m.embedding_model = %(embedding_model)s THEN 1 - (m.embedding <=> %(vector)s::vector) END AS cosine
+        greatest(
+            CASE WHEN m.embedding_model = %(embedding_model)s THEN 1 - (m.embedding <=> %(vector)s::vector) END,
+            CASE WHEN s.embedding_model = %(embedding_model)s THEN 1 - (s.embedding <=> %(vector)s::vector) END
+        ) AS cosine
     FROM (
         (SELECT * FROM lexical WHERE matched <> 0 ORDER BY bm25 DESC, id LIMIT %(lexical_limit)s)
         UNION
         SELECT * FROM lexical WHERE near
     ) AS candidate
     JOIN memory_associative AS m ON m.user_id = %(user_id)s AND m.id = candidate.id
+    LEFT JOIN memory_messages AS s ON s.user_id = %(user_id)s AND s.memory_id = candidate.id
 ),
 scored AS (
     SELECT

@@ -1,4 +1,5 @@
--- Claims memories that need vectors and that no worker holds, until the lease ends.
+-- Claims memories that need vectors and that no worker holds, until the lease ends, each with the exchange it was
+-- learned from.
 WITH taken AS (
     UPDATE memory_unembedded
     SET claim = %(claim)s, due_at = now() + make_interval(secs => %(lease_s)s), attempts = attempts + 1
@@ -11,6 +12,7 @@ WITH taken AS (
     )
     RETURNING memory_id, attempts
 )
-SELECT m.id, taken.attempts, m.content_digest, m.content_encrypted
+SELECT m.id, taken.attempts, m.content_digest, m.content_encrypted, m.source_id, e.exchange_encrypted
 FROM taken
-JOIN memory_associative AS m ON m.user_id = %(user_id)s AND m.id = taken.memory_id;
+JOIN memory_associative AS m ON m.user_id = %(user_id)s AND m.id = taken.memory_id
+LEFT JOIN memory_episodic AS e ON e.user_id = %(user_id)s AND e.id = m.source_id;

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.enrichment.novelty import MAX_LEARNED_CHARS, worth_learning
+from memory.enrichment.novelty import MAX_LEARNED_CHARS, Learned, worth_learning
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,8 @@ from memory.enrichment.novelty import MAX_LEARNED_CHARS, worth_learning
     ],
 )
 def test_what_is_new(message: str, response: str, recalled: list[str], learned: str | None) -> None:
-    assert worth_learning(message, response, recalled) == learned
+    found = worth_learning(message, response, recalled)
+    assert (found.text if found is not None else None) == learned
 
 
 def test_repeated_sentences_are_left_out_of_what_is_learned() -> None:
@@ -36,14 +37,15 @@ def test_repeated_sentences_are_left_out_of_what_is_learned() -> None:
         "Clara moved to Lisbon. She has a concert on Friday.",
         ["My sister Clara moved to Lisbon."],
     )
-    assert learned == "What do you know about Clara?\nShe has a concert on Friday."
+    assert learned == Learned("What do you know about Clara?", "She has a concert on Friday.")
+    assert learned.text[: learned.said] == "What do you know about Clara?"
 
 
 @given(st.text(max_size=300))
 def test_any_message_can_be_learned(message: str) -> None:
     learned = worth_learning(message, message, [])
-    assert learned is None or 0 < len(learned) <= MAX_LEARNED_CHARS
-    assert worth_learning(message, "", [message]) in (None, learned, message.strip())
+    assert learned is None or 0 < len(learned.text) <= MAX_LEARNED_CHARS
+    assert worth_learning(message, "", [message]) in (None, Learned(message.strip(), ""))
 
 
 @pytest.mark.parametrize(
@@ -63,5 +65,5 @@ def test_a_question_without_an_answer_is_not_learned(response: str) -> None:
 def test_a_question_with_an_answer_is_learned() -> None:
     learned = worth_learning("What is my PIN?", "Your PIN is 1234. Let me know if you need anything else.", [])
     assert learned is not None
-    assert "1234" in learned
+    assert "1234" in learned.answer
     assert worth_learning("Where is Bo?", "I found no task about Bo. Bo is in Rome.", []) is not None

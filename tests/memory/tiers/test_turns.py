@@ -60,6 +60,9 @@ async def test_an_episode_is_embedded_after_the_turn_before_it(pool: Pool, claim
     expected = {
         "Have you a dog?\nBiscuit, a spaniel.\nNice!",
         "Nice!\nHe is four.",
+        # The person's messages alone, if they are only a part of what is embedded.
+        "Biscuit, a spaniel.",
+        "He is four.",
         "The rent is due.",
         "Paris is lovely.",
         "Rome is lovelier.",
@@ -87,6 +90,7 @@ async def test_another_persons_conversation_is_not_looked_at(pool: Pool) -> None
         "The safe is blue.",
         "It is heavy, weighs a ton.",
         "It is heavy, weighs a ton.\nMove the piano.",
+        "Move the piano.",
     }
 
 
@@ -138,7 +142,8 @@ async def test_what_is_forgotten_while_the_next_turn_is_embedded_is_not_in_its_v
     embedder.while_embedding = forget
     await memories.middleware.enrichment.run_once()
     # It was forgotten in the middle of a round. The same round corrects the vectors.
-    assert embedder.texts[-2:] == ["Ben likes chess.\nThe boiler was repaired.", "The boiler was repaired."]
+    alone = "The boiler was repaired."
+    assert embedder.texts[-3:] == [f"Ben likes chess.\n{alone}", alone, alone]
     assert (await memories.middleware.enrich_context(ann, "chess")).associative == []
     (boiler,) = (await memories.middleware.enrich_context(ann, "a boiler")).associative
     assert boiler.cosine is not None

@@ -1,0 +1,5 @@
+DROP INDEX memory_signatures_of_model;
+ALTER TABLE memory_signatures DROP COLUMN message_signature;
+CREATE INDEX memory_signatures_of_model ON memory_signatures (user_id, embedding_model)
+INCLUDE (memory_id, signature, length);
+DROP TABLE memory_messages;
