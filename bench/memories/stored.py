@@ -102,7 +102,7 @@ def _rows(items: Sequence[Item], memories: Sequence[Memory]) -> tuple[dict[UUID,
         learned = worth_learning(item.text, "", ())
         memory_id = None
         if learned is not None:
-            memory_id = by_text.get(normalised(learned)) or by_words.get(words(learned))
+            memory_id = by_text.get(normalised(learned.text)) or by_words.get(words(learned.text))
         if memory_id is None:
             unlearned += 1
         else:

@@ -73,8 +73,8 @@ async def remembered(memories: Memories) -> UUID:
         await connection.execute("INSERT INTO memory_receipts VALUES (%s, gen_random_uuid(), 'r', 's', 'k')", [user_id])
         await connection.execute("UPDATE memory_signatures SET length = length + 1 WHERE user_id = %s", [user_id])
         await connection.execute(
-            "INSERT INTO memory_messages SELECT user_id, id, embedding, embedding_model FROM memory_associative"
-            " WHERE user_id = %s AND embedding IS NOT NULL ON CONFLICT DO NOTHING",
+            "INSERT INTO memory_messages SELECT user_id, id, array_fill(0.1, ARRAY[1536])::vector, 'm'"
+            " FROM memory_associative WHERE user_id = %s ON CONFLICT DO NOTHING",
             [user_id],
         )
         await connection.execute("DELETE FROM memory_manifests WHERE user_id = %s", [user_id])
