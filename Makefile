@@ -48,6 +48,7 @@ test-client: $(STAMP)  ## type-check and test the TypeScript client, also agains
 	@command -v npm >/dev/null || { echo "make test-client needs npm. Install Node.js 20.19 or later."; exit 1; }
 	@$(MAKE) --no-print-directory $(NPM_STAMP)
 	cd client && npm run check
+	cd client && npm run check:packages
 	cd client && TESSERA_CLIENT_TEST_PYTHON=$(abspath $(BIN))/python npm test
 
 playground: $(PAGE)  ## build the playground, the web page that the server serves at / (needs npm)

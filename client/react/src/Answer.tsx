@@ -1,3 +1,5 @@
+"use client";
+
 import type { AnswerSnapshot } from "@tessera/client";
 import { Block } from "./Block.js";
 import { useBlockOptions, useDirection } from "./options.js";

@@ -1,3 +1,5 @@
+"use client";
+
 import type { AnswerBlock } from "@tessera/client";
 import { BlockBoundary } from "./blocks/BlockBoundary.js";
 import { ChartBlock } from "./blocks/ChartBlock.js";

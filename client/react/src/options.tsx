@@ -1,3 +1,5 @@
+"use client";
+
 import type { DayForm } from "@tessera/client";
 import { createContext, type ReactNode, useContext, useMemo } from "react";
 import type { EntityItem, EntityName } from "./data/entities.js";

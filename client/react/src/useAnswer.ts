@@ -1,3 +1,5 @@
+"use client";
+
 import type { AnswerSnapshot } from "@tessera/client";
 import { useCallback, useSyncExternalStore } from "react";
 

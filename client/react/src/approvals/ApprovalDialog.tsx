@@ -1,3 +1,5 @@
+"use client";
+
 import type { Entity } from "@tessera/client";
 import { type FormEvent, useEffect, useId, useRef, useState } from "react";
 import { useBlockOptions } from "../options.js";

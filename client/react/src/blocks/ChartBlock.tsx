@@ -1,3 +1,5 @@
+"use client";
+
 import { type CSSProperties, memo, useId, useState } from "react";
 import { CartesianChart } from "../charts/CartesianChart.js";
 import { Legend } from "../charts/Legend.js";

@@ -1,3 +1,5 @@
+"use client";
+
 import { memo } from "react";
 import { dateTime, formatDay, startOfDay } from "../data/dates.js";
 import { type EntityItem, type EntityName, readEntities } from "../data/entities.js";

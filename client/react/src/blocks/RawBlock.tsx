@@ -1,3 +1,5 @@
+"use client";
+
 import { memo } from "react";
 import { writeJson } from "../data/json.js";
 import { useBlockOptions, useDirection } from "../options.js";

@@ -1,3 +1,5 @@
+"use client";
+
 import { useBlockOptions } from "../options.js";
 import { blockName, fill } from "../wording/wording.js";
 

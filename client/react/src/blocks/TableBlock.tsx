@@ -1,3 +1,5 @@
+"use client";
+
 import { memo, useId, useState } from "react";
 import { formatLabel } from "../data/dates.js";
 import { type Cell, isNumeric, readTable, type Sorting, sortRows, type Table, tableText } from "../data/table.js";

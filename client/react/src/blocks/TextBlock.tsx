@@ -1,3 +1,5 @@
+"use client";
+
 import { memo, type ReactNode, useDeferredValue } from "react";
 import Markdown, { type Components } from "react-markdown";
 import remarkGfm from "remark-gfm";

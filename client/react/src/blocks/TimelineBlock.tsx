@@ -1,3 +1,5 @@
+"use client";
+
 import { memo } from "react";
 import { dateTime, formatDay, startOfDay } from "../data/dates.js";
 import { type Checkpoint, placeOn, readTimeline, type Scale, scaleOf } from "../data/timeline.js";

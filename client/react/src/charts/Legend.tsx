@@ -1,3 +1,5 @@
+"use client";
+
 import type { Chart } from "../data/chart.js";
 import { formatLabel } from "../data/dates.js";
 import { useBlockOptions } from "../options.js";

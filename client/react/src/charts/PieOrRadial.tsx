@@ -1,3 +1,5 @@
+"use client";
+
 import { Pie, PieChart, PolarAngleAxis, RadialBar, RadialBarChart, ResponsiveContainer, Tooltip } from "recharts";
 import type { Chart } from "../data/chart.js";
 import { useBlockOptions } from "../options.js";

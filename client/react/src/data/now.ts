@@ -1,3 +1,5 @@
+"use client";
+
 import { addDays, dayOf, startOf, today } from "@tessera/client";
 import { useEffect, useState } from "react";
 

@@ -1,3 +1,5 @@
+"use client";
+
 import { Fragment, type ReactNode } from "react";
 
 /** `text` with its placeholders replaced by elements, such as one around a name of unknown direction. */
