@@ -90,7 +90,7 @@ class StepAct(Act):
     async def stream(self, turn: Turn) -> AsyncGenerator[str, None]:
         """See `Act`. In home, words are written as a text block, so that nothing in them is read as a block."""
         home = self._mode == "home"
-        reply = Reply()
+        reply = Reply(self._request)
         begun = False
         try:
             async with self._model.stream(self._request) as batches:

@@ -22,6 +22,8 @@ from streaming.chat import (
     ToolCallDelta,
     Usage,
     UsageDelta,
+    estimated_input_tokens,
+    estimated_tokens,
 )
 
 
@@ -52,14 +54,16 @@ class Models:
 
 @dataclass(slots=True)
 class Reply:
-    """What one model call has returned so far."""
+    """What one model call has returned so far. `request`: what it was asked, to estimate the tokens of a cut reply."""
 
+    request: ChatRequest | None = None
     finish: FinishReason | None = None
     state: ProviderState | None = None
     reasoned: bool = False
     _text: list[str] = field(default_factory=list)
     _assembler: ToolCallAssembler = field(default_factory=ToolCallAssembler)
     _usage: UsageDelta | None = None
+    _unseen: int = 0  # bytes of reasoning and tool calls
 
     @property
     def text(self) -> str:
@@ -74,8 +78,10 @@ class Reply:
                     new.append(delta.text)
                 case ToolCallDelta():
                     self._assembler.add(delta)
-                case ReasoningDelta():
+                    self._unseen += len(delta.arguments)
+                case ReasoningDelta(text=thought):
                     self.reasoned = True
+                    self._unseen += len(thought)
                 case StateDelta(state):
                     self.state = state
                 case UsageDelta():
@@ -100,15 +106,27 @@ class Reply:
         return self._assembler.calls()
 
     def charge(self, usage: Usage) -> None:
-        """Count this call, with its tokens if the provider reported any. Call it once, however the call ended."""
+        """Count this call with its tokens. Call it once, however the call ended.
+
+        A provider reports the tokens at the end of its reply. Of a reply that was cut, or that came without a report,
+        the tokens are estimated.
+        """
         usage.calls += 1
-        if self._usage is not None:
-            usage.add(self._usage.input_tokens, self._usage.output_tokens, self._usage.cached_tokens or 0)
+        reported = self._usage
+        if reported is not None and self.finish is not None:
+            usage.add(reported.input_tokens, reported.output_tokens, reported.cached_tokens or 0)
+            return
+        size = sum(len(text.encode("utf-8", "replace")) for text in self._text) + self._unseen
+        if reported is None and not size and self.finish is None:
+            return  # nothing was generated
+        asked = 0 if self.request is None else estimated_input_tokens(self.request)
+        first = reported or UsageDelta(asked, 0)
+        usage.add(first.input_tokens, max(first.output_tokens, estimated_tokens(size)), first.cached_tokens or 0)
 
 
 async def read_reply(model: Model, request: ChatRequest, usage: Usage) -> Reply:
     """Call `model` and wait for its whole reply. The tokens are added to `usage`, also on cancellation."""
-    reply = Reply()
+    reply = Reply(request)
     try:
         async with model.stream(request) as batches:
             async for batch in batches:

@@ -32,7 +32,7 @@ class ModelCall:
         self._model = model
         self._request = request
         self._reasoning = ReasoningBlock() if show_reasoning else None
-        self._reply = Reply()
+        self._reply = Reply(request)
         given = [message.content for message in request.messages]
         self._written = WrittenCalls(tool_names, given, changing=changing)
         self._shown: list[str] = []

@@ -20,7 +20,7 @@ from server.changes import ChangeDelivery
 from server.devices import DeviceRegistry, ToolTimeouts
 from server.kept import KeptRequests, every_other_server_is_gone
 from server.memory_service import MemoryService
-from server.models import OpenModels, TokenSpending, TokenSpendTable
+from server.models import OpenModels, TokenSpending
 from server.peers import Overview
 from server.relay import Relay
 from server.requests import AnswerLimits
@@ -31,7 +31,6 @@ from server.sockets import DeviceGate, Handover, HandshakeLimit
 from server.startup import WorkerOrders
 from server.storage import Database
 from server.telemetry import LiveServer, Metrics, OtlpExporter, live_server
-from sql.statements import Statements
 from streaming.model import RecordedModel
 
 _TOOL_SHARE: Final = 0.8
@@ -59,7 +58,7 @@ def compose(
     settings: Settings,
     database: Database,
     models: OpenModels,
-    statements: Statements,
+    spending: TokenSpending,
     memory: MemoryMiddleware,
     metrics: Metrics,
     tokens: Tokens,
@@ -83,9 +82,6 @@ def compose(
     )
     metrics.watch_memory(lambda: memory_service.waiting)
     changes = registry.changes = ChangeDelivery(memory.change_log, metrics)
-    spending = TokenSpending(
-        settings.max_tokens_per_user_day, time.time, TokenSpendTable(database.pool, statements), metrics
-    )
     kept = KeptRequests(
         memory.answers,
         metrics,
@@ -120,6 +116,7 @@ def compose(
             settings.max_message_chars,
             # Not shorter than the answer is kept: a known id must never run again.
             remembered_s=max(settings.answer_keep_s, _REMEMBERED_S),
+            per_user=settings.max_requests_per_user,
         ),
         wall_clock=clock,
         spending=spending,

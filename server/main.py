@@ -23,7 +23,7 @@ from server.composition import Parts, compose
 from server.devices import DeviceRegistry
 from server.local_model import LOCAL_MODELS, LocalModel
 from server.memory_service import open_memory, user_keys
-from server.models import open_models, with_local_model
+from server.models import TokenSpending, TokenSpendTable, open_models, with_local_model
 from server.net import AllowedOrigins, ServeLimits, host_port, parse_bind, serve_rest
 from server.relay import open_relay
 from server.rest import Playground, RestServices, build_app, read_page
@@ -77,12 +77,21 @@ async def serve(
         embedding_client = await stack.enter_async_context(open_http_client("httpx"))
         async with trio.open_nursery() as nursery:
             metrics = Metrics()
-            models = await open_models(settings, client, nursery, metrics, local_models)
             statements = Statements.load()
+            spend_table = TokenSpendTable(database.pool, statements)
+            spending = TokenSpending(settings.max_tokens_per_user_day, time.time, spend_table, metrics)
+            models = await open_models(settings, client, nursery, metrics, local_models, spending)
             keys, key_file = found_keys or await first_master_key(settings, database.pool, statements)
             users = user_keys(settings, keys)
             memory = await open_memory(
-                settings, database.pool, statements, users, embedding_client, metrics, models.memory
+                settings,
+                database.pool,
+                statements,
+                users,
+                embedding_client,
+                metrics,
+                models.memory,
+                spending.working_for,
             )
             tokens = Tokens(KeyRing(keys).derive(TOKEN_LABEL), lifetime_s=settings.access_token_ttl_s)
             passwords = Passwords(trio.CapacityLimiter(_PASSWORD_THREADS), hasher)
@@ -105,7 +114,7 @@ async def serve(
                 settings,
                 database,
                 models,
-                statements,
+                spending,
                 memory.middleware,
                 metrics,
                 tokens,

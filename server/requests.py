@@ -125,6 +125,8 @@ def _sha256(value: list[object]) -> bytes:
 class AnswerLimits:
     """`request_s` bounds a request in seconds. `concurrent` is how many may run together per device or REST user.
 
+    `per_user`: how many may run together on all devices of a user and over REST.
+
     The id of a request that has ended stays used for `remembered_s` seconds.
     """
 
@@ -132,6 +134,7 @@ class AnswerLimits:
     concurrent: int
     max_message_chars: int
     remembered_s: float = 600.0
+    per_user: int = 16
 
 
 class RequestRefused(Exception):

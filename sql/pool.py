@@ -12,10 +12,12 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from uuid import UUID
 
 import trio
 
 from sql.driver import Connection
+from sql.owners import Owners
 from sql.pooled import Configure, Pooled
 
 logger = logging.getLogger(__name__)
@@ -50,13 +52,18 @@ class PoolStats:
 
 @dataclass(frozen=True, slots=True)
 class PoolLimits:
-    """Connections unused for `max_idle_s` are closed, down to `min_size`; those older than `max_lifetime_s` always."""
+    """Connections unused for `max_idle_s` are closed, down to `min_size`; those older than `max_lifetime_s` always.
+
+    `per_owner` and `reserved`: see `sql.owners.Owners`.
+    """
 
     min_size: int
     max_size: int
     acquire_timeout_s: float
     max_idle_s: float
     max_lifetime_s: float
+    per_owner: int
+    reserved: int
 
 
 class _Waiter:
@@ -78,17 +85,25 @@ async def open_pool(
     acquire_timeout_s: float = 5.0,
     max_idle_s: float = 300.0,
     max_lifetime_s: float = 3600.0,
+    per_owner: int | None = None,
+    reserved: int = 0,
     configure: Configure | None = None,
 ) -> AsyncIterator[Pool]:
     """Open a pool for the length of the block. Opens a first connection unless `min_size` is 0.
 
     The connections are in autocommit mode: each statement outside `transaction()` is its own transaction. `configure`
-    runs on each new connection. Raises `PoolTimeout` if the database cannot be reached within `acquire_timeout_s`
+    runs on each new connection. Work for one owner takes at most `per_owner` connections (None: any number), and work
+    for owners that is not urgent leaves `reserved` connections free; see `sql.owners`.
+
+    Raises `PoolTimeout` if the database cannot be reached within `acquire_timeout_s`
     seconds. Later the pool replaces lost connections.
     """
     if not 0 <= min_size <= max_size or max_size < 1 or max_lifetime_s <= 0:
         raise ValueError("a pool needs 0 <= min_size <= max_size, 1 <= max_size and 0 < max_lifetime_s")
-    limits = PoolLimits(min_size, max_size, acquire_timeout_s, max_idle_s, max_lifetime_s)
+    reserved = min(reserved, max_size - 1)
+    limits = PoolLimits(
+        min_size, max_size, acquire_timeout_s, max_idle_s, max_lifetime_s, per_owner or max_size, reserved
+    )
     failure: Exception | None = None
     async with trio.open_nursery() as nursery:
         pool = Pool(conninfo, limits, nursery, configure)
@@ -108,7 +123,10 @@ async def open_pool(
 
 
 class Pool:
-    """Connections to one database, each lent to one task at a time, first come, first served. Made by `open_pool`."""
+    """Connections to one database, each lent to one task at a time, first come, first served. Made by `open_pool`.
+
+    Tasks that work for an owner wait for their owner's turn first, so one owner can't take the whole pool.
+    """
 
     def __init__(
         self,
@@ -128,20 +146,48 @@ class Pool:
         self._closed = False
         self._last_failure: Exception | None = None
         self._opened = self._discarded = self._timeouts = 0
+        self._owners = Owners(limits.per_owner, limits.max_size - limits.reserved)
 
     def stats(self) -> PoolStats:
         """The current figures, for metrics; does not wait."""
-        return PoolStats(self._size, len(self._idle), len(self._waiters), self._opened, self._discarded, self._timeouts)
+        waiting = len(self._waiters) + self._owners.waiting
+        return PoolStats(self._size, len(self._idle), waiting, self._opened, self._discarded, self._timeouts)
 
     @asynccontextmanager
-    async def connection(self, *, timeout_s: float | None = None) -> AsyncIterator[Connection]:
+    async def connection(
+        self, *, timeout_s: float | None = None, owner: UUID | None = None
+    ) -> AsyncIterator[Connection]:
         """Lend a connection for the length of the block; waits at most `timeout_s` seconds for it.
+
+        `owner`: the user whose work it is. Work without an owner, such as a login, may take any connection.
 
         Afterwards an open transaction is rolled back; a connection in a worse state is closed. Session state (`SET`,
         `LISTEN`, temporary tables) is not reset: use `SET LOCAL`, and a separate connection to listen.
         Raises `PoolTimeout` (after `acquire_timeout_s` by default) and `PoolClosed`.
         """
-        pooled = await self._acquire(self._limits.acquire_timeout_s if timeout_s is None else timeout_s)
+        timeout_s = self._limits.acquire_timeout_s if timeout_s is None else timeout_s
+        if owner is None:
+            async with self._lent(timeout_s) as connection:
+                yield connection
+            return
+        if self._closed:
+            raise PoolClosed("the pool is closed")
+        ends_at = trio.current_time() + timeout_s
+        hold = await self._owners.take(owner, timeout_s)
+        if hold is None:
+            if self._closed:
+                raise PoolClosed("the pool was closed")
+            self._timeouts += 1
+            raise PoolTimeout(f"no turn within {timeout_s:g} s: {self._owners.describe(owner)}")
+        try:
+            async with self._lent(max(ends_at - trio.current_time(), 0)) as connection:
+                yield connection
+        finally:
+            self._owners.give_back(hold)
+
+    @asynccontextmanager
+    async def _lent(self, timeout_s: float) -> AsyncIterator[Connection]:
+        pooled = await self._acquire(timeout_s)
         try:
             yield pooled.connection
         finally:
@@ -274,6 +320,7 @@ class Pool:
             self._discard(self._idle.pop())
         while self._waiters:
             self._waiters.popleft().woken.set()
+        self._owners.close()
 
 
 async def connection_places(pool: Pool) -> int:

@@ -61,7 +61,8 @@ async def scoped(pool: Pool, user_id: UUID, *, snapshot: bool = False) -> AsyncI
     the block too. A statement's error is raised by the next fetch or at the end of the block. A block that is cancelled
     at its end may be committed or not, so its writes must be idempotent.
     """
-    async with _transaction(pool, _setting(user_id), _SNAPSHOT if snapshot else _BEGIN) as connection:
+    begin = _SNAPSHOT if snapshot else _BEGIN
+    async with _transaction(pool, _setting(user_id), begin, owner=user_id) as connection:
         yield connection
 
 
@@ -101,9 +102,9 @@ def _setting(user_id: UUID) -> Composed:
 
 @asynccontextmanager
 async def _transaction(
-    pool: Pool, setting: Composed | None, begin: LiteralString = _BEGIN
+    pool: Pool, setting: Composed | None, begin: LiteralString = _BEGIN, *, owner: UUID | None = None
 ) -> AsyncIterator[Connection]:
-    async with pool.connection() as connection, connection.pipeline():
+    async with pool.connection(owner=owner) as connection, connection.pipeline():
         await connection.execute(begin)
         if setting is not None:
             await connection.execute(setting, prepare=False)

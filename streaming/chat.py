@@ -179,6 +179,22 @@ class ErrorDelta:
 Delta = ContentDelta | ReasoningDelta | ToolCallDelta | StateDelta | UsageDelta | FinishDelta | ErrorDelta
 
 
+_BYTES_PER_TOKEN: Final = 4
+# A tool's name, description and parameters.
+_TOKENS_PER_TOOL: Final = 120
+
+
+def estimated_tokens(size: int) -> int:
+    """About how many tokens `size` bytes of UTF-8 text are. For calls whose provider reports none."""
+    return -(-size // _BYTES_PER_TOKEN)
+
+
+def estimated_input_tokens(request: ChatRequest) -> int:
+    """About how many input tokens a request has."""
+    size = sum(len(message.content.encode("utf-8", "replace")) for message in request.messages)
+    return estimated_tokens(size) + _TOKENS_PER_TOOL * len(request.tools)
+
+
 @dataclass(slots=True)
 class _OpenCall:
     id: str | None = None

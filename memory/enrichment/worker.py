@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import tzinfo
 from typing import Final, Literal
 from uuid import UUID
@@ -53,8 +54,13 @@ class Enrichment:
         limits: MemoryLimits,
         describe: Describe | None = None,
         on_outcome: Callable[[Outcome, int], None] | None = None,
+        working_for: Callable[[UUID], AbstractContextManager[None]] | None = None,
     ) -> None:
-        """`describe` asks a model; without it, rules describe exchanges. `on_outcome` counts episodes by outcome."""
+        """`describe` asks a model; without it, rules describe exchanges. `on_outcome` counts episodes by outcome.
+
+        `working_for(user_id)` is entered around the model calls for a user, who is charged for them.
+        """
+        self._working_for = working_for or _nobody
         self._associative = associative
         self._limits = limits
         self._describe = describe
@@ -160,7 +166,8 @@ class Enrichment:
         if claimed is None:
             return 0
         with self._episodes.kept(claimed.claim, nursery):
-            enriched = await self._enrich_all(claimed.episodes, claimed.zone)
+            with self._working_for(user_id):
+                enriched = await self._enrich_all(claimed.episodes, claimed.zone)
             if not await self._store(claimed, enriched, claimed.unreadable):
                 # Store each one separately, so that one bad episode does not block the others.
                 for one in enriched if len(claimed.claim.attempts) > 1 else ():
@@ -242,6 +249,11 @@ def _well_formed(description: Description) -> Description:
     """A model's text enters memory here."""
     preferences = {well_formed(key): well_formed(value) for key, value in description.preferences.items()}
     return Description(well_formed(description.summary), preferences, well_formed(description.title))
+
+
+def _nobody(user_id: UUID) -> AbstractContextManager[None]:
+    del user_id
+    return nullcontext()
 
 
 def _ignore(outcome: Outcome, count: int) -> None:

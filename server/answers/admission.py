@@ -82,6 +82,8 @@ class Admission:
         self.ids = RequestIds(limits.remembered_s)
         self.running: Counter[UUID] = Counter()
         """Reserved and running requests, by source."""
+        self.of_user: Counter[UUID] = Counter()
+        """Reserved and running requests, by user."""
         self._draining = False
 
     def drain(self) -> None:
@@ -100,6 +102,7 @@ class Admission:
             raise
         self.ids.take(chat.user_id, chat.request_id, trio.current_time())
         self.running[source] += 1
+        self.of_user[chat.user_id] += 1
         return Reservation(self, chat, source)
 
     def _check(self, chat: ChatInput, source: UUID) -> None:
@@ -117,6 +120,12 @@ class Admission:
         if self.running[source] >= limits.concurrent:
             message = f"At most {limits.concurrent} requests run at the same time; wait until one has ended."
             raise RequestRefused(ErrorCode.TOO_MANY_REQUESTS, message, retryable=True)
+        if self.of_user[chat.user_id] >= limits.per_user:
+            message = (
+                f"At most {limits.per_user} requests of one account run at the same time, on all its devices together;"
+                " wait until one has ended."
+            )
+            raise RequestRefused(ErrorCode.TOO_MANY_REQUESTS, message, retryable=True)
 
     def refused(self, chat: ChatInput, refused: RequestRefused) -> None:
         """Count and log a refusal."""
@@ -131,6 +140,8 @@ class Reservation:
         self._admission = admission
         self._chat = chat
         self._source = source
+        self.entry = admission.spending.entry(chat.user_id)
+        """What the request takes of its user's token budget."""
         self._claimed = False
         self._changing = False
         self._begun = False
@@ -172,7 +183,7 @@ class Reservation:
                 raise DuplicateRequest
             self._claimed = True
             await trio.lowlevel.checkpoint_if_cancelled()
-        await admission.spending.admit(chat.user_id)
+        await admission.spending.admit(self.entry)
 
     async def changing(self) -> bool:
         """Record, before the first call that may change data, that the request may have changed some.
@@ -203,6 +214,9 @@ class Reservation:
             admission.ids.finish(chat.user_id, chat.request_id, trio.current_time())
         else:
             admission.ids.give_back(chat.user_id, chat.request_id)
-        admission.running[self._source] -= 1
-        if not admission.running[self._source]:
-            del admission.running[self._source]
+        # Also if it was refused: the router may have been asked before.
+        admission.spending.close(self.entry)
+        for counter, key in ((admission.running, self._source), (admission.of_user, chat.user_id)):
+            counter[key] -= 1
+            if not counter[key]:
+                del counter[key]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Mapping, Sequence
-from contextlib import ExitStack, aclosing
+from contextlib import AbstractAsyncContextManager, ExitStack, aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
@@ -27,7 +27,7 @@ from server.answers.repairs import corrected_blocks, degraded_blocks, unshown_bl
 from server.answers.report import record_end
 from server.devices import RemoteDevice
 from server.memory_service import AnswerMemory, facts_of
-from server.models import TokenSpending
+from server.models import Caller
 from server.requests import AnswerLimits, ChatInput, EmitFast, RequestFailed
 from server.telemetry import (
     LiveRequest,
@@ -38,6 +38,7 @@ from server.telemetry import (
     note_end,
     request_span,
 )
+from sql.owners import urgent
 from streaming.answer import HomeFormatter, PopupFormatter, UnfetchedBlock, UnshownBlocks
 from streaming.model import ModelError
 from streaming.wire import (
@@ -62,7 +63,6 @@ class AnswerParts:
     orchestrator: Orchestrator
     metrics: Metrics
     limits: AnswerLimits
-    spending: TokenSpending
     memory: AnswerMemory
     trace: Callable[[Span], None] | None
 
@@ -94,6 +94,7 @@ class Answer:
         self._chat, self._device, self._turn = chat, device, turn
         self._asked_at = asked_at
         self._reservation = reservation
+        self._caller = Caller(chat.user_id, reservation.entry)
         self._ended = ended
         self._status: Status | Literal["refused"] = "cancelled"
         self._spans = ExitStack()
@@ -138,7 +139,8 @@ class Answer:
 
         Raises only `Cancelled`, what `emit` raises, and, before the first frame, `RequestRefused`.
         """
-        with request_span(self._parts.trace, self._chat.mode, self._chat.request_id) as root, self._spans:
+        trace = request_span(self._parts.trace, self._chat.mode, self._chat.request_id)
+        with urgent(), self._caller.calling(), trace as root, self._spans:
             refused = await self._preparation.confirm(self._reservation)
             self._status = "refused" if refused is not None else await self._run(emit)
             note_end(root, self._agent, self._status, self._failure, self._turn.usage)
@@ -312,6 +314,10 @@ class Answer:
             facts=self._facts,
         )
 
+    def without_places(self) -> AbstractAsyncContextManager[None]:
+        """Inside the block, the request waits for its client: its model calls hold no places of others."""
+        return self._caller.without_places()
+
     def fail(self, failure: WsFailure) -> None:
         """The caller cancelled `run` because of `failure`: the request ends as failed, not as cancelled."""
         self._status, self._failure = "failed", failure
@@ -338,7 +344,5 @@ class Answer:
         self._reservation.close()
         if self._status == "refused":
             return
-        usage = self._turn.usage
-        self._parts.spending.spend(self._chat.user_id, usage.input_tokens + usage.output_tokens)
         elapsed_s = trio.current_time() - self._started
         record_end(self._metrics, self._chat, self._turn, self._formatter, self._status, elapsed_s, self._block_types)

@@ -44,7 +44,7 @@ class AnswerPipeline:
         self._wall_clock = wall_clock
         spending = spending or TokenSpending(None, wall_clock)
         self._admission = Admission(limits, spending, metrics, claims)
-        self._parts = AnswerParts(orchestrator, metrics, limits, spending, self.memory, trace)
+        self._parts = AnswerParts(orchestrator, metrics, limits, self.memory, trace)
         self._running: dict[tuple[UUID, UUID], Answer] = {}
 
     def live(self) -> list[LiveRequest]:
@@ -79,6 +79,7 @@ class AnswerPipeline:
             scope=Scope(chat.scope.type, chat.scope.id) if chat.scope else None,
             now_ms=int(self._wall_clock() * 1000),
             locale=resolve_locale(*locales),
+            usage=reservation.entry.usage,
         )
         key = (chat.user_id, chat.request_id)
         ended = partial(self._running.pop, key, None)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 import httpx
 import structlog
@@ -80,6 +82,7 @@ async def open_memory(
     client: httpx.AsyncClient,
     metrics: Metrics,
     describing_model: Model | None,
+    working_for: Callable[[UUID], AbstractContextManager[None]] | None = None,
 ) -> OpenMemory:
     """Memory on an open database. Raises `KeysDoNotFit`."""
     vault = Vault(pool, statements, keys, metrics.memory_unreadable)
@@ -107,7 +110,7 @@ async def open_memory(
     )
     associative = AssociativeMemory(vault, embedder)
     describe = describer(describing_model, metrics) if describing_model is not None else None
-    enrichment = Enrichment(vault, associative, limits, describe, metrics.enriched)
+    enrichment = Enrichment(vault, associative, limits, describe, metrics.enriched, working_for)
     metrics.watch_enrichment(lambda: enrichment.waiting)
     change_log = ChangeLog(vault, keep=settings.changes_keep, keep_s=settings.changes_keep_days * _DAY_S)
     middleware = MemoryMiddleware(vault, embedder, limits=limits, enrichment=enrichment, change_log=change_log)

@@ -24,9 +24,11 @@ from server.local_model import (
     serve_local_model,
     this_machine,
 )
-from server.models.concurrency import ConcurrencyLimitedModel
+from server.models.limited_model import ChargedModel, LimitedModel
+from server.models.places import ModelPlaces
 from server.models.probe import Obedience, is_small, probe, shape_of
 from server.models.shape_keeper import ShapeKeeper
+from server.models.spending import TokenSpending
 from server.net import serve_rest
 from server.settings import PREFIX, DialectName, FallbackModel, Settings, SettingsError
 from server.telemetry import Metrics, ModelUse, TracedModel, answered_by
@@ -91,6 +93,7 @@ async def open_models(
     nursery: trio.Nursery,
     metrics: Metrics,
     local_models: Mapping[str, LocalModel] = LOCAL_MODELS,
+    spending: TokenSpending | None = None,
 ) -> OpenModels:
     """The models of the settings. If they name none, start the demo model in `nursery` and call it over HTTP.
 
@@ -126,7 +129,7 @@ async def open_models(
     first = replace(_first(settings, name, url, dialect), key=key)
     if settings.fallback_models:
         description += ", then " + ", ".join(fallback.name for fallback in settings.fallback_models)
-    limiter = trio.CapacityLimiter(settings.max_model_calls)
+    places = ModelPlaces(settings.max_model_calls)
 
     shapes: ShapeKeeper | None = None
     if settings.model_url is not None or settings.local_model is not None:
@@ -148,11 +151,11 @@ async def open_models(
         def begun(index: int) -> None:
             answered_by(configs[index].name, providers[index])
 
-        failing_over[use] = _failing_over(settings, client, configs, partial(metrics.model_failed, use), begun)
-        limited = ConcurrencyLimitedModel(failing_over[use], limiter, settings.model_call_wait_s)
-        if settings.otlp_endpoint is None:
-            return limited
-        return TracedModel(limited, configs[0].name, providers[0])
+        failing_over[use] = _failing_over(settings, client, places, configs, partial(metrics.model_failed, use), begun)
+        called: Model = failing_over[use]
+        if spending is not None:
+            called = ChargedModel(called, spending)
+        return called if settings.otlp_endpoint is None else TracedModel(called, configs[0].name, providers[0])
 
     answer = model("answer", first, *(_fallback(first, fallback) for fallback in settings.fallback_models))
     router = answer
@@ -164,7 +167,7 @@ async def open_models(
         memory = model("memory", replace(first, name=settings.memory_model_name))
     metrics.watch_models(
         lambda: [(use, name, state) for use, one in failing_over.items() for name, state in one.states()],
-        lambda: int(limiter.borrowed_tokens),
+        lambda: places.held,
     )
 
     def all_breakers_open() -> bool:
@@ -250,12 +253,13 @@ def _fitted(settings: Settings, config: ModelConfig) -> ModelConfig:
 def _failing_over(
     settings: Settings,
     client: httpx.AsyncClient,
+    places: ModelPlaces,
     configs: Sequence[ModelConfig],
     on_fault: Callable[[str, ErrorCode], None],
     on_begun: Callable[[int], None],
 ) -> FailoverModel:
     return FailoverModel(
-        [ChatModel(client, config) for config in configs],
+        [LimitedModel(ChatModel(client, config), places, settings.model_call_wait_s) for config in configs],
         retry=RetryPolicy(settings.model_attempts, max_retry_after_s=settings.model_max_retry_after_s),
         new_breaker=lambda: CircuitBreaker(settings.model_breaker_failures, settings.model_breaker_open_s),
         on_fault=on_fault,

@@ -1,26 +1,27 @@
 """The daily token budget of each user, shared by all workers and servers and kept over restarts, in the database.
 
-The server checks a request against the stored count before it calls a model, and adds the request's tokens in the
-background when the request has ended. Concurrent requests are each checked before the others' tokens are added, so
-together they can exceed the budget by the tokens that they use.
+A request reserves tokens before it begins, each model call reserves what it may take, and the end of the request
+settles what was used. What is reserved counts as spent, so concurrent requests can't spend the same tokens.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, date, datetime
-from typing import Final, Protocol
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
 from uuid import UUID
 
 import structlog
 import trio
 
+from server.models.budget import Entry, TokenBudget
+from server.models.caller import Caller
+from server.models.spend_table import SpendStore
 from server.requests import RequestRefused
 from server.telemetry import Metrics
 from sql.driver import UnknownReference
-from sql.pool import Pool
-from sql.statements import Statements
-from sql.tenant import scoped
+from streaming.chat import Usage
+from streaming.model import ModelError
 from streaming.wire import ErrorCode
 
 log = structlog.get_logger(__name__)
@@ -29,84 +30,10 @@ log = structlog.get_logger(__name__)
 _LOOKUP_S: Final = 2.0
 _WRITE_S: Final = 5.0
 _RETRY_S: Final = 1.0
-_DAY_S: Final = 86_400
-
-
-class TokenBudget:
-    """At most `per_day` tokens, input and output, per user and UTC day; None is no limit. Times are in epoch seconds.
-
-    Counts what this process knows, without I/O. A request that starts within the budget may exceed it; the next
-    request is then refused.
-    """
-
-    def __init__(self, per_day: int | None) -> None:
-        self.per_day = per_day
-        self._day = 0
-        self._spent: dict[UUID, int] = {}
-
-    def open(self, user_id: UUID, now_s: float) -> bool:
-        """Whether the user has tokens left today."""
-        self._start_day(now_s)
-        return self.per_day is None or self._spent.get(user_id, 0) < self.per_day
-
-    def spend(self, user_id: UUID, tokens: int, now_s: float) -> None:
-        """Count `tokens` against today."""
-        self._start_day(now_s)
-        if self.per_day is not None and tokens > 0:
-            self._spent[user_id] = self._spent.get(user_id, 0) + tokens
-
-    def learn(self, user_id: UUID, day: date, tokens: int) -> None:
-        """Raise the user's count to `tokens`, the stored total of all servers, if `day` is today."""
-        if day == self._date() and tokens > self._spent.get(user_id, 0):
-            self._spent[user_id] = tokens
-
-    def today(self, now_s: float) -> date:
-        """The UTC day that tokens are counted on now."""
-        self._start_day(now_s)
-        return self._date()
-
-    def _date(self) -> date:
-        return datetime.fromtimestamp(self._day * _DAY_S, UTC).date()
-
-    def _start_day(self, now_s: float) -> None:
-        day = int(now_s // _DAY_S)
-        # A clock that steps back must not reset the counts.
-        if day > self._day:
-            self._day = day
-            self._spent.clear()
-
-
-class SpendStore(Protocol):
-    """Stores the counts of all servers. Both methods raise what the database raises."""
-
-    async def total(self, user_id: UUID, day: date) -> int:
-        """Tokens spent on `day`."""
-        ...
-
-    async def add(self, user_id: UUID, day: date, tokens: int) -> None:
-        """Add `tokens` to the count of `day`. Raises `UnknownReference` if the user does not exist."""
-        ...
-
-
-class TokenSpendTable:
-    """`SpendStore` in PostgreSQL."""
-
-    def __init__(self, pool: Pool, statements: Statements) -> None:
-        self._pool = pool
-        self._statements = statements
-
-    async def total(self, user_id: UUID, day: date) -> int:
-        """See `SpendStore`."""
-        async with scoped(self._pool, user_id) as connection:
-            cursor = await connection.execute(self._statements["token_spend_of_day"], {"user_id": user_id, "day": day})
-        row = await cursor.fetchone()
-        return 0 if row is None else int(row[0])
-
-    async def add(self, user_id: UUID, day: date, tokens: int) -> None:
-        """See `SpendStore`."""
-        values = {"user_id": user_id, "day": day, "tokens": tokens}
-        async with scoped(self._pool, user_id) as connection:
-            await connection.execute(self._statements["token_spend_add"], values)
+# A refusal by a count that was read longer ago asks the database again.
+_FRESH_S: Final = 10.0
+# What an answer's first call usually takes: its prompt, and its longest reply.
+_FIRST_CALL_TOKENS: Final = 8_000
 
 
 class TokenSpending:
@@ -127,48 +54,116 @@ class TokenSpending:
         self._wall_clock = wall_clock
         self._store = store if per_day is not None else None
         self._metrics = metrics
-        self._unwritten: dict[tuple[UUID, date], int] = {}
+        self._unwritten: dict[UUID, Entry] = {}
+        self._read_at: dict[UUID, float] = {}
         self._spent = trio.Event()
         self._written = trio.Event()
 
     def __repr__(self) -> str:
         return f"<TokenSpending, limit: {self._budget.per_day}, unwritten: {len(self._unwritten)}>"
 
+    def entry(self, user_id: UUID, usage: Usage | None = None) -> Entry:
+        """The entry of one request, whose calls add to `usage`. The caller must `close` it in every case."""
+        return self._budget.entry(user_id, usage or Usage(), self._wall_clock())
+
     def check(self, user_id: UUID) -> None:
         """Raise `RequestRefused` if, by the count of this process, the user has no tokens left today."""
-        if not self._budget.open(user_id, self._wall_clock()):
-            raise RequestRefused(
-                ErrorCode.BUDGET_SPENT,
-                f"Your limit of {self._budget.per_day} model tokens a day is reached. Try again after midnight UTC.",
-            )
+        now_s = self._wall_clock()
+        fresh = self._store is None or now_s - self._read_at.get(user_id, 0) < _FRESH_S
+        if not self._budget.open(user_id, now_s, stored=fresh):
+            raise self._refusal(user_id)
 
-    async def admit(self, user_id: UUID) -> None:
-        """Raise `RequestRefused` if, by the count of all servers, the user has no tokens left today."""
-        if self._store is None:
+    @contextmanager
+    def working_for(self, user_id: UUID) -> Iterator[None]:
+        """Inside the block, the model calls of this task and its child tasks are background work for the user."""
+        entry = self.entry(user_id)
+        try:
+            with Caller(user_id, entry, counts=True).calling():
+                yield
+        finally:
+            self.close(entry)
+
+    async def admit(self, entry: Entry) -> None:
+        """Reserve tokens for a request. Raises `RequestRefused` if the user has none left today at any server."""
+        async with entry.lock:  # the router's call may come beside the admission of its request
+            await self._admit(entry)
+
+    async def _admit(self, entry: Entry) -> None:
+        if entry.admitted or self._budget.per_day is None:
+            entry.admitted = True
             return
-        day = self._budget.today(self._wall_clock())
+        if self._store is not None:
+            await self._reserve(entry, self._store, self._budget.per_day)
+        elif not self._budget.reserve(entry, _FIRST_CALL_TOKENS, self._wall_clock()):
+            raise self._refusal(entry.user_id)
+        entry.admitted = True
+
+    async def _reserve(self, entry: Entry, store: SpendStore, per_day: int) -> None:
+        user_id, now_s = entry.user_id, self._wall_clock()
         try:
             with trio.fail_after(_LOOKUP_S):
                 # The tokens of the user's last answer may not be written yet.
-                while (user_id, day) in self._unwritten:
+                while any(waiting.user_id == user_id for waiting in self._unwritten.values()):
                     await self._written.wait()
-                self._budget.learn(user_id, day, await self._store.total(user_id, day))
+                # Until it is known whether this write took place, the end of the request must settle it.
+                entry.unsure = True
+                before = await store.reserve(user_id, entry.day, entry.id, _FIRST_CALL_TOKENS, per_day)
         # A boundary: if the count can't be read, the person is answered all the same.
         except Exception as error:  # noqa: BLE001
             self._failed("read", error)
-        self.check(user_id)
+            if not self._budget.reserve(entry, _FIRST_CALL_TOKENS, now_s):
+                raise self._refusal(user_id) from None
+            return
+        entry.unsure = False
+        self._read_at[user_id] = now_s
+        self._budget.learn(user_id, entry.day, before)
+        stored = min(_FIRST_CALL_TOKENS, per_day - before)
+        if stored <= 0:
+            raise self._refusal(user_id)
+        self._budget.reserve_stored(entry, stored)
 
-    def spend(self, user_id: UUID, tokens: int) -> None:
-        """Count `tokens` against today: in this process immediately, in the store soon."""
-        now_s = self._wall_clock()
-        self._budget.spend(user_id, tokens, now_s)
-        if self._store is not None and tokens > 0:
-            key = user_id, self._budget.today(now_s)
-            self._unwritten[key] = self._unwritten.get(key, 0) + tokens
+    def begin_call(self, entry: Entry, tokens: int) -> None:
+        """A model call that takes about `tokens` begins. Raises `ModelError` if other requests took the whole budget.
+
+        One request may exceed the budget, so that its answer does not break off; requests that run beside it may not.
+        """
+        budget = self._budget
+        budget.update(entry)
+        entry.calling += tokens
+        short = entry.used + entry.calling - entry.reserved
+        if short <= 0 or budget.per_day is None:
+            return
+        if not budget.extend(entry, short, self._wall_clock()):
+            entry.calling -= tokens
+            refusal = self._refusal(entry.user_id)
+            raise ModelError(ErrorCode.BUDGET_SPENT, str(refusal), retryable=refusal.retryable)
+
+    def end_call(self, entry: Entry, tokens: int) -> None:
+        """A call that `begin_call` allowed has ended."""
+        entry.calling -= tokens
+
+    def close(self, entry: Entry) -> None:
+        """The request has ended: count what it used, in this process immediately, in the store soon."""
+        if entry.closed:
+            return
+        self._budget.close(entry)
+        if self._store is not None and (entry.unsure or entry.stored != entry.used):
+            self._unwritten[entry.id] = entry
             self._spent.set()
 
+    def _refusal(self, user_id: UUID) -> RequestRefused:
+        per_day = self._budget.per_day
+        if self._budget.reserved(user_id):
+            message = (
+                f"The rest of your limit of {per_day} model tokens a day is reserved by requests that are running. Try"
+                " again when they have ended."
+            )
+            return RequestRefused(ErrorCode.BUDGET_SPENT, message, retryable=True)
+        message = f"Your limit of {per_day} model tokens a day is reached. Try again after midnight UTC."
+        return RequestRefused(ErrorCode.BUDGET_SPENT, message)
+
     async def run(self) -> None:
-        """Write spent tokens to the store until cancelled. Returns immediately without a store."""
+        """Write settled entries to the store until cancelled. Returns immediately without a store."""
         while self._store is not None:
             await self._spent.wait()
             self._spent = trio.Event()
@@ -182,25 +177,26 @@ class TokenSpending:
             while self._unwritten:
                 await self._written.wait()
         if self._unwritten:
-            log.error("token_spend_lost", users=len(self._unwritten), tokens=sum(self._unwritten.values()))
+            tokens = sum(entry.used - entry.stored for entry in self._unwritten.values())
+            users = len({entry.user_id for entry in self._unwritten.values()})
+            log.error("token_spend_lost", users=users, tokens=tokens)
 
     async def _write(self, store: SpendStore) -> bool:
-        """Add the oldest count to the store. A write that fails or times out is retried after the other counts."""
-        (user_id, day), tokens = key, _ = next(iter(self._unwritten.items()))
+        """Settle the oldest entry. A write that fails or times out is repeated after the others; it counts once."""
+        entry = next(iter(self._unwritten.values()))
+        tokens = entry.used
         try:
             with trio.fail_after(_WRITE_S):
-                await store.add(user_id, day, tokens)
+                await store.settle(entry.user_id, entry.day, entry.id, tokens)
         except UnknownReference:
             pass  # the account was deleted, so its count is not needed
         # A boundary: a failed write must not stop the writes of other counts, or its own retry.
         except Exception as error:  # noqa: BLE001
             self._failed("write", error)
-            self._unwritten[key] = self._unwritten.pop(key)
+            self._unwritten[entry.id] = self._unwritten.pop(entry.id)
             return False
-        # More tokens may have been spent during the write.
-        self._unwritten[key] -= tokens
-        if not self._unwritten[key]:
-            del self._unwritten[key]
+        self._budget.written(entry, tokens)
+        del self._unwritten[entry.id]
         self._written.set()
         self._written = trio.Event()
         return True

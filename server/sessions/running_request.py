@@ -167,11 +167,14 @@ class RunningRequest:
         # No checkpoint after a direct send: the request waits for its model between two tokens.
         sent = self.push(frame)
         if self._room.full:
-            await self.owner.wait_for_log_room()
+            async with self._answer.without_places():
+                await self.owner.wait_for_log_room()
         elif sent:
             return
         if self.owner.outbox.full:
-            await self.owner.outbox.wait_for_room()
+            # A client that reads slowly must not keep others from calling the model.
+            async with self._answer.without_places():
+                await self.owner.outbox.wait_for_room()
         else:
             await trio.lowlevel.cancel_shielded_checkpoint()
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import AfterValidator, ConfigDict, Field, SecretStr, field_validator
 
 from agents.device import DEVICE_TOOLS
 from memory.keys import check_master_key
 from server.net import check_origin, parse_bind
+from server.settings.fairness import FairnessSettings
 from server.settings.fallback_models import (
     DialectName,
     FallbackModel,
@@ -32,7 +33,7 @@ Bind = Annotated[str, AfterValidator(_check_bind)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
-class Settings(BaseModel):
+class Settings(FairnessSettings):
     """The configuration. The variable of the field `http_bind` is `TESSERA_HTTP_BIND`, and so on."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
@@ -273,7 +274,8 @@ class Settings(BaseModel):
         5,
         ge=0,
         le=600,
-        description="seconds a model call waits when TESSERA_MAX_MODEL_CALLS are running; after that it is refused",
+        description="seconds a model call waits for a place when its user has the share of TESSERA_MAX_MODEL_CALLS, or all"
+        " are taken; after that it is refused; 0: it does not wait",
     )
     max_tool_rounds: int = Field(
         6, ge=0, le=50, description="maximum number of model rounds with tools per request; 0: offer no tools"

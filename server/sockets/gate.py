@@ -27,6 +27,7 @@ from server.sockets.openings import VerifiedDevice
 from server.sockets.view import SocketView
 from server.telemetry import Metrics
 from sql.driver import UnknownReference
+from sql.owners import urgent
 from streaming.wire import CloseCode, WsResume
 
 log = structlog.get_logger(__name__)
@@ -141,7 +142,8 @@ class DeviceGate:
 
         `take`: no other process has its session.
         """
-        attached = await self._attach_or_hand_over(hello, socket, take=take)
+        with urgent():
+            attached = await self._attach_or_hand_over(hello, socket, take=take)
         if attached is None:
             return None
         view, session = attached

@@ -79,5 +79,11 @@ async def open_database(settings: Settings, *, migrating: bool = True) -> AsyncI
         migrations = read_migrations()
         if migrating:
             await migrate(owner_url(settings, url), migrations)
-        async with open_pool(url, max_size=settings.database_pool_size, configure=configure_server) as pool:
+        async with open_pool(
+            url,
+            max_size=settings.database_pool_size,
+            per_owner=settings.database_connections_per_user,
+            reserved=settings.database_connections_reserved,
+            configure=configure_server,
+        ) as pool:
             yield Database(pool, description, migrations, url)

@@ -12,8 +12,8 @@ from streaming.model.chat_model import (
     ModelConfig,
     open_http_client,
 )
-from streaming.model.errors import ModelError
-from streaming.model.failover import FailoverModel
+from streaming.model.errors import ModelError, NoPlace
+from streaming.model.failover import FailoverModel, StreamingModel
 from streaming.model.recorder import RecordedModel
 from streaming.model.retry import RetryPolicy
 
@@ -24,8 +24,10 @@ __all__ = [
     "HttpTransport",
     "ModelConfig",
     "ModelError",
+    "NoPlace",
     "RecordedModel",
     "RetryPolicy",
     "State",
+    "StreamingModel",
     "open_http_client",
 ]

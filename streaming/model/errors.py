@@ -51,6 +51,10 @@ class ModelError(Exception):
         return f"ModelError({self.code.value!r}, {self.message!r}, retryable={self.retryable})"
 
 
+class NoPlace(ModelError):
+    """The call was never made, because the server is at its own limit. It says nothing about the model."""
+
+
 def error_of_status(status: int, body: bytes, headers: Mapping[str, str] | None = None) -> ModelError:
     """The error for an HTTP status other than 200. Only the provider's error identifier is read from `body`.
 

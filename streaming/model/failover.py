@@ -17,7 +17,7 @@ import trio
 
 from streaming.chat import ChatRequest, Delta, UsageDelta
 from streaming.model.breaker import Attempt, CircuitBreaker, State
-from streaming.model.errors import ModelError
+from streaming.model.errors import ModelError, NoPlace
 from streaming.model.retry import RetryPolicy
 from streaming.wire import ErrorCode
 
@@ -128,7 +128,7 @@ class FailoverModel:
     async def stream(self, request: ChatRequest) -> AsyncIterator[AsyncIterator[list[Delta]]]:
         """As `streaming.model.chat_model.ChatModel.stream`, but entering waits until a model has begun to answer.
 
-        Raises the `ModelError` of the last model called.
+        Raises the `ModelError` of the last model called, or `NoPlace` at once.
         """
         async with AsyncExitStack() as stack:
             begun = await self._begin(request, stack)
@@ -185,12 +185,14 @@ class FailoverModel:
                 settled = True
                 stack.push_async_exit(opened.pop_all())
                 return _Begun(attempt, first, batches)
+        except NoPlace:
+            raise
         except ModelError as error:
             _failed(attempt, error)
             settled = True
             return error
         finally:
-            if not settled:  # cancelled
+            if not settled:  # cancelled, or not called
                 attempt.abandon()
 
     def _all_resting(self) -> ModelError:

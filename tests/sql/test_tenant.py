@@ -109,6 +109,7 @@ async def remembered(memories: Memories) -> UUID:
                 [user_id, device_id, uuid4(), server_id],
             )
         await connection.execute("INSERT INTO token_spend VALUES (%s, %s, 7)", [user_id, DAY])
+        await connection.execute("INSERT INTO token_spend_entries VALUES (%s, %s, %s, 7)", [user_id, uuid4(), DAY])
         for ttl in ("1 hour", "-1 hour"):
             await connection.execute(
                 "INSERT INTO relay_messages (user_id, id, worker_id, body_encrypted, expires_at)"

@@ -68,7 +68,10 @@ class Spent:
         await self.go_on.wait()
         return self.tokens
 
-    async def add(self, user_id: UUID, day: date, tokens: int) -> None:
+    async def reserve(self, user_id: UUID, day: date, entry_id: UUID, tokens: int, per_day: int) -> int:
+        return await self.total(user_id, day)
+
+    async def settle(self, user_id: UUID, day: date, entry_id: UUID, tokens: int) -> None:
         await trio.lowlevel.checkpoint()
 
 

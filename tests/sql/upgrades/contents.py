@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import trio
@@ -20,7 +20,7 @@ from memory.maintenance.key_check import check_keys
 from memory.tiers.entities import EntityChange
 from server.accounts.accounts import Accounts, normalise_email
 from server.accounts.credentials import Passwords
-from server.models.spending import TokenSpendTable
+from server.models.spend_table import TokenSpendTable
 from server.relay.messages import SEAL_LABEL, Announced, Seal
 from server.relay.store import RelayStore
 from sql.pool import open_pool
@@ -143,7 +143,7 @@ async def _use(parts: Parts, user_id: UUID) -> None:
     assert await middleware.answers.changing(user_id, RUNNING, CLAIM)
     ended = {"changed": False, "digest": "asked", "result": RESULT, "ttl_s": CENTURY_S}
     assert await middleware.answers.end(user_id, ANSWERED, CLAIM, "completed", **ended) == "kept"  # type: ignore[arg-type]
-    await parts.spending.add(user_id, SPENT_ON, SPENT)
+    await parts.spending.settle(user_id, SPENT_ON, uuid4(), SPENT)
     await parts.relay.heartbeat()
     await parts.relay.join(user_id, DEVICE, SOCKET)
     await parts.relay.send(user_id, parts.relay.server_id, Announced(frame=MUTATION), 3600.0, MESSAGE)

@@ -22,6 +22,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 import httpx
 import psycopg
@@ -152,7 +153,7 @@ async def test_passwords_budgets_and_devices_are_kept(stored: Stored) -> None:
     async with open_parts(stored.conninfo, stored.master_key, stored.shares) as parts:
         ada = person(stored.conninfo, ADA)
         assert await parts.spending.total(ada, SPENT_ON) == SPENT
-        await parts.spending.add(ada, SPENT_ON, 1)
+        await parts.spending.settle(ada, SPENT_ON, uuid4(), 1)
         assert await parts.spending.total(ada, SPENT_ON) == SPENT + 1
         assert not (await parts.memories.middleware.devices.connect(ada, DEVICE, CLIENT)).is_new
         for email, password in PASSWORDS.items():
