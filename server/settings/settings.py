@@ -274,8 +274,8 @@ class Settings(FairnessSettings):
         5,
         ge=0,
         le=600,
-        description="seconds a model call waits for a place when its user has the share of TESSERA_MAX_MODEL_CALLS, or all"
-        " are taken; after that it is refused; 0: it does not wait",
+        description="seconds a model call waits for a place when its user has the share of TESSERA_MAX_MODEL_CALLS, or"
+        " all are taken; after that it is refused; 0: it does not wait",
     )
     max_tool_rounds: int = Field(
         6, ge=0, le=50, description="maximum number of model rounds with tools per request; 0: offer no tools"

@@ -109,7 +109,7 @@ async def remembered(memories: Memories) -> UUID:
                 [user_id, device_id, uuid4(), server_id],
             )
         await connection.execute("INSERT INTO token_spend VALUES (%s, %s, 7)", [user_id, DAY])
-        await connection.execute("INSERT INTO token_spend_entries VALUES (%s, %s, %s, 7)", [user_id, uuid4(), DAY])
+        await connection.execute("INSERT INTO token_spend_entries VALUES (%s, %s, %s, 7)", [user_id, CLAIM, DAY])
         for ttl in ("1 hour", "-1 hour"):
             await connection.execute(
                 "INSERT INTO relay_messages (user_id, id, worker_id, body_encrypted, expires_at)"
@@ -204,6 +204,8 @@ async def parameters(memories: Memories, database: str, user_id: UUID) -> list[d
         "body_encrypted": b"stolen",
         "day": DAY,
         "tokens": 1,
+        "entry_id": CLAIM,
+        "per_day": 100,
         "server_id": SERVER,
         "state": "failed",
         "changed": True,

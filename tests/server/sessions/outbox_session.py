@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from typing import Any
 from uuid import UUID
 
@@ -66,6 +66,13 @@ class Direct:
         self.full += 1
 
 
+class WithoutPlaces:
+    """The part of an answer that a request needs to wait for its client."""
+
+    def without_places(self) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
+
+
 class Session:
     """One session's outbox with an attached socket, and its requests. It is its own follower."""
 
@@ -95,8 +102,8 @@ class Session:
         request = self.requests.get(request_id)
         if request is None:
             chat = ChatInput(request_id=request_id, user_id=A, message="hello", mode="home")
-            nothing: Any = None
-            request = self.requests[request_id] = RunningRequest(chat, nothing, self, 1 << 20)
+            answer: Any = WithoutPlaces()
+            request = self.requests[request_id] = RunningRequest(chat, answer, self, 1 << 20)
             request.follow(self, Feed(request.log, block_open=True))
         return request
 
