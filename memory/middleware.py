@@ -16,7 +16,7 @@ from memory.embedding import Embedder
 from memory.enrichment import Describe, Enrichment
 from memory.limits import MemoryLimits
 from memory.recall import Recall, Recalled
-from memory.rights import Erasure, Export, Forget, Forgotten, Receipt, SignedReceipt
+from memory.rights import AccountDeletion, Erasure, Export, Forget, Forgotten, Receipt, SignedReceipt
 from memory.text import well_formed
 from memory.tiers import (
     AssociativeMemory,
@@ -63,6 +63,7 @@ class MemoryMiddleware:
         self._entities = EntityMemory(vault, self.associative)
         self._forget = Forget(vault, self.associative)
         self._erasure = Erasure(vault)
+        self._deletion = AccountDeletion(vault)
         self._export = Export(vault, self.associative)
 
     def holding_key(self, user_id: UUID) -> AbstractContextManager[None]:
@@ -180,6 +181,10 @@ class MemoryMiddleware:
         if forgotten:
             self.enrichment.wake(user_id)
         return forgotten
+
+    async def delete_account(self, user_id: UUID) -> SignedReceipt:
+        """Delete the user with everything that is stored; see `memory.rights.AccountDeletion.delete`."""
+        return await self._deletion.delete(user_id)
 
     async def erase(self, user_id: UUID) -> Receipt:
         """Remove all of the user's memory and destroy their key."""

@@ -14,7 +14,7 @@ from agents.orchestrator import Orchestrator
 from memory import MemoryMiddleware
 from memory.conversations import BYTES_PER_TOKEN
 from memory.delivery import DeviceRecords
-from server.accounts import Accounts, Tokens
+from server.accounts import Access, Accounts, EndedAccess, Logins, Registration, SignedCodes, Tokens
 from server.answers import AnswerPipeline
 from server.changes import ChangeDelivery
 from server.devices import DeviceRegistry, ToolTimeouts
@@ -63,6 +63,10 @@ def compose(
     metrics: Metrics,
     tokens: Tokens,
     accounts: Accounts,
+    logins: Logins,
+    access: Access,
+    registration: Registration,
+    codes: SignedCodes,
     registry: DeviceRegistry,
     relay: Relay | None,
     orders: WorkerOrders | None,
@@ -152,7 +156,7 @@ def compose(
     gate = DeviceGate(
         sessions=sessions,
         registry=registry,
-        tokens=tokens,
+        access=access,
         metrics=metrics,
         hello_timeout_s=settings.hello_timeout_s,
         wall_clock=time.time,
@@ -160,6 +164,14 @@ def compose(
         holding_key=memory.holding_key,
         handover=handover,
     )
+
+    async def end_access(ended: EndedAccess) -> None:
+        gate.end_access(ended)
+        if relay is not None:
+            await relay.end_access(ended)
+
+    if relay is not None:
+        relay.on_access_ended = gate.end_access
 
     def look(with_tasks: bool) -> LiveServer:
         sockets = [link.live() for link in registry.all()]
@@ -170,6 +182,11 @@ def compose(
     rest = RestServices(
         accounts=accounts,
         tokens=tokens,
+        logins=logins,
+        registration=registration,
+        codes=codes,
+        access=access,
+        end_access=end_access,
         metrics=metrics,
         readiness=ReadinessChecks({"database": database.fault, "model": models.fault}),
         model_shape=models.describe_shape,

@@ -18,7 +18,19 @@ import trio
 from argon2 import PasswordHasher
 
 from memory.keys import KeyRing
-from server.accounts import TOKEN_LABEL, Accounts, Passwords, Tokens
+from server.accounts import (
+    CODE_LABEL,
+    TOKEN_LABEL,
+    Access,
+    Accounts,
+    EmailWebhook,
+    Invites,
+    Logins,
+    Passwords,
+    Registration,
+    SignedCodes,
+    Tokens,
+)
 from server.composition import Parts, compose
 from server.devices import DeviceRegistry
 from server.local_model import LOCAL_MODELS, LocalModel
@@ -41,6 +53,7 @@ log = structlog.get_logger(__name__)
 _PASSWORD_THREADS: Final = 2
 # Seconds after the grace period for open connections to send a close frame or their last bytes.
 _CLOSE_TIMEOUT_S: Final = 1.0
+_DAY_S: Final = 86_400.0
 
 
 async def serve(
@@ -96,6 +109,22 @@ async def serve(
             tokens = Tokens(KeyRing(keys).derive(TOKEN_LABEL), lifetime_s=settings.access_token_ttl_s)
             passwords = Passwords(trio.CapacityLimiter(_PASSWORD_THREADS), hasher)
             accounts = Accounts(database.pool, statements, passwords, users)
+            logins = Logins(
+                database.pool,
+                statements,
+                tokens,
+                idle_s=settings.refresh_token_days * _DAY_S,
+                max_age_s=settings.login_days * _DAY_S,
+            )
+            access = Access(tokens, database.pool, statements)
+            codes = SignedCodes(KeyRing(keys).derive(CODE_LABEL))
+            webhook = None
+            if settings.email_webhook_url is not None:
+                mailer = await stack.enter_async_context(httpx.AsyncClient())
+                webhook = EmailWebhook(mailer, settings.email_webhook_url, settings.email_webhook_key)
+            registration = Registration(
+                settings.registration, Invites(database.pool, statements), codes, webhook, clock=time.time
+            )
             registry = DeviceRegistry()
             relay = handover = None
             if settings.relay or orders is not None:
@@ -119,6 +148,10 @@ async def serve(
                 metrics,
                 tokens,
                 accounts,
+                logins,
+                access,
+                registration,
+                codes,
                 registry,
                 relay,
                 orders,
@@ -131,6 +164,7 @@ async def serve(
             await nursery.start(parts.changes.run)
             if handover is not None:
                 await nursery.start(handover.serve, parts.gate)
+            nursery.start_soon(access.run)
             nursery.start_soon(parts.memory_service.run)
             nursery.start_soon(parts.spending.run)
             nursery.start_soon(parts.devices.run)

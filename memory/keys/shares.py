@@ -72,7 +72,7 @@ class KeyShares(Protocol):
         ...
 
     async def discard(self, user_id: UUID) -> None:
-        """Destroy all shares of a user whose registration failed. Raises `OSError`."""
+        """Destroy all shares of a user whose registration failed, or who was deleted. Raises `OSError`."""
         ...
 
     async def settle(self, user_id: UUID, share_id: UUID) -> None:

@@ -257,6 +257,18 @@ class UserKeys:
         if self._shares is not None:
             await self._shares.discard(user_id)
 
+    async def discard_share(self, user_id: UUID, share_id: UUID) -> None:
+        """Destroy one share, of a key that was made at the same time as another key of the same new user."""
+        if self._shares is not None:
+            await self._shares.destroy(user_id, share_id)
+
+    async def destroy(self, user_id: UUID) -> None:
+        """Evict the key of a deleted user and destroy all their shares, after the commit. Raises `OSError`."""
+        self.evict(user_id)
+        if self._shares is not None:
+            await self._shares.discard(user_id)
+            await self._shares.settle_all(user_id)
+
     def evict(self, user_id: UUID) -> None:
         """Evict the user's key from the cache."""
         self._cached.pop(user_id, None)

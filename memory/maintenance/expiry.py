@@ -1,4 +1,4 @@
-"""Removes kept requests and logged changes whose time is over."""
+"""Removes kept requests, logged changes and logins whose time is over."""
 
 from __future__ import annotations
 
@@ -41,3 +41,5 @@ class DeliveryExpiry:
         async with listing(self._pool) as connection:
             await connection.execute(self._statements["requests_expire"])
             await connection.execute(self._statements["changes_expire"])
+            await connection.execute(self._statements["logins_expire"])
+            await connection.execute(self._statements["deleted_users_expire"])

@@ -37,7 +37,7 @@ class KeyUpkeep:
                 await trio.sleep(_SWEEP_INTERVAL_S)
 
     async def sweep(self) -> int:
-        """Destroy superfluous key shares of rotations that a crash interrupted; returns the number of users.
+        """Destroy key shares that an interrupted rotation or deletion of an account left; returns the number of users.
 
         The share of a running rotation is safe, because it is made and destroyed under the exclusive lock on the user's
         key. A user whose key is locked, or whose files can't be changed, is skipped until the next sweep. Raises
@@ -45,10 +45,16 @@ class KeyUpkeep:
         """
         swept = 0
         for user_id in await self._vault.keys.unsettled():
-            async with self._vault.key_if_free(user_id) as (_, stored):
+            async with self._vault.key_if_free(user_id) as (connection, stored):
                 if stored is None:
-                    continue  # locked, or not a user of this database
+                    deleted = await connection.execute(self._vault.statements["user_was_deleted"], {"user_id": user_id})
+                    if await deleted.fetchone() is None:
+                        continue  # locked, or not a user of this database
                 try:
+                    if stored is None:
+                        await self._vault.keys.destroy(user_id)
+                        swept += 1
+                        continue
                     settled = await self._vault.keys.settle(user_id, stored)
                 except OSError as error:
                     logger.warning("destroying a key share of user %s failed: %s", user_id, error)

@@ -1,10 +1,11 @@
-"""The rights of a person over their memory: forget one item, erase everything, export everything.
+"""The rights of a person over their memory: forget one item, erase everything, export everything, delete the account.
 
 Each of them is one transaction or one snapshot.
 """
 
 from __future__ import annotations
 
+from memory.rights.account import AccountDeletion
 from memory.rights.erase import Erasure, Receipt, SignedReceipt
 from memory.rights.export import Export
 from memory.rights.forget import Forget
@@ -13,6 +14,7 @@ from memory.rights.wishes import Wish, wish_of
 
 __all__ = [
     "MAX_LISTED",
+    "AccountDeletion",
     "Erasure",
     "Export",
     "Forget",

@@ -14,7 +14,7 @@ from memory.vault import NoSuchUser, Vault
 from sql.statements import StatementName
 from sql.tenant import scoped
 
-_ERASED: Final[tuple[tuple[str, StatementName], ...]] = (
+ERASED: Final[tuple[tuple[str, StatementName], ...]] = (
     ("terms", "terms_erase"),
     ("associative", "associative_erase"),
     ("episodic", "episodes_erase"),
@@ -24,6 +24,7 @@ _ERASED: Final[tuple[tuple[str, StatementName], ...]] = (
     ("answers", "requests_erase"),
     ("changes", "changes_erase"),
 )
+"""What is erased: the name of each kind of rows in a receipt, and the statement that removes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +82,12 @@ class Erasure:
         cursors = {}
         async with vault.replacing_key(user_id) as replacement:
             connection = replacement.connection
-            before = await self._fingerprint(user_id, replacement.old)
+            before = await fingerprint(vault, user_id, replacement.old)
             share_destroyed = await vault.keys.can_destroy(user_id, replacement.old)
             await connection.execute(statements["pending_erase"], values)
             await erase_tombstones(connection, vault, user_id, datetime.now(UTC))
             await connection.execute(statements["manifests_erase"], values)
-            for name, statement in _ERASED:
+            for name, statement in ERASED:
                 cursors[name] = await connection.execute(statements[statement], values)
             # The numbers of removed rows are known when a later statement has answered.
             await (await connection.execute(statements["forgetting_state"], values)).fetchone()
@@ -112,9 +113,10 @@ class Erasure:
             cursor = await connection.execute(self._vault.statements["receipts_all"], {"user_id": user_id})
         return [SignedReceipt(text, bytes(sig), bytes(key)) for text, sig, key in await cursor.fetchall()]
 
-    async def _fingerprint(self, user_id: UUID, stored: bytes | None) -> str | None:
-        """The fingerprint of the key; None if it can't be unwrapped, which does not prevent the erasure."""
-        try:
-            return (await self._vault.unwrap(user_id, (stored,))).fingerprint
-        except (MissingKeyShare, WrongMasterKey, NoSuchUser):
-            return None
+
+async def fingerprint(vault: Vault, user_id: UUID, stored: bytes | None) -> str | None:
+    """The fingerprint of a wrapped key; None if it can't be unwrapped, which does not prevent an erasure."""
+    try:
+        return (await vault.unwrap(user_id, (stored,))).fingerprint
+    except (MissingKeyShare, WrongMasterKey, NoSuchUser):
+        return None

@@ -5,6 +5,7 @@ No message, log or repr contains a password, a hash or a token.
 
 from __future__ import annotations
 
+from server.accounts.access import Access, AccessEnded, Authenticator
 from server.accounts.accounts import (
     Accounts,
     BadCredentials,
@@ -20,17 +21,53 @@ from server.accounts.credentials import (
     TokenInvalid,
     Tokens,
 )
+from server.accounts.ended_access import EndedAccess
+from server.accounts.hash_slots import HashingBusy
+from server.accounts.invites import InviteRefused, Invites
+from server.accounts.logins import DeviceEntry, Logins, LoginTokens, NoSuchDevice, RefreshTokenReused
+from server.accounts.password_rules import PasswordRefused, check_password
+from server.accounts.refresh_token import RefreshTokenInvalid
+from server.accounts.registration import (
+    EmailCodeRefused,
+    EmailNotSent,
+    EmailWebhook,
+    Registration,
+    RegistrationMode,
+)
+from server.accounts.signed_codes import CODE_LABEL, SignedCodes
 
 __all__ = [
+    "CODE_LABEL",
     "TOKEN_LABEL",
+    "Access",
+    "AccessEnded",
     "Accounts",
     "AuthenticatedUser",
+    "Authenticator",
     "BadCredentials",
+    "DeviceEntry",
     "Email",
+    "EmailCodeRefused",
+    "EmailNotSent",
     "EmailTaken",
+    "EmailWebhook",
+    "EndedAccess",
+    "HashingBusy",
+    "InviteRefused",
+    "Invites",
+    "LoginTokens",
+    "Logins",
+    "NoSuchDevice",
+    "PasswordRefused",
     "Passwords",
+    "RefreshTokenInvalid",
+    "RefreshTokenReused",
+    "Registration",
+    "RegistrationMode",
+    "SignedCodes",
     "TokenExpired",
     "TokenInvalid",
     "Tokens",
+    "check_password",
     "normalise_email",
 ]

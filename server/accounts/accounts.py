@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NewType
 from uuid import UUID, uuid4
 
@@ -9,6 +10,11 @@ from email_validator import EmailNotValidError, validate_email
 
 from memory.keys import UserKeys
 from server.accounts.credentials import Passwords
+from server.accounts.ended_access import EndedAccess
+from server.accounts.invites import InviteRefused, Invites
+from server.accounts.logins import Logins
+from server.accounts.password_rules import check_password
+from sql.driver import Connection
 from sql.pool import Pool
 from sql.statements import Statements
 from sql.tenant import scoped, scoped_to_email
@@ -53,23 +59,90 @@ class Accounts:
         self._passwords = passwords
         self._keys = keys
 
-    async def register(self, email: Email, password: str) -> UUID:
+    async def register(
+        self, email: Email, password: str, *, invite: tuple[Invites, str] | None = None, source: str = ""
+    ) -> UUID:
         """Create an account with a new wrapped encryption key, and return the user's id. Raises `EmailTaken`.
 
-        Of several concurrent registrations of one e-mail address, exactly one succeeds.
+        Of several concurrent registrations of one e-mail address, exactly one succeeds. `invite`: a code that is used
+        up by the registration, and by nothing else; raises `InviteRefused`. `source`: the network address.
         """
-        password_hash = await self._passwords.hash(password)
+        password_hash = await self._passwords.hash(password, source)
         user_id = uuid4()
         key = await self._keys.make(user_id)
         values = {"user_id": user_id, "email": email, "password_hash": password_hash, "encryption_key": key.stored}
-        async with scoped(self._pool, user_id) as connection:
-            inserted = await connection.execute(self._statements["user_insert"], values)
-        if await inserted.fetchone() is None:
+        try:
+            async with scoped(self._pool, user_id) as connection:
+                if invite is not None:
+                    await invite[0].use_in(connection, invite[1], email)
+                # An error rolls back, so that the invite is not used up.
+                await self._insert(connection, values)
+        except (EmailTaken, InviteRefused):
             await self._keys.discard(user_id)
-            raise EmailTaken
+            raise
         return user_id
 
-    async def login(self, email: Email, password: str) -> UUID:
+    async def _insert(self, connection: Connection, values: Mapping[str, object]) -> None:
+        inserted = await connection.execute(self._statements["user_insert"], values)
+        if await inserted.fetchone() is None:
+            raise EmailTaken
+
+    async def exists(self, email: Email) -> bool:
+        """Whether an account has this address. For messages to the address only: a caller must not learn it."""
+        async with scoped_to_email(self._pool, email) as connection:
+            found = await connection.execute(self._statements["user_by_email"], {"email": email})
+        return await found.fetchone() is not None
+
+    async def create_external(self, user_id: UUID, issuer: str, subject: str) -> None:
+        """Create a user of the identity provider, unless another task or server has just done so."""
+        key = await self._keys.make(user_id)
+        values = {"user_id": user_id, "issuer": issuer, "subject": subject, "encryption_key": key.stored}
+        async with scoped(self._pool, user_id) as connection:
+            inserted = await connection.execute(self._statements["user_insert_external"], values)
+        if await inserted.fetchone() is None and key.share_id is not None:
+            await self._keys.discard_share(user_id, key.share_id)
+
+    async def check(self, user_id: UUID, password: str, source: str = "") -> tuple[str | None, str | None]:
+        """The user's address and password hash, if `password` is theirs. Raises `BadCredentials`.
+
+        Both are None, and the password does not count, for a user of the identity provider.
+        """
+        async with scoped(self._pool, user_id) as connection:
+            cursor = await connection.execute(self._statements["user_credentials"], {"user_id": user_id})
+        row = await cursor.fetchone()
+        if row is None:
+            raise BadCredentials
+        email, stored = row
+        if stored is not None and not (await self._passwords.check(password, stored, source)).ok:
+            raise BadCredentials
+        return email, stored
+
+    async def change_password(
+        self, user_id: UUID, old: str, new: str, logins: Logins, *, keep: UUID | None, source: str = ""
+    ) -> EndedAccess:
+        """Replace the password and end every login but `keep`, in one transaction.
+
+        Raises `BadCredentials`, also if another task has just replaced the password, and `PasswordRefused`.
+        """
+        email, stored = await self.check(user_id, old, source)
+        if stored is None:
+            raise BadCredentials
+        check_password(new, email)
+        values = {"user_id": user_id, "old_hash": stored, "new_hash": await self._passwords.hash(new, source)}
+        async with scoped(self._pool, user_id) as connection:
+            changed = await connection.execute(self._statements["user_password_set"], values)
+            if await changed.fetchone() is None:
+                raise BadCredentials
+            await logins.end_all_in(connection, user_id, keep=keep)
+        return EndedAccess(user_id, keep=keep)
+
+    async def close(self, user_id: UUID, within_s: float) -> EndedAccess:
+        """Give nobody access to the account for `within_s` seconds, in which it is deleted."""
+        async with scoped(self._pool, user_id) as connection:
+            await connection.execute(self._statements["user_closing"], {"user_id": user_id, "within_s": within_s})
+        return EndedAccess(user_id, account=True)
+
+    async def login(self, email: Email, password: str, source: str = "") -> UUID:
         """The id of the user with this e-mail address and password.
 
         Raises `BadCredentials`. An unknown address takes the same time as a wrong password.
@@ -78,7 +151,7 @@ class Accounts:
             found_by_email = await connection.execute(self._statements["user_by_email"], {"email": email})
         row = await found_by_email.fetchone()
         user_id, stored = (row[0], row[2]) if row is not None else (None, None)
-        check = await self._passwords.check(password, stored)
+        check = await self._passwords.check(password, stored, source)
         if not check.ok or user_id is None:
             raise BadCredentials
         if check.new_hash is not None:

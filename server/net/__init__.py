@@ -13,18 +13,23 @@ from server.net.listeners import (
     reserved_port,
 )
 from server.net.origins import WILDCARDS, AllowedOrigins, check_origin
+from server.net.proxies import Network, ProxyHeader, TrustedProxies, parse_network
 from server.net.rate_limit import RateLimiter, TokenBucket
 
 __all__ = [
     "WILDCARDS",
     "AllowedOrigins",
+    "Network",
+    "ProxyHeader",
     "RateLimiter",
     "ServeLimits",
     "TokenBucket",
+    "TrustedProxies",
     "check_origin",
     "host_port",
     "open_listeners",
     "parse_bind",
+    "parse_network",
     "reserved_port",
     "serve_rest",
 ]

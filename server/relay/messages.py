@@ -101,6 +101,16 @@ class Replaced(_Message):
     connection_id: UUID
 
 
+class AccessEnded(_Message):
+    """A user's access has ended; see `server.accounts.EndedAccess`."""
+
+    kind: Literal["access_ended"] = "access_ended"
+    logins: list[UUID] | None
+    device_id: UUID | None
+    keep: UUID | None
+    account: bool
+
+
 class StreamData(_Message):
     """The message `number` of one side of a byte stream between two servers; the first has number 0."""
 
@@ -123,6 +133,7 @@ Message = Annotated[
     | ApprovalGiven
     | ApprovalEnded
     | Replaced
+    | AccessEnded
     | StreamData,
     Field(discriminator="kind"),
 ]

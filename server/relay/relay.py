@@ -15,18 +15,20 @@ import math
 from collections.abc import Callable
 from functools import partial
 from typing import Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import structlog
 import trio
 
 from memory.keys import KeyRing
+from server.accounts import EndedAccess
 from server.devices import DeviceRegistry, DeviceSide
 from server.relay.approvals import RelayedApprovals
 from server.relay.arrivals import Arrivals
 from server.relay.link import OpenCalls, RelayedFrame, RelayedLink
 from server.relay.messages import (
     SEAL_LABEL,
+    AccessEnded,
     Announced,
     ApprovalAsked,
     ApprovalEnded,
@@ -60,6 +62,12 @@ _SLOW_TAKE_S: Final = STALE_S - 2 * HEARTBEAT_S
 _LOOKUP_S: Final = 3.0
 _EXPIRE_S: Final = 30.0
 _LASTING_S: Final = 30.0
+_TAKEN_WITHIN_S: Final = 2.0
+_ASK_AGAIN_S: Final = 0.02
+
+
+def _ignore(ended: EndedAccess) -> None:
+    """For servers without sockets."""
 
 
 class Relay:
@@ -89,6 +97,8 @@ class Relay:
         self._arrivals = Arrivals(self._take)
         self._look = trio.Event()
         self._expire_at = 0.0
+        self.on_access_ended: Callable[[EndedAccess], None] = _ignore
+        """Called when another server has ended a user's access."""
         # When the database last had no row of this server.
         self._known_since = math.inf
 
@@ -144,6 +154,24 @@ class Relay:
         if self._sessions.get((user_id, device_id)) == session_id:
             del self._sessions[user_id, device_id]
         self._out.part(user_id, device_id, session_id)
+
+    async def end_access(self, ended: EndedAccess) -> None:
+        """Tell every running server that access has ended, and wait until each knows it, at most two seconds.
+
+        Raises what the database raises: then some servers may not know it.
+        """
+        logins = None if ended.logins is None else sorted(ended.logins)
+        message = AccessEnded(logins=logins, device_id=ended.device_id, keep=ended.keep, account=ended.account)
+        sent = []
+        for server_id in await self._store.live() - {self.server_id}:
+            sent.append(uuid4())
+            await self._store.send(ended.user_id, server_id, message, _LASTING_S, sent[-1])
+        untaken = len(sent)
+        with trio.move_on_after(_TAKEN_WITHIN_S):
+            while untaken and (untaken := await self._store.untaken(ended.user_id, sent)):  # noqa: ASYNC110
+                await trio.sleep(_ASK_AGAIN_S)  # only the table knows what other servers took
+        if untaken:
+            log.warning("access_end_untaken", servers=untaken)
 
     async def is_lost(self, server_id: UUID) -> bool:
         """Whether a server is gone: it has no recent heartbeat. Raises what the database raises.
@@ -292,6 +320,10 @@ class Relay:
                 self.approvals.ended(user_id, message.frame)
             case StreamData():
                 self.streams.handle(user_id, message)
+            case AccessEnded():
+                logins = None if message.logins is None else frozenset(message.logins)
+                ended = EndedAccess(user_id, logins, message.device_id, message.keep, message.account)
+                self.on_access_ended(ended)
             case Replaced():
                 self._replaced(user_id, message.device_id, message.connection_id)
 

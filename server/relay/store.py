@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID, uuid4
@@ -137,6 +138,14 @@ class RelayStore:
             values = {"user_id": user_id, "id": message_id}
             cursor = await connection.execute(self._statements["relay_withdraw"], values)
         return await cursor.fetchone() is not None
+
+    async def untaken(self, user_id: UUID, message_ids: Sequence[UUID]) -> int:
+        """The number of these messages that wait for their servers."""
+        async with scoped(self._pool, user_id) as connection:
+            values = {"user_id": user_id, "ids": list(message_ids)}
+            cursor = await connection.execute(self._statements["relay_untaken"], values)
+        row = await cursor.fetchone()
+        return 0 if row is None else int(row[0])
 
     async def take(self, user_id: UUID) -> tuple[list[Taken], bool]:
         """Take the oldest messages of a user out, in the order of sending. The flag is true if more may wait.

@@ -12,7 +12,9 @@ from quart import Response, request
 from quart_trio import QuartTrio
 from werkzeug.routing import BaseConverter
 
+from server.rest import account as accounts
 from server.rest import auth, chat, conversations, debug, memory, ops, requests
+from server.rest.auth_limits import AuthLimits
 from server.rest.connection import RestConnection, RestRequest
 from server.rest.cors import install_cors
 from server.rest.errors import install_error_handlers
@@ -24,6 +26,7 @@ log = structlog.get_logger(__name__)
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
     *auth.OPERATIONS,
+    *accounts.OPERATIONS,
     *chat.OPERATIONS,
     *requests.OPERATIONS,
     *conversations.OPERATIONS,
@@ -60,7 +63,9 @@ def build_app(services: RestServices) -> QuartTrio:
     app.url_map.merge_slashes = False
     app.url_map.converters["name"] = NameConverter
     install_error_handlers(app)
-    app.register_blueprint(auth.auth_routes(services, trio.current_time))
+    limits = AuthLimits(services.limits, trio.current_time)
+    app.register_blueprint(auth.auth_routes(services, limits))
+    app.register_blueprint(accounts.account_routes(services, limits))
     app.register_blueprint(chat.chat_routes(services))
     app.register_blueprint(requests.request_routes(services))
     app.register_blueprint(conversations.conversation_routes(services))

@@ -8,8 +8,9 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 from quart import request
 
-from server.accounts import AuthenticatedUser, TokenExpired, TokenInvalid, Tokens
+from server.accounts import AccessEnded, AuthenticatedUser, TokenExpired, TokenInvalid
 from server.rest.errors import ApiError, unauthorized
+from server.rest.services import RestServices
 from streaming.wire import well_formed_json
 
 _NOT_JSON = "The body is not valid JSON."
@@ -41,29 +42,36 @@ def _sentence(error: ValidationError) -> str:
     return f"{path}: {first['msg'].removeprefix('Value error, ').removesuffix('.')}."
 
 
-def authenticated_user(tokens: Tokens) -> AuthenticatedUser:
-    """The user who sent the current request. Raises `ApiError` 401 with a challenge that says what is wrong."""
+async def authenticated_user(services: RestServices) -> AuthenticatedUser:
+    """The user who sent the current request. Raises `ApiError` 401 with a challenge that says what is wrong.
+
+    Also raises the database's errors.
+    """
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise unauthorized(
             "This request needs the header Authorization: Bearer with an access token. Log in to get one."
         )
     try:
-        return tokens.verify(token.strip())
+        return await services.authenticator.authenticate(token.strip())
     except TokenExpired as error:
         challenge = 'error="invalid_token", error_description="expired"'
         raise unauthorized(f"{error} Log in again.", code="token_expired", challenge=challenge) from None
+    except AccessEnded:
+        message = "This access has ended: the login, its device or the account does not exist any more. Log in again."
+        raise unauthorized(message, challenge='error="invalid_token"') from None
     except TokenInvalid as error:
         raise unauthorized(f"{error} Log in again.", challenge='error="invalid_token"') from None
 
 
-def client_address() -> str:
+def client_address(services: RestServices) -> str:
     """The rate-limit key of the current request's network address; see `address_key`.
 
-    Forwarding headers are not trusted: behind a proxy, all clients have the proxy's address.
+    A forwarding header only counts if a trusted proxy sent it.
     """
     client = request.scope.get("client")
-    return address_key(str(client[0]) if client else "")
+    peer = str(client[0]) if client else ""
+    return address_key(services.proxies.client_of(peer, request.headers.getlist(services.proxies.header_name)))
 
 
 def address_key(host: str) -> str:

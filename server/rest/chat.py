@@ -117,7 +117,7 @@ def chat_routes(services: RestServices) -> Blueprint:
 
     @routes.route(CHAT.path, methods=[CHAT.method])
     async def chat() -> Response:
-        user = authenticated_user(services.tokens)
+        user = await authenticated_user(services)
         body = await read_body(ChatBody)
         chat_input = body.to_input(user.user_id, _accepted_language())
         structlog.contextvars.bind_contextvars(request_id=str(chat_input.request_id))

@@ -168,14 +168,14 @@ def conversation_routes(services: RestServices) -> Blueprint:
 
     @routes.route(LIST.path, methods=[LIST.method])
     async def list_conversations() -> Response:
-        memory, user_id = memory_owner(services)
+        memory, user_id = await memory_owner(services)
         page = await memory.conversations.page(user_id, _limit(), _position())
         found = [_summary(one) for one in page.items]
         return json_response(ConversationList(conversations=found, next=_cursor(page.next)))
 
     @routes.route(rule_of(READ, conversation_id="name"), methods=[READ.method])
     async def read_conversation(conversation_id: str) -> Response:
-        memory, user_id = memory_owner(services)
+        memory, user_id = await memory_owner(services)
         limit, position = _limit(), _position(of_episodes=True)
         found = await _found(memory, user_id, conversation_id)
         page = await memory.conversations.exchanges(user_id, found.id, limit, position)
@@ -185,7 +185,7 @@ def conversation_routes(services: RestServices) -> Blueprint:
 
     @routes.route(rule_of(RENAME, conversation_id="name"), methods=[RENAME.method])
     async def rename_conversation(conversation_id: str) -> Response:
-        memory, user_id = memory_owner(services)
+        memory, user_id = await memory_owner(services)
         title = clean_title((await read_body(TitleBody)).title)
         if not 0 < len(title) <= MAX_TITLE_CHARS:
             message = f"title: it has {len(title)} visible characters; it needs 1 to {MAX_TITLE_CHARS}."
@@ -197,7 +197,7 @@ def conversation_routes(services: RestServices) -> Blueprint:
 
     @routes.route(rule_of(FORGET, conversation_id="name"), methods=[FORGET.method])
     async def forget_conversation(conversation_id: str) -> Response:
-        memory, user_id = memory_owner(services)
+        memory, user_id = await memory_owner(services)
         # Its first exchange may still run. It is not stored when it ends, so the conversation is forgotten too.
         runs = services.requests is not None and services.requests.runs_in(user_id, conversation_id)
         forgotten = await memory.forget_conversation(user_id, conversation_id)

@@ -201,7 +201,7 @@ def memory_routes(services: RestServices) -> Blueprint:
 
     @routes.route(rule_of(EXPORT), methods=[EXPORT.method])
     async def export() -> Response:
-        memory, user_id = memory_owner(services)
+        memory, user_id = await memory_owner(services)
         lines = _lines(memory, user_id)
         try:
             # The first page is read here, so that an error can still set the HTTP status.
@@ -215,13 +215,13 @@ def memory_routes(services: RestServices) -> Blueprint:
 
     @routes.route(rule_of(ERASE), methods=[ERASE.method])
     async def erase() -> Response:
-        memory, user_id = memory_owner(services)
+        memory, user_id = await memory_owner(services)
         receipt = await memory.erase(user_id)
         return json_response(ReceiptAnswer.model_validate(receipt, from_attributes=True))
 
     @routes.route(rule_of(SET_CORE, key="name"), methods=[SET_CORE.method])
     async def set_core(key: str) -> Response:
-        memory, user_id = memory_owner(services)
+        memory, user_id = await memory_owner(services)
         body = await read_body(CoreBody)
         _check_locale_value(key, body.value)
         try:
@@ -245,7 +245,7 @@ def memory_routes(services: RestServices) -> Blueprint:
 
     @routes.route(rule_of(DELETE_CORE, key="name"), methods=[DELETE_CORE.method])
     async def delete_core(key: str) -> Response:
-        memory, user_id = memory_owner(services)
+        memory, user_id = await memory_owner(services)
         if not await memory.delete_core(user_id, key):
             raise ApiError(404, "unknown_preference", "No preference has this name.")
         return Response("", 204)
@@ -266,7 +266,7 @@ def _check_locale_value(key: str, value: JsonValue) -> None:
 def _forget_routes(routes: Blueprint, services: RestServices) -> None:
     @routes.route(rule_of(RECEIPTS), methods=[RECEIPTS.method])
     async def receipts() -> Response:
-        memory, user_id = memory_owner(services)
+        memory, user_id = await memory_owner(services)
         found = [
             SignedReceiptAnswer(
                 receipt=one.text,
@@ -279,14 +279,14 @@ def _forget_routes(routes: Blueprint, services: RestServices) -> None:
 
     @routes.route(rule_of(FORGET), methods=[FORGET.method])
     async def forget(memory_id: str) -> Response:
-        memory, user_id = memory_owner(services)
+        memory, user_id = await memory_owner(services)
         forgotten = await _forgotten(memory.forget, user_id, memory_id)
         listed = _listed(memory_id, forgotten) | {"unreadable_by": forgotten.unreadable_by}
         return json_response(ForgottenAnswer.model_validate(listed))
 
     @routes.route(rule_of(PREVIEW), methods=[PREVIEW.method])
     async def preview(memory_id: str) -> Response:
-        memory, user_id = memory_owner(services)
+        memory, user_id = await memory_owner(services)
         forgotten = await _forgotten(memory.preview_forgetting, user_id, memory_id)
         return json_response(ForgettingAnswer.model_validate(_listed(memory_id, forgotten)))
 

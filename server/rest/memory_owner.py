@@ -13,12 +13,12 @@ from server.rest.services import RestServices
 from streaming.wire import ErrorCode
 
 
-def memory_owner(services: RestServices) -> tuple[MemoryMiddleware, UUID]:
+async def memory_owner(services: RestServices) -> tuple[MemoryMiddleware, UUID]:
     """The memory and the user who asks for it.
 
     Raises `ApiError` without a valid token, or if memory is not available.
     """
-    user = authenticated_user(services.tokens)
+    user = await authenticated_user(services)
     if services.memory is None:
         raise ApiError(503, ErrorCode.MEMORY_UNAVAILABLE, "Memory is not available on this server.", retryable=True)
     return services.memory, user.user_id

@@ -84,7 +84,7 @@ def request_routes(services: RestServices) -> Blueprint:
 
     @routes.route(rule_of(RESULT), methods=[RESULT.method])
     async def result(request_id: str) -> Response:
-        user = authenticated_user(services.tokens)
+        user = await authenticated_user(services)
         identity = _uuid(request_id)
         known = services.requests
         found = None if known is None or identity is None else await known.result(user.user_id, identity)
@@ -94,7 +94,7 @@ def request_routes(services: RestServices) -> Blueprint:
 
     @routes.route(rule_of(CANCEL), methods=[CANCEL.method])
     async def cancel(request_id: str) -> Response:
-        user = authenticated_user(services.tokens)
+        user = await authenticated_user(services)
         identity = _uuid(request_id)
         known = services.requests
         if known is None or identity is None or not await known.cancel(user.user_id, identity):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+import trio
 from pydantic import SecretStr
 
 from memory import MemoryMiddleware
-from server.accounts import Accounts, Tokens
-from server.net import AllowedOrigins
+from server.accounts import Accounts, Authenticator, EndedAccess, Logins, Registration, SignedCodes, Tokens
+from server.net import AllowedOrigins, TrustedProxies
 from server.peers import Overview
 from server.requests import ChatRunner, KnownRequests
 from server.rest.playground import Playground
@@ -29,7 +30,15 @@ class RestLimits:
     auth_address_burst: int = 30
     auth_email_rate_per_s: float = 0.1
     auth_email_burst: int = 10
+    refresh_rate_per_s: float = 10
+    refresh_burst: int = 200
     sse_keep_alive_s: float = 15.0
+
+
+async def _nothing_open(ended: EndedAccess) -> None:
+    """For servers without sockets."""
+    del ended
+    await trio.lowlevel.checkpoint()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +49,15 @@ class RestServices:
 
     Without `requests` no request is known. Without `memory` its routes answer 503. Without `playground` the path `/`
     answers 404. `overview` covers all workers; this process is number `worker`. Without `admin_token`, `/debug/tasks`
-    answers 404.
+    answers 404. `access` checks access tokens in the database too; without it, the tokens alone are checked.
+    `end_access` closes the sockets of an access that has ended, at every server.
     """
 
     accounts: Accounts
     tokens: Tokens
+    logins: Logins
+    registration: Registration
+    codes: SignedCodes
     metrics: Metrics
     readiness: Readiness
     chat: ChatRunner
@@ -57,3 +70,11 @@ class RestServices:
     overview: Overview | None = None
     admin_token: SecretStr | None = None
     worker: int | None = None
+    access: Authenticator | None = None
+    end_access: Callable[[EndedAccess], Awaitable[None]] = _nothing_open
+    proxies: TrustedProxies = field(default_factory=TrustedProxies)
+
+    @property
+    def authenticator(self) -> Authenticator:
+        """Checks access tokens."""
+        return self.access or self.tokens

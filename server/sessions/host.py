@@ -18,6 +18,7 @@ from server.devices import NO_LOCALE, DeviceLocale, DeviceRegistry
 from server.sessions.activity import Activity
 from server.sessions.calls import MadeChange
 from server.sessions.client_frames import ClientFrames
+from server.sessions.failures import ACCESS_ENDED, EXPIRED, STOPPED
 from server.sessions.features import CHANGES
 from server.sessions.kept import AnswersInMemory, KeptAnswer, KeptAnswers, LayeredAnswers
 from server.sessions.limits import SessionLimits
@@ -27,24 +28,13 @@ from server.sessions.running_request import RunningRequest
 from server.sessions.services import SessionServices
 from server.sessions.session import Session
 from server.sessions.view import View
-from streaming.wire import CloseCode, ErrorCode, WsFailure, WsRequestResult, WsResume, WsStreamEnd
+from streaming.wire import CloseCode, WsFailure, WsRequestResult, WsResume, WsStreamEnd
 
 log = structlog.get_logger(__name__)
 
 _FIRST_DELAY_S: Final = 0.5
 _LAST_DELAY_S: Final = 30.0
 _UNKNOWN_CLIENT: Final = ClientRecord("", "", "")
-
-_EXPIRED: Final = WsFailure(
-    code=ErrorCode.RESUME_EXPIRED,
-    message="The device did not come back in time, so the request was ended.",
-    retryable=True,
-)
-_STOPPED: Final = WsFailure(
-    code=ErrorCode.SERVER_DRAINING,
-    message="The server stopped before the request had ended. Try again.",
-    retryable=True,
-)
 
 
 class SessionHost:
@@ -226,6 +216,16 @@ class SessionHost:
         self._end(session)
         return None if end == "busy" else end
 
+    def end_access(self, user_id: UUID, device_id: UUID | None = None) -> None:
+        """A device was revoked, or the account is deleted: end its sessions and requests, also those over REST."""
+        for session in list(self._sessions.get(user_id, {}).values()):
+            if device_id is None or session.device_id == device_id:
+                session.close(CloseCode.UNAUTHORIZED, "this access has ended: log in again")
+                self._end(session, ACCESS_ENDED)
+        for request in list(self._running.values()):
+            if request.chat.user_id == user_id and (device_id is None or request.chat.device_id == device_id):
+                request.fail(ACCESS_ENDED)
+
     def drain(self) -> None:
         """The server stops: close each socket when no request of its session runs."""
         self._draining = True
@@ -259,7 +259,7 @@ class SessionHost:
             else:
                 self._end(session)
 
-    def _end(self, session: Session) -> None:
+    def _end(self, session: Session, failure: WsFailure = EXPIRED) -> None:
         self._ends_at.pop(session, None)
         requests = session.expire()
         self._registry.remove(session)
@@ -270,7 +270,7 @@ class SessionHost:
         if not devices:
             del self._sessions[session.user_id]
         for request in requests:
-            request.fail(_EXPIRED)
+            request.fail(failure)
         log.info("session_ended", session_id=str(session.session_id), requests=len(requests))
 
     # ---- requests ---------------------------------------------------------------------------------------------------
@@ -323,7 +323,7 @@ class SessionHost:
     def end_requests(self) -> None:
         """The server stops now: end every request as failed."""
         for request in list(self._running.values()):
-            request.fail(_STOPPED)
+            request.fail(STOPPED)
 
     def _run_request(self, request: RunningRequest) -> None:
         self._activity.begin()

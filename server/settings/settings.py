@@ -10,6 +10,7 @@ from pydantic import AfterValidator, ConfigDict, Field, SecretStr, field_validat
 from agents.device import DEVICE_TOOLS
 from memory.keys import check_master_key
 from server.net import check_origin, parse_bind
+from server.settings.account_settings import AccountSettings
 from server.settings.fairness import FairnessSettings
 from server.settings.fallback_models import (
     DialectName,
@@ -33,7 +34,7 @@ Bind = Annotated[str, AfterValidator(_check_bind)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
-class Settings(FairnessSettings):
+class Settings(FairnessSettings, AccountSettings):
     """The configuration. The variable of the field `http_bind` is `TESSERA_HTTP_BIND`, and so on."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
@@ -307,7 +308,6 @@ class Settings(FairnessSettings):
     hello_timeout_s: Seconds = Field(
         10, description="seconds for device_hello to arrive on a new socket; after that, the socket is closed"
     )
-    access_token_ttl_s: int = Field(3600, ge=1, le=2_592_000, description="lifetime of an access token, in seconds")
     drain_grace_s: float = Field(
         2.5, ge=0, le=600, description="seconds that running requests get to finish after SIGTERM"
     )

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Final, Protocol
-from uuid import UUID
 
 import structlog
 import trio
 
-from server.accounts import AuthenticatedUser, TokenExpired, TokenInvalid, Tokens
+from server.accounts import AuthenticatedUser
 from server.sockets.device_socket import DeviceSocket, SocketClosed
 from streaming.wire import CloseCode, ServerFrame, WsAuthExpiring
 
@@ -76,25 +75,20 @@ class RefreshRefused(Exception):
 class Expiry:
     """When one session's token expires. `wall_clock` gives seconds since the epoch, like the tokens."""
 
-    __slots__ = ("_tokens", "_user", "_wall_clock", "_warned")
+    __slots__ = ("_user", "_wall_clock", "_warned")
 
-    def __init__(self, user: AuthenticatedUser, tokens: Tokens, wall_clock: Callable[[], float]) -> None:
+    def __init__(self, user: AuthenticatedUser, wall_clock: Callable[[], float]) -> None:
         self._user = user
-        self._tokens = tokens
         self._wall_clock = wall_clock
         self._warned = False
 
     @property
-    def user_id(self) -> UUID:
-        """The user of the session."""
-        return self._user.user_id
+    def user(self) -> AuthenticatedUser:
+        """The user of the socket, with what the present token says."""
+        return self._user
 
-    def refresh(self, token: str) -> None:
-        """Replace the token by a new one of the same user. Raises `RefreshRefused`; the old token then stays in use."""
-        try:
-            user = self._tokens.verify(token)
-        except (TokenExpired, TokenInvalid):
-            raise RefreshRefused("The new token is not valid; the session continues with the old one.") from None
+    def refresh(self, user: AuthenticatedUser) -> None:
+        """A new token came. Raises `RefreshRefused` if it is another user's; the old token then stays in use."""
         if user.user_id != self._user.user_id:
             raise RefreshRefused("The new token belongs to another user; the session continues with the old one.")
         self._user = user

@@ -8,17 +8,18 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, suppress
 from functools import partial
-from typing import Literal, TypeVar
+from typing import Final, Literal, TypeVar
 from uuid import UUID, uuid4
 
 import structlog
 import trio
 
 from memory.vault import NoSuchUser
-from server.accounts import AuthenticatedUser, Tokens
+from server.accounts import AuthenticatedUser, Authenticator, EndedAccess
 from server.devices import DeviceRegistry
 from server.sessions import RunningRequest, Session, SessionHost, drain_spread_ms
 from server.sockets.device_socket import DeviceSocket, SocketClosed
+from server.sockets.ended_accesses import EndedAccesses
 from server.sockets.handed_socket import HandedSocket
 from server.sockets.handover import Handover, NotServed
 from server.sockets.handshake import HandshakeFailed, Hello, shake_hands
@@ -33,6 +34,7 @@ from streaming.wire import CloseCode, WsResume
 log = structlog.get_logger(__name__)
 
 S = TypeVar("S", bound=DeviceSocket)
+_ON_THE_WAY_S: Final = 3.0
 
 
 class DeviceGate:
@@ -43,7 +45,7 @@ class DeviceGate:
         *,
         sessions: SessionHost,
         registry: DeviceRegistry,
-        tokens: Tokens,
+        access: Authenticator,
         metrics: Metrics,
         hello_timeout_s: float,
         wall_clock: Callable[[], float],
@@ -59,7 +61,9 @@ class DeviceGate:
         self._handover = handover
         self._sessions = sessions
         self._registry = registry
-        self._tokens = tokens
+        self._access = access
+        self._ended = EndedAccesses()
+        self._views: set[SocketView] = set()
         self._metrics = metrics
         self._hello_timeout_s = hello_timeout_s
         self._wall_clock = wall_clock
@@ -94,6 +98,16 @@ class DeviceGate:
         """Serve one socket until it closes. A fault of the server closes it with 1011 and affects no other socket."""
         await self._guard(socket, self._serve)
 
+    def end_access(self, ended: EndedAccess) -> None:
+        """Close the sockets whose access has ended, also those that are just being opened. Raises nothing."""
+        self._ended.add(ended)
+        for view in list(self._views):
+            view.end_access(ended)
+        if ended.account:
+            self._sessions.end_access(ended.user_id)
+        elif ended.device_id is not None:
+            self._sessions.end_access(ended.user_id, ended.device_id)
+
     # ---- as other processes see it ----------------------------------------------------------------------------------
 
     def release(self, device: VerifiedDevice) -> WsResume | Literal["busy"] | None:
@@ -106,7 +120,10 @@ class DeviceGate:
 
     async def serve_handed(self, socket: HandedSocket, device: VerifiedDevice) -> None:
         """See `server.sockets.handover.Owner`."""
-        hello = Hello.of(AuthenticatedUser(device.user_id, device.expires_at), device.hello)
+        user = AuthenticatedUser(device.user_id, device.expires_at, device.login_id, device.issued_at)
+        # Some time has passed on the way here.
+        checked_at = trio.current_time() - device.checked_ago_s - _ON_THE_WAY_S
+        hello = Hello.of(user, device.hello, checked_at)
         await self._guard(socket, partial(self._serve_hello, hello, take=True))
 
     # ---- one socket -------------------------------------------------------------------------------------------------
@@ -148,6 +165,9 @@ class DeviceGate:
             return None
         view, session = attached
         described = {"client": hello.client.name, "platform": hello.client.platform}
+        self._views.add(view)
+        for ended in self._ended.since(hello.checked_at, hello.user):
+            view.end_access(ended)
         # The device's description of itself is not kept while the socket is open.
         del hello, attached
         self._metrics.session_opened()
@@ -164,6 +184,7 @@ class DeviceGate:
                 code = await (_run_handed(socket, view) if isinstance(socket, HandedSocket) else view.run())
                 log.info("session_closed", code=int(code))
         finally:
+            self._views.discard(view)
             self._metrics.session_closed()
         return code
 
@@ -198,7 +219,7 @@ class DeviceGate:
                 socket,
                 hello,
                 sessions=self._sessions,
-                tokens=self._tokens,
+                access=self._access,
                 metrics=self._metrics,
                 wall_clock=self._wall_clock,
             )
@@ -217,6 +238,9 @@ class DeviceGate:
         device = VerifiedDevice(
             user_id=hello.user.user_id,
             expires_at=hello.user.expires_at,
+            login_id=hello.user.login_id,
+            issued_at=hello.user.issued_at,
+            checked_ago_s=max(0.0, trio.current_time() - hello.checked_at),
             hello=hello.frame,
             peer=socket.peer,
         )
@@ -236,7 +260,7 @@ class DeviceGate:
         with trio.CancelScope() as handshake:
             self._handshakes.add(handshake)
             try:
-                hello = await shake_hands(socket, self._tokens, self._hello_timeout_s)
+                hello = await shake_hands(socket, self._access, self._hello_timeout_s)
             finally:
                 self._handshakes.discard(handshake)
         if hello is None:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import trio
 
-from server.accounts import AuthenticatedUser, TokenExpired, TokenInvalid, Tokens
+from server.accounts import AccessEnded, AuthenticatedUser, Authenticator, TokenExpired, TokenInvalid
 from server.devices import DeviceLocale
 from server.sockets.device_socket import DeviceSocket
 from streaming.wire import (
@@ -36,9 +36,11 @@ class Hello:
     changes_after: int | None
     locale: DeviceLocale
     frame: WsDeviceHello
+    checked_at: float = 0.0
+    """When the check of the token began, on trio's clock."""
 
     @classmethod
-    def of(cls, user: AuthenticatedUser, frame: WsDeviceHello) -> Hello:
+    def of(cls, user: AuthenticatedUser, frame: WsDeviceHello, checked_at: float) -> Hello:
         """The device of `user` that sent `frame`."""
         return cls(
             user,
@@ -49,6 +51,7 @@ class Hello:
             frame.changes_after,
             DeviceLocale.of(frame.locale, frame.day_form),
             frame.model_copy(update={"token": None}),
+            checked_at,
         )
 
 
@@ -60,8 +63,11 @@ class HandshakeFailed(Exception):
         self.code = code
 
 
-async def shake_hands(socket: DeviceSocket, tokens: Tokens, timeout_s: float) -> Hello:
-    """Read `device_hello` and check it. Raises `HandshakeFailed` or `server.sockets.device_socket.SocketClosed`."""
+async def shake_hands(socket: DeviceSocket, access: Authenticator, timeout_s: float) -> Hello:
+    """Read `device_hello` and check it. Raises `HandshakeFailed` or `server.sockets.device_socket.SocketClosed`.
+
+    Also raises the database's errors.
+    """
     with trio.move_on_after(timeout_s) as scope:
         text = await socket.receive()
     if scope.cancelled_caught:
@@ -79,10 +85,13 @@ async def shake_hands(socket: DeviceSocket, tokens: Tokens, timeout_s: float) ->
     token = frame.token or socket.bearer_token
     if token is None:
         raise HandshakeFailed(CloseCode.UNAUTHORIZED, "no token: send one in device_hello or as Authorization: Bearer")
+    checked_at = trio.current_time()
     try:
-        user = tokens.verify(token)
+        user = await access.authenticate(token, frame.device_id)
     except TokenExpired:
         raise HandshakeFailed(CloseCode.TOKEN_EXPIRED, "the token has expired: log in again") from None
+    except AccessEnded:
+        raise HandshakeFailed(CloseCode.UNAUTHORIZED, "this access has ended: log in again") from None
     except TokenInvalid:
         raise HandshakeFailed(CloseCode.UNAUTHORIZED, "the token is not valid here") from None
-    return Hello.of(user, frame)
+    return Hello.of(user, frame, checked_at)

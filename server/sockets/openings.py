@@ -31,7 +31,8 @@ _NOWHERE: Final = WsResume(session_id=UUID(int=0), seq=0)
 
 
 class VerifiedDevice(BaseModel):
-    """Serve a device that passed the handshake here. `expires_at`: its token's, in seconds since the epoch.
+    """Serve a device that passed the handshake here. `expires_at` and `issued_at`: its token's, in epoch seconds.
+    `checked_ago_s`: seconds since the check of the token began.
 
     `hello` is what the device sent, without its token.
     """
@@ -41,6 +42,9 @@ class VerifiedDevice(BaseModel):
     kind: Literal["device"] = "device"
     user_id: UUID
     expires_at: float
+    login_id: UUID | None = None
+    issued_at: float = 0.0
+    checked_ago_s: float = 0.0
     hello: WsDeviceHello
     peer: str
 

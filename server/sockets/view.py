@@ -15,7 +15,7 @@ import structlog
 import trio
 
 from memory.delivery import ClientRecord
-from server.accounts import Tokens
+from server.accounts import Authenticator, EndedAccess, TokenExpired, TokenInvalid
 from server.sessions import Session, SessionHost
 from server.sockets.clocks import Expiry, Heartbeat, RefreshRefused, keep_time, next_due
 from server.sockets.device_socket import DeviceSocket, SocketClosed
@@ -40,6 +40,9 @@ from streaming.wire import (
 log = structlog.get_logger(__name__)
 
 _FLUSH_TIMEOUT_S: Final = 2.0
+ACCESS_ENDED: Final = "this access has ended: log in again"
+"""The close reason after a logout, or when the device was revoked or the account deleted."""
+_CONTINUES: Final = "the session continues with the old one."
 
 
 class SocketView:
@@ -51,7 +54,7 @@ class SocketView:
         hello: Hello,
         *,
         sessions: SessionHost,
-        tokens: Tokens,
+        access: Authenticator,
         metrics: Metrics,
         wall_clock: Callable[[], float],
     ) -> None:
@@ -61,7 +64,9 @@ class SocketView:
         self._sessions = sessions
         self._metrics = metrics
         self._stall_s = limits.outbox_stall_s
-        self._expiry = Expiry(hello.user, tokens, wall_clock)
+        self._access = access
+        self._device_id = hello.device_id
+        self._expiry = Expiry(hello.user, wall_clock)
         self._rate = InboundRate(limits.frames_per_s, limits.frames_burst)
         self._heartbeat = Heartbeat(socket, limits.heartbeat_s)
         self._session: Session | None = None
@@ -107,6 +112,11 @@ class SocketView:
         self._closing = self._closing or (code, reason)
         if self._nursery is not None:
             self._nursery.cancel_scope.cancel()
+
+    def end_access(self, ended: EndedAccess) -> None:
+        """Close the socket with 4501 if its access has ended."""
+        if ended.covers(self._expiry.user, self._device_id):
+            self.close(CloseCode.UNAUTHORIZED, ACCESS_ENDED)
 
     # ---- its life ---------------------------------------------------------------------------------------------------
 
@@ -241,13 +251,24 @@ class SocketView:
     def _dispatch(self, session: Session, frame: ClientFrame) -> None:
         match frame:
             case WsAuthRefresh(token=token):
-                try:
-                    self._expiry.refresh(token)
-                except RefreshRefused as refused:
-                    session.refuse(ErrorCode.UNAUTHORIZED, str(refused))
+                if self._nursery is not None:
+                    self._nursery.start_soon(self._refresh, session, token)
             case WsLocaleChanged(locale=locale):
                 session.change_locale(session.outbox.locale.latest.changed(locale))
             case WsDeviceHello():
                 session.refuse(ErrorCode.ALREADY_READY, "This socket has already sent device_hello.")
             case _:
                 self._sessions.frames.take(session, frame)
+
+    async def _refresh(self, session: Session, token: str) -> None:
+        """Replace the socket's token, or tell the device that the new one is refused."""
+        try:
+            self._expiry.refresh(await self._access.authenticate(token, self._device_id))
+        except (TokenExpired, TokenInvalid):
+            session.refuse(ErrorCode.UNAUTHORIZED, f"The new token is not valid; {_CONTINUES}")
+        except RefreshRefused as refused:
+            session.refuse(ErrorCode.UNAUTHORIZED, str(refused))
+        # A boundary: the old token counts until it expires, and the device may send the new one again.
+        except Exception as error:  # noqa: BLE001
+            log.warning("token_check_failed", reason=type(error).__name__)
+            session.refuse(ErrorCode.INTERNAL, f"The new token could not be checked; {_CONTINUES}", retryable=True)

@@ -92,7 +92,7 @@ PACKAGES: Mapping[str, Arrows] = {
         "models": {"local_model", "net", "requests", "settings", "telemetry"},
         "net": set(),
         "peers": {"startup", "telemetry"},
-        "relay": {"devices", "storage"},
+        "relay": {"accounts", "devices", "storage"},
         "requests": set(),
         "rest": {"accounts", "net", "peers", "requests", "telemetry"},
         "startup": set(),

@@ -14,6 +14,7 @@ CLOCK_CALLS = {"now", "utcnow", "today", "fromtimestamp", "utcfromtimestamp", "f
 ZONES = {"UTC", "timezone", "ZoneInfo"}
 
 INSTANTS: Mapping[str, str] = {
+    "memory/rights/account.py": "the time of the deletion of an account",
     "memory/rights/erase.py": "the time of an erasure",
     "memory/rights/forget.py": "the time of a tombstone",
     "memory/tiers/associative.py": "the time at which a memory was stored",

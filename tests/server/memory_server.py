@@ -154,7 +154,7 @@ class MemoryServer:
     async def run_session(self, socket: DeviceSocket) -> int:
         hello = await shake_hands(socket, self.tokens, 10)
         view = SocketView(
-            socket, hello, sessions=self.sessions, tokens=self.tokens, metrics=self.metrics, wall_clock=wall_clock
+            socket, hello, sessions=self.sessions, access=self.tokens, metrics=self.metrics, wall_clock=wall_clock
         )
         await view.attach()
         return await view.run()

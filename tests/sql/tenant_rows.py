@@ -14,6 +14,8 @@ OF_ALL_USERS = {
     "user_by_email",
     "requests_expire",
     "changes_expire",
+    "logins_expire",
+    "deleted_users_expire",
 }
 
 

@@ -42,6 +42,10 @@ async def test_up_down_up(empty_database: str) -> None:
         ("forgetting_key_encrypted", "bytea"),
         ("rekey_due_at", "timestamp with time zone"),
         ("habits_counted", "boolean"),
+        ("issuer", "text"),
+        ("subject", "text"),
+        ("tokens_after", "timestamp with time zone"),
+        ("closing_until", "timestamp with time zone"),
     ]
     assert "devices" in first
     assert await migrate(empty_database) == []
@@ -62,8 +66,9 @@ async def test_every_primary_key_starts_with_the_user(database: str) -> None:
     async with await TrioConnection.connect(database) as connection:
         first_columns: dict[str, str] = dict(await (await connection.execute(query)).fetchall())
     assert first_columns.pop("schema_migrations") == "name"
-    # Rows of servers belong to no user.
+    # Rows of servers and invites belong to no user.
     assert first_columns.pop("relay_workers") == "worker_id"
+    assert first_columns.pop("invites") == "digest"
     assert set(first_columns.values()) == {"user_id"}
 
 

@@ -22,10 +22,20 @@ ENCRYPTED = ("value", "history", "summary", "exchange", "content", "pattern", "f
 CLAIM = UUID(int=7)
 DEVICE = UUID(int=8)
 DIGEST = b"forgotten"
+LOGIN = UUID(int=9)
+REFRESH_DIGEST = b"digest of a token"
+INVITE = b"digest of an invite"
 SERVER = uuid4()
 DAY = "2026-01-02"
-# Rows of these tables belong to servers, not to users.
-OF_NO_USER = {"relay_heartbeat", "relay_workers_live", "relay_worker_leave", "relay_expire_workers"}
+# Rows of these tables belong to servers or are invites, not to users.
+OF_NO_USER = {
+    "relay_heartbeat",
+    "relay_workers_live",
+    "relay_worker_leave",
+    "relay_expire_workers",
+    "invite_insert",
+    "invite_use",
+}
 
 
 def dump(database: str, user_id: UUID) -> dict[str, list[tuple[Any, ...]]]:
@@ -69,6 +79,17 @@ async def remembered(memories: Memories) -> UUID:
         await connection.execute(
             "UPDATE users SET habits_counted = false, rekey_due_at = now() - interval '1 hour' WHERE user_id = %s",
             [user_id],
+        )
+        for login_id, device_id, ends in ((LOGIN, None, "1 hour"), (uuid4(), DEVICE, "-1 hour")):
+            await connection.execute(
+                "INSERT INTO logins (user_id, login_id, device_id, refresh_digest, expires_at)"
+                " VALUES (%s, %s, %s, %s, now() + %s::interval)",
+                [user_id, login_id, device_id, REFRESH_DIGEST, ends],
+            )
+        await connection.execute("INSERT INTO used_refresh_tokens VALUES (%s, 'used', %s)", [user_id, LOGIN])
+        await connection.execute("INSERT INTO deleted_users VALUES (%s, now() - interval '3 days')", [user_id])
+        await connection.execute(
+            "INSERT INTO invites VALUES (%s, NULL, now(), now() + interval '1 hour') ON CONFLICT DO NOTHING", [INVITE]
         )
         await connection.execute("INSERT INTO memory_receipts VALUES (%s, gen_random_uuid(), 'r', 's', 'k')", [user_id])
         await connection.execute("UPDATE memory_signatures SET length = length + 1 WHERE user_id = %s", [user_id])
@@ -211,6 +232,20 @@ async def parameters(memories: Memories, database: str, user_id: UUID) -> list[d
         "changed": True,
         "mutation_id": CLAIM,
         "keep": 0,
+        "kept_login": None,
+        "login_id": LOGIN,
+        "digest": REFRESH_DIGEST,
+        "refresh_digest": b"stolen",
+        "new_digest": b"stolen",
+        "invite_digest": INVITE,
+        "new_invite_digest": b"stolen",
+        "idle_s": 60.0,
+        "repeat_s": 60.0,
+        "repeated": False,
+        "within_s": 60.0,
+        "issued_at": 2e9,
+        "issuer": "stolen",
+        "subject": "stolen",
         "take": True,
         "number": 2,
         "after_number": 0,
@@ -282,8 +317,9 @@ async def test_the_same_values_do_reach_ones_own_rows(pool: Pool, database: str)
     for name in get_args(StatementName):
         if not [values for values in sets if await reaches(pool, ann, name, values)]:
             silent.add(name)
-    # `user_insert` does not insert a user twice. `associative_other_model` finds nothing: no memory has another model.
-    assert silent <= {"user_insert", "associative_other_model"}
+    # `user_insert` and `user_insert_external` do not insert a user twice. `associative_other_model` finds nothing: no
+    # memory has another model.
+    assert silent <= {"user_insert", "user_insert_external", "associative_other_model"}
 
 
 async def reaches(pool: Pool, user_id: UUID, name: StatementName, values: dict[str, object]) -> bool:

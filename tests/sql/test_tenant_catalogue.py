@@ -47,6 +47,11 @@ async def test_every_policy_is_about_the_user_but_a_few(database: str) -> None:
         ("requests", "expired", "{tessera_worker}", "DELETE"),
         ("changes", "ids_only", "{tessera_worker}", "SELECT"),
         ("changes", "expired", "{tessera_worker}", "DELETE"),
+        ("logins", "ids_only", "{tessera_worker}", "SELECT"),
+        ("logins", "expired", "{tessera_worker}", "DELETE"),
+        ("deleted_users", "ids_only", "{tessera_worker}", "SELECT"),
+        ("deleted_users", "expired", "{tessera_worker}", "DELETE"),
+        ("invites", "everybody", "{public}", "ALL"),
     }
 
 
@@ -56,7 +61,7 @@ async def test_every_key_and_reference_includes_the_user(database: str) -> None:
         "SELECT conrelid::regclass::text, conname, (SELECT array_agg(attname::text) FROM pg_attribute"
         " WHERE attrelid = conrelid AND attnum = ANY (conkey)), contype::text, confdeltype::text"
         " FROM pg_constraint WHERE contype IN ('p', 'u', 'f') AND connamespace = 'public'::regnamespace"
-        " AND conrelid NOT IN ('schema_migrations'::regclass, 'relay_workers'::regclass)",
+        " AND conrelid NOT IN ('schema_migrations'::regclass, 'relay_workers'::regclass, 'invites'::regclass)",
     )
     assert len(constraints) > 15
     assert [name for _, name, columns, *_ in constraints if "user_id" not in columns] == []
@@ -68,7 +73,7 @@ async def test_unique_indexes_include_the_user_but_the_one_of_addresses(database
         database,
         "SELECT indexrelid::regclass::text FROM pg_index JOIN pg_class ON pg_class.oid = indrelid"
         " WHERE indisunique AND relnamespace = 'public'::regnamespace"
-        " AND relname NOT IN ('schema_migrations', 'relay_workers')"
+        " AND relname NOT IN ('schema_migrations', 'relay_workers', 'invites')"
         " AND NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = indrelid AND attname = 'user_id'"
         "   AND attnum = ANY (indkey[0:indnkeyatts - 1]))",
     )
@@ -78,7 +83,7 @@ async def test_unique_indexes_include_the_user_but_the_one_of_addresses(database
 def test_every_join_names_the_user() -> None:
     for name in get_args(StatementName):
         text = STATEMENTS[name].decode()
-        names = r"memory_\w+|users|devices|requests|change_logs|changes"
+        names = r"memory_\w+|users|devices|logins|used_refresh_tokens|requests|change_logs|changes"
         tables = set(re.findall(rf"\b(?:FROM|JOIN|INTO|UPDATE)\s+({names})\b", text))
         if tables and name not in OF_ALL_USERS:
             assert text.count("user_id") >= len(tables), name

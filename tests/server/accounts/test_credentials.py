@@ -124,7 +124,9 @@ def test_a_token_names_its_user_until_it_expires() -> None:
     tokens = Tokens([KEY], lifetime_s=60, clock=clock)
     token, expires_in = tokens.issue(USER)
     assert expires_in == 60
-    assert tokens.verify(token) == AuthenticatedUser(USER, NOW + 60)
+    assert tokens.verify(token) == AuthenticatedUser(USER, NOW + 60, None, NOW)
+    of_login, _ = tokens.issue(USER, login_id := uuid4())
+    assert tokens.verify(of_login) == AuthenticatedUser(USER, NOW + 60, login_id, NOW)
     clock.now = NOW + 59.9
     assert tokens.verify(token).user_id == USER
     clock.now = NOW + 60

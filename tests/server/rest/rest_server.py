@@ -12,8 +12,15 @@ import httpx
 import trio
 from quart_trio import QuartTrio
 
+from memory import MemoryMiddleware
+from server.accounts.access import Authenticator
 from server.accounts.accounts import Accounts
 from server.accounts.credentials import Tokens
+from server.accounts.ended_access import EndedAccess
+from server.accounts.invites import Invites
+from server.accounts.logins import Logins
+from server.accounts.registration import Registration
+from server.accounts.signed_codes import SignedCodes
 from server.net.http_server import ServeLimits, serve_rest
 from server.requests import ChatInput, Emit
 from server.rest.app import build_app
@@ -69,15 +76,29 @@ def make_services(
     limits: RestLimits | None = None,
     readiness: Callable[[], Awaitable[Mapping[str, str | None]]] = all_well,
     tokens: Tokens | None = None,
+    logins: Logins | None = None,
+    registration: Registration | None = None,
+    memory: MemoryMiddleware | None = None,
+    access: Authenticator | None = None,
+    end_access: Callable[[EndedAccess], Awaitable[None]] | None = None,
 ) -> RestServices:
+    tokens = tokens or Tokens([KEY])
+    codes = SignedCodes([KEY])
+    more: dict[str, Any] = {} if end_access is None else {"end_access": end_access}
     return RestServices(
         # Most tests do not reach an account.
         accounts=accounts or cast("Accounts", object()),
-        tokens=tokens or Tokens([KEY]),
+        tokens=tokens,
+        logins=logins or cast("Logins", object()),
+        registration=registration or Registration("open", cast("Invites", object()), codes),
+        codes=codes,
         metrics=Metrics(),
         readiness=readiness,
         chat=script if isinstance(script, ScriptedRunner) else ScriptedRunner(script),
         limits=limits or RestLimits(),
+        memory=memory,
+        access=access,
+        **more,
     )
 
 

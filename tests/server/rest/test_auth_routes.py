@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import httpx
 import pytest
 import structlog
@@ -10,8 +12,14 @@ from argon2 import PasswordHasher
 
 from memory.keys.master import KeyRing, new_master_key
 from memory.keys.user_keys import UserKeys
+from memory.middleware import MemoryMiddleware
+from memory.vault import Vault
+from server.accounts.access import Access
 from server.accounts.accounts import Accounts
-from server.accounts.credentials import Passwords
+from server.accounts.credentials import Passwords, Tokens
+from server.accounts.ended_access import EndedAccess
+from server.accounts.logins import Logins
+from server.accounts.registration import Registration
 from server.rest.services import RestLimits, RestServices
 from sql.pool import Pool, open_pool
 from sql.statements import Statements
@@ -23,11 +31,27 @@ LOGIN = "/api/v1/auth/login"
 ANN = {"email": "ann@example.com", "password": "correct horse"}
 
 
-def services_over(pool: Pool, limits: RestLimits | None = None) -> RestServices:
+def services_over(
+    pool: Pool,
+    limits: RestLimits | None = None,
+    *,
+    registration: Callable[[Pool], Registration] | None = None,
+    end_access: Callable[[EndedAccess], Awaitable[None]] | None = None,
+) -> RestServices:
     weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     passwords = Passwords(trio.CapacityLimiter(2), weak)
-    accounts = Accounts(pool, Statements.load(), passwords, UserKeys(KeyRing([new_master_key()]), None))
-    return make_services(accounts=accounts, limits=limits)
+    statements, tokens = Statements.load(), Tokens([b"k" * 32])
+    keys = UserKeys(KeyRing([new_master_key()]), None)
+    return make_services(
+        accounts=Accounts(pool, statements, passwords, keys),
+        tokens=tokens,
+        logins=Logins(pool, statements, tokens),
+        access=Access(tokens, pool, statements),
+        memory=MemoryMiddleware(Vault(pool, statements, keys), None),
+        limits=limits,
+        registration=registration and registration(pool),
+        end_access=end_access,
+    )
 
 
 async def test_a_new_account_gets_a_token_that_works(pool: Pool) -> None:
@@ -37,7 +61,14 @@ async def test_a_new_account_gets_a_token_that_works(pool: Pool) -> None:
         assert response.status_code == 201
         assert response.headers["Cache-Control"] == "no-store"
         made = response.json()
-        assert made.keys() == {"user_id", "access_token", "expires_in"}
+        assert made.keys() == {
+            "user_id",
+            "access_token",
+            "expires_in",
+            "refresh_token",
+            "refresh_expires_in",
+            "device_token",
+        }
         assert made["expires_in"] == 3600
         assert str(services.tokens.verify(made["access_token"]).user_id) == made["user_id"]
 
@@ -123,7 +154,7 @@ async def test_an_unreachable_or_busy_database(database: str) -> None:
 
 @pytest.mark.parametrize("length", [8, 1024])
 async def test_passwords_of_every_allowed_length(pool: Pool, length: int) -> None:
-    long = {"email": "ann@example.com", "password": "\u00e9" * length}
+    long = {"email": "ann@example.com", "password": ("\u00e9t" * length)[:length]}
     async with client_of(services_over(pool), user=None) as client:
         assert (await client.post(REGISTER, json=long)).status_code == 201
         assert (await client.post(LOGIN, json=long)).status_code == 200

@@ -1,0 +1,44 @@
+"""Rate limits of the routes that check passwords and refresh tokens.
+
+Guesses are limited per network address and per account. A device that has logged in to the account before proves it
+with its device token, and then only has its own limit: nobody can lock the owner out by guessing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+from server.net import RateLimiter
+from server.rest.errors import rate_limited
+from server.rest.services import RestLimits
+
+
+class AuthLimits:
+    """`clock` is monotonic, in seconds. Each method raises `ApiError` 429 if there were too many attempts."""
+
+    def __init__(self, limits: RestLimits, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._addresses = RateLimiter(limits.auth_address_rate_per_s, limits.auth_address_burst)
+        self._accounts = RateLimiter(limits.auth_email_rate_per_s, limits.auth_email_burst)
+        self._refreshes = RateLimiter(limits.refresh_rate_per_s, limits.refresh_burst)
+
+    def by_address(self, address: str) -> None:
+        """An attempt of this network address."""
+        self._take(self._addresses, address)
+
+    def by_email(self, email: str, device: str | None) -> None:
+        """An attempt for this account, by the known device `device`, or by an unknown one."""
+        self._take(self._accounts, email if device is None else f"{email} {device}")
+
+    def by_user(self, user_id: UUID) -> None:
+        """An attempt with an access token of this user."""
+        self._take(self._accounts, str(user_id))
+
+    def refreshes(self, address: str) -> None:
+        """A use of a refresh token. It has 256 random bits, so this only limits the load of the database."""
+        self._take(self._refreshes, address)
+
+    def _take(self, limiter: RateLimiter, key: str) -> None:
+        if wait_s := limiter.take(key, self._clock()):
+            raise rate_limited(wait_s)

@@ -1,0 +1,2 @@
+-- Ends the logins of one device.
+DELETE FROM logins WHERE user_id = %(user_id)s AND device_id = %(device_id)s RETURNING login_id;
