@@ -3,7 +3,18 @@ import { defineConfig } from "vite";
 const SERVER = "http://127.0.0.1:8000";
 
 export default defineConfig({
-  build: { target: "es2022", assetsInlineLimit: 0, chunkSizeWarningLimit: 1500, modulePreload: { polyfill: false } },
+  build: {
+    target: "es2022",
+    assetsInlineLimit: 0,
+    chunkSizeWarningLimit: 1500,
+    modulePreload: { polyfill: false },
+    rolldownOptions: {
+      // "use client" of @tessera/react means nothing to a page without server components.
+      onLog: (level, log, report) => {
+        if (log.code !== "MODULE_LEVEL_DIRECTIVE") report(level, log);
+      },
+    },
+  },
   resolve: { conditions: ["tessera-source", "module", "browser", "development|production"] },
   // The page of `npm run dev` has another origin. Allow it with TESSERA_ALLOWED_ORIGINS=http://localhost:5173.
   server: { proxy: { "/api": SERVER, "/playground.json": SERVER } },

@@ -27,7 +27,7 @@ export function Block({ block }: { readonly block: AnswerBlock }) {
 }
 
 function Drawn({ block }: { readonly block: AnswerBlock }) {
-  if (block.type === "text") return block.text ? <TextBlock text={block.text} /> : null;
+  if (block.type === "text") return block.text ? <TextBlock text={block.text} open={block.open} /> : null;
   if (block.open) return <Skeleton blockType={block.type} />;
   switch (block.type) {
     case "chart":

@@ -1,3 +1,4 @@
+import "./charts-loaded.js";
 import { type AnswerFrame, type AnswerSnapshot, applyFrame, newSnapshot, TesseraError } from "@tessera/client";
 import { act, render, screen } from "@testing-library/react";
 import { StrictMode } from "react";

@@ -1,3 +1,4 @@
+import "./charts-loaded.js";
 import type { AnswerBlock } from "@tessera/client";
 import { act, render, screen, within } from "@testing-library/react";
 import { userEvent } from "@testing-library/user-event";

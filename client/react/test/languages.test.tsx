@@ -1,3 +1,4 @@
+import "./charts-loaded.js";
 import { type AnswerSnapshot, newSnapshot, TesseraError, type TesseraErrorCode } from "@tessera/client";
 import { act, render, screen } from "@testing-library/react";
 import { beforeAll, describe, expect, it, vi } from "vitest";

@@ -1,3 +1,4 @@
+import "./charts-loaded.js";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type AnswerFrame, type AnswerSnapshot, applyFrame, newSnapshot } from "@tessera/client";

@@ -9,7 +9,7 @@ globalThis.ResizeObserver = class {
   unobserve(): void {}
   disconnect(): void {}
 };
-Element.prototype.getBoundingClientRect = () => new DOMRect(0, 0, 560, 260);
+if (typeof Element !== "undefined") Element.prototype.getBoundingClientRect = () => new DOMRect(0, 0, 560, 260);
 globalThis.DOMRect ??= class {
   constructor(
     readonly x = 0,

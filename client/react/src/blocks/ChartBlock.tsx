@@ -1,16 +1,14 @@
 "use client";
 
-import { type CSSProperties, memo, useId, useState } from "react";
-import { CartesianChart } from "../charts/CartesianChart.js";
+import { type CSSProperties, lazy, memo, Suspense, useId, useState } from "react";
 import { Legend } from "../charts/Legend.js";
-import { PieOrRadial } from "../charts/PieOrRadial.js";
-import { RadarPlot } from "../charts/RadarPlot.js";
 import { colorVariable } from "../charts/rows.js";
 import { type Chart, readChart } from "../data/chart.js";
 import { formatLabel } from "../data/dates.js";
 import { useBlockOptions, useDirection } from "../options.js";
 import { counted, fill } from "../wording/wording.js";
 import { RawBlock } from "./RawBlock.js";
+import { Skeleton } from "./Skeleton.js";
 
 /** A chart with its title, its legend, and its data as a table for screen readers and for reading the figures. */
 export const ChartBlock = memo(function ChartBlock({ data }: { readonly data: unknown }) {
@@ -44,7 +42,9 @@ function ChartFigure({ chart }: { readonly chart: Chart }) {
             role="img"
             aria-label={fill(wording.chartLabel, { chart: wording.charts[chart.type] })}
           >
-            <Plot chart={chart} />
+            <Suspense fallback={<Skeleton blockType="chart" />}>
+              <Plot chart={chart} />
+            </Suspense>
           </div>
           <Legend chart={chart} />
         </>
@@ -56,19 +56,8 @@ function ChartFigure({ chart }: { readonly chart: Chart }) {
   );
 }
 
-function Plot({ chart }: { readonly chart: Chart }) {
-  switch (chart.type) {
-    case "area":
-    case "bar":
-    case "line":
-      return <CartesianChart chart={chart} type={chart.type} />;
-    case "radar":
-      return <RadarPlot chart={chart} />;
-    case "pie":
-    case "radial":
-      return <PieOrRadial chart={chart} type={chart.type} />;
-  }
-}
+/** Recharts is larger than everything else, so it is loaded with the first chart. */
+const Plot = lazy(() => import("../charts/Plot.js"));
 
 /** The maximum number of rows in the table of figures, because thousands of rows would block the page. */
 const MOST_ROWS = 200;

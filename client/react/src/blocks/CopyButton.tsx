@@ -3,8 +3,8 @@
 import { useState } from "react";
 import { useBlockOptions } from "../options.js";
 
-/** The button that copies a table: `text()` goes the clipboard. It shows whether this succeeded. */
-export function CopyButton({ text }: { readonly text: () => string }) {
+/** A button that copies `text()` to the clipboard, and shows whether this succeeded. Default label: that of a table. */
+export function CopyButton({ text, label }: { readonly text: () => string; readonly label?: string }) {
   const { wording } = useBlockOptions();
   const [outcome, setOutcome] = useState("");
   const copy = async () => {
@@ -22,7 +22,7 @@ export function CopyButton({ text }: { readonly text: () => string }) {
         {outcome}
       </span>
       <button type="button" className="tsr-button" onClick={copy} onBlur={() => setOutcome("")}>
-        {wording.copyTable}
+        {label ?? wording.copyTable}
       </button>
     </span>
   );

@@ -32,6 +32,7 @@ export const ar: Wording = {
   undrawable: "{block}: لا يمكن عرض هذا الجزء من الإجابة. بياناته:",
   untitled: "بلا عنوان",
   picture: "صورة",
+  footnotes: "الحواشي",
   done: "منجز",
   notDone: "غير منجز",
   suggested: "مقترح",
@@ -76,6 +77,7 @@ export const ar: Wording = {
   yes: "نعم",
   no: "لا",
   copyTable: "نسخ الجدول",
+  copyCode: "نسخ الشيفرة",
   copied: "تم النسخ",
   notCopied: "لم يُنسخ: لا يسمح المتصفح بالوصول إلى الحافظة",
   items: {

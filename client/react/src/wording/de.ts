@@ -32,6 +32,7 @@ export const de: Wording = {
   undrawable: "{block}: Dieser Teil der Antwort lässt sich nicht darstellen. Seine Daten:",
   untitled: "Ohne Titel",
   picture: "Bild",
+  footnotes: "Fußnoten",
   done: "erledigt",
   notDone: "nicht erledigt",
   suggested: "vorgeschlagen",
@@ -58,6 +59,7 @@ export const de: Wording = {
   yes: "ja",
   no: "nein",
   copyTable: "Tabelle kopieren",
+  copyCode: "Code kopieren",
   copied: "Kopiert",
   notCopied: "Nicht kopiert: Der Browser erlaubt keinen Zugriff auf die Zwischenablage",
   items: {

@@ -32,6 +32,7 @@ export const en: Wording = {
   undrawable: "{block}: this part of the answer cannot be drawn. Its data:",
   untitled: "Untitled",
   picture: "picture",
+  footnotes: "Footnotes",
   done: "done",
   notDone: "not done",
   suggested: "suggested",
@@ -55,6 +56,7 @@ export const en: Wording = {
   yes: "yes",
   no: "no",
   copyTable: "Copy table",
+  copyCode: "Copy code",
   copied: "Copied",
   notCopied: "Not copied: the browser does not allow access to the clipboard",
   items: {

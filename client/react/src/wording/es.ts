@@ -32,6 +32,7 @@ export const es: Wording = {
   undrawable: "{block}: esta parte de la respuesta no se puede mostrar. Sus datos:",
   untitled: "Sin título",
   picture: "imagen",
+  footnotes: "Notas al pie",
   done: "hecho",
   notDone: "sin hacer",
   suggested: "sugerido",
@@ -55,6 +56,7 @@ export const es: Wording = {
   yes: "sí",
   no: "no",
   copyTable: "Copiar la tabla",
+  copyCode: "Copiar código",
   copied: "Copiado",
   notCopied: "No se copió: el navegador no permite el acceso al portapapeles",
   items: {

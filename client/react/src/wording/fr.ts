@@ -32,6 +32,7 @@ export const fr: Wording = {
   undrawable: "{block} : cette partie de la réponse ne peut pas être affichée. Ses données :",
   untitled: "Sans titre",
   picture: "image",
+  footnotes: "Notes de bas de page",
   done: "fait",
   notDone: "à faire",
   suggested: "suggéré",
@@ -55,6 +56,7 @@ export const fr: Wording = {
   yes: "oui",
   no: "non",
   copyTable: "Copier le tableau",
+  copyCode: "Copier le code",
   copied: "Copié",
   notCopied: "Non copié : le navigateur n'autorise pas l'accès au presse-papiers",
   items: {

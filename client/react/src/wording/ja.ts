@@ -32,6 +32,7 @@ export const ja: Wording = {
   undrawable: "{block}：回答のこの部分は表示できません。データ：",
   untitled: "無題",
   picture: "画像",
+  footnotes: "脚注",
   done: "完了",
   notDone: "未完了",
   suggested: "提案",
@@ -55,6 +56,7 @@ export const ja: Wording = {
   yes: "はい",
   no: "いいえ",
   copyTable: "表をコピー",
+  copyCode: "コードをコピー",
   copied: "コピーしました",
   notCopied: "コピーできませんでした。ブラウザーがクリップボードへのアクセスを許可していません",
   items: {

@@ -49,6 +49,8 @@ export interface Wording {
   readonly untitled: string;
   /** The label of a picture without a description. */
   readonly picture: string;
+  /** The name of the list of a text's footnotes. */
+  readonly footnotes: string;
   readonly done: string;
   readonly notDone: string;
   readonly suggested: string;
@@ -75,6 +77,7 @@ export interface Wording {
   readonly yes: string;
   readonly no: string;
   readonly copyTable: string;
+  readonly copyCode: string;
   readonly copied: string;
   readonly notCopied: string;
 

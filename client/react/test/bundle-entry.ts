@@ -1,0 +1,2 @@
+/** An application that shows answers. */
+export { Answer } from "../src/index.js";
