@@ -19,7 +19,7 @@ from memory import NoSuchUser
 from memory.embedding import EmbeddingError
 from model_files import ModelMissing, progress_bar
 from server.banner import banner
-from server.key_commands import CommandFailed, reembed, rotate_master_key, rotate_user_key
+from server.key_commands import CommandFailed, invite, reembed, rotate_master_key, rotate_user_key
 from server.local_model import DEFAULT_MODEL, LOCAL_MODELS, LocalModelFailed, fetch_local_model
 from server.logs import configure_logging
 from server.main import serve
@@ -53,7 +53,7 @@ _OPERATOR_ERRORS: Final = (
     ModelMissing,
     *KEY_FAULTS,
 )
-_ARGUMENTS: Final = ("user", "model", "folder", "offline")
+_ARGUMENTS: Final = ("user", "model", "folder", "offline", "email")
 _FAILED: Final = 1
 _BAD_SETTINGS: Final = 2
 
@@ -113,6 +113,10 @@ def _parser() -> argparse.ArgumentParser:
             "user", metavar="USER", nargs="?" if optional else None, help="the user's id or e-mail address"
         )
         subparser.set_defaults(run=of_user)
+    help_text = "print a code with which somebody may register once, within seven days"
+    invites = commands.add_parser("invite", help=help_text, description=help_text)
+    invites.add_argument("email", metavar="EMAIL", nargs="?", help="the only e-mail address that may use the code")
+    invites.set_defaults(run=invite)
     help_text = "download a model to run on this machine into the state folder; a broken download goes on"
     fetch = commands.add_parser("fetch-model", help=help_text, description=help_text)
     fetch.add_argument(

@@ -1,4 +1,4 @@
-"""The commands that maintain keys and vectors: `rotate-master-key`, `rotate-user-key`, `reembed`.
+"""The commands on the database: `rotate-master-key`, `rotate-user-key`, `reembed`, `invite`.
 
 Servers may run at the same time.
 """
@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from memory import Vault
 from memory.maintenance import MasterKeyRotation, Reembedded, Reembedding, UserKeyRotation
-from server.accounts import normalise_email
+from server.accounts import Invites, normalise_email
 from server.memory_service import open_embedder, user_keys
 from server.settings import Settings
 from server.storage import first_master_key, master_keys, open_database, prepare_state_dir
@@ -20,6 +21,8 @@ from sql.pool import Pool
 from sql.statements import Statements
 from sql.tenant import scoped_to_email
 from streaming.model import open_http_client
+
+_INVITE_S: Final = 7 * 86_400.0
 
 
 class CommandFailed(Exception):
@@ -73,6 +76,18 @@ async def reembed(settings: Settings, user: str | None) -> None:
         work = Reembedding(opened.vault, embedder)
         done: Reembedded = await work.everybody() if user is None else await work.user(await _user_id(opened, user))
     print(f"{done.memories} memories now have vectors of {embedder.name}; {done.unreadable} could not be decrypted")
+
+
+async def invite(settings: Settings, email: str | None) -> None:
+    """Print a code for one registration within a week; only for `email`, if it is given."""
+    try:
+        address = None if email is None else normalise_email(email)
+    except ValueError as error:
+        raise CommandFailed(str(error)) from None
+    prepare_state_dir(settings.state_dir)
+    async with open_database(settings) as database:
+        code = await Invites(database.pool, Statements.load()).create(address, _INVITE_S)
+    print(code)
 
 
 async def _user_id(opened: _Opened, user: str) -> UUID:

@@ -24,9 +24,11 @@ from server.accounts import (
     Access,
     Accounts,
     EmailWebhook,
+    IdentityProvider,
     Invites,
     Logins,
     Passwords,
+    ProviderTerms,
     Registration,
     SignedCodes,
     Tokens,
@@ -116,7 +118,19 @@ async def serve(
                 idle_s=settings.refresh_token_days * _DAY_S,
                 max_age_s=settings.login_days * _DAY_S,
             )
-            access = Access(tokens, database.pool, statements)
+            provider = None
+            if settings.oidc_issuer is not None:
+                terms = ProviderTerms(
+                    settings.oidc_issuer,
+                    tuple(settings.oidc_audience),
+                    settings.jwks_url,
+                    settings.oidc_subject_claim,
+                    tuple(settings.oidc_algorithms),
+                    settings.oidc_leeway_s,
+                )
+                keys_client = await stack.enter_async_context(httpx.AsyncClient())
+                provider = IdentityProvider(terms, keys_client, accounts)
+            access = Access(tokens, database.pool, statements, provider)
             codes = SignedCodes(KeyRing(keys).derive(CODE_LABEL))
             webhook = None
             if settings.email_webhook_url is not None:

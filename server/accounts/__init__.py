@@ -23,6 +23,7 @@ from server.accounts.credentials import (
 )
 from server.accounts.ended_access import EndedAccess
 from server.accounts.hash_slots import HashingBusy
+from server.accounts.identity_provider import IdentityProvider, ProviderTerms, ProviderUnavailable
 from server.accounts.invites import InviteRefused, Invites
 from server.accounts.logins import DeviceEntry, Logins, LoginTokens, NoSuchDevice, RefreshTokenReused
 from server.accounts.password_rules import PasswordRefused, check_password
@@ -53,6 +54,7 @@ __all__ = [
     "EmailWebhook",
     "EndedAccess",
     "HashingBusy",
+    "IdentityProvider",
     "InviteRefused",
     "Invites",
     "LoginTokens",
@@ -60,6 +62,8 @@ __all__ = [
     "NoSuchDevice",
     "PasswordRefused",
     "Passwords",
+    "ProviderTerms",
+    "ProviderUnavailable",
     "RefreshTokenInvalid",
     "RefreshTokenReused",
     "Registration",

@@ -38,7 +38,7 @@ class Authenticator(Protocol):
 
 
 class ExternalUsers(Protocol):
-    """Users of the operator's identity provider."""
+    """Users of the operator's identity provider; `server.accounts.identity_provider.IdentityProvider` is one."""
 
     async def verify(self, token: str) -> AuthenticatedUser:
         """The user of a token of the provider. Raises `TokenExpired` or `TokenInvalid`."""

@@ -8,7 +8,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 from quart import request
 
-from server.accounts import AccessEnded, AuthenticatedUser, TokenExpired, TokenInvalid
+from server.accounts import AccessEnded, AuthenticatedUser, ProviderUnavailable, TokenExpired, TokenInvalid
 from server.rest.errors import ApiError, unauthorized
 from server.rest.services import RestServices
 from streaming.wire import well_formed_json
@@ -57,6 +57,8 @@ async def authenticated_user(services: RestServices) -> AuthenticatedUser:
     except TokenExpired as error:
         challenge = 'error="invalid_token", error_description="expired"'
         raise unauthorized(f"{error} Log in again.", code="token_expired", challenge=challenge) from None
+    except ProviderUnavailable as error:
+        raise ApiError(503, "identity_provider_unavailable", str(error), retryable=True) from None
     except AccessEnded:
         message = "This access has ended: the login, its device or the account does not exist any more. Log in again."
         raise unauthorized(message, challenge='error="invalid_token"') from None

@@ -63,6 +63,8 @@ def default_text(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True, validated_data={})
     if value is None or value == []:
         return "unset"
+    if isinstance(value, list):
+        return ",".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -83,6 +85,7 @@ def _conflicts(given: Mapping[str, str]) -> Iterator[str]:
         for name in ("model_key", "model_name", "router_model_name", "fallback_models", "memory_model_name"):
             if name in given:
                 yield f"{PREFIX}{name.upper()}: has no effect without {PREFIX}MODEL_URL; set both or neither"
+    yield from _provider_conflicts(given)
     if "record_contents" in given and "record_dir" not in given:
         yield f"{PREFIX}RECORD_CONTENTS: has no effect without {PREFIX}RECORD_DIR; set both or neither"
     if ("embedding_url" in given) != ("embedding_model_name" in given):
@@ -90,6 +93,13 @@ def _conflicts(given: Mapping[str, str]) -> Iterator[str]:
     http_bind = given.get("http_bind", Settings.model_fields["http_bind"].default)
     if given.get("ws_bind", Settings.model_fields["ws_bind"].default) == http_bind and not http_bind.endswith(":0"):
         yield f"{PREFIX}WS_BIND: must differ from {PREFIX}HTTP_BIND"
+
+
+def _provider_conflicts(given: Mapping[str, str]) -> Iterator[str]:
+    if ("oidc_issuer" in given) != ("oidc_audience" in given):
+        yield f"{PREFIX}OIDC_ISSUER: requires {PREFIX}OIDC_AUDIENCE, and the reverse; set both or neither"
+    if "jwks_url" in given and "oidc_issuer" not in given:
+        yield f"{PREFIX}JWKS_URL: has no effect without {PREFIX}OIDC_ISSUER; set both or neither"
 
 
 def _sentence(message: str) -> str:
