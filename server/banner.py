@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from pathlib import Path
 from typing import Final
 
 from server.settings import Settings
 from server.sockets import DEVICE_PATH
 from server.startup import Running
 
+# A checkout has it; an installed package has the command `tessera` instead.
+_MAKEFILE: Final = Path(__file__).parents[1] / "Makefile"
 _DEFAULT_WS_URL: Final = f"ws://{Settings.model_fields['ws_bind'].default}{DEVICE_PATH}"
 _DEFAULT_REST_URL: Final = f"http://{Settings.model_fields['http_bind'].default}"
 
@@ -41,4 +44,6 @@ def _chat_command(running: Running) -> str:
         )
         if url != default
     ]
-    return "make chat" + (f" ARGS='{' '.join(arguments)}'" if arguments else "")
+    if _MAKEFILE.is_file():
+        return "make chat" + (f" ARGS='{' '.join(arguments)}'" if arguments else "")
+    return " ".join(["tessera chat", *arguments])

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import httpx
@@ -53,6 +54,8 @@ log = structlog.get_logger(__name__)
 
 # Argon2 takes 64 MiB and one core for tens of milliseconds. Every machine can run this many at the same time.
 _PASSWORD_THREADS: Final = 2
+# In a checkout, `make playground` builds it; the wheel contains it.
+_PLAYGROUND: Final = Path(__file__).parents[1] / "client" / "playground" / "dist"
 # Seconds after the grace period for open connections to send a close frame or their last bytes.
 _CLOSE_TIMEOUT_S: Final = 1.0
 _DAY_S: Final = 86_400.0
@@ -228,7 +231,7 @@ async def serve(
 def _playground(settings: Settings, ws_address: tuple[str, int]) -> Playground | None:
     if not settings.playground:
         return None
-    return Playground(read_page(settings.playground_dir), *ws_address, ws_path=DEVICE_PATH)
+    return Playground(read_page(settings.playground_dir or _PLAYGROUND), *ws_address, ws_path=DEVICE_PATH)
 
 
 def _describe_page(playground: Playground | None, address: tuple[str, int]) -> str | None:

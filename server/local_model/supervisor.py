@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -18,10 +17,11 @@ import trio
 from server.local_model.machine import LocalModelFailed, Plan
 from server.local_model.orders import ServerOrders
 from server.local_model.table import LocalModel
+from server.processes import program
 
 log = structlog.get_logger(__name__)
 
-SERVER_COMMAND: Final = (sys.executable, "-m", "server.local_model.llama_server")
+SERVER_COMMAND: Final = program("server.local_model.llama_server")
 _START_S: Final = 180.0
 _FIRST_DELAY_S: Final = 0.5
 _LAST_DELAY_S: Final = 10.0

@@ -55,8 +55,9 @@ class Settings(FairnessSettings, AccountSettings):
         description="origins of web pages that may connect, comma separated; the playground always may",
     )
     playground: bool = Field(True, description="serve the playground at / of the REST listener")
-    playground_dir: Path = Field(
-        Path("client/playground/dist"), description="folder of the built playground, read once at the start"
+    playground_dir: Path | None = Field(
+        None,
+        description="folder of the built playground, read once at the start; unset: the one that the package contains",
     )
     state_dir: Path = Field(
         Path(".state"), description="folder of the embedded database, the generated master key and the embedding model"

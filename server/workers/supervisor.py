@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
@@ -22,6 +21,7 @@ import trio
 from pydantic import TypeAdapter, ValidationError
 
 from server.net import host_port, parse_bind, reserved_port
+from server.processes import program
 from server.settings import PREFIX, Settings
 from server.startup import Running, WorkerOrders, read_line
 from server.storage import check_connections, database_url, first_master_key, master_keys, owner_url, prepare_state_dir
@@ -33,7 +33,7 @@ from sql.tenant import configure_server
 log = structlog.get_logger(__name__)
 
 _RUNNING: Final = TypeAdapter(Running)
-WORKER_COMMAND: Final = (sys.executable, "-m", "server", "worker")
+WORKER_COMMAND: Final = program("server", "worker")
 _START_S: Final = 60.0
 _FIRST_DELAY_S: Final = 0.5
 _LAST_DELAY_S: Final = 10.0

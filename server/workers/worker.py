@@ -13,8 +13,8 @@ import trio
 from pydantic import TypeAdapter
 
 from server.main import serve
+from server.processes import stop_on_signal
 from server.settings import Settings
-from server.signals import stop_on_signal
 from server.startup import Running, WorkerOrders, read_line
 from server.workers.garbage import FrozenObjects
 
