@@ -22,7 +22,7 @@ PEERS := $(PEERS_VENV)/.installed
 TEST_WORKERS ?= $(shell expr 2 '*' "$$(getconf _NPROCESSORS_ONLN || echo 2)")
 
 .DEFAULT_GOAL := help
-.PHONY: run run-embedder lock audit dist local-model chat test check fmt schema prompts statements migrate rollback bench bench-router bench-parser bench-stream bench-resume profile-stream fuzz properties mutants test-all clean help eval test-model test-client bench-memory embedding-model embedder playground test-browser screenshots
+.PHONY: test-deploy test-image run run-embedder lock audit dist local-model chat test check fmt schema prompts statements migrate rollback bench bench-router bench-parser bench-stream bench-resume profile-stream fuzz properties mutants test-all clean help eval test-model test-client bench-memory embedding-model embedder playground test-browser screenshots
 
 # MODEL=local serves a real, small model on this machine. FROM is a folder that may have its file.
 LOCAL_MODEL ?= qwen2.5-coder-1.5b
@@ -142,7 +142,16 @@ lock: $(STAMP)  ## write the newest allowed versions of all Python packages, wit
 		--no-emit-index-url --no-header --no-annotate --upgrade --output-file requirements.lock pyproject.toml
 
 audit: $(STAMP)  ## search the locked Python packages and the npm packages for known vulnerabilities
-	@PATH="$$PATH:$(abspath $(BIN))" sh deploy/audit.sh
+	@$(BIN)/python -c 'import pip_audit' 2>/dev/null || $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[dev,audit]'
+	@$(BIN)/python deploy/audit.py
+
+test-deploy: $(STAMP)  ## render the Helm chart and validate all manifests (installs Helm as a library: 350 MB)
+	@$(BIN)/python -c 'import helm_python, kubernetes_validate' 2>/dev/null || $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[dev,deploy]'
+	$(BIN)/python -m pytest -m "deploy or not deploy" tests/deploy
+
+test-image: $(STAMP)  ## build the image without a registry and test it (needs root, mmdebstrap and buildah)
+	@for tool in mmdebstrap buildah; do command -v $$tool >/dev/null || { echo "make test-image needs $$tool. Install it (Debian: apt-get install mmdebstrap buildah)." >&2; exit 1; }; done
+	$(BIN)/python -m pytest -m image --timeout 1800 tests/deploy
 
 clean:  ## delete the virtual environment, builds and caches; keep the state folder
 	rm -rf client/node_modules client/*/dist client/examples/*/dist

@@ -27,7 +27,7 @@ class ServiceManager:
     """The service manager of this process; without one, every method does nothing."""
 
     def __init__(self, address: str | None, watchdog_s: float | None) -> None:
-        """Send to the Unix socket `address`; one that begins with @ is abstract. `watchdog_s`: the watchdog's interval."""
+        """Send to the Unix socket `address`; @ begins an abstract one. `watchdog_s`: the watchdog's interval."""
         self._address = "\0" + address[1:] if address is not None and address.startswith("@") else address
         self._watchdog_s = watchdog_s
 
