@@ -78,11 +78,11 @@ class Tessera:
             yield device
 
     def script(self, answer: AnswerScript, agent: str = "task_agent") -> None:
-        """Answer every routing call with `agent`, and every other call with `answer(request)`."""
+        """Answer every routing call with `agent` (one token each way), and every other call with `answer(request)`."""
 
         def reply(request: ReceivedRequest) -> list[Step]:
             if is_routing(request):
-                return text_stream(json.dumps({"agent": agent}))
+                return text_stream(json.dumps({"agent": agent}), usage=(1, 1))
             return answer(request)
 
         self.model.fallback = reply

@@ -160,10 +160,10 @@ def scripted(answer: list[Any], repaired: list[Step]) -> Any:
 @pytest.mark.parametrize(
     ("repaired", "outcome", "indexes", "usage"),
     [
-        (text_stream(json.dumps([GOOD]), usage=(30, 3)), "repaired", [1], (60, 6)),
-        (text_stream(json.dumps([BAD]), usage=(30, 3)), "invalid_again", [], (60, 6)),
-        (text_stream("I cannot.", usage=(30, 3)), "invalid_again", [], (60, 6)),
-        (error_status(500), "model_error", [], (30, 3)),
+        (text_stream(json.dumps([GOOD]), usage=(30, 3)), "repaired", [1], (61, 7)),
+        (text_stream(json.dumps([BAD]), usage=(30, 3)), "invalid_again", [], (61, 7)),
+        (text_stream("I cannot.", usage=(30, 3)), "invalid_again", [], (61, 7)),
+        (error_status(500), "model_error", [], (31, 4)),
     ],
 )
 async def test_a_rejected_block_is_repaired_at_most_once(
@@ -194,7 +194,7 @@ async def test_cancelling_a_repair_closes_its_connection_and_sends_nothing_of_it
         end = await answer.finish()
         assert (end.status, answer.blocks) == ("cancelled", [])
         assert end.usage is not None
-        assert (end.usage.input_tokens, end.usage.output_tokens) == (30, 3)
+        assert (end.usage.input_tokens, end.usage.output_tokens) == (31, 4)
         await tessera.answers()[-1].connection.closed.wait()
 
 

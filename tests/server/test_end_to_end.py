@@ -58,7 +58,7 @@ async def test_a_home_request_with_a_tool_round_trip(database: str) -> None:
         assert end.status == "completed"
         assert end.usage is not None
         # One tool round, the answer, and one repair of its chart, which is still invalid after it: a sentence says so.
-        assert (end.usage.input_tokens, end.usage.output_tokens) == (250, 45)
+        assert (end.usage.input_tokens, end.usage.output_tokens) == (251, 46)
         assert answer.text.split("\n\n") == ["Two tasks:", "That is all.", 'A chart "?" could not be shown.']
         reference, table = answer.blocks
         assert (reference.block, reference.block_type, reference.data["items"]) == (1, "entity_ref", TASKS)
