@@ -17,6 +17,7 @@ import type { ErrorCode } from "./generated/protocol.js";
  * - `tool_failed`: one of the application's tools, or `approve`, threw an error that is not a `ToolError`.
  * - `cancelled`, `deadline`: the reason of a call's aborted `signal`: it needs no answer any more, or its time has passed.
  * - `store_failed`: the application's store or journal could not be read or written.
+ * - `verification_sent`: `register` needs the code of the mail that was sent to the address.
  * - `network`, `bad_response`: a REST call got no response, or an invalid one.
  */
 export type SdkErrorCode =
@@ -35,6 +36,7 @@ export type SdkErrorCode =
   | "cancelled"
   | "deadline"
   | "store_failed"
+  | "verification_sent"
   | "network"
   | "bad_response";
 
@@ -44,12 +46,24 @@ export type RestErrorCode =
   | "bad_request"
   | "body_timeout"
   | "body_too_large"
+  | "code_refused"
+  | "database_unavailable"
   | "email_taken"
+  | "email_unavailable"
+  | "identity_provider_unavailable"
+  | "invalid_body"
   | "invalid_request"
+  | "invite_refused"
+  | "login_busy"
   | "method_not_allowed"
   | "not_found"
+  | "password_refused"
+  | "refresh_token_invalid"
+  | "refresh_token_reused"
+  | "registration_off"
   | "token_expired"
   | "unknown_conversation"
+  | "unknown_device"
   | `http_${number}`;
 
 /**

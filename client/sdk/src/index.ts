@@ -1,5 +1,6 @@
 /** The Tessera device protocol for applications. Start with `connect`. */
 
+export type { AccountCalls, DeletionReceipt, DeviceEntry } from "./account.js";
 export { type Answer, type AnswerEvent, type ThenableAnswer, thenable } from "./answer.js";
 export type { BackoffOptions } from "./backoff.js";
 export type { AnswerBlock, BlockType, StructuredBlock } from "./blocks.js";
@@ -40,8 +41,10 @@ export {
   type ErasureReceipt,
   type ForgottenConversation,
   type Login,
+  type LoginOptions,
   type MemoryRecord,
   type PageOptions,
+  type RegisterOptions,
   type RequestState,
   type Rest,
   type RestOptions,

@@ -1,7 +1,8 @@
+import { type AccountCalls, accountCalls } from "./account.js";
 import { TesseraError, type TesseraErrorCode } from "./errors.js";
 import type { ForgetPreview, MemoryTier } from "./forgetting.js";
 import type { WsRequestResult } from "./generated/protocol.js";
-import { type IssuedTokens, type TokenSource, tokenSource } from "./token-source.js";
+import { type EndableTokenSource, type IssuedTokens, type TokenSource, tokenSource } from "./token-source.js";
 
 export interface RestOptions {
   /** URL of the REST listener, such as `http://127.0.0.1:8000`. */
@@ -21,9 +22,25 @@ export interface RestOptions {
  * `getToken` to `connect`.
  */
 export interface Login extends TokenSource {
+  /** Keep it, and pass it to the next `login`: it is no secret that gives access. */
+  readonly deviceToken?: string;
   readonly userId: string;
   readonly accessToken: string;
   readonly expiresIn: number;
+}
+
+export interface LoginOptions {
+  /** The id of this installation, so that the list of devices shows what belongs to the login. */
+  readonly deviceId?: string;
+  /** From an earlier login of this installation. With it, the guesses of others can't lock the person out. */
+  readonly deviceToken?: string;
+}
+
+export interface RegisterOptions extends LoginOptions {
+  /** Required if the server registers only with an invite. */
+  readonly invite?: string;
+  /** The code from the mail, if the server verifies addresses. Without it, `register` rejects with `verification_sent`. */
+  readonly code?: string;
 }
 
 /** One memory. Its other fields depend on the tier. */
@@ -107,10 +124,11 @@ export type RequestState = Omit<WsRequestResult, "type" | "seq">;
 
 /** REST calls for accounts, requests and memory. Each rejects with a `TesseraError`. */
 export interface Rest {
-  register(email: string, password: string): Promise<Login>;
-  login(email: string, password: string): Promise<Login>;
+  register(email: string, password: string, options?: RegisterOptions): Promise<Login>;
+  login(email: string, password: string, options?: LoginOptions): Promise<Login>;
   /** Goes on with a login whose refresh token the application has stored (`onRefreshToken`). Sends nothing yet. */
   resumeLogin(refreshToken: string): TokenSource;
+  readonly account: AccountCalls;
   readonly requests: {
     /** The request's state. Rejects with `unknown_request` if its answer is no longer kept, or was never asked. */
     get(requestId: string): Promise<RequestState>;
@@ -141,6 +159,9 @@ export interface Rest {
   };
 }
 
+/** The status of a registration whose address is verified first. */
+const VERIFICATION_SENT = 202;
+
 interface Call {
   readonly method: string;
   readonly path: string;
@@ -150,7 +171,7 @@ interface Call {
 
 /** The REST calls of the server at `baseUrl`. */
 export function rest(given: RestOptions): Rest {
-  let tokens: TokenSource | undefined;
+  let tokens: EndableTokenSource | undefined;
   const options: RestOptions = {
     ...given,
     getToken: async () => {
@@ -162,7 +183,7 @@ export function rest(given: RestOptions): Rest {
     },
   };
   const send = (call: Call): Promise<Response> => perform(options, call);
-  const source = (from: IssuedTokens | string): TokenSource => {
+  const source = (from: IssuedTokens | string): EndableTokenSource => {
     const onRefreshToken = async (token: string | null) => await given.onRefreshToken?.(token);
     tokens = tokenSource({
       from,
@@ -172,8 +193,17 @@ export function rest(given: RestOptions): Rest {
     });
     return tokens;
   };
-  const account = async (name: string, email: string, password: string): Promise<Login> => {
-    const response = await send({ method: "POST", path: `/api/v1/auth/${name}`, body: { email, password } });
+  const account = async (
+    name: string,
+    email: string,
+    password: string,
+    { deviceId, deviceToken, invite, code }: RegisterOptions = {},
+  ): Promise<Login> => {
+    const credentials = { email, password, device_id: deviceId, device_token: deviceToken, invite, code };
+    const response = await send({ method: "POST", path: `/api/v1/auth/${name}`, body: credentials });
+    if (response.status === VERIFICATION_SENT) {
+      throw new TesseraError("verification_sent", "A mail with a code was sent. Register again with the code.");
+    }
     const body = await read<IssuedTokens>(response);
     const begun = source(body);
     if (begun.refreshToken !== undefined) {
@@ -183,6 +213,7 @@ export function rest(given: RestOptions): Rest {
       userId: body.user_id,
       accessToken: body.access_token,
       expiresIn: body.expires_in,
+      ...(body.device_token ? { deviceToken: body.device_token } : {}),
       getToken: begun.getToken,
       get refreshToken() {
         return begun.refreshToken;
@@ -201,9 +232,14 @@ export function rest(given: RestOptions): Rest {
   const request = (method: string, requestId: string): Promise<Response> =>
     send({ method, path: `/api/v1/requests/${encodeURIComponent(requestId)}`, authenticated: true });
   return {
-    register: (email, password) => account("register", email, password),
-    login: (email, password) => account("login", email, password),
+    register: (email, password, options) => account("register", email, password, options),
+    login: (email, password, options) => account("login", email, password, options),
     resumeLogin: (refreshToken) => source(refreshToken),
+    account: accountCalls({
+      send,
+      refreshToken: () => tokens?.refreshToken,
+      ended: async () => await tokens?.end(),
+    }),
     requests: {
       get: async (requestId) => await read(await request("GET", requestId)),
       cancel: async (requestId) => {

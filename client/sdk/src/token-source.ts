@@ -8,6 +8,8 @@ export interface IssuedTokens {
   readonly expires_in: number;
   /** Missing if the server is older than refresh tokens. */
   readonly refresh_token?: string | null;
+  /** Only after a login or a registration. */
+  readonly device_token?: string | null;
 }
 
 /** Gives access tokens to `connect` and `rest`, and gets new ones with the login's refresh token. */
@@ -19,6 +21,12 @@ export interface TokenSource {
   readonly getToken: (reason?: TokenReason) => Promise<string>;
   /** The current refresh token. Each refresh replaces it, and the server accepts the newest only. */
   readonly refreshToken: string | undefined;
+}
+
+/** A token source whose login can end here. */
+export interface EndableTokenSource extends TokenSource {
+  /** The login has ended: forget its tokens. */
+  readonly end: () => Promise<void>;
 }
 
 export interface TokenSourceOptions {
@@ -33,7 +41,7 @@ export interface TokenSourceOptions {
 /** A token with less time left is replaced before it is used. */
 const LEAST_LEFT_MS = 30_000;
 
-export function tokenSource({ from, refresh, onRefreshToken }: TokenSourceOptions): TokenSource {
+export function tokenSource({ from, refresh, onRefreshToken }: TokenSourceOptions): EndableTokenSource {
   let refreshToken: string | undefined;
   let access: { readonly token: string; readonly until: number } | undefined;
   let refreshing: Promise<string> | undefined;
@@ -83,6 +91,11 @@ export function tokenSource({ from, refresh, onRefreshToken }: TokenSourceOption
   }
   return {
     getToken,
+    end: async () => {
+      access = undefined;
+      refreshToken = undefined;
+      await onRefreshToken(null);
+    },
     get refreshToken() {
       return refreshToken;
     },

@@ -1,36 +1,46 @@
 import { randomUUID } from "node:crypto";
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { rest, TesseraError, type TokenReason } from "@tessera/client";
+import { rest, TesseraError, type TokenReason, type TokenSource } from "@tessera/client";
 import { app, safeStorage } from "electron";
 
 const REST_URL = process.env["TESSERA_CLIENT_REST_URL"] ?? "http://127.0.0.1:8000";
 
-/** The logged-in account. Only the main process has the token. The system's keychain encrypts it on disk. */
+/**
+ * The logged-in account. Only the main process has its tokens. The refresh token is kept on disk, encrypted by the
+ * system's keychain; the password is not kept.
+ */
 export class Account {
-  readonly #file = join(app.getPath("userData"), "token");
-  #token: string | undefined;
+  readonly #file = join(app.getPath("userData"), "refresh-token");
+  readonly #api = rest({ baseUrl: REST_URL, onRefreshToken: (token) => this.#keep(token) });
+  #tokens: TokenSource | undefined;
 
   async login(email: string, password: string): Promise<void> {
-    const { accessToken } = await rest({ baseUrl: REST_URL }).login(email, password);
-    this.#token = accessToken;
-    // Without a keychain, the token would be readable on disk. The person then logs in at each start.
-    if (safeStorage.isEncryptionAvailable()) {
-      await writeFile(this.#file, safeStorage.encryptString(accessToken), { mode: 0o600 });
-    }
+    this.#tokens = await this.#api.login(email, password, { deviceId: await deviceId() });
   }
 
-  /** For `getToken`. Deletes a token that the server refused; the person must log in again. */
+  /** For `getToken`. Rejects when the login has ended; the person must log in again. */
   async token(reason: TokenReason): Promise<string> {
-    if (reason === "refused") {
-      this.#token = undefined;
+    if (this.#tokens === undefined) {
+      const stored = await this.#stored();
+      if (stored === undefined) {
+        throw new TesseraError("token_unavailable", "Log in first.");
+      }
+      this.#tokens = this.#api.resumeLogin(stored);
+    }
+    return await this.#tokens.getToken(reason);
+  }
+
+  async #keep(token: string | null): Promise<void> {
+    if (token === null) {
+      this.#tokens = undefined;
       await rm(this.#file, { force: true });
+    } else if (safeStorage.isEncryptionAvailable()) {
+      // Without a keychain, the token would be readable on disk. The person then logs in at each start.
+      const next = `${this.#file}.new`;
+      await writeFile(next, safeStorage.encryptString(token), { mode: 0o600 });
+      await rename(next, this.#file); // a crash leaves the older token or the newer one, never a part of one
     }
-    this.#token ??= await this.#stored();
-    if (this.#token === undefined) {
-      throw new TesseraError("token_unavailable", "Log in first.");
-    }
-    return this.#token;
   }
 
   async #stored(): Promise<string | undefined> {

@@ -112,7 +112,7 @@ export class ElectronApp {
   }
 }
 
-/** A REST server at which every login succeeds. */
+/** A REST server at which every login succeeds, and each refresh token can be used once. */
 export class LoginServer {
   private constructor(
     private readonly server: Server,
@@ -120,10 +120,23 @@ export class LoginServer {
   ) {}
 
   static async open(): Promise<LoginServer> {
-    const body = { user_id: "6f1d3c1e-2a53-4a6e-9d55-0a0d3f9a7b09", access_token: "token", expires_in: 900 };
-    const server = createServer((_request, response) => {
+    const user_id = "6f1d3c1e-2a53-4a6e-9d55-0a0d3f9a7b09";
+    let refreshToken = 0;
+    const server = createServer(async (request, response) => {
+      let sent = "";
+      for await (const chunk of request) {
+        sent += String(chunk);
+      }
       response.setHeader("Content-Type", "application/json");
-      response.end(JSON.stringify(body));
+      const used = (JSON.parse(sent) as { refresh_token?: string }).refresh_token;
+      if (request.url?.endsWith("/refresh") && used !== `refresh ${refreshToken}`) {
+        const error = { code: "refresh_token_reused", message: "It was used before.", retryable: false };
+        response.writeHead(401).end(JSON.stringify({ error }));
+        return;
+      }
+      refreshToken += 1;
+      const tokens = { access_token: `token of refresh ${refreshToken}`, refresh_token: `refresh ${refreshToken}` };
+      response.end(JSON.stringify({ user_id, expires_in: 900, refresh_expires_in: 86_400, ...tokens }));
     });
     server.listen(0, "127.0.0.1");
     await once(server, "listening");

@@ -7,6 +7,8 @@ export interface Account {
   readonly email: string;
   readonly userId: string;
   readonly accessToken: string;
+  /** Gives new access tokens. Missing in a tab that another tab opened: only one tab may use it. */
+  readonly refreshToken?: string;
 }
 
 const ACCOUNT = "tessera.account";
@@ -17,7 +19,10 @@ export const NEW_DEVICE = "#new-device";
 
 export function storedAccount(): Account | undefined {
   try {
-    return JSON.parse(sessionStorage.getItem(ACCOUNT) ?? "null") ?? undefined;
+    const account: Account | undefined = JSON.parse(sessionStorage.getItem(ACCOUNT) ?? "null") ?? undefined;
+    if (account === undefined || location.hash !== NEW_DEVICE) return account;
+    const { refreshToken: _, ...copy } = account;
+    return copy;
   } catch {
     return undefined;
   }
@@ -55,7 +60,8 @@ function kept(key: string, fresh: boolean): string {
 /** Sign in, or create the account if `isNew`. The password is not stored. */
 export async function signIn(api: RestClient, email: string, password: string, isNew: boolean): Promise<Account> {
   const tokens = await (isNew ? api.register(email, password) : api.login(email, password));
-  return { email, userId: tokens.userId, accessToken: tokens.accessToken };
+  const { userId, accessToken, refreshToken } = tokens;
+  return { email, userId, accessToken, ...(refreshToken === undefined ? {} : { refreshToken }) };
 }
 
 export function sentence(error: unknown): string {

@@ -4,7 +4,7 @@ import type { Item } from "../device/items.js";
 import { sampleItems } from "../device/sample.js";
 import { Store } from "../device/store.js";
 import { toolsOver } from "../device/tools.js";
-import { type Account, conversationId, deviceId, type RestClient } from "./account.js";
+import { type Account, conversationId, deviceId, type RestClient, storeAccount } from "./account.js";
 import { type Asked, type CardAnswer, Cards, finished } from "./cards.js";
 import { FrameLog } from "./frame-log.js";
 import { ListStore } from "./list-store.js";
@@ -35,12 +35,19 @@ export class Session {
     url: string,
     onRefused: () => void,
   ) {
-    const getToken = async (reason: string) => {
-      // A token is valid for an hour, and the password is not stored. After that the person must sign in again.
+    const keep = (refreshToken: string | null): void => {
+      if (refreshToken === null) onRefused();
+      else void tokens?.getToken().then((accessToken) => storeAccount({ ...account, accessToken, refreshToken }));
+    };
+    // Without a refresh token, the access token is valid for an hour. After that the person must sign in again.
+    const stored = async (reason = "connect"): Promise<string> => {
       if (reason === "refused") onRefused();
       return account.accessToken;
     };
-    this.api = rest({ baseUrl: location.origin, getToken: async () => account.accessToken });
+    const hasLogin = account.refreshToken !== undefined;
+    this.api = rest({ baseUrl: location.origin, onRefreshToken: keep, ...(hasLogin ? {} : { getToken: stored }) });
+    const tokens = hasLogin ? this.api.resumeLogin(account.refreshToken) : undefined;
+    const getToken = tokens?.getToken ?? stored;
     this.#cards = new Cards(sessionStorage, `tessera.cards.${this.device}`);
     this.tessera = connect({
       url,

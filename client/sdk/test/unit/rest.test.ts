@@ -102,6 +102,83 @@ describe("a login's token source", () => {
   });
 });
 
+describe("the account", () => {
+  const login = async (): Promise<{ client: Rest; kept: (string | null)[] }> => {
+    const kept: (string | null)[] = [];
+    const client = rest({ baseUrl: url, onRefreshToken: (token) => void kept.push(token) });
+    reply = json(200, {
+      user_id: "u1",
+      access_token: "a",
+      expires_in: 3600,
+      refresh_token: "r",
+      device_token: "known",
+    });
+    const begun = await client.login("ann@example.com", "long enough", { deviceId: "d1", deviceToken: "old" });
+    expect(begun.deviceToken).toBe("known");
+    return { client, kept };
+  };
+
+  test("a login names the device and the device token of an earlier one", async () => {
+    await login();
+    expect(JSON.parse(request.body)).toEqual({
+      email: "ann@example.com",
+      password: "long enough",
+      device_id: "d1",
+      device_token: "old",
+    });
+  });
+
+  test.each([
+    [200, {}],
+    [401, { error: { code: "refresh_token_invalid", message: "It has ended.", retryable: false } }],
+  ])("a logout ends the login, also if it has ended already (%s)", async (status, body) => {
+    const { client, kept } = await login();
+    reply = json(status, body);
+    await client.account.logout();
+    expect(request.line).toBe("POST /api/v1/auth/logout");
+    expect(JSON.parse(request.body)).toEqual({ refresh_token: "r" });
+    expect(kept).toEqual(["r", null]);
+    await expect(client.account.devices()).rejects.toMatchObject({ code: "token_expired" });
+  });
+
+  test("a logout that did not reach the server is no logout", async () => {
+    const { client, kept } = await login();
+    reply = json(503, { error: { code: "database_unavailable", message: "Later.", retryable: true } });
+    await expect(client.account.logout()).rejects.toMatchObject({ retryable: true });
+    expect(kept).toEqual(["r"]);
+  });
+
+  test.each([
+    ["logoutAll", (api: Rest) => api.account.logoutAll(), "POST /api/v1/auth/logout-all", "", true],
+    [
+      "changePassword",
+      (api: Rest) => api.account.changePassword("old", "new"),
+      "POST /api/v1/account/password",
+      '{"password":"old","new_password":"new"}',
+      false,
+    ],
+    ["delete", (api: Rest) => api.account.delete("old"), "DELETE /api/v1/account", '{"password":"old"}', true],
+    ["devices", (api: Rest) => api.account.devices(), "GET /api/v1/devices", "", false],
+    ["revokeDevice", (api: Rest) => api.account.revokeDevice("a/b"), "DELETE /api/v1/devices/a%2Fb", "", false],
+  ])("%s calls with the token", async (_, call, line, body, ends) => {
+    const { client, kept } = await login();
+    reply = json(200, { devices: [] });
+    await call(client);
+    expect(request).toMatchObject({ line, body, authorization: "Bearer a" });
+    expect(kept).toEqual(ends ? ["r", null] : ["r"]);
+  });
+
+  test("a registration whose address is verified asks for the code", async () => {
+    reply = json(202, { verification: "sent" });
+    const client = rest({ baseUrl: url });
+    await expect(client.register("ann@example.com", "long enough", { invite: "i" })).rejects.toMatchObject({
+      code: "verification_sent",
+      retryable: false,
+    });
+    expect(JSON.parse(request.body)).toMatchObject({ invite: "i" });
+  });
+});
+
 test.each([
   ["list", (api: Rest["conversations"]) => api.list(), "GET /api/v1/conversations", ""],
   [
