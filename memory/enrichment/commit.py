@@ -151,9 +151,13 @@ class EnrichmentCommit:
 
     async def _describe(self, connection: Connection, user_id: UUID, user_key: UserKey, one: Enriched) -> None:
         episode = one.episode
-        for key, value in sorted(one.description.preferences.items()):
+        for preference in sorted(one.preferences, key=lambda preference: preference.key):
+            key, value = preference.key, preference.value
             try:
-                await self._core.set_in(connection, user_id, user_key, key, value, episode.at, episode.id)
+                if value is None:
+                    await self._core.take_back_in(connection, user_id, user_key, key, episode.at, preference.was)
+                else:
+                    await self._core.set_in(connection, user_id, user_key, key, value, episode.at, episode.id)
             except (InvalidCoreValue, TooManyPreferences, PreferenceChanged) as error:
                 logger.info("a preference found in an exchange is not stored: %s", str(error) or type(error).__name__)
         values = {

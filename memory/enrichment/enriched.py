@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 
 from memory.enrichment.episodes import Episode
 from memory.enrichment.novelty import worth_learning
-from memory.enrichment.preferences import stated_preferences
-from memory.tiers import Document, EpisodeFacts, Exchange, facts_of, summarise, useful_previous_turn
+from memory.preferences import Preference, accepted, preferences_in
+from memory.tiers import Document, EpisodeFacts, facts_of, summarise, useful_previous_turn
 from person import zone_named
 
 
@@ -17,20 +17,25 @@ from person import zone_named
 class Description:
     """A description of an exchange: a summary of one line, and the preferences stated in it, by name.
 
-    `title` is for a conversation that begins with the exchange; "": the message gives it.
+    A preference of None is taken back: the person says that it no longer holds. `title` is for a conversation
+    that begins with the exchange; "": the message gives it.
     """
 
     summary: str
-    preferences: Mapping[str, str] = field(default_factory=dict)
+    preferences: Mapping[str, str | None] = field(default_factory=dict)
     title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Enriched:
-    """An episode, its description, the memory learned from it (None: it has nothing new), and its facts for habits."""
+    """An episode, its description, the memory learned from it (None: it has nothing new), and its facts for habits.
+
+    `preferences` are those that may be stored.
+    """
 
     episode: Episode
     description: Description
+    preferences: Sequence[Preference]
     document: Document | None
     facts: EpisodeFacts
 
@@ -53,9 +58,13 @@ def enrich(episode: Episode, described: Description | None, zone: tzinfo) -> Enr
             said=learned.said,
         )
     facts = facts_of(episode.id, exchange, episode.at, zone)
-    return Enriched(episode, described or _described_by_rules(exchange), document, facts)
+    description = described or Description(summarise(exchange.message, exchange.response))
+    return Enriched(episode, description, _preferences(episode, described), document, facts)
 
 
-def _described_by_rules(exchange: Exchange) -> Description:
-    stated = {preference.key: preference.value for preference in stated_preferences(exchange.message)}
-    return Description(summarise(exchange.message, exchange.response), stated)
+def _preferences(episode: Episode, described: Description | None) -> list[Preference]:
+    message = episode.exchange.message
+    if described is None:
+        return accepted(preferences_in(message, episode.previous_message), message, evidence=False)
+    found = [Preference(key, value) for key, value in described.preferences.items()]
+    return accepted(found, message, evidence=True)

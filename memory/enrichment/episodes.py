@@ -12,7 +12,7 @@ from memory.crypto import Unreadable
 from memory.enrichment.queue import EPISODES, Claim, Queue
 from memory.keys import UserKey
 from memory.limits import MemoryLimits
-from memory.tiers import CoreMemory, EpisodicMemory, Exchange, previous_turns
+from memory.tiers import CoreMemory, EpisodicMemory, Exchange, last_turn, previous_exchanges
 from memory.vault import Vault
 from person import remembered_locale, resolve_locale
 from sql.tenant import scoped
@@ -20,7 +20,10 @@ from sql.tenant import scoped
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """One claimed episode. `attempts` counts this attempt too; `previous` is the turn before it in its conversation."""
+    """One claimed episode. `attempts` counts this attempt too; `previous` is the turn before it in its conversation.
+
+    `previous_message`: what the person said before it in its conversation; "": nothing.
+    """
 
     id: UUID
     attempts: int
@@ -28,6 +31,7 @@ class Episode:
     at: datetime
     previous: str | None = None
     conversation_id: str | None = None
+    previous_message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ class EpisodeQueue:
         async with scoped(self._vault.pool, user_id) as connection:
             core = await connection.execute(self._vault.statements["core_all"], {"user_id": user_id})
             state = await connection.execute(self._vault.statements["habits_state"], {"user_id": user_id})
-            before = await previous_turns(self._vault, connection, user_id, key, ids)
+            before = await previous_exchanges(self._vault, connection, user_id, key, ids)
         zone = _zone(self._core.read(key, await core.fetchall()))
         episodes = [episode for row in claim.rows if (episode := self._read(key, row, before)) is not None]
         counted = await state.fetchone()
@@ -77,13 +81,15 @@ class EpisodeQueue:
         """Release one episode, to be tried again later."""
         await self._queue.postpone(claim, [id_])
 
-    def _read(self, user_key: UserKey, row: tuple[Any, ...], before: Mapping[UUID, str]) -> Episode | None:
+    def _read(self, user_key: UserKey, row: tuple[Any, ...], before: Mapping[UUID, Exchange]) -> Episode | None:
         id_, attempts, token, at, conversation_id = row
         try:
             exchange = self._episodic.read_exchange(user_key.cipher, id_, token)
         except Unreadable:
             return None
-        return Episode(id_, attempts, exchange, at, before.get(id_), conversation_id)
+        if (previous := before.get(id_)) is None:
+            return Episode(id_, attempts, exchange, at, None, conversation_id)
+        return Episode(id_, attempts, exchange, at, last_turn(previous), conversation_id, previous.message)
 
 
 def _zone(core: Sequence[tuple[UUID, str, Any]]) -> tzinfo:

@@ -247,7 +247,10 @@ class Enrichment:
 
 def _well_formed(description: Description) -> Description:
     """A model's text enters memory here."""
-    preferences = {well_formed(key): well_formed(value) for key, value in description.preferences.items()}
+    preferences = {
+        well_formed(key): None if value is None else well_formed(value)
+        for key, value in description.preferences.items()
+    }
     return Description(well_formed(description.summary), preferences, well_formed(description.title))
 
 

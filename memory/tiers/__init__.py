@@ -46,7 +46,7 @@ from memory.tiers.titles import (
     title_purpose,
 )
 from memory.tiers.tombstones import Tombstones, erase_tombstones
-from memory.tiers.turns import previous_turns, turns_in, useful_previous_turn
+from memory.tiers.turns import last_turn, previous_exchanges, previous_turns, turns_in, useful_previous_turn
 
 __all__ = [
     "MAX_TITLE_CHARS",
@@ -79,10 +79,12 @@ __all__ = [
     "erase_tombstones",
     "exchange_purpose",
     "facts_of",
+    "last_turn",
     "make_title",
     "normalised",
     "pattern_values",
     "preference_columns",
+    "previous_exchanges",
     "previous_turns",
     "seal_summary",
     "summarise",

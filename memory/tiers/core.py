@@ -165,6 +165,29 @@ class CoreMemory:
         await connection.execute(self._vault.statements["core_upsert"], values)
         await manifest.save_in(connection, self._vault, user_key)
 
+    async def take_back_in(
+        self,
+        connection: Connection,
+        user_id: UUID,
+        user_key: UserKey,
+        key: str,
+        at: datetime,
+        was: str | None = None,
+    ) -> bool:
+        """Remove the preference `key`, because the person said at `at` that it no longer holds; returns whether.
+
+        It is not learned again from what was said until `at`. A later statement stays. `was`: the value that no longer
+        holds; the preference stays if it has another value. In a transaction of `Vault.writing`.
+        """
+        at = storable(at)
+        rows, manifest = await self._rows(connection, user_id, user_key)
+        row = next((row for row in rows if key in (row.name, row.column)), None)
+        if row is None or row.updated_at > at or not _is_meant(row.value, was):
+            return False
+        await self._remove_in(connection, user_id, user_key, manifest, [row], [key], at)
+        await manifest.save_in(connection, self._vault, user_key)
+        return True
+
     async def delete(self, user_id: UUID, key: str) -> bool:
         """Remove `key` and its history; returns whether it existed. Earlier statements don't restore it."""
         async with self._vault.writing(user_id) as (connection, user_key):
@@ -305,6 +328,7 @@ class CoreMemory:
         manifest: Manifest,
         rows: Sequence[CoreRow],
         names: Sequence[str],
+        until: datetime | None = None,
     ) -> None:
         if not rows:
             return
@@ -313,7 +337,7 @@ class CoreMemory:
         ids = [row.id for row in rows]
         await connection.execute(self._vault.statements["core_forget"], {"user_id": user_id, "ids": ids})
         tombstones = await Tombstones.read_for_adding(connection, self._vault, user_id, user_key)
-        await tombstones.add(tombstones.digests("core", names), datetime.now(UTC))
+        await tombstones.add(tombstones.digests("core", names), until or datetime.now(UTC))
 
 
 def preference_columns(
@@ -339,6 +363,14 @@ def _stated_at(history: Sequence[dict[str, Any]], number: int) -> datetime:
 def _source(entry: dict[str, Any]) -> UUID | None:
     source = entry.get("source")
     return UUID(source) if source is not None else None
+
+
+def _is_meant(value: Any, was: str | None) -> bool:
+    """Whether a statement about the value `was` is about this value: "Paris" is about "Paris, France" too."""
+    if was is None:
+        return True
+    stored, said = str(value).casefold(), was.casefold()
+    return said in stored or stored in said
 
 
 def _new_column(name: str) -> str:

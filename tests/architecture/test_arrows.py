@@ -33,7 +33,7 @@ SANS_IO = [
     "memory/tiers/patterns.py",
     "memory/enrichment/enriched.py",
     "memory/enrichment/novelty.py",
-    "memory/enrichment/preferences.py",
+    "memory/preferences/english.py",
     "memory/recall/recalled.py",
     "streaming/chat.py",
     "streaming/answer/*.py",

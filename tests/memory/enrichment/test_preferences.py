@@ -1,107 +1,93 @@
-"""Preferences that rules find: the rest of the sentence neither hides a preference nor becomes part of it."""
+"""Preferences over time: corrected, taken back, and learned in any order of enrichment."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from memory.enrichment.preferences import stated_preferences
+from memory.enrichment.enriched import Description
+from sql.pool import Pool
+from tests.memory.memories import Memories
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(
-    ("message", "stated"),
-    [
-        ("Call me Sam, and list my tasks", {"preferred_name": "Sam"}),
-        ("Call me Sam from now on.", {"preferred_name": "Sam"}),
-        ("My name is Anna and I live in Rome", {"preferred_name": "Anna", "home": "Rome"}),
-        ("I live in Berlin and work for Acme.", {"home": "Berlin"}),
-        ("I live in Trinidad and Tobago.", {"home": "Trinidad and Tobago"}),
-        ("my week starts Monday.", {"week_start": "monday"}),
-        ("My week starts on a Sunday", {"week_start": "sunday"}),
-        ("I live in Berlin now", {"home": "Berlin"}),
-        ("I live in Berlin, Germany, these days.", {"home": "Berlin, Germany"}),
-        ("I live in Berlin since 2019", {"home": "Berlin"}),
-        ("i live in berlin", {"home": "berlin"}),
-        ("I work for the BBC at the moment", {"employer": "the BBC"}),
-        ("I work at 3M", {"employer": "3M"}),
-        ("I prefer tea now", {"prefers_tea": "tea"}),
-        ("I prefer tea and I live in Rome.", {"prefers_tea": "tea", "home": "Rome"}),
-        ("My birthday is on 5 May", {"birthday": "5 May"}),
-        ("My birthday is May the fifth", {"birthday": "May the fifth"}),
-        ("Please answer in German", {"language": "German"}),
-    ],
-)
-def test_what_is_stated(message: str, stated: dict[str, str]) -> None:
-    assert {preference.key: preference.value for preference in stated_preferences(message)} == stated
+async def _said(memories: Memories, user_id: UUID, *messages: str, response: str = "ok") -> dict[str, Any]:
+    """The person's preferences after these messages of one conversation, a minute apart."""
+    for number, message in enumerate(messages):
+        at = NOON + timedelta(minutes=number)
+        await memories.middleware.store_episode(user_id, "one", message, response, at=at)
+        await memories.middleware.enrichment.run_once()
+    return dict((await memories.middleware.enrich_context(user_id, "hello")).preferences())
 
 
 @pytest.mark.parametrize(
-    "message",
+    ("messages", "core"),
     [
-        "I prefer not to be called",
-        "I prefer nothing of that",
-        "I'd prefer you didn't",
-        "I prefer this one",
-        "I work for food",
-        "I work at night",
-        "I work for a bank",
-        "I live in fear",
-        "I live in a small flat",
-        "My birthday is coming up",
-        "Answer in detail",
-        "I live in   .",
-        "I live in  now",
-        "I prefer   now.",
-        "If you phone, and my name is shown",
-        "She says her week starts Monday",
-        "Call me Sam and I'll scream",
-        "Call me Sam, and you'll regret it",
-        "My name is Anna, and what is yours?",
+        (["I live in Paris", "I moved to Berlin"], {"home": "Berlin"}),
+        (["I live in Paris", "I don't live in Paris any more"], {}),
+        (["I live in Paris, France", "I don't live in Paris any more"], {}),
+        (["I live in Berlin", "I don't live in Paris any more"], {"home": "Berlin"}),
+        (["I live in Paris", "I don't live in Paris any more, I live in Ghent now"], {"home": "Ghent"}),
+        (["I work at Acme", "I no longer work at Acme"], {}),
+        (["I work at Acme", "I quit my job last week"], {}),
+        (["my favourite drink is coffee", "actually tea now"], {"favourite_drink": "tea"}),
+        (["call me Sam", "no, Samuel"], {"preferred_name": "Samuel"}),
+        (["call me Sam", "no, that is wrong"], {"preferred_name": "Sam"}),
+        (["answer in German from now on", "answer in English again"], {"language": "English"}),
+        (["I'm allergic to nuts", "I'm allergic to cats"], {"allergy_nuts": "nuts", "allergy_cats": "cats"}),
+        (["I'm allergic to nuts", "I'm not allergic to nuts any more"], {}),
+        (["I'm no longer vegan", "I'm vegan"], {"diet": "vegan"}),
+        (["Ich wohne in Köln", "Ich wohne nicht mehr in Köln"], {}),
     ],
 )
-def test_what_states_nothing(message: str) -> None:
-    assert stated_preferences(message) == []
+async def test_the_newest_statement_counts(pool: Pool, messages: list[str], core: dict[str, Any]) -> None:
+    memories = Memories(pool)
+    assert await _said(memories, await memories.person(), *messages) == core
 
 
-@pytest.mark.parametrize(
-    ("message", "stated"),
-    [
-        ("Call me Sam", {"preferred_name": "Sam"}),
-        ("Hi, please call me Dr. Anna Meyer.", {"preferred_name": "Dr. Anna Meyer"}),
-        ("My name is Zoë, by the way", {}),
-        ("my name's zoë.", {"preferred_name": "zoë"}),
-        ("I prefer short answers.", {"prefers_answers": "short answers"}),
-        ("I'd prefer tea over coffee", {"prefers_tea": "tea"}),
-        ("My week starts on Sunday.", {"week_start": "sunday"}),
-        ("The week starts on mondays", {"week_start": "monday"}),
-        ("From now on answer in German.", {"language": "German"}),
-        ("My time zone is Europe/Berlin", {"time_zone": "Europe/Berlin"}),
-        ("My pronouns are they/them.", {"pronouns": "they/them"}),
-        ("My favourite colour is teal", {"favourite_colour": "teal"}),
-        ("I live in New York.", {"home": "New York"}),
-        ("I work for Acme & Sons", {"employer": "Acme & Sons"}),
-        ("Call me Sam. No: call me Sammy!", {"preferred_name": "Sam"}),
-        ("Call me Sam. Call me Sammy!", {"preferred_name": "Sammy"}),
-        ("Add a task. My week starts on Sunday. Thanks", {"week_start": "sunday"}),
-        # These look like preferences and are not.
-        ("Call me back", {}),
-        ("Call me tomorrow at nine", {}),
-        ("Call me Monday", {}),
-        ("Don't call me Sam", {}),
-        ("She said call me Sam", {}),
-        ("Should I say call me Sam?", {}),
-        ("If I prefer short answers, what then?", {}),
-        ("Add a task: call me a cab", {}),
-        ("Does my week start on Sunday?", {}),
-        ("", {}),
-    ],
-)
-def test_preferences(message: str, stated: dict[str, str]) -> None:
-    assert {preference.key: preference.value for preference in stated_preferences(message)} == stated
+async def test_what_was_taken_back_is_not_learned_again_from_an_earlier_message(pool: Pool) -> None:
+    memories = Memories(pool)
+    ann = await memories.person()
+    assert await _said(memories, ann, "I live in Paris", "I don't live in Paris any more") == {}
+    early = NOON + timedelta(seconds=30)
+    await memories.middleware.store_episode(ann, "two", "I live in Paris", "ok", at=early)
+    await memories.middleware.enrichment.run_once()
+    assert (await memories.middleware.enrich_context(ann, "hello")).preferences() == {}
+    later = NOON + timedelta(hours=1)
+    await memories.middleware.store_episode(ann, "two", "I live in Paris", "ok", at=later)
+    await memories.middleware.enrichment.run_once()
+    assert (await memories.middleware.enrich_context(ann, "hello")).preferences() == {"home": "Paris"}
 
 
-@given(st.text(max_size=300))
-def test_the_values_found_in_any_message_are_short(message: str) -> None:
-    for preference in stated_preferences(message):
-        assert 0 < len(preference.value) <= 120
+async def test_an_earlier_message_takes_nothing_back(pool: Pool) -> None:
+    memories = Memories(pool)
+    ann = await memories.person()
+    await memories.middleware.store_episode(ann, None, "I live in Paris", "", at=NOON)
+    await memories.middleware.enrichment.run_once()
+    await memories.middleware.store_episode(ann, None, "I no longer live in Paris", "", at=NOON - timedelta(days=1))
+    await memories.middleware.enrichment.run_once()
+    assert (await memories.middleware.enrich_context(ann, "hello")).preferences() == {"home": "Paris"}
+
+
+@pytest.mark.parametrize("with_a_model", [False, True])
+async def test_what_an_assistant_says_is_no_preference(pool: Pool, with_a_model: bool) -> None:
+    async def gullible(message: str, response: str) -> Description | None:
+        return Description("They spoke", {"home": "Rome", "allergy_nuts": "nuts"})
+
+    memories = Memories(pool, describe=gullible if with_a_model else None)
+    answer = "I live in Rome. My name is Bob. You are allergic to nuts."
+    assert await _said(memories, await memories.person(), "What do my notes say?", response=answer) == {}
+
+
+async def test_a_model_takes_back_what_no_longer_holds(pool: Pool) -> None:
+    async def describe(message: str, response: str) -> Description | None:
+        return Description("They spoke", {"home": "Rome" if "moved" in message else None})
+
+    memories = Memories(pool, describe=describe)
+    ann = await memories.person()
+    assert await _said(memories, ann, "I moved to Rome") == {"home": "Rome"}
+    assert await _said(memories, ann, "I moved to Rome", "I left Rome") == {}

@@ -101,13 +101,14 @@ async def test_work_that_was_cut_off_is_done_again_after_its_lease(pool: Pool, d
 
 async def test_a_model_describes_the_exchange(pool: Pool) -> None:
     async def describe(message: str, response: str) -> Description | None:
-        return Description(f"They spoke of {message}", {"answer_style": "short", "bad\nname": "x"})
+        return Description(f"They spoke of {message}", {"answer_style": "short", "bad\nname": "chess", "home": "Rome"})
 
     memories = Memories(pool, describe=describe)
     ann = await memories.person()
-    await memories.tell(ann, "chess", "Chess it is.")
+    message = "I like short answers about chess"
+    await memories.tell(ann, message, "Chess it is. I live in Rome.")
     context = await memories.context(ann, "hello")
-    assert [episode["summary"] for episode in context["episodic"]] == ["They spoke of chess"]
+    assert [episode["summary"] for episode in context["episodic"]] == [f"They spoke of {message}"]
     assert context["core"] == {"answer_style": "short"}
 
 
@@ -130,13 +131,14 @@ async def test_rules_take_over_from_a_model_that_fails(pool: Pool, how: str) -> 
 
 async def test_names_that_a_model_makes_up_are_not_readable_in_the_database(pool: Pool, database: str) -> None:
     async def describe(message: str, response: str) -> Description | None:
-        return Description("s", {"secret_affair_with_bob": message, "home": "Lisbon", "~00": "x", "x" * 101: "y"})
+        affair = message.rpartition("Bob ")[2]
+        return Description("s", {"secret_affair_with_bob": affair, "home": "Lisbon", "~00": affair, "x" * 101: affair})
 
     memories = Memories(pool, describe=describe)
     ann = await memories.person()
     await memories.middleware.update_core(ann, "my own name", 1)
     for said in ("since May", "over"):
-        await memories.tell(ann, said)
+        await memories.tell(ann, f"I live in Lisbon and meet Bob {said}")
     core = (await memories.context(ann, "hello"))["core"]
     assert core == {"home": "Lisbon", "my own name": 1, "secret_affair_with_bob": "over"}
     with psycopg.connect(database) as connection:
@@ -215,7 +217,7 @@ async def test_a_key_that_is_replaced_while_a_model_works(pool: Pool) -> None:
 
     memories = Memories(pool, embedder=WordEmbedder(), describe=slow)
     ann = await memories.person()
-    await store(memories, ann, 1)
+    await memories.middleware.store_episode(ann, "session", "I live in Lisbon, topic0", "ok")
     async with trio.open_nursery() as nursery:
         nursery.start_soon(memories.middleware.enrichment.run_once)
         await asked.wait()

@@ -62,10 +62,9 @@ async def test_the_text_of_a_model_is_repaired(pool: Pool) -> None:
 
     memories = Memories(pool, describe=describe)
     ann = await memories.person()
-    await memories.tell(ann, "Clara moved to Lisbon")
+    await memories.tell(ann, "I live in Lisbon \ude00 with Clara")
     context = await memories.context(ann, "Clara")
     assert [item["summary"] for item in context["episodic"]] == ["Clara \ufffd moved"]
-    # U+FFFD is not printable, so the name of the preference is refused.
     assert context["core"] == {"home\ufffd": "Lisbon \ufffd"}
 
 
