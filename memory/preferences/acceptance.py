@@ -52,7 +52,8 @@ _CLAUSE: Final = re.compile(
     r"[,;、]|\s+(?:and|but|so|because|und|aber|weil|et|mais|parce que|y|pero|porque)\s+", re.IGNORECASE
 )
 _OPEN: Final = re.compile(
-    r"\b(?:might|(?-i:may)|maybe|perhaps|probably|wish|want to|going to|plan to|hope to|could|should|would(?! like you to)"
+    r"\b(?:might|(?-i:may)|maybe|perhaps|probably|wish|want to"
+    r"|going to|plan to|hope to|could|should|would(?! like you to)"
     r"|(?:i|we)['’]d (?!prefer|rather|like you)|vielleicht|würde|könnte|möchte|will nach|peut-être|aimerais|voudrais"
     r"|quizás?|tal vez|gustaría|podría)\b|たい(?:です|と)|かもしれ",
     re.IGNORECASE,

@@ -36,8 +36,7 @@ def make_due(database: str) -> None:
 
 
 async def test_many_workers_share_the_work_and_do_it_once(pool: Pool, database: str) -> None:
-    limits = MemoryLimits(batch=3)
-    memories = Memories(pool, embedder=WordEmbedder(), limits=limits)
+    memories = Memories(pool, embedder=WordEmbedder(), limits=MemoryLimits(batch=3))
     people = [await memories.person() for _ in range(3)]
     for person in people:
         await store(memories, person, 7)
@@ -105,10 +104,9 @@ async def test_a_model_describes_the_exchange(pool: Pool) -> None:
 
     memories = Memories(pool, describe=describe)
     ann = await memories.person()
-    message = "I like short answers about chess"
-    await memories.tell(ann, message, "Chess it is. I live in Rome.")
+    await memories.tell(ann, "I like short answers about chess", "Chess it is. I live in Rome.")
     context = await memories.context(ann, "hello")
-    assert [episode["summary"] for episode in context["episodic"]] == [f"They spoke of {message}"]
+    assert context["episodic"][0]["summary"] == "They spoke of I like short answers about chess"
     assert context["core"] == {"answer_style": "short"}
 
 
@@ -131,8 +129,8 @@ async def test_rules_take_over_from_a_model_that_fails(pool: Pool, how: str) -> 
 
 async def test_names_that_a_model_makes_up_are_not_readable_in_the_database(pool: Pool, database: str) -> None:
     async def describe(message: str, response: str) -> Description | None:
-        affair = message.rpartition("Bob ")[2]
-        return Description("s", {"secret_affair_with_bob": affair, "home": "Lisbon", "~00": affair, "x" * 101: affair})
+        said = message.rpartition("Bob ")[2]
+        return Description("s", {"secret_affair_with_bob": said, "home": "Lisbon", "~00": said, "x" * 101: said})
 
     memories = Memories(pool, describe=describe)
     ann = await memories.person()
