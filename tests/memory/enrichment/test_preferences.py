@@ -91,3 +91,15 @@ async def test_a_model_takes_back_what_no_longer_holds(pool: Pool) -> None:
     ann = await memories.person()
     assert await _said(memories, ann, "I moved to Rome") == {"home": "Rome"}
     assert await _said(memories, ann, "I moved to Rome", "I left Rome") == {}
+
+
+async def test_a_model_describes_the_exchange(pool: Pool) -> None:
+    async def describe(message: str, response: str) -> Description | None:
+        return Description(f"They spoke of {message}", {"answer_style": "short", "bad\nname": "chess", "home": "Rome"})
+
+    memories = Memories(pool, describe=describe)
+    ann = await memories.person()
+    await memories.tell(ann, "I like short answers about chess", "Chess it is. I live in Rome.")
+    recalled = await memories.middleware.enrich_context(ann, "hello")
+    assert recalled.preferences() == {"answer_style": "short"}
+    assert [item.summary for item in recalled.episodic] == ["They spoke of I like short answers about chess"]

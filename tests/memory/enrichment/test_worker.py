@@ -36,7 +36,8 @@ def make_due(database: str) -> None:
 
 
 async def test_many_workers_share_the_work_and_do_it_once(pool: Pool, database: str) -> None:
-    memories = Memories(pool, embedder=WordEmbedder(), limits=MemoryLimits(batch=3))
+    limits = MemoryLimits(batch=3)
+    memories = Memories(pool, embedder=WordEmbedder(), limits=limits)
     people = [await memories.person() for _ in range(3)]
     for person in people:
         await store(memories, person, 7)
@@ -98,18 +99,6 @@ async def test_work_that_was_cut_off_is_done_again_after_its_lease(pool: Pool, d
     assert await other.middleware.enrichment.run_once() == 1
 
 
-async def test_a_model_describes_the_exchange(pool: Pool) -> None:
-    async def describe(message: str, response: str) -> Description | None:
-        return Description(f"They spoke of {message}", {"answer_style": "short", "bad\nname": "chess", "home": "Rome"})
-
-    memories = Memories(pool, describe=describe)
-    ann = await memories.person()
-    await memories.tell(ann, "I like short answers about chess", "Chess it is. I live in Rome.")
-    context = await memories.context(ann, "hello")
-    assert context["episodic"][0]["summary"] == "They spoke of I like short answers about chess"
-    assert context["core"] == {"answer_style": "short"}
-
-
 @pytest.mark.parametrize("how", ["raises", "nothing", "too slow"])
 async def test_rules_take_over_from_a_model_that_fails(pool: Pool, how: str) -> None:
     async def describe(message: str, response: str) -> Description | None:
@@ -129,8 +118,8 @@ async def test_rules_take_over_from_a_model_that_fails(pool: Pool, how: str) -> 
 
 async def test_names_that_a_model_makes_up_are_not_readable_in_the_database(pool: Pool, database: str) -> None:
     async def describe(message: str, response: str) -> Description | None:
-        said = message.rpartition("Bob ")[2]
-        return Description("s", {"secret_affair_with_bob": said, "home": "Lisbon", "~00": said, "x" * 101: said})
+        names = ("secret_affair_with_bob", "~00", "x" * 101)
+        return Description("s", {"home": "Lisbon"} | dict.fromkeys(names, message.rpartition("Bob ")[2]))
 
     memories = Memories(pool, describe=describe)
     ann = await memories.person()
