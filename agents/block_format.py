@@ -43,15 +43,15 @@ class BlockEntry:
 
 # Ids and dates in the examples are placeholders that nothing accepts as data: models copy examples.
 BLOCKS: Sequence[BlockEntry] = (
-    BlockEntry(None, "text: what you say, in plain text or light Markdown.", []),
+    BlockEntry(None, "text: plain text or light Markdown.", []),
     BlockEntry(
         EntityRefBlock,
-        "entity_ref: items as the app's own cards; without `ids` all that the tools returned. Prefer it to a list.",
+        "entity_ref: items as cards; without `ids` all that the tools returned. Prefer it to a list.",
         [{"type": "entity_ref", "entity": "task", "ids": ["<id>"]}],
     ),
     BlockEntry(
         BoundChartBlock,
-        "chart with `from`: a point per group; `splitBy` makes a series per value of a second field.",
+        "chart with `from`: a point per group; `splitBy`: a series per value of another field.",
         [
             {
                 "type": "chart",
@@ -63,49 +63,47 @@ BLOCKS: Sequence[BlockEntry] = (
     ),
     BlockEntry(
         BoundTableBlock,
-        "table with `from`: a row per item with these `columns`, or per group.",
+        "table with `from`: a row per item or per group.",
         [
             {
                 "type": "table",
                 "from": {
                     "entity": "task",
                     "columns": ["title", "dueDate"],
-                    "filter": {"status": {"not": "done"}, "priority": ["high", "medium"]},
-                    "sort": "dueDate",
+                    "filter": {"status": {"not": "done"}},
                 },
             }
         ],
     ),
     BlockEntry(
         BoundTimelineBlock,
-        "timeline with `from`: checkpoints at their dates, or tasks at their due dates.",
-        [{"type": "timeline", "from": {"entity": "checkpoint", "filter": {"projectId": "<id>"}}}],
+        "timeline with `from`: checkpoints or tasks at their dates.",
+        [{"type": "timeline", "from": {"entity": "checkpoint"}}],
     ),
     BlockEntry(
         ChartBlock,
-        "chart written out: only for numbers that are in no tool result. Each key of `config`, with the color "
-        "var(--chart-1) to var(--chart-5), is a number in `data`.",
+        "chart written out: for numbers in no tool result. Each key of `config` (colors var(--chart-1) to "
+        "var(--chart-5)) is a number in `data`.",
         [],
         # A strict schema does not allow objects whose keys the model chooses.
         schema_form=False,
     ),
-    BlockEntry(TableBlock, "table written out: for data that `from` cannot express.", []),
+    BlockEntry(TableBlock, "table written out: for other data.", []),
     BlockEntry(
         TimelineBlock,
-        "timeline written out: only ids and dates that a tool returned.",
+        "timeline written out: ids and dates from tools only.",
         [],
         schema_form=False,
     ),
 )
 
 _OPENING = (
-    "Format: your whole answer is one JSON array of blocks, without a code fence and with nothing before or after "
-    "it. Begin with a text block, then show the data in the blocks that fit best. `type` comes first.\n\n"
-    "For the person's items use the forms with `from`: you name the data, and the app computes it from what the tools "
-    "returned. If they returned none of that kind, the app lists it itself, so you need not. `filter` compares a field "
-    "of the items with a value, a list of values (one must match), or `before`, `after` (a date) and `not`; null is an "
-    "empty field. Every `agg` but count needs `field`.\n\n"
-    "`?` marks what may be left out."
+    "Format: the whole answer is one JSON array of blocks, with nothing around it and no code fence. Begin with a "
+    "text block, then show the data in the blocks that fit best. `type` comes first. `?` marks what may be left "
+    "out, `|` separates the choices.\n\n"
+    "For the person's items use the forms with `from`: the app computes them from what the tools returned, or lists "
+    "the items itself. `filter` compares a field with a value, a list (one must match), `before`, `after` (a date) or "
+    "`not`; null: empty. Every `agg` but count needs `field`."
 )
 
 
@@ -120,14 +118,14 @@ def describe_blocks() -> str:
 
 
 def notation(schema: Json, definitions: Json | None = None) -> str:
-    """A JSON Schema on one line: `{"entity": "task" | "note", "limit"?: number}`."""
+    """A JSON Schema on one line: `{"entity": task|note, "limit"?: number}`."""
     definitions = definitions if definitions is not None else schema.get("$defs", {})
     if "$ref" in schema:
         return notation(definitions[schema["$ref"].rpartition("/")[2]], definitions)
     if "const" in schema:
         return json.dumps(schema["const"])
     if "enum" in schema:
-        return " | ".join(json.dumps(value) for value in schema["enum"])
+        return "|".join(str(value) for value in schema["enum"])
     if "anyOf" in schema:
         return " | ".join(dict.fromkeys(notation(option, definitions) for option in schema["anyOf"]))
     match schema.get("type"):

@@ -109,7 +109,7 @@ class ChatAgent:
         )
 
     def _tool_specs(self) -> tuple[ToolSpec, ...]:
-        return self._spec.specs(lean=self._shapes.schema_beside_tools)
+        return self._spec.specs(lean=self._shapes.lean_tools)
 
     async def _tool_loop(self) -> str:
         async with aclosing(self._tool_loop_stream()) as tokens:

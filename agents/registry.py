@@ -38,8 +38,9 @@ class AgentSpec:
     def specs(self, *, lean: bool = False) -> tuple[ToolSpec, ...]:
         """The tools as the model sees them, by name, so that they are the same bytes in every request.
 
-        `lean`: without those that another tool can replace: `update_task` moves and reopens a task, `list_tasks` has
-        all its fields, and `hand_over` leads to the lists of other entities. The model may still call them.
+        `lean`, for every model that reads the tools: without those that another tool can replace. `update_task` moves
+        and reopens a task, `list_tasks` has all its fields, and `hand_over` leads to the lists of other entities. The
+        model may still call them.
         """
         return _specs_of(self.name, lean)
 

@@ -33,6 +33,11 @@ class ShapeChoice(Protocol):
         """Whether a schema beside tools holds only the final text, so that every call may have it."""
         ...
 
+    @property
+    def lean_tools(self) -> bool:
+        """Whether `hosted` offers only the tools that no other tool can replace, to save the model's tokens."""
+        ...
+
     def disobeyed(self, shape: Shape, how: Disobedience) -> None:
         """A reply to a request of `shape` shows that the server does not obey it. Later requests may get another."""
         ...
@@ -45,6 +50,7 @@ class FixedShape:
     current: Shape = "hosted"
     keeps_tools: bool = False
     schema_beside_tools: bool = False
+    lean_tools: bool = False
 
     def disobeyed(self, shape: Shape, how: Disobedience) -> None:
         """Ignored."""

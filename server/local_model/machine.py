@@ -13,6 +13,9 @@ _CONTEXT_TOKENS: Final = 8192
 """Tokens of prompt and answer of one request."""
 _LEAST_CONTEXT_TOKENS: Final = 4096
 _CORES_PER_SLOT: Final = 4
+# With more processes than this for each core, llama.cpp gets one thread: its threads wait for each other many times per
+# token. On two cores with 14 busy processes, one thread wrote 28 tokens per second and two threads wrote 0.7.
+_BUSY_PER_CORE: Final = 1.5
 _MAX_SLOTS: Final = 4
 # Compute buffers, the library, and the caches of prompts that llama.cpp keeps in memory.
 _OTHER_BYTES: Final = 600_000_000
@@ -26,10 +29,14 @@ class LocalModelFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """The cores and the free memory, in bytes, that this process may use."""
+    """The cores and the free memory, in bytes, that this process may use.
+
+    `busy`: processes that used a core or waited for one, on average over five minutes.
+    """
 
     cores: int
     memory_bytes: int
+    busy: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +52,11 @@ def plan(model: LocalModel, machine: Machine) -> Plan:
     """The settings of `model` for `machine`. Raises `LocalModelFailed` if the memory is too small.
 
     On more than two cores, one is left for the server. A slot for each four cores, because slots share the cores. With
-    little memory, the slots are given up first, then half of the context.
+    little memory, the slots are given up first, then half of the context. One thread if others keep the cores busy.
     """
     threads = machine.cores if machine.cores <= 2 else machine.cores - 1
+    if machine.busy > _BUSY_PER_CORE * machine.cores:
+        threads = 1
     most = min(_MAX_SLOTS, max(1, machine.cores // _CORES_PER_SLOT))
     for context in (_CONTEXT_TOKENS, _LEAST_CONTEXT_TOKENS):
         for slots in range(most, 0, -1):
@@ -76,7 +85,7 @@ def this_machine() -> Machine:
     limit, used = _read(_CGROUP / "memory.max"), _read(_CGROUP / "memory.current")
     if limit.isdecimal() and used.isdecimal():
         memory = min(memory, int(limit) - int(used))
-    return Machine(max(1, cores), max(0, memory))
+    return Machine(max(1, cores), max(0, memory), os.getloadavg()[1])
 
 
 def _free_bytes() -> int:

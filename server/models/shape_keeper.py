@@ -61,6 +61,10 @@ class ShapeKeeper:
     def schema_beside_tools(self) -> bool:
         return self.obedience.tools_beside_schema is True and self.obedience.schema is True
 
+    @property
+    def lean_tools(self) -> bool:
+        return True
+
     def disobeyed(self, shape: Shape, how: Disobedience) -> None:
         """Count it. With setting `auto`, requests get the next shape from now on."""
         if how == "required_ignored" and shape == "hosted" and self._model.refuses_required:

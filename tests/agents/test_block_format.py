@@ -57,7 +57,7 @@ def test_forms_with_from_come_before_those_with_data() -> None:
     [
         ({"type": "string"}, "string"),
         ({"type": "integer"}, "number"),
-        ({"enum": ["a", "b"]}, '"a" | "b"'),
+        ({"enum": ["a", "b"]}, "a|b"),
         ({"anyOf": [{"type": "integer"}, {"type": "number"}, {"type": "null"}]}, "number | null"),
         ({"type": "array", "items": {"const": "x"}}, '["x", ...]'),
         ({"type": "object", "additionalProperties": {"type": "boolean"}}, "{name: boolean, ...}"),

@@ -48,7 +48,7 @@ async def test_a_model_of_this_machine(database: str, tmp_path: Path) -> None:
         "TESSERA_HTTP_BIND": "127.0.0.1:0",
         "TESSERA_WS_BIND": "127.0.0.1:0",
         "TESSERA_LOCAL_MODEL": smollm2.name,
-        "TESSERA_MODEL_MAX_OUTPUT_TOKENS": "16",
+        "TESSERA_MODEL_MAX_OUTPUT_TOKENS": "96",
         "TESSERA_REPAIR_TIMEOUT_S": "0",
     }
     stop = trio.Event()
@@ -75,7 +75,7 @@ async def test_a_model_of_this_machine(database: str, tmp_path: Path) -> None:
 async def answered(tessera: Tessera, token: str) -> bool:
     """Whether an answer ended as completed or as cut by the token limit, with tokens of the model."""
     # Slow on a busy machine: the model reads a few dozen tokens of the prompt per second.
-    async with httpx.AsyncClient(timeout=300) as client:
+    async with httpx.AsyncClient(timeout=500) as client:
         response = await client.post(
             f"{tessera.rest_url}/api/v1/chat", json={"message": "hello"}, headers={"Authorization": f"Bearer {token}"}
         )

@@ -69,6 +69,8 @@ def test_the_table_names_files_of_the_hub_by_their_digest() -> None:
         (Machine(1, 4 * GB), Plan(1, 1, 8192)),
         (Machine(2, 16 * GB), Plan(2, 1, 8192)),
         (Machine(4, 16 * GB), Plan(3, 1, 8192)),
+        (Machine(4, 16 * GB, busy=6.0), Plan(3, 1, 8192)),
+        (Machine(4, 16 * GB, busy=6.1), Plan(1, 1, 8192)),
         (Machine(8, 16 * GB), Plan(7, 2, 8192)),
         (Machine(64, 64 * GB), Plan(63, 4, 8192)),
         (Machine(8, int(1.99 * GB)), Plan(7, 1, 8192)),
