@@ -27,7 +27,7 @@ from server.requests import AnswerLimits
 from server.rest import ReadinessChecks, RestLimits, RestServices
 from server.sessions import SessionHost, SessionLimits
 from server.settings import Settings
-from server.sockets import DeviceGate, Handover, HandshakeLimit
+from server.sockets import DeviceGate, Handover, HandshakeLimit, UserSockets
 from server.startup import WorkerOrders
 from server.storage import Database
 from server.telemetry import LiveServer, Metrics, OtlpExporter, live_server
@@ -163,6 +163,9 @@ def compose(
         handshakes=handshakes,
         holding_key=memory.holding_key,
         handover=handover,
+        users=UserSockets(
+            settings.max_sockets_per_user, settings.max_bytes_per_s_per_user, settings.max_bytes_burst_per_user
+        ),
     )
 
     async def end_access(ended: EndedAccess) -> None:

@@ -86,6 +86,10 @@ class OtherServers(Protocol):
         """The named device of this user, or the one that connected last, at any server. Raises nothing."""
         ...
 
+    async def connected(self, user_id: UUID) -> set[UUID]:
+        """The devices of this user with a socket at any server; none if the database can't be read. Raises nothing."""
+        ...
+
     def announce(self, user_id: UUID, frame: WsServerMutation) -> None:
         """Send `frame` to the user's devices at other servers. Never blocks, never raises."""
         ...

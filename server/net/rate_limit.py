@@ -32,6 +32,12 @@ class TokenBucket:
         self._tokens -= 1
         return True
 
+    def spend(self, amount: float, now: float) -> float:
+        """Take `amount` in any case. Returns the seconds until the bucket owes nothing; 0 if it owes nothing now."""
+        self._refill(now)
+        self._tokens -= amount
+        return max(0.0, -self._tokens / self._rate)
+
     def wait_s(self, now: float) -> float:
         """Seconds until the next token; 0 if there is one now."""
         self._refill(now)

@@ -130,6 +130,17 @@ class Relay:
                 return here
         return self._registry.find(user_id, device_id)
 
+    async def connected(self, user_id: UUID) -> set[UUID]:
+        """See `server.devices.registry.OtherServers`."""
+        try:
+            with trio.fail_after(_LOOKUP_S):
+                devices = await self._store.devices(user_id)
+        # A boundary: the limit of this process holds without the database.
+        except Exception as error:  # noqa: BLE001
+            log.warning("relay_locate_failed", reason=type(error).__name__, detail=str(error))
+            return set()
+        return {device_id for device_id, _, attached in devices if attached}
+
     def announce(self, user_id: UUID, frame: WsServerMutation) -> None:
         """See `server.devices.registry.OtherServers`."""
         self._out.announce(user_id, Announced(frame=frame), _LASTING_S)

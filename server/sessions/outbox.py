@@ -12,6 +12,7 @@ from typing import Final, Protocol
 import trio
 
 from server.devices import write_days
+from server.sessions.control_queue import ControlQueue
 from server.sessions.feed import Feed
 from server.sessions.ledger import Ledger, LedgerFrame
 from server.sessions.session_locale import SessionLocale
@@ -80,7 +81,7 @@ class Sender(Protocol):
 class Outbox:
     """The frames of one session on their way to its attached socket, if it has one.
 
-    `max_bytes` bounds what waits before requests must wait. `max_control` bounds the queue of control frames.
+    `max_bytes` bounds what waits before requests must wait. `max_control` bounds the number of queued control frames.
     """
 
     def __init__(self, ledger: Ledger, max_bytes: int = 256 * 1024, max_control: int = 1024) -> None:
@@ -92,8 +93,7 @@ class Outbox:
         self._ledger = ledger
         self._max_bytes = max_bytes
         self._max_control = max_control
-        # Lists instead of deques: an empty deque takes 760 bytes in every idle session, and these queues are short.
-        self._control: list[ServerFrame] = []
+        self._control = ControlQueue()
         self._ready: list[Feed] = []
         self._kept: list[tuple[int, int, ServerFrame]] = []
         self._kept_bytes = 0
@@ -134,7 +134,7 @@ class Outbox:
         """Send to `sender` from now on, `first` first. An earlier sender gets nothing more."""
         self.detach()
         if first is not None:
-            self._control.insert(0, first)
+            self._control.put_first([first])
         self._sender = sender
         self._finishing = False
         self._note_full()
@@ -148,7 +148,7 @@ class Outbox:
             return
         self._sender = None
         self._full_since = None
-        self._control = self._control_kept()
+        self._control.keep(self._control_kept())
         self._wake_reader()
         self._unpark_all()
 
@@ -175,7 +175,7 @@ class Outbox:
 
     def rewind(self, seq: int) -> None:
         """Queue the control frames after `seq` again. Call it without an attached socket."""
-        self._control[:0] = [frame for sent, _, frame in self._kept if sent > seq]
+        self._control.put_first([frame for sent, _, frame in self._kept if sent > seq])
         self._forget(seq)
 
     def forget_sent(self) -> None:
@@ -185,7 +185,7 @@ class Outbox:
 
     def forget_changes(self) -> None:
         """Send no numbered mutation again: the client says which ones it has. Call it before `rewind`."""
-        self._control = [frame for frame in self._control if not _is_numbered(frame)]
+        self._control.keep([frame for frame in self._control if not _is_numbered(frame)])
         self._kept = [kept for kept in self._kept if not _is_numbered(kept[2])]
         self._kept_bytes = sum(size for _, size, _ in self._kept)
 
@@ -203,17 +203,16 @@ class Outbox:
         """
         if self._sender is None and not isinstance(frame, _REPLAYED):
             return
-        if len(self._control) >= self._max_control:
+        if not self._control.append(frame, self._max_control):
             self._dropped = True
             raise OutboxOverflow
-        self._control.append(frame)
         self._wake_reader()
 
     def withdraw(self, call_id: object) -> bool:
         """Remove a queued call. Returns False if it is not queued."""
-        for index, frame in enumerate(self._control):
+        for frame in self._control:
             if isinstance(frame, WsToolCall) and frame.call_id == call_id:
-                del self._control[index]
+                self._control.remove(frame)
                 return True
         return False
 
@@ -308,7 +307,7 @@ class Outbox:
 
     def _next(self) -> AnswerFrame | None:
         if self._control:
-            frame = self._control.pop(0)
+            frame = self._control.pop()
             self.seq += 1
             self._remember(frame)
             return self._for_device(frame)

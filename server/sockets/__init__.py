@@ -8,6 +8,7 @@ from __future__ import annotations
 from server.sockets.gate import DeviceGate
 from server.sockets.handover import Handover
 from server.sockets.handshake_limit import HandshakeLimit
+from server.sockets.user_sockets import UserSockets
 from server.sockets.websocket import DEVICE_PATH, serve_device_sockets
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "DeviceGate",
     "Handover",
     "HandshakeLimit",
+    "UserSockets",
     "serve_device_sockets",
 ]

@@ -25,6 +25,7 @@ from server.sockets.handover import Handover, NotServed
 from server.sockets.handshake import HandshakeFailed, Hello, shake_hands
 from server.sockets.handshake_limit import HandshakeLimit
 from server.sockets.openings import VerifiedDevice
+from server.sockets.user_sockets import UserSockets
 from server.sockets.view import SocketView
 from server.telemetry import Metrics
 from sql.driver import UnknownReference
@@ -52,6 +53,7 @@ class DeviceGate:
         handshakes: HandshakeLimit,
         holding_key: Callable[[UUID], AbstractContextManager[None]],
         handover: Handover | None = None,
+        users: UserSockets | None = None,
     ) -> None:
         """`holding_key`: keeps a user's memory key while a socket of theirs is open.
 
@@ -59,6 +61,7 @@ class DeviceGate:
         """
         self._holding_key = holding_key
         self._handover = handover
+        self._users = UserSockets() if users is None else users
         self._sessions = sessions
         self._registry = registry
         self._access = access
@@ -159,7 +162,12 @@ class DeviceGate:
 
         `take`: no other process has its session.
         """
+        with self._users.open(hello.user.user_id, hello.device_id):
+            return await self._serve_counted(hello, socket, take=take)
+
+    async def _serve_counted(self, hello: Hello, socket: DeviceSocket, *, take: bool) -> int | None:
         with urgent():
+            await self._check_other_servers(hello)
             attached = await self._attach_or_hand_over(hello, socket, take=take)
         if attached is None:
             return None
@@ -187,6 +195,13 @@ class DeviceGate:
             self._views.discard(view)
             self._metrics.session_closed()
         return code
+
+    async def _check_other_servers(self, hello: Hello) -> None:
+        """Raise `HandshakeFailed` if too many devices of the user are connected at all servers together."""
+        if self._registry.others is not None:
+            user_id = hello.user.user_id
+            elsewhere = await self._registry.others.connected(user_id)
+            self._users.check(elsewhere | self._users.connected(user_id), hello.device_id)
 
     async def _attach_or_hand_over(
         self, hello: Hello, socket: DeviceSocket, *, take: bool
@@ -222,6 +237,7 @@ class DeviceGate:
                 access=self._access,
                 metrics=self._metrics,
                 wall_clock=self._wall_clock,
+                bytes_in=self._users.bytes_in(hello.user.user_id),
             )
             return view, await view.attach(connection_id, go_on)
 

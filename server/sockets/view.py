@@ -16,6 +16,7 @@ import trio
 
 from memory.delivery import ClientRecord
 from server.accounts import Authenticator, EndedAccess, TokenExpired, TokenInvalid
+from server.net import TokenBucket
 from server.sessions import Session, SessionHost
 from server.sockets.clocks import Expiry, Heartbeat, RefreshRefused, keep_time, next_due
 from server.sockets.device_socket import DeviceSocket, SocketClosed
@@ -40,6 +41,8 @@ from streaming.wire import (
 log = structlog.get_logger(__name__)
 
 _FLUSH_TIMEOUT_S: Final = 2.0
+# Shorter than the heartbeat, whose answer is read in between.
+_LONGEST_REST_S: Final = 5.0
 ACCESS_ENDED: Final = "this access has ended: log in again"
 """The close reason after a logout, or when the device was revoked or the account deleted."""
 _CONTINUES: Final = "the session continues with the old one."
@@ -57,7 +60,9 @@ class SocketView:
         access: Authenticator,
         metrics: Metrics,
         wall_clock: Callable[[], float],
+        bytes_in: TokenBucket | None = None,
     ) -> None:
+        """`bytes_in`: what the user may send on all sockets; a socket that sent more is not read for a while."""
         limits = sessions.limits
         self._socket = socket
         self._hello: Hello | None = hello
@@ -67,6 +72,7 @@ class SocketView:
         self._access = access
         self._device_id = hello.device_id
         self._expiry = Expiry(hello.user, wall_clock)
+        self._bytes_in = bytes_in
         self._rate = InboundRate(limits.frames_per_s, limits.frames_burst)
         self._heartbeat = Heartbeat(socket, limits.heartbeat_s)
         self._session: Session | None = None
@@ -217,6 +223,13 @@ class SocketView:
             keep_time(self, self._heartbeat, self._expiry, pings)  # also when the peer never stops sending
             if text is not None:
                 self._take(session, text)
+                await self._rest(len(text))
+
+    async def _rest(self, size: int) -> None:
+        """Read no more until the bytes that the user sends are within their rate. No frame is lost."""
+        wait_s = 0.0 if self._bytes_in is None else self._bytes_in.spend(size, trio.current_time())
+        if wait_s > 0:
+            await trio.sleep(min(wait_s, _LONGEST_REST_S))
 
     def send_control(self, frame: ServerFrame) -> None:
         """Send a frame that concerns this socket. Does nothing if another socket of the device has replaced it."""

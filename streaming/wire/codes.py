@@ -53,3 +53,4 @@ class CloseCode(IntEnum):
     NO_COMMON_VERSION = 4503
     HELLO_TIMEOUT = 4504
     REPLACED = 4510
+    TOO_MANY_SOCKETS = 4511

@@ -25,6 +25,7 @@ from server.memory_service import AnswerMemory, ChangeSource, ConversationContex
 from server.memory_service.entity_changes import Logged
 from server.memory_service.obedience import Obeyed
 from server.models.spending import TokenSpending
+from server.net import TokenBucket
 from server.requests import AnswerLimits, ChatInput, RequestClaims
 from server.sessions.host import SessionHost
 from server.sessions.kept import KeptAnswers
@@ -117,6 +118,7 @@ class MemoryServer:
     agent_limits: AgentLimits = field(default_factory=lambda: AgentLimits(router_asks="always"))
     memory: AnswerMemory = field(default_factory=NoMemory)
     store: KeptAnswers | None = None
+    bytes_in: TokenBucket | None = None
 
     def __post_init__(self) -> None:
         self.pipeline = AnswerPipeline(
@@ -154,7 +156,13 @@ class MemoryServer:
     async def run_session(self, socket: DeviceSocket) -> int:
         hello = await shake_hands(socket, self.tokens, 10)
         view = SocketView(
-            socket, hello, sessions=self.sessions, access=self.tokens, metrics=self.metrics, wall_clock=wall_clock
+            socket,
+            hello,
+            sessions=self.sessions,
+            access=self.tokens,
+            metrics=self.metrics,
+            wall_clock=wall_clock,
+            bytes_in=self.bytes_in,
         )
         await view.attach()
         return await view.run()

@@ -1,0 +1,105 @@
+"""The sockets and the bytes of one user, over all their devices."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from uuid import uuid4
+
+import pytest
+from cryptography.fernet import Fernet
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from client.terminal.connection import ConnectionLostError
+from server.net import TokenBucket
+from server.sessions.control_queue import MAX_BYTES, ControlQueue
+from server.sessions.outbox import OutboxOverflow
+from server.sockets.handshake import HandshakeFailed
+from server.sockets.user_sockets import UserSockets
+from streaming.wire import WsPong, WsServerMutation
+from tests.server.memory_server import memory_server
+from tests.server.sessions.outbox_session import Session
+from tests.server.tessera import open_tessera
+
+ANN, BEN = uuid4(), uuid4()
+
+
+def mutation(size: int) -> WsServerMutation:
+    return WsServerMutation(op="update", entity="task", id="t1", data={"title": "x" * size})
+
+
+def test_a_user_has_a_limit_of_devices_and_others_are_not_concerned() -> None:
+    users, device = UserSockets(2), uuid4()
+    with ExitStack() as opened:
+        for device_id in (device, uuid4(), device):  # a device that connects again takes no place
+            opened.enter_context(users.open(ANN, device_id))
+        with pytest.raises(HandshakeFailed, match="2 devices of this account are connected; the limit is 2") as refused:
+            opened.enter_context(users.open(ANN, uuid4()))
+        assert refused.value.code == 4511
+        opened.enter_context(users.open(BEN, uuid4()))
+    assert len(users) == 0
+    with users.open(ANN, uuid4()):
+        assert users.bytes_in(ANN) is not None
+    assert users.bytes_in(ANN) is None
+
+
+def test_bytes_that_were_sent_are_owed() -> None:
+    bucket = TokenBucket(100, 1000)
+    assert bucket.spend(1000, 0) == 0
+    assert bucket.spend(500, 0) == 5
+    assert bucket.spend(0, 4) == 1
+    assert bucket.spend(0, 6) == 0
+
+
+@pytest.mark.parametrize("relay", [False, True])
+async def test_devices_are_counted_over_all_servers(database: str, relay: bool) -> None:
+    settings = {"max_sockets_per_user": 2, "master_keys": Fernet.generate_key().decode(), "relay": str(relay).lower()}
+    async with open_tessera(database, **settings) as one, open_tessera(database, **settings) as two:
+        account, other = await one.account(), two if relay else one
+        async with one.device(account), other.device(account):
+            with pytest.raises(ConnectionLostError) as lost:
+                async with one.device(account):
+                    pass
+            assert lost.value.code == 4511
+            async with one.device(await one.account()):
+                pass
+        async with other.device(account):
+            pass
+
+
+async def test_a_user_who_sends_many_bytes_is_read_more_slowly_and_loses_no_frame(autojump_clock: MockClock) -> None:
+    stack = memory_server()
+    bucket = TokenBucket(1000, 1000)
+    stack.bytes_in = bucket
+    async with stack.device() as socket:
+        for _ in range(3):
+            await socket.say(type="ping", padding="x" * 3000)
+        for _ in range(3):
+            assert (await socket.hear())["type"] == "pong"
+        await wait_all_tasks_blocked()
+
+
+def test_queued_control_frames_are_bounded_in_bytes() -> None:
+    queue = ControlQueue()
+    assert queue.append(mutation(MAX_BYTES * 2), 1024)  # one frame always fits
+    assert not queue.append(WsPong(), 1024)
+    queue.pop()
+    assert queue.bytes == 0
+    frames = [mutation(MAX_BYTES // 4) for _ in range(3)]
+    for frame in frames:
+        assert queue.append(frame, 1024)
+    queue.put_first([WsPong()])
+    assert not queue.append(mutation(MAX_BYTES // 4), 1024)
+    queue.remove(frames[1])
+    assert [type(frame).__name__ for frame in queue] == ["WsPong", "WsServerMutation", "WsServerMutation"]
+    assert queue.append(mutation(MAX_BYTES // 4), 1024)
+    queue.keep([])
+    assert (len(queue), queue.bytes) == (0, 0)
+
+
+async def test_a_device_that_does_not_read_holds_few_megabytes() -> None:
+    session = Session()
+    for _ in range(3):
+        session.outbox.put_control(mutation(1 << 20))
+    with pytest.raises(OutboxOverflow):
+        session.outbox.put_control(mutation(1 << 20))
+    assert session.outbox._control.bytes <= MAX_BYTES
