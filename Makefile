@@ -68,7 +68,7 @@ screenshots: test-browser  ## run the browser tests and save the pictures in doc
 
 PROPERTIES ?= tests/parser tests/agents tests/memory tests/person tests/streaming
 properties: $(STAMP)  ## run the property tests with new random inputs; PROPERTIES=tests/parser chooses a folder
-	$(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) --maxprocesses 8 --hypothesis-profile random -m "not local_model" $(PROPERTIES) $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) --maxprocesses 8 --hypothesis-profile random -m "not local_model and not image and not deploy" $(PROPERTIES) $(ARGS)
 
 test-all: test mutants properties  ## run the test suite, its property tests with new inputs, mutation tests and one minute of fuzzing
 	$(MAKE) fuzz SECONDS=60
