@@ -176,10 +176,14 @@ async def test_the_server_in_the_image_answers_a_device_and_drains(image: Image,
             answer = await device.home("hello, who are you?")
             text = "".join([frame.chunk async for frame in answer if isinstance(frame, WsStreamText)])
         assert "demo model" in text
-        (server,) = (
-            child
-            for child in psutil.Process(process.pid).children(recursive=True)
-            if child.uids().real == USER and "/opt/tessera/bin/tessera" in child.cmdline()
+        # The first of the image's Python processes: others are its children.
+        server = min(
+            (
+                child
+                for child in psutil.Process(process.pid).children(recursive=True)
+                if child.uids().real == USER and "python" in Path(child.cmdline()[0]).name
+            ),
+            key=psutil.Process.create_time,
         )
         server.send_signal(signal.SIGTERM)
         process.wait(60)
