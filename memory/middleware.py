@@ -28,6 +28,7 @@ from memory.tiers import (
     conversation_key,
 )
 from memory.vault import Vault
+from person import StatedLocale
 
 
 class MemoryMiddleware:
@@ -70,9 +71,14 @@ class MemoryMiddleware:
         """While the context is open, the user's key stays in this process's memory once it was needed."""
         return self._vault.keys.holding(user_id)
 
-    async def enrich_context(self, user_id: UUID, message: str) -> Recalled:
-        """What is relevant to `message` in all four tiers. `Recalled.prompt` has it as the data for a prompt."""
-        return await self._recall.recall(user_id, well_formed(message))
+    async def enrich_context(
+        self, user_id: UUID, message: str, locales: Sequence[StatedLocale] = (), at: datetime | None = None
+    ) -> Recalled:
+        """What is relevant to `message` in all four tiers. `Recalled.prompt` has it as the data for a prompt.
+
+        `locales`: what the request and its device say about the person's time zone. `at`: when it is said; None: now.
+        """
+        return await self._recall.recall(user_id, well_formed(message), locales, at)
 
     async def earlier(self, user_id: UUID, conversation_id: str, tokens: int) -> Earlier:
         """The part of a conversation that fits `tokens` and is shown to a model with the next message."""

@@ -6,7 +6,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Final
 from uuid import UUID
 
 import numpy as np
@@ -18,11 +19,15 @@ from memory.limits import MemoryLimits
 from memory.recall.recalled import Found, KnownPattern, Recalled
 from memory.recall.search import Floor, Hit, SearchQuery, read_hits
 from memory.text import without_stamp
-from memory.tiers import AssociativeMemory, CoreMemory, EpisodicMemory, Manifest, ProactiveMemory
+from memory.tiers import AssociativeMemory, CoreMemory, EpisodicMemory, Manifest, ProactiveMemory, fits
 from memory.vault import Vault
+from person import StatedLocale, remembered_locale, resolve_locale
 from sql.driver import Connection, Cursor
 
 logger = logging.getLogger(__name__)
+
+# Patterns of times are filtered after decryption: an agent has at most 32.
+_MAX_PATTERNS: Final = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +56,12 @@ class Recall:
         self._episodic = EpisodicMemory(vault)
         self._proactive = ProactiveMemory(vault)
 
-    async def recall(self, user_id: UUID, message: str) -> Recalled:
-        """What is relevant to `message`.
+    async def recall(
+        self, user_id: UUID, message: str, locales: Sequence[StatedLocale] = (), at: datetime | None = None
+    ) -> Recalled:
+        """What is relevant to `message`, which is said at `at` (None: now).
 
+        `locales`: what is known of the person's time zone apart from their preferences, the most certain first.
         The message is embedded before a connection is taken. Raises like `Vault.key`, and the database's errors.
         """
         async with trio.open_nursery() as nursery:
@@ -62,14 +70,18 @@ class Recall:
 
         async def queue(connection: Connection, key: UserKey) -> _Queued:
             words = key.terms.query_words(message)
-            return await self._queue(connection, user_id, words, self._query(key, words, vector))
+            names = self._proactive.context_values(key, message)
+            return await self._queue(connection, user_id, words, self._query(key, words, vector), names)
 
         key, queued = await self._vault.consistent(user_id, queue)
+        core = self._core.read(key, await queued.core.fetchall())
+        known = remembered_locale({name: value for _, name, value in core})
+        local = (at or datetime.now(UTC)).astimezone(resolve_locale(*locales, known).calendar.zone)
         return Recalled(
-            core=self._core.read(key, await queued.core.fetchall()),
+            core=core,
             associative=self._found(key.cipher, await queued.hits(), queued.words),
             episodic=self._episodic.read(key.cipher, await queued.episodic.fetchall()),
-            proactive=self._patterns(key, await queued.proactive.fetchall()),
+            proactive=self._patterns(key, await queued.proactive.fetchall(), local),
             semantic=vector is not None,
         )
 
@@ -119,7 +131,12 @@ class Recall:
         return vector
 
     async def _queue(
-        self, connection: Connection, user_id: UUID, words: Mapping[bytes, str], query: SearchQuery
+        self,
+        connection: Connection,
+        user_id: UUID,
+        words: Mapping[bytes, str],
+        query: SearchQuery,
+        names: Mapping[str, object],
     ) -> _Queued:
         """Queue the statements of all tiers, so that one round trip reads them together with the user's key."""
         statements, limits = self._vault.statements, self._limits
@@ -127,7 +144,8 @@ class Recall:
         decaying = {
             "half_life_days": limits.pattern_half_life_days,
             "threshold": limits.pattern_threshold,
-            "limit": limits.patterns,
+            "limit": _MAX_PATTERNS,
+            **names,
         }
         return _Queued(
             words,
@@ -162,10 +180,12 @@ class Recall:
                 )
         return found
 
-    def _patterns(self, key: UserKey, rows: Sequence[tuple[Any, ...]]) -> list[KnownPattern]:
+    def _patterns(self, key: UserKey, rows: Sequence[tuple[Any, ...]], at: datetime) -> list[KnownPattern]:
+        """The patterns that fit the local time `at`, the most confident first."""
         manifest, found = Manifest.of(self._vault, key, "proactive", rows), []
         for id_, pattern_digest, token, source, _, confidence, _ in rows:
             with suppress(Unreadable):
                 pattern = self._proactive.unsealed(key, manifest, pattern_digest, token)
-                found.append(KnownPattern(id_, pattern["text"], confidence, source))
-        return found
+                if fits(pattern["identity"], at):
+                    found.append(KnownPattern(id_, pattern["text"], confidence, source))
+        return found[: self._limits.patterns]

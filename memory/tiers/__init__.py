@@ -35,7 +35,7 @@ from memory.tiers.episodic import (
     summary_purpose,
 )
 from memory.tiers.manifest import Manifest
-from memory.tiers.patterns import EpisodeFacts
+from memory.tiers.patterns import EpisodeFacts, fits
 from memory.tiers.proactive import PatternForgetting, ProactiveMemory, facts_of, pattern_values
 from memory.tiers.titles import (
     MAX_TITLE_CHARS,
@@ -79,6 +79,7 @@ __all__ = [
     "erase_tombstones",
     "exchange_purpose",
     "facts_of",
+    "fits",
     "last_turn",
     "make_title",
     "normalised",

@@ -19,6 +19,8 @@ _PARTS: Final = ((5, "night"), (12, "morning"), (17, "afternoon"), (22, "evening
 _MIN_DAYS: Final = 3
 _MIN_WEEKDAYS: Final = 2
 _NO_ID: Final = UUID(int=0)
+_MAX_NAMES: Final = 200
+NAMES: Final = "recurring names"
 _WORD: Final = re.compile(r"[^\W\d_][\w'’-]*")
 _NO_NAMES: Final = frozenset({
     "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "january", "february",
@@ -84,6 +86,20 @@ def part_of_day(at: datetime) -> str:
     return next(name for hour, name in _PARTS if at.hour < hour)
 
 
+def name_identities(message: str) -> list[str]:
+    """The identities of the patterns of names that may occur in `message`, in any case of its words."""
+    words = (word.removesuffix("'s").removesuffix("’s") for word in _WORD.findall(message))
+    return list(dict.fromkeys(f"name:{word.casefold()}" for word in words))[:_MAX_NAMES]
+
+
+def fits(identity: str, at: datetime) -> bool:
+    """Whether a pattern of a time is of the time `at`; patterns of names always fit."""
+    kind, _, rest = identity.partition(":")
+    if kind == "weekly":
+        return rest.rpartition(":")[2] == part_of_day(at) and rest.split(":")[-2] == str(at.weekday())
+    return kind != "daily" or rest.rpartition(":")[2] == part_of_day(at)
+
+
 def _routines(episode: EpisodeFacts) -> Iterable[tuple[str, str, str]]:
     """(identity, text, source) of the times at which the episode asked about its topic."""
     if episode.intent is None:
@@ -97,7 +113,7 @@ def _routines(episode: EpisodeFacts) -> Iterable[tuple[str, str, str]]:
 
 def _names(episode: EpisodeFacts) -> Iterable[tuple[str, str, str]]:
     for name in sorted(episode.names):
-        yield f"name:{name.casefold()}", f"Often mentions {name}.", "recurring names"
+        yield f"name:{name.casefold()}", f"Often mentions {name}.", NAMES
 
 
 def names_in(text: str) -> frozenset[str]:

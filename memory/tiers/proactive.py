@@ -19,7 +19,7 @@ from memory.crypto import Purpose, Unreadable, digest
 from memory.keys import UserKey
 from memory.tiers.episodic import EpisodicMemory, Exchange
 from memory.tiers.manifest import Manifest
-from memory.tiers.patterns import EpisodeFacts, Pattern, confidence_of, names_in, seen_in
+from memory.tiers.patterns import NAMES, EpisodeFacts, Pattern, confidence_of, name_identities, names_in, seen_in
 from memory.tiers.tombstones import FOREVER, Tombstones
 from memory.vault import Vault
 from person import zone_named
@@ -188,6 +188,10 @@ class ProactiveMemory:
         if named:
             tombstones = await Tombstones.read_for_adding(connection, self._vault, user_id, user_key)
             await tombstones.add(tombstones.digests("pattern", named), FOREVER)
+
+    def context_values(self, user_key: UserKey, message: str) -> dict[str, object]:
+        """The parameters of `proactive_active` for the patterns of names that occur in `message`."""
+        return {"of_names": NAMES, "digests": [_digest(user_key, name) for name in name_identities(message)]}
 
     def unsealed(
         self, user_key: UserKey, manifest: Manifest, pattern_digest: bytes, token: bytes, *, recalled: bool = True

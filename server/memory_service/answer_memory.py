@@ -13,7 +13,7 @@ import structlog
 import trio
 
 from memory import Forgotten, MemoryMiddleware, Recalled
-from person import Calendar, Sentences
+from person import Calendar, Sentences, StatedLocale
 from server.memory_service.conversation import UNREAD, ConversationContext, context_of
 from server.memory_service.entity_changes import ChangeSource, EntityChanges, Logged
 from server.memory_service.obedience import Obeyed, obey
@@ -60,8 +60,11 @@ class AnswerMemory(Protocol):
         """
         ...
 
-    async def recall(self, user_id: UUID, message: str) -> RecalledContext:
-        """The memory that is relevant for `message`; empty if recall fails or takes too long."""
+    async def recall(self, user_id: UUID, message: str, locales: Sequence[StatedLocale] = ()) -> RecalledContext:
+        """The memory that is relevant for `message`; empty if recall fails or takes too long.
+
+        `locales`: what the request and its device say about the person's time zone.
+        """
         ...
 
     async def conversation(self, user_id: UUID, conversation_id: str) -> ConversationContext:
@@ -132,12 +135,12 @@ class MemoryService:
         """See `AnswerMemory`."""
         return await obey(self._middleware, chat, sentences)
 
-    async def recall(self, user_id: UUID, message: str) -> RecalledContext:
+    async def recall(self, user_id: UUID, message: str, locales: Sequence[StatedLocale] = ()) -> RecalledContext:
         """See `AnswerMemory`."""
         started = trio.current_time()
         try:
             with trio.fail_after(self._recall_s):
-                recalled = await self._middleware.enrich_context(user_id, message)
+                recalled = await self._middleware.enrich_context(user_id, message, locales)
         except trio.TooSlowError:
             log.warning("memory_recall_failed", reason=f"took over {self._recall_s:g} s")
             self._metrics.recalled("timeout", trio.current_time() - started)

@@ -14,6 +14,7 @@ CLOCK_CALLS = {"now", "utcnow", "today", "fromtimestamp", "utcfromtimestamp", "f
 ZONES = {"UTC", "timezone", "ZoneInfo"}
 
 INSTANTS: Mapping[str, str] = {
+    "memory/recall/recall.py": "the time of a message, to which habits are compared",
     "memory/rights/account.py": "the time of the deletion of an account",
     "memory/rights/erase.py": "the time of an erasure",
     "memory/rights/forget.py": "the time of a tombstone",

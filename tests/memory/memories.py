@@ -121,9 +121,9 @@ class Memories:
         """Change one entity now."""
         await self.middleware.changed(user_id, [EntityChange(op, entity, id_, data, datetime.now(UTC))])
 
-    async def context(self, user_id: UUID, message: str) -> dict[str, Any]:
+    async def context(self, user_id: UUID, message: str, at: datetime | None = None) -> dict[str, Any]:
         """What `enrich_context` recalls, as JSON data."""
-        return context_of(await self.middleware.enrich_context(user_id, message))
+        return context_of(await self.middleware.enrich_context(user_id, message, at=at))
 
     async def records(self, user_id: UUID) -> list[dict[str, object]]:
         """All records of the person's export."""

@@ -16,7 +16,7 @@ from agents.model import Models
 from agents.orchestrator import Orchestrator
 from memory import Forgotten
 from memory.delivery import LoggedChange
-from person import Sentences
+from person import Sentences, StatedLocale
 from server.accounts.credentials import Tokens
 from server.answers.pipeline import AnswerPipeline
 from server.devices.calls import ToolTimeouts
@@ -65,9 +65,9 @@ class NoMemory:
         del chat
         return Obeyed()
 
-    async def recall(self, user_id: UUID, message: str) -> RecalledContext:
+    async def recall(self, user_id: UUID, message: str, locales: Sequence[StatedLocale] = ()) -> RecalledContext:
         """Nothing is recalled."""
-        del user_id, message
+        del user_id, message, locales
         return RecalledContext()
 
     async def conversation(self, user_id: UUID, conversation_id: str) -> ConversationContext:

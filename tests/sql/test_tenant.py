@@ -193,6 +193,7 @@ async def parameters(memories: Memories, database: str, user_id: UUID) -> list[d
         "tfs": [1] * len(search["terms"]),
         "half_life_days": 30.0,
         "threshold": 0.0,
+        "of_names": "recurring names",
         "confidence": 1.0,
         "pattern_digest": b"y",
         "counted": False,

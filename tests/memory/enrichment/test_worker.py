@@ -329,7 +329,7 @@ async def test_habits_are_mined_raised_and_decay(pool: Pool, database: str) -> N
             connection.execute("UPDATE memory_proactive SET updated_at = now() - make_interval(days => %s)", [days])
 
     async def known() -> dict[str, float]:
-        context = await memories.context(ann, "hello")
+        context = await memories.context(ann, "hello, what about Apollo?", monday)
         return {item["pattern"]: item["confidence"] for item in context["proactive"]}
 
     await mondays(0, 3)
@@ -344,7 +344,7 @@ async def test_habits_are_mined_raised_and_decay(pool: Pool, database: str) -> N
     assert await known() == {}
     age(0)
     (apollo,) = [
-        item for item in (await memories.middleware.enrich_context(ann, "x")).proactive if "Apollo" in item.text
+        item for item in (await memories.middleware.enrich_context(ann, "apollo")).proactive if "Apollo" in item.text
     ]
     assert (await memories.middleware.forget(ann, apollo.id)).tiers == ["proactive"]
     await mondays(6, 8)

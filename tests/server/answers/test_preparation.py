@@ -13,6 +13,7 @@ import trio.testing
 
 from agents.limits import AgentLimits
 from bench.router_data import load, shared_data
+from person import StatedLocale
 from server.memory_service import ConversationContext, RecalledContext
 from streaming.chat import ChatRequest, Delta, Message
 from tests.server.memory_server import LIMITS as SHORT
@@ -55,7 +56,7 @@ class SlowMemory(NoMemory):
     history: tuple[Message, ...] = ()
     began: list[str] = field(default_factory=list)
 
-    async def recall(self, user_id: UUID, message: str) -> RecalledContext:
+    async def recall(self, user_id: UUID, message: str, locales: Sequence[StatedLocale] = ()) -> RecalledContext:
         self.began.append("recall")
         await trio.sleep(RECALL_S)
         return RecalledContext()
