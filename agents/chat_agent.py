@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 
 import structlog
 
@@ -25,6 +26,7 @@ from agents.tool_results import ToolResults
 from agents.tool_rounds import ToolRounds
 from agents.tools import DeviceAccess, check_edit
 from agents.turn import Turn
+from agents.unasked import unasked_change
 from streaming.answer import RejectedBlock
 from streaming.chat import ChatRequest, FinishReason, Message, ToolCall, ToolSpec
 from streaming.model import ModelError
@@ -131,7 +133,7 @@ class ChatAgent:
         """Continue the conversation `messages` until the model answers."""
         turn, limits = self._turn, self._limits
         access = DeviceAccess(turn, limits.approval_tools, check_edit)
-        rounds = ToolRounds(ALL_TOOLS.values(), access, limits, turn.tool_use)
+        rounds = ToolRounds(ALL_TOOLS.values(), access, limits, turn.tool_use, refuse=partial(unasked_change, turn))
         pause, asked_again, replaced = "", False, ""
         while True:
             specs = self._tool_specs()

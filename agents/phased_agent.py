@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import structlog
@@ -27,6 +28,7 @@ from agents.shapes import Disobedience, Shape
 from agents.steps import step_schema
 from agents.tool_rounds import ToolRounds
 from agents.tools import DeviceAccess, check_edit
+from agents.unasked import unasked_change
 from streaming.chat import ChatRequest, FinishReason, Message, ToolCall, ToolSpec
 
 _MOST_ACTS: Final = 4
@@ -82,7 +84,7 @@ class PhasedAgent(ChatAgent):
         """Continue the conversation `messages` until the model answers. Yields "" when the agent is known."""
         turn, limits = self._turn, self._limits
         access = DeviceAccess(turn, limits.approval_tools, check_edit)
-        rounds = ToolRounds(ALL_TOOLS.values(), access, limits, turn.tool_use)
+        rounds = ToolRounds(ALL_TOOLS.values(), access, limits, turn.tool_use, refuse=partial(unasked_change, turn))
         progress = _Progress(messages)
         while not progress.ended:
             acts = progress.acting and rounds.open and progress.acts < _MOST_ACTS

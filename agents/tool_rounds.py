@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,8 +23,16 @@ class ToolRounds:
     """Runs rounds of tool calls and counts them in `use` against the limits."""
 
     def __init__(
-        self, tools: Iterable[Tool[Any]], access: DeviceAccess, limits: AgentLimits, use: ToolUse | None = None
+        self,
+        tools: Iterable[Tool[Any]],
+        access: DeviceAccess,
+        limits: AgentLimits,
+        use: ToolUse | None = None,
+        *,
+        refuse: Callable[[Tool[Any]], ToolError | None] = lambda _: None,
     ) -> None:
+        """`refuse`: why a tool must not run now; None if it may."""
+        self._refuse = refuse
         self._tools = {tool.name: tool for tool in tools}
         self._access = access
         self._limits = limits
@@ -111,6 +119,8 @@ class ToolRounds:
             names = ", ".join(self.offered) or "none"
             return ToolError("unknown_tool", f"There is no tool {call.name[:100]!r}. The tools are: {names}.")
         try:
+            if (refused := self._refuse(tool)) is not None:
+                raise refused
             with trio.move_on_at(deadline):
                 data = await tool.invoke(access, call.arguments)
                 return self._access.handles.shorten(data, tool.entity)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-MODEL_FAULTS: Final = frozenset({"invalid_arguments", "unknown_tool", "call_cut", "tool_limit"})
+MODEL_FAULTS: Final = frozenset({"invalid_arguments", "unknown_tool", "call_cut", "tool_limit", "not_asked"})
 """Errors in the call that the model wrote. The device was not asked."""
 
 UNCERTAIN: Final = frozenset({"deadline", "cancelled", "device_gone", "malformed_result", "outcome_unknown"})

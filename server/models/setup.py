@@ -55,6 +55,8 @@ _LOCAL_DEFAULTS: Final[Mapping[str, object]] = {
     "router_asks": "never",
     "model_structured_output": True,
     "repair_timeout_s": 60.0,
+    # A small model that repeats itself must not hold its only slot for minutes.
+    "model_max_output_tokens": 1024,
 }
 
 

@@ -48,8 +48,6 @@ async def test_a_model_of_this_machine(database: str, tmp_path: Path) -> None:
         "TESSERA_HTTP_BIND": "127.0.0.1:0",
         "TESSERA_WS_BIND": "127.0.0.1:0",
         "TESSERA_LOCAL_MODEL": smollm2.name,
-        "TESSERA_MODEL_MAX_OUTPUT_TOKENS": "96",
-        "TESSERA_REPAIR_TIMEOUT_S": "0",
     }
     stop = trio.Event()
     async with trio.open_nursery() as nursery:
@@ -79,7 +77,10 @@ async def answered(tessera: Tessera, token: str) -> bool:
         response = await client.post(
             f"{tessera.rest_url}/api/v1/chat", json={"message": "hello"}, headers={"Authorization": f"Bearer {token}"}
         )
-    return response.status_code == 200 and response.json()["usage"]["output_tokens"] > 0
+    body = response.json()
+    print(response.status_code, body)
+    cut = body.get("error", {}).get("code") == "answer_cut"
+    return (response.status_code == 200 or cut) and body["usage"]["output_tokens"] > 0
 
 
 def llama_process() -> psutil.Process:

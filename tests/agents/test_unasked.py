@@ -1,0 +1,137 @@
+"""Shape `schema` with models that behave badly: changes that the person did not ask for are refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from agents.tools import TASK_TOOLS, write_tools
+from agents.turn import Scope
+from agents.unasked import unasked_change
+from streaming.chat import Message
+from tests import server_habits
+from tests.agents.fakes import ScriptedDevice, answered, make_turn
+from tests.agents.test_phased_agents import LISTED, TASKS, ask
+
+DELETED = ("delete_task", {"task": "Pay rent"})
+CREATE, UPDATE, DELETE = write_tools("task")
+COMPLETE = TASK_TOOLS[0]
+
+
+def device() -> ScriptedDevice:
+    changed = answered({"item": TASKS[0]})
+    return ScriptedDevice(
+        {"list_tasks": LISTED, "delete_task": changed, "create_task": changed, "update_task": changed}
+    )
+
+
+def verbs(used: Any) -> list[str]:
+    return [call.tool for call in used.turn.device.calls if not call.tool.startswith(("list_", "get_"))]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Delete it",
+        "please delete that",
+        "Mark it as done.",
+        "Lösche es bitte",
+        "Supprime-le",
+        "Bórralo",
+        "それを削除して",
+    ],
+)
+def test_a_pronoun_without_a_conversation_names_no_item(message: str) -> None:
+    assert unasked_change(make_turn(message=message), DELETE) is not None
+    assert unasked_change(make_turn(message=message), COMPLETE) is not None
+    known = make_turn(message=message, history=[Message("user", "Show Pay rent")])
+    assert unasked_change(known, DELETE) is None
+    assert unasked_change(make_turn(message=message, scope=Scope("task", "t", {"id": "t"})), DELETE) is None
+
+
+@pytest.mark.parametrize("message", ["Delete Pay rent", "Delete it and Pay rent", "Complete that big task", "Hi"])
+def test_a_request_that_names_something_is_not_refused(message: str) -> None:
+    assert unasked_change(make_turn(message=message), DELETE) is None
+
+
+@pytest.mark.parametrize(
+    ("message", "refused"),
+    [
+        ("Give the login bug to Ann", True),
+        ("Assign Fix login bug to Ann", True),
+        ("Reopen Book venue", True),
+        ("Lösche die Aufgabe Raum buchen", True),
+        ("Give me something to do", False),
+        ("Assign a task to Ann: write the docs", False),
+        ("Complete Pay rent and create Buy bread", False),
+        ("Crée une tâche Acheter du pain pour demain", False),
+        ("Write a note: the wifi password is tulip42", False),
+        ("Call the plumber on Tuesday", False),
+    ],
+)
+def test_a_new_item_is_refused_if_the_person_orders_a_change_of_one(message: str, refused: bool) -> None:
+    assert (unasked_change(make_turn(message=message), CREATE) is not None) is refused
+    assert unasked_change(make_turn(message=message), UPDATE) is None
+
+
+async def test_an_invented_title_for_delete_it_is_refused_and_the_person_is_asked() -> None:
+    used = await ask(
+        "schema",
+        server_habits.llama_cpp,
+        DELETED,
+        ("answer", {}),
+        "Which task do you mean?",
+        message="Delete it",
+        device=device(),
+    )
+    assert verbs(used) == []
+    assert "Which task do you mean?" in used.text
+    assert not used.turn.unchanged
+    assert len(used.requests) == 3
+
+
+async def test_a_refused_change_that_the_model_claims_is_corrected() -> None:
+    used = await ask(
+        "schema",
+        server_habits.llama_cpp,
+        DELETED,
+        *[DELETED, ("answer", {}), "Done, I deleted it."] * 4,
+        message="Delete it",
+        device=device(),
+    )
+    assert verbs(used) == []
+    assert used.turn.mutations == []
+    assert used.turn.unchanged
+    assert len(used.requests) <= 10
+
+
+async def test_a_new_task_for_give_a_to_ann_is_refused_and_the_right_change_runs() -> None:
+    used = await ask(
+        "schema",
+        server_habits.llama_cpp,
+        ("create_task", {"title": "Give the login bug to Ann", "assignee": "Ann"}),
+        ("update_task", {"task": "Fix login bug", "assignee": "Ann"}),
+        ("answer", {}),
+        "Ann has it now.",
+        message="Give the login bug to Ann",
+        device=device(),
+    )
+    assert verbs(used) == ["update_task"]
+    assert not used.turn.unchanged
+
+
+@pytest.mark.parametrize("message", ["Hi, how are you?", "What is the capital of France?", "What can you do?"])
+async def test_a_harmless_read_instead_of_words_still_ends_in_the_answer(message: str) -> None:
+    used = await ask(
+        "schema",
+        server_habits.llama_cpp,
+        *[("list_tasks", {})] * 2,
+        "Here is what I can say.",
+        message=message,
+        device=device(),
+    )
+    assert verbs(used) == []
+    assert used.text.count("Here is what I can say.") == 1
+    assert len(used.requests) == 3, "the same read twice ends the act phase"
+    assert (used.turn.unchanged, used.turn.unread) == (False, False)
