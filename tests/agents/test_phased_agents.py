@@ -221,14 +221,13 @@ async def test_a_claimed_change_is_held_back_and_asked_for_once_more() -> None:
     assert seen.text.count(claim) == 1
 
 
-async def test_an_invented_title_changes_nothing_and_the_model_is_told() -> None:
+@pytest.mark.parametrize(("message", "code"), [("Delete the old one", "not_found"), ("Delete it", "not_asked")])
+async def test_an_invented_title_changes_nothing_and_the_model_is_told(message: str, code: str) -> None:
     device = ScriptedDevice({"list_tasks": LISTED})
     gone = ("delete_task", {"task": "The old one"})
-    seen = await ask(
-        "schema", server_habits.llama_cpp, gone, "Which one do you mean?", message="Delete it", device=device
-    )
+    seen = await ask("schema", server_habits.llama_cpp, gone, "Which one do you mean?", message=message, device=device)
     assert not any(call.tool == "delete_task" for call in device.calls)
-    assert "not_found" in messages(seen.requests[1])[-1]["content"]
+    assert code in messages(seen.requests[1])[-1]["content"]
     assert "Which one do you mean?" in seen.text
 
 

@@ -13,8 +13,9 @@ from streaming.chat import Message
 from tests import server_habits
 from tests.agents.fakes import ScriptedDevice, answered, make_turn
 from tests.agents.test_phased_agents import LISTED, TASKS, ask
+from tests.server_habits import Wish
 
-DELETED = ("delete_task", {"task": "Pay rent"})
+DELETED: Wish = ("delete_task", {"task": "Pay rent"})
 CREATE, UPDATE, DELETE = write_tools("task")
 COMPLETE = TASK_TOOLS[0]
 
@@ -92,11 +93,12 @@ async def test_an_invented_title_for_delete_it_is_refused_and_the_person_is_aske
 
 
 async def test_a_refused_change_that_the_model_claims_is_corrected() -> None:
+    claims: list[Wish] = [DELETED, ("answer", {}), "Done, I deleted it."] * 4
     used = await ask(
         "schema",
         server_habits.llama_cpp,
         DELETED,
-        *[DELETED, ("answer", {}), "Done, I deleted it."] * 4,
+        *claims,
         message="Delete it",
         device=device(),
     )
