@@ -3,6 +3,8 @@ SHELL := /bin/sh
 VENV ?= .venv
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 PYTHON ?= python3
+# A variable, because a comma would end an argument of $(call).
+RUN_EXTRAS := embedded,local-embeddings,terminal
 UV ?= 'uv>=0.9,<1'
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -175,7 +177,7 @@ endef
 # Both run again when the dependencies change, and after an installation that did not finish.
 $(RUN_STAMP): pyproject.toml requirements.lock
 	@echo "Python: installing the packages that the server needs into $(VENV)"
-	$(call install,embedded,evals,local-embeddings,terminal)
+	$(call install,$(RUN_EXTRAS))
 	@touch $(RUN_STAMP)
 
 $(STAMP): pyproject.toml requirements.lock

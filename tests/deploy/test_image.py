@@ -181,7 +181,7 @@ async def test_the_server_in_the_image_answers_a_device_and_drains(image: Image,
             (
                 child
                 for child in psutil.Process(process.pid).children(recursive=True)
-                if child.uids().real == USER and "python" in Path(child.cmdline()[0]).name
+                if child.uids().real == USER and "python" in Path((child.cmdline() or [""])[0]).name
             ),
             key=psutil.Process.create_time,
         )
