@@ -29,6 +29,9 @@ from streaming.wire import (
 BLOCK_OPEN: Final = "block_open"
 """The feature that a client names to receive a frame when a block begins."""
 
+TOOL_EVENTS: Final = "tool_events"
+"""The feature that a client names to receive a frame when a tool call of the answer begins or ends."""
+
 Emit = Callable[[ServerFrame], Awaitable[None]]
 """Takes one frame of the answer, with `seq` 0. Returns when there is room for the next frame."""
 
@@ -41,8 +44,9 @@ class ChatInput:
     """A validated request. `history` is oldest first. `scope` is set if and only if `mode` is popup.
 
     `device_id` names the device whose tools the agents may call; None means the user's latest connected one.
-    The episode is stored under `conversation_id`. `block_open`: the client wants `block_open` frames. `locales`: what
-    the request and its device say about the person's locale, the most important first.
+    The episode is stored under `conversation_id`. `block_open`: the client wants `block_open` frames. `tool_events`: it
+    wants `tool_event` frames. `locales`: what the request and its device say about the person's locale, the most
+    important first.
     """
 
     request_id: UUID
@@ -54,6 +58,7 @@ class ChatInput:
     conversation_id: str | None = None
     device_id: UUID | None = None
     block_open: bool = False
+    tool_events: bool = False
     locales: tuple[StatedLocale, ...] = ()
 
 
@@ -64,6 +69,7 @@ def chat_input(
     device_id: UUID,
     *,
     block_open: bool,
+    tool_events: bool = False,
     locale: StatedLocale | None = None,
 ) -> ChatInput:
     """`frame` as a request with `request_id`. The device that sent it serves the tools and says its `locale`."""
@@ -79,6 +85,7 @@ def chat_input(
                 conversation_id=frame.conversation,
                 device_id=device_id,
                 block_open=block_open,
+                tool_events=tool_events,
                 locales=locales,
             )
         case WsPopupRequest():
@@ -90,6 +97,7 @@ def chat_input(
                 scope=frame.scope,
                 conversation_id=frame.conversation,
                 device_id=device_id,
+                tool_events=tool_events,
                 locales=locales,
             )
 

@@ -61,11 +61,12 @@ class KnownPattern:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """One recalled item as shown to the person: its tier, and why it was recalled."""
+    """One recalled item as shown to the person: its tier, why it was recalled, and what it says."""
 
     id: UUID
     tier: Tier
     reason: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +113,15 @@ class Recalled:
         """Every item, with the reason it was recalled, in the language of `sentences`."""
         say = sentences.say
         return [
-            *(Used(id_, "core", say("used.core", name=key)) for id_, key, _ in self.core),
-            *(Used(found.id, "associative", found.reason(sentences)) for found in self.associative),
-            *(Used(item.id, "episodic", say("used.episode")) for item in self.episodic),
+            *(Used(id_, "core", say("used.core", name=key), f"{key}: {value}") for id_, key, value in self.core),
+            *(Used(found.id, "associative", found.reason(sentences), found.text) for found in self.associative),
+            *(Used(item.id, "episodic", say("used.episode"), item.summary) for item in self.episodic),
             *(
                 Used(
                     item.id,
                     "proactive",
                     say("used.habit", confidence=f"{item.confidence:.2f}", source=item.source),
+                    item.text,
                 )
                 for item in self.proactive
             ),

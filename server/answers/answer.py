@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, ExitStack, aclosing
+from contextlib import AbstractAsyncContextManager, ExitStack, aclosing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final, Literal
 
 import structlog
@@ -47,6 +48,7 @@ from streaming.wire import (
     WsFailure,
     WsMutationRecord,
     WsStreamEnd,
+    WsToolEvent,
 )
 
 log = structlog.get_logger(__name__)
@@ -54,6 +56,12 @@ log = structlog.get_logger(__name__)
 _INTERNAL: Final = WsFailure(
     code=ErrorCode.INTERNAL, message="The server failed to answer; the fault is logged.", retryable=True
 )
+
+
+async def _report(emit: Emitter, event: WsToolEvent) -> None:
+    # The answer's log may be full. The outcome of the call counts all the same; the next frame fails the answer.
+    with suppress(RequestFailed):
+        await emit(event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +157,8 @@ class Answer:
 
     async def _run(self, emit: EmitFast) -> Literal["completed", "failed"]:
         emitter = Emitter(emit, self._metrics.added_latency)
+        if self._chat.tool_events:
+            self._device.report = partial(_report, emitter)
         try:
             with trio.fail_after(self._limits.request_s):
                 async with open_ordered_frames(emitter, self._fetched) as frames:

@@ -14,7 +14,7 @@ from server.devices.changes import changes_data
 from server.devices.registry import DeviceRegistry, DeviceSide
 from server.devices.replies import DeviceGone
 from server.telemetry import LiveCall, Metrics, tool_span
-from streaming.wire import Entity, WsDataRequest, WsToolCall, WsToolCancel, WsToolResult
+from streaming.wire import Entity, ToolState, WsDataRequest, WsToolCall, WsToolCancel, WsToolEvent, WsToolResult
 
 _OFFLINE: Final = DeviceResult(
     Outcome.DEVICE_OFFLINE, code="device_offline", message="No device of this person is connected."
@@ -65,6 +65,8 @@ class RemoteDevice:
     ) -> None:
         """`before_change` is awaited before each call that changes data; if it returns False, the call is not made."""
         self._before_change = before_change
+        self.report: Callable[[WsToolEvent], Awaitable[None]] | None = None
+        """Receives the beginning and the end of each call, if the client wants to know. Raises only `Cancelled`."""
         self._registry = registry
         self._user_id = user_id
         self._device_id = device_id
@@ -111,6 +113,7 @@ class RemoteDevice:
         self._calls[call_id] = call.tool, began
         if changes_data(call.tool):
             self._changing.add(call_id)  # before the call is offered
+        await self._tell(call, call_id, "waiting_for_approval" if call.requires_approval else "started")
         try:
             with tool_span(call.tool, str(call_id)) as opened:
                 if call_id in self._changing and self._before_change is not None and not await self._before_change():
@@ -126,7 +129,15 @@ class RemoteDevice:
                 self._changing.remove(call_id)
                 self._changed = self._changed or outcome not in _NOTHING_CHANGED
             self._metrics.tool_called(call.tool, outcome.value, trio.current_time() - began)
+        await self._tell(call, call_id, "finished" if result.ok else "failed", _code(result))
         return result
+
+    async def _tell(self, call: DeviceCall, call_id: UUID, state: ToolState, code: str | None = None) -> None:
+        if self.report is None:
+            return
+        await self.report(
+            WsToolEvent(request_id=self._request_id, call_id=call_id, tool=call.tool, state=state, code=code)
+        )
 
     async def _execute(self, call: DeviceCall, call_id: UUID) -> DeviceResult:
         default = self._timeouts.approval_s if call.requires_approval else self._timeouts.call_s
@@ -181,6 +192,13 @@ class RemoteDevice:
             except DeviceGone:
                 return _GONE
         return _DEADLINE
+
+
+def _code(result: DeviceResult) -> str | None:
+    """Why a call failed; None if it did not."""
+    if result.ok:
+        return None
+    return "edited" if result.outcome is Outcome.EDITED else result.code or result.outcome.value
 
 
 def _result(frame: WsToolResult, call: DeviceCall) -> DeviceResult:

@@ -28,6 +28,9 @@ log = structlog.get_logger(__name__)
 _CHANGES_SHARE: Final = 0.5
 """The part of the time to store an exchange in which earlier changes of entities are waited for."""
 
+_MOST_CHARS: Final = 500
+"""Characters of a recalled item's text that the client gets."""
+
 
 @dataclass(frozen=True, slots=True)
 class RecalledContext:
@@ -42,12 +45,19 @@ class RecalledContext:
         return self.recalled.preferences()
 
     def used(self, sentences: Sentences) -> list[WsMemoryUsed]:
-        """The recalled items, with the reason of each in the person's language."""
-        return [WsMemoryUsed(id=item.id, tier=item.tier, reason=item.reason) for item in self.recalled.used(sentences)]
+        """The recalled items, each with its text and the reason in the person's language."""
+        return [
+            WsMemoryUsed(id=item.id, tier=item.tier, reason=item.reason, text=_shortened(item.text))
+            for item in self.recalled.used(sentences)
+        ]
 
     def prompt(self, calendar: Calendar) -> dict[str, Any]:
         """The data for the prompt, with times in the person's time zone."""
         return self.recalled.prompt(calendar.zone)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MOST_CHARS else f"{text[: _MOST_CHARS - 1]}…"
 
 
 class AnswerMemory(Protocol):

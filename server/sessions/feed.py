@@ -6,7 +6,7 @@ from bisect import bisect_right
 from typing import Final
 
 from server.sessions.request_log import RequestLog, TextEntry, well_formed
-from streaming.wire import AnswerFrame, WsBlockOpen, WsStreamText
+from streaming.wire import AnswerFrame, WsBlockOpen, WsStreamText, WsToolEvent
 
 _MAX_CHUNK: Final = 16 * 1024
 """Characters of one `stream_text`. A slow reader then makes visible progress, and a short frame is lost with a cut."""
@@ -17,14 +17,15 @@ class Feed:
 
     The first `at` entries were sent. If the next one is text, `sent` of its characters were sent. `seqs` holds, for
     each entry, the `seq` of the last frame that carried a part of it; the list is sorted, because entries are sent in
-    order. `block_open`: the session's client wants frames of that type.
+    order. `block_open`, `tool_events`: the session's client wants frames of that type.
     """
 
-    __slots__ = ("_replay_before", "at", "block_open", "log", "queued", "sent", "seqs", "waiting")
+    __slots__ = ("_replay_before", "at", "block_open", "log", "queued", "sent", "seqs", "tool_events", "waiting")
 
-    def __init__(self, log: RequestLog, *, block_open: bool) -> None:
+    def __init__(self, log: RequestLog, *, block_open: bool, tool_events: bool = False) -> None:
         self.log = log
         self.block_open = block_open
+        self.tool_events = tool_events
         self.at = 0
         self.sent = 0
         self.seqs: list[int] = []
@@ -66,7 +67,9 @@ class Feed:
         while self.at < len(entries):
             entry = entries[self.at]
             if not isinstance(entry, TextEntry):
-                if isinstance(entry, WsBlockOpen) and not self.block_open:
+                if (isinstance(entry, WsBlockOpen) and not self.block_open) or (
+                    isinstance(entry, WsToolEvent) and not self.tool_events
+                ):
                     self._mark(self.seqs[-1] if self.seqs else 0)
                     self.at += 1
                     continue

@@ -23,9 +23,10 @@ from streaming.wire import (
     WsStreamEnd,
     WsStreamStart,
     WsStreamText,
+    WsToolEvent,
 )
 
-LogFrame = WsStreamStart | WsPopupDomain | WsBlockOpen | WsStreamBlock | WsStreamEnd
+LogFrame = WsStreamStart | WsPopupDomain | WsBlockOpen | WsToolEvent | WsStreamBlock | WsStreamEnd
 """The frames that are separate entries."""
 
 _COMPACT_AT: Final = 1024
@@ -157,7 +158,7 @@ class RequestLog:
                     agent = entry.agent
                 case WsPopupDomain():
                     domain = entry.domain
-                case WsBlockOpen() | WsStreamEnd():
+                case WsBlockOpen() | WsToolEvent() | WsStreamEnd():
                     pass
         end = end or self.end
         status: Literal["running", "completed", "failed", "cancelled"] = "running" if end is None else end.status

@@ -16,17 +16,10 @@ import trio
 from person import StatedLocale
 from server.changes import Missed
 from server.devices import NO_LOCALE, DeviceLocale, PendingReplies
-from server.requests import (
-    BLOCK_OPEN,
-    ChatInput,
-    DuplicateRequest,
-    RequestRefused,
-    chat_input,
-    is_same_request,
-)
+from server.requests import ChatInput, DuplicateRequest, RequestRefused, chat_input, is_same_request
 from server.sessions.calls import SessionCalls
 from server.sessions.drain import drain_spread_ms
-from server.sessions.features import known_features
+from server.sessions.features import known_features, wanted_frames
 from server.sessions.feed import Feed
 from server.sessions.kept import KeptAnswer
 from server.sessions.kept_results import OTHER_MESSAGE, cancel_elsewhere, send_again, send_result
@@ -261,8 +254,8 @@ class Session:
     def accept(self, frame: WsHomeRequest | WsPopupRequest) -> None:
         """Run a request, or attach to the one that has its id."""
         request_id = frame.request_id or uuid4()
-        block_open = BLOCK_OPEN in self.features
-        chat = chat_input(frame, request_id, self.user_id, self.device_id, block_open=block_open, locale=self.locale)
+        wanted = wanted_frames(self.features)
+        chat = chat_input(frame, request_id, self.user_id, self.device_id, locale=self.locale, **wanted)
         running = self._services.followed(self.user_id, request_id)
         if running is not None:
             if is_same_request(running.fingerprint, chat):
@@ -287,7 +280,7 @@ class Session:
     def follow(self, request: RunningRequest | MirroredRequest) -> None:
         """Send the request's frames so far, then its live frames. Starts again if the session follows it already."""
         self.unwatch(request.request_id)
-        feed = Feed(request.log, block_open=BLOCK_OPEN in self.features)
+        feed = Feed(request.log, **wanted_frames(self.features))
         self._feeds[request.request_id] = feed
         request.follow(self, feed)
         self.outbox.follow(feed)

@@ -27,7 +27,7 @@ class Watcher:
         self._request = request
         self._sender = sender
         self.outbox.attach(sender)
-        feed = Feed(request.log, block_open=True)
+        feed = Feed(request.log, block_open=True, tool_events=True)
         request.follow(self, feed)
         self.outbox.follow(feed)
 

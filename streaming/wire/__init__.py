@@ -63,6 +63,7 @@ from streaming.wire.server import (
     SERVER_FRAME,
     AnswerFinish,
     ServerFrame,
+    ToolState,
     WsApprovalClosed,
     WsApprovalRequest,
     WsAuthExpiring,
@@ -85,6 +86,7 @@ from streaming.wire.server import (
     WsToolAck,
     WsToolCall,
     WsToolCancel,
+    WsToolEvent,
 )
 from streaming.wire.stream_text import AnswerFrame, StreamText, TextFrames
 
@@ -111,6 +113,7 @@ __all__ = [
     "ServerFrame",
     "StreamText",
     "TextFrames",
+    "ToolState",
     "Weekday",
     "WsAnswerLocale",
     "WsApproval",
@@ -163,6 +166,7 @@ __all__ = [
     "WsToolCall",
     "WsToolCancel",
     "WsToolError",
+    "WsToolEvent",
     "WsToolResult",
     "WsUnwatch",
     "WsUsage",

@@ -34,8 +34,8 @@ class WsDeviceHello(FrameModel):
     features: list[Annotated[str, Field(max_length=100)]] = Field(
         default_factory=list,
         max_length=32,
-        description="What the client also understands: `block_open`, `ledger`, `changes`, `approvals`. Others are"
-        " ignored.",
+        description="What the client also understands: `block_open`, `ledger`, `changes`, `approvals`,"
+        " `tool_events`. Others are ignored.",
     )
     resume: Optional[WsResume] = None
     changes_after: Optional[Annotated[int, Field(ge=0)]] = Field(

@@ -50,6 +50,7 @@ class WsFrameType(StrEnum):
     STREAM_BLOCK = "stream_block"
     STREAM_END = "stream_end"
     REQUEST_RESULT = "request_result"
+    TOOL_EVENT = "tool_event"
     TOOL_CALL = "tool_call"
     TOOL_CANCEL = "tool_cancel"
     TOOL_ACCEPTED = "tool_accepted"
@@ -290,3 +291,6 @@ class WsMemoryUsed(FrameModel):
     id: UUID
     tier: MemoryTier
     reason: str
+    text: Optional[str] = Field(
+        default=None, description="What the memory says, at most 500 characters: it is the person's own."
+    )

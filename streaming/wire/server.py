@@ -87,6 +87,28 @@ class WsStreamBlock(_ServerFrame):
     data: dict[str, Any]
 
 
+ToolState = Literal["started", "waiting_for_approval", "finished", "failed"]
+"""Where a tool call of an answer is."""
+
+
+class WsToolEvent(_ServerFrame):
+    """A tool call of this answer: once when it begins, once when it ends. Sent for the feature `tool_events`.
+
+    `waiting_for_approval`: it begins with a question to the person. A call whose outcome is not known has `failed`.
+    """
+
+    type: Literal[WsFrameType.TOOL_EVENT] = WsFrameType.TOOL_EVENT
+    request_id: UUID
+    call_id: UUID
+    tool: str
+    state: ToolState
+    code: Optional[str] = Field(
+        default=None,
+        description="Why it failed, such as `denied`, `not_found` or `deadline`. `edited`: the person changed the "
+        "arguments, and the changed call follows with an id of its own.",
+    )
+
+
 AnswerFinish = Literal["stop", "length", "content_filter", "tool_limit"]
 """Why a model's answer ended; see `WsStreamEnd`."""
 
@@ -303,6 +325,7 @@ ServerFrame = Annotated[
     | WsStreamBlock
     | WsStreamEnd
     | WsRequestResult
+    | WsToolEvent
     | WsToolCall
     | WsToolCancel
     | WsToolAck

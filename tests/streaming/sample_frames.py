@@ -174,6 +174,15 @@ SERVER_FRAMES: list[dict[str, Any]] = [
         "mentioned": [OTHER_ID],
     },
     {
+        "seq": 7,
+        "type": "tool_event",
+        "request_id": ID,
+        "call_id": OTHER_ID,
+        "tool": "delete_task",
+        "state": "failed",
+        "code": "denied",
+    },
+    {
         "seq": 8,
         "type": "tool_call",
         "call_id": OTHER_ID,
@@ -220,7 +229,9 @@ SERVER_FRAMES: list[dict[str, Any]] = [
             {"block": 2, "block_type": "entity_ref", "data": {"entity": "task", "items": [_TASK]}},
         ],
         "mutations": [{"op": "delete", "entity": "task", "id": "t2"}],
-        "memory_used": [{"id": OTHER_ID, "tier": "associative", "reason": "matches lisbon"}],
+        "memory_used": [
+            {"id": OTHER_ID, "tier": "associative", "reason": "matches lisbon", "text": "Clara moved to Lisbon."}
+        ],
         "usage": {"input_tokens": 10, "output_tokens": 2},
     },
     {

@@ -1,6 +1,9 @@
 "use client";
 
 import type { AnswerSnapshot } from "@tessera/client";
+import { ApprovalForm } from "./approvals/ApprovalForm.js";
+import type { ApprovalQueue } from "./approvals/ApprovalQueue.js";
+import { useApprovals } from "./approvals/useApprovals.js";
 import { Block } from "./Block.js";
 import { useBlockOptions, useDirection } from "./options.js";
 import { type AnswerSource, useAnswer } from "./useAnswer.js";
@@ -8,12 +11,31 @@ import { errorSentence, type Wording } from "./wording/wording.js";
 
 export interface AnswerProps {
   readonly request: AnswerSource | null;
+  /** Shows the questions about this answer's tool calls at its end. */
+  readonly approvals?: ApprovalQueue | undefined;
 }
 
 /** An answer while it streams: its blocks in order, and a note if it was cancelled or failed. */
-export function Answer({ request }: AnswerProps) {
+export function Answer({ request, approvals }: AnswerProps) {
   const snapshot = useAnswer(request);
-  return snapshot === null ? null : <AnswerView snapshot={snapshot} />;
+  if (snapshot === null) return null;
+  if (approvals === undefined) return <AnswerView snapshot={snapshot} />;
+  return (
+    <>
+      <AnswerView snapshot={snapshot} />
+      <Questions queue={approvals} requestId={snapshot.requestId} />
+    </>
+  );
+}
+
+function Questions({ queue, requestId }: { readonly queue: ApprovalQueue; readonly requestId: string }) {
+  return useApprovals(queue)
+    .filter(({ call }) => call.requestId === requestId)
+    .map((pending) => (
+      <section key={pending.call.callId} className="tsr-block tsr-approval-inline">
+        <ApprovalForm pending={pending} />
+      </section>
+    ));
 }
 
 /** Renders a stored `snapshot` of an answer. */

@@ -1,6 +1,7 @@
 /** React components for the blocks of a Tessera answer, and for the approvals of tool calls. Import `@tessera/react/styles.css` once. */
 export { Answer, type AnswerProps, AnswerView } from "./Answer.js";
 export { ApprovalDialog, type ApprovalDialogProps } from "./approvals/ApprovalDialog.js";
+export { ApprovalForm, type ApprovalFormProps } from "./approvals/ApprovalForm.js";
 export { ApprovalQueue, type PendingApproval } from "./approvals/ApprovalQueue.js";
 export { useApprovals } from "./approvals/useApprovals.js";
 export { Block } from "./Block.js";
@@ -13,6 +14,7 @@ export { TextBlock } from "./blocks/TextBlock.js";
 export { TimelineBlock } from "./blocks/TimelineBlock.js";
 export type { EntityItem, EntityName } from "./data/entities.js";
 export { type BlockOptions, BlockOptionsProvider } from "./options.js";
+export { type UndoSource, UndoToast } from "./UndoToast.js";
 export { type AnswerSource, useAnswer } from "./useAnswer.js";
 export { ar } from "./wording/ar.js";
 export { de } from "./wording/de.js";

@@ -26,6 +26,8 @@ export interface BlockOptions {
   readonly onOpenItem?: ((entity: EntityName, item: EntityItem) => void) | undefined;
   /** Returns the name of a project, to show it with its items. */
   readonly projectName?: ((id: string) => string | undefined) | undefined;
+  /** Returns the name of an item, to ask about it by name in approvals. */
+  readonly itemName?: ((entity: EntityName, id: string) => string | undefined) | undefined;
   /** Called for a block that cannot be drawn. The fallback is shown in any case. */
   readonly onBlockError?: ((error: unknown, blockType: string) => void) | undefined;
 }
@@ -34,10 +36,20 @@ const OptionsContext = createContext<BlockOptions>({});
 
 /** Provides `options` to all blocks below it. */
 export function BlockOptionsProvider({ children, ...given }: BlockOptions & { readonly children: ReactNode }) {
-  const { locale, wording, timeZone, now, dates, onOpenItem, projectName, onBlockError } = given;
+  const { locale, wording, timeZone, now, dates, onOpenItem, projectName, itemName, onBlockError } = given;
   const options = useMemo(
-    () => ({ locale, wording, timeZone: knownZone(timeZone), now, dates, onOpenItem, projectName, onBlockError }),
-    [locale, wording, timeZone, now, dates, onOpenItem, projectName, onBlockError],
+    () => ({
+      locale,
+      wording,
+      timeZone: knownZone(timeZone),
+      now,
+      dates,
+      onOpenItem,
+      projectName,
+      itemName,
+      onBlockError,
+    }),
+    [locale, wording, timeZone, now, dates, onOpenItem, projectName, itemName, onBlockError],
   );
   return <OptionsContext.Provider value={options}>{children}</OptionsContext.Provider>;
 }

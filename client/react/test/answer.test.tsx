@@ -11,6 +11,7 @@ const EMPTY: AnswerSnapshot = {
   agent: "task_agent",
   domain: null,
   blocks: [],
+  tools: [],
   mutations: [],
   memoryUsed: [],
   usage: null,

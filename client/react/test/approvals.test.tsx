@@ -1,8 +1,15 @@
-import type { Approval } from "@tessera/client";
-import { act, render, screen } from "@testing-library/react";
+import { type Approval, newSnapshot } from "@tessera/client";
+import { act, fireEvent, render, screen, within } from "@testing-library/react";
 import { userEvent } from "@testing-library/user-event";
-import { beforeAll, describe, expect, it } from "vitest";
-import { ApprovalDialog, ApprovalQueue } from "../src/index.js";
+import { beforeAll, describe, expect, it, vi } from "vitest";
+import {
+  Answer,
+  ApprovalDialog,
+  ApprovalQueue,
+  BlockOptionsProvider,
+  type UndoSource,
+  UndoToast,
+} from "../src/index.js";
 
 beforeAll(() => {
   // jsdom has no modal dialogs.
@@ -49,7 +56,7 @@ describe("the queue of approvals", () => {
 });
 
 describe("the approval dialog", () => {
-  function ask(approval: Approval, context = never()): Promise<unknown> {
+  function ask(approval: Approval, context: Parameters<ApprovalQueue["ask"]>[1] = never()): Promise<unknown> {
     const queue = new ApprovalQueue();
     render(<ApprovalDialog queue={queue} itemName={(_, id) => (id === "t1" ? "Renew the domain" : undefined)} />);
     let decision: Promise<unknown> = Promise.resolve();
@@ -77,17 +84,54 @@ describe("the approval dialog", () => {
     expect(await decision).toBe(false);
   });
 
-  it("takes edited arguments that are a JSON object", async () => {
-    const decision = ask(call("a", create));
-    const field = screen.getByRole("textbox", { name: "Arguments" });
-    await userEvent.clear(field);
-    await userEvent.type(field, "[[]");
+  it("takes edited fields, with a control for each kind", async () => {
+    const data = {
+      title: "Walk",
+      dueDate: "2026-03-09",
+      isApproved: false,
+      estimate: 2,
+      description: "x",
+      tags: ["a"],
+    };
+    const decision = ask(call("a", { ...create, args: { data } }));
+    expect(screen.getByRole("dialog").querySelector("h2")?.textContent).toBe("Create “Walk”?");
+    const due = screen.getByLabelText<HTMLInputElement>("Due date");
+    expect([due.type, due.value]).toEqual(["date", "2026-03-09"]);
+    fireEvent.change(due, { target: { value: "2026-03-10" } });
+    await userEvent.click(screen.getByRole("checkbox", { name: "is approved" }));
+    await userEvent.clear(screen.getByRole("textbox", { name: "Description" }));
+    const estimate = screen.getByRole("textbox", { name: "estimate" });
+    await userEvent.clear(estimate);
+    await userEvent.type(estimate, "many");
     await userEvent.click(screen.getByRole("button", { name: "Create as edited" }));
-    expect(screen.getByRole("alert").textContent).toBe("The arguments must be a JSON object.");
-    await userEvent.clear(field);
-    await userEvent.type(field, '{{"data":{{"title":"Run"}}');
+    expect(screen.getByRole("alert").textContent).toBe("estimate is not valid.");
+    await userEvent.clear(estimate);
+    await userEvent.type(estimate, "3");
     await userEvent.click(screen.getByRole("button", { name: "Create as edited" }));
-    expect(await decision).toEqual({ args: { data: { title: "Run" } } });
+    const edited = { dueDate: "2026-03-10", isApproved: true, estimate: 3, description: null };
+    expect(await decision).toEqual({ args: { data: { ...data, ...edited } } });
+  });
+
+  it("runs an unchanged call as it is", async () => {
+    const decision = ask(call("a", { ...create, verb: "update", args: { id: "t1", data: { title: null } } }));
+    await userEvent.click(screen.getByRole("button", { name: "Update" }));
+    expect(await decision).toBe(true);
+  });
+
+  it("counts down to its deadline", () => {
+    vi.useFakeTimers({ now: 1_000_000 });
+    void ask(call("a"), { ...never(), deadlineAt: 1_065_000 });
+    expect(screen.getByRole("timer").textContent).toBe("1:05 left");
+    act(() => void vi.advanceTimersByTime(6000));
+    expect(screen.getByRole("timer").textContent).toBe("0:59 left");
+    act(() => void vi.advanceTimersByTime(100_000));
+    expect(screen.getByRole("timer").textContent).toBe("0:00 left");
+    vi.useRealTimers();
+  });
+
+  it("a title cannot reverse the question", () => {
+    void ask(call("a", { ...create, args: { data: { title: "a\u202Eb" } } }));
+    expect(screen.getByRole("dialog").querySelector("h2")?.textContent).toBe("Create “ab”?");
   });
 
   it("says that another device asks, and closes when the question is answered there", async () => {
@@ -96,5 +140,67 @@ describe("the approval dialog", () => {
     expect(screen.getByRole("dialog").textContent).toContain("Another device of yours asks this.");
     act(() => elsewhere.abort());
     expect(screen.queryByRole("dialog")).toBeNull();
+  });
+});
+
+describe("an approval in its answer", () => {
+  it("is shown at the end of the answer that asks, and the dialog can leave it out", async () => {
+    const queue = new ApprovalQueue();
+    const source = { snapshot: newSnapshot("r1"), subscribe: () => () => undefined };
+    render(
+      <BlockOptionsProvider itemName={() => "Renew the domain"}>
+        <Answer request={source} approvals={queue} />
+        <ApprovalDialog queue={queue} filter={({ call: { requestId } }) => requestId !== "r1"} />
+      </BlockOptionsProvider>,
+    );
+    let decisions: Promise<unknown>[] = [];
+    act(() => {
+      decisions = [queue.ask(call("a"), never()), queue.ask(call("b", { requestId: "r2" }), never())];
+    });
+    expect(screen.getAllByRole("dialog")).toHaveLength(1);
+    const [inline] = screen.getAllByRole("form").filter((form) => form.closest("dialog") === null);
+    if (inline === undefined) throw new Error("There is no question in the answer.");
+    expect(inline.querySelector("h2")?.textContent).toBe("Delete “Renew the domain”?");
+    await userEvent.click(within(inline).getByRole("button", { name: "Keep" }));
+    expect(await decisions[0]).toBe(false);
+    expect(queue.snapshot.map(({ call: { callId } }) => callId)).toEqual(["b"]);
+  });
+});
+
+describe("the undo toast", () => {
+  const source = (failed: number, undoable = 2): UndoSource & { undone: number } => {
+    const made = {
+      snapshot: { ...newSnapshot("r1"), status: "completed" as const },
+      subscribe: () => () => undefined,
+      undoable,
+      undone: 0,
+      undo: async () => {
+        made.undone += 1;
+        made.undoable = failed;
+        return { changes: [], failed: Array(failed).fill({ entity: "task" as const, id: "t", code: "conflict" }) };
+      },
+    };
+    return made;
+  };
+
+  it.each([
+    [0, "The changes were undone."],
+    [1, "1 change could not be undone: its item has changed since."],
+  ])("undoes the changes of an answer, %i of which stay", async (failed, said) => {
+    const request = source(failed);
+    render(<UndoToast request={request} />);
+    expect(screen.getByRole("status").textContent).toBe("2 changes made");
+    await userEvent.click(screen.getByRole("button", { name: "Undo" }));
+    expect([screen.getByRole("status").textContent, request.undone]).toEqual([said, 1]);
+    await userEvent.click(screen.getByRole("button", { name: "Dismiss" }));
+    expect(screen.queryByRole("status")).toBeNull();
+  });
+
+  it("is not shown while the answer runs, nor without changes", () => {
+    const running = { ...source(0), snapshot: newSnapshot("r1") };
+    const { container, rerender } = render(<UndoToast request={running} />);
+    rerender(<UndoToast request={source(0, 0)} />);
+    rerender(<UndoToast request={null} />);
+    expect(container.textContent).toBe("");
   });
 });

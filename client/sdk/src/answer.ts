@@ -4,11 +4,13 @@ import type { TesseraError } from "./errors.js";
 import {
   type AnswerFrame,
   type AnswerSnapshot,
+  type AnswerTool,
   applyFrame,
   ended,
   type FinishedAnswer,
   newSnapshot,
 } from "./snapshot.js";
+import type { UndoLog, Undone } from "./undo.js";
 
 type StructuredEvent<Block = StructuredBlock> = Block extends StructuredBlock
   ? { readonly type: "block"; readonly block: { readonly index: number; readonly open: false } & Block }
@@ -23,6 +25,8 @@ export type AnswerEvent =
   /** More text of the block `index`. `replace`: the whole text so far, which does not continue the earlier chunks. */
   | { readonly type: "text"; readonly index: number; readonly chunk: string; readonly replace?: true }
   | StructuredEvent
+  /** A tool call has begun, waits for the person's approval, or has ended. */
+  | { readonly type: "tool"; readonly tool: AnswerTool }
   /** The last event. A failed answer has none: the loop throws instead. */
   | { readonly type: "end"; readonly answer: FinishedAnswer };
 
@@ -43,6 +47,13 @@ export interface Answer extends AsyncIterable<AnswerEvent> {
   readonly snapshot: AnswerSnapshot;
   /** Call `listener` after each change of `snapshot`. Returns a function that unsubscribes it. */
   subscribe(listener: () => void): () => void;
+  /** How many changes of the agent on this device `undo` can revert. */
+  readonly undoable: number;
+  /**
+   * Revert what the agent changed on this device for this answer, the last change first. A deleted item is created again
+   * with its id. An item that was changed since is left as it is (`failed`). The person's other devices are told.
+   */
+  undo(): Promise<Undone>;
   /** Ask the server to stop. The answer ends with status `cancelled`, unless it completes first. */
   cancel(): void;
 }
@@ -69,6 +80,10 @@ export function thenable(answer: Answer): ThenableAnswer {
       return answer.snapshot;
     },
     subscribe: (listener) => answer.subscribe(listener),
+    get undoable() {
+      return answer.undoable;
+    },
+    undo: () => answer.undo(),
     cancel: () => answer.cancel(),
     [Symbol.asyncIterator]: () => answer[Symbol.asyncIterator](),
     // biome-ignore lint/suspicious/noThenProperty: the deprecated behaviour
@@ -86,6 +101,7 @@ export class StreamedAnswer implements Answer {
   #started = false;
   /** The text or data of each block as the events have reported it. */
   readonly #reported = new Map<number, unknown>();
+  readonly #reportedTools = new Map<string, AnswerTool["state"]>();
   readonly #changes = new Emitter<{ readonly change: undefined }>();
   readonly done: Promise<FinishedAnswer>;
   #resolve!: (answer: FinishedAnswer) => void;
@@ -96,6 +112,7 @@ export class StreamedAnswer implements Answer {
     readonly requestId: string,
     private readonly sendCancel: () => void,
     known?: AnswerSnapshot,
+    private readonly undoLog?: Pick<UndoLog, "count" | "undo">,
   ) {
     const empty = newSnapshot(requestId);
     this.#snapshot = known === undefined ? empty : { ...empty, blocks: known.blocks };
@@ -109,6 +126,16 @@ export class StreamedAnswer implements Answer {
 
   get snapshot(): AnswerSnapshot {
     return this.#snapshot;
+  }
+
+  get undoable(): number {
+    return this.undoLog?.count(this.requestId) ?? 0;
+  }
+
+  async undo(): Promise<Undone> {
+    const undone = (await this.undoLog?.undo(this.requestId)) ?? { changes: [], failed: [] };
+    this.#changes.emit("change", undefined); // `undoable` has changed
+    return undone;
   }
 
   get #running(): boolean {
@@ -208,10 +235,16 @@ export class StreamedAnswer implements Answer {
   }
 
   /** Add the events of new content in `snapshot`. A replay of reported content adds none. */
-  #report({ agent, domain, blocks, status }: AnswerSnapshot): void {
+  #report({ agent, domain, blocks, tools, status }: AnswerSnapshot): void {
     if (!this.#started && (agent !== null || domain !== null)) {
       this.#started = true;
       this.#events.push({ type: "start", agent, domain });
+    }
+    for (const tool of tools) {
+      if (this.#reportedTools.get(tool.callId) !== tool.state) {
+        this.#reportedTools.set(tool.callId, tool.state);
+        this.#events.push({ type: "tool", tool });
+      }
     }
     for (const block of blocks) {
       const known = this.#reported.get(block.index);

@@ -9,6 +9,7 @@ import type {
 } from "./generated/protocol.js";
 import type { Journal, JournalEntry } from "./journal.js";
 import { type Approve, type CallContext, type Entity, parseToolName, stated, type Tools, type Verb } from "./tools.js";
+import type { UndoLog } from "./undo.js";
 
 type Handler = (args: unknown, context: CallContext) => unknown;
 
@@ -22,6 +23,7 @@ export interface DeviceCallsOptions {
   readonly tools: Tools;
   readonly approve: Approve | undefined;
   readonly journal: Journal;
+  readonly undo: UndoLog;
   /** Throws `TesseraError`: `offline`, or `too_large` for a frame that is larger than the server accepts. */
   readonly send: (frame: ClientFrame) => void;
   readonly onError: (error: TesseraError) => void;
@@ -293,7 +295,7 @@ export class DeviceCalls {
       context.signal.throwIfAborted();
     }
     await start?.();
-    const result = await handler(frame.args, context);
+    const result = await this.options.undo.run(verb, entity, frame.args, context, () => handler(frame.args, context));
     if (verb === "delete") {
       return { ...answer, ...stated(frame, frame.args["id"]), data: { id: frame.args["id"] } };
     }

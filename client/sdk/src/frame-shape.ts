@@ -15,6 +15,7 @@ const SHAPES: ReadonlyMap<string, Readonly<Record<string, Check>>> = new Map<str
   ["block_open", { ...block, block_type: text }],
   ["stream_text", { ...block, chunk: text }],
   ["stream_block", { ...block, block_type: text, data: record }],
+  ["tool_event", { request_id: text, call_id: text, tool: text, state: text }],
   ["stream_end", { request_id: text, status: text }],
   ["tool_call", { call_id: text, request_id: text, tool: text, args: record, deadline_ms: number }],
   ["request_result", { request_id: text, status: text, blocks: list, mutations: list }],

@@ -51,7 +51,14 @@ export {
   rest,
   type StoredExchange,
 } from "./rest.js";
-export { type AnswerFrame, type AnswerSnapshot, applyFrame, type FinishedAnswer, newSnapshot } from "./snapshot.js";
+export {
+  type AnswerFrame,
+  type AnswerSnapshot,
+  type AnswerTool,
+  applyFrame,
+  type FinishedAnswer,
+  newSnapshot,
+} from "./snapshot.js";
 export { memoryStore, type Store } from "./store.js";
 export { connect, Tessera } from "./tessera.js";
 export type { TokenSource } from "./token-source.js";
@@ -73,4 +80,5 @@ export {
   toolName,
   type Verb,
 } from "./tools.js";
+export type { Undone } from "./undo.js";
 export type { WebSocketConstructor, WebSocketLike } from "./web-socket.js";

@@ -2,6 +2,7 @@ import { type Answer, StreamedAnswer } from "./answer.js";
 import { TesseraError } from "./errors.js";
 import type { ClientFrame, WsDeviceReady, WsRequestState } from "./generated/protocol.js";
 import type { AnswerFrame, AnswerSnapshot } from "./snapshot.js";
+import type { UndoLog } from "./undo.js";
 import { isUuid, randomUuid } from "./uuid.js";
 
 export interface RequestOptions {
@@ -48,7 +49,10 @@ export class Requests {
   #most = Number.POSITIVE_INFINITY;
 
   /** `send` throws `TesseraError` without a connection. */
-  constructor(private readonly send: (frame: ClientFrame) => void) {}
+  constructor(
+    private readonly send: (frame: ClientFrame) => void,
+    private readonly undo: UndoLog,
+  ) {}
 
   /** Whether a frame of an answer is expected. */
   get expecting(): boolean {
@@ -206,7 +210,7 @@ export class Requests {
     asked: ClientFrame | undefined,
     { known, watchOnly = false }: AttachOptions = {},
   ): StreamedAnswer {
-    const answer = new StreamedAnswer(requestId, () => this.#cancel(requestId, answer, watchOnly), known);
+    const answer = new StreamedAnswer(requestId, () => this.#cancel(requestId, answer, watchOnly), known, this.undo);
     if (!isUuid(requestId)) {
       // The server's refusal would not name the request.
       answer.fail(new TesseraError("invalid_argument", "The request id must be a UUID.", { requestId }));

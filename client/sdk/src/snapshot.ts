@@ -13,8 +13,10 @@ import type {
   WsStreamEnd,
   WsStreamStart,
   WsStreamText,
+  WsToolEvent,
   WsUsage,
 } from "./generated/protocol.js";
+import { type Entity, parseToolName, type Verb } from "./tools.js";
 
 /** The frames of one answer. */
 export type AnswerFrame =
@@ -23,8 +25,21 @@ export type AnswerFrame =
   | WsBlockOpen
   | WsStreamText
   | WsStreamBlock
+  | WsToolEvent
   | WsStreamEnd
   | WsRequestResult;
+
+/** A tool call of an answer, for a line such as "Reading your tasks…". */
+export interface AnswerTool {
+  readonly callId: string;
+  readonly tool: string;
+  /** What the tool does, and with which items; null for a tool of a newer server. */
+  readonly verb: Verb | null;
+  readonly entity: Entity | null;
+  readonly state: WsToolEvent["state"];
+  /** Why it failed, such as `denied`. `edited`: the person changed the arguments, and the changed call follows. */
+  readonly code: string | null;
+}
 
 /** An answer so far. Immutable: each frame creates a new snapshot. */
 export interface AnswerSnapshot {
@@ -36,6 +51,8 @@ export interface AnswerSnapshot {
   readonly domain: WsPopupDomain["domain"] | null;
   /** Sorted by index. The indexes may have gaps. */
   readonly blocks: readonly AnswerBlock[];
+  /** The tool calls of this answer, in the order in which they began. Calls before a lost session may be missing. */
+  readonly tools: readonly AnswerTool[];
   /** What the agent changed on this device. */
   readonly mutations: readonly WsMutationRecord[];
   /** The memories that were recalled for this answer, with the reasons. */
@@ -66,6 +83,7 @@ export function newSnapshot(requestId: string): AnswerSnapshot {
     agent: null,
     domain: null,
     blocks: [],
+    tools: [],
     mutations: [],
     memoryUsed: [],
     usage: null,
@@ -93,6 +111,8 @@ export function applyFrame(snapshot: AnswerSnapshot, frame: AnswerFrame): Answer
       return { ...snapshot, blocks: withText(blocks, frame.block, frame.chunk, frame.replace === true) };
     case "stream_block":
       return { ...snapshot, blocks: place(blocks, { index: frame.block, open: false, ...structured(frame) }) };
+    case "tool_event":
+      return { ...snapshot, tools: withTool(snapshot.tools, frame) };
     case "stream_end":
       return withOutcome(snapshot, frame);
     case "request_result": {
@@ -187,6 +207,21 @@ function withText(
   const before = blocks.find((block) => block.index === index);
   const text = before?.type === "text" && !replace ? before.text + chunk : chunk;
   return place(closed(blocks, index), { index, type: "text", text, open: true });
+}
+
+/** A call that has ended does not begin again in a replay. */
+function withTool(tools: readonly AnswerTool[], frame: WsToolEvent): readonly AnswerTool[] {
+  const { call_id: callId, tool, state, code = null } = frame;
+  const at = tools.findIndex((known) => known.callId === callId);
+  if (at >= 0 && !isRunning(state) && isRunning(tools[at]?.state)) {
+    return tools.map((known, index) => (index === at ? { ...known, state, code } : known));
+  }
+  const [verb = null, entity = null] = parseToolName(tool) ?? [];
+  return at >= 0 ? tools : [...tools, { callId, tool, verb, entity, state, code }];
+}
+
+function isRunning(state: AnswerTool["state"] | undefined): boolean {
+  return state === "started" || state === "waiting_for_approval";
 }
 
 /** Insert `block` in index order. New blocks are usually the last; a corrected block arrives after later ones. */

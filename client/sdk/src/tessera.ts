@@ -15,6 +15,7 @@ import { RemoteApprovals } from "./remote-approvals.js";
 import { type AttachOptions, Requests } from "./requests.js";
 import { memoryStore } from "./store.js";
 import type { Change } from "./tools.js";
+import { UndoLog } from "./undo.js";
 import { checkedUrl, platformWebSocket } from "./web-socket.js";
 
 const PROTOCOL_VERSION = 3;
@@ -40,14 +41,17 @@ export class Tessera {
     const onError = (error: TesseraError): void => this.#events.emit("error", error);
     const { deviceId, approve, store = memoryStore() } = options;
     const send = (frame: ClientFrame): void => this.#connection.send(frame);
+    const tools = options.tools ?? {};
+    const undo = new UndoLog(tools, (change) => this.mutate(change));
     this.#calls = new DeviceCalls({
-      tools: options.tools ?? {},
+      tools,
+      undo,
       approve,
       journal: options.journal ?? storeJournal(store, `tessera.${deviceId}.calls`),
       send,
       onError,
     });
-    this.#requests = new Requests(send);
+    this.#requests = new Requests(send, undo);
     this.#forgetting = new Forgetting(send);
     this.#approvals = new RemoteApprovals({ approve, send, onError });
     this.#changes = new Changes({
@@ -60,7 +64,13 @@ export class Tessera {
       onError,
     });
     this.#locale = new LocaleWatch(options.locale ?? intlLocale, (locale) => send({ type: "locale_changed", locale }));
-    const features = ["block_open", "ledger", "changes", ...(approve === undefined ? [] : ["approvals"])];
+    const features = [
+      "block_open",
+      "ledger",
+      "changes",
+      "tool_events",
+      ...(approve === undefined ? [] : ["approvals"]),
+    ];
     this.#connection = new Connection({
       hello: () => ({
         type: "device_hello",
@@ -265,6 +275,7 @@ export class Tessera {
       case "block_open":
       case "stream_text":
       case "stream_block":
+      case "tool_event":
       case "stream_end":
       case "request_result":
         this.#requests.receive(frame);

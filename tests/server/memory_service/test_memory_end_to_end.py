@@ -76,6 +76,9 @@ async def test_a_message_on_one_device_is_recalled_on_another_and_forgotten_on_r
                 assert '"preferred_name": "Annie"' in prompts(tessera)
                 (found,) = [item for item in used if item.tier == "associative"]
                 assert found.reason.startswith("matches clara, move")
+                assert found.text is not None
+                assert "Clara moved to Lisbon" in found.text
+                assert [item.text for item in used if item.tier == "core"] == ["preferred_name: Annie"]
 
                 assert await forget(tessera, account, found) == {"associative", "core", "episodic"}
                 assert await forget(tessera, account, found) is ErrorCode.UNKNOWN_MEMORY

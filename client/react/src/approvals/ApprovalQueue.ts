@@ -4,6 +4,8 @@ import type { Approval, CallContext, Decision } from "@tessera/client";
 export interface PendingApproval {
   readonly call: Approval;
   readonly decide: (decision: Decision) => void;
+  /** Until when the decision counts, in milliseconds since the epoch. */
+  readonly deadlineAt?: number | undefined;
 }
 
 /**
@@ -29,10 +31,14 @@ export class ApprovalQueue {
    * Ask the person. A question that needs no answer any more is removed: the call was withdrawn, its time has passed, or the
    * person has decided on another device.
    */
-  ask = (call: Approval, { signal }: Pick<CallContext, "signal">): Promise<Decision> =>
+  ask = (
+    call: Approval,
+    { signal, deadlineAt }: Pick<CallContext, "signal"> & Partial<Pick<CallContext, "deadlineAt">>,
+  ): Promise<Decision> =>
     new Promise((resolve) => {
       const pending: PendingApproval = {
         call,
+        deadlineAt,
         decide: (decision) => {
           signal.removeEventListener("abort", close);
           this.#change(this.#pending.filter((other) => other !== pending));

@@ -2,6 +2,7 @@
 
 import { memo, useId, useState } from "react";
 import { formatLabel } from "../data/dates.js";
+import { formatNumber, namesThings } from "../data/numbers.js";
 import { type Cell, isNumeric, readTable, type Sorting, sortRows, type Table, tableText } from "../data/table.js";
 import { useBlockOptions, useDirection } from "../options.js";
 import { counted, fill } from "../wording/wording.js";
@@ -15,12 +16,18 @@ export const TableBlock = memo(function TableBlock({ data }: { readonly data: un
 });
 
 function SortableTable({ table }: { readonly table: Table }) {
-  const { locale, wording } = useBlockOptions();
+  const { locale, timeZone, wording } = useBlockOptions();
   const direction = useDirection();
   const [sorting, setSorting] = useState<Sorting>();
   const caption = useId();
   const rows = sorting === undefined ? table.rows : sortRows(table.rows, sorting, locale);
   const numeric = table.headers.map((_, column) => isNumeric(table.rows, column));
+  const plain = table.headers.map((header, column) => {
+    return namesThings(
+      header,
+      table.rows.map((row) => row[column]),
+    );
+  });
   const size = counted(wording, wording.rows, table.rows.length, locale);
   return (
     <div className="tsr-block" dir={direction}>
@@ -57,7 +64,7 @@ function SortableTable({ table }: { readonly table: Table }) {
                 {row.map((cell, column) => (
                   // biome-ignore lint/suspicious/noArrayIndexKey: columns never move
                   <td key={column} className={numeric[column] ? "tsr-number" : undefined}>
-                    <CellText cell={cell} />
+                    <CellText cell={cell} plain={plain[column] ?? false} />
                   </td>
                 ))}
               </tr>
@@ -67,7 +74,7 @@ function SortableTable({ table }: { readonly table: Table }) {
       </section>
       <div className="tsr-foot">
         <span className="tsr-muted">{size}</span>
-        <CopyButton text={() => tableText({ headers: table.headers, rows })} />
+        <CopyButton text={() => tableText({ headers: table.headers, rows }, timeZone)} />
       </div>
     </div>
   );
@@ -79,9 +86,13 @@ function next(sorting: Sorting | undefined, column: number): Sorting | undefined
   return sorting.descending ? undefined : { column, descending: true };
 }
 
-function CellText({ cell }: { readonly cell: Cell }) {
+function CellText({ cell, plain }: { readonly cell: Cell; readonly plain: boolean }) {
   const { locale, now, timeZone, wording } = useBlockOptions();
   if (cell === null) return <span className="tsr-muted">–</span>;
   if (typeof cell === "boolean") return cell ? wording.yes : wording.no;
-  return typeof cell === "number" ? cell.toLocaleString(locale) : <bdi>{formatLabel(cell, locale, now, timeZone)}</bdi>;
+  return typeof cell === "number" ? (
+    formatNumber(cell, locale, plain)
+  ) : (
+    <bdi>{formatLabel(cell, locale, now, timeZone)}</bdi>
+  );
 }

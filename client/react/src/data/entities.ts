@@ -1,3 +1,4 @@
+import { withoutBidiControls } from "./bidi.js";
 import { calendarDay, epochMs, type Zoned } from "./dates.js";
 import { isObject, type JsonObject, objectsOf, textOf } from "./json.js";
 
@@ -54,11 +55,11 @@ function readItem(entity: EntityName, item: JsonObject, index: number, zoned: Zo
   const content = textOf(item["content"] ?? item["description"]);
   return {
     id: textOf(item["id"]) || String(index),
-    title: textOf(item["title"]) || textOf(item["name"]),
+    title: withoutBidiControls(textOf(item["title"]) || textOf(item["name"])),
     done: FINISHED.has(textOf(item["status"]).toLowerCase()),
     status: textOf(item["status"]),
     priority: textOf(item["priority"]),
-    assignee: textOf(item["assignee"]),
+    assignee: withoutBidiControls(textOf(item["assignee"])),
     projectId: textOf(item["projectId"]),
     date: epochMs(date, formOf),
     day: calendarDay(date, formOf),

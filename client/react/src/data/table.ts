@@ -1,3 +1,4 @@
+import { epochMs } from "./dates.js";
 import { isObject, textOf } from "./json.js";
 
 export type Cell = string | number | boolean | null;
@@ -57,14 +58,35 @@ export function isNumeric(rows: readonly Row[], column: number): boolean {
   return cells.length > 0 && cells.every((cell) => typeof cell === "number");
 }
 
-/** Formats the table as tab-separated text for a spreadsheet. */
-export function tableText({ headers, rows }: Table): string {
-  return [headers, ...rows].map((row) => row.map(pasted).join("\t")).join("\n");
+/**
+ * Formats the table as tab-separated text for a spreadsheet. Days are written as `2026-03-09`, and times as
+ * `2026-03-09 14:30` in the person's zone, which a spreadsheet reads as dates.
+ */
+export function tableText({ headers, rows }: Table, timeZone?: string): string {
+  return [headers, ...rows].map((row) => row.map((cell) => pasted(cell, timeZone)).join("\t")).join("\n");
 }
 
-function pasted(cell: Cell): string {
+// A spreadsheet runs such a cell as a formula, also in quotes, after spaces or controls, and with full-width characters.
+// The text may come from a model or an untrusted note.
+const FORMULA = /^["'\s\p{C}]*[=+\-@\uff1d\uff0b\uff0d\uff20|%]/u;
+const NUMBER = /^[+-]?\d+(?:[.,]\d+)*\s?%?$/;
+const DATE_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}/;
+
+function pasted(cell: Cell, timeZone: string | undefined): string {
   if (typeof cell !== "string") return textOf(cell);
-  const line = cell.replace(/\s+/g, " ");
-  // A spreadsheet would run such a cell as a formula, and its text may come from a model or an untrusted note.
-  return /^[=+\-@]/.test(line) ? `'${line}` : line;
+  const line = cell.replace(/\s+/g, " ").trim();
+  const ms = DATE_TIME.test(line) ? epochMs(line, { timeZone }) : undefined;
+  if (ms !== undefined) return writtenTime(ms, timeZone);
+  if (FORMULA.test(line) && !NUMBER.test(line)) return `'${line}`;
+  // A quote at the start would join the following cells until the next quote.
+  return line.startsWith('"') ? `'${line}` : line;
+}
+
+function writtenTime(ms: number, timeZone: string | undefined): string {
+  const parts = new Intl.DateTimeFormat("sv-SE", {
+    ...(timeZone === undefined ? {} : { timeZone }),
+    dateStyle: "short",
+    timeStyle: "short",
+  });
+  return parts.format(ms);
 }

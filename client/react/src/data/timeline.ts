@@ -1,3 +1,4 @@
+import { withoutBidiControls } from "./bidi.js";
 import { calendarDay, epochMs, startOfDay, type Zoned } from "./dates.js";
 import { isObject, objectsOf, textOf } from "./json.js";
 
@@ -37,7 +38,7 @@ export function readTimeline(data: unknown, zoned: Zoned = {}): readonly Checkpo
     return [
       {
         id: textOf(row["id"]) || String(index),
-        title: textOf(row["title"]),
+        title: withoutBidiControls(textOf(row["title"])),
         date,
         day: calendarDay(row["date"], zoned),
         start: start !== undefined && start < date ? start : undefined,

@@ -105,13 +105,24 @@ export interface Wording {
   /** `name`. */
   readonly named: string;
   readonly irreversible: string;
-  readonly editable: string;
   readonly otherDevice: string;
-  readonly args: string;
-  readonly notAnObject: string;
+  /** The names of the items' fields. Others are spelled out: `someField` is "some field". */
+  readonly fields: Readonly<Record<string, string>>;
+  /** `field`. */
+  readonly notAValue: string;
+  /** `time`. */
+  readonly timeLeft: string;
   /** `verb`. */
   readonly edited: string;
   readonly more: Plural;
+
+  // Undo
+  readonly changesMade: Plural;
+  readonly undo: string;
+  readonly undone: string;
+  /** Changes that stay because their items were changed since, or are gone. */
+  readonly notUndone: Plural;
+  readonly dismiss: string;
 }
 
 /** `text` with its placeholders replaced. */

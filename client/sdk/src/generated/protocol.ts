@@ -1,5 +1,5 @@
 // Generated from docs/protocol/schema.json by `make schema`; not for editing.
-// sha256 of that file: 0d1c5f60afd6087c8d2dd7b16de7419d5e7a61d1ddb75fce4d52fe01e3311918
+// sha256 of that file: ad745582591cef3955421d437a8b9269f55d9d4e9088b16a37ec5f6ab41324c9
 
 /**
  * The shadcn/ui chart components of the client.
@@ -73,6 +73,7 @@ export type ServerFrame =
   | WsStreamBlock
   | WsStreamEnd
   | WsRequestResult
+  | WsToolEvent
   | WsToolCall
   | WsToolCancel
   | WsToolAck
@@ -105,6 +106,7 @@ export type WsFrameType =
   | "stream_block"
   | "stream_end"
   | "request_result"
+  | "tool_event"
   | "tool_call"
   | "tool_cancel"
   | "tool_accepted"
@@ -170,7 +172,7 @@ export interface WsDeviceHello {
   protocol_versions: number[];
   client: WsClientInfo;
   /**
-   * What the client also understands: `block_open`, `ledger`, `changes`, `approvals`. Others are ignored.
+   * What the client also understands: `block_open`, `ledger`, `changes`, `approvals`, `tool_events`. Others are ignored.
    */
   features?: string[];
   resume?: WsResume | null;
@@ -557,6 +559,10 @@ export interface WsMemoryUsed {
   id: string;
   tier: "core" | "associative" | "episodic" | "proactive";
   reason: string;
+  /**
+   * What the memory says, at most 500 characters: it is the person's own.
+   */
+  text?: string;
 }
 export interface WsUsage {
   input_tokens: number;
@@ -632,6 +638,26 @@ export interface WsAnswerLocale1 {
   language?: string;
   week_start: "monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday" | "sunday";
   hour_cycle?: "h11" | "h12" | "h23" | "h24";
+}
+/**
+ * A tool call of this answer: once when it begins, once when it ends. Sent for the feature `tool_events`.
+ *
+ * `waiting_for_approval`: it begins with a question to the person. A call whose outcome is not known has `failed`.
+ */
+export interface WsToolEvent {
+  /**
+   * Rises by one per frame of the session, from 1.
+   */
+  seq: number;
+  type: "tool_event";
+  request_id: string;
+  call_id: string;
+  tool: string;
+  state: "started" | "waiting_for_approval" | "finished" | "failed";
+  /**
+   * Why it failed, such as `denied`, `not_found` or `deadline`. `edited`: the person changed the arguments, and the changed call follows with an id of its own.
+   */
+  code?: string;
 }
 export interface WsToolCall {
   /**

@@ -184,6 +184,40 @@ describe("awaited", () => {
   });
 });
 
+test("tool calls are events once, also after a replay", async () => {
+  const call = (state: "started" | "waiting_for_approval" | "finished" | "failed", call_id = "c1", code?: string) =>
+    ({
+      ...at,
+      type: "tool_event",
+      call_id,
+      tool: call_id === "c1" ? "list_tasks" : "delete_task",
+      state,
+      ...(code && { code }),
+    }) as AnswerFrame;
+  const frames = [
+    start,
+    call("started"),
+    call("waiting_for_approval", "c2"),
+    call("finished"),
+    call("failed", "c2", "denied"),
+  ];
+  const made = answer(...frames, ...frames, end());
+  const seen: unknown[] = [];
+  for await (const event of made) {
+    if (event.type === "tool") seen.push([event.tool.verb, event.tool.entity, event.tool.state, event.tool.code]);
+  }
+  expect(seen).toEqual([
+    ["list", "task", "started", null],
+    ["delete", "task", "waiting_for_approval", null],
+    ["list", "task", "finished", null],
+    ["delete", "task", "failed", "denied"],
+  ]);
+  expect(made.snapshot.tools.map(({ callId, state }) => [callId, state])).toEqual([
+    ["c1", "finished"],
+    ["c2", "failed"],
+  ]);
+});
+
 describe("looped over", () => {
   const frames = [start, open(0, "text"), text(0, "a"), text(0, "b"), table(1), end()];
 

@@ -32,7 +32,7 @@ describe("the handshake", () => {
       device_id: DEVICE_ID,
       protocol_versions: [3],
       client: { name: "desk", version: "2", platform: "linux" },
-      features: ["block_open", "ledger", "changes"],
+      features: ["block_open", "ledger", "changes", "tool_events"],
       locale,
       dates: "local_midnight",
     });
