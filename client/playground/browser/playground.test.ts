@@ -294,15 +294,11 @@ it("shows skeletons of open blocks", async () => {
   expect(await page.locator(".tsr-skeleton").count()).toBe(0);
 });
 
-it("asks before a tool that needs approval, with arguments to edit", async () => {
+it("asks before a tool that needs approval, with fields to edit", async () => {
   const card = await ask("Create a task called Water the plants");
-  const dialog = page.getByRole("dialog", { name: "Create a task?" });
-  const field = dialog.getByLabel("Arguments");
+  const dialog = page.getByRole("dialog", { name: "Create “Water the plants”?" });
   expect(await seriousFindings(page)).toEqual([]);
-  await field.fill("no JSON");
-  await dialog.getByRole("button", { name: "Create as edited" }).click();
-  await dialog.getByText("must be a JSON object").waitFor();
-  await field.fill(JSON.stringify({ data: { title: "Water the garden", priority: "low" } }));
+  await dialog.getByLabel("Title").fill("Water the garden");
   await dialog.getByRole("button", { name: "Create as edited" }).click();
   await ended(card);
   await ownTasks(page).getByText("Water the garden").waitFor();
