@@ -266,7 +266,7 @@ class ChatAgent:
             return False
         if self._wants_change():
             return not asks_back(said) and not refuses(said)
-        read = turn.tool_use.calls > 0
+        read = turn.tool_use.answered > 0  # the passive voice may then report what the items say
         return not asks_about_past(turn.message) and claims_change(said, turn.tool_results.titles(), read=read)
 
     def _request(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from agents.device import DeviceResult, Outcome
 from agents.tools import TASK_TOOLS, write_tools
 from agents.turn import Scope
 from agents.unasked import unasked_change
@@ -137,3 +138,11 @@ async def test_a_harmless_read_instead_of_words_still_ends_in_the_answer(message
     assert used.text.count("Here is what I can say.") == 1
     assert len(used.requests) == 3, "the same read twice ends the act phase"
     assert (used.turn.unchanged, used.turn.unread) == (False, False)
+
+
+async def test_a_change_told_after_a_read_that_failed_is_corrected() -> None:
+    offline = ScriptedDevice({"list_tasks": DeviceResult(Outcome.DEVICE_OFFLINE)})
+    said: list[Wish] = [("list_tasks", {}), ("answer", {}), *["The task was completed. The note was completed."] * 6]
+    used = await ask("schema", server_habits.llama_cpp, *said, message="hello", device=offline)
+    assert used.turn.unchanged
+    assert used.turn.mutations == []
