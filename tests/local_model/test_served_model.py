@@ -71,15 +71,16 @@ async def test_a_model_of_this_machine(database: str, tmp_path: Path) -> None:
 
 
 async def answered(tessera: Tessera, token: str) -> bool:
-    """Whether an answer ended as completed or as cut by the token limit, with tokens of the model."""
+    """Whether the model wrote an answer, which may be cut by the token limit or have nothing that can be shown."""
     # Slow on a busy machine: the model reads a few dozen tokens of the prompt per second.
     async with httpx.AsyncClient(timeout=500) as client:
         response = await client.post(
             f"{tessera.rest_url}/api/v1/chat", json={"message": "hello"}, headers={"Authorization": f"Bearer {token}"}
         )
     body = response.json()
-    cut = body.get("error", {}).get("code") == "answer_cut"
-    return bool((response.status_code == 200 or cut) and body["usage"]["output_tokens"] > 0)
+    # A model of 135M parameters may write endless text or only invalid blocks. The server then says so.
+    nonsense = body.get("error", {}).get("code") in {"answer_cut", "empty_answer"}
+    return bool((response.status_code == 200 or nonsense) and body["usage"]["output_tokens"] > 0)
 
 
 def llama_process() -> psutil.Process:
