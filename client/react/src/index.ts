@@ -15,6 +15,7 @@ export { TimelineBlock } from "./blocks/TimelineBlock.js";
 export type { EntityItem, EntityName } from "./data/entities.js";
 export { type BlockOptions, BlockOptionsProvider } from "./options.js";
 export { type UndoSource, UndoToast } from "./UndoToast.js";
+export { UsedMemories, type UsedMemoriesProps } from "./UsedMemories.js";
 export { type AnswerSource, useAnswer } from "./useAnswer.js";
 export { ar } from "./wording/ar.js";
 export { de } from "./wording/de.js";

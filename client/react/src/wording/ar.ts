@@ -190,4 +190,16 @@ export const ar: Wording = {
     other: "تعذر التراجع عن {count} تغيير لأن عناصرها تغيّرت بعدها.",
   },
   dismiss: "إغلاق",
+  memoriesUsed: {
+    zero: "لم تُستخدم ذكريات",
+    one: "استُخدمت ذكرى واحدة",
+    two: "استُخدمت ذكريان",
+    few: "استُخدمت {count} ذكريات",
+    many: "استُخدمت {count} ذكرى",
+    other: "استُخدمت {count} ذكرى",
+  },
+  forget: "نسيان",
+  correct: "تصحيح",
+  forgotten: "تم النسيان",
+  notForgotten: "لم يتم النسيان. حاول مرة أخرى.",
 };

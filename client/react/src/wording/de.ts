@@ -132,4 +132,9 @@ export const de: Wording = {
     other: "{count} Änderungen konnten nicht rückgängig gemacht werden: Die Einträge wurden seither geändert.",
   },
   dismiss: "Schließen",
+  memoriesUsed: { one: "{count} Erinnerung verwendet", other: "{count} Erinnerungen verwendet" },
+  forget: "Vergessen",
+  correct: "Korrigieren",
+  forgotten: "Vergessen",
+  notForgotten: "Nicht vergessen. Versuchen Sie es noch einmal.",
 };

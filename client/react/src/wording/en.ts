@@ -118,4 +118,9 @@ export const en: Wording = {
     other: "{count} changes could not be undone: their items have changed since.",
   },
   dismiss: "Dismiss",
+  memoriesUsed: { one: "{count} memory used", other: "{count} memories used" },
+  forget: "Forget",
+  correct: "Correct",
+  forgotten: "Forgotten",
+  notForgotten: "Not forgotten. Try again.",
 };

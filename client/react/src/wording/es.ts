@@ -118,4 +118,9 @@ export const es: Wording = {
     other: "{count} cambios no se pudieron deshacer: los elementos han cambiado desde entonces.",
   },
   dismiss: "Cerrar",
+  memoriesUsed: { one: "{count} recuerdo usado", other: "{count} recuerdos usados" },
+  forget: "Olvidar",
+  correct: "Corregir",
+  forgotten: "Olvidado",
+  notForgotten: "No se ha olvidado. Inténtalo de nuevo.",
 };

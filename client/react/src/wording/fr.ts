@@ -124,4 +124,9 @@ export const fr: Wording = {
     other: "{count} modifications n’ont pas pu être annulées : les éléments ont changé depuis.",
   },
   dismiss: "Fermer",
+  memoriesUsed: { one: "{count} souvenir utilisé", other: "{count} souvenirs utilisés" },
+  forget: "Oublier",
+  correct: "Corriger",
+  forgotten: "Oublié",
+  notForgotten: "Pas oublié. Réessayez.",
 };

@@ -120,4 +120,9 @@ export const ja: Wording = {
   undone: "変更を元に戻しました。",
   notUndone: { other: "{count}件の変更を元に戻せませんでした。その後に変更されています。" },
   dismiss: "閉じる",
+  memoriesUsed: { other: "{count}件の記憶を使用" },
+  forget: "忘れる",
+  correct: "訂正する",
+  forgotten: "忘れました",
+  notForgotten: "忘れられませんでした。もう一度お試しください。",
 };

@@ -123,6 +123,13 @@ export interface Wording {
   /** Changes that stay because their items were changed since, or are gone. */
   readonly notUndone: Plural;
   readonly dismiss: string;
+
+  // The memories that an answer used
+  readonly memoriesUsed: Plural;
+  readonly forget: string;
+  readonly correct: string;
+  readonly forgotten: string;
+  readonly notForgotten: string;
 }
 
 /** `text` with its placeholders replaced. */
