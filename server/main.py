@@ -39,10 +39,20 @@ from server.devices import DeviceRegistry
 from server.local_model import LOCAL_MODELS, LocalModel
 from server.memory_service import open_memory, user_keys
 from server.models import TokenSpending, TokenSpendTable, open_models, with_local_model
-from server.net import AllowedOrigins, ServeLimits, host_port, parse_bind, serve_rest
+from server.net import (
+    AllowedOrigins,
+    Arrival,
+    ServeLimits,
+    TrustedProxies,
+    host_port,
+    parse_bind,
+    parse_network,
+    serve_rest,
+    tls_context,
+)
 from server.relay import open_relay
 from server.rest import Playground, RestServices, build_app, read_page
-from server.settings import Settings
+from server.settings import Settings, SettingsError
 from server.sockets import DEVICE_PATH, Handover, serve_device_sockets
 from server.startup import Running, WorkerOrders
 from server.storage import first_master_key, master_keys, open_database, prepare_state_dir
@@ -190,11 +200,13 @@ async def serve(
             nursery.start_soon(memory.expiry.run)
             if parts.overview.peers is not None:
                 await nursery.start(parts.overview.peers.serve)
+            arrival = _arrival(settings)
             serve_sockets = partial(
                 serve_device_sockets,
                 parts.gate.serve,
                 *parse_bind(ws_bind),
                 shared=orders is not None,
+                arrival=arrival,
                 max_message_bytes=settings.max_frame_bytes,
                 origin_allowed=origins.allows,
                 max_sockets=settings.max_sockets,
@@ -206,19 +218,20 @@ async def serve(
             limits = ServeLimits(grace_s=grace_s, shared_port=orders is not None)
             ws_address = await _listen(nursery, "TESSERA_WS_BIND", ws_bind, serve_sockets)
             playground = _playground(settings, ws_address)
-            rest = replace(parts.rest, origins=origins, playground=playground)
-            serve_http = partial(_serve_rest, rest, http_bind, stop.wait, limits, rest_done)
+            rest = replace(parts.rest, origins=origins, playground=playground, proxies=arrival.proxies)
+            serve_http = partial(_serve_rest, rest, http_bind, stop.wait, limits, arrival, rest_done)
             rest_address = await _listen(nursery, "TESSERA_HTTP_BIND", http_bind, serve_http)
             if playground is not None:
-                origins.admit_page(*rest_address)
+                origins.admit_page(*rest_address, secure=arrival.tls is not None, public_url=settings.public_url)
+            secure = "" if arrival.tls is None else "s"
             task_status.started(
                 Running(
-                    ws_url=f"ws://{host_port(ws_address)}{DEVICE_PATH}",
-                    rest_url=f"http://{host_port(rest_address)}",
+                    ws_url=f"ws{secure}://{host_port(ws_address)}{DEVICE_PATH}",
+                    rest_url=f"http{secure}://{host_port(rest_address)}",
                     model=models.description,
                     database=database.description,
                     memory=memory.description,
-                    playground=_describe_page(playground, rest_address),
+                    playground=_describe_page(playground, f"http{secure}://{host_port(rest_address)}/"),
                     generated_key_file=key_file,
                 )
             )
@@ -231,13 +244,25 @@ async def serve(
 def _playground(settings: Settings, ws_address: tuple[str, int]) -> Playground | None:
     if not settings.playground:
         return None
-    return Playground(read_page(settings.playground_dir or _PLAYGROUND), *ws_address, ws_path=DEVICE_PATH)
+    page = read_page(settings.playground_dir or _PLAYGROUND)
+    return Playground(page, *ws_address, DEVICE_PATH, settings.tls_cert is not None, settings.public_url)
 
 
-def _describe_page(playground: Playground | None, address: tuple[str, int]) -> str | None:
+def _arrival(settings: Settings) -> Arrival:
+    proxies = TrustedProxies(map(parse_network, settings.trusted_proxies), settings.proxy_header)
+    if settings.tls_cert is None or settings.tls_key is None:
+        return Arrival(proxies)
+    try:
+        return Arrival(proxies, tls_context(str(settings.tls_cert), str(settings.tls_key)))
+    except OSError as error:
+        mistake = f"TESSERA_TLS_CERT: it and TESSERA_TLS_KEY are not a certificate and its key ({error.strerror})"
+        raise SettingsError([mistake]) from None
+
+
+def _describe_page(playground: Playground | None, url: str) -> str | None:
     if playground is None:
         return None
-    return f"http://{host_port(address)}/" + ("" if playground.files else "  (not built yet: make playground)")
+    return url + ("" if playground.files else "  (not built yet: make playground)")
 
 
 async def _listen(
@@ -256,6 +281,7 @@ async def _serve_rest(
     bind: str,
     stopped: Callable[[], Awaitable[None]],
     limits: ServeLimits,
+    arrival: Arrival,
     done: trio.Event,
     task_status: trio.TaskStatus[tuple[str, int]],
 ) -> None:
@@ -265,6 +291,7 @@ async def _serve_rest(
             bind,
             shutdown_trigger=stopped,
             limits=limits,
+            arrival=arrival,
             task_status=task_status,
         )
     finally:

@@ -5,6 +5,7 @@ Nothing here knows users or chat requests.
 
 from __future__ import annotations
 
+from server.net.arrival import Arrival, tls_context
 from server.net.http_server import ServeLimits, serve_rest
 from server.net.listeners import (
     host_port,
@@ -14,13 +15,16 @@ from server.net.listeners import (
 )
 from server.net.origins import WILDCARDS, AllowedOrigins, check_origin
 from server.net.proxies import Network, ProxyHeader, TrustedProxies, parse_network
+from server.net.proxy_protocol import ProxyHeaderInvalid
 from server.net.rate_limit import RateLimiter, TokenBucket
 
 __all__ = [
     "WILDCARDS",
     "AllowedOrigins",
+    "Arrival",
     "Network",
     "ProxyHeader",
+    "ProxyHeaderInvalid",
     "RateLimiter",
     "ServeLimits",
     "TokenBucket",
@@ -32,4 +36,5 @@ __all__ = [
     "parse_network",
     "reserved_port",
     "serve_rest",
+    "tls_context",
 ]

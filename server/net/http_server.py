@@ -24,7 +24,9 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState, LifespanState
 from quart_trio import QuartTrio
 
+from server.net.arrival import Arrival, NamedStream
 from server.net.listeners import open_listeners, parse_bind
+from server.net.proxy_protocol import ProxyHeaderInvalid
 
 _MAX_HEADER_BYTES: Final = 16 * 1024
 _IDLE_S: Final = 15.0
@@ -58,11 +60,14 @@ class Connection(TCPServer):
         config: Config,
         context: WorkerContext,
         state: LifespanState,
-        stream: trio.SocketStream,
+        stream: trio.abc.Stream,
+        transport: trio.SocketStream,
         write_s: float,
     ) -> None:
+        """`stream` is `transport`, or TLS over it."""
         super().__init__(app, config, context, state, stream)  # type: ignore[arg-type]  # it accepts plain streams too
-        self._socket_stream = stream
+        self._sending_stream = stream
+        self._transport = transport
         self._write_s = write_s
 
     async def protocol_send(self, event: Event) -> None:
@@ -82,13 +87,13 @@ class Connection(TCPServer):
         try:
             async with self.send_lock:
                 with trio.move_on_after(self._write_s):
-                    await self._socket_stream.send_all(data)
+                    await self._sending_stream.send_all(data)
                     written = True
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # the client closed the connection; the handler is told below
         finally:
             if not written:
-                self._socket_stream.socket.close()
+                self._transport.socket.close()
         if not written:
             await self.protocol.handle(Closed())
 
@@ -107,6 +112,7 @@ async def serve_rest(
     *,
     shutdown_trigger: Callable[[], Awaitable[None]] = trio.sleep_forever,
     limits: ServeLimits | None = None,
+    arrival: Arrival | None = None,
     task_status: trio.TaskStatus[tuple[str, int]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve `app` at `bind` (`HOST:PORT`) until `shutdown_trigger` returns; then at most `grace_s` longer.
@@ -121,7 +127,7 @@ async def serve_rest(
         listeners = await open_listeners(host, port, shared=limits.shared_port)
         for listener in listeners:
             closing.callback(listener.socket.close)
-        await _serve(app, listeners, shutdown_trigger, limits, task_status)
+        await _serve(app, listeners, shutdown_trigger, limits, arrival or Arrival(), task_status)
 
 
 async def _serve(
@@ -129,6 +135,7 @@ async def _serve(
     listeners: list[trio.SocketListener],
     shutdown_trigger: Callable[[], Awaitable[None]],
     limits: ServeLimits,
+    arrival: Arrival,
     task_status: trio.TaskStatus[tuple[str, int]],
 ) -> None:
     config = _config()
@@ -140,7 +147,7 @@ async def _serve(
         await lifespan_nursery.start(lifespan.handle_lifespan)
         await lifespan.wait_for_startup()
         async with trio.open_nursery() as connections:
-            handle = partial(_handle, wrapped, config, context, state, limits, connections)
+            handle = partial(_handle, wrapped, config, context, state, limits, arrival, connections)
             async with trio.open_nursery() as accepting:
                 await accepting.start(partial(trio.serve_listeners, handle, listeners, handler_nursery=connections))
                 host, port = listeners[0].socket.getsockname()[:2]
@@ -171,10 +178,18 @@ async def _handle(
     context: WorkerContext,
     state: LifespanState,
     limits: ServeLimits,
+    arrival: Arrival,
     connections: trio.Nursery,
     stream: trio.SocketStream,
 ) -> None:
     # The count includes this task.
     if len(connections.child_tasks) > limits.max_connections:
         return
-    await Connection(app, config, context, ConnectionState(state.copy()), stream, limits.write_s).run()
+    try:
+        client = await arrival.client_of(stream)
+    except (ProxyHeaderInvalid, OSError):
+        await stream.aclose()
+        return
+    named = stream if client is None else NamedStream(stream, client)
+    spoken = arrival.secured(named) or named
+    await Connection(app, config, context, ConnectionState(state.copy()), spoken, stream, limits.write_s).run()

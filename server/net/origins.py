@@ -16,6 +16,7 @@ _LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 # Addresses that mean all addresses of the machine.
 WILDCARDS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 _DEFAULT_PORT: Final = 80
+_DEFAULT_TLS_PORT: Final = 443
 
 
 def check_origin(value: str) -> str:
@@ -35,16 +36,20 @@ class AllowedOrigins:
         self._listed = frozenset(listed)
         self._own: frozenset[str] = frozenset()
 
-    def admit_page(self, host: str, port: int) -> None:
+    def admit_page(self, host: str, port: int, *, secure: bool = False, public_url: str | None = None) -> None:
         """Allow pages that this server serves at `host` and `port`, under every name of a loopback address.
 
         For a wildcard address, only the loopback names are allowed, because the server does not know its other
-        names. List those in TESSERA_ALLOWED_ORIGINS.
+        names. List those in TESSERA_ALLOWED_ORIGINS. `secure`: the pages come over TLS. `public_url`: the origin of the
+        proxy in front of the server.
         """
         name = f"[{host}]" if ":" in host else host
         names = _LOOPBACK if host in WILDCARDS or name in _LOOPBACK else (name,)
-        ending = "" if port == _DEFAULT_PORT else f":{port}"
-        self._own |= {f"http://{name}{ending}" for name in names}
+        scheme, default = ("https", _DEFAULT_TLS_PORT) if secure else ("http", _DEFAULT_PORT)
+        ending = "" if port == default else f":{port}"
+        self._own |= {f"{scheme}://{name}{ending}" for name in names}
+        if public_url is not None:
+            self._own |= {public_url.lower()}
 
     def allows(self, origin: str | None) -> bool:
         """Whether a page of `origin` may open a device socket. None, a client other than a browser, may."""

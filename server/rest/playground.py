@@ -59,15 +59,20 @@ class Playground:
     ws_host: str
     ws_port: int
     ws_path: str
+    secure: bool = False
+    public_url: str | None = None
+    """Of the proxy in front of both listeners."""
 
     def ws_origin(self, page_host: str | None) -> str:
-        """`ws://HOST:PORT` of the device socket, for a page loaded from `page_host` (the `Host` header)."""
+        """The origin of the device socket, for a page loaded from `page_host` (the `Host` header)."""
+        if self.public_url is not None:
+            return f"ws{self.public_url.removeprefix('http')}"
         host = f"[{self.ws_host}]" if ":" in self.ws_host else self.ws_host
         if self.ws_host in WILDCARDS:
             # Bound to all addresses: use the one that the page was loaded from. An invalid host name is not repeated.
             match = _HOST.fullmatch(page_host or "")
             host = match[1] if match else "127.0.0.1"
-        return f"ws://{host}:{self.ws_port}"
+        return f"ws{'s' if self.secure else ''}://{host}:{self.ws_port}"
 
 
 def read_page(folder: Path) -> dict[str, PageFile]:

@@ -86,6 +86,8 @@ def _conflicts(given: Mapping[str, str]) -> Iterator[str]:
             if name in given:
                 yield f"{PREFIX}{name.upper()}: has no effect without {PREFIX}MODEL_URL; set both or neither"
     yield from _provider_conflicts(given)
+    if ("tls_cert" in given) != ("tls_key" in given):
+        yield f"{PREFIX}TLS_CERT: requires {PREFIX}TLS_KEY, and the reverse; set both or neither"
     if "record_contents" in given and "record_dir" not in given:
         yield f"{PREFIX}RECORD_CONTENTS: has no effect without {PREFIX}RECORD_DIR; set both or neither"
     if ("embedding_url" in given) != ("embedding_model_name" in given):

@@ -19,6 +19,7 @@ from server.settings.fallback_models import (
     check_model_url,
     parse_fallbacks,
 )
+from server.settings.network import NetworkSettings
 from sql.driver import check_conninfo
 from streaming.model import HttpTransport
 
@@ -34,7 +35,7 @@ Bind = Annotated[str, AfterValidator(_check_bind)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
-class Settings(FairnessSettings, AccountSettings):
+class Settings(FairnessSettings, AccountSettings, NetworkSettings):
     """The configuration. The variable of the field `http_bind` is `TESSERA_HTTP_BIND`, and so on."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)

@@ -16,7 +16,9 @@ class DirectStream(trio.abc.Stream):
     After a cancelled `send_all` the stream can't send any more, like any Trio stream.
     """
 
-    def __init__(self, stream: trio.SocketStream) -> None:
+    def __init__(self, stream: trio.SocketStream, peer: str | None = None) -> None:
+        """`peer`: the client that a proxy has named; None: ask the socket."""
+        self._peer = peer
         self._socket = socket.socket(fileno=stream.socket.detach())
         self._socket.setblocking(False)
         self._sending = trio.StrictFIFOLock()
@@ -35,6 +37,8 @@ class DirectStream(trio.abc.Stream):
 
     def getpeername(self) -> str:
         """Address and port of the peer. Raises OSError if the peer is gone."""
+        if self._peer is not None:
+            return self._peer
         host, port = self._socket.getpeername()[:2]
         return f"{host}:{port}"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
@@ -23,10 +24,11 @@ from trio_websocket import (
     wrap_server_stream,
 )
 
-from server.net import open_listeners
+from server.net import Arrival, ProxyHeaderInvalid, TrustedProxies, host_port, open_listeners
 from server.sockets.device_socket import DeviceSocket, SocketClosed
 from server.sockets.direct_stream import DirectStream
 from server.sockets.handshake_limit import HandshakeLimit
+from server.sockets.secure_stream import SecureStream
 
 DEVICE_PATH: Final = "/api/v1/ws/device"
 _ABNORMAL: Final = 1006
@@ -57,6 +59,7 @@ log = structlog.get_logger(__name__)
 
 SocketHandler = Callable[[DeviceSocket], Awaitable[None]]
 OriginCheck = Callable[[str | None], bool]
+DeviceStream = DirectStream | SecureStream
 
 
 def _nothing() -> None:
@@ -67,7 +70,7 @@ class TrioWebSocket:
     """A `DeviceSocket` over one accepted trio-websocket connection."""
 
     def __init__(
-        self, connection: WebSocketConnection, stream: DirectStream, peer: str, bearer_token: str | None
+        self, connection: WebSocketConnection, stream: DeviceStream, peer: str, bearer_token: str | None
     ) -> None:
         self._connection = connection
         self._stream = stream
@@ -155,6 +158,7 @@ async def serve_device_sockets(
     handshakes: HandshakeLimit | None = None,
     on_refused: Callable[[], None] = _nothing,
     shared: bool = False,
+    arrival: Arrival | None = None,
     task_status: trio.TaskStatus[tuple[str, int]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Accept device sockets at `DEVICE_PATH` until cancelled; `handler` runs once per socket, in its own task.
@@ -176,7 +180,9 @@ async def serve_device_sockets(
                 log.warning("too_many_sockets", limit=max_sockets)
                 await trio.aclose_forcefully(stream)
             else:
-                await _serve_connection(handler, max_message_bytes, origin_allowed, limit, on_refused, stream)
+                await _serve_connection(
+                    handler, max_message_bytes, origin_allowed, limit, on_refused, arrival or Arrival(), stream
+                )
 
         await nursery.start(partial(trio.serve_listeners, serve, listeners, handler_nursery=sockets))
         task_status.started((address[0], address[1]))
@@ -188,20 +194,26 @@ async def _serve_connection(
     origin_allowed: OriginCheck,
     handshakes: HandshakeLimit,
     on_refused: Callable[[], None],
+    arrival: Arrival,
     accepted: trio.SocketStream,
 ) -> None:
-    stream = DirectStream(accepted)
+    try:
+        client = await arrival.client_of(accepted)
+    except (ProxyHeaderInvalid, OSError):
+        await trio.aclose_forcefully(accepted)
+        return
+    stream = _stream(arrival, accepted, client)
     try:
         if not await _request_arrives(stream):
             return
         if handshakes.full:
             on_refused()
             # The request was read whole, so the close is no reset. The peer must not cost more than that.
-            stream.try_send(_COME_BACK)
+            await _answer(stream, _COME_BACK)
             return
         async with trio.open_nursery() as nursery:
             async with handshakes.place(begun=False):
-                socket = await _upgrade(nursery, stream, max_message_bytes, origin_allowed)
+                socket = await _upgrade(nursery, stream, max_message_bytes, origin_allowed, arrival.proxies)
             if socket is not None:
                 await handler(socket)
                 await _drain(stream)
@@ -213,7 +225,7 @@ async def _serve_connection(
         await trio.aclose_forcefully(stream)
 
 
-async def _request_arrives(stream: DirectStream) -> bool:
+async def _request_arrives(stream: DeviceStream) -> bool:
     """Wait for the head of the opening request, which `stream` then returns again. Returns False if it does not come.
 
     A peer that sends it slowly or never takes no place among the handshakes.
@@ -241,7 +253,11 @@ def _complete(head: bytes) -> bool:
 
 
 async def _upgrade(
-    nursery: trio.Nursery, stream: DirectStream, max_message_bytes: int, origin_allowed: OriginCheck
+    nursery: trio.Nursery,
+    stream: DeviceStream,
+    max_message_bytes: int,
+    origin_allowed: OriginCheck,
+    proxies: TrustedProxies,
 ) -> TrioWebSocket | None:
     """The opening handshake of RFC 6455. Returns None if it failed; the peer has then been answered."""
     request: WebSocketRequest | None = None
@@ -255,14 +271,16 @@ async def _upgrade(
                 return None
             origin = _value(request, b"origin")
             if not origin_allowed(origin):
-                log.warning("origin_refused", peer=_peer(stream), origin=(origin or "")[:_LOGGED_CHARS])
+                log.warning(
+                    "origin_refused", peer=_client(stream, request, proxies), origin=(origin or "")[:_LOGGED_CHARS]
+                )
                 await request.reject(403, extra_headers=_ORIGIN_REFUSED_HEADERS, body=_ORIGIN_REFUSED)
                 return None
             connection = await request.accept()
             _forget_handshake(connection)
         except (ConnectionClosed, ConnectionRejected, HandshakeError, trio.BrokenResourceError):
             return None
-        return TrioWebSocket(connection, stream, _peer(stream), _bearer(request))
+        return TrioWebSocket(connection, stream, _client(stream, request, proxies), _bearer(request))
     return None
 
 
@@ -292,7 +310,37 @@ def _path(target: str) -> str:
         return ""
 
 
-def _peer(stream: DirectStream) -> str:
+def _stream(arrival: Arrival, accepted: trio.SocketStream, client: tuple[str, int] | None) -> DeviceStream:
+    secured = arrival.secured(accepted)
+    if secured is None:
+        return DirectStream(accepted, None if client is None else host_port(client))
+    try:
+        peer = host_port(client or accepted.socket.getpeername()[:2])
+    except OSError:  # the peer is gone already
+        peer = "unknown"
+    return SecureStream(secured, peer)
+
+
+async def _answer(stream: DeviceStream, data: bytes) -> None:
+    """Send `data` to a peer that is refused, if that takes no time or little."""
+    if not stream.try_send(data) and isinstance(stream, SecureStream):
+        with trio.move_on_after(_CLOSE_TIMEOUT_S), suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            await stream.send_all(data)
+
+
+def _client(stream: DeviceStream, request: WebSocketRequest, proxies: TrustedProxies) -> str:
+    """The client's address: with its port, or as a trusted proxy has named it."""
+    peer = _peer(stream)
+    host = peer.rpartition(":")[0].strip("[]")
+    if not proxies.trusts(host):
+        return peer
+    wanted = proxies.header_name.encode()
+    values = [value.decode("ascii", "replace") for name, value in request.headers if name.lower() == wanted]
+    client = proxies.client_of(host, values)
+    return peer if client == host else client
+
+
+def _peer(stream: DeviceStream) -> str:
     try:
         return stream.getpeername()
     except OSError:  # the peer is gone already
@@ -310,7 +358,7 @@ def _value(request: WebSocketRequest, wanted: bytes) -> str | None:
     return ", ".join(values) if values else None
 
 
-async def _drain(stream: DirectStream) -> None:
+async def _drain(stream: DeviceStream) -> None:
     with trio.move_on_after(_DRAIN_TIMEOUT_S):
         try:
             while await stream.receive_some(_RECEIVE_BYTES):
