@@ -33,6 +33,7 @@ from server.settings import Settings, SettingsError, describe_settings, load_set
 from server.startup import Running
 from server.storage import database_url, owner_url, prepare_state_dir
 from server.workers import FrozenObjects, Supervisor, WorkerFailed, run_worker, supervise
+from sql.distribution import DistributionError, distribute
 from sql.driver import DatabaseUnavailable
 from sql.embedded import EmbeddedPostgresError
 from sql.migrate import MigrationError, migrate, rollback
@@ -46,6 +47,7 @@ _OPERATOR_ERRORS: Final = (
     DatabaseUnavailable,
     EmbeddedPostgresError,
     MigrationError,
+    DistributionError,
     PoolTimeout,
     WorkerFailed,
     CommandFailed,
@@ -109,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
         ("probe-model", _probe_model, "make five small calls to find out what the model's server obeys"),
         ("migrate", _migrate, "apply the migrations that the database lacks"),
         ("rollback", _rollback, "undo the latest migration"),
+        ("distribute", _distribute, "distribute the tables over a Citus cluster, after the migrations"),
         ("rotate-master-key", rotate_master_key, "encrypt every user's key with the first of TESSERA_MASTER_KEYS"),
     ):
         commands.add_parser(name, help=help_text, description=help_text).set_defaults(run=command)
@@ -231,6 +234,13 @@ async def _migrate(settings: Settings) -> None:
     async with database_url(settings) as (url, description):
         applied = await migrate(owner_url(settings, url))
     print(f"{description}: " + (f"applied {', '.join(applied)}" if applied else "nothing to apply"))
+
+
+async def _distribute(settings: Settings) -> None:
+    prepare_state_dir(settings.state_dir)
+    async with database_url(settings) as (url, description):
+        tables = await distribute(owner_url(settings, url))
+    print(f"{description}: " + (f"distributed {', '.join(tables)}" if tables else "nothing to distribute"))
 
 
 async def _rollback(settings: Settings) -> None:

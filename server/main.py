@@ -69,6 +69,8 @@ _PLAYGROUND: Final = Path(__file__).parents[1] / "client" / "playground" / "dist
 # Seconds after the grace period for open connections to send a close frame or their last bytes.
 _CLOSE_TIMEOUT_S: Final = 1.0
 _DAY_S: Final = 86_400.0
+# Seconds for each step of sending spans to the collector.
+_COLLECTOR_TIMEOUT_S: Final = 5.0
 
 
 async def serve(
@@ -163,7 +165,8 @@ async def serve(
             if settings.otlp_endpoint is not None:
                 number = orders.number if orders is not None else None
                 # A separate client: a slow collector must not hold connections that models need.
-                collector = await stack.enter_async_context(httpx.AsyncClient())
+                collector = await stack.enter_async_context(open_http_client("httpx"))
+                collector.timeout = httpx.Timeout(_COLLECTOR_TIMEOUT_S)
                 exporter = OtlpExporter(collector, settings.otlp_endpoint, worker=number)
                 nursery.start_soon(exporter.run)
             parts = compose(

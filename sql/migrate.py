@@ -1,8 +1,13 @@
 """Apply migrations from SQL files: a pair of `.up.sql` and `.down.sql` for each migration.
 
-Each migration runs in its own transaction, together with the row of `schema_migrations` that records it. A
-session-level advisory lock makes runners wait for each other, so any number of servers may start at the same time.
-Statements that cannot run in a transaction (`CREATE INDEX CONCURRENTLY`) cannot be migrations.
+Each migration runs in its own transaction, together with the row of `schema_migrations` that records it. It waits a few
+seconds for each lock on a table and is then repeated, because all other statements on the table wait behind it.
+
+A script whose first line is `-- no transaction` has statements that cannot run in a transaction, such as
+`CREATE INDEX CONCURRENTLY`. They run one by one and are recorded after the last one, so each must be repeatable.
+
+An advisory lock makes runners wait for each other, so any number of servers may start at the same time. A transaction
+on a separate connection holds it, which also works through a connection pooler in transaction mode.
 """
 
 from __future__ import annotations
@@ -10,13 +15,15 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import logging
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import LiteralString
+from typing import Final, LiteralString
 
 import psycopg
+import trio
 
 from sql.driver import Connection, TrioConnection
 
@@ -25,10 +32,15 @@ logger = logging.getLogger(__name__)
 FOLDER = Path(__file__).with_name("migrations")
 LOCK_KEY = 0x7465737365726100  # "tessera", as a bigint: the advisory lock that runners share
 LOCK_TIMEOUT_S = 60
+LOCK_POLL_S: Final = 0.1
+TABLE_LOCK_TIMEOUT_S: Final = 3
+TABLE_LOCK_ATTEMPTS: Final = 10
+NO_TRANSACTION: Final = b"-- no transaction"
+_EXTENSION: Final = re.compile(rb"^CREATE EXTENSION IF NOT EXISTS (\w+);$", re.MULTILINE)
 
 
 class MigrationError(Exception):
-    """The files do not fit the database, or a migration failed. The failed migration has changed nothing."""
+    """The files do not fit the database, or a migration failed. If it ran in a transaction, it has changed nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +88,7 @@ async def migrate(conninfo: str, migrations: Sequence[Migration] | None = None) 
     """
     migrations = read_migrations() if migrations is None else migrations
     names = []
-    async with _locked(conninfo) as connection:
+    async with migration_lock(conninfo) as connection:
         applied = await _applied(connection, migrations)
         for migration in migrations[len(applied) :]:
             await _run(
@@ -95,7 +107,7 @@ async def rollback(conninfo: str, steps: int = 1, migrations: Sequence[Migration
     """Undo the last `steps` migrations and return their names, the last applied first. Raises like `migrate`."""
     migrations = read_migrations() if migrations is None else migrations
     names = []
-    async with _locked(conninfo) as connection:
+    async with migration_lock(conninfo) as connection:
         applied = await _applied(connection, migrations)
         for migration in list(reversed(migrations[: len(applied)]))[:steps]:
             query = "DELETE FROM schema_migrations WHERE name = %s"
@@ -108,7 +120,7 @@ async def rollback(conninfo: str, steps: int = 1, migrations: Sequence[Migration
 async def status(conninfo: str, migrations: Sequence[Migration] | None = None) -> list[MigrationStatus]:
     """Every known migration and when it was applied. Changes nothing, except that it creates `schema_migrations`."""
     migrations = read_migrations() if migrations is None else migrations
-    async with _locked(conninfo) as connection:
+    async with migration_lock(conninfo) as connection:
         applied = await _applied(connection, migrations)
     times = [*applied, *[None] * (len(migrations) - len(applied))]
     return [MigrationStatus(migration.name, time) for migration, time in zip(migrations, times, strict=True)]
@@ -122,19 +134,28 @@ async def pending(connection: Connection, migrations: Sequence[Migration]) -> li
 
 
 @asynccontextmanager
-async def _locked(conninfo: str) -> AsyncIterator[Connection]:
+async def migration_lock(conninfo: str) -> AsyncIterator[Connection]:
     """A connection that holds the lock for migrating this database. The lock ends with the connection."""
-    async with await TrioConnection.connect(conninfo, autocommit=True) as connection:
-        await connection.execute(f"SET lock_timeout = '{LOCK_TIMEOUT_S}s'".encode())
-        try:
-            await connection.execute("SELECT pg_advisory_lock(%s)", [LOCK_KEY])
-        except psycopg.errors.LockNotAvailable:
-            raise MigrationError(f"another migration has been running for {LOCK_TIMEOUT_S} s") from None
-        await connection.execute(
-            "CREATE TABLE IF NOT EXISTS schema_migrations ("
-            " name text PRIMARY KEY, checksum bytea NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
-        )
-        yield connection
+    async with (
+        await TrioConnection.connect(conninfo, autocommit=True) as guard,
+        await TrioConnection.connect(conninfo, autocommit=True, prepare_threshold=None) as connection,
+    ):
+        deadline = trio.current_time() + LOCK_TIMEOUT_S
+        while True:
+            async with guard.transaction():
+                # Waiting for the lock in one statement would hold a snapshot, for which a concurrent index waits.
+                cursor = await guard.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK_KEY])
+                if await cursor.fetchone() == (True,):
+                    await guard.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+                    await connection.execute(
+                        "CREATE TABLE IF NOT EXISTS schema_migrations (name text PRIMARY KEY, checksum bytea NOT NULL,"
+                        " applied_at timestamptz NOT NULL DEFAULT now())"
+                    )
+                    yield connection
+                    return
+            if trio.current_time() > deadline:
+                raise MigrationError(f"another migration has been running for {LOCK_TIMEOUT_S} s")
+            await trio.sleep(LOCK_POLL_S)
 
 
 async def _applied(connection: Connection, migrations: Sequence[Migration]) -> list[dt.datetime]:
@@ -152,11 +173,49 @@ async def _applied(connection: Connection, migrations: Sequence[Migration]) -> l
 
 
 async def _run(connection: Connection, name: str, script: bytes, record: LiteralString, values: list[object]) -> None:
-    """Run a script and its record in one transaction."""
-    try:
-        async with connection.transaction():
-            # Without parameters psycopg accepts several statements in one script.
-            await connection.execute(script)
+    """Run a script and record it."""
+    script = await _without_known_extensions(connection, script)
+    if script.startswith(NO_TRANSACTION):
+        try:
+            for statement in statements_of(script):
+                await connection.execute(statement)
             await connection.execute(record, values)
-    except psycopg.DatabaseError as error:
-        raise MigrationError(f"{name} failed and was undone: {error}") from error
+        except psycopg.DatabaseError as error:
+            raise MigrationError(f"{name} failed, and the next run repeats it from its start: {error}") from error
+        return
+    for attempt in range(1, TABLE_LOCK_ATTEMPTS + 1):
+        try:
+            async with connection.transaction():
+                await connection.execute(f"SET LOCAL lock_timeout = '{TABLE_LOCK_TIMEOUT_S}s'".encode())
+                # Without parameters psycopg accepts several statements in one script.
+                await connection.execute(script)
+                await connection.execute(record, values)
+        except psycopg.errors.LockNotAvailable as error:
+            if attempt == TABLE_LOCK_ATTEMPTS:
+                message = f"{name} got no lock on a table in {attempt} attempts of {TABLE_LOCK_TIMEOUT_S} s: {error}"
+                raise MigrationError(message) from error
+            logger.warning("migration %s waited %d s for a lock and is repeated", name, TABLE_LOCK_TIMEOUT_S)
+            # The statements that waited behind this one run first.
+            await trio.sleep(attempt * LOCK_POLL_S)
+        except psycopg.DatabaseError as error:
+            raise MigrationError(f"{name} failed and was undone: {error}") from error
+        else:
+            return
+
+
+def statements_of(script: bytes) -> list[bytes]:
+    """The statements of a script that runs without a transaction. Each ends with a semicolon at the end of a line."""
+    lines = b"\n".join(line for line in script.splitlines() if not line.startswith(b"--"))
+    return [statement.strip() for statement in re.split(rb";[ \t]*(?:\n|\Z)", lines) if statement.strip()]
+
+
+async def _without_known_extensions(connection: Connection, script: bytes) -> bytes:
+    """`script` without the creation of extensions that the database has.
+
+    Citus forwards the statement to all nodes, where only the owner of the extension may run it.
+    """
+    if _EXTENSION.search(script) is None:
+        return script
+    cursor = await connection.execute("SELECT extname FROM pg_extension")
+    present = {name.encode() for (name,) in await cursor.fetchall()}
+    return _EXTENSION.sub(lambda match: b"" if match[1] in present else match[0], script)

@@ -1,15 +1,20 @@
 """Access to the rows of one user: a transaction that sees no other rows.
 
 Row-level security shows the server's role only the rows of the user in the setting `app.user_id`; without it, none.
-`scoped` is a transaction with that setting, on a connection in pipeline mode: `BEGIN`, the setting and the block's
-statements are sent together, and so is `COMMIT` unless the block fetches before it ends. The setting ends with the
-transaction, so it never stays on a pooled connection.
+`scoped` is a transaction with that setting, on a connection in pipeline mode: `BEGIN`, the settings and the block's
+statements are sent together, and so is `COMMIT` unless the block fetches before it ends. The settings end with the
+transaction, so they never stay on a pooled connection.
+
+The role is a setting of each transaction too. Behind a connection pooler in transaction mode, consecutive transactions
+run on different connections of the database, so a role that was set for the session would be missing in one and would
+stay for another client.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Final, LiteralString
 from uuid import UUID
 
@@ -18,6 +23,8 @@ from psycopg.sql import SQL, Composed, Identifier, Literal
 
 from sql.driver import Connection, read_storable
 from sql.pool import Pool
+from sql.pooler import behind_pooler, keeps_prepared_statements
+from sql.statements import Statements
 
 SERVER_ROLE: Final = "tessera_server"
 WORKER_ROLE: Final = "tessera_worker"
@@ -31,22 +38,44 @@ class UnsafeRole(Exception):
 
 
 async def configure_server(connection: Connection) -> None:
-    """Set up a new connection: the server's role, vectors, and times of any range. Pass it to a pool as `configure`.
+    """Set up a new connection: vectors, times of any range, and the server's role. Pass it to a pool as `configure`.
 
-    Raises `UnsafeRole` and psycopg's errors.
+    Behind a connection pooler, the role is set by each transaction only, and statements are prepared only if the pooler
+    supports that. Raises `UnsafeRole` and psycopg's errors.
     """
+    threshold, connection.prepare_threshold = connection.prepare_threshold, None
     await register_vector_async(connection)
     read_storable(connection)
-    await connection.execute(SQL("SET ROLE {}").format(Identifier(SERVER_ROLE)), prepare=False)
     cursor = await connection.execute(
         "SELECT rolsuper OR rolbypassrls, EXISTS (SELECT FROM pg_class WHERE relowner = pg_roles.oid)"
-        " FROM pg_roles WHERE rolname = current_user"
+        " FROM pg_roles WHERE rolname = %s",
+        [SERVER_ROLE],
     )
     row = await cursor.fetchone()
     if row != (False, False):
         raise UnsafeRole(
             f"the role {SERVER_ROLE} must not be a superuser, bypass row-level security, or own anything:"
             " that would show it every user's rows"
+        )
+    if not await behind_pooler(connection):
+        # Statements outside a transaction have the rights of this role too.
+        await connection.execute(SQL("SET ROLE {}").format(Identifier(SERVER_ROLE)))
+        connection.prepare_threshold = threshold
+    elif await keeps_prepared_statements(connection):
+        connection.prepare_threshold = threshold
+
+
+async def refuse_superuser(connection: Connection) -> None:
+    """Raise `UnsafeRole` if the login of this connection is a superuser or bypasses row-level security."""
+    cursor = await connection.execute(
+        "SELECT rolname FROM pg_roles WHERE rolname = session_user AND (rolsuper OR rolbypassrls)"
+    )
+    row = await cursor.fetchone()
+    if row is not None:
+        raise UnsafeRole(
+            f"it logs in as {row[0]}, which is a superuser or bypasses row-level security, so a fault of the server"
+            f" could show one user's rows to another: use a role that is only a member of {SERVER_ROLE} and"
+            f" {WORKER_ROLE}"
         )
 
 
@@ -61,8 +90,8 @@ async def scoped(pool: Pool, user_id: UUID, *, snapshot: bool = False) -> AsyncI
     the block too. A statement's error is raised by the next fetch or at the end of the block. A block that is cancelled
     at its end may be committed or not, so its writes must be idempotent.
     """
-    begin = _SNAPSHOT if snapshot else _BEGIN
-    async with _transaction(pool, _setting(user_id), begin, owner=user_id) as connection:
+    begin: LiteralString = _SNAPSHOT if snapshot else _BEGIN
+    async with _transaction(pool, SERVER_ROLE, _setting(user_id), begin, owner=user_id) as connection:
         yield connection
 
 
@@ -73,7 +102,7 @@ async def scoped_in_turn(pool: Pool) -> AsyncIterator[Callable[[UUID], Awaitable
     From then on until the next turn it sees only the rows of that user. It is like that of `scoped`, and read-only, so
     no user waits for the locks of another.
     """
-    async with _transaction(pool, None, _READ_ONLY) as connection:
+    async with _transaction(pool, SERVER_ROLE, None, _READ_ONLY) as connection:
 
         async def turn(user_id: UUID) -> Connection:
             await connection.execute(_setting(user_id), prepare=False)
@@ -85,15 +114,32 @@ async def scoped_in_turn(pool: Pool) -> AsyncIterator[Callable[[UUID], Awaitable
 @asynccontextmanager
 async def scoped_to_email(pool: Pool, email: str) -> AsyncIterator[Connection]:
     """Like `scoped`, but sees only the account with this e-mail address, and may only read it: for logging in."""
-    async with _transaction(pool, SQL("SET LOCAL app.email = {}").format(Literal(email))) as connection:
+    setting = SQL("SET LOCAL app.email = {}").format(Literal(email))
+    async with _transaction(pool, SERVER_ROLE, setting) as connection:
         yield connection
 
 
 @asynccontextmanager
 async def listing(pool: Pool) -> AsyncIterator[Connection]:
     """Like `scoped`, but may only list ids: of users, and of queued work. For the worker role."""
-    async with _transaction(pool, SQL("SET LOCAL ROLE {}").format(Identifier(WORKER_ROLE))) as connection:
+    async with _transaction(pool, WORKER_ROLE, None) as connection:
         yield connection
+
+
+@asynccontextmanager
+async def without_user(pool: Pool) -> AsyncIterator[Connection]:
+    """Like `scoped`, but sees no user's rows: for tables without rows of users."""
+    async with _transaction(pool, SERVER_ROLE, None) as connection:
+        yield connection
+
+
+async def database_time(connection: Connection, statements: Statements) -> datetime:
+    """The time at which the transaction began, by the clock of the database."""
+    row = await (await connection.execute(statements["database_time"])).fetchone()
+    if row is None:
+        raise LookupError("SELECT gave no row")
+    now: datetime = row[0]
+    return now
 
 
 def _setting(user_id: UUID) -> Composed:
@@ -102,10 +148,11 @@ def _setting(user_id: UUID) -> Composed:
 
 @asynccontextmanager
 async def _transaction(
-    pool: Pool, setting: Composed | None, begin: LiteralString = _BEGIN, *, owner: UUID | None = None
+    pool: Pool, role: str, setting: Composed | None, begin: LiteralString = _BEGIN, *, owner: UUID | None = None
 ) -> AsyncIterator[Connection]:
     async with pool.connection(owner=owner) as connection, connection.pipeline():
         await connection.execute(begin)
+        await connection.execute(SQL("SET LOCAL ROLE {}").format(Identifier(role)), prepare=False)
         if setting is not None:
             await connection.execute(setting, prepare=False)
         yield connection

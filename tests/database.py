@@ -12,13 +12,14 @@ from pathlib import Path
 
 import psycopg
 import trio
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.sql import SQL, Identifier
 
 from sql.embedded.postgres import EmbeddedPostgres, create_database
 from sql.migrate import migrate
 
 TEMPLATE = "migrated"
+LOGIN = "login_of_tests"
 
 
 @contextmanager
@@ -40,9 +41,22 @@ def running_server() -> Iterator[str]:
         conninfo = server.start()
         try:
             trio.run(migrate, create_database(conninfo, TEMPLATE))
+            create_login(conninfo)
             yield conninfo
         finally:
             server.stop()
+
+
+def create_login(server: str) -> None:
+    """Create the role with which a server logs in: it may become the server's roles and has no other rights."""
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(SQL("CREATE ROLE {} LOGIN NOINHERIT").format(Identifier(LOGIN)))
+        connection.execute(SQL("GRANT tessera_server, tessera_worker TO {}").format(Identifier(LOGIN)))
+
+
+def login_settings(superuser: str) -> dict[str, str]:
+    """The settings of a server on this database. It migrates as the superuser, and works as a role without rights."""
+    return {"TESSERA_DATABASE_URL": make_conninfo(superuser, user=LOGIN), "TESSERA_DATABASE_OWNER_URL": superuser}
 
 
 @contextmanager

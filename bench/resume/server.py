@@ -12,7 +12,9 @@ from types import MappingProxyType
 from typing import Final
 from uuid import uuid4
 
+import psycopg
 import trio
+from psycopg.conninfo import make_conninfo
 
 from bench.resume.fleet import Device
 from bench.stream.processes import family, pin
@@ -61,7 +63,8 @@ def server(
     children move to the cores of everything else. `more`: further settings.
     """
     settings = {
-        "TESSERA_DATABASE_URL": url,
+        "TESSERA_DATABASE_URL": _login(url),
+        "TESSERA_DATABASE_OWNER_URL": url,
         "TESSERA_MASTER_KEYS": master_key,
         "TESSERA_MAX_MODEL_CALLS": "100000",
         "TESSERA_MAX_SOCKETS": "100000",
@@ -75,6 +78,15 @@ def server(
             target.database_pids.append(database_pid)
             pin(family(database_pid), places.others)
         yield target, made
+
+
+def _login(url: str) -> str:
+    """The URL of a role without rights of its own on the database `url` of a superuser."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        if connection.execute("SELECT FROM pg_roles WHERE rolname = 'login_of_benchmark'").fetchone() is None:
+            connection.execute("CREATE ROLE login_of_benchmark LOGIN NOINHERIT")
+        connection.execute("GRANT tessera_server, tessera_worker TO login_of_benchmark")
+    return make_conninfo(url, user="login_of_benchmark")
 
 
 async def _people(url: str, master_key: str, count: int) -> list[Device]:

@@ -10,7 +10,7 @@ import trio
 from sql.driver import DatabaseUnavailable
 from sql.pool import Pool, PoolTimeout
 from sql.statements import Statements
-from sql.tenant import listing
+from sql.tenant import database_time, listing
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,8 @@ class DeliveryExpiry:
     async def remove(self) -> None:
         """Remove the expired rows of all users. Raises the database's errors."""
         async with listing(self._pool) as connection:
-            await connection.execute(self._statements["requests_expire"])
-            await connection.execute(self._statements["changes_expire"])
-            await connection.execute(self._statements["logins_expire"])
-            await connection.execute(self._statements["deleted_users_expire"])
+            values = {"now": await database_time(connection, self._statements)}
+            await connection.execute(self._statements["requests_expire"], values)
+            await connection.execute(self._statements["changes_expire"], values)
+            await connection.execute(self._statements["logins_expire"], values)
+            await connection.execute(self._statements["deleted_users_expire"], values)

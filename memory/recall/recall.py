@@ -17,7 +17,7 @@ from memory.crypto import Cipher, Unreadable, Vectors
 from memory.keys import UserKey
 from memory.limits import MemoryLimits
 from memory.recall.recalled import Found, KnownPattern, Recalled
-from memory.recall.search import Floor, Hit, SearchQuery, read_hits
+from memory.recall.search import Floor, Hit, SearchQuery, read_hits, search
 from memory.text import without_stamp
 from memory.tiers import AssociativeMemory, CoreMemory, EpisodicMemory, Manifest, ProactiveMemory, fits
 from memory.vault import Vault
@@ -94,8 +94,8 @@ class Recall:
             query = self._query(key, words, vector)
             if floor is not None:
                 query = replace(query, floor=floor)
-            statement = self._vault.statements["memory_search"]
-            return await connection.execute(statement, query.parameters(user_id, limit)), query, words
+            cursor = await search(connection, self._vault.statements, user_id, query, limit)
+            return cursor, query, words
 
         key, (cursor, query, words) = await self._vault.consistent(user_id, queue)
         return self._found(key.cipher, read_hits(await cursor.fetchall(), query), words)
@@ -153,7 +153,7 @@ class Recall:
             core=await connection.execute(statements["core_all"], values),
             episodic=await connection.execute(statements["episodes_recent"], values | {"limit": limits.episodes}),
             proactive=await connection.execute(statements["proactive_active"], values | decaying),
-            found=await connection.execute(statements["memory_search"], query.parameters(user_id, limits.top_k)),
+            found=await search(connection, statements, user_id, query, limits.top_k),
         )
 
     def _found(self, cipher: Cipher, hits: Sequence[Hit], words: Mapping[bytes, str]) -> list[Found]:

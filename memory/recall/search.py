@@ -5,8 +5,7 @@ the range 0 to 1. Adding scaled scores does better than merging ranks, which ign
 docs/memory-search.md has the measurements. `sql/statements/associative/memory_search.sql` does the ranking in
 PostgreSQL, over blind terms and rotated vectors, so nothing here needs a key.
 
-In a pipeline, queue the statement with `SearchQuery.parameters` and read its rows with `read_hits`. `ranked_hits` does
-both.
+In a pipeline, queue the statement with `search` and read its rows with `read_hits`. `ranked_hits` does both.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from memory.crypto import Vectors
-from sql.driver import Connection
+from sql.driver import Connection, Cursor
 from sql.statements import Statements
 
 MAX_QUERY_TERMS: Final = 60
@@ -124,6 +123,20 @@ class Hit:
     """Whether all vectors were compared; False if only those with the nearest signatures were."""
 
 
+async def search(
+    connection: Connection, statements: Statements, user_id: UUID, query: SearchQuery, limit: int
+) -> Cursor:
+    """Execute the statement `memory_search` in the open transaction, planned for this user.
+
+    Users differ in their number of memories by a factor of thousands. A generic plan, which PostgreSQL may choose after
+    five executions of a prepared statement, fits the average user.
+    """
+    await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+    cursor = await connection.execute(statements["memory_search"], query.parameters(user_id, limit))
+    await connection.execute("SET LOCAL plan_cache_mode = auto")
+    return cursor
+
+
 async def ranked_hits(
     connection: Connection, statements: Statements, user_id: UUID, query: SearchQuery, limit: int
 ) -> list[Hit]:
@@ -131,7 +144,7 @@ async def ranked_hits(
 
     Raises psycopg's errors.
     """
-    cursor = await connection.execute(statements["memory_search"], query.parameters(user_id, limit))
+    cursor = await search(connection, statements, user_id, query, limit)
     return read_hits(await cursor.fetchall(), query)
 
 

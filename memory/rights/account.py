@@ -68,6 +68,7 @@ class AccountDeletion:
         counted = await connection.execute(statements["account_count"], values)
         cursors = {name: await connection.execute(statements[statement], values) for name, statement in ERASED}
         # All other tables refer to this row, and lose theirs with it.
+        await connection.execute(statements["account_delete"], values)
         await connection.execute(statements["user_delete"], values)
         last = await connection.execute(statements["user_deleted"], values)
         await last.fetchone()  # then the numbers of removed rows are known

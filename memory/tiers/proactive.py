@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
 from uuid import UUID
 
@@ -136,7 +136,8 @@ class ProactiveMemory:
                 row = _values(user_key, manifest, pattern, known.get(pattern_digest, {}), present)
                 await connection.execute(statements["proactive_upsert"], row | {"user_id": user_id})
         await manifest.save_in(connection, self._vault, user_key)
-        await connection.execute(statements["proactive_trim"], {"user_id": user_id, "keep_s": _CANDIDATE_KEEP_S})
+        before = datetime.now(UTC) - timedelta(seconds=_CANDIDATE_KEEP_S)
+        await connection.execute(statements["proactive_trim"], {"user_id": user_id, "before": before})
         await connection.execute(statements["habits_counted"], {"user_id": user_id})
 
     async def forgetting(

@@ -83,9 +83,10 @@ class Accounts:
         return user_id
 
     async def _insert(self, connection: Connection, values: Mapping[str, object]) -> None:
-        inserted = await connection.execute(self._statements["user_insert"], values)
-        if await inserted.fetchone() is None:
+        taken = await connection.execute(self._statements["account_insert"], values)
+        if await taken.fetchone() is None:
             raise EmailTaken
+        await connection.execute(self._statements["user_insert"], values)
 
     async def exists(self, email: Email) -> bool:
         """Whether an account has this address. For messages to the address only: a caller must not learn it."""
@@ -148,8 +149,13 @@ class Accounts:
         Raises `BadCredentials`. An unknown address takes the same time as a wrong password.
         """
         async with scoped_to_email(self._pool, email) as connection:
-            found_by_email = await connection.execute(self._statements["user_by_email"], {"email": email})
-        row = await found_by_email.fetchone()
+            found = await connection.execute(self._statements["user_by_email"], {"email": email})
+        account = await found.fetchone()
+        # An unknown address reads a row that does not exist, so that both take the same time.
+        known_id = account[0] if account is not None else uuid4()
+        async with scoped(self._pool, known_id) as connection:
+            read = await connection.execute(self._statements["user_read"], {"user_id": known_id})
+        row = await read.fetchone()
         user_id, stored = (row[0], row[2]) if row is not None else (None, None)
         check = await self._passwords.check(password, stored, source)
         if not check.ok or user_id is None:
@@ -158,5 +164,5 @@ class Accounts:
             values = {"user_id": user_id, "old_hash": stored, "new_hash": check.new_hash}
             async with scoped(self._pool, user_id) as connection:
                 await connection.execute(self._statements["user_rehash"], values)
-        found: UUID = user_id
-        return found
+        found_id: UUID = user_id
+        return found_id

@@ -8,7 +8,7 @@ exception: the answer with the new token may be lost. So the token before the cu
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -147,7 +147,8 @@ class Logins:
     async def _rotate(
         self, connection: Connection, values: dict[str, object], new: RefreshToken, lifetime_s: float, *, repeated: bool
     ) -> None:
-        more = {"new_digest": new.digest(), "repeated": repeated, "idle_s": lifetime_s, "keep_s": _REMEMBER_USED_S}
+        before = datetime.now(UTC) - timedelta(seconds=_REMEMBER_USED_S)
+        more = {"new_digest": new.digest(), "repeated": repeated, "idle_s": lifetime_s, "before": before}
         values = values | more
         await connection.execute(self._statements["refresh_token_used"], values)
         await connection.execute(self._statements["login_rotate"], values)

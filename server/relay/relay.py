@@ -350,7 +350,7 @@ def open_relay(
 ) -> Relay:
     """A relay for `registry`, which from now on also finds devices of other servers. The caller must `run` it."""
     store = RelayStore(database.pool, statements, Seal(keys.derive(SEAL_LABEL)), stale_s=STALE_S)
-    relay = Relay(store, registry, database.url, call_s=call_s)
+    relay = Relay(store, registry, database.listen_url, call_s=call_s)
     registry.others = relay
     registry.approvals.others = relay.approvals
     return relay

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from server.relay.messages import Message, Seal, Unreadable
 from sql.pool import Pool
 from sql.statements import Statements
-from sql.tenant import listing, scoped
+from sql.tenant import database_time, listing, scoped, without_user
 
 _FORGET_S: Final = 60.0
 _USERS: Final = 500
@@ -45,28 +45,29 @@ class RelayStore:
 
     async def heartbeat(self) -> bool:
         """Record that this server runs. Returns True if the database had no row of it, and so none of its devices."""
-        async with self._pool.connection() as connection:
+        async with without_user(self._pool) as connection:
             cursor = await connection.execute(self._statements["relay_heartbeat"], {"server_id": self.server_id})
             row = await cursor.fetchone()
         return bool(row and row[0])
 
     async def live(self) -> set[UUID]:
         """The running servers."""
-        async with self._pool.connection() as connection:
+        async with without_user(self._pool) as connection:
             cursor = await connection.execute(self._statements["relay_workers_live"], {"stale_s": self._stale_s})
             return {server_id for (server_id,) in await cursor.fetchall()}
 
     async def leave(self) -> None:
         """Record that this server ends."""
-        async with self._pool.connection() as connection:
+        async with without_user(self._pool) as connection:
             await connection.execute(self._statements["relay_worker_leave"], {"server_id": self.server_id})
 
     async def expire(self) -> None:
         """Remove expired rows of all servers."""
         async with listing(self._pool) as connection:
-            await connection.execute(self._statements["relay_expire_workers"], {"forget_s": _FORGET_S})
+            now = await database_time(connection, self._statements)
+            await connection.execute(self._statements["relay_expire_workers"], {"now": now, "forget_s": _FORGET_S})
             await connection.execute(self._statements["relay_expire_devices"])
-            await connection.execute(self._statements["relay_expire_messages"])
+            await connection.execute(self._statements["relay_expire_messages"], {"now": now})
 
     async def join(
         self, user_id: UUID, device_id: UUID, connection_id: UUID, *, take: bool = True
@@ -131,6 +132,7 @@ class RelayStore:
         }
         async with scoped(self._pool, user_id) as connection:
             await connection.execute(self._statements["relay_send"], values)
+            await connection.execute(self._statements["relay_notify"], values)
 
     async def withdraw(self, user_id: UUID, message_id: UUID) -> bool:
         """Take a message back. Returns False if it is not in the table."""
@@ -156,7 +158,7 @@ class RelayStore:
         async with scoped(self._pool, user_id) as connection:
             cursor = await connection.execute(self._statements["relay_take"], values)
         rows = await cursor.fetchall()
-        return [self._taken(user_id, *row) for row in rows], len(rows) == _BATCH
+        return [self._taken(user_id, *row) for row in rows if row[2] > 0], len(rows) == _BATCH
 
     def _taken(self, user_id: UUID, message_id: UUID, body: bytes, left_s: float) -> Taken:
         try:

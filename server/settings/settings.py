@@ -71,6 +71,9 @@ class Settings(FairnessSettings, AccountSettings, NetworkSettings):
         description="PostgreSQL URL of the same database as the owner of its tables, for migrations; unset:"
         " TESSERA_DATABASE_URL",
     )
+    database_listen_url: SecretStr | None = Field(
+        None, description="URL that leads past a connection pooler, for notifications; unset: TESSERA_DATABASE_URL"
+    )
     database_pool_size: int = Field(
         10, ge=1, le=500, description="maximum number of pooled database connections per process"
     )
@@ -374,7 +377,7 @@ class Settings(FairnessSettings, AccountSettings, NetworkSettings):
     def _model_url_is_http(cls, value: str | None) -> str | None:
         return value if value is None else check_model_url(value)
 
-    @field_validator("database_url", "database_owner_url")
+    @field_validator("database_url", "database_owner_url", "database_listen_url")
     @classmethod
     def _database_url_is_postgres(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:

@@ -11,6 +11,7 @@ from server.storage.database import (
     database_url,
     open_database,
     owner_url,
+    prepare_database,
 )
 from server.storage.state import first_master_key, master_keys, prepare_state_dir
 
@@ -22,5 +23,6 @@ __all__ = [
     "master_keys",
     "open_database",
     "owner_url",
+    "prepare_database",
     "prepare_state_dir",
 ]

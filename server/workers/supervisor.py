@@ -24,8 +24,14 @@ from server.net import host_port, parse_bind, reserved_port
 from server.processes import program
 from server.settings import PREFIX, Settings
 from server.startup import Running, WorkerOrders, read_line
-from server.storage import check_connections, database_url, first_master_key, master_keys, owner_url, prepare_state_dir
-from sql.migrate import migrate
+from server.storage import (
+    check_connections,
+    database_url,
+    first_master_key,
+    master_keys,
+    prepare_database,
+    prepare_state_dir,
+)
 from sql.pool import open_pool
 from sql.statements import Statements
 from sql.tenant import configure_server
@@ -208,7 +214,7 @@ async def supervise(
     found = master_keys(settings)
     async with AsyncExitStack() as stack:
         url, description = await stack.enter_async_context(database_url(settings))
-        await migrate(owner_url(settings, url))
+        await prepare_database(settings, url)
         async with open_pool(url, max_size=1, configure=configure_server) as pool:
             await check_connections(settings, pool)
             if found is None:

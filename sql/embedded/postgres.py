@@ -42,6 +42,9 @@ SOCKET_FILES = (f".s.PGSQL.{PORT}", f".s.PGSQL.{PORT}.lock")
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 4.0
 MAX_CONNECTIONS = 100  # PostgreSQL's default
+INHERITED = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"})
+"""The environment variables of this process that PostgreSQL gets."""
+CHECK_INTERVAL_S = 1.0
 MAX_SOCKET_PATH = 100  # bytes; the kernels' limits are 103 (macOS) and 107 (Linux)
 
 
@@ -56,17 +59,40 @@ async def embedded_postgres(
     """Run PostgreSQL on `data_dir` for the length of the block; gives the conninfo of the database `tessera` in it.
 
     Creates `data_dir` and its parents if missing; later runs find the data there. Several blocks and processes may use
-    one directory: they share the server. It stops when the last block ends, also if that block is cancelled. Stopping
+    one directory: they share the server, and start it again within seconds if it was killed. The variables PG* of this
+    process are removed, because they are meant for another database and would change the connections to this one. The
+    server stops when the last block ends, also if that block is cancelled. Stopping
     is shielded and takes at most three times `STOP_TIMEOUT_S` seconds. `EmbeddedPostgres` documents `durable` and
     `max_connections`. Raises `EmbeddedPostgresError`.
     """
     server = EmbeddedPostgres(data_dir, durable=durable, max_connections=max_connections)
     conninfo = await trio.to_thread.run_sync(server.start)
+    failure: Exception | None = None
     try:
-        yield conninfo
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_keep_running, server)
+            try:
+                yield conninfo
+            except Exception as error:  # noqa: BLE001 - raised again below, so that the nursery does not wrap it in a group
+                failure = error
+            nursery.cancel_scope.cancel()
     finally:
         with trio.CancelScope(shield=True):
             await trio.to_thread.run_sync(server.stop)
+    if failure is not None:
+        raise failure
+
+
+async def _keep_running(server: EmbeddedPostgres) -> None:
+    """Start the server again whenever it is gone, until cancelled."""
+    while True:
+        await trio.sleep(CHECK_INTERVAL_S)
+        try:
+            await trio.to_thread.run_sync(server.revive)
+        except EmbeddedPostgresError as error:
+            logger.warning(
+                "PostgreSQL is gone and can't be started again; next attempt in %g s: %s", CHECK_INTERVAL_S, error
+            )
 
 
 class EmbeddedPostgres:
@@ -85,7 +111,12 @@ class EmbeddedPostgres:
         self._share: IO[bytes] | None = None
 
     def start(self) -> str:
-        """Start the server, or use the one that runs, and return a conninfo. Raises `EmbeddedPostgresError`."""
+        """Start the server, or use the one that runs, and return a conninfo. Raises `EmbeddedPostgresError`.
+
+        Removes the variables PG* of this process: libpq would read them for each connection to this server.
+        """
+        for name in [name for name in os.environ if name.startswith("PG")]:
+            del os.environ[name]
         try:
             self._home.mkdir(parents=True, exist_ok=True)
             with self._exclusive():
@@ -98,6 +129,28 @@ class EmbeddedPostgres:
                     raise
         except (OSError, psycopg.Error) as error:
             raise EmbeddedPostgresError(f"PostgreSQL cannot run on {self._home}: {error}") from error
+
+    def revive(self) -> bool:
+        """Start the server again if it is gone, and return whether it was. Raises `EmbeddedPostgresError`."""
+        if self._postmaster_runs():
+            return False
+        try:
+            with self._exclusive():
+                # Another process may have started it, or `stop` has ended the use of it.
+                if self._share is None or self._postmaster() is not None:
+                    return False
+                logger.warning("PostgreSQL on %s is gone: starting it again", self._home)
+                self._start()
+                return True
+        except (OSError, psycopg.Error) as error:
+            raise EmbeddedPostgresError(f"PostgreSQL cannot run on {self._home}: {error}") from error
+
+    def _postmaster_runs(self) -> bool:
+        try:
+            pid = int((self._cluster / "postmaster.pid").read_text().split(maxsplit=1)[0])
+        except (OSError, ValueError, IndexError):
+            return False
+        return _works_in(pid, self._cluster)
 
     def stop(self) -> None:
         """Stop using the server; the last user stops it. Does nothing if not started."""
@@ -236,8 +289,8 @@ class EmbeddedPostgres:
 
     def _run(self, account: ServerAccount, program: str, *arguments: str) -> None:
         """Run one of PostgreSQL's programs. Its output goes to a file: the server it starts may keep a pipe open."""
-        # The PG* variables of this process are meant for another database. A new session keeps Ctrl-C from the server.
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        # PostgreSQL needs none of this process's secrets. A new session keeps Ctrl-C from the server.
+        environment = {name: value for name, value in os.environ.items() if name in INHERITED}
         with tempfile.TemporaryFile() as output:
             command = [str(_binaries() / "bin" / program), *arguments]
             try:

@@ -5,6 +5,8 @@ from typing import Literal
 StatementName = Literal[
     "access_check",
     "account_count",
+    "account_delete",
+    "account_insert",
     "associative_by_digest",
     "associative_embed",
     "associative_erase",
@@ -45,6 +47,7 @@ StatementName = Literal[
     "core_reseal",
     "core_restore",
     "core_upsert",
+    "database_time",
     "deleted_users_expire",
     "device_insert",
     "device_read",
@@ -125,6 +128,7 @@ StatementName = Literal[
     "relay_expire_messages",
     "relay_expire_workers",
     "relay_heartbeat",
+    "relay_notify",
     "relay_send",
     "relay_take",
     "relay_untaken",
@@ -174,6 +178,7 @@ StatementName = Literal[
     "user_key_replace",
     "user_key_shared",
     "user_password_set",
+    "user_read",
     "user_rehash",
     "user_was_deleted",
 ]

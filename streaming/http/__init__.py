@@ -5,7 +5,7 @@ requests on one channel, `pool` selects the connection, and `transport` is the c
 """
 
 from streaming.http.deadlines import ReadDeadline
-from streaming.http.environment import environment_transports
+from streaming.http.environment import environment_transports, tls_context
 from streaming.http.transport import HttptoolsTransport
 
-__all__ = ["HttptoolsTransport", "ReadDeadline", "environment_transports"]
+__all__ = ["HttptoolsTransport", "ReadDeadline", "environment_transports", "tls_context"]

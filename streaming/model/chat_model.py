@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from streaming.chat import ChatRequest, Delta, ErrorDelta, FinishDelta, UsageDelta
 from streaming.dialects import DIALECTS, Dialect, ModelHabits, ReasoningHabit, own_state
-from streaming.http import HttptoolsTransport, environment_transports
+from streaming.http import HttptoolsTransport, environment_transports, tls_context
 from streaming.model.body import RequestBody, TimedReader
 from streaming.model.decoder import ResponseDecoder
 from streaming.model.errors import ModelError, error_of_delta, error_of_status
@@ -91,19 +91,24 @@ def open_http_client(transport: HttpTransport = "httptools") -> httpx.AsyncClien
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=32, keepalive_expiry=30.0)
     local = dict.fromkeys(f"all://{host}" for host in ("127.0.0.1", "localhost", "[::1]"))
     context = _tls_context(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
-    if transport == "httpx":
-        return httpx.AsyncClient(verify=context, limits=limits, timeout=None, mounts=local)  # noqa: S113 - `ChatModel` has deadlines
+    own = transport == "httptools"
+    default = (
+        HttptoolsTransport(verify=context, limits=limits)
+        if own
+        else httpx.AsyncHTTPTransport(verify=context, limits=limits)
+    )
     return httpx.AsyncClient(
-        transport=HttptoolsTransport(verify=context, limits=limits),
+        transport=default,
         timeout=None,  # noqa: S113 - `ChatModel` sets deadlines
-        mounts={**environment_transports(limits, context), **local},
+        trust_env=False,  # httpx raises for values of the proxy variables that other programs accept
+        mounts={**environment_transports(limits, context, own=own), **local},
     )
 
 
 @cache
-def _tls_context(_file: str | None, _folder: str | None) -> ssl.SSLContext:
-    """The trusted certificates, which take 20 ms to read. httpx reads the files that the two variables name, if any."""
-    return httpx.create_ssl_context()
+def _tls_context(file: str | None, folder: str | None) -> ssl.SSLContext:
+    """The trusted certificates, which take 20 ms to read."""
+    return tls_context(file, folder)
 
 
 class ChatModel:

@@ -142,6 +142,7 @@ PACKAGES: Mapping[str, Arrows] = {
         "wire": set(),
     },
     "sql": {
+        "distribution": {"driver", "migrate"},
         "driver": set(),
         "embedded": set(),
         "migrate": {"driver"},
@@ -150,7 +151,8 @@ PACKAGES: Mapping[str, Arrows] = {
         "pool": {"driver", "owners", "pooled"},
         "pooled": {"driver"},
         "statements": set(),
-        "tenant": {"driver", "pool"},
+        "pooler": {"driver"},
+        "tenant": {"driver", "pool", "pooler", "statements"},
         "transient": {"pool"},
     },
 }

@@ -34,6 +34,7 @@ from bench.stream.wire import CLOSE, PING, TEXT, frame, take_frames
 from streaming.chat import ContentDelta, FinishDelta, UsageDelta
 from streaming.dialects import DIALECTS
 from streaming.model.decoder import ResponseDecoder
+from tests.database import login_settings
 
 
 @pytest.mark.parametrize("now_ns", [0, 999, 1_000, 123_456_789_000, 86_400 * 10**9, 10**15])
@@ -142,7 +143,7 @@ def test_a_short_pass_over_our_server(database: str, tmp_path: Path) -> None:
     shape = Shape(2, 2, 40)
     with (
         model_server(places, tmp_path) as model_port,
-        tessera(model_port, places, settings={"TESSERA_DATABASE_URL": database}) as target,
+        tessera(model_port, places, settings={**login_settings(database)}) as target,
     ):
         at_pace = paced(target, shape, settle_s=0.1, window_s=0.4)
         full = saturated(target, shape, settle_s=0.1, window_s=0.3)

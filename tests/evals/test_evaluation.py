@@ -13,6 +13,7 @@ from cryptography.fernet import Fernet
 from evals.evaluation import Options, evaluate
 from evals.report import Run, as_json, write_report
 from evals.scenario import Scenario
+from tests.database import login_settings
 
 
 def scenario(name: str, steps: list[dict[str, Any]], **fields: Any) -> Scenario:
@@ -57,7 +58,7 @@ FLAKY = scenario(
 @pytest.fixture
 def environ(database: str, tmp_path: Path) -> dict[str, str]:
     return {
-        "TESSERA_DATABASE_URL": database,
+        **login_settings(database),
         "TESSERA_STATE_DIR": str(tmp_path / "state"),
         "TESSERA_MASTER_KEYS": Fernet.generate_key().decode(),
     }

@@ -11,6 +11,7 @@ from cryptography.fernet import Fernet
 from evals.evaluation import Options, evaluate
 from evals.report import markdown
 from evals.scenario import read_scenarios
+from tests.database import login_settings
 
 RECORDINGS = Path(__file__).resolve().parents[2] / "evals" / "recordings"
 
@@ -18,7 +19,7 @@ RECORDINGS = Path(__file__).resolve().parents[2] / "evals" / "recordings"
 @pytest.mark.parametrize("model", ["demo", "perfect"])
 async def test_every_claimed_scenario_passes(database: str, tmp_path: Path, model: Literal["demo", "perfect"]) -> None:
     environ = {
-        "TESSERA_DATABASE_URL": database,
+        **login_settings(database),
         "TESSERA_STATE_DIR": str(tmp_path),
         "TESSERA_MASTER_KEYS": Fernet.generate_key().decode(),
         "TESSERA_TOOL_TIMEOUT_S": "1.5",

@@ -10,6 +10,7 @@ from cryptography.fernet import Fernet
 from evals.evaluation import Options, evaluate
 from evals.report import markdown
 from evals.scenario import read_scenarios
+from tests.database import login_settings
 from tests.local_model.process import LocalModel
 
 # Slow on a busy machine: the model reads a few dozen tokens of the prompt per second.
@@ -28,7 +29,7 @@ async def test_the_table_of_a_small_model(
     local_model: LocalModel, database: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     environ = {
-        "TESSERA_DATABASE_URL": database,
+        **login_settings(database),
         "TESSERA_STATE_DIR": str(tmp_path),
         "TESSERA_MASTER_KEYS": Fernet.generate_key().decode(),
         "TESSERA_MODEL_URL": local_model.url,

@@ -21,6 +21,7 @@ from server.local_model import LocalModel, fetch_local_model
 from server.main import serve
 from server.settings.environment import load_settings
 from server.startup import Running
+from tests.database import login_settings
 from tests.local_model.process import model_file
 from tests.server.tessera import PASSWORD, Tessera
 
@@ -43,7 +44,7 @@ async def test_a_model_of_this_machine(database: str, tmp_path: Path) -> None:
     assert fetch_local_model(tmp_path, smollm2, folder=file.parent, offline=True) == str(file.parent)
     environment = {
         "TESSERA_STATE_DIR": str(tmp_path),
-        "TESSERA_DATABASE_URL": database,
+        **login_settings(database),
         "TESSERA_MASTER_KEYS": Fernet.generate_key().decode(),
         "TESSERA_HTTP_BIND": "127.0.0.1:0",
         "TESSERA_WS_BIND": "127.0.0.1:0",

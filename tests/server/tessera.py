@@ -25,6 +25,7 @@ from server.main import serve
 from server.settings.environment import load_settings
 from server.startup import Running
 from streaming.wire import WsLocale
+from tests.database import login_settings
 from tests.model_server import ModelServer, ReceivedRequest, Step, open_model_server, text_stream
 
 PASSWORD = "correct horse battery"
@@ -131,7 +132,7 @@ async def open_tessera(database: str, **settings: Any) -> AsyncIterator[Tessera]
         async with trio.open_nursery() as nursery, open_model_server(nursery) as model:
             environment = {
                 "TESSERA_STATE_DIR": state,
-                "TESSERA_DATABASE_URL": database,
+                **login_settings(database),
                 "TESSERA_MASTER_KEYS": Fernet.generate_key().decode(),
                 "TESSERA_HTTP_BIND": "127.0.0.1:0",
                 "TESSERA_WS_BIND": "127.0.0.1:0",

@@ -16,6 +16,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.database import login_settings
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,7 +91,7 @@ def rest_url(bare: BarePackage, database: str) -> Iterator[tuple[str, str]]:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter
             [bare.python, "-m", "server", "run"],
             cwd=bare.folder,
-            env=bare.environment(TESSERA_DATABASE_URL=database),
+            env=bare.environment(**login_settings(database)),
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,

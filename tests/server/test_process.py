@@ -19,6 +19,7 @@ import trio
 from client.terminal.account import register
 from client.terminal.device import open_device
 from sql.migrate import rollback
+from tests.database import login_settings
 
 pytestmark = pytest.mark.slow
 
@@ -211,7 +212,7 @@ def test_an_address_in_use_is_one_sentence_and_exit_1(database: str, tmp_path: P
         taken.listen()
         result = command(
             "run",
-            TESSERA_DATABASE_URL=database,
+            **login_settings(database),
             TESSERA_STATE_DIR=str(tmp_path / "state"),
             TESSERA_WS_BIND=f"127.0.0.1:{taken.getsockname()[1]}",
         )

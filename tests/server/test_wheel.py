@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from server.processes import program
+from tests.database import login_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND_S = 60.0
@@ -119,7 +120,7 @@ def banner(installed: Installed, database: str) -> Iterator[str]:
             [installed.tessera, "run"],
             cwd=installed.folder,
             env=installed.environment(
-                TESSERA_DATABASE_URL=database,
+                **login_settings(database),
                 TESSERA_WORKERS="2",
                 NOTIFY_SOCKET=installed.manager.getsockname(),
                 WATCHDOG_USEC="60000000",

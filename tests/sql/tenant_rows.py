@@ -12,6 +12,7 @@ OF_ALL_USERS = {
     "unembedded_users",
     "rekey_users",
     "user_by_email",
+    "relay_expire_messages",
     "requests_expire",
     "changes_expire",
     "logins_expire",

@@ -66,6 +66,7 @@ async def test_every_primary_key_starts_with_the_user(database: str) -> None:
     async with await TrioConnection.connect(database) as connection:
         first_columns: dict[str, str] = dict(await (await connection.execute(query)).fetchall())
     assert first_columns.pop("schema_migrations") == "name"
+    assert first_columns.pop("accounts") == "address"
     # Rows of servers and invites belong to no user.
     assert first_columns.pop("relay_workers") == "worker_id"
     assert first_columns.pop("invites") == "digest"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, get_args
 from uuid import UUID, uuid4
 
@@ -29,6 +30,8 @@ SERVER = uuid4()
 DAY = "2026-01-02"
 # Rows of these tables belong to servers or are invites, not to users.
 OF_NO_USER = {
+    "database_time",
+    "relay_notify",
     "relay_heartbeat",
     "relay_workers_live",
     "relay_worker_leave",
@@ -198,7 +201,8 @@ async def parameters(memories: Memories, database: str, user_id: UUID) -> list[d
         "pattern_digest": b"y",
         "counted": False,
         "delay_s": -1.0,
-        "keep_s": -1e9,
+        "before": "2100-01-01T00:00:00Z",
+        "now": datetime.now(UTC),
         "receipt": "stolen",
         "tier": "core",
         "manifest_encrypted": b"stolen",
@@ -318,9 +322,9 @@ async def test_the_same_values_do_reach_ones_own_rows(pool: Pool, database: str)
     for name in get_args(StatementName):
         if not [values for values in sets if await reaches(pool, ann, name, values)]:
             silent.add(name)
-    # `user_insert` and `user_insert_external` do not insert a user twice. `associative_other_model` finds nothing: no
-    # memory has another model.
-    assert silent <= {"user_insert", "user_insert_external", "associative_other_model"}
+    # Neither an address nor a user is inserted twice. `associative_other_model` finds nothing: no memory has another
+    # model.
+    assert silent <= {"account_insert", "user_insert_external", "associative_other_model"}
 
 
 async def reaches(pool: Pool, user_id: UUID, name: StatementName, values: dict[str, object]) -> bool:

@@ -42,8 +42,8 @@ async def test_the_setting_travels_with_the_statements(pool: Pool) -> None:
         scope.seek(0)
         said = scope.read()
         assert turns(plain.read()) == 1
-    # BEGIN, SET LOCAL, four statements and COMMIT.
-    assert said.count("CommandComplete") == 7
+    # BEGIN, SET LOCAL ROLE, SET LOCAL, four statements and COMMIT.
+    assert said.count("CommandComplete") == 8
     assert turns(said) == 1
     assert said.count("Sync") == 1
 

@@ -1,2 +1,2 @@
--- Removes expired changes. The worker role may delete no others.
-DELETE FROM changes WHERE expires_at < now();
+-- Removes the changes that had expired at this time. The worker role may delete no others.
+DELETE FROM changes WHERE expires_at < %(now)s;

@@ -1,2 +1,2 @@
--- Removes expired logins of all users. The worker role may delete no others.
-DELETE FROM logins WHERE expires_at < now();
+-- Removes the logins of all users that had expired at this time. The worker role may delete no others.
+DELETE FROM logins WHERE expires_at < %(now)s;

@@ -1,3 +1,3 @@
--- Removes what was seen on too few days to be a pattern, and not again for a long time.
+-- Removes what was seen on too few days to be a pattern, and not again since this time.
 DELETE FROM memory_proactive
-WHERE user_id = %(user_id)s AND confidence = 0 AND updated_at < now() - make_interval(secs => %(keep_s)s);
+WHERE user_id = %(user_id)s AND confidence = 0 AND updated_at < %(before)s;

@@ -1,2 +1,2 @@
--- Removes servers without a recent heartbeat. For the worker role.
-DELETE FROM relay_workers WHERE seen_at < now() - make_interval(secs => %(forget_s)s);
+-- Removes servers without a heartbeat in the last seconds before this time. For the worker role.
+DELETE FROM relay_workers WHERE seen_at < %(now)s::timestamptz - make_interval(secs => %(forget_s)s);

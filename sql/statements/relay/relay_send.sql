@@ -1,9 +1,3 @@
--- Stores a message for a server and notifies the server of its id.
-WITH sent AS (
-    INSERT INTO relay_messages (user_id, id, worker_id, body_encrypted, expires_at)
-    VALUES (
-        %(user_id)s, %(id)s, %(server_id)s, %(body_encrypted)s, now() + make_interval(secs => %(ttl_s)s)
-    )
-    RETURNING user_id, id
-)
-SELECT pg_notify(%(channel)s, user_id || ' ' || id) FROM sent;
+-- Stores a message for a server.
+INSERT INTO relay_messages (user_id, id, worker_id, body_encrypted, expires_at)
+VALUES (%(user_id)s, %(id)s, %(server_id)s, %(body_encrypted)s, now() + make_interval(secs => %(ttl_s)s));

@@ -1,4 +1,2 @@
--- The user with this e-mail address, in any case: one row, or none.
-SELECT user_id, email, password_hash, encryption_key, created_at
-FROM users
-WHERE lower(email) = lower(%(email)s);
+-- The id of the user with this e-mail address, in any case: one row, or none.
+SELECT user_id FROM accounts WHERE address = lower(%(email)s);

@@ -234,3 +234,18 @@ def test_a_vector_comes_with_the_name_of_its_model() -> None:
         SearchQuery([], np.zeros(1536, np.float32))
     with pytest.raises(ValueError, match="name"):
         SearchQuery([], None, MODEL)
+
+
+async def test_each_search_is_planned_for_its_user(pool: Pool) -> None:
+    person = await add_person(pool, b"1" * 32)
+    await add_memories(pool, person, ["Sarah had dinner in Lisbon."])
+    query = SearchQuery(list(person.terms.query("Lisbon")), floor=NO_FLOOR)
+    async with seeing(pool, person.user_id) as connection:
+        for _ in range(12):
+            assert len(await ranked_hits(connection, STATEMENTS, person.user_id, query, 3)) == 1
+        cursor = await connection.execute(
+            "SELECT generic_plans, custom_plans > 5 FROM pg_prepared_statements WHERE statement LIKE '%lexical%'"
+            " AND statement NOT LIKE '%generic_plans%'"
+        )
+        assert await cursor.fetchall() == [(0, True)]
+        assert await (await connection.execute("SHOW plan_cache_mode")).fetchone() == ("auto",)

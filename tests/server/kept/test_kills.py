@@ -19,6 +19,7 @@ from cryptography.fernet import Fernet
 from client.terminal.account import register
 from client.terminal.connection import Connection, open_connection
 from streaming.wire import PROTOCOL_VERSION
+from tests.database import login_settings
 from tests.model_server import ModelServer, Never, ReceivedRequest, Step, open_model_server, text_stream, tool_calls
 from tests.server.tessera import is_routing, text_block, tool_messages
 from tests.server.test_process import EMAIL, PASSWORD, Server
@@ -81,7 +82,7 @@ class World:
         self.model = model
         self._folder = folder
         self._settings = {
-            "TESSERA_DATABASE_URL": database,
+            **login_settings(database),
             "TESSERA_MASTER_KEYS": Fernet.generate_key().decode(),
             "TESSERA_MODEL_URL": model.url,
             "TESSERA_MODEL_NAME": "scripted",

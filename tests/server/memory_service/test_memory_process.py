@@ -22,7 +22,7 @@ from memory.vault import NoSuchUser
 from server.key_commands import CommandFailed, reembed, rotate_user_key
 from server.settings.environment import load_settings
 from streaming.wire import WsMutationAck
-from tests.database import temporary_directory
+from tests.database import login_settings, temporary_directory
 from tests.server.test_process import EMAIL, PASSWORD, Server, command
 
 pytestmark = pytest.mark.slow
@@ -65,7 +65,7 @@ def test_a_kill_between_the_durable_write_and_the_enrichment_loses_nothing(
     database: str, start: Callable[..., Server]
 ) -> None:
     key = Fernet.generate_key().decode()
-    settings = {"TESSERA_DATABASE_URL": database, "TESSERA_MASTER_KEYS": key}
+    settings = {**login_settings(database), "TESSERA_MASTER_KEYS": key}
     server = start(**settings)
     token = trio.run(register, server.url("http"), EMAIL, PASSWORD).access_token
     with psycopg.connect(database, autocommit=True) as owner:
@@ -110,7 +110,7 @@ def tasks(server: Server, token: str) -> set[str]:
 
 def test_changes_outlive_a_kill_and_a_stop(database: str, start: Callable[..., Server]) -> None:
     settings = {
-        "TESSERA_DATABASE_URL": database,
+        **login_settings(database),
         "TESSERA_MASTER_KEYS": Fernet.generate_key().decode(),
         # Longer than the queued changes take on a busy machine. The server ends as soon as they are stored.
         "TESSERA_DRAIN_GRACE_S": "60",
@@ -139,10 +139,10 @@ def test_keys_are_rotated_by_commands_while_the_server_runs(
     database: str, tmp_path: Path, start: Callable[..., Server]
 ) -> None:
     old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
-    server = start(TESSERA_DATABASE_URL=database, TESSERA_MASTER_KEYS=f"{old},{new}")
+    server = start(**login_settings(database), TESSERA_MASTER_KEYS=f"{old},{new}")
     token = trio.run(register, server.url("http"), EMAIL, PASSWORD).access_token
     trio.run(tell, server, token, "My sister Clara moved to Lisbon.")
-    environment = {"TESSERA_DATABASE_URL": database, "TESSERA_STATE_DIR": str(tmp_path)}
+    environment = {**login_settings(database), "TESSERA_STATE_DIR": str(tmp_path)}
 
     rotated = command("rotate-master-key", **environment, TESSERA_MASTER_KEYS=f"{new},{old}")
     assert (rotated.returncode, rotated.stderr) == (0, "")
@@ -194,6 +194,6 @@ def test_embedded_defaults_keep_shares_and_erase_permanently(state: Path, start:
     ],
 )
 async def test_errors_of_the_commands(database: str, tmp_path: Path, user: str | None, complaint: str) -> None:
-    settings = load_settings({"TESSERA_DATABASE_URL": database, "TESSERA_STATE_DIR": str(tmp_path)})
+    settings = load_settings({**login_settings(database), "TESSERA_STATE_DIR": str(tmp_path)})
     with pytest.raises((CommandFailed, NoSuchUser), match=complaint):
         await (reembed(settings, None) if user is None else rotate_user_key(settings, user))

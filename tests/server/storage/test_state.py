@@ -13,6 +13,7 @@ from server.settings.environment import SettingsError, load_settings
 from server.settings.settings import Settings
 from server.storage.state import first_master_key, master_keys, prepare_state_dir
 from sql.pool import Pool
+from tests.database import login_settings
 from tests.memory.memories import STATEMENTS, Memories
 from tests.server.test_process import command
 
@@ -43,12 +44,12 @@ async def test_a_key_is_made_once_and_kept_private(pool: Pool, tmp_path: Path) -
 @pytest.mark.slow
 async def test_no_key_is_generated_for_a_database_with_users_keys(pool: Pool, database: str, tmp_path: Path) -> None:
     await Memories(pool).person()
-    settings = settings_in(tmp_path, TESSERA_DATABASE_URL=database)
+    settings = settings_in(tmp_path, **login_settings(database))
     with pytest.raises(SettingsError, match=r"MASTER_KEYS: unset, and .*master\.key does not exist, but"):
         await first_master_key(settings, pool, STATEMENTS)
     assert names(tmp_path) == []
     # The whole server refuses to start too.
-    refused = command("run", TESSERA_DATABASE_URL=database, TESSERA_STATE_DIR=str(tmp_path))
+    refused = command("run", **login_settings(database), TESSERA_STATE_DIR=str(tmp_path))
     assert refused.returncode == 2
     assert "set it to that key, or restore the file" in refused.stderr
     assert "Traceback" not in refused.stderr

@@ -18,6 +18,7 @@ import trio
 from cryptography.fernet import Fernet
 
 from client.terminal.account import register
+from tests.database import login_settings
 from tests.model_server import ModelServer, Never, ReceivedRequest, Step, Wait, open_model_server, text_stream
 from tests.model_server import tool_calls as calls
 from tests.server.sockets.raw_device import RawDevice
@@ -154,7 +155,7 @@ def test_a_rolling_restart_loses_nothing(database: str, state: Path, tmp_path: P
     async def run(servers: list[Server]) -> None:
         async with scripted() as (model, server_of_model):
             settings = {
-                "TESSERA_DATABASE_URL": database,
+                **login_settings(database),
                 "TESSERA_MASTER_KEYS": Fernet.generate_key().decode(),
                 "TESSERA_RELAY": "true",
                 "TESSERA_DRAIN_GRACE_S": "60",

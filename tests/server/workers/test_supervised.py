@@ -20,6 +20,7 @@ from client.terminal.account import SignIn, register
 from client.terminal.device import Device, open_device
 from server.startup import WorkerOrders
 from server.workers.supervisor import Supervisor, WorkerFailed
+from tests.database import login_settings
 from tests.model_server import ReceivedRequest, Step, open_model_server, text_stream, tool_calls
 from tests.server.tessera import is_routing, text_block, tool_messages
 from tests.server.test_process import START_S, Server, command
@@ -266,7 +267,7 @@ def test_a_shared_address_in_use_is_one_sentence(database: str, tmp_path: Path) 
         result = command(
             "run",
             TESSERA_WORKERS="2",
-            TESSERA_DATABASE_URL=database,
+            **login_settings(database),
             TESSERA_STATE_DIR=str(tmp_path / "state"),
             TESSERA_WS_BIND=f"127.0.0.1:{taken.getsockname()[1]}",
         )

@@ -18,6 +18,7 @@ import trio
 from psycopg.conninfo import conninfo_to_dict
 
 from sql.embedded.postgres import EmbeddedPostgres, EmbeddedPostgresError, embedded_postgres
+from sql.pool import PoolTimeout, open_pool
 from tests.database import temporary_directory
 
 HOLD_A_SHARE = """
@@ -214,11 +215,69 @@ def test_a_path_too_long_for_a_socket(home: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_environment_of_another_database_does_not_matter(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"PGPORT": "1", "PGHOST": "elsewhere", "PGDATABASE": "other", "PGDATA": "/nowhere"}.items():
+    elsewhere = {"PGPORT": "1", "PGHOST": "elsewhere", "PGDATABASE": "other", "PGDATA": "/nowhere"}
+    for name, value in {
+        **elsewhere,
+        "PGHOSTADDR": "192.0.2.1",
+        "PGSERVICE": "nowhere",
+        "PGOPTIONS": "-c search_path=nowhere",
+    }.items():
         monkeypatch.setenv(name, value)
     server = EmbeddedPostgres(home, durable=False)
-    assert answer(server.start(), b"SELECT current_database()") == "tessera"
+    conninfo = server.start()
+    assert answer(conninfo, b"SELECT current_database()") == "tessera"
+    assert answer(conninfo, b"SHOW search_path") == '"$user", public'
     server.stop()
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
+def test_postgresql_does_not_inherit_secrets(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TESSERA_MASTER_KEYS", "TESSERA_MODEL_KEY", "AWS_SECRET_ACCESS_KEY", "PGPASSWORD"):
+        monkeypatch.setenv(name, "hunter2")
+    server = EmbeddedPostgres(home, durable=False)
+    server.start()
+    environment = Path(f"/proc/{postmaster(home)}/environ").read_bytes()
+    server.stop()
+    assert b"PATH=" in environment
+    assert b"hunter2" not in environment
+
+
+async def test_a_killed_server_is_started_again(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sql.embedded.postgres.CHECK_INTERVAL_S", 0.05)
+    async with embedded_postgres(home, durable=False) as conninfo, open_pool(conninfo, acquire_timeout_s=50) as pool:
+        async with pool.connection() as connection:
+            await connection.execute("SET synchronous_commit = on")  # a server that is not durable has it off
+            await connection.execute("CREATE TABLE IF NOT EXISTS revived (n int)")
+            await connection.execute("INSERT INTO revived VALUES (1)")
+        killed = postmaster(home)
+        assert killed is not None
+        os.kill(killed, signal.SIGKILL)
+        while postmaster(home) in {None, killed}:  # noqa: ASYNC110 - no event of another process
+            await trio.sleep(0.02)
+        while True:
+            try:
+                async with pool.connection() as connection:
+                    found = await (await connection.execute("SELECT count(*) FROM revived")).fetchone()
+                break
+            except (psycopg.OperationalError, PoolTimeout):
+                await trio.sleep(0.02)
+        assert found == (1,)
+        assert postmaster(home) not in {None, killed}
+        async with pool.connection() as connection:
+            await connection.execute("DROP TABLE revived")
+    assert postmaster(home) is None
+
+
+def test_a_server_that_runs_or_is_not_used_is_not_started(home: Path) -> None:
+    server = EmbeddedPostgres(home, durable=False)
+    assert not server.revive()
+    server.start()
+    running = postmaster(home)
+    assert not server.revive()
+    assert postmaster(home) == running
+    server.stop()
+    assert not server.revive()
+    assert postmaster(home) is None
 
 
 def test_a_directory_that_cannot_be_used_is_named_with_the_reason(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ from server.rest.memory import EXPORT
 from server.settings.environment import load_settings
 from sql.migrate import Migration, migrate, read_migrations
 from sql.statements import Statements
+from tests.database import login_settings
 from tests.model_server import open_model_server
 from tests.sql.upgrades.contents import (
     ADA,
@@ -241,7 +242,7 @@ async def test_the_server_starts_on_the_state_folder(stored: Stored) -> None:
         environment = {
             "TESSERA_STATE_DIR": str(stored.state),
             "TESSERA_KEY_SHARES_DIR": str(stored.shares),
-            "TESSERA_DATABASE_URL": stored.conninfo,
+            **login_settings(stored.conninfo),
             "TESSERA_HTTP_BIND": "127.0.0.1:0",
             "TESSERA_WS_BIND": "127.0.0.1:0",
             "TESSERA_MODEL_URL": model.url,
