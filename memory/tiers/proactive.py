@@ -6,10 +6,11 @@ too few days has confidence 0. It is neither recalled nor exported.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from typing import Any, Final
 from uuid import UUID
 
@@ -136,8 +137,9 @@ class ProactiveMemory:
                 row = _values(user_key, manifest, pattern, known.get(pattern_digest, {}), present)
                 await connection.execute(statements["proactive_upsert"], row | {"user_id": user_id})
         await manifest.save_in(connection, self._vault, user_key)
-        before = datetime.now(UTC) - timedelta(seconds=_CANDIDATE_KEEP_S)
-        await connection.execute(statements["proactive_trim"], {"user_id": user_id, "before": before})
+        await connection.execute(
+            statements["proactive_trim"], {"user_id": user_id, "before_s": time.time() - _CANDIDATE_KEEP_S}
+        )
         await connection.execute(statements["habits_counted"], {"user_id": user_id})
 
     async def forgetting(

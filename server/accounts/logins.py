@@ -7,8 +7,9 @@ exception: the answer with the new token may be lost. So the token before the cu
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -147,8 +148,8 @@ class Logins:
     async def _rotate(
         self, connection: Connection, values: dict[str, object], new: RefreshToken, lifetime_s: float, *, repeated: bool
     ) -> None:
-        before = datetime.now(UTC) - timedelta(seconds=_REMEMBER_USED_S)
-        more = {"new_digest": new.digest(), "repeated": repeated, "idle_s": lifetime_s, "before": before}
+        before_s = time.time() - _REMEMBER_USED_S
+        more = {"new_digest": new.digest(), "repeated": repeated, "idle_s": lifetime_s, "before_s": before_s}
         values = values | more
         await connection.execute(self._statements["refresh_token_used"], values)
         await connection.execute(self._statements["login_rotate"], values)

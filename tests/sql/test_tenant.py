@@ -201,7 +201,7 @@ async def parameters(memories: Memories, database: str, user_id: UUID) -> list[d
         "pattern_digest": b"y",
         "counted": False,
         "delay_s": -1.0,
-        "before": "2100-01-01T00:00:00Z",
+        "before_s": 4e9,
         "now": datetime.now(UTC),
         "receipt": "stolen",
         "tier": "core",
