@@ -88,10 +88,9 @@ def _conflicts(given: Mapping[str, str]) -> Iterator[str]:
     yield from _provider_conflicts(given)
     if ("tls_cert" in given) != ("tls_key" in given):
         yield f"{PREFIX}TLS_CERT: requires {PREFIX}TLS_KEY, and the reverse; set both or neither"
-    if "record_contents" in given and "record_dir" not in given:
-        yield f"{PREFIX}RECORD_CONTENTS: has no effect without {PREFIX}RECORD_DIR; set both or neither"
-    if "database_listen_url" in given and "database_url" not in given:
-        yield f"{PREFIX}DATABASE_LISTEN_URL: has no effect without {PREFIX}DATABASE_URL; set both or neither"
+    for name, needed in (("record_contents", "record_dir"), ("database_listen_url", "database_url")):
+        if name in given and needed not in given:
+            yield f"{PREFIX}{name.upper()}: has no effect without {PREFIX}{needed.upper()}; set both or neither"
     if ("embedding_url" in given) != ("embedding_model_name" in given):
         yield f"{PREFIX}EMBEDDING_URL: requires {PREFIX}EMBEDDING_MODEL_NAME, and the reverse; set both or neither"
     http_bind = given.get("http_bind", Settings.model_fields["http_bind"].default)
