@@ -88,14 +88,18 @@ def _conflicts(given: Mapping[str, str]) -> Iterator[str]:
     yield from _provider_conflicts(given)
     if ("tls_cert" in given) != ("tls_key" in given):
         yield f"{PREFIX}TLS_CERT: requires {PREFIX}TLS_KEY, and the reverse; set both or neither"
-    for name, needed in (("record_contents", "record_dir"), ("database_listen_url", "database_url")):
-        if name in given and needed not in given:
-            yield f"{PREFIX}{name.upper()}: has no effect without {PREFIX}{needed.upper()}; set both or neither"
+    yield from _missing(given)
     if ("embedding_url" in given) != ("embedding_model_name" in given):
         yield f"{PREFIX}EMBEDDING_URL: requires {PREFIX}EMBEDDING_MODEL_NAME, and the reverse; set both or neither"
     http_bind = given.get("http_bind", Settings.model_fields["http_bind"].default)
     if given.get("ws_bind", Settings.model_fields["ws_bind"].default) == http_bind and not http_bind.endswith(":0"):
         yield f"{PREFIX}WS_BIND: must differ from {PREFIX}HTTP_BIND"
+
+
+def _missing(given: Mapping[str, str]) -> Iterator[str]:
+    for name, needed in (("record_contents", "record_dir"), ("database_listen_url", "database_url")):
+        if name in given and needed not in given:
+            yield f"{PREFIX}{name.upper()}: has no effect without {PREFIX}{needed.upper()}; set both or neither"
 
 
 def _provider_conflicts(given: Mapping[str, str]) -> Iterator[str]:
