@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 ASYMMETRIC: Final = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 )
-"""Algorithms whose verifying key is public. With HS256, whoever knows the public key could sign."""
+"""Algorithms whose verifying key is public. With HS256, every reader of the public key could sign."""
 
 _USERS: Final = UUID("8c1f3f0e-64a5-4b0f-9b1e-1d6a8f2f3c57")
 """The namespace of the ids of external users."""

@@ -64,6 +64,6 @@ class RefreshToken:
         return _PREFIX + base64.urlsafe_b64encode(data).decode().rstrip("=")
 
     def digest(self) -> bytes:
-        """What is stored. The secret has 256 random bits, so a fast hash is enough."""
+        """The stored digest. The secret has 256 random bits, so a fast hash is enough."""
         named = self.user_id.bytes + self.login_id.bytes
         return hashlib.sha256(b"tessera refresh token" + named + self.secret).digest()

@@ -1,4 +1,4 @@
-"""Who may register: everybody, those with an invite, or nobody; and the proof of an e-mail address.
+"""Who may register: all callers, those with an invite, or none; and the proof of an e-mail address.
 
 The mail is sent by the operator's own service. The server posts to it what to send, for a free address and for one that
 has an account alike, so that a caller does not learn which of both it is.

@@ -26,7 +26,7 @@ class SignedCodes:
         self._keys = tuple(keys)
 
     def email_code(self, email: str, expires_at: float) -> str:
-        """Proof that whoever presents it reads the mail of `email`."""
+        """Proof that the caller reads the mail of `email`."""
         expiry = f"{int(expires_at):x}"
         return f"{expiry}-{self._mac(self._keys[0], 'email', email, expiry)}"
 

@@ -63,6 +63,8 @@ _LOOKUP_S: Final = 3.0
 _EXPIRE_S: Final = 30.0
 _LASTING_S: Final = 30.0
 _TAKEN_WITHIN_S: Final = 2.0
+# As long as an access token lasts by default.
+_ACCESS_ENDED_S: Final = 3600.0
 _ASK_AGAIN_S: Final = 0.02
 
 
@@ -176,7 +178,7 @@ class Relay:
         sent = []
         for server_id in await self._store.live() - {self.server_id}:
             sent.append(uuid4())
-            await self._store.send(ended.user_id, server_id, message, _LASTING_S, sent[-1])
+            await self._store.send(ended.user_id, server_id, message, _ACCESS_ENDED_S, sent[-1])
         untaken = len(sent)
         with trio.move_on_after(_TAKEN_WITHIN_S):
             while untaken and (untaken := await self._store.untaken(ended.user_id, sent)):  # noqa: ASYNC110
