@@ -372,6 +372,20 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (devices) => {
     expect(await api.memory.erase()).toMatchObject({ user_id: login.userId, removed: expect.any(Object) });
   });
 
+  test("a login's token source refreshes, and ends when an older refresh token is used again", async () => {
+    const kept: (string | null)[] = [];
+    const client = rest({ baseUrl: devices().server.restUrl, onRefreshToken: (token) => void kept.push(token) });
+    const login = await client.register(`${randomUUID()}@example.com`, "a long enough passphrase");
+    const first = login.accessToken;
+    expect(await login.getToken("expiring")).not.toBe(first);
+    expect(await login.getToken("refused")).toEqual(expect.any(String));
+    expect(new Set(kept).size).toBe(3);
+    expect(await client.conversations.list()).toMatchObject({ conversations: [] });
+    const copied = client.resumeLogin(String(kept[0]));
+    await expect(copied.getToken()).rejects.toMatchObject({ retryable: false });
+    expect(kept.at(-1)).toBeNull();
+  });
+
   test("conversations: a follow-up from another device, listed, read, renamed, forgotten", async () => {
     const login = await devices().account();
     const api = rest({ baseUrl: devices().server.restUrl, getToken: () => login.accessToken });
