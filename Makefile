@@ -24,7 +24,7 @@ PEERS := $(PEERS_VENV)/.installed
 TEST_WORKERS ?= $(shell expr 2 '*' "$$(getconf _NPROCESSORS_ONLN || echo 2)")
 
 .DEFAULT_GOAL := help
-.PHONY: test-deploy test-image run run-embedder lock audit dist local-model chat test check fmt schema prompts statements migrate rollback bench bench-router bench-parser bench-stream bench-resume profile-stream fuzz properties mutants test-all clean help eval test-model test-client bench-memory embedding-model embedder playground test-browser screenshots
+.PHONY: test-deploy test-image run run-embedder lock audit dist local-model chat test check fmt schema prompts statements migrate rollback bench bench-router bench-parser bench-stream bench-resume bench-fairness profile-stream fuzz properties mutants test-all clean help eval test-model test-client bench-memory embedding-model embedder playground test-browser screenshots
 
 # MODEL=local serves a real, small model on this machine. FROM is a folder that may have its file.
 LOCAL_MODEL ?= qwen2.5-coder-1.5b
@@ -120,6 +120,9 @@ bench-parser: $(STAMP)  ## compare the speed of the block parser with other JSON
 
 bench-stream: $(PEERS)  ## compare the cost of a token with other servers; ARGS="--help" lists its options
 	@BENCH_PEERS_VENV=$(PEERS_VENV) $(BIN)/python -m bench.stream $(ARGS)
+
+bench-fairness: $(STAMP)  ## measure what a quiet user notices of one abusive account; ARGS="--help" lists its options
+	$(BIN)/python -m bench.fairness $(ARGS)
 
 bench-resume: $(PEERS)  ## measure lost sockets: resumes, storms of 5,000 devices, memory; ARGS="--help" lists its options
 	@BENCH_PEERS_VENV=$(PEERS_VENV) $(BIN)/python -m bench.resume $(ARGS)

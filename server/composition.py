@@ -21,6 +21,7 @@ from server.devices import DeviceRegistry, ToolTimeouts
 from server.kept import KeptRequests, every_other_server_is_gone
 from server.memory_service import MemoryService
 from server.models import OpenModels, TokenSpending
+from server.net import AllowedHosts, RateLimiter, parse_bind
 from server.peers import Overview
 from server.relay import Relay
 from server.requests import AnswerLimits
@@ -198,6 +199,9 @@ def compose(
         memory=memory,
         overview=overview,
         admin_token=settings.admin_token,
+        metrics_token=settings.metrics_token,
+        user_rate=RateLimiter(settings.max_http_requests_per_s_per_user, settings.max_http_requests_burst_per_user),
+        hosts=AllowedHosts(settings.allowed_hosts, parse_bind(settings.http_bind)[0]),
         worker=orders.number if orders is not None else None,
         limits=RestLimits(max_body_bytes=settings.max_frame_bytes),
     )

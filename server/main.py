@@ -56,7 +56,7 @@ from server.settings import Settings, SettingsError
 from server.sockets import DEVICE_PATH, Handover, serve_device_sockets
 from server.startup import Running, WorkerOrders
 from server.storage import first_master_key, master_keys, open_database, prepare_state_dir
-from server.telemetry import Metrics, OtlpExporter
+from server.telemetry import LoopBlock, Metrics, OtlpExporter
 from sql.statements import Statements
 from streaming.model import HttpTransport, open_http_client
 
@@ -107,6 +107,9 @@ async def serve(
         embedding_client = await stack.enter_async_context(open_http_client("httpx"))
         async with trio.open_nursery() as nursery:
             metrics = Metrics()
+            loop_block = LoopBlock()
+            metrics.watch_loop(lambda: loop_block.longest_s)
+            nursery.start_soon(loop_block.run)
             statements = Statements.load()
             spend_table = TokenSpendTable(database.pool, statements)
             spending = TokenSpending(settings.max_tokens_per_user_day, time.time, spend_table, metrics)

@@ -6,6 +6,7 @@ Nothing here knows users or chat requests.
 from __future__ import annotations
 
 from server.net.arrival import Arrival, tls_context
+from server.net.hosts import AllowedHosts
 from server.net.http_server import ServeLimits, serve_rest
 from server.net.listeners import (
     host_port,
@@ -20,6 +21,7 @@ from server.net.rate_limit import RateLimiter, TokenBucket
 
 __all__ = [
     "WILDCARDS",
+    "AllowedHosts",
     "AllowedOrigins",
     "Arrival",
     "Network",

@@ -17,7 +17,7 @@ from server.rest import auth, chat, conversations, debug, memory, ops, requests
 from server.rest.auth_limits import AuthLimits
 from server.rest.connection import RestConnection, RestRequest
 from server.rest.cors import install_cors
-from server.rest.errors import install_error_handlers
+from server.rest.errors import ApiError, install_error_handlers
 from server.rest.openapi import Operation, openapi_document
 from server.rest.playground import playground_routes
 from server.rest.services import RestServices
@@ -80,6 +80,9 @@ def build_app(services: RestServices) -> QuartTrio:
     async def bind_request_id() -> None:
         # Each request runs in its own task, so the binding ends with the request.
         structlog.contextvars.bind_contextvars(http_request_id=uuid4().hex)
+        if not services.hosts.allows(request.headers.get("Host", "")):
+            message = "The server does not answer to this host name: TESSERA_ALLOWED_HOSTS does not list it."
+            raise ApiError(421, "wrong_host", message)
 
     @app.after_request
     async def account(response: Response) -> Response:

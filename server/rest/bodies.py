@@ -5,11 +5,12 @@ from __future__ import annotations
 import ipaddress
 from typing import TypeVar
 
+import trio
 from pydantic import BaseModel, ValidationError
 from quart import request
 
 from server.accounts import AccessEnded, AuthenticatedUser, ProviderUnavailable, TokenExpired, TokenInvalid
-from server.rest.errors import ApiError, unauthorized
+from server.rest.errors import ApiError, rate_limited, unauthorized
 from server.rest.services import RestServices
 from streaming.wire import well_formed_json
 
@@ -53,7 +54,7 @@ async def authenticated_user(services: RestServices) -> AuthenticatedUser:
             "This request needs the header Authorization: Bearer with an access token. Log in to get one."
         )
     try:
-        return await services.authenticator.authenticate(token.strip())
+        user = await services.authenticator.authenticate(token.strip())
     except TokenExpired as error:
         challenge = 'error="invalid_token", error_description="expired"'
         raise unauthorized(f"{error} Log in again.", code="token_expired", challenge=challenge) from None
@@ -64,6 +65,9 @@ async def authenticated_user(services: RestServices) -> AuthenticatedUser:
         raise unauthorized(message, challenge='error="invalid_token"') from None
     except TokenInvalid as error:
         raise unauthorized(f"{error} Log in again.", challenge='error="invalid_token"') from None
+    if wait_s := services.user_rate.take(str(user.user_id), trio.current_time()):
+        raise rate_limited(wait_s)
+    return user
 
 
 def client_address(services: RestServices) -> str:

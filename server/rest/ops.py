@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 from collections.abc import Callable
 from functools import cache
@@ -9,9 +10,9 @@ from typing import Any, Final, Literal
 
 import trio
 from pydantic import BaseModel, ConfigDict
-from quart import Blueprint, Response
+from quart import Blueprint, Response, request
 
-from server.rest.errors import ErrorBody, ErrorDetail, json_response
+from server.rest.errors import ErrorBody, ErrorDetail, json_response, unauthorized
 from server.rest.openapi import Answer, Operation
 from server.rest.services import RestServices
 from server.telemetry import CONTENT_TYPE
@@ -76,6 +77,7 @@ METRICS: Final = Operation(
     description="With several workers, any of them returns the metrics of all: every sample has the label `worker`.",
     tag="operations",
     answers={200: Answer("The metrics in Prometheus's text format.", media_types=("text/plain",))},
+    refusals={401: "The bearer token is not that of TESSERA_METRICS_TOKEN, which is set."},
 )
 OPENAPI: Final = Operation(
     method="GET",
@@ -113,6 +115,10 @@ def ops_routes(services: RestServices, document: Callable[[], dict[str, Any]]) -
 
     @routes.route(METRICS.path, methods=[METRICS.method])
     async def metrics() -> Response:
+        if services.metrics_token is not None:
+            expected = f"Bearer {services.metrics_token.get_secret_value()}".encode()
+            if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), expected):
+                raise unauthorized("This path needs the bearer token of TESSERA_METRICS_TOKEN.")
         overview = services.overview
         text = services.metrics.render() if overview is None else await overview.metrics()
         return Response(text, 200, content_type=CONTENT_TYPE)

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from memory import MemoryMiddleware
 from server.accounts import Accounts, Authenticator, EndedAccess, Logins, Registration, SignedCodes, Tokens
-from server.net import AllowedOrigins, TrustedProxies
+from server.net import AllowedHosts, AllowedOrigins, RateLimiter, TrustedProxies
 from server.peers import Overview
 from server.requests import ChatRunner, KnownRequests
 from server.rest.playground import Playground
@@ -50,7 +50,8 @@ class RestServices:
     Without `requests` no request is known. Without `memory` its routes answer 503. Without `playground` the path `/`
     answers 404. `overview` covers all workers; this process is number `worker`. Without `admin_token`, `/debug/tasks`
     answers 404. `access` checks access tokens in the database too; without it, the tokens alone are checked.
-    `end_access` closes the sockets of an access that has ended, at every server.
+    `end_access` closes the sockets of an access that has ended, at every server. With `metrics_token`, `/metrics` needs
+    it as bearer token. `user_rate` limits the requests of each user.
     """
 
     accounts: Accounts
@@ -73,6 +74,9 @@ class RestServices:
     access: Authenticator | None = None
     end_access: Callable[[EndedAccess], Awaitable[None]] = _nothing_open
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
+    hosts: AllowedHosts = field(default_factory=AllowedHosts)
+    metrics_token: SecretStr | None = None
+    user_rate: RateLimiter = field(default_factory=lambda: RateLimiter(20, 200))
 
     @property
     def authenticator(self) -> Authenticator:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from typing import Any
+
+from pydantic import BaseModel, Field, SecretStr, field_validator
 
 
 class FairnessSettings(BaseModel):
@@ -37,3 +39,22 @@ class FairnessSettings(BaseModel):
         description="pooled database connections that only logins, health checks, handshakes and answers may take; at"
         " most TESSERA_DATABASE_POOL_SIZE - 1 take effect",
     )
+    max_http_requests_per_s_per_user: float = Field(
+        20, gt=0, description="sustained authenticated REST requests per second and user, per process"
+    )
+    max_http_requests_burst_per_user: int = Field(
+        200, ge=1, description="authenticated REST requests of one user in one burst, per process"
+    )
+    allowed_hosts: list[str] = Field(
+        default_factory=list,
+        description="host names that REST requests may be sent to, comma separated; localhost and IP addresses always"
+        " may; unset: only these if TESSERA_HTTP_BIND is a loopback address, otherwise any",
+    )
+    metrics_token: SecretStr | None = Field(
+        None, description="bearer token of GET /metrics; unset: everybody who reaches the REST listener may read it"
+    )
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: Any) -> Any:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

@@ -14,6 +14,7 @@ from server.telemetry.live import (
     live_server,
     live_socket,
 )
+from server.telemetry.loop_block import LoopBlock
 from server.telemetry.metrics import (
     CONTENT_TYPE,
     Metrics,
@@ -41,6 +42,7 @@ __all__ = [
     "LiveRequest",
     "LiveServer",
     "LiveSocket",
+    "LoopBlock",
     "Metrics",
     "ModelUse",
     "OtlpExporter",

@@ -56,6 +56,7 @@ PACKAGES: Mapping[str, Arrows] = {
             "kept",
             "memory_service",
             "models",
+            "net",
             "peers",
             "relay",
             "requests",
