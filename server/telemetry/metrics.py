@@ -390,8 +390,7 @@ class Metrics:
 
     def watch_loop(self, longest_s: Callable[[], float]) -> None:
         """Take the longest block of the event loop at each scrape. Called at most once."""
-        name = "tessera_loop_block_seconds"
-        self._watch(name, "Longest time in the last minute in which the event loop ran no other task.", longest_s)
+        self._watch("tessera_loop_block_seconds", "Longest block of the event loop in the last minute.", longest_s)
 
     def _watch(self, name: str, help_text: str, read: Callable[[], float]) -> None:
         Gauge(name, help_text, registry=self._registry).set_function(read)
