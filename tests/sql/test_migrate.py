@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import psycopg
@@ -9,7 +10,18 @@ import pytest
 import trio
 
 from sql.driver.connection import TrioConnection
-from sql.migrate import LOCK_KEY, Migration, MigrationError, migrate, pending, read_migrations, rollback, status
+from sql.migrate import (
+    LOCK_KEY,
+    NO_TRANSACTION,
+    Migration,
+    MigrationError,
+    migrate,
+    pending,
+    read_migrations,
+    rollback,
+    statements_of,
+    status,
+)
 
 ONE = Migration("0001_one", b"CREATE TABLE one (i int); INSERT INTO one VALUES (1);", b"DROP TABLE one")
 TWO = Migration("0002_two", b"CREATE TABLE two (i int)", b"DROP TABLE two")
@@ -183,3 +195,53 @@ def test_files_that_are_wrong(tmp_path: Path, files: dict[str, str], complaint: 
         (tmp_path / name).write_text(text)
     with pytest.raises(MigrationError, match=complaint):
         read_migrations(tmp_path)
+
+
+async def test_a_script_without_a_transaction_is_repeated_after_a_failure(empty_database: str) -> None:
+    script = (
+        b"-- no transaction\nDROP INDEX CONCURRENTLY IF EXISTS one_index;\n"
+        b"CREATE UNIQUE INDEX CONCURRENTLY one_index ON one (id);\n"
+    )
+    index = Migration("0002_index", script.strip(), b"DROP INDEX one_index")
+    await migrate(empty_database, [ONE])
+    async with await TrioConnection.connect(empty_database, autocommit=True) as connection:
+        await connection.execute("ALTER TABLE one ADD COLUMN id int")
+        await connection.execute("INSERT INTO one (id) VALUES (7), (7)")
+        with pytest.raises(MigrationError, match="0002_index failed, and the next run repeats it from its start"):
+            await migrate(empty_database, [ONE, index])
+        await connection.execute("DELETE FROM one")
+        assert await migrate(empty_database, [ONE, index]) == ["0002_index"]
+        valid = await connection.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = 'one_index'::regclass")
+        assert await valid.fetchall() == [(True,)]
+
+
+async def test_a_migration_waits_shortly_for_a_lock_and_tries_again(
+    empty_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sql.migrate.TABLE_LOCK_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("sql.migrate.TABLE_LOCK_ATTEMPTS", 2)
+    await migrate(empty_database, [ONE])
+    alter = Migration("0002_alter", b"ALTER TABLE one ADD COLUMN more int", b"ALTER TABLE one DROP COLUMN more")
+    async with await TrioConnection.connect(empty_database, autocommit=True) as holder:
+        await holder.execute("BEGIN")
+        await holder.execute("LOCK TABLE one IN ACCESS SHARE MODE")
+        with pytest.raises(MigrationError, match="0002_alter got no lock on a table in 2 attempts"):
+            await migrate(empty_database, [ONE, alter])
+        monkeypatch.setattr("sql.migrate.TABLE_LOCK_ATTEMPTS", 100)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(migrate, empty_database, [ONE, alter])
+            await trio.sleep(0.2)
+            await holder.execute("COMMIT")
+        assert await pending(holder, [ONE, alter]) == []
+
+
+def test_scripts_without_a_transaction_can_be_repeated() -> None:
+    for migration in read_migrations():
+        for script in (migration.up, migration.down):
+            if script.startswith(NO_TRANSACTION):
+                for statement in statements_of(script):
+                    assert re.match(
+                        rb"DROP INDEX CONCURRENTLY IF EXISTS |CREATE (UNIQUE )?INDEX CONCURRENTLY "
+                        rb"|ALTER TABLE \w+ (SET|RESET) \(|ALTER TABLE \w+ DROP CONSTRAINT IF EXISTS ",
+                        statement,
+                    ), statement
