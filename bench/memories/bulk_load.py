@@ -36,6 +36,7 @@ _TABLES: Final = ("memory_associative", "memory_terms", "memory_signatures")
 _CONTENT_BYTES: Final = 300
 _SOURCE: Final = b"document"
 _TOPICS: Final = 200
+_IN_SESSION: Final = 20
 _HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER: Final = b"\xff\xff"
 
@@ -94,9 +95,12 @@ def fill(conninfo: str, scale: Scale, people: Sequence[Person]) -> None:
         _say(started, "signatures")
         # In the order in which the memories lie in their table, as the server would have written them.
         owner.execute(
-            "INSERT INTO memory_signatures (user_id, memory_id, embedding_model, signature, length)"
-            " SELECT user_id, id, embedding_model, binary_quantize(embedding)::bit(1536), length"
-            " FROM memory_associative ORDER BY ctid"
+            "INSERT INTO memory_signatures"
+            " (user_id, memory_id, embedding_model, signature, length, session, created_at)"
+            " SELECT user_id, id, embedding_model, binary_quantize(embedding)::bit(1536), length,"
+            " md5((row_number() OVER (PARTITION BY user_id ORDER BY ctid) / %s)::text)::uuid, created_at"
+            " FROM memory_associative ORDER BY ctid",
+            [_IN_SESSION],
         )
         for definition in definitions:
             _say(started, definition)

@@ -1,9 +1,9 @@
 """Search among one user's memories: the query, the statement that answers it, and the hits.
 
-Memories are ranked by BM25 over the words they share with the query plus the cosine of their vectors, each scaled to
-the range 0 to 1. Adding scaled scores does better than merging ranks, which ignores by how much the best is better;
-docs/memory-search.md has the measurements. `sql/statements/associative/memory_search.sql` does the ranking in
-PostgreSQL, over blind terms and rotated vectors, so nothing here needs a key.
+The score of a memory adds four parts: BM25 over the words that it shares with the query, BM25 of its conversation, the
+cosine of its vector, and its rank by cosine. Adding scaled scores does better than merging ranks, which ignores by
+how much the best is better; docs/memory-search.md has the measurements. `sql/statements/associative/memory_search.sql`
+does the ranking in PostgreSQL, over blind terms and rotated vectors, so nothing here needs a key.
 
 In a pipeline, queue the statement with `search` and read its rows with `read_hits`. `ranked_hits` does both.
 """
@@ -26,18 +26,35 @@ MAX_QUERY_TERMS: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """The constants of the ranking. They were chosen on one part of the measured queries and checked on another."""
+    """The constants of the ranking. They were measured on conversations that are not in this repository.
+
+    The score is `lexical_weight * bm25 / max(bm25) + session_weight * session_bm25 / max(session_bm25)
+    + semantic_weight * minmax(cosine) + rank_weight / (rank_offset + rank)`. `rank` is by cosine, from 1. The smallest
+    cosine of `minmax` is that of all memories, estimated from their signatures.
+    """
 
     k1: float = 1.5
     """BM25: how soon further occurrences of a word stop to raise the score."""
     b: float = 0.75
     """BM25: how strongly a long text lowers the score."""
-    weight: float = 1.0
-    """The weight of the cosine; the weight of BM25 is 1."""
+    lexical_weight: float = 2.5
+    """The weight of BM25 of the memory."""
+    session_weight: float = 3.3
+    """The weight of BM25 of all memories of the same conversation, taken as one text."""
+    semantic_weight: float = 4.8
+    """The weight of the cosine."""
+    rank_weight: float = 4.4
+    """The weight of the rank by cosine."""
+    rank_offset: float = 5.0
+    """Is added to the rank, so that the first ranks differ less."""
     lexical_limit: int = 64
     """How many candidates with the best BM25 scores are ranked."""
-    semantic_limit: int = 200
+    semantic_limit: int = 100
     """How many candidates with the nearest signatures are ranked."""
+    range_limit: int = 64
+    """How many candidates of the range of time in the query are ranked."""
+    range_weight: float = 3.0
+    """Is added to the score of a memory of the range of time in the query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +63,13 @@ class Floor:
 
     `coverage`: the share of the query's words that the memory contains, weighted by their rarity. It is 1 if it
     contains all of them, whatever its length. `cosine`: the cosine of the vectors. Typical values depend on the model
-    (`Embedder.cosine_floor`).
+    (`Embedder.cosine_floor`). `unknown_weight`: the part of its weight that a word has if no memory contains it. So an
+    unknown name in a question does not hide what the other words find.
     """
 
-    coverage: float = 0.15
+    coverage: float = 0.25
     cosine: float = 0.62
+    unknown_weight: float = 0.5
 
 
 NO_FLOOR = Floor(coverage=0.0, cosine=-1.0)
@@ -58,8 +77,19 @@ NO_FLOOR = Floor(coverage=0.0, cosine=-1.0)
 
 
 @dataclass(frozen=True, slots=True)
+class TimeRange:
+    """From `since` on, until before `until`."""
+
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class SearchQuery:
     """Blind terms, and optionally a rotated vector (1536 numbers) with the name of its model.
+
+    `said` is the range of time that the query names. At most `per_session` hits are of one conversation; None: any
+    number.
 
     Of more than `MAX_QUERY_TERMS` terms the first and the last half are used, because a long message usually says at
     its beginning or its end what it is about.
@@ -70,12 +100,18 @@ class SearchQuery:
     embedding_model: str | None = None
     floor: Floor = field(default=Floor())
     ranking: Ranking = field(default=Ranking())
+    words: Sequence[int] | None = None
+    """For each term the number of its word in the query. None: every term is another word."""
+    said: TimeRange | None = None
+    per_session: int | None = None
 
     def __post_init__(self) -> None:
         if (self.vector is None) != (self.embedding_model is None):
             raise ValueError("a query vector and the name of its embedding model must be given together")
         if len(self.terms) > MAX_QUERY_TERMS:
             half = MAX_QUERY_TERMS // 2
+            if self.words is not None:
+                object.__setattr__(self, "words", [*self.words[:half], *self.words[-half:]])
             object.__setattr__(self, "terms", [*self.terms[:half], *self.terms[-half:]])
 
     def parameters(self, user_id: UUID, limit: int) -> dict[str, Any]:
@@ -83,15 +119,27 @@ class SearchQuery:
         return {
             "user_id": user_id,
             "terms": list(self.terms),
+            "words": list(range(len(self.terms)) if self.words is None else self.words),
             "vector": self.vector,
             "embedding_model": self.embedding_model,
             "k1": self.ranking.k1,
             "b": self.ranking.b,
-            "weight": self.ranking.weight,
+            "lexical_weight": self.ranking.lexical_weight,
+            "session_weight": self.ranking.session_weight,
+            "semantic_weight": self.ranking.semantic_weight,
+            "rank_weight": self.ranking.rank_weight,
+            "rank_offset": self.ranking.rank_offset,
+            "range_weight": self.ranking.range_weight,
             "lexical_limit": self.ranking.lexical_limit,
             "semantic_limit": self.ranking.semantic_limit,
+            "range_limit": self.ranking.range_limit if self.said is not None else 0,
+            "since": self.said.since if self.said is not None else None,
+            "until": self.said.until if self.said is not None else None,
+            "range_floor": self.said is not None and not self.terms,
+            "per_session": limit if self.per_session is None else self.per_session,
             "coverage_floor": self.floor.coverage,
             "cosine_floor": self.floor.cosine,
+            "unknown_weight": self.floor.unknown_weight,
             "limit": limit,
         }
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID, uuid4
+
+from psycopg.sql import SQL, Identifier
 
 from memory.crypto.blind_terms import BlindTerms
 from memory.crypto.rotation import Rotation, Vectors
@@ -45,9 +48,16 @@ async def add_person(pool: Pool, key: bytes) -> Person:
 
 
 async def add_memories(
-    pool: Pool, person: Person, texts: Sequence[str], vectors: Vectors | None = None, model: str = MODEL
+    pool: Pool,
+    person: Person,
+    texts: Sequence[str],
+    vectors: Vectors | None = None,
+    model: str = MODEL,
+    *,
+    sessions: Sequence[UUID | None] | None = None,
+    times: Sequence[datetime] | None = None,
 ) -> list[UUID]:
-    """Insert a memory per text, with its rotated vector; returns their ids."""
+    """Insert a memory per text, with its rotated vector, its conversation and its time; returns their ids."""
     ids = [uuid4() for _ in texts]
     async with seeing(pool, person.user_id) as connection, connection.cursor() as cursor:
         documents = [person.terms.document(text) for text in texts]
@@ -74,6 +84,12 @@ async def add_memories(
             " SELECT user_id, id, embedding_model, binary_quantize(embedding)::bit(1536), length"
             " FROM memory_associative ON CONFLICT DO NOTHING"
         )
+        for column, values in (("session", sessions), ("created_at", times)):
+            if values is not None:
+                await cursor.executemany(
+                    SQL("UPDATE memory_signatures SET {} = %s WHERE memory_id = %s").format(Identifier(column)),
+                    list(zip(values, ids, strict=True)),
+                )
         await cursor.executemany(
             "INSERT INTO memory_terms (user_id, term, memory_id, tf, length) VALUES (%s, %s, %s, %s, %s)",
             [

@@ -1,115 +1,194 @@
--- A user's memories that fit a query best, best first. The score adds two parts, as memory/recall/search.py defines:
--- the words shared with the query (BM25 over blind terms) and the similarity of the vectors (cosine).
+-- A user's memories that fit a query best, best first. The score adds four parts, as memory/recall/search.py defines: the
+-- words shared with the query (BM25 over blind terms), the words that the whole conversation shares with it, the
+-- similarity of the vectors (cosine), and the rank by that similarity.
 --
--- - terms: blind terms, at most 60; NULL or empty: none.
+-- - terms: blind terms, at most 60; NULL or empty: none. words: for each term the number of its word in the query, because
+--   a word may have several terms.
 -- - vector, embedding_model: the query's, both NULL without a vector. Memories of another model score by words alone.
 -- - lexical_limit: the number of best memories by words that are compared.
 -- - semantic_limit: the number of nearest memories by signature that are compared.
+-- - since, until: the range of time that the query names, both NULL if it names none. Memories of that range are compared
+--   too, at most range_limit of them, and score range_weight more.
 -- - cosine (result): the higher one of the whole memory and of the person's message alone.
--- - exact (result): whether the user has no more vectors of this model than that, so that all were compared.
+-- - exact (result): whether the user has no more vectors of this model than semantic_limit, so that all were compared.
 -- - coverage_floor, cosine_floor: a memory is left out if its cosine is below cosine_floor (or NULL), and the words it
---   shares have less than coverage_floor of the weight of the query's terms.
+--   shares have less than coverage_floor of the weight of the query's words. A word that no memory contains has
+--   unknown_weight of its weight. range_floor: whether the memories of the range are not left out.
+-- - per_session: the number of memories of one conversation that are returned.
 -- - matched: bit n - 1 is set if the n-th term occurs.
-WITH corpus AS MATERIALIZED (
-    SELECT count(*)::float8 AS documents, sum(length)::float8 / nullif(count(*), 0) AS mean_length
+--
+-- Joins with a large side are FULL, and their filters are not strict, so that they stay FULL: the planner expects few rows
+-- in a WITH query and would choose a nested loop, which a full join can't be.
+WITH mine AS MATERIALIZED (
+    SELECT
+        memory_id AS id,
+        coalesce(session, memory_id) AS session,
+        length,
+        created_at >= %(since)s::timestamptz AND created_at < %(until)s::timestamptz AS in_range,
+        -- The nearer of the whole memory and the person's message alone.
+        CASE
+            WHEN embedding_model = %(embedding_model)s
+                THEN least(
+                    signature <~> (SELECT binary_quantize(%(vector)s::vector)::bit(1536)),
+                    message_signature <~> (SELECT binary_quantize(%(vector)s::vector)::bit(1536))
+                )
+        END AS distance
     FROM memory_signatures
     WHERE user_id = %(user_id)s
 ),
+session_size AS MATERIALIZED (
+    SELECT
+        session, count(*) AS memories, sum(length)::float8 AS length, count(distance) AS vectors, max(distance) AS distance
+    FROM mine
+    GROUP BY session
+),
+corpus AS MATERIALIZED (
+    SELECT
+        sum(memories)::float8 AS memories,
+        sum(length) / nullif(sum(memories), 0)::float8 AS mean_length,
+        count(*)::float8 AS sessions,
+        sum(length) / nullif(count(*), 0)::float8 AS mean_session_length,
+        coalesce(sum(vectors), 0) <= %(semantic_limit)s AS exact,
+        -- The smallest cosine of all memories, if not all vectors are compared. The share of different signs is about the
+        -- angle divided by pi, because the vectors are rotated.
+        CASE WHEN sum(vectors) > %(semantic_limit)s THEN cos(pi() * max(distance) / 1536) END AS smallest_cosine
+    FROM session_size
+),
+asked AS MATERIALIZED (
+    SELECT term, word, 1::bigint << (ordinal - 1)::integer AS flag
+    FROM unnest(%(terms)s::bytea[], %(words)s::integer[]) WITH ORDINALITY AS a (term, word, ordinal)
+),
+posting AS MATERIALIZED (
+    SELECT t.memory_id AS id, asked.word, asked.flag, t.tf::float8 AS tf, t.length
+    FROM asked
+    JOIN memory_terms AS t ON t.user_id = %(user_id)s AND t.term = asked.term
+),
 query AS MATERIALIZED (
     SELECT
-        asked.term,
-        1::bigint << (asked.ordinal - 1)::integer AS flag,
-        ln(1 + (corpus.documents - postings.df + 0.5) / (postings.df + 0.5)) AS idf
+        asked.word,
+        ln(1 + (corpus.memories - found.df + 0.5) / (found.df + 0.5)) AS idf,
+        CASE WHEN found.df = 0 THEN %(unknown_weight)s::float8 ELSE 1 END AS known
     FROM corpus
-    CROSS JOIN unnest(%(terms)s::bytea[]) WITH ORDINALITY AS asked (term, ordinal)
-    CROSS JOIN LATERAL (
-        SELECT count(*)::float8 AS df
-        FROM memory_terms
-        WHERE user_id = %(user_id)s AND term = asked.term
-    ) AS postings
+    CROSS JOIN (SELECT DISTINCT word FROM asked) AS asked
+    LEFT JOIN (SELECT word, count(*)::float8 AS df FROM posting GROUP BY word) AS counted ON counted.word = asked.word
+    CROSS JOIN LATERAL (SELECT coalesce(counted.df, 0) AS df) AS found
 ),
-near AS (
-    SELECT memory_id AS id
-    FROM memory_signatures
-    WHERE user_id = %(user_id)s AND embedding_model = %(embedding_model)s
-    -- The nearer of the whole memory and the person's message alone.
-    ORDER BY least(
-        signature <~> (SELECT binary_quantize(%(vector)s::vector)::bit(1536)),
-        message_signature <~> (SELECT binary_quantize(%(vector)s::vector)::bit(1536))
-    )
-    LIMIT %(semantic_limit)s
-),
--- The words also count for the nearest memories by vector, not only for the best by words. One grouping computes both:
--- the planner expects few rows here and would choose a join that is slow for many.
 lexical AS MATERIALIZED (
     SELECT
-        part.id,
-        bit_or(part.flag) AS matched,
-        sum(part.idf) AS idf,
-        sum(part.bm25) AS bm25,
-        bool_or(part.near) AS near
+        posting.id,
+        bit_or(posting.flag) AS matched,
+        sum(query.idf) AS idf,
+        sum(
+            query.idf * posting.tf / (
+                posting.tf
+                + %(k1)s::float8 * (1 - %(b)s::float8 + %(b)s::float8 * posting.length / corpus.mean_length)
+            )
+        ) AS bm25
+    FROM posting
+    JOIN query ON query.word = posting.word
+    CROSS JOIN corpus
+    GROUP BY posting.id
+),
+session_said AS MATERIALIZED (
+    SELECT mine.session, posting.word, sum(posting.tf) AS tf
+    FROM mine
+    FULL JOIN posting ON posting.id = mine.id
+    WHERE coalesce(posting.word, -1) >= 0
+    GROUP BY mine.session, posting.word
+),
+session_query AS MATERIALIZED (
+    SELECT counted.word, ln(1 + (corpus.sessions - counted.df + 0.5) / (counted.df + 0.5)) AS idf
+    FROM corpus
+    CROSS JOIN (SELECT word, count(*)::float8 AS df FROM session_said GROUP BY word) AS counted
+),
+session_score AS MATERIALIZED (
+    SELECT
+        sized.session,
+        sum(
+            session_query.idf * sized.tf / (
+                sized.tf
+                + %(k1)s::float8 * (1 - %(b)s::float8 + %(b)s::float8 * sized.length / corpus.mean_session_length)
+            )
+        ) AS bm25
     FROM (
-        SELECT
-            t.memory_id AS id,
-            query.flag,
-            query.idf,
-            query.idf * t.tf
-            / (t.tf + %(k1)s::float8 * (1 - %(b)s::float8 + %(b)s::float8 * t.length / corpus.mean_length)) AS bm25,
-            false AS near
-        FROM query
-        CROSS JOIN corpus
-        JOIN memory_terms AS t ON t.user_id = %(user_id)s AND t.term = query.term
-        UNION ALL
-        SELECT id, 0, 0, 0, true FROM near
-    ) AS part
-    GROUP BY part.id
+        SELECT session_said.session, session_said.word, session_said.tf, session_size.length
+        FROM session_size
+        FULL JOIN session_said ON session_said.session = session_size.session
+        WHERE coalesce(session_said.word, -1) >= 0
+    ) AS sized
+    JOIN session_query ON session_query.word = sized.word
+    CROSS JOIN corpus
+    GROUP BY sized.session
+),
+near AS MATERIALIZED (
+    (SELECT id FROM mine WHERE distance IS NOT NULL ORDER BY distance, id LIMIT %(semantic_limit)s)
+    UNION
+    (SELECT id FROM mine WHERE in_range ORDER BY distance, id LIMIT %(range_limit)s)
+),
+-- The words also count for the nearest memories by vector, not only for the best by words.
+fitting AS MATERIALIZED (
+    SELECT coalesce(near.id, lexical.id) AS id, near.id IS NOT NULL AS near, lexical.bm25, lexical.matched, lexical.idf
+    FROM near
+    FULL JOIN lexical ON lexical.id = near.id
+),
+candidate AS MATERIALIZED (
+    SELECT * FROM fitting WHERE near
+    UNION
+    (SELECT * FROM fitting WHERE bm25 IS NOT NULL ORDER BY bm25 DESC, id LIMIT %(lexical_limit)s)
 ),
 compared AS MATERIALIZED (
     SELECT
-        m.id,
-        candidate.bm25,
-        candidate.matched,
-        candidate.idf,
+        candidate.*,
+        coalesce(s.session, s.memory_id) AS session,
+        coalesce(s.created_at >= %(since)s::timestamptz AND s.created_at < %(until)s::timestamptz, false) AS in_range,
         greatest(
             CASE WHEN m.embedding_model = %(embedding_model)s THEN 1 - (m.embedding <=> %(vector)s::vector) END,
-            CASE WHEN s.embedding_model = %(embedding_model)s THEN 1 - (s.embedding <=> %(vector)s::vector) END
+            CASE WHEN said.embedding_model = %(embedding_model)s THEN 1 - (said.embedding <=> %(vector)s::vector) END
         ) AS cosine
-    FROM (
-        (SELECT * FROM lexical WHERE matched <> 0 ORDER BY bm25 DESC, id LIMIT %(lexical_limit)s)
-        UNION
-        SELECT * FROM lexical WHERE near
-    ) AS candidate
+    FROM candidate
+    JOIN memory_signatures AS s ON s.user_id = %(user_id)s AND s.memory_id = candidate.id
     JOIN memory_associative AS m ON m.user_id = %(user_id)s AND m.id = candidate.id
-    LEFT JOIN memory_messages AS s ON s.user_id = %(user_id)s AND s.memory_id = candidate.id
+    LEFT JOIN memory_messages AS said ON said.user_id = %(user_id)s AND said.memory_id = candidate.id
+),
+conversing AS MATERIALIZED (
+    SELECT compared.*, session_score.bm25 AS session_bm25
+    FROM compared
+    FULL JOIN session_score ON session_score.session = compared.session
+    WHERE coalesce(compared.in_range::integer, -1) >= 0
+),
+ranked AS (
+    SELECT
+        *,
+        least(1, coalesce(idf, 0) / (SELECT sum(query.idf * known) FROM query)) AS coverage,
+        least(min(cosine) OVER (), (SELECT smallest_cosine FROM corpus)) AS smallest_cosine,
+        row_number() OVER (ORDER BY cosine DESC NULLS LAST, id) AS cosine_rank
+    FROM conversing
 ),
 scored AS (
     SELECT
         *,
-        idf / (SELECT sum(idf) FROM query) AS coverage,
-        coalesce(bm25 / nullif(max(bm25) OVER (), 0), 0) + %(weight)s::float8 * coalesce(
-            (cosine - min(cosine) OVER ()) / nullif(max(cosine) OVER () - min(cosine) OVER (), 0), 0
-        ) AS score
-    FROM compared
+        %(lexical_weight)s::float8 * coalesce(bm25 / nullif(max(bm25) OVER (), 0), 0)
+        + %(session_weight)s::float8
+        * coalesce(session_bm25 / (SELECT nullif(max(bm25), 0) FROM session_score), 0)
+        + %(semantic_weight)s::float8 * coalesce(
+            (cosine - smallest_cosine) / nullif(max(cosine) OVER () - smallest_cosine, 0), 0
+        )
+        + CASE WHEN cosine IS NULL THEN 0 ELSE %(rank_weight)s::float8 / (%(rank_offset)s::float8 + cosine_rank) END
+        + CASE WHEN in_range THEN %(range_weight)s::float8 ELSE 0 END AS score
+    FROM ranked
+),
+placed AS (
+    SELECT *, row_number() OVER (PARTITION BY session ORDER BY score DESC, id) AS place
+    FROM scored
+    WHERE coverage >= %(coverage_floor)s OR cosine >= %(cosine_floor)s OR (in_range AND %(range_floor)s)
 ),
 best AS (
-    SELECT *
-    FROM scored
-    WHERE coverage >= %(coverage_floor)s OR cosine >= %(cosine_floor)s
-    ORDER BY score DESC, id
-    LIMIT %(limit)s
+    SELECT * FROM placed WHERE place <= %(per_session)s ORDER BY score DESC, id LIMIT %(limit)s
 )
 SELECT
     m.id, m.content_digest, m.content_encrypted, m.entity_type, m.entity_id, m.source, m.source_id, m.created_at, m.last_seen_at,
-    best.score, best.bm25, best.coverage, best.cosine, best.matched,
-    (
-        SELECT count(*) <= %(semantic_limit)s
-        FROM (
-            SELECT
-            FROM memory_signatures
-            WHERE user_id = %(user_id)s AND embedding_model = %(embedding_model)s
-            LIMIT %(semantic_limit)s + 1
-        ) AS embedded
-    ) AS exact
+    best.score, coalesce(best.bm25, 0), best.coverage, best.cosine, coalesce(best.matched, 0), corpus.exact
 FROM best
+CROSS JOIN corpus
 JOIN memory_associative AS m ON m.user_id = %(user_id)s AND m.id = best.id
 ORDER BY best.score DESC, best.id;

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
 
 import bm25s
 import numpy as np
 import pytest
 
 from memory.crypto.rotation import Vectors
-from memory.recall.search import MAX_QUERY_TERMS, NO_FLOOR, Floor, Hit, Ranking, SearchQuery, ranked_hits
+from memory.recall.search import MAX_QUERY_TERMS, NO_FLOOR, Floor, Hit, Ranking, SearchQuery, TimeRange, ranked_hits
 from memory.text.analyser import Analyser
 from sql.pool import Pool
 from sql.statements import Statements
@@ -104,24 +107,101 @@ async def test_blind_scores_are_the_clear_ones(pool: Pool, ranking: Ranking) -> 
         )
 
 
-async def test_words_and_vectors_are_fused_as_the_reference_does(pool: Pool) -> None:
+async def test_the_parts_are_added_as_the_reference_does(pool: Pool) -> None:
     texts, vectors = sentences(150, seed=3), directions(151, seed=4)
     person = await add_person(pool, b"1" * 32)
-    ids = await add_memories(pool, person, texts, vectors[:150])
+    conversations = [uuid4() for _ in range(10)]
+    places = [random.Random(place).randrange(12) for place in range(150)]
+    sessions = [conversations[place] if place < 10 else None for place in places]
+    ids = await add_memories(pool, person, texts, vectors[:150], sessions=sessions)
     question = "dinner with Ahmed about the budget"
     cosines = (vectors[:150] @ vectors[150]).tolist()
-    for weight in (0.0, 0.5, 1.0, 2.0):
-        ranking = Ranking(weight=weight, lexical_limit=1000, semantic_limit=1000)
+    wide = Ranking(lexical_limit=1000, semantic_limit=1000)
+    for ranking in (
+        wide,
+        replace(wide, lexical_weight=0.0, semantic_weight=0.0, rank_weight=0.0),
+        replace(wide, session_weight=0.0, rank_weight=0.0),
+        replace(wide, lexical_weight=0.0, session_weight=0.0, semantic_weight=0.0, rank_offset=60.0),
+    ):
         query = SearchQuery(person.terms.query(question), person.rotation.apply(vectors[150]), MODEL, NO_FLOOR, ranking)
         hits = await find(pool, person, query)
         bm25 = clear_bm25(texts, question, ranking)
-        expected = dict(zip(ids, fused(bm25, cosines, weight), strict=True))
+        session_bm25 = session_scores(texts, sessions, question, ranking)
+        expected = dict(zip(ids, fused(bm25, session_bm25, cosines, ranking), strict=True))
         assert {hit.memory_id: hit.score for hit in hits} == pytest.approx(expected, abs=1e-4)
         assert [hit.score for hit in hits] == sorted([hit.score for hit in hits], reverse=True)
         assert [hit.rank for hit in hits] == list(range(1, 151))
         by_id = {hit.memory_id: hit.cosine for hit in hits}
         assert by_id == pytest.approx(dict(zip(ids, cosines, strict=True)), abs=1e-5)
         assert all(hit.exact for hit in hits)
+
+
+def session_scores(texts: list[str], sessions: Sequence[UUID | None], query: str, ranking: Ranking) -> list[float]:
+    """For each text the score by bm25s of its conversation, taken as one text. A text without one is its own."""
+    keys = [session or place for place, session in enumerate(sessions)]
+    whole = {key: " ".join(text for text, other in zip(texts, keys, strict=True) if other == key) for key in keys}
+    scores = dict(zip(whole, clear_bm25(list(whole.values()), query, ranking), strict=True))
+    return [scores[key] for key in keys]
+
+
+async def test_the_smallest_cosine_is_that_of_all_memories_not_of_the_compared(pool: Pool) -> None:
+    vectors = directions(601, seed=14)
+    person = await add_person(pool, b"1" * 32)
+    await add_memories(pool, person, ["the"] * 600, vectors[:600])
+    scores = []
+    for limit in (100, 1000):
+        ranking = Ranking(semantic_limit=limit, rank_weight=0.0)
+        query = SearchQuery([], person.rotation.apply(vectors[600]), MODEL, NO_FLOOR, ranking)
+        scores.append([hit.score for hit in await find(pool, person, query, limit=50)])
+    # The estimate from signatures is near the exact value, which would be 0 for the last compared one otherwise.
+    assert scores[0] == pytest.approx(scores[1], rel=0.08)
+
+
+async def test_one_conversation_has_at_most_the_given_number_of_hits(pool: Pool) -> None:
+    person = await add_person(pool, b"1" * 32)
+    long, short = uuid4(), uuid4()
+    texts = [f"dinner in Lisbon {number}" for number in range(6)]
+    ids = await add_memories(pool, person, texts, sessions=[long, long, long, long, short, None])
+    query = SearchQuery(person.terms.query("dinner in Lisbon"), floor=NO_FLOOR)
+    everything = [hit.memory_id for hit in await find(pool, person, query)]
+    assert len(everything) == 6
+    limited = [hit.memory_id for hit in await find(pool, person, replace(query, per_session=2))]
+    assert limited == [one for one in everything if one in [*[i for i in everything if i in ids[:4]][:2], *ids[4:]]]
+
+
+async def test_memories_of_a_range_of_time_come_first(pool: Pool) -> None:
+    person = await add_person(pool, b"1" * 32)
+    days = [datetime(2026, 5, day, tzinfo=UTC) for day in (1, 10, 20)]
+    ids = await add_memories(pool, person, ["dinner in Lisbon"] * 3, times=days)
+    said = TimeRange(datetime(2026, 5, 8, tzinfo=UTC), datetime(2026, 5, 20, tzinfo=UTC))
+    for terms in (person.terms.query("dinner"), []):
+        query = SearchQuery(terms, said=said)
+        hits = await find(pool, person, query)
+        assert hits[0].memory_id == ids[1]
+        assert len(hits) == (3 if terms else 1)
+
+
+async def test_a_word_with_several_terms_counts_once(pool: Pool) -> None:
+    person = await add_person(pool, b"1" * 32)
+    texts = ["dinner", "supper dinner", "supper", "walk"]
+    ids = await add_memories(pool, person, texts)
+    dinner, supper, walk = (person.terms.query(word)[0] for word in ("dinner", "supper", "walk"))
+    query = SearchQuery([dinner, supper, walk], words=[0, 0, 1], floor=NO_FLOOR)
+    hits = {hit.memory_id: hit for hit in await find(pool, person, query)}
+    assert set(hits) == set(ids)
+    assert 0 < hits[ids[0]].coverage < 1
+    assert hits[ids[2]].coverage == pytest.approx(hits[ids[0]].coverage)
+    assert hits[ids[1]].matched == (dinner, supper)
+
+
+async def test_an_unknown_word_does_not_hide_what_the_others_find(pool: Pool) -> None:
+    person = await add_person(pool, b"1" * 32)
+    ids = await add_memories(pool, person, ["dinner in Lisbon", *["tomatoes"] * 9])
+    words = person.terms.query("Lisbon zeppelin xylophone accordion")
+    (hit,) = await find(pool, person, SearchQuery(words, floor=Floor(unknown_weight=0.0)))
+    assert hit.memory_id == ids[0]
+    assert hit.coverage == pytest.approx(1)
+    assert await find(pool, person, SearchQuery(words, floor=Floor(unknown_weight=1.0))) == []
 
 
 async def test_all_words_of_a_near_memory_count_wherever_it_stands_by_words(pool: Pool) -> None:
