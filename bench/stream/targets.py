@@ -102,6 +102,13 @@ def tessera(
         "TESSERA_MODEL_NAME": "bench",
         "TESSERA_MODEL_SHAPE": "hosted",
         "TESSERA_LOG_FORMAT": "json",
+        # One account has all devices and requests here.
+        "TESSERA_MAX_SOCKETS_PER_USER": "100000",
+        "TESSERA_MAX_REQUESTS_PER_USER": "100000",
+        "TESSERA_MAX_BYTES_PER_S_PER_USER": "1000000000",
+        "TESSERA_MAX_BYTES_BURST_PER_USER": "1000000000",
+        "TESSERA_MAX_HTTP_REQUESTS_PER_S_PER_USER": "100000",
+        "TESSERA_MAX_HTTP_REQUESTS_BURST_PER_USER": "100000",
         **(settings or {}),
     }
     try:
