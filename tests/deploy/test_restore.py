@@ -87,6 +87,7 @@ async def test_a_restored_backup_has_the_accounts_and_their_conversations(cluste
     settings = {
         "master_keys": Fernet.generate_key().decode(),
         "key_shares_dir": shares,
+        "database_url": cluster.app,
         "database_owner_url": cluster.owner,
     }
     cluster.create()

@@ -121,7 +121,7 @@ async def test_the_proxy_protocol_names_the_client(
             if tls:
                 stream = trio.SSLStream(stream, trusting, server_hostname="127.0.0.1", https_compatible=True)
             body = json.dumps({"email": f"{address}@example.com", "password": "guess"}).encode()
-            head = f"POST {AUTH}/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            head = f"POST {AUTH}/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             await stream.send_all(f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body)
             answer = b""
             async with stream:
