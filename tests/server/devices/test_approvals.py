@@ -33,7 +33,7 @@ async def test_the_person_is_asked_for_approval(database: str) -> None:
     async with open_tessera(database) as tessera:
         tessera.script(model)
         async with tessera.device(tools={"delete_task": delete_task}, on_approval=refuse) as device:
-            answer = await device.home("delete it")
+            answer = await device.home("delete the task Run")
             end = await answer.finish()
         assert (answer.text, end.mutations, deleted) == ("refused \n\nNothing was changed.", [], [])
 
@@ -89,7 +89,7 @@ async def test_an_approval_without_an_answer_times_out_and_is_withdrawn(database
         tessera.script(model)
         # A device refuses a call of a tool that it lacks, without asking the person.
         async with tessera.device(tools={"delete_task": delete_task}, on_approval=never) as device:
-            answer = await device.home("delete it")
+            answer = await device.home("delete the task Run")
             end = await answer.finish()
             with trio.fail_after(60):
                 await withdrawn.wait()

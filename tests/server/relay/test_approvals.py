@@ -66,11 +66,11 @@ async def test_a_device_at_another_server_approves(database: str, late: bool) ->
         one.script(delete_then_say)
         async with connected(one, account) as owner:
             if late:
-                await owner.send(WsHomeRequest(message="delete it"))
+                await owner.send(WsHomeRequest(message="delete the task Run"))
                 call = await until(owner, WsToolCall)
             async with connected(other, account) as phone:
                 if not late:
-                    await owner.send(WsHomeRequest(message="delete it"))
+                    await owner.send(WsHomeRequest(message="delete the task Run"))
                     call = await until(owner, WsToolCall)
                 asked = await until(phone, WsApprovalRequest)
                 assert (asked.call_id, asked.tool, asked.args) == (call.call_id, "delete_task", {"id": "t1"})
