@@ -466,9 +466,9 @@ it("asks again after a reload, and runs the approved call once", async () => {
   await tidy();
   const title = "Water the roses";
   await ask(`Create a task called ${title}`);
-  await page.getByRole("dialog", { name: "Create a task?" }).waitFor();
+  await page.getByRole("dialog", { name: `Create “${title}”?` }).waitFor();
   await page.reload();
-  const dialog = page.getByRole("dialog", { name: "Create a task?" });
+  const dialog = page.getByRole("dialog", { name: `Create “${title}”?` });
   await dialog.getByRole("button", { name: "Create", exact: true }).click();
   await ended(page.getByRole("article", { name: `Create a task called ${title}` }));
   expect(await ownTasks(page).getByText(title).count()).toBe(1);
