@@ -1,5 +1,5 @@
 -- Takes the oldest messages of a user that wait for a server, each at most once, in the order of sending.
--- Gives them and the seconds until they expire. A message with no time left has expired.
+-- Gives them and the seconds until they expire. A message with no time left has expired: it is removed too.
 WITH taken AS (
     DELETE FROM relay_messages
     WHERE user_id = %(user_id)s AND id IN (

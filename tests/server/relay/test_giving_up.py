@@ -150,8 +150,11 @@ async def test_a_message_is_taken_with_the_rest_of_its_time(database: str) -> No
         assert not more
         await store.send(user_id, store.server_id, message, -0.001, message_id)
         assert await store.take(user_id) == ([], False)
+        assert not await store.withdraw(user_id, message_id), "it had expired, and was removed"
+        await store.send(user_id, store.server_id, message, 5, message_id)
         assert await store.withdraw(user_id, message_id)
         assert not await store.withdraw(user_id, message_id)
+        assert await store.take(user_id) == ([], False)
 
 
 async def test_the_later_of_two_concurrent_first_sessions_learns_of_the_earlier_one(database: str) -> None:
