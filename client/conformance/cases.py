@@ -24,6 +24,7 @@ Ability = Literal[
     "changes",
     "approvals",
     "approval_edits",
+    "tool_events",
     "popup",
     "watch",
     "attach",

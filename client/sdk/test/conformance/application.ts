@@ -232,7 +232,7 @@ export class Application {
 
 /** An answer in the words of the kit. */
 export function shown({ snapshot }: Pick<Answer, "snapshot">): object {
-  const { status, agent, domain, blocks, mutations, memoryUsed, usage, finish, shown: count, error } = snapshot;
+  const { status, agent, domain, blocks, tools, mutations, memoryUsed, usage, finish, shown: count, error } = snapshot;
   return {
     status,
     agent,
@@ -243,6 +243,7 @@ export function shown({ snapshot }: Pick<Answer, "snapshot">): object {
     memory_used: memoryUsed,
     shown: count,
     blocks: blocks.map(shownBlock),
+    tools: tools.map(({ callId, tool, state, code }) => ({ call_id: callId, tool, state, code })),
     error: error && { code: error.code, message: error.message, retryable: error.retryable },
   };
 }

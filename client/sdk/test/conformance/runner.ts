@@ -17,6 +17,7 @@ export const CAN = [
   "changes",
   "approvals",
   "approval_edits",
+  "tool_events",
   "popup",
   "watch",
   "attach",
