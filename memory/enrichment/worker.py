@@ -108,6 +108,8 @@ class Enrichment:
             except Exception:
                 logger.exception("a round of enrichment failed")
                 count = 0
+                # Users of `wake` are served before the list is tried again.
+                listed_at = trio.current_time()
             if not count:
                 with trio.move_on_at(listed_at + self._limits.idle_s):
                     await self._woken.wait()

@@ -33,7 +33,7 @@ async def test_the_user_of_an_answer_is_served_without_a_list_of_all_users(pool:
         await memories.middleware.store_episode(ann, None, "Clara moved to Lisbon.", "Noted.")
         while await pending(database):
             pass
-        # The list of users fails from now on.
+        # The list of users fails from now on, also if the worker is about to read it once more.
         with psycopg.connect(database, autocommit=True) as connection:
             connection.execute("REVOKE SELECT (user_id, due_at) ON memory_pending FROM tessera_worker")
         await trio.testing.wait_all_tasks_blocked()
@@ -105,3 +105,20 @@ async def test_a_rotation_of_the_key_makes_reembedding_skip_nothing(pool: Pool) 
     assert (done.memories, done.unreadable) == (3, 0)
     models = {record["embedding_model"] for record in await memories.records(ann) if record["tier"] == "associative"}
     assert models == {"words-2"}
+
+
+async def test_after_a_failed_list_of_users_the_user_of_an_answer_is_served(pool: Pool, database: str) -> None:
+    memories = Memories(pool, limits=MemoryLimits(idle_s=1e6))
+    ann = await memories.person()
+    # The list fails from the first round on.
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("REVOKE SELECT (user_id, due_at) ON memory_pending FROM tessera_worker")
+    async with trio.open_nursery() as nursery:
+        await nursery.start(memories.middleware.enrichment.run)
+        await trio.testing.wait_all_tasks_blocked()
+        await memories.middleware.store_episode(ann, None, "Ben likes chess.", "Noted.")
+        with trio.fail_after(60):
+            while await pending(database):
+                pass
+        nursery.cancel_scope.cancel()
+    assert all(record["enriched"] for record in await memories.records(ann) if record["tier"] == "episodic")

@@ -78,7 +78,7 @@ def test_frozen_garbage_is_freed_when_the_frozen_objects_have_doubled(frozen: Fr
     del grown[:]
     before = gc.get_freeze_count()
     gc.collect()
-    assert gc.get_freeze_count() >= before
+    assert gc.get_freeze_count() > before / 2  # after a decision to look at all objects, none is frozen
 
 
 def test_after_the_stop_every_object_is_looked_at(clock: Clock) -> None:
