@@ -110,7 +110,8 @@ class Enrichment:
                 count = 0
                 # Users of `wake` are served before the list is tried again.
                 listed_at = trio.current_time()
-            if not count:
+            # A user of `wake` may be left from before a list that failed.
+            if not count and not self._due:
                 with trio.move_on_at(listed_at + self._limits.idle_s):
                     await self._woken.wait()
 

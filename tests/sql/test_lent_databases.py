@@ -52,6 +52,7 @@ def test_rows_are_deleted_sequences_restart_and_connections_end(postgres: str) -
         "ALTER TABLE users ADD COLUMN other integer",
         "CREATE INDEX ON users (password_hash)",
         "GRANT SELECT ON users TO PUBLIC",
+        "REVOKE SELECT (user_id, due_at) ON memory_pending FROM tessera_worker",
         "CREATE FUNCTION other() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
         "ALTER TABLE users DISABLE TRIGGER ALL; ALTER TABLE users DISABLE ROW LEVEL SECURITY",
         "DELETE FROM schema_migrations",

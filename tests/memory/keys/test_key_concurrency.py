@@ -271,7 +271,8 @@ async def test_reading_costs_one_round_trip(database: str, reader: str, statemen
             connection.pgconn.untrace()
             trace.seek(0)
             said = trace.read()
-    # BEGIN, SET LOCAL ROLE, the user's id, the statements and COMMIT.
+    # BEGIN, SET LOCAL ROLE, the user's id, the statements and COMMIT. Two statements of recall set how its search is
+    # planned. All are sent together.
     assert said.count("CommandComplete") == statements + 4
     assert said.count("Sync") == 1
 
