@@ -146,9 +146,21 @@ class Application:
                 decision.append(action["edited_args"] if "edited_args" in action else bool(action["approved"]))
                 decided.set()
             case "release":
-                self._gates[action["tool"]].set()
+                await self._release(action["tool"])
             case other:
                 raise AssertionError(f"the terminal client can't do {other}")
+
+    async def _release(self, tool: str) -> None:
+        """Let the tool return, and wait until its result is on the disk: what follows comes after it."""
+        open_calls = self._calls_without_result()
+        self._gates[tool].set()
+        with trio.move_on_after(5):
+            while open_calls and self._calls_without_result() == open_calls:
+                await trio.lowlevel.checkpoint()
+
+    def _calls_without_result(self) -> set[str]:
+        calls = DeviceJournal.load(self._journal_path)._calls
+        return {call_id for call_id, call in calls.items() if not call.get("result")}
 
     def state(self) -> Message:
         connected = "online" if self.device._connection.is_connected else "connecting"

@@ -6,7 +6,7 @@ import io
 import stat
 from pathlib import Path
 
-import pytest
+import structlog
 import trio
 
 from parser.__main__ import main as parser_main
@@ -59,9 +59,8 @@ async def test_without_the_opt_in_only_times_and_sizes_are_kept(tmp_path: Path) 
         assert sum(chunk.size for chunk in chunks) == len("".join(TOKENS))
 
 
-async def test_a_disk_error_ends_the_recording_but_not_the_answer(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_a_disk_error_ends_the_recording_but_not_the_answer(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    assert await ask(tmp_path / "file", contents=True) == "".join(TOKENS)
-    assert "recording_failed" in capsys.readouterr().out
+    with structlog.testing.capture_logs() as logs:
+        assert await ask(tmp_path / "file", contents=True) == "".join(TOKENS)
+    assert [entry["event"] for entry in logs] == ["recording_failed"]
