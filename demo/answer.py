@@ -100,6 +100,8 @@ def _changed(
         return failures, [], None
     if tool is None:
         return [_cannot(request, f"{wish.verb} {entity}s")], [], None
+    if wish.missing_day is not None:
+        return [f"The calendar has no day {wish.missing_day}. I changed nothing. Which day do you mean?"], [], None
     if wish.verb == "create":
         missing = creation(wish, request, items, entity)[1] or ["title"]
         return (

@@ -46,6 +46,15 @@ def find_day(text: str, today: date, calendar: Calendar = UTC_CALENDAR) -> tuple
     return found
 
 
+def missing_day(text: str) -> str | None:
+    """The last date in `text` that the calendar does not have, such as 2026-02-30; None if there is none."""
+    found = None
+    for match in _DAY.finditer(text):
+        if match["iso"] and _day(match, date.min, UTC_CALENDAR) is None:
+            found = match["iso"]
+    return found
+
+
 def find_span(text: str, today: date, calendar: Calendar = UTC_CALENDAR) -> Span | None:
     """The span of days that `text` asks about, or None."""
     lowered = text.lower()

@@ -46,7 +46,7 @@ def entity_for(wish: Wish, request: DemoRequest) -> str:
 def next_calls(wish: Wish, request: DemoRequest, items: Items) -> tuple[Call, ...]:
     """The calls to make now, concurrently; none if it is time to answer. No tool is called twice."""
     entity = entity_for(wish, request)
-    if request.repair or nothing_to_do(wish, request):
+    if request.repair or nothing_to_do(wish, request) or wish.missing_day is not None:
         return ()
     if wish.verb == "help" or any(result.tool == change_tool(wish, request, entity) for result in request.results):
         return ()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from demo.dates import Span, find_day, find_span
+from demo.dates import Span, find_day, find_span, missing_day
 from person import UTC_CALENDAR, Calendar
 
 Verb = Literal["list", "create", "complete", "reopen", "delete", "change", "help"]
@@ -93,7 +93,8 @@ class Wish:
     """A message as the rules see it. `entity` is the first entity that a word names.
 
     `name` is the item to create or to find; `this` means the open item. `chart` is a chart type, `bar` by default;
-    `group` is the field to count by. `broken` asks for a chart that cannot be shown, to demonstrate a repair.
+    `group` is the field to count by. `missing_day` is a date to write that the calendar does not have. `broken` asks
+    for a chart that cannot be shown, to demonstrate a repair.
     """
 
     verb: Verb
@@ -113,6 +114,7 @@ class Wish:
     group: str | None
     approve: bool
     broken: bool = False
+    missing_day: str | None = None
 
     @property
     def place(self) -> int | None:
@@ -139,6 +141,7 @@ def read_wish(message: str, today: date, calendar: Calendar = UTC_CALENDAR) -> W
     chart = _CHART.search(text)
     return Wish(
         verb=verb,
+        missing_day=missing_day(text) if verb in {"create", "change"} else None,
         entity=_entity(verb, nouns, lowered),
         name=name,
         this=name.lower() in {"this", "it", "that", ""},

@@ -192,6 +192,13 @@ def test_the_model_asks_which_item_is_meant() -> None:
     assert answer.block("entity_ref")["ids"] == ["t2", "t3"]
 
 
+@pytest.mark.parametrize("message", ["create a task called Milk due 2026-02-30", "move Pay the rent to 2026-13-01"])
+def test_a_day_that_does_not_exist_is_asked_about_and_nothing_is_changed(message: str) -> None:
+    answer = talk(message)
+    assert answer.calls == []
+    assert f"The calendar has no day {message[-10:]}. I changed nothing. Which day do you mean?" in answer.text
+
+
 @pytest.mark.parametrize(
     ("code", "said"),
     [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -64,14 +64,24 @@ async def test_a_server_that_ignores_required_is_found_out_and_its_small_model_a
     assert [one["rejected"] for one in ended] == [0, 0]
 
 
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], int]:
+    """The command line without its set-up of logs, which lasts for the whole process and would reach later tests."""
+    monkeypatch.setattr("server.__main__.configure_logging", lambda *_: None)
+    return main
+
+
 async def test_probe_model_prints_what_the_server_obeys(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, nursery: trio.Nursery
+    command: Callable[[list[str]], int],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    nursery: trio.Nursery,
 ) -> None:
     async with open_model_server(nursery) as server:
         server.fallback = wishes(server_habits.llama_cpp, "unused")
         monkeypatch.setenv("TESSERA_MODEL_URL", server.url)
         monkeypatch.setenv("TESSERA_MODEL_NAME", "m")
-        status = await trio.to_thread.run_sync(main, ["probe-model"])
+        status = await trio.to_thread.run_sync(command, ["probe-model"])
         assert status == 0
     printed = capsys.readouterr().out
     assert printed.startswith(f"m at {server.url}\n")
@@ -79,7 +89,9 @@ async def test_probe_model_prints_what_the_server_obeys(
     assert printed.endswith("shape: native\n")
 
 
-def test_probe_model_needs_a_model(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_probe_model_needs_a_model(
+    command: Callable[[list[str]], int], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("TESSERA_MODEL_URL", raising=False)
-    assert main(["probe-model"]) == 2
+    assert command(["probe-model"]) == 2
     assert "TESSERA_MODEL_URL: must be set to probe a model" in capsys.readouterr().err

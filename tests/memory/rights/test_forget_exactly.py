@@ -131,7 +131,7 @@ async def test_forgetting_a_preference_leaves_the_rest_of_the_conversation(pool:
     forgotten = await memories.middleware.forget(ann, core)
     await memories.middleware.enrichment.run_once()
     left = str(await memories.records(ann))
-    assert "1234" in left
+    assert "PIN is 1234" in left
     assert forgotten.counts["core"] == 1
     assert (await memories.context(ann, "PIN"))["core"] == {}
 
@@ -144,7 +144,7 @@ async def test_the_sentences_about_a_forgotten_preference_leave_an_episode_that_
     assert len(forgotten.redacted) == 1
     await memories.middleware.enrichment.run_once()
     left = str(await memories.records(ann)).casefold()
-    assert "1234" in left
+    assert "pin is 1234" in left
     assert "teal" not in left
     assert (await memories.context(ann, "What is my PIN?"))["associative"]
 

@@ -59,7 +59,7 @@ async def test_the_message_before_is_forgotten(pool: Pool) -> None:
     done = await obey(memories.middleware, chat(ann, "Don't remember that."))
     assert (done.forgotten, done.stored) == (True, False)
     left = str(await memories.records(ann))
-    assert "1234" not in left
+    assert "PIN" not in left
     assert "garden" in left
 
 
