@@ -45,6 +45,9 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="run the scenarios with the model of TESSERA_MODEL_URL, or the demo model")
     run.add_argument("names", nargs="*", metavar="TEXT", help="run only scenarios whose id or tag contains TEXT")
     run.add_argument("--trials", type=int, default=1, help="trials of each scenario; pass^4 needs at least 4")
+    run.add_argument(
+        "--side-by-side", type=int, metavar="N", help="trials at the same time; 1 for your own server, else 4"
+    )
     run.add_argument("--model", choices=("demo", "perfect"), help="a built-in model, with the scenarios it claims")
     run.add_argument("--record", type=Path, metavar="DIR", help="record every model call into DIR")
     run.add_argument("--replay", type=Path, metavar="DIR", help="answer model calls from the recordings in DIR")
@@ -67,6 +70,8 @@ def _run(options: argparse.Namespace) -> int:
         raise ValueError("record and replay exclude each other; give one of them")
     if options.trials < 1:
         raise ValueError(f"trials is {options.trials}; it must be at least 1")
+    if options.side_by_side is not None and options.side_by_side < 1:
+        raise ValueError(f"side-by-side is {options.side_by_side}; it must be at least 1")
     scenarios = _chosen(read_scenarios(), options.names)
     gates = [] if options.no_gates else [*DEFAULT_GATES, *(parse_gate(text) for text in options.gate)]
     if options.model is not None and not options.no_gates:
@@ -78,6 +83,7 @@ def _run(options: argparse.Namespace) -> int:
         replay=options.replay,
         prices=_prices(options.prices),
         gates=gates,
+        side_by_side=options.side_by_side,
     )
     write_logs()
     run = trio.run(partial(evaluate, scenarios, chosen, os.environ, _print_result))

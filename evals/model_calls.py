@@ -1,4 +1,4 @@
-"""The model's HTTP calls of an evaluation: recorded, replayed, or answered by the scenarios' scripts.
+"""The model's HTTP calls of an evaluation: recorded or replayed. `evals.perfect` answers them by scripts.
 
 Each is an httpx transport for the server's model client. A recording has one file per trial, with one JSON line for
 each call: `kind`, `turn`, `status`, `type` and `body`. Calls are replayed in their order by turn and kind, so a changed
@@ -8,16 +8,16 @@ prompt still replays.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import httpx
 
-from evals.scenario import Scenario, ScriptStep
+from evals.scenario import Scenario
 
 Kind = Literal["route", "answer"]
-_EVENTS: Final = "text/event-stream"
+EVENTS: Final = "text/event-stream"
 START: Final = "start"
 """The trial of the calls that the server makes before the first scenario."""
 
@@ -81,10 +81,10 @@ class Recorder(ModelCalls):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """See `httpx.AsyncBaseTransport`."""
         kind = kind_of(await request.aread())
-        response = await self._inner.handle_async_request(request)
+        given = await self._inner.handle_async_request(request)
         kept = bytearray()
-        entry = {"kind": kind, "turn": self.turn, "status": response.status_code}
-        entry["type"] = response.headers.get("content-type", "")
+        entry = {"kind": kind, "turn": self.turn, "status": given.status_code}
+        entry["type"] = given.headers.get("content-type", "")
         file = self._folder / f"{self.name()}.jsonl"
 
         def keep() -> None:
@@ -94,10 +94,10 @@ class Recorder(ModelCalls):
                 opened.write(line + "\n")
 
         return httpx.Response(
-            response.status_code,
-            headers=response.headers,
-            stream=_KeptStream(response, kept, keep),
-            extensions=response.extensions,
+            given.status_code,
+            headers=given.headers,
+            stream=_KeptStream(given, kept, keep),
+            extensions=given.extensions,
         )
 
     async def aclose(self) -> None:
@@ -146,68 +146,21 @@ class Replay(ModelCalls):
         number = self.count(kind)
         found = [entry for entry in self._entries if (entry["kind"], entry["turn"]) == (kind, self.turn)]
         if number >= len(found):
-            return _refusal(f"No {kind} call number {number + 1} of turn {self.turn + 1} of {self.name()} is recorded.")
+            return refusal(
+                404, f"No {kind} call number {number + 1} of turn {self.turn + 1} of {self.name()} is recorded."
+            )
         entry = found[number]
-        return _response(entry["status"], entry["type"], entry["body"])
+        return response(entry["status"], entry["type"], entry["body"])
 
 
-class Perfect(ModelCalls):
-    """The scripted perfect model: an OpenAI-compatible model that gives the replies of the scenario."""
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """See `httpx.AsyncBaseTransport`."""
-        body = await request.aread()
-        kind = kind_of(body)
-        number = self.count(kind)
-        if self.scenario is None or self.turn >= len(self.scenario.perfect):
-            return _refusal(f"The perfect model has no reply for turn {self.turn + 1} of {self.name()}.")
-        script = self.scenario.perfect[self.turn]
-        if kind == "route":
-            return _completion(json.dumps({"agent": script.agent, "need": script.need}), (), body)
-        # Asked once more, it says the same again, as it has nothing to correct.
-        return _step(script.steps[min(number, len(script.steps) - 1)], number, body)
-
-
-def _step(step: ScriptStep, number: int, body: bytes) -> httpx.Response:
-    calls = [
-        {
-            "index": index,
-            "id": f"call_{number}_{index}",
-            "type": "function",
-            "function": {"name": call.tool, "arguments": json.dumps(call.args, ensure_ascii=False)},
-        }
-        for index, call in enumerate(step.calls)
-    ]
-    text = step.text if step.text is not None else json.dumps(step.blocks, ensure_ascii=False)
-    return _completion("" if calls else text, calls, body)
-
-
-def _completion(text: str, calls: Sequence[Mapping[str, Any]], body: bytes) -> httpx.Response:
-    """A chat completion, streamed if the request asks for it. Four bytes count as one token."""
-    usage = {"prompt_tokens": len(body) // 4, "completion_tokens": 1 + len(text) // 4}
-    message: dict[str, Any] = {"role": "assistant", "content": text or None}
-    if calls:
-        message["tool_calls"] = list(calls)
-    finish = "tool_calls" if calls else "stop"
-    if not json.loads(body).get("stream"):
-        whole = {"choices": [{"index": 0, "message": message, "finish_reason": finish}], "usage": usage}
-        return _response(200, "application/json", json.dumps(whole, ensure_ascii=False))
-    chunks = (
-        {"choices": [{"index": 0, "delta": message, "finish_reason": None}]},
-        {"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]},
-        {"choices": [], "usage": usage},
-    )
-    head = {"object": "chat.completion.chunk", "model": "perfect"}
-    events = [f"data: {json.dumps(head | chunk, ensure_ascii=False)}\n\n" for chunk in chunks]
-    return _response(200, _EVENTS, "".join([*events, "data: [DONE]\n\n"]))
-
-
-def _refusal(message: str) -> httpx.Response:
+def refusal(status: int, message: str) -> httpx.Response:
+    """An error of an OpenAI-compatible server."""
     error = {"error": {"message": message, "type": "invalid_request_error"}}
-    return _response(404, "application/json", json.dumps(error))
+    return response(status, "application/json", json.dumps(error))
 
 
-def _response(status: int, content_type: str, body: str) -> httpx.Response:
+def response(status: int, content_type: str, body: str) -> httpx.Response:
+    """A response that is streamed in one piece."""
     return httpx.Response(status, headers={"content-type": content_type}, stream=_Bytes(body.encode()))
 
 

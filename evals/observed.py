@@ -65,5 +65,7 @@ class Trial:
     turns: list[ShownTurn] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     changes: list[ItemChange] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What a report should tell, although it does not decide."""
     broken: str | None = None
     """Why the trial could not be run; None if it was."""

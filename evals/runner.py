@@ -60,7 +60,8 @@ class TrialRunner:
                         self._models.begin_turn(index)
                     with trio.fail_after(self._deadline_s):
                         trial.turns.append(await self._turn(scenario, person, device, simulated, turn))
-                    await self._learned(person, turn.learns)
+                    if not await self._learned(person, turn.learns):
+                        trial.notes.append(f"after {_LEARN_S:g} s, memory has not learned {turn.learns}")
             if person == self._shared:
                 (await self._client.delete("/api/v1/memory", headers=_bearer(person))).raise_for_status()
         except BROKEN as error:
@@ -158,11 +159,13 @@ class TrialRunner:
             trio.current_time() - began,
         )
 
-    async def _learned(self, person: str, preferences: Mapping[str, str]) -> None:
-        """Wait until memory has the preferences; at most some seconds, because memory may not have understood them."""
+    async def _learned(self, person: str, preferences: Mapping[str, str]) -> bool:
+        """Wait until memory has the preferences. False if that takes too long, because memory has not understood."""
         with trio.move_on_after(_LEARN_S):
             while not await self._knows(person, preferences):  # noqa: ASYNC110 - another process may store it
                 await trio.sleep(_POLL_S)
+            return True
+        return False
 
     async def _knows(self, person: str, preferences: Mapping[str, str]) -> bool:
         if not preferences:

@@ -8,7 +8,9 @@ Each scenario is a YAML file. Its id is its path.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -237,6 +239,9 @@ class Scenario(_Model):
     inject: Injection | None = None
     expect: Expect = Expect()
     perfect: list[ScriptTurn] = Field(default_factory=list, description="The replies of the perfect model, per turn.")
+    perfect_shapes: list[Literal["hosted", "native", "schema"]] = Field(
+        default=["hosted", "native", "schema"], description="The request shapes in which those replies can be given."
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -271,10 +276,10 @@ class Scenario(_Model):
     def items(self) -> Items:
         """The device's items at the start, with the injected text."""
         found: dict[Entity, dict[str, Item]] = {"task": {}, "project": {}, "note": {}, "checkpoint": {}}
-        fixture = {} if self.device.fixture is None else read_yaml(DEVICES / f"{self.device.fixture}.yaml")
+        fixture = {} if self.device.fixture is None else _fixture(self.device.fixture)
         for source in (fixture, self.device.items):
-            for entity, items in source.items():
-                found[entity].update({str(item["id"]): dict(item) for item in items})
+            for kind, known in source.items():
+                found[kind].update({str(item["id"]): dict(item) for item in known})
         for many in self.device.many:
             for number in range(1, many.count + 1):
                 item = {k: v.replace("{n}", str(number)) if isinstance(v, str) else v for k, v in many.item.items()}
@@ -294,7 +299,7 @@ class Scenario(_Model):
         return known
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """Reads dates as text, because the device has them as text."""
 
 
@@ -304,10 +309,17 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
+@cache
+def _fixture(name: str) -> Mapping[Entity, Sequence[Item]]:
+    """The items of a device in `evals/devices`, which nobody changes."""
+    found: Mapping[Entity, Sequence[Item]] = read_yaml(DEVICES / f"{name}.yaml")
+    return found
+
+
 def read_yaml(path: Path) -> Any:
     """Read a YAML file, with dates as text. Raises `ScenarioError`."""
     try:
-        return yaml.load(path.read_text("utf-8"), _Loader)  # noqa: S506 - a subclass of SafeLoader
+        return yaml.load(path.read_text("utf-8"), _Loader)  # noqa: S506 - a subclass of CSafeLoader
     except (OSError, yaml.YAMLError) as error:
         raise ScenarioError(f"{path}: {error}") from None
 

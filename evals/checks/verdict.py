@@ -104,7 +104,7 @@ def _loops(trial: Trial) -> int:
 
 
 def _soft_faults(scenario: Scenario, trial: Trial) -> list[str]:
-    soft, faults = scenario.expect.soft, []
+    soft, faults = scenario.expect.soft, list(trial.notes)
     tokens = sum(turn.tokens_in for turn in trial.turns)
     first = trial.turns[-1].first_text_s
     if soft.max_calls is not None and len(trial.calls) > soft.max_calls:
