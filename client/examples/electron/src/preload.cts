@@ -1,20 +1,25 @@
 // Runs in the sandbox, before the page. It can require only Electron, so the channel names are repeated here.
 import electron = require("electron");
 
-import type { AnswerView, Bridge, StateName } from "./bridge.js" with { "resolution-mode": "import" };
+import type { Bridge, Update } from "./bridge.js" with { "resolution-mode": "import" };
 
 const { contextBridge, ipcRenderer } = electron;
 
 const bridge: Bridge = {
+  start: (listener) => {
+    ipcRenderer.on("update", (_event, update: Update) => listener(update));
+    ipcRenderer.send("ready");
+  },
   login: (email, password) => ipcRenderer.invoke("login", email, password),
-  home: (message) => ipcRenderer.invoke("home", message),
+  register: (email, password) => ipcRenderer.invoke("register", email, password),
+  logout: () => ipcRenderer.invoke("logout"),
+  ask: (message) => ipcRenderer.invoke("ask", message),
+  renew: () => ipcRenderer.invoke("renew"),
   cancel: (requestId) => ipcRenderer.send("cancel", requestId),
-  onAnswer: (listener) => {
-    ipcRenderer.on("answer", (_event, answer: AnswerView) => listener(answer));
-  },
-  onState: (listener) => {
-    ipcRenderer.on("state", (_event, state: StateName) => listener(state));
-  },
+  undo: (requestId) => ipcRenderer.invoke("undo", requestId),
+  decide: (callId, decision) => ipcRenderer.send("decide", callId, decision),
+  finishTask: (id, done) => ipcRenderer.send("finish-task", id, done),
+  reconnect: () => ipcRenderer.send("reconnect"),
 };
 
 contextBridge.exposeInMainWorld("tessera", bridge);

@@ -1,25 +1,32 @@
-// A stand-in for the module `electron` in the main process. The test plays the page and the person: over the process's
-// IPC channel it invokes handlers, gets what is sent to the page, and presses the buttons of dialogs.
+// A stand-in for the module `electron` in the main process. The test plays the page, the person and the system: over the
+// process's IPC channel it calls the handlers of the page's channels, and gets what is sent to the page.
 import { mkdirSync } from "node:fs";
 import { WebSocket } from "ws";
 
 globalThis.WebSocket ??= WebSocket; // Electron's own Node.js has it
-const userData = process.env["STAND_IN_USER_DATA"] ?? "";
+const environment = process.env;
+const userData = environment["STAND_IN_USER_DATA"] ?? "";
 mkdirSync(userData, { recursive: true });
 
 const handlers = new Map();
 const listeners = new Map();
-const dialogs = new Map();
-let dialogCount = 0;
+const appListeners = new Map();
+const powerListeners = new Map();
 
-process.on("message", async ({ kind, id, channel, args, response }) => {
-  const event = { sender: window.webContents };
+process.on("message", async ({ kind, id, channel, args, foreign }) => {
+  const event = { sender: window?.webContents, senderFrame: foreign ? {} : window?.webContents.mainFrame };
   if (kind === "invoke") {
-    process.send({ kind: "result", id, value: await handlers.get(channel)(event, ...args) });
+    try {
+      process.send({ kind: "result", id, value: await handlers.get(channel)(event, ...args) });
+    } catch (error) {
+      process.send({ kind: "result", id, error: String(error) });
+    }
   } else if (kind === "emit") {
     listeners.get(channel)(event, ...args);
-  } else if (kind === "press") {
-    dialogs.get(id)({ response });
+  } else if (kind === "app") {
+    appListeners.get(channel)();
+  } else if (kind === "power") {
+    powerListeners.get(channel)();
   }
 });
 
@@ -32,55 +39,51 @@ export const app = {
   getPath: () => userData,
   getVersion: () => "0.1.0",
   whenReady: async () => undefined,
-  on: () => undefined,
+  on: (event, listener) => appListeners.set(event, listener),
   quit: () => process.exit(0),
+  requestSingleInstanceLock: () => environment["STAND_IN_SECOND"] === undefined,
 };
+
+export const powerMonitor = { on: (event, listener) => powerListeners.set(event, listener) };
+
+// As with a keychain, what was encrypted can be read only with the same key.
+const key = Number(environment["STAND_IN_KEY"] ?? "255");
 
 export const safeStorage = {
-  isEncryptionAvailable: () => true,
-  encryptString: (text) => Buffer.from(text).map((byte) => byte ^ 0xff),
-  decryptString: (sealed) =>
-    Buffer.from(sealed)
-      .map((byte) => byte ^ 0xff)
-      .toString(),
-};
-
-export const dialog = {
-  showMessageBox: (_window, { message, buttons, signal, cancelId }) =>
-    new Promise((resolve) => {
-      dialogCount += 1;
-      const id = dialogCount;
-      dialogs.set(id, resolve);
-      signal.addEventListener("abort", () => resolve({ response: cancelId }));
-      process.send({ kind: "dialog", id, message, buttons });
-    }),
+  isEncryptionAvailable: () => environment["STAND_IN_KEY"] !== "",
+  getSelectedStorageBackend: () => environment["STAND_IN_BACKEND"] ?? "gnome_libsecret",
+  encryptString: (text) => Buffer.from(text).map((byte) => byte ^ key),
+  decryptString: (sealed) => {
+    const text = Buffer.from(sealed)
+      .map((byte) => byte ^ key)
+      .toString();
+    if (!text.startsWith("{")) {
+      throw new Error("Error while decrypting the ciphertext provided to safeStorage.decryptString.");
+    }
+    return text;
+  },
 };
 
 let window;
 
 export class BrowserWindow {
-  constructor() {
+  constructor({ webPreferences }) {
     window = this;
-    const loaded = [];
+    const tell = (call) => process.send({ kind: "window", call });
+    process.send({ kind: "created", webPreferences });
     this.webContents = {
-      on: (event, listener) => event === "did-finish-load" && loaded.push(listener),
-      once: (event, listener) => event === "did-finish-load" && loaded.push(listener),
+      mainFrame: {},
+      on: () => undefined,
       send: (channel, value) => process.send({ kind: "page", channel, value }),
-      isDestroyed: () => false,
       setWindowOpenHandler: () => undefined,
     };
+    this.isMinimized = () => true;
+    this.isFocused = () => false;
+    this.isDestroyed = () => false;
+    this.restore = () => tell("restore");
+    this.focus = () => tell("focus");
+    this.flashFrame = () => tell("flash");
     // The page is loaded after the main process has set up its handlers.
-    this.loadFile = async () => {
-      setTimeout(() => {
-        for (const listener of loaded) {
-          listener();
-        }
-        process.send({ kind: "loaded" });
-      }, 50);
-    };
-  }
-
-  isDestroyed() {
-    return false;
+    this.loadFile = async (file) => void setTimeout(() => process.send({ kind: "loaded", file }), 50);
   }
 }
