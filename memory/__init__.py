@@ -9,6 +9,7 @@ from memory.conversations import Conversation, Earlier, Page, Position, StoredEx
 from memory.keys import MissingKeyShare, WrongMasterKey
 from memory.limits import MemoryLimits
 from memory.middleware import MemoryMiddleware
+from memory.quota import QuotaReached, StorageQuota
 from memory.recall import Recalled
 from memory.rights import MAX_LISTED, Forgotten, Receipt, SignedReceipt, Wish, wish_of
 from memory.tiers import (
@@ -39,9 +40,11 @@ __all__ = [
     "Page",
     "Position",
     "PreferenceChanged",
+    "QuotaReached",
     "Recalled",
     "Receipt",
     "SignedReceipt",
+    "StorageQuota",
     "StoredExchange",
     "Tier",
     "TooManyPreferences",

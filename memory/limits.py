@@ -35,6 +35,12 @@ class MemoryLimits:
     """Users whose episodes a server enriches at the same time."""
     describing_at_once: int = 4
     """Exchanges of one user that a model describes at the same time."""
+    stored_memories: int = 100_000
+    """Exchanges and items that one user may store."""
+    stored_bytes: int = 1 << 30
+    """Bytes of encrypted contents and vectors that one user may store."""
+    devices: int = 100
+    """Devices of one user that are recorded, without revoked ones."""
 
 
 def delay_s(attempts: int) -> float:

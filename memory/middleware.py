@@ -15,6 +15,7 @@ from memory.delivery import Change, ChangeLog, DeviceRecords, KeptAnswers, Logge
 from memory.embedding import Embedder
 from memory.enrichment import Describe, Enrichment
 from memory.limits import MemoryLimits
+from memory.quota import StorageQuota
 from memory.recall import Recall, Recalled
 from memory.rights import AccountDeletion, Erasure, Export, Forget, Forgotten, Receipt, SignedReceipt
 from memory.text import well_formed
@@ -51,10 +52,11 @@ class MemoryMiddleware:
     ) -> None:
         """`describe` asks a model for summaries and preferences; without it, rules make them."""
         self._vault = vault
-        self.answers = KeptAnswers(vault)
-        self.devices = DeviceRecords(vault)
-        self.change_log = change_log or ChangeLog(vault)
         limits = limits or MemoryLimits()
+        self.answers = KeptAnswers(vault)
+        self.devices = DeviceRecords(vault, limits.devices)
+        self.change_log = change_log or ChangeLog(vault)
+        self.quota = StorageQuota(vault, limits.stored_memories, limits.stored_bytes)
         self.associative = AssociativeMemory(vault, embedder)
         self.enrichment = enrichment or Enrichment(vault, self.associative, limits, describe)
         self.conversations = Conversations(vault)
@@ -125,6 +127,7 @@ class MemoryMiddleware:
             at=at,
         )
         if stored:
+            self.quota.added(user_id, 1, len(message) + len(response))
             self.enrichment.wake(user_id)
         return stored
 
@@ -152,6 +155,10 @@ class MemoryMiddleware:
             logged = await self.change_log.append_in(connection, user_id, key, [_logged(change) for change in changes])
             new = [change for change, place in zip(changes, logged, strict=True) if place.is_new]
             made = await self._entities.write_in(connection, user_id, key, new) if new else 0
+        if any(change.op == "delete" for change in new):
+            self.quota.removed(user_id)
+        else:
+            self.quota.added(user_id, sum(change.op == "create" for change in new), 0)
         if made:
             self.enrichment.wake(user_id)
         return logged
@@ -160,6 +167,7 @@ class MemoryMiddleware:
         """Remove items of any tier, with everything derived from them; see `memory.rights.Forget.forget`."""
         forgotten = await self._forget.forget(user_id, items)
         if forgotten:
+            self.quota.removed(user_id)
             self.enrichment.wake(user_id)
         return forgotten
 
@@ -167,6 +175,7 @@ class MemoryMiddleware:
         """Forget what the person stated about `subject`; see `memory.rights.Forget.forget_about`."""
         forgotten = await self._forget.forget_about(user_id, well_formed(subject), everything=everything)
         if isinstance(forgotten, Forgotten) and forgotten:
+            self.quota.removed(user_id)
             self.enrichment.wake(user_id)
         return forgotten
 
@@ -185,6 +194,7 @@ class MemoryMiddleware:
         key = conversation_key(conversation_id)
         forgotten = Forgotten() if key is None else await self._forget.forget_conversation(user_id, key)
         if forgotten:
+            self.quota.removed(user_id)
             self.enrichment.wake(user_id)
         return forgotten
 
@@ -194,7 +204,9 @@ class MemoryMiddleware:
 
     async def erase(self, user_id: UUID) -> Receipt:
         """Remove all of the user's memory and destroy their key."""
-        return await self._erasure.erase(user_id)
+        receipt = await self._erasure.erase(user_id)
+        self.quota.removed(user_id)
+        return receipt
 
     async def receipts(self, user_id: UUID) -> list[SignedReceipt]:
         """The signed receipts of the user's erasures, newest first."""

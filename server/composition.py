@@ -93,6 +93,7 @@ def compose(
         keep_s=settings.answer_keep_s,
         server_id=relay.server_id if relay is not None else None,
         server_lost=relay.is_lost if relay is not None else every_other_server_is_gone,
+        per_user=settings.max_requests_per_user,
     )
     pipeline = AnswerPipeline(
         Orchestrator(
@@ -203,7 +204,9 @@ def compose(
         user_rate=RateLimiter(settings.max_http_requests_per_s_per_user, settings.max_http_requests_burst_per_user),
         hosts=AllowedHosts(settings.allowed_hosts, parse_bind(settings.http_bind)[0]),
         worker=orders.number if orders is not None else None,
-        limits=RestLimits(max_body_bytes=settings.max_frame_bytes),
+        limits=RestLimits(
+            max_body_bytes=settings.max_frame_bytes, signups_per_hour=settings.max_signups_per_address_hour
+        ),
     )
     return Parts(pipeline, gate, sessions, registry, rest, memory_service, overview, spending, changes, memory.devices)
 

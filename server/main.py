@@ -42,6 +42,7 @@ from server.models import TokenSpending, TokenSpendTable, open_models, with_loca
 from server.net import (
     AllowedOrigins,
     Arrival,
+    ConnectionLimit,
     ServeLimits,
     TrustedProxies,
     host_port,
@@ -221,7 +222,7 @@ async def serve(
             )
             rest_done = trio.Event()
             grace_s = settings.drain_grace_s + _CLOSE_TIMEOUT_S
-            limits = ServeLimits(grace_s=grace_s, shared_port=orders is not None)
+            limits = ServeLimits(grace_s=grace_s, shared_port=orders is not None, http2=settings.http2)
             ws_address = await _listen(nursery, "TESSERA_WS_BIND", ws_bind, serve_sockets)
             playground = _playground(settings, ws_address)
             rest = replace(parts.rest, origins=origins, playground=playground, proxies=arrival.proxies)
@@ -256,10 +257,11 @@ def _playground(settings: Settings, ws_address: tuple[str, int]) -> Playground |
 
 def _arrival(settings: Settings) -> Arrival:
     proxies = TrustedProxies(map(parse_network, settings.trusted_proxies), settings.proxy_header)
+    connections = ConnectionLimit(settings.max_connections_per_address)
     if settings.tls_cert is None or settings.tls_key is None:
-        return Arrival(proxies)
+        return Arrival(proxies, connections=connections)
     try:
-        return Arrival(proxies, tls_context(str(settings.tls_cert), str(settings.tls_key)))
+        return Arrival(proxies, tls_context(str(settings.tls_cert), str(settings.tls_key)), connections)
     except OSError as error:
         mistake = f"TESSERA_TLS_CERT: it and TESSERA_TLS_KEY are not a certificate and its key ({error.strerror})"
         raise SettingsError([mistake]) from None

@@ -164,15 +164,16 @@ class DuplicateRequest(RequestRefused):
 class RequestClaims(Protocol):
     """The request ids that are in use at any server of the database. The methods raise nothing but `Cancelled`."""
 
-    async def claim(self, chat: ChatInput, ttl_s: float) -> Literal["claimed", "taken", "unknown"]:
+    async def claim(self, chat: ChatInput, ttl_s: float) -> Literal["claimed", "taken", "too_many", "unknown"]:
         """Take a request's id into use at every server, for at most `ttl_s` seconds.
 
-        `taken`: it is known already. `unknown`: the database did not answer.
+        `taken`: it is known already. `too_many`: too many requests of its user run at all servers together. `unknown`:
+        the database did not answer.
         """
         ...
 
     async def release(self, chat: ChatInput) -> None:
-        """Give back an id for which `claim` did not return `taken`: nothing ran under it."""
+        """Give back an id that is in use, or may be: nothing ran under it."""
         ...
 
     async def changing(self, chat: ChatInput) -> bool:

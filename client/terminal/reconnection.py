@@ -32,7 +32,7 @@ from streaming.wire import (
     WsResume,
 )
 
-_FINAL: Final = frozenset({1008, 1009, 4500, 4503, 4510, 4511})
+_FINAL: Final = frozenset({1008, 1009, 4500, 4503, 4510, 4511, 4512})
 _NEW_TOKEN: Final = frozenset({4501, 4502})
 _HEARTBEAT_LOST: Final = 4000
 _DRAINING: Final = 4001

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from memory.delivery.answers import KeptAnswers, KeptRequest, RequestState, request_purpose
 from memory.delivery.changes import Change, ChangeLog, LoggedChange, MissedChanges, NumberedChange, change_purpose
-from memory.delivery.devices import ClientRecord, DeviceRecord, DeviceRecords
+from memory.delivery.devices import ClientRecord, DeviceRecord, DeviceRecords, TooManyDevices
 
 __all__ = [
     "Change",
@@ -21,6 +21,7 @@ __all__ = [
     "MissedChanges",
     "NumberedChange",
     "RequestState",
+    "TooManyDevices",
     "change_purpose",
     "request_purpose",
 ]

@@ -6,7 +6,7 @@ change the row, so a server that was frozen can't overwrite what others conclude
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 from uuid import UUID
@@ -61,8 +61,10 @@ class KeptAnswers:
     async def claim(
         self, user_id: UUID, request_id: UUID, claim: UUID, server_id: UUID, device_id: UUID | None, digest: str,
         ttl_s: float,
-    ) -> bool:  # fmt: skip
-        """Admit a request under an id that is free; returns False if it is in use.
+    ) -> Mapping[UUID, int] | None:  # fmt: skip
+        """Admit a request under an id that is free; returns None if it is in use.
+
+        Otherwise returns how many requests of the user run at each other server.
 
         A call that failed may be repeated with the same `claim`. The id stays used for `ttl_s` seconds if nobody ends
         the request. Takes one round trip if the user's key is cached.
@@ -79,7 +81,15 @@ class KeptAnswers:
         def body(key: UserKey) -> bytes:
             return key.cipher.seal(request_purpose(request_id), {"digest": digest})
 
-        return await self._write("request_claim", values, body) is not None
+        elsewhere: list[Cursor] = []
+
+        async def count(connection: Connection) -> None:
+            # In the same round trip.
+            elsewhere.append(await connection.execute(self._vault.statements["requests_running_elsewhere"], values))
+
+        if await self._write("request_claim", values, body, count) is None:
+            return None
+        return {server: int(running) for server, running in await elsewhere[-1].fetchall()}
 
     async def release(self, user_id: UUID, request_id: UUID, claim: UUID) -> None:
         """Give back an id that `claim` took into use: nothing ran under it."""
@@ -177,9 +187,13 @@ class KeptAnswers:
         return await cursor.fetchone() if cursor.description else None
 
     async def _write(
-        self, statement: StatementName, values: Mapping[str, object], body: Callable[[UserKey], bytes]
+        self,
+        statement: StatementName,
+        values: Mapping[str, object],
+        body: Callable[[UserKey], bytes],
+        then: Callable[[Connection], Awaitable[None]] | None = None,
     ) -> tuple[Any, ...] | None:
-        """Execute an idempotent statement with `body_encrypted`, and return its row.
+        """Execute an idempotent statement with `body_encrypted`, and return its row. `then` queues another statement.
 
         It is sent together with the lock on the key, encrypted with the cached key, and once more if that is not the
         current key. Without a usable key the body is NULL.
@@ -194,6 +208,8 @@ class KeptAnswers:
                 sealed = body(cached)  # first: it may change the other values
                 parameters = {**values, "body_encrypted": sealed}
                 cursor = await connection.execute(vault.statements[statement], parameters)
+            if then is not None:
+                await then(connection)
             key_row = await locked.fetchone()
             if key_row is None:
                 raise NoSuchUser

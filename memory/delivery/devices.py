@@ -32,6 +32,10 @@ _MAX_TOGETHER: Final = 16
 Rows = Sequence[tuple[Any, ...]]
 
 
+class TooManyDevices(Exception):
+    """The user has as many devices as they may have. The text says how many and what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class ClientRecord:
     """The client of a device, as it describes itself."""
@@ -71,8 +75,10 @@ class DeviceRecords:
     only the rows of one user.
     """
 
-    def __init__(self, vault: Vault) -> None:
+    def __init__(self, vault: Vault, most: int = 100) -> None:
+        """`most`: devices of one user, without revoked ones."""
         self._vault = vault
+        self._most = most
         self._readings: deque[_Reading] = deque()
         self._readers_wait = trio.lowlevel.ParkingLot()
         self._runs = False
@@ -87,7 +93,7 @@ class DeviceRecords:
         """Record that a device connects, and read what is kept for it. For a known device, this is one statement.
 
         A new device is committed when this returns. `run` updates the record of a known one later, if the client has
-        changed or the device was not seen for a day. Raises `NoSuchUser` and the database's errors.
+        changed or the device was not seen for a day. Raises `NoSuchUser`, `TooManyDevices` and the database's errors.
         """
         client = ClientRecord(*map(_text, (client.name, client.version, client.platform)))
         rows = await self._read(user_id, device_id)
@@ -171,9 +177,12 @@ class DeviceRecords:
     async def _insert(self, user_id: UUID, device_id: UUID, client: ClientRecord) -> None:
         try:
             async with scoped(self._vault.pool, user_id) as connection:
-                await connection.execute(self._vault.statements["device_insert"], _values(user_id, device_id, client))
+                values = {**_values(user_id, device_id, client), "most": self._most}
+                inserted = await connection.execute(self._vault.statements["device_insert"], values)
         except UnknownReference:
             raise NoSuchUser from None
+        if await inserted.fetchone() is None:
+            raise TooManyDevices(f"this account has {self._most} devices, which is the limit: revoke one first")
 
     def _update(self, user_id: UUID, device_id: UUID, client: ClientRecord) -> None:
         if len(self._stale) < _MAX_STALE or (user_id, device_id) in self._stale:

@@ -17,7 +17,7 @@ import trio
 
 from server.models import TokenSpending
 from server.requests import AnswerLimits, ChatInput, DuplicateRequest, RequestClaims, RequestRefused
-from server.telemetry import Metrics
+from server.telemetry import LogRate, Metrics
 from streaming.wire import ErrorCode
 
 log = structlog.get_logger(__name__)
@@ -84,6 +84,7 @@ class Admission:
         """Reserved and running requests, by source."""
         self.of_user: Counter[UUID] = Counter()
         """Reserved and running requests, by user."""
+        self._logged = LogRate()
         self._draining = False
 
     def drain(self) -> None:
@@ -121,16 +122,22 @@ class Admission:
             message = f"At most {limits.concurrent} requests run at the same time; wait until one has ended."
             raise RequestRefused(ErrorCode.TOO_MANY_REQUESTS, message, retryable=True)
         if self.of_user[chat.user_id] >= limits.per_user:
-            message = (
-                f"At most {limits.per_user} requests of one account run at the same time, on all its devices together;"
-                " wait until one has ended."
-            )
-            raise RequestRefused(ErrorCode.TOO_MANY_REQUESTS, message, retryable=True)
+            raise _too_many_of_user(limits.per_user)
 
     def refused(self, chat: ChatInput, refused: RequestRefused) -> None:
         """Count and log a refusal."""
         self.metrics.request_refused(chat.mode)
-        log.info("request_refused", request_id=str(chat.request_id), mode=chat.mode, code=refused.code)
+        cause = f"{chat.user_id} {refused.code}"
+        request_id = str(chat.request_id)
+        self._logged.log(log.info, "request_refused", cause, request_id=request_id, mode=chat.mode, code=refused.code)
+
+
+def _too_many_of_user(limit: int) -> RequestRefused:
+    message = (
+        f"At most {limit} requests of one account run at the same time, on all its devices together;"
+        " wait until one has ended."
+    )
+    return RequestRefused(ErrorCode.TOO_MANY_REQUESTS, message, retryable=True)
 
 
 class Reservation:
@@ -181,6 +188,8 @@ class Reservation:
                 outcome = await admission.claims.claim(chat, kept_s)
             if outcome == "taken":
                 raise DuplicateRequest
+            if outcome == "too_many":
+                raise _too_many_of_user(admission.limits.per_user)
             self._claimed = True
             await trio.lowlevel.checkpoint_if_cancelled()
         await admission.spending.admit(self.entry)

@@ -117,6 +117,7 @@ class Answer:
         # The text that was shown.
         self._to_store: str | None = None
         self._facts: Sequence[Mapping[str, Any]] = ()
+        self._not_stored: WsFailure | None = None
         self._started = trio.current_time()
         self._first_token_seen = False
         self._items = parts.orchestrator.block_items(turn)
@@ -295,14 +296,21 @@ class Answer:
         """Sentences in the person's language. Memory may state it later than the request."""
         return Sentences.of(self._turn.locale.language)
 
+    async def check_quota(self) -> None:
+        """Find out whether the exchange may be stored: `end` says so. Raises nothing but `Cancelled`."""
+        if self._to_store is None:
+            await trio.lowlevel.checkpoint()
+        else:
+            self._not_stored = await self._memory.quota_reached(self._chat.user_id)
+
     async def store(self) -> None:
-        """Store the exchange in memory, if it shows or changed something.
+        """Store the exchange in memory, if it shows or changed something, and the user's quota is not reached.
 
         It is marked as incomplete unless the model finished and the answer did not fail.
 
-        Call it after `run`. Raises nothing but `Cancelled`.
+        Call it after `check_quota`. Raises nothing but `Cancelled`.
         """
-        if self._to_store is None:
+        if self._to_store is None or self._not_stored is not None:
             await trio.lowlevel.checkpoint()
             return
         self._state = "storing"
@@ -346,6 +354,7 @@ class Answer:
             mutations=mutations,
             memory_used=list(self._preparation.recalled.used(self._sentences())) or None,
             failure=failure,
+            not_stored=self._not_stored,
         )
 
     def close(self) -> None:

@@ -31,8 +31,12 @@ def last_frame(
     mutations: Sequence[WsMutationRecord],
     memory_used: list[WsMemoryUsed] | None,
     failure: WsFailure | None,
+    not_stored: WsFailure | None = None,
 ) -> WsStreamEnd:
-    """The `stream_end` frame of a request that was not refused. `shown`: the number of blocks with text or data."""
+    """The `stream_end` frame of a request that was not refused. `shown`: the number of blocks with text or data.
+
+    `not_stored`: why the exchange is not in memory.
+    """
     usage, locale = turn.usage, turn.locale
     return WsStreamEnd(
         request_id=request_id,
@@ -48,6 +52,7 @@ def last_frame(
         ),
         locale=_answer_locale(locale),
         error=None if failure is None else failure_with_text(failure, locale.language),
+        not_stored=None if not_stored is None else failure_with_text(not_stored, locale.language),
     )
 
 

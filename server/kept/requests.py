@@ -6,7 +6,7 @@ kept.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Final, Literal
 from uuid import UUID, uuid4
 
@@ -52,13 +52,18 @@ class KeptRequests:
         keep_s: float,
         server_id: UUID | None = None,
         server_lost: ServerLost = every_other_server_is_gone,
+        per_user: int = 16,
     ) -> None:
-        """`keep_s`: seconds for which a result is kept after its request has ended."""
+        """`keep_s`: seconds for which a result is kept after its request has ended.
+
+        `per_user`: running requests of one user at all servers together.
+        """
         self._answers = answers
         self._metrics = metrics
         self._keep_s = keep_s
         self._server_id = server_id or uuid4()
         self._server_lost = server_lost
+        self._per_user = per_user
         # The claims of the requests that run here.
         self._claims: dict[tuple[UUID, UUID], UUID] = {}
         # Those of which it is not known whether the database has them.
@@ -69,13 +74,14 @@ class KeptRequests:
 
     # ---- as admission sees it ---------------------------------------------------------------------------------------
 
-    async def claim(self, chat: ChatInput, ttl_s: float) -> Literal["claimed", "taken", "unknown"]:
+    async def claim(self, chat: ChatInput, ttl_s: float) -> Literal["claimed", "taken", "too_many", "unknown"]:
         """See `server.requests.RequestClaims`. Takes at most three seconds, then returns `unknown`."""
         claim = uuid4()
         try:
             with trio.fail_after(_WITHIN_S):
                 place = (chat.user_id, chat.request_id)
-                claimed = await self._claim(*place, chat.device_id, fingerprint(chat), claim, ttl_s)
+                elsewhere = await self._claim(*place, chat.device_id, fingerprint(chat), claim, ttl_s)
+                too_many = bool(elsewhere) and await self._too_many(chat.user_id, elsewhere or {})
         # A boundary: a request whose id can't be looked up is answered. This server still knows the ids it has seen.
         except Exception as error:  # noqa: BLE001
             log.warning("request_claim_failed", reason=type(error).__name__, detail=str(error))
@@ -83,14 +89,27 @@ class KeptRequests:
             self._claims[chat.user_id, chat.request_id] = claim
             self._unknown.add(claim)
             return "unknown"
-        if not claimed:
+        if elsewhere is None:
             return "taken"
         self._claims[chat.user_id, chat.request_id] = claim
+        if too_many:
+            await self.release(chat)
+            return "too_many"
         return "claimed"
+
+    async def _too_many(self, user_id: UUID, elsewhere: Mapping[UUID, int]) -> bool:
+        """Whether the user's requests here, with one more, and those at other servers that live are too many."""
+        running = 1 + sum(owner == user_id for owner, _ in self._claims)
+        if running + sum(elsewhere.values()) <= self._per_user:
+            return False
+        for server_id, count in elsewhere.items():
+            if not await self._server_lost(server_id):
+                running += count
+        return running > self._per_user
 
     async def _claim(
         self, user_id: UUID, request_id: UUID, device_id: UUID | None, digest: bytes, claim: UUID, ttl_s: float
-    ) -> bool:
+    ) -> Mapping[UUID, int] | None:
         return await self._answers.claim(user_id, request_id, claim, self._server_id, device_id, digest.hex(), ttl_s)
 
     async def release(self, chat: ChatInput) -> None:
@@ -134,7 +153,7 @@ class KeptRequests:
         body = result.model_dump(mode="json", exclude_none=True, exclude={"seq", "type"})
         try:
             with trio.fail_after(_WITHIN_S):
-                if unknown and not await self._claim(*place, answer.device_id, answer.fingerprint, claim, self._keep_s):
+                if unknown and await self._claim_late(answer, claim) is None:
                     self._claims.pop(place, None)
                     self._unknown.discard(claim)
                     self._metrics.answer_kept("gone")
@@ -159,6 +178,10 @@ class KeptRequests:
         if outcome != "kept":
             log.warning("answer_not_kept", reason=outcome, request_id=str(result.request_id))
         return True
+
+    async def _claim_late(self, answer: KeptAnswer, claim: UUID) -> Mapping[UUID, int] | None:
+        place = (answer.user_id, answer.result.request_id)
+        return await self._claim(*place, answer.device_id, answer.fingerprint, claim, self._keep_s)
 
     async def erased(self, user_id: UUID, request_ids: Collection[UUID]) -> set[UUID]:
         """See `server.sessions.KeptAnswers`."""

@@ -12,21 +12,24 @@ from uuid import UUID
 import structlog
 import trio
 
-from memory import Forgotten, MemoryMiddleware, Recalled
+from memory import Forgotten, MemoryMiddleware, QuotaReached, Recalled
 from person import Calendar, Sentences, StatedLocale
 from server.memory_service.conversation import UNREAD, ConversationContext, context_of
 from server.memory_service.entity_changes import ChangeSource, EntityChanges, Logged
 from server.memory_service.obedience import Obeyed, obey
 from server.memory_service.unstored import Store, UnstoredExchanges
 from server.requests import ChatInput
-from server.telemetry import Metrics
+from server.telemetry import LogRate, Metrics
 from sql.transient import is_transient
-from streaming.wire import WsMemoryUsed, WsMutationRecord
+from streaming.wire import ErrorCode, WsFailure, WsMemoryUsed, WsMutationRecord
 
 log = structlog.get_logger(__name__)
 
 _CHANGES_SHARE: Final = 0.5
 """The part of the time to store an exchange in which earlier changes of entities are waited for."""
+
+_COUNT_S: Final = 1.0
+"""Time that the end of an answer waits until the user's memories are counted. After that, the exchange is stored."""
 
 _MOST_CHARS: Final = 500
 """Characters of a recalled item's text that the client gets."""
@@ -79,6 +82,14 @@ class AnswerMemory(Protocol):
 
     async def conversation(self, user_id: UUID, conversation_id: str) -> ConversationContext:
         """The last exchanges of a conversation; `UNREAD` if that fails or takes too long."""
+        ...
+
+    async def quota_reached(self, user_id: UUID) -> WsFailure | None:
+        """Why an exchange of this user must not be stored; None if it may be, or if that can't be found out."""
+        ...
+
+    def change_refused(self, user_id: UUID) -> WsFailure | None:
+        """Why a new or changed item of this user must not be stored, as far as it is known. Does not wait."""
         ...
 
     async def store(
@@ -140,6 +151,7 @@ class MemoryService:
         self._conversation_tokens = conversation_tokens
         self._changes = EntityChanges(middleware.changed, metrics)
         self._unstored = UnstoredExchanges()
+        self._logged = LogRate()
 
     async def obey(self, chat: ChatInput, sentences: Sentences) -> Obeyed:
         """See `AnswerMemory`."""
@@ -181,6 +193,30 @@ class MemoryService:
             return UNREAD
         self._metrics.conversation_read("ok")
         return context_of(earlier)
+
+    async def quota_reached(self, user_id: UUID) -> WsFailure | None:
+        """See `AnswerMemory`."""
+        try:
+            # Shielded like `store`, which follows: a cancellation does not reach a finished answer.
+            with trio.fail_after(_COUNT_S, shield=True):
+                await self._middleware.quota.check(user_id)
+        except QuotaReached as reached:
+            log.info("memory_quota_reached", user_id=str(user_id), what="exchange")
+            self._metrics.stored("quota_reached")
+            return _failure(reached)
+        # A boundary: if it can't be counted, the exchange is stored.
+        except Exception as error:  # noqa: BLE001
+            log.warning("memory_count_failed", reason=type(error).__name__)
+        return None
+
+    def change_refused(self, user_id: UUID) -> WsFailure | None:
+        """See `AnswerMemory`."""
+        reached = self._middleware.quota.refusal(user_id)
+        if reached is None:
+            return None
+        self._logged.log(log.info, "memory_quota_reached", str(user_id), user_id=str(user_id), what="item")
+        self._metrics.entity_remembered("refused")
+        return _failure(reached)
 
     async def store(
         self,
@@ -251,6 +287,7 @@ class MemoryService:
         """Store entity changes and enrich stored exchanges until cancelled."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._middleware.enrichment.run)
+            nursery.start_soon(self._middleware.quota.run)
             nursery.start_soon(self._changes.run)
             nursery.start_soon(self._unstored.run)
 
@@ -262,6 +299,10 @@ class MemoryService:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._unstored.drain, within_s)
             nursery.start_soon(self._changes.drain, within_s)
+
+
+def _failure(reached: QuotaReached) -> WsFailure:
+    return WsFailure(code=ErrorCode.QUOTA_REACHED, message=str(reached), retryable=False)
 
 
 def _context(recalled: Recalled) -> RecalledContext:

@@ -19,7 +19,7 @@ import trio
 
 from memory import EntityChange, NoSuchUser
 from memory.delivery import LoggedChange
-from server.telemetry import Metrics
+from server.telemetry import LogRate, Metrics
 from sql.transient import is_transient
 from streaming.wire import WsMutationRecord
 
@@ -97,6 +97,7 @@ class EntityChanges:
         self._metrics = metrics
         self._limits = limits or ChangeLimits()
         self._clock = clock
+        self._logged = LogRate()
         self._queues: dict[UUID, _UserQueue] = {}
         self._waiting = 0
         self._bytes = 0
@@ -129,7 +130,8 @@ class EntityChanges:
             or mine >= limits.changes_per_user
             or mine_bytes + size > limits.bytes_per_user
         ):
-            log.warning("memory_change_refused", entity=record.entity, waiting=self._waiting, of_this_user=mine)
+            fields = {"entity": record.entity, "waiting": self._waiting, "of_this_user": mine}
+            self._logged.log(log.warning, "memory_change_refused", str(user_id), **fields)
             self._metrics.entity_remembered("refused")
             return False
         if queue is None:

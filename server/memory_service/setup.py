@@ -107,6 +107,9 @@ async def open_memory(
         top_k=settings.memory_top_k,
         episodes=settings.memory_episodes,
         pattern_threshold=settings.memory_pattern_threshold,
+        stored_memories=settings.max_memories_per_user,
+        stored_bytes=settings.max_stored_bytes_per_user,
+        devices=settings.max_devices_per_user,
     )
     associative = AssociativeMemory(vault, embedder)
     describe = describer(describing_model, metrics) if describing_model is not None else None

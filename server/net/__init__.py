@@ -6,6 +6,7 @@ Nothing here knows users or chat requests.
 from __future__ import annotations
 
 from server.net.arrival import Arrival, tls_context
+from server.net.connection_limit import ConnectionLimit, TooManyConnections, address_key
 from server.net.hosts import AllowedHosts
 from server.net.http_server import ServeLimits, serve_rest
 from server.net.listeners import (
@@ -24,13 +25,16 @@ __all__ = [
     "AllowedHosts",
     "AllowedOrigins",
     "Arrival",
+    "ConnectionLimit",
     "Network",
     "ProxyHeader",
     "ProxyHeaderInvalid",
     "RateLimiter",
     "ServeLimits",
     "TokenBucket",
+    "TooManyConnections",
     "TrustedProxies",
+    "address_key",
     "check_origin",
     "host_port",
     "open_listeners",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import trio
 
+from server.net.connection_limit import ConnectionLimit
 from server.net.proxies import TrustedProxies
 from server.net.proxy_protocol import read_proxy_header
 
@@ -23,10 +26,11 @@ def tls_context(certificate: str, key: str) -> ssl.SSLContext:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """How connections of one listener arrive. `tls`: None for plain TCP."""
+    """How connections of the listeners arrive. `tls`: None for plain TCP. `connections`: those of one address."""
 
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
     tls: ssl.SSLContext | None = None
+    connections: ConnectionLimit = field(default_factory=ConnectionLimit)
 
     async def client_of(self, stream: trio.SocketStream) -> tuple[str, int] | None:
         """The client that a trusted proxy names in the PROXY protocol; None if there is no such header to read.
@@ -36,6 +40,23 @@ class Arrival:
         if not self.proxies.send_proxy_protocol or not self.proxies.trusts(str(stream.socket.getpeername()[0])):
             return None
         return await read_proxy_header(stream)
+
+    @contextmanager
+    def counted(self, stream: trio.SocketStream, client: tuple[str, int] | None) -> Iterator[None]:
+        """Count the connection for its client during the block. Raises `TooManyConnections`, and `OSError`.
+
+        `client`: what `client_of` returned. A trusted proxy's own connections are not counted, because they carry
+        requests of many clients.
+        """
+        if self.is_proxied(stream, client):
+            yield
+            return
+        with self.connections.open(str(stream.socket.getpeername()[0]) if client is None else client[0]):
+            yield
+
+    def is_proxied(self, stream: trio.SocketStream, client: tuple[str, int] | None) -> bool:
+        """Whether a header of each request says who the client is. Raises `OSError` if the peer is gone."""
+        return client is None and self.proxies.trusts(str(stream.socket.getpeername()[0]))
 
     def secured(self, stream: trio.abc.Stream) -> trio.SSLStream[Any] | None:
         """`stream` with TLS, whose handshake the first read or write does. None for plain TCP."""

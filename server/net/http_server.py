@@ -12,12 +12,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData
+from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.lifespan import Lifespan
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
@@ -25,12 +26,17 @@ from hypercorn.typing import ConnectionState, LifespanState
 from quart_trio import QuartTrio
 
 from server.net.arrival import Arrival, NamedStream
+from server.net.connection_limit import TooManyConnections
 from server.net.listeners import open_listeners, parse_bind
 from server.net.proxy_protocol import ProxyHeaderInvalid
+
+if TYPE_CHECKING:
+    import h11
 
 _MAX_HEADER_BYTES: Final = 16 * 1024
 _IDLE_S: Final = 15.0
 _STARTUP_S: Final = 10.0
+_VERSION_NOT_SUPPORTED: Final = 505
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +44,30 @@ class ServeLimits:
     """Limits of the HTTP server. `max_connections` is the number of open connections.
 
     `write_s` is the maximum number of seconds of one write to a client that does not read. `grace_s` is how many
-    seconds running requests get after shutdown begins. `shared_port`: see `server.net.listeners`.
+    seconds running requests get after shutdown begins. `shared_port`: see `server.net.listeners`. `http2`: clients may
+    speak HTTP/2.
     """
 
     max_connections: int = 1000
     write_s: float = 30.0
     grace_s: float = 3.0
     shared_port: bool = False
+    http2: bool = False
+
+
+class Http1Protocol(H11Protocol):
+    """HTTP/1.1 that never becomes HTTP/2: an upgrade to `h2c` is ignored, and the preface of HTTP/2 is refused."""
+
+    async def _check_protocol(self, event: h11.Request) -> None:
+        del event
+        await trio.lowlevel.checkpoint()
+
+    async def _create_stream(self, request: h11.Request) -> None:
+        if request.http_version in (b"1.0", b"1.1"):
+            await super()._create_stream(request)
+        else:
+            await self._send_error_response(_VERSION_NOT_SUPPORTED)
+            await self.send(Closed())
 
 
 class Connection(TCPServer):
@@ -62,13 +85,14 @@ class Connection(TCPServer):
         state: LifespanState,
         stream: trio.abc.Stream,
         transport: trio.SocketStream,
-        write_s: float,
+        limits: ServeLimits,
     ) -> None:
         """`stream` is `transport`, or TLS over it."""
         super().__init__(app, config, context, state, stream)  # type: ignore[arg-type]  # it accepts plain streams too
         self._sending_stream = stream
         self._transport = transport
-        self._write_s = write_s
+        self._write_s = limits.write_s
+        self._http2 = limits.http2
 
     async def protocol_send(self, event: Event) -> None:
         match event:
@@ -98,6 +122,19 @@ class Connection(TCPServer):
             await self.protocol.handle(Closed())
 
     async def _read_data(self) -> None:
+        if not self._http2:
+            made = self.protocol
+            made.protocol = Http1Protocol(
+                made.app,
+                made.config,
+                made.context,
+                made.task_group,
+                made.state,
+                made.ssl,
+                made.client,
+                made.server,
+                made.send,
+            )
         await super()._read_data()
         await self.idle_task.stop()  # the client is gone; Hypercorn would keep the socket open until the idle timeout
 
@@ -190,6 +227,10 @@ async def _handle(
     except (ProxyHeaderInvalid, OSError):
         await stream.aclose()
         return
-    named = stream if client is None else NamedStream(stream, client)
-    spoken = arrival.secured(named) or named
-    await Connection(app, config, context, ConnectionState(state.copy()), spoken, stream, limits.write_s).run()
+    try:
+        with arrival.counted(stream, client):
+            named = stream if client is None else NamedStream(stream, client)
+            spoken = arrival.secured(named) or named
+            await Connection(app, config, context, ConnectionState(state.copy()), spoken, stream, limits).run()
+    except (TooManyConnections, OSError):
+        await trio.aclose_forcefully(stream)

@@ -205,6 +205,7 @@ def auth_routes(services: RestServices, limits: AuthLimits) -> Blueprint:
             raise ApiError(403, "registration_off", "This server does not register accounts. Ask its operator for one.")
         password = body.password.get_secret_value()
         check_password(password, body.email)
+        limits.by_signup(client_address(services))
         code = body.code.get_secret_value() if body.code is not None else None
         if not await registration.is_verified(body.email, code, services.accounts):
             return json_response(VerificationAnswer(), 202)

@@ -7,11 +7,14 @@ with its device token, and then only has its own limit: nobody can lock the owne
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 from uuid import UUID
 
 from server.net import RateLimiter
 from server.rest.errors import rate_limited
 from server.rest.services import RestLimits
+
+_HOUR_S: Final = 3600.0
 
 
 class AuthLimits:
@@ -21,11 +24,16 @@ class AuthLimits:
         self._clock = clock
         self._addresses = RateLimiter(limits.auth_address_rate_per_s, limits.auth_address_burst)
         self._accounts = RateLimiter(limits.auth_email_rate_per_s, limits.auth_email_burst)
+        self._signups = RateLimiter(limits.signups_per_hour / _HOUR_S, limits.signups_per_hour)
         self._refreshes = RateLimiter(limits.refresh_rate_per_s, limits.refresh_burst)
 
     def by_address(self, address: str) -> None:
         """An attempt of this network address."""
         self._take(self._addresses, address)
+
+    def by_signup(self, address: str) -> None:
+        """A new account of this network address."""
+        self._take(self._signups, address)
 
     def by_email(self, email: str, device: str | None) -> None:
         """An attempt for this account, by the known device `device`, or by an unknown one."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TypeVar
 
 import trio
@@ -10,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from quart import request
 
 from server.accounts import AccessEnded, AuthenticatedUser, ProviderUnavailable, TokenExpired, TokenInvalid
+from server.net import address_key
 from server.rest.errors import ApiError, rate_limited, unauthorized
 from server.rest.services import RestServices
 from streaming.wire import well_formed_json
@@ -78,16 +78,3 @@ def client_address(services: RestServices) -> str:
     client = request.scope.get("client")
     peer = str(client[0]) if client else ""
     return address_key(services.proxies.client_of(peer, request.headers.getlist(services.proxies.header_name)))
-
-
-def address_key(host: str) -> str:
-    """An IPv4 address unchanged; for an IPv6 address its /64 network, which one subscriber has entirely."""
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return "unknown"
-    if isinstance(address, ipaddress.IPv4Address):
-        return str(address)
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(ipaddress.IPv6Network((address, 64), strict=False))

@@ -13,6 +13,7 @@ from streaming.wire import (
     Optional,
     ServerFrame,
     WsAnswerLocale,
+    WsFailure,
     WsMemoryUsed,
     WsMutationRecord,
     WsPopupDomain,
@@ -58,6 +59,7 @@ class ChatAnswer(BaseModel):
     memory_used: Optional[list[WsMemoryUsed]] = None
     usage: Optional[WsUsage]
     locale: Optional[WsAnswerLocale] = None
+    not_stored: Optional[WsFailure] = None
 
 
 class AnswerCollector:
@@ -103,4 +105,5 @@ class AnswerCollector:
             memory_used=end.memory_used,
             usage=end.usage,
             locale=end.locale,
+            not_stored=end.not_stored,
         )

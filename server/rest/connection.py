@@ -22,6 +22,14 @@ class RestRequest(TrioRequest):
 class RestConnection(TrioASGIHTTPConnection):
     """quart-trio runs each request in its own nursery; this class gives the request a reference to it."""
 
+    def _create_request_from_scope(self, send: ASGISendCallable) -> Request:
+        try:
+            return super()._create_request_from_scope(send)
+        except ValueError:
+            # The target is no URL, such as `http://[/`. As a path it matches no route.
+            self.scope["path"] = "/" + self.scope["path"]
+            return super()._create_request_from_scope(send)
+
     async def handle_request(  # type: ignore[override]  # quart-trio overrides it with the same nursery parameter
         self, nursery: trio.Nursery, request: Request, send: ASGISendCallable
     ) -> None:

@@ -49,6 +49,7 @@ STATUS_OF: Final[Mapping[ErrorCode, int]] = {
     ErrorCode.SCOPE_NOT_FOUND: 404,
     ErrorCode.UNKNOWN_MEMORY: 404,
     ErrorCode.MEMORY_UNAVAILABLE: 503,
+    ErrorCode.QUOTA_REACHED: 507,
     ErrorCode.INTERNAL: 500,
 }
 """The HTTP status of each error code of the answer pipeline."""

@@ -41,6 +41,7 @@ class RequestAnswer(BaseModel):
     usage: Optional[WsUsage] = None
     locale: Optional[WsAnswerLocale] = None
     error: Optional[WsFailure] = None
+    not_stored: Optional[WsFailure] = None
 
 
 class CancelledAnswer(BaseModel):

@@ -30,6 +30,7 @@ class RestLimits:
     auth_address_burst: int = 30
     auth_email_rate_per_s: float = 0.1
     auth_email_burst: int = 10
+    signups_per_hour: int = 20
     refresh_rate_per_s: float = 10
     refresh_burst: int = 200
     sse_keep_alive_s: float = 15.0

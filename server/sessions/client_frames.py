@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from uuid import UUID
 
+import structlog
+
 from memory.delivery import LoggedChange
 from person import resolve_locale
 from server.answers import AnswerPipeline
@@ -13,11 +15,14 @@ from server.changes import ChangeDelivery, record_change
 from server.devices import DeviceRegistry, read_days, stated_change
 from server.memory_service import ChangeSource
 from server.sessions.calls import MadeChange
+from server.sessions.features import QUOTA
 from server.sessions.memory_frames import change_entity, forget_memory
 from server.sessions.refused_frames import refuse_frame, unknown_call
 from server.sessions.session import Session
+from server.telemetry import LogRate
 from streaming.wire import (
     ClientFrame,
+    ErrorCode,
     FrameError,
     WsApproval,
     WsCancel,
@@ -35,6 +40,8 @@ from streaming.wire import (
     WsUnwatch,
     WsWatch,
 )
+
+log = structlog.get_logger(__name__)
 
 
 class ClientFrames:
@@ -57,6 +64,13 @@ class ClientFrames:
         self._changes = changes
         self._pipeline = pipeline
         self._registry = registry
+        self._logged = LogRate()
+
+    def refuse_over_rate(self, session: Session) -> None:
+        """Answer a frame that was not read because the socket sends too many."""
+        code = ErrorCode.RATE_LIMITED
+        self._logged.log(log.info, "frame_refused", f"{session.user_id} {code}", code=code)
+        session.refuse(code, "Too many frames per second; this frame was not read.", retryable=True)
 
     def take(self, session: Session, frame: ClientFrame) -> None:
         """Act on one frame. Never waits, never raises: work that waits gets a task with its own boundary."""
@@ -90,6 +104,7 @@ class ClientFrames:
     def refuse(self, session: Session, error: FrameError) -> None:
         """Answer a frame that is not valid. If it was the reply to a call, the call fails."""
         calls = session.calls
+        self._logged.log(log.info, "frame_refused", f"{session.user_id} {error.code}", code=error.code)
         session.send_control(refuse_frame(error, calls.tool_answered, calls.data_answered))
 
     def _seen(self, session: Session, change: int) -> None:
@@ -98,7 +113,13 @@ class ClientFrames:
 
     def _changed(self, session: Session, frame: WsClientMutation) -> None:
         refused = change_entity(
-            self._pipeline.memory, self._registry, session.user_id, session.device_id, frame, session.locale
+            self._pipeline.memory,
+            self._registry,
+            session.user_id,
+            session.device_id,
+            frame,
+            session.locale,
+            knows_quota=QUOTA in session.features,
         )
         if refused is not None:
             session.send_control(refused)

@@ -15,7 +15,10 @@ LEDGER: Final = "ledger"
 CHANGES: Final = "changes"
 """The client reads the numbers of changes."""
 
-_KNOWN: Final = (APPROVALS, BLOCK_OPEN, CHANGES, LEDGER, TOOL_EVENTS)
+QUOTA: Final = "quota"
+"""The client gives a change up, and tells the person, if it is refused with `quota_reached`."""
+
+_KNOWN: Final = (APPROVALS, BLOCK_OPEN, CHANGES, LEDGER, QUOTA, TOOL_EVENTS)
 _SETS: Final[Mapping[frozenset[str], frozenset[str]]] = {
     features: features
     for size in range(len(_KNOWN) + 1)

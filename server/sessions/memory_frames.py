@@ -40,8 +40,24 @@ def change_entity(
     device_id: UUID,
     frame: WsClientMutation,
     locale: StatedLocale | None = None,
+    *,
+    knows_quota: bool = False,
 ) -> WsError | None:
-    """Record the change, then send it to the user's other devices. Returns an error frame if it can't be taken."""
+    """Record the change, then send it to the user's other devices. Returns an error frame if it can't be taken.
+
+    `knows_quota`: the client gives a change up for `quota_reached`. Others would send it again for ever, before all
+    later ones, so their change is refused as `invalid_frame`.
+    """
+    # A deletion makes room, so it is always taken.
+    refused = None if frame.op == "delete" else memory.change_refused(user_id)
+    if refused is not None:
+        return WsError(
+            code=refused.code if knows_quota else ErrorCode.INVALID_FRAME,
+            message=refused.message,
+            retryable=refused.retryable,
+            frame_type=WsFrameType.MUTATION,
+            mutation_id=frame.mutation_id,
+        )
     source = ChangeSource(device_id, None, frame.mutation_id, resolve_locale(locale).time_zone)
     record = WsMutationRecord(op=frame.op, entity=frame.entity, id=frame.id, data=frame.data)
 

@@ -175,6 +175,7 @@ class RequestLog:
             usage=None if end is None else end.usage,
             locale=None if end is None else end.locale,
             error=None if end is None else end.error,
+            not_stored=None if end is None else end.not_stored,
         )
 
     def frames(self) -> Iterator[WsStreamText | LogFrame]:

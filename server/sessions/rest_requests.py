@@ -158,6 +158,7 @@ class RestRequests:
             usage=result.usage,
             locale=result.locale,
             error=result.error,
+            not_stored=result.not_stored,
         )
 
 

@@ -145,6 +145,7 @@ class RunningRequest:
         except Exception:
             log.exception("request_failed", code=ErrorCode.INTERNAL)
             self._answer.fail(_FAULT)
+        await self._answer.check_quota()
         end = self._answer.end()
         self._ended = True
         await done(self, end)

@@ -28,7 +28,33 @@ class FairnessSettings(BaseModel):
         description="bytes that the device sockets of one user may send together in one burst, per process",
     )
     max_requests_per_user: int = Field(
-        16, ge=1, description="maximum number of running requests per user and process, over sockets and REST"
+        16,
+        ge=1,
+        description="maximum number of running requests per user, over sockets and REST, and over all workers and"
+        " servers of the database",
+    )
+    max_memories_per_user: int = Field(
+        100_000, ge=1, description="maximum number of exchanges and items that memory stores for one user"
+    )
+    max_stored_bytes_per_user: int = Field(
+        1 << 30,
+        ge=1024,
+        description="maximum number of bytes that the database stores for one user: encrypted contents and vectors",
+    )
+    max_devices_per_user: int = Field(
+        100,
+        ge=1,
+        description="maximum number of devices of one user that are not revoked; the socket of a new device is closed"
+        " with 4512",
+    )
+    max_signups_per_address_hour: int = Field(
+        20, ge=1, description="accounts that one network address may register per hour, per process"
+    )
+    max_connections_per_address: int = Field(
+        500,
+        ge=1,
+        description="maximum number of open connections of one network address, over device sockets and REST, per"
+        " process",
     )
     database_connections_per_user: int = Field(
         3, ge=1, description="maximum number of pooled database connections that work for one user holds at a time"

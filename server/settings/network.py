@@ -26,6 +26,9 @@ class NetworkSettings(BaseModel):
         "x-forwarded-for",
         description="how TESSERA_TRUSTED_PROXIES name the client: x-forwarded-for, forwarded or proxy-protocol",
     )
+    http2: bool = Field(
+        False, description="let REST clients speak HTTP/2, without TLS by its preface; false: only HTTP/1.1"
+    )
     public_url: str | None = Field(
         None,
         description="URL of the proxy, such as https://tessera.example.com, if it serves both listeners on one port;"

@@ -8,8 +8,9 @@ from __future__ import annotations
 from server.sockets.gate import DeviceGate
 from server.sockets.handover import Handover
 from server.sockets.handshake_limit import HandshakeLimit
+from server.sockets.listener import serve_device_sockets
 from server.sockets.user_sockets import UserSockets
-from server.sockets.websocket import DEVICE_PATH, serve_device_sockets
+from server.sockets.websocket import DEVICE_PATH
 
 __all__ = [
     "DEVICE_PATH",

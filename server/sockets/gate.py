@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 import structlog
 import trio
 
+from memory.delivery import TooManyDevices
 from memory.vault import NoSuchUser
 from server.accounts import AuthenticatedUser, Authenticator, EndedAccess
 from server.devices import DeviceRegistry
@@ -27,7 +28,7 @@ from server.sockets.handshake_limit import HandshakeLimit
 from server.sockets.openings import VerifiedDevice
 from server.sockets.user_sockets import UserSockets
 from server.sockets.view import SocketView
-from server.telemetry import Metrics
+from server.telemetry import LogRate, Metrics
 from sql.driver import UnknownReference
 from sql.owners import urgent
 from streaming.wire import CloseCode, WsResume
@@ -66,6 +67,7 @@ class DeviceGate:
         self._registry = registry
         self._access = access
         self._ended = EndedAccesses()
+        self._logged = LogRate()
         self._views: set[SocketView] = set()
         self._metrics = metrics
         self._hello_timeout_s = hello_timeout_s
@@ -139,7 +141,8 @@ class DeviceGate:
             code = await serve(socket)
         except HandshakeFailed as failed:
             code = failed.code
-            log.info("handshake_failed", peer=socket.peer, code=code, reason=str(failed))
+            fields = {"peer": socket.peer, "code": code, "reason": str(failed)}
+            self._logged.log(log.info, "handshake_failed", f"{code}", **fields)
             await socket.close(code, _close_reason(str(failed)))
         except SocketClosed as closed:
             code = closed.code
@@ -224,6 +227,8 @@ class DeviceGate:
             return await self._attach(hello, socket, connection_id, handed.go_on)
         except (NoSuchUser, UnknownReference):
             raise HandshakeFailed(CloseCode.UNAUTHORIZED, "this account no longer exists") from None
+        except TooManyDevices as error:
+            raise HandshakeFailed(CloseCode.TOO_MANY_DEVICES, str(error)) from None
 
     async def _attach(
         self, hello: Hello, socket: DeviceSocket, connection_id: UUID | None, go_on: WsResume | None

@@ -257,8 +257,7 @@ class SocketView:
         if verdict == "close":
             self.close(CloseCode.POLICY_VIOLATION, "too many frames")
         elif verdict == "refuse":
-            message = "Too many frames per second; this frame was not read."
-            session.refuse(ErrorCode.RATE_LIMITED, message, retryable=True)
+            self._sessions.frames.refuse_over_rate(session)
         return verdict == "read"
 
     def _dispatch(self, session: Session, frame: ClientFrame) -> None:

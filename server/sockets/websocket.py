@@ -1,15 +1,9 @@
-"""The device socket over trio-websocket. No other module of the server names that library.
-
-Faults are caught per connection: no input of a peer and no fault of the library reaches the listener or another
-socket.
-"""
+"""The device socket over trio-websocket. No other module of the server names that library."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from functools import partial
+from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -24,10 +18,11 @@ from trio_websocket import (
     wrap_server_stream,
 )
 
-from server.net import Arrival, ProxyHeaderInvalid, TrustedProxies, host_port, open_listeners
-from server.sockets.device_socket import DeviceSocket, SocketClosed
+from server.net import (
+    TrustedProxies,
+)
+from server.sockets.device_socket import SocketClosed
 from server.sockets.direct_stream import DirectStream
-from server.sockets.handshake_limit import HandshakeLimit
 from server.sockets.secure_stream import SecureStream
 
 DEVICE_PATH: Final = "/api/v1/ws/device"
@@ -36,12 +31,9 @@ _TEXT_FRAME: Final = 0x81  # FIN and opcode 1: one whole text message
 _TWO_BYTES: Final = 126  # instead of a length: the length follows in two bytes
 _EIGHT_BYTES: Final = 127
 _MOST_IN_TWO_BYTES: Final = 0xFFFF
-_UPGRADE_TIMEOUT_S: Final = 10.0
+UPGRADE_TIMEOUT_S: Final = 10.0
 _CLOSE_TIMEOUT_S: Final = 2.0
-# After the close, bytes that the peer still sends are read and dropped. Otherwise the kernel would answer them with a
-# reset, which could overtake the close frame.
-_DRAIN_TIMEOUT_S: Final = 1.0
-_RECEIVE_BYTES: Final = 16 * 1024
+RECEIVE_BYTES: Final = 16 * 1024
 _NO_BODY: Final = [(b"Content-Length", b"0")]
 # For developers whose page can't connect. It repeats nothing of the request.
 _ORIGIN_REFUSED: Final = b"This page's origin may not open a device socket: TESSERA_ALLOWED_ORIGINS does not list it.\n"
@@ -50,20 +42,10 @@ _ORIGIN_REFUSED_HEADERS: Final = [
     (b"Content-Length", b"%d" % len(_ORIGIN_REFUSED)),
 ]
 _LOGGED_CHARS: Final = 200
-_FIRST_PRINTABLE: Final = 0x21
-_COME_BACK: Final = (
-    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-)
-
 log = structlog.get_logger(__name__)
 
-SocketHandler = Callable[[DeviceSocket], Awaitable[None]]
 OriginCheck = Callable[[str | None], bool]
 DeviceStream = DirectStream | SecureStream
-
-
-def _nothing() -> None:
-    """For listeners whose refusals nobody counts."""
 
 
 class TrioWebSocket:
@@ -147,112 +129,7 @@ def _closed(error: ConnectionClosed) -> SocketClosed:
     return SocketClosed(error.reason.code, error.reason.reason or "")
 
 
-async def serve_device_sockets(
-    handler: SocketHandler,
-    host: str,
-    port: int,
-    *,
-    max_message_bytes: int,
-    origin_allowed: OriginCheck,
-    max_sockets: int = 10_000,
-    handshakes: HandshakeLimit | None = None,
-    on_refused: Callable[[], None] = _nothing,
-    shared: bool = False,
-    arrival: Arrival | None = None,
-    task_status: trio.TaskStatus[tuple[str, int]] = trio.TASK_STATUS_IGNORED,
-) -> None:
-    """Accept device sockets at `DEVICE_PATH` until cancelled; `handler` runs once per socket, in its own task.
-
-    Reports the bound `(host, port)` when listening. Raises OSError if the address can't be bound. A message over
-    `max_message_bytes` closes its socket with 1009. While `max_sockets` are open, a new connection is closed
-    immediately. A page whose `Origin` is not allowed is refused with 403; clients other than browsers send no `Origin`.
-    Upgrades wait for a place of `handshakes`; if it is full, they are refused with 503, and `on_refused` is called.
-    `shared`: see `server.net.listeners`.
-    """
-    limit = handshakes or HandshakeLimit(running=max_sockets, waiting=max_sockets)
-    listeners = await open_listeners(host, port, shared=shared)
-    address = listeners[0].socket.getsockname()
-    async with trio.open_nursery() as sockets, trio.open_nursery() as nursery:
-
-        async def serve(stream: trio.SocketStream) -> None:
-            # `child_tasks` includes this task.
-            if len(sockets.child_tasks) > max_sockets:
-                log.warning("too_many_sockets", limit=max_sockets)
-                await trio.aclose_forcefully(stream)
-            else:
-                await _serve_connection(
-                    handler, max_message_bytes, origin_allowed, limit, on_refused, arrival or Arrival(), stream
-                )
-
-        await nursery.start(partial(trio.serve_listeners, serve, listeners, handler_nursery=sockets))
-        task_status.started((address[0], address[1]))
-
-
-async def _serve_connection(
-    handler: SocketHandler,
-    max_message_bytes: int,
-    origin_allowed: OriginCheck,
-    handshakes: HandshakeLimit,
-    on_refused: Callable[[], None],
-    arrival: Arrival,
-    accepted: trio.SocketStream,
-) -> None:
-    try:
-        client = await arrival.client_of(accepted)
-    except (ProxyHeaderInvalid, OSError):
-        await trio.aclose_forcefully(accepted)
-        return
-    stream = _stream(arrival, accepted, client)
-    try:
-        if not await _request_arrives(stream):
-            return
-        if handshakes.full:
-            on_refused()
-            # The request was read whole, so the close is no reset. The peer must not cost more than that.
-            await _answer(stream, _COME_BACK)
-            return
-        async with trio.open_nursery() as nursery:
-            async with handshakes.place(begun=False):
-                socket = await _upgrade(nursery, stream, max_message_bytes, origin_allowed, arrival.proxies)
-            if socket is not None:
-                await handler(socket)
-                await _drain(stream)
-            nursery.cancel_scope.cancel()
-    # The boundary between one socket and the listener: a failure here ends this socket and no other.
-    except* Exception:
-        log.exception("socket_failed")
-    finally:
-        await trio.aclose_forcefully(stream)
-
-
-async def _request_arrives(stream: DeviceStream) -> bool:
-    """Wait for the head of the opening request, which `stream` then returns again. Returns False if it does not come.
-
-    A peer that sends it slowly or never takes no place among the handshakes.
-    """
-    head = b""
-    with trio.move_on_after(_UPGRADE_TIMEOUT_S):
-        while not _complete(head):
-            try:
-                data = await stream.receive_some(_RECEIVE_BYTES)
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                return False
-            if not data:
-                return False
-            head += data
-        stream.unread(head)
-        return True
-    return False
-
-
-def _complete(head: bytes) -> bool:
-    """Whether the library can answer: the head is whole, or too long, or no HTTP at all (such as TLS)."""
-    if not head:
-        return False
-    return len(head) >= _RECEIVE_BYTES or head[0] < _FIRST_PRINTABLE or b"\n\r\n" in head or b"\n\n" in head
-
-
-async def _upgrade(
+async def upgrade(
     nursery: trio.Nursery,
     stream: DeviceStream,
     max_message_bytes: int,
@@ -261,10 +138,10 @@ async def _upgrade(
 ) -> TrioWebSocket | None:
     """The opening handshake of RFC 6455. Returns None if it failed; the peer has then been answered."""
     request: WebSocketRequest | None = None
-    with trio.move_on_after(_UPGRADE_TIMEOUT_S):
+    with trio.move_on_after(UPGRADE_TIMEOUT_S):
         try:
             request = await wrap_server_stream(
-                nursery, stream, max_message_size=max_message_bytes, receive_buffer_size=_RECEIVE_BYTES
+                nursery, stream, max_message_size=max_message_bytes, receive_buffer_size=RECEIVE_BYTES
             )
             if _path(request.path) != DEVICE_PATH:
                 await request.reject(404, extra_headers=_NO_BODY)
@@ -310,24 +187,6 @@ def _path(target: str) -> str:
         return ""
 
 
-def _stream(arrival: Arrival, accepted: trio.SocketStream, client: tuple[str, int] | None) -> DeviceStream:
-    secured = arrival.secured(accepted)
-    if secured is None:
-        return DirectStream(accepted, None if client is None else host_port(client))
-    try:
-        peer = host_port(client or accepted.socket.getpeername()[:2])
-    except OSError:  # the peer is gone already
-        peer = "unknown"
-    return SecureStream(secured, peer)
-
-
-async def _answer(stream: DeviceStream, data: bytes) -> None:
-    """Send `data` to a peer that is refused, if that takes no time or little."""
-    if not stream.try_send(data) and isinstance(stream, SecureStream):
-        with trio.move_on_after(_CLOSE_TIMEOUT_S), suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-            await stream.send_all(data)
-
-
 def _client(stream: DeviceStream, request: WebSocketRequest, proxies: TrustedProxies) -> str:
     """The client's address: with its port, or as a trusted proxy has named it."""
     peer = _peer(stream)
@@ -356,12 +215,3 @@ def _value(request: WebSocketRequest, wanted: bytes) -> str | None:
     """The value of a header. Repeated headers are joined to one value, which is never a valid origin or token."""
     values = [value.decode("ascii", "replace") for name, value in request.headers if name.lower() == wanted]
     return ", ".join(values) if values else None
-
-
-async def _drain(stream: DeviceStream) -> None:
-    with trio.move_on_after(_DRAIN_TIMEOUT_S):
-        try:
-            while await stream.receive_some(_RECEIVE_BYTES):
-                pass
-        except (trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError):
-            return

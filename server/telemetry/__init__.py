@@ -14,6 +14,7 @@ from server.telemetry.live import (
     live_server,
     live_socket,
 )
+from server.telemetry.log_rate import LogRate
 from server.telemetry.loop_block import LoopBlock
 from server.telemetry.metrics import (
     CONTENT_TYPE,
@@ -42,6 +43,7 @@ __all__ = [
     "LiveRequest",
     "LiveServer",
     "LiveSocket",
+    "LogRate",
     "LoopBlock",
     "Metrics",
     "ModelUse",

@@ -313,7 +313,7 @@ class Metrics:
         """A request read the last exchanges of its conversation from memory, or went on without them."""
         self._conversation_reads.labels(outcome).inc()
 
-    def stored(self, outcome: MemoryOutcome) -> None:
+    def stored(self, outcome: MemoryOutcome | Literal["quota_reached"]) -> None:
         """Storing an exchange before its answer ended had this outcome."""
         self._stores.labels(outcome).inc()
 

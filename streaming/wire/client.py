@@ -35,7 +35,7 @@ class WsDeviceHello(FrameModel):
         default_factory=list,
         max_length=32,
         description="What the client also understands: `block_open`, `ledger`, `changes`, `approvals`,"
-        " `tool_events`. Others are ignored.",
+        " `tool_events`, `quota`. Others are ignored.",
     )
     resume: Optional[WsResume] = None
     changes_after: Optional[Annotated[int, Field(ge=0)]] = Field(

@@ -34,6 +34,7 @@ class ErrorCode(StrEnum):
     SCOPE_NOT_FOUND = "scope_not_found"
     UNKNOWN_MEMORY = "unknown_memory"
     MEMORY_UNAVAILABLE = "memory_unavailable"
+    QUOTA_REACHED = "quota_reached"
     INTERNAL = "internal"
 
 
@@ -54,3 +55,4 @@ class CloseCode(IntEnum):
     HELLO_TIMEOUT = 4504
     REPLACED = 4510
     TOO_MANY_SOCKETS = 4511
+    TOO_MANY_DEVICES = 4512

@@ -122,6 +122,10 @@ _LOCALE: Any = Field(
     default=None, description="The locale that the answer was made for, and where its zone comes from."
 )
 _SHOWN: Any = Field(default=None, description="How many blocks of this answer have text or data.")
+_NOT_STORED: Any = Field(
+    default=None,
+    description="Why this exchange is not in memory, such as quota_reached. The answer itself is complete.",
+)
 
 
 class WsStreamEnd(_ServerFrame):
@@ -137,6 +141,7 @@ class WsStreamEnd(_ServerFrame):
     usage: Optional[WsUsage] = None
     locale: Optional[WsAnswerLocale] = _LOCALE
     error: Optional[WsFailure] = None
+    not_stored: Optional[WsFailure] = _NOT_STORED
 
 
 class WsRequestResult(_ServerFrame):
@@ -158,6 +163,7 @@ class WsRequestResult(_ServerFrame):
     usage: Optional[WsUsage] = None
     locale: Optional[WsAnswerLocale] = _LOCALE
     error: Optional[WsFailure] = None
+    not_stored: Optional[WsFailure] = _NOT_STORED
 
 
 class WsToolCall(_ServerFrame):

@@ -16,14 +16,24 @@ _EVENT = re.compile(r"[a-z]+(_[a-z]+)*")
 _PACKAGES = ("agents", "server", "streaming")
 
 
+def _is_log(node: ast.expr) -> bool:
+    """Whether the expression is `log.info`, or another level of it."""
+    if not (isinstance(node, ast.Attribute) and node.attr in _LEVELS):
+        return False
+    return isinstance(node.value, ast.Name) and node.value.id == "log"
+
+
 def events(source: str) -> Iterator[str]:
     """The events that are logged. A part that is only known at run time is `*`."""
     for node in ast.walk(ast.parse(source)):
-        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _LEVELS):
+        if not isinstance(node, ast.Call):
             continue
-        if not (isinstance(node.func.value, ast.Name) and node.func.value.id == "log"):
+        if _is_log(node.func):
+            event = node.args[0]
+        elif len(node.args) > 1 and _is_log(node.args[0]):  # `LogRate.log(log.info, event, ...)`
+            event = node.args[1]
+        else:
             continue
-        event = node.args[0]
         if isinstance(event, ast.Constant):
             yield str(event.value)
         else:
@@ -54,6 +64,7 @@ def test_every_log_event_is_described_and_every_described_event_exists() -> None
         ('log.info("a_b", c=1)', ["a_b"]),
         ('log.warning(f"a_{b}_c")', ["a_*_c"]),
         ('other.info("a_b")', []),
+        ('self._rate.log(log.info, "a_b", "cause", c=1)', ["a_b"]),
         ('log.bind("a_b")', []),
     ],
 )

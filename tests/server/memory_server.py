@@ -34,7 +34,7 @@ from server.sockets.device_socket import DeviceSocket
 from server.sockets.handshake import shake_hands
 from server.sockets.view import SocketView
 from server.telemetry.metrics import Metrics
-from streaming.wire import WsMutationRecord
+from streaming.wire import WsFailure, WsMutationRecord
 from tests.server.memory_socket import MemorySocket
 from tests.server.scripted_model import ScriptedModel
 
@@ -74,6 +74,16 @@ class NoMemory:
         """No conversation is stored."""
         del user_id, conversation_id
         return ConversationContext()
+
+    async def quota_reached(self, user_id: UUID) -> WsFailure | None:
+        """There is no quota."""
+        del user_id
+        return None
+
+    def change_refused(self, user_id: UUID) -> WsFailure | None:
+        """There is no quota."""
+        del user_id
+        return None
 
     async def store(
         self,

@@ -143,6 +143,8 @@ async def open_tessera(database: str, **settings: Any) -> AsyncIterator[Tessera]
                 "TESSERA_MODEL_ATTEMPTS": "1",
                 # A script names the agent, so that a test's message does not have to.
                 "TESSERA_ROUTER_ASKS": "always",
+                # Every test of a server registers its accounts from one address.
+                "TESSERA_MAX_SIGNUPS_PER_ADDRESS_HOUR": "1000",
             }
             environment |= {f"TESSERA_{name.upper()}": str(value) for name, value in settings.items()}
             stop = trio.Event()

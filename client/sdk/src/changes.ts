@@ -123,7 +123,7 @@ export class Changes {
   refused(error: TesseraError, frameType: string = "mutation"): boolean {
     // Other errors are temporary: the change is sent again.
     const own = error.requestId === undefined && frameType === "mutation";
-    if (!this.#waiting || !own || error.code !== "invalid_frame") {
+    if (!this.#waiting || !own || !(error.code === "invalid_frame" || error.code === "quota_reached")) {
       return false;
     }
     this.#shift();

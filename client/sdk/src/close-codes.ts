@@ -24,6 +24,11 @@ const REMEDIES: ReadonlyMap<number, Remedy> = new Map<number, Remedy>([
   [4504, "retry"], // device_hello did not arrive in time
 ]);
 
+/** Why the connection is closed for good after close code `code`. */
+export function stopCode(code: number): "closed" | "too_many_devices" {
+  return code === 4511 || code === 4512 ? "too_many_devices" : "closed";
+}
+
 /** The remedy for close code `code`. Unknown 45xx codes of a newer protocol mean `stop`. */
 export function remedyFor(code: number): Remedy {
   return REMEDIES.get(code) ?? (code >= 4500 && code <= 4599 ? "stop" : "retry");

@@ -1,5 +1,5 @@
 import { Backoff, type BackoffOptions } from "./backoff.js";
-import { remedyFor, type SocketEnd } from "./close-codes.js";
+import { remedyFor, type SocketEnd, stopCode } from "./close-codes.js";
 import { TesseraError } from "./errors.js";
 import type {
   ClientFrame,
@@ -223,7 +223,12 @@ export class Connection {
           this.start();
           return;
         }
-        this.#stop(new TesseraError("closed", `The server ended the connection: ${because}.`, { closeCode: code }));
+        this.#stop(
+          new TesseraError(stopCode(code), `The server ended the connection: ${because}.`, {
+            retryable: stopCode(code) === "too_many_devices",
+            closeCode: code,
+          }),
+        );
         return;
       case "new_token":
         this.#refusedWith = code;

@@ -8,6 +8,8 @@ import type { ErrorCode } from "./generated/protocol.js";
  * - `disconnected`: the connection was lost during a `forget`, or why the connection is `waiting`.
  * - `lost`: the server no longer has the answer of a request. What the request has done is not known.
  * - `closed`: the connection was closed for good, by the application or by the server (`closeCode` says why).
+ * - `too_many_devices`: as many devices of the account are connected (`closeCode` 4511) or known (4512) as may be. Call `retry` when
+ *   the person has closed or revoked one.
  * - `connection_failed`: the connection could not be established; the library tries again.
  * - `token_unavailable`: `getToken` returned no token.
  * - `token_refused`: the server refused the token, and `getToken` returned no different one.
@@ -26,6 +28,7 @@ export type SdkErrorCode =
   | "disconnected"
   | "lost"
   | "closed"
+  | "too_many_devices"
   | "connection_failed"
   | "token_unavailable"
   | "token_refused"

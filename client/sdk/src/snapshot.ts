@@ -67,6 +67,8 @@ export interface AnswerSnapshot {
   readonly shown?: number | null;
   /** The locale that the answer was made for: "today" in it is a day of its time zone. */
   readonly locale?: WsAnswerLocale | null;
+  /** Why the exchange is not in memory, such as `quota_reached`. The answer itself is complete. */
+  readonly notStored?: WsFailure | null;
   /** Set if the status is `failed`. */
   readonly error: TesseraError | null;
 }
@@ -141,6 +143,7 @@ export function ended(
     finish: end?.finish ?? null,
     shown: end?.shown ?? null,
     ...(end?.locale === undefined ? {} : { locale: end.locale }),
+    ...(end?.not_stored === undefined ? {} : { notStored: end.not_stored }),
   };
 }
 

@@ -69,6 +69,7 @@ export class Tessera {
       "ledger",
       "changes",
       "tool_events",
+      "quota",
       ...(approve === undefined ? [] : ["approvals"]),
     ];
     this.#connection = new Connection({

@@ -32,7 +32,8 @@ class Requests:
         self.id = uuid4()
 
     async def claim(self, claim: UUID, *, digest: str = "asked", ttl_s: float = 60.0) -> bool:
-        return await self.answers.claim(self.user_id, self.id, claim, SERVER, DEVICE, digest, ttl_s)
+        running = await self.answers.claim(self.user_id, self.id, claim, SERVER, DEVICE, digest, ttl_s)
+        return running is not None
 
     async def end(
         self, claim: UUID, *, result: object = RESULT, ttl_s: float = 60.0, changed: bool = False

@@ -67,9 +67,9 @@ async def test_a_device_is_told_of_its_own_requests_and_of_the_changes(pool: Poo
     devices, answers, log = DeviceRecords(memories.vault), KeptAnswers(memories.vault), ChangeLog(memories.vault)
     server, requests = uuid4(), [uuid4(), uuid4(), uuid4()]
     for request_id in requests:
-        assert await answers.claim(ann, request_id, uuid4(), server, PHONE, "asked", 60.0)
+        assert await answers.claim(ann, request_id, uuid4(), server, PHONE, "asked", 60.0) == {}
     for user_id, device_id, ttl_s in ((ann, uuid4(), 60.0), (ben, PHONE, 60.0), (ann, PHONE, -1.0)):
-        assert await answers.claim(user_id, uuid4(), uuid4(), server, device_id, "asked", ttl_s)
+        assert await answers.claim(user_id, uuid4(), uuid4(), server, device_id, "asked", ttl_s) == {}
     await log.append(ann, [Change(uuid4(), None, {"title": title}) for title in ("one", "two")])
     await devices.connect(ann, PHONE, CLIENT)
     await log.seen(ann, PHONE, 1)

@@ -39,11 +39,13 @@ class Servers:
         self.lost: set[UUID] = set()
         self.metrics = Metrics()
 
-    def open(self, server_id: UUID | None = None) -> KeptRequests:
+    def open(self, server_id: UUID | None = None, per_user: int = 16) -> KeptRequests:
         async def is_lost(server_id: UUID) -> bool:
             return server_id in self.lost
 
-        return KeptRequests(self.answers, self.metrics, keep_s=60, server_id=server_id, server_lost=is_lost)
+        return KeptRequests(
+            self.answers, self.metrics, keep_s=60, server_id=server_id, server_lost=is_lost, per_user=per_user
+        )
 
     def answer(self) -> KeptAnswer:
         block = WsResultBlock(block=0, block_type="text", content="The rent.")
@@ -86,6 +88,24 @@ async def test_one_server_runs_an_id_and_the_others_see_it_run_and_end(servers: 
     assert found == replace(servers.answer(), size=0)
     assert [kept.result.status for kept in await servers.listed(other)] == ["completed"]
     assert servers.kept() == {"kept": 1}
+
+
+async def test_the_requests_of_a_user_are_counted_over_all_servers_that_live(servers: Servers) -> None:
+    first = uuid4()
+    one, other = servers.open(first, per_user=2), servers.open(per_user=2)
+    chats = [replace(servers.chat, request_id=uuid4()) for _ in range(4)]
+    assert await one.claim(chats[0], 60) == "claimed"
+    assert await other.claim(chats[1], 60) == "claimed"
+    assert await other.claim(chats[2], 60) == "too_many"
+    # A known id is a duplicate, not one too many. A refused id is free again.
+    assert await other.claim(chats[0], 60) == "taken"
+    servers.lost.add(first)
+    assert await other.claim(chats[2], 60) == "claimed"
+    servers.lost.clear()
+    assert await one.claim(chats[3], 60) == "too_many"
+    await other.release(chats[1])
+    await other.release(chats[2])
+    assert await one.claim(chats[3], 60) == "claimed"
 
 
 POPUP = ChatInput(uuid4(), uuid4(), "Hi", "popup", scope=WsScope(type="task", id="t1"), conversation_id="c")

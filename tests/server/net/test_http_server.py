@@ -272,3 +272,31 @@ async def test_two_servers_in_one_process() -> None:
     async with client_of(make_services()) as one, client_of(make_services()) as two:
         for client in (one, two):
             assert (await client.get("/healthz")).status_code == 200
+
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"  # and an empty SETTINGS frame
+UPGRADE = (
+    b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+    b"HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("http2", "request_", "beginning"),
+    [
+        (False, PREFACE, b"HTTP/1.1 505"),
+        (False, UPGRADE, b"HTTP/1.1 200"),
+        (True, PREFACE, b"\x00\x00"),  # the length of a SETTINGS frame
+        (True, UPGRADE, b"HTTP/1.1 101"),
+    ],
+)
+async def test_http_2_is_off_unless_it_is_set(
+    nursery: trio.Nursery, http2: bool, request_: bytes, beginning: bytes
+) -> None:
+    stop = trio.Event()
+    (host, port), _ = await start(nursery, make_services(), stop, ServeLimits(http2=http2))
+    async with await trio.open_tcp_stream(host, port) as client:
+        await client.send_all(request_)
+        with trio.fail_after(10):
+            assert bytes(await client.receive_some()).startswith(beginning)
+    stop.set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from server.rest.bodies import address_key
+from server.net import address_key
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ import trio
 from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection, wrap_client_stream
 
 from server.sockets.device_socket import DeviceSocket, SocketClosed
-from server.sockets.websocket import DEVICE_PATH, serve_device_sockets
+from server.sockets.listener import serve_device_sockets
+from server.sockets.websocket import DEVICE_PATH
 from tests.server.memory_server import MemoryServer, hello
 from tests.server.sessions.resuming_client import Cut, ResumingClient
 from tests.server.sessions.test_cuts import SCENARIOS, Scenario, device, finish, server, state

@@ -14,7 +14,8 @@ from trio_websocket import open_websocket
 from server.net.origins import AllowedOrigins
 from server.sockets.device_socket import DeviceSocket, SocketClosed
 from server.sockets.handshake_limit import MAX_WAIT_S, HandshakeLimit
-from server.sockets.websocket import DEVICE_PATH, serve_device_sockets
+from server.sockets.listener import serve_device_sockets
+from server.sockets.websocket import DEVICE_PATH
 
 REQUEST = (
     b"GET /api/v1/ws/device HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

@@ -12,7 +12,8 @@ from wsproto.handshake import H11Handshake
 
 from server.net.origins import AllowedOrigins
 from server.sockets.device_socket import DeviceSocket, SocketClosed
-from server.sockets.websocket import DEVICE_PATH, serve_device_sockets
+from server.sockets.listener import serve_device_sockets
+from server.sockets.websocket import DEVICE_PATH
 from tests.server.memory_server import memory_server
 from tests.server.scripted_model import text_block
 

@@ -12,7 +12,8 @@ from trio_websocket import WebSocketConnection, open_websocket_url
 
 from server.net.origins import AllowedOrigins
 from server.sockets.device_socket import DeviceSocket, SocketClosed
-from server.sockets.websocket import DEVICE_PATH, serve_device_sockets
+from server.sockets.listener import serve_device_sockets
+from server.sockets.websocket import DEVICE_PATH
 
 Handler = Callable[[DeviceSocket], Awaitable[None]]
 

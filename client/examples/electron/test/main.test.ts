@@ -75,7 +75,7 @@ const end = (request_id: unknown): object => ({ request_id, status: "completed",
 
 test("an answer goes on after a cut, and ends like an uncut one", async () => {
   const { app, peer, hello } = await loggedIn();
-  expect(hello["features"]).toEqual(["block_open", "ledger", "changes", "tool_events", "approvals"]);
+  expect(hello["features"]).toEqual(["block_open", "ledger", "changes", "tool_events", "quota", "approvals"]);
   const id = await app.ask("Hi");
   expect(await peer.hear("home_request")).toMatchObject({ request_id: id, message: "Hi" });
   peer.say("stream_start", { request_id: id, agent: "task_agent" });

@@ -1,5 +1,5 @@
 // Generated from docs/protocol/schema.json by `make schema`; not for editing.
-// sha256 of that file: ad745582591cef3955421d437a8b9269f55d9d4e9088b16a37ec5f6ab41324c9
+// sha256 of that file: f7d2c774463dd18c71bb2623d3feb1ee9feaec2499d783249a503616e18395cd
 
 /**
  * The shadcn/ui chart components of the client.
@@ -60,6 +60,7 @@ export type ErrorCode =
   | "scope_not_found"
   | "unknown_memory"
   | "memory_unavailable"
+  | "quota_reached"
   | "internal";
 /**
  * What the server may send.
@@ -172,7 +173,7 @@ export interface WsDeviceHello {
   protocol_versions: number[];
   client: WsClientInfo;
   /**
-   * What the client also understands: `block_open`, `ledger`, `changes`, `approvals`, `tool_events`. Others are ignored.
+   * What the client also understands: `block_open`, `ledger`, `changes`, `approvals`, `tool_events`, `quota`. Others are ignored.
    */
   features?: string[];
   resume?: WsResume | null;
@@ -540,6 +541,7 @@ export interface WsStreamEnd {
   usage?: WsUsage;
   locale?: WsAnswerLocale;
   error?: WsFailure;
+  not_stored?: WsFailure1;
 }
 /**
  * One change a request made on the device, as `stream_end.mutations` lists it.
@@ -589,6 +591,18 @@ export interface WsFailure {
   text?: string;
 }
 /**
+ * Why this exchange is not in memory, such as quota_reached. The answer itself is complete.
+ */
+export interface WsFailure1 {
+  code: ErrorCode;
+  message: string;
+  retryable: boolean;
+  /**
+   * A sentence for the person in their language. `message` is for developers, in English.
+   */
+  text?: string;
+}
+/**
  * The current state of a request: while it runs, its answer so far; after its end, its kept answer.
  *
  * Sent instead of a replay if the request has ended.
@@ -617,6 +631,7 @@ export interface WsRequestResult {
   usage?: WsUsage;
   locale?: WsAnswerLocale1;
   error?: WsFailure;
+  not_stored?: WsFailure2;
 }
 /**
  * One block of a `request_result`: a text block has `content`, any other block has `data`.
@@ -638,6 +653,18 @@ export interface WsAnswerLocale1 {
   language?: string;
   week_start: "monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday" | "sunday";
   hour_cycle?: "h11" | "h12" | "h23" | "h24";
+}
+/**
+ * Why this exchange is not in memory, such as quota_reached. The answer itself is complete.
+ */
+export interface WsFailure2 {
+  code: ErrorCode;
+  message: string;
+  retryable: boolean;
+  /**
+   * A sentence for the person in their language. `message` is for developers, in English.
+   */
+  text?: string;
 }
 /**
  * A tool call of this answer: once when it begins, once when it ends. Sent for the feature `tool_events`.

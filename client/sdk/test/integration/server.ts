@@ -38,6 +38,7 @@ export class RunningServer {
         ...Object.fromEntries(inherited),
         TESSERA_STATE_DIR: this.state,
         TESSERA_DEMO_PACE_S: "0",
+        TESSERA_MAX_SIGNUPS_PER_ADDRESS_HOUR: "1000",
         ...this.#binds,
         ...this.settings,
       },

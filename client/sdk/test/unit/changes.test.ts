@@ -102,16 +102,19 @@ describe("changes of the person", () => {
     expect(frame).toEqual(first);
   });
 
-  test("that the server cannot read are dropped and reported, and the next is sent", async () => {
-    const { client, peer } = await server.online({}, KNOWN);
-    const reported = new Promise<TesseraError>((resolve) => client.on("error", resolve));
-    client.mutate(edit("t1"));
-    client.mutate(edit("t2"));
-    await take(peer);
-    peer.say("error", { code: "invalid_frame", message: "No id.", retryable: false });
-    expect(await reported).toMatchObject({ code: "invalid_frame" });
-    expect(await take(peer, 8)).toMatchObject({ id: "t2" });
-  });
+  test.each(["invalid_frame", "quota_reached"])(
+    "refused as %s are dropped and reported; the next is sent",
+    async (code) => {
+      const { client, peer } = await server.online({}, KNOWN);
+      const reported = new Promise<TesseraError>((resolve) => client.on("error", resolve));
+      client.mutate(edit("t1"));
+      client.mutate(edit("t2"));
+      await take(peer);
+      peer.say("error", { code, message: "No id.", retryable: false });
+      expect(await reported).toMatchObject({ code });
+      expect(await take(peer, 8)).toMatchObject({ id: "t2" });
+    },
+  );
 
   test("that are too large are dropped and reported, and the next is sent", async () => {
     const { client, peer } = await server.online({}, KNOWN);

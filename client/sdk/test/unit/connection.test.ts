@@ -32,7 +32,7 @@ describe("the handshake", () => {
       device_id: DEVICE_ID,
       protocol_versions: [3],
       client: { name: "desk", version: "2", platform: "linux" },
-      features: ["block_open", "ledger", "changes", "tool_events"],
+      features: ["block_open", "ledger", "changes", "tool_events", "quota"],
       locale,
       dates: "local_midnight",
     });
@@ -169,6 +169,21 @@ describe("after the end of a session", () => {
     peer.vanish();
     expect((await waiting).error).toMatchObject({ code: "disconnected", closeCode: 1006 });
   });
+
+  test.each([4511, 4512])(
+    "closed with %i, it waits for the application, because the account has too many devices",
+    async (code) => {
+      const { client, peer } = await server.online();
+      const closed = entered(client, "closed");
+      peer.close(code, "2 devices");
+      expect((await closed).error).toMatchObject({ code: "too_many_devices", closeCode: code, retryable: true });
+      client.retry();
+      const next = await server.next();
+      await next.hear("device_hello");
+      next.say("device_ready", { heartbeat_s: 25, limits: { max_frame_bytes: 10_000 } });
+      await client.ready();
+    },
+  );
 
   test.each([4500, 4503, 4510, 4599, 1008, 1009])("closed with %i, it does not connect again", async (code) => {
     const { client, peer } = await server.online();
