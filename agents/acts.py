@@ -98,6 +98,9 @@ class StepAct(Act):
                     if words := self._step.feed(reply.feed(batch)):
                         yield _in_block(words, begun=begun) if home else words
                         begun = True
+                    if reply.runs_blank:
+                        reply.finish = FinishReason.LENGTH
+                        break
         finally:
             reply.charge(turn.usage)
         self.text, self.finish = self._step.text.strip(), reply.finish

@@ -134,12 +134,12 @@ class ChatAgent:
         turn, limits = self._turn, self._limits
         access = DeviceAccess(turn, limits.approval_tools, check_edit)
         rounds = ToolRounds(ALL_TOOLS.values(), access, limits, turn.tool_use, refuse=partial(unasked_change, turn))
-        pause, asked_again, replaced = "", False, ""
+        pause, replaced, use = "", "", turn.tool_use
         while True:
             specs = self._tool_specs()
             rounds.offered = [spec.name for spec in specs]
             may_call = rounds.open and bool(specs)
-            first = may_call and turn.tool_use.rounds == 0 and not asked_again
+            first = may_call and use.rounds == 0 and not use.asked_again
             request = self._request(messages, specs, may_call=may_call, required=first and self._must_call())
             call = ModelCall(
                 self._model,
@@ -149,7 +149,7 @@ class ChatAgent:
                 show_reasoning=limits.show_reasoning,
             )
             reasoned = turn.reasoning_blocks
-            holds = may_call and not asked_again and (self._may_claim() or (first and self._is_held()))
+            holds = may_call and not use.asked_again and (self._may_claim() or (first and self._is_held()))
             held: list[str] | None = [] if holds else None
             async with aclosing(call.stream(turn, before=pause)) as texts:
                 async for text in texts:
@@ -164,7 +164,7 @@ class ChatAgent:
             if cut:
                 turn.tool_use.cut_calls += 1
             again = None
-            if not calls and not asked_again and limits.max_rounds > 0:
+            if not calls and not use.asked_again and limits.max_rounds > 0:
                 again = self._ask_again(call.text, held=held is not None)
             if held and again is None:
                 yield "".join(held) if not call.written else _lead_in("".join(held))
@@ -178,7 +178,7 @@ class ChatAgent:
             if not calls:
                 if again is None:
                     break
-                asked_again = True
+                use.asked_again = True
                 said = [Message("assistant", call.text)] if call.text else []
                 messages = [*messages, *said, Message("user", prompt(again))]
                 continue
@@ -229,9 +229,10 @@ class ChatAgent:
         None to accept the answer.
         """
         turn = self._turn
-        if held and said and self._is_unchanged(said) and not turn.tool_use.explained:
+        held = held and bool(said.strip())
+        if held and self._is_unchanged(said) and not turn.tool_use.explained:
             return "nothing_changed"
-        if held and said and self._reads_nothing(said) and not asks_back(said):
+        if held and self._reads_nothing(said) and not asks_back(said):
             return "nothing_read"
         return None
 

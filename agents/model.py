@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from agents.shapes import FixedShape, ShapeChoice
 from streaming.chat import (
@@ -52,6 +52,10 @@ class Models:
     shapes: ShapeChoice = field(default_factory=FixedShape)
 
 
+_MOST_WHITE: Final = 200
+"""Characters of white space at the beginning of a reply after which no text is expected any more."""
+
+
 @dataclass(slots=True)
 class Reply:
     """What one model call has returned so far. `request`: what it was asked, to estimate the tokens of a cut reply."""
@@ -64,6 +68,7 @@ class Reply:
     _assembler: ToolCallAssembler = field(default_factory=ToolCallAssembler)
     _usage: UsageDelta | None = None
     _unseen: int = 0  # bytes of reasoning and tool calls
+    _white: int | None = 0  # characters, while the text has nothing else
 
     @property
     def text(self) -> str:
@@ -91,7 +96,14 @@ class Reply:
         text = "".join(new)
         if text:
             self._text.append(text)
+            if self._white is not None:
+                self._white = None if text.strip() else self._white + len(text)
         return text
+
+    @property
+    def runs_blank(self) -> bool:
+        """Whether the model writes only white space, as small models do until their token limit. Stop reading then."""
+        return self._white is not None and self._white > _MOST_WHITE
 
     @property
     def input_tokens(self) -> int:

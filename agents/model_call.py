@@ -83,6 +83,9 @@ class ModelCall:
             async with self._model.stream(self._request) as batches:
                 async for batch in batches:
                     text = self._written.feed(reply.feed(batch))
+                    if reply.runs_blank:
+                        reply.finish = FinishReason.LENGTH
+                        break
                     if reasoning is not None and (thought := reasoning.feed(batch, ends=bool(text))):
                         yield thought
                     if text:

@@ -36,7 +36,9 @@ _ORDERS: Final = re.compile(
     r"elimina\w*|borra\w*|añad\w*|agrega\w*|crea\w*|modifica\w*|mueve\w*|completa\w*"
 )
 _PAST: Final = re.compile(
-    r"^\W*(?:did|have|has|had|was|were|when|who)\b|^\W*(?:what|which)\b.*\b(?:did|have|has|was|were)\b"
+    # German questions begin with "was" too: "Was ist heute fällig?"
+    r"^\W*(?:did|have|has|had|was(?! (?:ist|sind|muss|soll|kann|steht|gibt|liegt|hab|mach)\w*\b)|were|when|who)\b"
+    r"|^\W*(?:what|which)\b.*\b(?:did|have|has|was|were)\b"
     r"|^\W*(?:thanks|thank you|thx|great|perfect|nice)(?: (?:so much|very much|a lot|you|job|work))*\W*$",
     re.IGNORECASE,
 )

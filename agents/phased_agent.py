@@ -44,7 +44,6 @@ class _Progress:
     acting: bool = True
     acts: int = 0
     done: set[tuple[str, str]] = field(default_factory=set)
-    asked_again: bool = False
     replaced: str = ""
     said: str = ""
     finish: FinishReason | None = None
@@ -88,6 +87,7 @@ class PhasedAgent(ChatAgent):
         progress = _Progress(messages)
         while not progress.ended:
             acts = progress.acting and rounds.open and progress.acts < _MOST_ACTS
+            acts = acts and turn.tool_use.cut_calls <= _CUT_ACTS
             phase = self._do_act(progress, rounds) if acts else self._do_answer(progress)
             async with aclosing(phase) as texts:
                 async for text in texts:
@@ -111,7 +111,7 @@ class PhasedAgent(ChatAgent):
         rounds.offered = [spec.name for spec in specs]
         progress.acts += 1
         act = self._act(progress.messages, specs)
-        held: list[str] | None = [] if self._holds(progress) else None
+        held: list[str] | None = [] if self._holds() else None
         async with aclosing(act.stream(turn)) as texts:
             async for text in texts:
                 if text and held is None:
@@ -139,8 +139,9 @@ class PhasedAgent(ChatAgent):
             for text in self._accepted(progress, act.said, held):
                 yield text
         else:
-            turn.tool_use.cut_calls += act.cut
-            progress.acting = act.cut and turn.tool_use.cut_calls <= _CUT_ACTS
+            # The same prompt gives white space again.
+            turn.tool_use.cut_calls += act.cut * (1 if act.text else _CUT_ACTS + 1)
+            progress.acting = act.cut
             progress.messages = [*progress.messages, *self._ended(act)]
 
     async def _run_tools(self, progress: _Progress, rounds: ToolRounds, act: Act) -> None:
@@ -164,7 +165,7 @@ class PhasedAgent(ChatAgent):
         """The call of the answer phase."""
         turn = self._turn
         call = self._answer_call(progress.messages)
-        held: list[str] | None = [] if self._holds(progress) else None
+        held: list[str] | None = [] if self._holds() else None
         reasoned = turn.reasoning_blocks
         async with aclosing(call.stream(turn, before="")) as texts:
             async for text in texts:
@@ -180,20 +181,20 @@ class PhasedAgent(ChatAgent):
         if not progress.ended and held:
             turn.reasoning_blocks = reasoned  # what was held back is not shown
 
-    def _holds(self, progress: _Progress) -> bool:
+    def _holds(self) -> bool:
         """Whether the next words wait until they are complete: they may claim or invent something."""
         first = self._turn.tool_use.rounds == 0
-        return not progress.asked_again and (self._may_claim() or (first and self._must_call()))
+        return not self._turn.tool_use.asked_again and (self._may_claim() or (first and self._must_call()))
 
     def _accepted(self, progress: _Progress, said: str, held: list[str] | None) -> list[str]:
         """What of `held` is shown. Ends the answer, or has the model asked once more."""
         progress.said = said
-        again = None if progress.asked_again else self._ask_again(said, held=held is not None)
+        again = None if self._turn.tool_use.asked_again else self._ask_again(said, held=held is not None)
         if again is None:
             progress.ended = True
             return held or []
         progress.replaced = "".join(held or [])
-        progress.asked_again, progress.acting, progress.acts = True, True, 0
+        self._turn.tool_use.asked_again, progress.acting, progress.acts = True, True, 0
         spoken = [Message("assistant", said)] if said else []
         progress.messages = [*progress.messages, *spoken, Message("user", prompt(again))]
         return []

@@ -31,6 +31,8 @@ class ToolUse:
     """Failed calls in the latest round that called tools which change items."""
     tried_change: bool = False
     """A tool that changes items was called, whatever the request was classed as: the answer may claim this change."""
+    asked_again: bool = False
+    """The model was asked once more, because its answer had no data or changed nothing."""
     written_calls: dict[str, int] = field(default_factory=dict)
     """Calls that the model wrote as text, by form."""
 

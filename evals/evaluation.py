@@ -51,6 +51,8 @@ class Options:
     replay: Path | None = None
     prices: Prices | None = None
     gates: Sequence[Gate] = DEFAULT_GATES
+    calls: Callable[[], ModelCalls] | None = None
+    """Opens what answers the model's calls of one server, in place of a model."""
     side_by_side: int | None = None
     """Trials that run at the same time; None: what suits the model."""
     settings: Mapping[str, str | int | float | bool] | None = None
@@ -137,7 +139,7 @@ class _Trials:
 def _side_by_side(options: Options, environ: Mapping[str, str]) -> int:
     """One trial at a time if the model runs on the person's own machine, which often has one slot."""
     url = environ.get(f"{PREFIX}MODEL_URL")
-    called = options.built_in is None and options.replay is None
+    called = options.built_in is None and options.replay is None and options.calls is None
     own = environ.get(f"{PREFIX}LOCAL_MODEL") or (url and is_self_hosted(url))
     return 1 if called and own else _SIDE_BY_SIDE
 
@@ -181,16 +183,20 @@ def _kept(options: Options, shape: str) -> dict[str, str]:
 
 
 def _overrides(options: Options) -> dict[str, str | int]:
-    found: dict[str, str | int] = dict(_PERFECT) if options.built_in == "perfect" else {}
-    if options.replay is not None or options.built_in == "perfect":
+    scripted = options.calls is not None or options.built_in == "perfect"
+    found: dict[str, str | int] = dict(_PERFECT) if scripted else {}
+    if options.calls is not None or options.replay is not None or options.built_in == "perfect":
         found.update(_SCRIPTED)
     return found
 
 
 def _model_calls(options: Options) -> tuple[ModelCalls | None, OpenClient | None]:
     """The transport of model calls, and what opens the server's client with it; None: the server's own client."""
-    if options.replay is not None:
-        models: ModelCalls = Replay(options.replay)
+    models: ModelCalls
+    if options.calls is not None:
+        models = options.calls()
+    elif options.replay is not None:
+        models = Replay(options.replay)
     elif options.built_in == "perfect":
         perfect = Perfect()
         models = perfect if options.record is None else Recorder(perfect, options.record)

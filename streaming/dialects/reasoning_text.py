@@ -53,6 +53,7 @@ _LIKELY: Final = (
 _LIKELY_WORDS: Final = ("alright", "all right,", "first,", "so,", "so the ")
 _FIRST_WORDS: Final = (*_CERTAIN, *_LIKELY)
 _HELD_CHARS: Final = 400
+_WHITE_CHARS: Final = 200
 _MAX_HEADER_CHARS: Final = 400
 _TAIL_CHARS: Final = 64
 _LONGEST_TAG: Final = max(map(len, (*_TAGS, *_CLOSERS, *_HEADS, *_ENDS)))
@@ -167,6 +168,9 @@ class ReasoningText:
 
     def _begin(self, text: str) -> str | None:
         begun = text.lstrip()
+        if not begun and len(text) > _WHITE_CHARS:  # a model that writes only white space has to be noticed
+            self._state = "answer"
+            return text
         tag = _opening(begun, (*_TAGS, *_HEADS, *_CLOSERS))
         if not begun or tag is None:
             self._held = text

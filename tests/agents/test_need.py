@@ -65,14 +65,23 @@ def test_the_routers_answer_says_what_is_needed(answer: str, need: str | None) -
     assert named_need(answer) == need
 
 
-@pytest.mark.parametrize("message", ["Did you delete it?", "thanks!", "Thank you so much.", "What did you change?"])
+@pytest.mark.parametrize(
+    "message", ["Did you delete it?", "Was it deleted?", "thanks!", "Thank you so much.", "What did you change?"]
+)
 def test_a_message_about_the_past(message: str) -> None:
     assert asks_about_past(message)
 
 
 @pytest.mark.parametrize(
     "message",
-    ["thanks, now delete the walk please", "Great! Delete the walk.", "Why don't you delete the walk?", "the walk"],
+    [
+        "thanks, now delete the walk please",
+        "Great! Delete the walk.",
+        "Why don't you delete the walk?",
+        "the walk",
+        "Was ist heute fällig?",
+        "Was steht an?",
+    ],
 )
 def test_a_message_that_is_not_about_the_past(message: str) -> None:
     assert not asks_about_past(message)

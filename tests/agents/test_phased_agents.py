@@ -18,7 +18,7 @@ from agents.turn import Scope, Turn
 from streaming.model import ChatModel, ModelConfig, open_http_client
 from tests import server_habits
 from tests.agents.fakes import ASKS, ScriptedDevice, answered, make_turn
-from tests.model_server import ModelServer, ReceivedRequest, open_model_server
+from tests.model_server import ModelServer, Never, ReceivedRequest, open_model_server, text
 from tests.server_habits import Habit, Wish, wishes
 
 TASKS = [
@@ -179,6 +179,19 @@ async def test_the_same_call_twice_ends_the_act_phase() -> None:
     assert len(seen.turn.device.calls) == 1  # type: ignore[attr-defined]
     assert names(seen.requests) == ["step", "step", "blocks"]
     assert "Two tasks." in seen.text
+
+
+async def test_a_model_that_writes_only_white_space_is_not_read_to_its_limit() -> None:
+    """The server of this model never ends its replies, so only the agent can end them."""
+    async with open_server() as (server, model):
+        server.fallback = lambda _: [*text(*(["\n" * 10] * 30)), Never()]
+        turn = make_turn(message="what is due?")
+        orchestrator = Orchestrator(Models(model, model, Seen("schema")), ASKS)
+        async with aclosing(orchestrator.orchestrate_v3_stream(turn)) as tokens:
+            assert "".join([token async for _, token in tokens]).strip() == ""
+    assert names(server.requests) == ["step", "blocks"]
+    assert turn.finish == "length"
+    assert turn.usage.output_tokens > 0
 
 
 async def test_at_most_four_rounds() -> None:

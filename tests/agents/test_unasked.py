@@ -68,13 +68,30 @@ def test_a_request_that_names_something_is_not_refused(message: str) -> None:
         ("Assign a task to Ann: write the docs", False),
         ("Complete Pay rent and create Buy bread", False),
         ("Crée une tâche Acheter du pain pour demain", False),
-        ("Write a note: the wifi password is tulip42", False),
+        ("Write a note: the wifi password is tulip42", True),
+        ("Write a note about the task Pay rent", False),
+        ("Create a project called Web", True),
+        ("Add a task to the Launch project", False),
+        ("Schreib eine Notiz: Tulpe", True),
+        ("Mark Fix a bug as done", True),
+        ("Mark it as done and add a reminder for Friday", False),
+        ("Move the task Review budget to the Launch project", True),
+        ("Move it to Friday and remind me", False),
+        ("Add Eggs to my Shopping note", True),
+        ("Add Eggs to my shopping list", False),
+        ("Approve the GA checkpoint", True),
         ("Call the plumber on Tuesday", False),
     ],
 )
 def test_a_new_item_is_refused_if_the_person_orders_a_change_of_one(message: str, refused: bool) -> None:
     assert (unasked_change(make_turn(message=message), CREATE) is not None) is refused
     assert unasked_change(make_turn(message=message), UPDATE) is None
+
+
+def test_a_new_note_is_made_if_the_person_orders_a_note() -> None:
+    (create_note, *_) = write_tools("note")
+    assert unasked_change(make_turn(message="Write a note: the wifi password is tulip42"), create_note) is None
+    assert unasked_change(make_turn(message="Add Eggs to my Shopping note"), create_note) is not None
 
 
 async def test_an_invented_title_for_delete_it_is_refused_and_the_person_is_asked() -> None:

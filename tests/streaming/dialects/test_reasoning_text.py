@@ -155,6 +155,13 @@ def test_a_likely_beginning_holds_back_no_more_than_some_words() -> None:
     assert shown > 0
 
 
+def test_white_space_without_an_end_is_given_after_200_characters() -> None:
+    reader = ReasoningText()
+    assert reader.feed("\n" * 200) == []
+    assert reader.feed("\n") == [("answer", "\n" * 201)]
+    assert read(["\n" * 300, "<think>a</think>", "b"])[1:] == [("reasoning", "a"), ("answer", "b")]
+
+
 def test_a_model_that_once_reasoned_without_an_opening_tag_is_remembered() -> None:
     habit = ReasoningHabit()
     first = read(["I should look.", "</think>", "Two."], habit)
