@@ -120,11 +120,9 @@ class ChatAgent:
             raise ModelError(ErrorCode.EMPTY_ANSWER, "The model gave an empty answer. Try again.", retryable=True)
         return answer
 
-    async def _tool_loop_stream(self) -> AsyncGenerator[str, None]:
+    def _tool_loop_stream(self) -> AsyncGenerator[str, None]:
         """Yields text as it arrives, also the text of calls that ask for tools; tools run between the model calls."""
-        async with aclosing(self._run(self._opening())) as tokens:
-            async for token in tokens:
-                yield token
+        return self._run(self._opening())
 
     def _opening(self) -> list[Message]:
         return opening_messages(self._spec.name, self._turn, self._limits, self._system())

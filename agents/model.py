@@ -76,6 +76,10 @@ class Reply:
 
     def feed(self, batch: Sequence[Delta]) -> str:
         """Take one batch; returns the answer's text in it, or "". Reasoning is dropped; `reasoned` notes it."""
+        if len(batch) == 1 and isinstance(delta := batch[0], ContentDelta):  # as most batches are
+            if delta.text:
+                self._text.append(delta.text)
+            return delta.text
         new: list[str] = []
         for delta in batch:
             match delta:

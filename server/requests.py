@@ -35,8 +35,11 @@ TOOL_EVENTS: Final = "tool_events"
 Emit = Callable[[ServerFrame], Awaitable[None]]
 """Takes one frame of the answer, with `seq` 0. Returns when there is room for the next frame."""
 
-EmitFast = Callable[[AnswerFrame], Awaitable[None]]
-"""Like `Emit`, for a receiver that also takes text as `StreamText`, as it comes."""
+EmitFast = Callable[[AnswerFrame], Awaitable[None] | None]
+"""Like `Emit`, for a receiver that also takes text as `StreamText`, as it comes.
+
+The call itself takes the frame. It returns what to await before the next frame, or None: then nothing waits.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,15 +14,16 @@ class CodeFence:
         self.open = False
         self.foreign = False
         """The open fence is of a language in which models write no calls."""
-        self._ticks = 0  # backticks at the end of the text so far
+        self.ticks = 0
+        """The backticks at the end of the text so far."""
 
     def feed(self, text: str) -> None:
         """Count the backticks of `text`."""
         if "`" not in text:
-            self._ticks = 0
+            self.ticks = 0
             return
         for character in text:
-            self._ticks = self._ticks + 1 if character == "`" else 0
-            if self._ticks == _FENCE_TICKS:
+            self.ticks = self.ticks + 1 if character == "`" else 0
+            if self.ticks == _FENCE_TICKS:
                 self.open = not self.open
                 self.foreign = self.foreign and self.open

@@ -112,10 +112,17 @@ class WrittenCalls:
             or "\n" in text
             or ('"' in text and self._may_open_text(text))
         ):
-            if text:
-                self._keep(text)
-                self._fence.feed(text)
-            return self._shown(text)
+            if not text:
+                return ""
+            self._recent.append(text)
+            self._fence.ticks = 0
+            withheld = self._withheld
+            if self.calls:
+                withheld.add_after(text)
+                return ""
+            if not withheld.has_lead_in:
+                withheld.add_before(text)
+            return text
         return self._scan(text, last=False)
 
     def close(self) -> str:

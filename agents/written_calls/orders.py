@@ -55,6 +55,8 @@ class Withheld:
         self._changing = changing
         self._quoted = quoted
         self._before = ""
+        self.has_lead_in = False
+        """`add_before` needs no more text."""
         self._text: list[str] = []
         self._called: list[str] = []
         self._after: list[str] = []
@@ -68,8 +70,9 @@ class Withheld:
 
     def add_before(self, text: str) -> None:
         """Text before the first call. Only its first characters are kept."""
-        if len(self._before) <= MAX_LEAD_IN:
+        if not self.has_lead_in:
             self._before += text[: MAX_LEAD_IN + 1]
+            self.has_lead_in = len(self._before) > MAX_LEAD_IN
 
     def add_call(self, head: str, source: str, after: str) -> None:
         """A call with the mark before it and the text in `source` after it."""

@@ -19,7 +19,7 @@ from agents.registry import BY_ENTITY
 from agents.turn import Turn
 from person import Sentences, StatedLocale
 from server.answers.admission import Reservation
-from server.answers.emitter import Emitter
+from server.answers.emitter import TIMED_OF, Emitter
 from server.answers.last_frame import Status, last_frame
 from server.answers.ordered_frames import OrderedFrames, open_ordered_frames
 from server.answers.outcome import corrections, failure_after_change, failure_of, shows_nothing
@@ -61,7 +61,8 @@ _INTERNAL: Final = WsFailure(
 async def _report(emit: Emitter, event: WsToolEvent) -> None:
     # The answer's log may be full. The outcome of the call counts all the same; the next frame fails the answer.
     with suppress(RequestFailed):
-        await emit(event)
+        if (room := emit(event)) is not None:
+            await room
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +211,7 @@ class Answer:
         if scope is not None:
             # The domain is known without a model, so a popup's first frame is sent before the device is asked.
             for frame in self._formatter.start(BY_ENTITY[scope.type].name):
-                await emit(frame)
+                await frames.put_all([frame])
             started = True
             self._state = "scoping"
             await self._preparation.read_for_popup(scope)
@@ -224,7 +225,7 @@ class Answer:
             self._spans.enter_context(agent_span(agent_name))
             if not started:
                 for frame in self._formatter.start(agent_name):
-                    await emit(frame)
+                    await frames.put_all([frame])
             await self._show(tokens, emit, frames)
         await frames.settle()
         if isinstance(self._formatter, HomeFormatter):
@@ -261,15 +262,21 @@ class Answer:
 
     async def _show(self, tokens: AsyncIterable[tuple[str, str]], emit: Emitter, frames: OrderedFrames) -> None:
         """Emit the frames of a part of the answer."""
+        pieces = 0
         async for _, token in tokens:
             if not self._first_token_seen:
                 self._first_token_seen = True
                 self._state = "streaming"
                 self._metrics.first_token(self._chat.mode, trio.current_time() - self._started)
-            emit.begin()
+            timed = pieces % TIMED_OF == 0
+            pieces += 1
+            if timed:
+                emit.begin()
             for part in self._formatter.feed(token):
-                await frames.put(part)
-            emit.end()
+                if (room := frames.put(part)) is not None:
+                    await room
+            if timed:
+                emit.end()
         await frames.put_all(self._formatter.close())
 
     async def _fetched(self, unfetched: UnfetchedBlock) -> Sequence[AnswerFrame]:

@@ -3,54 +3,58 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from server.requests import EmitFast
 from streaming.wire import AnswerFrame, StreamText, WsStreamBlock
 
-_TIMED_OF: Final = 16
+TIMED_OF: Final = 16
 """One of this many pieces of text is timed: a histogram costs more than everything else that is recorded per token."""
 
 
 class Emitter:
     """Passes frames to the caller's `emit`. `raised` is what `emit` raised, so that it can be told from other faults.
 
-    `timed` receives the seconds between `begin` and `end`, for one in `_TIMED_OF` pieces of the model's text.
+    `timed` receives the seconds between `begin` and `end`.
     """
 
     def __init__(self, emit: EmitFast, timed: Callable[[float], None]) -> None:
         self._emit = emit
         self._timed = timed
-        self._pieces = 0
-        self._began: float | None = None
+        self._began = 0.0
         self._chunks: list[str] = []
         self.blocks: list[WsStreamBlock] = []
         """The blocks of the answer other than text."""
         self.raised: Exception | None = None
 
-    async def __call__(self, frame: AnswerFrame) -> None:
+    def __call__(self, frame: AnswerFrame) -> Awaitable[None] | None:
+        """Pass `frame` on. Returns what to await before the next frame, or None."""
         if isinstance(frame, StreamText):
             self._chunks.append(frame.chunk)
         elif isinstance(frame, WsStreamBlock):
             self.blocks.append(frame)
         try:
-            await self._emit(frame)
+            room = self._emit(frame)
+        except Exception as error:
+            self.raised = error
+            raise
+        return None if room is None else self._wait(room)
+
+    async def _wait(self, room: Awaitable[None]) -> None:
+        try:
+            await room
         except Exception as error:
             self.raised = error
             raise
 
     def begin(self) -> None:
-        """A piece of the model's text has arrived."""
-        if self._pieces % _TIMED_OF == 0:
-            self._began = time.perf_counter()
-        self._pieces += 1
+        """A piece of the model's text that is to be timed has arrived."""
+        self._began = time.perf_counter()
 
     def end(self) -> None:
         """The frames of this piece were passed on."""
-        if self._began is not None:
-            self._timed(time.perf_counter() - self._began)
-            self._began = None
+        self._timed(time.perf_counter() - self._began)
 
     @property
     def text(self) -> str:

@@ -14,7 +14,8 @@ from streaming.wire import AnswerFrame
 
 _HELD_S: Final = 1.0
 
-Emit = Callable[[AnswerFrame], Awaitable[None]]
+Emit = Callable[[AnswerFrame], Awaitable[None] | None]
+"""Takes a frame. Returns what to await before the next one, or None."""
 Fetch = Callable[[UnfetchedBlock], Awaitable[Sequence[AnswerFrame]]]
 """Fetches what a block needs and returns its frames, none if it cannot be shown. Raises nothing but `Cancelled`."""
 
@@ -46,24 +47,28 @@ class OrderedFrames:
         self._emitting = trio.Lock()
         self.failed: Exception | None = None
 
-    async def put(self, part: HomePart | AnswerFrame) -> None:
-        """Emit a frame, or hold it behind the blocks that wait. Raises what `emit` raises."""
+    def put(self, part: HomePart | AnswerFrame) -> Awaitable[None] | None:
+        """Emit a frame, or hold it behind the blocks that wait. Raises what `emit` raises.
+
+        Returns what to await before the next part, or None. It is no coroutine because it runs for each token.
+        """
         if isinstance(part, UnfetchedBlock):
             place = _Place()
             self._held.append(place)
             self._fetching += 1
             self._settled = trio.Event()
             self._nursery.start_soon(self._fill, place, part)
-        elif self._held or self._fetching:
+            return None
+        if self._held or self._fetching:
             self._held.append(part)
-            await self._flush()
-        else:
-            await self._emit(part)
+            return self._flush()
+        return self._emit(part)
 
     async def put_all(self, parts: Iterable[HomePart | AnswerFrame]) -> None:
         """Every part in order."""
         for part in parts:
-            await self.put(part)
+            if (room := self.put(part)) is not None:
+                await room
 
     async def settle(self) -> None:
         """Wait until every block has been fetched and every frame was emitted."""
@@ -114,15 +119,19 @@ class OrderedFrames:
                         return
                     self._held.popleft()
                     for frame in first.frames or ():
-                        await self._emit(frame)
+                        await self._emit_next(frame)
                 else:
                     self._held.popleft()
-                    await self._emit(first)
+                    await self._emit_next(first)
 
     async def _emit_alone(self, frames: Sequence[AnswerFrame]) -> None:
         async with self._emitting:
             for frame in frames:
-                await self._emit(frame)
+                await self._emit_next(frame)
+
+    async def _emit_next(self, frame: AnswerFrame) -> None:
+        if (room := self._emit(frame)) is not None:
+            await room
 
 
 @asynccontextmanager

@@ -47,9 +47,9 @@ class RelayedStream:
 
     unsent: Final = False
 
-    def try_send(self, data: bytes) -> bool:  # noqa: ARG002 - every message waits for the database
-        """Returns False: nothing is sent without waiting."""
-        return False
+    def try_send(self, data: bytes) -> None:  # noqa: ARG002 - every message waits for the database
+        """Returns None: nothing is sent without waiting."""
+        return
 
     async def send_all(self, data: bytes) -> None:
         """Send `data` with the next message. Waits while more than 64 KB wait for it."""

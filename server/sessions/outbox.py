@@ -65,8 +65,8 @@ class Sender(Protocol):
         """Whether part of a frame that `try_send` took must still be sent with `flush`."""
         ...
 
-    def try_send(self, message: bytes) -> bool:
-        """Send one frame, or part of it, if that needs no waiting. Returns False if nothing was sent."""
+    def try_send(self, message: bytes) -> int | None:
+        """Send one frame if that needs no waiting. Returns how many bytes `flush` must still send; None: nothing."""
         ...
 
     async def flush(self) -> None:
@@ -230,12 +230,14 @@ class Outbox:
         sender = self._sender
         if sender is None:
             return False
-        if isinstance(frame, StreamText) and self._reader is not None and sender.try_send(frame.to_json(self.seq + 1)):
-            self.seq += 1
-            feed.text_sent(len(frame.chunk), self.seq)
-            if sender.unsent:
-                self._wake_reader()
-            return True
+        if isinstance(frame, StreamText) and self._reader is not None:
+            unsent = sender.try_send(frame.to_json(self.seq + 1))
+            if unsent is not None:
+                self.seq += 1
+                feed.text_sent(len(frame.chunk), self.seq)
+                if unsent:
+                    self._wake_reader()
+                return True
         self._queue(feed, size)
         return False
 

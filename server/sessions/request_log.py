@@ -39,46 +39,43 @@ class TextEntry:
     `template` makes its frames. `length` is in characters, without `before`.
     """
 
-    __slots__ = ("_pieces", "before", "length", "template")
+    __slots__ = ("before", "length", "pieces", "template")
 
     def __init__(self, first: StreamText, before: TextEntry | None) -> None:
         self.template = first
         self.before = before
         self.length = len(first.chunk)
-        self._pieces = [first.chunk]
+        self.pieces = [first.chunk]
 
     def __repr__(self) -> str:
         return f"<TextEntry block={self.template.block} of {self.length} characters>"
 
-    def append(self, chunk: str) -> None:
-        """Add the next piece of the text."""
-        self._pieces.append(chunk)
-        self.length += len(chunk)
-        if len(self._pieces) >= _COMPACT_AT:
-            self._pieces = ["".join(self._pieces)]
+    def compact(self) -> None:
+        """Join the pieces."""
+        self.pieces = ["".join(self.pieces)]
 
     def piece(self, start: int, limit: int) -> str:
         """At most `limit` characters from `start`. A short rest is taken from the end, without joining the text."""
         rest = self.length - start
         if rest <= limit:
             taken: list[str] = []
-            for piece in reversed(self._pieces[-_LOOKED_BACK:]):
+            for piece in reversed(self.pieces[-_LOOKED_BACK:]):
                 taken.append(piece)
                 rest -= len(piece)
                 if rest <= 0:
                     text = "".join(reversed(taken))
                     return text[-rest:] if rest else text
-        self._pieces = ["".join(self._pieces)]
-        return self._pieces[0][start : start + limit]
+        self.pieces = ["".join(self.pieces)]
+        return self.pieces[0][start : start + limit]
 
     def whole(self) -> str:
         """The text of the block from its beginning."""
-        text = "".join(self._pieces)
+        text = "".join(self.pieces)
         return text if self.before is None else self.before.whole() + text
 
     def cut(self, length: int) -> None:
         """Keep the first `length` characters."""
-        self._pieces = ["".join(self._pieces)[:length]]
+        self.pieces = ["".join(self.pieces)[:length]]
         self.length = length
 
 
@@ -113,7 +110,10 @@ class RequestLog:
             self.size += size
             last = self._last_text
             if last is not None and last.template.block == frame.block:
-                last.append(chunk)
+                last.pieces.append(chunk)
+                last.length += len(chunk)
+                if len(last.pieces) >= _COMPACT_AT:
+                    last.compact()
             else:
                 self._last_text = entry = TextEntry(frame, self._texts.get(frame.block))
                 self._texts[frame.block] = entry

@@ -63,10 +63,9 @@ class RestCaller:
 
     # ---- as its outbox sees it --------------------------------------------------------------------------------------
 
-    def try_send(self, message: bytes) -> bool:
+    def try_send(self, message: bytes) -> None:
         """Nothing is sent directly: `relay` takes every frame."""
         del message
-        return False
 
     async def flush(self) -> None:
         await trio.lowlevel.checkpoint()

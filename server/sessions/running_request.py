@@ -60,6 +60,7 @@ class RunningRequest:
         self.owner = owner
         # Exists before the task runs, so that a `cancel` frame that follows immediately finds it.
         self._scope = trio.CancelScope()
+        self._stopping = False
         self._answer = answer
         self._failure: WsFailure | None = None
         # The owner is the last one.
@@ -105,6 +106,7 @@ class RunningRequest:
 
     def cancel(self) -> None:
         """The person stopped the answer."""
+        self._stopping = True
         self._scope.cancel()
 
     async def ended(self) -> None:
@@ -114,6 +116,7 @@ class RunningRequest:
     def fail(self, failure: WsFailure) -> None:
         """End the request as failed."""
         self._failure = self._failure or failure
+        self._stopping = True
         self._scope.cancel()
 
     async def run(self, done: Callable[[RunningRequest, WsStreamEnd | None], Awaitable[None]]) -> None:
@@ -163,10 +166,18 @@ class RunningRequest:
             sent = follower.outbox.pushed(feed, frame, size)
         return sent
 
-    async def _emit(self, frame: AnswerFrame) -> None:
+    def _emit(self, frame: AnswerFrame) -> Awaitable[None] | None:
+        # No checkpoint around a direct send: the request waits for its model between two tokens.
+        if self._stopping:
+            return self._emit_unless_stopped(frame)
+        sent, room = self.push(frame), self._room
+        return None if sent and room.used <= room.max_bytes else self._wait_for_room(sent=sent)
+
+    async def _emit_unless_stopped(self, frame: AnswerFrame) -> None:
         await trio.lowlevel.checkpoint_if_cancelled()
-        # No checkpoint after a direct send: the request waits for its model between two tokens.
-        sent = self.push(frame)
+        await self._wait_for_room(sent=self.push(frame))
+
+    async def _wait_for_room(self, *, sent: bool) -> None:
         if self._room.full:
             async with self._answer.without_places():
                 await self.owner.wait_for_log_room()
@@ -177,7 +188,7 @@ class RunningRequest:
             async with self._answer.without_places():
                 await self.owner.outbox.wait_for_room()
         else:
-            await trio.lowlevel.cancel_shielded_checkpoint()
+            await trio.lowlevel.checkpoint()
 
     def _cut_unsent(self) -> None:
         """The person stopped the answer: drop from the log what no session was sent."""

@@ -38,9 +38,10 @@ class DeviceSocket(Protocol):
         """Send one text message. Raises `SocketClosed`. A cancelled send leaves the socket unusable."""
         ...
 
-    def try_send(self, message: bytes) -> bool:
-        """Send one text message, in UTF-8, if the network accepts some of it without waiting. Returns False if not.
+    def try_send(self, message: bytes) -> int | None:
+        """Send one text message, in UTF-8, if the network accepts some of it without waiting.
 
+        Returns how many bytes are unsent; None if nothing was sent.
         Must not be called during a `send`. The unsent part of the message is sent before anything else: see `flush`.
         """
         ...

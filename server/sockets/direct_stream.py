@@ -42,19 +42,20 @@ class DirectStream(trio.abc.Stream):
         host, port = self._socket.getpeername()[:2]
         return f"{host}:{port}"
 
-    def try_send(self, data: bytes) -> bool:
+    def try_send(self, data: bytes) -> int | None:
         """Send `data` if the network accepts some of it now and no other task is sending. The rest is kept.
 
-        Returns False if nothing was sent, including on a broken connection; the next `send_all` then raises.
+        Returns the number of bytes that are kept. None means that nothing was sent, including on a broken connection;
+        the next `send_all` then raises.
         """
         if self._rest or self._cut or self._closed or self._sending.locked():
-            return False
+            return None
         try:
             sent = self._socket.send(data)
         except OSError:
-            return False
+            return None
         self._rest = data[sent:]
-        return True
+        return len(data) - sent
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """See `trio.abc.SendStream`. First sends the rest that `try_send` kept; `data` may be empty."""

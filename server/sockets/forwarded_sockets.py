@@ -94,7 +94,8 @@ class ForwardedSockets:
 
 
 async def _send(device_socket: DeviceSocket, text: bytes) -> None:
-    if not device_socket.try_send(text):
+    unsent = device_socket.try_send(text)
+    if unsent is None:
         await device_socket.send(text.decode())
-    elif device_socket.unsent:
+    elif unsent:
         await device_socket.flush()

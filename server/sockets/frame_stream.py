@@ -30,8 +30,8 @@ _CODE: Final = struct.Struct("!H")
 class ByteStream(Protocol):
     """What frames travel over: a `DirectStream`, or a stream through the relay. Errors as of `trio.abc.Stream`."""
 
-    def try_send(self, data: bytes) -> bool:
-        """Send `data` if some of it can be sent without waiting; the rest is kept. Returns False if nothing was."""
+    def try_send(self, data: bytes) -> int | None:
+        """Send `data` if some of it can be sent without waiting. Returns how much is kept; None if nothing was sent."""
         ...
 
     @property
@@ -124,14 +124,14 @@ class FrameStream:
         if not await self._write(_Kind.TEXT, text):
             raise SocketClosed(_ABNORMAL)
 
-    def try_send(self, text: bytes) -> bool:
-        """Send one text frame if that needs no waiting. Returns False if nothing was sent."""
+    def try_send(self, text: bytes) -> int | None:
+        """Send one text frame if that needs no waiting. Returns how much of it is unsent; None if nothing was sent."""
         if self._closed is not None or self._ahead >= _AHEAD_BYTES:
-            return False
-        if not self._stream.try_send(_HEAD.pack(_Kind.TEXT, len(text)) + text):
-            return False
-        self._ahead += len(text)
-        return True
+            return None
+        unsent = self._stream.try_send(_HEAD.pack(_Kind.TEXT, len(text)) + text)
+        if unsent is not None:
+            self._ahead += len(text)
+        return unsent
 
     @property
     def unsent(self) -> bool:

@@ -39,8 +39,8 @@ class HandedSocket:
     async def send(self, text: str) -> None:
         await self._stream.send(text.encode())
 
-    def try_send(self, message: bytes) -> bool:
-        return not self._closing and self._stream.try_send(message)
+    def try_send(self, message: bytes) -> int | None:
+        return None if self._closing else self._stream.try_send(message)
 
     @property
     def unsent(self) -> bool:
@@ -89,5 +89,5 @@ class PacedSocket(HandedSocket):
         if _TEXT_TYPE in text[:_TYPE_WITHIN_CHARS]:
             await self._paced.sent()
 
-    def try_send(self, message: bytes) -> bool:  # noqa: ARG002 - every text frame waits
-        return False
+    def try_send(self, message: bytes) -> int | None:  # noqa: ARG002 - every text frame waits
+        return None

@@ -195,7 +195,7 @@ def _stream(arrival: Arrival, accepted: trio.SocketStream, client: tuple[str, in
 
 async def _answer(stream: DeviceStream, data: bytes) -> None:
     """Send `data` to a peer that is refused, if that takes no time or little."""
-    if not stream.try_send(data) and isinstance(stream, SecureStream):
+    if stream.try_send(data) is None and isinstance(stream, SecureStream):
         with trio.move_on_after(_CLOSE_TIMEOUT_S), suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             await stream.send_all(data)
 

@@ -33,7 +33,7 @@ class _Sender:
     def unsent(self) -> bool:
         return self._socket.unsent
 
-    def try_send(self, message: bytes) -> bool:
+    def try_send(self, message: bytes) -> int | None:
         return self._socket.try_send(message)
 
     async def flush(self) -> None:

@@ -25,10 +25,9 @@ class SecureStream(trio.abc.Stream):
         """Address and port of the peer."""
         return self._peer
 
-    def try_send(self, data: bytes) -> bool:
-        """Returns False: nothing was sent. The caller then uses `send_all`."""
+    def try_send(self, data: bytes) -> None:
+        """Returns None: nothing was sent. The caller then uses `send_all`."""
         del data
-        return False
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """See `trio.abc.SendStream`."""

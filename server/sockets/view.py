@@ -93,8 +93,8 @@ class SocketView:
         """Whether a part of a frame that `try_send` accepted is not sent yet."""
         return self._socket.unsent
 
-    def try_send(self, message: bytes) -> bool:
-        """Send one frame, whole or in part, if that needs no waiting. Returns False if nothing was sent."""
+    def try_send(self, message: bytes) -> int | None:
+        """Send one frame if that needs no waiting. Returns how many bytes are unsent; None if nothing was sent."""
         return self._socket.try_send(message)
 
     async def flush(self) -> None:

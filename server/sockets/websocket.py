@@ -84,11 +84,11 @@ class TrioWebSocket:
         except ConnectionClosed as error:
             raise _closed(error) from None
 
-    def try_send(self, message: bytes) -> bool:
+    def try_send(self, message: bytes) -> int | None:
         # No extension is negotiated, so a frame is a header and the message. The library's own frames, such as pongs,
         # go through the same stream, which never mixes two frames.
         if self._closing or self._connection.closed is not None:
-            return False
+            return None
         return self._stream.try_send(_header(len(message)) + message)
 
     @property

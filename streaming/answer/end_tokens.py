@@ -20,20 +20,21 @@ class EndTokens:
     """Text in, the same text out without special tokens at its end. `feed` in order, then `close`."""
 
     def __init__(self) -> None:
-        self._held = ""  # what may be special tokens at the end
+        self.held = ""
+        """What may be special tokens at the end."""
 
     def feed(self, text: str) -> str:
-        """The text that can be shown now."""
-        if not self._held and "<" not in text and text[-1:] != "[" and "[/" not in text and "[E" not in text:
+        """The text that can be shown now. Text without `<` and `[` need not be given while nothing is held."""
+        if not self.held and "<" not in text and text[-1:] != "[" and "[/" not in text and "[E" not in text:
             return text
-        text = self._held + text
+        text = self.held + text
         at = _held_from(text)
-        self._held = text[at:]
+        self.held = text[at:]
         return text[:at]
 
     def close(self) -> str:
         """The rest of the text at its end."""
-        held, self._held = self._held, ""
+        held, self.held = self.held, ""
         return _END.sub("", held)
 
 

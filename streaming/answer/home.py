@@ -129,11 +129,14 @@ class HomeFormatter:
 
     def feed(self, token: str) -> list[HomePart]:
         """The frames that `token` gives; adjacent text of one block in one frame."""
-        events = self._parser.feed(self._end_tokens.feed(token))
         # Most tokens are a piece of text and nothing else.
+        if self._end_tokens.held or "<" in token or "[" in token:
+            token = self._end_tokens.feed(token)
+        events = self._parser.feed(token)
         if len(events) == 1 and isinstance(event := events[0], TextDelta):
-            index = event.index + self._first
-            text = self._blocks.add_text(index, event.text)
+            index, text = event.index + self._first, event.text
+            if index not in self._blocks.with_data:
+                text = self._blocks.add_text(index, text)
             return [self._texts.frame(index, text)] if text else []
         return self._frames(events)
 

@@ -34,33 +34,34 @@ class ShownBlocks:
     """The indexes of the blocks that have data, or text other than white space and stray JSON."""
 
     def __init__(self) -> None:
-        self._indexes: set[int] = set()
+        self.with_data: set[int] = set()
+        """The blocks that certainly count."""
         self._undecided: dict[int, str] = {}  # texts that show nothing so far
         self._held: dict[int, list[str]] = {}  # the same texts, as they must be sent if they show something
         self._size = 0  # characters held
 
     def __len__(self) -> int:
-        return len(self._indexes) + sum(not _EMPTY.fullmatch(text) for text in self._undecided.values())
+        return len(self.with_data) + sum(not _EMPTY.fullmatch(text) for text in self._undecided.values())
 
     def __contains__(self, index: int) -> bool:
         text = self._undecided.get(index)
-        return index in self._indexes or (text is not None and not _EMPTY.fullmatch(text))
+        return index in self.with_data or (text is not None and not _EMPTY.fullmatch(text))
 
     def add(self, index: int, block_type: str, data: Mapping[str, Any]) -> None:
         """A block with this data was sent. It counts unless it has no rows at all."""
         if data.get(_ROWS.get(block_type, "")) != []:
-            self._indexes.add(index)
+            self.with_data.add(index)
 
     def add_text(self, index: int, text: str) -> str:
         """The text to send after a piece of a text block came: nothing as long as the block shows nothing."""
-        if index in self._indexes:
+        if index in self.with_data:
             return text
         held = self._held.setdefault(index, [])
         held.append(text)
         self._size += len(text)
         seen = _SPACES.sub(" ", self._undecided.get(index, "") + text)
         if not _may_be_empty(seen):
-            self._indexes.add(index)
+            self.with_data.add(index)
             self._undecided.pop(index, None)
         else:
             self._undecided[index] = _kept(seen)

@@ -168,6 +168,8 @@ class OpenAIChatDecoder(JsonPayloadDecoder):
             return None
         if self._choice is None:
             self._choice = chunks[0].choices[0].index
+        if len(chunks) == 1 and chunks[0].choices[0].index == self._choice:
+            return chunks[0].choices[0].delta.content
         return "".join([c.choices[0].delta.content for c in chunks if c.choices[0].index == self._choice])
 
     def _read(self, payload: dict[str, Any]) -> None:

@@ -147,7 +147,7 @@ class JsonPayloadDecoder(ABC):
     def _add_text(self, text: object) -> None:
         if isinstance(text, str) and text:
             self._answered = True
-            if text := self._content.mend(text):
+            if (text.isascii() and not self._content.held) or (text := self._content.mend(text)):
                 self._deltas.append(ContentDelta(text))
 
     def _add_answer(self, text: object) -> None:

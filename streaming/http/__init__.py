@@ -6,6 +6,6 @@ requests on one channel, `pool` selects the connection, and `transport` is the c
 
 from streaming.http.deadlines import ReadDeadline
 from streaming.http.environment import environment_transports, tls_context
-from streaming.http.transport import HttptoolsTransport
+from streaming.http.transport import HttptoolsTransport, ResponseBody
 
-__all__ = ["HttptoolsTransport", "ReadDeadline", "environment_transports", "tls_context"]
+__all__ = ["HttptoolsTransport", "ReadDeadline", "ResponseBody", "environment_transports", "tls_context"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import ssl
 from collections.abc import AsyncIterable, AsyncIterator
 from typing import Final, Self
@@ -25,7 +26,8 @@ class HttptoolsTransport(httpx.AsyncBaseTransport):
 
     A request is sent once. If the peer has closed an idle connection, this is noticed before anything is sent, and
     another connection is used. Leaving a response before its end, or cancelling, closes the connection immediately.
-    A response has the extension `read_deadline`, a `streaming.http.deadlines.ReadDeadline`.
+    A response has the extensions `read_deadline`, a `streaming.http.deadlines.ReadDeadline`, and `body`, a
+    `ResponseBody`.
     """
 
     def __init__(
@@ -70,14 +72,16 @@ class HttptoolsTransport(httpx.AsyncBaseTransport):
             raise
         response = connection.response
         deadline = self._watch.begin(connection.expire)
+        body = ResponseBody(self._pool, lease, connection, deadline)
         return httpx.Response(
             response.status,
             headers=response.headers,
-            stream=_ResponseBody(self._pool, lease, connection, deadline),
+            stream=body,
             extensions={
                 "http_version": response.http_version,
                 "reason_phrase": response.reason,
                 "read_deadline": deadline,
+                "body": body,
             },
         )
 
@@ -106,7 +110,7 @@ class HttptoolsTransport(httpx.AsyncBaseTransport):
         return Outgoing(request.method.encode("ascii", "replace"), target, headers, request.stream)
 
 
-class _ResponseBody(httpx.AsyncByteStream, AsyncIterator[bytes]):
+class ResponseBody(httpx.AsyncByteStream, AsyncIterator[bytes]):
     """The body in pieces: the data of one read at a time.
 
     This is an iterator, not an async generator, so that a cancelled reader leaves nothing to finish.
@@ -123,16 +127,25 @@ class _ResponseBody(httpx.AsyncByteStream, AsyncIterator[bytes]):
         return self
 
     async def __anext__(self) -> bytes:
+        if data := await self.read(math.inf):
+            return data
+        raise StopAsyncIteration
+
+    async def read(self, at: float) -> bytes:
+        """The next bytes as they were received, b"" at the end. Raises `httpx.ReadTimeout` at `at`, on trio's clock."""
         if self._lease.connection is None:
-            raise StopAsyncIteration
+            return b""
+        deadline = self._deadline
+        deadline.set(at)
         try:
             data = await self._read()
         except BaseException:
             self._discard()
             raise
+        # The time limit is the server's: it must not run while the reader handles the data.
+        deadline.at = math.inf
         if not data:
             self._give_back()
-            raise StopAsyncIteration
         return data
 
     async def aclose(self) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import httpx
 import trio
 
-from streaming.http import ReadDeadline
+from streaming.http import ReadDeadline, ResponseBody
 
 
 class RequestBody(httpx.AsyncByteStream):
@@ -42,18 +42,28 @@ class TimedReader:
     def __init__(self, response: httpx.Response) -> None:
         self._deadline: ReadDeadline | None = response.extensions.get("read_deadline")
         self.chunks: AsyncIterator[bytes] = response.aiter_bytes()
+        self.read: Callable[[float], Awaitable[bytes]] = self._read
+        """The next bytes, b"" at the end. Raises `httpx.ReadTimeout` at the given time, on trio's clock."""
         if "content-encoding" not in response.headers and isinstance(response.stream, httpx.AsyncByteStream):
-            # Nothing to decompress: this saves two generators per token.
+            # Nothing to decompress. Reading from our transport's body directly saves three generators per token.
             self.chunks = aiter(response.stream)
+            if isinstance(body := response.extensions.get("body"), ResponseBody):
+                self.chunks, self.read = body, body.read
 
-    async def read(self, at: float) -> bytes | None:
-        """The next bytes, None at the end. Raises `httpx.ReadTimeout` at the time `at`, on trio's clock."""
-        if self._deadline is None:
+    async def _read(self, at: float) -> bytes:
+        deadline = self._deadline
+        if deadline is None:
             with trio.move_on_at(at):
-                return await anext(self.chunks, None)
+                return await self._next()
             raise httpx.ReadTimeout("the deadline has passed")
-        self._deadline.set(at)
-        chunk = await anext(self.chunks, None)
+        deadline.set(at)
+        chunk = await self._next()
         # The time limit is the server's: it must not run while the reader handles the chunk.
-        self._deadline.set(math.inf)
+        deadline.set(math.inf)
         return chunk
+
+    async def _next(self) -> bytes:
+        # Some transports also give empty pieces, which are not the end.
+        while (chunk := await anext(self.chunks, None)) == b"":
+            pass
+        return chunk or b""

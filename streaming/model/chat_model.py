@@ -245,7 +245,7 @@ class ChatModel:
             max_event_bytes=config.max_event_bytes,
         )
         while not decoder.complete:
-            chunk: bytes | None = None
+            chunk = b""
             failure: ModelError | None = None
             try:
                 chunk = await reader.read(deadline)
@@ -260,7 +260,7 @@ class ChatModel:
                 if decoder.finished:
                     return  # The answer is complete; only its usage is lost.
                 raise failure
-            deltas = decoder.close() if chunk is None else decoder.feed(chunk)
+            deltas = decoder.feed(chunk) if chunk else decoder.close()
             deadline = deadline if begun else min(trio.current_time() + limit, last)
             fault: ErrorDelta | None = None
             for delta in deltas:
@@ -268,7 +268,7 @@ class ChatModel:
                     fault = delta
                     deltas = deltas[: deltas.index(fault)]
                     break
-            if decoder.finished:
+            if finished := decoder.finished:
                 self._note_end(deltas, decoder.late_error)
             if deltas:
                 yield deltas
@@ -277,7 +277,7 @@ class ChatModel:
                 if begun:
                     # Set after `yield`: the consumer's time does not count against the model.
                     limit, setting = config.idle_timeout_s, _IDLE
-                    deadline = trio.current_time() + (min(limit, _TAIL_S) if decoder.finished else limit)
+                    deadline = trio.current_time() + (min(limit, _TAIL_S) if finished else limit)
             if fault is not None:
                 raise error_of_delta(fault)
         try:

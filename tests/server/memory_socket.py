@@ -44,12 +44,12 @@ class MemorySocket:
 
     unsent = False
 
-    def try_send(self, message: bytes) -> bool:
+    def try_send(self, message: bytes) -> int | None:
         try:
             self._to_peer.send_nowait(message.decode())
         except (trio.WouldBlock, trio.BrokenResourceError, trio.ClosedResourceError):
-            return False
-        return True
+            return None
+        return 0
 
     async def flush(self) -> None:
         await trio.lowlevel.checkpoint()

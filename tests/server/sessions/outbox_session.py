@@ -51,12 +51,13 @@ class Direct:
         self.go_on = trio.Event()
         self.full = 0
 
-    def try_send(self, message: bytes) -> bool:
+    def try_send(self, message: bytes) -> int | None:
         if self.open:
             fields = WsStreamText.model_validate_json(message)
             self.sent.append(text(fields.request_id, fields.chunk, fields.block))
             self.unsent = self.narrow
-        return self.open
+            return len(message) // 2 if self.narrow else 0
+        return None
 
     async def flush(self) -> None:
         await self.go_on.wait()
@@ -110,7 +111,9 @@ class Session:
     async def put(self, *frames: AnswerFrame) -> None:
         for frame in frames:
             assert not isinstance(frame, WsPong | WsError)
-            await self.request(frame.request_id)._emit(frame)  # type: ignore[union-attr,arg-type]  # answers have it
+            room = self.request(frame.request_id)._emit(frame)  # type: ignore[union-attr,arg-type]  # answers have it
+            if room is not None:
+                await room
 
     async def take(self) -> AnswerFrame:
         return (await self.outbox.take(self.direct))[1]

@@ -63,12 +63,12 @@ class CutSocket(MemorySocket):
         await trio.lowlevel.checkpoint()
         self._end()
 
-    def try_send(self, message: bytes) -> bool:
+    def try_send(self, message: bytes) -> int | None:
         if self._ending:
-            return False
-        taken = not self._arrives("server", message.decode()) or super().try_send(message)
+            return None
+        unsent = super().try_send(message) if self._arrives("server", message.decode()) else 0
         self._end()
-        return taken
+        return unsent
 
     async def say(self, **frame: Any) -> None:
         if not self._ending and self._arrives("client", str(frame)):

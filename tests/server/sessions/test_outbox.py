@@ -230,11 +230,12 @@ async def test_nothing_overtakes_a_frame_that_was_sent_in_part(nursery: trio.Nur
     assert direct.sent == [text(A, "a"), text(A, "bc")]
 
 
-async def test_a_cancelled_put_does_not_overtake_others(nursery: trio.Nursery) -> None:
+async def test_a_stopped_request_sends_nothing_directly(nursery: trio.Nursery) -> None:
     session = Session()
     session.direct.open = True
     nursery.start_soon(session.take_all)
     await wait_all_tasks_blocked()
+    session.request(A).cancel()
     with trio.CancelScope() as scope:
         scope.cancel()
         await session.put(text(A, "a"))

@@ -36,9 +36,9 @@ async def received(peer: trio.SocketStream, size: int) -> bytes:
 async def test_direct_and_awaited_sends_keep_their_order() -> None:
     async with connected() as (stream, peer):
         assert stream.getpeername().startswith("127.0.0.1:")
-        assert stream.try_send(b"one ")
+        assert stream.try_send(b"one ") is not None
         await stream.send_all(b"two ")
-        assert stream.try_send(b"three ")
+        assert stream.try_send(b"three ") is not None
         await stream.send_all(bytearray(b"four"))
         assert await received(peer, 18) == b"one two three four"
         await peer.send_all(b"back")
@@ -50,16 +50,16 @@ async def test_direct_and_awaited_sends_keep_their_order() -> None:
 
 async def test_the_rest_of_a_partial_send_is_sent_first(nursery: trio.Nursery) -> None:
     async with connected() as (stream, peer):
-        assert stream.try_send(LARGE)
+        assert stream.try_send(LARGE) is not None
         assert "bytes unsent" in repr(stream)
-        assert not stream.try_send(b"no")
+        assert stream.try_send(b"no") is None
         nursery.start_soon(stream.send_all, b"after")
         await wait_all_tasks_blocked()
-        assert not stream.try_send(b"nor now")
+        assert stream.try_send(b"nor now") is None
         assert await received(peer, len(LARGE) + 5) == LARGE + b"after"
         await wait_all_tasks_blocked()
         assert "0 bytes unsent" in repr(stream)
-        assert stream.try_send(b"again")
+        assert stream.try_send(b"again") is not None
         assert await received(peer, 5) == b"again"
 
 
@@ -77,7 +77,7 @@ async def test_after_a_cancelled_send_try_send_sends_nothing() -> None:
                 nursery.start_soon(stream.send_all, LARGE)
                 await wait_all_tasks_blocked()
                 scope.cancel()
-        assert not stream.try_send(b"in the middle of a frame")
+        assert stream.try_send(b"in the middle of a frame") is None
 
 
 async def test_a_peer_that_is_gone() -> None:
@@ -88,7 +88,7 @@ async def test_a_peer_that_is_gone() -> None:
             for _ in range(100):
                 stream.try_send(b"x")
                 await stream.send_all(b"x")
-        assert not stream.try_send(b"x")
+        assert stream.try_send(b"x") is None
 
 
 async def test_a_closed_stream(nursery: trio.Nursery) -> None:
@@ -106,7 +106,7 @@ async def test_a_closed_stream(nursery: trio.Nursery) -> None:
         await stream.aclose()
         await caught.wait()
         assert "closed" in repr(stream)
-        assert not stream.try_send(b"x")
+        assert stream.try_send(b"x") is None
         for call in (stream.send_all(b"x"), stream.receive_some(), stream.wait_send_all_might_not_block()):
             with pytest.raises(trio.ClosedResourceError):
                 await call

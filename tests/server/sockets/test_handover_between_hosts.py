@@ -88,7 +88,7 @@ async def test_text_leaves_four_times_a_second_and_other_frames_together(databas
 
     async def serve(socket: DeviceSocket, device: VerifiedDevice) -> None:
         assert isinstance(socket, PacedSocket)
-        assert not socket.try_send(texts.frame(0, "x").to_json(1))
+        assert socket.try_send(texts.frame(0, "x").to_json(1)) is None
         began = trio.current_time()
         for number in range(100):
             await socket.send(f'{{"type":"whole","number":{number}}}')

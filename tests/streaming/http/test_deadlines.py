@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import ssl
+from collections.abc import AsyncIterator
 from functools import partial
 
 import httpx
@@ -76,7 +77,8 @@ async def test_a_read_that_takes_too_long(
                 await reader.read(start + 65)
             assert trio.current_time() - start == pytest.approx(65, abs=0.1)
             if own:
-                assert await anext(reader.chunks, None) is None
+                with pytest.raises(httpx.ReadTimeout):
+                    await anext(reader.chunks)
             await response.aclose()
             await peer.all_closed()
 
@@ -86,7 +88,16 @@ async def test_a_whole_body() -> None:
     async with open_peer(answering(OK)) as peer, httpx.AsyncClient(transport=transport) as client:
         response = await client.send(client.build_request("GET", peer.url()), stream=True)
         reader = TimedReader(response)
-        assert [await reader.read(math.inf), await reader.read(math.inf)] == [b"ok", None]
+        assert [await reader.read(math.inf), await reader.read(math.inf)] == [b"ok", b""]
+
+
+async def test_an_empty_piece_is_not_the_end() -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for piece in (b"one", b"", b"two"):
+            yield piece
+
+    reader = TimedReader(httpx.Response(200, content=pieces()))
+    assert [await reader.read(math.inf) for _ in range(3)] == [b"one", b"two", b""]
 
 
 async def test_a_compressed_body_is_decompressed() -> None:
@@ -98,7 +109,7 @@ async def test_a_compressed_body_is_decompressed() -> None:
     async with open_peer(answering(answer + packed)) as peer, httpx.AsyncClient(transport=transport) as client:
         response = await client.send(client.build_request("GET", peer.url()), stream=True)
         reader = TimedReader(response)
-        assert [await reader.read(math.inf), await reader.read(math.inf)] == [b"data: x", None]
+        assert [await reader.read(math.inf), await reader.read(math.inf)] == [b"data: x", b""]
         await response.aclose()
 
 
@@ -112,6 +123,6 @@ async def test_a_connection_whose_deadline_passed_as_its_answer_ended_is_not_use
         reader = TimedReader(response)
         assert await reader.read(math.inf) == b"ok"
         response.extensions["read_deadline"].expire()
-        assert await reader.read(math.inf) is None
+        assert await reader.read(math.inf) == b""
         assert (await client.get(peer.url())).content == b"ok"
         assert peer.accepted == 2
