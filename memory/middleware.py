@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+import trio
+
 from memory.conversations import Conversations, Earlier
 from memory.delivery import Change, ChangeLog, DeviceRecords, KeptAnswers, LoggedChange
 from memory.embedding import Embedder
@@ -149,7 +151,11 @@ class MemoryMiddleware:
         Returns the number of each change. A change that the log has already is not applied again. Raises
         `InvalidEntity` too; nothing is written then.
         """
-        changes = [_well_formed(change) for change in changes]
+        repaired = []
+        for change in changes:
+            repaired.append(_well_formed(change))
+            await trio.lowlevel.checkpoint()  # each may have a megabyte
+        changes = repaired
         self._entities.check(changes)
         async with self._vault.writing(user_id) as (connection, key):
             logged = await self.change_log.append_in(connection, user_id, key, [_logged(change) for change in changes])

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 from uuid import UUID
 
+import trio
+
 from memory.crypto import Purpose, Unreadable
 from memory.keys import UserKey
 from memory.vault import Vault
@@ -90,6 +92,7 @@ class ChangeLog:
                 "ttl_s": self._keep_s,
             }
             cursors.append(await connection.execute(statements["change_append"], values))
+            await trio.lowlevel.checkpoint()  # each may have a megabyte
         await connection.execute(statements["changes_trim"], {"user_id": user_id, "keep": self._keep})
         rows = [await cursor.fetchone() for cursor in cursors]
         return [_placed(key, change, *row) for change, row in zip(changes, rows, strict=True) if row is not None]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any, Final
 
 from person import UTC_CALENDAR, Calendar
 
 _MAX_FIELD_CHARS: Final = 4000
 _MAX_TEXT_CHARS: Final = 12_000
+_MAX_ITEMS: Final = 2000
+"""Items of a list, or fields of an object, that are searched for text."""
 _NAMED_FIRST: Final = ("title", "name", "content", "body", "description", "status", "priority", "assignee")
 _TIME_FIELD: Final = re.compile(r"(?:date|at|due|deadline)$", re.IGNORECASE)
 _IDS: Final = re.compile(r"(?:^id|Id|_id)$")
@@ -21,12 +24,16 @@ _LAST_MS: Final = 10**13
 def entity_text(entity: str, data: Mapping[str, Any], calendar: Calendar = UTC_CALENDAR) -> str:
     """The type, then one line per field: title first, dates written out as days of `calendar`, ids left out."""
     order = {name: number for number, name in enumerate(_NAMED_FIRST)}
-    lines = []
+    lines, length = [entity], len(entity)
     for name in sorted(data, key=lambda name: (order.get(name, len(order)), name)):
         text = _value(name, data[name], calendar)
         if text and not _IDS.search(name):
             lines.append(f"{_words(name)}: {text}")
-    return "\n".join([entity, *lines])[:_MAX_TEXT_CHARS]
+            length += 1 + len(lines[-1])
+        # A device may send an item of a megabyte; its beginning is searched.
+        if length >= _MAX_TEXT_CHARS:
+            break
+    return "\n".join(lines)[:_MAX_TEXT_CHARS]
 
 
 def _value(name: str, value: Any, calendar: Calendar) -> str:
@@ -42,13 +49,23 @@ def _value(name: str, value: Any, calendar: Calendar) -> str:
         case str() | int() | float():
             return str(value)[:_MAX_FIELD_CHARS]
         case list():
-            return ", ".join(filter(None, (_value(name, item, calendar) for item in value)))[:_MAX_FIELD_CHARS]
+            return _joined(_value(name, item, calendar) for item in islice(value, _MAX_ITEMS))
         case dict():
-            return ", ".join(filter(None, (_value(str(key), item, calendar) for key, item in value.items())))[
-                :_MAX_FIELD_CHARS
-            ]
+            return _joined(_value(str(key), item, calendar) for key, item in islice(value.items(), _MAX_ITEMS))
         case _:
             return ""
+
+
+def _joined(texts: Iterable[str]) -> str:
+    """The texts that are not empty, until there are enough characters."""
+    found, length = [], 0
+    for text in texts:
+        if text:
+            found.append(text)
+            length += len(text) + 2
+        if length > _MAX_FIELD_CHARS:
+            break
+    return ", ".join(found)[:_MAX_FIELD_CHARS]
 
 
 def _words(name: str) -> str:

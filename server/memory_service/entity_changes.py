@@ -30,6 +30,7 @@ _WRITERS: Final = 3
 _FIRST_DELAY_S: Final = 0.1
 _LAST_DELAY_S: Final = 10.0
 _HURRIED_DELAY_S: Final = 0.2
+_LEAST_BYTES: Final = 200
 _TICK: Final = timedelta(microseconds=1)
 
 
@@ -47,13 +48,15 @@ class ChangeLimits:
 class ChangeSource:
     """Where a change comes from: the device that has it already, the request that made it, and its idempotency key.
 
-    `time_zone` is the person's, an IANA name: the days of the item's instants are those of this zone.
+    `time_zone` is the person's, an IANA name: the days of the item's instants are those of this zone. `size`: bytes of
+    the frame that brought it.
     """
 
     device_id: UUID | None = None
     request_id: UUID | None = None
     mutation_id: UUID | None = None
     time_zone: str = "UTC"
+    size: int = 0
 
 
 Logged = Callable[[LoggedChange | None], None]
@@ -121,7 +124,7 @@ class EntityChanges:
 
         `logged` is called in the order of the changes. It must not raise.
         """
-        limits, size = self._limits, len(repr(record.data))
+        limits, size = self._limits, max(source.size, _LEAST_BYTES)
         queue = self._queues.get(user_id)
         mine, mine_bytes = (len(queue.waiting), queue.size) if queue is not None else (0, 0)
         if (

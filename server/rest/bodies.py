@@ -12,7 +12,7 @@ from server.accounts import AccessEnded, AuthenticatedUser, ProviderUnavailable,
 from server.net import address_key
 from server.rest.errors import ApiError, rate_limited, unauthorized
 from server.rest.services import RestServices
-from streaming.wire import well_formed_json
+from streaming.wire import MAX_VALUES, has_too_many_values, well_formed_json
 
 _NOT_JSON = "The body is not valid JSON."
 M = TypeVar("M", bound=BaseModel)
@@ -28,7 +28,10 @@ async def read_body(model: type[M]) -> M:
         raise ApiError(415, "unsupported_media_type", "Send the body with Content-Type: application/json.")
     data: bytes = await request.get_data(cache=False, as_text=False, parse_form_data=False)
     try:
-        return model.model_validate_json(well_formed_json(data.decode()))
+        text = data.decode()
+        if has_too_many_values(text):
+            raise ApiError(413, "body_too_large", f"The body has more than {MAX_VALUES} JSON values.")
+        return model.model_validate_json(well_formed_json(text))
     except UnicodeDecodeError:
         raise ApiError(422, "invalid_body", _NOT_JSON) from None
     except ValidationError as error:

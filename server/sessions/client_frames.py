@@ -72,8 +72,11 @@ class ClientFrames:
         self._logged.log(log.info, "frame_refused", f"{session.user_id} {code}", code=code)
         session.refuse(code, "Too many frames per second; this frame was not read.", retryable=True)
 
-    def take(self, session: Session, frame: ClientFrame) -> None:
-        """Act on one frame. Never waits, never raises: work that waits gets a task with its own boundary."""
+    def take(self, session: Session, frame: ClientFrame, size: int) -> None:
+        """Act on one frame. Never waits, never raises: work that waits gets a task with its own boundary.
+
+        `size`: characters of the frame.
+        """
         frame = read_days(frame, session.outbox.locale.forms(session.calls.request_of(frame)))
         match frame:
             case WsHomeRequest() | WsPopupRequest():
@@ -87,11 +90,11 @@ class ClientFrames:
             case WsToolAccepted(call_id=call_id):
                 session.calls.started(call_id)
             case WsToolResult():
-                self._tool_result(session, frame)
+                self._tool_result(session, frame, size)
             case WsDataResponse() | WsApproval():
                 _reply(session, frame)
             case WsClientMutation():
-                self._changed(session, frame)
+                self._changed(session, frame, size)
             case WsMemoryForget() | WsMemoryForgetPreview():
                 session.start(partial(self._forget, session, frame))
             case WsPing():
@@ -111,7 +114,7 @@ class ClientFrames:
         if self._changes is not None:
             session.start(partial(self._changes.seen, session.user_id, session.device_id, change))
 
-    def _changed(self, session: Session, frame: WsClientMutation) -> None:
+    def _changed(self, session: Session, frame: WsClientMutation, size: int) -> None:
         refused = change_entity(
             self._pipeline.memory,
             self._registry,
@@ -119,19 +122,20 @@ class ClientFrames:
             session.device_id,
             frame,
             session.locale,
+            size=size,
             knows_quota=QUOTA in session.features,
         )
         if refused is not None:
             session.send_control(refused)
 
-    def _tool_result(self, session: Session, frame: WsToolResult) -> None:
+    def _tool_result(self, session: Session, frame: WsToolResult, size: int) -> None:
         calls = session.calls
         known, change = calls.knows(frame.call_id), calls.change_of(frame)
         answered = calls.tool_answered(frame)
         if change is not None:
-            self._record(session, change, awaited=answered)
+            self._record(session, change, size, awaited=answered)
         elif not (answered or known):
-            self._record_stated(session, frame)
+            self._record_stated(session, frame, size)
             return
         elif calls.has_journal:
             # Also if no task waits for it: the device can then delete its journal entry.
@@ -139,7 +143,7 @@ class ClientFrames:
         if not answered and not calls.has_journal:
             session.send_control(unknown_call(frame))
 
-    def _record_stated(self, session: Session, frame: WsToolResult) -> None:
+    def _record_stated(self, session: Session, frame: WsToolResult, size: int) -> None:
         """The result of a call that is not known any more, for example because its server is gone.
 
         The change that it names is recorded. Any other result is refused, so that nothing counts as received that is
@@ -150,7 +154,7 @@ class ClientFrames:
             session.send_control(unknown_call(frame))
             return
         zone = resolve_locale(session.locale).time_zone
-        source = ChangeSource(session.device_id, frame.request_id, frame.call_id, zone)
+        source = ChangeSource(session.device_id, frame.request_id, frame.call_id, zone, size)
 
         def settled(place: LoggedChange | None) -> None:
             if place is None:
@@ -164,14 +168,14 @@ class ClientFrames:
 
         record_change(self._pipeline.memory, self._registry, session.user_id, record, source, settled)
 
-    def _record(self, session: Session, change: MadeChange, *, awaited: bool) -> None:
+    def _record(self, session: Session, change: MadeChange, size: int, *, awaited: bool) -> None:
         """Record what the device has changed, also if nothing waits for it. The device's copy is needed until then."""
         calls = session.calls
         if not calls.must_record(change):
             return
         time_zone = self._made(session, change, awaited)
         # The call's id makes the change unique: a device may send the result again.
-        source = ChangeSource(session.device_id, change.request_id, change.call_id, time_zone)
+        source = ChangeSource(session.device_id, change.request_id, change.call_id, time_zone, size)
 
         def settled(place: LoggedChange | None) -> None:
             calls.recorded(change, stored=place is not None)

@@ -41,12 +41,13 @@ def change_entity(
     frame: WsClientMutation,
     locale: StatedLocale | None = None,
     *,
+    size: int = 0,
     knows_quota: bool = False,
 ) -> WsError | None:
     """Record the change, then send it to the user's other devices. Returns an error frame if it can't be taken.
 
-    `knows_quota`: the client gives a change up for `quota_reached`. Others would send it again for ever, before all
-    later ones, so their change is refused as `invalid_frame`.
+    `size`: characters of the frame. `knows_quota`: the client gives a change up for `quota_reached`. Others would send
+    it again for ever, before all later ones, so their change is refused as `invalid_frame`.
     """
     # A deletion makes room, so it is always taken.
     refused = None if frame.op == "delete" else memory.change_refused(user_id)
@@ -58,7 +59,7 @@ def change_entity(
             frame_type=WsFrameType.MUTATION,
             mutation_id=frame.mutation_id,
         )
-    source = ChangeSource(device_id, None, frame.mutation_id, resolve_locale(locale).time_zone)
+    source = ChangeSource(device_id, None, frame.mutation_id, resolve_locale(locale).time_zone, size)
     record = WsMutationRecord(op=frame.op, entity=frame.entity, id=frame.id, data=frame.data)
 
     def settled(place: LoggedChange | None) -> None:

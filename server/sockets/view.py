@@ -245,7 +245,7 @@ class SocketView:
             self._sessions.frames.refuse(session, error)
             return
         try:
-            self._dispatch(session, frame)
+            self._dispatch(session, frame, len(text))
         # The boundary of one frame: a fault answers this frame and does not end the socket.
         except Exception:
             log.exception("frame_failed", frame=frame.type)
@@ -260,7 +260,7 @@ class SocketView:
             self._sessions.frames.refuse_over_rate(session)
         return verdict == "read"
 
-    def _dispatch(self, session: Session, frame: ClientFrame) -> None:
+    def _dispatch(self, session: Session, frame: ClientFrame, size: int) -> None:
         match frame:
             case WsAuthRefresh(token=token):
                 if self._nursery is not None:
@@ -270,7 +270,7 @@ class SocketView:
             case WsDeviceHello():
                 session.refuse(ErrorCode.ALREADY_READY, "This socket has already sent device_hello.")
             case _:
-                self._sessions.frames.take(session, frame)
+                self._sessions.frames.take(session, frame, size)
 
     async def _refresh(self, session: Session, token: str) -> None:
         """Replace the socket's token, or tell the device that the new one is refused."""

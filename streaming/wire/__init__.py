@@ -29,6 +29,7 @@ from streaming.wire.client import (
 )
 from streaming.wire.codes import CloseCode, ErrorCode
 from streaming.wire.error_text import failure_with_text, frame_with_text
+from streaming.wire.frame_size import MAX_VALUES, has_too_many_values
 from streaming.wire.frames import (
     MAX_CONVERSATION_ID_CHARS,
     MAX_ENTITY_ID_CHARS,
@@ -94,6 +95,7 @@ __all__ = [
     "CLIENT_FRAME",
     "MAX_CONVERSATION_ID_CHARS",
     "MAX_ENTITY_ID_CHARS",
+    "MAX_VALUES",
     "PROTOCOL_VERSION",
     "SERVER_FRAME",
     "AnswerFinish",
@@ -174,5 +176,6 @@ __all__ = [
     "decode_client_frame",
     "failure_with_text",
     "frame_with_text",
+    "has_too_many_values",
     "well_formed_json",
 ]

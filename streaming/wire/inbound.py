@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -13,12 +14,15 @@ from pydantic_core import from_json
 from parser import well_formed_json
 from streaming.wire.client import CLIENT_FRAME, ClientFrame
 from streaming.wire.codes import ErrorCode
+from streaming.wire.frame_size import MAX_VALUES, has_too_many_values
 from streaming.wire.frames import WsFrameType
 
 _FRAME_TYPES: Final = frozenset(WsFrameType)
 _ID_FIELDS: Final = ("request_id", "call_id", "data_id", "memory_id", "mutation_id")
 # The fields of `FrameSubject` in a text that is not JSON; inside a string their quotes would be escaped.
 _FIELD: Final = re.compile(r'(?<!\\)"(request_id|call_id|data_id|memory_id|mutation_id|type)"\s*:\s*"([^"\\]{1,64})"')
+
+_MAX_SEARCHED: Final = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,9 @@ def decode_client_frame(text: str) -> ClientFrame:
 
     Unpaired surrogates become U+FFFD: a device that cuts a title inside an emoji must not lose the whole frame.
     """
+    if has_too_many_values(text):
+        message = f"The frame has more than {MAX_VALUES} JSON values. Send it in several frames."
+        raise FrameError(ErrorCode.INVALID_FRAME, message, _subject_of_fields(text))
     text = well_formed_json(text)
     try:
         return CLIENT_FRAME.validate_json(text)
@@ -62,8 +69,19 @@ def _subject(text: str) -> FrameSubject:
         if isinstance(frame, dict):
             fields = frame
     except ValueError:
-        for match in _FIELD.finditer(text):
-            fields.setdefault(match[1], match[2])
+        return _subject_of_fields(text)
+    return _named(fields)
+
+
+def _subject_of_fields(text: str) -> FrameSubject:
+    """What the beginning of a text that is not parsed names."""
+    fields: dict[str, Any] = {}
+    for match in _FIELD.finditer(text, 0, _MAX_SEARCHED):
+        fields.setdefault(match[1], match[2])
+    return _named(fields)
+
+
+def _named(fields: Mapping[str, Any]) -> FrameSubject:
     return FrameSubject(_frame_type(fields.get("type")), *(_uuid(fields.get(name)) for name in _ID_FIELDS))
 
 

@@ -106,11 +106,11 @@ async def test_a_change_that_cannot_be_stored_is_skipped_and_delays_nothing(nurs
 
 async def test_a_failing_user_delays_no_other_user(nursery: trio.Nursery) -> None:
     table = Table()
-    changes = EntityChanges(table.write, Metrics(), ChangeLimits(changes=10, changes_per_user=3, bytes_per_user=500))
+    changes = EntityChanges(table.write, Metrics(), ChangeLimits(changes=10, changes_per_user=3, bytes_per_user=600))
     table.failures = [psycopg.errors.ProgramLimitExceeded()]
     nursery.start_soon(changes.run)
     assert [changes.take(ANN, task(str(number))) for number in range(4)] == [True, True, True, False]
-    assert not changes.take(BEN, WsMutationRecord(op="create", entity="note", id="n", data={"text": "x" * 600}))
+    assert not changes.take(BEN, task("large"), ChangeSource(size=601))
     assert changes.take(BEN, task("mine"))
     await changes.written(ANN)
     await changes.written(BEN)
