@@ -18,8 +18,9 @@ except ModuleNotFoundError as error:
         f"The terminal client needs the package {error.name}. Install tessera-server[terminal]."
     ) from error
 
-from client.terminal.app import EXIT_INTERRUPTED, Options, run
+from client.terminal.app import EXIT_INTERRUPTED, Options, run, show_unsent
 from client.terminal.prompt import Prompt, prompt_for_stdin
+from client.terminal.terminal_mode import restored_terminal
 
 PASSWORD_VARIABLE = "TESSERA_CLIENT_PASSWORD"  # noqa: S105 - the name of the variable, not its value
 
@@ -75,7 +76,13 @@ def main() -> int:
         interactive = sys.stdin.isatty()
         # With a message on the command line, a pipe on standard input may belong to another program: do not read it.
         prompt: Prompt | None = prompt_for_stdin() if interactive or options.message is None else None
-        return trio.run(lambda: run(options, Console(highlight=False), prompt, interactive=interactive))
+        console = Console(highlight=False)
+        with restored_terminal(
+            sys.stdin.fileno(),
+            lambda: "" if prompt is None else prompt.unfinished,
+            lambda text: show_unsent(console, text),
+        ):
+            return trio.run(lambda: run(options, console, prompt, interactive=interactive))
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
 

@@ -14,13 +14,14 @@ from rich.console import Console
 
 from client.terminal.account import DeviceAccount, RestError, load_or_create_account, login_or_register
 from client.terminal.connection import ConnectError, ConnectionLostError, ProtocolError, alone
+from client.terminal.conversation import Conversation
 from client.terminal.journal import DeviceJournal
 from client.terminal.persistent_device import PersistentDevice, open_persistent_device
 from client.terminal.prompt import Prompt
-from client.terminal.reconnection import Patience
+from client.terminal.reconnection import DeviceState, Patience
 from client.terminal.renderer import Renderer
 from client.terminal.sample_data import sample_items
-from client.terminal.session import HELP, Session, approver, remote_approvals
+from client.terminal.session import Session, approver, remote_approvals
 from client.terminal.store import DeviceStore, InvalidDataError
 from client.terminal.system_locale import ToldLocale, system_locale
 from client.terminal.tools import DeviceTools
@@ -29,11 +30,8 @@ from person import Calendar, Sentences, resolve_locale
 EXIT_OK, EXIT_FAILED, EXIT_UNREACHABLE, EXIT_INTERRUPTED = 0, 1, 2, 130
 _EXIT_BY_STATUS = {"completed": EXIT_OK, "cancelled": EXIT_INTERRUPTED}
 _ONE_QUESTION_GIVES_UP_S = 120
-_CLOSE_ADVICE = {
-    4501: "The server does not accept this account's token.",
-    4502: "The access token has expired. Start the client again.",
-    4510: "Another terminal has connected as this device. Use another --state folder for a second device.",
-}
+_ADVICE_BY_CLOSE_CODE = frozenset({4501, 4502, 4510})
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +49,47 @@ class Options:
     """How long to wait for the server. None: as long as the conversation lasts, or two minutes for one question."""
 
 
+def show_unsent(console: Console, text: str) -> None:
+    """Show what the person typed before the client ended, so that it can be copied."""
+    renderer = Renderer(console, _calendar, sentences=_sentences)
+    renderer.left_open()  # the cursor is after the question
+    renderer.note(renderer.say("unsent", text=text))
+
+
 async def run(options: Options, console: Console, prompt: Prompt | None, *, interactive: bool) -> int:
     """Run the client and show errors. Returns the exit code. With `prompt` None, asks only `options.message`."""
     renderer = Renderer(console, _calendar, sentences=_sentences)
-    try:
-        return await _run(options, renderer, prompt, interactive=interactive)
-    except RestError as error:
-        renderer.error(f"Signing in failed: {error.message} ({error.status})")
-    except httpx.TransportError as error:
-        renderer.error(f"{options.rest} cannot be reached ({type(error).__name__}). Start the server with `make run`.")
-    except (ConnectError, InvalidDataError, ProtocolError) as error:
-        renderer.error(str(error))
-    except ConnectionLostError as error:
-        renderer.error(_CLOSE_ADVICE.get(error.code, f"The server closed the connection ({error.code})."))
-        return EXIT_FAILED
-    return EXIT_UNREACHABLE
+    # A conversation waits for a server that does not run yet; one question fails.
+    waits = interactive and options.message is None
+    wait_s, connected = _FIRST_WAIT_S, trio.Event()
+    while True:
+        try:
+            return await _run(options, renderer, prompt, connected, interactive=interactive)
+        except RestError as error:
+            renderer.error(renderer.say("sign_in_failed", message=error.message, status=error.status))
+        except (httpx.TransportError, ConnectError) as error:
+            if waits and not connected.is_set():
+                if wait_s == _FIRST_WAIT_S:
+                    url = options.url if isinstance(error, ConnectError) else options.rest
+                    renderer.note(renderer.say("unreachable", url=url))
+                await trio.sleep(wait_s)
+                wait_s = min(_LONGEST_WAIT_S, wait_s * 2)
+                continue
+            reason = f"{options.rest} cannot be reached ({type(error).__name__}). Start the server with `make run`."
+            renderer.error(str(error) if isinstance(error, ConnectError) else reason)
+        except (InvalidDataError, ProtocolError) as error:
+            renderer.error(str(error))
+        except ConnectionLostError as error:
+            known = error.code in _ADVICE_BY_CLOSE_CODE
+            advice = renderer.say(f"close_{error.code}") if known else renderer.say("close_other", code=error.code)
+            renderer.error(advice)
+            return EXIT_FAILED
+        return EXIT_UNREACHABLE
 
 
-async def _run(options: Options, renderer: Renderer, prompt: Prompt | None, *, interactive: bool) -> int:
+async def _run(
+    options: Options, renderer: Renderer, prompt: Prompt | None, connected: trio.Event, *, interactive: bool
+) -> int:
     kept = await trio.to_thread.run_sync(load_or_create_account, options.state / "account.json")
     account = DeviceAccount(options.email or kept.email, options.password or kept.password, kept.device_id)
     sample = sample_items(int(time.time() * 1000), _calendar())
@@ -87,11 +108,11 @@ async def _run(options: Options, renderer: Renderer, prompt: Prompt | None, *, i
                 raise ConnectError(f"signing in again failed: {error}") from None
         return signed_in.access_token
 
-    def show_state(text: str) -> None:
+    def show_state(state: DeviceState) -> None:
         if prompt is None:
-            renderer.note(text)
+            renderer.note(renderer.say(state))
         else:
-            prompt.above(lambda: renderer.note(text))
+            prompt.above(lambda: renderer.note(renderer.say(state)))
 
     approvals = None
     if interactive and prompt is not None and not options.approve_everything:
@@ -110,9 +131,16 @@ async def _run(options: Options, renderer: Renderer, prompt: Prompt | None, *, i
         patience=options.patience or Patience(give_up_s=math.inf if interactive else _ONE_QUESTION_GIVES_UP_S),
     )
     async with open_persistent_device(persistent) as device:
-        session = Session(device, tools, renderer, prompt, "> " if interactive else "")
+        connected.set()
+        conversation = Conversation()
         if interactive and options.message is None:
-            renderer.note(f"Connected to {options.url} as {account.email}.\n{HELP}")
+            conversation = await trio.to_thread.run_sync(Conversation, options.state / "conversation.json")
+            await trio.to_thread.run_sync(conversation.save)
+            renderer.note(renderer.say("connected", url=options.url, email=account.email))
+            renderer.note(renderer.say("help"))
+            if conversation.is_continued:
+                renderer.note(renderer.say("continued"))
+        session = Session(device, tools, renderer, prompt, "> " if interactive else "", conversation)
         with alone():
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(session.show_notices)

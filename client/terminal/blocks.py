@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -12,54 +13,68 @@ from rich.table import Table
 from rich.text import Text
 
 from client.terminal.charts import chart
-from client.terminal.plain_text import clean, day, listed
-from person import UTC_CALENDAR, Calendar
+from client.terminal.plain_text import clean, day, is_day, listed
+from person import ENGLISH, UTC_CALENDAR, Calendar, Sentences
 
 Item = Mapping[str, Any]
-_COLUMNS: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "task": (("", "status"), ("Task", "title"), ("Due", "dueDate"), ("Priority", "priority"), ("Who", "assignee")),
-    "project": (("Project", "name"), ("Status", "status"), ("Client", "clientId")),
-    "note": (("Note", "title"), ("Written", "createdAt"), ("", "content")),
-    "checkpoint": (("Checkpoint", "title"), ("Date", "date"), ("Project", "projectId"), ("", "isApproved")),
-}
+# Field by field; the first one names the item. The fields of None have no heading.
+_COLUMNS: Mapping[str, tuple[tuple[str | None, str], ...]] = {
+    "task": ((None, "status"), ("one.task", "title"), ("field.dueDate", "dueDate"), ("field.priority", "priority"),
+             ("field.assignee", "assignee")),
+    "project": (("one.project", "name"), ("field.status", "status"), ("field.clientId", "clientId")),
+    "note": (("one.note", "title"), ("field.createdAt", "createdAt"), (None, "content")),
+    "checkpoint": (("one.checkpoint", "title"), ("field.date", "date"), ("field.projectId", "projectId"),
+                   (None, "isApproved")),
+}  # fmt: skip
 _DATES = {"dueDate", "createdAt", "date"}
+_VALUES = {"status", "priority"}
 _MARKS = {"todo": ("○", "[ ]"), "in_progress": ("◐", "[~]"), "done": ("●", "[x]")}
 _AXIS = 24
 
 
-def block(
-    block_type: str, data: Item, *, today: date, width: int, plain: bool, calendar: Calendar = UTC_CALENDAR
-) -> RenderableType:
-    """Render a block of any type. `plain` uses only ASCII."""
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How values are written: the person's day, calendar and language, the width in cells, and only ASCII (`plain`)."""
+
+    today: date
+    width: int
+    plain: bool
+    calendar: Calendar = UTC_CALENDAR
+    sentences: Sentences = ENGLISH
+
+    def day(self, value: object) -> str:
+        """A day or a time as people write it."""
+        return day(value, self.today, self.calendar, self.sentences)
+
+
+def block(block_type: str, data: Item, style: Style) -> RenderableType:
+    """Render a block of any type."""
     match block_type:
         case "chart":
-            return chart(data, width=width, plain=plain)
+            return chart(data, width=style.width, plain=style.plain)
         case "table":
-            return _table(data, plain=plain)
+            return _table(data, style)
         case "timeline":
-            return _timeline(_items(data, "checkpoints"), today=today, plain=plain, calendar=calendar)
+            return _timeline(_items(data, "checkpoints"), style)
         case "entity_ref":
-            return entity_rows(
-                str(data.get("entity")), _items(data, "items"), today=today, plain=plain, calendar=calendar
-            )
-    return Text(f"(This client cannot show blocks of type {clean(block_type)}.)", style="dim")
+            return entity_rows(str(data.get("entity")), _items(data, "items"), style)
+    return Text(style.sentences.say("terminal.unknown_block", kind=clean(block_type)), style="dim")
 
 
-def entity_rows(
-    entity: str, items: Sequence[Item], *, today: date, plain: bool, calendar: Calendar = UTC_CALENDAR
-) -> RenderableType:
+def entity_rows(entity: str, items: Sequence[Item], style: Style) -> RenderableType:
     """Render the items of one entity, one row per item."""
-    columns = _COLUMNS.get(entity, (("Id", "id"), ("", "title")))
-    table = _new_table(plain=plain)
-    for heading, _ in columns:
-        table.add_column(heading, overflow="ellipsis" if heading == "" else "fold", max_width=60)
+    columns = _COLUMNS.get(entity, (("field.id", "id"), (None, "title")))
+    table = _new_table(plain=style.plain)
+    for key, _ in columns:
+        heading = "" if key is None else style.sentences.say(key)
+        table.add_column(heading, overflow="ellipsis" if key is None else "fold", max_width=60)
     for item in items:
-        table.add_row(*(_cell(field, item.get(field), today, calendar, plain=plain) for _, field in columns))
+        table.add_row(*(_cell(field, item.get(field), style) for _, field in columns))
     return table
 
 
-def _table(data: Item, *, plain: bool) -> RenderableType:
-    table = _new_table(plain=plain)
+def _table(data: Item, style: Style) -> RenderableType:
+    table = _new_table(plain=style.plain)
     rows = [row for row in listed(data.get("rows")) if isinstance(row, list)]
     for number, heading in enumerate(listed(data.get("headers"))):
         numeric = bool(rows) and all(
@@ -69,11 +84,12 @@ def _table(data: Item, *, plain: bool) -> RenderableType:
         )
         table.add_column(Text(clean(heading)), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(_word(cell)) for cell in row[: len(table.columns)]))
+        table.add_row(*(Text(_word(cell, style)) for cell in row[: len(table.columns)]))
     return table
 
 
-def _timeline(points: Sequence[Item], *, today: date, plain: bool, calendar: Calendar) -> RenderableType:
+def _timeline(points: Sequence[Item], style: Style) -> RenderableType:
+    calendar = style.calendar
     dated = sorted(
         ((calendar.start(when), point) for point in points if (when := calendar.read(point.get("date"))) is not None),
         key=lambda pair: pair[0],
@@ -82,29 +98,55 @@ def _timeline(points: Sequence[Item], *, today: date, plain: bool, calendar: Cal
     if not dated:
         return grid
     first, reach = dated[0][0], (dated[-1][0] - dated[0][0]) or 1
-    line, mark, suggested = ("-", "o", "?") if plain else ("─", "●", "◇")
+    line, mark, suggested = ("-", "o", "?") if style.plain else ("─", "●", "◇")
     for moment, point in dated:
         place = round((moment - first) / reach * _AXIS)
         sign = suggested if point.get("isApproved") is False else mark
         axis = Text(line * place, style="dim") + Text(sign, style="cyan") + Text(line * (_AXIS - place), style="dim")
-        grid.add_row(Text(day(point.get("date"), today, calendar)), axis, Text(clean(point.get("title"))))
+        grid.add_row(Text(style.day(point.get("date"))), axis, Text(clean(point.get("title"))))
     return grid
 
 
-def _cell(field: str, value: object, today: date, calendar: Calendar, *, plain: bool) -> Text:
+def _cell(field: str, value: object, style: Style) -> Text:
     if field == "status" and isinstance(value, str) and value in _MARKS:
-        return Text(_MARKS[value][plain], style="green" if value == "done" else "")
+        return Text(_MARKS[value][style.plain], style="green" if value == "done" else "")
     if field in _DATES:
-        return Text(day(value, today, calendar))
+        return Text(style.day(value))
     if field == "isApproved":
-        return Text("" if value is None or value else "suggested", style="dim")
+        return Text("" if value is None or value else style.sentences.say("terminal.suggested"), style="dim")
+    if field in _VALUES:
+        return Text(style.sentences.find(f"value.{value}") or clean(value))
     return Text(clean(value))
 
 
-def _word(cell: object) -> str:
+def _word(cell: object, style: Style) -> str:
     if isinstance(cell, bool):
-        return "yes" if cell else "no"
+        return _yes_or_no(style.sentences, cell)
+    if is_day(cell):
+        return style.day(cell)
     return f"{cell:g}" if isinstance(cell, float) else clean(cell)
+
+
+def fields(data: Item, style: Style) -> str:
+    """The fields of an item in words, such as `Title: Pay the rent, Due date: today`."""
+    sentences = style.sentences
+    named = ((sentences.find(f"field.{name}") or clean(name), name, value) for name, value in data.items())
+    return ", ".join(f"{label}: {_field(name, value, style)}" for label, name, value in named)
+
+
+def _field(name: str, value: object, style: Style) -> str:
+    if value is None:
+        return style.sentences.find(f"empty.{name}") or "-"
+    if name in _DATES:
+        return style.day(value)
+    if name in _VALUES:
+        return style.sentences.find(f"value.{value}") or clean(value)
+    return _word(value, style)
+
+
+def _yes_or_no(sentences: Sentences, value: bool) -> str:
+    """The second word is the whole one: `y yes`."""
+    return sentences.say("terminal.yes" if value else "terminal.no").split()[1]
 
 
 def _items(data: Item, field: str) -> list[Item]:

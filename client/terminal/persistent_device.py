@@ -21,7 +21,7 @@ from client.terminal.connection import ConnectError, ConnectionLostError, Protoc
 from client.terminal.device import CLIENT
 from client.terminal.journal import DeviceJournal, refuses_a_change
 from client.terminal.link import MAX_UNREAD, OnMutation
-from client.terminal.reconnection import Events, Patience, Reconnection, Token
+from client.terminal.reconnection import DeviceState, Events, Patience, Reconnection, Token
 from client.terminal.remote_approvals import RemoteApprovals, expire
 from client.terminal.requests import Requests
 from client.terminal.system_locale import ToldLocale
@@ -79,12 +79,12 @@ class PersistentDevice:
         journal: DeviceJournal,
         on_approval: Approve | None = None,
         on_mutation: OnMutation | None = None,
-        on_state: Callable[[str], None] = lambda _: None,
+        on_state: Callable[[DeviceState], None] = lambda _: None,
         patience: Patience | None = None,
         approvals: RemoteApprovals | None = None,
         locale: ToldLocale | None = None,
     ) -> None:
-        """`on_state` gets a sentence for the person when the connection is lost, and when it is back."""
+        """`on_state` is called when the connection is lost, when it is back, and when changes are missing."""
         self.loss: Exception | None = None
         """Why the connection is closed for good, or None."""
         self._device_id = device_id
@@ -336,7 +336,7 @@ class PersistentDevice:
         self._acknowledges = state is not None
         self._change_sent_at = None
         if state is not None and state.missed == "lost":
-            self._on_state("This device was away for too long. Some changes of your other devices are missing here.")
+            self._on_state("resync")
         if state is not None and (
             state.missed == "lost" or (state.missed == "none" and self._journal.last_change is None)
         ):

@@ -86,6 +86,11 @@ class Prompt:
             finally:
                 self._asking = None
 
+    @property
+    def unfinished(self) -> str:
+        """What the person has typed at the question, without Enter."""
+        return self._typed_so_far() if self._reading and self._typed_so_far is not None else ""
+
     def above(self, print_lines: Callable[[], None]) -> None:
         """Call `print_lines`. A question that waits is shown again below, with the typed text."""
         if self._asking is None or self._typed_so_far is None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import trio
 from pydantic import BaseModel
@@ -42,6 +42,8 @@ _HANDSHAKE_S: Final = 15.0
 _STABLE_S: Final = 10.0
 _LAST_REFRESH_S: Final = 2.0
 _MOST_PATIENCE: Final = 8
+DeviceState = Literal["lost", "back", "resync"]
+"""The connection is lost, or back, or changes of other devices are missing for good."""
 Token = Callable[[bool], Awaitable[str]]
 """Returns an access token. True: a new one, because the server refused the last one, or because it expires soon."""
 
@@ -68,14 +70,14 @@ class Events:
     """What the device does for its connection.
 
     `hello` makes the first frame from the token and the session to resume. `ready` is awaited after the handshake,
-    `frame` called for each frame. `expecting`: an answer of the server is due. `state` gets a sentence for the person.
+    `frame` called for each frame. `expecting`: an answer of the server is due. `state` is called when it changes.
     """
 
     hello: Callable[[str, WsResume | None], WsDeviceHello]
     ready: Callable[[WsDeviceReady], Awaitable[None]]
     frame: Callable[[ServerFrame], None]
     expecting: Callable[[], bool]
-    state: Callable[[str], None]
+    state: Callable[[DeviceState], None]
 
 
 class Reconnection:
@@ -137,7 +139,7 @@ class Reconnection:
                         if lost_at is None:
                             task_status.started()
                         else:
-                            self._events.state("Connected again.")
+                            self._events.state("back")
                         lost_at = None
                         await self._serve(connection, ready)
             except (ConnectError, ConnectionLostError) as error:
@@ -149,7 +151,7 @@ class Reconnection:
                 if connected and trio.current_time() - began >= _STABLE_S:
                     failures = 0
                 if lost_at is None:
-                    self._events.state("The connection was lost. Connecting again…")
+                    self._events.state("lost")
                     lost_at = trio.current_time()
                 elif trio.current_time() - lost_at > self._patience.give_up_s:
                     raise

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
-from datetime import date
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from rich.console import Console
 from rich.text import Text
 
 from client.terminal.answer import AnswerFrame
-from client.terminal.blocks import block, entity_rows
+from client.terminal.blocks import Style, block, entity_rows, fields
 from client.terminal.plain_text import clean
 from client.terminal.store import DeviceStore
+from client.terminal.word_wrap import WordWrap
 from person import ENGLISH, UTC_CALENDAR, Calendar, Sentences
 from streaming.wire import (
     AnswerFinish,
@@ -42,7 +42,7 @@ def error_line(error: WsFailure | WsError | None, sentences: Sentences = ENGLISH
 
 
 class Renderer:
-    """Prints to `console`. Text appears while it streams, so the renderer tracks whether the cursor is mid-line."""
+    """Prints to `console`. Text appears word by word while it streams; on a terminal, lines break between words."""
 
     def __init__(
         self,
@@ -61,11 +61,30 @@ class Renderer:
         self._clock = clock
         self._plain = not console.encoding.lower().startswith("utf")
         self._mid_line = False
+        self._wrap = WordWrap(lambda: console.width)
         self._block: int | None = None
+
+    def say(self, key: str, **values: str | int) -> str:
+        """The sentence `terminal.KEY` in the person's language."""
+        return self._sentences().say(f"terminal.{key}", **values)
+
+    def decision(self, line: str) -> bool | None:
+        """The answer to a question: True for yes, False for no, None if `line` is neither. English always counts."""
+        word = line.strip().lower()
+        for sentences in (ENGLISH, self._sentences()):
+            for key, decided in (("yes", True), ("no", False)):
+                if word in sentences.say(f"terminal.{key}").split():
+                    return decided
+        return None
 
     def _sentences(self) -> Sentences:
         """The person's; English if the terminal can't show other scripts."""
         return ENGLISH if self._plain else self._spoken()
+
+    def _style(self) -> Style:
+        calendar = self._calendar()
+        today = calendar.day_of(int(self._clock() * 1000))
+        return Style(today, self._console.width, self._plain, calendar, self._sentences())
 
     def frame(self, frame: AnswerFrame) -> None:
         """Show one frame of an answer."""
@@ -78,18 +97,7 @@ class Renderer:
                 self._text(frame)
             case WsStreamBlock():
                 self._next_block(frame.block)
-                width = self._console.width
-                calendar = self._calendar()
-                self._console.print(
-                    block(
-                        frame.block_type,
-                        frame.data,
-                        today=self._today(calendar),
-                        width=width,
-                        plain=self._plain,
-                        calendar=calendar,
-                    )
-                )
+                self._console.print(block(frame.block_type, frame.data, self._style()))
             case WsStreamEnd():
                 self._end(frame)
 
@@ -109,7 +117,9 @@ class Renderer:
         verb, _, entity = clean(call.tool).partition("_")
         identity = call.args.get("id")
         item = f'"{clean(name)}"' if name else f"the {entity} {clean(identity)}" if identity else f"a {entity}"
-        rest = ", ".join(f"{clean(key)} {clean(value)}" for key, value in call.args.items() if key != "id")
+        given = {key: value for key, value in call.args.items() if key not in {"id", "data"}}
+        data = call.args.get("data")
+        rest = fields({**given, **(data if isinstance(data, Mapping) else {})}, self._style())
         sentences = self._sentences()
         note = sentences.say("terminal.irreversible") if verb == "delete" else rest
         if not name and not identity:
@@ -118,7 +128,8 @@ class Renderer:
         key = f"terminal.{verb}"
         question = sentences.say(key, item=item) if sentences.find(key) else f"{verb.capitalize()} {item}?"
         self._console.print(Text(f"{question} {note}".rstrip(), style="yellow"))
-        return f"{verb.capitalize()}? [y/N] " if sentences == ENGLISH else "[y/N] "
+        choice = sentences.say("terminal.choice")
+        return f"{verb.capitalize()}? {choice} " if sentences == ENGLISH else f"{choice} "
 
     def left_open(self) -> None:
         """Record that the cursor is in the middle of a line, so that the next output starts a new one."""
@@ -128,21 +139,22 @@ class Renderer:
         """Show the device's items of one entity."""
         self._fresh_line()
         found, _ = store.list(entity)
-        calendar = self._calendar()
-        today = self._today(calendar)
-        self._console.print(entity_rows(entity, found, today=today, plain=self._plain, calendar=calendar))
-
-    def _today(self, calendar: Calendar) -> date:
-        return calendar.day_of(int(self._clock() * 1000))
+        self._console.print(entity_rows(entity, found, self._style()))
 
     def _text(self, frame: WsStreamText) -> None:
         self._next_block(frame.block)
         chunk = clean(frame.chunk)
         if self._plain:
             chunk = chunk.encode(self._console.encoding, "replace").decode(self._console.encoding)
-        self._console.out(chunk, end="", highlight=False)
+        if self._console.is_terminal:
+            chunk = self._wrap.feed(chunk)
+        else:
+            self._mid_line = not chunk.endswith("\n") if chunk else self._mid_line
+        self._put(chunk)
+
+    def _put(self, text: str) -> None:
+        self._console.out(text, end="", highlight=False)
         self._console.file.flush()
-        self._mid_line = not chunk.endswith("\n") if chunk else self._mid_line
 
     def _next_block(self, index: int) -> None:
         if index != self._block:
@@ -162,6 +174,10 @@ class Renderer:
             self.error(error_line(frame.error, self._sentences()))
 
     def _fresh_line(self) -> None:
+        if self._wrap.is_mid_line:
+            self._put(self._wrap.flush())
+            self._mid_line = True
+        self._wrap.end_line()
         if self._mid_line:
             self._console.out("")
             self._mid_line = False

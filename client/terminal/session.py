@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from uuid import uuid4
 
 import trio
 
 from client.terminal.answer import Answer, RequestRefusedError
 from client.terminal.connection import ConnectionLostError, ProtocolError
+from client.terminal.conversation import Conversation
 from client.terminal.persistent_device import PersistentDevice
 from client.terminal.prompt import Prompt
 from client.terminal.remote_approvals import RemoteApprovals
@@ -20,26 +20,10 @@ from streaming.wire import (
     WsApprovalClosed,
     WsApprovalRequest,
     WsError,
-    WsHistoryMessage,
     WsScope,
     WsToolCall,
 )
 
-HELP = """Ask about your tasks, projects, notes and checkpoints. "help" asks the model what it can do.
-/tasks /projects /notes /checkpoints    show the items on this device
-/popup ENTITY[:ID] MESSAGE              ask in a popup, for example: /popup task:t-1 what is this?
-/done TASK_ID                           mark a task as done, here and on your other devices
-/help                                   show this help
-/quit                                   exit
-Ctrl-C stops an answer. Press it twice at the prompt to exit."""
-_REMEMBERED = 20
-_CLOSED = {
-    "approved": "The question was answered with yes on another device.",
-    "denied": "The question was answered with no on another device.",
-    "expired": "The question was not answered in time.",
-    "cancelled": "The question needs no answer any more.",
-}
-_DECISIONS = {"y": True, "yes": True, "n": False, "no": False}
 _LISTS = {"/tasks": "task", "/projects": "project", "/notes": "note", "/checkpoints": "checkpoint"}
 
 
@@ -53,31 +37,25 @@ class Session:
         renderer: Renderer,
         prompt: Prompt | None,
         question: str = "> ",
+        conversation: Conversation | None = None,
     ) -> None:
         self._device = device
         self._tools = tools
         self._renderer = renderer
         self._prompt = prompt
         self._question = question
-        self._conversation_id = str(uuid4())
-        self._history: list[WsHistoryMessage] = []
+        self._conversation = conversation or Conversation()
         self._running: Answer | None = None
         self._warned = False
         self._left = trio.CancelScope()
 
     async def ask(self, message: str) -> str:
-        """Ask from the home view and show the answer. Returns its status, or `refused`."""
-        history = self._history[-_REMEMBERED:]
-        conversation = self._conversation_id
-        status, text = await self._show(
-            lambda: self._device.home(message, history=history, conversation_id=conversation)
-        )
-        if status == "completed" and text:
-            self._history += [
-                WsHistoryMessage(role="user", content=message),
-                WsHistoryMessage(role="assistant", content=text),
-            ]
-        return status
+        """Ask from the home view and show the answer. Returns its status, or `refused`.
+
+        The server adds the exchanges of the conversation, which it has stored.
+        """
+        conversation = self._conversation.id
+        return await self._show(lambda: self._device.home(message, conversation_id=conversation))
 
     async def ask_once(self, message: str) -> str:
         """Like `ask`, but returns `cancelled` if Ctrl-C was pressed twice."""
@@ -108,7 +86,7 @@ class Session:
             with suppress(ConnectionLostError, ProtocolError):  # reading the answer raises the same error
                 await self._running.cancel()
         else:
-            self._renderer.note("\nPress Ctrl-C again to exit.")  # after the line with the prompt
+            self._prompted(lambda: self._renderer.note(self._renderer.say("exit_warning")))
 
     async def show_notices(self) -> None:
         """Show errors that belong to no answer. End the conversation when the connection ends."""
@@ -121,7 +99,7 @@ class Session:
             self._left.cancel()
 
     async def _take(self, line: str) -> None:
-        decision = _DECISIONS.get(line.lower())
+        decision = self._renderer.decision(line)
         if decision is not None and self._device.decide(approved=decision):
             return
         command, _, rest = line.partition(" ")
@@ -131,8 +109,11 @@ class Session:
             await self._popup(rest.strip())
         elif command == "/done":
             await self._done(rest.strip())
+        elif command == "/new":
+            await trio.to_thread.run_sync(self._conversation.begin)
+            self._renderer.note(self._renderer.say("new_conversation"))
         elif command.startswith("/"):
-            self._renderer.note(HELP)
+            self._renderer.note(self._renderer.say("help"))
         else:
             await self.ask(line)
 
@@ -140,7 +121,7 @@ class Session:
         target, _, message = rest.partition(" ")
         entity, _, identity = target.partition(":")
         if entity not in _LISTS.values() or not message.strip():
-            self._renderer.note(HELP)
+            self._renderer.note(self._renderer.say("help"))
             return
         scope = WsScope.model_validate({"type": entity, "id": identity or None})
         await self._show(lambda: self._device.popup(message.strip(), scope))
@@ -153,20 +134,27 @@ class Session:
             return
         await self._tools.save()
         await self._device.mutate("update", "task", identity, item)
-        self._renderer.note(f"Done: {item['title']}")
+        self._renderer.note(self._renderer.say("done", name=item["title"]))
 
-    async def _show(self, ask: Callable[[], Awaitable[Answer]]) -> tuple[str, str]:
+    def _prompted(self, print_lines: Callable[[], None]) -> None:
+        """Print above the question that waits, with what the person has typed."""
+        if self._prompt is None:
+            print_lines()
+        else:
+            self._prompt.above(print_lines)
+
+    async def _show(self, ask: Callable[[], Awaitable[Answer]]) -> str:
         answer = self._running = await ask()
         try:
             async for frame in answer:
                 self._renderer.frame(frame)
         except RequestRefusedError as error:
             self._renderer.error(error_line(error.frame))
-            return "refused", ""
+            return "refused"
         finally:
             self._running = None
             self._warned = False
-        return (answer.end.status if answer.end is not None else "failed"), answer.text
+        return answer.end.status if answer.end is not None else "failed"
 
 
 def remote_approvals(renderer: Renderer, prompt: Prompt, store: DeviceStore) -> RemoteApprovals:
@@ -184,12 +172,12 @@ def remote_approvals(renderer: Renderer, prompt: Prompt, store: DeviceStore) -> 
 
         def print_question() -> None:
             renderer.approval(call, store.name_of(call.tool.rpartition("_")[2], call.args.get("id")))
-            renderer.note("Another device of yours asks this. Type y or n.")
+            renderer.note(renderer.say("elsewhere"))
 
         prompt.above(print_question)
 
     def closed(frame: WsApprovalClosed) -> None:
-        prompt.above(lambda: renderer.note(_CLOSED[frame.outcome]))
+        prompt.above(lambda: renderer.note(renderer.say(f"closed_{frame.outcome}")))
 
     return RemoteApprovals(show, closed)
 
@@ -204,13 +192,13 @@ def approver(
         if everything:
             return True
         if prompt is None:
-            renderer.note("Refused, because there is no terminal to ask on. Use --yes to approve every call.")
+            renderer.note(renderer.say("no_terminal"))
             return False
         try:
             line = await prompt.ask(question)
         except trio.Cancelled:
             renderer.left_open()  # the question has no line end, because the person pressed no Enter
             raise
-        return (line or "").strip().lower() in {"y", "yes"}
+        return renderer.decision(line or "") is True
 
     return approve

@@ -13,9 +13,10 @@ from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
+import pytest
 import trio
 from rich.console import Console
-from trio_websocket import wrap_server_stream
+from trio_websocket import WebSocketRequest, serve_websocket, wrap_server_stream
 
 from client.terminal.app import EXIT_OK, Options, run
 from client.terminal.prompt import Prompt
@@ -105,6 +106,29 @@ async def test_a_stopped_server_is_left_and_resumed_when_it_runs_again(rest: str
     finally:
         server.kill()
         await server.wait()
+
+
+async def test_a_conversation_waits_for_a_server_that_starts_later(
+    rest: str, tmp_path: Path, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("client.terminal.app._FIRST_WAIT_S", 0.01)
+    [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    port = listener.socket.getsockname()[1]
+    await listener.aclose()  # nothing listens there now
+
+    async def serve(request: WebSocketRequest) -> None:
+        peer = Peer(await request.accept(), {})
+        await peer.greet()
+        asked = await peer.expect(WsHomeRequest)
+        await peer.send(start(asked.request_id), text(asked.request_id, "Here I am."), end(asked.request_id))
+        await peer.wait_closed()
+
+    async with terminal_at(f"ws://127.0.0.1:{port}/", rest, tmp_path) as person:
+        await person.screen.shows("Connecting again until it answers")
+        nursery.start_soon(serve_websocket, serve, "127.0.0.1", port, None)
+        await person.screen.shows("> ")
+        person.types("hello")
+        await person.screen.shows("Here I am.")
 
 
 Handler = Callable[[trio.SocketStream], Awaitable[None]]

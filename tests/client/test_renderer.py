@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from client.terminal.blocks import block
+from client.terminal.blocks import Style, block
 from client.terminal.plain_text import clean, day
 from client.terminal.renderer import Renderer, error_line
 from person import Sentences
@@ -51,7 +51,7 @@ def shown(console: Console) -> str:
 
 def draw(kind: str, data: dict[str, Any], *, plain: bool = False, width: int = 60) -> str:
     target = console(width)
-    target.print(block(kind, data, today=TODAY, width=width, plain=plain))
+    target.print(block(kind, data, Style(TODAY, width, plain)))
     return shown(target)
 
 
@@ -130,7 +130,7 @@ def test_timelines_are_sorted_by_date() -> None:
     ("entity", "item", "words"),
     [
         ("task", {"title": "A", "status": "in_progress", "dueDate": at(13)}, ["◐", "A", "yesterday"]),
-        ("project", {"name": "P", "status": "active"}, ["P", "active"]),
+        ("project", {"name": "P", "status": "active"}, ["P", "Active"]),
         ("note", {"title": "N", "createdAt": at(1), "content": "words"}, ["N", "Sat 1 Mar", "words"]),
         ("checkpoint", {"title": "C", "date": at(15), "isApproved": False}, ["C", "tomorrow", "suggested"]),
     ],
@@ -262,6 +262,73 @@ def test_a_terminal_without_unicode_gets_its_own_encoding() -> None:
 )  # fmt: skip
 def test_days(value: object, text: str) -> None:
     assert day(value, TODAY) == text
+
+
+@pytest.mark.parametrize(
+    ("language", "near", "this_year", "next_year"),
+    [
+        ("de", "morgen", "Do, 20. März", "Do, 1. Jan. 2026"),
+        ("fr", "demain", "jeu. 20 mars", "jeu. 1 janv. 2026"),
+        ("es", "mañana", "jue, 20 mar", "jue, 1 ene 2026"),
+        ("ja", "明日", "3月20日(木)", "2026年1月1日(木)"),
+        ("ar", "غدًا", "الخميس، 20 مارس", "الخميس، 1 يناير 2026"),
+    ],
+)
+def test_days_are_written_as_people_of_the_language_do(
+    language: str, near: str, this_year: str, next_year: str
+) -> None:
+    sentences = Sentences.of(language)
+    written = [day(value, TODAY, sentences=sentences) for value in ("2025-03-15", at(20), "2026-01-01")]
+    assert written == [near, this_year, next_year]
+    for name, count in (("weekdays", 7), ("months", 12)):
+        assert len(sentences.say(f"terminal.{name}").split()) == count
+
+
+def test_cells_and_approvals_have_days_and_values_in_words() -> None:
+    rows = [["Pay the rent", "2025-03-15", True], ["2025-03-15 is a day", "2025-03-20T09:00:00Z", False]]
+    text = draw("table", {"headers": ["Task", "Due", "Late"], "rows": rows})
+    assert "tomorrow" in text
+    assert "Thu 20 Mar" in text
+    assert "2025-03-15 is a day" in text
+    assert "yes" in text
+    target = console(width=200)
+    renderer = Renderer(target, clock=lambda: at(14) / 1000, sentences=lambda: Sentences.of("de"))
+    data = {"title": "Miete", "dueDate": "2025-03-15", "priority": "high", "assignee": None}
+    call = {"call_id": ID, "request_id": ID, "tool": "create_task", "args": {"data": data}, "deadline_ms": 1}
+    renderer.approval(WsToolCall.model_validate(call | {"requires_approval": True}), None)
+    said = shown(target)
+    assert "Titel: Miete" in said
+    assert "morgen" in said
+    assert not {"2025", "dueDate", "{", "None", "high"} & set(said.replace(":", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("language", "line", "decided"),
+    [("en", "Y", True), ("en", "no", False), ("de", "j", True), ("de", "yes", True), ("fr", "OUI ", True),
+     ("es", "sí", True), ("ja", "いいえ", False), ("ar", "نعم", True), ("en", "j", None), ("de", "", None)],
+)  # fmt: skip
+def test_questions_are_answered_in_the_persons_language(language: str, line: str, decided: bool | None) -> None:
+    assert Renderer(console(), sentences=lambda: Sentences.of(language)).decision(line) is decided
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_a_terminal_breaks_lines_between_words(size: int) -> None:
+    said = "The quick brown fox jumps over the lazy dog.\n\n    An indented line of words.\nEnd."
+    file = io.StringIO()
+    renderer = Renderer(Console(file=file, width=20, force_terminal=True, color_system=None))
+    for place in range(0, len(said), size):
+        renderer.frame(WsStreamText(request_id=ID, block=0, chunk=said[place : place + size]))
+    renderer.frame(WsStreamEnd.model_validate({"request_id": ID, "status": "completed"}))
+    assert file.getvalue().splitlines() == [
+        "The quick brown fox", "jumps over the lazy", "dog.", "", "    An indented line", "of words.", "End.",
+    ]  # fmt: skip
+
+
+def test_a_pipe_gets_the_text_as_it_is() -> None:
+    target = console(width=10)
+    renderer = Renderer(target)
+    renderer.frame(WsStreamText(request_id=ID, block=0, chunk="The quick brown fox"))
+    assert shown(target) == "The quick brown fox"
 
 
 def test_clean_keeps_lines_and_tabs() -> None:

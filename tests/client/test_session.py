@@ -114,21 +114,61 @@ async def test_the_account_is_stored_and_private(rest: str, tmp_path: Path) -> N
         load_or_create_account(tmp_path / "account.json")
 
 
-async def test_a_conversation_sends_its_history(rest: str, tmp_path: Path) -> None:
+async def test_a_conversation_has_one_id_until_a_new_one_begins(rest: str, tmp_path: Path) -> None:
     asked = []
 
     async def script(peer: Peer) -> None:
-        asked.append(await answer(peer, "first answer"))
-        asked.append(await answer(peer, "half", "cancelled"))
-        asked.append(await answer(peer, "third"))
+        for said, status in (("first answer", "completed"), ("half", "cancelled"), ("third", "completed")):
+            asked.append(await answer(peer, said, status))
 
-    typist = Typist("one", "", "two", "three", "/quit", "never asked")
+    typist = Typist("one", "", "two", "/new", "three", "/quit", "never asked")
     code, said = await sit(script, rest, tmp_path, typist)
     assert code == EXIT_OK
     assert "third" in said
-    assert [len(request.conversation_history) for request in asked] == [0, 2, 2]
-    assert asked[1].conversation_history[1].content == "first answer"
-    assert typist.questions == ["> "] * 5
+    assert "A new conversation begins." in said
+    first, second, third = (request.conversation_id for request in asked)
+    assert first
+    assert first == second != third
+    # The server has the exchanges; a history of the client would replace them.
+    assert [request.conversation_history for request in asked] == [[], [], []]
+    assert typist.questions == ["> "] * 6
+
+
+async def test_a_restart_goes_on_with_the_conversation(rest: str, tmp_path: Path) -> None:
+    asked = []
+
+    async def script(peer: Peer) -> None:
+        asked.append(await answer(peer, "an answer"))
+
+    outputs = [(await sit(script, rest, tmp_path, Typist("hello", "/quit")))[1] for _ in range(2)]
+    assert asked[0].conversation_id == asked[1].conversation_id
+    assert ["Your last conversation goes on." in said for said in outputs] == [False, True]
+    # One question on the command line belongs to no conversation at the prompt.
+    await sit(script, rest, tmp_path, message="hello")
+    assert asked[2].conversation_id != asked[0].conversation_id
+    (tmp_path / "conversation.json").write_text("broken")
+    await sit(script, rest, tmp_path, Typist("hello", "/quit"))
+    assert asked[3].conversation_id not in {request.conversation_id for request in asked[:3]}
+
+
+async def test_help_and_questions_are_in_the_persons_language(
+    rest: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "de_AT.UTF-8")
+
+    async def script(peer: Peer) -> None:
+        asked = await peer.expect(WsHomeRequest)
+        await peer.send(call("delete_task", {"id": "t-1"}, approval=True))
+        await peer.expect(WsToolAccepted)
+        await peer.expect(WsToolResult)
+        await peer.send(end(asked.request_id))
+
+    code, said = await sit(script, rest, tmp_path, Typist("lösche es", "j", "/help", "/done t-2", "/quit"))
+    assert code == EXIT_OK
+    assert said.count("Fragen Sie nach Aufgaben") == 2
+    assert "löschen? Das lässt sich nicht rückgängig machen." in said
+    assert "Erledigt: " in said
+    assert "Verbunden mit " in said
 
 
 async def test_commands(rest: str, tmp_path: Path) -> None:
@@ -148,6 +188,7 @@ async def test_commands(rest: str, tmp_path: Path) -> None:
     assert "no task with the id t-99" in said
     assert "Harbour website" in said
     assert said.count("/popup ENTITY[:ID] MESSAGE") == 3
+    assert "/new " in said
 
 
 @pytest.mark.parametrize(
@@ -324,23 +365,19 @@ async def test_a_connection_that_is_closed_for_good_ends_the_client(
 
 
 async def test_a_lost_connection_keeps_the_conversation(rest: str, tmp_path: Path) -> None:
-    peers = 0
+    asked: list[WsHomeRequest] = []
 
     async def script(peer: Peer) -> None:
-        nonlocal peers
-        peers += 1
-        if peers == 1:
-            await answer(peer, "first answer")
+        asked.append(await answer(peer, "second answer" if asked else "first answer"))
+        if len(asked) == 1:
             await trio.aclose_forcefully(peer.socket._stream)
-        else:
-            asked = await answer(peer, "second answer")
-            assert len(asked.conversation_history) == 2
 
     with trio.fail_after(60):
         code, said = await sit(script, rest, tmp_path, Typist("one", "two", "/quit"))
     assert code == EXIT_OK
     assert "second answer" in said
     assert "Connecting again" in said
+    assert asked[0].conversation_id == asked[1].conversation_id
 
 
 async def test_unreachable_servers_and_an_invalid_file(tmp_path: Path, rest: str) -> None:

@@ -16,7 +16,7 @@ from client.terminal.calls import Tool, ToolError
 from client.terminal.connection import ConnectError, ConnectionLostError, ProtocolError, open_connection
 from client.terminal.journal import DeviceJournal
 from client.terminal.persistent_device import PersistentDevice, open_persistent_device
-from client.terminal.reconnection import Patience
+from client.terminal.reconnection import DeviceState, Patience
 from client.terminal.remote_approvals import RemoteApprovals
 from client.terminal.system_locale import ToldLocale
 from streaming.wire import (
@@ -223,8 +223,8 @@ class Application:
         await trio.lowlevel.checkpoint()
         self._applied.append(change.model_dump(mode="json", exclude={"type", "seq"}))
 
-    def _note(self, text: str) -> None:
-        self._resyncs += "Some changes of your other devices are missing here" in text
+    def _note(self, state: DeviceState) -> None:
+        self._resyncs += state == "resync"
 
 
 async def run_adapter(control_url: str, folder: Path, can: tuple[str, ...] = CAN) -> list[Message]:
