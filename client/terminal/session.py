@@ -137,7 +137,7 @@ class Session:
         self._renderer.note(self._renderer.say("done", name=item["title"]))
 
     def _prompted(self, print_lines: Callable[[], None]) -> None:
-        """Print above the question that waits, with what the person has typed."""
+        """Print above the question that waits. The text that the person has typed stays."""
         if self._prompt is None:
             print_lines()
         else:
