@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from datetime import date
 from typing import Literal
 from uuid import UUID, uuid4
@@ -264,3 +265,16 @@ def test_an_id_that_was_given_back_can_be_taken_again() -> None:
     ids.give_back(user, request)
     assert not ids.used(user, request, now=0)
     assert ids.take(user, request, now=0)
+
+
+async def test_one_person_is_bounded_over_their_sockets() -> None:
+    stack, gate = server(), trio.Event()
+    async with AsyncExitStack() as opened:
+        devices = [await opened.enter_async_context(stack.device()) for _ in range(6)]
+        for device in devices:
+            for _ in range(8):
+                stack.model.answer(gate, text_block("x"))
+                await device.say(type="home_request", message="hello")
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(stack.pipeline.live()) == 16
+        gate.set()

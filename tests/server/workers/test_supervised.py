@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,11 @@ import pytest
 import trio
 
 from client.terminal.account import SignIn, register
+from client.terminal.connection import ConnectionLostError
 from client.terminal.device import Device, open_device
 from server.startup import WorkerOrders
 from server.workers.supervisor import Supervisor, WorkerFailed
+from streaming.wire.codes import CloseCode
 from tests.database import login_settings
 from tests.model_server import ReceivedRequest, Step, open_model_server, text_stream, tool_calls
 from tests.server.tessera import is_routing, text_block, tool_messages
@@ -120,6 +123,37 @@ def test_rest_on_one_worker_reaches_the_device_on_another(state: Path, start: Ca
         assert "Write the report" in answer.text
 
     with_model(start, state, test)
+
+
+def test_a_deleted_account_closes_its_sockets_on_every_worker_within_a_second(
+    state: Path, start: Callable[..., Supervised]
+) -> None:
+    codes: list[int | None] = []
+
+    async def delete(server: Supervised, account: SignIn) -> None:
+        async def closed(device: Device) -> None:
+            loss = await device.wait_closed()
+            codes.append(loss.code if isinstance(loss, ConnectionLostError) else None)
+
+        async with AsyncExitStack() as opened:
+            devices: list[Device] = []
+            # The kernel chooses the worker of each connection.
+            while len([count for count in (await sessions(server)).values() if count]) < 2:
+                devices.append(await opened.enter_async_context(open_device(server.url("ws"), account.access_token)))
+            async with httpx.AsyncClient(base_url=server.url("http"), trust_env=False, timeout=60) as client:
+                headers = {"Authorization": f"Bearer {account.access_token}"}
+                body = {"password": "correct horse battery"}
+                answer = await client.request("DELETE", "/api/v1/account", headers=headers, json=body)
+                assert answer.status_code == 200, answer.text
+                with trio.fail_after(1):
+                    async with trio.open_nursery() as nursery:
+                        for device in devices:
+                            nursery.start_soon(closed, device)
+                assert (await client.get("/api/v1/devices", headers=headers)).status_code == 401
+        assert len(codes) >= 2
+        assert set(codes) == {CloseCode.UNAUTHORIZED}
+
+    with_model(partial(start, TESSERA_MAX_SOCKETS_PER_USER="100"), state, delete)
 
 
 def test_a_worker_killed_during_a_call_fails_the_call_and_restarts(
