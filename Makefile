@@ -61,7 +61,7 @@ test-client: $(STAMP)  ## type-check and test the TypeScript client, also agains
 
 playground: $(PAGE)  ## build the playground, the web page that the server serves at / (needs npm)
 
-test-browser: $(STAMP) $(NPM_STAMP) $(PAGE)  ## test the playground and the Electron example's page in headless Chromium (needs npm and Chromium)
+test-browser: $(STAMP) $(NPM_STAMP) $(PAGE)  ## test the playground, the tutorial and the Electron example's page in headless Chromium (needs npm and Chromium)
 	@test -x "$(CHROMIUM)" || { echo "make test-browser needs Chromium. Install it (Debian: apt-get install chromium), or set CHROMIUM=/path/to/chromium." >&2; exit 1; }
 	@cd client/playground && CHROMIUM="$(CHROMIUM)" TESSERA_CLIENT_TEST_PYTHON="$(abspath $(BIN))/python" npm run --silent test:browser
 	@cd client/examples/electron && CHROMIUM="$(CHROMIUM)" npm run --silent test:browser
