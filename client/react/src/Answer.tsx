@@ -7,7 +7,7 @@ import { useApprovals } from "./approvals/useApprovals.js";
 import { Block } from "./Block.js";
 import { useBlockOptions, useDirection } from "./options.js";
 import { type AnswerSource, useAnswer } from "./useAnswer.js";
-import { errorSentence, type Wording } from "./wording/wording.js";
+import { activity, errorSentence, type Wording } from "./wording/wording.js";
 
 export interface AnswerProps {
   readonly request: AnswerSource | null;
@@ -15,7 +15,7 @@ export interface AnswerProps {
   readonly approvals?: ApprovalQueue | undefined;
 }
 
-/** An answer while it streams: its blocks in order, and a note if it was cancelled or failed. */
+/** An answer while it streams: its blocks in order, what the assistant is doing, and a note if it was cancelled or failed. */
 export function Answer({ request, approvals }: AnswerProps) {
   const snapshot = useAnswer(request);
   if (snapshot === null) return null;
@@ -43,14 +43,17 @@ export function AnswerView({ snapshot }: { readonly snapshot: AnswerSnapshot }) 
   const { wording } = useBlockOptions();
   const direction = useDirection();
   const running = snapshot.status === "running";
+  const doing = running
+    ? (activity(wording, snapshot.tools) ?? (snapshot.blocks.length === 0 && wording.thinking))
+    : "";
   return (
     <div className="tsr-answer" data-status={snapshot.status} dir={direction} aria-busy={running}>
       {snapshot.blocks.map((block) => (
         <Block key={block.index} block={block} />
       ))}
-      {running && snapshot.blocks.length === 0 ? (
+      {doing ? (
         <p lang={wording.language} className="tsr-muted tsr-thinking">
-          {wording.thinking}
+          {doing}
         </p>
       ) : null}
       <p role="status" dir="auto" className={isUnremarkable(snapshot) ? "tsr-hidden" : "tsr-outcome"}>
@@ -71,10 +74,10 @@ function isUnremarkable(snapshot: AnswerSnapshot): boolean {
 }
 
 /** The status text. It changes only with the answer's state, so that a screen reader does not read every word. */
-function outcomeOf({ status, finish, error }: AnswerSnapshot, wording: Wording): string {
+function outcomeOf({ status, finish, error, tools }: AnswerSnapshot, wording: Wording): string {
   switch (status) {
     case "running":
-      return wording.answering;
+      return activity(wording, tools) ?? wording.answering;
     case "completed":
       return finish && finish !== "stop" ? wording.incomplete[finish] : wording.complete;
     case "cancelled":

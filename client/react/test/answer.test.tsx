@@ -1,9 +1,17 @@
 import "./charts-loaded.js";
-import { type AnswerFrame, type AnswerSnapshot, applyFrame, newSnapshot, TesseraError } from "@tessera/client";
+import {
+  type AnswerFrame,
+  type AnswerSnapshot,
+  type AnswerTool,
+  applyFrame,
+  newSnapshot,
+  parseToolName,
+  TesseraError,
+} from "@tessera/client";
 import { act, render, screen } from "@testing-library/react";
 import { StrictMode } from "react";
-import { expect, it } from "vitest";
-import { Answer, type AnswerSource } from "../src/index.js";
+import { describe, expect, it } from "vitest";
+import { Answer, type AnswerSource, BlockOptionsProvider, de } from "../src/index.js";
 
 const EMPTY: AnswerSnapshot = {
   requestId: "r1",
@@ -172,4 +180,48 @@ it("says that an answer was cut, in the server's words if it sent any, and nothi
   expect(screen.getByRole("status").textContent).toBe(text);
   answer.change({ status: "completed", error: null, finish: "stop" });
   expect(screen.getByRole("status").className).toBe("tsr-hidden");
+});
+
+describe("the tools of a running answer", () => {
+  const tool = (name: string, state: AnswerTool["state"], callId = name): AnswerTool => {
+    const [verb = null, entity = null] = parseToolName(name) ?? [];
+    return { callId, tool: name, verb, entity, state, code: null };
+  };
+
+  it.each([
+    ["list_tasks", "started", "Reading your tasks…"],
+    ["get_note", "started", "Reading your notes…"],
+    ["create_task", "started", "Creating a task…"],
+    ["update_project", "started", "Changing a project…"],
+    ["delete_checkpoint", "started", "Deleting a checkpoint…"],
+    ["delete_task", "waiting_for_approval", "Waiting for your decision…"],
+    ["paint_house", "started", "Working on your device…"],
+  ] as const)("%s: the answer says what the assistant is doing", (name, state, said) => {
+    const answer = new Script();
+    render(<Answer request={answer} />);
+    answer.change({ tools: [tool(name, state)] });
+    expect(screen.getByRole("status").textContent).toBe(said);
+    expect(document.querySelector(".tsr-thinking")?.textContent).toBe(said);
+    // The line goes with the call, also when there is text already.
+    answer.change({ tools: [tool(name, "finished")], blocks: [{ index: 0, type: "text", text: "Two.", open: true }] });
+    expect(screen.getByRole("status").textContent).toBe("Answering");
+    expect(document.querySelector(".tsr-thinking")).toBeNull();
+    answer.change({ tools: [tool(name, "finished"), tool("list_notes", "started")] });
+    expect(document.querySelector(".tsr-thinking")?.textContent).toBe("Reading your notes…");
+    answer.change({ status: "cancelled" });
+    expect(document.querySelector(".tsr-thinking")).toBeNull();
+  });
+
+  it("the person's decision goes before other calls, and the language is the person's", () => {
+    const answer = new Script();
+    render(
+      <BlockOptionsProvider wording={de}>
+        <Answer request={answer} />
+      </BlockOptionsProvider>,
+    );
+    answer.change({ tools: [tool("delete_task", "waiting_for_approval"), tool("list_notes", "started")] });
+    expect(screen.getByRole("status").textContent).toBe("Wartet auf Ihre Entscheidung …");
+    answer.change({ tools: [tool("create_task", "started")] });
+    expect(screen.getByRole("status").textContent).toBe("Legt eine Aufgabe an …");
+  });
 });

@@ -1,4 +1,4 @@
-import type { Entity, Verb } from "@tessera/client";
+import type { AnswerTool, Entity, Verb } from "@tessera/client";
 import type { ChartType } from "../data/chart.js";
 
 /** A sentence with `{count}`, by plural form. */
@@ -28,6 +28,14 @@ export interface Wording {
 
   // The state of an answer
   readonly thinking: string;
+  /** While a tool reads items. */
+  readonly reading: Readonly<Record<Entity, string>>;
+  /** While a tool changes an item: `what`, of `entities`. */
+  readonly changing: Readonly<Record<Exclude<Verb, "list" | "get">, string>>;
+  /** While a tool of a newer server runs. */
+  readonly working: string;
+  /** While the person is asked about a call. */
+  readonly deciding: string;
   readonly answering: string;
   readonly complete: string;
   readonly stopped: string;
@@ -154,6 +162,17 @@ export function valueName(wording: Wording, value: string): string {
 }
 
 /** What an error means for the person: the server's sentence if it sent one. */
+/** What the assistant is doing on the device, such as "Reading your tasks…"; undefined if no tool runs. */
+export function activity(wording: Wording, tools: readonly AnswerTool[]): string | undefined {
+  if (tools.some(({ state }) => state === "waiting_for_approval")) return wording.deciding;
+  const tool = tools.findLast(({ state }) => state === "started");
+  if (tool === undefined) return undefined;
+  const { verb, entity } = tool;
+  if (verb === null || entity === null) return wording.working;
+  if (verb === "list" || verb === "get") return wording.reading[entity];
+  return fill(wording.changing[verb], { what: wording.entities[entity] });
+}
+
 export function errorSentence(
   wording: Wording,
   error: {
