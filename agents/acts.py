@@ -113,7 +113,7 @@ class StepAct(Act):
             yield '"}\n'
 
     def _read(self) -> str:
-        """Read the whole reply. Returns the text to show if it is no step but prose or blocks."""
+        """Read the whole reply. Returns the text to show if it is prose or blocks and not a step."""
         self.cut = self.finish is FinishReason.LENGTH
         step = None if self.cut else self._step.step()
         if step is None or step.tool == SAY:

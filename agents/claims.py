@@ -110,7 +110,7 @@ def refuses(answer: str) -> bool:
 
 
 def asks_back(answer: str) -> bool:
-    """Whether an answer asks the person something, and claims no change. A polite offer of help is no question."""
+    """Whether an answer asks the person something, and claims no change. A polite offer of help does not count."""
     asked = [sentence for sentence in sentences(answer) if sentence.endswith(("?", "？", "؟"))]
     return not claims_change(answer, asked=True) and any(not _POLITE.search(question) for question in asked)
 

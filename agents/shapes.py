@@ -30,7 +30,7 @@ class ShapeChoice(Protocol):
 
     @property
     def schema_beside_tools(self) -> bool:
-        """Whether a schema beside tools holds only the final text, so that every call may have it."""
+        """Whether a schema given together with tools holds only the final text, so that every call may have it."""
         ...
 
     @property

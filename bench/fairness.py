@@ -1,4 +1,4 @@
-"""What a quiet user notices of one abusive account: pings over their socket, and logins, beside each attack.
+"""What a quiet user notices of one abusive account: pings over their socket, and logins, during each attack.
 
 A server with its own database and the demo model runs in a child process. A ping's answer has the latency that the
 event loop adds to everything. The limit is three times the quiet time, but at least `_NOISE_S`.
@@ -158,7 +158,7 @@ async def forgets(server: Server, token: str) -> None:
 
 
 async def large_mutations(server: Server, token: str) -> None:
-    """A mutation of nearly 1 MiB, 1.5 times a second, beside a device that does not read."""
+    """A mutation of nearly 1 MiB, 1.5 times a second, while a second device does not read."""
 
     async def send(connection: Connection) -> None:
         data = {"title": "x" * 1_000_000}
@@ -247,7 +247,7 @@ async def measured(server: Server, seconds: float, logins: int) -> Noticed:
 
 
 async def compare(server: Server, names: list[str], seconds: float, logins: int) -> dict[str, Noticed]:
-    """The quiet user beside nobody (`nobody`), then beside each of the attacks."""
+    """The quiet user alone (`nobody`), then during each of the attacks."""
     await ready(server)
     await measured(server, min(seconds, 2.0), 1)  # the first requests load and compile
     found = {"nobody": await measured(server, seconds, logins)}
@@ -264,7 +264,7 @@ async def compare(server: Server, names: list[str], seconds: float, logins: int)
 
 
 def unfair(found: Mapping[str, Noticed]) -> list[str]:
-    """The attacks beside which the quiet user waited too long."""
+    """The attacks during which the quiet user waited too long."""
     quiet = found["nobody"]
     ping_s, login_s = (max(LIMIT * value, _NOISE_S) for value in (quiet.ping_p99_s, quiet.login_s))
     return [name for name, one in found.items() if one.ping_p99_s > ping_s or one.login_s > login_s]

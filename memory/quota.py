@@ -1,4 +1,4 @@
-"""The quota of what one user stores: memories, and bytes.
+"""The quota of one user: stored memories, and bytes.
 
 A user's rows are counted at most once in a while, because counting reads all of them. Between two counts, what was
 stored since is added. So the quota may be exceeded by what several servers store in that time. Something that was

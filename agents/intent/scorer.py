@@ -20,7 +20,7 @@ from typing import Any, Final
 from agents.intent.features import BUCKETS, VERSION, features
 
 ITEMS: Final = "items"
-"""The need for items, read or changed: every need but `none`. It has a threshold, but is no label."""
+"""The need for items, read or changed: every need but `none`. It has a threshold, but is not a label."""
 
 
 @dataclass(frozen=True, slots=True)

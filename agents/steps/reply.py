@@ -14,7 +14,7 @@ _SAYS: Final = re.compile(r'\s*\{\s*"tool"\s*:\s*"say"\s*,\s*"args"\s*:\s*\{\s*"
 _HEX: Final = r"[0-9a-fA-F]"
 _HIGH: Final = rf"\\u[dD][89abAB]{_HEX}{{2}}"
 _LOW: Final = rf"\\u[dD][c-fC-F]{_HEX}{{2}}"
-# Whole characters of a JSON string. What follows is its end, or an escape or surrogate pair that is not complete.
+# Whole characters of a JSON string. After them comes its end, or an escape or surrogate pair that is not complete.
 _WHOLE: Final = re.compile(
     rf'(?:[^"\\]|\\[^u]|{_HIGH}{_LOW}|{_HIGH}(?=[^\\]|\\[^u]|(?!{_LOW})\\u{_HEX}{{4}})|(?!{_HIGH})\\u{_HEX}{{4}})*',
     re.DOTALL,
@@ -68,7 +68,7 @@ class StepReply:
         return new
 
     def step(self) -> Step | None:
-        """The step; None if the reply is no object with `tool`. Text around the object is ignored."""
+        """The step; None if the reply is not an object with `tool`. Text around the object is ignored."""
         if self._said or self._ended:
             return Step("say", {"text": self.said})
         decoder = json.JSONDecoder(strict=False)

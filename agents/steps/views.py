@@ -1,4 +1,4 @@
-"""The steps that show items: each becomes a value-bound block, which fetches its data by itself. Pure."""
+"""The steps that show items: each becomes a value-bound block, which fetches its own data. Pure."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class WrittenCalls:
 
     Only calls of the tools in `names` count; text that only looks like a call is returned unchanged. Once a call was
     found, no further text is returned before `close`. The model wrote it without knowing the call's result, so it is
-    dropped; but if the calls are no order (see `Withheld`), all of it is text to show.
+    dropped; but if the calls are not an order (see `Withheld`), all of it is text to show.
     """
 
     def __init__(

@@ -28,7 +28,7 @@ _UNICODE: Final = re.compile(r"\\+u([0-9a-fA-F]{4})")
 _ESCAPED_SPACE: Final = re.compile(r"\\+[nrt]")
 _SEPARATOR: Final = re.compile(r"[-_ ]")
 _NEAR: Final = 300
-"""Characters, beside those of the arguments, between a tool's name and its arguments in a text that has a call."""
+"""Characters between a tool's name and its arguments, not counting the arguments, in a text that has a call."""
 _MAX_PLACES: Final = 100
 
 
@@ -133,7 +133,7 @@ def folded(text: str) -> str:
 
 
 def _leaves(key: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """The values in `value` that are no lists and objects, each with the key of its member."""
+    """The values in `value` that are neither lists nor objects, each with the key of its member."""
     if isinstance(value, dict):
         for inner_key, inner in value.items():
             yield from _leaves(str(inner_key), inner)

@@ -105,7 +105,7 @@ class Fleet:
             self._lose(connection, errno.errorcode.get(fault, str(fault)))
 
     def cut(self, devices: Iterable[Device]) -> None:
-        """Reset the sockets of these devices. None of them connects again by itself."""
+        """Reset the sockets of these devices. None of them connects again automatically."""
         chosen = {device.device_id for device in devices}
         self._later = [waiting for waiting in self._later if waiting[2].device_id not in chosen]
         heapq.heapify(self._later)

@@ -1,4 +1,4 @@
-"""Leaves the terminal as it was found: with its modes, and without input that the shell would run as a command."""
+"""Restores the terminal: with its modes, and without input that the shell would run as a command."""
 
 from __future__ import annotations
 

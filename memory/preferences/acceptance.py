@@ -2,7 +2,7 @@
 
 A preference goes into every later prompt, and a model may be misled by the text that it reads. So a preference of a
 model needs evidence: a sentence in which the person says it about themselves. The answer, the results of tools and
-recalled texts are no evidence.
+recalled texts do not count as evidence.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ class Said:
     stated: tuple[Statement, ...]
     """The statements of the person's message. Empty: it only asks, is only polite, or only makes sense in its context.
 
-    "Go on" and "Move it to Friday" are no statements: in another conversation they mean something else.
+    "Go on" and "Move it to Friday" are not statements: in another conversation they mean something else.
     """
     sentences: tuple[Statement, ...]
     """All sentences of both sides, questions included."""

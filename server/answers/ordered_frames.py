@@ -50,7 +50,7 @@ class OrderedFrames:
     def put(self, part: HomePart | AnswerFrame) -> Awaitable[None] | None:
         """Emit a frame, or hold it behind the blocks that wait. Raises what `emit` raises.
 
-        Returns what to await before the next part, or None. It is no coroutine because it runs for each token.
+        Returns what to await before the next part, or None. It is not a coroutine, because it runs for each token.
         """
         if isinstance(part, UnfetchedBlock):
             place = _Place()

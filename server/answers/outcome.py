@@ -40,7 +40,7 @@ def corrections(turn: Turn, answered: int, sentences: Sentences) -> list[str]:
     elif turn.unread and not shows_nothing(turn, answered):
         lines.append(sentences.say("answer.unread"))
     if turn.tool_use.uncertain_changes:
-        # The model may claim the change, or that there was none. Nobody knows.
+        # The model may claim the change, or that there was none. The outcome is unknown.
         lines.append(sentences.say("answer.uncertain"))
     elif turn.partly:
         lines.append(sentences.say("answer.changed_some", count=len(turn.mutations)))

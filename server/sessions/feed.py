@@ -107,11 +107,6 @@ class Feed:
             del self.seqs[unprocessed:]
             self._replay_before = len(self.log.entries)
 
-    def restart(self) -> None:
-        """Go back to the first entry."""
-        self.rewind(-1)
-        self._replay_before = len(self.log.entries)
-
     def unsent_bytes(self) -> int:
         """The approximate size of the unsent entries: that of the whole log if nothing was sent."""
         if not self.pending:

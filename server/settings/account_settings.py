@@ -32,7 +32,7 @@ class AccountSettings(BaseModel):
     )
     login_days: float = Field(365, gt=0, le=3650, description="days after which a login ends in any case")
     registration: RegistrationMode = Field(
-        "open", description="who may register: open (everybody), invite (with a code of the command invite) or off"
+        "open", description="who may register: open (every person), invite (with a code of the command invite) or off"
     )
     email_webhook_url: str | None = Field(
         None,

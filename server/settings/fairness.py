@@ -77,7 +77,7 @@ class FairnessSettings(BaseModel):
         " may; unset: only these if TESSERA_HTTP_BIND is a loopback address, otherwise any",
     )
     metrics_token: SecretStr | None = Field(
-        None, description="bearer token of GET /metrics; unset: everybody who reaches the REST listener may read it"
+        None, description="bearer token of GET /metrics; unset: every client that reaches the REST listener may read it"
     )
 
     @field_validator("allowed_hosts", mode="before")

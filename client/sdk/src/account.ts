@@ -13,7 +13,7 @@ export interface DeviceEntry {
 
 /** The signed receipt of a deleted account. The server does not keep it. */
 export interface DeletionReceipt {
-  /** JSON: what was removed, and when. The signature is of exactly this text. */
+  /** JSON: the removed rows and the time. The signature is of exactly this text. */
   readonly receipt: string;
   /** Ed25519, in base64. */
   readonly signature: string;

@@ -51,7 +51,7 @@ export interface Answer extends AsyncIterable<AnswerEvent> {
   readonly undoable: number;
   /**
    * Revert what the agent changed on this device for this answer, the last change first. A deleted item is created again
-   * with its id. An item that was changed since is left as it is (`failed`). The person's other devices are told.
+   * with its id. An item that was changed since is left unchanged (`failed`). The person's other devices are told.
    */
   undo(): Promise<Undone>;
   /** Ask the server to stop. The answer ends with status `cancelled`, unless it completes first. */

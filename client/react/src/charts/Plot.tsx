@@ -5,7 +5,7 @@ import { CartesianChart } from "./CartesianChart.js";
 import { PieOrRadial } from "./PieOrRadial.js";
 import { RadarPlot } from "./RadarPlot.js";
 
-/** The drawing of a chart. It is a module of its own with a default export, because Recharts is loaded lazily. */
+/** The drawing of a chart. It is a separate module with a default export, because Recharts is loaded lazily. */
 export default function Plot({ chart }: { readonly chart: Chart }) {
   switch (chart.type) {
     case "area":

@@ -52,7 +52,7 @@ function useHighlighted(code: string, language: string | undefined): readonly Se
       ({ highlight }) => {
         if (current) setShown({ code, segments: highlight(code, language) });
       },
-      () => undefined, // the code stays as it is, for example without a connection
+      () => undefined, // the code stays plain, for example without a connection
     );
     return () => {
       current = false;
