@@ -64,6 +64,8 @@ class Reply:
     finish: FinishReason | None = None
     state: ProviderState | None = None
     reasoned: bool = False
+    runs_blank: bool = False
+    """The model writes only white space, as small models do until their token limit. Stop reading then."""
     _text: list[str] = field(default_factory=list)
     _assembler: ToolCallAssembler = field(default_factory=ToolCallAssembler)
     _usage: UsageDelta | None = None
@@ -76,9 +78,9 @@ class Reply:
 
     def feed(self, batch: Sequence[Delta]) -> str:
         """Take one batch; returns the answer's text in it, or "". Reasoning is dropped; `reasoned` notes it."""
-        if len(batch) == 1 and isinstance(delta := batch[0], ContentDelta):  # as most batches are
-            if delta.text:
-                self._text.append(delta.text)
+        # Most batches are one piece of text after the first words.
+        if self._white is None and len(batch) == 1 and isinstance(delta := batch[0], ContentDelta) and delta.text:
+            self._text.append(delta.text)
             return delta.text
         new: list[str] = []
         for delta in batch:
@@ -102,12 +104,8 @@ class Reply:
             self._text.append(text)
             if self._white is not None:
                 self._white = None if text.strip() else self._white + len(text)
+                self.runs_blank = self._white is not None and self._white > _MOST_WHITE
         return text
-
-    @property
-    def runs_blank(self) -> bool:
-        """Whether the model writes only white space, as small models do until their token limit. Stop reading then."""
-        return self._white is not None and self._white > _MOST_WHITE
 
     @property
     def input_tokens(self) -> int:
