@@ -1,48 +1,22 @@
-"""The account of a device: its file, and registering and logging in over REST."""
+"""Registering, logging in and refreshing over REST."""
 
 from __future__ import annotations
 
-import json
-import secrets
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx
-
-from client.terminal.store import InvalidDataError, write_atomically
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceAccount:
-    """The credentials and the id of a device. `repr` does not show the password."""
-
-    email: str
-    password: str = field(repr=False)
-    device_id: UUID
-
-
-def load_or_create_account(path: Path) -> DeviceAccount:
-    """Read the account from `path`. On first use, create a random one with mode 0600. Raises `InvalidDataError`."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return DeviceAccount(str(content["email"]), str(content["password"]), UUID(content["device_id"]))
-    except FileNotFoundError:
-        account = DeviceAccount(f"device-{secrets.token_hex(6)}@example.com", secrets.token_urlsafe(24), uuid4())
-        write_atomically(path, json.dumps(asdict(account), default=str))
-        return account
-    except (ValueError, KeyError, TypeError):
-        raise InvalidDataError(f"{path} does not contain an account. Delete it to create a new account.") from None
 
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """The result of registering or logging in. `repr` does not show the token. `expires_in` is in seconds."""
+    """The result of registering, logging in or refreshing. `repr` shows no token. `expires_in` is in seconds."""
 
     user_id: UUID
     access_token: str = field(repr=False)
     expires_in: float
+    refresh_token: str = field(default="", repr=False)
 
 
 class RestError(Exception):
@@ -78,13 +52,22 @@ async def login_or_register(base_url: str, email: str, password: str) -> SignIn:
     return await register(base_url, email, password)
 
 
+async def refresh(base_url: str, refresh_token: str) -> SignIn:
+    """New tokens. The refresh token is used up. Raises `RestError` (401 if it is not valid any more)."""
+    return await _ask(base_url, "/api/v1/auth/refresh", {"refresh_token": refresh_token})
+
+
 async def _post(base_url: str, path: str, email: str, password: str) -> SignIn:
+    return await _ask(base_url, path, {"email": email, "password": password})
+
+
+async def _ask(base_url: str, path: str, question: dict[str, str]) -> SignIn:
     async with httpx.AsyncClient(base_url=base_url, timeout=30) as client:
-        response = await client.post(path, json={"email": email, "password": password})
+        response = await client.post(path, json=question)
     if not response.is_success:
         raise _refusal(response)
     body = response.json()
-    return SignIn(UUID(body["user_id"]), body["access_token"], body["expires_in"])
+    return SignIn(UUID(body["user_id"]), body["access_token"], body["expires_in"], body.get("refresh_token", ""))
 
 
 def _refusal(response: httpx.Response) -> RestError:

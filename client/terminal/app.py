@@ -12,9 +12,10 @@ import httpx
 import trio
 from rich.console import Console
 
-from client.terminal.account import DeviceAccount, RestError, load_or_create_account, login_or_register
+from client.terminal.account import RestError
 from client.terminal.connection import ConnectError, ConnectionLostError, ProtocolError, alone
 from client.terminal.conversation import Conversation
+from client.terminal.device_login import Credentials, DeviceLogin
 from client.terminal.journal import DeviceJournal
 from client.terminal.persistent_device import PersistentDevice, open_persistent_device
 from client.terminal.prompt import Prompt
@@ -90,20 +91,21 @@ async def run(options: Options, console: Console, prompt: Prompt | None, *, inte
 async def _run(
     options: Options, renderer: Renderer, prompt: Prompt | None, connected: trio.Event, *, interactive: bool
 ) -> int:
-    kept = await trio.to_thread.run_sync(load_or_create_account, options.state / "account.json")
-    account = DeviceAccount(options.email or kept.email, options.password or kept.password, kept.device_id)
+    named = Credentials(options.email, options.password or "") if options.email is not None else None
+    path = options.state / "account.json"
+    login = await trio.to_thread.run_sync(DeviceLogin.load, path, options.rest, named)
     sample = sample_items(int(time.time() * 1000), _calendar())
     store = await trio.to_thread.run_sync(DeviceStore.load, options.state / "device.json", sample, _calendar)
     tools = DeviceTools(store)
     await tools.save()
     journal = await trio.to_thread.run_sync(DeviceJournal.load, options.state / "journal.json")
-    signed_in = await login_or_register(options.rest, account.email, account.password)
+    signed_in = await login.sign_in()
 
     async def token(refused: bool) -> str:
         nonlocal signed_in
         if refused:
             try:
-                signed_in = await login_or_register(options.rest, account.email, account.password)
+                signed_in = await login.sign_in()
             except (RestError, httpx.TransportError) as error:
                 raise ConnectError(f"signing in again failed: {error}") from None
         return signed_in.access_token
@@ -120,7 +122,7 @@ async def _run(
     persistent = PersistentDevice(
         options.url,
         token,
-        device_id=account.device_id,
+        device_id=login.device_id,
         tools=tools.table(),
         journal=journal,
         on_approval=approver(renderer, prompt, store, everything=options.approve_everything),
@@ -136,7 +138,7 @@ async def _run(
         if interactive and options.message is None:
             conversation = await trio.to_thread.run_sync(Conversation, options.state / "conversation.json")
             await trio.to_thread.run_sync(conversation.save)
-            renderer.note(renderer.say("connected", url=options.url, email=account.email))
+            renderer.note(renderer.say("connected", url=options.url, email=login.email))
             renderer.note(renderer.say("help"))
             if conversation.is_continued:
                 renderer.note(renderer.say("continued"))

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from server.settings.environment import load_settings
+
 CHART = Path(__file__).resolve().parents[2] / "deploy" / "chart"
 VERSIONS = ("1.30", "1.34")
 
@@ -30,6 +32,17 @@ def validate(objects: dict[str, dict[str, Any]]) -> None:
     for item in objects.values():
         for version in VERSIONS:
             kubernetes_validate.validate(item, version, strict=True)
+
+
+def pod_settings(objects: dict[str, dict[str, Any]]) -> list[dict[str, str]]:
+    (server,) = objects["Deployment"]["spec"]["template"]["spec"]["containers"]
+    found: list[dict[str, str]] = server["env"]
+    return found
+
+
+def test_an_ingress_without_trusted_proxies_is_refused() -> None:
+    with pytest.raises(Exception, match="trustedProxies is not set"):
+        render({"ingress": {"enabled": True}})
 
 
 def test_helm_finds_no_fault() -> None:
@@ -65,7 +78,7 @@ def test_every_option_is_valid() -> None:
         {
             "autoscaling": {"enabled": False},
             "replicas": 3,
-            "ingress": {"enabled": True},
+            "ingress": {"enabled": True, "trustedProxies": ["10.244.0.0/16", "10.96.0.7"]},
             "keyShares": {"enabled": False},
             "settings": {"TESSERA_MODEL_NAME": "gpt-4.1-mini", "TESSERA_MAX_TOOL_ROUNDS": "0"},
             "nodeSelector": {"disk": "ssd"},
@@ -75,6 +88,11 @@ def test_every_option_is_valid() -> None:
     validate(objects)
     assert set(objects) == {"Deployment", "Ingress", "PodDisruptionBudget", "Service"}
     assert objects["Deployment"]["spec"]["replicas"] == 3
+    settings = {item["name"]: item["value"] for item in pod_settings(objects)}
+    assert settings["TESSERA_TRUSTED_PROXIES"] == "10.244.0.0/16,10.96.0.7"
+    assert settings["TESSERA_PUBLIC_URL"] == "https://tessera.example.com"
+    assert settings["TESSERA_ALLOWED_HOSTS"] == "tessera.example.com"
+    load_settings(settings | {"TESSERA_MODEL_URL": "http://127.0.0.1:1"})
     paths = objects["Ingress"]["spec"]["rules"][0]["http"]["paths"]
     ports = {path["path"]: path["backend"]["service"]["port"]["name"] for path in paths}
     assert ports == {"/api/v1/ws/device": "device", "/": "http"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import ipaddress
 import re
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import yaml
 
 from server.settings import Settings
+from server.settings.environment import load_settings
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 FILES = sorted(path for path in DEPLOY.rglob("*") if path.is_file() and path.suffix not in {".py", ".pyc", ".sql"})
@@ -46,6 +48,25 @@ def test_the_server_of_the_compose_file_gets_settings_only_and_time_to_drain() -
     )
     assert server["read_only"] is True
     assert "/tmp" in server["tmpfs"]
+
+
+def filled(value: object) -> str:
+    """The value of a compose file with the defaults of its variables."""
+    return re.sub(r"\$\{[A-Z_]+:-([^}]*)\}", r"\1", str(value))
+
+
+def test_the_server_of_the_compose_file_trusts_the_proxy_alone() -> None:
+    file = compose()
+    given = {name: filled(value) for name, value in file["services"]["server"]["environment"].items()}
+    names = ("TRUSTED_PROXIES", "PROXY_HEADER", "PUBLIC_URL", "ALLOWED_HOSTS")
+    settings = load_settings({f"TESSERA_{name}": given[f"TESSERA_{name}"] for name in names})
+    address = filled(file["services"]["proxy"]["networks"]["outside"]["ipv4_address"])
+    (subnet,) = file["networks"]["outside"]["ipam"]["config"]
+    hosts = list(ipaddress.ip_network(filled(subnet["subnet"])).hosts())
+    assert settings.trusted_proxies == [f"{address}/32"]
+    assert ipaddress.ip_address(address) in hosts[1:], "the first address is the gateway's"
+    assert settings.public_url == "https://localhost"
+    assert settings.allowed_hosts == ["localhost"]
 
 
 def test_only_the_proxy_of_the_compose_file_is_published() -> None:

@@ -67,6 +67,7 @@ export type RestErrorCode =
   | "token_expired"
   | "unknown_conversation"
   | "unknown_device"
+  | "wrong_host"
   | `http_${number}`;
 
 /**
