@@ -76,13 +76,19 @@ class MemoryMiddleware:
         return self._vault.keys.holding(user_id)
 
     async def enrich_context(
-        self, user_id: UUID, message: str, locales: Sequence[StatedLocale] = (), at: datetime | None = None
+        self,
+        user_id: UUID,
+        message: str,
+        locales: Sequence[StatedLocale] = (),
+        at: datetime | None = None,
+        conversation_id: str | None = None,
     ) -> Recalled:
         """What is relevant to `message` in all four tiers. `Recalled.prompt` has it as the data for a prompt.
 
         `locales`: what the request and its device say about the person's time zone. `at`: when it is said; None: now.
+        `conversation_id`: its conversation. A short turn before the message says what it is about.
         """
-        return await self._recall.recall(user_id, well_formed(message), locales, at)
+        return await self._recall.recall(user_id, well_formed(message), locales, at, conversation_key(conversation_id))
 
     async def earlier(self, user_id: UUID, conversation_id: str, tokens: int) -> Earlier:
         """The part of a conversation that fits `tokens` and is shown to a model with the next message."""

@@ -16,6 +16,7 @@ from person.locale import (
     remembered_locale,
     resolve_locale,
 )
+from person.past_days import PastDays, past_days
 from person.sentences import ENGLISH, LANGUAGES, Sentences
 from person.weeks import WEEKDAYS
 from person.zones import UnknownZone, zone_named
@@ -35,12 +36,14 @@ __all__ = [
     "Interval",
     "Locale",
     "LocaleSource",
+    "PastDays",
     "Sentences",
     "StatedLocale",
     "UnknownZone",
     "When",
     "day_in_words",
     "language_tag",
+    "past_days",
     "remembered_locale",
     "resolve_locale",
     "zone_named",

@@ -5,7 +5,7 @@ Nothing here does I/O or knows about rows.
 
 from __future__ import annotations
 
-from memory.crypto.blind_terms import BlindTerms
+from memory.crypto.blind_terms import AskedTerms, BlindTerms
 from memory.crypto.cipher import Cipher, Purpose, Unreadable, digest, digest_key, revision_of
 from memory.crypto.derive import KEY_BYTES, derive_key
 from memory.crypto.revisions import NewestRevisions
@@ -14,6 +14,7 @@ from memory.crypto.rotation import DIMENSIONS, Rotation, Vectors
 __all__ = [
     "DIMENSIONS",
     "KEY_BYTES",
+    "AskedTerms",
     "BlindTerms",
     "Cipher",
     "NewestRevisions",

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import hmac
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from memory.crypto.derive import derive_key
@@ -23,8 +24,8 @@ from memory.text import Analyser, without_stamp
 
 TERM_BYTES: Final = 16
 
-# Part of the stored data. Raise the number if texts get other terms than before; stored terms must then be derived
-# again.
+# Part of the stored data. If texts get other terms than before, `Analyser.asked` must yield the terms of older rows
+# too. Otherwise raise the number; stored terms must then be derived again.
 _LABEL: Final = b"tessera:user:blind-terms:1"
 
 
@@ -34,6 +35,16 @@ class DocumentTerms:
 
     counts: dict[bytes, int]
     length: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskedTerms:
+    """The terms of a question. `words` has the number of the word that each term stands for."""
+
+    terms: tuple[bytes, ...] = ()
+    words: tuple[int, ...] = ()
+    written: Mapping[bytes, str] = field(default_factory=dict)
+    """The normalised word of each term, to show which words matched."""
 
 
 class BlindTerms:
@@ -67,6 +78,28 @@ class BlindTerms:
         """The distinct terms to search for, each with its word in `text`, to show which words matched."""
         written = {word.term: word.written for word in self._analyser.indexed(without_stamp(text))}
         return {self._blind(term): word for term, word in written.items()}
+
+    def asked(self, text: str, most: int) -> AskedTerms:
+        """The terms to search for, at most about `most`. A word has several, because its language may be another one.
+
+        If a word would have no term within the limit, every word has one term, and the first and the last half count.
+        """
+        words = self._analyser.asked(without_stamp(text))
+        if sum(len(word.terms) for word in words) > most:
+            words = [word._replace(terms=word.terms[:2]) for word in words]
+        if sum(len(word.terms) for word in words) > most:
+            half = most // 2
+            words = [word._replace(terms=word.terms[:1]) for word in words]
+            words = words if len(words) <= most else [*words[:half], *words[-half:]]
+        number_of: dict[bytes, int] = {}
+        for number, word in enumerate(words):
+            for term in word.terms:
+                number_of.setdefault(self._blind(term), number)
+        return AskedTerms(
+            tuple(number_of),
+            tuple(number_of.values()),
+            {term: words[number].written for term, number in number_of.items()},
+        )
 
     def _blind(self, term: str) -> bytes:
         return hmac.digest(self._key, term.encode("utf-8", "surrogatepass"), "sha256")[:TERM_BYTES]

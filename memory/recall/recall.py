@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -13,13 +13,25 @@ from uuid import UUID
 import numpy as np
 import trio
 
-from memory.crypto import Cipher, Unreadable, Vectors
+from memory.crypto import AskedTerms, Cipher, Unreadable, Vectors
+from memory.embedding import passage
 from memory.keys import UserKey
 from memory.limits import MemoryLimits
+from memory.recall.newer import newest_first
+from memory.recall.past import past_range
 from memory.recall.recalled import Found, KnownPattern, Recalled
-from memory.recall.search import Floor, Hit, SearchQuery, read_hits, search
+from memory.recall.search import MAX_QUERY_TERMS, Floor, Hit, SearchQuery, read_hits, search
 from memory.text import without_stamp
-from memory.tiers import AssociativeMemory, CoreMemory, EpisodicMemory, Manifest, ProactiveMemory, fits
+from memory.tiers import (
+    AssociativeMemory,
+    CoreMemory,
+    EpisodicMemory,
+    Manifest,
+    ProactiveMemory,
+    fits,
+    last_turn,
+    useful_previous_turn,
+)
 from memory.vault import Vault
 from person import StatedLocale, remembered_locale, resolve_locale
 from sql.driver import Connection, Cursor
@@ -28,13 +40,16 @@ logger = logging.getLogger(__name__)
 
 # Patterns of times are filtered after decryption: an agent has at most 32.
 _MAX_PATTERNS: Final = 400
+_PER_SESSION: Final = 2
+"""Memories of one conversation that are recalled. The exchanges beside them are recalled by their summaries."""
+_NEWEST: Final[Mapping[str, object]] = {"before_at": None, "before_id": None, "limit": 1}
 
 
 @dataclass(frozen=True, slots=True)
 class _Queued:
     """The statements of one recall, in a pipeline. Their rows can be read when the transaction has ended."""
 
-    words: Mapping[bytes, str]
+    asked: AskedTerms
     query: SearchQuery
     core: Cursor
     episodic: Cursor
@@ -57,55 +72,86 @@ class Recall:
         self._proactive = ProactiveMemory(vault)
 
     async def recall(
-        self, user_id: UUID, message: str, locales: Sequence[StatedLocale] = (), at: datetime | None = None
+        self,
+        user_id: UUID,
+        message: str,
+        locales: Sequence[StatedLocale] = (),
+        at: datetime | None = None,
+        conversation_id: str | None = None,
     ) -> Recalled:
-        """What is relevant to `message`, which is said at `at` (None: now).
+        """What is relevant to `message`, which is said at `at` (None: now) in this conversation.
 
         `locales`: what is known of the person's time zone apart from their preferences, the most certain first.
         The message is embedded before a connection is taken. Raises like `Vault.key`, and the database's errors.
         """
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._fetch_key, user_id)
-            vector = await self._embed(message)
+        at = at or datetime.now(UTC)
+        said = without_stamp(message)
+        if self._store.embedder is not None and conversation_id is not None:
+            vector = await self._embed(passage(said, await self._previous(user_id, conversation_id, said)))
+        else:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._fetch_key, user_id)
+                vector = await self._embed(said)
+        past = past_range(said, locales, at)
 
         async def queue(connection: Connection, key: UserKey) -> _Queued:
-            words = key.terms.query_words(message)
+            asked = key.terms.asked(said if past is None else past.rest, MAX_QUERY_TERMS)
+            query = replace(
+                self._query(key, asked, vector), said=past.range if past is not None else None, per_session=_PER_SESSION
+            )
             names = self._proactive.context_values(key, message)
-            return await self._queue(connection, user_id, words, self._query(key, words, vector), names)
+            return await self._queue(connection, user_id, asked, query, names)
 
         key, queued = await self._vault.consistent(user_id, queue)
         core = self._core.read(key, await queued.core.fetchall())
-        known = remembered_locale({name: value for _, name, value in core})
-        local = (at or datetime.now(UTC)).astimezone(resolve_locale(*locales, known).calendar.zone)
+        preferences = {name: value for _, name, value in core}
+        local = at.astimezone(resolve_locale(*locales, remembered_locale(preferences)).calendar.zone)
+        episodic = self._episodic.read(key.cipher, await queued.episodic.fetchall())
+        found = self._found(key.cipher, await queued.hits(), queued.asked, {item.id for item in episodic})
         return Recalled(
             core=core,
-            associative=self._found(key.cipher, await queued.hits(), queued.words),
-            episodic=self._episodic.read(key.cipher, await queued.episodic.fetchall()),
+            associative=newest_first(found, preferences),
+            episodic=episodic,
             proactive=self._patterns(key, await queued.proactive.fetchall(), local),
             semantic=vector is not None,
         )
 
     async def search(self, user_id: UUID, message: str, limit: int, floor: Floor | None = None) -> list[Found]:
         """Search the associative tier only, for at most `limit` memories: for benchmarks. Raises like `recall`."""
-        vector = await self._embed(message)
+        said = without_stamp(message)
+        vector = await self._embed(said)
 
-        async def queue(connection: Connection, key: UserKey) -> tuple[Cursor, SearchQuery, Mapping[bytes, str]]:
-            words = key.terms.query_words(message)
-            query = self._query(key, words, vector)
+        async def queue(connection: Connection, key: UserKey) -> tuple[Cursor, SearchQuery, AskedTerms]:
+            asked = key.terms.asked(said, MAX_QUERY_TERMS)
+            query = self._query(key, asked, vector)
             if floor is not None:
                 query = replace(query, floor=floor)
             cursor = await search(connection, self._vault.statements, user_id, query, limit)
-            return cursor, query, words
+            return cursor, query, asked
 
-        key, (cursor, query, words) = await self._vault.consistent(user_id, queue)
-        return self._found(key.cipher, read_hits(await cursor.fetchall(), query), words)
+        key, (cursor, query, asked) = await self._vault.consistent(user_id, queue)
+        return self._found(key.cipher, read_hits(await cursor.fetchall(), query), asked)
 
-    def _query(self, key: UserKey, words: Mapping[bytes, str], vector: Vectors | None) -> SearchQuery:
+    def _query(self, key: UserKey, asked: AskedTerms, vector: Vectors | None) -> SearchQuery:
         embedder = self._store.embedder
+        query = SearchQuery(asked.terms, words=asked.words)
         if vector is None or embedder is None:
-            return SearchQuery(list(words))
+            return query
         floor = Floor(cosine=embedder.cosine_floor)
-        return SearchQuery(list(words), key.rotation.apply(vector), embedder.name, floor)
+        return replace(query, vector=key.rotation.apply(vector), embedding_model=embedder.name, floor=floor)
+
+    async def _previous(self, user_id: UUID, conversation_id: str, message: str) -> str | None:
+        """The turn before `message` in its conversation, as it is embedded with a memory; None: there is none."""
+        values = {"user_id": user_id, "conversation_id": conversation_id, **_NEWEST}
+
+        async def queue(connection: Connection, _: UserKey) -> Cursor:
+            return await connection.execute(self._vault.statements["conversation_exchanges"], values)
+
+        key, cursor = await self._vault.consistent(user_id, queue)
+        for id_, _, _, token, _ in await cursor.fetchall():
+            with suppress(Unreadable):
+                return useful_previous_turn(message, last_turn(self._episodic.read_exchange(key.cipher, id_, token)))
+        return None
 
     async def _fetch_key(self, user_id: UUID) -> None:
         """Have the user's key cached, so that the tiers are read in one round trip."""
@@ -119,7 +165,7 @@ class Recall:
         vector = None
         try:
             with trio.move_on_after(self._limits.embed_query_s) as deadline:
-                vector = np.asarray(await self._store.embedder.embed_query(without_stamp(text)), np.float32)
+                vector = np.asarray(await self._store.embedder.embed_query(text), np.float32)
         # Error boundary of the embedding model, which may be a remote server: the search goes on with words only.
         except Exception as error:  # noqa: BLE001
             logger.warning("embedding a message failed, so the search uses words only: %s", type(error).__name__)
@@ -134,7 +180,7 @@ class Recall:
         self,
         connection: Connection,
         user_id: UUID,
-        words: Mapping[bytes, str],
+        asked: AskedTerms,
         query: SearchQuery,
         names: Mapping[str, object],
     ) -> _Queued:
@@ -148,7 +194,7 @@ class Recall:
             **names,
         }
         return _Queued(
-            words,
+            asked,
             query,
             core=await connection.execute(statements["core_all"], values),
             episodic=await connection.execute(statements["episodes_recent"], values | {"limit": limits.episodes}),
@@ -156,13 +202,17 @@ class Recall:
             found=await search(connection, statements, user_id, query, limits.top_k),
         )
 
-    def _found(self, cipher: Cipher, hits: Sequence[Hit], words: Mapping[bytes, str]) -> list[Found]:
+    def _found(
+        self, cipher: Cipher, hits: Sequence[Hit], asked: AskedTerms, shown: Collection[UUID] = ()
+    ) -> list[Found]:
+        """The readable hits. The exchanges beside them are left out if they are in `shown`, or are hits themselves."""
+        known = {*shown, *(hit.source_id for hit in hits)}
         found = []
         for hit in hits:
             with suppress(Unreadable):
                 content = self._store.read(cipher, hit.content_digest, hit.content_encrypted)
                 entity = (hit.entity_type, hit.entity_id) if hit.entity_type and hit.entity_id else None
-                matched = list(dict.fromkeys(words[term] for term in hit.matched))
+                matched = list(dict.fromkeys(asked.written[term] for term in hit.matched))
                 found.append(
                     Found(
                         id=hit.memory_id,
@@ -176,9 +226,21 @@ class Recall:
                         exact=hit.exact,
                         message=content.message,
                         answer=content.answer,
+                        before=self._beside(cipher, hit.beside[0], known),
+                        after=self._beside(cipher, hit.beside[1], known),
                     )
                 )
         return found
+
+    def _beside(
+        self, cipher: Cipher, exchange: tuple[UUID, bytes] | None, known: set[UUID | None]
+    ) -> tuple[UUID, str] | None:
+        """The id and the summary of an exchange, once: it is added to `known`."""
+        if exchange is not None and exchange[0] not in known:
+            known.add(exchange[0])
+            with suppress(Unreadable):
+                return exchange[0], self._episodic.read_summary(cipher, *exchange)[0]
+        return None
 
     def _patterns(self, key: UserKey, rows: Sequence[tuple[Any, ...]], at: datetime) -> list[KnownPattern]:
         """The patterns that fit the local time `at`, the most confident first."""

@@ -31,13 +31,23 @@ class Found:
     """The part of the text that the person said; None: that is not known, or the text is not from a conversation."""
     answer: str | None = None
     """The part that the assistant said; None: like `message`."""
+    before: tuple[UUID, str] | None = None
+    """The exchange before it in its conversation, by id and summary. None: there is none, or it is shown anyway."""
+    after: tuple[UUID, str] | None = None
+    """The exchange after it, like `before`."""
+    superseded: bool = False
+    """Whether the person has stated something else since."""
 
     def contents(self) -> dict[str, str]:
-        """The text for a model's prompt, by the side that said it."""
+        """The text for a model's prompt, by the side that said it, with what was said before and after it."""
         if self.message is None or self.answer is None:
-            return {"text": self.text}
-        sides = {"person_said": self.message, "assistant_answered": self.answer}
-        return {side: said for side, said in sides.items() if said}
+            said = {"text": self.text}
+        else:
+            said = {"person_said": self.message, "assistant_answered": self.answer}
+        said["said_before"] = self.before[1] if self.before is not None else ""
+        said["said_after"] = self.after[1] if self.after is not None else ""
+        said["note"] = "The person has stated something else since." if self.superseded else ""
+        return {name: text for name, text in said.items() if text}
 
     def reason(self, sentences: Sentences) -> str:
         """Why it was recalled, in one line for a person."""
@@ -132,6 +142,7 @@ class Recalled:
         return [
             *(f"{key} {value}" for _, key, value in self.core),
             *(found.text for found in self.associative),
+            *(beside[1] for found in self.associative for beside in (found.before, found.after) if beside is not None),
             *(item.summary for item in self.episodic),
             *(item.text for item in self.proactive),
         ]

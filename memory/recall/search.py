@@ -166,9 +166,11 @@ class Hit:
     cosine: float | None
     """None if the query has no vector, or the memory has no vector of that model."""
     matched: tuple[bytes, ...]
-    """The query's terms that the memory contains; `BlindTerms.query_words` maps them to words."""
+    """The query's terms that the memory contains; `AskedTerms.written` maps them to words."""
     exact: bool
     """Whether all vectors were compared; False if only those with the nearest signatures were."""
+    beside: tuple[tuple[UUID, bytes] | None, tuple[UUID, bytes] | None] = (None, None)
+    """The exchanges before and after it in its conversation: ids, and encrypted summaries."""
 
 
 async def search(
@@ -203,7 +205,8 @@ def read_hits(rows: Iterable[tuple[Any, ...]], query: SearchQuery) -> list[Hit]:
 
 def _hit(rank: int, row: tuple[Any, ...], terms: Sequence[bytes]) -> Hit:
     memory_id, content_digest, content, entity_type, entity_id, source, source_id, created_at, last_seen_at = row[:9]
-    score, bm25, coverage, cosine, matched, exact = row[9:]
+    score, bm25, coverage, cosine, matched, exact = row[9:15]
+    neighbours = [(row[at], bytes(row[at + 1])) if row[at] is not None else None for at in range(15, len(row), 2)]
     return Hit(
         memory_id=memory_id,
         content_digest=bytes(content_digest),
@@ -221,4 +224,5 @@ def _hit(rank: int, row: tuple[Any, ...], terms: Sequence[bytes]) -> Hit:
         cosine=cosine,
         matched=tuple(term for bit, term in enumerate(terms) if matched >> bit & 1),
         exact=exact,
+        beside=(neighbours[0], neighbours[1]) if neighbours else (None, None),
     )

@@ -1,8 +1,8 @@
 """Turns text into index terms: normalised, split into words, without stop words, stemmed.
 
 Latin, Greek and Cyrillic letters lose their accents, so that "cafe" finds "café". Scripts without spaces are cut into
-overlapping pairs of characters. All words are stemmed as English words; words of other languages mostly stay unchanged,
-in memories and queries alike. A date gets the same terms in every spelling.
+overlapping pairs of characters. Words are stemmed by their language (`memory.text.languages`). A date gets the same
+terms in every spelling.
 """
 
 from __future__ import annotations
@@ -10,21 +10,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final, NamedTuple
 
-import Stemmer
-
 from memory.text.dates import DATE, date_words
+from memory.text.languages import ENGLISH, FUNCTION_WORDS, STOP_WORDS, Stemmers, language_of, words_of
 
-
-def _listed(name: str) -> frozenset[str]:
-    lines = Path(__file__).with_name(name).read_text("utf-8").splitlines()
-    return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
-
-
-STOP_WORDS: Final = _listed("stop_words.txt")
-_COMMON_STEMS: Final = frozenset(Stemmer.Stemmer("english", 0).stemWords(sorted(_listed("common_words.txt"))))
+_COMMON_STEMS: Final = frozenset(map(Stemmers().english, words_of("common_words.txt")))
 
 MAX_WORD_CHARS: Final = 64
 """A longer word is cut: it is a URL, a key or noise."""
@@ -36,7 +27,12 @@ _ACCENTS: Final = re.compile("[\u0300-\u036f]")
 _WORD: Final = re.compile(
     r"(?<![\d:])[0-2]?\d:[0-5]\d(?![\d:])|[a-z0-9\u0080-\U0010ffff]+(?:'[a-z\u0080-\U0010ffff]+)*"
 )
-_STAMP: Final = re.compile(r"\s*\[(?=[^\]]*\d{4})[^\]]{6,40}\]\s*(?=\S)")
+# "[2024-05-20 14:00 UTC]", "[Mon, 20 May 2024]": only a date, a time of day, a weekday and an offset.
+_STAMP: Final = re.compile(r"\s*\[(?P<stamp>[^\]]{6,40})\]\s*(?=\S)")
+_STAMP_REST: Final = re.compile(
+    r"\d{1,2}:\d\d(?::\d\d)?(?:\.\d+)?\s*(?:[ap]\.?m\.?)?|(?<![a-z])(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\b"
+    r"|\bt(?=\d)|\b(?:utc|gmt|at|on)\b|\bz\b|[+-]\d\d:?\d\d|[\s,;()/-]"
+)
 # Thai to Myanmar, Khmer, Japanese kana, Han, Hangul, and Han beyond the first plane.
 _UNSPACED: Final = re.compile(
     "[\u0e00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+"
@@ -54,6 +50,21 @@ class Word(NamedTuple):
     written: str
 
 
+class AskedWord(NamedTuple):
+    """A word of a question: the index terms that mean it, the likeliest first, and the normalised word."""
+
+    terms: tuple[str, ...]
+    written: str
+
+
+class _Token(NamedTuple):
+    """A normalised word, and the normalised text it is made from. `date`: it is one of the words of a date."""
+
+    word: str
+    written: str
+    date: bool = False
+
+
 def normalise(text: str) -> str:
     """Compatibility forms and case folded (Unicode's compatibility caseless match), without accents, composed."""
     folded = unicodedata.normalize("NFD", text).casefold()
@@ -63,52 +74,91 @@ def normalise(text: str) -> str:
 
 def without_stamp(text: str) -> str:
     """`text` without a time in brackets at its beginning, which is not part of its topic."""
-    stamp = _STAMP.match(text)
-    return text if stamp is None else text[stamp.end() :]
+    found = _STAMP.match(text)
+    if found is None:
+        return text
+    stamp = normalise(found["stamp"])
+    date = DATE.search(stamp)
+    if date is None or _STAMP_REST.sub("", f"{stamp[: date.start()]} {stamp[date.end() :]}"):
+        return text
+    return text[found.end() :]
 
 
 class Analyser:
-    """Turns text into terms. Not safe to share between threads, because of its stemmer. Cheap to create."""
+    """Turns text into terms. Not safe to share between threads, because of its stemmers. Cheap to create."""
 
-    __slots__ = ("_stem",)
+    __slots__ = ("_stemmers",)
 
     def __init__(self) -> None:
-        # Size 0: the stemmer's cache would keep people's words in memory.
-        self._stem = Stemmer.Stemmer("english", 0).stemWord
+        self._stemmers = Stemmers()
 
     def words(self, text: str) -> Iterator[Word]:
-        """Every word of `text` in order, without stop words. A date gives several words (`memory.text.dates`)."""
-        text = normalise(text)
-        start = 0
-        for match in DATE.finditer(text):
-            yield from self._plain_words(text[start : match.start()])
-            written = match.group().strip()
-            yield from (Word(self._term(term), written) for term in date_words(match))
-            start = match.end()
-        yield from self._plain_words(text[start:])
+        """Every word of `text` in order, without English stop words, stemmed as English.
+
+        A date gives several words (`memory.text.dates`). Stored digests are made from these terms (`memory.text.Said`),
+        so they can't change. The index has those of `indexed`.
+        """
+        for token in self._tokens(text):
+            if token.date or token.word not in STOP_WORDS:
+                yield Word(self._stemmers.english(token.word), token.written)
 
     def terms(self, text: str) -> set[str]:
-        """The distinct index terms of `text`."""
+        """The distinct terms of `words`."""
         return {word.term for word in self.words(text)}
 
     def indexed(self, text: str) -> list[Word]:
-        """The words of `text` for the index, in order: without the commonest ones, unless it has no others."""
-        words = list(self.words(text))
-        return [word for word in words if word.term not in _COMMON_STEMS] or words
+        """The words of `text` for the index, in order, stemmed by the language of the text.
 
-    def _plain_words(self, text: str) -> Iterator[Word]:
-        text = _THOUSANDS.sub("", _ORDINAL.sub(r"\1", _spaced(text)))
-        for match in _WORD.finditer(text):
-            word = match.group()
-            if word in STOP_WORDS:
-                continue
-            if word.isascii():
-                yield Word(self._term(word), word)
-            else:
-                yield from (Word(self._term(part), part) for part in _parts(word) if part not in STOP_WORDS)
+        Its function words and the commonest English words are left out, unless the text has no others.
+        """
+        tokens, language = self._analysed(text)
+        return [Word(self._stem(token, language), token.written) for token in tokens]
 
-    def _term(self, word: str) -> str:
-        return str(self._stem(word[:MAX_WORD_CHARS]))
+    def asked(self, text: str) -> list[AskedWord]:
+        """The words of a question, each with every term by which the index may have it.
+
+        These are its stems in all languages, because the language of a memory may be another one. The English stem is
+        always one of them: an earlier release indexed all words by it.
+        """
+        tokens, language = self._analysed(text)
+        asked: dict[str, AskedWord] = {}
+        for token in tokens:
+            first = self._stem(token, language)
+            others = () if token.date else self._stemmers.alternatives(token.word)
+            asked.setdefault(first, AskedWord(tuple(dict.fromkeys([first, *others])), token.written))
+        return list(asked.values())
+
+    def _analysed(self, text: str) -> tuple[list[_Token], str | None]:
+        """The words of `text` that say something, and its language."""
+        tokens = list(self._tokens(text))
+        language = language_of(token.word for token in tokens if not token.date)
+        ignored = STOP_WORDS if language is None else FUNCTION_WORDS[language]
+        told = [token for token in tokens if token.date or token.word not in ignored]
+        if language in (None, ENGLISH):
+            rare = [token for token in told if self._stemmers.english(token.word) not in _COMMON_STEMS]
+            return rare or told, language
+        return told, language
+
+    def _stem(self, token: _Token, language: str | None) -> str:
+        return self._stemmers.english(token.word) if token.date else self._stemmers.stem(token.word, language)
+
+    def _tokens(self, text: str) -> Iterator[_Token]:
+        text = normalise(text)
+        start = 0
+        for match in DATE.finditer(text):
+            yield from _plain_tokens(text[start : match.start()])
+            written = match.group().strip()
+            yield from (_Token(word, written, date=True) for word in date_words(match))
+            start = match.end()
+        yield from _plain_tokens(text[start:])
+
+
+def _plain_tokens(text: str) -> Iterator[_Token]:
+    text = _THOUSANDS.sub("", _ORDINAL.sub(r"\1", _spaced(text)))
+    for match in _WORD.finditer(text):
+        word = match.group()
+        for part in [word] if word.isascii() else _parts(word):
+            yield _Token(part[:MAX_WORD_CHARS], part)
 
 
 def _spaced(text: str) -> str:

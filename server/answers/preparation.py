@@ -109,7 +109,8 @@ class Preparation:
 
     async def _recall(self) -> None:
         with span("recall", {}):
-            self.recalled = await self._memory.recall(self._chat.user_id, self._chat.message, self._locales)
+            chat = self._chat
+            self.recalled = await self._memory.recall(chat.user_id, chat.message, self._locales, chat.conversation_id)
         turn = self._turn
         turn.locale = resolve_locale(*self._locales, remembered_locale(self.recalled.preferences))
         turn.memory = {**self.recalled.prompt(turn.calendar), **self._note()}

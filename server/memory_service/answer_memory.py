@@ -73,8 +73,14 @@ class AnswerMemory(Protocol):
         """
         ...
 
-    async def recall(self, user_id: UUID, message: str, locales: Sequence[StatedLocale] = ()) -> RecalledContext:
-        """The memory that is relevant for `message`; empty if recall fails or takes too long.
+    async def recall(
+        self,
+        user_id: UUID,
+        message: str,
+        locales: Sequence[StatedLocale] = (),
+        conversation_id: str | None = None,
+    ) -> RecalledContext:
+        """The memory that is relevant for `message` in this conversation; empty if recall fails or takes too long.
 
         `locales`: what the request and its device say about the person's time zone.
         """
@@ -157,12 +163,20 @@ class MemoryService:
         """See `AnswerMemory`."""
         return await obey(self._middleware, chat, sentences)
 
-    async def recall(self, user_id: UUID, message: str, locales: Sequence[StatedLocale] = ()) -> RecalledContext:
+    async def recall(
+        self,
+        user_id: UUID,
+        message: str,
+        locales: Sequence[StatedLocale] = (),
+        conversation_id: str | None = None,
+    ) -> RecalledContext:
         """See `AnswerMemory`."""
         started = trio.current_time()
         try:
             with trio.fail_after(self._recall_s):
-                recalled = await self._middleware.enrich_context(user_id, message, locales)
+                recalled = await self._middleware.enrich_context(
+                    user_id, message, locales, conversation_id=conversation_id
+                )
         except trio.TooSlowError:
             log.warning("memory_recall_failed", reason=f"took over {self._recall_s:g} s")
             self._metrics.recalled("timeout", trio.current_time() - started)

@@ -130,7 +130,7 @@ PACKAGES: Mapping[str, Arrows] = {
         },
         "preferences": {"text", "tiers"},
         "quota": {"vault"},
-        "recall": {"crypto", "keys", "limits", "text", "tiers", "vault"},
+        "recall": {"crypto", "embedding", "keys", "limits", "preferences", "text", "tiers", "vault"},
         "rights": {"crypto", "keys", "text", "tiers", "vault"},
         "text": set(),
         "tiers": {"crypto", "embedding", "keys", "text", "vault"},

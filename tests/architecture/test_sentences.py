@@ -24,7 +24,10 @@ PACKAGES = (
 MODULES = ("agents/block_items.py",)
 # Sentences for models and developers. None: all of the module's.
 FOR_MODELS_AND_DEVELOPERS: dict[str, set[str] | None] = {
-    "memory/recall/recalled.py": {"The answer was cut off, so it is incomplete."},
+    "memory/recall/recalled.py": {
+        "The answer was cut off, so it is incomplete.",
+        "The person has stated something else since.",
+    },
     "server/memory_service/description.py": None,
     # `message` of errors. Their `text` is in the catalogues.
     "server/answers/admission.py": None,

@@ -65,7 +65,13 @@ class NoMemory:
         del chat
         return Obeyed()
 
-    async def recall(self, user_id: UUID, message: str, locales: Sequence[StatedLocale] = ()) -> RecalledContext:
+    async def recall(
+        self,
+        user_id: UUID,
+        message: str,
+        locales: Sequence[StatedLocale] = (),
+        conversation_id: str | None = None,
+    ) -> RecalledContext:
         """Nothing is recalled."""
         del user_id, message, locales
         return RecalledContext()

@@ -16,6 +16,8 @@
 --   unknown_weight of its weight. range_floor: whether the memories of the range are not left out.
 -- - per_session: the number of memories of one conversation that are returned.
 -- - matched: bit n - 1 is set if the n-th term occurs.
+-- - before, after (results): the exchanges of the same conversation before and after the one that the memory was learned
+--   from, by id and summary; NULL: there is none.
 --
 -- Joins with a large side are FULL, and their filters are not strict, so that they stay FULL: the planner expects few rows
 -- in a WITH query and would choose a nested loop, which a full join can't be.
@@ -187,8 +189,24 @@ best AS (
 )
 SELECT
     m.id, m.content_digest, m.content_encrypted, m.entity_type, m.entity_id, m.source, m.source_id, m.created_at, m.last_seen_at,
-    best.score, coalesce(best.bm25, 0), best.coverage, best.cosine, coalesce(best.matched, 0), corpus.exact
+    best.score, coalesce(best.bm25, 0), best.coverage, best.cosine, coalesce(best.matched, 0), corpus.exact,
+    before.id, before.summary_encrypted, following.id, following.summary_encrypted
 FROM best
 CROSS JOIN corpus
 JOIN memory_associative AS m ON m.user_id = %(user_id)s AND m.id = best.id
+LEFT JOIN memory_episodic AS e ON e.user_id = %(user_id)s AND e.id = m.source_id
+LEFT JOIN LATERAL (
+    SELECT b.id, b.summary_encrypted
+    FROM memory_episodic AS b
+    WHERE b.user_id = %(user_id)s AND b.session_id = e.session_id AND (b.created_at, b.id) < (e.created_at, e.id)
+    ORDER BY b.created_at DESC, b.id DESC
+    LIMIT 1
+) AS before ON true
+LEFT JOIN LATERAL (
+    SELECT a.id, a.summary_encrypted
+    FROM memory_episodic AS a
+    WHERE a.user_id = %(user_id)s AND a.session_id = e.session_id AND (a.created_at, a.id) > (e.created_at, e.id)
+    ORDER BY a.created_at, a.id
+    LIMIT 1
+) AS following ON true
 ORDER BY best.score DESC, best.id;

@@ -56,7 +56,13 @@ class SlowMemory(NoMemory):
     history: tuple[Message, ...] = ()
     began: list[str] = field(default_factory=list)
 
-    async def recall(self, user_id: UUID, message: str, locales: Sequence[StatedLocale] = ()) -> RecalledContext:
+    async def recall(
+        self,
+        user_id: UUID,
+        message: str,
+        locales: Sequence[StatedLocale] = (),
+        conversation_id: str | None = None,
+    ) -> RecalledContext:
         self.began.append("recall")
         await trio.sleep(RECALL_S)
         return RecalledContext()
