@@ -21,7 +21,7 @@ from agents.need import asks_about_past
 from agents.prompt_text import opening_messages, prompt, system_message
 from agents.registry import ALL_TOOLS, AgentSpec, agent_after
 from agents.repair import Repair, ask_for_repair
-from agents.shapes import FixedShape, ShapeChoice
+from agents.shapes import FixedShape, Shape, ShapeChoice
 from agents.tool_results import ToolResults
 from agents.tool_rounds import ToolRounds
 from agents.tools import DeviceAccess, check_edit
@@ -63,6 +63,7 @@ class ChatAgent:
         self._turn = turn
         self._spec = spec
         self._limits = limits or AgentLimits()
+        self._unasked = False  # whether no call of this answer was made yet
         turn.tool_results.bound(self._limits)
 
     def __repr__(self) -> str:
@@ -122,6 +123,7 @@ class ChatAgent:
 
     def _tool_loop_stream(self) -> AsyncGenerator[str, None]:
         """Yields text as it arrives, also the text of calls that ask for tools; tools run between the model calls."""
+        self._unasked = True
         return self._run(self._opening())
 
     def _opening(self) -> list[Message]:
@@ -213,6 +215,11 @@ class ChatAgent:
         if request.tool_choice == "required" and not call.calls and call.finish is not FinishReason.CONTENT_FILTER:
             self._shapes.disobeyed("hosted", "required_ignored")
 
+    def _first_shape(self) -> Shape | None:
+        """The shape of the first call of an answer; None for later calls, which can't be built again in another one."""
+        unasked, self._unasked = self._unasked, False
+        return self._turn.shape if unasked else None
+
     def _must_call(self) -> bool:
         """Whether the first model call has to ask for a tool."""
         return self._turn.need in {"read", "change"}
@@ -285,6 +292,8 @@ class ChatAgent:
             response_schema=blocks_schema() if held else None,
             response_schema_name="blocks",
             metadata=answer_metadata(self._spec.name, self._turn),
+            from_model=self._turn.from_model,
+            shape=self._first_shape(),
         )
 
 

@@ -20,7 +20,7 @@ from agents.repair import Repair
 from agents.router import classify_intent
 from agents.turn import Turn
 from streaming.answer import RejectedBlock
-from streaming.model import ModelError
+from streaming.model import ModelError, OtherShape
 
 
 class Orchestrator:
@@ -40,8 +40,7 @@ class Orchestrator:
         So it can run while the memory is recalled. In the shape `schema` no model is asked, and the first tool may
         change the name. Raises only `trio.Cancelled`.
         """
-        if self._limits.max_rounds > 0:
-            turn.shape = self._models.shapes.current
+        self._use_model(turn, self._models.shapes.place)
         limits = self._limits if turn.shape != "schema" else replace(self._limits, router_asks="never")
         intent = await classify_intent(
             self._models.router,
@@ -72,14 +71,21 @@ class Orchestrator:
         if named:
             yield name, ""
         try:
-            async with aclosing(agent.handle_stream()) as tokens:
-                async for token in tokens:
-                    if not named:
-                        # The first tool names the agent.
-                        named, name = True, turn.agent_name or name
-                        yield name, ""
-                    if token:
-                        yield name, token
+            while True:
+                try:
+                    async with aclosing(agent.handle_stream()) as tokens:
+                        async for token in tokens:
+                            if not named:
+                                # The first tool names the agent.
+                                named, name = True, turn.agent_name or name
+                                yield name, ""
+                            if token:
+                                yield name, token
+                    break
+                except OtherShape as other:
+                    # Nothing was shown and no tool has run: the next model gets the request in its own shape.
+                    self._use_model(turn, other.place)
+                    agent = self._agent(turn.agent_name or name, turn)
         except ModelError:
             if not named:
                 yield name, ""
@@ -125,13 +131,24 @@ class Orchestrator:
                 if token:
                     yield token
 
+    def _use_model(self, turn: Turn, place: int) -> None:
+        """Build the requests of `turn` for the model at `place`, and do not call those before it."""
+        turn.from_model = place
+        if self._limits.max_rounds > 0:
+            turn.shape = self._models.shapes.of(place).current
+
     def _answering(self, turn: Turn) -> tuple[str, ChatAgent]:
         if turn.agent_name is None:
             raise ValueError("no agent answered this turn, so it cannot be continued")
         return turn.agent_name, self._agent(turn.agent_name, turn)
 
     def _agent(self, name: str, turn: Turn) -> ChatAgent:
-        model, spec, limits, shapes = self._models.answer, AGENTS[name], self._limits, self._models.shapes
+        model, spec, limits, shapes = (
+            self._models.answer,
+            AGENTS[name],
+            self._limits,
+            self._models.shapes.of(turn.from_model),
+        )
         match turn.shape:
             case "native":
                 return NativeAgent(model, turn, spec, limits, shapes)

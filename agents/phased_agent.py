@@ -215,6 +215,7 @@ class PhasedAgent(ChatAgent):
             response_schema_name="blocks",
             thinking=False,
             metadata=answer_metadata(self._spec.name, turn),
+            from_model=turn.from_model,
         )
         return ModelCall(self._model, request, (), show_reasoning=self._limits.show_reasoning)
 
@@ -239,6 +240,8 @@ class NativeAgent(PhasedAgent):
             max_tokens=self._limits.answer_tokens,
             cache_key=f"{self._spec.name}-act",
             metadata=answer_metadata(self._spec.name, self._turn),
+            from_model=self._turn.from_model,
+            shape=self._first_shape(),
         )
         return NativeAct(self._model, request, [spec.name for spec in offered], CHANGING)
 
@@ -266,6 +269,8 @@ class SchemaAgent(PhasedAgent):
             response_schema_name="step",
             thinking=False,
             metadata=answer_metadata(self._spec.name, turn),
+            from_model=turn.from_model,
+            shape=self._first_shape(),
         )
         return StepAct(self._model, request, turn.mode, number)
 

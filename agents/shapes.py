@@ -24,6 +24,15 @@ class ShapeChoice(Protocol):
         ...
 
     @property
+    def place(self) -> int:
+        """The index of the model that is called first now; 0 is the first model, then the fallback models."""
+        ...
+
+    def of(self, place: int) -> ShapeChoice:
+        """The shape of the model with this index."""
+        ...
+
+    @property
     def keeps_tools(self) -> bool:
         """Whether the server obeys the tool choice `none`, so that tools may stay in a call that must not use them."""
         ...
@@ -51,6 +60,11 @@ class FixedShape:
     keeps_tools: bool = False
     schema_beside_tools: bool = False
     lean_tools: bool = False
+    place: int = 0
+
+    def of(self, place: int) -> ShapeChoice:  # noqa: ARG002 - every model has this shape
+        """This one."""
+        return self
 
     def disobeyed(self, shape: Shape, how: Disobedience) -> None:
         """Ignored."""

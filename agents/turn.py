@@ -75,6 +75,7 @@ class Turn:
     routed_by: Literal["scope", "classifier", "model", "keywords", "tool"] | None = None
     agent_name: str | None = None
     shape: Shape = "hosted"
+    from_model: int = 0
     conversation: Sequence[Message] = ()
     reasoning_blocks: int = 0
     tool_use: ToolUse = field(default_factory=ToolUse)

@@ -67,6 +67,9 @@ class ChatRequest:
     With `tool_choice` none the model may call no tool; `tools` are then the tools called in the history, which some
     providers require. With `required` the model must call a tool; some servers ignore that. `metadata` says what the
     call is for, in short strings; a dialect sends it only if it is configured to.
+
+    `from_model` and `shape` are for `streaming.model.FailoverModel`: the first of its models to call, and the shape in
+    which the request was built, if it may be built again in another one.
     """
 
     messages: tuple[Message, ...]
@@ -82,6 +85,8 @@ class ChatRequest:
     cache_key: str | None = None
     thinking: bool | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    from_model: int = 0
+    shape: str | None = None
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ import trio
 from pydantic import SecretStr
 
 from agents.model import Model, Models
-from agents.shapes import FixedShape, Shape
+from agents.shapes import Disobedience, FixedShape, Shape
 from demo.server import DemoConfig, serve_demo_model
 from model_files import has_content
 from server.local_model import (
@@ -27,7 +27,7 @@ from server.local_model import (
 from server.models.limited_model import ChargedModel, LimitedModel
 from server.models.places import ModelPlaces
 from server.models.probe import Obedience, is_small, probe, shape_of
-from server.models.shape_keeper import ShapeKeeper
+from server.models.shape_keeper import ShapeKeeper, ShapeKeepers
 from server.models.spending import TokenSpending
 from server.net import serve_rest
 from server.settings import PREFIX, DialectName, FallbackModel, Settings, SettingsError
@@ -72,11 +72,11 @@ class OpenModels:
     """Whether the circuit breakers of all models that answer are open."""
     timeout: Callable[[], ModelError | None] = lambda: None
     """The timeout of the latest call of the model that answers, if it was recent and nothing was answered since."""
-    shapes: ShapeKeeper | None = None
-    """The request shape of the first model; None for the demo model."""
+    shapes: ShapeKeepers | None = None
+    """The request shapes of the first model and of the fallback models; None for the demo model."""
 
     def describe_shape(self) -> str | None:
-        """The request shape of the first model for `/readyz`, and what its server was found to obey."""
+        """The request shapes of the models for `/readyz`, and what their servers were found to obey."""
         return self.shapes.describe() if self.shapes is not None else None
 
     async def fault(self) -> str | None:
@@ -133,40 +133,42 @@ async def open_models(
         description += ", then " + ", ".join(fallback.name for fallback in settings.fallback_models)
     places = ModelPlaces(settings.max_model_calls)
 
-    shapes: ShapeKeeper | None = None
-    if settings.model_url is not None or settings.local_model is not None:
-        # Its own client of the model: a probe opens no circuit breaker.
-        shapes = ShapeKeeper(
-            ChatModel(client, _fitted(settings, first)),
-            settings.model_shape,
-            self_hosted=is_self_hosted(url),
-            on_disobeyed=metrics.shape_disobeyed,
-        )
-        nursery.start_soon(shapes.run)
+    answering = [first, *(_fallback(first, fallback) for fallback in settings.fallback_models)]
+    # The keepers of shapes share these, to see which model answers; they pass by the failover and its breakers.
+    answerers = [ChatModel(client, _fitted(settings, config)) for config in answering]
+    keepers = _keepers(settings, answering, answerers, metrics.shape_disobeyed)
 
     failing_over: dict[ModelUse, FailoverModel] = {}
 
-    def model(use: ModelUse, *configs: ModelConfig) -> Model:
-        configs = tuple(_fitted(settings, config) for config in configs)
+    def model(use: ModelUse, configs: Sequence[ModelConfig], models: Sequence[ChatModel]) -> Model:
         providers = [_provider(settings, index) for index in range(len(configs))]
 
         def begun(index: int) -> None:
             answered_by(configs[index].name, providers[index])
 
-        failing_over[use] = _failing_over(settings, client, places, configs, partial(metrics.model_failed, use), begun)
+        shape_of = (lambda place: keepers[place].current) if keepers and use == "answer" else None
+        on_fault = partial(metrics.model_failed, use)
+        failing_over[use] = _failing_over(settings, places, models, on_fault, begun, shape_of)
         called: Model = failing_over[use]
         if spending is not None:
             called = ChargedModel(called, spending)
         return called if settings.otlp_endpoint is None else TracedModel(called, configs[0].name, providers[0])
 
-    answer = model("answer", first, *(_fallback(first, fallback) for fallback in settings.fallback_models))
+    def single(use: ModelUse, name: str) -> Model:
+        config = replace(first, name=name)
+        return model(use, [config], [ChatModel(client, _fitted(settings, config))])
+
+    answer = model("answer", answering, answerers)
+    shapes = ShapeKeepers(keepers, lambda: failing_over["answer"].place) if keepers else None
+    if shapes is not None:
+        nursery.start_soon(shapes.run)
     router = answer
     if settings.router_model_name is not None:
         # No fallback models: if the router fails, the local classifier decides.
-        router = model("router", replace(first, name=settings.router_model_name))
+        router = single("router", settings.router_model_name)
     memory = None
     if settings.memory_model_name is not None:
-        memory = model("memory", replace(first, name=settings.memory_model_name))
+        memory = single("memory", settings.memory_model_name)
     metrics.watch_models(
         lambda: [(use, name, state) for use, one in failing_over.items() for name, state in one.states()],
         lambda: places.held,
@@ -178,6 +180,22 @@ async def open_models(
     models = Models(answer=answer, router=router, shapes=shapes or FixedShape())
     late = partial(failing_over["answer"].timeout, _SHOWN_S)
     return OpenModels(models, description, memory, all_breakers_open, late, shapes)
+
+
+def _keepers(
+    settings: Settings,
+    configs: Sequence[ModelConfig],
+    models: Sequence[ChatModel],
+    on_disobeyed: Callable[[Shape, Disobedience], None],
+) -> list[ShapeKeeper]:
+    """The keepers of the shapes of the first model and of the fallback models, in this order; none of a demo model."""
+    if settings.model_url is None and settings.local_model is None:
+        return []
+    wanted = (settings.model_shape, *(one.shape or settings.model_shape for one in settings.fallback_models))
+    return [
+        ShapeKeeper(model, setting, self_hosted=is_self_hosted(config.url), on_disobeyed=on_disobeyed)
+        for model, config, setting in zip(models, configs, wanted, strict=True)
+    ]
 
 
 async def probe_model(settings: Settings, client: httpx.AsyncClient) -> tuple[str, Obedience, Shape]:
@@ -254,16 +272,17 @@ def _fitted(settings: Settings, config: ModelConfig) -> ModelConfig:
 
 def _failing_over(
     settings: Settings,
-    client: httpx.AsyncClient,
     places: ModelPlaces,
-    configs: Sequence[ModelConfig],
+    models: Sequence[ChatModel],
     on_fault: Callable[[str, ErrorCode], None],
     on_begun: Callable[[int], None],
+    shape_of: Callable[[int], Shape] | None,
 ) -> FailoverModel:
     return FailoverModel(
-        [LimitedModel(ChatModel(client, config), places, settings.model_call_wait_s) for config in configs],
+        [LimitedModel(model, places, settings.model_call_wait_s) for model in models],
         retry=RetryPolicy(settings.model_attempts, max_retry_after_s=settings.model_max_retry_after_s),
         new_breaker=lambda: CircuitBreaker(settings.model_breaker_failures, settings.model_breaker_open_s),
         on_fault=on_fault,
         on_begun=on_begun,
+        shape_of=shape_of,
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
@@ -16,6 +17,8 @@ from streaming.model import ChatModel, ModelError
 
 ShapeSetting = Literal["auto", "hosted", "native", "schema"]
 _NEXT: Final[dict[Shape, Shape]] = {"hosted": "native", "native": "schema", "schema": "schema"}
+_PROBE_EVERY_S: Final = 600.0
+"""Replicas of one model may alternate between two names or versions, so a second change does not cause a probe."""
 _RETRY_S: Final = (10.0, 30.0, 120.0, 600.0)
 log = structlog.get_logger(__name__)
 
@@ -39,16 +42,24 @@ class ShapeKeeper:
         self._on_disobeyed = on_disobeyed
         self._served = ""
         self._changed = trio.Event()
+        self._settled_until = -math.inf
         self.obedience = Obedience()
 
     def __repr__(self) -> str:
         return f"<ShapeKeeper {self._current} for {self._model.name!r}>"
 
     @property
+    def name(self) -> str:
+        """The model's name."""
+        return self._model.name
+
+    @property
     def current(self) -> Shape:
         """The shape of the next request. Notes when the server has begun to serve another model."""
         served = self._model.served
-        if self._served and served and served != self._served and not self._changed.is_set():
+        changed = bool(self._served and served and served != self._served)
+        if changed and not self._changed.is_set() and trio.current_time() >= self._settled_until:
+            self._settled_until = trio.current_time() + _PROBE_EVERY_S
             log.info("model_changed", model=self._model.name, served=served[:100])
             self._changed.set()
         return self._current
@@ -79,6 +90,15 @@ class ShapeKeeper:
         )
         if leaves:
             self._current = _NEXT[shape]
+
+    @property
+    def place(self) -> int:
+        """See `agents.shapes.ShapeChoice`: this is one model."""
+        return 0
+
+    def of(self, place: int) -> ShapeKeeper:  # noqa: ARG002 - this is one model
+        """See `agents.shapes.ShapeChoice`."""
+        return self
 
     def describe(self) -> str:
         """One line for `/readyz`, such as `schema: required no, none yes, ...`."""
@@ -115,3 +135,54 @@ class ShapeKeeper:
                 output_tokens=usage.output_tokens,
             )
             return
+
+
+class ShapeKeepers:
+    """The shapes of the first model and its fallback models, each with its own probe. An `agents.shapes.ShapeChoice`.
+
+    `first` returns the index of the model that is called first now. Start `run` in the server's nursery.
+    """
+
+    def __init__(self, keepers: Sequence[ShapeKeeper], first: Callable[[], int]) -> None:
+        self._keepers = keepers
+        self._first = first
+
+    @property
+    def place(self) -> int:
+        return self._first()
+
+    def of(self, place: int) -> ShapeKeeper:
+        """The shape of the model with this index."""
+        return self._keepers[place]
+
+    @property
+    def current(self) -> Shape:
+        return self.of(self.place).current
+
+    @property
+    def keeps_tools(self) -> bool:
+        return self.of(self.place).keeps_tools
+
+    @property
+    def schema_beside_tools(self) -> bool:
+        return self.of(self.place).schema_beside_tools
+
+    @property
+    def lean_tools(self) -> bool:
+        return self.of(self.place).lean_tools
+
+    def disobeyed(self, shape: Shape, how: Disobedience) -> None:
+        """Count it for the model that is called first."""
+        self.of(self.place).disobeyed(shape, how)
+
+    def describe(self) -> str:
+        """One line for `/readyz`; with fallback models, each with its name."""
+        if len(self._keepers) == 1:
+            return self._keepers[0].describe()
+        return "; ".join(f"{keeper.name}: {keeper.describe()}" for keeper in self._keepers)
+
+    async def run(self) -> None:
+        """Probe the models, side by side."""
+        async with trio.open_nursery() as nursery:
+            for keeper in self._keepers:
+                nursery.start_soon(keeper.run)

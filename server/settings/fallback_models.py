@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 DialectName = Literal["openai-chat", "openai-responses", "anthropic-messages", "gemini-native"]
+ShapeName = Literal["auto", "hosted", "native", "schema"]
 MAX_FALLBACKS: Final = 8
 _UNFIT_FOR_URL: Final = re.compile(r"[\s\x00-\x1f\x7f]")
 
@@ -17,7 +18,8 @@ _UNFIT_FOR_URL: Final = re.compile(r"[\s\x00-\x1f\x7f]")
 class FallbackModel(BaseModel):
     """One fallback model. Without `url` it is a model of the first model's provider, with its key and dialect.
 
-    With `url` it has its own `key`, or none: a key is never sent to another provider.
+    With `url` it has its own `key`, or none: a key is never sent to another provider. Without `shape` it has the
+    setting of the first model.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -26,6 +28,7 @@ class FallbackModel(BaseModel):
     url: str | None = None
     key: SecretStr | None = None
     dialect: DialectName | None = None
+    shape: ShapeName | None = None
 
     @field_validator("url")
     @classmethod

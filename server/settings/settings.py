@@ -15,6 +15,7 @@ from server.settings.fairness import FairnessSettings
 from server.settings.fallback_models import (
     DialectName,
     FallbackModel,
+    ShapeName,
     check_model_key,
     check_model_url,
     parse_fallbacks,
@@ -114,14 +115,15 @@ class Settings(FairnessSettings, AccountSettings, NetworkSettings):
         description="yes if the model rejects max_tokens and temperature, as gpt-5 and the o models do, no if it"
         " accepts them; auto: decide by the model's name",
     )
-    model_shape: Literal["auto", "hosted", "native", "schema"] = Field(
+    model_shape: ShapeName = Field(
         "auto",
         description="how requests to the model are built: hosted (one phase), native (its server obeys tool_choice"
         " required) or schema (small models, servers that only obey a schema); auto: probe the model at the start",
     )
     fallback_models: list[FallbackModel] = Field(
         default_factory=list,
-        description='models to use when the first one fails, as a JSON list of {"name", "url", "key", "dialect"};'
+        description='models to use when the first one fails, as a JSON list of {"name", "url", "key", "dialect",'
+        ' "shape"};'
         " only name is required",
     )
     model_connect_timeout_s: Seconds = Field(

@@ -194,6 +194,8 @@ class AnthropicMessagesDecoder(JsonPayloadDecoder):
     def _read_message(self, message: object) -> None:
         if not isinstance(message, dict):
             return
+        if isinstance(served := message.get("model"), str):
+            self._habits.served = served
         for index, block in enumerate(objects(message.get("content"))):
             self._open_block(index, block)
             self._close_block(index)

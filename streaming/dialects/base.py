@@ -25,7 +25,7 @@ class ModelHabits:
     """What is known about one model between its answers. The dialect's decoders read and update it.
 
     `origin` names the model and its address; see `streaming.chat.ProviderState`. `served` is the name that the server
-    gave in its latest answer; "" before the first one, and for dialects that do not read it.
+    gave in its latest answer, with the fingerprint of the server if it gave one; "" before the first one.
     """
 
     origin: str = ""

@@ -161,6 +161,8 @@ class GeminiNativeDecoder(JsonPayloadDecoder):
         if error:
             self._fail(self._error(error))
             return
+        if isinstance(served := payload.get("modelVersion"), str):
+            self._habits.served = served
         candidate = next((c for c in objects(payload.get("candidates")) if count(c.get("index")) == 0), None)
         if candidate is not None:
             content = candidate.get("content")

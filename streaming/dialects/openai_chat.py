@@ -174,7 +174,9 @@ class OpenAIChatDecoder(JsonPayloadDecoder):
 
     def _read(self, payload: dict[str, Any]) -> None:
         if isinstance(served := payload.get("model"), str):
-            self._habits.served = served
+            # llama.cpp, for example, has its version as fingerprint.
+            fingerprint = payload.get("system_fingerprint")
+            self._habits.served = f"{served} {fingerprint}" if isinstance(fingerprint, str) and fingerprint else served
         choice = self._first_choice(payload.get("choices"))
         reason = None
         if choice is not None:

@@ -233,6 +233,8 @@ class OpenAIResponsesDecoder(JsonPayloadDecoder):
     def _end(self, response: object) -> None:
         if not isinstance(response, dict):
             response = {}
+        if isinstance(served := response.get("model"), str):
+            self._habits.served = served
         if not self._answered and not self._called:
             self._read_output(response.get("output"))
         usage = response.get("usage")

@@ -12,7 +12,7 @@ from streaming.model.chat_model import (
     ModelConfig,
     open_http_client,
 )
-from streaming.model.errors import ModelError, NoPlace
+from streaming.model.errors import ModelError, NoPlace, OtherShape
 from streaming.model.failover import FailoverModel, StreamingModel
 from streaming.model.recorder import RecordedModel
 from streaming.model.retry import RetryPolicy
@@ -25,6 +25,7 @@ __all__ = [
     "ModelConfig",
     "ModelError",
     "NoPlace",
+    "OtherShape",
     "RecordedModel",
     "RetryPolicy",
     "State",

@@ -51,6 +51,14 @@ class ModelError(Exception):
         return f"ModelError({self.code.value!r}, {self.message!r}, retryable={self.retryable})"
 
 
+class OtherShape(Exception):
+    """The model at `place` answers next, and needs the request in another shape. It was not called yet."""
+
+    def __init__(self, place: int) -> None:
+        super().__init__(f"model {place} needs another shape of the request")
+        self.place = place
+
+
 class NoPlace(ModelError):
     """The call was never made, because the server is at its own limit. It says nothing about the model."""
 

@@ -17,7 +17,7 @@ import trio
 
 from streaming.chat import ChatRequest, Delta, UsageDelta
 from streaming.model.breaker import Attempt, CircuitBreaker, State
-from streaming.model.errors import ModelError, NoPlace
+from streaming.model.errors import ModelError, NoPlace, OtherShape
 from streaming.model.retry import RetryPolicy
 from streaming.wire import ErrorCode
 
@@ -84,10 +84,12 @@ class FailoverModel:
         random: Callable[[], float] = _SYSTEM_RANDOM.random,
         on_fault: Callable[[str, ErrorCode], None] | None = None,
         on_begun: Callable[[int], None] | None = None,
+        shape_of: Callable[[int], str] | None = None,
     ) -> None:
         """`on_fault` is called for each call that failed before its answer began, with the model's name and the code.
 
         `on_begun` is called with the index of the model that has begun to answer, in the task of the request.
+        `shape_of` returns the shape of requests that the model with an index needs.
         """
         if not models:
             raise ValueError("at least one model is needed")
@@ -96,6 +98,7 @@ class FailoverModel:
         self._random = random
         self._on_fault = on_fault
         self._on_begun = on_begun
+        self._shape_of = shape_of
 
     def __repr__(self) -> str:
         now = trio.current_time()
@@ -106,6 +109,13 @@ class FailoverModel:
         """Each model's name and its breaker's state, in the order of calls."""
         now = trio.current_time()
         return [(candidate.model.name, candidate.breaker.state(now)) for candidate in self._candidates]
+
+    @property
+    def place(self) -> int:
+        """The index of the model that is called first now: the first one whose breaker is not open; else 0."""
+        now = trio.current_time()
+        ready = (n for n, candidate in enumerate(self._candidates) if candidate.breaker.state(now) != "open")
+        return next(ready, 0)
 
     def timeout(self, within_s: float) -> ModelError | None:
         """The first model's timeout, if the latest call of every model timed out in the last `within_s` seconds."""
@@ -128,7 +138,8 @@ class FailoverModel:
     async def stream(self, request: ChatRequest) -> AsyncIterator[AsyncIterator[list[Delta]]]:
         """As `streaming.model.chat_model.ChatModel.stream`, but entering waits until a model has begun to answer.
 
-        Raises the `ModelError` of the last model called, or `NoPlace` at once.
+        Raises the `ModelError` of the last model called, or `NoPlace` at once, or `OtherShape` if the next model needs
+        a request of another shape than `request.shape`.
         """
         async with AsyncExitStack() as stack:
             begun = await self._begin(request, stack)
@@ -138,7 +149,12 @@ class FailoverModel:
     async def _begin(self, request: ChatRequest, stack: AsyncExitStack) -> _Begun:
         fault: ModelError | None = None
         for place, candidate in enumerate(self._candidates):
+            if place < request.from_model:
+                continue
             attempts = 0
+            # The request was built for the first of the models that it names.
+            if place > request.from_model and self._needs_another(place, request, candidate):
+                raise OtherShape(place)
             while (attempt := candidate.breaker.admit(trio.current_time())) is not None:
                 attempts += 1
                 begun = await self._ask(candidate.model, attempt, request, stack)
@@ -166,6 +182,11 @@ class FailoverModel:
                     break
                 await trio.sleep(delay_s)
         raise fault or self._all_resting()
+
+    def _needs_another(self, place: int, request: ChatRequest, candidate: _Candidate) -> bool:
+        if request.shape is None or self._shape_of is None or self._shape_of(place) == request.shape:
+            return False
+        return candidate.breaker.state(trio.current_time()) != "open"
 
     async def _ask(
         self, model: StreamingModel, attempt: Attempt, request: ChatRequest, stack: AsyncExitStack
