@@ -122,13 +122,10 @@ class Settings(FairnessSettings, AccountSettings, NetworkSettings):
     )
     fallback_models: list[FallbackModel] = Field(
         default_factory=list,
-        description='models to use when the first one fails, as a JSON list of {"name", "url", "key", "dialect",'
-        ' "shape"};'
+        description='models to use when the first one fails: a JSON list of {"name", "url", "key", "dialect", "shape"};'
         " only name is required",
     )
-    model_connect_timeout_s: Seconds = Field(
-        10, description="seconds to connect to the model; after that, the attempt fails"
-    )
+    model_connect_timeout_s: Seconds = Field(10, description="seconds to connect to the model; then the attempt fails")
     model_first_token_timeout_s: Seconds = Field(
         60,
         description="seconds to the model's first token; other bytes start it again, up to four times; unset: 180 for a"
