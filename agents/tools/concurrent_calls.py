@@ -35,13 +35,21 @@ async def call_all(*calls: Callable[[], Awaitable[Any]]) -> list[Any]:
 
 
 def merge_lists(lists: Sequence[Mapping[str, Any]], limit: int) -> dict[str, Any]:
-    """Join lists of one entity: `{"items": [...], "truncated"?: true}`, each item once, at most `limit` items.
+    """Join lists of one entity: `{"items": [...], "truncated"?: true, "total"?: n}`, each item once, at most `limit`.
 
-    The result is `truncated` when items were left out, or when any of `lists` was truncated.
+    The result is `truncated` when items were left out, or when any of `lists` was truncated. `total` is the number of
+    all items, also those left out, if each list says or shows its own.
     """
     items = list({item_key(item): item for one in lists for item in one["items"]}.values())
     cut = len(items) > limit or any(one.get("truncated") for one in lists)
-    return {"items": items[:limit], "truncated": True} if cut else {"items": items}
+    if not cut:
+        return {"items": items}
+    # A list without `total` that reaches the limit may have been cut by a device that does not say so.
+    totals = [one.get("total", None if one.get("truncated") or len(one["items"]) >= limit else 0) for one in lists]
+    if None in totals or len(items) < sum(len(one["items"]) for one in lists):
+        return {"items": items[:limit], "truncated": True}
+    total = sum(max(known, len(one["items"])) for known, one in zip(totals, lists, strict=True))
+    return {"items": items[:limit], "truncated": True, "total": total}
 
 
 def item_key(item: Mapping[str, Any]) -> tuple[str, str]:

@@ -64,19 +64,25 @@ class DeviceAccess:
     async def list_items(
         self, entity: Entity, args: Mapping[str, Any], *, keeps: Callable[[Item], bool] = lambda _: True
     ) -> Item:
-        """`{"items": [...], "truncated"?: true}`; `args` are those of `docs/protocol.md`: `filter`, `text`, `limit`.
+        """`{"items": [...], "truncated"?: true, "total"?: n}`. `docs/protocol.md` has the `args`: `filter`, `text`, ...
 
         The result is `truncated` if the device cut the list, or if some items could not be kept for blocks. Items that
         are not in the filter's ranges of dates are dropped: a device may compare days in its own way, or not at all. So
-        are items for which `keeps` returns False.
+        are items for which `keeps` returns False. `total` is the device's number of all items that meet the conditions,
+        also those that it left out. It is missing if items were dropped here: the device counts by other conditions.
         """
         asked_at = self._turn.tool_results.mark()
         data = await self._answer(DeviceCall(f"list_{PLURALS[entity]}", args))
         conditions = args.get("filter") or {}
-        kept = [item for item in _items_of(data) if self._is_in_ranges(item, conditions) and keeps(item)]
+        found = _items_of(data)
+        kept = [item for item in found if self._is_in_ranges(item, conditions) and keeps(item)]
         all_kept = self._turn.tool_results.add(entity, kept, asked_at=asked_at)
         cut = data.get("truncated") is True or not all_kept
-        return {"items": kept, "truncated": True} if cut else {"items": kept}
+        if not cut:
+            return {"items": kept}
+        total = data.get("total")
+        counted = type(total) is int and total >= len(kept) == len(found)
+        return {"items": kept, "truncated": True} | ({"total": total} if counted else {})
 
     def _is_in_ranges(self, item: Item, conditions: Mapping[str, Any]) -> bool:
         calendar = self.calendar

@@ -25,11 +25,14 @@ def render_result(result: Any, max_chars: int, calendar: Calendar = UTC_CALENDAR
         message = _shorten(result.told(changes=changes), max_chars)
         return _dump({"error": {"code": result.code[:100], "message": message}})
     if isinstance(result, Mapping) and isinstance(items := result.get("items"), list):
-        return _render_items(items, max_chars, calendar, more=result.get("truncated") is True)
+        truncated = result.get("truncated") is True
+        return _render_items(
+            items, max_chars, calendar, more=truncated, total=result.get("total") if truncated else None
+        )
     return _render_one(result, max_chars, calendar)
 
 
-def _render_items(items: list[Any], max_chars: int, calendar: Calendar, *, more: bool) -> str:
+def _render_items(items: list[Any], max_chars: int, calendar: Calendar, *, more: bool, total: int | None) -> str:
     if not all(isinstance(item, Mapping) for item in items):
         items = [{"value": item} for item in items]
     columns = list(dict.fromkeys(key for item in items for key, value in item.items() if value is not None))
@@ -43,7 +46,7 @@ def _render_items(items: list[Any], max_chars: int, calendar: Calendar, *, more:
         left -= len(text) + 1
     fields = [f'"columns":{_dump(columns)},"rows":[{",".join(shown)}]' if items else '"items":[]']
     if more:
-        fields.append('"truncated":true')
+        fields.append('"truncated":true' + ("" if total is None else f',"total":{total}'))
     if len(shown) < len(items):
         note = f"{len(shown)} of {len(items)} items fit here. Narrow the filter to see the others."
         fields.append(f'"note":{_dump(note)}')

@@ -85,8 +85,8 @@ class DeviceStore:
         filter: Mapping[str, Any] | None = None,  # noqa: A002 - the protocol's own word
         text: str | None = None,
         limit: int | None = None,
-    ) -> tuple[list[Item], bool]:
-        """Return the matching items, and whether the limit truncated them.
+    ) -> tuple[list[Item], int]:
+        """Return the matching items up to the limit, and the number of all matching items.
 
         A filter maps a field to a value, or to a range with `after` (inclusive) and `before` (exclusive). All words of
         `text` must occur in the item's strings, in any case.
@@ -99,7 +99,7 @@ class DeviceStore:
             and _mentions(item, words)
         ]
         bound = DEFAULT_LIMIT if limit is None else max(0, limit)
-        return found[:bound], len(found) > bound
+        return found[:bound], len(found)
 
     def get(self, entity: str, id: str) -> Item:  # noqa: A002 - the protocol's own word
         """Return a copy of one item. Raises `NotFoundError`."""

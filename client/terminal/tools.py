@@ -53,8 +53,8 @@ class DeviceTools:
             _check("filter", isinstance(wanted, Mapping), "an object")
             _check("text", text is None or isinstance(text, str), "a string")
             _check("limit", limit is None or (isinstance(limit, int) and not isinstance(limit, bool)), "an integer")
-            items, truncated = self.store.list(entity, wanted, text, limit)
-            return {"items": items, "truncated": truncated}
+            items, total = self.store.list(entity, wanted, text, limit)
+            return {"items": items, "truncated": total > len(items), "total": total}
 
         return _with_tool_errors(list_items)
 

@@ -104,6 +104,32 @@ async def test_a_list_that_is_not_kept_whole_is_truncated() -> None:
     assert turn.tool_results.resolve("task") == [{"id": 1}]
 
 
+@pytest.mark.parametrize(
+    ("total", "dropped", "told"),
+    [
+        (312, False, {"total": 312}),
+        (312, True, {}),
+        (None, False, {}),
+        ("312", False, {}),
+        (True, False, {}),
+        (1, False, {}),
+    ],
+)
+async def test_the_total_of_a_cut_list_is_told_if_it_counts_the_same_items(
+    total: object, *, dropped: bool, told: dict[str, int]
+) -> None:
+    tasks = [{"id": "a", "dueDate": "2026-03-09"}, {"id": "b", "dueDate": "2020-01-01" if dropped else "2026-03-10"}]
+    answer = {"items": tasks, "truncated": True} | ({} if total is None else {"total": total})
+    turn = make_turn(ScriptedDevice({"list_tasks": answered(answer)}))
+    found = await DeviceAccess(turn).list_items("task", {"filter": {"dueDate": {"after": "2026-03-09"}}})
+    assert found == {"items": tasks[: 1 if dropped else 2], "truncated": True} | told
+
+
+async def test_a_whole_list_has_no_total() -> None:
+    turn = make_turn(ScriptedDevice({"list_tasks": answered({"items": [{"id": 1}], "truncated": False, "total": 1})}))
+    assert await DeviceAccess(turn).list_items("task", {}) == {"items": [{"id": 1}]}
+
+
 async def test_items_outside_the_ranges_of_dates_are_dropped_even_if_the_device_returns_them() -> None:
     tasks = [
         {"id": "before", "dueDate": "2026-03-08"},

@@ -15,6 +15,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from agents.device import DeviceCall, DeviceResult, Outcome
 from agents.registry import ALL_TOOLS
+from agents.tools.concurrent_calls import merge_lists
 from agents.tools.device_access import DeviceAccess
 from agents.tools.error import ToolError
 from agents.tools.projects import progress_of
@@ -302,6 +303,24 @@ async def test_a_list_of_several_statuses_makes_one_concurrent_call_per_status()
 async def test_a_list_of_several_statuses_keeps_its_limit() -> None:
     result, _ = await run("list_tasks", ScriptedDevice({"list_tasks": by_status}), status=["todo", "done"], limit=3)
     assert (len(result["items"]), result["truncated"]) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("lists", "total"),
+    [
+        ([{"items": [{"id": 1}, {"id": 2}], "truncated": True, "total": 9}, {"items": [{"id": 3}]}], 10),
+        ([{"items": [{"id": 1}, {"id": 2}]}, {"items": [{"id": 3}, {"id": 4}]}], 4),
+        ([{"items": [{"id": 1}, {"id": 2}], "truncated": True}, {"items": [{"id": 3}]}], None),
+        ([{"items": [{"id": 1}, {"id": 2}, {"id": 5}]}, {"items": [{"id": 3}]}], None),
+        ([{"items": [{"id": 1}, {"id": 2}]}, {"items": [{"id": 2}, {"id": 3}]}], None),
+    ],
+)
+def test_joined_lists_have_a_total_if_each_list_has_one(lists: list[dict[str, Any]], total: int | None) -> None:
+    limit = 3
+    joined = merge_lists(lists, limit)
+    assert joined.get("total") == total
+    if total is not None:
+        assert joined["truncated"] is True
 
 
 async def test_a_list_of_one_status_is_one_call() -> None:

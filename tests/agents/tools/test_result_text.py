@@ -29,6 +29,11 @@ MARCH_9 = 1_773_014_400_000
             {"items": [{"id": "c1", "date": MARCH_9}], "truncated": True},
             '{"columns":["id","date"],"rows":[["c1","2026-03-09T00:00Z"]],"truncated":true}',
         ),
+        (
+            {"items": [{"id": "c1"}], "truncated": True, "total": 312},
+            '{"columns":["id"],"rows":[["c1"]],"truncated":true,"total":312}',
+        ),
+        ({"items": [{"id": "c1"}], "total": 1}, '{"columns":["id"],"rows":[["c1"]]}'),
         (ToolError("denied", "No."), '{"error":{"code":"denied","message":"No. Nothing was changed."}}'),
     ],
 )

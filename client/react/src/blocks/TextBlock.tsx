@@ -1,10 +1,8 @@
 "use client";
 
-import type { Token } from "marked";
 import { memo, useDeferredValue, useState } from "react";
 import { Blocks, Footnotes } from "../markdown/Blocks.js";
 import { MarkdownDocument } from "../markdown/document.js";
-import type { Footnote } from "../markdown/lexer.js";
 
 export interface TextBlockProps {
   readonly text: string;
@@ -23,7 +21,7 @@ export const TextBlock = memo(function TextBlock({ text, open = false }: TextBlo
 
 const MarkdownText = memo(function MarkdownText({ text, open }: Required<TextBlockProps>) {
   const [document] = useState(() => new MarkdownDocument());
-  const { groups, tail } = document.update(text, open);
+  const { groups, tail, notes } = document.update(text, open);
   return (
     <div className="tsr-text" dir="auto">
       {groups.map((tokens, at) => (
@@ -31,11 +29,7 @@ const MarkdownText = memo(function MarkdownText({ text, open }: Required<TextBlo
         <Blocks key={at} tokens={tokens} />
       ))}
       <Blocks key="tail" tokens={tail} growing={open} />
-      <Footnotes notes={[...groups.flat(), ...tail].filter(isFootnote)} />
+      <Footnotes notes={notes} />
     </div>
   );
 });
-
-function isFootnote(token: Token): token is Token & Footnote {
-  return token.type === "footnote";
-}
