@@ -2,7 +2,7 @@
 
 import { memo, useDeferredValue, useState } from "react";
 import { Blocks, Footnotes } from "../markdown/Blocks.js";
-import { MarkdownDocument } from "../markdown/document.js";
+import { MarkdownDocument, type Parsed } from "../markdown/document.js";
 
 export interface TextBlockProps {
   readonly text: string;
@@ -24,12 +24,17 @@ const MarkdownText = memo(function MarkdownText({ text, open }: Required<TextBlo
   const { groups, tail, notes } = document.update(text, open);
   return (
     <div className="tsr-text" dir="auto">
-      {groups.map((tokens, at) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: groups never move
-        <Blocks key={at} tokens={tokens} />
-      ))}
-      <Blocks key="tail" tokens={tail} growing={open} />
+      <Settled groups={groups} />
+      <Blocks tokens={tail} growing={open} />
       <Footnotes notes={notes} />
     </div>
   );
+});
+
+/** The blocks that do not change any more: most updates of a text leave them out. */
+const Settled = memo(function Settled({ groups }: Pick<Parsed, "groups">) {
+  return groups.map((tokens, at) => (
+    // biome-ignore lint/suspicious/noArrayIndexKey: groups never move
+    <Blocks key={at} tokens={tokens} />
+  ));
 });
