@@ -28,7 +28,7 @@ class MemoryLimits:
     batch: int = 20
     """Episodes or memories of one user that are claimed together."""
     idle_s: float = 30.0
-    """Time between two polls for work that other servers left."""
+    """Time between two sweeps for work that other servers left."""
     lease_s: float = 30.0
     """How long a claim holds. The work of a killed server is due again after this."""
     users_at_once: int = 4
@@ -41,6 +41,8 @@ class MemoryLimits:
     """Bytes of encrypted contents and vectors that one user may store."""
     devices: int = 100
     """Devices of one user that are recorded, without revoked ones."""
+    device_keep_s: float = 400 * 86_400.0
+    """How long a device is kept that is not seen."""
 
 
 def delay_s(attempts: int) -> float:

@@ -56,7 +56,7 @@ class MemoryMiddleware:
         self._vault = vault
         limits = limits or MemoryLimits()
         self.answers = KeptAnswers(vault)
-        self.devices = DeviceRecords(vault, limits.devices)
+        self.devices = DeviceRecords(vault, limits.devices, keep_s=limits.device_keep_s)
         self.change_log = change_log or ChangeLog(vault)
         self.quota = StorageQuota(vault, limits.stored_memories, limits.stored_bytes)
         self.associative = AssociativeMemory(vault, embedder)

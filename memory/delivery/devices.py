@@ -50,13 +50,15 @@ class DeviceRecord:
     """What the database has for a device. `last_change` is the number of the user's last change, 0 if there is none.
 
     `change_cursor` is the number of the last change that the device has applied; None if it has never said so.
-    `requests` are its known requests, the oldest first, without `digest` and `result`.
+    `requests` are its known requests, the oldest first, without `digest` and `result`. `may_have_expired`: the device
+    has no record, and may have had one that was removed because the device had not been seen for too long.
     """
 
     is_new: bool
     last_change: int = 0
     change_cursor: int | None = None
     requests: Sequence[KeptRequest] = ()
+    may_have_expired: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -75,10 +77,11 @@ class DeviceRecords:
     only the rows of one user.
     """
 
-    def __init__(self, vault: Vault, most: int = 100) -> None:
-        """`most`: devices of one user, without revoked ones."""
+    def __init__(self, vault: Vault, most: int = 100, *, keep_s: float = 400 * 86_400.0) -> None:
+        """`most`: devices of one user, without revoked ones. They are removed `keep_s` seconds after they were seen."""
         self._vault = vault
         self._most = most
+        self._keep_s = keep_s
         self._readings: deque[_Reading] = deque()
         self._readers_wait = trio.lowlevel.ParkingLot()
         self._runs = False
@@ -98,13 +101,13 @@ class DeviceRecords:
         client = ClientRecord(*map(_text, (client.name, client.version, client.platform)))
         rows = await self._read(user_id, device_id)
         name, version, platform, is_old, last_change, change_cursor = rows[0][:6]
-        is_new = name is None
+        is_new, may_have_expired = name is None, False
         if is_new:
-            await self._insert(user_id, device_id, client)
+            may_have_expired = await self._insert(user_id, device_id, client)
         elif is_old or client != ClientRecord(name, version, platform):
             self._update(user_id, device_id, client)
         requests = [KeptRequest(*row[6:]) for row in rows if row[6] is not None]
-        return DeviceRecord(is_new, last_change, change_cursor, requests)
+        return DeviceRecord(is_new, last_change, change_cursor, requests, may_have_expired)
 
     async def run(self) -> None:
         """Read what connecting devices need, and write records that are not up to date, until cancelled."""
@@ -174,15 +177,19 @@ class DeviceRecords:
 
     # ---- writing ----------------------------------------------------------------------------------------------------
 
-    async def _insert(self, user_id: UUID, device_id: UUID, client: ClientRecord) -> None:
+    async def _insert(self, user_id: UUID, device_id: UUID, client: ClientRecord) -> bool:
+        """Returns `DeviceRecord.may_have_expired`."""
+        statements, age = self._vault.statements, {"user_id": user_id, "keep_s": self._keep_s}
         try:
             async with scoped(self._vault.pool, user_id) as connection:
                 values = {**_values(user_id, device_id, client), "most": self._most}
-                inserted = await connection.execute(self._vault.statements["device_insert"], values)
+                inserted = await connection.execute(statements["device_insert"], values)
+                found = await connection.execute(statements["user_outlasts_devices"], age)
         except UnknownReference:
             raise NoSuchUser from None
         if await inserted.fetchone() is None:
             raise TooManyDevices(f"this account has {self._most} devices, which is the limit: revoke one first")
+        return await found.fetchone() == (True,)
 
     def _update(self, user_id: UUID, device_id: UUID, client: ClientRecord) -> None:
         if len(self._stale) < _MAX_STALE or (user_id, device_id) in self._stale:

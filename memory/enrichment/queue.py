@@ -22,7 +22,8 @@ from memory.vault import Vault
 from sql.driver import DatabaseUnavailable
 from sql.pool import PoolTimeout
 from sql.statements import StatementName
-from sql.tenant import listing, scoped
+from sql.sweeps import swept_users
+from sql.tenant import scoped
 
 logger = logging.getLogger(__name__)
 
@@ -68,11 +69,8 @@ class Queue:
         self._lease_s = lease_s
 
     async def users(self) -> list[UUID]:
-        """Users with due work, the longest waiting first, at most 50. Raises the database's errors."""
-        async with listing(self._vault.pool) as connection:
-            statement = self._vault.statements[self._statements.users]
-            cursor = await connection.execute(statement, {"limit": _USERS_AT_ONCE})
-        return [user_id for (user_id,) in await cursor.fetchall()]
+        """At most 50 users with due work, from a random one on. Raises the database's errors."""
+        return await swept_users(self._vault.pool, self._vault.statements[self._statements.users], _USERS_AT_ONCE)
 
     async def claim(self, user_id: UUID, limit: int) -> Claim | None:
         """Claim the user's due work, at most `limit` rows; None if there is none.

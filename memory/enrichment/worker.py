@@ -85,8 +85,8 @@ class Enrichment:
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Work until cancelled, first on what stopped servers left. Survives a lost database connection.
 
-        The users with work that other servers left, or that was postponed, are listed every `idle_s` seconds. Between
-        these times only the users of `wake` are served.
+        Users with work that other servers left, or that was postponed, are looked for every `idle_s` seconds (see
+        `sql.sweeps`), and again as long as some are found. The users of `wake` are served in every round.
         """
         task_status.started()
         listed_at = -math.inf
@@ -120,8 +120,9 @@ class Enrichment:
 
         A failure is postponed and does not block other work. Raises the database's errors if work can't be listed.
         """
-        users = dict.fromkeys(await self._episodes.users()) | dict.fromkeys(await self._missing_vectors.users())
-        return await self._serve(users)
+        swept = [*await self._episodes.users(), *await self._missing_vectors.users()]
+        due, self._due = self._due, set()
+        return await self._serve(dict.fromkeys([*due, *swept]))
 
     async def _serve(self, users: Collection[UUID]) -> int:
         """Process the due work of these users, of some at the same time; returns how much there was.

@@ -5,7 +5,7 @@ It runs at the start, in the background, or from a command.
 
 from __future__ import annotations
 
-from memory.maintenance.expiry import DeliveryExpiry
+from memory.maintenance.expiry import Expiry
 from memory.maintenance.key_check import KeysDoNotFit, check_keys, sampled_keys
 from memory.maintenance.key_renewal import KeyRenewal
 from memory.maintenance.key_upkeep import KeyUpkeep
@@ -14,7 +14,7 @@ from memory.maintenance.rekey import UserKeyRotation
 from memory.maintenance.rewrap import MasterKeyRotation
 
 __all__ = [
-    "DeliveryExpiry",
+    "Expiry",
     "KeyRenewal",
     "KeyUpkeep",
     "KeysDoNotFit",

@@ -6,11 +6,12 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from memory.keys import MissingKeyShare, WrongMasterKey
 from memory.tiers import erase_tombstones
 from memory.vault import NoSuchUser, Vault
+from sql.row_ids import new_row_id
 from sql.statements import StatementName
 from sql.tenant import scoped
 
@@ -101,7 +102,7 @@ class Erasure:
             )
             text = receipt.text()
             signature, public_key = vault.keys.sign(text.encode())
-            signed = {"id": uuid4(), "receipt": text, "signature": signature, "public_key": public_key}
+            signed = {"id": new_row_id(), "receipt": text, "signature": signature, "public_key": public_key}
             await connection.execute(statements["receipt_add"], values | signed)
             # Destroy shares left by a crash too, so that older copies of the database become unreadable.
             await vault.keys.destroy_leftovers(user_id, replacement.old, replacement.new.stored)

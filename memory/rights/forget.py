@@ -337,6 +337,10 @@ class Forget:
         await self._proactive.forget_in(connection, user_id, user_key, decision.patterns, group.items)
         tombstones = await Tombstones.read_for_adding(connection, self._vault, user_id, user_key)
         digests = [digest for said in group.said for digest in tombstones.of_said(said)]
-        digests += [digest for entity in decision.entities for digest in tombstones.of_entity(entity)]
-        await tombstones.add(digests, datetime.now(UTC))
+        # A device that was away for any time may send an older change of the entity.
+        entities = [digest for entity in decision.entities for digest in tombstones.of_entity(entity)]
+        # If no stored episode contains the statements, only work in progress could bring them back.
+        expires = not (group.mentioned or group.redacted or decision.learned_again)
+        await tombstones.add(digests, datetime.now(UTC), expires=expires)
+        await tombstones.add(entities, datetime.now(UTC))
         return await self._vault.renew_key_in(connection, user_id, user_key)

@@ -45,11 +45,12 @@ from memory.tiers.titles import (
     make_title,
     title_purpose,
 )
-from memory.tiers.tombstones import Tombstones, erase_tombstones
+from memory.tiers.tombstones import TOMBSTONES_KEPT, Tombstones, erase_tombstones
 from memory.tiers.turns import last_turn, previous_exchanges, previous_turns, turns_in, useful_previous_turn
 
 __all__ = [
     "MAX_TITLE_CHARS",
+    "TOMBSTONES_KEPT",
     "WELL_KNOWN",
     "AssociativeMemory",
     "Content",

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import numpy as np
 import trio
@@ -19,6 +19,7 @@ from memory.text import fragments_of
 from memory.tiers.episodic import Exchange
 from memory.vault import Vault
 from sql.driver import Connection, Cursor, storable
+from sql.row_ids import new_row_id
 from sql.statements import StatementName
 
 logger = logging.getLogger(__name__)
@@ -192,7 +193,7 @@ class AssociativeMemory:
         entity_type, entity_id = document.entity or (None, None)
         return {
             "user_id": user_id,
-            "id": uuid4(),
+            "id": new_row_id(),
             "content_encrypted": content.sealed_in(user_key.cipher, key),
             "content_digest": key,
             **self._vector_values(user_key, vectors),

@@ -21,6 +21,7 @@ from memory.tiers.manifest import Manifest
 from memory.tiers.tombstones import Tombstones
 from memory.vault import Vault
 from sql.driver import Connection, storable
+from sql.row_ids import new_row_id
 
 MAX_KEY_CHARS: Final = 100
 MAX_VALUE_CHARS: Final = 4000
@@ -157,6 +158,7 @@ class CoreMemory:
         column = row.column if row is not None else _new_column(key)
         values = {
             "user_id": user_id,
+            "id": new_row_id(),
             "key": column,
             **preference_columns(user_key, manifest, column, key, value, history),
             "source_id": source_id,

@@ -7,12 +7,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from memory.crypto import Cipher, Purpose, Unreadable
 from memory.keys import UserKey
 from memory.vault import Vault
 from sql.driver import storable
+from sql.row_ids import new_row_id
 
 _MAX_SIDE_CHARS: Final = 40_000
 _MAX_SUMMARY_PART: Final = 200
@@ -94,7 +95,7 @@ class EpisodicMemory:
         `at` near the limits of `datetime` is moved to the nearest time that exists in every time zone. Raises like
         `Vault.key`, and the database's errors.
         """
-        episode_id = uuid4()
+        episode_id = new_row_id()
         statements = self._vault.statements
         async with self._vault.adding(user_id) as (connection, user_key):
             values = {

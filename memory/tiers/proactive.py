@@ -25,6 +25,7 @@ from memory.tiers.tombstones import FOREVER, Tombstones
 from memory.vault import Vault
 from person import zone_named
 from sql.driver import Connection, Cursor
+from sql.row_ids import new_row_id
 
 _PAGE: Final = 1000
 _MAX_SIGHTINGS: Final = 200
@@ -135,7 +136,7 @@ class ProactiveMemory:
         for pattern_digest, pattern in seen.items():
             if pattern_digest not in gone and present & pattern.sightings.keys():
                 row = _values(user_key, manifest, pattern, known.get(pattern_digest, {}), present)
-                await connection.execute(statements["proactive_upsert"], row | {"user_id": user_id})
+                await connection.execute(statements["proactive_upsert"], row | {"user_id": user_id, "id": new_row_id()})
         await manifest.save_in(connection, self._vault, user_key)
         await connection.execute(
             statements["proactive_trim"], {"user_id": user_id, "before_s": time.time() - _CANDIDATE_KEEP_S}
@@ -181,7 +182,7 @@ class ProactiveMemory:
         """Carry out `forgetting`, in a transaction of `Vault.writing`. Patterns in `items` are never found again."""
         statements = self._vault.statements
         for values in forgetting.changed:
-            await connection.execute(statements["proactive_upsert"], {"user_id": user_id, **values})
+            await connection.execute(statements["proactive_upsert"], {"user_id": user_id, "id": new_row_id(), **values})
         if forgetting.deleted:
             ids = [id_ for id_, _ in forgetting.deleted]
             await connection.execute(statements["proactive_forget"], {"user_id": user_id, "ids": ids})

@@ -10,7 +10,7 @@ import json
 import secrets
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Self
 from uuid import UUID
 
@@ -21,6 +21,9 @@ from memory.vault import Vault
 from sql.driver import Connection
 
 FOREVER: Final = datetime(9999, 12, 31, tzinfo=UTC)
+TOMBSTONES_KEPT: Final = timedelta(days=30)
+"""How long tombstones are kept that only stop work in progress. The database allows no earlier removal."""
+
 # Part of the stored data: a changed purpose makes the key of the digests unreadable.
 _PURPOSE: Final = Purpose("users", "forgetting_key_encrypted", "", "forgetting-key")
 _KEY_BYTES: Final = 32
@@ -89,10 +92,13 @@ class Tombstones:
         """The digest of an entity (type, id)."""
         return self.digests("entity", ["\0".join(name)])
 
-    async def add(self, digests: Collection[bytes], until: datetime) -> None:
-        """Add tombstones: nothing with these digests that was said until `until` is stored any more."""
+    async def add(self, digests: Collection[bytes], until: datetime, *, expires: bool = False) -> None:
+        """Add tombstones: nothing with these digests that was said until `until` is stored any more.
+
+        `expires`: only work that is in progress could store it, so the tombstones are removed after `TOMBSTONES_KEPT`.
+        """
         if digests:
-            values = {"user_id": self._user_id, "digests": sorted(set(digests)), "until": until}
+            values = {"user_id": self._user_id, "digests": sorted(set(digests)), "until": until, "expires": expires}
             await self._connection.execute(self._vault.statements["forgotten_add"], values)
 
     async def contains(self, digests: Collection[bytes], at: datetime) -> set[bytes]:

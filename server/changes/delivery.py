@@ -91,7 +91,8 @@ class ChangeDelivery:
         """What the device missed after the number `after`; None: after the number that it last reported.
 
         `record` was read inside the block of `joining`. A device that has never reported a number is new: it misses
-        nothing. Raises nothing but `Cancelled`: if the log can't be read, the state is None.
+        nothing. If its number may have been removed with its record, it is told `lost`. Raises nothing but `Cancelled`:
+        if the log can't be read, the state is None.
         """
         try:
             joining.missed = await self._read(joining, record, after)
@@ -108,6 +109,9 @@ class ChangeDelivery:
             after = record.change_cursor
         if after is None:
             await self._log.seen(joining.user_id, joining.device_id, last)
+            if record.may_have_expired and last:
+                self._metrics.changes_missed("lost")
+                return Missed(WsChangesState(last=last, missed="lost"))
             after = last
         if after == last:
             return Missed(WsChangesState(last=last, missed="none"))

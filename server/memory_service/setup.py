@@ -26,7 +26,7 @@ from memory.embedding import (
 from memory.embedding.model import ModelMissing, model_folder
 from memory.enrichment import Enrichment
 from memory.keys import FolderShares, KeyRing, UserKeys
-from memory.maintenance import DeliveryExpiry, KeyRenewal, KeysDoNotFit, KeyUpkeep, check_keys
+from memory.maintenance import Expiry, KeyRenewal, KeysDoNotFit, KeyUpkeep, check_keys
 from memory.tiers import AssociativeMemory
 from server.memory_service.description import describer
 from server.settings import Settings
@@ -50,7 +50,7 @@ class OpenMemory:
     middleware: MemoryMiddleware
     upkeep: KeyUpkeep
     renewal: KeyRenewal
-    expiry: DeliveryExpiry
+    expiry: Expiry
     description: str
 
 
@@ -110,6 +110,7 @@ async def open_memory(
         stored_memories=settings.max_memories_per_user,
         stored_bytes=settings.max_stored_bytes_per_user,
         devices=settings.max_devices_per_user,
+        device_keep_s=settings.device_keep_days * _DAY_S,
     )
     associative = AssociativeMemory(vault, embedder)
     describe = describer(describing_model, metrics) if describing_model is not None else None
@@ -117,7 +118,8 @@ async def open_memory(
     metrics.watch_enrichment(lambda: enrichment.waiting)
     change_log = ChangeLog(vault, keep=settings.changes_keep, keep_s=settings.changes_keep_days * _DAY_S)
     middleware = MemoryMiddleware(vault, embedder, limits=limits, enrichment=enrichment, change_log=change_log)
-    return OpenMemory(middleware, KeyUpkeep(vault), KeyRenewal(vault), DeliveryExpiry(pool, statements), description)
+    expiry = Expiry(pool, statements, device_keep_s=limits.device_keep_s)
+    return OpenMemory(middleware, KeyUpkeep(vault), KeyRenewal(vault), expiry, description)
 
 
 async def open_embedder(settings: Settings, client: httpx.AsyncClient) -> tuple[Embedder | None, str]:

@@ -24,6 +24,8 @@ class Arrivals:
         self._queued: set[UUID] = set()
         self._taking: set[UUID] = set()
         self._noted_meanwhile: set[UUID] = set()
+        self.overflowed = False
+        """A note was dropped. Set it to False before noting all users again."""
 
     def __repr__(self) -> str:
         return f"<Arrivals, {len(self._queued)} users queued, {len(self._taking)} being taken>"
@@ -32,13 +34,14 @@ class Arrivals:
         return len(self._queued)
 
     def note(self, user_id: UUID) -> None:
-        """A message of this user waits. Does nothing if 10,000 users are queued: note the user again later."""
+        """A message of this user waits. If 10,000 users are queued, this only sets `overflowed`."""
         if user_id in self._taking:
             self._noted_meanwhile.add(user_id)
         elif user_id not in self._queued:
             try:
                 self._send.send_nowait(user_id)
             except trio.WouldBlock:
+                self.overflowed = True
                 return
             self._queued.add(user_id)
 

@@ -1,7 +1,7 @@
 """Sends frames between the servers of one database. Each server has the sockets of some devices.
 
-Every server takes its messages from a table, in order for each user. A notification announces each message. The server
-also looks for missed messages when it has begun to listen again and at every heartbeat.
+Every server takes its messages from a table, in order for each user. A notification announces each message.
+`server.relay.missed` finds the messages whose notification was lost.
 
 A call has two deadlines. The asking server's decides. The device's server applies the rest of the same time, by the
 database's clock, so that the device withdraws the call even if the asking server is gone. A call that is abandoned
@@ -42,9 +42,10 @@ from server.relay.messages import (
     StreamData,
     Unreadable,
 )
+from server.relay.missed import MissedMessages
 from server.relay.send_queue import SendQueue
 from server.relay.served_calls import ServedCalls
-from server.relay.store import RelayStore, channel_of
+from server.relay.store import BEAT, RelayStore, channel_of
 from server.relay.streams import RelayStreams
 from server.storage import Database
 from sql.notifications import listen
@@ -97,6 +98,7 @@ class Relay:
         self.approvals = RelayedApprovals(store.server_id, self._out, registry.approvals, self._reply)
         self.streams = RelayStreams(store.server_id, self._post_data)
         self._arrivals = Arrivals(self._take)
+        self._missed = MissedMessages(store, self._arrivals)
         self._look = trio.Event()
         self._expire_at = 0.0
         self.on_access_ended: Callable[[EndedAccess], None] = _ignore
@@ -237,6 +239,9 @@ class Relay:
 
     async def _listen(self) -> None:
         def heard(payload: str) -> None:
+            if payload == BEAT:
+                self._missed.heard()
+                return
             try:
                 user_id, _message_id = map(UUID, payload.split())
             except ValueError:  # any client of the database may send notifications
@@ -244,6 +249,7 @@ class Relay:
             self._arrivals.note(user_id)
 
         def listening() -> None:
+            self._missed.listening()
             self._look.set()
 
         await listen(self._conninfo, channel_of(self.server_id), on_listening=listening, on_notification=heard)
@@ -261,14 +267,14 @@ class Relay:
     async def _beat(self) -> None:
         try:
             with trio.fail_after(STALE_S):
+                self._missed.begin_heartbeat()
                 if await self._store.heartbeat():
                     self._known_since = trio.current_time()
                     await self._rejoin()
                 # Read before `live`: a server that is called after this line need not be in `live` yet.
                 known = set(self._open_calls) | self.streams.servers() | self.approvals.servers()
                 live = await self._store.live()
-                for user_id in await self._store.waiting():
-                    self._arrivals.note(user_id)
+                await self._missed.find()
                 if trio.current_time() >= self._expire_at:
                     self._expire_at = trio.current_time() + _EXPIRE_S
                     await self._store.expire()
@@ -298,9 +304,10 @@ class Relay:
         began = trio.current_time()
         try:
             taken, more = await self._store.take(user_id)
-        # A boundary: a failure must not affect other users. Messages that are still in the table are found again.
+        # A boundary: a failure must not affect other users. The next heartbeat tries again.
         except Exception as error:  # noqa: BLE001
             log.warning("relay_take_failed", reason=type(error).__name__, detail=str(error))
+            self._missed.failed(user_id)
             return False
         took_s = trio.current_time() - began
         for one in taken:

@@ -9,11 +9,16 @@ from uuid import UUID, uuid4
 
 from server.relay.messages import Message, Seal, Unreadable
 from sql.pool import Pool
+from sql.row_ids import new_row_id
 from sql.statements import Statements
+from sql.sweeps import random_slice, swept_users
 from sql.tenant import database_time, listing, scoped, without_user
 
 _FORGET_S: Final = 60.0
-_USERS: Final = 500
+MAX_WAITING: Final = 500
+BEAT: Final = "beat"
+"""The payload of the notification that a server sends to itself."""
+_SLICES: Final = 256
 _BATCH: Final = 50
 
 
@@ -44,9 +49,14 @@ class RelayStore:
         return f"<RelayStore of {self.server_id}>"
 
     async def heartbeat(self) -> bool:
-        """Record that this server runs. Returns True if the database had no row of it, and so none of its devices."""
+        """Record that this server runs. Returns True if the database had no row of it, and so none of its devices.
+
+        Notifies this server too, with `BEAT`, so that it learns whether its notifications arrive.
+        """
         async with without_user(self._pool) as connection:
             cursor = await connection.execute(self._statements["relay_heartbeat"], {"server_id": self.server_id})
+            beat = {"channel": channel_of(self.server_id), "payload": BEAT}
+            await connection.execute(self._statements["relay_notify_beat"], beat)
             row = await cursor.fetchone()
         return bool(row and row[0])
 
@@ -57,16 +67,26 @@ class RelayStore:
             return {server_id for (server_id,) in await cursor.fetchall()}
 
     async def leave(self) -> None:
-        """Record that this server ends."""
-        async with without_user(self._pool) as connection:
+        """Record that this server ends, with all of its devices."""
+        async with listing(self._pool) as connection:
+            gone = {"server_ids": [self.server_id]}
+            await connection.execute(self._statements["relay_devices_of_servers"], gone)
             await connection.execute(self._statements["relay_worker_leave"], {"server_id": self.server_id})
 
     async def expire(self) -> None:
-        """Remove expired rows of all servers."""
+        """Remove what servers that are gone have left: their rows, their devices, and expired messages.
+
+        Also looks at a random slice of the users for devices whose server was removed before they were written.
+        """
+        start, end = random_slice(_SLICES)
         async with listing(self._pool) as connection:
             now = await database_time(connection, self._statements)
-            await connection.execute(self._statements["relay_expire_workers"], {"now": now, "forget_s": _FORGET_S})
-            await connection.execute(self._statements["relay_expire_devices"])
+            values = {"now": now, "forget_s": _FORGET_S}
+            gone = await (await connection.execute(self._statements["relay_expire_workers"], values)).fetchall()
+            if gone:
+                server_ids = {"server_ids": [server_id for (server_id,) in gone]}
+                await connection.execute(self._statements["relay_devices_of_servers"], server_ids)
+            await connection.execute(self._statements["relay_sweep_devices"], {"start": start, "end": end})
             await connection.execute(self._statements["relay_expire_messages"], {"now": now})
 
     async def join(
@@ -121,7 +141,7 @@ class RelayStore:
 
         A message that may be withdrawn needs a `message_id`, which no other message of the user may have.
         """
-        message_id = message_id or uuid4()
+        message_id = message_id or new_row_id()
         values = {
             "user_id": user_id,
             "id": message_id,
@@ -167,11 +187,9 @@ class RelayStore:
             return Taken(error, left_s)
 
     async def waiting(self) -> list[UUID]:
-        """The users with messages that wait for this server, the longest wait first, at most 500."""
-        async with listing(self._pool) as connection:
-            values = {"server_id": self.server_id, "limit": _USERS}
-            cursor = await connection.execute(self._statements["relay_waiting"], values)
-        return [user_id for (user_id,) in await cursor.fetchall()]
+        """The users with messages that wait for this server, at most `MAX_WAITING`, from a random one on."""
+        values = {"server_id": self.server_id}
+        return await swept_users(self._pool, self._statements["relay_waiting"], MAX_WAITING, values)
 
     def _device(self, user_id: UUID, device_id: UUID, connection_id: UUID) -> dict[str, UUID | bool | float]:
         return {

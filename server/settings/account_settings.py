@@ -31,6 +31,12 @@ class AccountSettings(BaseModel):
         30, gt=0, le=3650, description="days after which a login ends if its refresh token is not used"
     )
     login_days: float = Field(365, gt=0, le=3650, description="days after which a login ends in any case")
+    device_keep_days: float = Field(
+        400,
+        ge=30,
+        le=3650,
+        description="days that a device is kept that does not connect; at least TESSERA_LOGIN_DAYS",
+    )
     registration: RegistrationMode = Field(
         "open", description="who may register: open (every person), invite (with a code of the command invite) or off"
     )

@@ -89,11 +89,24 @@ def _conflicts(given: Mapping[str, str]) -> Iterator[str]:
     if ("tls_cert" in given) != ("tls_key" in given):
         yield f"{PREFIX}TLS_CERT: requires {PREFIX}TLS_KEY, and the reverse; set both or neither"
     yield from _missing(given)
+    yield from _too_short(given)
     if ("embedding_url" in given) != ("embedding_model_name" in given):
         yield f"{PREFIX}EMBEDDING_URL: requires {PREFIX}EMBEDDING_MODEL_NAME, and the reverse; set both or neither"
     http_bind = given.get("http_bind", Settings.model_fields["http_bind"].default)
     if given.get("ws_bind", Settings.model_fields["ws_bind"].default) == http_bind and not http_bind.endswith(":0"):
         yield f"{PREFIX}WS_BIND: must differ from {PREFIX}HTTP_BIND"
+
+
+def _too_short(given: Mapping[str, str]) -> Iterator[str]:
+    """A device that was revoked must be known for as long as a login from before may last."""
+    try:
+        kept, login = (
+            float(given.get(name, Settings.model_fields[name].default)) for name in ("device_keep_days", "login_days")
+        )
+    except ValueError:
+        return  # reported already
+    if kept < login:
+        yield f"{PREFIX}DEVICE_KEEP_DAYS: {kept:g} is less than {PREFIX}LOGIN_DAYS, {login:g}: raise it to that or more"
 
 
 def _missing(given: Mapping[str, str]) -> Iterator[str]:

@@ -17,6 +17,8 @@ OF_ALL_USERS = {
     "changes_expire",
     "logins_expire",
     "deleted_users_expire",
+    "devices_expire",
+    "forgotten_expire",
 }
 
 

@@ -30,6 +30,8 @@ LISTING = {
     "user_by_email",
     "requests_expire",
     "changes_expire",
+    "devices_expire",
+    "forgotten_expire",
 }
 """Statements about all users: they list ids, find the user of an address, or remove expired rows."""
 

@@ -32,6 +32,7 @@ DAY = "2026-01-02"
 OF_NO_USER = {
     "database_time",
     "relay_notify",
+    "relay_notify_beat",
     "relay_heartbeat",
     "relay_workers_live",
     "relay_worker_leave",
@@ -118,12 +119,19 @@ async def remembered(memories: Memories) -> UUID:
         await connection.execute("UPDATE memory_pending SET claim = %s", [CLAIM])
         await connection.execute("UPDATE memory_unembedded SET claim = %s", [CLAIM])
         await connection.execute(
-            STATEMENTS["forgotten_add"], {"user_id": user_id, "digests": [DIGEST], "until": "2200-01-01"}
+            STATEMENTS["forgotten_add"],
+            {"user_id": user_id, "digests": [DIGEST], "until": "2200-01-01", "expires": False},
         )
         await connection.execute(
             "INSERT INTO devices (user_id, device_id, client_name, client_version, client_platform)"
             " VALUES (%s, %s, '', '', '')",
             [user_id, DEVICE],
+        )
+        await connection.execute("INSERT INTO memory_forgotten VALUES (%s, 'old', '2000-01-01', true)", [user_id])
+        await connection.execute(
+            "INSERT INTO devices (user_id, device_id, client_name, client_version, client_platform, last_seen_at)"
+            " VALUES (%s, %s, '', '', '', '2000-01-01')",
+            [user_id, uuid4()],
         )
         await connection.execute(STATEMENTS["relay_heartbeat"], {"server_id": SERVER})
         await connection.execute("INSERT INTO relay_workers VALUES (%s, now() - interval '1 day')", [uuid4()])
@@ -175,6 +183,13 @@ async def parameters(memories: Memories, database: str, user_id: UUID) -> list[d
     search = SearchQuery(list(key.terms.query("Clara Lisbon")), vector, memories.embedder.name).parameters(user_id, 10)
     common: dict[str, object] = search | {
         "after": NIL,
+        "start": NIL,
+        "end": UUID(int=2**128 - 1),
+        "before": "2001-01-01",
+        "expires": True,
+        "keep_s": 0.0,
+        "payload": "nothing",
+        "server_ids": [SERVER],
         "limit": 10,
         "key": "tea",
         "at": "2100-01-01T00:00:00Z",
@@ -323,8 +338,8 @@ async def test_the_same_values_do_reach_ones_own_rows(pool: Pool, database: str)
         if not [values for values in sets if await reaches(pool, ann, name, values)]:
             silent.add(name)
     # Neither an address nor a user is inserted twice. `associative_other_model` finds nothing: no memory has another
-    # model.
-    assert silent <= {"account_insert", "user_insert_external", "associative_other_model"}
+    # model. Tombstones of a user whose episodes wait do not expire.
+    assert silent <= {"account_insert", "user_insert_external", "associative_other_model", "forgotten_expire"}
 
 
 async def reaches(pool: Pool, user_id: UUID, name: StatementName, values: dict[str, object]) -> bool:
@@ -358,7 +373,7 @@ async def test_the_worker_lists_ids_and_nothing_else(pool: Pool) -> None:
     ann = await remembered_without_vectors(memories)
     async with listing(pool) as connection:
         users = await connection.execute(STATEMENTS["user_ids_page"], {"after": NIL, "limit": 10})
-        pending = await connection.execute(STATEMENTS["pending_users"], {"limit": 10})
+        pending = await connection.execute(STATEMENTS["pending_users"], {"start": NIL, "limit": 10})
     assert await users.fetchall() == [(ann,)]
     assert await pending.fetchall() == [(ann,)]
     for query in (

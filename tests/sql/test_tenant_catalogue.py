@@ -52,6 +52,10 @@ async def test_every_policy_is_about_the_user_but_a_few(database: str) -> None:
         ("logins", "expired", "{tessera_worker}", "DELETE"),
         ("deleted_users", "ids_only", "{tessera_worker}", "SELECT"),
         ("deleted_users", "expired", "{tessera_worker}", "DELETE"),
+        ("devices", "ids_only", "{tessera_worker}", "SELECT"),
+        ("devices", "expired", "{tessera_worker}", "DELETE"),
+        ("memory_forgotten", "ids_only", "{tessera_worker}", "SELECT"),
+        ("memory_forgotten", "expired", "{tessera_worker}", "DELETE"),
         ("invites", "everybody", "{public}", "ALL"),
     }
 

@@ -1,7 +1,6 @@
--- Users with memories that wait for vectors, the longest waiting first. For the worker role.
-SELECT user_id
+-- Users with memories that wait for vectors, in the order of their ids from `start`. For the worker role.
+SELECT DISTINCT user_id
 FROM memory_unembedded
-WHERE due_at <= now()
-GROUP BY user_id
-ORDER BY min(due_at)
+WHERE user_id >= %(start)s AND due_at <= now()
+ORDER BY user_id
 LIMIT %(limit)s;

@@ -1,7 +1,6 @@
--- The users with messages that wait for a server, the longest wait first. For the worker role.
-SELECT user_id
+-- Users with messages that wait for a server, in the order of their ids from `start`. For the worker role.
+SELECT DISTINCT user_id
 FROM relay_messages
-WHERE worker_id = %(server_id)s AND expires_at > now()
-GROUP BY user_id
-ORDER BY min(number)
+WHERE worker_id = %(server_id)s AND user_id >= %(start)s AND expires_at > now()
+ORDER BY user_id
 LIMIT %(limit)s;

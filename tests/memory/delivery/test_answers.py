@@ -14,7 +14,7 @@ import trio
 from memory.delivery.answers import MAX_RESULT_BYTES, KeptAnswers
 from memory.delivery.devices import ClientRecord, DeviceRecords
 from memory.keys.master import new_master_key
-from memory.maintenance.expiry import DeliveryExpiry
+from memory.maintenance.expiry import Expiry
 from sql.pool import Pool, open_pool
 from sql.tenant import configure_server
 from tests.memory.memories import STATEMENTS, Memories
@@ -200,6 +200,6 @@ async def test_expired_rows_are_removed_in_the_background(pool: Pool, database: 
     await requests.claim(uuid4(), ttl_s=-1.0)
     live = Requests(memories, requests.user_id)
     await live.claim(uuid4())
-    await DeliveryExpiry(pool, STATEMENTS).remove()
+    await Expiry(pool, STATEMENTS, device_keep_s=400 * 86_400).remove()
     with psycopg.connect(database) as connection:
         assert connection.execute("SELECT request_id FROM requests").fetchall() == [(live.id,)]

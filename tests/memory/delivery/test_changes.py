@@ -9,7 +9,7 @@ import trio
 
 from memory.delivery.changes import Change, ChangeLog
 from memory.delivery.devices import ClientRecord, DeviceRecords
-from memory.maintenance.expiry import DeliveryExpiry
+from memory.maintenance.expiry import Expiry
 from memory.tiers.entities import EntityChange
 from sql.pool import Pool, open_pool
 from sql.tenant import configure_server
@@ -121,7 +121,7 @@ async def test_the_log_is_bounded_in_number_and_age(pool: Pool) -> None:
     old = ChangeLog(memories.vault, keep_s=-1.0)
     await old.append(ben, [change("old")])
     await short.append(ben, [change("new")])
-    await DeliveryExpiry(pool, STATEMENTS).remove()
+    await Expiry(pool, STATEMENTS, device_keep_s=400 * 86_400).remove()
     assert (await short.missed(ben, 0)).missed == "lost"
     assert await titles(short, ben, 1) == [(2, "new")]
     many = ChangeLog(memories.vault)

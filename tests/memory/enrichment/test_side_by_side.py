@@ -12,6 +12,7 @@ import trio.testing
 
 from memory.crypto.rotation import Vectors
 from memory.enrichment.enriched import Description
+from memory.enrichment.queue import _USERS_AT_ONCE
 from memory.limits import MemoryLimits
 from memory.maintenance.reembed import Reembedding
 from sql.pool import Pool
@@ -140,4 +141,30 @@ async def test_the_user_of_an_answer_before_the_list_of_users_failed_is_served(p
         await nursery.start(memories.middleware.enrichment.run)
         await until_nothing_waits(database)
         nursery.cancel_scope.cancel()
+    assert all(record["enriched"] for record in await memories.records(ann) if record["tier"] == "episodic")
+
+
+async def test_the_users_of_servers_that_are_gone_are_found_by_sweeps(pool: Pool, database: str) -> None:
+    memories = Memories(pool)
+    killed = Memories(pool, master_keys=memories.master_keys)
+    people = [await memories.person() for _ in range(_USERS_AT_ONCE + 15)]
+    for person in people:
+        # Nothing tells the worker of `memories`.
+        await killed.middleware.store_episode(person, None, "Clara moved to Lisbon.", "Noted.")
+    first = await memories.middleware.enrichment.run_once()
+    assert first == _USERS_AT_ONCE
+    while await memories.middleware.enrichment.run_once():
+        pass
+    assert await pending(database) == []
+
+
+async def test_the_user_of_an_answer_is_served_while_others_left_much_work(pool: Pool) -> None:
+    memories = Memories(pool)
+    killed = Memories(pool, master_keys=memories.master_keys)
+    people = [await memories.person() for _ in range(_USERS_AT_ONCE + 15)]
+    for person in people:
+        await killed.middleware.store_episode(person, None, "Clara moved to Lisbon.", "Noted.")
+    ann = await memories.person()
+    await memories.middleware.store_episode(ann, None, "Ben likes chess.", "Noted.")
+    await memories.middleware.enrichment.run_once()
     assert all(record["enriched"] for record in await memories.records(ann) if record["tier"] == "episodic")

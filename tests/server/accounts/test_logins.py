@@ -14,7 +14,7 @@ from argon2 import PasswordHasher
 from memory.delivery.devices import ClientRecord, DeviceRecords
 from memory.keys.master import KeyRing, new_master_key
 from memory.keys.user_keys import UserKeys
-from memory.maintenance.expiry import DeliveryExpiry
+from memory.maintenance.expiry import Expiry
 from memory.vault import Vault
 from server.accounts.access import Access, AccessEnded
 from server.accounts.accounts import Accounts, Email
@@ -179,7 +179,7 @@ async def test_an_expired_login_is_over_and_is_removed(pool: Pool, database: str
         await here.logins.refresh(first.refresh_token)
     with pytest.raises(AccessEnded):
         await here.access.authenticate(first.access_token)
-    await DeliveryExpiry(pool, STATEMENTS).remove()
+    await Expiry(pool, STATEMENTS, device_keep_s=400 * 86_400).remove()
     assert rows(database, "SELECT count(*) FROM logins") == [(0,)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
@@ -254,3 +255,21 @@ async def test_a_reused_mutation_id_is_refused_and_changes_nothing(world: World,
         assert (error.code, error.mutation_id, error.retryable) == ("invalid_frame", mutation, False)
     await laptop.has(1)
     assert (await world.record(phone)).last_change == 1
+
+
+async def test_a_device_whose_record_may_have_been_removed_reads_everything_again(world: World) -> None:
+    phone = Link(world.user_id)
+    await world.write()
+    record = DeviceRecord(is_new=True, last_change=1, may_have_expired=True)
+    missed = await world.connect(phone, record=record)
+    assert missed.state is not None
+    assert (missed.state.missed, missed.state.last, missed.frames) == ("lost", 1, ())
+    world.announce(await world.write())
+    await phone.has(2)
+    # With its own number it gets what it missed; and nothing is lost if nothing was ever written.
+    told = await world.connect(Link(world.user_id), after=1, record=replace(record, last_change=2))
+    assert told.state is not None
+    assert told.state.missed == "sent"
+    empty = await world.connect(Link(world.user_id), record=DeviceRecord(is_new=True, may_have_expired=True))
+    assert empty.state is not None
+    assert empty.state.missed == "none"
