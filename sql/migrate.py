@@ -137,7 +137,7 @@ async def pending(connection: Connection, migrations: Sequence[Migration]) -> li
 async def migration_lock(conninfo: str) -> AsyncIterator[Connection]:
     """A connection that holds the lock for migrating this database. The lock ends with the connection."""
     async with (
-        await TrioConnection.connect(conninfo, autocommit=True) as guard,
+        await TrioConnection.connect(conninfo, autocommit=True, prepare_threshold=None) as guard,
         await TrioConnection.connect(conninfo, autocommit=True, prepare_threshold=None) as connection,
     ):
         deadline = trio.current_time() + LOCK_TIMEOUT_S

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -11,7 +12,7 @@ import trio
 from psycopg.conninfo import make_conninfo
 
 from sql.driver.connection import Connection, TrioConnection
-from sql.migrate import migrate, read_migrations, rollback
+from sql.migrate import migrate, migration_lock, read_migrations, rollback
 from sql.pool import open_pool
 from sql.pooler import behind_pooler, keeps_prepared_statements
 from sql.tenant import SERVER_ROLE, WORKER_ROLE, configure_server, listing, scoped, without_user
@@ -112,3 +113,17 @@ async def test_migrations_go_up_and_down(empty_database: str) -> None:
         with psycopg.connect(owner, autocommit=True, prepare_threshold=None) as connection:
             assert connection.execute("SHOW lock_timeout").fetchone() == ("0",)
             assert connection.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").fetchone() == (0,)
+
+
+async def test_migrating_prepares_nothing(empty_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that waits for the lock asks often, and the pooler changes the connection in between."""
+    opened: list[Connection] = []
+    connect = TrioConnection.connect
+
+    async def noted(*args: Any, **kwargs: Any) -> Connection:
+        opened.append(await connect(*args, **kwargs))
+        return opened[-1]
+
+    monkeypatch.setattr("sql.migrate.TrioConnection.connect", noted)
+    async with migration_lock(empty_database):
+        assert [connection.prepare_threshold for connection in opened] == [None, None]

@@ -188,6 +188,7 @@ async def parameters(memories: Memories, database: str, user_id: UUID) -> list[d
         "before": "2001-01-01",
         "expires": True,
         "keep_s": 0.0,
+        "most": 100,
         "payload": "nothing",
         "server_ids": [SERVER],
         "limit": 10,
