@@ -279,6 +279,8 @@ async def parameters(memories: Memories, database: str, user_id: UUID) -> list[d
     ]
     device = {"device_id": owned["relay_devices"][0][1]}
     sets = [common | device | {"id": id_, "ids": [id_], "source_id": id_} for id_ in ids]
+    # Requests that run at other servers.
+    sets.append(sets[0] | {"server_id": uuid4()})
     requests = (row[1] for row in owned["requests"])
     # A connection that the device does not have: a statement looks for the devices' other connections.
     elsewhere = (sets[0] | {"device_id": row[1], "connection_id": uuid4()} for row in owned["relay_devices"])
