@@ -96,6 +96,7 @@ async def _run(
     login = await trio.to_thread.run_sync(DeviceLogin.load, path, options.rest, named)
     sample = sample_items(int(time.time() * 1000), _calendar())
     store = await trio.to_thread.run_sync(DeviceStore.load, options.state / "device.json", sample, _calendar)
+    renderer.name_of = store.name_of
     tools = DeviceTools(store)
     await tools.save()
     journal = await trio.to_thread.run_sync(DeviceJournal.load, options.state / "journal.json")

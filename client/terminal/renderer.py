@@ -55,6 +55,8 @@ class Renderer:
 
         `sentences` returns those in the person's language now.
         """
+        self.name_of: Callable[[str, str], str | None] = lambda _entity, _id: None
+        """Returns the name of an item of this device, also of one that was deleted."""
         self._spoken = sentences
         self._console = console
         self._calendar = calendar
@@ -165,7 +167,7 @@ class Renderer:
         self._fresh_line()
         self._block = None
         for mutation in frame.mutations:
-            self.note(_change(mutation, self._sentences()))
+            self.note(self._change(mutation))
         if frame.status == "cancelled":
             self.note(self._sentences().say("terminal.stopped"))
         elif frame.status == "completed" and frame.finish in _INCOMPLETE:
@@ -182,9 +184,7 @@ class Renderer:
             self._console.out("")
             self._mid_line = False
 
-
-def _change(mutation: WsMutationRecord, sentences: Sentences) -> str:
-    data = mutation.data or {}
-    name = data.get("title") or data.get("name") or mutation.id
-    entity = sentences.say(f"terminal.{mutation.entity}")
-    return sentences.say(f"terminal.did_{mutation.op}", entity=entity, name=str(name))
+    def _change(self, mutation: WsMutationRecord) -> str:
+        data = mutation.data or {}
+        name = data.get("title") or data.get("name") or self.name_of(mutation.entity, mutation.id) or mutation.id
+        return self.say(f"did_{mutation.op}", entity=self.say(mutation.entity), name=str(name))

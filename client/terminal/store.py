@@ -49,6 +49,8 @@ class DeviceStore:
         """`calendar` returns the person's calendar now. Filters compare days and instants in its zone."""
         self.path = path
         self._calendar = calendar
+        # The names of items that were deleted since the start, to tell the person which item is gone.
+        self._deleted: dict[tuple[str, str], str] = {}
         given = items or {}
         self._items: dict[str, dict[str, Item]] = {
             entity: {str(item["id"]): dict(item) for item in given.get(entity, ())} for entity in ENTITIES
@@ -106,9 +108,9 @@ class DeviceStore:
         return dict(self._existing(entity, id))
 
     def name_of(self, entity: str, id: object) -> str | None:  # noqa: A002
-        """Return an item's name for people, or None for an unknown id."""
+        """Return an item's name for people, also of an item that was deleted here, or None for an unknown id."""
         item = self._items.get(entity, {}).get(str(id))
-        return None if item is None else str(item.get(NAME_FIELD[entity]))
+        return self._deleted.get((entity, str(id))) if item is None else str(item.get(NAME_FIELD[entity]))
 
     def create(self, entity: str, data: Mapping[str, Any], *, now_ms: int) -> Item:
         """Add an item with a new id. Raises `InvalidDataError` if it has no title (a project: no `name`)."""
@@ -129,7 +131,7 @@ class DeviceStore:
 
     def delete(self, entity: str, id: str) -> None:  # noqa: A002
         """Forget an item. Raises `NotFoundError`."""
-        self._existing(entity, id)
+        self._deleted[entity, id] = str(self._existing(entity, id).get(NAME_FIELD[entity]))
         del self._items[entity][id]
 
     def apply(self, op: MutationOp, entity: Entity, id: str, data: Mapping[str, Any] | None) -> None:  # noqa: A002

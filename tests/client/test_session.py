@@ -26,6 +26,7 @@ from streaming.wire import (
     WsClientMutation,
     WsError,
     WsHomeRequest,
+    WsMutationRecord,
     WsPopupRequest,
     WsToolAccepted,
     WsToolCancel,
@@ -201,7 +202,11 @@ async def test_approvals(rest: str, tmp_path: Path, typed: str | None, everythin
             await peer.expect(WsToolAccepted)
         result = await peer.expect(WsToolResult)
         assert result.ok is allowed
-        await peer.send(end(asked.request_id))
+        ended = end(asked.request_id)
+        if allowed:
+            gone = WsMutationRecord(op="delete", entity="task", id="t-1", data=None)
+            ended = ended.model_copy(update={"mutations": [gone]})
+        await peer.send(ended)
 
     if typed is None:
         code, said = await sit(script, rest, tmp_path, message="delete it", everything=everything)
@@ -209,6 +214,7 @@ async def test_approvals(rest: str, tmp_path: Path, typed: str | None, everythin
         code, said = await sit(script, rest, tmp_path, Typist("delete it", typed))
     assert code == EXIT_OK
     assert 'Delete "Send the signed contract to Marta"? You can\'t undo this.' in said
+    assert ("deleted task: Send the signed contract to Marta" in said) is allowed
 
 
 @pytest.mark.parametrize(("typed", "approved"), [("y", True), ("No", False)])
