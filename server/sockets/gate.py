@@ -18,6 +18,7 @@ from memory.delivery import TooManyDevices
 from memory.vault import NoSuchUser
 from server.accounts import AuthenticatedUser, Authenticator, EndedAccess
 from server.devices import DeviceRegistry
+from server.net import RateLimiter
 from server.sessions import RunningRequest, Session, SessionHost, drain_spread_ms
 from server.sockets.device_socket import DeviceSocket, SocketClosed
 from server.sockets.ended_accesses import EndedAccesses
@@ -37,6 +38,11 @@ log = structlog.get_logger(__name__)
 
 S = TypeVar("S", bound=DeviceSocket)
 _ON_THE_WAY_S: Final = 3.0
+_OVER_A_LIMIT: Final = (CloseCode.TOO_MANY_SOCKETS, CloseCode.TOO_MANY_DEVICES)
+# So many sockets of one user over a limit are refused immediately, others after this many seconds.
+_REFUSED_PER_S: Final = 0.5
+_REFUSED_BURST: Final = 5
+_REFUSED_LATE_S: Final = 5.0
 
 
 class DeviceGate:
@@ -68,6 +74,7 @@ class DeviceGate:
         self._access = access
         self._ended = EndedAccesses()
         self._logged = LogRate()
+        self._refused = RateLimiter(_REFUSED_PER_S, _REFUSED_BURST)
         self._views: set[SocketView] = set()
         self._metrics = metrics
         self._hello_timeout_s = hello_timeout_s
@@ -165,8 +172,23 @@ class DeviceGate:
 
         `take`: no other process has its session.
         """
-        with self._users.open(hello.user.user_id, hello.device_id):
-            return await self._serve_counted(hello, socket, take=take)
+        try:
+            with self._users.open(hello.user.user_id, hello.device_id):
+                return await self._serve_counted(hello, socket, take=take)
+        except HandshakeFailed as failed:
+            if failed.code in _OVER_A_LIMIT:
+                await self._slow_down(hello.user.user_id)
+            raise
+
+    async def _slow_down(self, user_id: UUID) -> None:
+        """Let a user who connects again and again over a limit wait: each handshake costs others time."""
+        if self._refused.take(str(user_id), trio.current_time()) > 0:
+            with trio.CancelScope() as waiting:
+                self._handshakes.add(waiting)
+                try:
+                    await trio.sleep(_REFUSED_LATE_S)
+                finally:
+                    self._handshakes.discard(waiting)
 
     async def _serve_counted(self, hello: Hello, socket: DeviceSocket, *, take: bool) -> int | None:
         with urgent():

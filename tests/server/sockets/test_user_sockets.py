@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from uuid import uuid4
+import json
+from contextlib import ExitStack, nullcontext
+from uuid import UUID, uuid4
 
 import pytest
+import trio
 from cryptography.fernet import Fernet
 from trio.testing import MockClock, wait_all_tasks_blocked
 
@@ -13,10 +15,12 @@ from client.terminal.connection import ConnectionLostError
 from server.net import TokenBucket
 from server.sessions.control_queue import MAX_BYTES, ControlQueue
 from server.sessions.outbox import OutboxOverflow
+from server.sockets.gate import DeviceGate
 from server.sockets.handshake import HandshakeFailed
+from server.sockets.handshake_limit import HandshakeLimit
 from server.sockets.user_sockets import UserSockets
 from streaming.wire import WsPong, WsServerMutation
-from tests.server.memory_server import memory_server
+from tests.server.memory_server import hello, memory_server, wall_clock
 from tests.server.sessions.outbox_session import Session
 from tests.server.tessera import open_tessera
 
@@ -103,3 +107,57 @@ async def test_a_device_that_does_not_read_holds_few_megabytes() -> None:
     with pytest.raises(OutboxOverflow):
         session.outbox.put_control(mutation(1 << 20))
     assert session.outbox._control.bytes <= MAX_BYTES
+
+
+class RefusedSocket:
+    """A socket that sends `hello`, and records when it was closed, and with which code."""
+
+    peer = "203.0.113.7:4711"
+    bearer_token = None
+
+    def __init__(self, hello: str) -> None:
+        self.closed: tuple[float, int] | None = None
+        self._hello = hello
+
+    async def receive(self) -> str:
+        await trio.lowlevel.checkpoint()
+        return self._hello
+
+    async def close(self, code: int, reason: str) -> None:
+        self.closed = trio.current_time(), code
+
+
+async def test_a_user_who_connects_again_and_again_over_the_limit_waits_for_the_refusal(
+    autojump_clock: MockClock,
+) -> None:
+    stack, users = memory_server(), UserSockets(1)
+    gate = DeviceGate(
+        sessions=stack.sessions,
+        registry=stack.registry,
+        access=stack.tokens,
+        metrics=stack.metrics,
+        hello_timeout_s=10,
+        wall_clock=wall_clock,
+        handshakes=HandshakeLimit(8, 8),
+        holding_key=lambda _: nullcontext(),
+        users=users,
+    )
+
+    async def refused_after_s(user_id: UUID) -> float:
+        began, socket = trio.current_time(), RefusedSocket(json.dumps(hello(stack.tokens.issue(user_id)[0])))
+        await gate.serve(socket)  # type: ignore[arg-type]  # it is only read and closed
+        assert socket.closed is not None
+        assert socket.closed[1] == 4511
+        return socket.closed[0] - began
+
+    with users.open(ANN, uuid4()), users.open(BEN, uuid4()):
+        assert [await refused_after_s(ANN) for _ in range(6)] == [0, 0, 0, 0, 0, 5]
+        assert await refused_after_s(BEN) == 0
+        # A server that stops does not wait.
+        async with trio.open_nursery() as nursery:
+            for _ in range(9):
+                nursery.start_soon(refused_after_s, ANN)
+            await wait_all_tasks_blocked()
+            stopped = trio.current_time()
+            gate.drain()
+        assert trio.current_time() == stopped
